@@ -1,0 +1,59 @@
+"""What every two-tower model offers to the rest of the house."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from clipgrip.types import ClassEmbeds, ImageEmbeds
+
+
+class TextTower(Protocol):
+    """The text side from token ids or token embeddings to unit vectors."""
+
+    token_width: int
+    """E, the width of a token embedding."""
+    max_tokens: int
+    """L, the most positions a text may take, start and end tokens included."""
+    causal: bool
+    """Whether a token sees only what stands before it."""
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids with start and end tokens, unpadded; a text over ``max_tokens`` is a PromptError."""
+
+    def embed_tokens(self, ids: Sequence[int]) -> Float[Tensor, "L E"]:
+        """Token embeddings without positions."""
+
+    def encode(
+        self, prefix: Float[Tensor, "P E"], tails: Sequence[Float[Tensor, "_ E"]]
+    ) -> ClassEmbeds:
+        """Unit vectors of the texts ``prefix + tail``; each tail ends with the end token.
+
+        Differentiable in ``prefix`` and in the tails. All texts share ``prefix``, and a causal tower runs it once.
+        """
+
+
+@runtime_checkable
+class Backbone(Protocol):
+    """A frozen image tower and text tower with one common embedding space."""
+
+    name: str
+    """What the user asked for: a hub name, a folder or ``nano``."""
+    fingerprint: str
+    """SHA-256 over weights, configuration and preprocessing: equal exactly when embeddings are comparable."""
+    embed_dim: int
+    """D, the width of the common space."""
+    logit_scale: float
+    """The factor on the cosine, already exponentiated."""
+    text: TextTower
+
+    def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
+        """Resize and crop one RGB image as the model's own image processor does, before rescaling."""
+
+    def encode_image(self, pixels: UInt8[np.ndarray, "B H W 3"]) -> ImageEmbeds:
+        """Unit vectors, float32, of preprocessed images."""

@@ -1,0 +1,51 @@
+"""The errors a user can meet. Each says what is wrong, where, what is allowed and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ClipgripError(Exception):
+    """Base of all errors that are the input's fault, not the program's."""
+
+    exit_code = 2
+    http_status = 400
+
+
+class DataError(ClipgripError):
+    """Images, class names or labels cannot be used as they are."""
+
+
+class ConfigError(ClipgripError):
+    """A setting is unknown, of the wrong type or out of its range."""
+
+
+class BackboneError(ClipgripError):
+    """A model cannot be found, read or used."""
+
+
+class PromptError(ClipgripError):
+    """A prompt checkpoint does not fit, or a text is too long for the model."""
+
+
+class RunError(ClipgripError):
+    """A run cannot be opened, resumed or read."""
+
+    http_status = 409
+
+
+class CacheError(ClipgripError):
+    """A cached array is damaged or cannot be written."""
+
+    http_status = 500
+
+
+class MissingPackage(ClipgripError):
+    """An optional package is needed for what was asked."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``' Did you mean "grip"?'`` or an empty string, to end an error about an unknown name."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f' Did you mean "{close[0]}"?' if close else ""

@@ -1,0 +1,26 @@
+"""Shapes with their letters, written once.
+
+N images, C classes, D embedding, B batch, M models, P prompt length, L tokens, E token width.
+"""
+
+from __future__ import annotations
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+ImageEmbeds = Float[Tensor, "N D"]
+"""Unit vectors, one per image."""
+ClassEmbeds = Float[Tensor, "C D"]
+"""Unit vectors, one per class."""
+Logits = Float[Tensor, "N C"]
+"""Scaled cosine similarities."""
+Probs = Float[Tensor, "N C"]
+"""Rows sum to one."""
+Labels = Int[Tensor, "N"]
+"""Class positions; -1 means unlabeled."""
+Mask = Bool[Tensor, "C"]
+"""A set of classes."""
+Pixels = Float[Tensor, "B 3 H W"]
+"""Preprocessed images."""
+TokenEmbeds = Float[Tensor, "P E"]
+"""Vectors in the text tower's token space."""
