@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -13,6 +14,17 @@ from torch import Tensor
 from clipgrip.types import ClassEmbeds, ImageEmbeds
 
 
+@dataclass(frozen=True)
+class Tails:
+    """Token embeddings of C texts after their common prefix, packed without padding.
+
+    ``embeds`` holds the texts one after another, each ending with its end token; ``lengths`` says where each ends.
+    """
+
+    embeds: Float[Tensor, "T E"]
+    lengths: tuple[int, ...]
+
+
 class TextTower(Protocol):
     """The text side from token ids or token embeddings to unit vectors."""
 
@@ -20,8 +32,6 @@ class TextTower(Protocol):
     """E, the width of a token embedding."""
     max_tokens: int
     """L, the most positions a text may take, start and end tokens included."""
-    causal: bool
-    """Whether a token sees only what stands before it."""
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids with start and end tokens, unpadded; a text over ``max_tokens`` is a PromptError."""
@@ -29,13 +39,11 @@ class TextTower(Protocol):
     def embed_tokens(self, ids: Sequence[int]) -> Float[Tensor, "L E"]:
         """Token embeddings without positions."""
 
-    def encode(
-        self, prefix: Float[Tensor, "P E"], tails: Sequence[Float[Tensor, "_ E"]]
-    ) -> ClassEmbeds:
-        """Unit vectors of the texts ``prefix + tail``; each tail ends with the end token.
+    def encode(self, prefix: Float[Tensor, "P E"], tails: Tails) -> ClassEmbeds:
+        """Unit vectors of the texts ``prefix + tail``, differentiable in both."""
 
-        Differentiable in ``prefix`` and in the tails. All texts share ``prefix``, and a causal tower runs it once.
-        """
+    def encode_texts(self, texts: Sequence[str]) -> ClassEmbeds:
+        """Unit vectors of whole texts, without gradient."""
 
 
 @runtime_checkable

@@ -1,0 +1,102 @@
+"""How right the answers are. Tensors in, floats out; labels of -1 count nowhere."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from clipgrip.types import Labels, Mask, Probs
+
+
+def _judged(probs: Probs, labels: Labels) -> tuple[Tensor, Tensor]:
+    known = labels >= 0
+    return probs[known], labels[known]
+
+
+def accuracy(probs: Probs, labels: Labels) -> float:
+    """Share of the labeled rows whose most probable class is right; NaN without labels."""
+    probs, labels = _judged(probs, labels)
+    return (probs.argmax(1) == labels).float().mean().item()
+
+
+def per_class(probs: Probs, labels: Labels) -> Tensor:
+    """(C,) share of each class's rows that are found (recall); NaN for a class without rows."""
+    probs, labels = _judged(probs, labels)
+    classes = probs.shape[1]
+    right = torch.bincount(labels[probs.argmax(1) == labels], minlength=classes)
+    return right / torch.bincount(labels, minlength=classes)
+
+
+def precision_per_class(probs: Probs, labels: Labels) -> Tensor:
+    """(C,) share of the rows called a class that are of it; NaN for a class never called."""
+    probs, labels = _judged(probs, labels)
+    classes, called = probs.shape[1], probs.argmax(1)
+    right = torch.bincount(labels[called == labels], minlength=classes)
+    return right / torch.bincount(called, minlength=classes)
+
+
+def confusion(probs: Probs, labels: Labels) -> Tensor:
+    """(C, C) counts, true class in the row, answer in the column."""
+    probs, labels = _judged(probs, labels)
+    classes = probs.shape[1]
+    return torch.bincount(labels * classes + probs.argmax(1), minlength=classes**2).view(
+        classes, classes
+    )
+
+
+def harmonic_mean(first: float, second: float) -> float:
+    """``2ab / (a + b)``; 0 where both are 0."""
+    return 2 * first * second / (first + second) if first + second else 0.0
+
+
+def seen_unseen(probs: Probs, labels: Labels, unseen: Mask) -> tuple[float, float, float]:
+    """Accuracy over rows of seen and of unseen classes, answers over all classes, and their harmonic mean."""
+    probs, labels = _judged(probs, labels)
+    is_unseen = unseen[labels]
+    seen_accuracy = accuracy(probs[~is_unseen], labels[~is_unseen])
+    unseen_accuracy = accuracy(probs[is_unseen], labels[is_unseen])
+    return seen_accuracy, unseen_accuracy, harmonic_mean(seen_accuracy, unseen_accuracy)
+
+
+def nll(probs: Probs, labels: Labels) -> float:
+    """Mean negative log-probability of the right class."""
+    probs, labels = _judged(probs, labels)
+    right = probs.gather(1, labels[:, None]).clamp_min(torch.finfo(probs.dtype).tiny)
+    return -right.log().mean().item()
+
+
+def brier(probs: Probs, labels: Labels) -> float:
+    """Mean squared distance to the one-hot truth, summed over classes: 0 to 2."""
+    probs, labels = _judged(probs, labels)
+    truth = torch.nn.functional.one_hot(labels, probs.shape[1])
+    return (probs - truth).square().sum(1).mean().item()
+
+
+def ece(probs: Probs, labels: Labels, bins: int = 15) -> float:
+    """Expected calibration error of the top answer over equal-width bins (Guo et al., ICML 2017)."""
+    probs, labels = _judged(probs, labels)
+    confidence, called = probs.max(1)
+    place = (confidence * bins).long().clamp_max(bins - 1)
+    gap = (called == labels).double() - confidence.double()
+    per_bin = torch.zeros(bins, dtype=torch.double).index_add_(0, place, gap)
+    return (per_bin.abs().sum() / len(labels)).item()
+
+
+def risk_coverage(probs: Probs, labels: Labels) -> tuple[Tensor, Tensor]:
+    """Share of rows kept and error among them, for every confidence threshold from the surest row on."""
+    probs, labels = _judged(probs, labels)
+    confidence, called = probs.max(1)
+    order = confidence.argsort(descending=True, stable=True)
+    wrong = (called != labels)[order].double()
+    kept = torch.arange(1, len(order) + 1, dtype=torch.double)
+    return kept / len(order), wrong.cumsum(0) / kept
+
+
+def wilson_interval(right: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+    """Interval of a share by Wilson's score (1927); 95 % by default, (0, 1) without trials."""
+    if total == 0:
+        return 0.0, 1.0
+    share, scale = right / total, 1 + z * z / total
+    middle = (share + z * z / (2 * total)) / scale
+    half = z / scale * (share * (1 - share) / total + z * z / (4 * total * total)) ** 0.5
+    return max(0.0, middle - half), min(1.0, middle + half)

@@ -1,0 +1,30 @@
+"""The only place where embeddings become logits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clipgrip.backbone.base import TextTower
+from clipgrip.prompts.templates import DEFAULT_TEMPLATE, fill
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, Probs
+
+
+def cosine_logits(
+    image_embeds: ImageEmbeds, class_embeds: ClassEmbeds, logit_scale: float
+) -> Logits:
+    """(N, C) scaled cosine similarities; both sides are unit vectors."""
+    return logit_scale * image_embeds @ class_embeds.T
+
+
+def predict_proba(
+    image_embeds: ImageEmbeds, class_embeds: ClassEmbeds, logit_scale: float
+) -> Probs:
+    """(N, C) softmax of the logits: CLIP's own confidence, not calibrated."""
+    return cosine_logits(image_embeds, class_embeds, logit_scale).softmax(dim=1)
+
+
+def zero_shot(
+    text: TextTower, class_prompts: Sequence[str], template: str = DEFAULT_TEMPLATE
+) -> ClassEmbeds:
+    """(C, D) class embeddings of the filled template: CLIP as it comes, nothing learned."""
+    return text.encode_texts(fill(template, class_prompts))
