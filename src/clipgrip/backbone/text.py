@@ -3,7 +3,7 @@
 The tower is causal, so two things are exact and not approximations:
 nothing after the end token can change the feature at the end token, so each text stops there; and
 what all texts have in common at their start sees nothing of what follows, so it runs once and lends its keys and
-values to every text. All tokens of all texts lie packed in one matrix ``[prefix; tail 1; tail 2; ...]``, without padding.
+values to every text. All tokens of all texts lie packed in one matrix ``[prefix; tail 1; tail 2; ...]``, unpadded.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ class ClipText:
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids from the start token to the first end token; PromptError where a text is too long."""
         end = self._tokenizer.eos_token_id
-        rows: list[list[int]] = self._tokenizer(list(texts), padding=False, truncation=False)["input_ids"]
+        rows: list[list[int]] = self._tokenizer(list(texts), padding=False, truncation=False)[
+            "input_ids"
+        ]
         rows = [row[: row.index(end) + 1] for row in rows]
         for text, row in zip(texts, rows, strict=True):
             self.check_length(text, len(row))
@@ -157,7 +159,8 @@ def _common_prefix(rows: Sequence[Sequence[int]]) -> int:
 def _block(layer: Layer, hidden: Tensor, layout: Layout) -> Tensor:
     query, key, value = _heads(layer, layer.norm1(hidden))
     mixed = torch.cat(
-        [_prefix_attention(query, key, value, layout), _tail_attention(query, key, value, layout)], dim=1
+        [_prefix_attention(query, key, value, layout), _tail_attention(query, key, value, layout)],
+        dim=1,
     )
     hidden = hidden + layer.out(_join(mixed))
     return hidden + layer.mlp(layer.norm2(hidden))
@@ -175,7 +178,9 @@ def _heads(layer: Layer, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, keys and values as (heads, tokens, head width); queries are scaled."""
     joined = F.linear(hidden, layer.qkv_weight, layer.qkv_bias)
     tokens, width = hidden.shape
-    query, key, value = joined.view(tokens, 3, layer.heads, width // layer.heads).permute(1, 2, 0, 3)
+    query, key, value = joined.view(tokens, 3, layer.heads, width // layer.heads).permute(
+        1, 2, 0, 3
+    )
     return query * query.shape[-1] ** -0.5, key, value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clipgrip.backbone.base import TextTower
+from clipgrip.backbone.base import Backbone
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, fill
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, Probs
 
@@ -24,7 +24,7 @@ def predict_proba(
 
 
 def zero_shot(
-    text: TextTower, class_prompts: Sequence[str], template: str = DEFAULT_TEMPLATE
+    backbone: Backbone, class_prompts: Sequence[str], template: str = DEFAULT_TEMPLATE
 ) -> ClassEmbeds:
     """(C, D) class embeddings of the filled template: CLIP as it comes, nothing learned."""
-    return text.encode_texts(fill(template, class_prompts))
+    return backbone.text.encode_texts(fill(template, class_prompts))

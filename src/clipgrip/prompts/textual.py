@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from clipgrip.backbone.base import Tails, TextTower
-from clipgrip.errors import PromptError
-from clipgrip.prompts.templates import fill
-from clipgrip.types import ClassEmbeds, TokenEmbeds
+from clipgrip.backbone.base import Backbone, Tails, TextTower
+from clipgrip.errors import ConfigError, PromptError
+from clipgrip.prompts.classifier import cosine_logits
+from clipgrip.prompts.templates import DEFAULT_TEMPLATE, fill
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, TokenEmbeds
 
 CTX_STD = 0.02
 
@@ -27,54 +29,64 @@ class TextualPrompt:
     text: TextTower = field(repr=False, compare=False)
     start: Tensor = field(repr=False, compare=False)
     tails: Tails = field(repr=False, compare=False)
+    logit_scale: float
 
-    consumes = "embeds"
+    consumes: ClassVar[Literal["embeds"]] = "embeds"
 
     @classmethod
     def random(
-        cls, text: TextTower, class_prompts: Sequence[str], *, n_ctx: int, generator: torch.Generator
+        cls,
+        backbone: Backbone,
+        class_prompts: Sequence[str],
+        *,
+        n_ctx: int,
+        generator: torch.Generator,
     ) -> TextualPrompt:
         """The paper's start: N(0, 0.02²)."""
-        ctx = torch.randn(n_ctx, text.token_width, generator=generator) * CTX_STD
-        return cls._with(text, class_prompts, ctx)
+        ids = backbone.text.tokenize(list(class_prompts))
+        ctx = torch.randn(n_ctx, backbone.text.token_width, generator=generator) * CTX_STD
+        return cls._pack(backbone, ctx, ids[0][0], [row[1:] for row in ids])
 
     @classmethod
     def from_template(
-        cls, text: TextTower, class_prompts: Sequence[str], *, template: str
+        cls, backbone: Backbone, class_prompts: Sequence[str], *, template: str = DEFAULT_TEMPLATE
     ) -> TextualPrompt:
-        """Start from a template's own tokens, so that the untuned prompt answers as zero-shot does."""
-        ids = text.tokenize(fill(template, class_prompts))
-        shared = len(text.tokenize([template.split("{}")[0].rstrip() or "a"])[0]) - 1
-        if any(row[:shared] != ids[0][:shared] for row in ids):
-            raise PromptError(f'the words before {{}} in "{template}" do not tokenize alike.')
-        tails = [row[shared:] for row in ids]
-        return cls._pack(text, text.embed_tokens(ids[0][1:shared]), ids[0][0], tails)
-
-    @classmethod
-    def _with(cls, text: TextTower, class_prompts: Sequence[str], ctx: Tensor) -> TextualPrompt:
-        ids = text.tokenize(list(class_prompts))
-        return cls._pack(text, ctx, ids[0][0], [row[1:] for row in ids])
+        """Start from a template's own words, so that the untuned prompt answers as zero-shot does."""
+        words = template.split("{}")[0].strip()
+        if not words:
+            raise ConfigError(
+                f'template "{template}" has no words before {{}} to start a prompt from. '
+                'Write some, or choose init = "random".'
+            )
+        texts = backbone.text.tokenize(fill(template, class_prompts))
+        start = backbone.text.tokenize([words])[0][:-1]
+        ctx = backbone.text.embed_tokens(start[1:])
+        return cls._pack(backbone, ctx, start[0], [row[len(start) :] for row in texts])
 
     @classmethod
     def _pack(
-        cls, text: TextTower, ctx: Tensor, start: int, tails: Sequence[Sequence[int]]
+        cls, backbone: Backbone, ctx: Tensor, start: int, tails: Sequence[Sequence[int]]
     ) -> TextualPrompt:
-        longest = max(len(tail) for tail in tails)
+        text, longest = backbone.text, max(len(tail) for tail in tails)
         if 1 + len(ctx) + longest > text.max_tokens:
             raise PromptError(
-                f"the longest class prompt takes {longest} tokens and the context {len(ctx)}, but the model has "
-                f"{text.max_tokens} positions (one of them the start token). Shorten the prompt text of the class, "
-                "or lower n_ctx."
+                f"the longest class prompt takes {longest} tokens and the context {len(ctx)}, "
+                f"but the model has {text.max_tokens} positions, one of them for the start. "
+                "Shorten the prompt text of the class, or lower n_ctx."
             )
         packed = Tails(
             text.embed_tokens([token for tail in tails for token in tail]),
             tuple(len(tail) for tail in tails),
         )
-        return cls(ctx, text, text.embed_tokens([start]), packed)
+        return cls(ctx, text, text.embed_tokens([start]), packed, backbone.logit_scale)
 
     def class_embeds(self) -> ClassEmbeds:
         """(C, D) unit vectors, differentiable in ``ctx``."""
         return self.text.encode(torch.cat([self.start, self.ctx]), self.tails)
+
+    def logits(self, inputs: ImageEmbeds) -> Logits:
+        """(N, C) from image embeddings."""
+        return cosine_logits(inputs, self.class_embeds(), self.logit_scale)
 
     def learned(self) -> dict[str, Tensor]:
         """What a checkpoint holds."""

@@ -1,0 +1,36 @@
+"""The value that travels from selection to training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clipgrip.types import Labels
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """Pool rows (n,) with a target distribution (n, C) and the confidence (n,) of its top class."""
+
+    rows: Tensor
+    targets: Tensor
+    confidence: Tensor
+
+    @property
+    def labels(self) -> Labels:
+        """(n,) most probable class of each target."""
+        return self.targets.argmax(1)
+
+    @classmethod
+    def hard(cls, rows: Tensor, labels: Labels, confidence: Tensor, n_classes: int) -> PseudoLabels:
+        """One-hot targets."""
+        return cls(rows, F.one_hot(labels, n_classes).to(confidence.dtype), confidence)
+
+    @classmethod
+    def none(cls, n_classes: int) -> PseudoLabels:
+        """No pseudolabel: plain supervised tuning."""
+        nothing = torch.zeros(0, dtype=torch.long)
+        return cls(nothing, torch.zeros(0, n_classes), torch.zeros(0))

@@ -1,0 +1,68 @@
+"""A prompt with the pool it learns on: answers, and learns anew from pseudolabels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clipgrip.data.task import Task
+from clipgrip.prompts.base import Prompt
+from clipgrip.pseudolabel.pseudolabels import PseudoLabels
+from clipgrip.training.loop import Recipe, tune
+from clipgrip.training.loss import Weights, mixing_weights, paper_weights
+from clipgrip.types import Probs
+
+PREDICT_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class PromptLearner:
+    """``fit`` returns a new learner that starts from this one's prompt; nothing behind a name changes."""
+
+    prompt: Prompt
+    inputs: Tensor = field(repr=False)
+    """(N, ...) the pool, as the prompt consumes it."""
+    recipe: Recipe = field(default_factory=Recipe)
+    labeled_share: float | None = 0.5
+    """Weight of the labels against the pseudolabels; None for the paper's weights."""
+
+    def predict_proba(self, inputs: Tensor | None = None) -> Probs:
+        """(N, C) for the pool, or for other inputs."""
+        inputs = self.inputs if inputs is None else inputs
+        with torch.no_grad():
+            return torch.cat(
+                [self.prompt.logits(part).softmax(1) for part in inputs.split(PREDICT_ROWS)]
+            )
+
+    def fit(
+        self,
+        task: Task,
+        pseudolabels: PseudoLabels,
+        *,
+        generator: torch.Generator,
+        on_step: Callable[[int, int, float], None] = lambda *_: None,
+    ) -> PromptLearner:
+        """Tune on the task's labels and on pseudolabels; rows of the pool, both."""
+        truth = F.one_hot(task.labels[task.labeled], task.n_classes).to(pseudolabels.targets.dtype)
+        rows = torch.cat([task.labeled, pseudolabels.rows])
+        tuned = tune(
+            self.prompt,
+            self.inputs[rows],
+            torch.cat([truth, pseudolabels.targets]),
+            torch.arange(len(rows)) < len(task.labeled),
+            weights=self._weights(task, len(pseudolabels.rows)),
+            recipe=self.recipe,
+            generator=generator,
+            on_step=on_step,
+        )
+        return replace(self, prompt=tuned)
+
+    def _weights(self, task: Task, n_pseudo: int) -> Weights:
+        n_labeled = len(task.labeled)
+        if self.labeled_share is None:
+            return paper_weights(n_labeled, n_pseudo, all_candidates=bool(task.candidates.all()))
+        return mixing_weights(n_labeled, n_pseudo, labeled_share=self.labeled_share)

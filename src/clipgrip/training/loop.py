@@ -1,0 +1,98 @@
+"""The training loop: steps of an optimiser on a prompt's learned values, for any prompt."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import torch
+from torch import Tensor
+
+from clipgrip.prompts.base import Prompt
+from clipgrip.training.loss import Weights, mixed_cross_entropy
+
+AnyPrompt = TypeVar("AnyPrompt", bound=Prompt)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long and how fast a prompt learns. Either ``steps``, or ``epochs`` over the training rows."""
+
+    optimizer: Literal["adam", "sgd"] = "adam"
+    lr: float = 0.002
+    steps: int = 60
+    epochs: int = 0
+    """Where not 0, passes over the rows; ``steps`` then does not apply."""
+    batch_size: int = 4096
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+    warmup: float = 0.1
+    """Share of the steps over which the learning rate rises from 0."""
+
+
+PAPER_RECIPE = Recipe(
+    optimizer="sgd", lr=0.1, epochs=150, batch_size=64, weight_decay=0.1, warmup=5 / 150
+)
+"""Textual and visual prompts in the paper: 150 epochs, 5 of them warm-up, last epoch taken."""
+
+
+def learning_rate(step: int, total: int, recipe: Recipe) -> float:
+    """Linear warm-up, then a half cosine down to 0; ``step`` counts from 0."""
+    warmup = round(total * recipe.warmup)
+    if step < warmup:
+        return recipe.lr * (step + 1) / warmup
+    return recipe.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+
+def total_steps(rows: int, recipe: Recipe) -> int:
+    """How many optimiser steps a training takes."""
+    return recipe.epochs * math.ceil(rows / recipe.batch_size) or recipe.steps
+
+
+def batches(rows: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Endless batches of positions: all rows where they fit, else reshuffled passes."""
+    if rows <= size:
+        while True:
+            yield torch.arange(rows)
+    while True:
+        yield from torch.randperm(rows, generator=generator).split(size)
+
+
+def tune(
+    prompt: AnyPrompt,
+    inputs: Tensor,
+    targets: Tensor,
+    labeled: Tensor,
+    *,
+    weights: Weights,
+    recipe: Recipe,
+    generator: torch.Generator,
+    on_step: Callable[[int, int, float], None] = lambda *_: None,
+) -> AnyPrompt:
+    """A new prompt, trained from ``prompt``'s values on ``inputs`` (n, ...) towards ``targets`` (n, C).
+
+    ``labeled`` (n,) marks the rows that a person labeled. ``on_step`` gets (step, steps, loss).
+    """
+    values = {name: value.clone().requires_grad_() for name, value in prompt.learned().items()}
+    tuned, optimizer = prompt.with_learned(values), _optimizer(list(values.values()), recipe)
+    total = total_steps(len(inputs), recipe)
+    source = batches(len(inputs), recipe.batch_size, generator)
+    for step, rows in zip(range(total), source, strict=False):
+        optimizer.param_groups[0]["lr"] = learning_rate(step, total, recipe)
+        optimizer.zero_grad()
+        logits = tuned.logits(inputs[rows])
+        loss = mixed_cross_entropy(logits, targets[rows], labeled[rows], weights)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        on_step(step + 1, total, loss.item())
+    return prompt.with_learned({name: value.detach() for name, value in values.items()})
+
+
+def _optimizer(values: list[Tensor], recipe: Recipe) -> torch.optim.Optimizer:
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(
+            values, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+        )
+    return torch.optim.AdamW(values, lr=recipe.lr, weight_decay=recipe.weight_decay)
