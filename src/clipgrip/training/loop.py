@@ -84,7 +84,7 @@ def tune(
         optimizer.zero_grad()
         logits = tuned.logits(inputs[rows])
         loss = mixed_cross_entropy(logits, targets[rows], labeled[rows], weights)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         on_step(step + 1, total, loss.item())
     return prompt.with_learned({name: value.detach() for name, value in values.items()})

@@ -1,0 +1,40 @@
+"""What a report is built from: values only, nothing that reads a run or a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from clipgrip.types import Labels, Probs
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Test images with their truth (n,), CLIP's zero-shot answers (n, C) and the tuned answers (n, C)."""
+
+    paths: tuple[str, ...]
+    labels: Labels
+    zero_shot: Probs
+    probs: Probs
+    open_image: Callable[[int], Image.Image]
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """One finished run. ``metrics`` is the content of metrics.json; rows are the pool's N images."""
+
+    metrics: dict[str, Any]
+    class_names: tuple[str, ...]
+    paths: tuple[str, ...]
+    labels: Labels
+    """(N,) what people labeled, -1 elsewhere."""
+    zero_shot: Probs
+    probs: Probs
+    open_image: Callable[[int], Image.Image]
+    """Row of the pool to its picture; may raise DataError when the file is gone."""
+    test: Judged | None
+    folder: str
+    """Where the run lies, as the user would type it."""
