@@ -1,0 +1,86 @@
+"""Who says which image has which label: tables and class folders, matched to the images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.discover import (
+    PATH_COLUMNS,
+    Claim,
+    Found,
+    from_folder,
+    table_claims,
+)
+from clipgrip.data.tables import TABLE_SUFFIXES, read_table
+from clipgrip.data.walk import relative
+from clipgrip.errors import DataError
+from clipgrip.files import AnyPath, openable
+
+Label = str | int | None
+"""A class name, a class position, or nothing."""
+
+
+def read_claims(place: AnyPath, kind: str, root: str) -> Found:
+    """Claims of a table ``path,label`` or of a folder whose sub-folders are named by class.
+
+    A folder brings its own images with it, shown relative to ``root``.
+
+    Raises:
+        DataError: the place is missing, not a table or folder, or lacks a column.
+        MissingPackage: a Parquet file, and pyarrow is not installed.
+    """
+    path = os.path.abspath(os.fspath(place))
+    if os.path.isdir(path):
+        return _class_folders(path, root)
+    if not os.path.exists(openable(path)):
+        raise DataError(
+            f"{os.fspath(place)}: no such file or folder. Give the {kind} as a CSV with the "
+            "columns path,label or as a folder with one folder of images for each class."
+        )
+    if not path.lower().endswith(TABLE_SUFFIXES):
+        raise DataError(f"{os.fspath(place)}: the {kind} must be a CSV, a Parquet file or a folder")
+    table = read_table(path)
+    claims = table_claims(table, table.need(PATH_COLUMNS), required=True) if table.columns else ()
+    return Found(os.path.dirname(path), (), (), claims)
+
+
+def _class_folders(folder: str, root: str) -> Found:
+    found = from_folder(folder, root)
+    if not found.entries:
+        raise DataError(f"{folder}: no image in it. Put the images into one folder for each class.")
+    claims = []
+    for entry in found.entries:
+        inner = relative(os.path.join(root, entry.path), folder).split("/")
+        label = inner[0] if len(inner) > 1 else ""
+        claims.append(Claim(entry.key, label, f"folder {os.path.basename(folder)}/{label}"))
+    return Found(folder, found.entries, found.issues, tuple(claims))
+
+
+def aligned_claims(
+    images: Images, labels: Sequence[Label], classes: ClassNames
+) -> tuple[Claim, ...]:
+    """Claims of labels that stand in the order of a sequence of images.
+
+    Raises:
+        DataError: not a sequence of images, another length, or a position out of range.
+    """
+    if isinstance(images, str | os.PathLike) or len(images) != len(labels):
+        raise DataError(
+            f"{len(labels)} labels need a sequence of as many images. "
+            "For a folder, give the labels as a CSV with the columns path,label."
+        )
+    return tuple(
+        Claim(item_key(number, item), _name(label, classes), f"label {number}")
+        for number, (item, label) in enumerate(zip(images, labels, strict=True))
+    )
+
+
+def _name(label: Label, classes: ClassNames) -> str:
+    if isinstance(label, str):
+        return label
+    number = -1 if label is None else int(label)
+    if not -1 <= number < len(classes):
+        raise DataError(f"label {number} is not between -1 and {len(classes) - 1}")
+    return "" if number < 0 else classes.display[number]

@@ -1,0 +1,179 @@
+"""Class names: what people read and what the model reads, apart."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from clipgrip.data.tables import parse_csv, read_text
+from clipgrip.errors import DataError, nearest
+from clipgrip.files import AnyPath
+
+UNLABELED_MARKS = ("", "-1")
+"""Label cells that mean "nobody has labeled this image"."""
+
+_NAME_COLUMNS = ("name", "class", "display", "label")
+_PROMPT_COLUMNS = ("prompt", "prompts", "text")
+
+
+def canonical(name: str) -> str:
+    """The form in which names are compared: NFC, no space around."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def prompt_text(name: str) -> str:
+    """The default text for the model: the name with ``_`` and ``-`` as spaces."""
+    return re.sub(r"[\s_\-]+", " ", canonical(name)).strip() or canonical(name)
+
+
+@dataclass(frozen=True)
+class ClassNames:
+    """Display names in any language, and the text that stands in the model's prompt.
+
+    Raises:
+        DataError: fewer than two classes, a class or a prompt text twice, or a reserved name.
+    """
+
+    display: tuple[str, ...]
+    prompts: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.display) != len(self.prompts):
+            raise DataError(f"{len(self.display)} class names but {len(self.prompts)} prompt texts")
+        _check(self.display, self.prompts, "class names", None)
+
+    def __len__(self) -> int:
+        return len(self.display)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and canonical(name) in self._positions
+
+    @classmethod
+    def from_names(cls, names: Iterable[str]) -> ClassNames:
+        """Classes in the order given; prompt texts follow from the names.
+
+        Raises:
+            DataError: as the class.
+        """
+        display = tuple(canonical(name) for name in names)
+        return cls(display, tuple(prompt_text(name) for name in display))
+
+    @classmethod
+    def read(cls, path: AnyPath) -> ClassNames:
+        """Read one name a line, or a CSV whose first line is ``name,prompt``.
+
+        Raises:
+            DataError: as the class, with the lines; or the file cannot be read.
+        """
+        text, source = read_text(path), os.path.basename(os.fspath(path))
+        lines = _table_lines(text, source) or _plain_lines(text, source)
+        display = tuple(canonical(name) for _, name, _ in lines)
+        prompts = tuple(
+            canonical(text) or prompt_text(name)
+            for name, (_, _, text) in zip(display, lines, strict=True)
+        )
+        _check(display, prompts, source, [number for number, _, _ in lines])
+        return cls(display, prompts)
+
+    def index(self, name: str) -> int:
+        """Position of a class by its display name.
+
+        Raises:
+            DataError: no such class; the message lists the known ones and the nearest.
+        """
+        position = self._positions.get(canonical(name))
+        if position is None:
+            raise DataError(
+                f'unknown class "{name}". Known: {self.listing()}.'
+                f"{nearest(canonical(name), self.display)}"
+            )
+        return position
+
+    @classmethod
+    def of(cls, classes: ClassNames | AnyPath | Sequence[str]) -> ClassNames:
+        """Classes as they are, read from a file, or made from a list of names.
+
+        Raises:
+            DataError: as the class and `read`.
+        """
+        if isinstance(classes, ClassNames):
+            return classes
+        if isinstance(classes, str | os.PathLike):
+            return cls.read(classes)
+        return cls.from_names(classes)
+
+    def listing(self, most: int = 12) -> str:
+        """The display names in one line, cut when there are many."""
+        rest = len(self.display) - most
+        shown = ", ".join(self.display[:most])
+        return f"{shown} and {rest} more" if rest > 0 else shown
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {canonical(name): position for position, name in enumerate(self.display)}
+
+
+_Line = tuple[int, str, str]
+
+
+def _table_lines(text: str, source: str) -> list[_Line]:
+    """Lines of a CSV with a header; empty when the text is a plain list of names."""
+    first = next((line for line in text.splitlines() if line.strip()), "").casefold()
+    cells = [cell.strip().strip('"') for cell in re.split(r"[,;\t]", first)]
+    if not set(cells) & set(_NAME_COLUMNS):
+        return []
+    table = parse_csv(text, source)
+    name, prompt = table.need(_NAME_COLUMNS), table.find(_PROMPT_COLUMNS)
+    return [
+        (number, row[name], "" if prompt is None else row[prompt])
+        for number, row in zip(table.numbers, table.rows, strict=True)
+        if canonical(row[name])
+    ]
+
+
+def _plain_lines(text: str, source: str) -> list[_Line]:
+    lines = [(n, line, "") for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if source.casefold().endswith((".csv", ".tsv")):
+        for number, line, _ in lines:
+            if re.search(r"[,;\t]", line):
+                raise DataError(
+                    f"{source} line {number}: two columns without names. "
+                    "Let the first line be name,prompt."
+                )
+    return lines
+
+
+def _check(
+    display: Sequence[str], prompts: Sequence[str], source: str, lines: Sequence[int] | None
+) -> None:
+    if len(display) < 2:
+        raise DataError(f"{source}: {len(display)} class given; at least 2 are needed.")
+    places = lines or range(1, len(display) + 1)
+    unit = "line" if lines else "position"
+    _check_once(display, places, f"{source} {unit} {{}}", unit)
+    for name, place in zip(display, places, strict=True):
+        if canonical(name) in UNLABELED_MARKS:
+            raise DataError(f'{source} {unit} {place}: "{name}" means unlabeled. Rename the class.')
+    texts: dict[str, str] = {}
+    for name, prompt in zip(display, prompts, strict=True):
+        twin = texts.setdefault(prompt.casefold(), name)
+        if twin is not name:
+            raise DataError(
+                f'{source}: classes "{twin}" and "{name}" have the same prompt text "{prompt}", so '
+                "the model cannot tell them apart. Give each its own text in a column prompt."
+            )
+
+
+def _check_once(names: Sequence[str], places: Sequence[int], where: str, unit: str) -> None:
+    first: dict[str, int] = {}
+    for name, place in zip(names, places, strict=True):
+        earlier = first.setdefault(canonical(name), place)
+        if earlier != place:
+            raise DataError(
+                f'{where.format(place)}: class "{name}" stands twice (first on {unit} {earlier}). '
+                "Remove one of them."
+            )

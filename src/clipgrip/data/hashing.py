@@ -1,0 +1,68 @@
+"""Look at each image once: content hash and header, in a few threads, in a fixed order."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from clipgrip.data.discover import Entry
+from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature, quick_check
+from clipgrip.data.issues import Issue
+from clipgrip.data.sources import FileSource, ImageSource
+from clipgrip.errors import DataError
+from clipgrip.files import openable
+
+MAX_BYTES = 1 << 30
+"""The largest image file that is read."""
+
+Progress = Callable[[int, int], None]
+"""Called with how many are done and how many there are."""
+
+_THREADS = 4
+
+
+def examine(entry: Entry) -> str | Issue:
+    """SHA-256 of the bytes of a usable image, or what is wrong with it."""
+    try:
+        data = _read(entry.source)
+        quick_check(data)
+    except UndecodableImage as error:
+        return Issue(entry.path, error.reason, error.detail)
+    except (OSError, DataError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return Issue(entry.path, "unreadable", f"cannot be read ({reason})")
+    return hashlib.sha256(data).hexdigest()
+
+
+def examine_all(entries: Sequence[Entry], on_progress: Progress | None = None) -> list[str | Issue]:
+    """`examine` each entry; the answers stand in the order of the entries."""
+    answers: list[str | Issue] = []
+    pool = ThreadPoolExecutor(_THREADS)
+    try:
+        for answer in pool.map(examine, entries):
+            answers.append(answer)
+            if on_progress is not None:
+                on_progress(len(answers), len(entries))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return answers
+
+
+def _read(source: ImageSource) -> bytes:
+    return _read_file(openable(source.path)) if isinstance(source, FileSource) else source.read()
+
+
+def _read_file(path: str) -> bytes:
+    """The bytes of a file whose head may be an image; nothing else is read to the end."""
+    state = os.stat(path)
+    if not stat.S_ISREG(state.st_mode):
+        raise UndecodableImage("not-an-image", "not a regular file")
+    if state.st_size > MAX_BYTES:
+        raise UndecodableImage("too-large", f"more than {MAX_BYTES >> 20} MiB")
+    with open(path, "rb") as file:
+        head = file.read(HEAD_BYTES)
+        check_signature(head)
+        return head + file.read()

@@ -1,0 +1,167 @@
+"""From places on a disk to a manifest, with every file either used or accounted for."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from clipgrip.data.claims import Label, aligned_claims, read_claims
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.discover import (
+    Claim,
+    Entry,
+    Found,
+    Images,
+    discover,
+    file_entry,
+    native,
+    place_key,
+)
+from clipgrip.data.hashing import Progress, examine_all
+from clipgrip.data.issues import Issue, tally
+from clipgrip.data.manifest import Manifest, Row
+from clipgrip.data.match import Matched, PathIndex, match
+from clipgrip.data.merge import Merger
+from clipgrip.errors import DataError
+from clipgrip.files import AnyPath, openable
+
+__all__ = ["Images", "Ingested", "Issue", "Progress", "ingest"]
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """The manifest, and an issue for everything that was not used as it stands."""
+
+    manifest: Manifest
+    issues: tuple[Issue, ...]
+
+
+def ingest(
+    images: Images,
+    *,
+    classes: ClassNames | AnyPath | Sequence[str],
+    labels: AnyPath | Sequence[Label] | None = None,
+    test: AnyPath | None = None,
+    on_progress: Progress | None = None,
+) -> Ingested:
+    """Find, hash and check images, and bind labels to them.
+
+    ``images`` is a folder (read to the bottom), one image, a CSV or Parquet file that lists
+    images, a Parquet file that holds them, or a sequence of paths, Pillow images or arrays.
+    ``labels`` and ``test`` are each a table ``path,label`` or a folder with one folder for each
+    class; ``labels`` may also be one name, position, -1 or None for each item of a sequence of
+    images. What is in ``test`` never enters the pool, by place and by content.
+
+    Raises:
+        DataError: a place does not exist, a label is unknown, no label matches an image, or no
+            image can be used.
+        MissingPackage: a Parquet file, and pyarrow is not installed.
+    """
+    names = ClassNames.of(classes)
+    found = discover(images, _table_keys(classes, labels, test))
+    tests = _brought(test, "test images", found)
+    labeled = _without_places(_labeled(images, labels, found, names), tests)
+    tests = replace(tests, entries=tests.entries + _listed_outside(found, tests))
+    entries = _once(found.entries, tests.entries, labeled.entries)
+    matched = _matched(found, labeled, tests, entries, names)
+    rows, issues = _rows(entries, Merger(names, *(m.statements for m in matched)), on_progress)
+    remarks = (part.issues for part in (found, tests, labeled, *matched))
+    everything = tuple(sorted({*issues, *(issue for part in remarks for issue in part)}))
+    if not rows:
+        raise _nothing_usable(found, everything)
+    return Ingested(Manifest(tuple(rows), names), everything)
+
+
+def _table_keys(*places: object) -> set[str]:
+    """Keys of the tables that are read as tables, should they lie among the images."""
+    paths = (os.fspath(place) for place in places if isinstance(place, str | os.PathLike))
+    return {place_key(path) for path in paths}
+
+
+def _brought(place: AnyPath | None, kind: str, found: Found) -> Found:
+    return Found(found.root, ()) if place is None else read_claims(place, kind, found.root)
+
+
+def _labeled(
+    images: Images, labels: AnyPath | Sequence[Label] | None, found: Found, names: ClassNames
+) -> Found:
+    if labels is None or isinstance(labels, str | os.PathLike):
+        return _brought(labels, "labels", found)
+    return Found(found.root, (), (), aligned_claims(images, labels, names))
+
+
+def _without_places(labeled: Found, tests: Found) -> Found:
+    """Class folders with labels may enclose the test folder; its images are not theirs."""
+    gone = {entry.key for entry in tests.entries}
+    return replace(
+        labeled,
+        entries=tuple(entry for entry in labeled.entries if entry.key not in gone),
+        claims=tuple(claim for claim in labeled.claims if claim.path not in gone),
+    )
+
+
+def _listed_outside(found: Found, tests: Found) -> tuple[Entry, ...]:
+    """Images that a test table lists and that lie outside the images."""
+    if tests.entries:  # a folder brings all its images
+        return ()
+    index, bases = PathIndex(found.entries), (found.root, tests.root)
+    missing = (claim for claim in tests.claims if index.by_place(claim.path, bases) is None)
+    files = (_existing(claim, bases) for claim in missing)
+    return tuple(file_entry(path, found.root) for path in files if path is not None)
+
+
+def _existing(claim: Claim, bases: Sequence[str]) -> str | None:
+    paths = (os.path.abspath(os.path.join(base, native(claim.path))) for base in bases)
+    return next((path for path in paths if os.path.isfile(openable(path))), None)
+
+
+def _once(*groups: Iterable[Entry]) -> tuple[Entry, ...]:
+    entries: dict[str, Entry] = {}
+    for group in groups:
+        for entry in group:
+            entries.setdefault(entry.key, entry)
+    return tuple(entries.values())
+
+
+def _matched(
+    found: Found, labeled: Found, tests: Found, entries: tuple[Entry, ...], names: ClassNames
+) -> tuple[Matched, Matched]:
+    index = PathIndex(entries)
+    shown = [entry.path for entry in entries]
+    own = match(found, index, (found.root,), names, shown)
+    given = match(labeled, index, (found.root, labeled.root), names, shown)
+    for key, statements in own.statements.items():
+        given.statements.setdefault(key, []).extend(statements)
+    return (
+        Matched(given.statements, own.issues + given.issues),
+        match(tests, index, (found.root, tests.root), names, shown),
+    )
+
+
+def _rows(
+    entries: tuple[Entry, ...], merger: Merger, on_progress: Progress | None
+) -> tuple[list[Row], list[Issue]]:
+    contents: dict[str, list[Entry]] = defaultdict(list)
+    rows: list[Row] = []
+    issues: list[Issue] = []
+    for entry, answer in zip(entries, examine_all(entries, on_progress), strict=True):
+        if isinstance(answer, Issue):
+            issues.append(answer)
+        else:
+            contents[answer].append(entry)
+    for sha256, alike in contents.items():
+        row, left = merger.merge(sha256, alike)
+        rows += [row] if row is not None else []
+        issues += left
+    return rows, issues
+
+
+def _nothing_usable(found: Found, issues: Sequence[Issue]) -> DataError:
+    example = f" The first: {issues[0].path}: {issues[0].detail}." if issues else ""
+    reasons = f" ({tally(issues)})" if issues else ""
+    return DataError(
+        f"{found.root}: no usable image among {len(found.entries)} files{reasons}.{example} "
+        "Give a folder with JPEG, PNG, BMP, TIFF or WebP images."
+    )

@@ -1,0 +1,56 @@
+"""What could not be used, and why: one line for each file, so that nothing is dropped silently."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from clipgrip.data.tables import write_csv
+from clipgrip.files import AnyPath
+
+REASONS: dict[str, str] = {
+    "not-an-image": "not an image format that is read here",
+    "corrupt": "the image is damaged or cut off",
+    "too-large": "more pixels or bytes than are read",
+    "empty-file": "the file has no content",
+    "unreadable": "the file or folder may not be read, or a link leads nowhere",
+    "missing-file": "a listed file does not exist",
+    "hidden": "a hidden file, or one that an operating system or editor made",
+    "repeated-folder": "a link to a folder that is read already",
+    "duplicate": "the same content as another image; used once",
+    "duplicate-of-test": "the same content as a test image; left out of the pool",
+    "test-without-label": "a test image without a label; left out altogether",
+    "conflicting-labels": "labels contradict each other",
+    "label-without-image": "a label that belongs to no image",
+    "matched-by-name": "the image was found by its file name alone",
+}
+"""Every reason an issue can have, with its meaning."""
+
+NOTES = frozenset({"conflicting-labels", "label-without-image", "matched-by-name"})
+"""Reasons that are remarks: the image they name, if any, may still be used."""
+
+
+@dataclass(frozen=True, order=True)
+class Issue:
+    """One file or label row that was not used as it stands."""
+
+    path: str
+    reason: str
+    detail: str
+
+
+def write_issues(path: AnyPath, issues: Iterable[Issue]) -> None:
+    """Write ``issues.csv`` with the columns path, reason, detail.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    rows = ((issue.path, issue.reason, issue.detail) for issue in issues)
+    write_csv(path, ("path", "reason", "detail"), rows)
+
+
+def tally(issues: Iterable[Issue]) -> str:
+    """``4 corrupt, 2 empty-file``: how many of each reason, most frequent first."""
+    counts = Counter(issue.reason for issue in issues)
+    return ", ".join(f"{number} {reason}" for reason, number in counts.most_common())

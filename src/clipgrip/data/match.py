@@ -1,0 +1,119 @@
+"""Statements about images, matched to the images they mean."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
+from clipgrip.data.discover import Claim, Entry, Found, native, nfc, place_key
+from clipgrip.data.issues import Issue
+from clipgrip.errors import DataError, nearest
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A claim whose label is known to be a class position, or -1."""
+
+    label: int
+    where: str
+
+
+def position(claim: Claim, classes: ClassNames) -> int:
+    """Class position of a claim's label; -1 for a label cell that is empty or ``-1``.
+
+    Raises:
+        DataError: the label is not a class; says where, lists the classes and the nearest.
+    """
+    label = canonical(claim.label)
+    if label in UNLABELED_MARKS:
+        return -1
+    if label not in classes:
+        raise DataError(
+            f'{claim.where}: unknown label "{label}". Known: {classes.listing()}.'
+            f"{nearest(label, classes.display)} Correct the label, or add the class."
+        )
+    return classes.index(label)
+
+
+class PathIndex:
+    """Finds the image that a written path means."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._exact: dict[str, Entry] = {}
+        self._composed: dict[str, list[Entry]] = defaultdict(list)
+        self._names: dict[str, list[Entry]] = defaultdict(list)
+        for entry in entries:
+            self._exact[entry.key] = entry
+            self._composed[nfc(entry.key)].append(entry)
+            self._names[nfc(os.path.basename(entry.key))].append(entry)
+
+    def by_place(self, path: str, bases: Sequence[str]) -> Entry | None:
+        """The image at ``path``, absolute or relative to the first of ``bases`` that fits."""
+        for text in dict.fromkeys((path, native(path))):
+            for base in bases:
+                key = place_key(os.path.join(base, text))
+                alike = self._composed.get(nfc(key), [])
+                found = self._exact.get(key) or (alike[0] if len(alike) == 1 else None)
+                if found is not None:
+                    return found
+        return self._exact.get(path)
+
+    def by_name(self, path: str) -> Entry | None:
+        """The only image with this file name, wherever it lies."""
+        name = nfc(os.path.normcase(os.path.basename(native(path))))
+        alike = self._names.get(name, [])
+        return alike[0] if len(alike) == 1 else None
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Statements by the key of the image, and what could not be matched as written."""
+
+    statements: dict[str, list[Statement]]
+    issues: tuple[Issue, ...]
+
+
+def match(
+    found: Found, index: PathIndex, bases: Sequence[str], classes: ClassNames, shown: Sequence[str]
+) -> Matched:
+    """Bind each claim to an image; the file name alone decides only as a last resort.
+
+    Raises:
+        DataError: an unknown label, or claims of which none matches an image.
+    """
+    statements: dict[str, list[Statement]] = defaultdict(list)
+    issues: list[Issue] = []
+    for claim in found.claims:
+        statement = Statement(position(claim, classes), claim.where)
+        placed = index.by_place(claim.path, bases)
+        entry = placed or index.by_name(claim.path)
+        if entry is not None:
+            statements[entry.key].append(statement)
+        if placed is None:
+            issues.append(_remark(claim, entry))
+    if found.claims and not statements:
+        raise _nothing_matches(found.claims, bases, shown)
+    return Matched(statements, tuple(issues))
+
+
+def _remark(claim: Claim, entry: Entry | None) -> Issue:
+    if entry is None:
+        return Issue(claim.path, "label-without-image", f"{claim.where}: there is no such image")
+    detail = f"{claim.where}: taken for {entry.path}, the only image of that name"
+    return Issue(claim.path, "matched-by-name", detail)
+
+
+def _nothing_matches(
+    claims: Sequence[Claim], bases: Sequence[str], shown: Sequence[str]
+) -> DataError:
+    written = ", ".join(claim.path for claim in claims[:3])
+    known = ", ".join(shown[:3])
+    return DataError(
+        f"{claims[0].where}: none of the {len(claims)} paths is an image. Written are, for "
+        f"example: {written}. The images are, for example: {known}. Looked for as absolute paths, "
+        f"relative to {' and to '.join(dict.fromkeys(bases))}, and by file name. "
+        "Write the paths relative to the images folder."
+    )

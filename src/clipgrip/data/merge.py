@@ -1,0 +1,83 @@
+"""Images of one content become one row: who is shown, which label holds, what is an issue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.discover import Entry
+from clipgrip.data.issues import Issue
+from clipgrip.data.manifest import Row, Split
+from clipgrip.data.match import Statement
+
+Statements = Mapping[str, Sequence[Statement]]
+"""What is said about each image, by the key of its place."""
+
+
+@dataclass(frozen=True)
+class Merger:
+    """Decides about one content at a time; the order of the files plays no part."""
+
+    classes: ClassNames
+    labels: Statements
+    test: Statements
+
+    def merge(self, sha256: str, entries: Sequence[Entry]) -> tuple[Row | None, list[Issue]]:
+        """The row for a content, if it can be used, and an issue for each file not shown."""
+        ordered = sorted(entries, key=lambda entry: (entry.path, entry.key))
+        inside = [entry for entry in ordered if entry.key in self.test]
+        if inside:
+            return self._test(sha256, inside, [e for e in ordered if e.key not in self.test])
+        said = _about(ordered, self.labels)
+        if len({one.label for one in said}) > 1:
+            detail = f"{self._quarrel(said)}; the image counts as unlabeled"
+            row = _row(sha256, ordered, -1, "pool")
+            return row, [Issue(entry.path, "conflicting-labels", detail) for entry in ordered]
+        label = said[0].label if said else -1
+        return _row(sha256, ordered, label, "pool"), _copies(ordered[0], ordered[1:])
+
+    def _test(
+        self, sha256: str, inside: list[Entry], outside: list[Entry]
+    ) -> tuple[Row | None, list[Issue]]:
+        copy_of = f"the same content as the test image {inside[0].path}"
+        left_out = [Issue(entry.path, "duplicate-of-test", copy_of) for entry in outside]
+        said = _about(inside, self.test)
+        if not said:
+            detail = "listed as a test image, but without a label"
+            return None, left_out + [Issue(e.path, "test-without-label", detail) for e in inside]
+        if len({one.label for one in said}) > 1:
+            detail = f"{self._quarrel(said)}; the test image is left out"
+            return None, left_out + [Issue(e.path, "conflicting-labels", detail) for e in inside]
+        row = _row(sha256, inside + outside, said[0].label, "test")
+        return row, left_out + _copies(inside[0], inside[1:]) + self._doubt(said, inside + outside)
+
+    def _doubt(self, said: list[Statement], entries: list[Entry]) -> list[Issue]:
+        """A remark when the labels file disagrees with the test label, which holds."""
+        others = [one for one in _about(entries, self.labels) if one.label != said[0].label]
+        if not others:
+            return []
+        detail = f"{self._quarrel([said[0], *others])}; the test label holds"
+        return [Issue(entries[0].path, "conflicting-labels", detail)]
+
+    def _quarrel(self, said: list[Statement]) -> str:
+        one = said[0]
+        other = next(later for later in said if later.label != one.label)
+        names = self.classes.display
+        return f'"{names[one.label]}" by {one.where}, "{names[other.label]}" by {other.where}'
+
+
+def _about(entries: Sequence[Entry], statements: Statements) -> list[Statement]:
+    """What is said about these images, without "unlabeled"."""
+    said = (one for entry in entries for one in statements.get(entry.key, ()))
+    return sorted((one for one in said if one.label >= 0), key=lambda one: (one.where, one.label))
+
+
+def _row(sha256: str, entries: Sequence[Entry], label: int, split: Split) -> Row:
+    paths = tuple(entry.path for entry in entries)
+    return Row(sha256, paths, label, split, entries[0].source)
+
+
+def _copies(shown: Entry, others: Sequence[Entry]) -> list[Issue]:
+    detail = f"the same content as {shown.path}; used once"
+    return [Issue(entry.path, "duplicate", detail) for entry in others]

@@ -1,0 +1,107 @@
+"""Where the bytes of an image come from: a file, memory, or a cell of a Parquet file."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from clipgrip.errors import DataError
+from clipgrip.files import openable
+
+
+@runtime_checkable
+class ImageSource(Protocol):
+    """Something that gives the encoded bytes of one image, as often as asked."""
+
+    def read(self) -> bytes:
+        """The encoded bytes; raises OSError when they cannot be had."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """An image file. The path keeps its original bytes, whatever their encoding."""
+
+    path: str
+
+    def read(self) -> bytes:
+        """The bytes of the file.
+
+        Raises:
+            OSError: the file is gone or may not be read.
+        """
+        with open(openable(self.path), "rb") as file:
+            return file.read()
+
+
+@dataclass(frozen=True)
+class BytesSource:
+    """An image in memory, already encoded."""
+
+    data: bytes
+
+    @classmethod
+    def of(cls, image: Image.Image | NDArray[Any]) -> BytesSource:
+        """Encode a Pillow image or an array ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)`` as PNG.
+
+        The same pixels always give the same bytes. An orientation noted in the image is kept.
+
+        Raises:
+            DataError: the array has another shape or type than uint8 (or uint16 for greyscale).
+        """
+        picture = image if isinstance(image, Image.Image) else _picture(image)
+        if picture.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I"):
+            picture = picture.convert("RGBA" if picture.mode in ("PA", "RGBa", "La") else "RGB")
+        out = io.BytesIO()
+        exif = picture.info.get("exif", b"")
+        picture.save(out, "PNG", compress_level=1, exif=exif if isinstance(exif, bytes) else b"")
+        return cls(out.getvalue())
+
+    def read(self) -> bytes:
+        """The bytes."""
+        return self.data
+
+
+@dataclass(frozen=True)
+class ParquetSource:
+    """An image in a cell of a Parquet file: plain binary, or ``{bytes, path}``."""
+
+    path: str
+    group: int
+    row: int
+    column: str
+
+    def read(self) -> bytes:
+        """The bytes of the cell; empty for an empty cell.
+
+        Raises:
+            OSError: the file is gone or damaged.
+            MissingPackage: pyarrow is not installed.
+        """
+        from clipgrip.data.parquet import read_cell
+
+        return read_cell(self.path, self.group, self.row, self.column)
+
+
+def _picture(array: NDArray[Any]) -> Image.Image:
+    array = np.asarray(array)
+    colour = array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8
+    grey = array.ndim == 2 and array.dtype in (np.uint8, np.uint16)
+    if not (colour or grey) or 0 in array.shape:
+        raise DataError(
+            f"an image array has shape {array.shape} and type {array.dtype}; allowed are "
+            "(height, width), (height, width, 3) and (height, width, 4) of uint8, "
+            "or (height, width) of uint16."
+        )
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def file_source(path: str | os.PathLike[str]) -> FileSource:
+    """A `FileSource` with an absolute path, so that a later change of folder does no harm."""
+    return FileSource(os.path.abspath(os.fspath(path)))

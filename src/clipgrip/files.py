@@ -1,0 +1,70 @@
+"""Files that appear whole or not at all, and paths that open on every system."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sys
+
+AnyPath = str | os.PathLike[str]
+
+
+def write_bytes_atomic(path: AnyPath, data: bytes) -> None:
+    """Write ``data`` so that ``path`` holds the old content or the new one, never a mixture.
+
+    The bytes go to a ``*.part`` file in the same folder, reach the disk, then take the name.
+
+    Raises:
+        OSError: the folder is missing, the disk is full, or the name is not allowed; ``path`` is
+            then as it was.
+    """
+    folder = os.path.dirname(os.path.abspath(os.fspath(path)))
+    part = os.path.join(folder, f"{secrets.token_hex(8)}.part")
+    try:
+        _write_through(part, data)
+        os.replace(openable(part), openable(path))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(openable(part))
+        raise
+    _sync_folder(folder)
+
+
+def write_text_atomic(path: AnyPath, text: str) -> None:
+    """Write ``text`` as UTF-8, newlines as they are, with the promise of `write_bytes_atomic`.
+
+    Raises:
+        OSError: as `write_bytes_atomic`.
+    """
+    write_bytes_atomic(path, text.encode("utf-8", "backslashreplace"))
+
+
+def openable(path: AnyPath) -> str:
+    """``path`` as the system opens it: Windows needs a prefix beyond 259 characters."""
+    text = os.fspath(path)
+    if sys.platform != "win32":
+        return text
+    full = os.path.abspath(text)
+    if len(full) < 248 or full.startswith("\\\\"):
+        return text
+    return "\\\\?\\" + full
+
+
+def _write_through(path: str, data: bytes) -> None:
+    with open(openable(path), "xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: str) -> None:
+    """Make the new name itself durable; Windows has no handle for this and needs none."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network shares refuse to sync a folder
+            os.fsync(handle)
+    finally:
+        os.close(handle)
