@@ -1,0 +1,1 @@
+"""Makes the small CLIP that ships with clipgrip: render, train, export, from one seed."""
