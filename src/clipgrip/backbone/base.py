@@ -58,7 +58,14 @@ class Backbone(Protocol):
     """D, the width of the common space."""
     logit_scale: float
     """The factor on the cosine, already exponentiated."""
-    text: TextTower
+
+    @property
+    def text(self) -> TextTower:
+        """The text side; a model may read it only when it is first asked for."""
+
+    @property
+    def image_key(self) -> str:
+        """Names all that determines an image embedding: fingerprint, preprocessing code, precision."""
 
     def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
         """Resize and crop one RGB image as the model's own image processor does, before rescaling."""

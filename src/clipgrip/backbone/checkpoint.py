@@ -1,0 +1,136 @@
+"""A CLIP model's folder: configuration, tensors, fingerprint. Nothing in it is ever executed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from clipgrip.errors import BackboneError
+
+SUPPORTED = {"clip": "CLIP, MetaCLIP, and LAION's models converted for transformers"}
+"""The ``model_type`` of config.json, and who uses it."""
+
+PREPROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json")
+INDEX = "model.safetensors.index.json"
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The files of one model, found and checked but not read."""
+
+    folder: Path
+    config: dict[str, Any]
+    preprocessor: dict[str, Any]
+    weights: tuple[Path, ...]
+
+    @classmethod
+    def open(cls, folder: Path) -> Checkpoint:
+        """Check that the folder holds a supported model; a BackboneError says what is missing."""
+        config = read_json(folder / "config.json")
+        kind = config.get("model_type")
+        if kind not in SUPPORTED:
+            known = "; ".join(f'"{name}" ({who})' for name, who in SUPPORTED.items())
+            raise BackboneError(
+                f'{folder / "config.json"} says model_type "{kind}". Supported are: {known}.'
+            )
+        return cls(folder, config, _preprocessor(folder), _weight_files(folder))
+
+    def tensors(self, *prefixes: str) -> dict[str, Tensor]:
+        """The tensors whose names begin with a prefix, in float32."""
+        return {
+            name: tensor
+            for path in self.weights
+            for name, tensor in _read(path, prefixes)
+            if not name.endswith("position_ids")
+        }
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the content of all files that determine an embedding, wherever the folder lies."""
+        names = ("config.json", *PREPROCESSOR_FILES, *TOKENIZER_FILES)
+        files = [path for name in names if (path := self.folder / name).exists()]
+        total = hashlib.sha256()
+        for path in (*files, *self.weights):
+            with path.open("rb") as file:
+                total.update(
+                    path.name.encode() + b"\0" + hashlib.file_digest(file, "sha256").digest()
+                )
+        return total.hexdigest()
+
+
+def pick(tensors: Mapping[str, Tensor], name: str) -> Tensor:
+    """The tensor called ``name``; a BackboneError where the file lacks it."""
+    if name not in tensors:
+        raise BackboneError(
+            f"The weights have no tensor {name}: the file is incomplete or not a CLIP model. "
+            "Copy the model again."
+        )
+    return tensors[name]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; what cannot be read as one is a BackboneError."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BackboneError(
+            f"{path} is missing: this is not the folder of a model. {LAYOUT}"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise BackboneError(f"{path} cannot be read: {error}. Copy the model again.") from error
+    if not isinstance(content, dict):
+        raise BackboneError(f"{path} does not hold a JSON object. Copy the model again.")
+    return content
+
+
+LAYOUT = (
+    "It needs config.json, preprocessor_config.json, tokenizer.json and model.safetensors, "
+    "as transformers' save_pretrained writes them."
+)
+
+
+def _preprocessor(folder: Path) -> dict[str, Any]:
+    path = next((p for name in PREPROCESSOR_FILES if (p := folder / name).exists()), None)
+    if path is None:
+        raise BackboneError(f"{folder / PREPROCESSOR_FILES[0]} is missing. {LAYOUT}")
+    content = read_json(path)
+    inner = content.get("image_processor", content)
+    return dict(inner)
+
+
+def _weight_files(folder: Path) -> tuple[Path, ...]:
+    if (folder / WEIGHTS).exists():
+        return (folder / WEIGHTS,)
+    if (folder / INDEX).exists():
+        names = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
+        if any(Path(name).name != name for name in names):
+            raise BackboneError(
+                f"{folder / INDEX} names files outside its folder. Copy the model again."
+            )
+        return tuple(folder / name for name in names)
+    pickled = (folder / "pytorch_model.bin").exists()
+    reason = (
+        "pytorch_model.bin is there, but it can run code and is never opened: convert it on a machine of your trust "
+        'with CLIPModel.from_pretrained(...).save_pretrained("folder").'
+        if pickled
+        else LAYOUT
+    )
+    raise BackboneError(f"{folder / WEIGHTS} is missing. {reason}")
+
+
+def _read(path: Path, prefixes: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 (not a dict)
+                if name.startswith(prefixes):
+                    yield name, file.get_tensor(name).float()
+    except (SafetensorError, OSError) as error:
+        raise BackboneError(f"{path} cannot be read: {error}. Copy the model again.") from error

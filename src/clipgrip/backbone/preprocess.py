@@ -1,0 +1,120 @@
+"""One image to the pixels a checkpoint was trained on, bit by bit as transformers' Pillow processor makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from clipgrip.errors import BackboneError
+
+MODE = "hf-pillow-1"
+"""Names this code's resize and crop in cache keys; changes whenever a pixel would."""
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+MOST_RESIZED_PIXELS = 64_000_000
+"""Above this, only the crop is resampled: a 1 x 60,000 image would need 10 GB at 224 pixels width."""
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Resize and centre crop; ``mean`` and ``std`` are for pixels divided by 1 / ``scale``."""
+
+    resize: int | tuple[int, int] | None
+    """The shortest edge after resizing, or (height, width), or no resizing."""
+    crop: tuple[int, int] | None
+    """(height, width) or no crop."""
+    resample: Image.Resampling = Image.Resampling.BICUBIC
+    scale: float = 1 / 255
+    mean: tuple[float, ...] = CLIP_MEAN
+    std: tuple[float, ...] = CLIP_STD
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Preprocess:
+        """Read a checkpoint's ``preprocessor_config.json``; what it does not say is as in CLIP."""
+        normalize = config.get("do_normalize", True)
+        crop = _pair(config.get("crop_size", 224)) if config.get("do_center_crop", True) else None
+        return cls(
+            resize=_size(config.get("size", 224)) if config.get("do_resize", True) else None,
+            crop=crop,
+            resample=Image.Resampling(config.get("resample", Image.Resampling.BICUBIC)),
+            scale=config.get("rescale_factor", 1 / 255) if config.get("do_rescale", True) else 1.0,
+            mean=tuple(config.get("image_mean", CLIP_MEAN)) if normalize else (0.0, 0.0, 0.0),
+            std=tuple(config.get("image_std", CLIP_STD)) if normalize else (1.0, 1.0, 1.0),
+        )
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """(height, width) of every result; a BackboneError where it would vary from image to image."""
+        if self.crop is not None:
+            return self.crop
+        if isinstance(self.resize, tuple):
+            return self.resize
+        raise BackboneError(
+            "The model's preprocessor_config.json neither crops nor resizes to a height and width, so its images "
+            "have no common size. Set do_center_crop to true and give crop_size."
+        )
+
+    def __call__(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
+        """Pixels of ``output_size`` before rescaling and normalisation."""
+        image = image if image.mode == "RGB" else image.convert("RGB")
+        width, height = self._resized(image.size)
+        if self.crop is None:
+            return np.array(image.resize((width, height), self.resample))
+        top, left = (height - self.crop[0]) // 2, (width - self.crop[1]) // 2
+        box = (left, top, left + self.crop[1], top + self.crop[0])
+        if width * height > MOST_RESIZED_PIXELS:
+            return self._resample_box(image, width, height, box)
+        if (width, height) != image.size:
+            image = image.resize((width, height), self.resample)
+        return np.array(image.crop(box))
+
+    def _resized(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) after resizing; the long edge is rounded down."""
+        if self.resize is None:
+            return size
+        if isinstance(self.resize, tuple):
+            return self.resize[1], self.resize[0]
+        width, height = size
+        if width <= height:
+            return self.resize, int(self.resize * height / width)
+        return int(self.resize * width / height), self.resize
+
+    def _resample_box(
+        self, image: Image.Image, width: int, height: int, box: tuple[int, int, int, int]
+    ) -> UInt8[np.ndarray, "H W 3"]:
+        """The crop of the resized image without the resized image; differs from it by rounding."""
+        x, y = image.width / width, image.height / height
+        source = (
+            max(box[0] * x, 0.0),
+            max(box[1] * y, 0.0),
+            min(box[2] * x, image.width),
+            min(box[3] * y, image.height),
+        )
+        return np.array(image.resize((box[2] - box[0], box[3] - box[1]), self.resample, box=source))
+
+
+def _size(value: Any) -> int | tuple[int, int]:
+    """``size`` as written by any release: a number or ``shortest_edge`` keeps the shape of the image."""
+    if isinstance(value, int):
+        return value
+    if "shortest_edge" in value and "longest_edge" not in value:
+        return int(value["shortest_edge"])
+    return _pair(value)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    if isinstance(value, int):
+        return value, value
+    if isinstance(value, Mapping) and {"height", "width"} <= set(value):
+        return int(value["height"]), int(value["width"])
+    raise BackboneError(
+        f"preprocessor_config.json asks for the size {value!r}; a number, shortest_edge, or height "
+        "and width can be used."
+    )
