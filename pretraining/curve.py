@@ -8,7 +8,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 WIDTH, HEIGHT, PAD = 720, 360, 48
-INKS: tuple[str, ...] = ("#444444", "#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#f0e442")
+INKS: tuple[str, ...] = (
+    "#444444",
+    "#0072b2",
+    "#56b4e9",
+    "#d55e00",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#f0e442",
+)
 INKS += ("#7f3c8d",)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import CLIPModel, CLIPTokenizer
@@ -35,7 +36,7 @@ def class_embeds(
 @torch.no_grad()
 def picture_embeds(model: CLIPModel, pictures: Pictures) -> Tensor:
     """Unit vectors (N, D)."""
-    blocks = normalize(pictures.pixels[:]).split(250)
+    blocks = normalize(np.array(pictures.pixels)).split(250)
     return torch.cat([objective.image_embeds(model, block) for block in blocks])
 
 
