@@ -1,0 +1,216 @@
+"""Image embeddings on disk, addressed by everything that determines them.
+
+A folder per backbone, preprocessing, precision and format; in it shards (float16 ``.npy``, each named by the SHA-256
+of its bytes) and ``index.db``, which says for the content hash of an image in which shard and row it stands.
+A shard is on the disk before the index names it, so a crash leaves at most a file that nothing names.
+SQLite's write-ahead log needs a local disk: the folder must not lie on a network share.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import logging
+import os
+import sqlite3
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from clipgrip.backbone.base import Backbone
+from clipgrip.errors import CacheError
+from clipgrip.files import write_bytes_atomic
+
+FORMAT = 1
+ROOT_VARIABLE = "CLIPGRIP_CACHE"
+MAX_ROWS = 8192
+"""The most rows of one shard."""
+BUSY_SECONDS = 60.0
+"""How long one process waits for another one's transaction."""
+STALE_SECONDS = 24 * 3600.0
+"""A file that nothing names is removed at this age; a younger one may be another process's next shard."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS shard (name TEXT PRIMARY KEY, rows INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS embedding (
+    content TEXT PRIMARY KEY,
+    shard TEXT NOT NULL REFERENCES shard (name),
+    row INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS embedding_shard ON embedding (shard);
+"""
+FIND = """
+SELECT shard, content, row FROM embedding WHERE content IN (SELECT value FROM json_each(?)) ORDER BY shard
+"""
+
+log = logging.getLogger(__name__)
+
+
+class Found(NamedTuple):
+    """What the cache holds of the hashes that were asked for."""
+
+    embeds: Float[np.ndarray, "N D"]
+    """float32, one row per hash; zeros where it is missing."""
+    missing: np.ndarray
+    """(N,) bool."""
+
+
+class EmbeddingCache:
+    """Content hash -> embedding, for one backbone; safe for threads and for several processes at once."""
+
+    def __init__(self, root: Path, key: str, width: int) -> None:
+        """Open or create; ``key`` names what determines an embedding, ``width`` is D."""
+        self.folder = Path(root) / f"embeddings-v{FORMAT}" / key
+        self.width = width
+        with _as_cache_error(f"The cache folder {self.folder} cannot be used"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with self._transaction() as index:
+                for statement in SCHEMA.split(";"):
+                    index.execute(statement)
+        self._remove_stale()
+
+    @classmethod
+    def for_backbone(cls, backbone: Backbone, root: Path | None = None) -> EmbeddingCache:
+        """The cache of a backbone's image embeddings under ``root`` or the user's cache folder."""
+        return cls(root or default_root(), backbone.image_key, backbone.embed_dim)
+
+    def get(self, hashes: Sequence[str]) -> Found:
+        """Stored embeddings of ``hashes``.
+
+        Each shard is compared with its SHA-256. A damaged one is forgotten with a warning in the log, and its rows
+        are reported missing: they are computed again.
+        """
+        rows: dict[str, list[int]] = defaultdict(list)
+        for row, content in enumerate(hashes):
+            rows[content].append(row)
+        found = Found(
+            np.zeros((len(hashes), self.width), np.float32), np.ones(len(hashes), np.bool_)
+        )
+        for name, places in self._find(list(rows)).items():
+            shard = self._read(name)
+            if shard is None:
+                continue
+            for content, place in places:
+                found.embeds[rows[content]] = shard[place]
+                found.missing[rows[content]] = False
+        return found
+
+    def put(self, hashes: Sequence[str], embeds: Float[np.ndarray, "N D"]) -> None:
+        """Store rows durably as float16; a hash that is there already keeps what it has."""
+        if embeds.shape != (len(hashes), self.width) or not np.isfinite(embeds).all():
+            raise CacheError(
+                f"Embeddings of shape {embeds.shape} for {len(hashes)} images of width {self.width} cannot be cached, "
+                "or they hold values that are not numbers: the model or its device is damaged."
+            )
+        for start in range(0, len(hashes), MAX_ROWS):
+            part = slice(start, start + MAX_ROWS)
+            self._write(hashes[part], embeds[part].astype(np.float16))
+
+    def _write(self, hashes: Sequence[str], embeds: Float[np.ndarray, "N D"]) -> None:
+        buffer = io.BytesIO()
+        np.save(buffer, np.ascontiguousarray(embeds), allow_pickle=False)
+        name = hashlib.sha256(buffer.getvalue()).hexdigest()
+        with _as_cache_error(
+            f"Embeddings cannot be written to {self.folder}; what was stored before is kept. Make space there, or "
+            f"set {ROOT_VARIABLE} to another folder"
+        ):
+            write_bytes_atomic(self._path(name), buffer.getvalue())
+            with self._transaction() as index:
+                index.execute("INSERT OR IGNORE INTO shard VALUES (?, ?)", (name, len(hashes)))
+                index.executemany(
+                    "INSERT OR IGNORE INTO embedding VALUES (?, ?, ?)",
+                    [(content, name, row) for row, content in enumerate(hashes)],
+                )
+
+    def _read(self, name: str) -> Float[np.ndarray, "N D"] | None:
+        try:
+            content = self._path(name).read_bytes()
+        except OSError as error:
+            self._forget(name, f"cannot be read ({error.strerror})")
+            return None
+        if hashlib.sha256(content).hexdigest() != name:
+            self._forget(name, "is damaged: its content is not what was written")
+            return None
+        array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
+        return array
+
+    def _forget(self, name: str, reason: str) -> None:
+        with _as_cache_error(f"{self._path(name)} {reason}, and the index cannot be changed"):
+            with self._transaction() as index:
+                rows = index.execute("DELETE FROM embedding WHERE shard = ?", (name,)).rowcount
+                index.execute("DELETE FROM shard WHERE name = ?", (name,))
+            self._path(name).unlink(missing_ok=True)
+        log.warning(
+            "%s %s. Its %d embeddings are computed again when needed.",
+            self._path(name),
+            reason,
+            rows,
+        )
+
+    def _find(self, hashes: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
+        places: dict[str, list[tuple[str, int]]] = defaultdict(list)
+        with (
+            _as_cache_error(f"The index in {self.folder} cannot be read"),
+            self._transaction() as index,
+        ):
+            for shard, content, row in index.execute(FIND, (json.dumps(list(hashes)),)):
+                places[shard].append((content, row))
+        return places
+
+    def _remove_stale(self) -> None:
+        with (
+            _as_cache_error(f"The index in {self.folder} cannot be read"),
+            self._transaction() as index,
+        ):
+            named = {f"{name}.npy" for (name,) in index.execute("SELECT name FROM shard")}
+        before = time.time() - STALE_SECONDS
+        for path in (*self.folder.glob("*.npy"), *self.folder.glob("*.part")):
+            with contextlib.suppress(OSError):
+                if path.name not in named and path.stat().st_mtime < before:
+                    path.unlink()
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.npy"
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing, and durable; a connection each, so that any thread may ask."""
+        path = self.folder / "index.db"
+        index = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        with contextlib.closing(index):
+            index.execute("PRAGMA journal_mode = WAL")
+            index.execute("PRAGMA synchronous = FULL")
+            index.execute("BEGIN IMMEDIATE")
+            with index:
+                yield index
+
+
+def default_root() -> Path:
+    """The folder in CLIPGRIP_CACHE, or the user's cache folder on this system."""
+    if chosen := os.environ.get(ROOT_VARIABLE):
+        return Path(chosen)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "clipgrip"
+
+
+@contextlib.contextmanager
+def _as_cache_error(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise CacheError(
+            f"{what}: {error}. The cache can be deleted at any time; it is rebuilt."
+        ) from error
