@@ -10,7 +10,9 @@ from clipgrip.data.discover import (
     PATH_COLUMNS,
     Claim,
     Found,
+    Images,
     from_folder,
+    item_key,
     table_claims,
 )
 from clipgrip.data.tables import TABLE_SUFFIXES, read_table

@@ -1,0 +1,110 @@
+"""Parquet: tables, and images in a column."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from data_helpers import CLASSES, csv_file, label_of, plant, png, reasons, used
+
+from clipgrip.data.images import decode
+from clipgrip.data.ingest import ingest
+from clipgrip.data.sources import ParquetSource
+from clipgrip.data.tables import read_table
+from clipgrip.errors import DataError, MissingPackage
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
+
+def save(path: Path, columns: dict[str, object], metadata: object = None, group: int = 2) -> Path:
+    table = pa.table(columns)
+    if metadata is not None:
+        table = table.replace_schema_metadata({"huggingface": json.dumps(metadata)})
+    pq.write_table(table, path, row_group_size=group)
+    return path
+
+
+def structs(numbers: range) -> list[dict[str, object]]:
+    return [{"bytes": png(n), "path": f"p{n}.png"} for n in numbers]
+
+
+def test_images_in_a_struct_column_are_read_with_names_and_labels(tmp_path: Path) -> None:
+    columns = {"image": structs(range(5)), "label": ["cat", "dog", None, "-1", "otter"]}
+    result = ingest(save(tmp_path / "d.parquet", columns), classes=CLASSES)
+    assert used(result) == [f"p{n}.png" for n in range(5)]
+    labels = [label_of(result, f"p{n}.png") for n in range(5)]
+    assert labels == ["cat", "dog", None, None, "otter"]
+    assert result.issues == ()
+    assert all(decode(row.source.read()) for row in result.manifest.rows)
+    assert {type(row.source) for row in result.manifest.rows} == {ParquetSource}
+
+
+def test_images_in_a_binary_column_are_shown_by_row(tmp_path: Path) -> None:
+    path = save(tmp_path / "d.parquet", {"jpg": [png(1), b"text", None, png(1)]})
+    result = ingest(path, classes=CLASSES)
+    assert used(result) == ["d.parquet#000000"]
+    assert list(reasons(result).values()) == ["not-an-image", "empty-file", "duplicate"]
+
+
+def test_class_numbers_of_hugging_face_become_names(tmp_path: Path) -> None:
+    names = {"_type": "ClassLabel", "names": ["otter", "cat"]}
+    metadata = {"info": {"features": {"label": names, "image": {"_type": "Image"}}}}
+    columns = {"image": structs(range(2)), "label": [0, 1]}
+    result = ingest(save(tmp_path / "d.parquet", columns, metadata), classes=CLASSES)
+    assert [label_of(result, f"p{n}.png") for n in range(2)] == ["otter", "cat"]
+
+
+def test_class_numbers_without_explanation_are_not_guessed(tmp_path: Path) -> None:
+    path = save(tmp_path / "d.parquet", {"image": structs(range(2)), "label": [0, 1]})
+    with pytest.raises(DataError, match=r'unknown label "0"'):
+        ingest(path, classes=CLASSES)
+
+
+def test_a_parquet_file_may_list_paths(tmp_path: Path) -> None:
+    plant(tmp_path, {"a.png": png(1), "b.png": png(2)})
+    path = save(tmp_path / "l.parquet", {"path": ["a.png", "b.png"], "label": ["cat", ""]})
+    assert label_of(ingest(path, classes=CLASSES), "a.png") == "cat"
+    assert label_of(ingest(tmp_path, classes=CLASSES, labels=path), "a.png") == "cat"
+
+
+def test_test_images_can_be_named_by_their_inner_path(tmp_path: Path) -> None:
+    path = save(tmp_path / "d.parquet", {"image": structs(range(3))})
+    result = ingest(path, classes=CLASSES, test=csv_file(tmp_path / "t.csv", "p1.png,dog"))
+    assert len(result.manifest.test) == 1
+    assert label_of(result, "p1.png") == "dog"
+
+
+def test_numbers_are_read_as_people_write_them(tmp_path: Path) -> None:
+    columns = {"path": ["a"], "n": [3.0], "x": [2.5], "b": [b"\0"]}
+    table = read_table(save(tmp_path / "t.parquet", columns))
+    assert (table.columns, table.rows) == (("path", "n", "x"), (("a", "3", "2.5"),))
+    assert table.where(0) == "t.parquet row 1"
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "d.parquet").write_bytes(b"not parquet at all")
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        ingest(tmp_path / "d.parquet", classes=CLASSES)
+
+
+def test_a_file_that_vanishes_is_an_os_error(tmp_path: Path) -> None:
+    path = save(tmp_path / "d.parquet", {"image": structs(range(3))})
+    source = ParquetSource(str(path), 1, 0, "image")
+    assert source.read() == png(2)
+    with pytest.raises(OSError):
+        ParquetSource(str(path), 7, 0, "image").read()
+    path.unlink()
+    with pytest.raises(OSError):
+        source.read()
+
+
+def test_without_pyarrow_the_pip_command_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / "d.parquet", {"image": structs(range(2))})
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingPackage, match=r'pip install "clipgrip\[parquet\]"'):
+        ingest(path, classes=CLASSES)
