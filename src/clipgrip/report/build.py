@@ -1,0 +1,61 @@
+"""The report of a run as one HTML page that asks for nothing from outside."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import jinja2
+
+from clipgrip.report.classes import SHOWN, WORST, class_rows, spread_sentences
+from clipgrip.report.details import tables
+from clipgrip.report.facts import RunFacts
+from clipgrip.report.mixups import mixups
+from clipgrip.report.pictures import errors, galleries
+from clipgrip.report.reading import Reading
+from clipgrip.report.steps import steps
+from clipgrip.report.trends import plots, round_rows
+from clipgrip.report.verdict import verdict
+from clipgrip.report.words import Language, Words
+
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def build_report(facts: RunFacts, language: Language = "en") -> str:
+    """The page of a finished run; all text from outside is shown as text.
+
+    Raises:
+        ConfigError: there is no catalogue for the language.
+    """
+    say, run = Words(language), Reading(facts)
+    classes = class_rows(run)
+    page = _templates().get_template("report.html")
+    html = page.render(
+        say=say,
+        run=run,
+        verdict=verdict(run, say),
+        plots=plots(run, say),
+        rounds=round_rows(run, say),
+        classes=classes,
+        shown=classes if len(classes) <= SHOWN else classes[:WORST],
+        spread=spread_sentences(run, say),
+        mixups=mixups(run),
+        errors=errors(run),
+        galleries=galleries(run, [row.position for row in classes]),
+        steps=steps(run, say),
+        tables=tables(run, say),
+    )
+    return _UNPRINTABLE.sub("\ufffd", html)
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("clipgrip.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

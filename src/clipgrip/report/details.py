@@ -1,0 +1,75 @@
+"""Everything that is needed to do the run again, as named tables of text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clipgrip.report.reading import Reading, Scores
+from clipgrip.report.words import Words, mark
+
+SCORES = {
+    "accuracy": mark("Accuracy"),
+    "ece": mark("Calibration error (ECE)"),
+    "nll": mark("Log loss (NLL)"),
+    "brier": mark("Brier score"),
+    "seen": mark("Accuracy, classes with labels"),
+    "unseen": mark("Accuracy, classes without labels"),
+    "harmonic_mean": mark("Harmonic mean of the two"),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Lines of a name and one or more cells."""
+
+    title: str
+    rows: list[tuple[str, ...]]
+    head: tuple[str, ...] = ()
+
+
+def tables(run: Reading, say: Words) -> list[Table]:
+    """Settings, data, backbone, times, versions and scores, those that there are."""
+    made = [
+        _plain(say("Settings"), run.settings),
+        _plain(say("Data"), {k: v for k, v in run.data.items() if not isinstance(v, list | tuple)}),
+        _plain(say("Backbone"), run.metrics.get("backbone", {})),
+        _times(run, say),
+        _plain(
+            say("Versions"),
+            {"clipgrip": run.metrics.get("clipgrip", ""), **run.metrics.get("versions", {})},
+        ),
+        _plain(say("Machine"), run.metrics.get("machine", {})),
+        _scores(run, say),
+    ]
+    return [table for table in made if table.rows]
+
+
+def _plain(title: str, values: Mapping[str, Any]) -> Table:
+    return Table(title, [(key, _text(value)) for key, value in values.items()])
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _times(run: Reading, say: Words) -> Table:
+    seconds = run.metrics.get("seconds", {})
+    return Table(say("Times"), [(key, say.seconds(value)) for key, value in seconds.items()])
+
+
+def _scores(run: Reading, say: Words) -> Table:
+    after = run.after or {}
+    before = run.before if run.is_tuned else None
+    head = ("", say("Before"), say("After")) if before else ()
+    keys = [key for key in SCORES if after.get(key) is not None]
+    rows = [(say(SCORES[key]), *_cells(key, before, after)) for key in keys]
+    return Table(say("Scores on the test images"), rows, head)
+
+
+def _cells(key: str, before: Scores | None, after: Scores) -> tuple[str, ...]:
+    both = (before, after) if before else (after,)
+    return tuple(_text(scores.get(key)) for scores in both)

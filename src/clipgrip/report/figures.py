@@ -1,0 +1,132 @@
+"""Plots as inline SVG. They hold numbers only: names and titles are the page's, in the reader's fonts."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+INK, GRID, BEFORE, AFTER = "#3c4854", "#e3e7eb", "#8593a0", "#0f6285"
+WIDTH, HEIGHT = 520, 190
+_STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "clipgrip",
+    "font.size": 12,
+    "axes.edgecolor": GRID,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": GRID,
+    "grid.linewidth": 1,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "axes.unicode_minus": False,
+}
+_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
+
+
+def share_line(
+    name: str,
+    ticks: Sequence[str],
+    values: Sequence[float],
+    *,
+    intervals: Sequence[Sequence[float]] = (),
+    level: float | None = None,
+) -> Markup:
+    """Shares over rounds, with their intervals as a band and a dashed level to compare with."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _canvas(ticks)
+        at = range(len(values))
+        if intervals:
+            low, high = zip(*intervals, strict=True)
+            axes.fill_between(at, low, high, color=AFTER, alpha=0.13, linewidth=0)
+        if level is not None:
+            axes.axhline(level, color=BEFORE, linewidth=1.6, linestyle=(0, (5, 3)))
+        axes.plot(at, values, color=AFTER, linewidth=2.2, marker="o", markersize=5)
+        drawn = [*values, *(edge for pair in intervals for edge in pair)]
+        _share_axis(axes, [*drawn, level] if level is not None else drawn)
+        _label_ends(axes, values)
+        return inline(name, figure)
+
+
+def count_bars(name: str, ticks: Sequence[str], values: Sequence[int]) -> Markup:
+    """Counts over rounds."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _canvas(ticks)
+        axes.bar(range(len(values)), values, width=0.62, color=AFTER)
+        axes.set_ylim(0, max([1, *values]) * 1.18)
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        for at in _ends(len(values)):
+            _note(axes, at, values[at], f"{values[at]:,}")
+        return inline(name, figure)
+
+
+def _canvas(ticks: Sequence[str]) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
+    axes = figure.add_axes((0.1, 0.15, 0.875, 0.8))
+    step = max(1, -(-len(ticks) // 12))
+    axes.set_xticks(range(0, len(ticks), step), ticks[::step])
+    axes.set_xlim(-0.5, len(ticks) - 0.5)
+    return figure, axes
+
+
+def _share_axis(axes: Any, values: Sequence[float]) -> None:
+    low, high = min(values), max(values)
+    room = max(0.04, 0.22 * (high - low))
+    axes.set_ylim(max(-0.02, low - room), min(1.08, high + room))
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(_percent))
+
+
+def _percent(value: float, _: object) -> str:
+    return f"{100 * value:.4g}%" if -1e-9 <= value <= 1 + 1e-9 else ""
+
+
+def _label_ends(axes: Any, values: Sequence[float]) -> None:
+    for at in _ends(len(values)):
+        _note(axes, at, values[at], f"{100 * values[at]:.1f}%")
+
+
+def _ends(n: int) -> list[int]:
+    return sorted({0, n - 1})
+
+
+def _note(axes: Any, at: int, value: float, text: str) -> None:
+    axes.annotate(
+        text,
+        (at, value),
+        (0, 7),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        weight="bold",
+    )
+
+
+def inline(name: str, figure: Figure) -> Markup:
+    """The figure as an ``<svg>`` element whose ids begin with ``name`` and that refers to nothing outside."""
+    out = io.StringIO()
+    figure.savefig(out, format="svg", transparent=True, metadata=_METADATA)
+    svg = out.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\s(?:xmlns(?::\w+)?|width|height|version)="[^"]*"', "", svg.split(">", 1)[0]) + (
+        ' aria-hidden="true">' + svg.split(">", 1)[1]
+    )
+    svg = svg.replace("xlink:href", "href")
+    svg = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', svg)
+    svg = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', svg)
+    return Markup(re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", svg))

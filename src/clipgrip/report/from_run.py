@@ -1,0 +1,39 @@
+"""From a finished run to the values that a report is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PIL import Image
+
+from clipgrip.data.manifest import Row
+from clipgrip.report.facts import Judged, RunFacts
+from clipgrip.runs.embedding import load
+from clipgrip.runs.outcome import Outcome
+
+
+def facts(outcome: Outcome) -> RunFacts:
+    """Everything a report says; pictures are opened only when they are shown."""
+    embeds, zero_shot = outcome.embeds, outcome.zero_shot
+    judged = Judged(
+        paths=tuple(row.path for row in embeds.test_rows),
+        labels=embeds.test_labels,
+        zero_shot=zero_shot.test,
+        probs=outcome.answers.test,
+        open_image=_opener(embeds.test_rows),
+    )
+    return RunFacts(
+        metrics=outcome.metrics,
+        class_names=outcome.manifest.classes.display,
+        paths=tuple(row.path for row in embeds.pool_rows),
+        labels=embeds.pool_labels,
+        zero_shot=zero_shot.pool,
+        probs=outcome.answers.pool,
+        open_image=_opener(embeds.pool_rows),
+        test=judged if embeds.test_rows else None,
+        folder=str(outcome.folder),
+    )
+
+
+def _opener(rows: Sequence[Row]) -> Callable[[int], Image.Image]:
+    return lambda row: load(rows[row].source)

@@ -1,0 +1,101 @@
+"""How to go on, as commands to copy."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from dataclasses import dataclass
+
+from clipgrip.report.reading import Reading
+from clipgrip.report.words import Words
+
+LARGER = "openai/clip-vit-base-patch32"
+ENOUGH_TEST_IMAGES = 200
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something to do, why, and the command; an empty command where it is done by hand."""
+
+    title: str
+    why: str
+    command: str = ""
+
+
+def steps(run: Reading, say: Words) -> list[Step]:
+    """What makes sense after this run, the most useful first."""
+    parts = (
+        _test(run, say),
+        _tune(run, say),
+        _predict(run, say),
+        _label(run, say),
+        _larger(run, say),
+        _prompts(say),
+    )
+    return [step for part in parts for step in part]
+
+
+def quoted(text: str) -> str:
+    """As one argument on this machine's command line."""
+    return subprocess.list2cmdline([text]) if os.name == "nt" else shlex.quote(text)
+
+
+def _run(options: str) -> str:
+    return f"clipgrip run --images IMAGES --classes CLASSES {options}"
+
+
+def _test(run: Reading, say: Words) -> list[Step]:
+    if run.after and run.after["n"] >= ENOUGH_TEST_IMAGES:
+        return []
+    why = say(
+        "Pick 100 to 200 images at random, write path and label into test.csv, and never use them for labels. "
+        "Random matters: a test of easy images flatters."
+    )
+    title = say("Enlarge the test") if run.after else say("Measure the accuracy")
+    return [Step(title, why, _run("--test test.csv"))]
+
+
+def _tune(run: Reading, say: Words) -> list[Step]:
+    if run.is_tuned:
+        return []
+    why = say("GRIP tunes the prompt on the surest answers and needs no label.")
+    return [Step(say("Tune the prompt"), why, _run("--strategy grip"))]
+
+
+def _predict(run: Reading, say: Words) -> list[Step]:
+    why = say("One answer with its confidence for each image of a folder.")
+    return [
+        Step(say("Sort new images"), why, f"clipgrip predict {quoted(run.facts.folder)} NEW_IMAGES")
+    ]
+
+
+def _label(run: Reading, say: Words) -> list[Step]:
+    if run.metrics.get("paradigm") == "UL":
+        why = say(
+            "A few labels per class help most. Begin with the least sure images shown above: write path and label "
+            "into labels.csv."
+        )
+        return [Step(say("Give a few labels"), why, _run("--labels labels.csv"))]
+    why = say(
+        "Add the least sure images shown above, and classes that are found poorly, to labels.csv."
+    )
+    return [Step(say("Give more labels"), why, _run("--labels labels.csv"))]
+
+
+def _larger(run: Reading, say: Words) -> list[Step]:
+    if run.settings.get("backbone") != "nano":
+        return []
+    why = say(
+        "This run used nano, the small model that ships with clipgrip. The larger CLIP sees more; it is fetched once "
+        "from the internet, or named as a local folder."
+    )
+    return [Step(say("Take a larger model"), why, _run(f"--backbone {LARGER}"))]
+
+
+def _prompts(say: Words) -> list[Step]:
+    why = say(
+        "CLIP reads the class through its text. In classes.csv the column prompt may describe what is seen, "
+        "in English: “a deep scratch on a metal surface” says more than “NG-3”."
+    )
+    return [Step(say("Describe the classes better"), why)]

@@ -1,0 +1,266 @@
+"""The first thing a reader sees: what was done and how far it may be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from clipgrip.report.reading import Reading, Scores
+from clipgrip.report.words import Words, mark
+
+Tone = Literal["good", "flat", "bad", "plain", "open"]
+FEW_TEST_IMAGES = 100
+SMALL_CHANGE = 0.02
+
+PARADIGMS = {
+    "UL": mark("no labels (UL): only the class names were given"),
+    "SSL": mark("a few labels (SSL): people had labeled {labeled} of the images"),
+    "TRZSL": mark(
+        "labels for some classes only (TRZSL): people had labeled {labeled} of the images"
+    ),
+}
+STRATEGIES = {
+    "zero-shot": mark("CLIP answered from the class names alone; nothing was tuned."),
+    "supervised": mark("The prompt was tuned on the given labels only, without pseudolabels."),
+    "fpl": mark(
+        "FPL: the surest images of each class became pseudolabels, and the prompt was tuned on them once."
+    ),
+    "ifpl": mark(
+        "IFPL: in each round the surest images of each class became pseudolabels, as many each time, "
+        "and the prompt was tuned anew."
+    ),
+    "grip": mark(
+        "GRIP: the surest images of each class became pseudolabels, more of them in each round, "
+        "and the prompt was tuned anew."
+    ),
+}
+BADGES: dict[Tone, str] = {
+    "good": mark("Tuning helped"),
+    "flat": mark("No clear difference"),
+    "bad": mark("Tuning made it worse"),
+    "plain": mark("Measured, not tuned"),
+    "open": mark("Not measured yet"),
+}
+HEADLINES: dict[Tone, str] = {
+    "good": mark("{after} of the test images are answered right, {before} before tuning"),
+    "flat": mark("{after} right after tuning, {before} before: too close to call"),
+    "bad": mark("Only {after} right after tuning, {before} before: keep the untuned answers"),
+    "plain": mark("CLIP without tuning answers {after} of the test images right"),
+    "open": mark("{pool} images are sorted, but nobody knows yet how many rightly"),
+}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One accuracy with its interval, all shares from 0 to 1."""
+
+    label: str
+    kind: Literal["before", "after"]
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number to remember, with what it is."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All of the first section."""
+
+    tone: Tone
+    badge: str
+    headline: str
+    done: str
+    strategy: str
+    figures: list[Figure]
+    points: list[str]
+    bars: list[Bar] = field(default_factory=list)
+
+
+def verdict(run: Reading, say: Words) -> Verdict:
+    """The verdict in plain words."""
+    tone = _tone(run)
+    after, before = run.after, run.before
+    values = {
+        "after": say.percent(after["accuracy"] if after else None),
+        "before": say.percent(before["accuracy"] if before else None),
+        "pool": say.number(int(run.data.get("pool", len(run.facts.paths)))),
+    }
+    return Verdict(
+        tone=tone,
+        badge=say(BADGES[tone]),
+        headline=say(HEADLINES[tone], **values),
+        done=_done(run, say),
+        strategy=_strategy(run, say),
+        figures=_measured(run, after, say) if after else _unmeasured(run, say),
+        points=_measured_points(run, after, say) if after else _unmeasured_points(run, say),
+        bars=_bars(run, say),
+    )
+
+
+def _tone(run: Reading) -> Tone:
+    if run.after is None:
+        return "open"
+    if not run.is_tuned or run.before is None:
+        return "plain"
+    effects: dict[int, Tone] = {1: "good", 0: "flat", -1: "bad"}
+    return effects[run.effect]
+
+
+def _done(run: Reading, say: Words) -> str:
+    paradigm = say(
+        PARADIGMS[run.metrics.get("paradigm", "UL")],
+        labeled=say.number(int(run.data.get("labeled", 0))),
+    )
+    return say(
+        "{images} in {classes}, with {paradigm}.",
+        images=say.count(
+            int(run.data.get("pool", len(run.facts.paths))), "{n} image", "{n} images"
+        ),
+        classes=say.count(len(run.names), "{n} class", "{n} classes"),
+        paradigm=paradigm,
+    )
+
+
+def _strategy(run: Reading, say: Words) -> str:
+    text = say(STRATEGIES[run.strategy])
+    if run.strategy not in ("ifpl", "grip") or not run.rounds:
+        return text
+    rounds = say.count(len(run.rounds), "{n} round was run.", "{n} rounds were run.")
+    return f"{text}{say(' ')}{rounds}"
+
+
+def _bars(run: Reading, say: Words) -> list[Bar]:
+    bars = []
+    if run.before:
+        bars.append(_bar(say("Zero-shot CLIP"), "before", run.before))
+    if run.after and run.is_tuned:
+        bars.append(_bar(say("After tuning"), "after", run.after))
+    return bars
+
+
+def _bar(label: str, kind: Literal["before", "after"], scores: Scores) -> Bar:
+    low, high = scores["interval"]
+    return Bar(label, kind, scores["accuracy"], low, high)
+
+
+def _measured(run: Reading, after: Scores, say: Words) -> list[Figure]:
+    figures = [Figure(say("Accuracy"), say.percent(after["accuracy"]), _interval(after, say))]
+    if run.is_tuned and run.before:
+        change = after["accuracy"] - run.before["accuracy"]
+        fixed, broken = run.paired
+        note = say("{fixed} put right, {broken} put wrong", fixed=fixed, broken=broken)
+        figures.append(Figure(say("Change by tuning"), say.points(change), note))
+    if after.get("harmonic_mean") is not None:
+        figures.append(Figure(say("Classes with labels"), say.percent(after.get("seen"))))
+        note = say("harmonic mean of both {mean}", mean=say.percent(after["harmonic_mean"]))
+        figures.append(
+            Figure(say("Classes without labels"), say.percent(after.get("unseen")), note)
+        )
+    figures.append(Figure(say("Test images"), say.number(after["n"]), say("never trained on")))
+    return figures
+
+
+def _interval(scores: Scores, say: Words) -> str:
+    return say("95% interval {span}", span=say.span(scores["interval"]))
+
+
+def _measured_points(run: Reading, after: Scores, say: Words) -> list[str]:
+    points = [
+        say(
+            "On images like these, the accuracy lies between {low} and {high} with 95% confidence.",
+            low=say.percent(after["interval"][0]),
+            high=say.percent(after["interval"][1]),
+        )
+    ]
+    if run.is_tuned and run.before:
+        points.append(_paired_sentence(run, say))
+    if after["n"] < FEW_TEST_IMAGES:
+        points.append(
+            say(
+                "{n} test images are few: label more of them for a narrower interval.", n=after["n"]
+            )
+        )
+    if weak := [
+        name for name, found in zip(run.names, after["per_class"], strict=False) if _is_weak(found)
+    ]:
+        points.append(say("Found less than half of the time: {names}.", names=say.names(weak)))
+    return points + _no_answers(run, say)
+
+
+def _is_weak(found: float | None) -> bool:
+    return found is not None and found < 0.5
+
+
+def _paired_sentence(run: Reading, say: Words) -> str:
+    fixed, broken = run.paired
+    sentence = say(
+        "On the same test images, tuning put {fixed} right that were wrong, and {broken} wrong that were right.",
+        fixed=say.number(fixed),
+        broken=say.number(broken),
+    )
+    return sentence if run.effect else sentence + say(" ") + say("That may be chance.")
+
+
+def _unmeasured(run: Reading, say: Words) -> list[Figure]:
+    given = sum(count > 0 for count in run.pool_counts)
+    figures = [
+        Figure(say("Accuracy"), say("unknown"), say("no test labels were given")),
+        Figure(
+            say("Classes with answers"), say("{given} of {all}", given=given, all=len(run.names))
+        ),
+    ]
+    if run.rounds:
+        note = say("of the answers, in the last round")
+        figures.append(Figure(say("Changed"), say.percent(run.rounds[-1]["changed"]), note))
+    if (mean := run.pool.get("mean_confidence")) is not None:
+        figures.append(
+            Figure(say("Mean confidence"), f"{mean:.2f}", say("this is not the accuracy"))
+        )
+    return figures
+
+
+def _unmeasured_points(run: Reading, say: Words) -> list[str]:
+    points = [
+        say(
+            "The confidence is CLIP's own and uncalibrated: a mean of 0.90 does not mean that 90% of the answers "
+            "are right."
+        )
+    ]
+    points += _no_answers(run, say) + _settled(run, say)
+    points.append(
+        say(
+            "To learn the accuracy, label 100 to 200 images picked at random as a test: at an accuracy of 70%, "
+            "100 images tell it to ±9.0 points, 200 to ±6.4."
+        )
+    )
+    return points
+
+
+def _no_answers(run: Reading, say: Words) -> list[str]:
+    empty = [name for name, count in zip(run.names, run.pool_counts, strict=False) if not count]
+    return [say("No image was given to: {names}.", names=say.names(empty))] if empty else []
+
+
+def _settled(run: Reading, say: Words) -> list[str]:
+    if not run.rounds:
+        return []
+    changed = run.rounds[-1]["changed"]
+    share = say.percent(changed)
+    if changed < SMALL_CHANGE:
+        return [
+            say(
+                "The answers have settled: {share} changed in the last round. Settled is not yet right.",
+                share=share,
+            )
+        ]
+    return [
+        say("The answers have not settled: {share} still changed in the last round.", share=share)
+    ]
