@@ -24,8 +24,8 @@ def main() -> None:
     words = model.tokenizer(captions.all_sentences())
     clip = model.create(words, seed=options.seed)
     settings = loop.Settings(seed=options.seed, steps=options.steps)
-    loop.train(clip, words, *pictures, settings, folder)
-    export.export(clip, words, options.out)
+    trained = loop.train(clip, words, *pictures, settings, folder)
+    export.export(trained, words, options.out)
     curve.publish(folder / "curve.csv", Path(__file__).parent)
 
 
@@ -46,7 +46,7 @@ def render(
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m pretraining", description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=3200)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--work", type=Path, default=WORK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import math
 import os
@@ -30,6 +31,8 @@ class Settings:
     warmup: int = 100
     decay: float = 0.1
     watch: int = 250
+    memory: float = 0.995
+    """Share that the averaged weights keep at each step."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,15 @@ class Optimizers:
                 group["lr"] = rate * group["scale"]
             optimizer.step()
             optimizer.zero_grad()
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a checkpoint holds: the weights in training, their running average, the optimizers."""
+
+    model: CLIPModel
+    average: CLIPModel
+    optimizer: Optimizers
 
 
 def optimizers(model: CLIPModel, settings: Settings) -> Optimizers:
@@ -93,24 +105,34 @@ def train(
     held_out: Mapping[str, Pictures],
     settings: Settings,
     folder: Path,
-) -> None:
-    """Train in place from the last checkpoint in ``folder``, or from the start."""
-    optimizer = optimizers(model, settings)
-    start, losses, begun = _resume(model, optimizer, folder), [], time.monotonic()
-    for step in range(start, settings.steps):
+) -> CLIPModel:
+    """Train from the last checkpoint in ``folder``, or from the start; the averaged weights."""
+    run = Run(model, copy.deepcopy(model), optimizers(model, settings))
+    losses: list[float] = []
+    begun = time.monotonic()
+    for step in range(_resume(run, folder), settings.steps):
         batch = batches.draw(corpus, words, size=settings.batch, seed=settings.seed, step=step)
-        loss = loss_of(model, batch, words.eos_token_id)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step(learning_rate(step, settings))
-        model.logit_scale.data.clamp_(max=MAX_LOG_SCALE)
-        losses.append(loss.item())
+        losses.append(_step(run, batch, words.eos_token_id, step, settings))
         if (step + 1) % settings.watch == 0 or step + 1 == settings.steps:
-            scores = dict(evaluation.zero_shot(model, words, held_out))
+            scores = dict(evaluation.zero_shot(run.average, words, held_out))
             row = {"step": step + 1, "loss": sum(losses) / len(losses), **scores}
             _note(folder / "curve.csv", row, seconds=time.monotonic() - begun)
-            _save(model, optimizer, step + 1, folder)
+            _save(run, step + 1, folder)
             losses = []
+    return run.average
+
+
+def _step(run: Run, batch: batches.Batch, end: int, step: int, settings: Settings) -> float:
+    loss = loss_of(run.model, batch, end)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+    run.optimizer.step(learning_rate(step, settings))
+    run.model.logit_scale.data.clamp_(max=MAX_LOG_SCALE)
+    keep = min(settings.memory, (1 + step) / (10 + step))
+    with torch.no_grad():
+        for slow, fast in zip(run.average.parameters(), run.model.parameters(), strict=True):
+            slow.lerp_(fast, 1 - keep)
+    return loss.item()
 
 
 def _note(path: Path, row: dict[str, float], *, seconds: float) -> None:
@@ -125,24 +147,27 @@ def _note(path: Path, row: dict[str, float], *, seconds: float) -> None:
     print(f"{shown}  ({seconds:.0f} s)", flush=True)
 
 
-def _save(model: CLIPModel, optimizer: Optimizers, step: int, folder: Path) -> None:
-    state = {
-        "step": step,
-        "model": model.state_dict(),
-        "matrices": optimizer.matrices.state_dict(),
-        "rest": optimizer.rest.state_dict(),
-    }
-    part = folder / "checkpoint.part"
-    torch.save(state, part)
-    os.replace(part, folder / "checkpoint.pt")
+def _save(run: Run, step: int, folder: Path) -> None:
+    parts = {name: part.state_dict() for name, part in _parts(run).items()}
+    whole = folder / "checkpoint.part"
+    torch.save({"step": step, **parts}, whole)
+    os.replace(whole, folder / "checkpoint.pt")
 
 
-def _resume(model: CLIPModel, optimizer: Optimizers, folder: Path) -> int:
+def _resume(run: Run, folder: Path) -> int:
     path = folder / "checkpoint.pt"
     if not path.exists():
         return 0
     state = torch.load(path, weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.matrices.load_state_dict(state["matrices"])
-    optimizer.rest.load_state_dict(state["rest"])
+    for name, part in _parts(run).items():
+        part.load_state_dict(state[name])
     return int(state["step"])
+
+
+def _parts(run: Run) -> dict[str, torch.nn.Module | torch.optim.Optimizer]:
+    return {
+        "model": run.model,
+        "average": run.average,
+        "matrices": run.optimizer.matrices,
+        "rest": run.optimizer.rest,
+    }
