@@ -46,9 +46,9 @@ def openable(path: AnyPath) -> str:
     if sys.platform != "win32":
         return text
     full = os.path.abspath(text)
-    if len(full) < 248 or full.startswith("\\\\"):
+    if len(full) < 248 or full.startswith("\\\\?\\"):
         return text
-    return "\\\\?\\" + full
+    return "\\\\?\\UNC" + full[1:] if full.startswith("\\\\") else "\\\\?\\" + full
 
 
 def _write_through(path: str, data: bytes) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from clipgrip.files import write_bytes_atomic, write_text_atomic
+from clipgrip.files import openable, write_bytes_atomic, write_text_atomic
 
 
 def test_text_is_written_as_utf8_with_its_own_newlines(tmp_path: Path) -> None:
@@ -45,3 +46,20 @@ def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
 def test_a_long_name_can_be_written(tmp_path: Path) -> None:
     write_bytes_atomic(tmp_path / ("n" * 255), b"x")
     assert (tmp_path / ("n" * 255)).read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(
+    ("path", "opened"),
+    [
+        ("C:\\short.png", "C:\\short.png"),
+        ("C:\\" + "d\\" * 150 + "a", "\\\\?\\C:\\" + "d\\" * 150 + "a"),
+        ("\\\\host\\s\\" + "d" * 250, "\\\\?\\UNC\\host\\s\\" + "d" * 250),
+        ("\\\\?\\C:\\" + "d" * 250, "\\\\?\\C:\\" + "d" * 250),
+    ],
+)
+def test_long_paths_open_on_windows(
+    monkeypatch: pytest.MonkeyPatch, path: str, opened: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(os.path, "abspath", lambda text: text)
+    assert openable(path) == opened

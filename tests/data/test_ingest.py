@@ -35,6 +35,7 @@ def test_a_folder_is_read_to_the_bottom(tmp_path: Path) -> None:
     result = ingest(tmp_path, classes=CLASSES)
     assert used(result) == ["a.png", "train/c.png", "x/y/z/b.png"]
     assert result.issues == ()
+    assert result.root == str(tmp_path)
     assert result.manifest.labels.tolist() == [-1, -1, -1]
     assert result.manifest.test.size == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -98,10 +99,19 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x0
 
 @given(st.lists(st.tuples(CELLS, CELLS), max_size=5))
 def test_what_is_written_is_read_back(rows: list[tuple[str, str]]) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         write_csv(Path(folder, "o.csv"), ("a", "b"), rows)
         table = read_table(Path(folder, "o.csv"))
     visible = tuple(row for row in rows if any(cell.strip() for cell in row))
     assert table.rows == visible
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_table_or_a_data_error(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "t.csv").write_bytes(b'a,"b"\n' + data)
+        try:
+            table = read_table(Path(folder, "t.csv"))
+        except DataError:
+            return
+    assert all(len(row) == len(table.columns) for row in table.rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from clipgrip.data.claims import Label, aligned_claims, read_claims
 from clipgrip.data.classes import ClassNames
@@ -32,10 +32,14 @@ __all__ = ["Images", "Ingested", "Issue", "Progress", "ingest"]
 
 @dataclass(frozen=True)
 class Ingested:
-    """The manifest, and an issue for everything that was not used as it stands."""
+    """The manifest, and an issue for everything that was not used as it stands.
+
+    ``root`` is the absolute folder that the paths of rows and issues are relative to.
+    """
 
     manifest: Manifest
     issues: tuple[Issue, ...]
+    root: str = field(default="", compare=False)
 
 
 def ingest(
@@ -71,7 +75,7 @@ def ingest(
     everything = tuple(sorted({*issues, *(issue for part in remarks for issue in part)}))
     if not rows:
         raise _nothing_usable(found, everything)
-    return Ingested(Manifest(tuple(rows), names), everything)
+    return Ingested(Manifest(tuple(rows), names), everything, found.root)
 
 
 def _table_keys(*places: object) -> set[str]:

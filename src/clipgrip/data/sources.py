@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -50,7 +49,8 @@ class BytesSource:
     def of(cls, image: Image.Image | NDArray[Any]) -> BytesSource:
         """Encode a Pillow image or an array ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)`` as PNG.
 
-        The same pixels always give the same bytes. An orientation noted in the image is kept.
+        No pixel changes, except that modes PNG lacks (CMYK, HSV, floats) become RGB. An orientation
+        noted in the image is kept.
 
         Raises:
             DataError: the array has another shape or type than uint8 (or uint16 for greyscale).
@@ -100,8 +100,3 @@ def _picture(array: NDArray[Any]) -> Image.Image:
             "or (height, width) of uint16."
         )
     return Image.fromarray(np.ascontiguousarray(array))
-
-
-def file_source(path: str | os.PathLike[str]) -> FileSource:
-    """A `FileSource` with an absolute path, so that a later change of folder does no harm."""
-    return FileSource(os.path.abspath(os.fspath(path)))
