@@ -37,7 +37,12 @@ class Round:
 
 
 def choose(probs: Probs, task: Task, k: int, select: Selector) -> PseudoLabels:
-    """Pseudolabels for the unlabeled rows, over the candidate classes only, as rows of the pool."""
+    """Pseudolabels for the unlabeled rows, over the candidate classes only, as rows of the pool.
+
+    None at all for k = 0: tuning on the labels alone is a round without pseudolabels.
+    """
+    if k == 0:
+        return PseudoLabels.none(task.n_classes)
     among = probs[task.unlabeled][:, task.candidate_classes]
     chosen = select(among / among.sum(dim=1, keepdim=True).clamp_min(1e-30), k)
     return PseudoLabels.hard(
@@ -48,50 +53,48 @@ def choose(probs: Probs, task: Task, k: int, select: Selector) -> PseudoLabels:
     )
 
 
+@dataclass(frozen=True)
+class Reached:
+    """How far a run has come. Round 0 is zero-shot, whose answers (N, C) label round 1."""
+
+    number: int
+    probs: Probs
+    changed: float = 1.0
+
+
 def rounds(
     untuned: PromptLearner,
     task: Task,
+    reached: Reached,
     *,
-    first: Probs,
     ks: Sequence[int],
     seed: int,
     select: Selector = balanced,
     refine: Refiner = lambda probs, _: probs,
     stop_below: float = 0.0,
-    done: Sequence[Round] = (),
     on_step: Callable[[int, int, float], None] = lambda *_: None,
 ) -> Iterator[Round]:
-    """Yield each round when it is finished; ``first`` (N, C) are the answers that label round 1.
+    """Yield each round after ``reached`` when it is finished; resuming is reaching further.
 
-    Every round tunes from the untuned prompt. ``done`` are stored rounds that are not run again. Once fewer than
-    ``stop_below`` of the answers change, only the last k is left to run.
+    Every round tunes from the untuned prompt. Once fewer than ``stop_below`` of the answers change, only the last k
+    is left to run, and nothing where the last k has just been run.
     """
-    probs = refine(done[-1].probs if done else first, task)
-    changed = done[-1].changed if done else 1.0
-    reached = done[-1].number if done else 0
-    while reached < len(ks):
-        settled = changed < stop_below
-        if settled and ks[-1] == ks[reached - 1]:
+    while reached.number < len(ks):
+        settled = reached.changed < stop_below
+        if settled and ks[-1] == ks[reached.number - 1]:
             return
-        number = len(ks) if settled else reached + 1
-        pseudolabels = choose(probs, task, ks[number - 1], select)
+        number = len(ks) if settled else reached.number + 1
+        pseudolabels = choose(refine(reached.probs, task), task, ks[number - 1], select)
         learner = untuned.fit(
             task, pseudolabels, generator=generator(seed, "round", number), on_step=on_step
         )
-        answers = learner.predict_proba()
-        changed = changed_share(probs[task.unlabeled], answers[task.unlabeled])
-        yield Round(number, ks[number - 1], pseudolabels, learner, answers, changed)
-        probs, reached = refine(answers, task), number
+        probs = learner.predict_proba()
+        changed = changed_share(reached.probs[task.unlabeled], probs[task.unlabeled])
+        yield Round(number, ks[number - 1], pseudolabels, learner, probs, changed)
+        reached = Reached(number, probs, changed)
 
 
 def short_classes(pseudolabels: PseudoLabels, task: Task, k: int) -> list[int]:
     """Candidate classes that got fewer than ``k`` pseudolabels."""
     counts = torch.bincount(pseudolabels.labels, minlength=task.n_classes)
     return [int(c) for c in task.candidate_classes if counts[c] < k]
-
-
-def supervised(untuned: PromptLearner, task: Task, *, seed: int) -> PromptLearner:
-    """Plain prompt tuning on the labels alone (CoOp): the baseline without pseudolabels."""
-    return untuned.fit(
-        task, PseudoLabels.none(task.n_classes), generator=generator(seed, "supervised")
-    )

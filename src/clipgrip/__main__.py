@@ -1,0 +1,5 @@
+"""python -m clipgrip."""
+
+from clipgrip.cli.main import main
+
+main()

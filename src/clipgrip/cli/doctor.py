@@ -1,0 +1,137 @@
+"""clipgrip doctor."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import typer
+
+
+class Finding(NamedTuple):
+    """One line: what was looked at, what was found, and what to do if it is bad."""
+
+    good: bool
+    subject: str
+    found: str
+    remedy: str = ""
+
+
+def doctor() -> None:
+    """Check this machine: versions, memory, threads, torchvision, folders and models.
+
+    Exit code 1 where something must be mended.
+    """
+    from clipgrip.cli.screen import utf8_output
+
+    utf8_output()
+    bad = False
+    for finding in _findings():
+        bad = bad or not finding.good
+        typer.echo(f"{'ok ' if finding.good else 'BAD'}  {finding.subject:<14}  {finding.found}")
+        if finding.remedy:
+            typer.echo(f"     {'':<14}  -> {finding.remedy}")
+    raise typer.Exit(1 if bad else 0)
+
+
+def _findings() -> Iterator[Finding]:
+    from clipgrip.runs.identity import versions
+
+    found = versions()
+    packages = ", ".join(f"{name} {number}" for name, number in found.items() if name != "python")
+    yield Finding(
+        sys.version_info >= (3, 11), "python", f"{found['python']} on {platform.platform()}"
+    )
+    missing = [name for name, number in found.items() if number == "not installed"]
+    yield Finding(
+        not missing, "packages", packages, f"pip install {' '.join(missing)}" if missing else ""
+    )
+    yield from _hardware()
+    yield _torchvision()
+    yield from _folders()
+    yield from _models()
+
+
+def _hardware() -> Iterator[Finding]:
+    import torch
+
+    from clipgrip.backbone.clip import choose_precision
+
+    precision = choose_precision("auto", torch.device("cpu"))
+    yield Finding(
+        True, "threads", f"{torch.get_num_threads()} of {os.cpu_count()} processors, {precision}"
+    )
+    memory = _memory_gigabytes()
+    if memory is not None:
+        remedy = (
+            "" if memory >= 4 else "4 GB are needed for ViT-B/32; use nano, or a bigger machine"
+        )
+        yield Finding(memory >= 4, "memory", f"{memory:.1f} GB", remedy)
+
+
+def _memory_gigabytes() -> float | None:
+    names = getattr(os, "sysconf_names", {})
+    if "SC_PHYS_PAGES" not in names:
+        return None
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+
+
+def _torchvision() -> Finding:
+    """A torchvision that does not fit torch breaks transformers too; a process of its own finds out."""
+    code = "import importlib.util as u; print(u.find_spec('torchvision') is not None); import torchvision"
+    tried = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    if not tried.stdout.startswith("True"):
+        return Finding(True, "torchvision", "not installed, not needed")
+    if tried.returncode == 0:
+        return Finding(True, "torchvision", "installed and whole, not needed")
+    last = tried.stderr.strip().splitlines()[-1]
+    return Finding(False, "torchvision", f"broken: {last}", "pip uninstall torchvision")
+
+
+def _folders() -> Iterator[Finding]:
+    from clipgrip.backbone.cache import default_root
+
+    for subject, folder in (("cache", default_root()), ("this folder", Path.cwd())):
+        yield _writable(subject, folder)
+
+
+def _writable(subject: str, folder: Path) -> Finding:
+    probe = folder / f".clipgrip-doctor-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        return Finding(
+            False,
+            subject,
+            f"{folder}: {error.strerror}",
+            "choose another (CLIPGRIP_CACHE for the cache)",
+        )
+    free = shutil.disk_usage(folder).free / 2**30
+    remedy = "" if free >= 1 else "make at least 1 GB free"
+    return Finding(free >= 1, subject, f"{folder}, {free:.0f} GB free", remedy)
+
+
+def _models() -> Iterator[Finding]:
+    from clipgrip.backbone.checkpoint import Checkpoint
+    from clipgrip.backbone.registry import models
+    from clipgrip.errors import ClipgripError
+
+    for model in models():
+        if model.folder is None:
+            continue
+        try:
+            fingerprint = Checkpoint.open(model.folder).fingerprint()
+        except ClipgripError as error:
+            yield Finding(False, "model", f"{model.name}: {error}", "copy the model again")
+        else:
+            yield Finding(True, "model", f"{model.name}  {fingerprint[:16]}")

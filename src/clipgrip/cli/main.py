@@ -1,0 +1,63 @@
+"""The command line: every command in a file of its own, nothing heavy imported before it is needed."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from clipgrip.cli import demo, doctor, init, models, predict, report, run
+from clipgrip.errors import ClipgripError
+
+app = typer.Typer(
+    name="clipgrip",
+    help="Images, class names, few or no labels: a classifier you can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (
+    demo.demo,
+    run.run,
+    predict.predict,
+    report.report,
+    models.models,
+    doctor.doctor,
+    init.init,
+):
+    app.command()(command)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+) -> None:
+    if version:
+        from clipgrip import __version__
+
+        typer.echo(f"clipgrip {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+
+def main() -> None:
+    """Run a command; errors of the input end with code 2 and a sentence, Ctrl-C with 130."""
+    try:
+        app()
+    except ClipgripError as error:
+        print(f"clipgrip: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print(
+            "\nclipgrip: stopped. What is done is kept; the same command goes on.", file=sys.stderr
+        )
+        sys.exit(130)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"clipgrip: {where}{error.strerror or error}.", file=sys.stderr)
+        sys.exit(2)

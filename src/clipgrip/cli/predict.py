@@ -1,0 +1,35 @@
+"""clipgrip predict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    images: Annotated[
+        Path, typer.Argument(help="Folder of images, one image, or a CSV or Parquet file.")
+    ],
+    out: Annotated[Path, typer.Option(help="Where to write the answers.")] = Path(
+        "predictions.csv"
+    ),
+) -> None:
+    """Label new images with a tuned prompt.
+
+    Files that cannot be used are listed beside the answers, in a file that ends with .issues.csv.
+    """
+    from clipgrip.cli.screen import Screen, utf8_output
+    from clipgrip.serving.batch import predict_files, write_predictions
+    from clipgrip.serving.predictor import Predictor
+
+    utf8_output()
+    predictor, screen = Predictor.open(run), Screen()
+    with screen.live():
+        answers = predict_files(predictor, images, screen.progress)
+    write_predictions(out, predictor, answers)
+    typer.echo(f"{len(answers.rows)} images labeled: {out}")
+    if answers.issues:
+        typer.echo(f"{len(answers.issues)} remarks on files: {out.with_suffix('.issues.csv')}")

@@ -1,0 +1,83 @@
+"""A finished run on the terminal, and its report on the disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from clipgrip.errors import ConfigError
+from clipgrip.files import write_text_atomic
+from clipgrip.runs.outcome import Outcome
+from clipgrip.runs.outputs import json_text
+
+LANGUAGES = ("en", "ja")
+PARADIGMS = {
+    "UL": "no labels (UL)",
+    "SSL": "a few labels (SSL)",
+    "TRZSL": "labels for some classes only (TRZSL)",
+}
+
+
+def check_language(language: str) -> None:
+    """ConfigError unless reports are written in that language."""
+    if language not in LANGUAGES:
+        raise ConfigError(f'--lang "{language}" is not known. Allowed: {", ".join(LANGUAGES)}.')
+
+
+def write_report(outcome: Outcome, language: str) -> Path:
+    """report.html in the run's folder."""
+    from clipgrip.report.build import build_report
+    from clipgrip.report.from_run import facts
+
+    path = outcome.folder / "report.html"
+    write_text_atomic(path, build_report(facts(outcome), language))  # type: ignore[arg-type]
+    return path
+
+
+def show_outcome(outcome: Outcome, report: Path, *, as_json: bool) -> None:
+    """The result in a few lines, or metrics.json."""
+    metrics = outcome.metrics
+    typer.echo(
+        json_text(metrics) if as_json else summary(metrics, outcome.folder, report), nl=not as_json
+    )
+
+
+def summary(metrics: dict[str, Any], folder: Path, report: Path) -> str:
+    """Plain sentences about a run."""
+    data, used = metrics["data"], metrics["data"]["pool"] + metrics["data"]["test"]
+    lines = [
+        f"{used} images of {len(data['classes'])} classes, {PARADIGMS[metrics['paradigm']]}, "
+        f"{len(metrics['rounds'])} rounds of {metrics['settings']['strategy']}",
+        *_accuracy(metrics),
+    ]
+    if data["not_used"]:
+        lines.append(f"{data['not_used']} remarks on files: see {folder / 'issues.csv'}")
+    return "\n".join(
+        [*lines, f"predictions  {folder / 'predictions.csv'}", f"report       {report}"]
+    )
+
+
+def _accuracy(metrics: dict[str, Any]) -> list[str]:
+    before, after = metrics["zero_shot"]["test"], metrics["final"]["test"]
+    if after is None:
+        return [
+            "accuracy     unknown without test labels; label about 200 random images and give them with --test"
+        ]
+    low, high = (100 * edge for edge in after["interval"])
+    lines = [
+        f"zero-shot    {100 * before['accuracy']:.1f} %",
+        f"tuned        {100 * after['accuracy']:.1f} %   "
+        f"(95 % interval {low:.1f} to {high:.1f}, {after['n']} test images)",
+    ]
+    if "harmonic_mean" in after:
+        lines.append(
+            f"             seen {_percent(after['seen'])}, unseen {_percent(after['unseen'])}, "
+            f"harmonic mean {_percent(after['harmonic_mean'])}"
+        )
+    return lines
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{100 * share:.1f} %"

@@ -1,0 +1,125 @@
+"""clipgrip run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def run(
+    images: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Folder of images, or a CSV or Parquet file that lists them.", show_default=False
+        ),
+    ] = None,
+    classes: Annotated[
+        Path | None,
+        typer.Option(help="Class names: one a line, or CSV name,prompt.", show_default=False),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Known labels: CSV path,label, or class folders.", show_default=False),
+    ] = None,
+    seen: Annotated[
+        Path | None,
+        typer.Option(help="Classes whose images are all labeled, one a line.", show_default=False),
+    ] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option(
+            help="Images to measure on, never to learn from: CSV path,label, or class folders.",
+            show_default=False,
+        ),
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="nano, a hub name, or a folder.  [default: nano]", show_default=False),
+    ] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option(help="What is tuned: textual.  [default: textual]", show_default=False),
+    ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            help="zero-shot, supervised, fpl, ifpl or grip.  [default: grip]", show_default=False
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="default, or paper: the constants of the NeurIPS 2023 paper.  [default: default]",
+            show_default=False,
+        ),
+    ] = None,
+    rounds: Annotated[
+        int | None,
+        typer.Option(help="Rounds of ifpl and grip.  [default: 10]", show_default=False),
+    ] = None,
+    k: Annotated[
+        int | None,
+        typer.Option(
+            help="Pseudolabels per class of fpl and ifpl.  [default: 16]", show_default=False
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of all that is random.  [default: 0]", show_default=False),
+    ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            help='Text around a class name.  [default: "a photo of a {}."]', show_default=False
+        ),
+    ] = None,
+    candidates: Annotated[
+        str | None,
+        typer.Option(
+            help="all: unlabeled images may be of any class, even where only some classes have labels.",
+            show_default=False,
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="project.toml with the same settings; options go before it.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the results.  [default: clipgrip-runs/NAME]", show_default=False
+        ),
+    ] = None,
+    lang: Annotated[str, typer.Option(help="Language of the report: en or ja.")] = "en",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print metrics.json instead of the table.")
+    ] = False,
+) -> None:
+    """Label images with CLIP, tune a prompt on the trustworthy labels, and report.
+
+    Run it again with the same settings to go on where it was stopped. Other settings make a new run; nothing is
+    overwritten.
+    """
+    options: dict[str, Any] = {
+        "images": images, "classes": classes, "labels": labels, "seen": seen, "test": test,
+        "backbone": backbone, "prompt": prompt, "strategy": strategy, "preset": preset,
+        "rounds": rounds, "k": k, "seed": seed, "template": template, "candidates": candidates, "out": out,
+    }  # fmt: skip
+    from clipgrip.cli.screen import Screen, utf8_output
+    from clipgrip.config import project
+
+    utf8_output()
+    wanted = project(options, config)
+    from clipgrip.cli.results import check_language, show_outcome, write_report
+    from clipgrip.runs.pipeline import run as run_project
+
+    check_language(lang)
+    screen = Screen()
+    with screen.live():
+        outcome = run_project(wanted, screen)
+    report = write_report(outcome, lang)
+    show_outcome(outcome, report, as_json=as_json)

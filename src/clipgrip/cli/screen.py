@@ -1,0 +1,108 @@
+"""What a running command shows: bars on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from clipgrip.runs.events import Listener
+
+STAGES = {"hash": "reading files", "embed": "encoding images", "round": "tuning the prompt"}
+LOG_SECONDS = 15.0
+
+
+class Screen(Listener):
+    """Progress on standard error; standard output stays for results."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._progress: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._began: dict[str, float] = {}
+        self._said: dict[str, float] = {}
+        self._rounds = 0
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Show bars while the work goes on, where there is a terminal."""
+        if not self._console.is_terminal:
+            yield
+            return
+        columns = (
+            TextColumn("{task.description:<18}"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self._console, transient=True) as self._progress:
+            yield
+        self._progress, self._tasks = None, {}
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Move the stage's bar, or say a line now and then."""
+        if done <= 1 or stage not in self._began:
+            self._began[stage] = time.monotonic()
+        rate = self._rate(stage, done)
+        if self._progress is not None:
+            self._move(stage, done, total, rate)
+        elif stage != "round":
+            self._say(stage, done, total, rate)
+
+    def note(self, text: str) -> None:
+        """A sentence of its own."""
+        self._console.print(text)
+
+    def round_done(self, facts: dict[str, Any]) -> None:
+        """One line per round."""
+        self._console.print(round_line(facts))
+
+    def _move(self, stage: str, done: int, total: int, rate: str) -> None:
+        assert self._progress is not None
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(STAGES[stage], total=total, rate="")
+        self._progress.update(
+            self._tasks[stage], completed=done, total=total, rate=rate, visible=done < total
+        )
+
+    def _say(self, stage: str, done: int, total: int, rate: str) -> None:
+        now = time.monotonic()
+        first = stage not in self._said
+        if first or now - self._said[stage] > LOG_SECONDS or done == total:
+            self._said[stage] = now
+            if done == total or not first:
+                self._console.print(f"{STAGES[stage]}: {done} of {total}  {rate}".rstrip())
+
+    def _rate(self, stage: str, done: int) -> str:
+        seconds = time.monotonic() - self._began[stage]
+        return f"{done / seconds:,.0f}/s" if done > 1 and seconds > 0.2 else ""
+
+
+def round_line(facts: dict[str, Any]) -> str:
+    """``round  3  k 36   360 pseudolabels   changed  4.1 %   test 91.2 %``."""
+    line = f"round {facts['number']:>2}   k {facts['k']:>4}   {facts['chosen']:>6} pseudolabels   "
+    line += f"answers changed {100 * facts['changed']:5.1f} %"
+    if facts["test"] is not None:
+        line += f"   test accuracy {100 * facts['test']['accuracy']:5.1f} %"
+    return f"{line}   {facts['seconds']:.1f} s"
+
+
+def utf8_output() -> None:
+    """Replace what an old console cannot show instead of stopping."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")

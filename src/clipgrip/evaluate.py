@@ -1,0 +1,72 @@
+"""Answers against the truth where it is known, and what can be said where it is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clipgrip import metrics
+from clipgrip.pseudolabel.quality import class_coverage, per_class_counts
+from clipgrip.types import Labels, Mask, Probs
+
+Scores = dict[str, Any]
+
+
+def test_scores(probs: Probs, labels: Labels, unseen: Mask) -> Scores | None:
+    """What metrics.json says of n test images; None without any.
+
+    Classes without test images have null where a share would stand. Seen, unseen and harmonic mean are there when
+    some classes, but not all, are unseen.
+    """
+    judged = int((labels >= 0).sum())
+    if judged == 0:
+        return None
+    right = int((probs.argmax(1) == labels).sum())
+    scores: Scores = {
+        "n": judged,
+        "accuracy": right / judged,
+        "interval": list(metrics.wilson_interval(right, judged)),
+        "per_class": _shares(metrics.per_class(probs, labels)),
+        "precision": _shares(metrics.precision_per_class(probs, labels)),
+        "ece": metrics.ece(probs, labels),
+        "nll": metrics.nll(probs, labels),
+        "brier": metrics.brier(probs, labels),
+    }
+    if unseen.any() and not unseen.all():
+        names = ("seen", "unseen", "harmonic_mean")
+        values = metrics.seen_unseen(probs, labels, unseen)
+        scores |= {name: _share(value) for name, value in zip(names, values, strict=True)}
+    return scores
+
+
+def pool_summary(probs: Probs) -> Scores:
+    """What the answers for N unlabeled images look like; none of it is accuracy."""
+    if len(probs) == 0:
+        return {"mean_confidence": None, "coverage": 0.0, "per_class": [0] * probs.shape[1]}
+    return {
+        "mean_confidence": probs.max(1).values.mean().item(),
+        "coverage": class_coverage(probs),
+        "per_class": per_class_counts(probs.argmax(1), probs.shape[1]),
+    }
+
+
+def robin_hood(before: Tensor, after: Tensor) -> tuple[float, float]:
+    """Mean change of recall of the poor classes (below the mean before) and of the rich ones.
+
+    Source: "Enhancing CLIP with CLIP", section 5: tuning helps the poor when the first number is the larger.
+    """
+    known = ~(before.isnan() | after.isnan())
+    before, after = before[known], after[known]
+    poor = before < before.mean()
+    change = after - before
+    return change[poor].mean().item(), change[~poor].mean().item()
+
+
+def _share(value: float) -> float | None:
+    return None if value != value else value
+
+
+def _shares(values: Tensor) -> list[float | None]:
+    return [_share(value) for value in values.to(torch.double).tolist()]

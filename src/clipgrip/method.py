@@ -1,0 +1,103 @@
+"""Named ways to run the strategy, and the one function that runs them on image embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from clipgrip.backbone.base import Backbone
+from clipgrip.data.task import Task
+from clipgrip.errors import DataError
+from clipgrip.prompts.textual import TextualPrompt
+from clipgrip.pseudolabel.schedule import SCHEDULES
+from clipgrip.pseudolabel.select import SELECTORS
+from clipgrip.seeds import generator
+from clipgrip.strategy import Reached, Round, rounds
+from clipgrip.training.learner import PromptLearner
+from clipgrip.training.loop import PAPER_RECIPE, Recipe
+from clipgrip.types import ImageEmbeds
+
+
+@dataclass(frozen=True)
+class Method:
+    """Everything that decides how a prompt is tuned, apart from the strategy and its numbers."""
+
+    init: Literal["template", "random"] = "template"
+    n_ctx: int = 16
+    """Context vectors of a random start; a template brings its own words."""
+    recipe: Recipe = field(default_factory=Recipe)
+    labeled_share: float | None = 0.5
+    """Weight of the labels against the pseudolabels; None for the paper's γ and λ."""
+    select: str = "balanced"
+    stop_below: float = 0.01
+    """Once a smaller share of the answers changes in a round, only the last k is left to run."""
+
+
+PRESETS: dict[str, Method] = {
+    "default": Method(),
+    "paper": Method(
+        init="random", recipe=PAPER_RECIPE, labeled_share=None, select="balanced", stop_below=0.0
+    ),
+}
+STRATEGIES = ("zero-shot", "supervised", *SCHEDULES)
+
+
+def untuned(
+    backbone: Backbone, class_prompts: Sequence[str], method: Method, *, template: str, seed: int
+) -> TextualPrompt:
+    """The prompt that every round starts from."""
+    if method.init == "template":
+        return TextualPrompt.from_template(backbone, class_prompts, template=template)
+    return TextualPrompt.random(
+        backbone, class_prompts, n_ctx=method.n_ctx, generator=generator(seed, "ctx")
+    )
+
+
+def schedule(
+    strategy: str, task: Task, *, k: int | None = None, n_rounds: int | None = None
+) -> list[int]:
+    """Pseudolabels per class in each round.
+
+    Empty for zero-shot; one round without pseudolabels for supervised tuning (CoOp), and where no image is unlabeled.
+    DataError where there is nothing to learn from.
+    """
+    if strategy == "zero-shot":
+        return []
+    if strategy == "supervised" or len(task.unlabeled) == 0:
+        if len(task.labeled) == 0:
+            raise DataError(
+                "supervised tuning needs labels, and none are given. Give some (--labels), "
+                "or choose the strategy grip, which needs none."
+            )
+        return [0]
+    chosen = {"k": k, "rounds": n_rounds}
+    return SCHEDULES[strategy](
+        n_unlabeled=len(task.unlabeled),
+        n_candidates=len(task.candidate_classes),
+        **{name: value for name, value in chosen.items() if value is not None},
+    )
+
+
+def learn(
+    start: TextualPrompt,
+    image_embeds: ImageEmbeds,
+    task: Task,
+    reached: Reached,
+    *,
+    ks: Sequence[int],
+    method: Method,
+    seed: int,
+    on_step: Callable[[int, int, float], None] = lambda *_: None,
+) -> Iterator[Round]:
+    """The rounds after ``reached`` over the pool's embeddings (N, D)."""
+    return rounds(
+        PromptLearner(start, image_embeds, method.recipe, method.labeled_share),
+        task,
+        reached,
+        ks=ks,
+        seed=seed,
+        select=SELECTORS[method.select],
+        stop_below=method.stop_below,
+        on_step=on_step,
+    )

@@ -1,0 +1,89 @@
+"""A tuned prompt as one file: exactly what was learned, and what it was learned on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from clipgrip.errors import PromptError
+from clipgrip.files import write_bytes_atomic
+
+FORMAT = "1"
+NAME = "prompt.safetensors"
+CLASS_EMBEDS = "class_embeds.safetensors"
+
+
+@dataclass(frozen=True)
+class PromptFacts:
+    """What must be known to use learned values again."""
+
+    kind: str
+    """``textual``, or ``zero-shot`` where nothing was learned."""
+    class_names: tuple[str, ...]
+    class_prompts: tuple[str, ...]
+    settings: dict[str, Any]
+    backbone_fingerprint: str
+    precision: str
+    image_key: str
+    """Names what determines an image embedding: where cached ones are found."""
+    embed_dim: int
+    logit_scale: float
+    run: str
+    """Id of the run, or empty for a classifier that was fitted in Python."""
+
+
+def pack(learned: dict[str, Tensor], facts: PromptFacts) -> bytes:
+    """The bytes of a checkpoint; equal values give equal bytes."""
+    values = {name: value.detach().contiguous().cpu() for name, value in learned.items()}
+    return save(values, {"format": FORMAT, "prompt": json.dumps(asdict(facts), sort_keys=True)})
+
+
+def write_folder(
+    folder: Path, learned: dict[str, Tensor], facts: PromptFacts, class_embeds: Tensor
+) -> None:
+    """Write the prompt, and the class embeddings (C, D) that follow from it, each whole or not at all."""
+    prompt = pack(learned, facts)
+    write_bytes_atomic(folder / NAME, prompt)
+    write_class_embeds(folder / CLASS_EMBEDS, class_embeds, prompt)
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], PromptFacts]:
+    """Learned values and facts; PromptError where the file is no checkpoint of clipgrip."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            meta = file.metadata() or {}
+            learned = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise PromptError(f"{path} cannot be read as a prompt: {error}") from None
+    if meta.get("format") != FORMAT or "prompt" not in meta:
+        raise PromptError(
+            f"{path} is not a prompt that this clipgrip knows (format {meta.get('format')!r}, "
+            f"known: {FORMAT}). Give the folder of a run, or a prompt.safetensors that clipgrip wrote."
+        )
+    facts = json.loads(meta["prompt"])
+    names = {key: tuple(facts[key]) for key in ("class_names", "class_prompts")}
+    return learned, PromptFacts(**{**facts, **names})
+
+
+def write_class_embeds(path: Path, class_embeds: Tensor, prompt: bytes) -> None:
+    """Keep what follows from a prompt beside it, so that predicting needs no text tower."""
+    values = {"class_embeds": class_embeds.detach().contiguous().cpu()}
+    write_bytes_atomic(path, save(values, {"prompt": hashlib.sha256(prompt).hexdigest()}))
+
+
+def read_class_embeds(path: Path, prompt: bytes) -> Tensor | None:
+    """(C, D), or None where the file is missing, damaged or belongs to another prompt."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            if (file.metadata() or {}).get("prompt") != hashlib.sha256(prompt).hexdigest():
+                return None
+            return file.get_tensor("class_embeds")
+    except (OSError, SafetensorError):
+        return None

@@ -1,0 +1,108 @@
+"""A manifest's images as embeddings, pool and test apart."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+
+from clipgrip.backbone.cache import EmbeddingCache
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.embed import Item, embed_images
+from clipgrip.data.images import UndecodableImage, decode
+from clipgrip.data.issues import Issue
+from clipgrip.data.manifest import Manifest, Row
+from clipgrip.data.sources import ImageSource
+from clipgrip.errors import DataError
+from clipgrip.types import ImageEmbeds, Labels
+
+
+@dataclass(frozen=True)
+class Embeds:
+    """Unit vectors of the pool (N, D) and of the test images (n, D), with their rows."""
+
+    pool: ImageEmbeds
+    test: ImageEmbeds
+    pool_rows: tuple[Row, ...]
+    test_rows: tuple[Row, ...]
+
+    @property
+    def pool_labels(self) -> Labels:
+        """(N,) labels that people gave; -1 elsewhere."""
+        return torch.tensor([row.label for row in self.pool_rows], dtype=torch.long)
+
+    @property
+    def test_labels(self) -> Labels:
+        """(n,) the truth of the test images."""
+        return torch.tensor([row.label for row in self.test_rows], dtype=torch.long)
+
+
+@dataclass(frozen=True)
+class EmbeddedManifest:
+    """The rows that could be decoded, their embeddings, and an issue for each file that could not."""
+
+    manifest: Manifest
+    embeds: Embeds
+    issues: tuple[Issue, ...]
+
+
+def embed_manifest(
+    backbone: ClipBackbone,
+    manifest: Manifest,
+    *,
+    cache: EmbeddingCache | None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> EmbeddedManifest:
+    """Embed all rows, reading from the cache what it holds; DataError where no pool image is left."""
+    items = [item(row) for row in manifest.rows]
+    found = embed_images(backbone, items, cache=cache, on_progress=on_progress)
+    reasons = dict(found.failures)
+    issues = tuple(
+        undecodable(path, reasons[row.sha256])
+        for row in manifest.rows
+        if row.sha256 in reasons
+        for path in row.paths
+    )
+    kept = manifest.without(reasons)
+    if len(kept.pool) == 0:
+        raise _nothing_left(kept, issues)
+    pool, test = kept.pool.tolist(), kept.test.tolist()
+    pool_rows, test_rows = (tuple(kept.rows[i] for i in part) for part in (pool, test))
+    embeds = Embeds(found.embeds[pool], found.embeds[test], pool_rows, test_rows)
+    return EmbeddedManifest(kept, embeds, issues)
+
+
+def item(row: Row) -> Item:
+    """What the embedding room needs of a row."""
+    return row.sha256, lambda: load(row.source)
+
+
+def source_item(source: ImageSource) -> Item:
+    """The same for an image that is in no manifest: its content is hashed now."""
+    return hashlib.sha256(source.read()).hexdigest(), lambda: load(source)
+
+
+def load(source: ImageSource) -> Image.Image:
+    """The decoded picture; DataError where its file is gone or damaged."""
+    try:
+        data = source.read()
+    except OSError as error:
+        raise UndecodableImage("unreadable", f"cannot be read ({error.strerror})") from error
+    return decode(data)
+
+
+def undecodable(path: str, error: DataError) -> Issue:
+    """The issue of a file that is no image after all."""
+    reason = error.reason if isinstance(error, UndecodableImage) else "corrupt"
+    return Issue(path, reason, str(error))
+
+
+def _nothing_left(kept: Manifest, issues: tuple[Issue, ...]) -> DataError:
+    first = f" The first: {issues[0].path}: {issues[0].detail}." if issues else ""
+    return DataError(
+        f"no image is left to learn from: {len(issues)} files cannot be decoded and {len(kept.test)} are test "
+        f"images.{first} Give a folder that holds other images than the test."
+    )

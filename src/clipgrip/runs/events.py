@@ -1,0 +1,18 @@
+"""What a run tells while it goes on; the command line draws it, Python users may ignore it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Listener:
+    """Hears everything and does nothing; override what is of interest."""
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """``done`` of ``total`` pieces of a stage: ``hash``, ``embed`` or ``round``."""
+
+    def note(self, text: str) -> None:
+        """A sentence that the user should read."""
+
+    def round_done(self, facts: dict[str, Any]) -> None:
+        """A round is finished and stored; ``facts`` as in metrics.json."""

@@ -1,0 +1,69 @@
+"""The schema of runs.db. The list only grows; a migration, once released, is never edited."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from clipgrip.errors import RunError
+
+MIGRATIONS = (
+    """
+    CREATE TABLE run (
+        id TEXT PRIMARY KEY,
+        created TEXT NOT NULL,
+        finished TEXT,
+        settings TEXT NOT NULL,
+        data_fingerprint TEXT NOT NULL,
+        backbone_fingerprint TEXT NOT NULL,
+        facts TEXT NOT NULL
+    );
+    CREATE TABLE class (
+        run TEXT NOT NULL REFERENCES run(id),
+        position INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        prompt TEXT NOT NULL,
+        PRIMARY KEY (run, position)
+    );
+    CREATE TABLE image (
+        run TEXT NOT NULL REFERENCES run(id),
+        sha256 TEXT NOT NULL,
+        paths TEXT NOT NULL,
+        label INTEGER NOT NULL,
+        split TEXT NOT NULL,
+        source TEXT NOT NULL,
+        PRIMARY KEY (run, sha256)
+    );
+    CREATE TABLE round (
+        run TEXT NOT NULL REFERENCES run(id),
+        number INTEGER NOT NULL,
+        k INTEGER NOT NULL,
+        changed REAL NOT NULL,
+        prompt BLOB NOT NULL,
+        facts TEXT NOT NULL,
+        PRIMARY KEY (run, number)
+    );
+    CREATE TABLE pseudolabel (
+        run TEXT NOT NULL,
+        round INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,
+        label INTEGER NOT NULL,
+        confidence REAL NOT NULL,
+        PRIMARY KEY (run, round, sha256),
+        FOREIGN KEY (run, round) REFERENCES round(run, number)
+    ) WITHOUT ROWID;
+    """,
+)
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the schema to the newest version, one transaction per step.
+
+    RunError where the file was written by a newer clipgrip.
+    """
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise RunError(
+            f"this runs.db has schema {version}, this clipgrip knows {len(MIGRATIONS)}. Update clipgrip to open it."
+        )
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")

@@ -1,0 +1,149 @@
+"""A run with its answers: the value that the files, the report and the commands are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.config import Settings
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.manifest import Manifest
+from clipgrip.data.task import Task
+from clipgrip.evaluate import pool_summary, test_scores
+from clipgrip.runs.checkpoint import PromptFacts
+from clipgrip.runs.embedding import Embeds
+from clipgrip.runs.rounds import Answers, Start
+from clipgrip.runs.store import RunStore, StoredRound, StoredRun
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run. ``answers`` are the last round's, or zero-shot's where there is no round."""
+
+    folder: Path
+    run: StoredRun
+    manifest: Manifest
+    task: Task = field(repr=False)
+    embeds: Embeds = field(repr=False)
+    start: Start = field(repr=False)
+    rounds: tuple[StoredRound, ...] = field(repr=False)
+    answers: Answers = field(repr=False)
+    prompt: PromptFacts = field(repr=False)
+
+    @property
+    def learned(self) -> dict[str, torch.Tensor]:
+        """The last round's values; empty for zero-shot."""
+        return self.rounds[-1].learned if self.rounds else {}
+
+    @property
+    def zero_shot(self) -> Answers:
+        """What CLIP answered before anything was learned."""
+        return self.start.answers({}, self.embeds)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The content of metrics.json; only ``created`` and the seconds differ between equal runs."""
+        return {
+            "clipgrip": self.run.facts["versions"]["clipgrip"],
+            "run": self.run.id,
+            "created": self.run.created,
+            "settings": self.run.settings,
+            **self.run.facts,
+            "zero_shot": self._summary(self.zero_shot),
+            "rounds": [done.facts for done in self.rounds],
+            "final": self._summary(self.answers),
+            "seconds": self._seconds(),
+        }
+
+    def _summary(self, answers: Answers) -> dict[str, Any]:
+        return {
+            "pool": pool_summary(answers.pool[self.task.unlabeled]),
+            "test": test_scores(answers.test, self.embeds.test_labels, self.task.candidates),
+        }
+
+    def _seconds(self) -> dict[str, float]:
+        seconds = self.run.facts["seconds"] | {
+            "rounds": round(sum(done.facts["seconds"] for done in self.rounds), 3)
+        }
+        return {**seconds, "total": round(sum(seconds.values()), 3)}
+
+
+def prompt_facts(
+    settings: Settings, backbone: ClipBackbone, classes: ClassNames, *, tuned: bool, run: str = ""
+) -> PromptFacts:
+    """What the checkpoint says beside its learned values. A model in a folder is named by its full path."""
+    values = settings.model_dump()
+    if Path(settings.backbone).is_dir():
+        values["backbone"] = str(Path(settings.backbone).resolve())
+    return PromptFacts(
+        kind=settings.prompt if tuned else "zero-shot",
+        class_names=classes.display,
+        class_prompts=classes.prompts,
+        settings=values,
+        backbone_fingerprint=backbone.fingerprint,
+        precision=backbone.precision,
+        image_key=backbone.image_key,
+        embed_dim=backbone.embed_dim,
+        logit_scale=backbone.logit_scale,
+        run=run,
+    )
+
+
+def data_facts(manifest: Manifest, task: Task, not_used: int) -> dict[str, Any]:
+    """The part of metrics.json about the images."""
+    return {
+        "fingerprint": manifest.fingerprint,
+        "pool": len(manifest.pool),
+        "labeled": len(task.labeled),
+        "unlabeled": len(task.unlabeled),
+        "test": len(manifest.test),
+        "seen": seen_names(manifest.classes, task),
+        "not_used": not_used,
+        "classes": list(manifest.classes.display),
+        "prompts": list(manifest.classes.prompts),
+    }
+
+
+def backbone_facts(backbone: ClipBackbone) -> dict[str, Any]:
+    """The part of metrics.json about the model."""
+    return {
+        "name": backbone.name,
+        "fingerprint": backbone.fingerprint,
+        "logit_scale": backbone.logit_scale,
+        "precision": backbone.precision,
+    }
+
+
+def seen_names(classes: ClassNames, task: Task) -> list[str]:
+    """Classes that no unlabeled image may take."""
+    pairs = zip(classes.display, task.candidates.tolist(), strict=True)
+    return [name for name, candidate in pairs if not candidate]
+
+
+def assemble(
+    folder: Path,
+    store: RunStore,
+    run: StoredRun,
+    backbone: ClipBackbone,
+    manifest: Manifest,
+    embeds: Embeds,
+    task: Task,
+) -> Outcome:
+    """The outcome of the rounds that are stored."""
+    settings = Settings(**run.settings)
+    start, rounds = Start.of(backbone, manifest.classes, settings), tuple(store.rounds(run.id))
+    return Outcome(
+        folder=folder,
+        run=run,
+        manifest=manifest,
+        task=task,
+        embeds=embeds,
+        start=start,
+        rounds=rounds,
+        answers=start.answers(rounds[-1].learned if rounds else {}, embeds),
+        prompt=prompt_facts(settings, backbone, manifest.classes, tuned=bool(rounds), run=run.id),
+    )

@@ -1,0 +1,68 @@
+"""The files of a finished run, each whole or not there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from clipgrip.data.issues import Issue, write_issues
+from clipgrip.data.manifest import Row
+from clipgrip.data.tables import write_csv
+from clipgrip.files import write_text_atomic
+from clipgrip.runs import checkpoint
+from clipgrip.runs.outcome import Outcome
+from clipgrip.types import Probs
+
+TOP = ("label", "confidence", "label_2", "confidence_2", "label_3", "confidence_3")
+
+
+def write_outputs(outcome: Outcome, issues: Iterable[Issue]) -> None:
+    """predictions.csv, pseudolabels.csv, issues.csv, metrics.json and prompt.safetensors."""
+    folder, names = outcome.folder, outcome.manifest.classes.display
+    embeds, answers = outcome.embeds, outcome.answers
+    predictions = sorted(
+        [
+            *prediction_rows(embeds.pool_rows, answers.pool, names),
+            *prediction_rows(embeds.test_rows, answers.test, names),
+        ]
+    )
+    write_csv(folder / "predictions.csv", ("path", *TOP), predictions)
+    write_csv(
+        folder / "pseudolabels.csv",
+        ("round", "path", "label", "confidence"),
+        _pseudolabel_rows(outcome),
+    )
+    write_issues(folder / "issues.csv", issues)
+    write_text_atomic(folder / "metrics.json", json_text(outcome.metrics))
+    checkpoint.write_folder(
+        folder, outcome.learned, outcome.prompt, outcome.start.class_embeds(outcome.learned)
+    )
+
+
+def prediction_rows(
+    rows: Sequence[Row], probs: Probs, names: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
+    """(path, label, confidence, second, ..., third, ...) for each file, copies of one content included."""
+    best = probs.topk(min(3, probs.shape[1]), dim=1)
+    for row, labels, confidences in zip(
+        rows, best.indices.tolist(), best.values.tolist(), strict=True
+    ):
+        pairs = [(names[c], f"{p:.6f}") for c, p in zip(labels, confidences, strict=True)]
+        cells = [cell for pair in pairs for cell in pair]
+        padded = cells + [""] * (len(TOP) - len(cells))
+        for path in row.paths:
+            yield (path, *padded)
+
+
+def json_text(value: Any) -> str:
+    """Readable JSON with the same bytes for the same value; a number that is none is an error."""
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _pseudolabel_rows(outcome: Outcome) -> Iterator[tuple[Any, ...]]:
+    names = outcome.manifest.classes.display
+    paths = {row.sha256: row.path for row in outcome.embeds.pool_rows}
+    for done in outcome.rounds:
+        for sha256, label, confidence in done.pseudolabels:
+            yield done.number, paths[sha256], names[label], f"{confidence:.6f}"

@@ -1,0 +1,114 @@
+"""From files to a finished run. What is stored is never done again; nothing is ever overwritten."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from clipgrip.backbone.cache import EmbeddingCache
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.registry import load_backbone
+from clipgrip.config import Project
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.ingest import ingest
+from clipgrip.data.issues import Issue
+from clipgrip.data.manifest import Manifest
+from clipgrip.data.task import Task, paradigm
+from clipgrip.runs.embedding import Embeds, embed_manifest
+from clipgrip.runs.events import Listener
+from clipgrip.runs.identity import machine, run_id, versions
+from clipgrip.runs.lock import locked
+from clipgrip.runs.outcome import Outcome, assemble, backbone_facts, data_facts, seen_names
+from clipgrip.runs.outputs import write_outputs
+from clipgrip.runs.place import choose_folder
+from clipgrip.runs.rounds import Start, run_rounds
+from clipgrip.runs.store import RunStore, StoredRun, open_store
+from clipgrip.runs.tasks import make_task
+
+
+def run(project: Project, listener: Listener | None = None) -> Outcome:
+    """Run a project, or go on with it, or only open it, as far as it is done; then write its files.
+
+    Raises:
+        ClipgripError: the input cannot be used; the message says what to do.
+    """
+    hear, began = listener or Listener(), time.monotonic()
+    ingested = ingest(
+        project.images,
+        classes=ClassNames.read(project.classes),
+        labels=project.labels,
+        test=project.test,
+        on_progress=lambda done, total: hear.progress("hash", done, total),
+    )
+    found = time.monotonic()
+    backbone = load_backbone(project.backbone, precision=project.precision)
+    embedded = embed_manifest(
+        backbone,
+        ingested.manifest,
+        cache=EmbeddingCache.for_backbone(backbone),
+        on_progress=lambda done, total: hear.progress("embed", done, total),
+    )
+    seconds = {
+        "ingest": round(found - began, 3),
+        "embed": round(time.monotonic() - found, 3),
+    }
+    task = make_task(
+        embedded.embeds.pool_labels,
+        embedded.manifest.classes,
+        seen=project.seen,
+        all_candidates=project.candidates == "all",
+        note=hear.note,
+    )
+    issues = tuple(sorted({*ingested.issues, *embedded.issues}))
+    job = Job(project, backbone, embedded.manifest, embedded.embeds, task, issues, seconds)
+    return job.finish(hear)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run whose input is ready: settings, model, images, embeddings and task."""
+
+    project: Project
+    backbone: ClipBackbone
+    manifest: Manifest
+    embeds: Embeds
+    task: Task
+    issues: tuple[Issue, ...]
+    seconds: dict[str, float]
+
+    def finish(self, hear: Listener) -> Outcome:
+        """Do what is left to do in the run's folder, under its lock."""
+        settings = self.project.settings
+        seen = seen_names(self.manifest.classes, self.task)
+        identity = run_id(settings, self.manifest, self.backbone, seen)
+        folder = choose_folder(self.project.out, self.project.images, identity, hear.note)
+        start = Start.of(self.backbone, self.manifest.classes, settings)
+        with locked(folder), open_store(folder, create=True) as store:
+            stored = store.run(identity) or self._begin(store, identity)
+            run_rounds(store, identity, start, self.embeds, self.task, settings, hear)
+            store.finish(identity, _now())
+            outcome = assemble(
+                folder, store, stored, self.backbone, self.manifest, self.embeds, self.task
+            )
+            write_outputs(outcome, self.issues)
+        return outcome
+
+    def _begin(self, store: RunStore, identity: str) -> StoredRun:
+        facts = {
+            "versions": versions(),
+            "machine": machine(),
+            "data": data_facts(self.manifest, self.task, len(self.issues)),
+            "paradigm": paradigm(self.task),
+            "backbone": backbone_facts(self.backbone),
+            "seconds": self.seconds,
+        }
+        fingerprints = self.manifest.fingerprint, self.backbone.fingerprint
+        settings = self.project.settings.model_dump()
+        run = StoredRun(identity, _now(), None, settings, *fingerprints, facts)
+        store.begin(run, self.manifest)
+        return run
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

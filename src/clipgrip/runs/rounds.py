@@ -1,0 +1,143 @@
+"""The strategy's rounds, each stored as soon as it is done."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.config import Settings
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.task import Task
+from clipgrip.evaluate import pool_summary, test_scores
+from clipgrip.method import PRESETS, learn, schedule, untuned
+from clipgrip.prompts.classifier import predict_proba, zero_shot
+from clipgrip.prompts.textual import TextualPrompt
+from clipgrip.pseudolabel.quality import per_class_counts
+from clipgrip.runs.embedding import Embeds
+from clipgrip.runs.events import Listener
+from clipgrip.runs.store import RunStore, StoredRound
+from clipgrip.strategy import Reached, Round, short_classes
+from clipgrip.types import ClassEmbeds, Probs
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Probabilities for the pool (N, C) and for the test images (n, C)."""
+
+    pool: Probs
+    test: Probs
+
+
+@dataclass(frozen=True)
+class Start:
+    """What stands before the first round: zero-shot's class embeddings (C, D) and the untuned prompt."""
+
+    classes: ClassNames
+    zero_shot: ClassEmbeds = field(repr=False)
+    prompt: TextualPrompt = field(repr=False)
+
+    @classmethod
+    def of(cls, backbone: ClipBackbone, classes: ClassNames, settings: Settings) -> Start:
+        """Encode the class names, as zero-shot and as the prompt to tune."""
+        prompt = untuned(
+            backbone,
+            classes.prompts,
+            PRESETS[settings.preset],
+            template=settings.template,
+            seed=settings.seed,
+        )
+        return cls(classes, zero_shot(backbone, classes.prompts, settings.template), prompt)
+
+    def class_embeds(self, learned: dict[str, Tensor]) -> ClassEmbeds:
+        """(C, D) of learned values; zero-shot's where nothing was learned."""
+        if not learned:
+            return self.zero_shot
+        with torch.no_grad():
+            return self.prompt.with_learned(learned).class_embeds()
+
+    def answers(self, learned: dict[str, Tensor], embeds: Embeds) -> Answers:
+        """Probabilities for pool and test; they follow from what was learned."""
+        class_embeds, scale = self.class_embeds(learned), self.prompt.logit_scale
+        pool, test = (
+            predict_proba(images, class_embeds, scale) for images in (embeds.pool, embeds.test)
+        )
+        return Answers(pool, test)
+
+
+def run_rounds(
+    store: RunStore,
+    identity: str,
+    start: Start,
+    embeds: Embeds,
+    task: Task,
+    settings: Settings,
+    hear: Listener,
+) -> None:
+    """Run what is not stored yet of the schedule."""
+    ks = schedule(settings.strategy, task, k=settings.k, n_rounds=settings.rounds)
+    last = [0.0]
+
+    def on_step(step: int, steps: int, loss: float) -> None:
+        last[0] = loss
+        hear.progress("round", step, steps)
+
+    fresh = learn(
+        start.prompt,
+        embeds.pool,
+        task,
+        _reached(store.rounds(identity), start, embeds),
+        ks=ks,
+        method=PRESETS[settings.preset],
+        seed=settings.seed,
+        on_step=on_step,
+    )
+    began = time.monotonic()
+    for done in fresh:
+        seconds = round(time.monotonic() - began, 3)
+        stored = _stored(done, start, embeds, task, {"loss": last[0], "seconds": seconds})
+        store.add_round(identity, stored)
+        hear.round_done(stored.facts)
+        began = time.monotonic()
+
+
+def _reached(stored: list[StoredRound], start: Start, embeds: Embeds) -> Reached:
+    if not stored:
+        return Reached(0, start.answers({}, embeds).pool)
+    last = stored[-1]
+    return Reached(last.number, start.answers(last.learned, embeds).pool, last.changed)
+
+
+def _stored(
+    done: Round, start: Start, embeds: Embeds, task: Task, facts: dict[str, Any]
+) -> StoredRound:
+    labels, names = done.pseudolabels.labels, start.classes.display
+    learned = done.learner.prompt.learned()
+    stored = StoredRound(done.number, done.k, done.changed, learned, {}, _named(done, embeds))
+    answers = start.answers(learned, embeds)
+    stored.facts.update(
+        number=done.number,
+        k=done.k,
+        chosen=len(labels),
+        per_class=per_class_counts(labels, task.n_classes),
+        short_classes=[names[c] for c in short_classes(done.pseudolabels, task, done.k)],
+        changed=done.changed,
+        pool=pool_summary(answers.pool[task.unlabeled]),
+        test=test_scores(answers.test, embeds.test_labels, task.candidates),
+        **facts,
+    )
+    return stored
+
+
+def _named(done: Round, embeds: Embeds) -> tuple[tuple[str, int, float], ...]:
+    chosen = done.pseudolabels
+    triples = zip(
+        chosen.rows.tolist(), chosen.labels.tolist(), chosen.confidence.tolist(), strict=True
+    )
+    return tuple(
+        (embeds.pool_rows[row].sha256, label, confidence) for row, label, confidence in triples
+    )

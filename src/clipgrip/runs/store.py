@@ -1,0 +1,186 @@
+"""runs.db: what a run was given, and each round as soon as it is done."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.manifest import Manifest, Row
+from clipgrip.data.sources import FileSource, ImageSource, ParquetSource
+from clipgrip.errors import RunError
+from clipgrip.runs.migrations import migrate
+
+NAME = "runs.db"
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One run as the database knows it."""
+
+    id: str
+    created: str
+    finished: str | None
+    settings: dict[str, Any]
+    data_fingerprint: str
+    backbone_fingerprint: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StoredRound:
+    """A finished round: its learned values, and pseudolabels as (content hash, class, confidence)."""
+
+    number: int
+    k: int
+    changed: float
+    learned: dict[str, Tensor]
+    facts: dict[str, Any]
+    pseudolabels: tuple[tuple[str, int, float], ...]
+
+
+class RunStore:
+    """One open database. Each method is one transaction."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def run(self, run_id: str | None = None) -> StoredRun | None:
+        """The run of that id, or the newest one; None where there is none."""
+        where, values = (
+            ("WHERE id = ?", (run_id,)) if run_id else ("ORDER BY created DESC LIMIT 1", ())
+        )
+        row = self._db.execute(f"SELECT * FROM run {where}", values).fetchone()
+        if row is None:
+            return None
+        identity, created, finished, settings, data, backbone, facts = row
+        loaded = json.loads(settings), data, backbone, json.loads(facts)
+        return StoredRun(identity, created, finished, *loaded)
+
+    def begin(self, run: StoredRun, manifest: Manifest) -> None:
+        """Write down a run with its classes and images."""
+        settings, facts = (json.dumps(value, sort_keys=True) for value in (run.settings, run.facts))
+        values = (
+            run.id,
+            run.created,
+            None,
+            settings,
+            run.data_fingerprint,
+            run.backbone_fingerprint,
+            facts,
+        )
+        classes = zip(manifest.classes.display, manifest.classes.prompts, strict=True)
+        with self._db:
+            self._db.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            self._db.executemany(
+                "INSERT INTO class VALUES (?, ?, ?, ?)",
+                ((run.id, i, name, prompt) for i, (name, prompt) in enumerate(classes)),
+            )
+            self._db.executemany(
+                "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?)",
+                ((run.id, *_image_values(row)) for row in manifest.rows),
+            )
+
+    def manifest(self, run_id: str) -> Manifest:
+        """The images and classes that the run was given."""
+        classes = self._db.execute(
+            "SELECT name, prompt FROM class WHERE run = ? ORDER BY position", (run_id,)
+        ).fetchall()
+        images = self._db.execute(
+            "SELECT sha256, paths, label, split, source FROM image WHERE run = ?", (run_id,)
+        )
+        names, prompts = zip(*classes, strict=True)
+        return Manifest(tuple(_row(values) for values in images), ClassNames(names, prompts))
+
+    def add_round(self, run_id: str, done: StoredRound) -> None:
+        """Write down a finished round with its pseudolabels."""
+        values = (run_id, done.number, done.k, done.changed, save_tensors(done.learned))
+        with self._db:
+            self._db.execute(
+                "INSERT INTO round VALUES (?, ?, ?, ?, ?, ?)",
+                (*values, json.dumps(done.facts, sort_keys=True)),
+            )
+            self._db.executemany(
+                "INSERT INTO pseudolabel VALUES (?, ?, ?, ?, ?)",
+                ((run_id, done.number, *pseudolabel) for pseudolabel in done.pseudolabels),
+            )
+
+    def rounds(self, run_id: str) -> list[StoredRound]:
+        """All finished rounds in their order."""
+        rows = self._db.execute(
+            "SELECT number, k, changed, prompt, facts FROM round WHERE run = ? ORDER BY number",
+            (run_id,),
+        ).fetchall()
+        return [
+            StoredRound(
+                number,
+                k,
+                changed,
+                load_tensors(prompt),
+                json.loads(facts),
+                self._labels(run_id, number),
+            )
+            for number, k, changed, prompt, facts in rows
+        ]
+
+    def finish(self, run_id: str, when: str) -> None:
+        """Mark the run as finished; the first time counts."""
+        with self._db:
+            self._db.execute(
+                "UPDATE run SET finished = ? WHERE id = ? AND finished IS NULL", (when, run_id)
+            )
+
+    def _labels(self, run_id: str, number: int) -> tuple[tuple[str, int, float], ...]:
+        query = "SELECT sha256, label, confidence FROM pseudolabel WHERE run = ? AND round = ? ORDER BY sha256"
+        return tuple(self._db.execute(query, (run_id, number)))
+
+
+@contextmanager
+def open_store(folder: Path, *, create: bool = False) -> Iterator[RunStore]:
+    """The store of a run's folder; RunError where there is none or it is damaged."""
+    path = folder / NAME
+    if not create and not path.is_file():
+        raise RunError(
+            f"{folder} holds no run (no {NAME} in it). Give the folder that clipgrip run wrote (its --out)."
+        )
+    db = sqlite3.connect(path, timeout=30)
+    try:
+        try:
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+                db.execute(f"PRAGMA {pragma}")
+            migrate(db)
+        except sqlite3.DatabaseError as error:
+            raise RunError(
+                f"{path} cannot be used: {error}. Restore it from a backup, or start anew elsewhere."
+            ) from None
+        yield RunStore(db)
+    finally:
+        db.close()
+
+
+def _image_values(row: Row) -> Iterable[object]:
+    return row.sha256, json.dumps(row.paths), row.label, row.split, json.dumps(_source(row.source))
+
+
+def _source(source: ImageSource) -> list[object]:
+    if isinstance(source, FileSource):
+        return ["file", source.path]
+    if isinstance(source, ParquetSource):
+        return ["parquet", source.path, source.group, source.row, source.column]
+    raise RunError("images in memory cannot be kept in a run. Save them as files first.")
+
+
+def _row(values: tuple[str, str, int, Any, str]) -> Row:
+    sha256, paths, label, split, source = values
+    kind, *rest = json.loads(source)
+    made: ImageSource = FileSource(*rest) if kind == "file" else ParquetSource(*rest)
+    return Row(sha256, tuple(json.loads(paths)), label, split, made)

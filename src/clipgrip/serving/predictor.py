@@ -1,0 +1,102 @@
+"""A tuned prompt at work: new images in, answers out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+
+from clipgrip.backbone.cache import EmbeddingCache, default_root
+from clipgrip.backbone.clip import ClipBackbone, Precision
+from clipgrip.backbone.embed import Embedded, Item, embed_images
+from clipgrip.backbone.registry import load_backbone
+from clipgrip.data.classes import ClassNames
+from clipgrip.errors import BackboneError, RunError
+from clipgrip.method import PRESETS, untuned
+from clipgrip.prompts.classifier import predict_proba, zero_shot
+from clipgrip.runs import checkpoint
+from clipgrip.runs.checkpoint import PromptFacts
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Answers of one prompt. The model is read only when an image or a text is not known yet."""
+
+    facts: PromptFacts
+    learned: dict[str, torch.Tensor] = field(repr=False)
+    class_embeds: ClassEmbeds = field(repr=False)
+
+    @classmethod
+    def open(cls, folder: Path) -> Predictor:
+        """The prompt of a run's folder, or of a folder that an estimator saved.
+
+        Raises:
+            RunError: the folder holds no prompt.
+            PromptError: the prompt is damaged.
+            BackboneError: the model is not here, or is not the one that the prompt was tuned on.
+        """
+        path = folder / checkpoint.NAME
+        if not path.is_file():
+            raise RunError(
+                f"{folder} holds no finished run (no {path.name} in it). Give the folder that clipgrip run wrote; "
+                "if that run was stopped, run the same command again to finish it."
+            )
+        learned, facts = checkpoint.read(path)
+        known = checkpoint.read_class_embeds(folder / checkpoint.CLASS_EMBEDS, path.read_bytes())
+        return cls(facts, learned, derive(facts, learned) if known is None else known)
+
+    @cached_property
+    def backbone(self) -> ClipBackbone:
+        """The model that the prompt was tuned on."""
+        return matching_backbone(self.facts)
+
+    @property
+    def classes(self) -> ClassNames:
+        """What the answers mean."""
+        return ClassNames(self.facts.class_names, self.facts.class_prompts)
+
+    def predict_proba(self, image_embeds: ImageEmbeds) -> Probs:
+        """(N, C) from unit vectors (N, D) of the prompt's own model."""
+        return predict_proba(image_embeds, self.class_embeds, self.facts.logit_scale)
+
+    def embed(
+        self,
+        items: Sequence[Item],
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Embedded:
+        """Embed images; where the cache holds them all, no model is read."""
+        cache = EmbeddingCache(default_root(), self.facts.image_key, self.facts.embed_dim)
+        hashes = [content for content, _ in items]
+        known = cache.get(hashes)
+        if not known.missing.any():
+            return Embedded(F.normalize(torch.from_numpy(known.embeds), dim=-1), hashes, [])
+        return embed_images(self.backbone, items, cache=cache, on_progress=on_progress)
+
+
+def matching_backbone(facts: PromptFacts) -> ClipBackbone:
+    """The named model; BackboneError where its fingerprint differs from the one the prompt was tuned on."""
+    backbone = load_backbone(facts.settings["backbone"], precision=cast(Precision, facts.precision))
+    if backbone.fingerprint != facts.backbone_fingerprint:
+        raise BackboneError(
+            f'the prompt was tuned on a model "{backbone.name}" with fingerprint {facts.backbone_fingerprint[:12]}, '
+            f"but the one here has {backbone.fingerprint[:12]}. Bring back the same model, or tune anew on this one."
+        )
+    return backbone
+
+
+def derive(facts: PromptFacts, learned: dict[str, torch.Tensor]) -> ClassEmbeds:
+    """(C, D) class embeddings of a prompt, by the text tower of its model."""
+    backbone = matching_backbone(facts)
+    template, method = facts.settings["template"], PRESETS[facts.settings["preset"]]
+    if facts.kind == "zero-shot":
+        return zero_shot(backbone, facts.class_prompts, template)
+    prompt = untuned(backbone, facts.class_prompts, method, template=template, seed=0)
+    with torch.no_grad():
+        return prompt.with_learned(learned).class_embeds()
