@@ -1,3 +1,71 @@
-"""clipgrip: images, class names and few or no labels become a classifier to trust."""
+"""clipgrip: images, class names and few or no labels become a classifier to trust.
+
+``GripClassifier`` is the door for images. For people who have embeddings: ``clipgrip.pseudolabel``,
+``clipgrip.prompts`` and ``clipgrip.metrics`` take and return tensors. Names are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from clipgrip.backbone.registry import load_backbone
+    from clipgrip.data.classes import ClassNames
+    from clipgrip.data.ingest import ingest
+    from clipgrip.data.manifest import Manifest
+    from clipgrip.data.task import Task, ssl, trzsl, ul
+    from clipgrip.errors import ClipgripError
+    from clipgrip.estimator import GripClassifier
+    from clipgrip.method import PRESETS, Method
+    from clipgrip.strategy import Round, rounds
+
+_HOMES = {
+    "ClassNames": "data.classes",
+    "ClipgripError": "errors",
+    "GripClassifier": "estimator",
+    "Manifest": "data.manifest",
+    "Method": "method",
+    "PRESETS": "method",
+    "Round": "strategy",
+    "Task": "data.task",
+    "ingest": "data.ingest",
+    "load_backbone": "backbone.registry",
+    "rounds": "strategy",
+    "ssl": "data.task",
+    "trzsl": "data.task",
+    "ul": "data.task",
+}
+_DOORS = ("metrics", "prompts", "pseudolabel")
+
+__all__ = [
+    "PRESETS",
+    "ClassNames",
+    "ClipgripError",
+    "GripClassifier",
+    "Manifest",
+    "Method",
+    "Round",
+    "Task",
+    "__version__",
+    "ingest",
+    "load_backbone",
+    "rounds",
+    "ssl",
+    "trzsl",
+    "ul",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"clipgrip.{_HOMES[name]}"), name)
+    if name in _DOORS:
+        return import_module(f"clipgrip.{name}")
+    raise AttributeError(f"module 'clipgrip' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *_DOORS]

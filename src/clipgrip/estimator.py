@@ -19,7 +19,7 @@ from clipgrip.config import Settings, checked
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import discover
 from clipgrip.data.ingest import Images, ingest
-from clipgrip.data.sources import BytesSource, ImageSource, file_source
+from clipgrip.data.sources import BytesSource, FileSource, ImageSource
 from clipgrip.data.task import paradigm
 from clipgrip.errors import DataError
 from clipgrip.method import PRESETS, learn, schedule
@@ -183,7 +183,7 @@ def _sources(images: Images) -> list[tuple[str, ImageSource]]:
 
 def _source(number: int, image: Any) -> tuple[str, ImageSource]:
     if isinstance(image, str | os.PathLike):
-        return os.fspath(image), file_source(image)
+        return os.fspath(image), FileSource(os.path.abspath(os.fspath(image)))
     return f"image {number}", BytesSource.of(image)
 
 

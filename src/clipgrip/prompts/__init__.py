@@ -1,0 +1,14 @@
+"""From embeddings to logits: zero-shot templates and learned prompts, on tensors."""
+
+from clipgrip.prompts.classifier import cosine_logits, predict_proba, zero_shot
+from clipgrip.prompts.templates import DEFAULT_TEMPLATE, fill
+from clipgrip.prompts.textual import TextualPrompt
+
+__all__ = [
+    "DEFAULT_TEMPLATE",
+    "TextualPrompt",
+    "cosine_logits",
+    "fill",
+    "predict_proba",
+    "zero_shot",
+]

@@ -1,0 +1,31 @@
+"""From probabilities to pseudolabels: tensors in, tensors out.
+
+``select`` says which images are trusted, ``schedule`` how many per class in each round, ``quality`` what can be said
+of them without the truth.
+"""
+
+from clipgrip.pseudolabel.pseudolabels import PseudoLabels
+from clipgrip.pseudolabel.quality import (
+    changed_share,
+    class_coverage,
+    neighbour_agreement,
+    per_class_counts,
+)
+from clipgrip.pseudolabel.schedule import SCHEDULES, fpl, grip, ifpl
+from clipgrip.pseudolabel.select import SELECTORS, Chosen, balanced, own_best_class
+
+__all__ = [
+    "SCHEDULES",
+    "SELECTORS",
+    "Chosen",
+    "PseudoLabels",
+    "balanced",
+    "changed_share",
+    "class_coverage",
+    "fpl",
+    "grip",
+    "ifpl",
+    "neighbour_agreement",
+    "own_best_class",
+    "per_class_counts",
+]

@@ -1,0 +1,42 @@
+"""Everything that must hold before a commit: lint, format, types, import order, tests.
+
+``python tools/check.py`` runs all of it and stops at the first that fails; ``python tools/check.py lint types`` only
+these.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+CHECKS = {
+    "lint": ["ruff", "check", "."],
+    "format": ["ruff", "format", "--check", "."],
+    "types": ["mypy"],
+    "imports": ["lint-imports"],
+    "docs": [sys.executable, "tools/cli_docs.py", "--check"],
+    "tests": [sys.executable, "-m", "pytest"],
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the named checks, or all; the exit code of the first that fails."""
+    unknown = set(names) - set(CHECKS)
+    if unknown:
+        print(f"unknown: {', '.join(sorted(unknown))}. Known: {', '.join(CHECKS)}.")
+        return 2
+    for name in names or CHECKS:
+        began = time.monotonic()
+        code = subprocess.run(CHECKS[name], check=False).returncode
+        print(
+            f"== {name}: {'ok' if code == 0 else 'FAILED'} ({time.monotonic() - began:.0f} s)",
+            flush=True,
+        )
+        if code:
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,50 @@
+"""Write docs/cli.md from the commands' own help; ``--check`` only says whether it is up to date."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
+COMMANDS = ("", "demo", "run", "predict", "report", "models", "doctor", "init")
+HEAD = """# The command line
+
+Written by `python tools/cli_docs.py` from the commands' own help. Exit codes: 0 done, 1 `doctor` found something to
+mend, 2 the input cannot be used (a sentence says why), 130 stopped by Ctrl-C (the same command goes on).
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return HEAD + "".join(
+        f"\n## {_title(name)}\n\n```text\n{_help(name)}\n```\n" for name in COMMANDS
+    )
+
+
+def _title(name: str) -> str:
+    return f"clipgrip {name}".strip()
+
+
+def _help(name: str) -> str:
+    words = [sys.executable, "-m", "clipgrip", *([name] if name else []), "--help"]
+    env = {**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"}
+    text = subprocess.run(words, capture_output=True, text=True, check=True, env=env).stdout
+    return text.replace("python -m clipgrip", "clipgrip").strip()
+
+
+def main() -> int:
+    """0 where the page is (now) up to date."""
+    text = page()
+    if "--check" in sys.argv:
+        if PAGE.exists() and PAGE.read_text("utf-8") == text:
+            return 0
+        print("docs/cli.md is out of date. Run: python tools/cli_docs.py")
+        return 1
+    PAGE.write_text(text, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
