@@ -46,7 +46,7 @@ def render(
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m pretraining", description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=3200)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--work", type=Path, default=WORK)

@@ -24,6 +24,7 @@ def export(model: CLIPModel, words: CLIPTokenizer, folder: Path) -> None:
     half = {name: weight.to(torch.float16) for name, weight in model.state_dict().items()}
     kept = {n: w.contiguous() for n, w in half.items() if not n.endswith("position_ids")}
     save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
 
 
 def image_settings() -> dict[str, object]:

@@ -5,49 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from tokenizers import Tokenizer, models, trainers
+from tokenizers import pre_tokenizers
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
+from pretraining import bpe
 from pretraining.corpus import EDGE
 
 VOCABULARY = 2048
+"""At most; the captions need fewer."""
 LENGTH = 64
+SHARED = 128
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
 def tokenizer(lines: Iterable[str]) -> CLIPTokenizer:
     """Byte-level BPE as CLIP's, with merges learned from the captions; the end token comes last."""
-    plain = CLIPTokenizer().backend_tokenizer
-    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
-    bpe.normalizer, bpe.pre_tokenizer = plain.normalizer, plain.pre_tokenizer
-    letters = trainers.BpeTrainer(show_progress=False)
-    alphabet = _byte_letters()
-    room = VOCABULARY - 2 * len(alphabet) - 2
-    letters = trainers.BpeTrainer(
-        vocab_size=VOCABULARY - 2,
-        initial_alphabet=alphabet,
-        end_of_word_suffix="</w>",
-        show_progress=False,
-    )
-    bpe.train_from_iterator(lines, letters)
-    merges = _merges(bpe)[:room]
-    tokens = [*alphabet, *(letter + "</w>" for letter in alphabet), *("".join(m) for m in merges)]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    merges = bpe.learn(lines, count=VOCABULARY - 2 * len(alphabet) - 2)
+    tokens = [
+        *alphabet,
+        *(letter + bpe.END_OF_WORD for letter in alphabet),
+        *("".join(m) for m in merges),
+    ]
     known = list(dict.fromkeys(tokens))
     vocab = {token: number for number, token in enumerate([*known, START, END])}
     return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=LENGTH)
-
-
-def _byte_letters() -> list[str]:
-    from tokenizers.pre_tokenizers import ByteLevel
-
-    return sorted(ByteLevel.alphabet())
-
-
-def _merges(bpe: Tokenizer) -> list[tuple[str, str]]:
-    import json
-
-    merges = json.loads(bpe.to_str())["model"]["merges"]
-    return [(left, right) for left, right in merges]
 
 
 def config(words: CLIPTokenizer) -> CLIPConfig:
@@ -65,6 +47,7 @@ def config(words: CLIPTokenizer) -> CLIPConfig:
         "num_attention_heads": 4,
         "max_position_embeddings": LENGTH,
         "hidden_act": "gelu",
+        "projection_dim": SHARED,
         **ids,
     }
     vision = {
@@ -75,8 +58,9 @@ def config(words: CLIPTokenizer) -> CLIPConfig:
         "image_size": EDGE,
         "patch_size": 8,
         "hidden_act": "gelu",
+        "projection_dim": SHARED,
     }
-    return CLIPConfig(text_config=text, vision_config=vision, projection_dim=128, **ids)
+    return CLIPConfig(text_config=text, vision_config=vision, projection_dim=SHARED, **ids)
 
 
 def create(words: CLIPTokenizer, *, seed: int) -> CLIPModel:

@@ -125,6 +125,19 @@ def test_facts_and_scenes_are_two_forms_of_the_same() -> None:
         assert captions.scene(scene.facts()) == scene
 
 
+def test_merges_go_by_frequency_then_by_spelling() -> None:
+    assert bpe.learn(["ab ab cd", "ce"], count=9) == [
+        ("a", "b</w>"),
+        ("c", "e</w>"),
+        ("c", "d</w>"),
+    ]
+
+
+def test_every_word_of_the_captions_is_one_token(words) -> None:
+    assert len(words("a handwritten digit seven", add_special_tokens=False)["input_ids"]) == 4
+    assert len(words) < models.VOCABULARY
+
+
 def test_rendering_depends_on_the_seed_alone(pictures, tmp_path) -> None:
     corpus.render_family("shapes", tmp_path, seed=1, count=40, held_out=False)
     again = corpus.load("shapes", tmp_path)
