@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from functools import lru_cache
 from typing import Any
 
+from clipgrip.data.groups import GroupCache
 from clipgrip.data.tables import Table
 from clipgrip.errors import DataError, MissingPackage
 from clipgrip.files import AnyPath, openable
 
 _IMAGE_COLUMNS = ("image", "img", "bytes", "picture", "photo")
+_GROUPS = GroupCache()
 
 
 def read_parquet_table(path: AnyPath) -> Table:
@@ -80,14 +81,13 @@ def read_cell(path: str, group: int, row: int, column: str) -> bytes:
         MissingPackage: pyarrow is not installed.
     """
     stat = os.stat(openable(path))
-    cells = _group(path, stat.st_mtime_ns, stat.st_size, group, column)
-    value = cells[row].as_py()
+    key = (path, stat.st_mtime_ns, stat.st_size, group, column)
+    value = _GROUPS.get(key, lambda: _group(path, group, column))[row].as_py()
     return bytes(value) if value is not None else b""
 
 
-@lru_cache(maxsize=8)
-def _group(path: str, _changed: int, _size: int, group: int, column: str) -> Any:
-    """One row group's images. Kept for a while, as neighbours are read one after the other."""
+def _group(path: str, group: int, column: str) -> Any:
+    """The images of one row group."""
     try:
         file = open_parquet(path)
         cells = file.read_row_group(group, columns=[column])[column].combine_chunks()

@@ -1,0 +1,37 @@
+"""Row groups of Parquet files that were read lately, up to a share of the memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+Key = tuple[object, ...]
+
+MAX_BYTES = 1 << 30
+"""How much is kept. Rows are asked for in the order of their hashes, which jumps between groups."""
+
+
+class GroupCache:
+    """The latest values by key; each is loaded once, also when several threads ask for it."""
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Key, Any] = OrderedDict()
+
+    def get(self, key: Key, load: Callable[[], Any]) -> Any:
+        """The value for ``key``, from ``load`` when it is not kept; a value has ``nbytes``."""
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = load()
+                self._trim()
+            self._kept.move_to_end(key)
+            return self._kept[key]
+
+    def _trim(self) -> None:
+        total = sum(int(value.nbytes) for value in self._kept.values())
+        while total > self._max_bytes and len(self._kept) > 1:
+            _, oldest = self._kept.popitem(last=False)
+            total -= int(oldest.nbytes)
