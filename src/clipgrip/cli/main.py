@@ -9,6 +9,9 @@ import typer
 from clipgrip.cli import demo, doctor, init, models, predict, report, run
 from clipgrip.errors import ClipgripError
 
+STOPPED = 130
+"""Exit code after Ctrl-C."""
+
 app = typer.Typer(
     name="clipgrip",
     help="Images, class names, few or no labels: a classifier you can trust.",
@@ -45,6 +48,10 @@ def _version(
         raise typer.Exit(2)
 
 
+def _say_stopped() -> None:
+    print("\nclipgrip: stopped. What is done is kept; the same command goes on.", file=sys.stderr)
+
+
 def main() -> None:
     """Run a command; errors of the input end with code 2 and a sentence, Ctrl-C with 130."""
     try:
@@ -53,10 +60,12 @@ def main() -> None:
         print(f"clipgrip: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print(
-            "\nclipgrip: stopped. What is done is kept; the same command goes on.", file=sys.stderr
-        )
-        sys.exit(130)
+        _say_stopped()
+        sys.exit(STOPPED)
+    except SystemExit as end:  # Typer turns a Ctrl-C into this
+        if end.code == STOPPED:
+            _say_stopped()
+        raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"clipgrip: {where}{error.strerror or error}.", file=sys.stderr)
