@@ -12,6 +12,7 @@ import torch
 from clipgrip.data.surfaces import SURFACE_CLASSES
 from pretraining import (
     batches,
+    bpe,
     captions,
     corpus,
     curve,
