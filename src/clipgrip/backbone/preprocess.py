@@ -13,7 +13,7 @@ from PIL import Image
 from clipgrip.errors import BackboneError
 
 MODE = "hf-pillow-1"
-"""Names this code's resize and crop in cache keys; changes whenever a pixel would."""
+"""Names decoding, resize and crop in cache keys; to be changed whenever a pixel changes anywhere on that way."""
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
