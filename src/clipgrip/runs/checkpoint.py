@@ -16,6 +16,8 @@ from clipgrip.errors import PromptError
 from clipgrip.files import write_bytes_atomic
 
 FORMAT = "1"
+KEY = "clipgrip"
+"""The only entry of the file's metadata: safetensors writes several in a random order."""
 NAME = "prompt.safetensors"
 CLASS_EMBEDS = "class_embeds.safetensors"
 
@@ -42,7 +44,9 @@ class PromptFacts:
 def pack(learned: dict[str, Tensor], facts: PromptFacts) -> bytes:
     """The bytes of a checkpoint; equal values give equal bytes."""
     values = {name: value.detach().contiguous().cpu() for name, value in learned.items()}
-    return save(values, {"format": FORMAT, "prompt": json.dumps(asdict(facts), sort_keys=True)})
+    prompt = asdict(facts)
+    said = {"format": FORMAT, "prompt": prompt, "sha256": _digest(values, prompt)}
+    return save(values, {KEY: json.dumps(said, sort_keys=True)})
 
 
 def write_folder(
@@ -58,18 +62,31 @@ def read(path: Path) -> tuple[dict[str, Tensor], PromptFacts]:
     """Learned values and facts; PromptError where the file is no checkpoint of clipgrip."""
     try:
         with safe_open(path, framework="pt") as file:
-            meta = file.metadata() or {}
+            said = json.loads((file.metadata() or {}).get(KEY, "{}"))
             learned = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise PromptError(f"{path} cannot be read as a prompt: {error}") from None
-    if meta.get("format") != FORMAT or "prompt" not in meta:
+    except (OSError, ValueError, SafetensorError) as error:
         raise PromptError(
-            f"{path} is not a prompt that this clipgrip knows (format {meta.get('format')!r}, "
+            f"{path} cannot be read as a prompt: {error}. Restore it, or run the same clipgrip run command again, "
+            "which writes it anew."
+        ) from None
+    if said.get("format") != FORMAT:
+        raise PromptError(
+            f"{path} is not a prompt that this clipgrip knows (format {said.get('format')!r}, "
             f"known: {FORMAT}). Give the folder of a run, or a prompt.safetensors that clipgrip wrote."
         )
-    facts = json.loads(meta["prompt"])
+    facts = said["prompt"]
+    if said["sha256"] != _digest(learned, facts):
+        raise PromptError(
+            f"{path} is damaged: its content is not what was written. Restore it, or run the same clipgrip run "
+            "command again, which writes it anew."
+        )
     names = {key: tuple(facts[key]) for key in ("class_names", "class_prompts")}
     return learned, PromptFacts(**{**facts, **names})
+
+
+def _digest(learned: dict[str, Tensor], facts: dict[str, Any]) -> str:
+    """SHA-256 of the learned values and what is said about them: one flipped bit is found."""
+    return hashlib.sha256(save(learned, {KEY: json.dumps(facts, sort_keys=True)})).hexdigest()
 
 
 def write_class_embeds(path: Path, class_embeds: Tensor, prompt: bytes) -> None:
