@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from clipgrip.errors import ConfigError, nearest
 
@@ -32,6 +33,23 @@ class Settings(BaseModel):
     """``all``: unlabeled images may be of any class, even when some classes have no labels."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
+    @field_validator("template")
+    @classmethod
+    def _has_a_place(cls, template: str) -> str:
+        if template.count("{}") != 1:
+            # imports torch, so only to complain
+            from clipgrip.prompts.templates import check_template
+
+            check_template(template)
+        return template
+
+    @field_validator("backbone")
+    @classmethod
+    def _full_path(cls, backbone: str) -> str:
+        """A model in a folder is found again from any working folder."""
+        is_folder = backbone != "nano" and Path(backbone).is_dir()
+        return str(Path(backbone).resolve()) if is_folder else backbone
+
 
 class Project(Settings):
     """Settings with the files they apply to."""
@@ -55,19 +73,21 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
     Paths in the TOML file are relative to its folder. ConfigError where a key is unknown, a value is not allowed, or
     images or classes are not given.
     """
-    values = read_toml(toml) if toml else {}
-    values |= {key: value for key, value in options.items() if value is not None}
-    for key in ("images", "classes"):
+    given = {key: value for key, value in options.items() if value is not None}
+    values = (read_toml(toml) if toml else {}) | given
+    for key, option in (("images", "IMAGES"), ("classes", "--classes FILE")):
         if key not in values:
             raise ConfigError(
-                f"no {key} given. Name them on the command line, or write {key} = ... into project.toml "
+                f"no {key} given. Give {option} on the command line, or write {key} = ... into project.toml "
                 "(clipgrip init makes one)."
             )
-    return checked(Project, values, str(toml) if toml else "command line")
+    return checked(
+        Project, values, lambda key: str(toml) if toml and key not in given else "command line"
+    )
 
 
-def checked(model: type[Any], values: dict[str, Any], where: str) -> Any:
-    """The model of the values, or a ConfigError in plain words."""
+def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str]) -> Any:
+    """The model of the values, or a ConfigError in plain words; ``where`` says where a key was written."""
     try:
         return model(**values)
     except ValidationError as error:
@@ -85,11 +105,15 @@ def read_toml(path: Path) -> dict[str, Any]:
     for key in FILES:
         if isinstance(values.get(key), str):
             values[key] = path.parent / values[key]
+    backbone = values.get("backbone")
+    if isinstance(backbone, str) and backbone != "nano" and (path.parent / backbone).is_dir():
+        values["backbone"] = str(path.parent / backbone)
     return values
 
 
-def _sentence(model: type[BaseModel], error: Any, where: str) -> str:
+def _sentence(model: type[BaseModel], error: Any, where_is: Callable[[str], str]) -> str:
     key = ".".join(map(str, error["loc"]))
+    where = where_is(str(error["loc"][0]))
     if error["type"] == "extra_forbidden":
         known = ", ".join(model.model_fields)
         return (

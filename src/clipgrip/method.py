@@ -8,7 +8,7 @@ from typing import Literal
 
 from clipgrip.backbone.base import Backbone
 from clipgrip.data.task import Task
-from clipgrip.errors import DataError
+from clipgrip.errors import ConfigError, DataError
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import SELECTORS
@@ -48,6 +48,11 @@ def untuned(
 ) -> TextualPrompt:
     """The prompt that every round starts from."""
     if method.init == "template":
+        if not template.split("{}")[0].strip():
+            raise ConfigError(
+                f'template "{template}" has no words before {{}} to tune. Write some, as in "a photo of a {{}}.", '
+                "or choose --preset paper, which starts from random vectors, or --strategy zero-shot."
+            )
         return TextualPrompt.from_template(backbone, class_prompts, template=template)
     return TextualPrompt.random(
         backbone, class_prompts, n_ctx=method.n_ctx, generator=generator(seed, "ctx")

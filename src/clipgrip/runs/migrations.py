@@ -56,14 +56,24 @@ MIGRATIONS = (
 
 
 def migrate(db: sqlite3.Connection) -> None:
-    """Bring the schema to the newest version, one transaction per step.
+    """Bring the schema to the newest version, all steps or none.
 
     RunError where the file was written by a newer clipgrip.
     """
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise RunError(
-            f"this runs.db has schema {version}, this clipgrip knows {len(MIGRATIONS)}. Update clipgrip to open it."
-        )
-    for number, script in enumerate(MIGRATIONS[version:], version + 1):
-        db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+    if _version(db) == len(MIGRATIONS):
+        return
+    db.execute("BEGIN IMMEDIATE")  # one process does it, another one waits and finds it done
+    with db:
+        version = _version(db)
+        if version > len(MIGRATIONS):
+            raise RunError(
+                f"this runs.db has schema {version}, this clipgrip knows {len(MIGRATIONS)}. Update clipgrip to open it."
+            )
+        for number, script in enumerate(MIGRATIONS[version:], version + 1):
+            for statement in script.split(";"):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {number}")
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])

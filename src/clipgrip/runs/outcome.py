@@ -75,15 +75,12 @@ class Outcome:
 def prompt_facts(
     settings: Settings, backbone: ClipBackbone, classes: ClassNames, *, tuned: bool, run: str = ""
 ) -> PromptFacts:
-    """What the checkpoint says beside its learned values. A model in a folder is named by its full path."""
-    values = settings.model_dump()
-    if Path(settings.backbone).is_dir():
-        values["backbone"] = str(Path(settings.backbone).resolve())
+    """What the checkpoint says beside its learned values."""
     return PromptFacts(
         kind=settings.prompt if tuned else "zero-shot",
         class_names=classes.display,
         class_prompts=classes.prompts,
-        settings=values,
+        settings=settings.model_dump(),
         backbone_fingerprint=backbone.fingerprint,
         precision=backbone.precision,
         image_key=backbone.image_key,

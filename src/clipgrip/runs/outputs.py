@@ -14,6 +14,7 @@ from clipgrip.runs import checkpoint
 from clipgrip.runs.outcome import Outcome
 from clipgrip.types import Probs
 
+PREDICTIONS = "predictions.csv"
 TOP = ("label", "confidence", "label_2", "confidence_2", "label_3", "confidence_3")
 
 
@@ -27,7 +28,7 @@ def write_outputs(outcome: Outcome, issues: Iterable[Issue]) -> None:
             *prediction_rows(embeds.test_rows, answers.test, names),
         ]
     )
-    write_csv(folder / "predictions.csv", ("path", *TOP), predictions)
+    write_csv(folder / PREDICTIONS, ("path", *TOP), predictions)
     write_csv(
         folder / "pseudolabels.csv",
         ("round", "path", "label", "confidence"),

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import torch
+
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
@@ -15,13 +17,15 @@ from clipgrip.data.ingest import ingest
 from clipgrip.data.issues import Issue
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import Task, paradigm
+from clipgrip.errors import RunError
+from clipgrip.method import schedule
 from clipgrip.runs.embedding import Embeds, embed_manifest
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, run_id, versions
 from clipgrip.runs.lock import locked
 from clipgrip.runs.outcome import Outcome, assemble, backbone_facts, data_facts, seen_names
 from clipgrip.runs.outputs import write_outputs
-from clipgrip.runs.place import choose_folder
+from clipgrip.runs.place import check_place, choose_folder, is_ours, wanted_folder
 from clipgrip.runs.rounds import Start, run_rounds
 from clipgrip.runs.store import RunStore, StoredRun, open_store
 from clipgrip.runs.tasks import make_task
@@ -34,6 +38,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         ClipgripError: the input cannot be used; the message says what to do.
     """
     hear, began = listener or Listener(), time.monotonic()
+    check_place(wanted_folder(project.out, project.images))
     ingested = ingest(
         project.images,
         classes=ClassNames.read(project.classes),
@@ -43,6 +48,8 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     )
     found = time.monotonic()
     backbone = load_backbone(project.backbone, precision=project.precision)
+    start = Start.of(backbone, ingested.manifest.classes, project.settings)
+    _check_task(project, ingested.manifest)
     embedded = embed_manifest(
         backbone,
         ingested.manifest,
@@ -61,19 +68,29 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         note=hear.note,
     )
     issues = tuple(sorted({*ingested.issues, *embedded.issues}))
-    job = Job(project, backbone, embedded.manifest, embedded.embeds, task, issues, seconds)
+    issues = tuple(issue for issue in issues if not is_ours(ingested.root, issue.path))
+    job = Job(project, backbone, embedded.manifest, embedded.embeds, task, start, issues, seconds)
     return job.finish(hear)
+
+
+def _check_task(project: Project, manifest: Manifest) -> None:
+    """What can be said against labels and strategy is said before any image is encoded."""
+    settings, labels = project.settings, torch.from_numpy(manifest.labels[manifest.pool])
+    everywhere = settings.candidates == "all"
+    task = make_task(labels, manifest.classes, seen=project.seen, all_candidates=everywhere)
+    schedule(settings.strategy, task, k=settings.k, n_rounds=settings.rounds)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run whose input is ready: settings, model, images, embeddings and task."""
+    """A run whose input is ready: settings, model, images, embeddings, task and untuned prompt."""
 
     project: Project
     backbone: ClipBackbone
     manifest: Manifest
     embeds: Embeds
     task: Task
+    start: Start
     issues: tuple[Issue, ...]
     seconds: dict[str, float]
 
@@ -83,10 +100,9 @@ class Job:
         seen = seen_names(self.manifest.classes, self.task)
         identity = run_id(settings, self.manifest, self.backbone, seen)
         folder = choose_folder(self.project.out, self.project.images, identity, hear.note)
-        start = Start.of(self.backbone, self.manifest.classes, settings)
         with locked(folder), open_store(folder, create=True) as store:
             stored = store.run(identity) or self._begin(store, identity)
-            run_rounds(store, identity, start, self.embeds, self.task, settings, hear)
+            run_rounds(store, identity, self.start, self.embeds, self.task, settings, hear)
             store.finish(identity, _now())
             outcome = assemble(
                 folder, store, stored, self.backbone, self.manifest, self.embeds, self.task
@@ -95,6 +111,10 @@ class Job:
         return outcome
 
     def _begin(self, store: RunStore, identity: str) -> StoredRun:
+        if store.run() is not None:
+            raise RunError(
+                "another run began in the same folder at the same moment. Run the command again."
+            )
         facts = {
             "versions": versions(),
             "machine": machine(),

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from clipgrip.errors import RunError
+from clipgrip.runs import lock
 from clipgrip.runs.store import NAME, open_store
 
 DEFAULT_PARENT = Path("clipgrip-runs")
+
+
+def wanted_folder(out: Path | None, images: Path) -> Path:
+    """Where a run goes if nothing is in the way."""
+    return out or DEFAULT_PARENT / (images.resolve().stem or "images")
 
 
 def choose_folder(
@@ -19,26 +26,38 @@ def choose_folder(
 
     RunError where ``out`` is a folder with other things in it.
     """
-    wanted = out or DEFAULT_PARENT / (images.resolve().stem or "images")
+    wanted = wanted_folder(out, images)
     for folder in _numbered(wanted):
-        if not folder.exists() or holds(folder, identity) or _is_empty(folder):
+        check_place(folder)
+        if _is_free(folder) or holds(folder, identity):
             if folder != wanted:
                 note(f"{wanted} holds a run with other settings or data; this one is in {folder}.")
             _make(folder)
             return folder
-        if not (folder / NAME).is_file():
-            raise RunError(
-                f"{folder} is there already and holds no run of clipgrip. Give --out a folder that is new or empty."
-            )
     raise AssertionError
 
 
+def check_place(folder: Path) -> None:
+    """RunError where the folder, or what has its name, is neither free nor of clipgrip, or cannot be written."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        reason = "may not be written" if there.is_dir() else "is a file"
+        raise RunError(f"{folder} cannot be used: {there} {reason}. Choose another --out.")
+    if not _is_free(folder) and not (folder / NAME).is_file():
+        raise RunError(
+            f"{folder} is there already and holds no run of clipgrip. Give --out a folder that is new or empty."
+        )
+
+
 def holds(folder: Path, identity: str) -> bool:
-    """Whether that run lies in the folder."""
-    if not (folder / NAME).is_file():
-        return False
+    """Whether that run lies in the folder, or none that a stopped process had begun."""
     with open_store(folder) as store:
-        return store.run(identity) is not None
+        return store.run(identity) is not None or store.run() is None
+
+
+def is_ours(root: str, path: str) -> bool:
+    """Whether a file below the images is the output of a run."""
+    return (Path(root, path).parent / NAME).is_file()
 
 
 def _numbered(wanted: Path) -> itertools.chain[Path]:
@@ -46,9 +65,10 @@ def _numbered(wanted: Path) -> itertools.chain[Path]:
     return itertools.chain([wanted], more)
 
 
-def _is_empty(folder: Path) -> bool:
-    ours = {".clipgrip.lock"}
-    return folder.is_dir() and all(path.name in ours for path in folder.iterdir())
+def _is_free(folder: Path) -> bool:
+    if not folder.exists():
+        return True
+    return folder.is_dir() and all(path.name == lock.NAME for path in folder.iterdir())
 
 
 def _make(folder: Path) -> None:

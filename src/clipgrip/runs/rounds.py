@@ -14,7 +14,7 @@ from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.task import Task
 from clipgrip.evaluate import pool_summary, test_scores
-from clipgrip.method import PRESETS, learn, schedule, untuned
+from clipgrip.method import PRESETS, Method, learn, schedule, untuned
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.pseudolabel.quality import per_class_counts
@@ -44,12 +44,13 @@ class Start:
     @classmethod
     def of(cls, backbone: ClipBackbone, classes: ClassNames, settings: Settings) -> Start:
         """Encode the class names, as zero-shot and as the prompt to tune."""
+        method = PRESETS[settings.preset]
+        if (
+            settings.strategy == "zero-shot"
+        ):  # nothing is tuned, so a template needs no words to tune
+            method = Method(init="random", n_ctx=0)
         prompt = untuned(
-            backbone,
-            classes.prompts,
-            PRESETS[settings.preset],
-            template=settings.template,
-            seed=settings.seed,
+            backbone, classes.prompts, method, template=settings.template, seed=settings.seed
         )
         return cls(classes, zero_shot(backbone, classes.prompts, settings.template), prompt)
 

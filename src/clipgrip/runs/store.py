@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
@@ -152,19 +153,21 @@ def open_store(folder: Path, *, create: bool = False) -> Iterator[RunStore]:
         raise RunError(
             f"{folder} holds no run (no {NAME} in it). Give the folder that clipgrip run wrote (its --out)."
         )
-    db = sqlite3.connect(path, timeout=30)
     try:
-        try:
+        with closing(sqlite3.connect(path, timeout=30)) as db:
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
                 db.execute(f"PRAGMA {pragma}")
             migrate(db)
-        except sqlite3.DatabaseError as error:
-            raise RunError(
-                f"{path} cannot be used: {error}. Restore it from a backup, or start anew elsewhere."
-            ) from None
-        yield RunStore(db)
-    finally:
-        db.close()
+            yield RunStore(db)
+    except sqlite3.OperationalError as error:
+        raise RunError(
+            f"{path} cannot be written or read: {error}. Make space there, or see to its permissions, "
+            "then run the same command again: what was stored before is kept."
+        ) from None
+    except (sqlite3.DatabaseError, SafetensorError) as error:
+        raise RunError(
+            f"{path} is damaged: {error}. Restore it from a backup, or start anew elsewhere."
+        ) from None
 
 
 def _image_values(row: Row) -> Iterable[object]:
