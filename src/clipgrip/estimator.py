@@ -16,9 +16,11 @@ from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.embed import Item
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings, checked
+from clipgrip.data.claims import aligned_claims
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import discover
 from clipgrip.data.ingest import Images, ingest
+from clipgrip.data.match import position
 from clipgrip.data.sources import BytesSource, FileSource, ImageSource
 from clipgrip.data.task import paradigm
 from clipgrip.errors import DataError
@@ -33,6 +35,7 @@ from clipgrip.strategy import Reached, Round
 
 SHOWN = 5
 Named = Sequence[tuple[str, ImageSource]]
+Labels = Sequence[str | int | None]
 
 
 class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -45,7 +48,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        class_names: Sequence[str],
+        class_names: Sequence[str] | ClassNames,
         *,
         backbone: str = "nano",
         prompt: str = "textual",
@@ -68,7 +71,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.candidates = candidates
         self.seed = seed
 
-    def fit(self, images: Images, y: Sequence[str | int | None] | None = None) -> Self:
+    def fit(self, images: Images, y: Labels | None = None) -> Self:
         """Pseudolabel, tune, repeat.
 
         Sets ``predictor_``, ``classes_``, ``rounds_`` (the Round of each), ``paradigm_`` and ``issues_`` (what could
@@ -83,6 +86,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         labels = None if y is None else _labels(images, y)
         ingested = ingest(images, classes=names, labels=labels)
         model = load_backbone(settings.backbone, precision=settings.precision)
+        start = Start.of(model, names, settings)
         embedded = embed_manifest(
             model, ingested.manifest, cache=EmbeddingCache.for_backbone(model)
         )
@@ -90,7 +94,6 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         task = make_task(
             pool.pool_labels, names, seen=None, all_candidates=settings.candidates == "all"
         )
-        start = Start.of(model, names, settings)
         rounds = list(
             learn(
                 start.prompt,
@@ -129,14 +132,24 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.classes_[self.predict_proba(images).argmax(axis=1)]
 
     def score(
-        self, images: Images, y: Sequence[str | int], sample_weight: Sequence[float] | None = None
+        self, images: Images, y: Labels, sample_weight: Sequence[float] | None = None
     ) -> float:
-        """Accuracy; ``y`` holds class names or positions."""
+        """Accuracy over the labeled images; ``y`` holds class names or positions, -1 or None for unlabeled.
+
+        Raises:
+            DataError: a label is unknown, none is given, or there are not as many as images.
+        """
         self._check_fitted()
-        names = self.predictor_.classes
-        truth = [names.display[names.index(v) if isinstance(v, str) else int(v)] for v in y]
-        right = self.predict(images) == np.array(truth)
-        return float(np.average(right, weights=sample_weight))
+        truth = np.array(label_positions(y, self.predictor_.classes))
+        answers = self.predict_proba(images).argmax(axis=1)
+        if len(truth) != len(answers) or not (truth >= 0).any():
+            raise DataError(
+                f"{len(truth)} labels for {len(answers)} images, {(truth >= 0).sum()} of them not -1. "
+                "Give one label for each image, and at least one that is known."
+            )
+        weights = np.ones(len(truth)) if sample_weight is None else np.asarray(sample_weight)
+        known = truth >= 0
+        return float(np.average(answers[known] == truth[known], weights=weights[known]))
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the tuned prompt into a folder; the images are not needed to use it."""
@@ -151,26 +164,42 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         predictor = Predictor.open(Path(folder))
         facts = predictor.facts
         known = cls._get_param_names()
-        loaded = cls(facts.class_names, **{k: v for k, v in facts.settings.items() if k in known})
+        plain = ClassNames.of(facts.class_names) == predictor.classes
+        names = facts.class_names if plain else predictor.classes
+        loaded = cls(names, **{k: v for k, v in facts.settings.items() if k in known})
         loaded.predictor_ = predictor
         loaded.classes_ = np.array(facts.class_names)
         return loaded
 
     def _settings(self) -> Settings:
         values = {name: value for name, value in self.get_params().items() if name != "class_names"}
-        return checked(Settings, values, "GripClassifier")
+        return checked(Settings, values, lambda _: "GripClassifier")
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "predictor_"):
             raise NotFittedError("This GripClassifier is not fitted. Call fit with images first.")
 
 
-def _labels(images: Images, y: Sequence[str | int | None]) -> list[str | int | None]:
+def label_positions(y: Labels, names: ClassNames) -> list[int]:
+    """Class positions, -1 for unlabeled.
+
+    Raises:
+        DataError: a label is no class.
+    """
+    claims = aligned_claims([""] * len(y), _plain(y), names)
+    return [position(claim, names) for claim in claims]
+
+
+def _labels(images: Images, y: Labels) -> list[str | int | None]:
     if isinstance(images, str | os.PathLike):
         raise DataError(
             "y goes with a sequence of images, not with a folder: the order of files says nothing. "
             "Give a list of paths, or use clipgrip run with --labels."
         )
+    return _plain(y)
+
+
+def _plain(y: Labels) -> list[str | int | None]:
     return [int(v) if isinstance(v, np.integer) else v for v in y]
 
 
