@@ -22,14 +22,20 @@ def predict(
     Files that cannot be used are listed beside the answers, in a file that ends with .issues.csv.
     """
     from clipgrip.cli.screen import Screen, utf8_output
-    from clipgrip.serving.batch import predict_files, write_predictions
+    from clipgrip.serving.batch import (
+        check_answers_place,
+        issues_path,
+        predict_files,
+        write_predictions,
+    )
     from clipgrip.serving.predictor import Predictor
 
     utf8_output()
+    check_answers_place(out)
     predictor, screen = Predictor.open(run), Screen()
     with screen.live():
         answers = predict_files(predictor, images, screen.progress)
     write_predictions(out, predictor, answers)
     typer.echo(f"{len(answers.rows)} images labeled: {out}")
     if answers.issues:
-        typer.echo(f"{len(answers.issues)} remarks on files: {out.with_suffix('.issues.csv')}")
+        typer.echo(f"{len(answers.issues)} remarks on files: {issues_path(out)}")
