@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,7 @@ def init(
     """Write project.toml and classes.csv for what a folder holds; files that are there stay as they are."""
     from clipgrip.cli.screen import utf8_output
     from clipgrip.errors import DataError
+    from clipgrip.files import write_text_atomic
 
     utf8_output()
     if folder.exists() and not folder.is_dir():
@@ -46,9 +48,12 @@ def init(
     folder.mkdir(parents=True, exist_ok=True)
     images = _image_folder(folder)
     names = class_folders(folder / images)
-    _write_new(folder / "classes.csv", _classes(names))
+    _write_new(folder / "classes.csv", lambda path: write_classes(path, names))
     text = PROJECT.format(images=json.dumps(images, ensure_ascii=False), backbone="nano", test="")
-    _write_new(folder / "project.toml", text.replace("\n\n\n", "\n\n"))
+    _write_new(
+        folder / "project.toml",
+        lambda path: write_text_atomic(path, text.replace("\n\n\n", "\n\n")),
+    )
     _say_next(folder, names)
 
 
@@ -89,23 +94,23 @@ def _holds_images(folder: str) -> bool:
     return False
 
 
-def _classes(names: list[str]) -> str:
+def write_classes(path: Path, names: list[str]) -> None:
+    """A table of the classes with what the model reads, or an example where there are none."""
     from clipgrip.data.classes import prompt_text
+    from clipgrip.data.tables import write_csv
 
     rows = [(name, prompt_text(name)) for name in names] or [
         ("OK", "flawless part"),
         ("scratch", "scratched part"),
     ]
-    return "".join(f"{name},{prompt}\n" for name, prompt in [("name", "prompt"), *rows])
+    write_csv(path, ("name", "prompt"), rows)
 
 
-def _write_new(path: Path, text: str) -> None:
-    from clipgrip.files import write_text_atomic
-
+def _write_new(path: Path, write: Callable[[Path], None]) -> None:
     if path.exists():
         typer.echo(f"kept     {path}")
         return
-    write_text_atomic(path, text)
+    write(path)
     typer.echo(f"wrote    {path}")
 
 

@@ -49,7 +49,7 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path) -> str:
     data, used = metrics["data"], metrics["data"]["pool"] + metrics["data"]["test"]
     lines = [
         f"{used} images of {len(data['classes'])} classes, {PARADIGMS[metrics['paradigm']]}, "
-        f"{len(metrics['rounds'])} rounds of {metrics['settings']['strategy']}",
+        f"{_rounds(len(metrics['rounds']), metrics['settings']['strategy'])}",
         *_accuracy(metrics),
     ]
     if data["not_used"]:
@@ -59,6 +59,12 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path) -> str:
     )
 
 
+def _rounds(number: int, strategy: str) -> str:
+    if number == 0:
+        return "zero-shot, nothing tuned"
+    return f"{number} round{'s' if number > 1 else ''} of {strategy}"
+
+
 def _accuracy(metrics: dict[str, Any]) -> list[str]:
     before, after = metrics["zero_shot"]["test"], metrics["final"]["test"]
     if after is None:
@@ -66,11 +72,13 @@ def _accuracy(metrics: dict[str, Any]) -> list[str]:
             "accuracy     unknown without test labels; label about 200 random images and give them with --test"
         ]
     low, high = (100 * edge for edge in after["interval"])
+    name = "tuned" if metrics["rounds"] else "zero-shot"
     lines = [
-        f"zero-shot    {100 * before['accuracy']:.1f} %",
-        f"tuned        {100 * after['accuracy']:.1f} %   "
+        f"{name:<12} {100 * after['accuracy']:.1f} %   "
         f"(95 % interval {low:.1f} to {high:.1f}, {after['n']} test images)",
     ]
+    if metrics["rounds"]:
+        lines.insert(0, f"zero-shot    {100 * before['accuracy']:.1f} %")
     if "harmonic_mean" in after:
         lines.append(
             f"             seen {_percent(after['seen'])}, unseen {_percent(after['unseen'])}, "
