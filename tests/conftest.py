@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # threads that wait for each other on a busy machine cost minutes
+)
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import numpy as np
 import pytest
 from PIL import Image
 
 TEXT = "a photo of the cat dog scratch dent good part steel surface with texture red round square"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 START, END = "<|startoftext|>", "<|endoftext|>"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network() -> Iterator[None]:
+    """Nothing in the suite reaches another machine."""
+    connect = socket.socket.connect
+
+    def only_here(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in LOOPBACK:
+            raise AssertionError(f"a test wants to connect to {address}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", only_here)
+        patch.setattr(socket.socket, "connect_ex", only_here)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -112,3 +138,41 @@ def random_image(seed: int, width: int, height: int) -> Image.Image:
         0, 256, (max(2, height // 4), max(2, width // 4), 3), np.uint8
     )
     return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One embedding cache for all tests that only need one to be there."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def quick(shared_cache: Path) -> Iterator[pytest.MonkeyPatch]:
+    """Trainings of three steps, and a cache that is not the user's."""
+    from projects import quick
+
+    with quick(shared_cache) as patch:
+        yield patch
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """32 generated images of four classes, a quarter of them for testing; read only."""
+    from projects import make_place
+
+    return make_place(tmp_path_factory.mktemp("projects") / "place")
+
+
+@pytest.fixture(scope="session")
+def finished(
+    place: Any, tiny_clip: Path, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folder of a finished run on ``place``; read only."""
+    from projects import project, quick
+
+    from clipgrip.runs.pipeline import run
+
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    with quick(shared_cache):
+        run(project(place, tiny_clip, folder))
+    return folder

@@ -101,7 +101,7 @@ class Job:
         identity = run_id(settings, self.manifest, self.backbone, seen)
         folder = choose_folder(self.project.out, self.project.images, identity, hear.note)
         with locked(folder), open_store(folder, create=True) as store:
-            stored = store.run(identity) or self._begin(store, identity)
+            stored = store.run(identity) or self._begun(store, identity)
             run_rounds(store, identity, self.start, self.embeds, self.task, settings, hear)
             store.finish(identity, _now())
             outcome = assemble(
@@ -110,7 +110,7 @@ class Job:
             write_outputs(outcome, self.issues)
         return outcome
 
-    def _begin(self, store: RunStore, identity: str) -> StoredRun:
+    def _begun(self, store: RunStore, identity: str) -> StoredRun:
         if store.run() is not None:
             raise RunError(
                 "another run began in the same folder at the same moment. Run the command again."
@@ -126,8 +126,7 @@ class Job:
         fingerprints = self.manifest.fingerprint, self.backbone.fingerprint
         settings = self.project.settings.model_dump()
         run = StoredRun(identity, _now(), None, settings, *fingerprints, facts)
-        store.begin(run, self.manifest)
-        return run
+        return store.begin(run, self.manifest)
 
 
 def _now() -> str:

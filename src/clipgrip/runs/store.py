@@ -67,8 +67,8 @@ class RunStore:
         loaded = json.loads(settings), data, backbone, json.loads(facts)
         return StoredRun(identity, created, finished, *loaded)
 
-    def begin(self, run: StoredRun, manifest: Manifest) -> None:
-        """Write down a run with its classes and images."""
+    def begin(self, run: StoredRun, manifest: Manifest) -> StoredRun:
+        """Write down a run with its classes and images; the run as it is read from now on."""
         settings, facts = (json.dumps(value, sort_keys=True) for value in (run.settings, run.facts))
         values = (
             run.id,
@@ -90,6 +90,7 @@ class RunStore:
                 "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?)",
                 ((run.id, *_image_values(row)) for row in manifest.rows),
             )
+        return self.run(run.id) or run
 
     def manifest(self, run_id: str) -> Manifest:
         """The images and classes that the run was given."""

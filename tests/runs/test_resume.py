@@ -1,0 +1,255 @@
+"""A run that was stopped, wherever and however, and run again is the run that was never stopped."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import torch
+from projects import Dying, Log, Place, make_place, outputs, project
+from projects import quick as quickly
+
+from clipgrip import files
+from clipgrip.backbone.registry import load_backbone
+from clipgrip.data.classes import ClassNames
+from clipgrip.runs import store
+from clipgrip.runs.embedding import Embeds
+from clipgrip.runs.pipeline import run
+from clipgrip.runs.rounds import Start
+from clipgrip.strategy import Reached
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """With a file that cannot be decoded."""
+    made = make_place(tmp_path_factory.mktemp("resumed") / "place")
+    (made.images / "broken.png").write_bytes((made.images / "part 00.png").read_bytes()[:900])
+    return made
+
+
+@pytest.fixture(scope="module")
+def reference(place: Place, tiny_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Never stopped, with a cache that nobody else writes to."""
+    folder = tmp_path_factory.mktemp("reference")
+    with quickly(folder / "cache"):
+        run(project(place, tiny_clip, folder / "run"))
+    return folder / "run"
+
+
+def in_a_fork(work: Callable[[], object], patience: float = 60.0, kill_after: float = 0.0) -> int:
+    """The exit status of ``work`` in a forked process; minus the signal's number when it was killed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    if kill_after:
+        time.sleep(kill_after)
+        os.kill(child, signal.SIGKILL)
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    raise AssertionError("the forked process hangs")
+
+
+def kill_self() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dying_at_write(number: int, work: Callable[[], object]) -> Callable[[], None]:
+    """``work`` that is killed at the n-th time it makes a file durable or gives it its name."""
+
+    def killed() -> None:
+        calls = 0
+        for name in ("fsync", "replace"):
+
+            def counted(*args: object, real: Callable[..., object] = getattr(os, name)) -> object:
+                nonlocal calls
+                calls += 1
+                if calls == number:
+                    kill_self()
+                return real(*args)
+
+            setattr(files.os, name, counted)
+        work()
+
+    return killed
+
+
+def test_a_run_killed_at_each_event_and_run_again_in_between_is_byte_equal(
+    place: Place, tiny_clip: Path, reference: Path, tmp_path: Path
+) -> None:
+    out, kills = tmp_path / "run", 0
+    with quickly(tmp_path / "cache"):
+        settings = project(place, tiny_clip, out)
+        for at in (1, 20, 34, 35, 37, 36, 38, 3, 39, 37, 40, 38):
+            status = in_a_fork(lambda at=at: run(settings, Dying(at, kill_self)))  # type: ignore[misc]
+            assert status in (0, -signal.SIGKILL)
+            kills += status != 0
+        run(settings)
+    assert kills >= 6
+    assert outputs(out) == outputs(reference)
+    assert not (tmp_path / "run-2").exists()
+
+
+def test_a_run_killed_at_any_write_of_a_file_and_run_again_is_byte_equal(
+    place: Place, tiny_clip: Path, reference: Path, tmp_path: Path
+) -> None:
+    writes, number = 0, 0
+    while writes >= number:
+        number += 1
+        out = tmp_path / f"run-at-{number}"
+        with quickly(tmp_path / f"cache-{number}"):
+            settings = project(place, tiny_clip, out)
+            if in_a_fork(dying_at_write(number, lambda: run(settings))) == 0:  # noqa: B023
+                break
+            writes += 1
+            run(settings)
+        assert outputs(out) == outputs(reference), f"killed at write {number}"
+    assert writes > 10
+
+
+def test_a_run_killed_at_random_times_and_run_again_is_byte_equal(
+    place: Place, tiny_clip: Path, reference: Path, tmp_path: Path
+) -> None:
+    moments = random.Random(7)
+    with quickly(tmp_path / "cache"):
+        for number in range(6):
+            settings = project(place, tiny_clip, tmp_path / f"timed{number}")
+            for _ in range(3):
+                in_a_fork(lambda: run(settings), kill_after=moments.uniform(0.02, 0.5))  # noqa: B023
+            run(settings)
+            assert outputs(settings.out or Path()) == outputs(reference)
+
+
+def test_an_exception_in_a_listener_at_any_event_loses_nothing(
+    place: Place, tiny_clip: Path, reference: Path, tmp_path: Path
+) -> None:
+    class StopHere(Exception):
+        pass
+
+    def stop() -> None:
+        raise StopHere
+
+    with quickly(tmp_path / "cache"):
+        settings = project(place, tiny_clip, tmp_path / "run")
+        at = stopped = 0
+        while True:
+            at += 1
+            try:
+                run(settings, Dying(at, stop))
+            except StopHere:
+                stopped += 1
+            else:
+                break
+    assert stopped > 30
+    assert outputs(tmp_path / "run") == outputs(reference)
+
+
+def test_a_database_that_holds_no_run_yet_is_the_folder_of_the_run_that_was_killed(
+    place: Place, tiny_clip: Path, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / store.NAME).touch()
+    assert run(project(place, tiny_clip, tmp_path / "run")).folder == tmp_path / "run"
+
+
+def test_resuming_reaches_the_same_answers_as_going_on_over_more_rows_than_one_batch(
+    tiny_clip: Path, place: Place, quick: pytest.MonkeyPatch
+) -> None:
+    """The loop answers in batches of 8,192 rows; what resumes must do the same sums."""
+    settings = project(place, tiny_clip, Path("out")).settings
+    backbone, names = load_backbone(str(tiny_clip)), ClassNames.read(place.classes)
+    start = Start.of(backbone, names, settings)
+    noise = torch.Generator().manual_seed(0)
+    images = torch.nn.functional.normalize(
+        torch.randn(2 * 8192 + 3, backbone.embed_dim, generator=noise), dim=1
+    )
+    embeds = Embeds(images, images[:0], (), ())
+    from clipgrip.data.task import ul
+    from clipgrip.method import PRESETS, learn
+
+    (done,) = learn(
+        start.prompt,
+        images,
+        ul(len(images), len(names)),
+        Reached(0, start.answers({}, embeds).pool),
+        ks=[4],
+        method=PRESETS["default"],
+        seed=0,
+    )
+    again = start.answers(done.learner.prompt.learned(), embeds).pool
+    assert torch.equal(done.probs, again)
+
+
+def test_the_same_settings_again_compute_nothing_and_write_the_same_bytes(
+    place: Place, tiny_clip: Path, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    first, again = Log(), Log()
+    run(project(place, tiny_clip, tmp_path / "run"), first)
+    before = outputs(tmp_path / "run")
+    metrics = (tmp_path / "run" / "metrics.json").read_bytes()
+    run(project(place, tiny_clip, tmp_path / "run"), again)
+    assert len(first.rounds) == 3
+    assert again.rounds == []
+    assert [stage for stage, *_ in again.stages if stage == "round"] == []
+    assert outputs(tmp_path / "run") == before
+    assert (tmp_path / "run" / "metrics.json").read_bytes() == metrics
+
+
+def test_renamed_images_are_the_same_run(
+    place: Place, tiny_clip: Path, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    shutil.copytree(place.images, tmp_path / "copy")
+    run(project(place, tiny_clip, tmp_path / "run"))
+    again = Log()
+    run(project(place, tiny_clip, tmp_path / "run", images=tmp_path / "copy"), again)
+    assert again.rounds == []
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_with_130_and_a_sentence_and_the_same_command_goes_on(
+    place: Place, tiny_clip: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "clipgrip", "run", str(place.images), "--backbone"]
+    command += [str(tiny_clip), "--classes", str(place.classes), "--out", "run", "--rounds", "40"]
+    environment = os.environ | {"CLIPGRIP_CACHE": str(tmp_path / "cache")}
+    running = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with closing(running.stderr), closing(running.stdout):  # type: ignore[type-var]
+        for line in running.stderr:  # type: ignore[union-attr]
+            if line.startswith(b"round"):
+                break
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert errors.decode().splitlines()[-1].startswith("clipgrip: stopped. What is done is kept")
+    assert b"Traceback" not in errors
+    with store.open_store(tmp_path / "run") as kept:
+        (stopped,) = (kept.run(),)
+        assert stopped is not None
+        assert stopped.finished is None
+        assert len(kept.rounds(stopped.id)) >= 1
