@@ -16,6 +16,8 @@ from clipgrip.report.words import Words
 SHOWN = 40
 """Up to so many classes stand in one open table; above, the worst ones and a folded table of all."""
 WORST = 20
+CLEAR = 0.05
+"""Mean changes that differ by less are called alike."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,17 @@ def _robin_hood(before: Tensor, after: Tensor, say: Words) -> list[str]:
         poor=say.points(poor),
         rich=say.points(rich),
     )
-    if poor > max(0.0, rich):
-        meaning = say("Tuning helped the weak classes most.")
-    elif poor < 0:
-        meaning = say("Tuning cost the weak classes: look at them before use.")
-    else:
-        meaning = say("The weak classes gained no more than the strong ones.")
-    return [figures + say(" ") + meaning]
+    return [figures + say(" ") + _meaning(poor, rich, say)]
+
+
+def _meaning(poor: float, rich: float, say: Words) -> str:
+    if poor < 0:
+        return say("Tuning cost the weak classes: look at them before use.")
+    if poor > rich + CLEAR:
+        return say("Tuning helped the weak classes most.")
+    if rich > poor + CLEAR:
+        return say("The weak classes gained less than the strong ones.")
+    return say("The weak classes gained about as much as the strong ones.")
 
 
 def _worst_tenth(before: Tensor, after: Tensor, say: Words) -> list[str]:

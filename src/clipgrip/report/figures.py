@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 INK, GRID, BEFORE, AFTER = "#3c4854", "#e3e7eb", "#8593a0", "#0f6285"
 WIDTH, HEIGHT = 520, 190
@@ -85,14 +85,12 @@ def _canvas(ticks: Sequence[str]) -> tuple[Figure, Any]:
 
 def _share_axis(axes: Any, values: Sequence[float]) -> None:
     low, high = min(values), max(values)
-    room = max(0.04, 0.22 * (high - low))
-    axes.set_ylim(max(-0.02, low - room), min(1.08, high + room))
-    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(_percent))
-
-
-def _percent(value: float, _: object) -> str:
-    return f"{100 * value:.4g}%" if -1e-9 <= value <= 1 + 1e-9 else ""
+    span = max(0.2, high - low)
+    bottom, top = max(0.0, high - 1.15 * span), high + 0.22 * span
+    ticks = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(bottom, min(1.0, top))
+    axes.set_yticks([tick for tick in ticks if bottom <= tick <= min(1.0, top)])
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_ylim(bottom - 0.03 * span, top)
 
 
 def _label_ends(axes: Any, values: Sequence[float]) -> None:

@@ -46,7 +46,7 @@ HEADLINES: dict[Tone, str] = {
     "flat": mark("{after} right after tuning, {before} before: too close to call"),
     "bad": mark("Only {after} right after tuning, {before} before: keep the untuned answers"),
     "plain": mark("CLIP without tuning answers {after} of the test images right"),
-    "open": mark("{pool} images are sorted, but nobody knows yet how many rightly"),
+    "open": mark("{pool} images are sorted; how many rightly is not measured yet"),
 }
 
 

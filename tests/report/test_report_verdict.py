@@ -1,0 +1,98 @@
+"""The verdict claims what the numbers carry and no more."""
+
+from __future__ import annotations
+
+import torch
+from report_facts import MakeFacts
+
+from clipgrip.report.reading import Reading
+from clipgrip.report.verdict import Verdict, verdict
+from clipgrip.report.words import Words
+
+
+def judge(make_facts: MakeFacts, **values: object) -> Verdict:
+    return verdict(Reading(make_facts(**values)), Words("en"))
+
+
+def said(result: Verdict) -> str:
+    figures = [
+        text for figure in result.figures for text in (figure.label, figure.value, figure.note)
+    ]
+    return "\n".join([result.headline, result.done, result.strategy, *figures, *result.points])
+
+
+def test_a_clear_gain_is_called_one(make_facts: MakeFacts) -> None:
+    result = judge(make_facts)
+    assert result.tone == "good"
+    assert [bar.kind for bar in result.bars] == ["before", "after"]
+    assert all(bar.low <= bar.value <= bar.high for bar in result.bars)
+
+
+def test_a_loss_is_called_one(make_facts: MakeFacts) -> None:
+    result = judge(make_facts, skills=(3.0, 1.7))
+    assert result.tone == "bad"
+    assert "keep the untuned answers" in result.headline
+
+
+def test_a_difference_that_may_be_chance_is_not_called_a_gain(make_facts: MakeFacts) -> None:
+    result = judge(make_facts, test_per_class=1, skills=(1.7, 2.0))
+    assert result.tone == "flat"
+    assert "That may be chance." in said(result)
+    assert "8 test images are few" in said(result)
+
+
+def test_without_a_test_no_accuracy_is_claimed(make_facts: MakeFacts) -> None:
+    result = judge(make_facts, test_per_class=0)
+    text = said(result)
+    assert result.tone == "open"
+    assert result.bars == []
+    assert "unknown" in text
+    assert "uncalibrated" in text
+    assert "this is not the accuracy" in text
+    assert "±9.0 points, 200 to ±6.4" in text
+
+
+def test_classes_without_answers_are_named(make_facts: MakeFacts) -> None:
+    facts = make_facts(test_per_class=0)
+    facts.metrics["final"]["pool"]["per_class"][2] = 0
+    assert "No image was given to: dent." in said(verdict(Reading(facts), Words("en")))
+
+
+def test_restless_answers_are_called_so(make_facts: MakeFacts) -> None:
+    assert "have settled" in said(judge(make_facts, test_per_class=0))
+    assert "have not settled: 34.0%" in said(judge(make_facts, test_per_class=0, rounds=1))
+
+
+def test_untuned_clip_is_not_compared_with_itself(make_facts: MakeFacts) -> None:
+    result = judge(make_facts, strategy="zero-shot")
+    assert result.tone == "plain"
+    assert len(result.bars) == 1
+    assert "Change by tuning" not in said(result)
+
+
+def test_the_paradigm_is_spelled_out(make_facts: MakeFacts) -> None:
+    assert "no labels (UL)" in said(judge(make_facts))
+    assert "people had labeled 16 of the images" in said(judge(make_facts, labeled=16))
+    some = said(judge(make_facts, labeled=200, unseen=3))
+    assert "labels for some classes only (TRZSL)" in some
+    assert "harmonic mean of both" in some
+
+
+def test_paired_counts_are_those_of_the_test_images(make_facts: MakeFacts) -> None:
+    facts = make_facts()
+    assert facts.test is not None
+    fixed, broken = Reading(facts).paired
+    right = [
+        (p.argmax(1) == facts.test.labels).sum().item()
+        for p in (facts.test.zero_shot, facts.test.probs)
+    ]
+    assert fixed - broken == right[1] - right[0]
+
+
+def test_test_rows_without_a_label_count_nowhere(make_facts: MakeFacts) -> None:
+    facts = make_facts()
+    assert facts.test is not None
+    facts.test.labels[:] = -1
+    assert Reading(facts).paired == (0, 0)
+    assert Reading(facts).effect == 0
+    assert Reading(facts).test_counts == torch.zeros(8, dtype=torch.long).tolist()

@@ -1,0 +1,124 @@
+"""Every fixed sentence has a translation, and nothing in the catalogue is left over."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+from jinja2 import nodes
+
+from clipgrip import report
+from clipgrip.errors import ConfigError
+from clipgrip.report.words import LANGUAGES, Words, catalogue
+
+FOLDER = Path(report.__file__).parent
+CALLS = {"say", "mark", "self", "say.count"}
+
+
+def _python_texts() -> Iterator[str]:
+    for path in FOLDER.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS:
+                for argument in node.args:
+                    yield from _python_constants(argument)
+
+
+def _python_constants(argument: ast.expr) -> Iterator[str]:
+    if isinstance(argument, ast.IfExp):
+        yield from _python_constants(argument.body)
+        yield from _python_constants(argument.orelse)
+    elif isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+        yield argument.value
+
+
+def _template_texts() -> Iterator[str]:
+    for path in (FOLDER / "templates").glob("*.html"):
+        for call in jinja2.Environment().parse(path.read_text("utf-8")).find_all(nodes.Call):
+            if _template_name(call.node) in CALLS:
+                yield from (
+                    a.value
+                    for a in call.args
+                    if isinstance(a, nodes.Const) and isinstance(a.value, str)
+                )
+
+
+def _template_name(node: Any) -> str:
+    if isinstance(node, nodes.Getattr):
+        return f"{_template_name(node.node)}.{node.attr}"
+    return node.name if isinstance(node, nodes.Name) else ""
+
+
+TEXTS = sorted({*_python_texts(), *_template_texts()})
+
+
+def test_there_are_texts_from_python_and_from_templates() -> None:
+    assert "Tuning helped" in TEXTS
+    assert "Next steps" in TEXTS
+    assert len(TEXTS) > 100
+
+
+@pytest.mark.parametrize("language", [name for name in LANGUAGES if name != "en"])
+def test_the_catalogue_holds_exactly_the_texts_that_are_used(language: str) -> None:
+    assert sorted(catalogue(language)) == TEXTS
+
+
+@pytest.mark.parametrize("language", [name for name in LANGUAGES if name != "en"])
+def test_a_translation_has_the_same_values_as_the_text(language: str) -> None:
+    for text, translated in catalogue(language).items():
+        assert sorted(set(re.findall(r"\{\w*\}", text))) == sorted(
+            set(re.findall(r"\{\w*\}", translated))
+        ), text
+
+
+def test_japanese_uses_japanese_punctuation_and_no_spaces_beside_it() -> None:
+    for text in catalogue("ja").values():
+        assert not re.search(r"[\u3040-\u30ff\u4e00-\u9fff][,:;()!?]", text), text
+        assert not re.search(
+            r"[\u3040-\u30ff\u4e00-\u9fff] | [\u3040-\u30ff\u4e00-\u9fff]", text
+        ), text
+
+
+def test_the_catalogues_travel_with_the_package() -> None:
+    assert files("clipgrip.report").joinpath("locale", "ja.json").is_file()
+
+
+def test_a_missing_sentence_is_an_error_and_not_english() -> None:
+    with pytest.raises(KeyError):
+        Words("ja")("nobody translated this")
+
+
+def test_an_unknown_language_names_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="en, ja"):
+        Words("jp")  # type: ignore[arg-type]
+
+
+def test_values_with_braces_stay_as_they_are() -> None:
+    assert Words("en")("or {name}", name="{0} {name}") == "or {0} {name}"
+
+
+def test_numbers_are_written_for_readers() -> None:
+    say = Words("en")
+    assert say.percent(0.7249) == "72.5%"
+    assert say.percent(None) == "–"
+    assert say.points(-0.0312) == "−3.1 points"
+    assert say.points(None) == say.signed(None) == "–"
+    assert say.signed(0.00001) == "0.0"
+    assert say.signed(-0.00001) == "0.0"
+    assert say.count(1, "{n} image", "{n} images") == "1 image"
+    assert say.count(12345, "{n} image", "{n} images") == "12,345 images"
+    assert say.span([0.5, 0.625]) == "50.0% to 62.5%"
+    assert [say.seconds(s) for s in (3.14, 90, 7200)] == ["3.1 s", "1.5 min", "2.0 h"]
+    assert say.date("2026-11-03T14:05:09+09:00") == "2026-11-03 14:05"
+    assert say.date("long ago") == "long ago"
+
+
+def test_long_lists_are_counted() -> None:
+    assert Words("en").names(["a", "b", "c"], limit=3) == "a, b, c"
+    assert Words("en").names(["a", "b", "c"], limit=2) == "a, b and 1 more"
+    assert Words("ja").names(["a", "b", "c"], limit=2) == "a、b、ほか1件"
