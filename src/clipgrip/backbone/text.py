@@ -9,7 +9,7 @@ values to every text. All tokens of all texts lie packed in one matrix ``[prefix
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipgrip.backbone.base import Tails
-from clipgrip.errors import PromptError
+from clipgrip.errors import BackboneError, PromptError
 from clipgrip.types import ClassEmbeds
 
 
@@ -77,6 +77,15 @@ class Layout:
             ends=ends + prefix,
         )
 
+    def to(self, device: torch.device) -> Layout:
+        """The same layout with its tensors on the model's device."""
+        return replace(
+            self,
+            order=self.order.to(device),
+            positions=self.positions.to(device),
+            ends=self.ends.to(device),
+        )
+
 
 def _groups(lengths: Sequence[int]) -> tuple[tuple[int, int, int], ...]:
     groups, row = [], 0
@@ -103,10 +112,17 @@ class ClipText:
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids from the start token to the first end token; PromptError where a text is too long."""
+        if not texts:
+            return []
         end = self._tokenizer.eos_token_id
         rows: list[list[int]] = self._tokenizer(list(texts), padding=False, truncation=False)[
             "input_ids"
         ]
+        if any(end not in row for row in rows):
+            raise BackboneError(
+                f"the model's tokenizer ends no text with its end token ({end}). Its files do not "
+                "belong to a CLIP model, or are damaged: copy the model again."
+            )
         rows = [row[: row.index(end) + 1] for row in rows]
         for text, row in zip(texts, rows, strict=True):
             self.check_length(text, len(row))
@@ -137,6 +153,12 @@ class ClipText:
 
     def encode(self, prefix: Tensor, tails: Tails) -> ClassEmbeds:
         """(C, D) unit vectors of ``prefix + tail``, equal to the full tower's in value and gradient."""
+        longest = len(prefix) + max(tails.lengths)
+        if longest > self.max_tokens:
+            raise PromptError(
+                f"the longest class prompt takes {longest} tokens with its context, the model has "
+                f"{self.max_tokens} positions. Shorten its text, or lower n_ctx."
+            )
         layout = self._layout(len(prefix), tails.lengths)
         hidden = torch.cat([prefix, tails.embeds[layout.order]]) + self._positions(layout.positions)
         for layer in self._layers[:-1]:
@@ -147,7 +169,7 @@ class ClipText:
     def _layout(self, prefix: int, lengths: tuple[int, ...]) -> Layout:
         key = (prefix, lengths)
         if key not in self._layouts:
-            self._layouts = {key: Layout.of(prefix, lengths)}
+            self._layouts = {key: Layout.of(prefix, lengths).to(self._positions.weight.device)}
         return self._layouts[key]
 
 
