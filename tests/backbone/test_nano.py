@@ -39,7 +39,9 @@ def test_weights_load_as_float32_and_are_a_few_millions(model: CLIPModel) -> Non
 
 def test_no_path_of_the_training_machine_is_left_in_the_folder() -> None:
     for path in weights_dir().glob("*.json"):
-        assert not re.search(r"/(tmp|home|root|work)\b", path.read_text(encoding="utf-8")), path.name
+        assert not re.search(r"/(tmp|home|root|work)\b", path.read_text(encoding="utf-8")), (
+            path.name
+        )
 
 
 def test_the_end_token_is_not_2_which_would_switch_the_pooling(model: CLIPModel) -> None:
