@@ -88,14 +88,14 @@ def picture(seed: int, tint: int = 0) -> Image.Image:
 
 
 @contextmanager
-def quick(cache: Path) -> Iterator[pytest.MonkeyPatch]:
-    """Presets of a few steps, and a cache of its own."""
+def quick(cache: Path, stop_below: float = 0.0) -> Iterator[pytest.MonkeyPatch]:
+    """Presets of a few steps that stop early only where asked to, and a cache of its own."""
     with pytest.MonkeyPatch.context() as patch:
         for name, preset in list(method.PRESETS.items()):
             steps = {"epochs": 1} if preset.recipe.epochs else {"steps": 3}
-            patch.setitem(
-                method.PRESETS, name, replace(preset, recipe=replace(preset.recipe, **steps))
-            )
+            recipe = replace(preset.recipe, **steps)
+            short = replace(preset, recipe=recipe, stop_below=stop_below)
+            patch.setitem(method.PRESETS, name, short)
         patch.setenv("CLIPGRIP_CACHE", str(cache))
         yield patch
 

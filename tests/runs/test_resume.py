@@ -81,16 +81,18 @@ def dying_at_write(number: int, work: Callable[[], object]) -> Callable[[], None
 
     def killed() -> None:
         calls = 0
-        for name in ("fsync", "replace"):
 
-            def counted(*args: object, real: Callable[..., object] = getattr(os, name)) -> object:
+        def counting(real: Callable[..., object]) -> Callable[..., object]:
+            def counted(*args: object) -> object:
                 nonlocal calls
                 calls += 1
                 if calls == number:
                     kill_self()
                 return real(*args)
 
-            setattr(files.os, name, counted)
+            return counted
+
+        files.os.fsync, files.os.replace = counting(os.fsync), counting(os.replace)  # type: ignore[assignment]
         work()
 
     return killed
@@ -164,6 +166,19 @@ def test_an_exception_in_a_listener_at_any_event_loses_nothing(
                 break
     assert stopped > 30
     assert outputs(tmp_path / "run") == outputs(reference)
+
+
+def test_a_run_that_settles_early_and_is_stopped_then_settles_the_same_way(
+    place: Place, tiny_clip: Path, tmp_path: Path
+) -> None:
+    with quickly(tmp_path / "cache", stop_below=0.999):
+        whole = run(project(place, tiny_clip, tmp_path / "whole", rounds=6))
+        assert [done.number for done in whole.rounds] == [1, 6]
+        settings = project(place, tiny_clip, tmp_path / "stopped", rounds=6)
+        for at in range(30, 60):
+            if in_a_fork(lambda: run(settings, Dying(at, kill_self))) == 0:  # noqa: B023
+                break
+    assert outputs(tmp_path / "stopped") == outputs(tmp_path / "whole")
 
 
 def test_a_database_that_holds_no_run_yet_is_the_folder_of_the_run_that_was_killed(
