@@ -46,6 +46,8 @@ def balanced(probs: Probs, k: int) -> Chosen:
     """
     rows, classes = probs.shape
     labels = torch.full((rows,), -1)
+    if k < 1:  # a class that keeps nobody would be asked for ever
+        return _sorted(torch.arange(0), labels, probs.new_zeros(rows))
     weakest = torch.full((classes,), -1.0, dtype=probs.dtype)
     weakest_row = torch.full((classes,), rows)
     while True:

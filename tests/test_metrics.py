@@ -1,0 +1,127 @@
+"""The metrics agree with scikit-learn, with scipy, and with sums by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn import metrics as sk
+
+from clipgrip import metrics
+from clipgrip.types import Labels, Probs
+
+seeds = st.integers(0, 10**6)
+
+
+def answers(seed: int, rows: int = 40, classes: int = 4) -> tuple[Probs, Labels]:
+    """Probabilities and labels, a quarter of them unknown."""
+    generator = torch.Generator().manual_seed(seed)
+    probs = torch.randn(rows, classes, generator=generator).mul(2).softmax(1)
+    labels = torch.randint(0, classes, (rows,), generator=generator)
+    labels[torch.rand(rows, generator=generator) < 0.25] = -1
+    return probs, labels
+
+
+def known(probs: Probs, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+    return probs[labels >= 0].numpy(), labels[labels >= 0].numpy()
+
+
+@settings(deadline=None, max_examples=20, derandomize=True)
+@given(seeds)
+def test_counts_and_shares_are_scikit_learns(seed: int) -> None:
+    probs, labels = answers(seed)
+    judged, truth = known(probs, labels)
+    called, every = judged.argmax(1), list(range(4))
+    assert metrics.accuracy(probs, labels) == pytest.approx(sk.accuracy_score(truth, called))
+    expected = sk.confusion_matrix(truth, called, labels=every)
+    assert metrics.confusion(probs, labels).tolist() == expected.tolist()
+    options = {"labels": every, "average": None, "zero_division": np.nan}
+    for ours, theirs in (
+        (metrics.per_class, sk.recall_score),
+        (metrics.precision_per_class, sk.precision_score),
+    ):
+        np.testing.assert_allclose(ours(probs, labels), theirs(truth, called, **options), 1e-6)
+
+
+@settings(deadline=None, max_examples=20, derandomize=True)
+@given(seeds)
+def test_nll_and_brier_are_scikit_learns(seed: int) -> None:
+    probs, labels = answers(seed)
+    judged, truth = known(probs, labels)
+    judged = judged.astype(np.float64) / judged.astype(np.float64).sum(1, keepdims=True)
+    every = list(range(4))
+    expected = sk.log_loss(truth, judged, labels=every)
+    assert metrics.nll(probs, labels) == pytest.approx(expected, rel=1e-5)
+    expected = sk.brier_score_loss(truth, judged, labels=every, scale_by_half=False)
+    assert metrics.brier(probs, labels) == pytest.approx(expected, rel=1e-5)
+
+
+def test_ece_is_the_weighted_gap_of_each_bin_by_hand() -> None:
+    sure = torch.tensor([0.95, 0.91, 0.62, 0.68, 0.55])
+    probs = torch.stack([sure, 1 - sure], dim=1)
+    labels = torch.tensor([0, 1, 0, 0, 1])
+    gaps = [abs(1 - (0.95 + 0.91)), abs(2 - (0.62 + 0.68)), abs(0 - 0.55)]
+    assert metrics.ece(probs, labels, bins=10) == pytest.approx(sum(gaps) / 5, abs=1e-6)
+
+
+def test_complete_certainty_falls_into_the_last_bin() -> None:
+    probs = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    assert metrics.ece(probs, torch.tensor([0, 1])) == pytest.approx(0.5)
+
+
+def test_a_right_class_of_no_probability_costs_much_but_not_infinity() -> None:
+    value = metrics.nll(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))
+    assert 80 < value < math.inf
+
+
+@pytest.mark.parametrize(("right", "total"), [(0, 10), (10, 10), (3, 7), (500, 1000), (1, 1)])
+def test_the_wilson_interval_is_scipys(right: int, total: int) -> None:
+    expected = stats.binomtest(right, total).proportion_ci(0.95, method="wilson")
+    assert metrics.wilson_interval(right, total) == pytest.approx(tuple(expected), abs=1e-6)
+
+
+def test_without_trials_the_interval_says_nothing() -> None:
+    assert metrics.wilson_interval(0, 0) == (0.0, 1.0)
+
+
+def test_seen_and_unseen_are_judged_with_answers_over_all_classes() -> None:
+    probs = torch.eye(3)[[0, 1, 0, 2, 2, 1]]
+    labels = torch.tensor([0, 1, 2, 2, 2, -1])  # one row of unseen class 2 is called a seen class
+    unseen = torch.tensor([False, False, True])
+    seen_share, unseen_share, mean = metrics.seen_unseen(probs, labels, unseen)
+    assert (seen_share, unseen_share) == pytest.approx((1.0, 2 / 3))
+    assert mean == pytest.approx(0.8)
+
+
+def test_the_harmonic_mean_is_zero_where_one_side_is() -> None:
+    assert metrics.harmonic_mean(0.0, 0.0) == 0.0
+    assert metrics.harmonic_mean(0.0, 1.0) == 0.0
+    assert metrics.harmonic_mean(0.4, 0.4) == pytest.approx(0.4)
+
+
+def test_risk_and_coverage_go_from_the_surest_row_to_all_rows() -> None:
+    probs = torch.tensor([[0.6, 0.4], [0.9, 0.1], [0.2, 0.8]])
+    coverage, risk = metrics.risk_coverage(probs, torch.tensor([1, 0, 0]))
+    assert coverage.tolist() == pytest.approx([1 / 3, 2 / 3, 1])
+    assert risk.tolist() == pytest.approx([0, 1 / 2, 2 / 3])
+
+
+def test_without_labels_a_metric_is_not_a_number_and_no_crash() -> None:
+    probs, labels = torch.full((3, 2), 0.5), torch.full((3,), -1)
+    for metric in (metrics.accuracy, metrics.nll, metrics.brier, metrics.ece):
+        assert math.isnan(metric(probs, labels))
+    assert metrics.per_class(probs, labels).isnan().all()
+    assert metrics.confusion(probs, labels).sum() == 0
+    assert [len(part) for part in metrics.risk_coverage(probs, labels)] == [0, 0]
+    assert math.isnan(metrics.seen_unseen(probs, labels, torch.tensor([True, False]))[2])
+
+
+def test_a_class_without_rows_has_no_recall_and_one_never_called_no_precision() -> None:
+    probs, labels = torch.eye(3)[[0, 0, 1]], torch.tensor([0, 0, 0])
+    assert metrics.per_class(probs, labels).isnan().tolist() == [False, True, True]
+    assert metrics.precision_per_class(probs, labels).isnan().tolist() == [False, False, True]
