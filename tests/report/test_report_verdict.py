@@ -96,3 +96,9 @@ def test_test_rows_without_a_label_count_nowhere(make_facts: MakeFacts) -> None:
     assert Reading(facts).paired == (0, 0)
     assert Reading(facts).effect == 0
     assert Reading(facts).test_counts == torch.zeros(8, dtype=torch.long).tolist()
+
+
+def test_weak_classes_are_named_worst_first(make_facts: MakeFacts) -> None:
+    facts = make_facts(("a", "b", "c", "d"))
+    facts.metrics["final"]["test"]["per_class"] = [0.4, None, 0.1, 0.5]
+    assert "Found less than half of the time: c, a." in said(verdict(Reading(facts), Words("en")))

@@ -96,7 +96,7 @@ def _robin_hood(before: Tensor, after: Tensor, say: Words) -> list[str]:
 
 
 def _meaning(poor: float, rich: float, say: Words) -> str:
-    if poor < 0:
+    if poor < -CLEAR:
         return say("Tuning cost the weak classes: look at them before use.")
     if poor > rich + CLEAR:
         return say("Tuning helped the weak classes most.")

@@ -76,7 +76,7 @@ def count_bars(name: str, ticks: Sequence[str], values: Sequence[int]) -> Markup
 
 def _canvas(ticks: Sequence[str]) -> tuple[Figure, Any]:
     figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
-    axes = figure.add_axes((0.1, 0.15, 0.875, 0.8))
+    axes = figure.add_axes((0.1, 0.17, 0.875, 0.78))
     step = max(1, -(-len(ticks) // 12))
     axes.set_xticks(range(0, len(ticks), step), ticks[::step])
     axes.set_xlim(-0.5, len(ticks) - 0.5)

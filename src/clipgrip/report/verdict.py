@@ -188,15 +188,15 @@ def _measured_points(run: Reading, after: Scores, say: Words) -> list[str]:
                 "{n} test images are few: label more of them for a narrower interval.", n=after["n"]
             )
         )
-    if weak := [
-        name for name, found in zip(run.names, after["per_class"], strict=False) if _is_weak(found)
-    ]:
+    if weak := _weak(run, after):
         points.append(say("Found less than half of the time: {names}.", names=say.names(weak)))
     return points + _no_answers(run, say)
 
 
-def _is_weak(found: float | None) -> bool:
-    return found is not None and found < 0.5
+def _weak(run: Reading, after: Scores) -> list[str]:
+    found = zip(after["per_class"], run.names, strict=False)
+    weak = [(share, name) for share, name in found if share is not None and share < 0.5]
+    return [name for _, name in sorted(weak, key=lambda pair: pair[0])]
 
 
 def _paired_sentence(run: Reading, say: Words) -> str:
