@@ -60,6 +60,11 @@ class TextualPrompt:
             )
         texts = backbone.text.tokenize(fill(template, class_prompts))
         start = backbone.text.tokenize([words])[0][:-1]
+        if any(row[: len(start)] != start for row in texts):
+            raise ConfigError(
+                f'template "{template}" runs together with the class names, so its words are not '
+                'tokens of their own. Put a space before {}, or choose init = "random".'
+            )
         ctx = backbone.text.embed_tokens(start[1:])
         return cls._pack(backbone, ctx, start[0], [row[len(start) :] for row in texts])
 
@@ -67,13 +72,8 @@ class TextualPrompt:
     def _pack(
         cls, backbone: Backbone, ctx: Tensor, start: int, tails: Sequence[Sequence[int]]
     ) -> TextualPrompt:
-        text, longest = backbone.text, max(len(tail) for tail in tails)
-        if 1 + len(ctx) + longest > text.max_tokens:
-            raise PromptError(
-                f"the longest class prompt takes {longest} tokens and the context {len(ctx)}, "
-                f"but the model has {text.max_tokens} positions, one of them for the start. "
-                "Shorten the prompt text of the class, or lower n_ctx."
-            )
+        text = backbone.text
+        _check_room(text, len(ctx), max(len(tail) for tail in tails))
         packed = Tails(
             text.embed_tokens([token for tail in tails for token in tail]),
             tuple(len(tail) for tail in tails),
@@ -100,4 +100,15 @@ class TextualPrompt:
                 f"this checkpoint holds {shapes}, a textual prompt on this model needs "
                 f"ctx of shape (n_ctx, {self.ctx.shape[1]}). Was it tuned on another model?"
             )
+        _check_room(self.text, len(learned["ctx"]), max(self.tails.lengths))
         return replace(self, ctx=learned["ctx"])
+
+
+def _check_room(text: TextTower, n_ctx: int, longest: int) -> None:
+    """PromptError unless start, context and the longest tail fit."""
+    if 1 + n_ctx + longest > text.max_tokens:
+        raise PromptError(
+            f"the longest class prompt takes {longest} tokens and the context {n_ctx}, "
+            f"but the model has {text.max_tokens} positions, one of them for the start. "
+            "Shorten the prompt text of the class, or lower n_ctx."
+        )

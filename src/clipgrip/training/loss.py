@@ -45,7 +45,7 @@ def mixed_cross_entropy(
     ``targets`` (B, C) are distributions, ``labeled`` (B,) says which rows a person labeled.
     """
     losses = F.cross_entropy(logits, targets, reduction="none")
-    total = logits.new_zeros(())
+    total = 0 * losses.sum()  # a batch without weight still has a gradient: zero
     for kind, weight in ((labeled, weights.labeled), (~labeled, weights.pseudo)):
         if weight and kind.any():
             total = total + weight * losses[kind].mean()

@@ -1,0 +1,98 @@
+"""The loss weighs people's labels against pseudolabels, in all nine combinations of task and strategy."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from clipgrip.data.task import Task, ssl, trzsl, ul
+from clipgrip.pseudolabel.pseudolabels import PseudoLabels
+from clipgrip.pseudolabel.schedule import SCHEDULES
+from clipgrip.pseudolabel.select import balanced
+from clipgrip.strategy import choose
+from clipgrip.training.learner import PromptLearner
+from clipgrip.training.loss import Weights, mixed_cross_entropy, mixing_weights, paper_weights
+
+CLASSES = 4
+
+
+def task_of(paradigm: str) -> Task:
+    """320 rows of 4 classes: no label; 2 of each class; all of classes 0 and 1."""
+    truth = torch.arange(320) % CLASSES
+    if paradigm == "UL":
+        return ul(320, CLASSES)
+    if paradigm == "SSL":
+        return ssl(torch.where(torch.arange(320) < 8, truth, -1), CLASSES)
+    return trzsl(torch.where(truth < 2, truth, -1), CLASSES, seen=[0, 1])
+
+
+def cell(paradigm: str, strategy: str) -> tuple[Task, PseudoLabels]:
+    """The task and what its last round chooses."""
+    task = task_of(paradigm)
+    k = SCHEDULES[strategy](
+        n_unlabeled=len(task.unlabeled), n_candidates=len(task.candidate_classes)
+    )[-1]
+    probs = torch.randn(320, CLASSES, generator=torch.Generator().manual_seed(0)).softmax(1)
+    return task, choose(probs, task, k, balanced)
+
+
+def weights(task: Task, chosen: PseudoLabels, share: float | None) -> Weights:
+    learner = PromptLearner(None, torch.zeros(320, 1), labeled_share=share)  # type: ignore[arg-type]
+    return learner._weights(task, len(chosen.rows))
+
+
+@pytest.mark.parametrize(
+    ("paradigm", "strategy", "labeled", "pseudo", "gamma", "lam"),
+    [
+        ("UL", "fpl", 0, 64, 0, 1),
+        ("UL", "ifpl", 0, 64, 0, 1),
+        ("UL", "grip", 0, 320, 0, 1),
+        ("SSL", "fpl", 8, 64, 64 / 8, 1),
+        ("SSL", "ifpl", 8, 64, 64 / 8, 1),
+        ("SSL", "grip", 8, 312, 312 / 8, 1),
+        ("TRZSL", "fpl", 160, 32, 1, 160 / 32),
+        ("TRZSL", "ifpl", 160, 32, 1, 160 / 32),
+        ("TRZSL", "grip", 160, 160, 1, 1),
+    ],
+)
+def test_the_nine_cells_have_the_papers_weights_or_one_mixing_weight(
+    paradigm: str, strategy: str, labeled: int, pseudo: int, gamma: float, lam: float
+) -> None:
+    task, chosen = cell(paradigm, strategy)
+    assert (len(task.labeled), len(chosen.rows)) == (labeled, pseudo)
+    assert weights(task, chosen, None) == pytest.approx((gamma, lam))
+    assert weights(task, chosen, 0.3) == pytest.approx((0.3, 0.7) if labeled else (0.0, 1.0))
+
+
+def test_what_is_not_there_weighs_nothing_and_the_rest_everything() -> None:
+    assert paper_weights(8, 0, all_candidates=True) == (1.0, 0.0)
+    assert paper_weights(0, 0, all_candidates=True) == (0.0, 1.0)
+    assert mixing_weights(8, 0, labeled_share=0.2) == (1.0, 0.0)
+    assert mixing_weights(0, 8, labeled_share=0.2) == (0.0, 1.0)
+
+
+def test_the_loss_is_the_weighed_sum_of_two_means() -> None:
+    logits = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 1, 2, 0, 1])
+    labeled = torch.tensor([True, True, False, False, False])
+    got = mixed_cross_entropy(logits, F.one_hot(labels, 3).float(), labeled, Weights(0.2, 3.0))
+    first, second = (F.cross_entropy(logits[m], labels[m]) for m in (labeled, ~labeled))
+    torch.testing.assert_close(got, 0.2 * first + 3 * second)
+
+
+def test_targets_may_be_distributions() -> None:
+    logits = torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
+    targets = torch.tensor([[0.5, 0.5, 0], [0.2, 0.3, 0.5]])
+    got = mixed_cross_entropy(logits, targets, torch.tensor([False, False]), Weights(0.0, 1.0))
+    torch.testing.assert_close(got, -(targets * logits.log_softmax(1)).sum(1).mean())
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_a_batch_whose_kind_weighs_nothing_has_a_gradient_of_zero(rows: int) -> None:
+    logits = torch.ones(rows, 2, requires_grad=True)
+    targets, nobody = torch.ones(rows, 2) / 2, torch.zeros(rows, dtype=torch.bool)
+    loss = mixed_cross_entropy(logits, targets, nobody, Weights(1.0, 0.0))
+    loss.backward()
+    assert (loss.item(), logits.grad is not None) == (0.0, True)
+    assert not logits.grad.any()  # type: ignore[union-attr]
