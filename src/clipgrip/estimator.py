@@ -129,7 +129,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, images: Images) -> NDArray[np.str_]:
         """(N,) class names."""
-        return self.classes_[self.predict_proba(images).argmax(axis=1)]
+        best = self.predict_proba(images).argmax(axis=1)
+        return self.classes_[best]
 
     def score(
         self, images: Images, y: Labels, sample_weight: Sequence[float] | None = None
