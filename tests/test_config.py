@@ -1,0 +1,132 @@
+"""Settings come from the command line, a TOML file and defaults, in this order, and are checked once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from clipgrip.config import Settings, project
+from clipgrip.errors import ConfigError
+
+FILES = {"images": "photos", "classes": "classes.csv"}
+
+
+def toml(folder: Path, text: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "project.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_defaults_are_the_embedded_model_and_grip() -> None:
+    made = project(FILES)
+    assert (made.backbone, made.strategy, made.preset, made.prompt) == (
+        "nano",
+        "grip",
+        "default",
+        "textual",
+    )
+    assert made.settings == Settings()
+
+
+def test_options_go_before_the_file_and_none_is_no_option(tmp_path: Path) -> None:
+    path = toml(tmp_path, 'images = "a"\nclasses = "b"\nseed = 3\nrounds = 4\n')
+    made = project({"seed": 5, "rounds": None}, path)
+    assert (made.seed, made.rounds) == (5, 4)
+
+
+def test_paths_in_the_file_start_at_its_folder_and_options_where_the_user_is(
+    tmp_path: Path,
+) -> None:
+    path = toml(tmp_path / "deep", 'images = "a"\nclasses = "/b"\nout = "run"\n')
+    made = project({"labels": Path("labels.csv")}, path)
+    assert made.images == tmp_path / "deep" / "a"
+    assert made.classes == Path("/b")
+    assert made.out == tmp_path / "deep" / "run"
+    assert made.labels == Path("labels.csv")
+
+
+def test_a_model_in_a_folder_is_named_by_its_full_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models" / "own").mkdir(parents=True)
+    full = str((tmp_path / "models" / "own").resolve())
+    path = toml(tmp_path, 'images = "a"\nclasses = "b"\nbackbone = "models/own"\n')
+    assert project({}, path).backbone == full
+    monkeypatch.chdir(tmp_path)
+    assert Settings(backbone="models/own").backbone == full
+    assert Settings(backbone="openai/clip-vit-base-patch32").backbone.startswith("openai/")
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        Settings().seed = 2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"strategy": "gripp"}, ["command line: strategy", "'zero-shot'", 'Did you mean "grip"?']),
+        ({"preset": "papr"}, ["preset", "'default'", 'Did you mean "paper"?']),
+        ({"prompt": "textul"}, ["prompt", "'textual'", 'Did you mean "textual"?']),
+        ({"candidates": "al"}, ["candidates", "'auto'", 'Did you mean "all"?']),
+        ({"rounds": 0}, ["rounds = 0", "greater than or equal to 1"]),
+        ({"k": 0}, ["k = 0", "greater than or equal to 1"]),
+        ({"seed": -1}, ["seed = -1", "greater than or equal to 0"]),
+        ({"template": "a photo"}, ["a photo", "{} exactly once", "for example"]),
+        ({"template": "{} and {}"}, ["{} exactly once"]),
+        ({"roundss": 3}, ['unknown setting "roundss"', "Known:", 'Did you mean "rounds"?']),
+    ],
+)
+def test_what_is_not_allowed_is_said_with_what_is(
+    options: dict[str, Any], words: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        project(FILES | options)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_an_error_names_the_place_where_the_setting_was_written(tmp_path: Path) -> None:
+    path = toml(tmp_path, 'images = "a"\nclasses = "b"\nseed = -4\nstrateggy = "grip"\n')
+    with pytest.raises(ConfigError) as caught:
+        project({"k": 0}, path)
+    text = str(caught.value)
+    assert f"{path}: seed = -4" in text
+    assert f'{path}: unknown setting "strateggy"' in text
+    assert 'Did you mean "strategy"?' in text
+    assert "command line: k = 0" in text
+
+
+def test_a_project_without_images_or_classes_says_how_to_give_them() -> None:
+    with pytest.raises(ConfigError, match=r"no images given\. Give IMAGES"):
+        project({"classes": "c"})
+    with pytest.raises(ConfigError, match=r"no classes given\. Give --classes FILE"):
+        project({"images": "i"})
+
+
+@pytest.mark.parametrize("text", ["images = ", "= 3", 'a = "\xff'])
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path, text: str) -> None:
+    path = toml(tmp_path, "")
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        project({}, path)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        project({}, tmp_path / "gone.toml")
+
+
+def test_a_wrong_setting_is_found_without_importing_torch() -> None:
+    code = (
+        "import sys\nfrom clipgrip.config import project\n"
+        "try: project({'images': 'i', 'classes': 'c', 'rounds': 0})\n"
+        "except Exception as error: print(error)\n"
+        "print([name for name in ('torch', 'numpy', 'transformers') if name in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "rounds = 0 is not allowed" in told.stdout
+    assert told.stdout.endswith("[]\n")

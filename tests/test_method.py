@@ -1,0 +1,110 @@
+"""A preset is data; the strategy's numbers follow from the task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from projects import CLASSES
+
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.registry import load_backbone
+from clipgrip.data.task import Task, ssl, trzsl, ul
+from clipgrip.errors import ConfigError, DataError
+from clipgrip.method import PRESETS, STRATEGIES, Method, learn, schedule, untuned
+from clipgrip.prompts.classifier import zero_shot
+from clipgrip.strategy import Reached
+
+LABELS = torch.tensor([0, 0, 1, 1, *[-1] * 36])
+
+
+@pytest.fixture(scope="module")
+def backbone(tiny_clip: Path) -> ClipBackbone:
+    return load_backbone(str(tiny_clip))
+
+
+def test_presets_and_strategies_are_the_documented_ones() -> None:
+    assert set(PRESETS) == {"default", "paper"}
+    assert STRATEGIES == ("zero-shot", "supervised", "fpl", "ifpl", "grip")
+
+
+def test_the_paper_preset_has_the_papers_constants() -> None:
+    paper = PRESETS["paper"]
+    assert (paper.init, paper.n_ctx, paper.labeled_share, paper.stop_below) == (
+        "random",
+        16,
+        None,
+        0.0,
+    )
+    recipe = paper.recipe
+    assert (recipe.optimizer, recipe.lr, recipe.momentum, recipe.weight_decay) == (
+        "sgd",
+        0.1,
+        0.9,
+        0.1,
+    )
+    assert (recipe.epochs, recipe.batch_size, round(recipe.warmup * 150)) == (150, 64, 5)
+
+
+@pytest.mark.parametrize(
+    ("task", "grip"),
+    [
+        (ul(400, 4), [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]),
+        (ssl(LABELS, 4), [1, 1, 2, 3, 3, 4, 5, 6, 6, 9]),
+        (trzsl(LABELS, 4, [0, 1]), [1, 3, 4, 6, 7, 9, 10, 12, 13, 18]),
+    ],
+)
+def test_a_strategy_is_a_row_of_ks_over_the_candidates(task: Task, grip: list[int]) -> None:
+    assert schedule("zero-shot", task) == []
+    assert schedule("fpl", task) == [16]
+    assert schedule("ifpl", task) == [16] * 10
+    assert schedule("grip", task) == grip
+    assert schedule("ifpl", task, k=3, n_rounds=2) == [3, 3]
+
+
+def test_without_unlabeled_images_each_strategy_is_one_supervised_round() -> None:
+    everything = ssl(torch.tensor([0, 1, 2, 3]), 4)
+    for strategy in ("supervised", "fpl", "ifpl", "grip"):
+        assert schedule(strategy, everything) == [0]
+    with pytest.raises(DataError, match=r"needs labels.*--labels"):
+        schedule("supervised", ul(5, 2))
+
+
+def test_the_default_starts_where_zero_shot_stands(backbone: ClipBackbone) -> None:
+    start = untuned(backbone, CLASSES, PRESETS["default"], template="a photo of a {} part.", seed=0)
+    expected = zero_shot(backbone, CLASSES, "a photo of a {} part.")
+    torch.testing.assert_close(start.class_embeds(), expected, atol=1e-5, rtol=0)
+
+
+def test_a_random_start_depends_on_the_seed_alone(backbone: ClipBackbone) -> None:
+    first, again, other = (
+        untuned(backbone, CLASSES, PRESETS["paper"], template="{}", seed=seed) for seed in (1, 1, 2)
+    )
+    assert torch.equal(first.ctx, again.ctx)
+    assert not torch.equal(first.ctx, other.ctx)
+    assert len(first.ctx) == 16
+
+
+def test_a_template_without_words_to_tune_says_what_to_do(backbone: ClipBackbone) -> None:
+    with pytest.raises(ConfigError, match=r"no words before {}.*--preset paper"):
+        untuned(backbone, CLASSES, Method(), template="{} photo", seed=0)
+
+
+def test_every_round_starts_from_the_untuned_prompt_which_never_changes(
+    backbone: ClipBackbone,
+) -> None:
+    start = untuned(backbone, CLASSES, Method(), template="a photo of a {}.", seed=0)
+    before = start.ctx.clone()
+    noise = torch.Generator().manual_seed(0)
+    images = torch.randn(40, backbone.embed_dim, generator=noise)
+    images = torch.nn.functional.normalize(images, dim=1)
+    probs = torch.full((40, 4), 0.25)
+    keep_on = Method(stop_below=0.0)
+    task, ks = ul(40, 4), [2, 2]
+    done = list(learn(start, images, task, Reached(0, probs), ks=ks, method=keep_on, seed=0))
+    assert torch.equal(start.ctx, before)
+    reached = Reached(1, done[0].probs, done[0].changed)
+    alone = next(learn(start, images, task, reached, ks=ks, method=keep_on, seed=0))
+    tuned = [last.learner.prompt.learned()["ctx"] for last in (alone, done[1])]
+    assert torch.equal(*tuned)
