@@ -173,3 +173,29 @@ class Dying(Listener):
 
     def round_done(self, facts: dict[str, Any]) -> None:
         self._hear()
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> Told:
+    """``clipgrip ARGUMENTS`` in this process."""
+    from clipgrip.cli.main import main
+
+    capsys.readouterr()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["clipgrip", *map(str, arguments)])
+        try:
+            main()
+            code: object = 0
+        except SystemExit as end:
+            code = end.code or 0
+    told = capsys.readouterr()
+    assert isinstance(code, int)
+    return Told(code, told.out, told.err)

@@ -74,8 +74,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], PromptFacts]:
             f"{path} is not a prompt that this clipgrip knows (format {said.get('format')!r}, "
             f"known: {FORMAT}). Give the folder of a run, or a prompt.safetensors that clipgrip wrote."
         )
-    facts = said["prompt"]
-    if said["sha256"] != _digest(learned, facts):
+    facts = said.get("prompt", {})
+    if said.get("sha256") != _digest(learned, facts):
         raise PromptError(
             f"{path} is damaged: its content is not what was written. Restore it, or run the same clipgrip run "
             "command again, which writes it anew."

@@ -1,0 +1,258 @@
+"""Every wrong input ends with code 2 and a sentence: what, where, what is allowed, what to do. Nothing is written."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from projects import CLASSES, Place, Told, command
+
+Refused = Callable[..., Told]
+
+
+@pytest.fixture
+def here(place: Place, tmp_path: Path, quick: pytest.MonkeyPatch) -> Path:
+    """The working folder, with a copy of the images, the classes and some wrong files."""
+    folder = tmp_path / "here"
+    shutil.copytree(place.folder, folder)
+    quick.chdir(folder)
+    texts = {
+        "twice.txt": "dent\nscratch\ndent\n",
+        "one.txt": "dent\n",
+        "unknown.csv": "path,label\npart 00.png,dentt\n",
+        "nowhere.csv": "path,label\nelsewhere/x.png,dent\n",
+        "columns.csv": "a,b\n1,2\n",
+        "seen.txt": "dent\n",
+        "wrong.toml": 'images = "images"\nclasses = "classes.txt"\nbackbon = "nano"\n',
+        "long.csv": "name,prompt\nshort,short\nlong," + "steel " * 90 + "\n",
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, "utf-8")
+    (folder / "empty").mkdir()
+    (folder / "nothing").mkdir()
+    (folder / "nothing" / "notes.txt").write_text("no image")
+    (folder / "broken").mkdir()
+    for number in range(2):
+        data = (folder / "images" / f"part 0{number}.png").read_bytes()[:600]
+        (folder / "broken" / f"b{number}.png").write_bytes(data)
+    return folder
+
+
+@pytest.fixture
+def refused(here: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """Runs a command that must be refused, and checks what holds for every refusal."""
+
+    def check(*arguments: object) -> Told:
+        before = snapshot(here)
+        told = command(capsys, *arguments)
+        assert told.code == 2, told
+        assert "Traceback" not in told.err
+        assert told.out == ""
+        sentence = told.err[told.err.index("clipgrip: ") :]
+        assert sentence.rstrip().endswith((".", "?"))
+        assert len(sentence) < 900
+        assert snapshot(here) == before
+        return told
+
+    return check
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): path.read_bytes() for path in files}
+
+
+def run_with(model: Path, **changed: object) -> list[object]:
+    """``run`` with good arguments but for those that are changed; None leaves one away."""
+    options = {"classes": "classes.txt", "backbone": model, "out": "out", "rounds": 1} | changed
+    images = options.pop("images", "images")
+    arguments = ["run", *([] if images is None else [images])]
+    for name, value in options.items():
+        arguments += [] if value is None else [f"--{name}", value]
+    return arguments
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"images": None}, ["no images given", "IMAGES", "clipgrip init"]),
+        ({"images": "imagse"}, ["imagse", "no such file or folder", "Give a folder"]),
+        ({"images": "empty"}, ["empty", "no usable image", "JPEG, PNG"]),
+        ({"images": "nothing"}, ["no usable image", "notes.txt"]),
+        ({"images": "broken", "test": None}, ["no image", "b0.png"]),
+        ({"classes": None}, ["no classes given", "--classes FILE"]),
+        ({"classes": "clases.txt"}, ["clases.txt", "cannot be read"]),
+        ({"classes": "twice.txt"}, ["twice.txt line 3", '"dent" stands twice', "first on line 1"]),
+        ({"classes": "one.txt"}, ["one.txt", "at least 2"]),
+        ({"classes": "long.csv"}, ["positions", "Shorten the prompt text"]),
+        ({"labels": "gone.csv"}, ["gone.csv", "no such file", "path,label"]),
+        ({"labels": "unknown.csv"}, ["unknown.csv line 2", '"dentt"', 'Did you mean "dent"?']),
+        ({"labels": "nowhere.csv"}, ["none of the 1 paths", "elsewhere/x.png", "Write the paths"]),
+        ({"labels": "columns.csv"}, ["columns.csv", 'no column "path"', "Found: a, b"]),
+        ({"test": "nowhere.csv"}, ["none of the 1 paths"]),
+        ({"test": "images"}, ["images"]),
+        ({"seen": "seen.txt"}, ["seen.txt", "Give --labels too"]),
+        ({"strategy": "gripp"}, ["strategy = 'gripp'", "'ifpl'", 'Did you mean "grip"?']),
+        ({"strategy": "supervised"}, ["needs labels", "--labels"]),
+        ({"preset": "papr"}, ["preset = 'papr'", 'Did you mean "paper"?']),
+        ({"prompt": "textul"}, ["prompt = 'textul'", 'Did you mean "textual"?']),
+        ({"backbone": "nanno"}, ['"nanno"', "Known are: nano", 'Did you mean "nano"?']),
+        ({"backbone": "openai/clip-vit-base-patch32"}, ["not on this machine", "hf download"]),
+        ({"backbone": "empty"}, ["config.json", "missing"]),
+        ({"k": 0}, ["k = 0", "greater than or equal to 1"]),
+        ({"rounds": 0}, ["rounds = 0", "greater than or equal to 1"]),
+        ({"seed": -1}, ["seed = -1", "greater than or equal to 0"]),
+        ({"template": "a photo"}, ['"a photo"', "{} exactly once", "for example"]),
+        ({"template": "{} photo"}, ["no words before {}", "--preset paper"]),
+        ({"candidates": "som"}, ["candidates = 'som'", "'all'"]),
+        ({"config": "wrong.toml"}, ["wrong.toml", '"backbon"', 'Did you mean "backbone"?']),
+        ({"config": "gone.toml"}, ["gone.toml", "cannot be read"]),
+        ({"config": "twice.txt"}, ["not valid TOML"]),
+        ({"out": "nothing"}, ["nothing", "holds no run", "new or empty"]),
+        ({"out": "one.txt"}, ["one.txt", "is a file", "Choose another --out"]),
+        ({"out": "one.txt/deeper"}, ["one.txt is a file"]),
+        ({"lang": "jp"}, ['"jp"', "en, ja"]),
+    ],
+    ids=lambda value: (
+        "-".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else ""
+    ),
+)
+def test_run_refuses(
+    refused: Refused,
+    tiny_clip: Path,
+    quick: pytest.MonkeyPatch,
+    tmp_path: Path,
+    changed: dict[str, object],
+    words: list[str],
+) -> None:
+    quick.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    told = refused(*run_with(tiny_clip, **changed))
+    for word in words:
+        assert word in told.err
+
+
+def test_a_number_that_is_none_and_an_unknown_option_are_usage_errors(
+    here: Path, tiny_clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for changed in ({"rounds": "many"}, {"bakbone": "nano"}):
+        told = command(capsys, *run_with(tiny_clip, **changed))
+        assert told.code == 2
+        assert "Traceback" not in told.err
+
+
+@pytest.mark.parametrize("name", ["predict", "report"])
+def test_a_folder_without_a_run_or_with_an_unfinished_one_is_refused(
+    refused: Refused, here: Path, finished: Path, name: str
+) -> None:
+    rest = ["images"] if name == "predict" else []
+    assert "nowhere holds no" in refused(name, "nowhere", *rest).err
+    assert "nothing holds no" in refused(name, "nothing", *rest).err
+    shutil.copytree(finished, here / "run")
+    (here / "run" / "prompt.safetensors").unlink()
+    with sqlite3.connect(here / "run" / "runs.db") as db:
+        db.execute("UPDATE run SET finished = NULL")
+    db.close()
+    told = refused(name, "run", *rest)
+    assert "finished" in told.err
+    assert "run the same" in told.err.casefold()
+
+
+@pytest.mark.parametrize("name", ["predict", "report"])
+def test_another_model_than_the_one_a_prompt_was_tuned_on_is_refused(
+    refused: Refused, here: Path, finished: Path, quick: pytest.MonkeyPatch, name: str
+) -> None:
+    rest = ["images"] if name == "predict" else []
+    shutil.copytree(finished, here / "run")
+    (here / "run" / "class_embeds.safetensors").unlink()
+    quick.setattr("clipgrip.backbone.checkpoint.Checkpoint.fingerprint", lambda _: "0" * 64)
+    told = refused(name, "run", *rest)
+    assert "same model" in told.err
+    assert "anew" in told.err
+
+
+@pytest.mark.parametrize("damage", ["bit", "cut", "empty", "foreign"])
+def test_a_damaged_prompt_is_refused(
+    refused: Refused, here: Path, finished: Path, damage: str
+) -> None:
+    shutil.copytree(finished, here / "run")
+    path = here / "run" / "prompt.safetensors"
+    data = path.read_bytes()
+    flipped = data[:-5] + bytes([data[-5] ^ 4]) + data[-4:]
+    bad = {"bit": flipped, "cut": data[:-9], "empty": b"", "foreign": b"PK\x03\x04" * 50}
+    path.write_bytes(bad[damage])
+    assert "prompt.safetensors" in refused("predict", "run", "images").err
+
+
+def test_each_flipped_bit_of_a_prompt_is_found(finished: Path, tmp_path: Path) -> None:
+    import random
+
+    from clipgrip.errors import PromptError
+    from clipgrip.runs import checkpoint
+
+    data = (finished / "prompt.safetensors").read_bytes()
+    known = checkpoint.read(finished / "prompt.safetensors")
+    for place in random.Random(3).sample(range(len(data) * 8), 1500):
+        flipped = bytearray(data)
+        flipped[place // 8] ^= 1 << place % 8
+        (tmp_path / "p.safetensors").write_bytes(flipped)
+        try:
+            facts = checkpoint.read(tmp_path / "p.safetensors")[1]
+        except PromptError:
+            continue
+        assert facts == known[1], f"bit {place}"
+
+
+@pytest.mark.parametrize("name", ["run", "report"])
+def test_a_damaged_or_newer_database_is_refused(
+    refused: Refused, here: Path, finished: Path, tiny_clip: Path, name: str
+) -> None:
+    arguments = ["report", "out"] if name == "report" else run_with(tiny_clip)
+    shutil.copytree(finished, here / "out")
+    with sqlite3.connect(here / "out" / "runs.db") as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    assert "Update clipgrip" in refused(*arguments).err
+    (here / "out" / "runs.db").write_bytes(b"this is no database" * 300)
+    assert "runs.db is damaged" in refused(*arguments).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["gone"], ["gone", "no such file or folder"]),
+        (["nothing"], ["no usable image"]),
+        (["images", "--out", "empty"], ["empty is a folder", "--out"]),
+        (["images", "--out", "gone/p.csv"], ["cannot be written", "--out"]),
+        (["images", "--out", "."], ["is a folder"]),
+        (["images", "--out", "run/predictions.csv"], ["the answers of the run", "another name"]),
+    ],
+)
+def test_predict_refuses(
+    refused: Refused, here: Path, finished: Path, arguments: list[str], words: list[str]
+) -> None:
+    shutil.copytree(finished, here / "run")
+    told = refused("predict", "run", *arguments)
+    for word in words:
+        assert word in told.err
+
+
+def test_report_refuses_an_unknown_language(refused: Refused, finished: Path) -> None:
+    assert "en, ja" in refused("report", finished, "--lang", "fr").err
+
+
+def test_init_refuses_a_file(refused: Refused) -> None:
+    assert "one.txt is a file" in refused("init", "one.txt").err
+
+
+def test_classes_with_names_of_html_are_shown_as_they_are(
+    here: Path, tiny_clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["<b>bold</b>", "[red]x[/red]", ":smile: 傷", *CLASSES]
+    Path("names.txt").write_text("\n".join(names), "utf-8")
+    told = command(capsys, *run_with(tiny_clip, classes="names.txt", test="gone.csv"))
+    assert told.code == 2
+    told = command(capsys, *run_with(tiny_clip, classes="names.txt"))
+    assert told.code == 0, told.err
