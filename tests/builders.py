@@ -84,6 +84,14 @@ class FakeBackbone:
     logit_scale: float = 20.0
     embed_dim: int = DIM
     name: str = "fake"
+    fingerprint: str = "0" * 64
+    image_key: str = "fake"
+
+    def preprocess(self, image: Any) -> Any:
+        raise NotImplementedError("this fake has no image side")
+
+    def encode_image(self, pixels: Any) -> Any:
+        raise NotImplementedError("this fake has no image side")
 
 
 def backbone() -> Any:

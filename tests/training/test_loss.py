@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from builders import backbone
 
 from clipgrip.data.task import Task, ssl, trzsl, ul
+from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import balanced
+from clipgrip.seeds import generator
 from clipgrip.strategy import choose
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loss import Weights, mixed_cross_entropy, mixing_weights, paper_weights
@@ -38,7 +41,8 @@ def cell(paradigm: str, strategy: str) -> tuple[Task, PseudoLabels]:
 
 
 def weights(task: Task, chosen: PseudoLabels, share: float | None) -> Weights:
-    learner = PromptLearner(None, torch.zeros(320, 1), labeled_share=share)  # type: ignore[arg-type]
+    prompt = TextualPrompt.random(backbone(), ["a"] * CLASSES, n_ctx=1, generator=generator(0))
+    learner = PromptLearner(prompt, torch.zeros(320, 1), labeled_share=share)
     return learner._weights(task, len(chosen.rows))
 
 
