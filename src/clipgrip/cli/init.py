@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -61,15 +60,14 @@ def class_folders(images: Path) -> list[str]:
     """Names of the folders that hold images, two at least; they may be classes."""
     if not images.is_dir():
         return []
-    names = sorted(
-        entry.name for entry in os.scandir(images) if entry.is_dir() and _holds_images(entry.path)
-    )
+    folders = (path for path in images.iterdir() if path.is_dir())
+    names = sorted(path.name for path in folders if _holds_images(path))
     return names if len(names) > 1 else []
 
 
 def _image_folder(folder: Path) -> str:
     """``images`` or the only sub-folder where there is one; the folder itself where images lie in it."""
-    if _holds_images(str(folder)) or class_folders(folder):
+    if _holds_images(folder) or class_folders(folder):
         return "."
     inside = (
         [entry.name for entry in sorted(folder.iterdir()) if entry.is_dir()]
@@ -79,14 +77,14 @@ def _image_folder(folder: Path) -> str:
     return inside[0] if len(inside) == 1 else "images"
 
 
-def _holds_images(folder: str) -> bool:
+def _holds_images(folder: Path) -> bool:
     from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature
 
-    for entry in os.scandir(folder):
-        if not entry.is_file() or entry.name.startswith("."):
+    for path in sorted(folder.iterdir()):
+        if not path.is_file() or path.name.startswith("."):
             continue
         try:
-            with open(entry.path, "rb") as file:
+            with path.open("rb") as file:
                 check_signature(file.read(HEAD_BYTES))
             return True
         except (OSError, UndecodableImage):

@@ -66,7 +66,7 @@ class Screen(Listener):
 
     def note(self, text: str) -> None:
         """A sentence of its own."""
-        self._console.print(text)
+        self._console.print(text, markup=False, emoji=False)
 
     def round_done(self, facts: dict[str, Any]) -> None:
         """One line per round."""

@@ -12,7 +12,6 @@ from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Project
-from clipgrip.data.classes import ClassNames
 from clipgrip.data.ingest import ingest
 from clipgrip.data.issues import Issue
 from clipgrip.data.manifest import Manifest
@@ -41,7 +40,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     check_place(wanted_folder(project.out, project.images))
     ingested = ingest(
         project.images,
-        classes=ClassNames.read(project.classes),
+        classes=project.classes,
         labels=project.labels,
         test=project.test,
         on_progress=lambda done, total: hear.progress("hash", done, total),

@@ -11,6 +11,7 @@ from clipgrip.errors import RunError
 from clipgrip.runs import lock
 from clipgrip.runs.store import NAME, open_store
 
+PROJECT = "project.toml"
 DEFAULT_PARENT = Path("clipgrip-runs")
 
 
@@ -56,8 +57,9 @@ def holds(folder: Path, identity: str) -> bool:
 
 
 def is_ours(root: str, path: str) -> bool:
-    """Whether a file below the images is the output of a run."""
-    return (Path(root, path).parent / NAME).is_file()
+    """Whether a file below the images is the output of a run, or the project's own."""
+    file = Path(root, path)
+    return file.name == PROJECT or (file.parent / NAME).is_file()
 
 
 def _numbered(wanted: Path) -> itertools.chain[Path]:
