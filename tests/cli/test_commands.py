@@ -202,7 +202,7 @@ def test_help_and_version_import_nothing_heavy() -> None:
             [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
         )
         assert told.stdout.endswith("[]\n"), arguments
-        assert "clipgrip" in told.stdout
+        assert "clipgrip" in told.stdout + told.stderr
 
 
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:

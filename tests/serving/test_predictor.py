@@ -1,0 +1,130 @@
+"""A tuned prompt at work, with as little read as possible."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from projects import Place, picture, project, quick, rows
+
+from clipgrip.errors import BackboneError, RunError
+from clipgrip.runs import checkpoint
+from clipgrip.runs.pipeline import run
+from clipgrip.serving.batch import issues_path, predict_files, write_predictions
+from clipgrip.serving.predictor import Predictor, derive
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+def test_class_embeddings_beside_a_prompt_are_those_that_follow_from_it(finished: Path) -> None:
+    predictor = Predictor.open(finished)
+    derived = derive(predictor.facts, predictor.learned)
+    torch.testing.assert_close(predictor.class_embeds, derived, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "another prompt's"])
+def test_without_good_class_embeddings_they_are_made_from_the_prompt(
+    place: Place, finished: Path, tmp_path: Path, damage: str
+) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    path = tmp_path / "run" / checkpoint.CLASS_EMBEDS
+    data = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    elif damage == "cut":
+        path.write_bytes(data[:-7])
+    else:
+        checkpoint.write_class_embeds(path, torch.zeros(4, 24), b"another prompt")
+    answers = predict_files(Predictor.open(tmp_path / "run"), place.images)
+    write_predictions(tmp_path / "p.csv", Predictor.open(finished), answers)
+    assert rows(tmp_path / "p.csv") == rows(finished / "predictions.csv")
+
+
+@pytest.mark.parametrize("strategy", ["zero-shot", "supervised"])
+@pytest.mark.parametrize("preset", ["default", "paper"])
+def test_each_kind_of_prompt_answers_as_its_run_did(
+    place: Place, tiny_clip: Path, tmp_path: Path, strategy: str, preset: str
+) -> None:
+    labels = place.labels("SSL")
+    settings = {"strategy": strategy, "preset": preset, "labels": labels}
+    outcome = run(project(place, tiny_clip, tmp_path / "run", **settings))
+    (outcome.folder / checkpoint.CLASS_EMBEDS).unlink()
+    predictor = Predictor.open(outcome.folder)
+    assert predictor.facts.kind == ("zero-shot" if strategy == "zero-shot" else "textual")
+    write_predictions(tmp_path / "p.csv", predictor, predict_files(predictor, place.images))
+    assert rows(tmp_path / "p.csv") == rows(outcome.folder / "predictions.csv")
+
+
+def test_copies_and_bad_files_are_each_answered_or_listed(
+    place: Place, finished: Path, tmp_path: Path
+) -> None:
+    images = tmp_path / "new"
+    images.mkdir()
+    picture(500).save(images / "a.png")
+    shutil.copy(images / "a.png", images / "b.png")
+    (images / "bad.png").write_bytes((images / "a.png").read_bytes()[:800])
+    (images / "c.txt").write_text("no image")
+    answers = predict_files(Predictor.open(finished), images)
+    assert sorted(path for row in answers.rows for path in row.paths) == ["a.png", "b.png"]
+    assert answers.probs.shape == (1, 4)
+    assert {issue.path: issue.reason for issue in answers.issues} == {
+        "b.png": "duplicate",
+        "bad.png": "corrupt",
+        "c.txt": "not-an-image",
+    }
+
+
+def test_the_issues_stand_beside_the_answers() -> None:
+    assert issues_path(Path("x/answers.csv")) == Path("x/answers.issues.csv")
+
+
+def test_a_moved_model_or_another_one_is_refused_and_says_so(
+    place: Place, tiny_clip: Path, tmp_path: Path
+) -> None:
+    from conftest import make_tiny_clip
+
+    shutil.copytree(tiny_clip, tmp_path / "model")
+    outcome = run(project(place, tmp_path / "model", tmp_path / "run"))
+    (outcome.folder / checkpoint.CLASS_EMBEDS).unlink()
+    shutil.rmtree(tmp_path / "model")
+    with pytest.raises(BackboneError, match="neither a folder nor a model"):
+        Predictor.open(outcome.folder)
+    make_tiny_clip(tmp_path / "model", seed=5)
+    with pytest.raises(BackboneError, match=r"tuned on a model.*Bring back the same model"):
+        Predictor.open(outcome.folder)
+
+
+def test_a_folder_without_a_prompt_says_what_to_give(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="holds no finished run"):
+        Predictor.open(tmp_path)
+
+
+def test_known_images_are_answered_without_the_model_and_without_transformers(
+    place: Place, tiny_clip: Path, tmp_path: Path
+) -> None:
+    with quick(tmp_path / "cache"):
+        run(project(place, tiny_clip, tmp_path / "run"))
+    code = (
+        "import sys\nfrom clipgrip.cli.main import main\n"
+        "import clipgrip.backbone.registry as registry\n"
+        "registry.ClipBackbone = None\n"
+        "try: main()\nexcept SystemExit as end: assert not end.code\n"
+        "heavy = ('transformers', 'tokenizers', 'sklearn', 'scipy', 'matplotlib', 'torchvision')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    arguments = ["predict", "run", str(place.images), "--out", "p.csv"]
+    told = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"CLIPGRIP_CACHE": str(tmp_path / "cache")},
+        check=False,
+    )
+    assert told.stdout.splitlines() == ["32 images labeled: p.csv", "[]"], told.stderr
+    assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "run" / "predictions.csv").read_bytes()
