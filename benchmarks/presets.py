@@ -43,7 +43,7 @@ def variants() -> dict[str, Method]:
     }
     recipes = {
         f"{steps} steps, lr {lr}": {"recipe": Recipe(steps=steps, lr=lr)}
-        for steps, lr in itertools.product((30, 60, 120), (0.002, 0.01, 0.03))
+        for steps, lr in itertools.product((30, 60, 150), (0.002, 0.01, 0.03))
     }
     return dict(PRESETS) | {n: replace(DEFAULT, **v) for n, v in (changed | recipes).items()}
 
@@ -67,7 +67,7 @@ def main() -> None:
         for cell in itertools.product(chosen.paradigms, chosen.strategies, chosen.variants):
             rows.append(_row(backbone, demo, *cell, seeds=chosen.seeds))
             print(line(rows[-1]), flush=True)
-    record("presets", {"seeds": chosen.seeds, "rows": rows})
+            record("presets", {"seeds": chosen.seeds, "rows": rows})
 
 
 def _row(

@@ -21,7 +21,7 @@ class Recipe:
     """How long and how fast a prompt learns. Either ``steps``, or ``epochs`` over the training rows."""
 
     optimizer: Literal["adam", "sgd"] = "adam"
-    lr: float = 0.002
+    lr: float = 0.005
     steps: int = 60
     epochs: int = 0
     """Where not 0, passes over the rows; ``steps`` then does not apply."""
