@@ -25,10 +25,10 @@ SEEN = torch.where(TRUTH < 2, TRUTH, -1)
 TASKS = {"UL": ul(ROWS, CLASSES), "SSL": ssl(SOME, CLASSES), "TRZSL": trzsl(SEEN, CLASSES, [0, 1])}
 
 
-def untuned(images: torch.Tensor = IMAGES) -> PromptLearner:
+def untuned(images: torch.Tensor = IMAGES, batch_size: int = 4096) -> PromptLearner:
     names = ["a", "b c", "d", "e f g"]
     prompt = TextualPrompt.random(backbone(), names, n_ctx=3, generator=generator(0, "ctx"))
-    return PromptLearner(prompt, images, Recipe(steps=4, lr=0.02))
+    return PromptLearner(prompt, images, Recipe(steps=4, lr=0.02, batch_size=batch_size))
 
 
 def start(images: torch.Tensor = IMAGES) -> Reached:
@@ -84,13 +84,13 @@ def test_rows_are_of_the_pool_and_not_of_the_unlabeled_part() -> None:
 
 
 def test_each_round_starts_from_the_untuned_prompt() -> None:
-    """The last round alone, from the answers before it, is the last round of the whole run."""
-    first = untuned()
+    """The last round alone, from the answers before it and with its own batches, is the last of the whole run."""
+    first = untuned(batch_size=7)
     kept = first.prompt.learned()["ctx"].clone()
     done = list(rounds(first, TASKS["SSL"], start(), ks=[2, 4, 8], seed=0))
     assert torch.equal(first.prompt.learned()["ctx"], kept)
     chosen = choose(done[1].probs, TASKS["SSL"], 8, balanced)
-    alone = untuned().fit(TASKS["SSL"], chosen, generator=generator(0, "round", 3))
+    alone = untuned(batch_size=7).fit(TASKS["SSL"], chosen, generator=generator(0, "round", 3))
     assert torch.equal(alone.prompt.learned()["ctx"], ctx(done[2]))
     assert all(not r.learner.prompt.learned()["ctx"].requires_grad for r in done)
 
@@ -117,12 +117,9 @@ def test_a_finished_run_has_nothing_left() -> None:
 
 
 def test_a_seed_determines_all_and_torchs_global_numbers_nothing() -> None:
-    recipe = Recipe(steps=4, lr=0.02, batch_size=7)
-
     def once(seed: int) -> Round:
-        learner = PromptLearner(untuned().prompt, IMAGES, recipe)
         torch.rand(3)
-        return list(rounds(learner, TASKS["SSL"], start(), ks=[2, 4], seed=seed))[-1]
+        return list(rounds(untuned(batch_size=7), TASKS["SSL"], start(), ks=[2, 4], seed=seed))[-1]
 
     assert_equal(once(0), once(0))
     assert not torch.equal(ctx(once(0)), ctx(once(1)))
