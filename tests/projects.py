@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -191,6 +192,8 @@ def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> Told:
     capsys.readouterr()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["clipgrip", *map(str, arguments)])
+        patch.setattr(logging.getLogger("transformers"), "level", logging.ERROR)
+        patch.setenv("TRANSFORMERS_VERBOSITY", "error")  # as the command sets it before the import
         try:
             main()
             code: object = 0

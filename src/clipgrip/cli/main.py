@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -54,6 +55,7 @@ def _say_stopped() -> None:
 
 def main() -> None:
     """Run a command; errors of the input end with code 2 and a sentence, Ctrl-C with 130."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its warnings are not for users
     try:
         app()
     except ClipgripError as error:

@@ -35,11 +35,11 @@ class Screen(Listener):
         self._tasks: dict[str, TaskID] = {}
         self._began: dict[str, float] = {}
         self._said: dict[str, float] = {}
-        self._rounds = 0
 
     @contextmanager
     def live(self) -> Iterator[None]:
-        """Show bars while the work goes on, where there is a terminal."""
+        """Show bars while the work goes on, where there is a terminal; each time anew."""
+        self._tasks, self._began, self._said = {}, {}, {}
         if not self._console.is_terminal:
             yield
             return
@@ -52,7 +52,7 @@ class Screen(Listener):
         )
         with Progress(*columns, console=self._console, transient=True) as self._progress:
             yield
-        self._progress, self._tasks = None, {}
+        self._progress = None
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Move the stage's bar, or say a line now and then."""
