@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from projects import Place, picture, project, quick, rows
+from safetensors.torch import load_file, save_file
 
 from clipgrip.errors import BackboneError, RunError
 from clipgrip.runs import checkpoint
@@ -86,15 +87,15 @@ def test_the_issues_stand_beside_the_answers() -> None:
 def test_a_moved_model_or_another_one_is_refused_and_says_so(
     place: Place, tiny_clip: Path, tmp_path: Path
 ) -> None:
-    from conftest import make_tiny_clip
-
     shutil.copytree(tiny_clip, tmp_path / "model")
     outcome = run(project(place, tmp_path / "model", tmp_path / "run"))
     (outcome.folder / checkpoint.CLASS_EMBEDS).unlink()
     shutil.rmtree(tmp_path / "model")
     with pytest.raises(BackboneError, match="neither a folder nor a model"):
         Predictor.open(outcome.folder)
-    make_tiny_clip(tmp_path / "model", seed=5)
+    shutil.copytree(tiny_clip, tmp_path / "model")
+    weights = tmp_path / "model" / "model.safetensors"
+    save_file({name: 2 * value for name, value in load_file(weights).items()}, weights)
     with pytest.raises(BackboneError, match=r"tuned on a model.*Bring back the same model"):
         Predictor.open(outcome.folder)
 
