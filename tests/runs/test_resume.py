@@ -21,11 +21,13 @@ from projects import quick as quickly
 from clipgrip import files
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
+from clipgrip.data.task import ul
+from clipgrip.method import PRESETS, learn
 from clipgrip.runs import store
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.pipeline import run
-from clipgrip.runs.rounds import Start
-from clipgrip.strategy import Reached
+from clipgrip.runs.rounds import Start, reached
+from clipgrip.runs.store import StoredRound
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -189,32 +191,23 @@ def test_a_database_that_holds_no_run_yet_is_the_folder_of_the_run_that_was_kill
     assert run(project(place, tiny_clip, tmp_path / "run")).folder == tmp_path / "run"
 
 
-def test_resuming_reaches_the_same_answers_as_going_on_over_more_rows_than_one_batch(
-    tiny_clip: Path, place: Place, quick: pytest.MonkeyPatch
+@pytest.mark.parametrize("rows", [40, 8193, 2 * 8192 + 3])
+def test_resuming_reaches_bit_for_bit_what_the_loop_had_reached(
+    tiny_clip: Path, place: Place, quick: pytest.MonkeyPatch, rows: int
 ) -> None:
-    """The loop answers in batches of 8,192 rows; what resumes must do the same sums."""
+    """The loop answers in batches of 8,192 rows; sums over other batches differ in their last bits."""
     settings = project(place, tiny_clip, Path("out")).settings
-    backbone, names = load_backbone(str(tiny_clip)), ClassNames.read(place.classes)
-    start = Start.of(backbone, names, settings)
+    start = Start.of(load_backbone(str(tiny_clip)), ClassNames.read(place.classes), settings)
     noise = torch.Generator().manual_seed(0)
-    images = torch.nn.functional.normalize(
-        torch.randn(2 * 8192 + 3, backbone.embed_dim, generator=noise), dim=1
-    )
-    embeds = Embeds(images, images[:0], (), ())
-    from clipgrip.data.task import ul
-    from clipgrip.method import PRESETS, learn
-
-    (done,) = learn(
-        start.prompt,
-        images,
-        ul(len(images), len(names)),
-        Reached(0, start.answers({}, embeds).pool),
-        ks=[4],
-        method=PRESETS["default"],
-        seed=0,
-    )
-    again = start.answers(done.learner.prompt.learned(), embeds).pool
-    assert torch.equal(done.probs, again)
+    images = torch.nn.functional.normalize(torch.randn(rows, 24, generator=noise), dim=1)
+    embeds, task = Embeds(images, images[:0], (), ()), ul(rows, len(start.classes))
+    begun = reached([], start, embeds)
+    method = PRESETS["default"]
+    (done,) = learn(start.prompt, images, task, begun, ks=[4], method=method, seed=0)
+    learned = done.learner.prompt.learned()
+    again = reached([StoredRound(1, 4, done.changed, learned, {}, ())], start, embeds)
+    assert torch.equal(again.probs, done.probs)
+    assert (again.number, again.changed) == (1, done.changed)
 
 
 def test_the_same_settings_again_compute_nothing_and_write_the_same_bytes(

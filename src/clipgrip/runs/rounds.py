@@ -22,6 +22,7 @@ from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
 from clipgrip.runs.store import RunStore, StoredRound
 from clipgrip.strategy import Reached, Round, short_classes
+from clipgrip.training.learner import PromptLearner
 from clipgrip.types import ClassEmbeds, Probs
 
 
@@ -91,7 +92,7 @@ def run_rounds(
         start.prompt,
         embeds.pool,
         task,
-        _reached(store.rounds(identity), start, embeds),
+        reached(store.rounds(identity), start, embeds),
         ks=ks,
         method=PRESETS[settings.preset],
         seed=settings.seed,
@@ -106,11 +107,14 @@ def run_rounds(
         began = time.monotonic()
 
 
-def _reached(stored: list[StoredRound], start: Start, embeds: Embeds) -> Reached:
+def reached(stored: list[StoredRound], start: Start, embeds: Embeds) -> Reached:
+    """How far the stored rounds have come, bit for bit as the loop left it."""
     if not stored:
         return Reached(0, start.answers({}, embeds).pool)
     last = stored[-1]
-    return Reached(last.number, start.answers(last.learned, embeds).pool, last.changed)
+    learner = PromptLearner(start.prompt.with_learned(last.learned), embeds.pool)
+    # the loop's own sums, in its batches: others differ in the last bit, which can turn a choice
+    return Reached(last.number, learner.predict_proba(), last.changed)
 
 
 def _stored(
