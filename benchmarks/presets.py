@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, default=Path(tempfile.gettempdir()) / "clipgrip-benchmarks"
     )
+    parser.add_argument("--name", default="presets", help="of the file in results/")
     chosen = parser.parse_args()
     backbone, rows = load_backbone("nano"), []
     print(machine())
@@ -67,7 +68,7 @@ def main() -> None:
         for cell in itertools.product(chosen.paradigms, chosen.strategies, chosen.variants):
             rows.append(_row(backbone, demo, *cell, seeds=chosen.seeds))
             print(line(rows[-1]), flush=True)
-            record("presets", {"seeds": chosen.seeds, "rows": rows})
+            record(chosen.name, {"seeds": chosen.seeds, "rows": rows})
 
 
 def _row(

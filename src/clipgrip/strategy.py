@@ -43,7 +43,7 @@ def choose(probs: Probs, task: Task, k: int, select: Selector) -> PseudoLabels:
     """
     if k == 0:
         return PseudoLabels.none(task.n_classes)
-    among = probs[task.unlabeled][:, task.candidate_classes]
+    among = _open_answers(probs, task)
     chosen = select(among / among.sum(dim=1, keepdim=True).clamp_min(1e-30), k)
     return PseudoLabels.hard(
         task.unlabeled[chosen.rows],
@@ -89,9 +89,16 @@ def rounds(
             task, pseudolabels, generator=generator(seed, "round", number), on_step=on_step
         )
         probs = learner.predict_proba()
-        changed = changed_share(reached.probs[task.unlabeled], probs[task.unlabeled])
+        changed = changed_share(
+            *(_open_answers(answers, task) for answers in (reached.probs, probs))
+        )
         yield Round(number, ks[number - 1], pseudolabels, learner, probs, changed)
         reached = Reached(number, probs, changed)
+
+
+def _open_answers(probs: Probs, task: Task) -> Probs:
+    """What pseudolabels are chosen from: unlabeled rows, candidate classes."""
+    return probs[task.unlabeled][:, task.candidate_classes]
 
 
 def short_classes(pseudolabels: PseudoLabels, task: Task, k: int) -> list[int]:

@@ -56,6 +56,7 @@ def _say_stopped() -> None:
 def main() -> None:
     """Run a command; errors of the input end with code 2 and a sentence, Ctrl-C with 130."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its warnings are not for users
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin halt a busy machine
     try:
         app()
     except ClipgripError as error:

@@ -16,8 +16,6 @@ from clipgrip.training.loop import Recipe, tune
 from clipgrip.training.loss import Weights, mixing_weights, paper_weights
 from clipgrip.types import Probs
 
-PREDICT_ROWS = 8192
-
 
 @dataclass(frozen=True)
 class PromptLearner:
@@ -34,9 +32,7 @@ class PromptLearner:
         """(N, C) for the pool, or for other inputs."""
         inputs = self.inputs if inputs is None else inputs
         with torch.no_grad():
-            return torch.cat(
-                [self.prompt.logits(part).softmax(1) for part in inputs.split(PREDICT_ROWS)]
-            )
+            return self.prompt.logits(inputs).softmax(1)
 
     def fit(
         self,
