@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from builders import backbone, pool
 
@@ -10,7 +9,6 @@ from clipgrip.data.task import ssl, ul
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.seeds import generator
-from clipgrip.training import learner as module
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import Recipe
 
@@ -28,12 +26,6 @@ def test_answers_are_probabilities_for_the_pool_or_for_other_images() -> None:
     assert not probs.requires_grad
     torch.testing.assert_close(learner().predict_proba(IMAGES[3:5]), probs[3:5])
     assert learner().predict_proba(IMAGES[:0]).shape == (0, 3)
-
-
-def test_a_pool_larger_than_a_part_gets_the_same_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = learner().predict_proba()
-    monkeypatch.setattr(module, "PREDICT_ROWS", 5)
-    torch.testing.assert_close(learner().predict_proba(), whole)
 
 
 def test_fitting_returns_another_learner_and_leaves_this_one() -> None:

@@ -133,7 +133,7 @@ class ClipText:
         if tokens > self.max_tokens:
             raise PromptError(
                 f'"{text}" takes {tokens} tokens with its context, the model has {self.max_tokens} '
-                "positions. Shorten the prompt text of this class, or lower n_ctx."
+                "positions. Shorten the prompt text of this class."
             )
 
     def embed_tokens(self, ids: Sequence[int]) -> Tensor:
@@ -157,7 +157,7 @@ class ClipText:
         if longest > self.max_tokens:
             raise PromptError(
                 f"the longest class prompt takes {longest} tokens with its context, the model has "
-                f"{self.max_tokens} positions. Shorten its text, or lower n_ctx."
+                f"{self.max_tokens} positions. Shorten its text."
             )
         layout = self._layout(len(prefix), tails.lengths)
         hidden = torch.cat([prefix, tails.embeds[layout.order]]) + self._positions(layout.positions)

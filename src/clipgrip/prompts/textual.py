@@ -56,14 +56,14 @@ class TextualPrompt:
         if not words:
             raise ConfigError(
                 f'template "{template}" has no words before {{}} to start a prompt from. '
-                'Write some, or choose init = "random".'
+                'Write some, or choose the preset "paper", which needs none.'
             )
         texts = backbone.text.tokenize(fill(template, class_prompts))
         start = backbone.text.tokenize([words])[0][:-1]
         if any(row[: len(start)] != start for row in texts):
             raise ConfigError(
                 f'template "{template}" runs together with the class names, so its words are not '
-                'tokens of their own. Put a space before {}, or choose init = "random".'
+                'tokens of their own. Put a space before {}, or choose the preset "paper", which needs none.'
             )
         ctx = backbone.text.embed_tokens(start[1:])
         return cls._pack(backbone, ctx, start[0], [row[len(start) :] for row in texts])
@@ -110,5 +110,5 @@ def _check_room(text: TextTower, n_ctx: int, longest: int) -> None:
         raise PromptError(
             f"the longest class prompt takes {longest} tokens and the context {n_ctx}, "
             f"but the model has {text.max_tokens} positions, one of them for the start. "
-            "Shorten the prompt text of the class, or lower n_ctx."
+            "Shorten the prompt text of the class."
         )
