@@ -42,8 +42,10 @@ def variants() -> dict[str, Method]:
         "labels 0.8": {"labeled_share": 0.8},
     }
     recipes = {
-        f"{steps} steps, lr {lr}": {"recipe": Recipe(steps=steps, lr=lr)}
-        for steps, lr in itertools.product((30, 60, 150), (0.002, 0.01, 0.03))
+        f"{steps} steps, lr {lr}, decay {decay}": {
+            "recipe": Recipe(steps=steps, lr=lr, weight_decay=decay)
+        }
+        for steps, lr, decay in itertools.product((60, 150), (0.005, 0.01, 0.03), (0.0, 1.0))
     }
     return dict(PRESETS) | {n: replace(DEFAULT, **v) for n, v in (changed | recipes).items()}
 

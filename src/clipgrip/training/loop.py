@@ -21,12 +21,12 @@ class Recipe:
     """How long and how fast a prompt learns. Either ``steps``, or ``epochs`` over the training rows."""
 
     optimizer: Literal["adam", "sgd"] = "adam"
-    lr: float = 0.005
+    lr: float = 0.03
     steps: int = 60
     epochs: int = 0
     """Where not 0, passes over the rows; ``steps`` then does not apply."""
     batch_size: int = 4096
-    weight_decay: float = 0.0
+    weight_decay: float = 1.0
     momentum: float = 0.9
     warmup: float = 0.1
     """Share of the steps over which the learning rate rises from 0."""
