@@ -75,6 +75,8 @@ def tune(
 
     ``labeled`` (n,) marks the rows that a person labeled. ``on_step`` gets (step, steps, loss).
     """
+    if not _has_something_to_say(labeled, weights):
+        return prompt
     values = {name: value.clone().requires_grad_() for name, value in prompt.learned().items()}
     tuned, optimizer = prompt.with_learned(values), _optimizer(list(values.values()), recipe)
     total = total_steps(len(inputs), recipe)
@@ -88,6 +90,11 @@ def tune(
         optimizer.step()
         on_step(step + 1, total, loss.item())
     return prompt.with_learned({name: value.detach() for name, value in values.items()})
+
+
+def _has_something_to_say(labeled: Tensor, weights: Weights) -> bool:
+    """Whether any row counts; without, weight decay alone would move the prompt."""
+    return bool((labeled.any() and weights.labeled) or ((~labeled).any() and weights.pseudo))
 
 
 def _optimizer(values: list[Tensor], recipe: Recipe) -> torch.optim.Optimizer:
