@@ -256,3 +256,13 @@ def test_classes_with_names_of_html_are_shown_as_they_are(
     assert told.code == 2
     told = command(capsys, *run_with(tiny_clip, classes="names.txt"))
     assert told.code == 0, told.err
+
+
+def test_a_test_that_holds_every_image_leaves_none_to_learn_from(
+    refused: Refused, here: Path, tiny_clip: Path
+) -> None:
+    lines = [f"{path.name},dent" for path in sorted((here / "images").iterdir())]
+    (here / "all.csv").write_text("\n".join(["path,label", *lines]))
+    told = refused(*run_with(tiny_clip, test="all.csv"))
+    assert "no image is left to learn from" in told.err
+    assert "other images than the test" in told.err

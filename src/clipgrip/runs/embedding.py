@@ -68,7 +68,7 @@ def embed_manifest(
     )
     kept = manifest.without(reasons)
     if len(kept.pool) == 0:
-        raise _nothing_left(kept, issues)
+        raise nothing_left(kept, issues)
     pool, test = kept.pool.tolist(), kept.test.tolist()
     pool_rows, test_rows = (tuple(kept.rows[i] for i in part) for part in (pool, test))
     embeds = Embeds(found.embeds[pool], found.embeds[test], pool_rows, test_rows)
@@ -100,9 +100,10 @@ def undecodable(path: str, error: DataError) -> Issue:
     return Issue(path, reason, str(error))
 
 
-def _nothing_left(kept: Manifest, issues: tuple[Issue, ...]) -> DataError:
+def nothing_left(kept: Manifest, issues: tuple[Issue, ...]) -> DataError:
+    """There are only test images, or only damaged ones."""
     first = f" The first: {issues[0].path}: {issues[0].detail}." if issues else ""
     return DataError(
         f"no image is left to learn from: {len(issues)} files cannot be decoded and {len(kept.test)} are test "
-        f"images.{first} Give a folder that holds other images than the test."
+        f"images, copies of them included.{first} Give a folder that holds other images than the test."
     )

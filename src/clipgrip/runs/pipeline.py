@@ -18,7 +18,7 @@ from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import Task, paradigm
 from clipgrip.errors import RunError
 from clipgrip.method import schedule
-from clipgrip.runs.embedding import Embeds, embed_manifest
+from clipgrip.runs.embedding import Embeds, embed_manifest, nothing_left
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, run_id, versions
 from clipgrip.runs.lock import locked
@@ -74,6 +74,8 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
 
 def _check_task(project: Project, manifest: Manifest) -> None:
     """What can be said against labels and strategy is said before any image is encoded."""
+    if len(manifest.pool) == 0:
+        raise nothing_left(manifest, ())
     settings, labels = project.settings, torch.from_numpy(manifest.labels[manifest.pool])
     everywhere = settings.candidates == "all"
     task = make_task(labels, manifest.classes, seen=project.seen, all_candidates=everywhere)
