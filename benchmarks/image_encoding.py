@@ -1,6 +1,6 @@
 """How fast images become embeddings, against transformers' plain float32 loop on the same images.
 
-    python benchmarks/image_encoding.py --images FOLDER
+    python -m benchmarks.image_encoding --images FOLDER
 
 Both start from decoded RGB images in memory and end with unit vectors; both take the same batch size. The model has
 the size of CLIP ViT-B/32 and random weights, so times are those of the real model and accuracies are not.
@@ -11,12 +11,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,29 +24,16 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from benchmarks.record import record
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import BATCH_SIZE, embed_images
 
 HERE = Path(__file__).parent
-HEADING = "## Image encoding, ViT-B/32 size"
-COLUMNS = (
-    "date",
-    "machine",
-    "load average",
-    "transformers fp32, img/s",
-    "clipgrip fp32",
-    "clipgrip bf16",
-    "ratio fp32",
-    "ratio bf16",
-    "share of matmul peak fp32",
-    "bf16",
-    "lowest cosine bf16 to transformers",
-)
 TOKENS, WIDTH, INNER, DEPTH, PATCH = 50, 768, 3072, 12, 3 * 32 * 32
 
 
 def main() -> None:
-    """Measure, print, and write ``image_encoding.json`` and a row of ``RESULTS.md``."""
+    """Measure, print, and write ``results/image_encoding.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--images", type=Path, help="a folder of photographs; without, noise of 512 x 384"
@@ -60,8 +45,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         result = measure(write_model(Path(folder)), images, arguments.repeats)
     result["images"] = "photographs" if arguments.images else "noise"
-    (HERE / "image_encoding.json").write_text(json.dumps(result, indent=2) + "\n")
-    append_row(HERE / "RESULTS.md", row(result))
+    record("image_encoding", result)
     print(json.dumps(result, indent=2))
 
 
@@ -93,10 +77,7 @@ def summary(
     plain, ours = rate["transformers_float32"], {p: rate[f"clipgrip_{p}"] for p in peaks}
     expected = embeds["transformers_float32"]
     return {
-        "date": date.today().isoformat(),
-        "machine": machine(),
         "load_average": load_average(),
-        "torch": torch.__version__,
         "count": count,
         "batch_size": BATCH_SIZE,
         "repeats": len(seconds["transformers_float32"]),
@@ -189,37 +170,9 @@ def rounded(values: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 3) for name, value in values.items()}
 
 
-def machine() -> str:
-    """Processor and number of threads."""
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    name = capabilities.get("cpu_name") or platform.processor() or platform.machine()
-    return f"{name}, {torch.get_num_threads()} threads"
-
-
 def load_average() -> float | None:
     """How many processes wanted a processor in the last five minutes, this one's threads included."""
     return round(os.getloadavg()[1], 1) if hasattr(os, "getloadavg") else None
-
-
-def row(result: dict[str, Any]) -> str:
-    """The table row of one measurement."""
-    rate, ratio, share = result["images_per_second"], result["ratio"], result["share_of_peak"]
-    cells = [result["date"], result["machine"], str(result["load_average"])]
-    cells += [f"{value:.1f}" for value in rate.values()]
-    cells += [f"{value:.2f}" for value in ratio.values()]
-    cells += [f"{value:.0%}" for value in share.values()]
-    return "| " + " | ".join([*cells, f"{result['lowest_cosine_bfloat16']:.6f}"]) + " |"
-
-
-def append_row(path: Path, line: str) -> None:
-    """Add a row below this benchmark's table, which is begun where it is not there yet."""
-    lines = path.read_text().splitlines() if path.exists() else ["# Measured results"]
-    if HEADING not in lines:
-        lines += ["", HEADING, "", "| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
-    at = lines.index(HEADING) + 2
-    while at < len(lines) and lines[at].startswith("|"):
-        at += 1
-    path.write_text("\n".join([*lines[:at], line, *lines[at:]]) + "\n")
 
 
 if __name__ == "__main__":
