@@ -28,7 +28,6 @@ from benchmarks.record import record
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import BATCH_SIZE, embed_images
 
-HERE = Path(__file__).parent
 TOKENS, WIDTH, INNER, DEPTH, PATCH = 50, 768, 3072, 12, 3 * 32 * 32
 
 
