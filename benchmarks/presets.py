@@ -29,12 +29,13 @@ from clipgrip.strategy import Reached
 from clipgrip.training.loop import Recipe
 from clipgrip.types import ImageEmbeds, Labels, Probs
 
-DEFAULT = PRESETS["default"]
+DEFAULT = replace(PRESETS["default"], many_labels=None)
 
 
 def variants() -> dict[str, Method]:
     """What is compared: the two presets, and the default with one thing changed."""
     changed: dict[str, dict[str, Any]] = {
+        "labels never abound": {},
         "random start": {"init": "random"},
         "never stop": {"stop_below": 0.0},
         "own best class": {"select": "own-best-class"},
@@ -98,6 +99,7 @@ def one_run(
 ) -> dict[str, float]:
     """Accuracy of zero-shot and of the last round over pool and test, rounds and seconds."""
     given = task(paradigm, demo, seed)
+    method = method.suited_to(given)
     zero = zero_shot(backbone, demo.classes.prompts, demo.template)
     scale = backbone.logit_scale
     began = time.perf_counter()

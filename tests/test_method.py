@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,21 @@ def test_every_round_starts_from_the_untuned_prompt_which_never_changes(
     alone = next(learn(start, images, task, reached, ks=ks, method=keep_on, seed=0))
     tuned = [last.learner.prompt.learned()["ctx"] for last in (alone, done[1])]
     assert torch.equal(*tuned)
+
+
+def test_the_default_takes_its_other_method_where_labels_abound() -> None:
+    default, paper = PRESETS["default"], PRESETS["paper"]
+    two_classes = torch.arange(60) % 2
+    two_classes[:10] = -1
+    few = torch.full((60,), -1)
+    few[:20] = torch.arange(20) % 2
+    assert default.suited_to(ssl(two_classes, 2)) == default.many_labels
+    assert default.suited_to(ssl(few, 2)) == default.suited_to(ul(9, 2)) == default
+    assert default.suited_to(ssl(torch.tensor([0, 0, 1, 1, -1]), 2)) == default
+    assert default.suited_to(ul(0, 2)) == default
+    assert paper.suited_to(ssl(two_classes, 2)) == paper
+
+
+def test_a_method_comes_back_from_its_facts() -> None:
+    for method in PRESETS.values():
+        assert Method.from_facts(method.facts()) == replace(method, many_labels=None)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
@@ -24,11 +25,11 @@ from clipgrip.data.match import position
 from clipgrip.data.sources import BytesSource, FileSource, ImageSource
 from clipgrip.data.task import paradigm
 from clipgrip.errors import DataError
-from clipgrip.method import PRESETS, learn, schedule
+from clipgrip.method import learn, schedule
 from clipgrip.runs import checkpoint
 from clipgrip.runs.embedding import embed_manifest, source_item
 from clipgrip.runs.outcome import prompt_facts
-from clipgrip.runs.rounds import Start
+from clipgrip.runs.rounds import Start, method_for
 from clipgrip.runs.tasks import make_task
 from clipgrip.serving.predictor import Predictor
 from clipgrip.strategy import Reached, Round
@@ -86,14 +87,16 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         labels = None if y is None else _labels(images, y)
         ingested = ingest(images, classes=names, labels=labels)
         model = load_backbone(settings.backbone, precision=settings.precision)
-        start = Start.of(model, names, settings)
+        everywhere = settings.candidates == "all"
+        given = torch.from_numpy(ingested.manifest.labels[ingested.manifest.pool])
+        expected = make_task(given, names, seen=None, all_candidates=everywhere)
+        start = Start.of(model, names, settings, method_for(settings, expected))
         embedded = embed_manifest(
             model, ingested.manifest, cache=EmbeddingCache.for_backbone(model)
         )
         pool = embedded.embeds
-        task = make_task(
-            pool.pool_labels, names, seen=None, all_candidates=settings.candidates == "all"
-        )
+        task = make_task(pool.pool_labels, names, seen=None, all_candidates=everywhere)
+        start = start.suited_to(task, model, settings)
         rounds = list(
             learn(
                 start.prompt,
@@ -101,12 +104,12 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 task,
                 Reached(0, start.answers({}, pool).pool),
                 ks=schedule(settings.strategy, task, k=settings.k, n_rounds=settings.rounds),
-                method=PRESETS[settings.preset],
+                method=start.method,
                 seed=settings.seed,
             )
         )
         learned = rounds[-1].learner.prompt.learned() if rounds else {}
-        facts = prompt_facts(settings, model, names, tuned=bool(rounds))
+        facts = prompt_facts(settings, model, start, tuned=bool(rounds))
         self.predictor_ = Predictor(facts, learned, start.class_embeds(learned))
         self.classes_ = np.array(names.display)
         self.rounds_: list[Round] = rounds

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
 
 from clipgrip.backbone.base import Backbone
 from clipgrip.data.task import Task
@@ -32,10 +32,29 @@ class Method:
     select: str = "balanced"
     stop_below: float = 0.01
     """Once a smaller share of the answers changes in a round, only the last k is left to run."""
+    many_labels: Method | None = None
+    """Taken instead where people labeled more of the images than they left unlabeled."""
+
+    def suited_to(self, task: Task) -> Method:
+        """This method, or what it prefers where labels abound."""
+        per_class = len(task.labeled) / max(1, len(task.labels[task.labeled].unique()))
+        abound = len(task.labeled) > len(task.unlabeled) and per_class >= MANY_PER_CLASS
+        return self.many_labels if self.many_labels and abound else self
+
+    def facts(self) -> dict[str, Any]:
+        """What it is, without what it would have been on another task."""
+        return asdict(replace(self, many_labels=None))
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> Method:
+        """The method that ``facts`` came from."""
+        return cls(**{**facts, "recipe": Recipe(**facts["recipe"])})
 
 
+MANY_PER_CLASS = 16
+"""Labels per labeled class from which they can abound: the paper's K. Fewer are few-shot tuning."""
 PRESETS: dict[str, Method] = {
-    "default": Method(),
+    "default": Method(many_labels=Method(init="random", recipe=Recipe(steps=300))),
     "paper": Method(
         init="random", recipe=PAPER_RECIPE, labeled_share=None, select="balanced", stop_below=0.0
     ),

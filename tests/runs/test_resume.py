@@ -197,12 +197,12 @@ def test_resuming_reaches_bit_for_bit_what_the_loop_had_reached(
 ) -> None:
     """The loop answers in batches of 8,192 rows; sums over other batches differ in their last bits."""
     settings = project(place, tiny_clip, Path("out")).settings
-    start = Start.of(load_backbone(str(tiny_clip)), ClassNames.read(place.classes), settings)
+    backbone, method = load_backbone(str(tiny_clip)), PRESETS["default"]
+    start = Start.of(backbone, ClassNames.read(place.classes), settings, method)
     noise = torch.Generator().manual_seed(0)
     images = torch.nn.functional.normalize(torch.randn(rows, 24, generator=noise), dim=1)
     embeds, task = Embeds(images, images[:0], (), ()), ul(rows, len(start.classes))
     begun = reached([], start, embeds)
-    method = PRESETS["default"]
     (done,) = learn(start.prompt, images, task, begun, ks=[4], method=method, seed=0)
     learned = done.learner.prompt.learned()
     again = reached([StoredRound(1, 4, done.changed, learned, {}, ())], start, embeds)

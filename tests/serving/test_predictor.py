@@ -13,9 +13,11 @@ import torch
 from projects import Place, picture, project, quick, rows
 from safetensors.torch import load_file, save_file
 
+from clipgrip import method
 from clipgrip.errors import BackboneError, RunError
 from clipgrip.runs import checkpoint
 from clipgrip.runs.pipeline import run
+from clipgrip.runs.reopen import reopen
 from clipgrip.serving.batch import issues_path, predict_files, write_predictions
 from clipgrip.serving.predictor import Predictor, derive
 
@@ -57,6 +59,26 @@ def test_each_kind_of_prompt_answers_as_its_run_did(
     (outcome.folder / checkpoint.CLASS_EMBEDS).unlink()
     predictor = Predictor.open(outcome.folder)
     assert predictor.facts.kind == ("zero-shot" if strategy == "zero-shot" else "textual")
+    write_predictions(tmp_path / "p.csv", predictor, predict_files(predictor, place.images))
+    assert rows(tmp_path / "p.csv") == rows(outcome.folder / "predictions.csv")
+
+
+def test_a_prompt_tuned_where_labels_abound_answers_as_its_run_did(
+    place: Place, tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It began with random vectors, so other tokens follow its context."""
+    monkeypatch.setattr(method, "MANY_PER_CLASS", 2)
+    labels = place.labels("TRZSL")
+    outcome = run(project(place, tiny_clip, tmp_path / "run", labels=labels, seed=3))
+    assert outcome.prompt.init == "template"  # as many labeled as unlabeled do not abound
+    most = place.table(
+        "most.csv", [path for path in place.truth if path not in place.test_paths][4:]
+    )
+    outcome = run(project(place, tiny_clip, tmp_path / "run", labels=most))
+    assert outcome.prompt.init == outcome.run.facts["method"]["init"] == "random"
+    assert reopen(outcome.folder).answers.pool.equal(outcome.answers.pool)
+    (outcome.folder / checkpoint.CLASS_EMBEDS).unlink()
+    predictor = Predictor.open(outcome.folder)
     write_predictions(tmp_path / "p.csv", predictor, predict_files(predictor, place.images))
     assert rows(tmp_path / "p.csv") == rows(outcome.folder / "predictions.csv")
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -39,6 +39,8 @@ class PromptFacts:
     logit_scale: float
     run: str
     """Id of the run, or empty for a classifier that was fitted in Python."""
+    init: Literal["template", "random"] | None = None
+    """How the prompt began, which decides what follows its context; None in files that older versions wrote."""
 
 
 def pack(learned: dict[str, Tensor], facts: PromptFacts) -> bytes:

@@ -14,9 +14,10 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import Task
 from clipgrip.evaluate import pool_summary, test_scores
+from clipgrip.method import Method
 from clipgrip.runs.checkpoint import PromptFacts
 from clipgrip.runs.embedding import Embeds
-from clipgrip.runs.rounds import Answers, Start
+from clipgrip.runs.rounds import Answers, Start, method_for
 from clipgrip.runs.store import RunStore, StoredRound, StoredRun
 
 
@@ -73,13 +74,14 @@ class Outcome:
 
 
 def prompt_facts(
-    settings: Settings, backbone: ClipBackbone, classes: ClassNames, *, tuned: bool, run: str = ""
+    settings: Settings, backbone: ClipBackbone, start: Start, *, tuned: bool, run: str = ""
 ) -> PromptFacts:
     """What the checkpoint says beside its learned values."""
     return PromptFacts(
         kind=settings.prompt if tuned else "zero-shot",
-        class_names=classes.display,
-        class_prompts=classes.prompts,
+        init=start.method.init,
+        class_names=start.classes.display,
+        class_prompts=start.classes.prompts,
         settings=settings.model_dump(),
         backbone_fingerprint=backbone.fingerprint,
         precision=backbone.precision,
@@ -132,7 +134,10 @@ def assemble(
 ) -> Outcome:
     """The outcome of the rounds that are stored."""
     settings = Settings(**run.settings)
-    start, rounds = Start.of(backbone, manifest.classes, settings), tuple(store.rounds(run.id))
+    known = run.facts.get("method")
+    method = Method.from_facts(known) if known else method_for(settings, task)
+    start = Start.of(backbone, manifest.classes, settings, method)
+    rounds = tuple(store.rounds(run.id))
     return Outcome(
         folder=folder,
         run=run,
@@ -142,5 +147,5 @@ def assemble(
         start=start,
         rounds=rounds,
         answers=start.answers(rounds[-1].learned if rounds else {}, embeds),
-        prompt=prompt_facts(settings, backbone, manifest.classes, tuned=bool(rounds), run=run.id),
+        prompt=prompt_facts(settings, backbone, start, tuned=bool(rounds), run=run.id),
     )

@@ -25,7 +25,7 @@ from clipgrip.runs.lock import locked
 from clipgrip.runs.outcome import Outcome, assemble, backbone_facts, data_facts, seen_names
 from clipgrip.runs.outputs import write_outputs
 from clipgrip.runs.place import check_place, choose_folder, is_ours, wanted_folder
-from clipgrip.runs.rounds import Start, run_rounds
+from clipgrip.runs.rounds import Start, method_for, run_rounds
 from clipgrip.runs.store import RunStore, StoredRun, open_store
 from clipgrip.runs.tasks import make_task
 
@@ -47,8 +47,8 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     )
     found = time.monotonic()
     backbone = load_backbone(project.backbone, precision=project.precision)
-    start = Start.of(backbone, ingested.manifest.classes, project.settings)
-    _check_task(project, ingested.manifest)
+    method = method_for(project.settings, _expected_task(project, ingested.manifest))
+    start = Start.of(backbone, ingested.manifest.classes, project.settings, method)
     embedded = embed_manifest(
         backbone,
         ingested.manifest,
@@ -66,20 +66,22 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         all_candidates=project.candidates == "all",
         note=hear.note,
     )
+    start = start.suited_to(task, backbone, project.settings)
     issues = tuple(sorted({*ingested.issues, *embedded.issues}))
     issues = tuple(issue for issue in issues if not is_ours(ingested.root, issue.path))
     job = Job(project, backbone, embedded.manifest, embedded.embeds, task, start, issues, seconds)
     return job.finish(hear)
 
 
-def _check_task(project: Project, manifest: Manifest) -> None:
-    """What can be said against labels and strategy is said before any image is encoded."""
+def _expected_task(project: Project, manifest: Manifest) -> Task:
+    """The task if every image can be decoded: what can be said against it is said before any is encoded."""
     if len(manifest.pool) == 0:
         raise nothing_left(manifest, ())
     settings, labels = project.settings, torch.from_numpy(manifest.labels[manifest.pool])
     everywhere = settings.candidates == "all"
     task = make_task(labels, manifest.classes, seen=project.seen, all_candidates=everywhere)
     schedule(settings.strategy, task, k=settings.k, n_rounds=settings.rounds)
+    return task
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ class Job:
             "machine": machine(),
             "data": data_facts(self.manifest, self.task, len(self.issues)),
             "paradigm": paradigm(self.task),
+            "method": self.start.method.facts(),
             "backbone": backbone_facts(self.backbone),
             "seconds": self.seconds,
         }

@@ -41,19 +41,24 @@ class Start:
     classes: ClassNames
     zero_shot: ClassEmbeds = field(repr=False)
     prompt: TextualPrompt = field(repr=False)
+    method: Method
 
     @classmethod
-    def of(cls, backbone: ClipBackbone, classes: ClassNames, settings: Settings) -> Start:
+    def of(
+        cls, backbone: ClipBackbone, classes: ClassNames, settings: Settings, method: Method
+    ) -> Start:
         """Encode the class names, as zero-shot and as the prompt to tune."""
-        method = PRESETS[settings.preset]
-        if (
-            settings.strategy == "zero-shot"
-        ):  # nothing is tuned, so a template needs no words to tune
-            method = Method(init="random", n_ctx=0)
         prompt = untuned(
             backbone, classes.prompts, method, template=settings.template, seed=settings.seed
         )
-        return cls(classes, zero_shot(backbone, classes.prompts, settings.template), prompt)
+        return cls(classes, zero_shot(backbone, classes.prompts, settings.template), prompt, method)
+
+    def suited_to(self, task: Task, backbone: ClipBackbone, settings: Settings) -> Start:
+        """This start, or another one where images that cannot be decoded have changed what suits the task."""
+        method = method_for(settings, task)
+        if method == self.method:
+            return self
+        return Start.of(backbone, self.classes, settings, method)
 
     def class_embeds(self, learned: dict[str, Tensor]) -> ClassEmbeds:
         """(C, D) of learned values; zero-shot's where nothing was learned."""
@@ -69,6 +74,13 @@ class Start:
             predict_proba(images, class_embeds, scale) for images in (embeds.pool, embeds.test)
         )
         return Answers(pool, test)
+
+
+def method_for(settings: Settings, task: Task) -> Method:
+    """How the settings tune on this task."""
+    if settings.strategy == "zero-shot":  # nothing is tuned, so a template needs no words to tune
+        return Method(init="random", n_ctx=0)
+    return PRESETS[settings.preset].suited_to(task)
 
 
 def run_rounds(
@@ -94,7 +106,7 @@ def run_rounds(
         task,
         reached(store.rounds(identity), start, embeds),
         ks=ks,
-        method=PRESETS[settings.preset],
+        method=start.method,
         seed=settings.seed,
         on_step=on_step,
     )

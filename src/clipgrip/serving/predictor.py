@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -95,6 +95,7 @@ def derive(facts: PromptFacts, learned: dict[str, torch.Tensor]) -> ClassEmbeds:
     """(C, D) class embeddings of a prompt, by the text tower of its model."""
     backbone = matching_backbone(facts)
     template, method = facts.settings["template"], PRESETS[facts.settings["preset"]]
+    method = replace(method, init=facts.init or method.init)
     if facts.kind == "zero-shot":
         return zero_shot(backbone, facts.class_prompts, template)
     prompt = untuned(backbone, facts.class_prompts, method, template=template, seed=0)
