@@ -29,7 +29,7 @@ from clipgrip.strategy import Reached
 from clipgrip.training.loop import Recipe
 from clipgrip.types import ImageEmbeds, Labels, Probs
 
-DEFAULT = replace(PRESETS["default"], many_labels=None)
+DEFAULT = replace(PRESETS["default"]["textual"], many_labels=None)
 
 
 def variants() -> dict[str, Method]:
@@ -48,7 +48,8 @@ def variants() -> dict[str, Method]:
         }
         for steps, lr, decay in itertools.product((60, 150), (0.005, 0.01, 0.03), (0.0, 1.0))
     }
-    return dict(PRESETS) | {n: replace(DEFAULT, **v) for n, v in (changed | recipes).items()}
+    presets = {name: methods["textual"] for name, methods in PRESETS.items()}
+    return presets | {n: replace(DEFAULT, **v) for n, v in (changed | recipes).items()}
 
 
 def main() -> None:

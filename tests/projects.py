@@ -92,13 +92,16 @@ def picture(seed: int, tint: int = 0) -> Image.Image:
 def quick(cache: Path, stop_below: float = 0.0) -> Iterator[pytest.MonkeyPatch]:
     """Presets of a few steps that stop early only where asked to, and a cache of its own."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, preset in list(method.PRESETS.items()):
-            steps = {"epochs": 1} if preset.recipe.epochs else {"steps": 3}
-            recipe = replace(preset.recipe, **steps)
-            short = replace(preset, recipe=recipe, stop_below=stop_below)
+        for name, methods in list(method.PRESETS.items()):
+            short = {kind: _short(of_kind, stop_below) for kind, of_kind in methods.items()}
             patch.setitem(method.PRESETS, name, short)
         patch.setenv("CLIPGRIP_CACHE", str(cache))
         yield patch
+
+
+def _short(full: method.Method, stop_below: float) -> method.Method:
+    steps = {"epochs": 1} if full.recipe.epochs else {"steps": 3}
+    return replace(full, recipe=replace(full.recipe, **steps), stop_below=stop_below)
 
 
 def project(place: Place, model: Path, out: Path, **more: Any) -> config.Project:

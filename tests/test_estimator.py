@@ -234,7 +234,7 @@ def test_an_empty_list_has_no_answers(fitted: GripClassifier) -> None:
     [
         ("strategy", "gripp", ConfigError),
         ("preset", "papr", ConfigError),
-        ("prompt", "visual", ConfigError),
+        ("prompt", "acoustic", ConfigError),
         ("seed", -1, ConfigError),
         ("rounds", 0, ConfigError),
         ("k", 0, ConfigError),

@@ -31,7 +31,7 @@ def test_presets_and_strategies_are_the_documented_ones() -> None:
 
 
 def test_the_paper_preset_has_the_papers_constants() -> None:
-    paper = PRESETS["paper"]
+    paper = PRESETS["paper"]["textual"]
     assert (paper.init, paper.n_ctx, paper.labeled_share, paper.stop_below) == (
         "random",
         16,
@@ -73,14 +73,17 @@ def test_without_unlabeled_images_each_strategy_is_one_supervised_round() -> Non
 
 
 def test_the_default_starts_where_zero_shot_stands(backbone: ClipBackbone) -> None:
-    start = untuned(backbone, CLASSES, PRESETS["default"], template="a photo of a {} part.", seed=0)
+    start = untuned(
+        backbone, CLASSES, PRESETS["default"]["textual"], template="a photo of a {} part.", seed=0
+    )
     expected = zero_shot(backbone, CLASSES, "a photo of a {} part.")
     torch.testing.assert_close(start.class_embeds(), expected, atol=1e-5, rtol=0)
 
 
 def test_a_random_start_depends_on_the_seed_alone(backbone: ClipBackbone) -> None:
     first, again, other = (
-        untuned(backbone, CLASSES, PRESETS["paper"], template="{}", seed=seed) for seed in (1, 1, 2)
+        untuned(backbone, CLASSES, PRESETS["paper"]["textual"], template="{}", seed=seed)
+        for seed in (1, 1, 2)
     )
     assert torch.equal(first.ctx, again.ctx)
     assert not torch.equal(first.ctx, other.ctx)
@@ -112,7 +115,7 @@ def test_every_round_starts_from_the_untuned_prompt_which_never_changes(
 
 
 def test_the_default_takes_its_other_method_where_labels_abound() -> None:
-    default, paper = PRESETS["default"], PRESETS["paper"]
+    default, paper = PRESETS["default"]["textual"], PRESETS["paper"]["textual"]
     two_classes = torch.arange(60) % 2
     two_classes[:10] = -1
     few = torch.full((60,), -1)
@@ -125,5 +128,5 @@ def test_the_default_takes_its_other_method_where_labels_abound() -> None:
 
 
 def test_a_method_comes_back_from_its_facts() -> None:
-    for method in PRESETS.values():
+    for method in (m for methods in PRESETS.values() for m in methods.values()):
         assert Method.from_facts(method.facts()) == replace(method, many_labels=None)

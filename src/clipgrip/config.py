@@ -22,7 +22,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     backbone: str = "nano"
-    prompt: Literal["textual"] = "textual"
+    prompt: Literal["textual", "visual", "visual-deep", "multimodal"] = "textual"
     strategy: Strategy = "grip"
     preset: Preset = "default"
     rounds: int | None = Field(None, ge=1, le=1000)

@@ -28,6 +28,7 @@ from clipgrip.errors import DataError
 from clipgrip.method import learn, schedule
 from clipgrip.runs import checkpoint
 from clipgrip.runs.embedding import embed_manifest, source_item
+from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.outcome import prompt_facts
 from clipgrip.runs.rounds import Start, method_for
 from clipgrip.runs.tasks import make_task
@@ -97,10 +98,11 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         pool = embedded.embeds
         task = make_task(pool.pool_labels, names, seen=None, all_candidates=everywhere)
         start = start.suited_to(task, model, settings)
+        inputs = inputs_of(start.prompt, model, pool)
         rounds = list(
             learn(
                 start.prompt,
-                pool.pool,
+                inputs.pool,
                 task,
                 Reached(0, start.answers({}, pool).pool),
                 ks=schedule(settings.strategy, task, k=settings.k, n_rounds=settings.rounds),
@@ -108,8 +110,9 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 seed=settings.seed,
             )
         )
-        learned = rounds[-1].learner.prompt.learned() if rounds else {}
-        facts = prompt_facts(settings, model, start, tuned=bool(rounds))
+        tuned = rounds[-1].learner.prompt if rounds else None
+        learned = tuned.learned() if tuned else {}
+        facts = prompt_facts(settings, model, start, tuned=tuned)
         self.predictor_ = Predictor(facts, learned, start.class_embeds(learned))
         self.classes_ = np.array(names.display)
         self.rounds_: list[Round] = rounds

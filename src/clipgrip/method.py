@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
+
+from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
 from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError, DataError
+from clipgrip.prompts.base import Prompt
+from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.prompts.textual import TextualPrompt
+from clipgrip.prompts.visual import VisualPrompt
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import SELECTORS
 from clipgrip.seeds import generator
 from clipgrip.strategy import Reached, Round, rounds
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import PAPER_RECIPE, Recipe
-from clipgrip.types import ImageEmbeds
+from clipgrip.training.state import Keeper
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,8 @@ class Method:
     init: Literal["template", "random"] = "template"
     n_ctx: int = 16
     """Context vectors of a random start; a template brings its own words."""
+    n_tokens: int = 16
+    """Tokens in the image tower, for prompts that have some."""
     recipe: Recipe = field(default_factory=Recipe)
     labeled_share: float | None = 0.5
     """Weight of the labels against the pseudolabels; None for the paper's γ and λ."""
@@ -53,29 +61,101 @@ class Method:
 
 MANY_PER_CLASS = 16
 """Labels per labeled class from which they can abound: the paper's K. Fewer are few-shot tuning."""
-PRESETS: dict[str, Method] = {
-    "default": Method(many_labels=Method(init="random", recipe=Recipe(steps=300))),
-    "paper": Method(
-        init="random", recipe=PAPER_RECIPE, labeled_share=None, select="balanced", stop_below=0.0
-    ),
+PIXEL_RECIPE = Recipe(lr=0.03, steps=60, batch_size=64, weight_decay=0.0)
+"""For prompts in the image tower, where each image of a batch costs a pass through it."""
+_VISUAL = Method(recipe=PIXEL_RECIPE)
+_PAPER = Method(
+    init="random", recipe=PAPER_RECIPE, labeled_share=None, select="balanced", stop_below=0.0
+)
+PRESETS: dict[str, dict[str, Method]] = {
+    "default": {
+        "textual": Method(many_labels=Method(init="random", recipe=Recipe(steps=300))),
+        "visual": _VISUAL,
+        "visual-deep": _VISUAL,
+        "multimodal": Method(n_ctx=4, n_tokens=4, recipe=PIXEL_RECIPE),
+    },
+    "paper": {
+        "textual": _PAPER,
+        "visual": _PAPER,
+        "visual-deep": _PAPER,
+        "multimodal": replace(_PAPER, n_ctx=4, n_tokens=4, recipe=replace(PAPER_RECIPE, lr=0.01)),
+    },
 }
+"""By preset and kind of prompt."""
+PROMPTS = tuple(PRESETS["default"])
 STRATEGIES = ("zero-shot", "supervised", *SCHEDULES)
 
 
 def untuned(
-    backbone: Backbone, class_prompts: Sequence[str], method: Method, *, template: str, seed: int
-) -> TextualPrompt:
+    backbone: Backbone,
+    class_prompts: Sequence[str],
+    method: Method,
+    *,
+    template: str,
+    seed: int,
+    kind: str = "textual",
+) -> Prompt:
     """The prompt that every round starts from."""
+    if method.init == "template" and kind in ("textual", "multimodal"):
+        _check_words(template)
+    return _STARTS[kind](backbone, class_prompts, method, template, seed)
+
+
+def _textual(
+    backbone: Backbone, class_prompts: Sequence[str], method: Method, template: str, seed: int
+) -> TextualPrompt:
     if method.init == "template":
-        if not template.split("{}")[0].strip():
-            raise ConfigError(
-                f'template "{template}" has no words before {{}} to tune. Write some, as in "a photo of a {{}}.", '
-                "or choose --preset paper, which starts from random vectors, or --strategy zero-shot."
-            )
         return TextualPrompt.from_template(backbone, class_prompts, template=template)
-    return TextualPrompt.random(
-        backbone, class_prompts, n_ctx=method.n_ctx, generator=generator(seed, "ctx")
+    drawn = generator(seed, "ctx")
+    return TextualPrompt.random(backbone, class_prompts, n_ctx=method.n_ctx, generator=drawn)
+
+
+def _visual(
+    backbone: Backbone,
+    class_prompts: Sequence[str],
+    method: Method,
+    template: str,
+    seed: int,
+    *,
+    deep: bool = False,
+) -> VisualPrompt:
+    return VisualPrompt.random(
+        backbone,
+        class_prompts,
+        n_tokens=method.n_tokens,
+        generator=generator(seed, "tokens"),
+        deep=deep,
+        template=template,
     )
+
+
+def _multimodal(
+    backbone: Backbone, class_prompts: Sequence[str], method: Method, template: str, seed: int
+) -> MultimodalPrompt:
+    drawn, n_tokens = generator(seed, "multimodal"), method.n_tokens
+    if method.init == "template":
+        return MultimodalPrompt.from_template(
+            backbone, class_prompts, template=template, n_tokens=n_tokens, generator=drawn
+        )
+    return MultimodalPrompt.random(
+        backbone, class_prompts, n_ctx=method.n_ctx, n_tokens=n_tokens, generator=drawn
+    )
+
+
+_STARTS: dict[str, Callable[[Backbone, Sequence[str], Method, str, int], Prompt]] = {
+    "textual": _textual,
+    "visual": _visual,
+    "visual-deep": partial(_visual, deep=True),
+    "multimodal": _multimodal,
+}
+
+
+def _check_words(template: str) -> None:
+    if not template.split("{}")[0].strip():
+        raise ConfigError(
+            f'template "{template}" has no words before {{}} to tune. Write some, as in "a photo of a {{}}.", '
+            "or choose --preset paper, which starts from random vectors, or --strategy zero-shot."
+        )
 
 
 def schedule(
@@ -104,8 +184,8 @@ def schedule(
 
 
 def learn(
-    start: TextualPrompt,
-    image_embeds: ImageEmbeds,
+    start: Prompt,
+    inputs: Tensor,
     task: Task,
     reached: Reached,
     *,
@@ -113,10 +193,11 @@ def learn(
     method: Method,
     seed: int,
     on_step: Callable[[int, int, float], None] = lambda *_: None,
+    keeper: Keeper | None = None,
 ) -> Iterator[Round]:
-    """The rounds after ``reached`` over the pool's embeddings (N, D)."""
+    """The rounds after ``reached`` over the pool (N, ...), as the prompt consumes it."""
     return rounds(
-        PromptLearner(start, image_embeds, method.recipe, method.labeled_share),
+        PromptLearner(start, inputs, method.recipe, method.labeled_share),
         task,
         reached,
         ks=ks,
@@ -124,4 +205,5 @@ def learn(
         select=SELECTORS[method.select],
         stop_below=method.stop_below,
         on_step=on_step,
+        keeper=keeper,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -17,6 +18,7 @@ from clipgrip.pseudolabel.quality import changed_share
 from clipgrip.pseudolabel.select import Selector, balanced
 from clipgrip.seeds import generator
 from clipgrip.training.learner import PromptLearner
+from clipgrip.training.state import Keeper, TrainingState
 from clipgrip.types import Probs
 
 Refiner = Callable[[Probs, Task], Probs]
@@ -73,11 +75,12 @@ def rounds(
     refine: Refiner = lambda probs, _: probs,
     stop_below: float = 0.0,
     on_step: Callable[[int, int, float], None] = lambda *_: None,
+    keeper: Keeper | None = None,
 ) -> Iterator[Round]:
     """Yield each round after ``reached`` when it is finished; resuming is reaching further.
 
     Every round tunes from the untuned prompt. Once fewer than ``stop_below`` of the answers change, only the last k
-    is left to run, and nothing where the last k has just been run.
+    is left to run, and nothing where the last k has just been run. ``keeper`` lets a training go on in its middle.
     """
     while reached.number < len(ks):
         settled = reached.changed < stop_below
@@ -86,7 +89,12 @@ def rounds(
         number = len(ks) if settled else reached.number + 1
         pseudolabels = choose(refine(reached.probs, task), task, ks[number - 1], select)
         learner = untuned.fit(
-            task, pseudolabels, generator=generator(seed, "round", number), on_step=on_step
+            task,
+            pseudolabels,
+            generator=generator(seed, "round", number),
+            on_step=on_step,
+            recalled=keeper.recall(number) if keeper else None,
+            offer=partial(keeper.offer, number) if keeper else _forget,
         )
         probs = learner.predict_proba()
         changed = changed_share(
@@ -94,6 +102,10 @@ def rounds(
         )
         yield Round(number, ks[number - 1], pseudolabels, learner, probs, changed)
         reached = Reached(number, probs, changed)
+
+
+def _forget(state: Callable[[], TrainingState]) -> None:
+    """Keep nothing."""
 
 
 def _open_answers(probs: Probs, task: Task) -> Probs:

@@ -25,6 +25,7 @@ from clipgrip.data.task import ul
 from clipgrip.method import PRESETS, learn
 from clipgrip.runs import store
 from clipgrip.runs.embedding import Embeds
+from clipgrip.runs.inputs import Inputs
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.rounds import Start, reached
 from clipgrip.runs.store import StoredRound
@@ -197,15 +198,16 @@ def test_resuming_reaches_bit_for_bit_what_the_loop_had_reached(
 ) -> None:
     """The loop answers in batches of 8,192 rows; sums over other batches differ in their last bits."""
     settings = project(place, tiny_clip, Path("out")).settings
-    backbone, method = load_backbone(str(tiny_clip)), PRESETS["default"]
+    backbone, method = load_backbone(str(tiny_clip)), PRESETS["default"]["textual"]
     start = Start.of(backbone, ClassNames.read(place.classes), settings, method)
     noise = torch.Generator().manual_seed(0)
     images = torch.nn.functional.normalize(torch.randn(rows, 24, generator=noise), dim=1)
     embeds, task = Embeds(images, images[:0], (), ()), ul(rows, len(start.classes))
-    begun = reached([], start, embeds)
+    inputs = Inputs(embeds.pool, embeds.test)
+    begun = reached([], start, embeds, inputs)
     (done,) = learn(start.prompt, images, task, begun, ks=[4], method=method, seed=0)
     learned = done.learner.prompt.learned()
-    again = reached([StoredRound(1, 4, done.changed, learned, {}, ())], start, embeds)
+    again = reached([StoredRound(1, 4, done.changed, learned, {}, ())], start, embeds, inputs)
     assert torch.equal(again.probs, done.probs)
     assert (again.number, again.changed) == (1, done.changed)
 

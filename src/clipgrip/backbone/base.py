@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
@@ -46,22 +47,48 @@ class TextTower(Protocol):
         """Unit vectors of whole texts, without gradient."""
 
 
+class ImagePrompts(Protocol):
+    """The image side from pixels and prompt tokens to unit vectors."""
+
+    width: int
+    """E, the width of an image token."""
+    depth: int
+    """How many blocks the tower has, each of which may get prompt tokens of its own."""
+    device: torch.device
+
+    def encode(
+        self, pixels: UInt8[Tensor, "B H W 3"], prompts: Float[Tensor, "K P E"]
+    ) -> ImageEmbeds:
+        """Unit vectors, differentiable in ``prompts``; K = 1: at the input only, K > 1: at the first K blocks."""
+
+
 @runtime_checkable
 class Backbone(Protocol):
     """A frozen image tower and text tower with one common embedding space."""
 
-    name: str
-    """What the user asked for: a hub name, a folder or ``nano``."""
-    fingerprint: str
-    """SHA-256 over weights, configuration and preprocessing: equal exactly when embeddings are comparable."""
-    embed_dim: int
-    """D, the width of the common space."""
-    logit_scale: float
-    """The factor on the cosine, already exponentiated."""
+    @property
+    def name(self) -> str:
+        """What the user asked for: a hub name, a folder or ``nano``."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over weights, configuration and preprocessing: equal exactly when embeddings are comparable."""
+
+    @property
+    def embed_dim(self) -> int:
+        """D, the width of the common space."""
+
+    @property
+    def logit_scale(self) -> float:
+        """The factor on the cosine, already exponentiated."""
 
     @property
     def text(self) -> TextTower:
         """The text side; a model may read it only when it is first asked for."""
+
+    @property
+    def image_prompts(self) -> ImagePrompts | None:
+        """The image side for prompt tokens; None where the model's tower takes none."""
 
     @property
     def image_key(self) -> str:

@@ -52,6 +52,11 @@ class ClipBackbone:
         """Names everything but the picture that determines an image embedding."""
         return f"{self.fingerprint[:40]}-{preprocess.MODE}-{self.precision}"
 
+    @property
+    def image_prompts(self) -> ImageTower:
+        """The image tower as visual prompts see it."""
+        return self._tower
+
     @functools.cached_property
     def text(self) -> ClipText:
         """The text tower in float32; the first use takes seconds, it imports transformers."""

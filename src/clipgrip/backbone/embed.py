@@ -71,7 +71,7 @@ def embed_images(
     report = on_progress or _silent
     done = len(loaders) - sum(map(len, batches := table.missing(batch_size)))
     report(done, len(loaders))
-    decoded = _decode_ahead(backbone, loaders, batches)
+    decoded = decode_ahead(backbone, loaders, batches)
     with _Shelf(cache) as shelf, closing(decoded):
         for batch in decoded:
             failures += [
@@ -164,7 +164,7 @@ def _encode(backbone: Backbone, pixels: list[np.ndarray]) -> Float[np.ndarray, "
     return backbone.encode_image(np.stack(pixels)).cpu().numpy().astype(np.float16)
 
 
-def _decode_ahead(
+def decode_ahead(
     backbone: Backbone, loaders: dict[str, Loader], batches: list[list[str]]
 ) -> Generator[list[Decoded]]:
     """Decoded batches in order, made by threads that end with this generator."""

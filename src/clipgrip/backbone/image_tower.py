@@ -96,19 +96,34 @@ class ImageTower:
         self._post_norm = weights.norm("post_layernorm")
         self._projection = weights.full("visual_projection.weight")
         self.embed_dim = int(self._projection.shape[0])
+        self.width, self.depth = int(self._start.shape[-1]), len(self._blocks)
+        self.device = self._device
 
     def __call__(self, pixels: UInt8[Tensor, "B H W 3"]) -> ImageEmbeds:
         """Unit vectors in float32 on the tower's device, fit for autograd."""
         if not len(pixels):
             return torch.zeros(0, self.embed_dim, device=self._device)
         with torch.inference_mode():
-            hidden = self._norm(self._embed(pixels.to(self._device)), self._pre_norm)
-            for block in self._blocks[:-1]:
-                hidden = self._block(block, hidden, queries=hidden.shape[1])
-            hidden = self._block(self._blocks[-1], hidden, queries=1)
-            pooled = self._norm(hidden[:, 0], self._post_norm)
-            embeds = F.normalize(F.linear(pooled, self._projection), dim=-1)
+            embeds = self.encode(pixels, self._start.new_zeros(1, 0, self.width))
         return embeds.clone()
+
+    def encode(
+        self, pixels: UInt8[Tensor, "B H W 3"], prompts: Float[Tensor, "K P E"]
+    ) -> ImageEmbeds:
+        """Unit vectors with P prompt tokens between class token and patches, differentiable in ``prompts``.
+
+        The first P enter before the first layer norm, without positions (shallow VPT, Jia et al., ECCV 2022, arXiv
+        2203.12119). With K > 1 the k-th take the places of the prompt tokens in front of block k (deep VPT).
+        """
+        hidden = _insert(self._embed(pixels.to(self._device)), prompts[0])
+        hidden = self._norm(hidden, self._pre_norm)
+        last = self.depth - 1
+        for number, block in enumerate(self._blocks):
+            if 0 < number < len(prompts):
+                hidden = _insert(hidden, prompts[number], instead=prompts.shape[1])
+            hidden = self._block(block, hidden, queries=1 if number == last else hidden.shape[1])
+        pooled = self._norm(hidden[:, 0], self._post_norm)
+        return F.normalize(F.linear(pooled, self._projection), dim=-1)
 
     def _embed(self, pixels: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B L E"]:
         """Patches as rows through one matrix, the class token before them, positions added."""
@@ -126,7 +141,8 @@ class ImageTower:
         mixed = self._attention(block, self._norm(hidden, block.norm1).to(self._dtype), queries)
         hidden = hidden[:, :queries] + F.linear(mixed, *block.out)
         inner = F.linear(self._norm(hidden, block.norm2).to(self._dtype), *block.up)
-        return hidden.add_(F.linear(self._activation(inner), *block.down))
+        added = F.linear(self._activation(inner), *block.down)
+        return hidden + added if hidden.requires_grad else hidden.add_(added)
 
     def _attention(self, block: Block, hidden: Tensor, queries: int) -> Float[Tensor, "B Q E"]:
         batch, tokens, width = hidden.shape
@@ -143,6 +159,14 @@ class ImageTower:
 
     def _norm(self, hidden: Tensor, norm: Affine) -> Tensor:
         return F.layer_norm(hidden, (hidden.shape[-1],), norm.weight, norm.bias, self._eps)
+
+
+def _insert(
+    hidden: Float[Tensor, "B L E"], prompts: Float[Tensor, "P E"], instead: int = 0
+) -> Float[Tensor, "B M E"]:
+    """Prompt tokens after the class token, in the place of ``instead`` tokens that stood there."""
+    batch = prompts.expand(len(hidden), -1, -1)
+    return torch.cat([hidden[:, :1], batch, hidden[:, 1 + instead :]], dim=1)
 
 
 @dataclass(frozen=True)

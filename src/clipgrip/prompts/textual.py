@@ -45,7 +45,8 @@ class TextualPrompt:
         """The paper's start: N(0, 0.02²)."""
         ids = backbone.text.tokenize(list(class_prompts))
         ctx = torch.randn(n_ctx, backbone.text.token_width, generator=generator) * CTX_STD
-        return cls._pack(backbone, ctx, ids[0][0], [row[1:] for row in ids])
+        device = backbone.text.embed_tokens([ids[0][0]]).device
+        return cls._pack(backbone, ctx.to(device), ids[0][0], [row[1:] for row in ids])
 
     @classmethod
     def from_template(
@@ -84,9 +85,17 @@ class TextualPrompt:
         """(C, D) unit vectors, differentiable in ``ctx``."""
         return self.text.encode(torch.cat([self.start, self.ctx]), self.tails)
 
+    def image_embeds(self, inputs: ImageEmbeds) -> ImageEmbeds:
+        """(N, D) as they are, on the model's device: a textual prompt leaves images alone."""
+        return inputs.to(self.ctx.device)
+
     def logits(self, inputs: ImageEmbeds) -> Logits:
         """(N, C) from image embeddings."""
-        return cosine_logits(inputs, self.class_embeds(), self.logit_scale)
+        return cosine_logits(self.image_embeds(inputs), self.class_embeds(), self.logit_scale)
+
+    def on(self, backbone: Backbone) -> Backbone:
+        """The backbone itself."""
+        return backbone
 
     def learned(self) -> dict[str, Tensor]:
         """What a checkpoint holds."""

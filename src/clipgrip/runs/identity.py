@@ -24,7 +24,7 @@ def run_id(settings: Settings, manifest: Manifest, backbone: ClipBackbone, seen:
     """Twelve hex digits over all that determines the result: settings, data, model, and what the preset means."""
     determines = {
         "settings": settings.model_dump(exclude={"backbone"}),
-        "method": repr(PRESETS[settings.preset]),
+        "method": repr(PRESETS[settings.preset][settings.prompt]),
         "data": manifest.fingerprint,
         "seen": seen,
         "images": backbone.image_key,

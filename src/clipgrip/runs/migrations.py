@@ -52,6 +52,14 @@ MIGRATIONS = (
         FOREIGN KEY (run, round) REFERENCES round(run, number)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE training (
+        run TEXT PRIMARY KEY REFERENCES run(id),
+        round INTEGER NOT NULL,
+        step INTEGER NOT NULL,
+        state BLOB NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 
 

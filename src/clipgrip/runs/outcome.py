@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import Task
 from clipgrip.evaluate import pool_summary, test_scores
 from clipgrip.method import Method
+from clipgrip.prompts.base import Prompt
 from clipgrip.runs.checkpoint import PromptFacts
 from clipgrip.runs.embedding import Embeds
+from clipgrip.runs.events import Listener
+from clipgrip.runs.inputs import embeds_through
 from clipgrip.runs.rounds import Answers, Start, method_for
 from clipgrip.runs.store import RunStore, StoredRound, StoredRun
 
@@ -74,9 +78,14 @@ class Outcome:
 
 
 def prompt_facts(
-    settings: Settings, backbone: ClipBackbone, start: Start, *, tuned: bool, run: str = ""
+    settings: Settings,
+    backbone: ClipBackbone,
+    start: Start,
+    *,
+    tuned: Prompt | None,
+    run: str = "",
 ) -> PromptFacts:
-    """What the checkpoint says beside its learned values."""
+    """What the checkpoint says beside its learned values; ``tuned`` is None where nothing was learned."""
     return PromptFacts(
         kind=settings.prompt if tuned else "zero-shot",
         init=start.method.init,
@@ -85,7 +94,7 @@ def prompt_facts(
         settings=settings.model_dump(),
         backbone_fingerprint=backbone.fingerprint,
         precision=backbone.precision,
-        image_key=backbone.image_key,
+        image_key=(tuned.on(backbone) if tuned else backbone).image_key,
         embed_dim=backbone.embed_dim,
         logit_scale=backbone.logit_scale,
         run=run,
@@ -131,6 +140,7 @@ def assemble(
     manifest: Manifest,
     embeds: Embeds,
     task: Task,
+    hear: Listener,
 ) -> Outcome:
     """The outcome of the rounds that are stored."""
     settings = Settings(**run.settings)
@@ -138,6 +148,12 @@ def assemble(
     method = Method.from_facts(known) if known else method_for(settings, task)
     start = Start.of(backbone, manifest.classes, settings, method)
     rounds = tuple(store.rounds(run.id))
+    learned = rounds[-1].learned if rounds else {}
+    tuned = start.tuned(learned) if rounds else None
+    through = embeds
+    if tuned:
+        progress = partial(hear.progress, "answer")
+        through = embeds_through(tuned, backbone, embeds, progress)
     return Outcome(
         folder=folder,
         run=run,
@@ -146,6 +162,6 @@ def assemble(
         embeds=embeds,
         start=start,
         rounds=rounds,
-        answers=start.answers(rounds[-1].learned if rounds else {}, embeds),
-        prompt=prompt_facts(settings, backbone, start, tuned=bool(rounds), run=run.id),
+        answers=start.answers(learned, through),
+        prompt=prompt_facts(settings, backbone, start, tuned=tuned, run=run.id),
     )

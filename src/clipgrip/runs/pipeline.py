@@ -21,6 +21,7 @@ from clipgrip.method import schedule
 from clipgrip.runs.embedding import Embeds, embed_manifest, nothing_left
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, run_id, versions
+from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.lock import locked
 from clipgrip.runs.outcome import Outcome, assemble, backbone_facts, data_facts, seen_names
 from clipgrip.runs.outputs import write_outputs
@@ -105,13 +106,27 @@ class Job:
         folder = choose_folder(self.project.out, self.project.images, identity, hear.note)
         with locked(folder), open_store(folder, create=True) as store:
             stored = store.run(identity) or self._begun(store, identity)
-            run_rounds(store, identity, self.start, self.embeds, self.task, settings, hear)
+            self._run_rounds(store, identity, hear)
             store.finish(identity, _now())
             outcome = assemble(
-                folder, store, stored, self.backbone, self.manifest, self.embeds, self.task
+                folder, store, stored, self.backbone, self.manifest, self.embeds, self.task, hear
             )
             write_outputs(outcome, self.issues)
         return outcome
+
+    def _run_rounds(self, store: RunStore, identity: str, hear: Listener) -> None:
+        """Nothing to do for zero-shot and for a run that is finished, so its images are not read."""
+        stored = store.run(identity)
+        if self.project.settings.strategy == "zero-shot" or (stored and stored.finished):
+            return
+        inputs = inputs_of(
+            self.start.prompt,
+            self.backbone,
+            self.embeds,
+            lambda done, total: hear.progress("pixels", done, total),
+        )
+        settings = self.project.settings
+        run_rounds(store, identity, self.start, self.embeds, inputs, self.task, settings, hear)
 
     def _begun(self, store: RunStore, identity: str) -> StoredRun:
         if store.run() is not None:

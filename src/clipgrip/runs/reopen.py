@@ -49,4 +49,6 @@ def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
         seen = set(run.facts["data"]["seen"])
         candidates = torch.tensor([name not in seen for name in manifest.classes.display])
         task = Task(embedded.embeds.pool_labels, candidates)
-        return assemble(folder, store, run, backbone, embedded.manifest, embedded.embeds, task)
+        return assemble(
+            folder, store, run, backbone, embedded.manifest, embedded.embeds, task, hear
+        )

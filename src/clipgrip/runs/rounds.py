@@ -15,12 +15,14 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.data.task import Task
 from clipgrip.evaluate import pool_summary, test_scores
 from clipgrip.method import PRESETS, Method, learn, schedule, untuned
+from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import predict_proba, zero_shot
-from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.pseudolabel.quality import per_class_counts
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
+from clipgrip.runs.inputs import Inputs
 from clipgrip.runs.store import RunStore, StoredRound
+from clipgrip.runs.training import StoredTraining
 from clipgrip.strategy import Reached, Round, short_classes
 from clipgrip.training.learner import PromptLearner
 from clipgrip.types import ClassEmbeds, Probs
@@ -40,7 +42,7 @@ class Start:
 
     classes: ClassNames
     zero_shot: ClassEmbeds = field(repr=False)
-    prompt: TextualPrompt = field(repr=False)
+    prompt: Prompt = field(repr=False)
     method: Method
 
     @classmethod
@@ -49,7 +51,12 @@ class Start:
     ) -> Start:
         """Encode the class names, as zero-shot and as the prompt to tune."""
         prompt = untuned(
-            backbone, classes.prompts, method, template=settings.template, seed=settings.seed
+            backbone,
+            classes.prompts,
+            method,
+            template=settings.template,
+            seed=settings.seed,
+            kind=settings.prompt,
         )
         return cls(classes, zero_shot(backbone, classes.prompts, settings.template), prompt, method)
 
@@ -60,15 +67,19 @@ class Start:
             return self
         return Start.of(backbone, self.classes, settings, method)
 
+    def tuned(self, learned: dict[str, Tensor]) -> Prompt:
+        """The prompt with learned values."""
+        return self.prompt.with_learned(learned)
+
     def class_embeds(self, learned: dict[str, Tensor]) -> ClassEmbeds:
         """(C, D) of learned values; zero-shot's where nothing was learned."""
         if not learned:
             return self.zero_shot
         with torch.no_grad():
-            return self.prompt.with_learned(learned).class_embeds()
+            return self.tuned(learned).class_embeds()
 
     def answers(self, learned: dict[str, Tensor], embeds: Embeds) -> Answers:
-        """Probabilities for pool and test; they follow from what was learned."""
+        """Probabilities for pool and test from embeddings as the learned prompt sees the images."""
         class_embeds, scale = self.class_embeds(learned), self.prompt.logit_scale
         pool, test = (
             predict_proba(images, class_embeds, scale) for images in (embeds.pool, embeds.test)
@@ -80,7 +91,7 @@ def method_for(settings: Settings, task: Task) -> Method:
     """How the settings tune on this task."""
     if settings.strategy == "zero-shot":  # nothing is tuned, so a template needs no words to tune
         return Method(init="random", n_ctx=0)
-    return PRESETS[settings.preset].suited_to(task)
+    return PRESETS[settings.preset][settings.prompt].suited_to(task)
 
 
 def run_rounds(
@@ -88,6 +99,7 @@ def run_rounds(
     identity: str,
     start: Start,
     embeds: Embeds,
+    inputs: Inputs,
     task: Task,
     settings: Settings,
     hear: Listener,
@@ -102,40 +114,41 @@ def run_rounds(
 
     fresh = learn(
         start.prompt,
-        embeds.pool,
+        inputs.pool,
         task,
-        reached(store.rounds(identity), start, embeds),
+        reached(store.rounds(identity), start, embeds, inputs),
         ks=ks,
         method=start.method,
         seed=settings.seed,
         on_step=on_step,
+        keeper=StoredTraining(store, identity),
     )
     began = time.monotonic()
     for done in fresh:
         seconds = round(time.monotonic() - began, 3)
-        stored = _stored(done, start, embeds, task, {"loss": last[0], "seconds": seconds})
+        stored = _stored(done, start, embeds, inputs, task, {"loss": last[0], "seconds": seconds})
         store.add_round(identity, stored)
         hear.round_done(stored.facts)
         began = time.monotonic()
 
 
-def reached(stored: list[StoredRound], start: Start, embeds: Embeds) -> Reached:
+def reached(stored: list[StoredRound], start: Start, embeds: Embeds, inputs: Inputs) -> Reached:
     """How far the stored rounds have come, bit for bit as the loop left it."""
     if not stored:
         return Reached(0, start.answers({}, embeds).pool)
     last = stored[-1]
-    learner = PromptLearner(start.prompt.with_learned(last.learned), embeds.pool)
+    learner = PromptLearner(start.tuned(last.learned), inputs.pool)
     # the loop's own sums, in its batches: others differ in the last bit, which can turn a choice
     return Reached(last.number, learner.predict_proba(), last.changed)
 
 
 def _stored(
-    done: Round, start: Start, embeds: Embeds, task: Task, facts: dict[str, Any]
+    done: Round, start: Start, embeds: Embeds, inputs: Inputs, task: Task, facts: dict[str, Any]
 ) -> StoredRound:
     labels, names = done.pseudolabels.labels, start.classes.display
     learned = done.learner.prompt.learned()
     stored = StoredRound(done.number, done.k, done.changed, learned, {}, _named(done, embeds))
-    answers = start.answers(learned, embeds)
+    test = done.learner.predict_proba(inputs.test)
     stored.facts.update(
         number=done.number,
         k=done.k,
@@ -143,8 +156,8 @@ def _stored(
         per_class=per_class_counts(labels, task.n_classes),
         short_classes=[names[c] for c in short_classes(done.pseudolabels, task, done.k)],
         changed=done.changed,
-        pool=pool_summary(answers.pool[task.unlabeled]),
-        test=test_scores(answers.test, embeds.test_labels, task.candidates),
+        pool=pool_summary(done.probs[task.unlabeled]),
+        test=test_scores(test, embeds.test_labels, task.candidates),
         **facts,
     )
     return stored

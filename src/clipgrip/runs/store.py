@@ -20,6 +20,7 @@ from clipgrip.data.manifest import Manifest, Row
 from clipgrip.data.sources import FileSource, ImageSource, ParquetSource
 from clipgrip.errors import RunError
 from clipgrip.runs.migrations import migrate
+from clipgrip.training.state import TrainingState
 
 NAME = "runs.db"
 
@@ -111,6 +112,7 @@ class RunStore:
                 "INSERT INTO round VALUES (?, ?, ?, ?, ?, ?)",
                 (*values, json.dumps(done.facts, sort_keys=True)),
             )
+            self._db.execute("DELETE FROM training WHERE run = ?", (run_id,))
             self._db.executemany(
                 "INSERT INTO pseudolabel VALUES (?, ?, ?, ?, ?)",
                 ((run_id, done.number, *pseudolabel) for pseudolabel in done.pseudolabels),
@@ -133,6 +135,19 @@ class RunStore:
             )
             for number, k, changed, prompt, facts in rows
         ]
+
+    def training(self, run_id: str, number: int) -> TrainingState | None:
+        """The training of round ``number`` as far as it was kept."""
+        row = self._db.execute(
+            "SELECT step, state FROM training WHERE run = ? AND round = ?", (run_id, number)
+        ).fetchone()
+        return None if row is None else TrainingState(row[0], load_tensors(row[1]))
+
+    def keep_training(self, run_id: str, number: int, state: TrainingState) -> None:
+        """Keep a training in work, in the place of what was kept before."""
+        values = (run_id, number, state.step, save_tensors(state.tensors))
+        with self._db:
+            self._db.execute("INSERT OR REPLACE INTO training VALUES (?, ?, ?, ?)", values)
 
     def finish(self, run_id: str, when: str) -> None:
         """Mark the run as finished; the first time counts."""

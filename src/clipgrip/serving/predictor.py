@@ -11,6 +11,7 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 
+from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.cache import EmbeddingCache, default_root
 from clipgrip.backbone.clip import ClipBackbone, Precision
 from clipgrip.backbone.embed import Embedded, Item, embed_images
@@ -18,6 +19,7 @@ from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
 from clipgrip.errors import BackboneError, RunError
 from clipgrip.method import PRESETS, untuned
+from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.runs import checkpoint
 from clipgrip.runs.checkpoint import PromptFacts
@@ -52,9 +54,12 @@ class Predictor:
         return cls(facts, learned, derive(facts, learned) if known is None else known)
 
     @cached_property
-    def backbone(self) -> ClipBackbone:
-        """The model that the prompt was tuned on."""
-        return matching_backbone(self.facts)
+    def backbone(self) -> Backbone:
+        """The model that the prompt was tuned on, as the prompt sees images."""
+        backbone = matching_backbone(self.facts)
+        if self.facts.image_key == backbone.image_key:
+            return backbone
+        return prompt_of(self.facts, backbone, self.learned).on(backbone)
 
     @property
     def classes(self) -> ClassNames:
@@ -94,10 +99,18 @@ def matching_backbone(facts: PromptFacts) -> ClipBackbone:
 def derive(facts: PromptFacts, learned: dict[str, torch.Tensor]) -> ClassEmbeds:
     """(C, D) class embeddings of a prompt, by the text tower of its model."""
     backbone = matching_backbone(facts)
-    template, method = facts.settings["template"], PRESETS[facts.settings["preset"]]
-    method = replace(method, init=facts.init or method.init)
     if facts.kind == "zero-shot":
-        return zero_shot(backbone, facts.class_prompts, template)
-    prompt = untuned(backbone, facts.class_prompts, method, template=template, seed=0)
+        return zero_shot(backbone, facts.class_prompts, facts.settings["template"])
     with torch.no_grad():
-        return prompt.with_learned(learned).class_embeds()
+        return prompt_of(facts, backbone, learned).class_embeds()
+
+
+def prompt_of(facts: PromptFacts, backbone: Backbone, learned: dict[str, torch.Tensor]) -> Prompt:
+    """The tuned prompt itself."""
+    method = PRESETS[facts.settings["preset"]][facts.kind]
+    method = replace(method, init=facts.init or method.init)
+    template = facts.settings["template"]
+    prompt = untuned(
+        backbone, facts.class_prompts, method, template=template, seed=0, kind=facts.kind
+    )
+    return prompt.with_learned(learned)

@@ -11,9 +11,12 @@ from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.prompts.base import Prompt
+from clipgrip.prompts.classifier import predict_proba
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.training.loop import Recipe, tune
 from clipgrip.training.loss import Weights, mixing_weights, paper_weights
+from clipgrip.training.memory import passes, picked
+from clipgrip.training.state import TrainingState
 from clipgrip.types import Probs
 
 
@@ -30,9 +33,15 @@ class PromptLearner:
 
     def predict_proba(self, inputs: Tensor | None = None) -> Probs:
         """(N, C) for the pool, or for other inputs."""
-        inputs = self.inputs if inputs is None else inputs
+        inputs, prompt = self.inputs if inputs is None else inputs, self.prompt
         with torch.no_grad():
-            return self.prompt.logits(inputs).softmax(1)
+            class_embeds = prompt.class_embeds()
+            return torch.cat(
+                [
+                    predict_proba(prompt.image_embeds(part), class_embeds, prompt.logit_scale).cpu()
+                    for part in passes(inputs)
+                ]
+            )
 
     def fit(
         self,
@@ -41,19 +50,23 @@ class PromptLearner:
         *,
         generator: torch.Generator,
         on_step: Callable[[int, int, float], None] = lambda *_: None,
+        recalled: TrainingState | None = None,
+        offer: Callable[[Callable[[], TrainingState]], None] = lambda _: None,
     ) -> PromptLearner:
-        """Tune on the task's labels and on pseudolabels; rows of the pool, both."""
+        """Tune on the task's labels and on pseudolabels; rows of the pool, both. The rest as in ``tune``."""
         truth = F.one_hot(task.labels[task.labeled], task.n_classes).to(pseudolabels.targets.dtype)
         rows = torch.cat([task.labeled, pseudolabels.rows])
         tuned = tune(
             self.prompt,
-            self.inputs[rows],
+            picked(self.inputs, rows),
             torch.cat([truth, pseudolabels.targets]),
             torch.arange(len(rows)) < len(task.labeled),
             weights=self._weights(task, len(pseudolabels.rows)),
             recipe=self.recipe,
             generator=generator,
             on_step=on_step,
+            recalled=recalled,
+            offer=offer,
         )
         return replace(self, prompt=tuned)
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from functools import partial
+from typing import Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from clipgrip.prompts.base import Prompt
+from clipgrip.prompts.classifier import cosine_logits
 from clipgrip.training.loss import Weights, mixed_cross_entropy
+from clipgrip.training.memory import Inputs, rows_at_once
+from clipgrip.training.state import TrainingState
 
 AnyPrompt = TypeVar("AnyPrompt", bound=Prompt)
 
@@ -62,7 +66,7 @@ def batches(rows: int, size: int, generator: torch.Generator) -> Iterator[Tensor
 
 def tune(
     prompt: AnyPrompt,
-    inputs: Tensor,
+    inputs: Inputs,
     targets: Tensor,
     labeled: Tensor,
     *,
@@ -70,26 +74,80 @@ def tune(
     recipe: Recipe,
     generator: torch.Generator,
     on_step: Callable[[int, int, float], None] = lambda *_: None,
+    recalled: TrainingState | None = None,
+    offer: Callable[[Callable[[], TrainingState]], None] = lambda _: None,
 ) -> AnyPrompt:
     """A new prompt, trained from ``prompt``'s values on ``inputs`` (n, ...) towards ``targets`` (n, C).
 
-    ``labeled`` (n,) marks the rows that a person labeled. ``on_step`` gets (step, steps, loss).
+    ``labeled`` (n,) marks the rows that a person labeled. ``on_step`` gets (step, steps, loss). ``offer`` gets what
+    makes the state after a step; given as ``recalled``, it lets the training go on from there bit for bit.
     """
     if not _has_something_to_say(labeled, weights):
         return prompt
     values = {name: value.clone().requires_grad_() for name, value in prompt.learned().items()}
     tuned, optimizer = prompt.with_learned(values), _optimizer(list(values.values()), recipe)
-    total = total_steps(len(inputs), recipe)
+    total, done = total_steps(len(inputs), recipe), 0
     source = batches(len(inputs), recipe.batch_size, generator)
+    at_once = rows_at_once(prompt, inputs)
+    if recalled is not None:
+        recalled.restore(values, optimizer)
+        done = recalled.step
     for step, rows in zip(range(total), source, strict=False):
+        if step < done:
+            continue
         optimizer.param_groups[0]["lr"] = learning_rate(step, total, recipe)
         optimizer.zero_grad()
-        logits = tuned.logits(inputs[rows])
-        loss = mixed_cross_entropy(logits, targets[rows], labeled[rows], weights)
-        loss.backward()
+        batch = Batch(inputs, targets, labeled, rows)
+        loss = _backward(tuned, batch, weights, at_once)
         optimizer.step()
-        on_step(step + 1, total, loss.item())
+        on_step(step + 1, total, loss)
+        offer(partial(TrainingState.of, step + 1, values, optimizer))
     return prompt.with_learned({name: value.detach() for name, value in values.items()})
+
+
+class Batch(NamedTuple):
+    """``rows`` of the training rows."""
+
+    inputs: Inputs
+    targets: Tensor
+    labeled: Tensor
+    rows: Tensor
+
+    def loss(self, prompt: Prompt, class_embeds: Tensor, weights: Weights) -> Tensor:
+        """The mixed loss of these rows against class embeddings (C, D)."""
+        image_embeds = prompt.image_embeds(self.inputs[self.rows])
+        logits = cosine_logits(image_embeds, class_embeds, prompt.logit_scale)
+        targets, labeled = (
+            part[self.rows].to(logits.device) for part in (self.targets, self.labeled)
+        )
+        return mixed_cross_entropy(logits, targets, labeled, weights)
+
+    def share(self, part: Tensor, weights: Weights) -> Weights:
+        """Weights with which the losses of the parts of a batch sum to the loss of the batch."""
+        whole, some = self.labeled[self.rows], self.labeled[part]
+        kinds = (whole, some), (~whole, ~some)
+        shares = [float(s.sum()) / max(1.0, float(w.sum())) for w, s in kinds]
+        return Weights(weights.labeled * shares[0], weights.pseudo * shares[1])
+
+
+def _backward(prompt: Prompt, batch: Batch, weights: Weights, at_once: int) -> float:
+    """Add the batch's gradient to the learned values and return its loss, in passes of ``at_once`` rows.
+
+    The text side runs once: the passes collect its gradient at the class embeddings.
+    """
+    class_embeds = prompt.class_embeds()
+    if len(batch.rows) <= at_once:
+        loss = batch.loss(prompt, class_embeds, weights)
+        loss.backward()
+        return loss.item()
+    leaf, total = class_embeds.detach().requires_grad_(class_embeds.requires_grad), 0.0
+    for part in batch.rows.split(at_once):
+        loss = batch._replace(rows=part).loss(prompt, leaf, batch.share(part, weights))
+        loss.backward()
+        total += loss.item()
+    if leaf.grad is not None:
+        class_embeds.backward(leaf.grad)
+    return total
 
 
 def _has_something_to_say(labeled: Tensor, weights: Weights) -> bool:

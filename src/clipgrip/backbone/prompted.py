@@ -1,0 +1,87 @@
+"""A backbone that sees images through prompt tokens: for all that only encodes images, just another backbone."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from clipgrip.backbone.base import Backbone, ImagePrompts, TextTower
+from clipgrip.errors import BackboneError
+from clipgrip.types import ImageEmbeds
+
+
+@dataclass(frozen=True)
+class PromptedBackbone:
+    """``backbone`` with ``tokens`` (K, P, E) in its image tower; embeddings are cached under a key of their own."""
+
+    backbone: Backbone
+    tokens: Float[Tensor, "K P E"] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.backbone.name
+
+    @property
+    def fingerprint(self) -> str:
+        """The model's own: the prompt does not change its weights."""
+        return self.backbone.fingerprint
+
+    @property
+    def embed_dim(self) -> int:
+        """D."""
+        return self.backbone.embed_dim
+
+    @property
+    def logit_scale(self) -> float:
+        """The factor on the cosine."""
+        return self.backbone.logit_scale
+
+    @property
+    def text(self) -> TextTower:
+        """The model's text side."""
+        return self.backbone.text
+
+    @property
+    def image_prompts(self) -> ImagePrompts | None:
+        """None: one prompt at a time."""
+        return None
+
+    @property
+    def image_key(self) -> str:
+        """The model's key and the first 16 hex digits of the tokens' SHA-256."""
+        values = self.tokens.detach().cpu().contiguous().numpy().tobytes()
+        return f"{self.backbone.image_key}-{hashlib.sha256(values).hexdigest()[:16]}"
+
+    def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
+        """As the model does it."""
+        return self.backbone.preprocess(image)
+
+    def encode_image(self, pixels: UInt8[np.ndarray, "B H W 3"]) -> ImageEmbeds:
+        """Unit vectors (B, D), float32, on the backbone's device."""
+        tower = image_prompts(self.backbone)
+        if not len(pixels):
+            return torch.zeros(0, self.embed_dim)
+        with torch.no_grad():
+            return tower.encode(torch.from_numpy(np.ascontiguousarray(pixels)), self.tokens)
+
+
+def image_prompts(backbone: Backbone) -> ImagePrompts:
+    """The image side for prompt tokens.
+
+    Raises:
+        BackboneError: the model's tower takes none.
+    """
+    tower = backbone.image_prompts
+    if tower is None:
+        raise BackboneError(
+            f'the image tower of the model "{backbone.name}" takes no prompt tokens. Choose --prompt textual, '
+            "or a model of the CLIP family."
+        )
+    return tower

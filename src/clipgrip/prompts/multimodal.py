@@ -1,0 +1,178 @@
+"""Text and image prompt that are mixed by one transformer block (UPT, Zang et al., 2022, arXiv 2210.07225)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from clipgrip.backbone.base import Backbone, ImagePrompts
+from clipgrip.backbone.prompted import PromptedBackbone, image_prompts
+from clipgrip.prompts.classifier import cosine_logits
+from clipgrip.prompts.textual import CTX_STD, TextualPrompt
+from clipgrip.prompts.visual import check_fit, random_tokens
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, TokenEmbeds
+
+WIDTH, HEADS, MLP_RATIO = 128, 8, 4
+"""The mixing block: 128 wide as in the paper, heads of 16."""
+
+
+class Mixed(NamedTuple):
+    """What leaves the mixing block."""
+
+    ctx: TokenEmbeds
+    """(P, E) of the text tower."""
+    tokens: Float[Tensor, "1 P E"]
+    """Of the image tower."""
+
+
+@dataclass(frozen=True)
+class MultimodalPrompt:
+    """Text vectors and image vectors, linear to 128, one block over the one sequence of both, linear back.
+
+    ``words`` (P, E) stand under the text side's output: the words of a template, or zeros as in the paper.
+    """
+
+    values: dict[str, Tensor] = field(repr=False)
+    words: TokenEmbeds = field(repr=False, compare=False)
+    textual: TextualPrompt = field(repr=False, compare=False)
+    image: ImagePrompts = field(repr=False, compare=False)
+
+    consumes: ClassVar[Literal["pixels"]] = "pixels"
+
+    @classmethod
+    def random(
+        cls,
+        backbone: Backbone,
+        class_prompts: Sequence[str],
+        *,
+        n_ctx: int,
+        n_tokens: int,
+        generator: torch.Generator,
+    ) -> MultimodalPrompt:
+        """The paper's start: vectors N(0, 0.02²) and N(0, 1/E), the mixing block as torch starts its layers."""
+        textual = TextualPrompt.random(
+            backbone, class_prompts, n_ctx=n_ctx, generator=torch.Generator().manual_seed(0)
+        )
+        words = torch.zeros_like(textual.ctx)
+        return cls._start(backbone, textual, words, n_tokens, generator)
+
+    @classmethod
+    def from_template(
+        cls,
+        backbone: Backbone,
+        class_prompts: Sequence[str],
+        *,
+        template: str,
+        n_tokens: int,
+        generator: torch.Generator,
+    ) -> MultimodalPrompt:
+        """Start near a template's own words: what the block gives back for the text is added to them."""
+        textual = TextualPrompt.from_template(backbone, class_prompts, template=template)
+        return cls._start(backbone, textual, textual.ctx, n_tokens, generator)
+
+    @classmethod
+    def _start(
+        cls,
+        backbone: Backbone,
+        textual: TextualPrompt,
+        words: TokenEmbeds,
+        n_tokens: int,
+        generator: torch.Generator,
+    ) -> MultimodalPrompt:
+        image = image_prompts(backbone)
+        values = _first_values(words, image, n_tokens, generator)
+        return cls(values, words, textual, image)
+
+    @property
+    def logit_scale(self) -> float:
+        """The factor on the cosine; never tuned."""
+        return self.textual.logit_scale
+
+    def mixed(self) -> Mixed:
+        """Both prompts after the block; each vector depends on each learned vector."""
+        v, n_ctx = self.values, len(self.words)
+        joined = torch.cat(
+            [
+                F.linear(v["text"], v["text_in.weight"], v["text_in.bias"]),
+                F.linear(v["image"], v["image_in.weight"], v["image_in.bias"]),
+            ]
+        )
+        hidden = _block(v, joined)
+        ctx = F.linear(hidden[:n_ctx], v["text_out.weight"], v["text_out.bias"])
+        tokens = F.linear(hidden[n_ctx:], v["image_out.weight"], v["image_out.bias"])
+        return Mixed(self.words + ctx, tokens[None])
+
+    def class_embeds(self) -> ClassEmbeds:
+        """(C, D) unit vectors, differentiable in all learned values."""
+        return replace(self.textual, ctx=self.mixed().ctx).class_embeds()
+
+    def image_embeds(self, inputs: UInt8[Tensor, "B H W 3"]) -> ImageEmbeds:
+        """(B, D) of preprocessed pixels, differentiable in all learned values."""
+        return self.image.encode(inputs, self.mixed().tokens)
+
+    def logits(self, inputs: UInt8[Tensor, "B H W 3"]) -> Logits:
+        """(B, C) from preprocessed pixels."""
+        return cosine_logits(self.image_embeds(inputs), self.class_embeds(), self.logit_scale)
+
+    def on(self, backbone: Backbone) -> Backbone:
+        """The backbone with the image side's tokens in its tower."""
+        with torch.no_grad():
+            return PromptedBackbone(backbone, self.mixed().tokens)
+
+    def learned(self) -> dict[str, Tensor]:
+        """What a checkpoint holds: the vectors of both sides and the block between them."""
+        return dict(self.values)
+
+    def with_learned(self, learned: dict[str, Tensor]) -> MultimodalPrompt:
+        """The same prompt with other learned values; PromptError where names or shapes differ."""
+        check_fit("multimodal", learned, self.values)
+        device = self.image.device
+        return replace(self, values={name: value.to(device) for name, value in learned.items()})
+
+
+def _block(v: dict[str, Tensor], hidden: Float[Tensor, "M 128"]) -> Float[Tensor, "M 128"]:
+    """One transformer block, layer norms first."""
+    query, key, value = (
+        part.unflatten(1, (HEADS, -1)).transpose(0, 1)
+        for part in F.linear(_norm(v, "norm1", hidden), v["qkv.weight"], v["qkv.bias"]).chunk(
+            3, dim=1
+        )
+    )
+    attended = F.scaled_dot_product_attention(query, key, value).transpose(0, 1).flatten(1)
+    hidden = hidden + F.linear(attended, v["attention_out.weight"], v["attention_out.bias"])
+    inner = F.gelu(F.linear(_norm(v, "norm2", hidden), v["up.weight"], v["up.bias"]))
+    return hidden + F.linear(inner, v["down.weight"], v["down.bias"])
+
+
+def _norm(v: dict[str, Tensor], name: str, hidden: Tensor) -> Tensor:
+    return F.layer_norm(hidden, (WIDTH,), v[f"{name}.weight"], v[f"{name}.bias"])
+
+
+def _first_values(
+    words: TokenEmbeds, image: ImagePrompts, n_tokens: int, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """All learned values; linear layers U(-1/√in, 1/√in) as torch.nn.Linear, layer norms 1 and 0."""
+    n_ctx, text = words.shape
+    layers = {
+        "text_in": (text, WIDTH), "image_in": (image.width, WIDTH), "qkv": (WIDTH, 3 * WIDTH),
+        "attention_out": (WIDTH, WIDTH), "up": (WIDTH, MLP_RATIO * WIDTH), "down": (MLP_RATIO * WIDTH, WIDTH),
+        "text_out": (WIDTH, text), "image_out": (WIDTH, image.width),
+    }  # fmt: skip
+    values = {
+        "text": torch.randn(n_ctx, text, generator=generator) * CTX_STD,
+        "image": random_tokens(image, n_tokens, generator)[0].cpu(),
+    }
+    for name, (before, after) in layers.items():
+        bound = before**-0.5
+        for part, shape in (("weight", (after, before)), ("bias", (after,))):
+            drawn = torch.rand(*shape, generator=generator)
+            values[f"{name}.{part}"] = (2 * drawn - 1) * bound
+    for name in ("norm1", "norm2"):
+        values |= {f"{name}.weight": torch.ones(WIDTH), f"{name}.bias": torch.zeros(WIDTH)}
+    return {name: value.to(image.device) for name, value in values.items()}

@@ -1,0 +1,97 @@
+"""Learned tokens among the patches of an image (VPT, Jia et al., ECCV 2022, arXiv 2203.12119)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from clipgrip.backbone.base import Backbone, ImagePrompts
+from clipgrip.backbone.prompted import PromptedBackbone, image_prompts
+from clipgrip.errors import PromptError
+from clipgrip.prompts.classifier import cosine_logits, zero_shot
+from clipgrip.prompts.templates import DEFAULT_TEMPLATE
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits
+
+
+@dataclass(frozen=True)
+class VisualPrompt:
+    """``tokens`` (K, P, E) in the image tower; the text side is zero-shot's and fixed.
+
+    K = 1 is the shallow prompt of the paper, K = the tower's depth the deep one.
+    """
+
+    tokens: Float[Tensor, "K P E"]
+    image: ImagePrompts = field(repr=False, compare=False)
+    text: ClassEmbeds = field(repr=False, compare=False)
+    logit_scale: float
+
+    consumes: ClassVar[Literal["pixels"]] = "pixels"
+
+    @classmethod
+    def random(
+        cls,
+        backbone: Backbone,
+        class_prompts: Sequence[str],
+        *,
+        n_tokens: int,
+        generator: torch.Generator,
+        deep: bool = False,
+        template: str = DEFAULT_TEMPLATE,
+    ) -> VisualPrompt:
+        """The paper's start: N(0, 1/E). BackboneError where the model's image tower takes no prompt tokens."""
+        image = image_prompts(backbone)
+        tokens = random_tokens(image, n_tokens, generator, layers=image.depth if deep else 1)
+        return cls(
+            tokens, image, zero_shot(backbone, class_prompts, template), backbone.logit_scale
+        )
+
+    def class_embeds(self) -> ClassEmbeds:
+        """(C, D) of zero-shot."""
+        return self.text
+
+    def image_embeds(self, inputs: UInt8[Tensor, "B H W 3"]) -> ImageEmbeds:
+        """(B, D) of preprocessed pixels, differentiable in ``tokens``."""
+        return self.image.encode(inputs, self.tokens)
+
+    def logits(self, inputs: UInt8[Tensor, "B H W 3"]) -> Logits:
+        """(B, C) from preprocessed pixels."""
+        return cosine_logits(self.image_embeds(inputs), self.text, self.logit_scale)
+
+    def on(self, backbone: Backbone) -> Backbone:
+        """The backbone with the tokens in its image tower."""
+        return PromptedBackbone(backbone, self.tokens)
+
+    def learned(self) -> dict[str, Tensor]:
+        """What a checkpoint holds."""
+        return {"tokens": self.tokens}
+
+    def with_learned(self, learned: dict[str, Tensor]) -> VisualPrompt:
+        """The same prompt with other learned values; PromptError where names or shapes differ."""
+        check_fit("visual", learned, self.learned())
+        return replace(self, tokens=learned["tokens"].to(self.image.device))
+
+
+def random_tokens(
+    image: ImagePrompts, n_tokens: int, generator: torch.Generator, *, layers: int = 1
+) -> Float[Tensor, "K P E"]:
+    """N(0, 1/E) on the tower's device."""
+    drawn = torch.randn(layers, n_tokens, image.width, generator=generator)
+    return (drawn * image.width**-0.5).to(image.device)
+
+
+def check_fit(kind: str, learned: dict[str, Tensor], own: dict[str, Tensor]) -> None:
+    """PromptError unless both hold the same names with the same shapes."""
+    found, needed = (
+        {name: tuple(value.shape) for name, value in sorted(values.items())}
+        for values in (learned, own)
+    )
+    if found != needed:
+        raise PromptError(
+            f"this checkpoint holds {found}, a {kind} prompt on this model needs {needed}. "
+            "Was it tuned on another model, or as another kind of prompt?"
+        )

@@ -1,0 +1,72 @@
+"""Pool and test as a prompt consumes them: embeddings as they are, or pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.cache import EmbeddingCache
+from clipgrip.backbone.embed import Item, embed_images
+from clipgrip.backbone.pixels import read_pixels
+from clipgrip.data.manifest import Row
+from clipgrip.prompts.base import Prompt
+from clipgrip.runs.embedding import Embeds, item
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """(N, ...) of the pool and (n, ...) of the test images."""
+
+    pool: Tensor = field(repr=False)
+    test: Tensor = field(repr=False)
+
+
+def inputs_of(
+    prompt: Prompt,
+    backbone: Backbone,
+    embeds: Embeds,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
+) -> Inputs:
+    """The only place that asks what a prompt consumes.
+
+    Raises:
+        DataError: an image that was there has gone or changed.
+        CacheError: the pixels find no room.
+    """
+    if prompt.consumes == "embeds":
+        return Inputs(embeds.pool, embeds.test)
+    return Inputs(
+        read_pixels(backbone, _items(embeds.pool_rows), on_progress=on_progress),
+        read_pixels(backbone, _items(embeds.test_rows)),
+    )
+
+
+def embeds_through(
+    prompt: Prompt,
+    backbone: Backbone,
+    embeds: Embeds,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Embeds:
+    """The embeddings as the prompt sees the images; each is encoded once and cached, like any other.
+
+    Raises:
+        DataError: an image that was there has gone or changed.
+    """
+    seen = prompt.on(backbone)
+    if seen.image_key == backbone.image_key:
+        return embeds
+    rows = [*embeds.pool_rows, *embeds.test_rows]
+    found = embed_images(
+        seen, _items(rows), cache=EmbeddingCache.for_backbone(seen), on_progress=on_progress
+    )
+    for _, error in found.failures:
+        raise error
+    split = len(embeds.pool_rows)
+    return Embeds(found.embeds[:split], found.embeds[split:], embeds.pool_rows, embeds.test_rows)
+
+
+def _items(rows: Sequence[Row]) -> list[Item]:
+    return [item(row) for row in rows]

@@ -1,0 +1,70 @@
+"""How many images a training pass may hold at once, measured and not guessed."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from clipgrip.prompts.base import Prompt
+
+BUDGET = 2**30
+"""Bytes for what a training pass keeps for its gradient; fixed, so that sums are the same in every run."""
+ANSWERED_AT_ONCE = 64
+"""Images in one pass without gradient."""
+
+
+class Inputs(Protocol):
+    """Rows that a prompt consumes."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Tensor) -> Tensor: ...
+
+
+class Picked:
+    """Some rows of a large tensor, copied only when they are asked for."""
+
+    def __init__(self, inputs: Tensor, rows: Tensor) -> None:
+        self._inputs, self._rows = inputs, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        return self._inputs[self._rows[rows]]
+
+
+def picked(inputs: Tensor, rows: Tensor) -> Inputs:
+    """Vectors are gathered once; images stay where they are, perhaps on the disk."""
+    return inputs[rows] if inputs.ndim == 2 else Picked(inputs, rows)
+
+
+def rows_at_once(prompt: Prompt, inputs: Inputs, *, budget: int = BUDGET) -> int:
+    """How many rows one pass with gradient may hold; all where they are vectors, which weigh little."""
+    if not len(inputs) or inputs[torch.tensor([0])].ndim == 2:
+        return max(1, len(inputs))
+    one, two = (_kept_bytes(prompt, inputs[torch.zeros(n, dtype=torch.long)]) for n in (1, 2))
+    return max(1, budget // max(1, two - one))
+
+
+def _kept_bytes(prompt: Prompt, inputs: Tensor) -> int:
+    """Bytes that autograd keeps of one pass, each storage once."""
+    storages: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    values = {name: value.detach().requires_grad_() for name, value in prompt.learned().items()}
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
+        embeds = prompt.with_learned(values).image_embeds(inputs)
+    del embeds
+    return sum(storages.values())
+
+
+def passes(inputs: Tensor) -> tuple[Tensor, ...]:
+    """``inputs`` in the parts that are answered at once."""
+    return (inputs,) if inputs.ndim == 2 else inputs.split(ANSWERED_AT_ONCE)
