@@ -119,7 +119,8 @@ def _visual(
     *,
     deep: bool = False,
 ) -> VisualPrompt:
-    return VisualPrompt.random(
+    start = VisualPrompt.from_class_token if method.init == "template" else VisualPrompt.random
+    return start(
         backbone,
         class_prompts,
         n_tokens=method.n_tokens,

@@ -55,6 +55,8 @@ class ImagePrompts(Protocol):
     depth: int
     """How many blocks the tower has, each of which may get prompt tokens of its own."""
     device: torch.device
+    class_token: Float[Tensor, "E"]
+    """The token that the answer is read from, with its position."""
 
     def encode(
         self, pixels: UInt8[Tensor, "B H W 3"], prompts: Float[Tensor, "K P E"]

@@ -97,7 +97,7 @@ class ImageTower:
         self._projection = weights.full("visual_projection.weight")
         self.embed_dim = int(self._projection.shape[0])
         self.width, self.depth = int(self._start.shape[-1]), len(self._blocks)
-        self.device = self._device
+        self.device, self.class_token = self._device, self._start
 
     def __call__(self, pixels: UInt8[Tensor, "B H W 3"]) -> ImageEmbeds:
         """Unit vectors in float32 on the tower's device, fit for autograd."""

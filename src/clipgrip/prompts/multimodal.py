@@ -20,6 +20,7 @@ from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, TokenEmbeds
 
 WIDTH, HEADS, MLP_RATIO = 128, 8, 4
 """The mixing block: 128 wide as in the paper, heads of 16."""
+PARTS = ("weight", "bias")
 
 
 class Mixed(NamedTuple):
@@ -35,11 +36,13 @@ class Mixed(NamedTuple):
 class MultimodalPrompt:
     """Text vectors and image vectors, linear to 128, one block over the one sequence of both, linear back.
 
-    ``words`` (P, E) stand under the text side's output: the words of a template, or zeros as in the paper.
+    ``words`` (P, E) and ``anchor`` (E,) stand under the outputs: a template's words and the tower's class token, or
+    zeros as in the paper.
     """
 
     values: dict[str, Tensor] = field(repr=False)
     words: TokenEmbeds = field(repr=False, compare=False)
+    anchor: Tensor = field(repr=False, compare=False)
     textual: TextualPrompt = field(repr=False, compare=False)
     image: ImagePrompts = field(repr=False, compare=False)
 
@@ -59,8 +62,10 @@ class MultimodalPrompt:
         textual = TextualPrompt.random(
             backbone, class_prompts, n_ctx=n_ctx, generator=torch.Generator().manual_seed(0)
         )
-        words = torch.zeros_like(textual.ctx)
-        return cls._start(backbone, textual, words, n_tokens, generator)
+        image = image_prompts(backbone)
+        words, anchor = torch.zeros_like(textual.ctx), torch.zeros_like(image.class_token)
+        values = _first_values(words, image, n_tokens, generator)
+        return cls(values, words, anchor, textual, image)
 
     @classmethod
     def from_template(
@@ -72,22 +77,16 @@ class MultimodalPrompt:
         n_tokens: int,
         generator: torch.Generator,
     ) -> MultimodalPrompt:
-        """Start near a template's own words: what the block gives back for the text is added to them."""
-        textual = TextualPrompt.from_template(backbone, class_prompts, template=template)
-        return cls._start(backbone, textual, textual.ctx, n_tokens, generator)
+        """Start near zero-shot: what the block gives back is added to a template's words and to the class token.
 
-    @classmethod
-    def _start(
-        cls,
-        backbone: Backbone,
-        textual: TextualPrompt,
-        words: TokenEmbeds,
-        n_tokens: int,
-        generator: torch.Generator,
-    ) -> MultimodalPrompt:
+        The layers after the block start at a tenth of the paper's size.
+        """
+        textual = TextualPrompt.from_template(backbone, class_prompts, template=template)
         image = image_prompts(backbone)
-        values = _first_values(words, image, n_tokens, generator)
-        return cls(values, words, textual, image)
+        values = _first_values(textual.ctx, image, n_tokens, generator)
+        for name in ("text_out", "image_out"):
+            values |= {f"{name}.{part}": 0.1 * values[f"{name}.{part}"] for part in PARTS}
+        return cls(values, textual.ctx, image.class_token, textual, image)
 
     @property
     def logit_scale(self) -> float:
@@ -106,7 +105,7 @@ class MultimodalPrompt:
         hidden = _block(v, joined)
         ctx = F.linear(hidden[:n_ctx], v["text_out.weight"], v["text_out.bias"])
         tokens = F.linear(hidden[n_ctx:], v["image_out.weight"], v["image_out.bias"])
-        return Mixed(self.words + ctx, tokens[None])
+        return Mixed(self.words + ctx, (self.anchor + tokens)[None])
 
     def class_embeds(self) -> ClassEmbeds:
         """(C, D) unit vectors, differentiable in all learned values."""
@@ -170,7 +169,7 @@ def _first_values(
     }
     for name, (before, after) in layers.items():
         bound = before**-0.5
-        for part, shape in (("weight", (after, before)), ("bias", (after,))):
+        for part, shape in zip(PARTS, ((after, before), (after,)), strict=True):
             drawn = torch.rand(*shape, generator=generator)
             values[f"{name}.{part}"] = (2 * drawn - 1) * bound
     for name in ("norm1", "norm2"):

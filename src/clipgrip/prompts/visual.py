@@ -33,6 +33,27 @@ class VisualPrompt:
     consumes: ClassVar[Literal["pixels"]] = "pixels"
 
     @classmethod
+    def from_class_token(
+        cls,
+        backbone: Backbone,
+        class_prompts: Sequence[str],
+        *,
+        n_tokens: int,
+        generator: torch.Generator,
+        deep: bool = False,
+        template: str = DEFAULT_TEMPLATE,
+    ) -> VisualPrompt:
+        """Start from copies of the tower's own class token, with a little noise to tell them apart.
+
+        The tower knows that token, so the untuned prompt answers nearly as zero-shot does; random tokens do not.
+        """
+        image = image_prompts(backbone)
+        tokens = class_tokens(image, n_tokens, generator, layers=image.depth if deep else 1)
+        return cls(
+            tokens, image, zero_shot(backbone, class_prompts, template), backbone.logit_scale
+        )
+
+    @classmethod
     def random(
         cls,
         backbone: Backbone,
@@ -82,6 +103,14 @@ def random_tokens(
     """N(0, 1/E) on the tower's device."""
     drawn = torch.randn(layers, n_tokens, image.width, generator=generator)
     return (drawn * image.width**-0.5).to(image.device)
+
+
+def class_tokens(
+    image: ImagePrompts, n_tokens: int, generator: torch.Generator, *, layers: int = 1
+) -> Float[Tensor, "K P E"]:
+    """The class token, and noise of a tenth of its spread."""
+    noise = torch.randn(layers, n_tokens, image.width, generator=generator).to(image.device)
+    return image.class_token + 0.1 * image.class_token.std() * noise
 
 
 def check_fit(kind: str, learned: dict[str, Tensor], own: dict[str, Tensor]) -> None:
