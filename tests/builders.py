@@ -86,6 +86,7 @@ class FakeBackbone:
     name: str = "fake"
     fingerprint: str = "0" * 64
     image_key: str = "fake"
+    image_prompts: None = None
 
     def preprocess(self, image: Any) -> Any:
         raise NotImplementedError("this fake has no image side")

@@ -63,7 +63,7 @@ MANY_PER_CLASS = 16
 """Labels per labeled class from which they can abound: the paper's K. Fewer are few-shot tuning."""
 PIXEL_RECIPE = Recipe(lr=0.03, steps=60, batch_size=64, weight_decay=0.0)
 """For prompts in the image tower, where each image of a batch costs a pass through it."""
-_VISUAL = Method(recipe=PIXEL_RECIPE)
+_VISUAL = Method(n_tokens=8, recipe=PIXEL_RECIPE)
 _PAPER = Method(
     init="random", recipe=PAPER_RECIPE, labeled_share=None, select="balanced", stop_below=0.0
 )
@@ -72,7 +72,7 @@ PRESETS: dict[str, dict[str, Method]] = {
         "textual": Method(many_labels=Method(init="random", recipe=Recipe(steps=300))),
         "visual": _VISUAL,
         "visual-deep": _VISUAL,
-        "multimodal": Method(n_ctx=4, n_tokens=4, recipe=PIXEL_RECIPE),
+        "multimodal": Method(n_ctx=4, n_tokens=4, recipe=replace(PIXEL_RECIPE, lr=0.01)),
     },
     "paper": {
         "textual": _PAPER,

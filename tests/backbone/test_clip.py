@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import make_tiny_clip
 from PIL import Image
+from tiny import make_tiny_clip
 
 from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.clip import ClipBackbone, choose_precision

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import random_image
+from pictures import random_image
 from PIL import Image
 
 from clipgrip.backbone import embed as module

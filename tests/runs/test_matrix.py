@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 KEYS = {
     *("clipgrip", "run", "created", "settings", "versions", "machine", "data", "paradigm"),
-    *("backbone", "method", "seconds", "zero_shot", "rounds", "final"),
+    *("backbone", "method", "tuned", "seconds", "zero_shot", "rounds", "final"),
 }
 POOL, SSL_LABELS, TRZSL_LABELS = 24, 8, 12
 

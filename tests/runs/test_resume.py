@@ -7,8 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
-import warnings
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 import torch
 from projects import Dying, Log, Place, make_place, outputs, project
 from projects import quick as quickly
+from runs_forks import in_a_fork
 
 from clipgrip import files
 from clipgrip.backbone.registry import load_backbone
@@ -48,31 +47,6 @@ def reference(place: Place, tiny_clip: Path, tmp_path_factory: pytest.TempPathFa
     with quickly(folder / "cache"):
         run(project(place, tiny_clip, folder / "run"))
     return folder / "run"
-
-
-def in_a_fork(work: Callable[[], object], patience: float = 60.0, kill_after: float = 0.0) -> int:
-    """The exit status of ``work`` in a forked process; minus the signal's number when it was killed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    if kill_after:
-        time.sleep(kill_after)
-        os.kill(child, signal.SIGKILL)
-    until = time.monotonic() + patience
-    while time.monotonic() < until:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.005)
-    os.kill(child, signal.SIGKILL)
-    raise AssertionError("the forked process hangs")
 
 
 def kill_self() -> None:

@@ -101,8 +101,6 @@ class ImageTower:
 
     def __call__(self, pixels: UInt8[Tensor, "B H W 3"]) -> ImageEmbeds:
         """Unit vectors in float32 on the tower's device, fit for autograd."""
-        if not len(pixels):
-            return torch.zeros(0, self.embed_dim, device=self._device)
         with torch.inference_mode():
             embeds = self.encode(pixels, self._start.new_zeros(1, 0, self.width))
         return embeds.clone()
@@ -115,6 +113,8 @@ class ImageTower:
         The first P enter before the first layer norm, without positions (shallow VPT, Jia et al., ECCV 2022, arXiv
         2203.12119). With K > 1 the k-th take the places of the prompt tokens in front of block k (deep VPT).
         """
+        if not len(pixels):
+            return torch.zeros(0, self.embed_dim, device=self._device)
         hidden = _insert(self._embed(pixels.to(self._device)), prompts[0])
         hidden = self._norm(hidden, self._pre_norm)
         last = self.depth - 1

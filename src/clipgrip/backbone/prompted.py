@@ -66,8 +66,6 @@ class PromptedBackbone:
     def encode_image(self, pixels: UInt8[np.ndarray, "B H W 3"]) -> ImageEmbeds:
         """Unit vectors (B, D), float32, on the backbone's device."""
         tower = image_prompts(self.backbone)
-        if not len(pixels):
-            return torch.zeros(0, self.embed_dim)
         with torch.no_grad():
             return tower.encode(torch.from_numpy(np.ascontiguousarray(pixels)), self.tokens)
 

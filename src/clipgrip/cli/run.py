@@ -40,7 +40,10 @@ def run(
     ] = None,
     prompt: Annotated[
         str | None,
-        typer.Option(help="What is tuned: textual.  [default: textual]", show_default=False),
+        typer.Option(
+            help="What is tuned: textual, visual, visual-deep or multimodal.  [default: textual]",
+            show_default=False,
+        ),
     ] = None,
     strategy: Annotated[
         str | None,

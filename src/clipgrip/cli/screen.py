@@ -20,7 +20,10 @@ from rich.progress import (
 
 from clipgrip.runs.events import Listener
 
-STAGES = {"hash": "reading files", "embed": "encoding images", "round": "tuning the prompt"}
+STAGES = {
+    "hash": "reading files", "embed": "encoding images", "pixels": "preparing images",
+    "round": "tuning the prompt", "answer": "answering",
+}  # fmt: skip
 LOG_SECONDS = 15.0
 
 
@@ -61,7 +64,7 @@ class Screen(Listener):
         rate = self._rate(stage, done)
         if self._progress is not None:
             self._move(stage, done, total, rate)
-        elif stage != "round":
+        elif stage != "round" or done < total:  # a round that is done has a line of its own
             self._say(stage, done, total, rate)
 
     def note(self, text: str) -> None:

@@ -9,7 +9,7 @@ class Listener:
     """Hears everything and does nothing; override what is of interest."""
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """``done`` of ``total`` pieces of a stage: ``hash``, ``embed`` or ``round``."""
+        """``done`` of ``total`` pieces of a stage: ``hash``, ``embed``, ``pixels``, ``round`` or ``answer``."""
 
     def note(self, text: str) -> None:
         """A sentence that the user should read."""

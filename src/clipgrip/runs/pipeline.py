@@ -18,6 +18,7 @@ from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import Task, paradigm
 from clipgrip.errors import RunError
 from clipgrip.method import schedule
+from clipgrip.prompts.base import learned_parameters
 from clipgrip.runs.embedding import Embeds, embed_manifest, nothing_left
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, run_id, versions
@@ -119,6 +120,7 @@ class Job:
         stored = store.run(identity)
         if self.project.settings.strategy == "zero-shot" or (stored and stored.finished):
             return
+        hear.note(f"Tuning {self._values():,} values of a {self.project.settings.prompt} prompt.")
         inputs = inputs_of(
             self.start.prompt,
             self.backbone,
@@ -127,6 +129,11 @@ class Job:
         )
         settings = self.project.settings
         run_rounds(store, identity, self.start, self.embeds, inputs, self.task, settings, hear)
+
+    def _values(self) -> int:
+        """How many numbers are tuned."""
+        tunes = self.project.settings.strategy != "zero-shot"
+        return learned_parameters(self.start.prompt) if tunes else 0
 
     def _begun(self, store: RunStore, identity: str) -> StoredRun:
         if store.run() is not None:
@@ -139,6 +146,7 @@ class Job:
             "data": data_facts(self.manifest, self.task, len(self.issues)),
             "paradigm": paradigm(self.task),
             "method": self.start.method.facts(),
+            "tuned": {"prompt": self.project.settings.prompt, "values": self._values()},
             "backbone": backbone_facts(self.backbone),
             "seconds": self.seconds,
         }

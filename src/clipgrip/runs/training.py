@@ -19,7 +19,6 @@ class StoredTraining:
 
     store: RunStore
     run: str
-    seconds: float = SECONDS
     _since: float = field(default_factory=time.monotonic)
 
     def recall(self, number: int) -> TrainingState | None:
@@ -29,6 +28,6 @@ class StoredTraining:
 
     def offer(self, number: int, state: Callable[[], TrainingState]) -> None:
         """Keep the state when the last one is old."""
-        if time.monotonic() - self._since >= self.seconds:
+        if time.monotonic() - self._since >= SECONDS:
             self.store.keep_training(self.run, number, state())
             self._since = time.monotonic()
