@@ -1,7 +1,7 @@
 """From probabilities to pseudolabels: tensors in, tensors out.
 
-``select`` says which images are trusted, ``schedule`` how many per class in each round, ``quality`` what can be said
-of them without the truth.
+``refine`` makes the probabilities better, ``select`` says which images are trusted, ``schedule`` how many per class in
+each round, ``quality`` what can be said of them without the truth.
 """
 
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
@@ -11,14 +11,17 @@ from clipgrip.pseudolabel.quality import (
     neighbour_agreement,
     per_class_counts,
 )
+from clipgrip.pseudolabel.refine import REFINERS, Refined, refine, refined
 from clipgrip.pseudolabel.schedule import SCHEDULES, fpl, grip, ifpl
 from clipgrip.pseudolabel.select import SELECTORS, Chosen, balanced, own_best_class
 
 __all__ = [
+    "REFINERS",
     "SCHEDULES",
     "SELECTORS",
     "Chosen",
     "PseudoLabels",
+    "Refined",
     "balanced",
     "changed_share",
     "class_coverage",
@@ -28,4 +31,6 @@ __all__ = [
     "neighbour_agreement",
     "own_best_class",
     "per_class_counts",
+    "refine",
+    "refined",
 ]

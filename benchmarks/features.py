@@ -1,0 +1,92 @@
+"""Real CLIP embeddings to measure on, from files that are not part of this repository.
+
+Set CLIPGRIP_DATA to the folder that holds ``clip-features``; without it, ``../shared/data`` beside the repository.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """Images (N, D) and their truth (N,), and class embeddings (C, D): texts, or prototypes of a few images."""
+
+    name: str
+    images: ImageEmbeds
+    labels: Labels
+    classes: ClassEmbeds
+
+    def rows(self, rows: Tensor) -> FeatureSet:
+        """Some of the images."""
+        return FeatureSet(self.name, self.images[rows], self.labels[rows], self.classes)
+
+
+def with_text(name: str) -> FeatureSet:
+    """``caltech58`` or ``imagenet1000``: real text embeddings."""
+    data = _read(name)
+    return FeatureSet(name, data["image_embeds"], data["labels"].long(), data["class_embeds"])
+
+
+def with_prototypes(name: str, part: str, shots: int = 1) -> FeatureSet:
+    """``dtd`` or ``flowers``, ``pool`` or ``test``, with the means of ``shots`` images a class as classes."""
+    data = _read(name)
+    labels = data[f"{part}_labels"].long()
+    classes = prototypes(data[f"shot{shots}_embeds"], data[f"shot{shots}_labels"].long())
+    return FeatureSet(f"{name} {part}", data[f"{part}_embeds"], labels, classes)
+
+
+def prototypes(images: ImageEmbeds, labels: Labels) -> ClassEmbeds:
+    """(C, D) normalised means."""
+    means = [images[labels == c].mean(0) for c in range(int(labels.max()) + 1)]
+    return F.normalize(torch.stack(means), dim=1)
+
+
+def few_labels(labels: Labels, shots: int, draw: torch.Generator) -> Labels:
+    """(N,) ``shots`` random labels a class, -1 elsewhere."""
+    given = torch.full_like(labels, -1)
+    for c in labels.unique().tolist():
+        rows = (labels == c).nonzero().squeeze(1)
+        given[rows[torch.randperm(len(rows), generator=draw)[:shots]]] = c
+    return given
+
+
+def thinned(labels: Labels, ratio: int, draw: torch.Generator) -> Tensor:
+    """Rows that leave the last class 1 / ``ratio`` of its images and the first all, geometrically in between."""
+    classes = torch.randperm(int(labels.max()) + 1, generator=draw).tolist()
+    kept = []
+    for rank, c in enumerate(classes):
+        rows = (labels == c).nonzero().squeeze(1)
+        share = ratio ** (-rank / max(1, len(classes) - 1))
+        count = max(1, round(len(rows) * share))
+        kept.append(rows[torch.randperm(len(rows), generator=draw)[:count]])
+    return torch.cat(kept).sort().values
+
+
+def _read(name: str) -> dict[str, Tensor]:
+    here = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+    path = Path(os.environ.get("CLIPGRIP_DATA") or here) / "clip-features" / f"{name}.npz"
+    if not path.is_file():
+        raise SystemExit(
+            f"{path} is not here. Set CLIPGRIP_DATA to the folder that holds clip-features."
+        )
+    with np.load(path) as arrays:
+        kept = {key: arrays[key] for key in arrays.files if arrays[key].dtype.kind in "fiu"}
+    floats = {
+        key: value.astype(np.float32) if value.dtype.kind == "f" else value
+        for key, value in kept.items()
+    }
+    tensors = {key: torch.from_numpy(value) for key, value in floats.items()}
+    return {
+        key: F.normalize(value, dim=1) if value.is_floating_point() else value
+        for key, value in tensors.items()
+    }

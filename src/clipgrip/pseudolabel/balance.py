@@ -1,0 +1,56 @@
+"""How often each class may be answered: balanced assignment with an entropic transport plan.
+
+Sinkhorn's scaling (Cuturi, NeurIPS 2013) of the probabilities, as OTTER (NeurIPS 2024, arXiv 2404.08461) corrects the
+label distribution of a zero-shot model: each class gets one factor so that the mean answer is the wanted prior.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from clipgrip.types import Probs
+
+ITERATIONS = 30
+SURE = 0.9
+TINY = 1e-12
+Prior = Float[Tensor, "C"]
+
+
+def sinkhorn(probs: Probs, prior: Prior, iterations: int = ITERATIONS) -> Probs:
+    """Rows that sum to one and whose mean is ``prior``; a class that no image can be stays empty."""
+    factors = torch.ones(probs.shape[1], dtype=torch.float64, device=probs.device)
+    wanted = len(probs) * prior.double()
+    for _ in range(iterations if len(probs) else 0):
+        rows = probs @ factors.to(probs.dtype)
+        columns = factors * (probs.T @ rows.clamp_min(TINY).reciprocal()).double()
+        factors = factors * wanted / columns.clamp_min(TINY)
+        factors = (factors / factors.mean()).clamp(TINY, 1 / TINY)
+    scaled = probs * factors.to(probs.dtype)
+    return scaled / scaled.sum(1, keepdim=True).clamp_min(TINY)
+
+
+def uniform(n_classes: int) -> Prior:
+    """Each class as often as any other."""
+    return torch.full((n_classes,), 1 / n_classes)
+
+
+def sure_prior(probs: Probs, power: float = 2.0) -> Prior:
+    """The classes' shares as far as the answers are sure.
+
+    Each image gives its confidence, to a power, to its answer and the rest to all classes alike. Where answers are sure
+    it is the model's own prior, where they are not it is uniform.
+    """
+    confidence = probs.max(1).values ** power
+    sure = (confidence[:, None] * probs).mean(0)
+    prior = sure + (1 - confidence).mean() / probs.shape[1]
+    return prior / prior.sum()
+
+
+def overruled(before: Probs, after: Probs) -> float:
+    """Share of the sure answers (over 0.9) that another distribution would change; 0 where none is sure."""
+    confidence, answers = before.max(1)
+    sure = confidence > SURE
+    changed = sure & (after.argmax(1) != answers)
+    return float(changed.sum()) / max(1, int(sure.sum()))

@@ -1,0 +1,245 @@
+"""Better answers from the pool itself; left alone where the pool does not bear it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clipgrip.errors import ConfigError, DataError
+from clipgrip.pseudolabel import refine
+from clipgrip.pseudolabel.balance import overruled, sinkhorn, sure_prior, uniform
+from clipgrip.pseudolabel.mixture import tempered
+from clipgrip.pseudolabel.neighbours import neighbour_graph
+from clipgrip.pseudolabel.refine import REFINERS, refined
+
+DIM, SCALE = 32, 100.0
+
+
+def made(
+    counts: list[int], *, noise: float = 0.5, text_noise: float = 0.9, seed: int = 0
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Clusters of images, texts that lie apart in a cone of their own, and the truth."""
+    drawn = torch.Generator().manual_seed(seed)
+    centres = torch.randn(len(counts), DIM, generator=drawn)
+    common = 4 * torch.randn(DIM, generator=drawn)
+    labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    labels = labels[torch.randperm(len(labels), generator=drawn)]
+    spread = noise * torch.randn(len(labels), DIM, generator=drawn)
+    images = F.normalize(common + centres[labels] + spread, dim=1)
+    away = 8 * torch.randn(DIM, generator=drawn)
+    wrong = text_noise * torch.randn(len(counts), DIM, generator=drawn)
+    return images, F.normalize(away + centres + wrong, dim=1), labels
+
+
+def accuracy(probs: Tensor, labels: Tensor) -> float:
+    return float((probs.argmax(1) == labels).float().mean())
+
+
+def zero_shot(images: Tensor, classes: Tensor, scale: float = SCALE) -> Tensor:
+    return (scale * images @ classes.T).softmax(1)
+
+
+def test_the_clusters_of_the_images_mend_what_the_texts_get_wrong() -> None:
+    images, classes, labels = made([40] * 8)
+    before = accuracy(zero_shot(images, classes), labels)
+    after = refined(images, classes, logit_scale=SCALE)
+    assert after.method == "clusters"
+    assert accuracy(after.probs, labels) > before + 0.1
+    assert any("images per class" in reason for reason in after.reasons)
+
+
+@pytest.mark.parametrize("method", REFINERS)
+def test_every_method_gives_probabilities_that_follow_the_rows(method: str) -> None:
+    images, classes, _ = made([20, 5, 12])
+    probs = refine(images, classes, logit_scale=SCALE, method=method)
+    torch.testing.assert_close(probs.sum(1), torch.ones(37), atol=1e-4, rtol=0)
+    assert (probs >= 0).all()
+    assert torch.equal(refine(images, classes, logit_scale=SCALE, method=method), probs)
+    order = torch.randperm(37, generator=torch.Generator().manual_seed(1))
+    turned = refine(images[order], classes, logit_scale=SCALE, method=method)
+    torch.testing.assert_close(turned, probs[order], atol=1e-3, rtol=0)
+    columns = torch.tensor([2, 0, 1])
+    renamed = refine(images, classes[columns], logit_scale=SCALE, method=method)
+    torch.testing.assert_close(renamed, probs[:, columns], atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("method", REFINERS)
+def test_labeled_rows_stay_and_unlabeled_ones_take_candidates_only(method: str) -> None:
+    images, classes, labels = made([20, 20, 20, 20])
+    given, candidates = torch.full_like(labels, -1), torch.tensor([False, False, True, True])
+    given[labels < 2] = labels[labels < 2]
+    options: dict[str, Any] = {"logit_scale": SCALE, "labeled": given, "candidates": candidates}
+    probs = refine(images, classes, **options, method=method)
+    assert torch.equal(probs[labels < 2], F.one_hot(labels[labels < 2], 4).float())
+    assert probs[labels >= 2][:, :2].abs().max() < 1e-6
+    torch.testing.assert_close(probs.sum(1), torch.ones(80), atol=1e-4, rtol=0)
+
+
+def test_a_few_labels_help() -> None:
+    images, classes, labels = made([40] * 8, text_noise=1.5)
+    given = torch.full_like(labels, -1)
+    for c in range(8):
+        given[(labels == c).nonzero()[:2, 0]] = c
+    rest = given < 0
+    without, with_labels = (
+        refine(images, classes, logit_scale=SCALE, labeled=some)[rest] for some in (None, given)
+    )
+    assert accuracy(with_labels, labels[rest]) > accuracy(without, labels[rest])
+
+
+@pytest.mark.parametrize("method", REFINERS)
+@pytest.mark.parametrize(("rows", "classes"), [(0, 3), (1, 3), (5, 1), (2, 2), (3, 60), (40, 2)])
+def test_the_smallest_pools_are_answered(rows: int, classes: int, method: str) -> None:
+    drawn = torch.Generator().manual_seed(0)
+    images, names = (
+        F.normalize(torch.randn(n, 16, generator=drawn), dim=1) for n in (rows, classes)
+    )
+    probs = refine(images, names, logit_scale=SCALE, method=method)
+    assert probs.shape == (rows, classes)
+    assert torch.isfinite(probs).all()
+    torch.testing.assert_close(probs.sum(1), torch.ones(rows), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("method", REFINERS)
+def test_equal_images_and_absent_classes_break_nothing(method: str) -> None:
+    _, classes, _ = made([1] * 5)
+    images = classes[:1].expand(60, -1)
+    probs = refine(images, classes, logit_scale=SCALE, method=method)
+    assert torch.isfinite(probs).all()
+    torch.testing.assert_close(probs.sum(1), torch.ones(60), atol=1e-4, rtol=0)
+
+
+def test_half_precision_and_numpy_are_read_as_they_are() -> None:
+    images, classes, labels = made([30] * 4)
+    half = refine(images.half(), classes.half(), logit_scale=SCALE)
+    assert half.dtype == torch.float32
+    whole = refine(images, classes, logit_scale=SCALE)
+    assert accuracy(half, labels) == pytest.approx(accuracy(whole, labels), abs=0.02)
+    array: Any = images.numpy()
+    assert torch.equal(refine(array, classes, logit_scale=SCALE), whole)
+
+
+def test_too_few_images_or_unequal_classes_leave_a_sure_text_alone() -> None:
+    images, classes, _ = made([2] * 8)
+    few = refined(images, classes, logit_scale=SCALE)
+    assert few.method == "zero-shot"
+    assert torch.equal(few.probs, zero_shot(images, classes))
+    images, classes, labels = made([30, 3, 3, 3, 3, 3], text_noise=0.1)
+    unequal = refined(images, classes, logit_scale=SCALE)
+    before = accuracy(zero_shot(images, classes), labels)
+    assert unequal.method == "zero-shot"
+    assert accuracy(unequal.probs, labels) == before
+
+
+def test_classes_given_by_images_are_noticed() -> None:
+    images, _, labels = made([20] * 6, noise=1.0)
+    shots = torch.stack([(labels == c).nonzero()[0, 0] for c in range(6)])
+    found = refined(images, images[shots], logit_scale=SCALE)
+    assert any("given by images" in reason for reason in found.reasons)
+    assert accuracy(found.probs, labels) >= accuracy(images @ images[shots].T, labels)
+
+
+def test_wrong_input_says_what_is_allowed() -> None:
+    images, classes, labels = made([5, 5])
+    with pytest.raises(
+        ConfigError, match=r'"autto" is unknown; known are auto, .*Did you mean "auto"'
+    ):
+        refine(images, classes, logit_scale=SCALE, method="autto")
+    wrong: list[dict[str, Any]] = [
+        {"labeled": labels[:3]},
+        {"candidates": torch.ones(3, dtype=torch.bool)},
+        {"labeled": labels + 5},
+        {"candidates": torch.zeros(2, dtype=torch.bool)},
+    ]
+    for options in wrong:
+        with pytest.raises(DataError):
+            refine(images, classes, logit_scale=SCALE, **options)
+    with pytest.raises(DataError, match="do not belong together"):
+        refine(images[:, :9], classes, logit_scale=SCALE)
+
+
+def test_balanced_assignment_has_the_wanted_class_shares() -> None:
+    drawn = torch.Generator().manual_seed(0)
+    probs = (4 * torch.randn(200, 4, generator=drawn)).softmax(1)
+    prior = torch.tensor([0.4, 0.3, 0.2, 0.1])
+    answers = sinkhorn(probs, prior, iterations=200)
+    torch.testing.assert_close(answers.sum(1), torch.ones(200), atol=1e-5, rtol=0)
+    torch.testing.assert_close(answers.mean(0), prior, atol=1e-4, rtol=0)
+    own = sinkhorn(probs, probs.mean(0))
+    torch.testing.assert_close(own, probs, atol=1e-5, rtol=0)  # its own shares ask for no change
+
+
+def test_a_sure_prior_is_the_models_own_and_a_doubtful_one_uniform() -> None:
+    sure = F.one_hot(torch.tensor([0, 0, 0, 1]), 2).float()
+    torch.testing.assert_close(sure_prior(sure), torch.tensor([0.75, 0.25]))
+    doubtful = torch.full((4, 2), 0.5)
+    torch.testing.assert_close(sure_prior(doubtful), uniform(2))
+
+
+def test_overruled_counts_sure_answers_that_change() -> None:
+    before = torch.tensor([[0.95, 0.05], [0.95, 0.05], [0.6, 0.4]])
+    after = torch.tensor([[0.4, 0.6], [0.9, 0.1], [0.1, 0.9]])
+    assert overruled(before, after) == 0.5
+    assert overruled(before[2:], after[2:]) == 0.0
+
+
+def test_neighbours_are_exact_for_few_images_and_near_for_many() -> None:
+    images, _, _ = made([100] * 5)
+    exact, cells = neighbour_graph(images), neighbour_graph(images, exact_rows=10)
+    similar = images @ images.T
+    similar.fill_diagonal_(-1)
+    values, columns = similar.topk(3, dim=1)
+    dense = torch.zeros(500, 500).scatter_(1, columns, values.clamp_min(0)) / 6
+    expected = dense + dense.T
+    torch.testing.assert_close(exact.spread(torch.eye(500)), expected, atol=1e-5, rtol=0)
+    total = exact.weights.sum()
+    assert cells.weights.sum() <= total + 1e-3
+
+
+def test_tempering_makes_answers_as_sure_as_asked_but_never_surer() -> None:
+    logits = 20 * torch.randn(300, 5, generator=torch.Generator().manual_seed(0))
+    probs = tempered(logits, 0.7)
+    assert float(probs.max(1).values.mean()) == pytest.approx(0.7, abs=0.01)
+    assert torch.equal(probs.argmax(1), logits.argmax(1))
+    torch.testing.assert_close(tempered(logits, 1.0), logits.softmax(1))
+
+
+def features(name: str) -> dict[str, Tensor]:
+    """Real CLIP embeddings; the test is skipped where they are not at hand."""
+    root = Path(__file__).resolve().parents[2]
+    places = [
+        os.environ.get("CLIPGRIP_DATA"),
+        root.parent / "shared/data",
+        root.parents[1] / "shared/data",
+    ]
+    for place in filter(None, places):
+        path = Path(place) / "clip-features" / f"{name}.npz"
+        if path.is_file():
+            with np.load(path) as arrays:
+                kept = {key: arrays[key] for key in arrays.files if arrays[key].dtype.kind in "fiu"}
+            return {key: torch.from_numpy(value) for key, value in kept.items()}
+    pytest.skip(
+        f"{name}.npz of real CLIP embeddings is not here; set CLIPGRIP_DATA to the folder that holds clip-features"
+    )
+
+
+def test_real_clip_embeddings_with_real_texts_get_better_and_never_worse() -> None:
+    data = features("caltech58")
+    images, classes, labels = data["image_embeds"], data["class_embeds"], data["labels"].long()
+    before = accuracy(images.float() @ classes.float().T, labels)
+    assert accuracy(refine(images, classes, logit_scale=SCALE), labels) > before - 0.005
+
+
+def test_one_real_image_per_class_is_enough_to_begin_with() -> None:
+    data = features("flowers")
+    images, labels = data["pool_embeds"], data["pool_labels"].long()
+    shots = data["shot1_embeds"].float()[data["shot1_labels"].argsort()]
+    before = accuracy(images.float() @ shots.T, labels)
+    assert accuracy(refine(images, shots, logit_scale=SCALE), labels) > before + 0.1
