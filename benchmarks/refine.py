@@ -2,8 +2,8 @@
 
     python -m benchmarks.refine [--seeds 3] [--methods auto balance ...]
 
-The pools (validation splits) of dtd and flowers chose the design; their test splits confirm it. ``chosen`` is the accuracy of
-the K = N / C surest images of each class by the own-best-class rule, before and after.
+The pools (validation splits) of dtd and flowers chose the design; their test splits confirm it. ``chosen`` is the
+accuracy of the K = N / C surest images of each class by the own-best-class rule, before and after.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def _purity(probs: Probs, truth: Labels, k: int) -> float:
 
 def _line(row: dict[str, Any]) -> str:
     return (
-        f"{row['what']:<24} {row['method']:<12} {row['start']:5.1f} -> {row['refined']:5.1f} ± {row['refined_sd']:4.1f}   "
-        f"chosen {row['chosen_start']:5.1f} -> {row['chosen_refined']:5.1f}   {row['seconds']:6.2f} s"
+        f"{row['what']:<24} {row['method']:<12} {row['start']:5.1f} -> {row['refined']:5.1f} "
+        f"± {row['refined_sd']:4.1f}   chosen {row['chosen_start']:5.1f} -> {row['chosen_refined']:5.1f}   {row['seconds']:6.2f} s"
     )
 
 

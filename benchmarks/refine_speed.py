@@ -2,8 +2,8 @@
 
     python -m benchmarks.refine_speed [--rows 50000 200000 1000000]
 
-Each size runs in a process of its own, whose highest memory is read at its end. It also says what the search for neighbours
-among cells instead of among all costs in accuracy, where both can be had.
+Each size runs in a process of its own, whose highest memory is read at its end. It also says what the search for
+neighbours among cells instead of among all costs in accuracy, where both can be had.
 """
 
 from __future__ import annotations

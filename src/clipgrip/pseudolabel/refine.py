@@ -22,7 +22,7 @@ PROTOTYPE_SCALE = 40.0
 """Prototypes of a few images are far less sure than CLIP's scale of 100 makes them."""
 BALANCE_COST = 0.005
 """The uniform prior is believed where it overrules at most this share of the sure answers."""
-FEW = 10
+FEW = 15
 """Images per class from which clusters are worth more than what a text says."""
 FEW_PROTOTYPES = 3
 """The same for class embeddings that are images, which say less."""
