@@ -118,7 +118,8 @@ def _purity(probs: Probs, truth: Labels, k: int) -> float:
 def _line(row: dict[str, Any]) -> str:
     return (
         f"{row['what']:<24} {row['method']:<12} {row['start']:5.1f} -> {row['refined']:5.1f} "
-        f"± {row['refined_sd']:4.1f}   chosen {row['chosen_start']:5.1f} -> {row['chosen_refined']:5.1f}   {row['seconds']:6.2f} s"
+        f"± {row['refined_sd']:4.1f}   chosen {row['chosen_start']:5.1f} -> {row['chosen_refined']:5.1f}   "
+        f"{row['seconds']:6.2f} s"
     )
 
 

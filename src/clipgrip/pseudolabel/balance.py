@@ -14,6 +14,8 @@ from clipgrip.types import Probs
 
 ITERATIONS = 30
 SURE = 0.9
+ENOUGH = 30
+"""Sure answers without which nothing contradicts, but nothing is borne out either."""
 TINY = 1e-12
 Prior = Float[Tensor, "C"]
 
@@ -49,8 +51,10 @@ def sure_prior(probs: Probs, power: float = 2.0) -> Prior:
 
 
 def overruled(before: Probs, after: Probs) -> float:
-    """Share of the sure answers (over 0.9) that another distribution would change; 0 where none is sure."""
+    """Share of the sure answers (over 0.9) that another distribution would change; 1 where too few are sure to tell."""
     confidence, answers = before.max(1)
     sure = confidence > SURE
+    if int(sure.sum()) < ENOUGH:
+        return 1.0
     changed = sure & (after.argmax(1) != answers)
-    return float(changed.sum()) / max(1, int(sure.sum()))
+    return float(changed.sum()) / int(sure.sum())

@@ -333,7 +333,9 @@ def _say_balance(start: Start, balance: bool) -> str:
         return "the classes are given by images, which are less sure than texts"
     if balance:
         return "equally frequent classes contradict no sure answer"
-    return "equally frequent classes would overrule sure answers"
+    return (
+        "equally frequent classes would overrule sure answers, or too few answers are sure to tell"
+    )
 
 
 REFINERS: dict[str, Callable[[Start], Refined]] = {
