@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from clipgrip.cli import demo, doctor, init, models, predict, report, run
+from clipgrip.cli import bench, demo, doctor, init, models, predict, report, run
 from clipgrip.errors import ClipgripError
 
 STOPPED = 130
@@ -30,6 +30,7 @@ for command in (
     models.models,
     doctor.doctor,
     init.init,
+    bench.bench,
 ):
     app.command()(command)
 

@@ -1,0 +1,101 @@
+"""Finished cells on the disk, and the table that is made of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from clipgrip.bench.published import published
+from clipgrip.data.tables import write_csv
+from clipgrip.files import write_text_atomic
+
+CELLS = "cells.jsonl"
+KEYS = ("prompt", "paradigm", "strategy", "preset")
+FIGURES = (
+    *(
+        "test",
+        "test_zero_shot",
+        "pool",
+        "pool_zero_shot",
+        "seen",
+        "unseen",
+        "poor_change",
+        "rich_change",
+    ),
+    *("class_sd_before", "class_sd_after", "worst_before", "worst_after", "rounds", "values"),
+    *("seconds", "peak_megabytes"),
+)
+
+
+class Finished:
+    """One line for each finished cell; a line is on the disk before the next cell begins."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / CELLS
+        self._known = self._read()
+
+    def get(self, identity: str) -> dict[str, Any] | None:
+        """The figures of a cell that is done."""
+        return self._known.get(identity)
+
+    def add(self, identity: str, figures: dict[str, Any]) -> None:
+        """Keep a cell's figures, durably."""
+        self._known[identity] = figures
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"id": identity, **figures}) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        """A last line that a killed process left half written is cut off."""
+        if not self._path.is_file():
+            return {}
+        known, whole = {}, []
+        for line in self._path.read_text("utf-8").splitlines():
+            try:
+                figures = json.loads(line)
+            except ValueError:
+                break
+            known[str(figures.pop("id"))] = figures
+            whole.append(line)
+        write_text_atomic(self._path, "".join(f"{line}\n" for line in whole))
+        return known
+
+
+def summary(name: str, runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row per cell over its seeds: mean and standard deviation of each figure, and the published one."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for run in runs:
+        groups.setdefault(tuple(run[key] for key in KEYS), []).append(run)
+    rows = []
+    for key, members in groups.items():
+        row: dict[str, Any] = {**dict(zip(KEYS, key, strict=True)), "seeds": len(members)}
+        for figure in FIGURES:
+            values = [
+                m[figure] for m in members if m.get(figure) is not None and m[figure] == m[figure]
+            ]
+            row[figure] = statistics.mean(values) if values else None
+            row[f"{figure}_sd"] = statistics.stdev(values) if len(values) > 1 else None
+        row["published"] = published(name, row["prompt"], row["paradigm"], row["strategy"])
+        rows.append(row)
+    return rows
+
+
+def write_results(folder: Path, facts: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+    """results.csv and results.json."""
+    columns = list(rows[0]) if rows else list(KEYS)
+    cells = ([_cell(row[column]) for column in columns] for row in rows)
+    write_csv(folder / "results.csv", columns, cells)
+    text = json.dumps({**facts, "rows": list(rows)}, indent=1, ensure_ascii=False)
+    write_text_atomic(folder / "results.json", text + "\n")
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else value

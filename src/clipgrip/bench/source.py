@@ -1,0 +1,126 @@
+"""What a grid runs on: every image with its truth, the test images held out first."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.ingest import Progress, ingest
+from clipgrip.data.issues import Issue
+from clipgrip.data.known import KNOWN, KnownSet
+from clipgrip.data.manifest import Manifest
+from clipgrip.data.splits import hold_out
+from clipgrip.errors import DataError
+from clipgrip.prompts.templates import DEFAULT_TEMPLATE
+from clipgrip.types import Labels
+
+
+@dataclass(frozen=True)
+class Source:
+    """A manifest whose labels are the truth, the text around a class name, and what could not be used."""
+
+    name: str
+    manifest: Manifest
+    template: str
+    issues: tuple[Issue, ...] = field(default=(), repr=False)
+
+    @property
+    def pool_truth(self) -> Labels:
+        """(N,)."""
+        return torch.from_numpy(self.manifest.labels[self.manifest.pool])
+
+    @property
+    def test_truth(self) -> Labels:
+        """(n,)."""
+        return torch.from_numpy(self.manifest.labels[self.manifest.test])
+
+
+def from_folders(
+    folder: Path,
+    *,
+    test_share: float,
+    per_class: int | None = None,
+    on_progress: Progress | None = None,
+) -> Source:
+    """Class folders: each folder is a class, each image in it is of that class.
+
+    Raises:
+        DataError: fewer than two class folders, or a class with fewer than two images.
+    """
+    names = sorted(
+        path.name
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if path.is_dir() and not path.name.startswith(".")
+    )
+    if len(names) < 2:
+        raise DataError(
+            f"{folder} holds {len(names)} class folders; a grid needs one folder for each class, two at least. For a "
+            f"published data set give --set ({', '.join(KNOWN)})."
+        )
+    found = ingest(
+        folder, classes=ClassNames.from_names(names), labels=folder, on_progress=on_progress
+    )
+    manifest = hold_out(_thinned(_labeled(found.manifest), per_class), test_share)
+    return Source(folder.name, manifest, DEFAULT_TEMPLATE, found.issues)
+
+
+def from_known(
+    known: KnownSet,
+    folder: Path,
+    *,
+    work: Path,
+    test_share: float,
+    per_class: int | None = None,
+    on_progress: Progress | None = None,
+) -> Source:
+    """A published set; its official test split where it has one, else a share held out by content.
+
+    An image of the test is in no training list: not by path, and not by content, since equal contents are one row.
+
+    Raises:
+        DataError: the folder is not that set.
+    """
+    listing = known.listing(folder, work / "images")
+    tables = {}
+    for part in ("pool", "test"):
+        rows = [(path, label) for path, label, own in listing.files if (own or "pool") == part]
+        tables[part] = _table(work / f"{known.name}-{part}.csv", rows) if rows else None
+    classes = ClassNames.from_names(known.classes)
+    labels, test = tables["pool"], tables["test"]
+    found = ingest(
+        listing.images, classes=classes, labels=labels, test=test, on_progress=on_progress
+    )
+    manifest = _thinned(_labeled(found.manifest), per_class)
+    if test is None:
+        manifest = hold_out(manifest, test_share)
+    return Source(known.name, manifest, known.template, found.issues)
+
+
+def _labeled(manifest: Manifest) -> Manifest:
+    """Without images that no list names."""
+    return manifest.without(row.sha256 for row in manifest.rows if row.label < 0)
+
+
+def _thinned(manifest: Manifest, per_class: int | None) -> Manifest:
+    """At most so many images of each class and split, those with the lowest content hashes."""
+    if per_class is None:
+        return manifest
+    counts: dict[tuple[int, str], int] = {}
+    gone = []
+    for row in manifest.rows:
+        key = row.label, row.split
+        counts[key] = counts.get(key, 0) + 1
+        if counts[key] > per_class:
+            gone.append(row.sha256)
+    return manifest.without(gone)
+
+
+def _table(path: Path, rows: list[tuple[str, str]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("path", "label"), *rows])
+    return path
