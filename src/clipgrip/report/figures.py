@@ -14,6 +14,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 INK, GRID, BEFORE, AFTER = "#3c4854", "#e3e7eb", "#8593a0", "#0f6285"
 WIDTH, HEIGHT = 520, 190
+_SOLID, _DASHED = "solid", (0, (4, 2))
+STROKES: tuple[tuple[str, Any], ...] = tuple(
+    (color, dash)
+    for dash in (_SOLID, _DASHED)
+    for color in ("#0f6285", "#d0874a", "#4d8f4a", "#8a5aa5", "#b23a48", "#5c6873")
+)
+"""Colour and dash of each line of `curves`; told apart in grey as well."""
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "clipgrip",
@@ -71,6 +78,19 @@ def count_bars(name: str, ticks: Sequence[str], values: Sequence[int]) -> Markup
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         for at in _ends(len(values)):
             _note(axes, at, values[at], f"{values[at]:,}")
+        return inline(name, figure)
+
+
+def curves(name: str, ticks: Sequence[str], lines: Sequence[Sequence[float]]) -> Markup:
+    """Shares over steps of one scale, a line in the colour and dash of its place in ``STROKES``."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _canvas(ticks)
+        for values, (color, dash) in zip(lines, STROKES, strict=False):
+            axes.plot(
+                range(len(values)), values, color=color, linewidth=2, linestyle=dash, marker="o",
+                markersize=4,
+            )  # fmt: skip
+        _share_axis(axes, [value for values in lines for value in values])
         return inline(name, figure)
 
 
