@@ -75,11 +75,11 @@ def _input(
     from clipgrip.cli.demo import TEMPLATES
     from clipgrip.data import samples
     from clipgrip.errors import ConfigError
-    from clipgrip.runs.stress import StressInput
+    from clipgrip.runs.stress import DATA, StressInput
 
     if data in DEMOS and not any(given.values()):
         name = DEMOS[data]
-        sample = getattr(samples, name)(out / "data" / name)
+        sample = getattr(samples, name)(out / DATA / name)
         files = {"classes": sample.classes, "labels": sample.truth, "test": sample.test}
         words = template or TEMPLATES[name]
         return StressInput(sample.images, **files, backbone=backbone, template=words)

@@ -84,7 +84,7 @@ def count_bars(name: str, ticks: Sequence[str], values: Sequence[int]) -> Markup
 def curves(name: str, ticks: Sequence[str], lines: Sequence[Sequence[float]]) -> Markup:
     """Shares over steps of one scale, a line in the colour and dash of its place in ``STROKES``."""
     with mpl.rc_context(_STYLE):
-        figure, axes = _canvas(ticks)
+        figure, axes = _canvas(ticks, height=380, bottom=0.09)
         for values, (color, dash) in zip(lines, STROKES, strict=False):
             axes.plot(
                 range(len(values)), values, color=color, linewidth=2, linestyle=dash, marker="o",
@@ -94,9 +94,11 @@ def curves(name: str, ticks: Sequence[str], lines: Sequence[Sequence[float]]) ->
         return inline(name, figure)
 
 
-def _canvas(ticks: Sequence[str]) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
-    axes = figure.add_axes((0.1, 0.17, 0.875, 0.78))
+def _canvas(
+    ticks: Sequence[str], height: float = HEIGHT, bottom: float = 0.17
+) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(WIDTH / 72, height / 72))
+    axes = figure.add_axes((0.1, bottom, 0.875, round(0.95 - bottom, 4)))
     step = max(1, -(-len(ticks) // 12))
     axes.set_xticks(range(0, len(ticks), step), ticks[::step])
     axes.set_xlim(-0.5, len(ticks) - 0.5)

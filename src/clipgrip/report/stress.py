@@ -46,6 +46,11 @@ EXPLAINED = {
     "bootstrapped": mark("The target mixed with the model's own answer."),
 }
 
+BEST = mark(
+    "The rule {rule} with the loss {loss} stands most: from {least} test accuracy without noise to {most} at {rate}."
+)
+WORST = mark("The rule {rule} with the loss {loss} stands least: from {least} to {most} at {rate}.")
+
 
 @dataclass(frozen=True)
 class Line:
@@ -103,14 +108,24 @@ def standing(results: dict[str, Any]) -> list[tuple[str, str, float, float]]:
 
 
 def _best(results: dict[str, Any], say: Words) -> list[str]:
+    """What stands the highest rate best and worst, and what nothing tuned would have."""
     first, *_, last = standing(results)
-    line = say("At {rate} noise, mean of its three kinds:", rate=say.percent(RATES[-1], 0))
     ends = [
-        say("{rule} with {loss} keeps {most}.", rule=rule, loss=loss, most=say.percent(most))
-        for rule, loss, _, most in (first, last)
+        say(
+            text,
+            rate=say.percent(RATES[-1], 0),
+            rule=rule,
+            loss=loss,
+            least=say.percent(least),
+            most=say.percent(most),
+        )
+        for text, (rule, loss, least, most) in ((BEST, first), (WORST, last))
     ]
-    zero = say("Zero-shot CLIP has {zero}.", zero=say.percent(results["zero_shot"]))
-    return [line, *ends, zero]
+    zero = say(
+        "Zero-shot CLIP, which learns from no pseudolabel, has {zero}.",
+        zero=say.percent(results["zero_shot"]),
+    )
+    return [*ends, zero]
 
 
 def _panel(rows: Rows, kind: str, pairs: Sequence[Pair], named: int, say: Words) -> Panel:

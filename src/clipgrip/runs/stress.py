@@ -20,14 +20,16 @@ from clipgrip.files import write_text_atomic
 from clipgrip.method import PRESETS, untuned
 from clipgrip.metrics import accuracy
 from clipgrip.prompts.classifier import predict_proba, zero_shot
+from clipgrip.runs import lock
 from clipgrip.runs.embedding import Embeds, embed_manifest
 from clipgrip.runs.events import Listener
-from clipgrip.runs.lock import locked
 from clipgrip.runs.outputs import json_text
 from clipgrip.seeds import generator
 from clipgrip.stress import Bench, block, blocks, measure
 
 RESULTS = "results.json"
+DATA = "data"
+"""Folder in ``out`` where a demo set may lie."""
 TEST_SHARE = 0.3
 LEAST = 2
 """Images of a class in the pool, below which nothing can be planted in it."""
@@ -97,9 +99,10 @@ def stress(given: StressInput, out: Path, seeds: int, hear: Listener) -> dict[st
     Raises:
         RunError: ``out`` holds something else, or is in use.
     """
+    _check_place(out)
     bench, facts = prepared(given, hear)
     out.mkdir(parents=True, exist_ok=True)
-    with locked(out):
+    with lock.locked(out):
         rows = _kept(out, facts["settings"])
         done = {(row["seed"], row["kind"], row["rate"]) for row in rows}
         wanted = [one for one in blocks(seeds) if one not in done]
@@ -134,6 +137,15 @@ def _check_enough(truth: Tensor, test_truth: Tensor, classes: int) -> None:
         raise DataError(
             f"{len(truth)} labeled images and {len(test_truth)} test images are too few to plant noise in. "
             "A stress test needs the truth of all its images: give --labels for some dozens of each class."
+        )
+
+
+def _check_place(out: Path) -> None:
+    """RunError where a folder of other things would be written into."""
+    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if (out.exists() and not out.is_dir()) or (there - {lock.NAME, DATA} and RESULTS not in there):
+        raise RunError(
+            f"{out} is there already and holds no stress test. Give --out a folder that is new or empty."
         )
 
 
