@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from clipgrip.pseudolabel.select.chosen import tempered
@@ -21,6 +20,8 @@ def fitted_temperature(probs: Probs, labels: Labels) -> float:
     known = labels >= 0
     if not known.any():
         return 1.0
+    from scipy.optimize import minimize_scalar  # not light, and putting a prompt to work needs none
+
     probs, labels = probs[known].double(), labels[known]
 
     def nll(log_temperature: float) -> float:
