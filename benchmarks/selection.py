@@ -1,6 +1,6 @@
 """Selection rules and losses side by side on the demo sets, all paradigms, several seeds.
 
-    python -m benchmarks.selection [--seeds 3] [--sets digits surfaces] [--variants balanced ...]
+    python -m benchmarks.selection [--seeds 3] [--rounds 10] [--sets digits surfaces] [--variants balanced ...]
 
 Each is the default preset's GRIP with one rule or one loss exchanged. What the last round chose is compared with the
 pool's true labels, which no training sees, apart from those that a paradigm gives. Accuracy over the test images is
@@ -65,6 +65,7 @@ def main() -> None:
     """Measure, print a row as soon as it is there, and write ``results/selection.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--sets", nargs="+", default=["digits", "surfaces"])
     parser.add_argument("--paradigms", nargs="+", default=["UL", "SSL", "TRZSL"])
     parser.add_argument("--variants", nargs="+", default=list(variants()))
@@ -76,12 +77,12 @@ def main() -> None:
     backbone, rows = load_backbone("nano"), []
     print(machine())
     for name, paradigm in itertools.product(chosen.sets, chosen.paradigms):
-        bench = Bench(backbone, load(name, chosen.folder, backbone), paradigm)
+        bench = Bench(backbone, load(name, chosen.folder, backbone), paradigm, chosen.rounds)
         for variant in chosen.variants:
             seeds = range(1 if paradigm == "UL" else chosen.seeds)
             rows.append(bench.row(variant, seeds))
             print(line(rows[-1]), flush=True)
-            record(chosen.name, {"seeds": chosen.seeds, "rows": rows})
+            record(chosen.name, {"seeds": chosen.seeds, "schedule": chosen.rounds, "rows": rows})
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class Bench:
     backbone: ClipBackbone
     demo: DemoSet
     paradigm: str
+    n_rounds: int
 
     def row(self, variant: str, seeds: Sequence[int]) -> dict[str, Any]:
         """Means and standard deviations over the seeds."""
@@ -114,7 +116,7 @@ class Bench:
                 demo.pool,
                 given,
                 Reached(0, self._zero_shot(demo.template)),
-                ks=schedule("grip", given),
+                ks=schedule("grip", given, n_rounds=self.n_rounds),
                 method=method,
                 seed=seed,
                 votes=[self._zero_shot(SECOND_TEMPLATE)],

@@ -200,6 +200,8 @@ def test_temperature_is_found_again_and_1_without_labels() -> None:
     truth = torch.multinomial(logits.softmax(1), 1, generator=draw).squeeze(1)
     assert fitted_temperature((3 * logits).softmax(1), truth) == pytest.approx(3, rel=0.06)
     assert fitted_temperature(logits.softmax(1), torch.full((4000,), -1)) == 1.0
+    given = F.one_hot(truth, 5).double()  # rows that hold their label because it was given
+    assert fitted_temperature(given, truth) == 1.0
 
 
 def test_the_report_counts_rows_classes_and_confidence() -> None:

@@ -14,11 +14,12 @@ COLDEST, HOTTEST = 1 / 20, 20.0
 def fitted_temperature(probs: Probs, labels: Labels) -> float:
     """The temperature of least negative log-likelihood for (N, C) answers and their truth; 1 without any.
 
+    1 as well where all of them are without doubt: rows that hold their label because it was given say nothing.
     Source: Guo et al., ICML 2017 (arXiv 1706.04599). Labels that a prompt was tuned on make it look surer than it is
     on other images: the temperature is then too low, and so is every error that is estimated with it.
     """
     known = labels >= 0
-    if not known.any():
+    if bool((probs[known].max(dim=1).values >= 1).all()):
         return 1.0
     from scipy.optimize import minimize_scalar  # not light, and putting a prompt to work needs none
 

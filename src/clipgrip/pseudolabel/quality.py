@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from clipgrip.pseudolabel.select.agreement import nearest_rows
 from clipgrip.pseudolabel.select.chosen import Chosen, tempered
 from clipgrip.types import Labels, Probs
 
@@ -33,15 +34,8 @@ def neighbour_agreement(image_embeds: Tensor, labels: Labels, k: int = 5) -> flo
     """Share of each image's ``k`` nearest images (cosine) that have its label; high where labels follow clusters."""
     if len(labels) < 2:
         return 1.0
-    k = min(k, len(labels) - 1)
-    agreeing = torch.zeros((), dtype=torch.double)
-    for start in range(0, len(labels), 1024):
-        rows = torch.arange(start, min(start + 1024, len(labels)))
-        similarity = image_embeds[rows] @ image_embeds.T
-        similarity[torch.arange(len(rows)), rows] = -torch.inf
-        near = similarity.topk(k, dim=1).indices
-        agreeing += (labels[near] == labels[rows, None]).double().sum()
-    return (agreeing / (len(labels) * k)).item()
+    near = nearest_rows(image_embeds, min(k, len(labels) - 1))
+    return (labels[near] == labels[:, None]).double().mean().item()
 
 
 @dataclass(frozen=True)
