@@ -13,6 +13,7 @@ from clipgrip.pseudolabel.select import (
     SELECTORS,
     Chosen,
     Context,
+    at_temperature,
     balanced,
     candidate_sets,
     class_threshold,
@@ -23,7 +24,6 @@ from clipgrip.pseudolabel.select import (
     own_best_class,
     rounds,
     selector,
-    tempered,
     threshold,
 )
 from clipgrip.pseudolabel.select.agreement import nearest_rows
@@ -167,7 +167,7 @@ def test_rounds_must_agree_and_the_first_has_nothing_to_agree_with() -> None:
 def test_everything_is_all_rows_with_calibrated_targets() -> None:
     chosen = everything(answers(), 1, Context(temperature=2.0))
     assert chosen.rows.tolist() == list(range(60))
-    torch.testing.assert_close(chosen.targets, tempered(answers(), 2.0))
+    torch.testing.assert_close(chosen.targets, at_temperature(answers(), 2.0))
 
 
 def test_a_sure_image_keeps_one_class_and_a_doubtful_one_several() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from clipgrip.pseudolabel.select.chosen import tempered
+from clipgrip.pseudolabel.select.chosen import at_temperature
 from clipgrip.types import Labels, Probs
 
 COLDEST, HOTTEST = 1 / 20, 20.0
@@ -26,7 +26,7 @@ def fitted_temperature(probs: Probs, labels: Labels) -> float:
     probs, labels = probs[known].double(), labels[known]
 
     def nll(log_temperature: float) -> float:
-        answers = tempered(probs, float(torch.tensor(log_temperature).exp()))
+        answers = at_temperature(probs, float(torch.tensor(log_temperature).exp()))
         return -_log_right(answers, labels).mean().item()
 
     edges = torch.tensor([COLDEST, HOTTEST]).log().tolist()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from clipgrip.pseudolabel.select.agreement import nearest_rows
-from clipgrip.pseudolabel.select.chosen import Chosen, tempered
+from clipgrip.pseudolabel.select.chosen import Chosen, at_temperature
 from clipgrip.types import Labels, Probs
 
 
@@ -63,7 +63,7 @@ def selection_report(
     are.
     """
     counts = torch.bincount(chosen.labels, minlength=probs.shape[1])
-    confidence = tempered(probs, temperature)[chosen.rows, chosen.labels]
+    confidence = at_temperature(probs, temperature)[chosen.rows, chosen.labels]
     return SelectionQuality(
         coverage=len(chosen.rows) / len(probs) if len(probs) else 0.0,
         estimated_purity=confidence.double().mean().item() if len(confidence) else None,

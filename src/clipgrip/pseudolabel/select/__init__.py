@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.pseudolabel.select.agreement import models, neighbours, rounds
-from clipgrip.pseudolabel.select.chosen import ALONE, Chosen, Context, Selector, narrowed, tempered
+from clipgrip.pseudolabel.select.chosen import (
+    ALONE,
+    Chosen,
+    Context,
+    Selector,
+    at_temperature,
+    narrowed,
+)
 from clipgrip.pseudolabel.select.soft import candidate_sets, everything
 from clipgrip.pseudolabel.select.thresholds import class_threshold, threshold
 from clipgrip.pseudolabel.select.top import balanced, margin, own_best_class
@@ -19,6 +26,7 @@ __all__ = [
     "Chosen",
     "Context",
     "Selector",
+    "at_temperature",
     "balanced",
     "candidate_sets",
     "class_threshold",
@@ -30,7 +38,6 @@ __all__ = [
     "own_best_class",
     "rounds",
     "selector",
-    "tempered",
     "threshold",
 ]
 

@@ -69,7 +69,7 @@ def narrowed(probs: Probs, rows: Tensor, classes: Mask | Tensor) -> Probs:
     return among / among.sum(dim=1, keepdim=True).clamp_min(1e-30)
 
 
-def tempered(probs: Probs, temperature: float) -> Probs:
+def at_temperature(probs: Probs, temperature: float) -> Probs:
     """Softmax at another temperature, from its own result (Guo et al., ICML 2017)."""
     if temperature == 1.0:
         return probs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from clipgrip.pseudolabel.select.chosen import ALONE, Chosen, Context, tempered
+from clipgrip.pseudolabel.select.chosen import ALONE, Chosen, Context, at_temperature
 from clipgrip.pseudolabel.select.top import surest
 from clipgrip.types import Probs
 
@@ -15,7 +15,7 @@ def everything(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
 
     Source: soft pseudolabels (Arazo et al., IJCNN 2020, arXiv 1908.02983).
     """
-    honest = tempered(probs, context.temperature)
+    honest = at_temperature(probs, context.temperature)
     confidence, labels = honest.max(dim=1)
     rows = torch.arange(len(probs) if k > 0 else 0)
     return Chosen(rows, labels[rows], confidence[rows], honest[rows])
@@ -33,7 +33,7 @@ def candidate_sets(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
     """
     if not len(probs):
         return surest(probs, k, probs.new_zeros(0))
-    honest = tempered(probs, context.temperature)
+    honest = at_temperature(probs, context.temperature)
     sets = within_images(honest, honest.max(dim=1).values.median()) & within_classes(honest)
     among = honest.clamp_min(1e-30).where(sets, 0.0)
     best = among.max(dim=1).values

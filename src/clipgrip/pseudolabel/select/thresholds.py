@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clipgrip.pseudolabel.select.chosen import ALONE, Chosen, Context, tempered
+from clipgrip.pseudolabel.select.chosen import ALONE, Chosen, Context, at_temperature
 from clipgrip.pseudolabel.select.top import surest
 from clipgrip.types import Probs
 
@@ -18,7 +18,7 @@ def threshold(
     temperature, so that the constant means what it says. Without labels there is nothing to calibrate by: the
     temperature is then 1 and the threshold is on CLIP's own confidence.
     """
-    confidence, _ = tempered(probs, context.temperature).max(dim=1)
+    confidence, _ = at_temperature(probs, context.temperature).max(dim=1)
     return surest(probs, k, confidence, confidence >= at_least)
 
 
@@ -30,7 +30,7 @@ def class_threshold(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
     Source: Wang et al., FreeMatch, ICLR 2023 (arXiv 2205.07246), self-adaptive thresholds; exact means over the pool
     stand in the place of its moving averages over batches. FlexMatch (arXiv 2110.08263) has the same aim by counting.
     """
-    honest = tempered(probs, context.temperature)
+    honest = at_temperature(probs, context.temperature)
     confidence, labels = honest.max(dim=1)
     if not len(probs):
         return surest(probs, k, confidence)
