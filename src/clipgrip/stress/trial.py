@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -57,7 +57,7 @@ class Bench:
 
 
 def blocks(seeds: int) -> list[tuple[int, str, float]]:
-    """Seed, kind and rate of noise, the cheapest evidence first; without noise all kinds are one."""
+    """Seed, kind and rate of noise; without noise all kinds are one."""
     noisy = [(kind, rate) for kind in KINDS for rate in RATES if rate]
     return [(seed, *one) for seed in range(seeds) for one in [("none", 0.0), *noisy]]
 
@@ -69,9 +69,7 @@ def block(seed: int, kind: str, rate: float) -> list[Cell]:
     return [Cell(seed, kind, rate, *pair) for pair in losses + rules]
 
 
-def measure(
-    bench: Bench, cells: list[Cell], on_done: Callable[[], None] = lambda: None
-) -> Iterator[dict[str, Any]]:
+def measure(bench: Bench, cells: list[Cell]) -> Iterator[dict[str, Any]]:
     """A row for each cell: what was chosen, how much of it is right, and the accuracy on the test images.
 
     A rule may take a class's fair share, N/C; where losses are compared every row is taken. The second model of
@@ -80,7 +78,6 @@ def measure(
     for cell in cells:
         answers, other = (_planted(bench, cell, name) for name in ("answers", "other"))
         yield _trial(bench, cell, answers, other)
-        on_done()
 
 
 def _planted(bench: Bench, cell: Cell, name: str) -> Probs:
