@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,10 @@ from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.method import PRESETS, STRATEGIES, Method, learn, schedule, untuned
 from clipgrip.prompts.classifier import zero_shot
-from clipgrip.strategy import Reached
+from clipgrip.pseudolabel.select import SELECTORS
+from clipgrip.strategy import Reached, Round
+from clipgrip.training.loop import Recipe
+from clipgrip.training.loss import LOSSES
 
 LABELS = torch.tensor([0, 0, 1, 1, *[-1] * 36])
 
@@ -130,3 +134,44 @@ def test_the_default_takes_its_other_method_where_labels_abound() -> None:
 def test_a_method_comes_back_from_its_facts() -> None:
     for method in (m for methods in PRESETS.values() for m in methods.values()):
         assert Method.from_facts(method.facts()) == replace(method, many_labels=None)
+
+
+CHEAP = Method(recipe=Recipe(steps=2), stop_below=0.0)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("select", SELECTORS)
+def test_every_rule_and_loss_can_be_chosen_by_name(
+    select: str, loss: str, backbone: ClipBackbone
+) -> None:
+    method = replace(CHEAP, select=select, recipe=replace(CHEAP.recipe, loss=loss))
+    start = untuned(backbone, CLASSES, method, template="a photo of a {}.", seed=0)
+    images = torch.nn.functional.normalize(
+        torch.randn(40, backbone.embed_dim, generator=torch.Generator().manual_seed(0)), dim=1
+    )
+    probs = torch.randn(40, len(CLASSES), generator=torch.Generator().manual_seed(1)).softmax(1)
+    task, reached = ul(40, len(CLASSES)), Reached(0, probs)
+
+    def run() -> list[Round]:
+        given: dict[str, Any] = {"ks": [3, 6], "method": method, "seed": 0, "votes": [probs]}
+        return list(learn(start, images, task, reached, **given))
+
+    if (select, loss) == ("everything", "partial-label"):
+        with pytest.raises(ConfigError, match="asks for nothing"):
+            run()
+        return
+    done = run()
+    assert len(done) == 2
+    assert all(torch.isfinite(one.probs).all() for one in done)
+
+
+@pytest.mark.parametrize(
+    "method", [replace(CHEAP, select="no"), replace(CHEAP, recipe=Recipe(loss="no"))]
+)
+def test_an_unknown_rule_or_loss_is_said_before_anything_is_tuned(
+    method: Method, backbone: ClipBackbone
+) -> None:
+    start = untuned(backbone, CLASSES, CHEAP, template="a photo of a {}.", seed=0)
+    images = torch.zeros(4, backbone.embed_dim)
+    with pytest.raises(ConfigError, match=r'"no"\. Known'):
+        learn(start, images, ul(4, 3), Reached(0, torch.ones(4, 3)), ks=[1], method=method, seed=0)

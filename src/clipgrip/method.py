@@ -17,12 +17,14 @@ from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.prompts.visual import VisualPrompt
 from clipgrip.pseudolabel.schedule import SCHEDULES
-from clipgrip.pseudolabel.select import SELECTORS
+from clipgrip.pseudolabel.select import Context, selector
 from clipgrip.seeds import generator
 from clipgrip.strategy import Reached, Round, rounds
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import PAPER_RECIPE, Recipe
+from clipgrip.training.loss import loss_named
 from clipgrip.training.state import Keeper
+from clipgrip.types import Probs
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Method:
     labeled_share: float | None = 0.5
     """Weight of the labels against the pseudolabels; None for the paper's γ and λ."""
     select: str = "balanced"
+    """A rule of ``pseudolabel.select.SELECTORS``; the loss is a part of the recipe."""
     stop_below: float = 0.01
     """Once a smaller share of the answers changes in a round, only the last k is left to run."""
     many_labels: Method | None = None
@@ -195,16 +198,42 @@ def learn(
     seed: int,
     on_step: Callable[[int, int, float], None] = lambda *_: None,
     keeper: Keeper | None = None,
+    votes: Sequence[Probs] = (),
 ) -> Iterator[Round]:
-    """The rounds after ``reached`` over the pool (N, ...), as the prompt consumes it."""
+    """The rounds after ``reached`` over the pool (N, ...), as the prompt consumes it.
+
+    ``votes`` are other models' answers (N, C) for the rule "models".
+
+    Raises:
+        ConfigError: the method names an unknown rule or loss, or two that do not go together.
+    """
+    select = selector(method.select)
+    check_pair(method)
     return rounds(
         PromptLearner(start, inputs, method.recipe, method.labeled_share),
         task,
         reached,
         ks=ks,
         seed=seed,
-        select=SELECTORS[method.select],
+        select=select,
+        context=_context(start, inputs, method, votes),
         stop_below=method.stop_below,
         on_step=on_step,
         keeper=keeper,
     )
+
+
+def check_pair(method: Method) -> None:
+    """ConfigError where the rule's targets give the loss nothing to learn."""
+    loss_named(method.recipe.loss)
+    if (method.select, method.recipe.loss) == ("everything", "partial-label"):
+        raise ConfigError(
+            'the rule "everything" calls every class possible, and the loss "partial-label" then asks for nothing. '
+            'Take the loss "cross-entropy", or the rule "candidate-sets".'
+        )
+
+
+def _context(start: Prompt, inputs: Tensor, method: Method, votes: Sequence[Probs]) -> Context:
+    """What selection may know of the pool; embeddings only where the rule compares them."""
+    embeds = PromptLearner(start, inputs).image_embeds() if method.select == "neighbours" else None
+    return Context(embeds, votes=tuple(votes))

@@ -7,15 +7,16 @@ All nine combinations of paradigm and strategy run through ``rounds``: the parad
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 
 from clipgrip.data.task import Task
+from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import changed_share
-from clipgrip.pseudolabel.select import Selector, balanced
+from clipgrip.pseudolabel.select import ALONE, Context, Selector, balanced, narrowed
 from clipgrip.seeds import generator
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.state import Keeper, TrainingState
@@ -38,21 +39,23 @@ class Round:
     """Share of the unlabeled images whose answer differs from that of the round before."""
 
 
-def choose(probs: Probs, task: Task, k: int, select: Selector) -> PseudoLabels:
+def choose(
+    probs: Probs, task: Task, k: int, select: Selector, context: Context = ALONE
+) -> PseudoLabels:
     """Pseudolabels for the unlabeled rows, over the candidate classes only, as rows of the pool.
 
-    None at all for k = 0: tuning on the labels alone is a round without pseudolabels.
+    None at all for k = 0: tuning on the labels alone is a round without pseudolabels. ``context`` is of the pool.
+
+    Raises:
+        ConfigError: the context lacks what the rule needs.
     """
     if k == 0:
         return PseudoLabels.none(task.n_classes)
-    among = _open_answers(probs, task)
-    chosen = select(among / among.sum(dim=1, keepdim=True).clamp_min(1e-30), k)
-    return PseudoLabels.hard(
-        task.unlabeled[chosen.rows],
-        task.candidate_classes[chosen.labels],
-        chosen.confidence,
-        task.n_classes,
-    )
+    rows, classes = task.unlabeled, task.candidate_classes
+    chosen = select(narrowed(probs, rows, classes), k, context.among(rows, classes))
+    targets = chosen.distributions(len(classes))
+    spread = targets.new_zeros(len(targets), task.n_classes).index_copy(1, classes, targets)
+    return PseudoLabels(rows[chosen.rows], spread, chosen.confidence)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class Reached:
     number: int
     probs: Probs
     changed: float = 1.0
+    previous: Probs | None = None
+    """The answers of the round before, for rules that compare the two."""
 
 
 def rounds(
@@ -73,6 +78,7 @@ def rounds(
     seed: int,
     select: Selector = balanced,
     refine: Refiner = lambda probs, _: probs,
+    context: Context = ALONE,
     stop_below: float = 0.0,
     on_step: Callable[[int, int, float], None] = lambda *_: None,
     keeper: Keeper | None = None,
@@ -81,13 +87,16 @@ def rounds(
 
     Every round tunes from the untuned prompt. Once fewer than ``stop_below`` of the answers change, only the last k
     is left to run, and nothing where the last k has just been run. ``keeper`` lets a training go on in its middle.
+    ``context`` is what selection may know of the pool that no round changes: embeddings, other models' answers.
     """
     while reached.number < len(ks):
         settled = reached.changed < stop_below
         if settled and ks[-1] == ks[reached.number - 1]:
             return
         number = len(ks) if settled else reached.number + 1
-        pseudolabels = choose(refine(reached.probs, task), task, ks[number - 1], select)
+        probs = refine(reached.probs, task)
+        known = _known(context, probs, task, reached.previous)
+        pseudolabels = choose(probs, task, ks[number - 1], select, known)
         learner = untuned.fit(
             task,
             pseudolabels,
@@ -101,7 +110,13 @@ def rounds(
             *(_open_answers(answers, task) for answers in (reached.probs, probs))
         )
         yield Round(number, ks[number - 1], pseudolabels, learner, probs, changed)
-        reached = Reached(number, probs, changed)
+        reached = Reached(number, probs, changed, reached.probs)
+
+
+def _known(context: Context, probs: Probs, task: Task, previous: Probs | None) -> Context:
+    """The context of a round: with the answers before, and the temperature that the labels ask for."""
+    temperature = fitted_temperature(probs[task.labeled], task.labels[task.labeled])
+    return replace(context, previous=previous, temperature=temperature)
 
 
 def _forget(state: Callable[[], TrainingState]) -> None:

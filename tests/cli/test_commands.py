@@ -22,7 +22,7 @@ from clipgrip.cli.screen import Screen, round_line
 from clipgrip.data.classes import ClassNames
 from clipgrip.runs.pipeline import run
 
-COMMANDS = ("demo", "run", "predict", "report", "models", "doctor", "init")
+COMMANDS = ("demo", "run", "predict", "report", "models", "doctor", "init", "stress")
 FILES = {
     *("predictions.csv", "pseudolabels.csv", "issues.csv", "metrics.json"),
     *("prompt.safetensors", "class_embeds.safetensors", "runs.db", "report.html"),
@@ -257,3 +257,17 @@ def test_the_demos_table_has_a_line_for_zero_shot_and_each_strategy(finished: Pa
     assert names == ["zero-shot", "fpl", "grip"]
     widths = {len(line) for line in lines[1:5] if "zero-shot" not in line}
     assert len(widths) == 1
+
+
+def test_stress_leaves_its_files_and_says_what_stands_noise(
+    place: Place, tiny_clip: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = place.table("truth.csv", list(place.truth))
+    arguments = ["stress", place.images, "--classes", place.classes, "--labels", labels]
+    options = ["--backbone", tiny_clip, "--seeds", 1, "--out", "out", "--lang", "ja"]
+    told = command(capsys, *arguments, *options)
+    assert told.code == 0, told.err
+    files = {path.name for path in (here / "out").iterdir()} - {".clipgrip.lock"}
+    assert files == {"results.csv", "results.json", "stress.html"}
+    assert "own-best-class   absolute" in told.out
+    assert 'lang="ja"' in (here / "out" / "stress.html").read_text("utf-8")

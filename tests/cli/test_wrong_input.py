@@ -266,3 +266,12 @@ def test_a_test_that_holds_every_image_leaves_none_to_learn_from(
     told = refused(*run_with(tiny_clip, test="all.csv"))
     assert "no image is left to learn from" in told.err
     assert "other images than the test" in told.err
+
+
+def test_a_stress_test_without_the_truth_names_the_option_and_the_demo_sets(
+    refused: Refused,
+) -> None:
+    told = refused("stress", "images", "--classes", "classes.txt")
+    assert "needs --labels" in told.err
+    assert "demo, digits, surfaces" in told.err
+    refused("stress", "demo", "--lang", "fr")

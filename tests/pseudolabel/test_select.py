@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from clipgrip.pseudolabel.select import SELECTORS, Chosen, Selector, balanced, own_best_class
 from clipgrip.types import Probs
 
-each_selector = pytest.mark.parametrize("select", SELECTORS.values(), ids=list(SELECTORS))
+FILLING = ("own-best-class", "balanced")
+"""Rules that take images while they last; the others are in test_rules.py."""
+each_selector = pytest.mark.parametrize("select", [SELECTORS[n] for n in FILLING], ids=FILLING)
 quick = settings(deadline=None, max_examples=80, derandomize=True)
 
 
@@ -136,7 +138,7 @@ def test_more_than_there_is_takes_all(select: Selector) -> None:
 def test_an_empty_pool_and_k_of_zero_choose_nothing(select: Selector) -> None:
     for probs, k in ((torch.zeros(0, 3), 2), (untied(4, 3, 0), 0)):
         chosen = select(probs, k)
-        assert [len(part) for part in chosen] == [0, 0, 0]
+        assert [len(part) for part in chosen[:3]] == [0, 0, 0]
         assert chosen.labels.dtype == torch.long
 
 

@@ -48,3 +48,7 @@ def test_labels_count_and_pseudolabels_only_for_their_share() -> None:
     torch.testing.assert_close(
         both.prompt.learned()["ctx"], alone.prompt.learned()["ctx"], rtol=1e-3, atol=1e-4
     )
+
+
+def test_the_pools_embeddings_are_those_that_a_textual_prompt_is_given() -> None:
+    assert torch.equal(learner().image_embeds(), IMAGES)

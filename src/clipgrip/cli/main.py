@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from clipgrip.cli import bench, demo, doctor, init, models, predict, report, run
+from clipgrip.cli import bench, demo, doctor, init, models, predict, report, run, stress
 from clipgrip.errors import ClipgripError
 
 STOPPED = 130
@@ -31,6 +31,7 @@ for command in (
     doctor.doctor,
     init.init,
     bench.bench,
+    stress.stress,
 ):
     app.command()(command)
 

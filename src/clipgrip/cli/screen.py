@@ -22,7 +22,7 @@ from clipgrip.runs.events import Listener
 
 STAGES = {
     "hash": "reading files", "embed": "encoding images", "pixels": "preparing images",
-    "round": "tuning the prompt", "answer": "answering",
+    "round": "tuning the prompt", "answer": "answering", "stress": "trying noise",
 }  # fmt: skip
 LOG_SECONDS = 15.0
 

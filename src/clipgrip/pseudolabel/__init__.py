@@ -6,22 +6,33 @@ each round, ``quality`` what can be said of them without the truth.
 
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import (
+    SelectionQuality,
     changed_share,
     class_coverage,
     neighbour_agreement,
     per_class_counts,
+    selection_report,
 )
 from clipgrip.pseudolabel.refine import REFINERS, Refined, refine, refined
 from clipgrip.pseudolabel.schedule import SCHEDULES, fpl, grip, ifpl
-from clipgrip.pseudolabel.select import SELECTORS, Chosen, balanced, own_best_class
+from clipgrip.pseudolabel.select import (
+    SELECTORS,
+    Chosen,
+    Context,
+    balanced,
+    own_best_class,
+    selector,
+)
 
 __all__ = [
     "REFINERS",
     "SCHEDULES",
     "SELECTORS",
     "Chosen",
+    "Context",
     "PseudoLabels",
     "Refined",
+    "SelectionQuality",
     "balanced",
     "changed_share",
     "class_coverage",
@@ -33,4 +44,6 @@ __all__ = [
     "per_class_counts",
     "refine",
     "refined",
+    "selection_report",
+    "selector",
 ]

@@ -31,7 +31,7 @@ def build_report(facts: RunFacts, language: Language = "en") -> str:
     """
     say, run = Words(language), Reading(facts)
     classes = class_rows(run)
-    page = _templates().get_template("report.html")
+    page = templates().get_template("report.html")
     html = page.render(
         say=say,
         run=run,
@@ -51,7 +51,8 @@ def build_report(facts: RunFacts, language: Language = "en") -> str:
 
 
 @cache
-def _templates() -> jinja2.Environment:
+def templates() -> jinja2.Environment:
+    """The pages, with what comes from outside shown as text."""
     return jinja2.Environment(
         loader=jinja2.PackageLoader("clipgrip.report"),
         autoescape=True,

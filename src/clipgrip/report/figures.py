@@ -14,6 +14,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 INK, GRID, BEFORE, AFTER = "#3c4854", "#e3e7eb", "#8593a0", "#0f6285"
 WIDTH, HEIGHT = 520, 190
+_SOLID, _DASHED = "solid", (0, (4, 2))
+STROKES: tuple[tuple[str, Any], ...] = tuple(
+    (color, dash)
+    for dash in (_SOLID, _DASHED)
+    for color in ("#0f6285", "#d0874a", "#4d8f4a", "#8a5aa5", "#b23a48", "#5c6873")
+)
+"""Colour and dash of each line of `curves`; told apart in grey as well."""
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "clipgrip",
@@ -74,9 +81,24 @@ def count_bars(name: str, ticks: Sequence[str], values: Sequence[int]) -> Markup
         return inline(name, figure)
 
 
-def _canvas(ticks: Sequence[str]) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
-    axes = figure.add_axes((0.1, 0.17, 0.875, 0.78))
+def curves(name: str, ticks: Sequence[str], lines: Sequence[Sequence[float]]) -> Markup:
+    """Shares over steps of one scale, a line in the colour and dash of its place in ``STROKES``."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _canvas(ticks, height=380, bottom=0.09)
+        for values, (color, dash) in zip(lines, STROKES, strict=False):
+            axes.plot(
+                range(len(values)), values, color=color, linewidth=2, linestyle=dash, marker="o",
+                markersize=4,
+            )  # fmt: skip
+        _share_axis(axes, [value for values in lines for value in values])
+        return inline(name, figure)
+
+
+def _canvas(
+    ticks: Sequence[str], height: float = HEIGHT, bottom: float = 0.17
+) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(WIDTH / 72, height / 72))
+    axes = figure.add_axes((0.1, bottom, 0.875, round(0.95 - bottom, 4)))
     step = max(1, -(-len(ticks) // 12))
     axes.set_xticks(range(0, len(ticks), step), ticks[::step])
     axes.set_xlim(-0.5, len(ticks) - 0.5)

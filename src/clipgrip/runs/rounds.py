@@ -135,11 +135,22 @@ def run_rounds(
 def reached(stored: list[StoredRound], start: Start, embeds: Embeds, inputs: Inputs) -> Reached:
     """How far the stored rounds have come, bit for bit as the loop left it."""
     if not stored:
-        return Reached(0, start.answers({}, embeds).pool)
+        return Reached(0, _answers(stored, start, embeds, inputs))
     last = stored[-1]
-    learner = PromptLearner(start.tuned(last.learned), inputs.pool)
+    previous = None
+    if (
+        start.method.select == "rounds"
+    ):  # the only rule that looks back; a pass over pixels is not cheap
+        previous = _answers(stored[:-1], start, embeds, inputs)
+    return Reached(last.number, _answers(stored, start, embeds, inputs), last.changed, previous)
+
+
+def _answers(stored: list[StoredRound], start: Start, embeds: Embeds, inputs: Inputs) -> Probs:
+    """(N, C) of the last stored round for the pool."""
+    if not stored:
+        return start.answers({}, embeds).pool
     # the loop's own sums, in its batches: others differ in the last bit, which can turn a choice
-    return Reached(last.number, learner.predict_proba(), last.changed)
+    return PromptLearner(start.tuned(stored[-1].learned), inputs.pool).predict_proba()
 
 
 def _stored(

@@ -17,7 +17,7 @@ from clipgrip.training.loop import Recipe, tune
 from clipgrip.training.loss import Weights, mixing_weights, paper_weights
 from clipgrip.training.memory import passes, picked
 from clipgrip.training.state import TrainingState
-from clipgrip.types import Probs
+from clipgrip.types import ImageEmbeds, Probs
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class PromptLearner:
                     for part in passes(inputs)
                 ]
             )
+
+    def image_embeds(self) -> ImageEmbeds:
+        """(N, D) of the pool, as the prompt sees it."""
+        with torch.no_grad():
+            return torch.cat([self.prompt.image_embeds(part).cpu() for part in passes(self.inputs)])
 
     def fit(
         self,

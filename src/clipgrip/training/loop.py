@@ -13,7 +13,7 @@ from torch import Tensor
 
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import cosine_logits
-from clipgrip.training.loss import Weights, mixed_cross_entropy
+from clipgrip.training.loss import Loss, Weights, cross_entropy, loss_named, mixed_loss
 from clipgrip.training.memory import Inputs, rows_at_once
 from clipgrip.training.state import TrainingState
 
@@ -34,6 +34,8 @@ class Recipe:
     momentum: float = 0.9
     warmup: float = 0.1
     """Share of the steps over which the learning rate rises from 0."""
+    loss: str = "cross-entropy"
+    """What pseudolabels are learned by, of ``loss.LOSSES``; labels of people always by cross-entropy."""
 
 
 PAPER_RECIPE = Recipe(
@@ -86,7 +88,7 @@ def tune(
         return prompt
     values = {name: value.clone().requires_grad_() for name, value in prompt.learned().items()}
     tuned, optimizer = prompt.with_learned(values), _optimizer(list(values.values()), recipe)
-    total, done = total_steps(len(inputs), recipe), 0
+    total, done, loss_of = total_steps(len(inputs), recipe), 0, loss_named(recipe.loss)
     source = batches(len(inputs), recipe.batch_size, generator)
     at_once = rows_at_once(prompt, inputs)
     if recalled is not None:
@@ -97,7 +99,7 @@ def tune(
             continue
         optimizer.param_groups[0]["lr"] = learning_rate(step, total, recipe)
         optimizer.zero_grad()
-        batch = Batch(inputs, targets, labeled, rows)
+        batch = Batch(inputs, targets, labeled, rows, loss_of)
         loss = _backward(tuned, batch, weights, at_once)
         optimizer.step()
         on_step(step + 1, total, loss)
@@ -112,6 +114,7 @@ class Batch(NamedTuple):
     targets: Tensor
     labeled: Tensor
     rows: Tensor
+    loss_of: Loss = cross_entropy
 
     def loss(self, prompt: Prompt, class_embeds: Tensor, weights: Weights) -> Tensor:
         """The mixed loss of these rows against class embeddings (C, D)."""
@@ -120,7 +123,7 @@ class Batch(NamedTuple):
         targets, labeled = (
             part[self.rows].to(logits.device) for part in (self.targets, self.labeled)
         )
-        return mixed_cross_entropy(logits, targets, labeled, weights)
+        return mixed_loss(logits, targets, labeled, weights, self.loss_of)
 
     def share(self, part: Tensor, weights: Weights) -> Weights:
         """Weights with which the losses of the parts of a batch sum to the loss of the batch."""

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch.nn.functional as F
 from torch import Tensor
 
+from clipgrip.training.losses import LOSSES, Loss, cross_entropy, loss_named
 from clipgrip.types import Logits
+
+__all__ = [
+    "LOSSES",
+    "Loss",
+    "Weights",
+    "cross_entropy",
+    "loss_named",
+    "mixed_cross_entropy",
+    "mixed_loss",
+    "mixing_weights",
+    "paper_weights",
+]
 
 
 class Weights(NamedTuple):
@@ -40,13 +52,21 @@ def mixing_weights(n_labeled: int, n_pseudo: int, *, labeled_share: float) -> We
 def mixed_cross_entropy(
     logits: Logits, targets: Tensor, labeled: Tensor, weights: Weights
 ) -> Tensor:
+    """`mixed_loss` with cross-entropy for both kinds of rows."""
+    return mixed_loss(logits, targets, labeled, weights, cross_entropy)
+
+
+def mixed_loss(
+    logits: Logits, targets: Tensor, labeled: Tensor, weights: Weights, pseudo: Loss
+) -> Tensor:
     """γ · mean over labeled rows + λ · mean over pseudolabeled rows; a kind without rows adds nothing.
 
-    ``targets`` (B, C) are distributions, ``labeled`` (B,) says which rows a person labeled.
+    ``targets`` (B, C) are distributions, ``labeled`` (B,) says which rows a person labeled: those are learned by
+    cross-entropy, the others by ``pseudo``, which may expect them to be wrong.
     """
-    losses = F.cross_entropy(logits, targets, reduction="none")
-    total = 0 * losses.sum()  # a batch without weight still has a gradient: zero
-    for kind, weight in ((labeled, weights.labeled), (~labeled, weights.pseudo)):
+    total = 0 * logits.sum()  # a batch without weight still has a gradient: zero
+    kinds = (labeled, weights.labeled, cross_entropy), (~labeled, weights.pseudo, pseudo)
+    for kind, weight, loss in kinds:
         if weight and kind.any():
-            total = total + weight * losses[kind].mean()
+            total = total + weight * loss(logits[kind], targets[kind]).mean()
     return total

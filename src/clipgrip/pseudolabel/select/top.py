@@ -1,43 +1,49 @@
-"""Which images are trusted, for which class. Each image gets at most one pseudolabel.
-
-Rows come in manifest order, which is the order of content hashes, and ties go to the lower row, so the order of files
-cannot change a choice. ``k`` is the most pseudolabels that a class may get.
-"""
+"""Rules that take the surest images of each class."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from clipgrip.pseudolabel.select.chosen import ALONE, Chosen, Context
 from clipgrip.types import Labels, Probs
 
 
-class Chosen(NamedTuple):
-    """Positions (n,) among the given rows, ascending, with class (n,) and confidence (n,)."""
-
-    rows: Tensor
-    labels: Labels
-    confidence: Tensor
-
-
-Selector = Callable[[Probs, int], Chosen]
-
-
-def own_best_class(probs: Probs, k: int) -> Chosen:
+def own_best_class(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
     """The ``k`` most confident images of each class, each image for its own best class only.
 
     Pure, but a class that few images prefer stays short of ``k``.
     """
+    confidence, _ = probs.max(dim=1)
+    return surest(probs, k, confidence)
+
+
+def margin(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
+    """The ``k`` images of each class whose answer leads the second best by most, each for its own best class.
+
+    Source: margin sampling turned round (Scheffer, Decomain, Wrobel, IDA 2001). Unlike confidence, it does not trust
+    an image between two classes more because the others are out of the question.
+    """
+    if probs.shape[1] < 2:
+        return own_best_class(probs, k)
+    first, second = probs.topk(2, dim=1).values.unbind(dim=1)
+    return surest(probs, k, first - second)
+
+
+def surest(probs: Probs, k: int, score: Tensor, trusted: Tensor | None = None) -> Chosen:
+    """The ``k`` rows of each class with the highest ``score`` (N,), each row for its own best class.
+
+    Only of the rows that ``trusted`` (N,) marks, where it is given.
+    """
     confidence, labels = probs.max(dim=1)
-    order = confidence.argsort(descending=True, stable=True)
+    order = score.argsort(descending=True, stable=True)
+    if trusted is not None:
+        order = order[trusted[order]]
     rank = _rank_within(labels[order], probs.shape[1])
     return _sorted(order[rank < k], labels, confidence)
 
 
-def balanced(probs: Probs, k: int) -> Chosen:
+def balanced(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
     """Exactly ``k`` images per class while they last: the surest (image, class) pairs first.
 
     The paper's top-K per class with its conflicts settled by confidence instead of by the order of files. Found as the
@@ -91,6 +97,3 @@ def _rank_within(labels: Labels, classes: int) -> Tensor:
 def _sorted(rows: Tensor, labels: Labels, confidence: Tensor) -> Chosen:
     rows = rows.sort().values
     return Chosen(rows, labels[rows], confidence[rows])
-
-
-SELECTORS: dict[str, Selector] = {"own-best-class": own_best_class, "balanced": balanced}

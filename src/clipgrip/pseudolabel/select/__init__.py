@@ -1,0 +1,63 @@
+"""Which images are trusted, for which class. A rule is a function, and all have one signature.
+
+Rows come in manifest order, which is the order of content hashes, and ties go to the lower row, so the order of files
+cannot change a choice. ``k`` is the most pseudolabels that a class may get; each image is chosen once at most.
+"""
+
+from __future__ import annotations
+
+from clipgrip.errors import ConfigError, nearest
+from clipgrip.pseudolabel.select.agreement import models, neighbours, rounds
+from clipgrip.pseudolabel.select.chosen import (
+    ALONE,
+    Chosen,
+    Context,
+    Selector,
+    at_temperature,
+    narrowed,
+)
+from clipgrip.pseudolabel.select.soft import candidate_sets, everything
+from clipgrip.pseudolabel.select.thresholds import class_threshold, threshold
+from clipgrip.pseudolabel.select.top import balanced, margin, own_best_class
+
+__all__ = [
+    "ALONE",
+    "SELECTORS",
+    "Chosen",
+    "Context",
+    "Selector",
+    "at_temperature",
+    "balanced",
+    "candidate_sets",
+    "class_threshold",
+    "everything",
+    "margin",
+    "models",
+    "narrowed",
+    "neighbours",
+    "own_best_class",
+    "rounds",
+    "selector",
+    "threshold",
+]
+
+SELECTORS: dict[str, Selector] = {
+    "own-best-class": own_best_class,
+    "balanced": balanced,
+    "margin": margin,
+    "threshold": threshold,
+    "class-threshold": class_threshold,
+    "neighbours": neighbours,
+    "models": models,
+    "rounds": rounds,
+    "candidate-sets": candidate_sets,
+    "everything": everything,
+}
+
+
+def selector(name: str) -> Selector:
+    """The rule of that name; ConfigError names the known ones."""
+    if name not in SELECTORS:
+        known = ", ".join(SELECTORS)
+        raise ConfigError(f'no selection rule "{name}". Known: {known}.{nearest(name, SELECTORS)}')
+    return SELECTORS[name]

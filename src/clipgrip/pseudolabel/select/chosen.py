@@ -1,0 +1,77 @@
+"""What a rule may know of the images, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clipgrip.types import ImageEmbeds, Labels, Mask, Probs
+
+
+class Chosen(NamedTuple):
+    """Positions (n,) among the given rows, ascending, with class (n,) and confidence (n,).
+
+    ``targets`` (n, C) are distributions where a rule trusts more than one class; None where it trusts one.
+    """
+
+    rows: Tensor
+    labels: Labels
+    confidence: Tensor
+    targets: Tensor | None = None
+
+    def distributions(self, n_classes: int) -> Tensor:
+        """(n, C) targets, one-hot where the rule trusts one class."""
+        if self.targets is not None:
+            return self.targets
+        return F.one_hot(self.labels, n_classes).to(self.confidence.dtype)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is known of the N rows besides their probabilities; a rule says so where it lacks something."""
+
+    image_embeds: ImageEmbeds | None = None
+    previous: Probs | None = None
+    """Answers of the round before; None in the first round."""
+    votes: tuple[Probs, ...] = ()
+    """Answers of other models."""
+    temperature: float = 1.0
+    """What makes confidence honest: ``probs ** (1 / temperature)``, then rows summed to one."""
+
+    def among(self, rows: Tensor, classes: Mask | Tensor) -> Context:
+        """The same for some rows and some classes."""
+        return replace(
+            self,
+            image_embeds=None if self.image_embeds is None else self.image_embeds[rows],
+            previous=None if self.previous is None else narrowed(self.previous, rows, classes),
+            votes=tuple(narrowed(vote, rows, classes) for vote in self.votes),
+        )
+
+
+ALONE = Context()
+"""Nothing is known besides the probabilities."""
+
+
+class Selector(Protocol):
+    """A rule: (N, C) answers, the most pseudolabels that a class may get, and what else is known."""
+
+    def __call__(self, probs: Probs, k: int, context: Context = ALONE, /) -> Chosen:
+        """The trusted rows; ConfigError where the context lacks what the rule needs."""
+
+
+def narrowed(probs: Probs, rows: Tensor, classes: Mask | Tensor) -> Probs:
+    """Some rows over some classes, summing to one again."""
+    among = probs[rows][:, classes]
+    return among / among.sum(dim=1, keepdim=True).clamp_min(1e-30)
+
+
+def at_temperature(probs: Probs, temperature: float) -> Probs:
+    """Softmax at another temperature, from its own result (Guo et al., ICML 2017)."""
+    if temperature == 1.0:
+        return probs
+    tiny = torch.finfo(probs.dtype).tiny
+    return (probs.clamp_min(tiny).log() / temperature).softmax(dim=1)

@@ -1,0 +1,167 @@
+"""A stress test with its files: images in, results out, and a stopped one goes on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clipgrip import __version__
+from clipgrip.backbone.cache import EmbeddingCache
+from clipgrip.backbone.registry import load_backbone
+from clipgrip.data.ingest import ingest
+from clipgrip.data.tables import write_csv
+from clipgrip.errors import DataError, RunError
+from clipgrip.files import write_text_atomic
+from clipgrip.method import PRESETS, untuned
+from clipgrip.metrics import accuracy
+from clipgrip.prompts.classifier import predict_proba, zero_shot
+from clipgrip.runs import lock
+from clipgrip.runs.embedding import Embeds, embed_manifest
+from clipgrip.runs.events import Listener
+from clipgrip.runs.outputs import json_text
+from clipgrip.seeds import generator
+from clipgrip.stress import Bench, block, blocks, measure
+
+RESULTS = "results.json"
+DATA = "data"
+"""Folder in ``out`` where a demo set may lie."""
+TEST_SHARE = 0.3
+LEAST = 2
+"""Images of a class in the pool, below which nothing can be planted in it."""
+
+
+@dataclass(frozen=True)
+class StressInput:
+    """Where the images lie, what is known of them, and the model."""
+
+    images: Path
+    classes: Path
+    labels: Path
+    test: Path | None = None
+    backbone: str = "nano"
+    template: str = "a photo of a {}."
+
+
+def prepared(given: StressInput, hear: Listener) -> tuple[Bench, dict[str, Any]]:
+    """The bench, and what determines its results.
+
+    Without test images, three in ten of the labeled are kept for measuring, the same ones each time.
+
+    Raises:
+        ClipgripError: the input cannot be used; DataError where too few images are labeled.
+    """
+    ingested = ingest(
+        given.images,
+        classes=given.classes,
+        labels=given.labels,
+        test=given.test,
+        on_progress=lambda done, total: hear.progress("hash", done, total),
+    )
+    backbone = load_backbone(given.backbone)
+    embedded = embed_manifest(
+        backbone,
+        ingested.manifest,
+        cache=EmbeddingCache.for_backbone(backbone),
+        on_progress=lambda done, total: hear.progress("embed", done, total),
+    )
+    names, method = embedded.manifest.classes, PRESETS["default"]["textual"]
+    pool, truth, test, test_truth = _parts(embedded.embeds)
+    _check_enough(truth, test_truth, len(names))
+    answers = zero_shot(backbone, names.prompts, given.template)
+    prompt = untuned(backbone, names.prompts, method, template=given.template, seed=0)
+    own, own_test = (predict_proba(part, answers, backbone.logit_scale) for part in (pool, test))
+    settings = {
+        "clipgrip": __version__,
+        "data": embedded.manifest.fingerprint,
+        "images": backbone.image_key,
+        "template": given.template,
+        "recipe": repr(method.recipe),
+    }
+    facts = {
+        "settings": settings,
+        "classes": len(names),
+        "pool": len(truth),
+        "test": len(test_truth),
+        "zero_shot": round(accuracy(own_test, test_truth), 6),
+        "zero_shot_pool": round(accuracy(own, truth), 6),
+    }
+    return Bench(prompt, pool, truth, test, test_truth, own, method.recipe), facts
+
+
+def stress(given: StressInput, out: Path, seeds: int, hear: Listener) -> dict[str, Any]:
+    """Try everything that ``out`` does not hold yet, keep each block of trials, and return all results.
+
+    Raises:
+        RunError: ``out`` holds something else, or is in use.
+    """
+    _check_place(out)
+    bench, facts = prepared(given, hear)
+    out.mkdir(parents=True, exist_ok=True)
+    with lock.locked(out):
+        rows = _kept(out, facts["settings"])
+        done = {(row["seed"], row["kind"], row["rate"]) for row in rows}
+        wanted = [one for one in blocks(seeds) if one not in done]
+        tried, total = 0, sum(len(block(*one)) for one in wanted)
+        for one in wanted:
+            fresh = []
+            for row in measure(bench, block(*one)):
+                fresh.append(row)
+                tried += 1
+                hear.progress("stress", tried, total)
+            rows += fresh
+            write_text_atomic(out / RESULTS, json_text({**facts, "rows": rows}))
+        rows = [row for row in rows if row["seed"] < seeds]
+        write_csv(out / "results.csv", tuple(rows[0]), [tuple(row.values()) for row in rows])
+    return {**facts, "seeds": seeds, "rows": rows}
+
+
+def _parts(embeds: Embeds) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Images and truth of the pool's labeled rows, and of the test."""
+    labeled = embeds.pool_labels >= 0
+    pool, truth = embeds.pool[labeled], embeds.pool_labels[labeled]
+    if len(embeds.test):
+        return pool, truth, embeds.test, embeds.test_labels
+    kept = torch.randperm(len(truth), generator=generator(0, "stress", "test"))
+    test, rest = (part.sort().values for part in kept.tensor_split([round(TEST_SHARE * len(kept))]))
+    return pool[rest], truth[rest], pool[test], truth[test]
+
+
+def _check_enough(truth: Tensor, test_truth: Tensor, classes: int) -> None:
+    counts = torch.bincount(truth, minlength=classes)
+    if int((counts >= LEAST).sum()) < 2 or not len(test_truth):
+        raise DataError(
+            f"{len(truth)} labeled images and {len(test_truth)} test images are too few to plant noise in. "
+            "A stress test needs the truth of all its images: give --labels for some dozens of each class."
+        )
+
+
+def _check_place(out: Path) -> None:
+    """RunError where a folder of other things would be written into."""
+    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if (out.exists() and not out.is_dir()) or (there - {lock.NAME, DATA} and RESULTS not in there):
+        raise RunError(
+            f"{out} is there already and holds no stress test. Give --out a folder that is new or empty."
+        )
+
+
+def _kept(out: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the same test that were measured before."""
+    path = out / RESULTS
+    if not path.exists():
+        return []
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        same = found["settings"] == settings
+    except (ValueError, KeyError, TypeError):
+        same = False
+    if not same:
+        raise RunError(
+            f"{path} is of another stress test, or of another version of clipgrip. "
+            "Choose another --out, or delete it."
+        )
+    return list(found["rows"])
