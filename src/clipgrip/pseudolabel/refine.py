@@ -13,6 +13,7 @@ from clipgrip.errors import ConfigError, DataError, nearest
 from clipgrip.pseudolabel.balance import overruled, sinkhorn, sure_prior, uniform
 from clipgrip.pseudolabel.mixture import Pool, discriminant, mixture, tempered
 from clipgrip.pseudolabel.neighbours import Graph, neighbour_graph
+from clipgrip.pseudolabel.presence import RESISTS, doubted, present, resistance
 from clipgrip.pseudolabel.propagation import propagate
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
 
@@ -24,6 +25,10 @@ BALANCE_COST = 0.005
 """The uniform prior is believed where it overrules at most this share of the sure answers."""
 FEW = 15
 """Images per class from which clusters are worth more than what a text says."""
+FEW_DOUBTFUL = 8
+"""The same where the text is not sure, so that there is much to gain."""
+FEW_PRESENT = 5
+"""The same for the classes that are left where others are absent."""
 FEW_PROTOTYPES = 3
 """The same for class embeddings that are images, which say less."""
 FEW_BALANCED = 3
@@ -59,6 +64,8 @@ class Start:
     """Whether the class embeddings are means of images."""
     believed: Probs | None = field(default=None, repr=False)
     """The answers at the scale that was asked for, where ``probs`` are at a lower one."""
+    present: Mask | None = field(default=None, repr=False)
+    """The candidates that the pool is taken to hold; all where None."""
 
     @property
     def open(self) -> Probs:
@@ -265,10 +272,10 @@ def _overgrown(start: Start, answers: Probs, kept: Mask) -> Mask:
 
 def _expected(start: Start) -> Mask:
     """Classes (C,) of which a text expects at least one image; the others have no cluster to find."""
-    kept = start.candidates.clone()
+    kept = start.candidates.clone() if start.present is None else start.present.clone()
     if start.prototypes:
         return kept
-    kept[start.candidates] = start.trusted.sum(0) >= 1
+    kept[start.candidates] &= start.trusted.sum(0) >= 1
     labeled = start.probs[start.fixed].argmax(1)
     kept[labeled] = start.candidates[labeled]
     return kept if int(kept.sum()) > 1 else start.candidates
@@ -316,16 +323,56 @@ def _first_prior(start: Start) -> Tensor:
 
 def _auto(start: Start) -> Refined:
     """Clusters where there are images enough for them; else balance where it is borne out; else nothing."""
-    per_class = len(start.open) / start.open.shape[1]
+    kept = _present(start)
+    if not kept.equal(start.candidates):
+        return _among_present(start, kept)
+    per_class = len(start.images) / len(kept) if start.fixed.any() else len(start.open) / start.open.shape[1]
     balance = _balance_holds(start)
     reasons = (_say_balance(start, balance), f"there are {per_class:.0f} images per class")
-    if per_class >= (FEW_PROTOTYPES if start.prototypes else FEW):
+    if per_class >= _few(start):
         found = _clustered(start)
     elif balance and per_class >= FEW_BALANCED:
         found = _balanced(start)
     else:
         found = _untouched(start)
     return replace(found, reasons=reasons)
+
+
+def _few(start: Start) -> int:
+    """Images per class from which clusters are used: the less the classes say, the fewer."""
+    if start.prototypes:
+        return FEW_PROTOTYPES
+    return FEW if float(start.trusted.max(1).values.mean()) >= SURE_TEXT else FEW_DOUBTFUL
+
+
+def _present(start: Start) -> Mask:
+    """Candidates (C,) that the pool holds: all, unless the answers resist equal shares; labeled classes always."""
+    if resistance(start.open) <= RESISTS:
+        return start.candidates
+    kept = start.candidates.clone()
+    kept[start.candidates] = present(start.open)
+    kept[start.probs[start.fixed].argmax(1)] = True
+    return kept & start.candidates
+
+
+def _among_present(start: Start, kept: Mask) -> Refined:
+    """Clusters of the classes that are there, where there are images enough for them; else only doubt of the others."""
+    among, classes = kept[start.candidates], int(kept.sum())
+    believed = start.believed
+    if believed is not None:
+        believed = replace(start, probs=believed).with_open(doubted(start.trusted, among))
+    sober = start.with_open(doubted(start.open, among))
+    start = replace(start, probs=sober, believed=believed, present=kept)
+    per_class = len(start.open) / classes
+    found = _clustered(start) if classes > 1 and per_class >= FEW_PRESENT else _untouched(start)
+    absent = int(start.candidates.sum()) - classes
+    return replace(
+        found,
+        reasons=(
+            f"{absent} of {absent + classes} classes hardly appear in these images",
+            f"there are {per_class:.0f} images for each of the others",
+        ),
+    )
 
 
 def _say_balance(start: Start, balance: bool) -> str:
