@@ -9,16 +9,21 @@ factors near one. Classes that are not there ask for large ones.
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from clipgrip.types import Logits, Mask, Probs
 
 SPREAD = 2.5
-"""Standard deviation over classes to which logits are brought: what CLIP's scale gives on real sets with their texts."""
+"""Standard deviation over classes to which logits are brought: CLIP's own on real sets with their texts."""
+FITS = 3.0
+"""Real sets with their texts lie within a factor of two of it; a scale that leaves three is not CLIP's."""
 HALF = 0.5
 """φ: each factor goes half the way, so that sure answers hold and doubtful ones move."""
-RESISTS = 0.75
-"""Deviation of the logs of the factors: at most 0.7 where nine in ten classes are there, over 0.75 where half are not."""
+RESISTS = 0.7
+"""Deviation of the logs of the factors: up to 0.7 where all classes are there, though 50:1, over it where half are."""
+CERTAIN = 1.5
+"""The same where even a model that knows little of its classes cannot be the reason."""
+ENOUGH = 50
+"""Images without which the shares of classes are chance."""
 LEAST = 0.2
 """A class with less than this part of a fair share is taken for absent, once absence is established."""
 DOUBT = 0.1
@@ -29,23 +34,46 @@ TINY = 1e-12
 
 
 def standard_logits(probs: Probs) -> Logits:
-    """(n, C) logits at one spread, whatever scale made the probabilities; of at most ``MOST_ROWS`` to 2 ``MOST_ROWS`` rows.
+    """(n, C) logits at one spread, whatever scale made the probabilities.
 
-    Where no image differs from another there is no spread, and the logits stay as they are.
+    Of many images an even sample answers, ``MOST_ROWS`` to twice as many. Where no image differs from another there is
+    no spread, and the logits stay as they are.
     """
-    logits = probs[:: max(1, len(probs) // MOST_ROWS)].clamp_min(torch.finfo(torch.float32).tiny)
-    logits = logits.float().log()
+    logits = _logits(probs[:: max(1, len(probs) // MOST_ROWS)])
+    return logits * (SPREAD / (_spread(logits) or SPREAD))
+
+
+def at_fitting_scale(probs: Probs) -> Probs:
+    """(N, C) at the standard spread, where a wrong scale left them over ``FITS`` times too sure or too doubtful."""
+    spread = _spread(_logits(probs[:: max(1, len(probs) // MOST_ROWS)]))
+    if not spread or 1 / FITS <= spread / SPREAD <= FITS:
+        return probs
+    return (_logits(probs) * (SPREAD / spread)).softmax(1)
+
+
+def confidence(probs: Probs) -> float:
+    """Mean of the highest probability at the standard spread: near 0.9 where texts fit, 0.6 where they do not."""
+    logits = standard_logits(probs)
+    return float(logits.softmax(1).max(1).values.mean()) if logits.numel() else 0.0
+
+
+def _logits(probs: Probs) -> Logits:
+    return probs.float().clamp_min(torch.finfo(torch.float32).tiny).log()
+
+
+def _spread(logits: Logits) -> float:
+    """Deviation over the classes, apart from what all images share; 0 where there is none to speak of."""
     if logits.shape[1] < 2 or len(logits) < 2:
-        return logits
+        return 0.0
     spread = float((logits - logits.mean(0)).std(1).mean())
-    return logits * (SPREAD / spread) if spread > 1e-3 else logits
+    return spread if spread > 1e-3 else 0.0
 
 
 def resistance(probs: Probs) -> float:
-    """Deviation of the logs of the factors that bring the classes half-way to equal shares; 0 where they are equal."""
+    """Deviation of the logs of the factors that bring the classes half-way to equal shares; 0 for few images."""
     logits = standard_logits(probs)
     classes = logits.shape[1]
-    if classes < 2 or not len(logits):
+    if classes < 2 or len(logits) < ENOUGH:
         return 0.0
     factors = torch.zeros(classes)
     for _ in range(ITERATIONS):

@@ -13,7 +13,15 @@ from clipgrip.errors import ConfigError, DataError, nearest
 from clipgrip.pseudolabel.balance import overruled, sinkhorn, sure_prior, uniform
 from clipgrip.pseudolabel.mixture import Pool, discriminant, mixture, tempered
 from clipgrip.pseudolabel.neighbours import Graph, neighbour_graph
-from clipgrip.pseudolabel.presence import RESISTS, doubted, present, resistance
+from clipgrip.pseudolabel.presence import (
+    CERTAIN,
+    RESISTS,
+    at_fitting_scale,
+    confidence,
+    doubted,
+    present,
+    resistance,
+)
 from clipgrip.pseudolabel.propagation import propagate
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
 
@@ -41,6 +49,8 @@ MOST_TEXT = 4.0
 SURE_TEXT = 0.85
 """Mean confidence from which a text is believed when it says how many images of a class to expect."""
 GROWTH = 1.5
+MODEST = 0.75
+"""Confidence at the standard spread under which a text has more to gain from balance than to lose."""
 
 
 @dataclass(frozen=True)
@@ -321,21 +331,37 @@ def _first_prior(start: Start) -> Tensor:
     return sure_prior(start.trusted, PROTOTYPE_DOUBT if start.prototypes else 2.0)
 
 
-def _auto(start: Start) -> Refined:
+def _auto(given: Start) -> Refined:
     """Clusters where there are images enough for them; else balance where it is borne out; else nothing."""
+    start = _at_fitting_scale(given)
     kept = _present(start)
     if not kept.equal(start.candidates):
         return _among_present(start, kept)
-    per_class = len(start.images) / len(kept) if start.fixed.any() else len(start.open) / start.open.shape[1]
+    per_class = _per_class(start)
     balance = _balance_holds(start)
-    reasons = (_say_balance(start, balance), f"there are {per_class:.0f} images per class")
+    modest = not start.prototypes and 0 < confidence(start.open) < MODEST
+    reasons = (_say_balance(start, balance, modest), f"there are {per_class:.0f} images per class")
     if per_class >= _few(start):
         found = _clustered(start)
-    elif balance and per_class >= FEW_BALANCED:
+    elif (balance or modest) and per_class >= FEW_BALANCED:
         found = _balanced(start)
     else:
-        found = _untouched(start)
+        found = _untouched(given)
     return replace(found, reasons=reasons)
+
+
+def _at_fitting_scale(start: Start) -> Start:
+    """A scale that makes the answers far too sure or far too doubtful is not taken at its word."""
+    answers = at_fitting_scale(start.open)
+    if answers.equal(start.open):
+        return start
+    return replace(start, probs=start.with_open(answers), believed=None)
+
+
+def _per_class(start: Start) -> float:
+    """Images per class, with the labeled ones of the classes that unlabeled rows may take."""
+    labeled = start.candidates[start.probs[start.fixed].argmax(1)].sum()
+    return (len(start.open) + int(labeled)) / int(start.candidates.sum())
 
 
 def _few(start: Start) -> int:
@@ -346,8 +372,14 @@ def _few(start: Start) -> int:
 
 
 def _present(start: Start) -> Mask:
-    """Candidates (C,) that the pool holds: all, unless the answers resist equal shares; labeled classes always."""
-    if resistance(start.open) <= RESISTS:
+    """Candidates (C,) that the pool holds: all, unless the answers resist equal shares; labeled classes always.
+
+    An unsure text resists by its own faults as well; with images enough for clusters these mend it.
+    """
+    resists = resistance(start.open)
+    sure = not start.prototypes and confidence(start.open) >= SURE_TEXT
+    clear = sure or _per_class(start) < FEW_DOUBTFUL or resists > CERTAIN
+    if resists <= RESISTS or not clear:
         return start.candidates
     kept = start.candidates.clone()
     kept[start.candidates] = present(start.open)
@@ -375,11 +407,13 @@ def _among_present(start: Start, kept: Mask) -> Refined:
     )
 
 
-def _say_balance(start: Start, balance: bool) -> str:
+def _say_balance(start: Start, balance: bool, modest: bool) -> str:
     if start.prototypes:
         return "the classes are given by images, which are less sure than texts"
     if balance:
         return "equally frequent classes contradict no sure answer"
+    if modest:
+        return "the texts are unsure, and equally frequent classes ask little of them"
     return (
         "equally frequent classes would overrule sure answers, or too few answers are sure to tell"
     )
