@@ -15,6 +15,7 @@ from clipgrip.pseudolabel.mixture import Pool, discriminant, mixture, tempered
 from clipgrip.pseudolabel.neighbours import Graph, neighbour_graph
 from clipgrip.pseudolabel.presence import (
     CERTAIN,
+    ENOUGH,
     RESISTS,
     at_fitting_scale,
     confidence,
@@ -339,7 +340,7 @@ def _auto(given: Start) -> Refined:
         return _among_present(start, kept)
     per_class = _per_class(start)
     balance = _balance_holds(start)
-    modest = not start.prototypes and 0 < confidence(start.open) < MODEST
+    modest = _modest(start)
     reasons = (_say_balance(start, balance, modest), f"there are {per_class:.0f} images per class")
     if per_class >= _few(start):
         found = _clustered(start)
@@ -348,6 +349,12 @@ def _auto(given: Start) -> Refined:
     else:
         found = _untouched(given)
     return replace(found, reasons=reasons)
+
+
+def _modest(start: Start) -> bool:
+    """Whether a text is so unsure that balance, which its answers do not resist, gains more than it costs."""
+    enough = not start.prototypes and len(start.open) >= ENOUGH
+    return enough and confidence(start.open) < MODEST
 
 
 def _at_fitting_scale(start: Start) -> Start:
