@@ -11,9 +11,10 @@ from clipgrip.pseudolabel.quality import (
     neighbour_agreement,
     per_class_counts,
 )
-from clipgrip.pseudolabel.refine import REFINERS, Refined, refine, refined
+from clipgrip.pseudolabel.refine import REFINERS, refine, refined
 from clipgrip.pseudolabel.schedule import SCHEDULES, fpl, grip, ifpl
 from clipgrip.pseudolabel.select import SELECTORS, Chosen, balanced, own_best_class
+from clipgrip.pseudolabel.start import Refined
 
 __all__ = [
     "REFINERS",
