@@ -19,7 +19,7 @@ FITS = 3.0
 HALF = 0.5
 """φ: each factor goes half the way, so that sure answers hold and doubtful ones move."""
 RESISTS = 0.7
-"""Deviation of the logs of the factors: up to 0.7 where all classes are there, though 50:1, over it where half are."""
+"""Deviation of the logs of the factors: of many classes under it where all are there, over it where a third are."""
 CERTAIN = 1.5
 """The same where even a model that knows little of its classes cannot be the reason."""
 ENOUGH = 50
