@@ -126,7 +126,7 @@ def test_half_precision_and_numpy_are_read_as_they_are() -> None:
     assert torch.equal(refine(array, classes, logit_scale=SCALE), whole)
 
 
-def test_too_few_images_or_unequal_classes_leave_a_sure_text_alone() -> None:
+def test_too_few_images_leave_a_text_alone_and_unequal_classes_are_not_balanced() -> None:
     images, classes, _ = made([2] * 8)
     few = refined(images, classes, logit_scale=SCALE)
     assert few.method == "zero-shot"
@@ -134,8 +134,8 @@ def test_too_few_images_or_unequal_classes_leave_a_sure_text_alone() -> None:
     images, classes, labels = made([60, 4, 4, 4, 4, 4], text_noise=0.1)
     for scale in (SCALE, 4 * SCALE):  # hardly any sure answer, and many that balance would overrule
         unequal = refined(images, classes, logit_scale=scale)
-        assert unequal.method == "zero-shot"
-        assert accuracy(unequal.probs, labels) == accuracy(images @ classes.T, labels)
+        assert unequal.method != "balance"
+        assert accuracy(unequal.probs, labels) >= accuracy(images @ classes.T, labels)
 
 
 def test_classes_given_by_images_are_noticed() -> None:

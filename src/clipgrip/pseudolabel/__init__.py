@@ -13,7 +13,7 @@ from clipgrip.pseudolabel.quality import (
     per_class_counts,
     selection_report,
 )
-from clipgrip.pseudolabel.refine import REFINERS, Refined, refine, refined
+from clipgrip.pseudolabel.refine import REFINERS, refine, refined
 from clipgrip.pseudolabel.schedule import SCHEDULES, fpl, grip, ifpl
 from clipgrip.pseudolabel.select import (
     SELECTORS,
@@ -23,6 +23,7 @@ from clipgrip.pseudolabel.select import (
     own_best_class,
     selector,
 )
+from clipgrip.pseudolabel.start import Refined
 
 __all__ = [
     "REFINERS",

@@ -64,7 +64,7 @@ def mixture(
     outer: int = 10,
     inner: int = 5,
     surest: int = 8,
-    label: float = 5.0,
+    label: float = 1.0,
 ) -> Probs:
     """(N, C) of the mixture; ``label`` is the weight of a labeled image against another one."""
     weights, probs = pool.weights(label), pool.prior

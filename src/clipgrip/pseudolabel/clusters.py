@@ -1,0 +1,105 @@
+"""Balance, mixture and discriminants in turn, with the class shares that they find."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from clipgrip.pseudolabel.balance import overruled, sinkhorn, sure_prior, uniform
+from clipgrip.pseudolabel.mixture import Pool, discriminant, mixture, tempered
+from clipgrip.pseudolabel.neighbours import Graph, neighbour_graph
+from clipgrip.pseudolabel.start import Refined, Start
+from clipgrip.types import Mask, Probs
+
+BALANCE_COST = 0.005
+"""The uniform prior is believed where it overrules at most this share of the sure answers."""
+PROTOTYPE_TRUST = 0.5
+"""How far the second round believes the class shares of the first, where the classes are given by images."""
+PROTOTYPE_DOUBT = 4.0
+"""The power of their confidence with which prototypes' answers count for the class shares."""
+MOST_TEXT = 4.0
+SURE_TEXT = 0.85
+"""Mean confidence from which a text is believed when it says how many images of a class to expect."""
+GROWTH = 1.5
+
+
+def clustered(start: Start, *, rounds: int = 2) -> Refined:
+    """Balance, mixture, discriminants; then again with the class shares that came out."""
+    kept, graph, first = _expected(start), neighbour_graph(start.images), _first_prior(start)
+    trust = PROTOTYPE_TRUST if start.prototypes else 1.0
+    prior = _among(first, kept[start.candidates])
+    answers = _cluster_once(start, graph, prior, kept)
+    if (sober := kept & ~_overgrown(start, answers, kept)).sum() not in (0, 1, kept.sum()):
+        kept, prior = sober, _among(first, sober[start.candidates])
+        answers = _cluster_once(start, graph, prior, kept)
+    for _ in range(rounds - 1):
+        prior = (1 - trust) * prior + trust * answers.mean(0)
+        answers = _cluster_once(start, graph, prior, kept)
+    return Refined(start.with_open(_with_rare(start, answers, kept)), "clusters")
+
+
+def _among(prior: Tensor, classes: Mask) -> Tensor:
+    """The prior of some of the classes."""
+    return prior[classes] / prior[classes].sum()
+
+
+def _overgrown(start: Start, answers: Probs, kept: Mask) -> Mask:
+    """Classes (C,) that took far more images than a sure text expects: parts of a neighbour's cluster."""
+    grown = torch.zeros_like(kept)
+    if start.prototypes or float(start.trusted.max(1).values.mean()) < SURE_TEXT:
+        return grown
+    expected = start.trusted.sum(0)[kept[start.candidates]]
+    counts = torch.bincount(answers.argmax(1), minlength=answers.shape[1])
+    grown[kept] = counts > GROWTH * expected + 3
+    return grown
+
+
+def _expected(start: Start) -> Mask:
+    """Classes (C,) of which a text expects at least one image; the others have no cluster to find."""
+    kept = start.candidates.clone() if start.present is None else start.present.clone()
+    if start.prototypes:
+        return kept
+    kept[start.candidates] &= start.trusted.sum(0) >= 1
+    labeled = start.probs[start.fixed].argmax(1)
+    kept[labeled] = start.candidates[labeled]
+    return kept if int(kept.sum()) > 1 else start.candidates
+
+
+def _with_rare(start: Start, answers: Probs, kept: Mask) -> Probs:
+    """Clusters share what the text leaves them; classes without a cluster keep what the text gives them."""
+    open_kept = kept[start.candidates]
+    whole = start.open.clone()
+    whole[:, open_kept] = answers * start.open[:, open_kept].sum(1, keepdim=True)
+    return whole
+
+
+def _cluster_once(start: Start, graph: Graph, prior: Tensor, kept: Mask) -> Probs:
+    """(n, K) over the kept classes, as sure as the two ways to see the clusters agree."""
+    among = start.open[:, kept[start.candidates]]
+    among = among / among.sum(1, keepdim=True).clamp_min(1e-12)
+    text = start.with_open(sinkhorn(among, prior), kept)
+    pool = Pool(start.images, text, start.fixed, _text_weight(start.trusted))
+    first = mixture(pool, graph)
+    logits = discriminant(pool, first)[~start.fixed][:, kept]
+    agreement = (first[~start.fixed][:, kept].argmax(1) == logits.argmax(1)).float().mean()
+    return tempered(logits, float(agreement))
+
+
+def _text_weight(trusted: Probs) -> float:
+    """λ from 1 at a mean confidence of 0.75 to 4 near certainty: sure texts are not to be talked over."""
+    confidence = float(trusted.max(1).values.mean())
+    return min(max(0.25 / (1 - confidence + 1e-6), 1.0), MOST_TEXT)
+
+
+def balance_holds(start: Start) -> bool:
+    """Whether the uniform prior leaves the sure answers of a text alone."""
+    if start.prototypes:
+        return False
+    even = sinkhorn(start.open, uniform(int(start.candidates.sum())))
+    return overruled(start.trusted, even) <= BALANCE_COST
+
+
+def _first_prior(start: Start) -> Tensor:
+    if balance_holds(start):
+        return uniform(int(start.candidates.sum()))
+    return sure_prior(start.trusted, PROTOTYPE_DOUBT if start.prototypes else 2.0)

@@ -1,0 +1,120 @@
+"""What a refinement is given and what it gives: answers, who fixed them, and whether the classes are images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clipgrip.errors import DataError
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
+
+PROTOTYPE_SHARE = 0.75
+"""Class embeddings whose cosine with their images is over this share of the images' own with each other are images."""
+PROTOTYPE_SCALE = 40.0
+"""Prototypes of a few images are far less sure than CLIP's scale of 100 makes them."""
+
+
+@dataclass(frozen=True)
+class Refined:
+    """Probabilities (N, C), the method that made them, and why in plain words."""
+
+    probs: Probs = field(repr=False)
+    method: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a method is given. ``probs`` (N, C) are the untouched answers; labeled rows one-hot."""
+
+    images: ImageEmbeds = field(repr=False)
+    probs: Probs = field(repr=False)
+    fixed: Tensor = field(repr=False)
+    candidates: Mask
+    prototypes: bool = False
+    """Whether the class embeddings are means of images."""
+    believed: Probs | None = field(default=None, repr=False)
+    """The answers at the scale that was asked for, where ``probs`` are at a lower one."""
+    present: Mask | None = field(default=None, repr=False)
+    """The candidates that the pool is taken to hold; all where None."""
+
+    @property
+    def open(self) -> Probs:
+        """Unlabeled rows, candidate classes."""
+        return self.probs[~self.fixed][:, self.candidates]
+
+    @property
+    def trusted(self) -> Probs:
+        """The same at the scale that was asked for: what confidence is read from."""
+        probs = self.probs if self.believed is None else self.believed
+        return probs[~self.fixed][:, self.candidates]
+
+    def with_open(self, answers: Probs, classes: Mask | None = None) -> Probs:
+        """All rows and classes, with these answers for the unlabeled rows and the candidates, or other ``classes``."""
+        whole = self.probs.clone()
+        unlabeled = torch.zeros(len(answers), len(self.candidates))
+        unlabeled[:, self.candidates if classes is None else classes] = answers
+        whole[~self.fixed] = unlabeled
+        return whole
+
+
+def begin(
+    image_embeds: ImageEmbeds,
+    class_embeds: ClassEmbeds,
+    logit_scale: float,
+    labeled: Labels | None,
+    candidates: Mask | None,
+) -> Start:
+    images, classes = torch.as_tensor(image_embeds), torch.as_tensor(class_embeds).float()
+    rows, n_classes = len(images), len(classes)
+    labels = torch.full((rows,), -1) if labeled is None else torch.as_tensor(labeled).long()
+    mask = (
+        torch.ones(n_classes, dtype=torch.bool)
+        if candidates is None
+        else torch.as_tensor(candidates).bool()
+    )
+    _check(images, classes, labels, mask)
+    fixed = labels >= 0
+    cosines = torch.cat(
+        [torch.zeros(0, n_classes)] + [part.float() @ classes.T for part in images.split(16_384)]
+    )
+    prototypes = _are_prototypes(images, cosines[~fixed][:, mask])
+    scale = min(logit_scale, PROTOTYPE_SCALE) if prototypes else logit_scale
+
+    def answers(scale: float) -> Probs:
+        probs = (scale * cosines).masked_fill(~mask, -torch.inf).softmax(1)
+        one_hot = F.one_hot(labels.clamp_min(0), n_classes).float()
+        return torch.where(fixed[:, None], one_hot, probs)
+
+    believed = answers(logit_scale) if scale != logit_scale else None
+    return Start(images, answers(scale), fixed, mask, prototypes, believed)
+
+
+def _check(images: Tensor, classes: Tensor, labels: Tensor, candidates: Tensor) -> None:
+    """DataError unless the shapes belong together."""
+    fits = images.ndim == classes.ndim == 2 and images.shape[1] == classes.shape[1]
+    if not fits or labels.shape != (len(images),) or candidates.shape != (len(classes),):
+        raise DataError(
+            f"image_embeds {tuple(images.shape)}, class_embeds {tuple(classes.shape)}, labeled "
+            f"{tuple(labels.shape)} and candidates {tuple(candidates.shape)} do not belong together: they must be "
+            "(N, D), (C, D), (N,) and (C,)."
+        )
+    if len(labels) and (int(labels.max()) >= len(classes) or not bool(candidates.any())):
+        raise DataError(
+            f"labels go from -1 to {len(classes) - 1} and at least one class must be a candidate; given are labels up "
+            f"to {int(labels.max())} and {int(candidates.sum())} candidates."
+        )
+
+
+def _are_prototypes(images: ImageEmbeds, cosines: Tensor) -> bool:
+    """Whether the class embeddings lie among the images: texts lie in a cone of their own (the modality gap)."""
+    if len(images) < 2 or not len(cosines):
+        return False
+    sample = images[:: max(1, len(images) // 1000)].float()
+    similar = sample @ sample.T
+    similar.fill_diagonal_(-torch.inf)
+    among = similar.max(1).values.mean()
+    return bool(cosines.max(1).values.mean() > PROTOTYPE_SHARE * among)

@@ -1,0 +1,111 @@
+"""Which classes a pool holds, and how sure its answers are whatever the scale."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clipgrip.pseudolabel import refine, refined
+from clipgrip.pseudolabel.presence import (
+    RESISTS,
+    SPREAD,
+    at_fitting_scale,
+    confidence,
+    doubted,
+    present,
+    resistance,
+    standard_logits,
+)
+
+
+def answers(counts: list[int], *, sure: float = 6.0, noise: float = 1.0) -> tuple[Tensor, Tensor]:
+    """Probabilities that favour the true class by ``sure`` nats amid noise, and the truth."""
+    drawn = torch.Generator().manual_seed(0)
+    labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    logits = noise * torch.randn(len(labels), len(counts), generator=drawn)
+    return (logits + sure * F.one_hot(labels, len(counts))).softmax(1), labels
+
+
+def pool(counts: list[int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Images in tight clusters, texts near them but apart from all images, and the truth."""
+    drawn = torch.Generator().manual_seed(1)
+    centres = torch.randn(len(counts), 32, generator=drawn)
+    labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    spread = centres[labels] + 0.5 * torch.randn(len(labels), 32, generator=drawn)
+    texts = centres + 0.2 * torch.randn(len(counts), 32, generator=drawn)
+    images, texts = F.pad(spread, (0, 2)), F.pad(texts, (0, 2))
+    images[:, 32], texts[:, 33] = 8.0, 20.0  # each in a cone of its own
+    return F.normalize(images, dim=1), F.normalize(texts, dim=1), labels
+
+
+def test_equal_classes_do_not_resist_and_absent_ones_do() -> None:
+    assert resistance(answers([40] * 8)[0]) < 0.2
+    assert resistance(answers([80, 60, 40, 30, 20, 15, 12, 10])[0]) < RESISTS
+    assert resistance(answers([40] * 4 + [0] * 12)[0]) > RESISTS
+    assert resistance(answers([200] + [0] * 19)[0]) > RESISTS
+
+
+def test_a_preference_for_some_classes_does_not_count_as_absence_of_others() -> None:
+    probs, _ = answers([40] * 8, sure=3.0)
+    shift = torch.linspace(-1, 1, 8)
+    assert resistance((probs.log() + shift).softmax(1)) < RESISTS
+
+
+def test_few_images_say_nothing_about_absence() -> None:
+    assert resistance(answers([20] + [0] * 9)[0]) == 0.0
+
+
+def test_the_present_classes_are_found_and_a_rare_one_among_them() -> None:
+    kept = present(answers([40, 0, 40, 0, 0, 0, 12, 0, 0, 0, 40])[0])
+    assert kept.nonzero().squeeze(1).tolist() == [0, 2, 6, 10]
+    assert present(answers([300] + [0] * 9)[0]).nonzero().squeeze(1).tolist() == [0]
+
+
+@pytest.mark.parametrize("scale", [0.01, 0.3, 1.0, 2.0])
+def test_the_scale_changes_neither_resistance_nor_confidence(scale: float) -> None:
+    probs, _ = answers([40, 30, 20, 10])
+    other = (scale * probs.log()).softmax(1)
+    assert resistance(other) == pytest.approx(resistance(probs), abs=0.01)
+    assert confidence(other) == pytest.approx(confidence(probs), abs=0.01)
+
+
+def test_a_scale_that_fits_is_left_alone_and_one_that_does_not_is_mended() -> None:
+    probs = standard_logits(answers([40, 30, 20])[0]).softmax(1)
+    assert torch.equal(at_fitting_scale(probs), probs)
+    far = (0.01 * probs.log()).softmax(1)
+    mended = at_fitting_scale(far)
+    assert torch.equal(mended.argmax(1), far.argmax(1))
+    logits = mended.log()
+    assert float((logits - logits.mean(0)).std(1).mean()) == pytest.approx(SPREAD, rel=0.01)
+
+
+@pytest.mark.parametrize(("rows", "classes"), [(0, 3), (1, 3), (60, 1), (60, 2)])
+def test_the_smallest_and_the_most_equal_answers_are_read(rows: int, classes: int) -> None:
+    probs = torch.full((rows, classes), 1 / classes)
+    assert resistance(probs) == pytest.approx(0.0, abs=1e-6)
+    assert torch.equal(at_fitting_scale(probs), probs)
+    assert 0.0 <= confidence(probs) <= 1.0
+
+
+def test_doubted_classes_keep_a_tenth_and_rows_sum_to_one() -> None:
+    halves = doubted(torch.tensor([[0.5, 0.5]]), torch.tensor([True, False]))
+    torch.testing.assert_close(halves, torch.tensor([[1 / 1.1, 0.1 / 1.1]]))
+
+
+def test_absent_classes_cost_nothing_and_the_reason_says_so() -> None:
+    images, classes, labels = pool([40, 0, 40, 0, 0, 40, 0, 0, 0, 0, 0, 0])
+    found = refined(images, classes, logit_scale=100.0)
+    before = float(((images @ classes.T).argmax(1) == labels).float().mean())
+    assert float((found.probs.argmax(1) == labels).float().mean()) >= before
+    assert "hardly appear" in found.reasons[0]
+
+
+def test_a_class_that_was_labeled_is_never_taken_for_absent() -> None:
+    images, classes, labels = pool([40, 2, 40, 0, 0, 40, 0, 0, 0, 0, 0, 0])
+    given = torch.where(labels == 1, 1, -1)
+    given[(labels == 1).nonzero()[1, 0]] = -1
+    probs = refine(images, classes, logit_scale=100.0, labeled=given)
+    hidden = (labels == 1) & (given < 0)
+    assert probs[hidden].argmax(1).tolist() == [1]
