@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import statistics
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,19 @@ import numpy as np
 import torch
 
 from benchmarks.record import machine, record
+from benchmarks.sets import load
+from clipgrip.backbone.registry import load_backbone
 from clipgrip.metrics import accuracy
 from clipgrip.pseudolabel.refine import refined_answers
+from clipgrip.prompts.classifier import zero_shot
 from clipgrip.seeds import generator
 from clipgrip.trust.calibration import Temperature
-from clipgrip.trust.estimate import Estimate, by_threshold, temperature_without_labels
+from clipgrip.trust.estimate import (
+    IMAGES_PER_CLASS,
+    Estimate,
+    by_threshold,
+    temperature_without_labels,
+)
 from clipgrip.trust.fitting import FITS, figures, fit_temperature, labels_needed
 from clipgrip.trust.halves import half_agreement
 from clipgrip.types import ImageEmbeds, Labels, Logits, Probs
@@ -43,7 +52,8 @@ class Case:
 
 def main() -> None:
     """Measure, print, and write ``results/trust.json``."""
-    cases = list(all_cases(Path(os.environ["CLIPGRIP_DATA"]) / "clip-features"))
+    measured = all_cases(Path(os.environ["CLIPGRIP_DATA"]) / "clip-features")
+    cases = [*measured, *demo_cases()]
     rows = [signals(case) for case in cases]
     result = {
         "calibration": {c.name: calibration(c) for c in cases if c.name in CALIBRATED},
@@ -60,7 +70,15 @@ def main() -> None:
     record("trust", result)
 
 
-CALIBRATED = ("caltech58", "imagenet 50 #0", "dtd 1-shot", "flowers 1-shot", "flowers 8-shot")
+CALIBRATED = (
+    "caltech58",
+    "digits",
+    "surfaces",
+    "imagenet 50 #0",
+    "dtd 1-shot",
+    "flowers 1-shot",
+    "flowers 8-shot",
+)
 
 
 def all_cases(folder: Path) -> Iterator[Case]:
@@ -78,6 +96,17 @@ def all_cases(folder: Path) -> Iterator[Case]:
             shots = key.removeprefix("shot").removesuffix("_embeds")
             means = prototypes(tensor(held[key]), tensor(held[f"shot{shots}_labels"]).long())
             yield Case(name, f"{name} {shots}-shot", images, SCALE * images @ means.T, truth)
+
+
+def demo_cases() -> Iterator[Case]:
+    """The demo sets as nano sees them, zero-shot."""
+    backbone = load_backbone("nano")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("digits", "surfaces"):
+            demo = load(name, Path(folder), backbone)
+            classes = zero_shot(backbone, demo.classes.prompts, demo.template)
+            logits = backbone.logit_scale * demo.pool @ classes.T
+            yield Case(name, name, demo.pool, logits, demo.pool_truth)
 
 
 def case(family: str, name: str, held: Any, chosen: torch.Tensor | None = None) -> Case:
@@ -125,10 +154,13 @@ def summary(rows: list[Values]) -> Values:
 def signals(case: Case) -> dict[str, Any]:
     """What can be seen without labels of the zero-shot answers, beside the truth."""
     probs = case.logits.softmax(1)
-    refined = refined_answers(case.images, probs)
+    fixed = torch.zeros(len(probs), dtype=torch.bool)
+    everywhere = torch.ones(probs.shape[1], dtype=torch.bool)
+    refined = refined_answers(case.images, probs, fixed=fixed, candidates=everywhere).probs
     return {
         "family": case.family,
         "name": case.name,
+        "per_class": round(len(probs) / probs.shape[1], 1),
         "accuracy": round(accuracy(probs, case.truth), 4),
         "halves": round(half_agreement(case.images, probs), 4),
         "confidence": round(probs.max(1).values.mean().item(), 4),
@@ -137,35 +169,38 @@ def signals(case: Case) -> dict[str, Any]:
 
 
 def left_out(rows: list[dict[str, Any]], signal: str) -> Values:
-    """Error of a line through the other families' points, each family weighing alike; the line through all."""
+    """Error of the ratio ``(1 - accuracy) / (1 - signal)`` of the other families, and the ratio of all.
+
+    Halves count where there are enough images of a class.
+    """
+    rows = [row for row in rows if signal != "halves" or row["per_class"] >= IMAGES_PER_CLASS]
     errors: dict[str, list[float]] = {}
     for family in dict.fromkeys(row["family"] for row in rows):
-        intercept, slope = line([row for row in rows if row["family"] != family], signal)
+        others = ratio([row for row in rows if row["family"] != family], signal)
         errors[family] = [
-            abs(intercept + slope * row[signal] - row["accuracy"])
+            abs(1 - others * (1 - row[signal]) - row["accuracy"])
             for row in rows
             if row["family"] == family
         ]
     every = [error for family in errors.values() for error in family]
-    intercept, slope = line(rows, signal)
     found = {name: round(statistics.fmean(values), 4) for name, values in errors.items()}
     return found | {
         "mean": round(statistics.fmean(found.values()), 4),
         "quantile_90": round(float(np.quantile(every, 0.9)), 4),
         "largest": round(max(every), 4),
         "correlation": round(correlation(rows, signal), 3),
-        "intercept": round(intercept, 4),
-        "slope": round(slope, 4),
+        "ratio": round(ratio(rows, signal), 3),
+        "cases": len(rows),
     }
 
 
-def line(rows: list[dict[str, Any]], signal: str) -> tuple[float, float]:
-    """Intercept and slope of least squares, families weighing alike."""
-    families = [row["family"] for row in rows]
-    weights = [families.count(family) ** -0.5 for family in families]
-    x, y = ([row[key] for row in rows] for key in (signal, "accuracy"))
-    slope, intercept = np.polyfit(x, y, 1, w=weights)
-    return float(intercept), float(slope)
+def ratio(rows: list[dict[str, Any]], signal: str) -> float:
+    """Median over families of the median ratio of error to one less the signal."""
+    families: dict[str, list[float]] = {}
+    for row in rows:
+        value = (1 - row["accuracy"]) / max(1e-6, 1 - row[signal])
+        families.setdefault(row["family"], []).append(value)
+    return statistics.median(statistics.median(values) for values in families.values())
 
 
 def correlation(rows: list[dict[str, Any]], signal: str) -> float:
@@ -200,9 +235,9 @@ def unlabeled_temperature(cases: list[Case], rows: list[dict[str, Any]]) -> dict
     for case, row in zip(cases, rows, strict=True):
         if case.name not in CALIBRATED:
             continue
-        intercept, slope = line([r for r in rows if r["family"] != case.family], "halves")
-        value = min(0.99, max(0.01, intercept + slope * row["halves"]))
-        estimate = Estimate(value, value, value, "agreement of halves", "nothing")
+        others = ratio([r for r in rows if r["family"] != case.family], "agreement")
+        value = min(0.99, max(0.01, 1 - others * (1 - row["agreement"])))
+        estimate = Estimate(value, value, value, "agreement with refined answers", "nothing")
         without = temperature_without_labels(case.logits, estimate).calibration
         best = fit_temperature(case.logits, case.truth)
         found[case.name] = {

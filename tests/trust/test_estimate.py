@@ -57,7 +57,7 @@ def test_a_class_without_images_is_never_the_answer() -> None:
 
 
 def test_halves_need_some_images_of_each_class() -> None:
-    with pytest.raises(DataError, match="20 are needed"):
+    with pytest.raises(DataError, match="50 are needed"):
         by_halves(torch.eye(10), torch.eye(10)[:, :5])
 
 
@@ -98,7 +98,7 @@ def test_the_matching_temperature_has_the_wanted_confidence() -> None:
 
 
 def test_a_temperature_without_labels_comes_with_its_range() -> None:
-    logits, labels = overconfident()
+    logits, _ = overconfident()
     estimate = by_confidence((logits / 3).softmax(1), half_width=0.05)
     found = temperature_without_labels(logits, estimate)
     assert found.low.value < found.calibration.value < found.high.value

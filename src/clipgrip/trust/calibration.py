@@ -66,11 +66,13 @@ class VectorScaling:
 class Isotonic:
     """A rising curve for each class, one against the rest, rows renormalised (Zadrozny & Elkan, KDD 2002).
 
-    ``knots[c]`` are probabilities before, rising; ``values[c]`` those after; straight lines between.
+    ``knots[c]`` are probabilities before, rising; ``values[c]`` those after; straight lines between. A share ``kept``
+    of the answer before is mixed in, so that no class becomes impossible.
     """
 
     knots: tuple[tuple[float, ...], ...] = field(repr=False)
     values: tuple[tuple[float, ...], ...] = field(repr=False)
+    kept: float
 
     def __call__(self, logits: Logits) -> Probs:
         """Calibrated probabilities (N, C); a row that every curve maps to zero keeps what it had."""
@@ -78,11 +80,17 @@ class Isotonic:
         curves = zip(probs.T, self.knots, self.values, strict=True)
         raw = torch.stack([_interpolated(column, x, y) for column, x, y in curves], 1)
         total = raw.sum(1, keepdim=True)
-        return torch.where(total > 0, raw / total.clamp_min(1e-12), probs)
+        mapped = torch.where(total > 0, raw / total.clamp_min(1e-12), probs)
+        return (1 - self.kept) * mapped + self.kept * probs
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {"kind": "isotonic", "knots": self.knots, "values": self.values}
+        return {
+            "kind": "isotonic",
+            "knots": self.knots,
+            "values": self.values,
+            "kept": self.kept,
+        }
 
 
 def calibration_from(stored: Mapping[str, Any]) -> Calibration:
@@ -115,7 +123,7 @@ def _vector(stored: Mapping[str, Any]) -> Calibration:
 
 def _isotonic(stored: Mapping[str, Any]) -> Calibration:
     knots, values = (tuple(tuple(curve) for curve in stored[key]) for key in ("knots", "values"))
-    return Isotonic(knots, values)
+    return Isotonic(knots, values, float(stored["kept"]))
 
 
 _READERS = {"temperature": _temperature, "vector": _vector, "isotonic": _isotonic}

@@ -20,16 +20,18 @@ ADVICE = (
 
 
 @dataclass(frozen=True)
-class Line:
-    """``accuracy = intercept + slope * signal`` and the half width of a 90 % interval, learned on other sets."""
+class Ratio:
+    """``error = ratio * (1 - agreement)``, and the half width of an interval that held nine of ten unseen sets."""
 
-    intercept: float
-    slope: float
+    ratio: float
     half_width: float
 
 
-HALVES = Line(intercept=0.0, slope=1.0, half_width=0.2)
-"""From ``python -m benchmarks.trust``: see docs/decisions/0014."""
+HALVES = Ratio(1.7, 0.2)
+REFINED = Ratio(1.6, 0.2)
+"""Both from ``python -m benchmarks.trust``: see docs/decisions/0014."""
+IMAGES_PER_CLASS = 10
+"""Below it halves disagree for want of images, however right the answers are."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +47,31 @@ class Estimate:
 
 
 def by_halves(image_embeds: ImageEmbeds, probs: Probs, *, seed: int = 0) -> Estimate:
-    """By the agreement of two halves' classifiers, through a line learned on other sets.
+    """By the agreement of two halves' classifiers, as it went with the error on other sets.
 
     Raises:
-        DataError: fewer than 4 images a class: halves cannot be compared.
+        DataError: fewer than `IMAGES_PER_CLASS` images a class: halves cannot be compared.
     """
-    if len(probs) < 4 * probs.shape[1]:
+    needed = IMAGES_PER_CLASS * probs.shape[1]
+    if len(probs) < needed:
         raise DataError(
             f"{len(probs)} images of {probs.shape[1]} classes are too few to estimate the accuracy by halves: "
-            f"{4 * probs.shape[1]} are needed. Label a random sample instead."
+            f"{needed} are needed. Label a random sample instead."
         )
     agreement = half_agreement(image_embeds, probs, seed=seed)
-    value = HALVES.intercept + HALVES.slope * agreement
+    value = 1 - HALVES.ratio * (1 - agreement)
     return _estimate(value, HALVES.half_width, "agreement of halves", "nothing but the images")
+
+
+def by_refinement(probs: Probs, refined: Probs) -> Estimate:
+    """By the share of answers that refining them from the pool leaves alone, as it went with the error on other sets.
+
+    ``refined`` comes from `clipgrip.pseudolabel.refine`. Too high for answers that were themselves learned from refined
+    ones: give zero-shot's.
+    """
+    agreement = (probs.argmax(1) == refined.argmax(1)).double().mean().item()
+    value = 1 - REFINED.ratio * (1 - agreement)
+    return _estimate(value, REFINED.half_width, "agreement with refined answers", "untuned answers")
 
 
 def by_confidence(probs: Probs, *, half_width: float = 0.2) -> Estimate:

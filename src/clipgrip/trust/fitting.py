@@ -19,8 +19,8 @@ from clipgrip.types import Labels, Logits, Probs
 
 LOWEST, HIGHEST = 0.02, 50.0
 """Temperatures that are searched."""
-SPREAD = 1.0
-"""Standard deviation of the prior on log temperature: few labels stay near 1, fifty go where they want."""
+SPREAD = 0.5
+"""Standard deviation of the prior on log temperature: few labels stay near 1, hundreds go where they want."""
 
 
 def labels_needed(kind: str, classes: int) -> int:
@@ -84,6 +84,8 @@ def fit_vector(logits: Logits, labels: Labels, *, spread: float = 0.3) -> Vector
 def fit_isotonic(logits: Logits, labels: Labels) -> Isotonic:
     """A rising curve per class against the rest; softmax first, rows renormalised after.
 
+    A share ``C / (n + C)`` of the answers stays as it was: a curve of few labels says zero where it only saw none.
+
     Raises:
         DataError: fewer labels than `labels_needed`.
     """
@@ -95,7 +97,8 @@ def fit_isotonic(logits: Logits, labels: Labels) -> Isotonic:
         curve.fit(probs[:, c], (labels == c).double().numpy())
         knots.append(tuple(curve.X_thresholds_.tolist()))
         values.append(tuple(curve.y_thresholds_.tolist()))
-    return Isotonic(tuple(knots), tuple(values))
+    n, classes = probs.shape
+    return Isotonic(tuple(knots), tuple(values), kept=classes / (n + classes))
 
 
 FITS: Mapping[str, Callable[[Logits, Labels], Calibration]] = {
