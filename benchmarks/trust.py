@@ -20,8 +20,8 @@ from benchmarks.record import machine, record
 from benchmarks.sets import load
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.metrics import accuracy
-from clipgrip.pseudolabel.refine import refined_answers
 from clipgrip.prompts.classifier import zero_shot
+from clipgrip.pseudolabel.refine import refined_answers
 from clipgrip.seeds import generator
 from clipgrip.trust.calibration import Temperature
 from clipgrip.trust.estimate import (
