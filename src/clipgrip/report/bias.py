@@ -112,15 +112,15 @@ def _drift(run: Reading, say: Words) -> list[str]:
     if is_worse(moved, len(run.rows)):
         return [
             say(
-                "Rounds made the answers more one-sided: their distance to the expected shares went from {was} to "
-                "{now}. Check the preferred classes.",
+                "Over the unlabeled images, rounds made the answers more one-sided: their distance to the estimated "
+                "shares went from {was} to {now}. Check the preferred classes.",
                 **shares,
             )
         ]
     return [
         say(
-            "Rounds did not make the answers more one-sided: their distance to the expected shares went from {was} "
-            "to {now}.",
+            "Over the unlabeled images, rounds did not make the answers more one-sided: their distance to the "
+            "estimated shares went from {was} to {now}.",
             **shares,
         )
     ]
