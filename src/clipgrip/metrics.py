@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -80,6 +82,36 @@ def ece(probs: Probs, labels: Labels, bins: int = 15) -> float:
     gap = (called == labels).double() - confidence.double()
     per_bin = torch.zeros(bins, dtype=torch.double).index_add_(0, place, gap)
     return (per_bin.abs().sum() / len(labels)).item()
+
+
+def ece_equal_mass(probs: Probs, labels: Labels, bins: int = 15) -> float:
+    """Expected calibration error of the top answer over bins of equally many rows (Nixon et al., CVPR-W 2019)."""
+    curve = reliability(probs, labels, bins)
+    gaps = (curve.accuracy - curve.confidence).abs()
+    return (gaps * curve.count).sum().item() / max(1, int(curve.count.sum()))
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """A reliability diagram, rising by confidence: (bins,) mean confidence, share right and rows of each bin."""
+
+    confidence: Tensor
+    accuracy: Tensor
+    count: Tensor
+
+
+def reliability(probs: Probs, labels: Labels, bins: int = 15) -> Reliability:
+    """The labeled rows in bins of equally many by the confidence of the top answer; no bin is empty."""
+    probs, labels = _judged(probs, labels)
+    confidence, called = probs.double().max(1)
+    order = confidence.argsort(stable=True)
+    confidence, right = confidence[order], (called == labels)[order].double()
+    groups = [rows for rows in torch.arange(len(labels)).tensor_split(bins) if len(rows)]
+    return Reliability(
+        torch.tensor([confidence[rows].mean() for rows in groups], dtype=torch.double),
+        torch.tensor([right[rows].mean() for rows in groups], dtype=torch.double),
+        torch.tensor([len(rows) for rows in groups]),
+    )
 
 
 def risk_coverage(probs: Probs, labels: Labels) -> tuple[Tensor, Tensor]:

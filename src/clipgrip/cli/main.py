@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from clipgrip.cli import bench, demo, doctor, init, models, predict, report, run, stress
+from clipgrip.cli import bench, compare, demo, doctor, init, models, predict, report, run, stress
 from clipgrip.errors import ClipgripError
 
 STOPPED = 130
@@ -26,6 +26,7 @@ for command in (
     demo.demo,
     run.run,
     predict.predict,
+    compare.compare,
     report.report,
     models.models,
     doctor.doctor,

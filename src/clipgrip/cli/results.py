@@ -26,13 +26,13 @@ def check_language(language: str) -> None:
         raise ConfigError(f'--lang "{language}" is not known. Allowed: {", ".join(LANGUAGES)}.')
 
 
-def write_report(outcome: Outcome, language: str) -> Path:
+def write_report(outcome: Outcome, language: str, groups: Path | None = None) -> Path:
     """report.html in the run's folder."""
     from clipgrip.report.build import build_report
     from clipgrip.report.from_run import facts
 
     path = outcome.folder / "report.html"
-    write_text_atomic(path, build_report(facts(outcome), language))  # type: ignore[arg-type]
+    write_text_atomic(path, build_report(facts(outcome, groups), language))  # type: ignore[arg-type]
     return path
 
 

@@ -7,6 +7,7 @@ from functools import cache
 
 import jinja2
 
+from clipgrip.report.bias import bias_section
 from clipgrip.report.classes import SHOWN, WORST, class_rows, spread_sentences
 from clipgrip.report.details import tables
 from clipgrip.report.facts import RunFacts
@@ -42,6 +43,7 @@ def build_report(facts: RunFacts, language: Language = "en") -> str:
         shown=classes if len(classes) <= SHOWN else classes[:WORST],
         spread=spread_sentences(run, say),
         mixups=mixups(run),
+        bias=bias_section(run, say),
         errors=errors(run),
         galleries=galleries(run, [row.position for row in classes]),
         steps=steps(run, say),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
@@ -38,3 +38,5 @@ class RunFacts:
     test: Judged | None
     folder: str
     """Where the run lies, as the user would type it."""
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Column name to the group of each test image, or of each image of the pool where there is no test."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from PIL import Image
 
@@ -10,10 +11,17 @@ from clipgrip.data.manifest import Row
 from clipgrip.report.facts import Judged, RunFacts
 from clipgrip.runs.embedding import load
 from clipgrip.runs.outcome import Outcome
+from clipgrip.trust.groups import read_groups
 
 
-def facts(outcome: Outcome) -> RunFacts:
-    """Everything a report says; pictures are opened only when they are shown."""
+def facts(outcome: Outcome, groups: Path | None = None) -> RunFacts:
+    """Everything a report says; pictures are opened only when they are shown.
+
+    ``groups`` is a table with a column of paths and a column for each way to group the images.
+
+    Raises:
+        DataError: the table of groups cannot be used.
+    """
     embeds, zero_shot = outcome.embeds, outcome.zero_shot
     judged = Judged(
         paths=tuple(row.path for row in embeds.test_rows),
@@ -32,7 +40,13 @@ def facts(outcome: Outcome) -> RunFacts:
         open_image=_opener(embeds.pool_rows),
         test=judged if embeds.test_rows else None,
         folder=str(outcome.folder),
+        groups={} if groups is None else read_groups(groups, _judged_paths(outcome)),
     )
+
+
+def _judged_paths(outcome: Outcome) -> list[str]:
+    rows = outcome.embeds.test_rows or outcome.embeds.pool_rows
+    return [row.path for row in rows]
 
 
 def _opener(rows: Sequence[Row]) -> Callable[[int], Image.Image]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from clipgrip.errors import DataError
+from clipgrip.report.facts import Judged
 from clipgrip.report.mixups import confident_errors
 from clipgrip.report.reading import Reading
 
@@ -89,16 +90,18 @@ def errors(run: Reading) -> list[Picture]:
     test = run.facts.test
     if test is None:
         return []
-    return [
-        Picture(
-            source=_source(test.open_image, place),
-            path=test.paths[place],
-            confidence=float(test.probs[place].max()),
-            answer=run.names[int(test.probs[place].argmax())],
-            other=run.names[int(test.labels[place])],
-        )
-        for place in confident_errors(run)
-    ]
+    return [error_picture(run, test, place) for place in confident_errors(run)]
+
+
+def error_picture(run: Reading, test: Judged, place: int) -> Picture:
+    """A test image with its answer and its truth."""
+    return Picture(
+        source=_source(test.open_image, place),
+        path=test.paths[place],
+        confidence=float(test.probs[place].max()),
+        answer=run.names[int(test.probs[place].argmax())],
+        other=run.names[int(test.labels[place])],
+    )
 
 
 def _source(open_image: Callable[[int], Image.Image], row: int) -> str | None:

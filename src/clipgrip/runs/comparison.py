@@ -1,0 +1,209 @@
+"""Finished runs over the same images side by side, and the consensus of their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from clipgrip import metrics
+from clipgrip.data.tables import Cell, write_csv
+from clipgrip.errors import RunError
+from clipgrip.runs.outcome import Outcome
+from clipgrip.trust.consensus import (
+    Ballots,
+    Weights,
+    agreement_weights,
+    averaged,
+    dawid_skene,
+    disagreement,
+    family_weights,
+    pooled,
+)
+from clipgrip.types import Labels, Probs
+
+DOUBTFUL = 0.3
+"""Disagreement from which an image is worth a look."""
+
+
+@dataclass(frozen=True)
+class Answerer:
+    """A run, or a consensus of all: its share of right answers, and of answers like the consensus's."""
+
+    name: str
+    right: int
+    tested: int
+    agreement: float
+
+    @property
+    def accuracy(self) -> float | None:
+        """On the test images that all runs share; None without any."""
+        return self.right / self.tested if self.tested else None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The N images that all runs hold, in the order of their content hashes, with all answers (M, N, C)."""
+
+    names: tuple[str, ...]
+    families: tuple[str, ...]
+    classes: tuple[str, ...]
+    paths: tuple[str, ...]
+    ballots: Ballots = field(repr=False)
+    truth: Labels = field(repr=False)
+    """(N,) class of a test image; -1 elsewhere."""
+    left_out: int
+    """Images that only some of the runs hold."""
+
+    @cached_property
+    def weights(self) -> Weights:
+        """How much each run counts: its agreement with all, a family of encoders once."""
+        return agreement_weights(self.ballots, self.families)
+
+    @cached_property
+    def consensus(self) -> Probs:
+        """The weighted geometric mean of all answers."""
+        return pooled(self.ballots, self.weights)
+
+    @cached_property
+    def disagreement(self) -> Tensor:
+        """(N,) from 0, all say the same, to 1."""
+        return disagreement(self.ballots, self.weights)
+
+    @property
+    def doubtful(self) -> int:
+        """Images with much disagreement."""
+        return int((self.disagreement >= DOUBTFUL).sum())
+
+    @cached_property
+    def answerers(self) -> tuple[Answerer, ...]:
+        """Each run, then the ways to join them."""
+        runs = [self._answerer(*pair) for pair in zip(self.names, self.ballots, strict=True)]
+        return (*runs, *(self._answerer(name, make(self)) for name, make in CONSENSUS.items()))
+
+    def _answerer(self, name: str, probs: Probs) -> Answerer:
+        known = self.truth >= 0
+        called = probs.argmax(1)
+        return Answerer(
+            name=name,
+            right=int((called == self.truth)[known].sum()),
+            tested=int(known.sum()),
+            agreement=(called == self.consensus.argmax(1)).double().mean().item(),
+        )
+
+
+def _by_dawid_skene(compared: Comparison) -> Probs:
+    even = family_weights(compared.families)
+    return dawid_skene(compared.ballots.argmax(2), len(compared.classes), weights=even).probs
+
+
+CONSENSUS: dict[str, Callable[[Comparison], Probs]] = {
+    "geometric mean": lambda c: pooled(c.ballots, family_weights(c.families)),
+    "arithmetic mean": lambda c: averaged(c.ballots, family_weights(c.families)),
+    "weighted by agreement": lambda c: c.consensus,
+    "Dawid-Skene": _by_dawid_skene,
+}
+"""Ways to join answers; none is chosen by test labels."""
+
+
+def compare(outcomes: Sequence[Outcome]) -> Comparison:
+    """Line up finished runs by their images' content.
+
+    Raises:
+        RunError: fewer than two runs, other classes, or no image in common.
+    """
+    if len(outcomes) < 2:
+        raise RunError("one run alone cannot be compared. Give the folders of two or more.")
+    _check_classes(outcomes)
+    held = [_answers(outcome) for outcome in outcomes]
+    common = sorted(set.intersection(*(set(answers) for answers in held)))
+    if not common:
+        raise RunError(
+            "these runs have no image in common (the same content, whatever the path). "
+            "Compare runs over the same images."
+        )
+    classes = outcomes[0].manifest.classes.display
+    order = [_order(outcome, classes) for outcome in outcomes]
+    ballots = torch.stack(
+        [
+            torch.stack([answers[key] for key in common])[:, places]
+            for answers, places in zip(held, order, strict=True)
+        ]
+    )
+    rows = {row.sha256: row for row in outcomes[0].manifest.rows}
+    return Comparison(
+        names=_names([outcome.folder for outcome in outcomes]),
+        families=tuple(outcome.run.backbone_fingerprint for outcome in outcomes),
+        classes=classes,
+        paths=tuple(rows[key].path for key in common),
+        ballots=ballots,
+        truth=torch.tensor([_truth(outcomes, key) for key in common]),
+        left_out=len(set.union(*(set(answers) for answers in held))) - len(common),
+    )
+
+
+def write_comparison(path: Path, compared: Comparison) -> None:
+    """A CSV of all images, the most disagreed first: consensus, disagreement, and each run's answer."""
+    header = ("path", "consensus", "confidence", "disagreement", *compared.names)
+    order = compared.disagreement.argsort(descending=True, stable=True).tolist()
+    write_csv(path, header, (_line(compared, row) for row in order))
+
+
+def _line(compared: Comparison, row: int) -> tuple[Cell, ...]:
+    confidence, called = compared.consensus[row].max(0)
+    return (
+        compared.paths[row],
+        compared.classes[int(called)],
+        f"{float(confidence):.6f}",
+        f"{float(compared.disagreement[row]):.6f}",
+        *(compared.classes[c] for c in compared.ballots[:, row].argmax(1).tolist()),
+    )
+
+
+def interval(answerer: Answerer) -> tuple[float, float]:
+    """The 95 % interval of its accuracy."""
+    return metrics.wilson_interval(answerer.right, answerer.tested)
+
+
+def _check_classes(outcomes: Sequence[Outcome]) -> None:
+    first = outcomes[0]
+    wanted = set(first.manifest.classes.display)
+    for outcome in outcomes[1:]:
+        differing = sorted(wanted ^ set(outcome.manifest.classes.display))
+        if differing:
+            raise RunError(
+                f"{outcome.folder} and {first.folder} have different classes: {', '.join(differing[:5])} "
+                "stand in one of them only. Compare runs with the same class names."
+            )
+
+
+def _order(outcome: Outcome, classes: Sequence[str]) -> list[int]:
+    return [outcome.manifest.classes.display.index(name) for name in classes]
+
+
+def _answers(outcome: Outcome) -> dict[str, Tensor]:
+    embeds, answers = outcome.embeds, outcome.answers
+    pool = zip(embeds.pool_rows, answers.pool, strict=True)
+    test = zip(embeds.test_rows, answers.test, strict=True)
+    return {row.sha256: probs for row, probs in (*pool, *test)}
+
+
+def _truth(outcomes: Sequence[Outcome], key: str) -> int:
+    """The label of an image that is a test image of every run, so that no run learned from it."""
+    labels = set()
+    for outcome in outcomes:
+        tested = {row.sha256: row.label for row in outcome.embeds.test_rows}
+        if key not in tested:
+            return -1
+        labels.add(outcome.manifest.classes.display[tested[key]])
+    return outcomes[0].manifest.classes.display.index(labels.pop()) if len(labels) == 1 else -1
+
+
+def _names(folders: Sequence[Path]) -> tuple[str, ...]:
+    """The folders' own names, or their paths where two are alike."""
+    short = [folder.resolve().name for folder in folders]
+    return tuple(short if len(set(short)) == len(short) else [str(folder) for folder in folders])

@@ -1,0 +1,128 @@
+"""Several models or prompts answer the same images: one answer from all, and where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clipgrip.errors import DataError
+from clipgrip.pseudolabel.balance import Prior, sinkhorn, sure_prior
+from clipgrip.types import Probs
+
+Ballots = Float[Tensor, "M N C"]
+"""Each model's probabilities."""
+Votes = Int[Tensor, "M N"]
+"""Each model's class for each image; -1 where it gave none."""
+Weights = Float[Tensor, "M"]
+"""How much each model counts; they sum to one."""
+
+
+def family_weights(families: Sequence[str]) -> Weights:
+    """One vote for each family of encoders, shared by its members: they err alike."""
+    votes = torch.tensor([1 / families.count(family) for family in families], dtype=torch.double)
+    return votes / votes.sum()
+
+
+def pooled(ballots: Ballots, weights: Weights) -> Probs:
+    """Weighted geometric mean of the probabilities (N, C); give calibrated ones, else the loudest model wins."""
+    logs = ballots.double().clamp_min(1e-30).log()
+    return torch.einsum("m,mnc->nc", weights.double(), logs).softmax(1).to(ballots.dtype)
+
+
+def averaged(ballots: Ballots, weights: Weights) -> Probs:
+    """Weighted arithmetic mean of the probabilities (N, C): one sure model cannot veto a class."""
+    return torch.einsum("m,mnc->nc", weights.double(), ballots.double()).to(ballots.dtype)
+
+
+def agreement_weights(ballots: Ballots, families: Sequence[str]) -> Weights:
+    """Each model by its agreement, beyond chance, with the pooled and balanced answer; families stay one vote at most.
+
+    The pooled answer is balanced half way to equal classes, so that a class all models neglect is heard. A model at
+    chance counts nothing; where all are, families count alike.
+    """
+    even = family_weights(families)
+    answer = pooled(ballots, even)
+    reference = sinkhorn(answer, sure_prior(answer)).argmax(1)
+    share = (ballots.argmax(2) == reference).double().mean(1)
+    chance = 1 / ballots.shape[2]
+    skill = ((share - chance) / (1 - chance)).clamp_min(0)
+    weights = skill * even
+    return weights / weights.sum() if weights.sum() > 0 else even
+
+
+def disagreement(ballots: Ballots, weights: Weights) -> Float[Tensor, " N"]:
+    """How far the models differ on each image: 0 where all say the same, 1 where each is sure of another class.
+
+    The Jensen–Shannon divergence of the distributions over its largest value, the entropy of the weights.
+    """
+    most = _entropy(weights.double()[None, :])[0]
+    if most <= 0:
+        return torch.zeros(ballots.shape[1])
+    each = torch.stack([_entropy(probs) for probs in ballots.double()])
+    gap = _entropy(averaged(ballots.double(), weights)) - weights.double() @ each
+    return (gap / most).clamp(0, 1).float()
+
+
+@dataclass(frozen=True)
+class DawidSkene:
+    """Class probabilities (N, C), each model's confusions (M, C, C; truth in the row), and the class prior (C,)."""
+
+    probs: Probs = field(repr=False)
+    confusions: Float[Tensor, "M C C"] = field(repr=False)
+    prior: Prior = field(repr=False)
+
+
+def dawid_skene(
+    votes: Votes,
+    classes: int,
+    *,
+    weights: Weights | None = None,
+    smoothing: float = 0.01,
+    steps: int = 100,
+    tolerance: float = 1e-6,
+) -> DawidSkene:
+    """EM over votes with a confusion matrix for each model.
+
+    Source: Dawid & Skene, Applied Statistics 1979, eqs. 2.3 to 2.5, started from the shares of votes. ``weights``
+    temper a model's likelihood, the largest to exponent 1: two models of one family with half a vote count as one.
+    ``smoothing`` is added to each cell of a confusion matrix, so that one odd vote cannot rule a class out.
+
+    Raises:
+        DataError: an image has no vote.
+    """
+    onehot = torch.nn.functional.one_hot(votes.clamp_min(0), classes).double()
+    onehot = onehot * (votes >= 0)[..., None]
+    if (onehot.sum((0, 2)) == 0).any():
+        raise DataError(
+            "an image has no vote of any model. Leave it out, or let at least one model answer it."
+        )
+    share = torch.ones(len(votes)) if weights is None else weights / weights.max()
+    probs = torch.einsum("m,mnc->nc", share.double(), onehot)
+    probs = probs / probs.sum(1, keepdim=True)
+    for _ in range(steps):
+        prior, confusions = _maximised(onehot, probs, smoothing)
+        found = _expected(onehot, share.double(), prior, confusions)
+        change = (found - probs).abs().max().item()
+        probs = found
+        if change < tolerance:
+            break
+    return DawidSkene(probs, confusions, prior)
+
+
+def _maximised(onehot: Tensor, probs: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+    confusions = torch.einsum("nj,mnl->mjl", probs, onehot) + smoothing
+    return probs.mean(0), confusions / confusions.sum(2, keepdim=True)
+
+
+def _expected(onehot: Tensor, share: Tensor, prior: Tensor, confusions: Tensor) -> Tensor:
+    logs = confusions.clamp_min(1e-30).log()
+    likelihood = torch.einsum("m,mnl,mjl->nj", share, onehot, logs)
+    return (likelihood + prior.clamp_min(1e-30).log()).softmax(1)
+
+
+def _entropy(probs: Tensor) -> Tensor:
+    return -torch.xlogy(probs, probs).sum(-1)

@@ -1,0 +1,121 @@
+"""Whether answers are worse for one line, camera or shift than for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scipy.stats import fisher_exact, norm
+
+from clipgrip.data.tables import read_table
+from clipgrip.errors import DataError
+from clipgrip.files import AnyPath
+from clipgrip.metrics import wilson_interval
+
+MAX_GROUPS = 50
+"""Values of one column, at most: beyond it the column is no grouping."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """``count`` of ``total`` images of a group have the property, with an interval that holds for all groups at once.
+
+    ``p_value`` is against all other groups, Holm-adjusted for the number of groups compared.
+    """
+
+    name: str
+    count: int
+    total: int
+    low: float
+    high: float
+    p_value: float
+
+    @property
+    def share(self) -> float:
+        """``count / total``."""
+        return self.count / self.total
+
+    @property
+    def differs(self) -> bool:
+        """Whether the difference to the others is beyond chance at 5 % over all comparisons."""
+        return self.p_value < 0.05
+
+
+def compare_groups(
+    groups: Sequence[str], has: Sequence[bool], comparisons: int = 1
+) -> tuple[Group, ...]:
+    """Each group's share of images with a property (right, doubtful), the highest first.
+
+    Fisher's exact test of each group against the rest, Holm's step-down correction (1979); Wilson intervals with
+    Bonferroni's level. Images without a group ("") are left out. ``comparisons``: columns compared besides, as factor.
+    """
+    totals: dict[str, tuple[int, int]] = {}
+    for name, value in zip(groups, has, strict=True):
+        if name:
+            with_it, all_of_it = totals.get(name, (0, 0))
+            totals[name] = (with_it + bool(value), all_of_it + 1)
+    if not totals:
+        return ()
+    count, total = (sum(cell[i] for cell in totals.values()) for i in (0, 1))
+    tests = len(totals) * comparisons
+    raw = {name: _against_rest(*cell, count, total) for name, cell in totals.items()}
+    adjusted = holm(raw, tests)
+    z = float(norm.ppf(1 - 0.025 / tests))
+    found = [
+        Group(name, *cell, *wilson_interval(*cell, z=z), adjusted[name])
+        for name, cell in totals.items()
+    ]
+    return tuple(sorted(found, key=lambda group: (-group.share, group.name)))
+
+
+def holm(p_values: Mapping[str, float], tests: int | None = None) -> dict[str, float]:
+    """p-values adjusted by Holm's step-down method; ``tests`` at least as many as there are values."""
+    left = tests or len(p_values)
+    adjusted, highest = {}, 0.0
+    for name in sorted(p_values, key=lambda key: p_values[key]):
+        highest = max(highest, min(1.0, left * p_values[name]))
+        adjusted[name] = highest
+        left = max(1, left - 1)
+    return adjusted
+
+
+def read_groups(file: AnyPath, paths: Sequence[str]) -> dict[str, list[str]]:
+    """Column name -> the group of each image of ``paths``, "" where the file does not name it.
+
+    Raises:
+        DataError: no column "path", no other column, no path known, or a column with over 50 values.
+    """
+    table = read_table(file)
+    place = table.need(("path", "file", "image", "filename"))
+    columns = [i for i in range(len(table.columns)) if i != place]
+    if not columns:
+        raise DataError(
+            f'{table.name}: only the column "{table.columns[place]}". '
+            "Add a column for each grouping, such as line, camera or shift."
+        )
+    rows = {row[place].strip().replace("\\", "/"): row for row in table.rows}
+    if not any(path in rows for path in paths):
+        shown = next(iter(rows), "nothing")
+        raise DataError(
+            f'{table.name}: none of its paths is an image of this run (it starts with "{shown}", the run with '
+            f'"{next(iter(paths), "nothing")}"). Write the paths as predictions.csv has them.'
+        )
+    found = {}
+    for column in columns:
+        name = table.columns[column].strip() or f"column {column + 1}"
+        found[name] = [rows[path][column].strip() if path in rows else "" for path in paths]
+        kinds = len(set(found[name]) - {""})
+        if kinds > MAX_GROUPS:
+            raise DataError(
+                f'{table.name}: column "{name}" holds {kinds} different values; up to {MAX_GROUPS} can be compared. '
+                "Leave the column out, or put its values into fewer groups."
+            )
+    return found
+
+
+def _against_rest(count: int, size: int, all_count: int, all_size: int) -> float:
+    rest_count, rest = all_count - count, all_size - size
+    if rest == 0:
+        return 1.0
+    table = [[count, size - count], [rest_count, rest - rest_count]]
+    return float(fisher_exact(table).pvalue)

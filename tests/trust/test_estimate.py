@@ -1,0 +1,116 @@
+"""Estimates without labels follow the truth where they can, and say so where they cannot."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from trust_data import features, overconfident
+
+from clipgrip import metrics
+from clipgrip.errors import DataError
+from clipgrip.trust.estimate import (
+    by_agreement,
+    by_confidence,
+    by_halves,
+    by_threshold,
+    matching_temperature,
+    temperature_without_labels,
+)
+from clipgrip.trust.halves import gaussian_answers, half_agreement
+
+
+def clusters(
+    rows: int = 400, classes: int = 5, noise: float = 0.15
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Unit vectors (N, 16) around a centre for each class, centres, labels."""
+    draw = torch.Generator().manual_seed(0)
+    centres = torch.nn.functional.normalize(torch.randn(classes, 16, generator=draw), dim=1)
+    labels = torch.arange(rows) % classes
+    images = centres[labels] + noise * torch.randn(rows, 16, generator=draw)
+    return torch.nn.functional.normalize(images, dim=1), centres, labels
+
+
+def test_a_half_repeats_what_follows_the_images_and_not_what_is_arbitrary() -> None:
+    images, centres, _ = clusters()
+    right = (100 * images @ centres.T).softmax(1)
+    arbitrary = right[torch.randperm(len(right), generator=torch.Generator().manual_seed(1))]
+    assert half_agreement(images, right) > 0.95
+    assert half_agreement(images, arbitrary) < 0.5
+
+
+def test_the_gaussian_classifier_is_linear_discriminant_analysis() -> None:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    images, _, labels = clusters(noise=0.4)
+    onehot = torch.nn.functional.one_hot(labels, 5).float()
+    ours = gaussian_answers(images, images, onehot)
+    theirs = LinearDiscriminantAnalysis(priors=[0.2] * 5).fit(images.numpy(), labels.numpy())
+    assert (ours.numpy() == theirs.predict(images.numpy())).mean() > 0.95
+
+
+def test_a_class_without_images_is_never_the_answer() -> None:
+    images, _, labels = clusters()
+    onehot = torch.nn.functional.one_hot(labels, 6).float()
+    assert 5 not in gaussian_answers(images, images, onehot)
+
+
+def test_halves_need_some_images_of_each_class() -> None:
+    with pytest.raises(DataError, match="50 are needed"):
+        by_halves(torch.eye(10), torch.eye(10)[:, :5])
+
+
+def test_mean_confidence_is_the_accuracy_of_calibrated_answers() -> None:
+    logits, labels = overconfident(factor=1.0)
+    probs = logits.softmax(1)
+    found = by_confidence(probs)
+    assert found.accuracy == pytest.approx(metrics.accuracy(probs, labels), abs=0.02)
+    assert found.low <= found.accuracy <= found.high
+    assert "audit" in found.advice
+
+
+def test_thresholded_confidence_equals_the_source_on_the_source() -> None:
+    logits, labels = overconfident()
+    probs = logits.softmax(1)
+    found = by_threshold(probs, probs, labels)
+    assert found.accuracy == pytest.approx(metrics.accuracy(probs, labels), abs=1e-3)
+    with pytest.raises(DataError, match="needs labeled images"):
+        by_threshold(probs, probs, torch.full_like(labels, -1))
+
+
+def test_thresholded_confidence_by_the_paper() -> None:
+    source = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]])
+    target = torch.tensor([[0.65, 0.35], [0.85, 0.15], [0.72, 0.28]])
+    # one of four source answers is wrong, so a quarter lies below the threshold: 0.7
+    assert by_threshold(target, source, torch.tensor([0, 0, 1, 0])).accuracy == pytest.approx(2 / 3)
+
+
+def test_agreement_of_two_answers_is_counted() -> None:
+    first, second = torch.eye(3)[[0, 1, 2, 0]], torch.eye(3)[[0, 1, 1, 1]]
+    assert by_agreement(first, second).accuracy == 0.5
+
+
+def test_the_matching_temperature_has_the_wanted_confidence() -> None:
+    logits, _ = overconfident()
+    fitted = matching_temperature(logits, 0.6)
+    assert fitted(logits).max(1).values.mean().item() == pytest.approx(0.6, abs=1e-4)
+
+
+def test_a_temperature_without_labels_comes_with_its_range() -> None:
+    logits, _ = overconfident()
+    estimate = by_confidence((logits / 3).softmax(1), half_width=0.05)
+    found = temperature_without_labels(logits, estimate)
+    assert found.low.value < found.calibration.value < found.high.value
+    assert found.calibration.value == pytest.approx(3, rel=0.1)
+
+
+def test_halves_on_measured_embeddings_stay_in_their_interval() -> None:
+    held = np.load(features() / "caltech58.npz")
+    images, classes = (
+        torch.from_numpy(held[name]).float() for name in ("image_embeds", "class_embeds")
+    )
+    probs = (100 * images @ classes.T).softmax(1)
+    found = by_halves(images, probs)
+    truth = metrics.accuracy(probs, torch.from_numpy(held["labels"]).long())
+    assert found.low <= truth <= found.high
