@@ -8,7 +8,19 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
-COMMANDS = ("", "demo", "run", "predict", "compare", "report", "models", "doctor", "init", "bench", "stress")
+COMMANDS = (
+    "",
+    "demo",
+    "run",
+    "predict",
+    "compare",
+    "report",
+    "models",
+    "doctor",
+    "init",
+    "bench",
+    "stress",
+)
 HEAD = """# The command line
 
 Written by `python tools/cli_docs.py` from the commands' own help. Exit codes: 0 done, 1 `doctor` found something to
