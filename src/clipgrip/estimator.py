@@ -107,6 +107,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 Reached(0, start.answers({}, pool).pool),
                 ks=schedule(settings.strategy, task, k=settings.k, n_rounds=settings.rounds),
                 method=start.method,
+                image_embeds=pool.pool,
                 seed=settings.seed,
             )
         )

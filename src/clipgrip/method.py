@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
@@ -16,15 +18,16 @@ from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.prompts.visual import VisualPrompt
+from clipgrip.pseudolabel.refine import refined_answers
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import Context, selector
 from clipgrip.seeds import generator
-from clipgrip.strategy import Reached, Round, rounds
+from clipgrip.strategy import Reached, Refiner, Round, rounds
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import PAPER_RECIPE, Recipe
 from clipgrip.training.loss import loss_named
 from clipgrip.training.state import Keeper
-from clipgrip.types import Probs
+from clipgrip.types import ImageEmbeds, Probs
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Method:
     """Weight of the labels against the pseudolabels; None for the paper's γ and λ."""
     select: str = "balanced"
     """A rule of ``pseudolabel.select.SELECTORS``; the loss is a part of the recipe."""
+    refine: str = "zero-shot"
+    """How answers are bettered before a round labels by them (``pseudolabel.REFINERS``); "zero-shot": not at all."""
     stop_below: float = 0.01
     """Once a smaller share of the answers changes in a round, only the last k is left to run."""
     many_labels: Method | None = None
@@ -66,16 +71,21 @@ MANY_PER_CLASS = 16
 """Labels per labeled class from which they can abound: the paper's K. Fewer are few-shot tuning."""
 PIXEL_RECIPE = Recipe(lr=0.03, steps=60, batch_size=64, weight_decay=0.0)
 """For prompts in the image tower, where each image of a batch costs a pass through it."""
-_VISUAL = Method(n_tokens=8, recipe=PIXEL_RECIPE)
+_TRUST_ALL: dict[str, Any] = {"select": "everything", "refine": "auto"}
+"""All images with refined probabilities as soft targets: docs/decisions/0005."""
+_VISUAL = Method(n_tokens=8, recipe=PIXEL_RECIPE, **_TRUST_ALL)
+_MANY_LABELS = Method(init="random", recipe=Recipe(steps=300), **_TRUST_ALL)
 _PAPER = Method(
     init="random", recipe=PAPER_RECIPE, labeled_share=None, select="balanced", stop_below=0.0
 )
 PRESETS: dict[str, dict[str, Method]] = {
     "default": {
-        "textual": Method(many_labels=Method(init="random", recipe=Recipe(steps=300))),
+        "textual": Method(many_labels=_MANY_LABELS, **_TRUST_ALL),
         "visual": _VISUAL,
         "visual-deep": _VISUAL,
-        "multimodal": Method(n_ctx=4, n_tokens=4, recipe=replace(PIXEL_RECIPE, lr=0.01)),
+        "multimodal": Method(
+            n_ctx=4, n_tokens=4, recipe=replace(PIXEL_RECIPE, lr=0.01), **_TRUST_ALL
+        ),
     },
     "paper": {
         "textual": _PAPER,
@@ -199,10 +209,12 @@ def learn(
     on_step: Callable[[int, int, float], None] = lambda *_: None,
     keeper: Keeper | None = None,
     votes: Sequence[Probs] = (),
+    image_embeds: ImageEmbeds | None = None,
 ) -> Iterator[Round]:
     """The rounds after ``reached`` over the pool (N, ...), as the prompt consumes it.
 
-    ``votes`` are other models' answers (N, C) for the rule "models".
+    ``votes`` are other models' answers (N, C) for the rule "models". ``image_embeds`` (N, D) are the untuned model's,
+    for methods that refine; where ``inputs`` are embeddings they are those.
 
     Raises:
         ConfigError: the method names an unknown rule or loss, or two that do not go together.
@@ -216,11 +228,33 @@ def learn(
         ks=ks,
         seed=seed,
         select=select,
+        refine=_refiner(method, inputs if image_embeds is None else image_embeds),
         context=_context(start, inputs, method, votes),
         stop_below=method.stop_below,
         on_step=on_step,
         keeper=keeper,
     )
+
+
+def _refiner(method: Method, image_embeds: ImageEmbeds) -> Refiner:
+    """What a round does to the answers before it chooses among them."""
+
+    def refine(probs: Probs, task: Task) -> Probs:
+        return refined_task(image_embeds, probs, task, method.refine)
+
+    return refine if method.refine != "zero-shot" else lambda probs, _: probs
+
+
+def refined_task(image_embeds: ImageEmbeds, probs: Probs, task: Task, refine: str) -> Probs:
+    """Refined answers (N, C) of a task: labeled rows one-hot, the others among the candidates."""
+    fixed, labels = task.labels >= 0, task.labels.clamp_min(0)
+    among = probs * task.candidates
+    among = among / among.sum(dim=1, keepdim=True).clamp_min(1e-12)
+    known = torch.where(fixed[:, None], F.one_hot(labels, task.n_classes).to(probs.dtype), among)
+    found = refined_answers(
+        image_embeds, known, fixed=fixed, candidates=task.candidates, method=refine
+    )
+    return found.probs
 
 
 def check_pair(method: Method) -> None:

@@ -147,6 +147,7 @@ class Bench:
                 Reached(0, start),
                 ks=ks,
                 method=method,
+                image_embeds=self.embeds.pool,
                 seed=cell.seed,
                 on_step=on_step,
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -91,7 +91,9 @@ def method_for(settings: Settings, task: Task) -> Method:
     """How the settings tune on this task."""
     if settings.strategy == "zero-shot":  # nothing is tuned, so a template needs no words to tune
         return Method(init="random", n_ctx=0)
-    return PRESETS[settings.preset][settings.prompt].suited_to(task)
+    method = PRESETS[settings.preset][settings.prompt].suited_to(task)
+    # a user who asks for k pseudolabels per class gets k, not all images
+    return replace(method, select="balanced") if settings.k else method
 
 
 def run_rounds(
@@ -119,6 +121,7 @@ def run_rounds(
         reached(store.rounds(identity), start, embeds, inputs),
         ks=ks,
         method=start.method,
+        image_embeds=embeds.pool,
         seed=settings.seed,
         on_step=on_step,
         keeper=StoredTraining(store, identity),
