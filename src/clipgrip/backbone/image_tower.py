@@ -37,6 +37,7 @@ class VisionShape:
     """What the tensors alone do not tell; the defaults are transformers' and left out of many config files."""
 
     num_attention_heads: int = 12
+    num_hidden_layers: int = 12
     image_size: int = 224
     hidden_act: str = "quick_gelu"
     layer_norm_eps: float = 1e-5
@@ -92,7 +93,8 @@ class ImageTower:
         self._patch, self._start, self._positions = _patches(weights, preprocess)
         self._patch_size = tensors["vision_model.embeddings.patch_embedding.weight"].shape[-1]
         self._pre_norm = weights.norm("pre_layrnorm")
-        self._blocks = [weights.block(i, factor) for i in range(weights.depth())]
+        weights.check_depth(shape.num_hidden_layers)
+        self._blocks = [weights.block(i, factor) for i in range(shape.num_hidden_layers)]
         self._post_norm = weights.norm("post_layernorm")
         self._projection = weights.full("visual_projection.weight")
         self.embed_dim = int(self._projection.shape[0])
@@ -191,12 +193,16 @@ class _Weights:
             joined.to(self.dtype), (torch.cat([p.bias for p in parts]) * bias).to(self.dtype)
         )
 
-    def depth(self) -> int:
+    def check_depth(self, expected: int) -> None:
         prefix = "vision_model.encoder.layers."
         numbers = (
             name.removeprefix(prefix).split(".")[0] for name in self.tensors if prefix in name
         )
-        return len(set(numbers))
+        if (found := len(set(numbers))) != expected:
+            raise BackboneError(
+                f"The weights hold {found} blocks of the image tower, config.json says {expected}: the files belong "
+                "to two models. Copy one model again."
+            )
 
     def block(self, number: int, factor: float) -> Block:
         at = f"encoder.layers.{number}."
