@@ -58,7 +58,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         preset: str = "default",
         rounds: int | None = None,
         k: int | None = None,
-        template: str = "a photo of a {}.",
+        template: str | Sequence[str] = "a photo of a {}.",
         candidates: str = "auto",
         seed: int = 0,
     ) -> None:

@@ -73,9 +73,11 @@ def run(
         typer.Option(help="Seed of all that is random.  [default: 0]", show_default=False),
     ] = None,
     template: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help='Text around a class name.  [default: "a photo of a {}."]', show_default=False
+            help="Text around a class name. Several times, or @FILE with one a line: zero-shot takes their mean, "
+            'tuning starts from the first.  [default: "a photo of a {}."]',
+            show_default=False,
         ),
     ] = None,
     candidates: Annotated[
@@ -110,7 +112,7 @@ def run(
     options: dict[str, Any] = {
         "images": images, "classes": classes, "labels": labels, "seen": seen, "test": test,
         "backbone": backbone, "prompt": prompt, "strategy": strategy, "preset": preset,
-        "rounds": rounds, "k": k, "seed": seed, "template": template, "candidates": candidates, "out": out,
+        "rounds": rounds, "k": k, "seed": seed, "template": template or None, "candidates": candidates, "out": out,
     }  # fmt: skip
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.config import project
