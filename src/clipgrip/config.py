@@ -7,7 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
 
 from clipgrip.errors import ConfigError, nearest
 
@@ -33,6 +41,8 @@ class Settings(BaseModel):
     candidates: Literal["auto", "all"] = "auto"
     """``all``: unlabeled images may be of any class, even when some classes have no labels."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    engine: Literal["torch", "onnx", "onnx-int8"] = "torch"
+    """What computes image embeddings; both others need ``pip install 'clipgrip[onnx]'``."""
 
     @field_validator("template", mode="before")
     @classmethod
@@ -48,6 +58,12 @@ class Settings(BaseModel):
         from clipgrip.prompts.templates import expand  # imports torch, so only where it is needed
 
         return expand(parts)
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the engine where it is torch: runs from before there were others keep their identity."""
+        values: dict[str, Any] = serialize(self)
+        return {k: v for k, v in values.items() if (k, v) != ("engine", "torch")}
 
     @field_validator("backbone")
     @classmethod

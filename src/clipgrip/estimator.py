@@ -60,6 +60,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         k: int | None = None,
         template: str | Sequence[str] = "a photo of a {}.",
         candidates: str = "auto",
+        engine: str = "torch",
         seed: int = 0,
     ) -> None:
         self.class_names = class_names
@@ -71,6 +72,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.k = k
         self.template = template
         self.candidates = candidates
+        self.engine = engine
         self.seed = seed
 
     def fit(self, images: Images, y: Labels | None = None) -> Self:
@@ -87,7 +89,9 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings, names = self._settings(), ClassNames.of(self.class_names)
         labels = None if y is None else _labels(images, y)
         ingested = ingest(images, classes=names, labels=labels)
-        model = load_backbone(settings.backbone, precision=settings.precision)
+        model = load_backbone(
+            settings.backbone, precision=settings.precision, engine=settings.engine
+        )
         everywhere = settings.candidates == "all"
         given = torch.from_numpy(ingested.manifest.labels[ingested.manifest.pool])
         expected = make_task(given, names, seen=None, all_candidates=everywhere)

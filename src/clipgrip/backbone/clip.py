@@ -15,6 +15,7 @@ from PIL import Image
 from clipgrip.backbone import preprocess, processors
 from clipgrip.backbone.base import TextTower
 from clipgrip.backbone.checkpoint import Checkpoint, pick
+from clipgrip.backbone.engine import Engine, check_engine, on_engine, suffix
 from clipgrip.backbone.families import FAMILIES, Source
 from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.errors import BackboneError, ConfigError, nearest
@@ -28,19 +29,28 @@ class ClipBackbone:
     """Image and text tower of one checkpoint, of any family; the text tower is read when it is first asked for."""
 
     def __init__(
-        self, name: str, folder: Path, *, device: str = "cpu", precision: Precision = "auto"
+        self,
+        name: str,
+        folder: Path,
+        *,
+        device: str = "cpu",
+        precision: Precision = "auto",
+        engine: Engine = "torch",
     ) -> None:
         self._checkpoint = Checkpoint.open(folder)
         self._device = _device(device)
         self.name = name
-        self.precision = choose_precision(precision, self._device)
+        self.engine = check_engine(engine, self._device, precision)
+        asked = precision if engine == "torch" else "float32"
+        self.precision = choose_precision(asked, self._device)
         self.fingerprint = self._checkpoint.fingerprint()
         self._family = FAMILIES[self._checkpoint.config["model_type"]]
         settings = processors.complete(self._checkpoint.preprocessor, self._family.processor)
         self._preprocess = preprocess.Preprocess.from_config(settings)
         self.image_size = self._image_size()
         self._source = Source(self._checkpoint, self._device)
-        self._tower = self._family.image(self._source, self._preprocess, DTYPES[self.precision])
+        tower = self._family.image(self._source, self._preprocess, DTYPES[self.precision])
+        self._tower = on_engine(tower, self.engine, self.fingerprint)
         self.embed_dim = self._tower.embed_dim
         scale = pick(self._checkpoint.tensors("logit_scale"), "logit_scale")
         self.logit_scale = math.exp(float(scale))
@@ -48,12 +58,15 @@ class ClipBackbone:
     @property
     def image_key(self) -> str:
         """Names everything but the picture that determines an image embedding."""
-        return f"{self.fingerprint[:40]}-{preprocess.MODE}-{self.precision}"
+        return f"{self.fingerprint[:40]}-{preprocess.MODE}-{self.precision}{suffix(self.engine)}"
 
-    @property
+    @functools.cached_property
     def image_prompts(self) -> ImageTower | None:
-        """The image tower as visual prompts see it; None where transformers' own modules compute it."""
-        return self._tower if isinstance(self._tower, ImageTower) else None
+        """The image tower as visual prompts see it, on torch; None where transformers' own modules compute it."""
+        tower = self._tower
+        if self.engine != "torch":
+            tower = self._family.image(self._source, self._preprocess, DTYPES[self.precision])
+        return tower if isinstance(tower, ImageTower) else None
 
     @functools.cached_property
     def text(self) -> TextTower:

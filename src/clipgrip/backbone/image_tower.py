@@ -73,6 +73,29 @@ class Block(NamedTuple):
     down: Affine
 
 
+class TowerParts(NamedTuple):
+    """The tower's prepared weights and what is done with them, for other engines."""
+
+    patch: Tensor
+    start: Tensor
+    positions: Tensor
+    pre_norm: Affine
+    blocks: list[Block]
+    post_norm: Affine
+    projection: Tensor
+    patch_size: int
+    image_size: int
+    heads: int
+    eps: float
+    hidden_act: str
+
+    def tensors(self) -> list[Tensor]:
+        """All weights."""
+        layers = [*self.pre_norm, *self.post_norm]
+        layers += [tensor for block in self.blocks for layer in block for tensor in layer]
+        return [self.patch, self.start, self.positions, self.projection, *layers]
+
+
 class ImageTower:
     """The frozen image tower with its weights prepared once for one device and precision."""
 
@@ -87,7 +110,7 @@ class ImageTower:
     ) -> None:
         """Take a CLIP state dict with float32 tensors; a missing tensor is a BackboneError."""
         weights = _Weights(tensors, torch.device(device), dtype)
-        self._device, self._dtype = torch.device(device), dtype
+        self._device, self._dtype, self._shape = torch.device(device), dtype, shape
         self._heads, self._eps = shape.num_attention_heads, shape.layer_norm_eps
         factor, self._activation = ACTIVATIONS[shape.hidden_act]
         self._patch, self._start, self._positions = _patches(weights, preprocess)
@@ -100,6 +123,13 @@ class ImageTower:
         self.embed_dim = int(self._projection.shape[0])
         self.width, self.depth = int(self._start.shape[-1]), len(self._blocks)
         self.device, self.class_token = self._device, self._start
+
+    def parts(self) -> TowerParts:
+        """What the tower is made of."""
+        return TowerParts(
+            self._patch, self._start, self._positions, self._pre_norm, self._blocks, self._post_norm, self._projection,
+            self._patch_size, self._shape.image_size, self._heads, self._eps, self._shape.hidden_act,
+        )  # fmt: skip
 
     def __call__(self, pixels: UInt8[Tensor, "B H W 3"]) -> ImageEmbeds:
         """Unit vectors in float32 on the tower's device, fit for autograd."""

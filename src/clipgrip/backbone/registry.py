@@ -15,6 +15,7 @@ from clipgrip.backbone.checkpoint import (
     Checkpoint,
 )
 from clipgrip.backbone.clip import ClipBackbone, Precision
+from clipgrip.backbone.engine import Engine
 from clipgrip.errors import BackboneError, nearest
 
 ONLINE_VARIABLE = "CLIPGRIP_ONLINE"
@@ -57,15 +58,21 @@ class ModelStatus:
 
 
 def load_backbone(
-    name: str, *, device: str = "cpu", precision: Precision = "auto", online: bool | None = None
+    name: str,
+    *,
+    device: str = "cpu",
+    precision: Precision = "auto",
+    engine: Engine = "torch",
+    online: bool | None = None,
 ) -> ClipBackbone:
-    """The model called ``nano``, lying in a folder, or named as on the Hugging Face hub.
+    """The model called ``nano``, lying in a folder, added by hand, or named as on the Hugging Face hub.
 
     Nothing is downloaded unless ``online`` or the environment variable CLIPGRIP_ONLINE=1 says so.
     """
     if online is None:
         online = os.environ.get(ONLINE_VARIABLE, "") == "1"
-    return ClipBackbone(name, find_folder(name, online=online), device=device, precision=precision)
+    folder = find_folder(name, online=online)
+    return ClipBackbone(name, folder, device=device, precision=precision, engine=engine)
 
 
 def models() -> list[ModelStatus]:

@@ -87,6 +87,13 @@ def run(
             show_default=False,
         ),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="What encodes images: torch, onnx or onnx-int8; see clipgrip doctor --measure.  [default: torch]",
+            show_default=False,
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -112,7 +119,8 @@ def run(
     options: dict[str, Any] = {
         "images": images, "classes": classes, "labels": labels, "seen": seen, "test": test,
         "backbone": backbone, "prompt": prompt, "strategy": strategy, "preset": preset,
-        "rounds": rounds, "k": k, "seed": seed, "template": template or None, "candidates": candidates, "out": out,
+        "rounds": rounds, "k": k, "seed": seed, "template": template or None, "candidates": candidates,
+        "engine": engine, "out": out,
     }  # fmt: skip
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.config import project

@@ -48,7 +48,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         on_progress=lambda done, total: hear.progress("hash", done, total),
     )
     found = time.monotonic()
-    backbone = load_backbone(project.backbone, precision=project.precision)
+    backbone = load_backbone(project.backbone, precision=project.precision, engine=project.engine)
     method = method_for(project.settings, _expected_task(project, ingested.manifest))
     start = Start.of(backbone, ingested.manifest.classes, project.settings, method)
     embedded = embed_manifest(

@@ -32,7 +32,9 @@ def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
                 f"the run in {folder} is not finished. Run the same clipgrip run command again to finish it."
             )
         settings, manifest = Settings(**run.settings), store.manifest(run.id)
-        backbone = load_backbone(settings.backbone, precision=settings.precision)
+        backbone = load_backbone(
+            settings.backbone, precision=settings.precision, engine=settings.engine
+        )
         if backbone.fingerprint != run.backbone_fingerprint:
             raise BackboneError(
                 f'the run in {folder} was made with another model than "{settings.backbone}" as it is here now. '
