@@ -284,3 +284,19 @@ def test_stress_leaves_its_files_and_says_what_stands_noise(
     assert files == {"results.csv", "results.json", "stress.html"}
     assert "own-best-class   absolute" in told.out
     assert 'lang="ja"' in (here / "out" / "stress.html").read_text("utf-8")
+
+
+def test_doctor_measures_engines_only_when_asked(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clipgrip.backbone import speed
+
+    monkeypatch.setattr(speed, "BATCH", 1)
+    monkeypatch.setattr(speed, "WIDTH", 48)
+    monkeypatch.setattr(speed, "INNER", 96)
+    real = speed.measure
+    monkeypatch.setattr(speed, "measure", lambda: real(0.01))
+    assert "speed against" not in command(capsys, "doctor").out
+    told = command(capsys, "doctor", "--measure").out
+    assert "torch float32 1.00" in told
+    assert "--engine " in told

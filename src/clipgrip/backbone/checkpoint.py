@@ -141,14 +141,24 @@ def _weight_files(folder: Path) -> tuple[Path, ...]:
                 f"{folder / INDEX} names files outside its folder. Copy the model again."
             )
         return tuple(folder / name for name in names)
-    pickled = (folder / "pytorch_model.bin").exists()
+    pickles = sorted(path.name for path in folder.glob("*.bin"))
     reason = (
-        "pytorch_model.bin is there, but it can run code and is never opened: convert it on a machine of your trust "
-        'with CLIPModel.from_pretrained(...).save_pretrained("folder").'
-        if pickled
+        f"{pickles[0]} is there, but it can run code and is never opened; {how_to_convert(str(folder))}"
+        if pickles
         else LAYOUT
     )
     raise BackboneError(f"{folder / WEIGHTS} is missing. {reason}")
+
+
+def how_to_convert(name: str) -> str:
+    """One command for a machine that people trust, after which no pickle is needed any more."""
+    folder = f"{Path(name).name}-safe"
+    calls = (f"{kind}.from_pretrained({name!r}).save_pretrained({folder!r})" for kind in ("M", "P"))
+    return (
+        "convert it once on a machine of your trust (pip install transformers torch):\n"
+        f'  python -c "from transformers import AutoModel as M, AutoProcessor as P; {"; ".join(calls)}"\n'
+        f'and go on with the folder "{folder}".'
+    )
 
 
 def _read(path: Path, prefixes: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:

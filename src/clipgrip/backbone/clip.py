@@ -56,6 +56,12 @@ class ClipBackbone:
         self.logit_scale = math.exp(float(scale))
 
     @property
+    def revision(self) -> str | None:
+        """The hub's commit, where the model lies in the Hugging Face cache."""
+        folder = self._checkpoint.folder
+        return folder.name if folder.parent.name == "snapshots" else None
+
+    @property
     def image_key(self) -> str:
         """Names everything but the picture that determines an image embedding."""
         return f"{self.fingerprint[:40]}-{preprocess.MODE}-{self.precision}{suffix(self.engine)}"

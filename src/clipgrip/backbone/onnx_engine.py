@@ -57,7 +57,7 @@ class OnnxTower:
 
 def float_tower(parts: TowerParts) -> OnnxTower:
     """The tower in float32, equal to torch's to rounding."""
-    return OnnxTower(_written(parts).SerializeToString(), one_by_one=False)
+    return OnnxTower(written(parts).SerializeToString(), one_by_one=False)
 
 
 def int8_tower(parts: TowerParts, fingerprint: str, root: Path | None = None) -> OnnxTower:
@@ -65,7 +65,7 @@ def int8_tower(parts: TowerParts, fingerprint: str, root: Path | None = None) ->
     path = (root or default_root()) / f"onnx-v{FORMAT}" / f"{fingerprint[:40]}-int8.onnx"
     model = _kept(path)
     if model is None:
-        model = quantised(_written(parts))
+        model = quantised(written(parts))
         _keep(path, model)
     return OnnxTower(model, one_by_one=True)
 
@@ -114,7 +114,8 @@ def check_installed() -> None:
     del onnx, onnxruntime
 
 
-def _written(parts: TowerParts) -> ModelProto:
+def written(parts: TowerParts) -> ModelProto:
+    """The tower as an ONNX model; BackboneError where it is too large for the format."""
     size = sum(4 * tensor.numel() for tensor in parts.tensors())
     if size > MOST_BYTES:
         raise BackboneError(
