@@ -150,12 +150,12 @@ def _text(clip: Any, ctx: Tensor, ids: list[list[int]]) -> Tensor:
 
 def write_model(folder: Path) -> Path:
     """Random weights of ViT-B/32's size, both towers, with nano's tokenizer."""
-    from transformers import CLIPConfig, CLIPModel
+    from transformers import AutoTokenizer, CLIPConfig, CLIPModel
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-    from clipgrip.backbone.registry import load_backbone
+    from clipgrip.backbone.nano import weights_dir
 
-    tokenizer = load_backbone("nano").text._tokenizer
+    tokenizer = AutoTokenizer.from_pretrained(weights_dir())
     size = len(tokenizer)
     text = {
         "vocab_size": size,

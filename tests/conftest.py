@@ -37,6 +37,14 @@ def _no_network() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_added_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The models that the user added are none of the suite's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLIPGRIP_MODELS", str(tmp_path_factory.mktemp("added")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a random CLIP: 32 x 32 pixels, patches of 8, two layers each side, 24-wide space, context 77."""

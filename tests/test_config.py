@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,25 @@ def test_a_model_in_a_folder_is_named_by_its_full_path(
     assert Settings(backbone="openai/clip-vit-base-patch32").backbone.startswith("openai/")
 
 
+def test_several_templates_come_from_a_list_or_a_file_beside_the_project(tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("a {}.\nthe {}.\n")
+    head = 'images = "a"\nclasses = "b"\n'
+    for text in (
+        'template = ["a {}.", "the {}."]',
+        'template = "@texts.txt"',
+        'template = ["@texts.txt"]',
+    ):
+        assert project({}, toml(tmp_path, head + text)).template == ("a {}.", "the {}.")
+    assert project({"template": ["one {}"]}, toml(tmp_path, head)).template == "one {}"
+
+
+def test_settings_of_older_runs_are_read_and_one_template_is_still_written_as_text() -> None:
+    old = Settings().model_dump() | {"template": "a {}"}
+    assert Settings(**old).model_dump() == old
+    several = Settings(template=("a {}", "the {}"))  # type: ignore[arg-type]
+    assert Settings(**json.loads(several.model_dump_json())) == several
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
         Settings().seed = 2  # type: ignore[misc]
@@ -80,6 +100,9 @@ def test_settings_cannot_be_changed() -> None:
         ({"seed": -1}, ["seed = -1", "greater than or equal to 0"]),
         ({"template": "a photo"}, ["a photo", "{} exactly once", "for example"]),
         ({"template": "{} and {}"}, ["{} exactly once"]),
+        ({"template": ["a {}", "b"]}, ['template "b"', "{} exactly once"]),
+        ({"template": ["a {}", "a {}"]}, ["stands twice"]),
+        ({"template": 3}, ["template = 3", "several of them", "@FILE"]),
         ({"roundss": 3}, ['unknown setting "roundss"', "Known:", 'Did you mean "rounds"?']),
     ],
 )

@@ -16,6 +16,8 @@ COMMANDS = (
     "compare",
     "report",
     "models",
+    "models add",
+    "models remove",
     "doctor",
     "init",
     "bench",
@@ -40,7 +42,7 @@ def _title(name: str) -> str:
 
 
 def _help(name: str) -> str:
-    words = [sys.executable, "-m", "clipgrip", *([name] if name else []), "--help"]
+    words = [sys.executable, "-m", "clipgrip", *name.split(), "--help"]
     env = {**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"}
     text = subprocess.run(words, capture_output=True, text=True, check=True, env=env).stdout
     return text.replace("python -m clipgrip", "clipgrip").strip()

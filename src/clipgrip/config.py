@@ -7,7 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
 
 from clipgrip.errors import ConfigError, nearest
 
@@ -28,20 +36,34 @@ class Settings(BaseModel):
     rounds: int | None = Field(None, ge=1, le=1000)
     k: int | None = Field(None, ge=1)
     seed: int = Field(0, ge=0, le=2**31 - 1)
-    template: str = "a photo of a {}."
+    template: str | tuple[str, ...] = "a photo of a {}."
+    """Text around a class name, or several, whose mean zero-shot takes; a tuned prompt starts from the first."""
     candidates: Literal["auto", "all"] = "auto"
     """``all``: unlabeled images may be of any class, even when some classes have no labels."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    engine: Literal["torch", "onnx", "onnx-int8"] = "torch"
+    """What computes image embeddings; both others need ``pip install 'clipgrip[onnx]'``."""
 
-    @field_validator("template")
+    @field_validator("template", mode="before")
     @classmethod
-    def _has_a_place(cls, template: str) -> str:
-        if template.count("{}") != 1:
-            # imports torch, so only to complain
-            from clipgrip.prompts.templates import check_template
+    def _has_a_place(cls, template: Any) -> str | tuple[str, ...]:
+        if isinstance(template, str) and template.count("{}") == 1:
+            return template
+        parts = [template] if isinstance(template, str) else template
+        if not isinstance(parts, list | tuple) or not all(isinstance(one, str) for one in parts):
+            raise ConfigError(
+                f'template = {template!r} is not allowed. Give a text such as "a photo of a {{}}.", several of them, '
+                'or "@FILE", a file with one a line.'
+            )
+        from clipgrip.prompts.templates import expand  # imports torch, so only where it is needed
 
-            check_template(template)
-        return template
+        return expand(parts)
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the engine where it is torch: runs from before there were others keep their identity."""
+        values: dict[str, Any] = serialize(self)
+        return {k: v for k, v in values.items() if (k, v) != ("engine", "torch")}
 
     @field_validator("backbone")
     @classmethod
@@ -105,10 +127,20 @@ def read_toml(path: Path) -> dict[str, Any]:
     for key in FILES:
         if isinstance(values.get(key), str):
             values[key] = path.parent / values[key]
+    if "template" in values:
+        values["template"] = _from_folder(path.parent, values["template"])
     backbone = values.get("backbone")
     if isinstance(backbone, str) and backbone != "nano" and (path.parent / backbone).is_dir():
         values["backbone"] = str(path.parent / backbone)
     return values
+
+
+def _from_folder(folder: Path, template: Any) -> Any:
+    """Files of templates, ``@name``, are looked for beside the project file."""
+    if isinstance(template, list):
+        return [_from_folder(folder, one) for one in template]
+    is_file = isinstance(template, str) and template.startswith("@") and "{}" not in template
+    return f"@{folder / template[1:]}" if is_file else template
 
 
 def _sentence(model: type[BaseModel], error: Any, where_is: Callable[[str], str]) -> str:

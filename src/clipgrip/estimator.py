@@ -15,7 +15,6 @@ from sklearn.exceptions import NotFittedError
 
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.embed import Item
-from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings, checked
 from clipgrip.data.claims import aligned_claims
 from clipgrip.data.classes import ClassNames
@@ -27,7 +26,7 @@ from clipgrip.data.task import paradigm
 from clipgrip.errors import DataError
 from clipgrip.method import learn, schedule
 from clipgrip.runs import checkpoint
-from clipgrip.runs.embedding import embed_manifest, source_item
+from clipgrip.runs.embedding import embed_manifest, model_of, source_item
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.outcome import prompt_facts
 from clipgrip.runs.rounds import Start, method_for
@@ -58,8 +57,9 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         preset: str = "default",
         rounds: int | None = None,
         k: int | None = None,
-        template: str = "a photo of a {}.",
+        template: str | Sequence[str] = "a photo of a {}.",
         candidates: str = "auto",
+        engine: str = "torch",
         seed: int = 0,
     ) -> None:
         self.class_names = class_names
@@ -71,6 +71,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.k = k
         self.template = template
         self.candidates = candidates
+        self.engine = engine
         self.seed = seed
 
     def fit(self, images: Images, y: Labels | None = None) -> Self:
@@ -87,7 +88,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings, names = self._settings(), ClassNames.of(self.class_names)
         labels = None if y is None else _labels(images, y)
         ingested = ingest(images, classes=names, labels=labels)
-        model = load_backbone(settings.backbone, precision=settings.precision)
+        model = model_of(settings)
         everywhere = settings.candidates == "all"
         given = torch.from_numpy(ingested.manifest.labels[ingested.manifest.pool])
         expected = make_task(given, names, seen=None, all_candidates=everywhere)

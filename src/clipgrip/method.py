@@ -16,6 +16,7 @@ from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.multimodal import MultimodalPrompt
+from clipgrip.prompts.templates import Template, first_template
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.prompts.visual import VisualPrompt
 from clipgrip.pseudolabel.refine import refined_answers
@@ -104,21 +105,23 @@ def untuned(
     class_prompts: Sequence[str],
     method: Method,
     *,
-    template: str,
+    template: Template,
     seed: int,
     kind: str = "textual",
 ) -> Prompt:
-    """The prompt that every round starts from."""
+    """The prompt that every round starts from: the words of the first template, where there are several."""
     if method.init == "template" and kind in ("textual", "multimodal"):
-        _check_words(template)
+        _check_words(first_template(template))
     return _STARTS[kind](backbone, class_prompts, method, template, seed)
 
 
 def _textual(
-    backbone: Backbone, class_prompts: Sequence[str], method: Method, template: str, seed: int
+    backbone: Backbone, class_prompts: Sequence[str], method: Method, template: Template, seed: int
 ) -> TextualPrompt:
     if method.init == "template":
-        return TextualPrompt.from_template(backbone, class_prompts, template=template)
+        return TextualPrompt.from_template(
+            backbone, class_prompts, template=first_template(template)
+        )
     drawn = generator(seed, "ctx")
     return TextualPrompt.random(backbone, class_prompts, n_ctx=method.n_ctx, generator=drawn)
 
@@ -127,7 +130,7 @@ def _visual(
     backbone: Backbone,
     class_prompts: Sequence[str],
     method: Method,
-    template: str,
+    template: Template,
     seed: int,
     *,
     deep: bool = False,
@@ -144,19 +147,20 @@ def _visual(
 
 
 def _multimodal(
-    backbone: Backbone, class_prompts: Sequence[str], method: Method, template: str, seed: int
+    backbone: Backbone, class_prompts: Sequence[str], method: Method, template: Template, seed: int
 ) -> MultimodalPrompt:
     drawn, n_tokens = generator(seed, "multimodal"), method.n_tokens
     if method.init == "template":
+        words = first_template(template)
         return MultimodalPrompt.from_template(
-            backbone, class_prompts, template=template, n_tokens=n_tokens, generator=drawn
+            backbone, class_prompts, template=words, n_tokens=n_tokens, generator=drawn
         )
     return MultimodalPrompt.random(
         backbone, class_prompts, n_ctx=method.n_ctx, n_tokens=n_tokens, generator=drawn
     )
 
 
-_STARTS: dict[str, Callable[[Backbone, Sequence[str], Method, str, int], Prompt]] = {
+_STARTS: dict[str, Callable[[Backbone, Sequence[str], Method, Template, int], Prompt]] = {
     "textual": _textual,
     "visual": _visual,
     "visual-deep": partial(_visual, deep=True),

@@ -182,8 +182,8 @@ def test_an_unknown_precision_or_device_is_refused_with_what_is_allowed(tiny_cli
 
 
 def test_another_kind_of_model_is_refused_with_what_is_supported(folder: Path) -> None:
-    edit(folder / "config.json", model_type="siglip")
-    with pytest.raises(BackboneError, match=r'"siglip".*Supported are: "clip"'):
+    edit(folder / "config.json", model_type="blip")
+    with pytest.raises(BackboneError, match=r'"blip".*Supported are: "clip"'):
         ClipBackbone("copy", folder)
 
 

@@ -66,6 +66,44 @@ def test_a_revision_with_safetensors_is_preferred_to_a_main_one_without(
     assert registry.find_folder(NAME) == converted
 
 
+def test_a_pinned_revision_is_taken_and_no_other(hub_cache: Path, tiny_clip: Path) -> None:
+    put_into_cache(hub_cache, tiny_clip, "a" * 40, main=True)
+    pinned = put_into_cache(hub_cache, tiny_clip, "b" * 40, main=False)
+    named = pinned.parents[1] / "refs" / "refs" / "pr" / "7"
+    named.parent.mkdir(parents=True)
+    named.write_text("b" * 40)
+    for revision in ("b" * 40, "refs/pr/7"):
+        backbone = registry.load_backbone(f"{NAME}@{revision}")
+        assert (backbone.name, backbone.revision) == (f"{NAME}@{revision}", "b" * 40)
+    assert registry.load_backbone(NAME).revision == "a" * 40
+    with pytest.raises(
+        BackboneError, match=rf"(?s){NAME} at revision v1 is not .*--revision v1"
+    ) as raised:
+        registry.find_folder(f"{NAME}@v1")
+    assert "clipgrip models add" in str(raised.value)
+    with pytest.raises(BackboneError, match="neither a folder nor a model"):
+        registry.find_folder(f"{NAME}@../../etc")
+
+
+def test_a_folder_has_no_revision(tiny_clip: Path) -> None:
+    assert registry.load_backbone(str(tiny_clip)).revision is None
+
+
+def test_a_model_that_is_only_a_pickle_everywhere_comes_with_the_command_that_converts_it(
+    tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+
+    pickled = Path(shutil.copytree(tiny_clip, tmp_path / "pickled"))
+    (pickled / "model.safetensors").unlink()
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *a, **k: str(pickled))
+    monkeypatch.setattr(huggingface_hub, "get_repo_discussions", lambda *a, **k: iter([]))
+    with pytest.raises(BackboneError, match=r"no safetensors weights.*\n.*save_pretrained"):
+        registry.load_backbone(NAME, online=True)
+    with pytest.raises(BackboneError, match="at revision v1 has no safetensors"):
+        registry.load_backbone(f"{NAME}@v1", online=True)
+
+
 @pytest.mark.parametrize("how", ["argument", "environment"])
 def test_online_fetches_the_hubs_conversion_where_main_is_a_pickle(
     how: str, tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -49,6 +49,19 @@ def test_run_leaves_the_documented_files_and_says_where(
     assert "<html" in (here / "out" / "report.html").read_text("utf-8")
 
 
+def test_templates_are_given_several_times_or_in_a_file(
+    place: Place, tiny_clip: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "texts.txt").write_text("a photo of a {}.\na {} close up\n")
+    start = ["run", place.images, "--classes", place.classes, "--backbone", tiny_clip]
+    start += ["--strategy", "zero-shot", "--json", "--out", "out"]
+    one_by_one = ["--template", "a photo of a {}.", "--template", "a {} close up"]
+    told = command(capsys, *start, *one_by_one)
+    assert json.loads(told.out)["settings"]["template"] == ["a photo of a {}.", "a {} close up"]
+    again = command(capsys, *start, "--template", "@texts.txt")  # the same run, so the same folder
+    assert (again.code, json.loads(again.out)["run"]) == (0, json.loads(told.out)["run"])
+
+
 def test_json_goes_to_standard_output_alone(
     place: Place, tiny_clip: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -271,3 +284,19 @@ def test_stress_leaves_its_files_and_says_what_stands_noise(
     assert files == {"results.csv", "results.json", "stress.html"}
     assert "own-best-class   absolute" in told.out
     assert 'lang="ja"' in (here / "out" / "stress.html").read_text("utf-8")
+
+
+def test_doctor_measures_engines_only_when_asked(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clipgrip.backbone import speed
+
+    monkeypatch.setattr(speed, "BATCH", 1)
+    monkeypatch.setattr(speed, "WIDTH", 48)
+    monkeypatch.setattr(speed, "INNER", 96)
+    real = speed.measure
+    monkeypatch.setattr(speed, "measure", lambda: real(0.01))
+    assert "speed against" not in command(capsys, "doctor").out
+    told = command(capsys, "doctor", "--measure").out
+    assert "torch float32 1.00" in told
+    assert "--engine " in told

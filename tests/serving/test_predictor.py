@@ -63,6 +63,24 @@ def test_each_kind_of_prompt_answers_as_its_run_did(
     assert rows(tmp_path / "p.csv") == rows(outcome.folder / "predictions.csv")
 
 
+@pytest.mark.parametrize("strategy", ["zero-shot", "fpl"])
+def test_a_run_with_several_templates_is_answered_opened_and_identified_by_all_of_them(
+    place: Place, tiny_clip: Path, tmp_path: Path, strategy: str
+) -> None:
+    both = ["a photo of the {}.", "a {} close up"]
+    options = {"strategy": strategy, "template": both}
+    outcome = run(project(place, tiny_clip, tmp_path / "run", **options))
+    (outcome.folder / checkpoint.CLASS_EMBEDS).unlink()
+    predictor = Predictor.open(outcome.folder)
+    write_predictions(tmp_path / "p.csv", predictor, predict_files(predictor, place.images))
+    assert rows(tmp_path / "p.csv") == rows(outcome.folder / "predictions.csv")
+    assert reopen(outcome.folder).metrics["zero_shot"] == outcome.metrics["zero_shot"]
+    assert outcome.metrics["settings"]["template"] == both
+    alone = run(project(place, tiny_clip, tmp_path / "alone", **options | {"template": both[0]}))
+    assert alone.run.id != outcome.run.id
+    assert alone.metrics["zero_shot"] != outcome.metrics["zero_shot"]
+
+
 def test_a_prompt_tuned_where_labels_abound_answers_as_its_run_did(
     place: Place, tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,8 @@ class TextTower(Protocol):
     """E, the width of a token embedding."""
     max_tokens: int
     """L, the most positions a text may take, start and end tokens included."""
+    start_tokens: int
+    """How many tokens stand before a text's first word: 1, or 0 where texts have no start token."""
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids with start and end tokens, unpadded; a text over ``max_tokens`` is a PromptError."""

@@ -1,4 +1,4 @@
-"""A CLIP model's folder: configuration, tensors, fingerprint. Nothing in it is ever executed."""
+"""A model's folder: configuration, tensors, fingerprint. Nothing in it is ever executed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,27 @@ from torch import Tensor
 
 from clipgrip.errors import BackboneError
 
-SUPPORTED = {"clip": "CLIP, MetaCLIP, and LAION's models converted for transformers"}
+SUPPORTED = {
+    "clip": "CLIP, MetaCLIP, and LAION's models converted for transformers",
+    "metaclip_2": "MetaCLIP 2, for texts in many languages",
+    "siglip": "SigLIP, and SigLIP 2 of a fixed size, for texts in many languages",
+    "chinese_clip": "Chinese-CLIP",
+    "altclip": "AltCLIP, for texts in several languages",
+    "vision-text-dual-encoder": "a ViT or CLIP image tower beside a BERT or RoBERTa, many in other languages",
+}
 """The ``model_type`` of config.json, and who uses it."""
+REFUSED = {
+    "siglip2": "SigLIP 2's NaFlex models take images of varying shape; choose one of a fixed size, such as "
+    "google/siglip2-base-patch16-224",
+    "align": "ALIGN's image tower is no transformer; choose a model of CLIP's or SigLIP's kind",
+}
+"""Types that people may bring, and why they cannot be used."""
 
 PREPROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
-TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json")
+TOKENIZER_FILES = (
+    *("tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json"),
+    *("vocab.txt", "spiece.model", "sentencepiece.bpe.model"),
+)
 INDEX = "model.safetensors.index.json"
 WEIGHTS = "model.safetensors"
 
@@ -36,12 +52,7 @@ class Checkpoint:
     def open(cls, folder: Path) -> Checkpoint:
         """Check that the folder holds a supported model; a BackboneError says what is missing."""
         config = read_json(folder / "config.json")
-        kind = config.get("model_type")
-        if kind not in SUPPORTED:
-            known = "; ".join(f'"{name}" ({who})' for name, who in SUPPORTED.items())
-            raise BackboneError(
-                f'{folder / "config.json"} says model_type "{kind}". Supported are: {known}.'
-            )
+        _check_kind(config, folder)
         return cls(folder, config, _preprocessor(folder), _weight_files(folder))
 
     def tensors(self, *prefixes: str) -> dict[str, Tensor]:
@@ -66,11 +77,25 @@ class Checkpoint:
         return total.hexdigest()
 
 
+def _check_kind(config: Mapping[str, Any], folder: Path) -> None:
+    path, kind = folder / "config.json", config.get("model_type")
+    if config.get("auto_map"):
+        raise BackboneError(
+            f"{path} asks for code that comes with the model (auto_map), and clipgrip runs none. Choose a model that "
+            "transformers knows by itself; google/siglip2-base-patch16-224, for one, reads many languages."
+        )
+    if kind in REFUSED:
+        raise BackboneError(f'{path} says model_type "{kind}": {REFUSED[kind]}.')
+    if kind not in SUPPORTED:
+        known = "; ".join(f'"{name}" ({who})' for name, who in SUPPORTED.items())
+        raise BackboneError(f'{path} says model_type "{kind}". Supported are: {known}.')
+
+
 def pick(tensors: Mapping[str, Tensor], name: str) -> Tensor:
     """The tensor called ``name``; a BackboneError where the file lacks it."""
     if name not in tensors:
         raise BackboneError(
-            f"The weights have no tensor {name}: the file is incomplete or not a CLIP model. "
+            f"The weights have no tensor {name}: the file is incomplete or another model's. "
             "Copy the model again."
         )
     return tensors[name]
@@ -116,14 +141,24 @@ def _weight_files(folder: Path) -> tuple[Path, ...]:
                 f"{folder / INDEX} names files outside its folder. Copy the model again."
             )
         return tuple(folder / name for name in names)
-    pickled = (folder / "pytorch_model.bin").exists()
+    pickles = sorted(path.name for path in folder.glob("*.bin"))
     reason = (
-        "pytorch_model.bin is there, but it can run code and is never opened: convert it on a machine of your trust "
-        'with CLIPModel.from_pretrained(...).save_pretrained("folder").'
-        if pickled
+        f"{pickles[0]} is there, but it can run code and is never opened; {how_to_convert(str(folder))}"
+        if pickles
         else LAYOUT
     )
     raise BackboneError(f"{folder / WEIGHTS} is missing. {reason}")
+
+
+def how_to_convert(name: str) -> str:
+    """One command for a machine that people trust, after which no pickle is needed any more."""
+    folder = f"{Path(name).name}-safe"
+    calls = (f"{kind}.from_pretrained({name!r}).save_pretrained({folder!r})" for kind in ("M", "P"))
+    return (
+        "convert it once on a machine of your trust (pip install transformers torch):\n"
+        f'  python -c "from transformers import AutoModel as M, AutoProcessor as P; {"; ".join(calls)}"\n'
+        f'and go on with the folder "{folder}".'
+    )
 
 
 def _read(path: Path, prefixes: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:

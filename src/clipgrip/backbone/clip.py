@@ -1,66 +1,83 @@
-"""A frozen two-tower model of the CLIP family, read from its folder."""
+"""A frozen two-tower model, read from its folder."""
 
 from __future__ import annotations
 
 import functools
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 from PIL import Image
 
-from clipgrip.backbone import preprocess
+from clipgrip.backbone import preprocess, processors
+from clipgrip.backbone.base import TextTower
 from clipgrip.backbone.checkpoint import Checkpoint, pick
-from clipgrip.backbone.image_tower import ImageTower, VisionShape
+from clipgrip.backbone.engine import Engine, check_engine, on_engine, suffix
+from clipgrip.backbone.families import FAMILIES, Source
+from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.errors import BackboneError, ConfigError, nearest
 from clipgrip.types import ImageEmbeds
-
-if TYPE_CHECKING:
-    from clipgrip.backbone.text import ClipText
 
 Precision = Literal["auto", "float32", "bfloat16"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class ClipBackbone:
-    """Image and text tower of one checkpoint; the text tower is read when it is first asked for."""
+    """Image and text tower of one checkpoint, of any family; the text tower is read when it is first asked for."""
 
     def __init__(
-        self, name: str, folder: Path, *, device: str = "cpu", precision: Precision = "auto"
+        self,
+        name: str,
+        folder: Path,
+        *,
+        device: str = "cpu",
+        precision: Precision = "auto",
+        engine: Engine = "torch",
     ) -> None:
         self._checkpoint = Checkpoint.open(folder)
         self._device = _device(device)
         self.name = name
-        self.precision = choose_precision(precision, self._device)
+        self.engine = check_engine(engine, self._device, precision)
+        asked = precision if engine == "torch" else "float32"
+        self.precision = choose_precision(asked, self._device)
         self.fingerprint = self._checkpoint.fingerprint()
-        self._preprocess = preprocess.Preprocess.from_config(self._checkpoint.preprocessor)
-        shape = VisionShape.from_config(self._checkpoint.config)
-        self._check_size(shape)
-        tensors = self._checkpoint.tensors("vision_model.", "visual_projection.", "logit_scale")
-        self._tower = ImageTower(
-            tensors, shape, self._preprocess, device=self._device, dtype=DTYPES[self.precision]
-        )
-        self.image_size = shape.image_size
+        self._family = FAMILIES[self._checkpoint.config["model_type"]]
+        settings = processors.complete(self._checkpoint.preprocessor, self._family.processor)
+        self._preprocess = preprocess.Preprocess.from_config(settings)
+        self.image_size = self._image_size()
+        self._source = Source(self._checkpoint, self._device)
+        tower = self._family.image(self._source, self._preprocess, DTYPES[self.precision])
+        self._tower = on_engine(tower, self.engine, self.fingerprint)
         self.embed_dim = self._tower.embed_dim
-        self.logit_scale = math.exp(float(pick(tensors, "logit_scale")))
+        scale = pick(self._checkpoint.tensors("logit_scale"), "logit_scale")
+        self.logit_scale = math.exp(float(scale))
+
+    @property
+    def revision(self) -> str | None:
+        """The hub's commit, where the model lies in the Hugging Face cache."""
+        folder = self._checkpoint.folder
+        return folder.name if folder.parent.name == "snapshots" else None
 
     @property
     def image_key(self) -> str:
         """Names everything but the picture that determines an image embedding."""
-        return f"{self.fingerprint[:40]}-{preprocess.MODE}-{self.precision}"
-
-    @property
-    def image_prompts(self) -> ImageTower:
-        """The image tower as visual prompts see it."""
-        return self._tower
+        return f"{self.fingerprint[:40]}-{preprocess.MODE}-{self.precision}{suffix(self.engine)}"
 
     @functools.cached_property
-    def text(self) -> ClipText:
+    def image_prompts(self) -> ImageTower | None:
+        """The image tower as visual prompts see it, on torch; None where transformers' own modules compute it."""
+        tower = self._tower
+        if self.engine != "torch":
+            tower = self._family.image(self._source, self._preprocess, DTYPES[self.precision])
+        return tower if isinstance(tower, ImageTower) else None
+
+    @functools.cached_property
+    def text(self) -> TextTower:
         """The text tower in float32; the first use takes seconds, it imports transformers."""
-        return load_text(self._checkpoint, self._device)
+        return self._family.text(self._source)
 
     def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
         """Resize and crop one RGB image as the model's own image processor does, before rescaling."""
@@ -70,13 +87,17 @@ class ClipBackbone:
         """Unit vectors (B, D), float32, on the backbone's device."""
         return self._tower(torch.from_numpy(np.ascontiguousarray(pixels)))
 
-    def _check_size(self, shape: VisionShape) -> None:
-        size = self._preprocess.output_size
-        if size != (shape.image_size, shape.image_size):
+    def _image_size(self) -> int:
+        """Pixels on an edge of what the tower takes; BackboneError where the preprocessor makes others."""
+        config, made = self._checkpoint.config, self._preprocess.output_size
+        vision = (config.get("vision_config") or {}) | (config.get("vision_config_dict") or {})
+        size = int(vision.get("image_size", 224))
+        if made != (size, size):
             raise BackboneError(
-                f"The model {self.name} takes images of {shape.image_size} x {shape.image_size} pixels, but its "
-                f"preprocessor makes {size[0]} x {size[1]}. The files belong to two models: copy one model again."
+                f"The model {self.name} takes images of {size} x {size} pixels, but its "
+                f"preprocessor makes {made[0]} x {made[1]}. The files belong to two models: copy one model again."
             )
+        return size
 
 
 def choose_precision(precision: str, device: torch.device) -> str:
@@ -106,54 +127,3 @@ def _device(name: str) -> torch.device:
         first = str(error).splitlines()[0]
         raise ConfigError(f'device "{name}" cannot be used here: {first} Use "cpu".') from error
     return device
-
-
-def load_text(checkpoint: Checkpoint, device: torch.device) -> ClipText:
-    """The text tower over transformers' modules, frozen."""
-    from transformers.models.clip.configuration_clip import CLIPTextConfig
-    from transformers.models.clip.modeling_clip import CLIPTextModel
-
-    from clipgrip.backbone.text import ClipText
-
-    config = checkpoint.config
-    settings = (config.get("text_config") or {}) | (config.get("text_config_dict") or {})
-    with torch.device("meta"):
-        model = CLIPTextModel(CLIPTextConfig(**settings))
-    tower = getattr(model, "text_model", model)
-    tensors = checkpoint.tensors("text_model.", "text_projection.")
-    projection = _linear(pick(tensors, "text_projection.weight"))
-    try:
-        tower.load_state_dict(_inner(tensors), strict=True, assign=True)
-    except RuntimeError as error:
-        raise BackboneError(f"{checkpoint.folder}: the text tower does not fit: {error}") from error
-    tokenizer = _tokenizer(checkpoint.folder)
-    return ClipText(_frozen(tower, device), _frozen(projection, device), tokenizer)
-
-
-def _inner(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    at = "text_model."
-    return {name.removeprefix(at): value for name, value in tensors.items() if name.startswith(at)}
-
-
-def _frozen(module: Any, device: torch.device) -> Any:
-    """Weights to the device, no gradients; position ids that lie on no device are made anew."""
-    for part in module.modules():
-        ids = getattr(part, "position_ids", None)
-        if isinstance(ids, torch.Tensor) and ids.is_meta:
-            part.position_ids = torch.arange(ids.shape[-1]).expand(ids.shape)
-    return module.to(device).eval().requires_grad_(False)
-
-
-def _linear(weight: torch.Tensor) -> torch.nn.Linear:
-    layer = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False, device="meta")
-    layer.weight = torch.nn.Parameter(weight)
-    return layer
-
-
-def _tokenizer(folder: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise BackboneError(f"{folder}: the tokenizer cannot be read: {error}") from error

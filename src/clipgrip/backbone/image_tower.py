@@ -37,6 +37,7 @@ class VisionShape:
     """What the tensors alone do not tell; the defaults are transformers' and left out of many config files."""
 
     num_attention_heads: int = 12
+    num_hidden_layers: int = 12
     image_size: int = 224
     hidden_act: str = "quick_gelu"
     layer_norm_eps: float = 1e-5
@@ -72,6 +73,29 @@ class Block(NamedTuple):
     down: Affine
 
 
+class TowerParts(NamedTuple):
+    """The tower's prepared weights and what is done with them, for other engines."""
+
+    patch: Tensor
+    start: Tensor
+    positions: Tensor
+    pre_norm: Affine
+    blocks: list[Block]
+    post_norm: Affine
+    projection: Tensor
+    patch_size: int
+    image_size: int
+    heads: int
+    eps: float
+    hidden_act: str
+
+    def tensors(self) -> list[Tensor]:
+        """All weights."""
+        layers = [*self.pre_norm, *self.post_norm]
+        layers += [tensor for block in self.blocks for layer in block for tensor in layer]
+        return [self.patch, self.start, self.positions, self.projection, *layers]
+
+
 class ImageTower:
     """The frozen image tower with its weights prepared once for one device and precision."""
 
@@ -86,18 +110,26 @@ class ImageTower:
     ) -> None:
         """Take a CLIP state dict with float32 tensors; a missing tensor is a BackboneError."""
         weights = _Weights(tensors, torch.device(device), dtype)
-        self._device, self._dtype = torch.device(device), dtype
+        self._device, self._dtype, self._shape = torch.device(device), dtype, shape
         self._heads, self._eps = shape.num_attention_heads, shape.layer_norm_eps
         factor, self._activation = ACTIVATIONS[shape.hidden_act]
         self._patch, self._start, self._positions = _patches(weights, preprocess)
         self._patch_size = tensors["vision_model.embeddings.patch_embedding.weight"].shape[-1]
         self._pre_norm = weights.norm("pre_layrnorm")
-        self._blocks = [weights.block(i, factor) for i in range(weights.depth())]
+        weights.check_depth(shape.num_hidden_layers)
+        self._blocks = [weights.block(i, factor) for i in range(shape.num_hidden_layers)]
         self._post_norm = weights.norm("post_layernorm")
         self._projection = weights.full("visual_projection.weight")
         self.embed_dim = int(self._projection.shape[0])
         self.width, self.depth = int(self._start.shape[-1]), len(self._blocks)
         self.device, self.class_token = self._device, self._start
+
+    def parts(self) -> TowerParts:
+        """What the tower is made of."""
+        return TowerParts(
+            self._patch, self._start, self._positions, self._pre_norm, self._blocks, self._post_norm, self._projection,
+            self._patch_size, self._shape.image_size, self._heads, self._eps, self._shape.hidden_act,
+        )  # fmt: skip
 
     def __call__(self, pixels: UInt8[Tensor, "B H W 3"]) -> ImageEmbeds:
         """Unit vectors in float32 on the tower's device, fit for autograd."""
@@ -191,12 +223,16 @@ class _Weights:
             joined.to(self.dtype), (torch.cat([p.bias for p in parts]) * bias).to(self.dtype)
         )
 
-    def depth(self) -> int:
+    def check_depth(self, expected: int) -> None:
         prefix = "vision_model.encoder.layers."
         numbers = (
             name.removeprefix(prefix).split(".")[0] for name in self.tensors if prefix in name
         )
-        return len(set(numbers))
+        if (found := len(set(numbers))) != expected:
+            raise BackboneError(
+                f"The weights hold {found} blocks of the image tower, config.json says {expected}: the files belong "
+                "to two models. Copy one model again."
+            )
 
     def block(self, number: int, factor: float) -> Block:
         at = f"encoder.layers.{number}."

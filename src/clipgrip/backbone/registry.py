@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipgrip.backbone.added import added_folder, added_models
 from clipgrip.backbone.checkpoint import (
     INDEX,
     PREPROCESSOR_FILES,
     TOKENIZER_FILES,
     WEIGHTS,
     Checkpoint,
+    how_to_convert,
 )
 from clipgrip.backbone.clip import ClipBackbone, Precision
+from clipgrip.backbone.engine import Engine
 from clipgrip.errors import BackboneError, nearest
 
 ONLINE_VARIABLE = "CLIPGRIP_ONLINE"
+HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*(@[\w./-]+)?")
 FILES = ("config.json", *PREPROCESSOR_FILES, *TOKENIZER_FILES, INDEX, "model*.safetensors")
 
 
@@ -38,6 +43,10 @@ KNOWN = {
         KnownModel("openai/clip-vit-base-patch32", "recommended for photographs", 605),
         KnownModel("openai/clip-vit-base-patch16", "4 times the work, finer detail", 599),
         KnownModel("openai/clip-vit-large-patch14", "18 times the work, most accurate", 1711),
+        KnownModel(
+            "google/siglip2-base-patch16-224", "texts in many languages, Japanese too", 1500
+        ),
+        KnownModel("OFA-Sys/chinese-clip-vit-base-patch16", "texts in Chinese", 753),
         KnownModel("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "trained on open data", 605),
         KnownModel("laion/CLIP-ViT-H-14-laion2B-s32B-b79K", "38 times the work", 3944),
     )
@@ -57,60 +66,87 @@ class ModelStatus:
 
 
 def load_backbone(
-    name: str, *, device: str = "cpu", precision: Precision = "auto", online: bool | None = None
+    name: str,
+    *,
+    device: str = "cpu",
+    precision: Precision = "auto",
+    engine: Engine = "torch",
+    online: bool | None = None,
 ) -> ClipBackbone:
-    """The model called ``nano``, lying in a folder, or named as on the Hugging Face hub.
+    """The model called ``nano``, lying in a folder, added by hand, or named as on the Hugging Face hub.
 
     Nothing is downloaded unless ``online`` or the environment variable CLIPGRIP_ONLINE=1 says so.
     """
     if online is None:
         online = os.environ.get(ONLINE_VARIABLE, "") == "1"
-    return ClipBackbone(name, find_folder(name, online=online), device=device, precision=precision)
+    folder = find_folder(name, online=online)
+    return ClipBackbone(name, folder, device=device, precision=precision, engine=engine)
 
 
 def models() -> list[ModelStatus]:
-    """The known models and whether each is on this machine; opens no model and no connection."""
-    return [_status(model) for model in KNOWN.values()]
+    """The known models and those that were added; opens no model and no connection."""
+    added = [model.name for model in added_models() if model.name not in KNOWN]
+    return [_status(model) for model in KNOWN.values()] + [
+        _status(KnownModel(name, "added by hand", 0)) for name in added
+    ]
 
 
 def find_folder(name: str, *, online: bool = False) -> Path:
-    """The folder of a model; a BackboneError says how to bring it here."""
+    """The folder of a model; a BackboneError says how to bring it here.
+
+    Behind a hub name, ``@`` and a revision pin it: a commit, a tag, or ``refs/pr/NUMBER``.
+    """
     if name == "nano":
         return _nano_folder()
     if Path(name).is_dir():
         return Path(name)
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+    if (added := added_folder(name)) is not None:
+        return added
+    hub_name, _, revision = name.partition("@")
+    if not HUB_NAME.fullmatch(name) or ".." in name:
+        known = [*KNOWN, *(model.name for model in added_models())]
         raise BackboneError(
-            f'"{name}" is neither a folder nor a model. Known are: {", ".join(KNOWN)}.{nearest(name, KNOWN)}'
+            f'"{name}" is neither a folder nor a model. Known are: {", ".join(known)}.{nearest(name, known)}'
         )
-    folder = cached_folder(name) or (download(name) if online else None)
+    folder = cached_folder(hub_name, revision) or (download(hub_name, revision) if online else None)
     if folder is None:
-        raise BackboneError(_how_to_bring(name))
+        raise BackboneError(_how_to_bring(hub_name, revision))
     return folder
 
 
-def cached_folder(name: str) -> Path | None:
-    """A hub model's folder in this machine's Hugging Face cache that has safetensors, the main revision first."""
+def cached_folder(name: str, revision: str = "") -> Path | None:
+    """A hub model's folder in this machine's Hugging Face cache that has safetensors.
+
+    Without a revision, the main one first, then any other; with one, that alone.
+    """
     from huggingface_hub.constants import HF_HUB_CACHE
 
     model = Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
-    complete = (folder for folder in _snapshots(model) if _is_complete(folder))
+    complete = (folder for folder in _snapshots(model, revision) if _is_complete(folder))
     return next(complete, None)
 
 
-def download(name: str) -> Path:
-    """Fetch a model from the hub into the Hugging Face cache; only JSON, text and safetensors files."""
+def download(name: str, revision: str = "") -> Path:
+    """Fetch a model from the hub into the Hugging Face cache; only JSON, text and safetensors files.
+
+    Where main holds a pickle and no revision is asked for, the hub's own conversion is taken.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        folder = Path(snapshot_download(name, allow_patterns=list(FILES)))
-        if not _is_complete(folder) and (revision := _safetensors_revision(name)):
-            folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(FILES)))
+        folder = Path(
+            snapshot_download(name, revision=revision or None, allow_patterns=list(FILES))
+        )
+        if not _is_complete(folder) and not revision and (found := _safetensors_revision(name)):
+            folder = Path(snapshot_download(name, revision=found, allow_patterns=list(FILES)))
     except (HfHubHTTPError, OSError) as error:
         raise BackboneError(
             f"{name} cannot be fetched from the hub: {error} Check the name and the connection."
         ) from error
+    if not _is_complete(folder):
+        at = f" at revision {revision}" if revision else ""
+        raise BackboneError(f"{name}{at} has no safetensors weights; {how_to_convert(name)}")
     Checkpoint.open(folder)
     return folder
 
@@ -123,11 +159,13 @@ def _safetensors_revision(name: str) -> str | None:
     return next((request.git_reference for request in found if request.status != "closed"), None)
 
 
-def _snapshots(model: Path) -> Iterator[Path]:
-    main = model / "refs" / "main"
-    if main.exists():
-        yield model / "snapshots" / main.read_text(encoding="utf-8").strip()
-    if (model / "snapshots").is_dir():
+def _snapshots(model: Path, revision: str) -> Iterator[Path]:
+    named = model / "refs" / (revision or "main")
+    if named.is_file():
+        yield model / "snapshots" / named.read_text(encoding="utf-8").strip()
+    if revision:
+        yield model / "snapshots" / revision
+    elif (model / "snapshots").is_dir():
         yield from sorted(path for path in (model / "snapshots").iterdir() if path.is_dir())
 
 
@@ -144,7 +182,8 @@ def _nano_folder() -> Path:
 
 
 def _status(model: KnownModel) -> ModelStatus:
-    folder = _nano_folder() if model.name == "nano" else cached_folder(model.name)
+    here = added_folder(model.name) or cached_folder(model.name)
+    folder = _nano_folder() if model.name == "nano" else here
     size = _megabytes(folder) if folder is not None else model.megabytes
     return ModelStatus(model.name, model.note, folder, size)
 
@@ -154,15 +193,34 @@ def _megabytes(folder: Path) -> int:
     return max(1, round(sum(path.stat().st_size for path in files) / 1e6))
 
 
-def _how_to_bring(name: str) -> str:
-    patterns = " ".join(
-        f'--include "{pattern}"' for pattern in ("*.json", "*.txt", "*.safetensors")
-    )
-    folder = name.split("/")[1]
+def _how_to_bring(name: str, revision: str) -> str:
+    at = f" at revision {revision}" if revision else ""
     return (
-        f"{name} is not on this machine, and clipgrip downloads nothing unless asked.\n"
+        f"{name}{at} is not on this machine, and clipgrip downloads nothing unless asked.\n"
         f"With a connection: set {ONLINE_VARIABLE}=1 and run the command again; later runs need no connection.\n"
-        f"Without: on a machine that has one, run\n"
-        f"  hf download {name} {patterns} --local-dir {folder}\n"
-        f'copy the folder "{folder}" to this machine, and give its path instead of the name.'
+        f"Without: {recipe(name, revision)}"
+    )
+
+
+def recipe(name: str, revision: str = "") -> str:
+    """How a model comes to a machine without a connection, as commands to copy."""
+    patterns = ("*.json", "*.txt", "*.model", "*.safetensors")
+    asked = " ".join(f'--include "{pattern}"' for pattern in patterns)
+    folder, at = name.split("/")[-1], f" --revision {revision}" if revision else ""
+    return (
+        "on a machine that has one, run\n"
+        f"  hf download {name}{at} {asked} --local-dir {folder}\n"
+        f'copy the folder "{folder}" to this machine, and run here\n'
+        f"  clipgrip models add {folder} --name {name}\n"
+        f'If "{folder}" holds no *.safetensors:  clipgrip models  says what to do.'
+    )
+
+
+def pickle_recipe(name: str) -> str:
+    """What to do about a model whose main revision holds a pickle."""
+    return (
+        "A model without *.safetensors was published as a pickle (pytorch_model.bin), which can run code and is never "
+        "opened.\nEither add  --revision refs/pr/NUMBER  to the download; the number is that of the pull request "
+        '"Adding `safetensors` variant of this model" on the model\'s page, tab Community.\n'
+        f"Or, where there is none: {how_to_convert(name)}"
     )

@@ -108,6 +108,7 @@ class ClipText:
         self._tokenizer = tokenizer
         self.token_width = self._tokens.embedding_dim
         self.max_tokens = self._positions.num_embeddings
+        self.start_tokens = 1
         self._layouts: dict[tuple[int, tuple[int, ...]], Layout] = {}
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -23,7 +23,11 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def doctor() -> None:
+def doctor(
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Also measure which engine is fastest here; seconds.")
+    ] = False,
+) -> None:
     """Check this machine: versions, memory, threads, torchvision, folders and models.
 
     Exit code 1 where something must be mended.
@@ -32,7 +36,7 @@ def doctor() -> None:
 
     utf8_output()
     bad = False
-    for finding in _findings():
+    for finding in _findings(measure):
         bad = bad or not finding.good
         typer.echo(f"{'ok ' if finding.good else 'BAD'}  {finding.subject:<14}  {finding.found}")
         if finding.remedy:
@@ -40,7 +44,7 @@ def doctor() -> None:
     raise typer.Exit(1 if bad else 0)
 
 
-def _findings() -> Iterator[Finding]:
+def _findings(measure: bool) -> Iterator[Finding]:
     from clipgrip.runs.identity import versions
 
     found = versions()
@@ -56,6 +60,7 @@ def _findings() -> Iterator[Finding]:
     yield _torchvision()
     yield from _folders()
     yield from _models()
+    yield from _engines(measure)
 
 
 def _hardware() -> Iterator[Finding]:
@@ -122,10 +127,12 @@ def _writable(subject: str, folder: Path) -> Finding:
 
 
 def _models() -> Iterator[Finding]:
+    from clipgrip.backbone.added import added_models
     from clipgrip.backbone.checkpoint import Checkpoint
     from clipgrip.backbone.registry import models
     from clipgrip.errors import ClipgripError
 
+    noted = {model.folder: model.fingerprint for model in added_models()}
     for model in models():
         if model.folder is None:
             continue
@@ -133,5 +140,30 @@ def _models() -> Iterator[Finding]:
             fingerprint = Checkpoint.open(model.folder).fingerprint()
         except ClipgripError as error:
             yield Finding(False, "model", f"{model.name}: {error}", "copy the model again")
+            continue
+        if noted.get(model.folder, fingerprint) != fingerprint:
+            remedy = f"clipgrip models remove {model.name}, then add it again"
+            yield Finding(False, "model", f"{model.name}: changed since it was added", remedy)
         else:
             yield Finding(True, "model", f"{model.name}  {fingerprint[:16]}")
+
+
+def _engines(measure: bool) -> Iterator[Finding]:
+    from importlib.util import find_spec
+
+    here = all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))
+    remedy = "" if here else "pip install 'clipgrip[onnx]' for --engine onnx and onnx-int8"
+    if not measure:
+        found = "torch, onnx, onnx-int8" if here else "torch"
+        yield Finding(True, "engines", f"{found}; --measure says which is fastest here", remedy)
+        return
+    from clipgrip.backbone.speed import measure as measured
+
+    rates = measured()
+    exact = rates["torch float32"]
+    found = ", ".join(f"{name} {rate / exact:.2f}" for name, rate in rates.items())
+    yield Finding(True, "engines", f"speed against torch float32: {found}", remedy)
+    fastest = max(rates, key=lambda name: rates[name])
+    engine, _, precision = fastest.partition(" ")
+    option = f"--engine {engine}" + (f" with precision {precision}" if precision else "")
+    yield Finding(True, "fastest", f"{fastest}: {option}")

@@ -22,7 +22,7 @@ out = "clipgrip-run"
 {test}
 backbone = "{backbone}"
 # backbone = "openai/clip-vit-base-patch32"   # recommended for photographs; see: clipgrip models
-template = "a photo of a {{}}."
+template = "a photo of a {{}}."   # or several: ["a photo of a {{}}.", ...], or "@templates.txt", one a line
 strategy = "grip"          # zero-shot, supervised, fpl, ifpl or grip
 preset = "default"         # or "paper": the constants of the NeurIPS 2023 paper
 # rounds = 10

@@ -28,13 +28,13 @@ for command in (
     predict.predict,
     compare.compare,
     report.report,
-    models.models,
     doctor.doctor,
     init.init,
     bench.bench,
     stress.stress,
 ):
     app.command()(command)
+app.add_typer(models.app, name="models")
 
 
 @app.callback(invoke_without_command=True)

@@ -73,15 +73,24 @@ def run(
         typer.Option(help="Seed of all that is random.  [default: 0]", show_default=False),
     ] = None,
     template: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help='Text around a class name.  [default: "a photo of a {}."]', show_default=False
+            help="Text around a class name. Several times, or @FILE with one a line: zero-shot takes their mean, "
+            'tuning starts from the first.  [default: "a photo of a {}."]',
+            show_default=False,
         ),
     ] = None,
     candidates: Annotated[
         str | None,
         typer.Option(
             help="all: unlabeled images may be of any class, even where only some classes have labels.",
+            show_default=False,
+        ),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="What encodes images: torch, onnx or onnx-int8; see clipgrip doctor --measure.  [default: torch]",
             show_default=False,
         ),
     ] = None,
@@ -110,7 +119,8 @@ def run(
     options: dict[str, Any] = {
         "images": images, "classes": classes, "labels": labels, "seen": seen, "test": test,
         "backbone": backbone, "prompt": prompt, "strategy": strategy, "preset": preset,
-        "rounds": rounds, "k": k, "seed": seed, "template": template, "candidates": candidates, "out": out,
+        "rounds": rounds, "k": k, "seed": seed, "template": template or None, "candidates": candidates,
+        "engine": engine, "out": out,
     }  # fmt: skip
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.config import project

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+import torch.nn.functional as F
+
 from clipgrip.backbone.base import Backbone
-from clipgrip.prompts.templates import DEFAULT_TEMPLATE, fill
+from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template, as_templates, fill
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, Probs
 
 
@@ -24,7 +27,12 @@ def predict_proba(
 
 
 def zero_shot(
-    backbone: Backbone, class_prompts: Sequence[str], template: str = DEFAULT_TEMPLATE
+    backbone: Backbone, class_prompts: Sequence[str], template: Template = DEFAULT_TEMPLATE
 ) -> ClassEmbeds:
-    """(C, D) class embeddings of the filled template: CLIP as it comes, nothing learned."""
-    return backbone.text.encode_texts(fill(template, class_prompts))
+    """(C, D) class embeddings of the filled template: CLIP as it comes, nothing learned.
+
+    Of several templates, the mean of their unit vectors, brought to length one again (Radford et al., ICML 2021, arXiv
+    2103.00020, section 3.1.4).
+    """
+    each = [backbone.text.encode_texts(fill(one, class_prompts)) for one in as_templates(template)]
+    return each[0] if len(each) == 1 else F.normalize(torch.stack(each).mean(dim=0), dim=-1)

@@ -46,7 +46,8 @@ class TextualPrompt:
         ids = backbone.text.tokenize(list(class_prompts))
         ctx = torch.randn(n_ctx, backbone.text.token_width, generator=generator) * CTX_STD
         device = backbone.text.embed_tokens([ids[0][0]]).device
-        return cls._pack(backbone, ctx.to(device), ids[0][0], [row[1:] for row in ids])
+        first = backbone.text.start_tokens
+        return cls._pack(backbone, ctx.to(device), ids[0][:first], [row[first:] for row in ids])
 
     @classmethod
     def from_template(
@@ -66,12 +67,13 @@ class TextualPrompt:
                 f'template "{template}" runs together with the class names, so its words are not '
                 'tokens of their own. Put a space before {}, or choose the preset "paper", which needs none.'
             )
-        ctx = backbone.text.embed_tokens(start[1:])
-        return cls._pack(backbone, ctx, start[0], [row[len(start) :] for row in texts])
+        first = backbone.text.start_tokens
+        ctx = backbone.text.embed_tokens(start[first:])
+        return cls._pack(backbone, ctx, start[:first], [row[len(start) :] for row in texts])
 
     @classmethod
     def _pack(
-        cls, backbone: Backbone, ctx: Tensor, start: int, tails: Sequence[Sequence[int]]
+        cls, backbone: Backbone, ctx: Tensor, start: Sequence[int], tails: Sequence[Sequence[int]]
     ) -> TextualPrompt:
         text = backbone.text
         _check_room(text, len(ctx), max(len(tail) for tail in tails))
@@ -79,7 +81,7 @@ class TextualPrompt:
             text.embed_tokens([token for tail in tails for token in tail]),
             tuple(len(tail) for tail in tails),
         )
-        return cls(ctx, text, text.embed_tokens([start]), packed, backbone.logit_scale)
+        return cls(ctx, text, text.embed_tokens(start), packed, backbone.logit_scale)
 
     def class_embeds(self) -> ClassEmbeds:
         """(C, D) unit vectors, differentiable in ``ctx``."""
@@ -115,9 +117,9 @@ class TextualPrompt:
 
 def _check_room(text: TextTower, n_ctx: int, longest: int) -> None:
     """PromptError unless start, context and the longest tail fit."""
-    if 1 + n_ctx + longest > text.max_tokens:
+    if text.start_tokens + n_ctx + longest > text.max_tokens:
         raise PromptError(
             f"the longest class prompt takes {longest} tokens and the context {n_ctx}, "
-            f"but the model has {text.max_tokens} positions, one of them for the start. "
+            f"but the model has {text.max_tokens} positions, {text.start_tokens} of them for the start. "
             "Shorten the prompt text of the class."
         )

@@ -14,7 +14,7 @@ from clipgrip.backbone.base import Backbone, ImagePrompts
 from clipgrip.backbone.prompted import PromptedBackbone, image_prompts
 from clipgrip.errors import PromptError
 from clipgrip.prompts.classifier import cosine_logits, zero_shot
-from clipgrip.prompts.templates import DEFAULT_TEMPLATE
+from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits
 
 
@@ -41,7 +41,7 @@ class VisualPrompt:
         n_tokens: int,
         generator: torch.Generator,
         deep: bool = False,
-        template: str = DEFAULT_TEMPLATE,
+        template: Template = DEFAULT_TEMPLATE,
     ) -> VisualPrompt:
         """Start from copies of the tower's own class token, with a little noise to tell them apart.
 
@@ -62,7 +62,7 @@ class VisualPrompt:
         n_tokens: int,
         generator: torch.Generator,
         deep: bool = False,
-        template: str = DEFAULT_TEMPLATE,
+        template: Template = DEFAULT_TEMPLATE,
     ) -> VisualPrompt:
         """The paper's start: N(0, 1/E). BackboneError where the model's image tower takes no prompt tokens."""
         image = image_prompts(backbone)

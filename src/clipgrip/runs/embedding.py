@@ -12,6 +12,8 @@ from PIL import Image
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import Item, embed_images
+from clipgrip.backbone.registry import load_backbone
+from clipgrip.config import Settings
 from clipgrip.data.images import UndecodableImage, decode
 from clipgrip.data.issues import Issue
 from clipgrip.data.manifest import Manifest, Row
@@ -47,6 +49,11 @@ class EmbeddedManifest:
     manifest: Manifest
     embeds: Embeds
     issues: tuple[Issue, ...]
+
+
+def model_of(settings: Settings) -> ClipBackbone:
+    """The model as the settings want it."""
+    return load_backbone(settings.backbone, precision=settings.precision, engine=settings.engine)
 
 
 def embed_manifest(

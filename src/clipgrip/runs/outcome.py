@@ -123,6 +123,7 @@ def backbone_facts(backbone: ClipBackbone) -> dict[str, Any]:
         "fingerprint": backbone.fingerprint,
         "logit_scale": backbone.logit_scale,
         "precision": backbone.precision,
+        **({"revision": backbone.revision} if backbone.revision else {}),
     }
 
 

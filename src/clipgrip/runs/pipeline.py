@@ -10,7 +10,6 @@ import torch
 
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Project
 from clipgrip.data.ingest import ingest
 from clipgrip.data.issues import Issue
@@ -19,7 +18,7 @@ from clipgrip.data.task import Task, paradigm
 from clipgrip.errors import RunError
 from clipgrip.method import schedule
 from clipgrip.prompts.base import learned_parameters
-from clipgrip.runs.embedding import Embeds, embed_manifest, nothing_left
+from clipgrip.runs.embedding import Embeds, embed_manifest, model_of, nothing_left
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, run_id, versions
 from clipgrip.runs.inputs import inputs_of
@@ -48,7 +47,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         on_progress=lambda done, total: hear.progress("hash", done, total),
     )
     found = time.monotonic()
-    backbone = load_backbone(project.backbone, precision=project.precision)
+    backbone = model_of(project.settings)
     method = method_for(project.settings, _expected_task(project, ingested.manifest))
     start = Start.of(backbone, ingested.manifest.classes, project.settings, method)
     embedded = embed_manifest(

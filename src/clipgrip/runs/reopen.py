@@ -7,11 +7,10 @@ from pathlib import Path
 import torch
 
 from clipgrip.backbone.cache import EmbeddingCache
-from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings
 from clipgrip.data.task import Task
 from clipgrip.errors import BackboneError, RunError
-from clipgrip.runs.embedding import embed_manifest
+from clipgrip.runs.embedding import embed_manifest, model_of
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outcome import Outcome, assemble
 from clipgrip.runs.store import open_store
@@ -32,7 +31,7 @@ def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
                 f"the run in {folder} is not finished. Run the same clipgrip run command again to finish it."
             )
         settings, manifest = Settings(**run.settings), store.manifest(run.id)
-        backbone = load_backbone(settings.backbone, precision=settings.precision)
+        backbone = model_of(settings)
         if backbone.fingerprint != run.backbone_fingerprint:
             raise BackboneError(
                 f'the run in {folder} was made with another model than "{settings.backbone}" as it is here now. '

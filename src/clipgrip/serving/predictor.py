@@ -87,7 +87,11 @@ class Predictor:
 
 def matching_backbone(facts: PromptFacts) -> ClipBackbone:
     """The named model; BackboneError where its fingerprint differs from the one the prompt was tuned on."""
-    backbone = load_backbone(facts.settings["backbone"], precision=cast(Precision, facts.precision))
+    backbone = load_backbone(
+        facts.settings["backbone"],
+        precision=cast(Precision, facts.precision),
+        engine=facts.settings.get("engine", "torch"),
+    )
     if backbone.fingerprint != facts.backbone_fingerprint:
         raise BackboneError(
             f'the prompt was tuned on a model "{backbone.name}" with fingerprint {facts.backbone_fingerprint[:12]}, '

@@ -1,0 +1,94 @@
+"""Models that were copied to this machine by hand, in clipgrip's own folder of models."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipgrip.backbone.checkpoint import read_json
+from clipgrip.errors import BackboneError, nearest
+
+ROOT_VARIABLE = "CLIPGRIP_MODELS"
+SAID = "clipgrip.json"
+"""What a model is called here and its fingerprint, beside its files."""
+PART = ".part"
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*[\w-](/[A-Za-z0-9][\w.-]*[\w-])?")
+
+
+@dataclass(frozen=True)
+class Added:
+    """A model in clipgrip's folder."""
+
+    name: str
+    folder: Path
+    fingerprint: str
+
+
+def models_root() -> Path:
+    """The folder in CLIPGRIP_MODELS, or one among the user's data on this system."""
+    if chosen := os.environ.get(ROOT_VARIABLE):
+        return Path(chosen)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "clipgrip" / "models"
+
+
+def added_models() -> list[Added]:
+    """All of them, by name; what is not whole is left out."""
+    root = models_root()
+    found = [read_added(path) for path in root.iterdir()] if root.is_dir() else []
+    return sorted((model for model in found if model is not None), key=lambda model: model.name)
+
+
+def added_folder(name: str) -> Path | None:
+    """Where the model of this name lies, or None."""
+    if not NAME.fullmatch(name):
+        return None
+    model = read_added(place_of(name))
+    return model.folder if model is not None and model.name == name else None
+
+
+def remove_model(name: str) -> Path:
+    """Delete a model that was added; the folder it was in. BackboneError where there is none of this name."""
+    folder = added_folder(name)
+    if folder is None:
+        known = [model.name for model in added_models()]
+        raise BackboneError(
+            f'no model "{name}" was added. Added are: {", ".join(known) or "none"}.{nearest(name, known)}'
+        )
+    gone = folder.with_name(f".{secrets.token_hex(8)}{PART}")
+    os.replace(folder, gone)  # at once, so that no half model is ever found
+    shutil.rmtree(gone)
+    return folder
+
+
+def check_name(name: str) -> str:
+    """The name itself, or BackboneError where no model can be called so."""
+    if not NAME.fullmatch(name) or ".." in name or "--" in name or name.casefold() == "nano":
+        raise BackboneError(
+            f'a model cannot be called "{name}". Give --name a name of letters, digits, dots, hyphens and underscores, '
+            'with one slash at most, such as "openai/clip-vit-base-patch32".'
+        )
+    return name
+
+
+def place_of(name: str) -> Path:
+    """Where a model of this name lies or would lie."""
+    return models_root() / ("models--" + name.replace("/", "--"))
+
+
+def read_added(folder: Path) -> Added | None:
+    """What a folder of clipgrip's says about itself; None where it is none."""
+    if not folder.name.startswith("models--") or not (folder / SAID).is_file():
+        return None
+    said = read_json(folder / SAID)
+    return Added(str(said.get("name")), folder, str(said.get("fingerprint")))

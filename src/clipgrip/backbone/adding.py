@@ -1,0 +1,168 @@
+"""Bringing a model into clipgrip's own folder: checked, used once, copied whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from clipgrip.backbone.added import (
+    PART,
+    ROOT_VARIABLE,
+    SAID,
+    Added,
+    check_name,
+    place_of,
+    read_added,
+)
+from clipgrip.backbone.checkpoint import (
+    INDEX,
+    PREPROCESSOR_FILES,
+    TOKENIZER_FILES,
+    WEIGHTS,
+    Checkpoint,
+)
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.errors import BackboneError
+from clipgrip.files import write_text_atomic
+
+STALE_SECONDS = 24 * 3600.0
+"""A copy that was never finished is removed at this age; a younger one may be another process's."""
+RUNS_CODE = (
+    ".bin",
+    ".pt",
+    ".pth",
+    ".ckpt",
+    ".pkl",
+    ".pickle",
+    ".h5",
+    ".msgpack",
+    ".py",
+    ".so",
+    ".dll",
+)
+"""Endings of files that may run code when they are opened; never copied, never read."""
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A model as it is here now, and the files that were not copied because they can run code."""
+
+    model: Added
+    left: tuple[str, ...]
+
+
+def add_model(folder: Path, name: str | None = None) -> Addition:
+    """Check a model's folder, use it once, and copy what belongs to it; the copy appears whole or not at all.
+
+    Raises:
+        BackboneError: the folder holds no usable model, the name is not allowed or taken, or there is no room.
+    """
+    name = check_name(name or folder.resolve().name)
+    if not folder.is_dir():
+        raise BackboneError(f"{folder} is not a folder. Give the folder that holds config.json.")
+    checkpoint = Checkpoint.open(folder)
+    fingerprint = checkpoint.fingerprint()
+    added, left = Added(name, place_of(name), fingerprint), tuple(_runs_code(folder))
+    if (there := read_added(added.folder)) is not None:
+        if there == added:
+            return Addition(added, left)
+        raise BackboneError(
+            f'a model called "{there.name}" is there already, with fingerprint {there.fingerprint[:12]}; the new one '
+            f"has {fingerprint[:12]}. Give --name another name, or run  clipgrip models remove {there.name}  first."
+        )
+    _try_out(folder, name)
+    _copy(checkpoint, added)
+    return Addition(added, left)
+
+
+def _runs_code(folder: Path) -> Iterator[str]:
+    return (
+        path.name
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.suffix.lower() in RUNS_CODE
+    )
+
+
+def _try_out(folder: Path, name: str) -> None:
+    """One image and one text through both towers: what is damaged is found now, not in a run."""
+    backbone = ClipBackbone(name, folder, precision="float32")
+    size = backbone.image_size
+    image = backbone.encode_image(np.full((1, size, size, 3), 128, np.uint8))
+    text = backbone.text.encode_texts(["a photo"])
+    for side, vector in (("image", image), ("text", text)):
+        if vector.shape != (1, backbone.embed_dim) or not bool(torch.isfinite(vector).all()):
+            raise BackboneError(
+                f"{folder}: the {side} tower answers {tuple(vector.shape)} values, some of which may be no numbers; "
+                f"expected are (1, {backbone.embed_dim}). The weights are damaged: copy the model again."
+            )
+
+
+def _copy(checkpoint: Checkpoint, model: Added) -> None:
+    target, files = model.folder, list(_files(checkpoint))
+    part = target.with_name(f".{secrets.token_hex(8)}{PART}")
+    try:
+        part.mkdir(parents=True)
+        _remove_stale(target.parent)
+        _check_room(files, part)
+        for path in files:
+            _copy_through(path, part / path.name)
+        if Checkpoint.open(part).fingerprint() != model.fingerprint:
+            raise BackboneError(f"{checkpoint.folder} changed while it was copied. Add it again.")
+        said = {
+            "name": model.name,
+            "fingerprint": model.fingerprint,
+            "added": date.today().isoformat(),
+        }
+        write_text_atomic(part / SAID, json.dumps(said, indent=1) + "\n")
+        os.replace(part, target)
+    except OSError as error:
+        raise BackboneError(
+            f"the model cannot be copied to {target.parent}: {error.strerror or error}. Make room there, or set "
+            f"{ROOT_VARIABLE} to another folder."
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _files(checkpoint: Checkpoint) -> Iterator[Path]:
+    """What a fingerprint covers, and the index of weights in several files."""
+    index = () if checkpoint.weights[0].name == WEIGHTS else (INDEX,)
+    for name in ("config.json", *PREPROCESSOR_FILES, *TOKENIZER_FILES, *index):
+        if (path := checkpoint.folder / name).is_file():
+            yield path
+    yield from checkpoint.weights
+
+
+def _check_room(files: Sequence[Path], folder: Path) -> None:
+    needed, free = sum(path.stat().st_size for path in files), shutil.disk_usage(folder).free
+    if needed > free:
+        raise BackboneError(
+            f"the model takes {needed / 1e9:.1f} GB, and {folder.parent} has {free / 1e9:.1f} GB free. Make room, "
+            f"or set {ROOT_VARIABLE} to another folder."
+        )
+
+
+def _copy_through(source: Path, target: Path) -> None:
+    """The bytes behind a link too, down to the disk."""
+    with source.open("rb") as read, target.open("xb") as written:
+        shutil.copyfileobj(read, written, 2**22)
+        written.flush()
+        os.fsync(written.fileno())
+
+
+def _remove_stale(root: Path) -> None:
+    for path in root.glob(f".*{PART}"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,63 @@
+"""What computes image embeddings: torch, or ONNX Runtime in float32 or 8 bits."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from clipgrip.backbone.families import ImageSide
+from clipgrip.backbone.image_tower import ImageTower
+from clipgrip.errors import BackboneError, ConfigError, nearest
+
+Engine = Literal["torch", "onnx", "onnx-int8"]
+ENGINES = ("torch", "onnx", "onnx-int8")
+
+
+def check_engine(engine: str, device: torch.device, precision: str) -> str:
+    """The engine itself.
+
+    Raises:
+        ConfigError: it is unknown, or does not go with the device or the precision.
+        MissingPackage: ONNX Runtime is not installed.
+    """
+    if engine not in ENGINES:
+        raise ConfigError(
+            f'engine "{engine}" is unknown; known are {", ".join(ENGINES)}.{nearest(engine, ENGINES)}'
+        )
+    if engine == "torch":
+        return engine
+    if device.type != "cpu" or precision == "bfloat16":
+        given = f'precision "{precision}"' if device.type == "cpu" else f'device "{device}"'
+        raise ConfigError(
+            f'engine "{engine}" does not go with {given}: it works on the processor, in a precision of its own. '
+            'Choose the engine "torch", or leave the other out.'
+        )
+    from clipgrip.backbone.onnx_engine import check_installed
+
+    check_installed()
+    return engine
+
+
+def on_engine(tower: ImageSide, engine: str, fingerprint: str) -> ImageSide:
+    """The same tower on another engine; BackboneError where its kind is known to torch alone."""
+    if engine == "torch":
+        return tower
+    if not isinstance(tower, ImageTower):
+        raise BackboneError(
+            f'engine "{engine}" computes image towers of CLIP\'s kind, and this model has another one. '
+            'Choose the engine "torch".'
+        )
+    from clipgrip.backbone.onnx_engine import float_tower, int8_tower
+
+    parts = tower.parts()
+    return float_tower(parts) if engine == "onnx" else int8_tower(parts, fingerprint)
+
+
+def suffix(engine: str) -> str:
+    """What a cache key says about the engine; nothing for torch, so that older keys stay what they were."""
+    if engine == "torch":
+        return ""
+    from clipgrip.backbone.onnx_engine import FORMAT
+
+    return f"-{engine}-{FORMAT}"

@@ -1,0 +1,157 @@
+"""Which towers belong to which ``model_type``; an unknown type is refused with the known ones."""
+
+from __future__ import annotations
+
+import inspect
+import string
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from clipgrip.backbone.base import TextTower
+from clipgrip.backbone.checkpoint import Checkpoint
+from clipgrip.backbone.image_tower import ImageTower, VisionShape
+from clipgrip.backbone.preprocess import Preprocess
+from clipgrip.errors import BackboneError
+from clipgrip.types import ImageEmbeds
+
+ROBERTA = ("roberta", "xlm-roberta", "camembert", "altclip_text_model")
+"""Text towers whose first position stands after the padding's number."""
+
+
+class ImageSide(Protocol):
+    """An image tower as the backbone calls it."""
+
+    embed_dim: int
+
+    def __call__(self, pixels: UInt8[Tensor, "B H W 3"]) -> ImageEmbeds:
+        """Unit vectors in float32, fit for autograd."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checkpoint and where its weights go; the model by transformers' own modules is read once, when asked for."""
+
+    checkpoint: Checkpoint
+    device: torch.device
+
+    @cached_property
+    def model(self) -> Any:
+        """Both towers, frozen."""
+        from clipgrip.backbone.modules import whole_model
+
+        return whole_model(self.checkpoint, self.device)
+
+
+class Family(NamedTuple):
+    """How models of one ``model_type`` are read."""
+
+    image: Callable[[Source, Preprocess, torch.dtype], ImageSide]
+    text: Callable[[Source], TextTower]
+    processor: str = "CLIPImageProcessor"
+    """The image processor, where the checkpoint does not name one."""
+
+
+def fast_image(source: Source, preprocess: Preprocess, dtype: torch.dtype) -> ImageTower:
+    """CLIP's image tower, which Chinese-CLIP, AltCLIP and MetaCLIP 2 have too."""
+    tensors = source.checkpoint.tensors("vision_model.", "visual_projection.")
+    # transformers writes AltCLIP's blocks under either name
+    tensors = {name.replace(".layer.", ".layers."): tensor for name, tensor in tensors.items()}
+    shape = VisionShape.from_config(source.checkpoint.config)
+    return ImageTower(tensors, shape, preprocess, device=source.device, dtype=dtype)
+
+
+def full_image(source: Source, preprocess: Preprocess, dtype: torch.dtype) -> ImageSide:
+    """Any other image tower, by transformers' own modules."""
+    from clipgrip.backbone.full import FullImage
+
+    return FullImage(source.model, preprocess, source.device, dtype)
+
+
+def clip_text(source: Source) -> TextTower:
+    """CLIP's causal text tower."""
+    from clipgrip.backbone import modules
+
+    return modules.clip_text(source.checkpoint, source.device)
+
+
+def first_token_text(source: Source) -> TextTower:
+    """A BERT or RoBERTa beside CLIP's image tower, read at its first token, then projected."""
+    from clipgrip.backbone.modules import whole_model
+
+    # not source.model: it would keep an image tower in memory that nobody uses
+    model = whole_model(source.checkpoint, source.device)
+    return _bert(source, model, lambda found: found.last_hidden_state[:, 0])
+
+
+def pooled_text(source: Source) -> TextTower:
+    """A text tower with a pooler, as in an encoder of two; BackboneError where no prompt can be tuned on it."""
+    tower = source.model.text_model
+    takes = inspect.signature(tower.forward).parameters
+    if "inputs_embeds" not in takes or getattr(tower, "pooler", None) is None:
+        raise BackboneError(
+            f'the model\'s text tower is of the kind "{tower.config.model_type}", which takes no token embeddings or '
+            "gives no pooled vector, so no prompt can be tuned on it. Choose a model with a BERT or a RoBERTa."
+        )
+    return _bert(source, source.model, lambda found: found.pooler_output)
+
+
+def siglip_text(source: Source) -> TextTower:
+    """SigLIP's text tower: not causal, texts filled up to all positions, read at the last one.
+
+    Its loss is a sigmoid with a bias on the logits; clipgrip compares classes by softmax, in which one bias for all
+    classes cancels.
+    """
+    from clipgrip.backbone.full import FullText, TextModules, TextRules
+    from clipgrip.backbone.modules import tokenizer, tokenizer_class
+
+    tower = source.model.text_model
+
+    def features(embeds: Tensor, _: Tensor) -> Tensor:
+        hidden = tower.embeddings(inputs_embeds=embeds)
+        hidden = tower.encoder(inputs_embeds=hidden, attention_mask=None).last_hidden_state
+        return tower.head(tower.final_layer_norm(hidden)[:, -1])
+
+    first_release = tokenizer_class(source.checkpoint).startswith("SiglipTokenizer")
+    length = tower.config.max_position_embeddings
+    rules = TextRules(length, pad_to=length, clean=_bare if first_release else str.lower)
+    modules = TextModules(tower.embeddings.token_embedding, features)
+    return FullText(modules, tokenizer(source.checkpoint), rules)
+
+
+FAMILIES: dict[str, Family] = {
+    "clip": Family(fast_image, clip_text),
+    "metaclip_2": Family(fast_image, clip_text),
+    "chinese_clip": Family(fast_image, first_token_text, "ChineseCLIPImageProcessor"),
+    "altclip": Family(fast_image, first_token_text),
+    "siglip": Family(full_image, siglip_text, "SiglipImageProcessor"),
+    "vision-text-dual-encoder": Family(full_image, pooled_text, "ViTImageProcessor"),
+}
+"""By ``model_type``, the same names as `checkpoint.SUPPORTED`."""
+
+
+def _bert(source: Source, model: Any, pool: Callable[[Any], Tensor]) -> TextTower:
+    from clipgrip.backbone.full import FullText, TextModules, TextRules
+    from clipgrip.backbone.modules import tokenizer
+
+    tower, project = model.text_model, model.text_projection
+
+    def features(embeds: Tensor, mask: Tensor) -> Tensor:
+        return project(pool(tower(inputs_embeds=embeds, attention_mask=mask)))
+
+    words, config = tokenizer(source.checkpoint), tower.config
+    positions = config.max_position_embeddings
+    if config.model_type in ROBERTA:
+        positions -= config.pad_token_id + 1
+    rules = TextRules(min(positions, words.model_max_length))
+    return FullText(TextModules(tower.get_input_embeddings(), features), words, rules)
+
+
+def _bare(text: str) -> str:
+    """Lower case without punctuation, as SigLIP's first release reads texts."""
+    return " ".join(text.lower().translate(str.maketrans("", "", string.punctuation)).split())

@@ -1,0 +1,154 @@
+"""Towers computed in full by transformers' own modules, for models that no faster evaluation here fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from clipgrip.backbone.base import Tails
+from clipgrip.backbone.preprocess import Preprocess
+from clipgrip.errors import BackboneError, PromptError
+from clipgrip.types import ClassEmbeds, ImageEmbeds
+
+TEXTS_AT_ONCE = 64
+"""Texts without gradient go through the tower in such batches, which bounds the memory."""
+
+
+class TextModules(NamedTuple):
+    """What a text tower is made of."""
+
+    tokens: nn.Embedding
+    features: Callable[[Float[Tensor, "C L E"], Int[Tensor, "C L"]], Float[Tensor, "C D"]]
+    """From token embeddings without positions, and a mask that is 1 where a text has tokens."""
+
+
+@dataclass(frozen=True)
+class TextRules:
+    """How a model wants its texts."""
+
+    max_tokens: int
+    pad_to: int | None = None
+    """Every text is filled up to this length with padding that is seen, as the model was trained (SigLIP)."""
+    clean: Callable[[str], str] = str
+    """What is done to a text before it is tokenized."""
+
+
+class FullText:
+    """A text tower that is not causal: each text runs whole, for learned context as for words.
+
+    There is no shared prefix to save: every token sees every other, so a changed context changes all.
+    """
+
+    def __init__(self, modules: TextModules, tokenizer: Any, rules: TextRules) -> None:
+        self._modules, self._tokenizer, self._rules = modules, tokenizer, rules
+        self.max_tokens = rules.max_tokens
+        self.token_width = modules.tokens.embedding_dim
+        if tokenizer.sep_token_id is None and tokenizer.eos_token_id is None:
+            raise BackboneError(
+                "the model's tokenizer has no end token. Its files are damaged: copy the model again."
+            )
+        self.start_tokens = len(self.tokenize([""])[0]) - 1
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids, the end token last, unpadded; PromptError where a text is too long."""
+        if not texts:
+            return []
+        cleaned = [self._rules.clean(text) for text in texts]
+        rows: list[list[int]] = self._tokenizer(cleaned, padding=False, truncation=False)[
+            "input_ids"
+        ]
+        ends = {self._tokenizer.sep_token_id, self._tokenizer.eos_token_id} - {None}
+        # every text was trained with an end token; some files leave it to the caller
+        rows = [row if row and row[-1] in ends else [*row, max(ends)] for row in rows]
+        for text, row in zip(texts, rows, strict=True):
+            if len(row) > self.max_tokens:
+                raise PromptError(
+                    f'"{text}" takes {len(row)} tokens, the model has {self.max_tokens} positions. '
+                    "Shorten the prompt text of this class."
+                )
+        return rows
+
+    def embed_tokens(self, ids: Sequence[int]) -> Float[Tensor, "L E"]:
+        """Token embeddings without positions."""
+        device = self._modules.tokens.weight.device
+        return self._modules.tokens(torch.as_tensor(ids, dtype=torch.long, device=device)).detach()
+
+    def encode_texts(self, texts: Sequence[str]) -> ClassEmbeds:
+        """(C, D) unit vectors, without gradient."""
+        parts, nothing = [], self.embed_tokens([])
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            ids = self.tokenize(texts[start : start + TEXTS_AT_ONCE])
+            packed = self.embed_tokens([token for row in ids for token in row])
+            with torch.no_grad():
+                parts.append(self.encode(nothing, Tails(packed, tuple(map(len, ids)))))
+        return torch.cat(parts)
+
+    def encode(self, prefix: Float[Tensor, "P E"], tails: Tails) -> ClassEmbeds:
+        """(C, D) unit vectors of ``prefix + tail``, differentiable in both."""
+        longest = len(prefix) + max(tails.lengths)
+        if longest > self.max_tokens:
+            raise PromptError(
+                f"the longest class prompt takes {longest} tokens with its context, the model has "
+                f"{self.max_tokens} positions. Shorten its text."
+            )
+        rows = [torch.cat([prefix, tail]) for tail in tails.embeds.split(tails.lengths)]
+        mask = pad_sequence([rows[0].new_ones(len(row)).long() for row in rows], batch_first=True)
+        if self._rules.pad_to is not None:
+            rows = [self._filled(row, self._rules.pad_to) for row in rows]
+        features = self._modules.features(pad_sequence(rows, batch_first=True), mask)
+        return F.normalize(features, dim=-1)
+
+    def _filled(self, row: Float[Tensor, "L E"], length: int) -> Float[Tensor, "M E"]:
+        padding = self.embed_tokens([self._tokenizer.pad_token_id or 0])
+        return torch.cat([row, padding.expand(length - len(row), -1)])
+
+
+class FullImage:
+    """An image tower: uint8 pixels in, unit vectors out; bfloat16 only inside matrix products."""
+
+    def __init__(
+        self, model: Any, preprocess: Preprocess, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self._model, self._device, self._dtype = model, device, dtype
+        mean, std = (
+            torch.tensor(values, device=device).view(3, 1, 1)
+            for values in (preprocess.mean, preprocess.std)
+        )
+        self._factor, self._shift = preprocess.scale / std, mean / std
+        self.embed_dim = self._width(preprocess.output_size)
+
+    def __call__(self, pixels: UInt8[Tensor, "B H W 3"]) -> ImageEmbeds:
+        """Unit vectors in float32 on the tower's device, fit for autograd."""
+        if not len(pixels):
+            return torch.zeros(0, self.embed_dim, device=self._device)
+        with torch.inference_mode():
+            embeds = F.normalize(self._features(pixels).float(), dim=-1)
+        return embeds.clone()
+
+    def _features(self, pixels: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B D"]:
+        values = pixels.to(self._device).permute(0, 3, 1, 2) * self._factor - self._shift
+        half = self._dtype == torch.bfloat16
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
+            found = self._model.get_image_features(pixel_values=values)
+        return found.pooler_output
+
+    def _width(self, size: tuple[int, int]) -> int:
+        """D, by a black image: a tower that cannot take it is refused when it is loaded, not in a run."""
+        try:
+            with torch.inference_mode():
+                features = self._features(torch.zeros(1, *size, 3, dtype=torch.uint8))
+        except (ValueError, RuntimeError, AttributeError, TypeError) as error:
+            raise BackboneError(
+                f"the model's image tower does not take what its preprocessor makes ({size[0]} x {size[1]} "
+                f"pixels): {error} The files belong to two models, or the tower gives no single vector."
+            ) from error
+        if features.ndim != 2:
+            raise BackboneError("the model's image tower gives no single vector for an image.")
+        return int(features.shape[1])

@@ -1,0 +1,133 @@
+"""Modules of transformers with a checkpoint's weights, frozen; importing them takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from clipgrip.backbone.checkpoint import Checkpoint, pick, read_json
+from clipgrip.backbone.text import ClipText
+from clipgrip.errors import BackboneError
+
+NEEDS_SENTENCEPIECE = ("SiglipTokenizer",)
+"""Tokenizer classes that read spiece.model with a package of their own; their tokenizer.json gives the same ids."""
+
+
+def clip_text(checkpoint: Checkpoint, device: torch.device) -> ClipText:
+    """The causal text tower of the CLIP family, in float32."""
+    from transformers.models.clip.configuration_clip import CLIPTextConfig
+    from transformers.models.clip.modeling_clip import CLIPTextModel
+
+    config = checkpoint.config
+    settings = (config.get("text_config") or {}) | (config.get("text_config_dict") or {})
+    with torch.device("meta"):
+        model = CLIPTextModel(CLIPTextConfig(**settings))
+    tower = getattr(model, "text_model", model)
+    tensors = checkpoint.tensors("text_model.", "text_projection.")
+    projection = _linear(pick(tensors, "text_projection.weight"))
+    try:
+        tower.load_state_dict(_inner(tensors), strict=True, assign=True)
+    except RuntimeError as error:
+        raise BackboneError(f"{checkpoint.folder}: the text tower does not fit: {error}") from error
+    return ClipText(_frozen(tower, device), _frozen(projection, device), tokenizer(checkpoint))
+
+
+def whole_model(checkpoint: Checkpoint, device: torch.device) -> Any:
+    """The model of transformers that config.json names, in float32; both towers.
+
+    Raises:
+        BackboneError: a weight is missing, has another shape, or belongs to nothing.
+    """
+    from transformers import AutoModel
+
+    try:
+        with _quiet():
+            model, found = AutoModel.from_pretrained(
+                str(checkpoint.folder),
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
+        raise BackboneError(f"{checkpoint.folder}: the model cannot be read: {error}") from error
+    _check_complete(checkpoint, found)
+    return _frozen(model, device)
+
+
+def tokenizer(checkpoint: Checkpoint) -> Any:
+    """The checkpoint's own tokenizer, the same on every machine."""
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    folder, kind = checkpoint.folder, tokenizer_class(checkpoint)
+    fast = kind in NEEDS_SENTENCEPIECE and (folder / "tokenizer.json").exists()
+    reader = PreTrainedTokenizerFast if fast else AutoTokenizer
+    try:
+        return reader.from_pretrained(str(folder), local_files_only=True)
+    except (OSError, ValueError, ImportError, KeyError, TypeError) as error:
+        raise BackboneError(
+            f"{folder}: the tokenizer cannot be read: {error} Copy the model again, with its tokenizer.json."
+        ) from error
+
+
+def tokenizer_class(checkpoint: Checkpoint) -> str:
+    """What tokenizer_config.json names; SigLIP's where a SigLIP model has no such file."""
+    path = checkpoint.folder / "tokenizer_config.json"
+    named = read_json(path).get("tokenizer_class") if path.exists() else None
+    return str(named or ("SiglipTokenizer" if checkpoint.config["model_type"] == "siglip" else ""))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bar and no table of weights: what is wrong with them is said in the error."""
+    from transformers.utils import logging
+
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _check_complete(checkpoint: Checkpoint, found: Mapping[str, Any]) -> None:
+    wrong = {
+        kind: sorted(str(name) for name in found.get(key) or () if "position_ids" not in str(name))
+        for kind, key in (
+            ("missing", "missing_keys"),
+            ("of another shape", "mismatched_keys"),
+            ("unknown", "unexpected_keys"),
+        )
+    }
+    said = [f"{len(names)} {kind} ({names[0]})" for kind, names in wrong.items() if names]
+    if said:
+        raise BackboneError(
+            f"{checkpoint.folder}: config.json and weights do not fit: {', '.join(said)}. Copy the model again."
+        )
+
+
+def _inner(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    at = "text_model."
+    return {name.removeprefix(at): value for name, value in tensors.items() if name.startswith(at)}
+
+
+def _frozen(module: Any, device: torch.device) -> Any:
+    """Weights to the device, no gradients; position ids that lie on no device are made anew."""
+    for part in module.modules():
+        ids = getattr(part, "position_ids", None)
+        if isinstance(ids, torch.Tensor) and ids.is_meta:
+            part.position_ids = torch.arange(ids.shape[-1]).expand(ids.shape)
+    return module.to(device).eval().requires_grad_(False)
+
+
+def _linear(weight: torch.Tensor) -> torch.nn.Linear:
+    layer = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False, device="meta")
+    layer.weight = torch.nn.Parameter(weight)
+    return layer

@@ -1,0 +1,157 @@
+"""The image tower on ONNX Runtime, in float32 or with 8-bit matrix products.                 [extra: onnx]"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from clipgrip.backbone.cache import default_root
+from clipgrip.backbone.image_tower import TowerParts
+from clipgrip.backbone.onnx_graph import INPUT, OUTPUT, PATCHES, image_graph
+from clipgrip.errors import BackboneError, MissingPackage
+from clipgrip.files import write_bytes_atomic
+from clipgrip.types import ImageEmbeds
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+FORMAT = 1
+"""Part of every key: to be changed whenever graph or quantisation change a value."""
+MOST_BYTES = 2**31 - 2**20
+"""Protocol buffers end at 2 GB."""
+
+log = logging.getLogger(__name__)
+
+
+class OnnxTower:
+    """An image tower in an ONNX Runtime session on the processor."""
+
+    def __init__(self, model: bytes, *, one_by_one: bool) -> None:
+        """``one_by_one``: each image runs alone, so that none changes the range of another's 8-bit numbers."""
+        self._session = _session(model)
+        self._one_by_one = one_by_one
+        self.embed_dim = int(self._session.get_outputs()[0].shape[1])
+
+    def __call__(self, pixels: UInt8[Tensor, "B H W 3"]) -> ImageEmbeds:
+        """Unit vectors in float32."""
+        if not len(pixels):
+            return torch.zeros(0, self.embed_dim)
+        images = pixels.numpy()
+        parts = np.split(images, len(images)) if self._one_by_one else [images]
+        features = np.concatenate([self._run(part) for part in parts])
+        return F.normalize(torch.from_numpy(features), dim=-1)
+
+    def _run(self, images: UInt8[np.ndarray, "B H W 3"]) -> Float[np.ndarray, "B D"]:
+        found: np.ndarray = self._session.run([OUTPUT], {INPUT: images})[0]
+        return found
+
+
+def float_tower(parts: TowerParts) -> OnnxTower:
+    """The tower in float32, equal to torch's to rounding."""
+    return OnnxTower(written(parts).SerializeToString(), one_by_one=False)
+
+
+def int8_tower(parts: TowerParts, fingerprint: str, root: Path | None = None) -> OnnxTower:
+    """The tower with matrix products of 8-bit numbers; quantised once per model, then read from the cache folder."""
+    path = (root or default_root()) / f"onnx-v{FORMAT}" / f"{fingerprint[:40]}-int8.onnx"
+    model = _kept(path)
+    if model is None:
+        model = quantised(written(parts))
+        _keep(path, model)
+    return OnnxTower(model, one_by_one=True)
+
+
+def quantised(model: ModelProto) -> bytes:
+    """The model with 8-bit weights, and activations that are rounded to 8 bits as they come.
+
+    Seven of the eight bits of a weight are used: with all eight, processors without VNNI lose sums to saturation, and
+    the answers would depend on the machine.
+    """
+    import tempfile
+
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)  # it advises preprocessing, which this graph needs none of
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            target = os.path.join(folder, "int8.onnx")
+            quantize_dynamic(
+                model,
+                target,
+                op_types_to_quantize=["MatMul"],
+                per_channel=True,
+                reduce_range=True,
+                weight_type=QuantType.QInt8,
+                nodes_to_exclude=[PATCHES, OUTPUT],
+                extra_options={"MatMulConstBOnly": True},
+            )
+            return Path(target).read_bytes()
+    finally:
+        root.setLevel(level)
+
+
+def check_installed() -> None:
+    """MissingPackage unless ONNX Runtime can be imported."""
+    try:
+        import onnx
+        import onnxruntime
+    except ImportError as error:
+        raise MissingPackage(
+            f"the engines onnx and onnx-int8 need ONNX Runtime ({error}). Install it with  pip install 'clipgrip[onnx]'"
+            "  or choose --engine torch."
+        ) from error
+    del onnx, onnxruntime
+
+
+def written(parts: TowerParts) -> ModelProto:
+    """The tower as an ONNX model; BackboneError where it is too large for the format."""
+    size = sum(4 * tensor.numel() for tensor in parts.tensors())
+    if size > MOST_BYTES:
+        raise BackboneError(
+            f"the image tower takes {size / 2**30:.1f} GB, more than the 2 GB of an ONNX file. Choose --engine torch."
+        )
+    return image_graph(parts)
+
+
+def _keep(path: Path, model: bytes) -> None:
+    """For the next time; without room for it, it is made again each time."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes_atomic(path, hashlib.sha256(model).digest() + model)
+    except OSError as error:
+        log.warning("The 8-bit model cannot be kept in %s: %s", path.parent, error.strerror)
+
+
+def _kept(path: Path) -> bytes | None:
+    """What was quantised before; None where it is missing or damaged."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    if hashlib.sha256(content[32:]).digest() == content[:32]:
+        return content[32:]
+    log.warning("%s is damaged: its content is not what was written. It is made again.", path)
+    return None
+
+
+def _session(model: bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # threads that spin halt a busy machine
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

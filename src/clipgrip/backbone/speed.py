@@ -1,0 +1,100 @@
+"""How fast each engine encodes images on this machine, on a piece of ViT-B/32 with random weights."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from clipgrip.backbone.clip import choose_precision
+from clipgrip.backbone.image_tower import ImageTower, VisionShape
+from clipgrip.backbone.preprocess import Preprocess
+from clipgrip.errors import MissingPackage
+
+WIDTH, INNER, SIZE, PATCH, BLOCKS, BATCH = 768, 3072, 224, 32, 3, 16
+"""Three of ViT-B/32's twelve blocks, the last of which works for one token, as in the whole."""
+Encode = Callable[[UInt8[Tensor, "B H W 3"]], Tensor]
+
+
+def measure(seconds: float = 1.0) -> dict[str, float]:
+    """Images per second of each engine and precision that works here, the best of several batches each.
+
+    The engines take turns for about ``seconds`` each, so that a moment's load meets all of them. Only the ratios
+    mean something: a whole model has four times the work and more.
+    """
+    encoders = _encoders()
+    pixels = torch.randint(
+        0,
+        256,
+        (BATCH, SIZE, SIZE, 3),
+        dtype=torch.uint8,
+        generator=torch.Generator().manual_seed(0),
+    )
+    best = dict.fromkeys(encoders, float("inf"))
+    for encode in encoders.values():
+        encode(pixels)  # the first call makes plans
+    end = time.monotonic() + seconds * len(encoders)
+    while time.monotonic() < end:
+        for name, encode in encoders.items():
+            began = time.perf_counter()
+            encode(pixels)
+            best[name] = min(best[name], time.perf_counter() - began)
+    return {name: BATCH / took for name, took in best.items()}
+
+
+def _encoders() -> dict[str, Encode]:
+    tensors, shape = random_weights(), VisionShape(num_hidden_layers=BLOCKS, image_size=SIZE)
+    exact = ImageTower(tensors, shape, Preprocess(SIZE, (SIZE, SIZE)))
+    found: dict[str, Encode] = {"torch float32": exact}
+    if choose_precision("auto", torch.device("cpu")) == "bfloat16":
+        half = ImageTower(tensors, shape, Preprocess(SIZE, (SIZE, SIZE)), dtype=torch.bfloat16)
+        found["torch bfloat16"] = half
+    return found | _onnx_encoders(exact)
+
+
+def _onnx_encoders(exact: ImageTower) -> dict[str, Encode]:
+    from clipgrip.backbone import onnx_engine
+
+    try:
+        onnx_engine.check_installed()
+    except MissingPackage:
+        return {}
+    parts = exact.parts()
+    rounded = onnx_engine.OnnxTower(
+        onnx_engine.quantised(onnx_engine.written(parts)), one_by_one=True
+    )
+    return {"onnx": onnx_engine.float_tower(parts), "onnx-int8": rounded}
+
+
+def random_weights() -> dict[str, Tensor]:
+    """A CLIP state dict of the image side, small random numbers."""
+    drawn = torch.Generator().manual_seed(0)
+
+    def weight(*shape: int) -> Tensor:
+        return 0.02 * torch.randn(*shape, generator=drawn)
+
+    at = "vision_model."
+    tensors = {
+        f"{at}embeddings.patch_embedding.weight": weight(WIDTH, 3, PATCH, PATCH),
+        f"{at}embeddings.position_embedding.weight": weight((SIZE // PATCH) ** 2 + 1, WIDTH),
+        f"{at}embeddings.class_embedding": weight(WIDTH),
+        "visual_projection.weight": weight(512, WIDTH),
+    }
+    norms = ["pre_layrnorm", "post_layernorm"]
+    linear = {f"self_attn.{name}_proj": (WIDTH, WIDTH) for name in ("q", "k", "v", "out")}
+    linear |= {"mlp.fc1": (INNER, WIDTH), "mlp.fc2": (WIDTH, INNER)}
+    for number in range(BLOCKS):
+        block = f"encoder.layers.{number}."
+        norms += [f"{block}layer_norm1", f"{block}layer_norm2"]
+        for name, shape in linear.items():
+            tensors[f"{at}{block}{name}.weight"] = weight(*shape)
+            tensors[f"{at}{block}{name}.bias"] = weight(shape[0])
+    for name in norms:
+        tensors[f"{at}{name}.weight"], tensors[f"{at}{name}.bias"] = (
+            1 + weight(WIDTH),
+            weight(WIDTH),
+        )
+    return tensors
