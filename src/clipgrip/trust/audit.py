@@ -6,11 +6,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from math import ceil
 
-import numpy as np
-
 from clipgrip.errors import ConfigError
-from clipgrip.trust.bounds import rate_p_value, spent
-from clipgrip.trust.promise import Terms, look_sizes, p_values
+from clipgrip.trust.promise import Terms, look_sizes, passing_chance
 
 
 def audit_order(hashes: Sequence[str], seed: int) -> list[int]:
@@ -22,7 +19,7 @@ def audit_order(hashes: Sequence[str], seed: int) -> list[int]:
 
 
 def audit_id(run: str, seed: int, answers: Iterable[tuple[str, int, float]]) -> str:
-    """Name of an audit: the run, the draw, and every answer (content hash, class, confidence) that is put to the test."""
+    """Name of an audit: the run, the draw, and every answer (content hash, class, confidence) put to the test."""
     lines = (f"{sha256} {label} {confidence:.6f}" for sha256, label, confidence in sorted(answers))
     return _digest(run, seed, *lines)[:16]
 
@@ -62,14 +59,10 @@ def _for_precision(precision: float, error: float, size: int | None) -> int:
 
 
 def _for_promise(terms: Terms, error: float, size: int, power: float) -> int | None:
-    for look, count in enumerate(look_sizes(size, terms), 1):
-        wrong = np.arange(count + 1)
-        same = np.full_like(wrong, count)
-        values = p_values(terms, wrong, same, np.full_like(wrong, size), same)
-        most = int((values <= spent(terms.alpha, look)).sum()) - 1
-        if most >= 0 and float(rate_p_value(most, count, error)) >= power:
-            return count
-    return None
+    looks = look_sizes(size, terms)
+    alpha = terms.alpha / max(1, len(looks))
+    chances = ((n, passing_chance(terms, alpha, n, (size, size), error)) for n in looks)
+    return next((n for n, chance in chances if chance >= power), None)
 
 
 def _digest(*parts: object) -> str:

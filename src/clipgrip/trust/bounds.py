@@ -6,7 +6,6 @@ images come from a source without end. Counts may be numbers or arrays.
 
 from __future__ import annotations
 
-from math import pi
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,16 @@ from scipy import stats
 Values = NDArray[np.float64]
 
 
-def pool_p_value(wrong: ArrayLike, audited: ArrayLike, size: ArrayLike, allowed: ArrayLike) -> Values:
+def pool_p_value(
+    wrong: ArrayLike, audited: ArrayLike, size: ArrayLike, allowed: ArrayLike
+) -> Values:
     """Probability of at most ``wrong`` in the sample where the pool of ``size`` holds ``allowed + 1`` wrong ones.
 
     The p-value of "more than ``allowed`` are wrong"; 0 where the pool is too small for that to be.
     """
-    wrong, audited, size, allowed = np.broadcast_arrays(*map(_whole, (wrong, audited, size, allowed)))
+    wrong, audited, size, allowed = np.broadcast_arrays(
+        *map(_whole, (wrong, audited, size, allowed))
+    )
     possible = allowed < size
     held = np.where(possible, allowed + 1, 0)
     below: Any = stats.hypergeom.cdf(wrong, size, held, audited)
@@ -52,9 +55,12 @@ def rate_bound(wrong: int, audited: int, alpha: float) -> float:
     return float(stats.beta.ppf(1 - alpha, wrong + 1, audited - wrong))
 
 
-def spent(alpha: float, look: int) -> float:
-    """What look 1, 2, ... may use up: ``6 alpha / (pi look)^2``, in all of them together ``alpha``."""
-    return 6 * alpha / (pi * look) ** 2
+def most_inside(size: ArrayLike, total: int, counted: ArrayLike) -> NDArray[np.int64]:
+    """Audit answers that fall into a scope of ``size`` among ``total``, three standard deviations above the mean."""
+    size, counted = _whole(size), _whole(counted)
+    share = size / max(1, total)
+    spread = np.sqrt(counted * share * (1 - share) * (total - counted) / max(1, total - 1))
+    return np.minimum(np.minimum(size, counted), _whole(np.ceil(counted * share + 3 * spread)))
 
 
 def _whole(value: ArrayLike) -> NDArray[np.int64]:

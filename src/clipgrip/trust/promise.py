@@ -1,21 +1,22 @@
 """Automate as much as possible with at most so many errors: risk control from a random audit.
 
-Fixed-sequence testing as in Learn then Test (Angelopoulos et al., arXiv 2110.01052): scopes from strict to wide, each with
-an exact p-value, until one fails. Whatever the model's confidence is worth, the promise holds: a bad one only automates
-less. The looks at a growing audit share the allowed error probability (alpha spending), so the audit may stop at any.
+Fixed-sequence testing as in Learn then Test (Angelopoulos et al., arXiv 2110.01052): scopes from strict to wide, each
+with an exact p-value, until one fails. Whatever the model's confidence is worth, the promise holds: a bad one only
+automates less. Looks at a growing audit share the allowed error probability in equal parts (alpha
+spending), so it may stop at any.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Literal
 
 import numpy as np
 
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.trust.bounds import Values, pool_p_value, rate_p_value, spent
+from clipgrip.trust.bounds import Values, most_inside, pool_p_value, rate_p_value
 from clipgrip.trust.scope import (
     Answered,
     Group,
@@ -26,10 +27,9 @@ from clipgrip.trust.scope import (
     source_levels,
 )
 
-GROWTH = 1.5
+GROWTH = 2
 """How many times as many answers the next look has."""
-MOST_WRONG = 1
-"""The first scope is so wide that this many wrong answers do not end the sequence."""
+MOST_LOOKS = 6
 
 About = Literal["pool", "source"]
 
@@ -74,13 +74,13 @@ class Scope:
     """Images of the pool within the scope, counted audit answers among them."""
     audited: int
     wrong: int
-    more: int | None
-    """About so many more answers for the whole group, should its error rate stay; None: no number is enough."""
+    whole: bool
+    """Whether it holds every answer of the group."""
 
 
 @dataclass(frozen=True)
 class Promise:
-    """Scopes that hold together, from the first ``counted`` answers of the audit (look number ``look``, 0: none yet)."""
+    """Scopes that hold together, from the first ``counted`` answers of the audit (look ``look``, 0: none yet)."""
 
     terms: Terms
     look: int
@@ -104,8 +104,9 @@ def promise(
     done = sum(size <= len(rows) for size in looks)
     counted = looks[done - 1] if done else 0
     following = looks[done] if done < len(looks) else None
-    seen = _Seen(pool, rows[:counted], truth[:counted], terms, done, len(groups))
-    scopes = tuple(_scope(seen, group, looks) for group in groups)
+    alpha = terms.alpha / max(1, len(looks)) / max(1, len(groups))
+    seen = _Seen(pool, rows[:counted], truth[:counted], terms, alpha)
+    scopes = tuple(_scope(seen, group) for group in groups)
     decided = np.zeros(len(pool), bool)
     for group, scope in zip(groups, scopes, strict=True):
         if scope.threshold is not None:
@@ -117,17 +118,64 @@ def promise(
 def look_sizes(size: int, terms: Terms, n_groups: int = 1) -> list[int]:
     """Answers at which the audit is looked at; fixed before it begins, so that stopping at any of them is fair.
 
-    The first is the smallest that can prove anything, if not one answer is wrong. Empty where the pool is too small.
+    The first is the smallest that can prove anything, if not one answer is wrong; each has twice as many as the one
+    before. Empty where the pool is too small.
     """
     counts = np.arange(1, size)
-    alpha = spent(terms.alpha, 1) / n_groups
-    proven = p_values(terms, np.zeros_like(counts), counts, np.full_like(counts, size), counts) <= alpha
-    if not proven.any():
-        return []
-    sizes = [int(counts[proven][0])]
-    while sizes[-1] * GROWTH < size:
-        sizes.append(int(np.ceil(sizes[-1] * GROWTH)))
-    return [n for n in sizes if n < size]
+    whole, zero = np.full_like(counts, size), np.zeros_like(counts)
+    values = p_values(terms, zero, counts, whole, counted=counts, total=size)
+    sizes: list[int] = []
+    for n_looks in range(1, MOST_LOOKS + 1):
+        proven = values <= terms.alpha / n_looks / n_groups
+        if not proven.any() or counts[proven][0] * GROWTH ** (n_looks - 1) >= size:
+            break
+        sizes = [int(counts[proven][0]) * GROWTH**look for look in range(n_looks)]
+    return sizes
+
+
+def more_answers(
+    told: Promise,
+    pool: Answered,
+    rows: Whole,
+    truth: Whole,
+    groups: Sequence[Group],
+    *,
+    power: float = 0.8,
+) -> dict[str, int | None]:
+    """By group: answers beyond ``rows`` (n,) until all of it is promised with probability ``power``.
+
+    Should its error rate stay as it is seen in all answers given; 0 where it is promised already, None where no size
+    of audit is enough.
+    """
+    looks = look_sizes(len(pool), told.terms, len(groups))
+    alpha = told.terms.alpha / max(1, len(looks)) / len(groups)
+    needed: dict[str, int | None] = {}
+    for group, scope in zip(groups, told.scopes, strict=True):
+        inside = group.members(pool.labels)
+        members = inside[rows]
+        wrong = int(group.wrong[pool.labels[rows], truth][members].sum())
+        rate = (wrong + 0.5) / (members.sum() + 1) if members.any() else 0.0
+        size = int(inside.sum())
+        chances = (
+            (count, passing_chance(told.terms, alpha, count, (size, len(pool)), rate))
+            for count in looks[told.look :]
+        )
+        enough = next((count for count, chance in chances if chance >= power), None)
+        needed[group.name] = 0 if scope.whole else None if enough is None else enough - len(rows)
+    return needed
+
+
+def passing_chance(
+    terms: Terms, alpha: float, count: int, sizes: tuple[int, int], rate: float
+) -> float:
+    """Probability that a group of ``sizes[0]`` among ``sizes[1]`` images passes as a whole with ``count`` answers."""
+    size, total = sizes
+    expected = round(count * size / total)
+    wrong = np.arange(expected + 1)
+    audited, whole = np.full_like(wrong, expected), np.full_like(wrong, size)
+    values = p_values(terms, wrong, audited, whole, counted=count, total=total)
+    passing = int((values <= alpha).sum())
+    return float(rate_p_value(passing - 1, expected, rate)) if passing else 0.0
 
 
 @dataclass(frozen=True)
@@ -136,15 +184,10 @@ class _Seen:
     rows: Whole
     truth: Whole
     terms: Terms
-    look: int
-    n_groups: int
-
-    @property
-    def alpha(self) -> float:
-        return spent(self.terms.alpha, self.look) / self.n_groups if self.look else 0.0
+    alpha: float
 
 
-def _scope(seen: _Seen, group: Group, looks: list[int]) -> Scope:
+def _scope(seen: _Seen, group: Group) -> Scope:
     pool, rows, terms = seen.pool, seen.rows, seen.terms
     inside = group.members(pool.labels)
     confidence = pool.confidence[inside]
@@ -154,13 +197,12 @@ def _scope(seen: _Seen, group: Group, looks: list[int]) -> Scope:
     bad = group.wrong[pool.labels[rows], seen.truth][members]
     sizes, audited = _at_least(confidence, levels), _at_least(level, levels)
     wrong = _at_least(level[bad], levels)
-    more = _more(seen, len(confidence), len(level), int(bad.sum()), looks)
     passed = _fixed_sequence(seen, sizes, audited, wrong)
     if passed is None or sizes[passed] == 0:
-        return Scope(group.name, None, 0, 0, 0, more)
-    whole = sizes[passed] == len(confidence)
+        return Scope(group.name, None, 0, 0, 0, False)
+    whole = bool(sizes[passed] == len(confidence))
     counts = int(sizes[passed]), int(audited[passed]), int(wrong[passed])
-    return Scope(group.name, float(levels[passed]), *counts, 0 if whole else more)
+    return Scope(group.name, float(levels[passed]), *counts, whole)
 
 
 def _fixed_sequence(seen: _Seen, sizes: Whole, audited: Whole, wrong: Whole) -> int | None:
@@ -168,8 +210,8 @@ def _fixed_sequence(seen: _Seen, sizes: Whole, audited: Whole, wrong: Whole) -> 
     first = _first_level(seen, sizes, audited)
     if first is None:
         return None
-    counted = np.full_like(sizes, len(seen.rows))
-    passes = p_values(seen.terms, wrong, audited, sizes, counted) <= seen.alpha
+    counts = {"counted": len(seen.rows), "total": len(seen.pool)}
+    passes = p_values(seen.terms, wrong, audited, sizes, **counts) <= seen.alpha
     length = len(list(takewhile(bool, passes[first:])))
     return first + length - 1 if length else None
 
@@ -182,46 +224,34 @@ def _first_level(seen: _Seen, sizes: Whole, audited: Whole) -> int | None:
     total, counted = len(seen.pool), len(seen.rows)
     if not counted:
         return None
-    rest, others = (sizes, total) if seen.terms.about == "pool" else (sizes - audited, total - counted)
+    rest, others = (
+        (sizes, total) if seen.terms.about == "pool" else (sizes - audited, total - counted)
+    )
     expected = np.floor(rest * counted / max(1, others)).astype(np.int64)
-    whole = np.full_like(sizes, counted)
-    for mistakes in (MOST_WRONG, 0):
-        wide = p_values(seen.terms, np.full_like(sizes, mistakes), expected, sizes, whole)
-        enough = (wide <= seen.alpha) & (expected > 0)
+    for audited_there in (np.floor(expected - np.sqrt(expected)).astype(np.int64), expected):
+        best = p_values(
+            seen.terms, np.zeros_like(sizes), audited_there, sizes, counted=counted, total=total
+        )
+        enough = (best <= seen.alpha) & (audited_there > 0)
         if enough.any():
             return int(enough.argmax())
     return None
 
 
-def p_values(terms: Terms, wrong: Whole, audited: Whole, sizes: Whole, counted: Whole) -> Values:
+def p_values(
+    terms: Terms, wrong: Whole, audited: Whole, sizes: Whole, *, counted: int | Whole, total: int
+) -> Values:
     """P-values of "the promise does not hold in this scope".
 
-    About the pool the question is put so that it depends on no draw: the whole scope may hold ``max_error`` times what is
-    left of it even if all counted answers fell inside. Then the share among what is left is at most ``max_error``.
+    About the pool the question depends on no draw: the scope may hold ``max_error`` times what is left of it where the
+    most audit answers that can be expected fell inside. Fell in more, it does not pass. So what passes rightly has a
+    share of wrong among what is left of at most ``max_error``.
     """
     if terms.about == "source":
         return rate_p_value(wrong, audited, terms.max_error)
-    left = sizes - np.minimum(sizes, counted)
-    return pool_p_value(wrong, audited, sizes, np.floor(terms.max_error * left + 1e-9))
-
-
-def _more(seen: _Seen, size: int, audited: int, wrong: int, looks: list[int]) -> int | None:
-    """Answers beyond those counted until the whole group passes with probability 0.8, at the error rate seen so far."""
-    rate, total = (wrong + 0.5) / (audited + 1) if audited else 0.0, len(seen.pool)
-    for look, count in enumerate(looks, 1):
-        if look <= seen.look:
-            continue
-        expected = round(count * size / total)
-        later = replace(seen, look=look)
-        wrongs = np.arange(expected + 1)
-        full = np.full_like(wrongs, size)
-        values = p_values(
-            seen.terms, wrongs, np.full_like(wrongs, expected), full, np.full_like(wrongs, count)
-        )
-        most = int((values <= later.alpha).sum()) - 1
-        if most >= 0 and 1 - float(rate_p_value(most, expected, rate)) <= 0.2:
-            return count - len(seen.rows)
-    return None
+    most = most_inside(sizes, total, counted)
+    values = pool_p_value(wrong, audited, sizes, np.floor(terms.max_error * (sizes - most) + 1e-9))
+    return np.where(audited > most, 1.0, values)
 
 
 def _at_least(confidence: Numbers, levels: Numbers) -> Whole:
@@ -234,5 +264,5 @@ def _check_audit(pool: Answered, rows: Whole, truth: Whole) -> None:
         raise DataError(f"{len(rows)} audited images but {len(truth)} answers. Give one for each.")
     if len(np.unique(rows)) != len(rows):
         raise DataError("the audit holds an image twice. Give each once, in the order of the draw.")
-    if len(rows) and not (0 <= rows.min() and rows.max() < len(pool)):
+    if len(rows) and not (rows.min() >= 0 and rows.max() < len(pool)):
         raise DataError(f"the audit holds an image outside the pool of {len(pool)}.")

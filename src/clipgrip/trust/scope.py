@@ -29,7 +29,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Group:
-    """Answers that are promised apart: those of ``called`` classes, wrong where the truth is one of ``wrong`` (C, C)."""
+    """Answers that are promised apart: those of ``called`` classes, wrong where ``wrong`` (C, C) says so."""
 
     name: str
     called: Truths = field(repr=False)
@@ -53,7 +53,7 @@ def per_class(names: Sequence[str]) -> tuple[Group, ...]:
 
 
 def misses_and_overkill(n_classes: int, ok: Sequence[int]) -> tuple[Group, Group]:
-    """Two groups: OK answers, wrong where the truth is a defect (miss); defect answers, wrong where it is OK (overkill).
+    """OK answers, wrong where the truth is a defect (miss); defect answers, wrong where it is OK (overkill).
 
     One defect taken for another is neither.
     """
