@@ -2,7 +2,7 @@
 
     python -m benchmarks.promise [--draws 1000] [--max-error 0.02]
 
-For each draw a new pool is made, an audit is drawn look by look until everything is automated or 900 answers are given,
+For each draw a new pool is made, an audit is drawn look by look until everything is automated or it has 1,000 answers,
 and the *true* share of wrong among the decided images is compared with the promise; for promises about the source, the
 wrong ones are counted in 20,000 new images. *Naive* takes the widest threshold at which the audit's own error rate
 keeps the limit, from as many answers.
@@ -34,7 +34,7 @@ from clipgrip.trust.scope import (
 sys.path.append(str(Path(__file__).parent.parent / "tests" / "trust"))
 from models import MODELS
 
-MOST = 900
+MOST = 1000
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def main() -> None:
         terms = Terms(chosen.max_error, about=about)
         for name in MODELS:
             for kind in ("overall", "misses", "per class"):
-                if kind != "overall" and name not in ("calibrated", "in waves", "many classes"):
+                if kind != "overall" and name not in ("good", "in waves", "many classes"):
                     continue
                 rows.append(measured(name, kind, terms, chosen.draws))
                 print(_line(rows[-1]), flush=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import takewhile
 from typing import Literal
 
@@ -115,7 +116,8 @@ def promise(
     return Promise(terms, done, counted, following, scopes, decided)
 
 
-def look_sizes(size: int, terms: Terms, n_groups: int = 1) -> list[int]:
+@cache
+def look_sizes(size: int, terms: Terms, n_groups: int = 1) -> tuple[int, ...]:
     """Answers at which the audit is looked at; fixed before it begins, so that stopping at any of them is fair.
 
     The first is the smallest that can prove anything, if not one answer is wrong; each has twice as many as the one
@@ -130,7 +132,7 @@ def look_sizes(size: int, terms: Terms, n_groups: int = 1) -> list[int]:
         if not proven.any() or counts[proven][0] * GROWTH ** (n_looks - 1) >= size:
             break
         sizes = [int(counts[proven][0]) * GROWTH**look for look in range(n_looks)]
-    return sizes
+    return tuple(sizes)
 
 
 def more_answers(
@@ -217,8 +219,9 @@ def _fixed_sequence(seen: _Seen, sizes: Whole, audited: Whole, wrong: Whole) -> 
 
 
 def _first_level(seen: _Seen, sizes: Whole, audited: Whole) -> int | None:
-    """Where the sequence begins. No error of the audit has a say, so the level of the tests stays exact.
+    """Where the sequence begins: the strictest scope that can pass, with one wrong answer if half the group suffices.
 
+    No error of the audit has a say, so the level of the tests stays exact.
     About the pool, its sizes are fixed; about the source, only images outside the audit are asked.
     """
     total, counted = len(seen.pool), len(seen.rows)
@@ -228,12 +231,12 @@ def _first_level(seen: _Seen, sizes: Whole, audited: Whole) -> int | None:
         (sizes, total) if seen.terms.about == "pool" else (sizes - audited, total - counted)
     )
     expected = np.floor(rest * counted / max(1, others)).astype(np.int64)
-    for audited_there in (np.floor(expected - np.sqrt(expected)).astype(np.int64), expected):
-        best = p_values(
-            seen.terms, np.zeros_like(sizes), audited_there, sizes, counted=counted, total=total
-        )
-        enough = (best <= seen.alpha) & (audited_there > 0)
-        if enough.any():
+    surely = np.floor(expected - np.sqrt(expected)).astype(np.int64)
+    for mistakes, there in ((1, surely), (0, surely), (0, expected)):
+        few = np.full_like(sizes, mistakes)
+        values = p_values(seen.terms, few, there, sizes, counted=counted, total=total)
+        enough = (values <= seen.alpha) & (there > mistakes)
+        if enough.any() and (not mistakes or rest[enough.argmax()] <= rest[-1] / 2):
             return int(enough.argmax())
     return None
 
