@@ -11,16 +11,17 @@ keeps the limit, from as many answers.
 from __future__ import annotations
 
 import argparse
-import sys
+import itertools
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.record import record
-from clipgrip.trust.promise import Promise, Terms, look_sizes, promise
+from benchmarks.pools import MODELS
+from benchmarks.record import RESULTS, record
+from clipgrip.trust.promise import About, Promise, Terms, look_sizes, promise
 from clipgrip.trust.scope import (
     Answered,
     Group,
@@ -31,10 +32,10 @@ from clipgrip.trust.scope import (
     pool_levels,
 )
 
-sys.path.append(str(Path(__file__).parent.parent / "tests" / "trust"))
-from models import MODELS
-
 MOST = 1000
+KINDS = ("overall", "misses", "per class")
+ABOUT: tuple[About, ...] = ("pool", "source")
+IN_GROUPS = ("good", "in waves", "many classes")
 
 
 @dataclass(frozen=True)
@@ -53,19 +54,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--max-error", type=float, default=0.02)
+    parser.add_argument("--go-on", action="store_true", help="keep the rows already written")
     chosen = parser.parse_args()
-    rows = []
-    for about in ("pool", "source"):
-        terms = Terms(chosen.max_error, about=about)
-        for name in MODELS:
-            for kind in ("overall", "misses", "per class"):
-                if kind != "overall" and name not in ("good", "in waves", "many classes"):
-                    continue
-                rows.append(measured(name, kind, terms, chosen.draws))
-                print(_line(rows[-1]), flush=True)
-                record(
-                    "promise", {"draws": chosen.draws, "max_error": terms.max_error, "rows": rows}
-                )
+    path = RESULTS / "promise.json"
+    rows = json.loads(path.read_text("utf-8"))["rows"] if chosen.go_on and path.exists() else []
+    done = {(row["about"], row["model"], row["groups"]) for row in rows}
+    for kind, about, name in itertools.product(KINDS, ABOUT, MODELS):
+        if (about, name, kind) in done or (kind != "overall" and name not in IN_GROUPS):
+            continue
+        rows.append(measured(name, kind, Terms(chosen.max_error, about=about), chosen.draws))
+        print(_line(rows[-1]), flush=True)
+        record("promise", {"max_error": chosen.max_error, "rows": rows})
 
 
 def measured(name: str, kind: str, terms: Terms, draws: int) -> dict[str, Any]:
@@ -75,6 +74,7 @@ def measured(name: str, kind: str, terms: Terms, draws: int) -> dict[str, Any]:
         "model": name,
         "groups": kind,
         "about": terms.about,
+        "draws": draws,
         "broken": float(np.mean([one.broken for one in found])),
         "automated": float(np.mean([one.automated for one in found])),
         "automated_sd": float(np.std([one.automated for one in found])),

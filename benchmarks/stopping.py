@@ -81,17 +81,16 @@ def recorded(
         chosen[among] = torch.arange(len(among))
         taught = torch.full((len(demo.pool),), -1)
         taught[done.pseudolabels.rows] = chosen[done.pseudolabels.labels]
-        views = (probs[rows][:, among] for probs in (done.probs, before, first))
-        summary = summarise(done.number, *views, demo.pool[rows], taught[rows])
+        now, then, zero = (probs[rows][:, among] for probs in (done.probs, before, first))
+        summary = summarise(done.number, now, then, zero, demo.pool[rows], taught[rows])
         right = accuracy(done.probs[rows], demo.pool_truth[rows])
         kept.append({"summary": asdict(summary), "seconds": seconds, "accuracy": right})
         before, began = done.probs, time.perf_counter()
-    zero = accuracy(first[rows], demo.pool_truth[rows])
     return {
         "set": demo.name,
         "paradigm": paradigm,
         "seed": seed,
-        "zero_shot": zero,
+        "zero_shot": accuracy(first[rows], demo.pool_truth[rows]),
         "rounds": kept,
     }
 
