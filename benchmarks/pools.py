@@ -48,7 +48,7 @@ def in_waves(draw: np.random.Generator, size: int = 2000, classes: int = 4) -> M
 
 def at_the_limit(draw: np.random.Generator, size: int = 2000, classes: int = 4) -> Made:
     """Just above the promised rate everywhere: any promise is broken."""
-    return _pool(draw, size, classes, lambda c, _: 0.0225)
+    return _pool(draw, size, classes, lambda *_: 0.0225)
 
 
 def tied(draw: np.random.Generator, size: int = 2000, classes: int = 4) -> Made:
@@ -69,12 +69,12 @@ def many_classes(draw: np.random.Generator, size: int = 4000, classes: int = 100
 
 def never_wrong(draw: np.random.Generator, size: int = 2000, classes: int = 4) -> Made:
     """Error rate zero."""
-    return _pool(draw, size, classes, lambda c, _: 0.0)
+    return _pool(draw, size, classes, lambda *_: 0.0)
 
 
 def always_wrong(draw: np.random.Generator, size: int = 2000, classes: int = 4) -> Made:
     """Error rate one."""
-    return _pool(draw, size, classes, lambda c, _: 1.0)
+    return _pool(draw, size, classes, lambda *_: 1.0)
 
 
 MODELS = {
