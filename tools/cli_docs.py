@@ -15,6 +15,8 @@ COMMANDS = (
     "predict",
     "compare",
     "report",
+    "audit",
+    "automate",
     "models",
     "models add",
     "models remove",

@@ -22,7 +22,19 @@ from clipgrip.cli.screen import Screen, round_line
 from clipgrip.data.classes import ClassNames
 from clipgrip.runs.pipeline import run
 
-COMMANDS = ("demo", "run", "predict", "compare", "report", "models", "doctor", "init", "stress")
+COMMANDS = (
+    "demo",
+    "run",
+    "predict",
+    "compare",
+    "report",
+    "audit",
+    "automate",
+    "models",
+    "doctor",
+    "init",
+    "stress",
+)
 FILES = {
     *("predictions.csv", "pseudolabels.csv", "issues.csv", "metrics.json"),
     *("prompt.safetensors", "class_embeds.safetensors", "runs.db", "report.html"),

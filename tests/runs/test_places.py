@@ -131,6 +131,20 @@ def test_a_database_of_another_schema_version_opens_or_is_refused(tmp_path: Path
         raise AssertionError
 
 
+@pytest.mark.parametrize("version", range(1, len(migrations.MIGRATIONS)))
+def test_every_old_schema_is_brought_to_the_newest(tmp_path: Path, version: int) -> None:
+    with sqlite3.connect(tmp_path / NAME) as db:
+        for script in migrations.MIGRATIONS[:version]:
+            db.executescript(script)
+        db.execute(f"PRAGMA user_version = {version}")
+    db.close()
+    with open_store(tmp_path) as store:
+        tables = {name for (name,) in store.db.execute("SELECT name FROM sqlite_master")}
+        reached = store.db.execute("PRAGMA user_version").fetchone()
+    assert {"run", "training", "audit_answer", "promise"} <= tables
+    assert reached == (len(migrations.MIGRATIONS),)
+
+
 def test_two_processes_that_make_a_database_at_once_both_find_it_made(tmp_path: Path) -> None:
     first, second = (sqlite3.connect(tmp_path / NAME) for _ in range(2))
     migrations.migrate(first)

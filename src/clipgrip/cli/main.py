@@ -7,7 +7,20 @@ import sys
 
 import typer
 
-from clipgrip.cli import bench, compare, demo, doctor, init, models, predict, report, run, stress
+from clipgrip.cli import (
+    audit,
+    automate,
+    bench,
+    compare,
+    demo,
+    doctor,
+    init,
+    models,
+    predict,
+    report,
+    run,
+    stress,
+)
 from clipgrip.errors import ClipgripError
 
 STOPPED = 130
@@ -28,6 +41,8 @@ for command in (
     predict.predict,
     compare.compare,
     report.report,
+    audit.audit,
+    automate.automate,
     doctor.doctor,
     init.init,
     bench.bench,

@@ -60,6 +60,25 @@ MIGRATIONS = (
         state BLOB NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE audit_answer (
+        run TEXT NOT NULL REFERENCES run(id),
+        audit TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        label INTEGER NOT NULL,
+        said_by TEXT NOT NULL,
+        said_at TEXT NOT NULL,
+        PRIMARY KEY (run, audit, sha256)
+    );
+    CREATE TABLE promise (
+        number INTEGER PRIMARY KEY,
+        run TEXT NOT NULL REFERENCES run(id),
+        audit TEXT NOT NULL,
+        said_by TEXT NOT NULL,
+        said_at TEXT NOT NULL,
+        facts TEXT NOT NULL
+    );
+    """,
 )
 
 

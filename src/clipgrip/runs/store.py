@@ -56,6 +56,11 @@ class RunStore:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The connection, for the modules that keep other tables of the same file."""
+        return self._db
+
     def run(self, run_id: str | None = None) -> StoredRun | None:
         """The run of that id, or the newest one; None where there is none."""
         where, values = (

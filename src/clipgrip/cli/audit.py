@@ -1,0 +1,55 @@
+"""clipgrip audit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def audit(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    n: Annotated[
+        int | None,
+        typer.Option(
+            "--n",
+            min=1,
+            help="Images to draw.  [default: as many as can prove 2 % at 95 %]",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where to write the sheet.")] = Path("audit.csv"),
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
+    show_labels: Annotated[
+        bool, typer.Option("--show-labels", help="Show the model's answers. They lead people on.")
+    ] = False,
+) -> None:
+    """Draw images at random for a person to answer, as a CSV sheet.
+
+    A larger --n begins with the same images, so an audit can be continued.
+    """
+    from clipgrip.cli.screen import Screen, utf8_output
+    from clipgrip.errors import ConfigError
+    from clipgrip.runs.auditing import Audit, write_sheet
+    from clipgrip.runs.reopen import reopen
+    from clipgrip.trust.promise import Terms, look_sizes
+
+    utf8_output()
+    if out.exists():
+        raise ConfigError(f"{out} exists, perhaps with answers in it. Give another --out.")
+    screen = Screen()
+    with screen.live():
+        drawn = Audit.of(reopen(run, screen), seed)
+    looks = look_sizes(len(drawn.pool), Terms())
+    n = min(n or (looks[0] if looks else 100), len(drawn.pool))
+    write_sheet(drawn, n, out, show_labels=show_labels)
+    typer.echo(f"{n} of {len(drawn.pool)} images drawn at random: {out}")
+    typer.echo(f"classes: {drawn.classes.listing()}")
+    typer.echo(
+        "Fill the column answer with a class name, from the top without a gap, then run clipgrip automate."
+    )
+    if looks:
+        typer.echo(
+            f"For at most 2 % errors, 95 % sure, it is read at {', '.join(map(str, looks))} answers."
+        )

@@ -1,0 +1,121 @@
+"""clipgrip automate."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from clipgrip.data.classes import ClassNames
+    from clipgrip.trust.scope import Group
+
+
+def automate(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    answers: Annotated[
+        Path, typer.Option(help="The filled sheet of clipgrip audit.", show_default=False)
+    ],
+    max_error: Annotated[float, typer.Option(help="Largest share of errors allowed.")] = 0.02,
+    confidence: Annotated[float, typer.Option(help="How sure that has to be.")] = 0.95,
+    about: Annotated[
+        str, typer.Option(help="pool: these images; source: new images like the audited ones.")
+    ] = "pool",
+    by: Annotated[str, typer.Option(help="Who answered.")] = "",
+    per_class: Annotated[
+        bool, typer.Option("--per-class", help="Promise it for each class apart.")
+    ] = False,
+    ok_class: Annotated[
+        list[str] | None,
+        typer.Option(help="A class that means OK: promise misses and overkill apart."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The decisions.  [default: RUN/automation.csv]", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
+) -> None:
+    """Decide which images the model may label at a promised error rate, from a filled audit."""
+    from clipgrip.cli.screen import Screen, utf8_output
+    from clipgrip.errors import ConfigError
+    from clipgrip.runs import auditing, audits
+    from clipgrip.runs.outputs import json_text
+    from clipgrip.runs.reopen import reopen
+    from clipgrip.runs.store import open_store
+    from clipgrip.trust.promise import Terms, more_answers, promise
+
+    utf8_output()
+    if about not in ("pool", "source"):
+        raise ConfigError(f'--about "{about}" is not known. Known: pool, source.')
+    terms = Terms(max_error, confidence, "pool" if about == "pool" else "source")
+    sheet, screen = auditing.Sheet.read(answers), Screen()
+    with screen.live():
+        audit = auditing.Audit.of(reopen(run, screen), sheet.seed)
+    groups = _groups(audit.classes, per_class, ok_class or [])
+    rows, truth = sheet.answers(audit)
+    told = promise(audit.pool, rows, truth, groups, terms)
+    facts = auditing.promise_facts(told, audit, more_answers(told, audit.pool, rows, truth, groups))
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    given = zip((audit.hashes[row] for row in rows), truth.tolist(), strict=True)
+    with open_store(run) as store:
+        audits.add_answers(store, audit.run, audit.id, given, by=by, at=now)
+        audits.add_promise(store, audit.run, audits.StoredPromise(audit.id, by, now, facts))
+    place = out or run / "automation.csv"
+    auditing.write_automation(audit, told, rows, truth, groups, place)
+    typer.echo(
+        json_text(facts).rstrip() if as_json else "\n".join(verdict(facts, len(rows), place))
+    )
+
+
+def _groups(classes: ClassNames, per_class: bool, ok: list[str]) -> tuple[Group, ...]:
+    from clipgrip.errors import ConfigError
+    from clipgrip.trust import scope
+
+    if per_class and ok:
+        raise ConfigError("--per-class and --ok-class are two ways to promise. Give one of them.")
+    good = sorted({classes.index(name) for name in ok})
+    if good and len(good) == len(classes):
+        raise ConfigError(
+            "every class is an --ok-class, so nothing could be missed. Leave one out."
+        )
+    if good:
+        return scope.misses_and_overkill(len(classes), good)
+    return scope.per_class(classes.display) if per_class else scope.overall(len(classes))
+
+
+def verdict(facts: dict[str, Any], given: int, place: Path) -> list[str]:
+    """The lines that a person reads."""
+    model, total = facts["decided_by_model"], facts["pool"]
+    error, sure = f"{100 * facts['max_error']:g} %", f"{100 * facts['confidence']:g} %"
+    lines = [f"the model decides {model} of {total} images; {total - model} are a person's"]
+    if facts["about"] == "pool":
+        lines.append(
+            f"promise: of the images that the model decides here, at most {error} are wrong, {sure} sure"
+        )
+    else:
+        lines.append(
+            f"promise: a new image of the same source within the scope is wrong in at most {error}, {sure} sure"
+        )
+        lines.append("  (only if the model learned from none of the audited images)")
+    lines.append(f"answers: {given} given, {facts['answers_counted']} counted")
+    lines += [_scope_line(scope) for scope in facts["scopes"]]
+    if facts["next_look"]:
+        lines.append(
+            f"next read at {facts['next_look']} answers: clipgrip audit --n {facts['next_look']}"
+        )
+    return [*lines, f"decisions: {place}"]
+
+
+def _scope_line(scope: dict[str, Any]) -> str:
+    more = scope["more_answers_for_all"]
+    rest = {None: "no size of audit proves all of it at this error rate", 0: "all of it"}.get(
+        more, f"about {more} more answers for all of it"
+    )
+    if scope["threshold"] is None:
+        return f"  {scope['group']}: nothing proven yet; {rest}"
+    return (
+        f"  {scope['group']}: confidence at least {scope['threshold']:.4f}, {scope['images']} images, "
+        f"{scope['wrong']} wrong of {scope['audited']} audited; {rest}"
+    )

@@ -1,0 +1,164 @@
+"""When the rounds have given what they can: rules over a small summary of each round, pure functions.
+
+Each rule takes the summaries so far, oldest first, and answers with a `Stop` or None. None looks at a true label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clipgrip.errors import ConfigError, nearest
+from clipgrip.pseudolabel.quality import changed_share, neighbour_agreement
+from clipgrip.types import Probs
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a round looks like without the truth; all but ``number`` between 0 and 1."""
+
+    number: int
+    changed: float
+    """Share of the answers that differ from the round before."""
+    purity: float
+    """Mean probability that this round's answers give to the pseudolabels it learned from."""
+    agreement: float
+    """Share of an image's nearest images that have its answer."""
+    accuracy: float
+    """Mean confidence of the answers: their accuracy, as far as they are calibrated."""
+    entropy: float
+    """Entropy of the shares of the classes among the answers, over that of equal shares."""
+    largest: float
+    """Share of the class that is answered most often."""
+    disagreement: float
+    """Share of the answers that differ from zero-shot's."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End here, keep the learner of round ``best``, because of ``reason``. ``best`` 0 is zero-shot."""
+
+    reason: str
+    best: int
+
+
+Rule = Callable[[Sequence[Summary]], Stop | None]
+
+
+def summarise(
+    number: int, probs: Probs, before: Probs, zero_shot: Probs, embeds: Tensor, chosen: Tensor
+) -> Summary:
+    """Summary of a round over the unlabeled rows and candidate classes: three times (N, C), embeds (N, D).
+
+    ``chosen`` (N,) holds the pseudolabels that the round learned from, -1 where there was none.
+    """
+    confidence, answers = probs.max(1)
+    shares = torch.bincount(answers, minlength=probs.shape[1]).double() / max(1, len(answers))
+    entropy = -torch.special.xlogy(shares, shares).sum() / torch.tensor(max(2, len(shares))).log()
+    taught = (chosen >= 0).nonzero().squeeze(1)
+    return Summary(
+        number=number,
+        changed=changed_share(before, probs),
+        purity=probs[taught, chosen[taught]].mean().item() if len(taught) else 1.0,
+        agreement=neighbour_agreement(embeds, answers),
+        accuracy=confidence.mean().item() if len(probs) else 1.0,
+        entropy=entropy.item(),
+        largest=shares.max().item(),
+        disagreement=changed_share(zero_shot, probs),
+    )
+
+
+def settled(past: Sequence[Summary], *, below: float = 0.01, times: int = 1) -> Stop | None:
+    """Fewer than ``below`` of the answers changed in each of the last ``times`` rounds."""
+    last = past[-times:]
+    if len(last) < times or any(one.changed >= below for one in last):
+        return None
+    return Stop(f"fewer than {100 * below:g} % of the answers changed", past[-1].number)
+
+
+def purity_fell(
+    past: Sequence[Summary], *, patience: int = 2, margin: float = 0.002
+) -> Stop | None:
+    """The estimated purity has not risen by ``margin`` for ``patience`` rounds."""
+    return _no_gain(past, "purity", patience, margin)
+
+
+def agreement_fell(
+    past: Sequence[Summary], *, patience: int = 2, margin: float = 0.002
+) -> Stop | None:
+    """The agreement between neighbours has not risen by ``margin`` for ``patience`` rounds."""
+    return _no_gain(past, "agreement", patience, margin)
+
+
+def accuracy_fell(
+    past: Sequence[Summary], *, patience: int = 2, margin: float = 0.002
+) -> Stop | None:
+    """The estimated accuracy has not risen by ``margin`` for ``patience`` rounds."""
+    return _no_gain(past, "accuracy", patience, margin)
+
+
+def collapse(
+    past: Sequence[Summary],
+    *,
+    swallowed: float = 0.15,
+    entropy_drop: float = 0.1,
+    departure: float = 0.3,
+) -> Stop | None:
+    """The alarm: a class swallows others, the answers' entropy falls, or they leave zero-shot behind.
+
+    Compared with round 1: the most frequent answer's share rose by ``swallowed``, the entropy fell by
+    ``entropy_drop``, or the disagreement with zero-shot rose by ``departure``. Rolls back to the last round before
+    the alarm whose agreement between neighbours was highest.
+    """
+    if len(past) < 2:
+        return None
+    first, last = past[0], past[-1]
+    alarms = {
+        "one class swallows others": last.largest - first.largest > swallowed,
+        "the answers leave classes out": first.entropy - last.entropy > entropy_drop,
+        "the answers leave zero-shot behind": last.disagreement - first.disagreement > departure,
+    }
+    rung = [name for name, rings in alarms.items() if rings]
+    return Stop("; ".join(rung), best_round(past[:-1], "agreement")) if rung else None
+
+
+RULES: dict[str, Rule] = {
+    "settled": settled,
+    "purity": purity_fell,
+    "agreement": agreement_fell,
+    "accuracy": accuracy_fell,
+    "collapse": collapse,
+}
+
+
+def first_stop(past: Sequence[Summary], names: Sequence[str]) -> Stop | None:
+    """The first of the named rules that stops, the collapse alarm before all others.
+
+    Raises:
+        ConfigError: no rule of that name.
+    """
+    for name in names:
+        if name not in RULES:
+            raise ConfigError(
+                f'unknown stop rule "{name}". Known: {", ".join(RULES)}.{nearest(name, RULES)}'
+            )
+    ordered = sorted(names, key=lambda name: name != "collapse")
+    stops = (RULES[name](past) for name in ordered) if past else ()
+    return next((stop for stop in stops if stop), None)
+
+
+def best_round(past: Sequence[Summary], by: str) -> int:
+    """Number of the round whose ``by`` is highest, the earliest of equals; 0 where there is none."""
+    return max(past, key=lambda one: (getattr(one, by), -one.number)).number if past else 0
+
+
+def _no_gain(past: Sequence[Summary], by: str, patience: int, margin: float) -> Stop | None:
+    if len(past) <= patience:
+        return None
+    before = max(getattr(one, by) for one in past[:-patience])
+    if any(getattr(one, by) > before + margin for one in past[-patience:]):
+        return None
+    return Stop(f"the estimated {by} no longer rises", best_round(past, by))

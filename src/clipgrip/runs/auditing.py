@@ -1,0 +1,217 @@
+"""An audit of a finished run: the sheet that a person fills, and what it proves."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
+from clipgrip.data.discover import PATH_COLUMNS, Claim
+from clipgrip.data.match import position
+from clipgrip.data.tables import Table, read_table, write_csv
+from clipgrip.errors import DataError, RunError, nearest
+from clipgrip.files import AnyPath
+from clipgrip.runs.outcome import Outcome
+from clipgrip.trust.audit import audit_id, audit_order
+from clipgrip.trust.promise import Promise
+from clipgrip.trust.scope import Answered, Group, Whole
+
+ANSWER_COLUMNS = ("answer", "label", "class")
+SHEET = ("number", "audit", "path", "answer")
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A run's unlabeled pool in the order of the draw, with the answers that are put to the test."""
+
+    run: str
+    seed: int
+    classes: ClassNames
+    hashes: tuple[str, ...] = field(repr=False)
+    paths: tuple[tuple[str, ...], ...] = field(repr=False)
+    pool: Answered = field(repr=False)
+
+    @classmethod
+    def of(cls, outcome: Outcome, seed: int = 0) -> Audit:
+        """The audit of a finished run.
+
+        Raises:
+            RunError: no image is left for the model to decide.
+        """
+        rows = outcome.task.unlabeled.tolist()
+        if not rows:
+            raise RunError(
+                f"in {outcome.folder} people labeled every image; nothing is left to automate."
+            )
+        images = [outcome.embeds.pool_rows[row] for row in rows]
+        confidence, labels = outcome.answers.pool[rows].max(1)
+        return cls(
+            outcome.run.id,
+            seed,
+            outcome.manifest.classes,
+            tuple(image.sha256 for image in images),
+            tuple(image.paths for image in images),
+            Answered(labels.numpy().astype(np.int64), confidence.double().numpy().round(6)),
+        )
+
+    @cached_property
+    def id(self) -> str:
+        """Changes with the run, the seed, and every answer of the model."""
+        labels, confidence = self.pool.labels.tolist(), self.pool.confidence.tolist()
+        return audit_id(self.run, self.seed, zip(self.hashes, labels, confidence, strict=True))
+
+    @cached_property
+    def order(self) -> list[int]:
+        """Rows as they are drawn."""
+        return audit_order(self.hashes, self.seed)
+
+    @property
+    def mark(self) -> str:
+        """What the sheet carries: seed and id."""
+        return f"{self.seed}-{self.id}"
+
+
+def write_sheet(audit: Audit, n: int, place: AnyPath, *, show_labels: bool = False) -> None:
+    """The first ``n`` drawn images as a CSV whose column ``answer`` is empty."""
+    names = audit.classes.display
+    rows = []
+    for number, row in enumerate(audit.order[:n], 1):
+        shown = (names[audit.pool.labels[row]],) if show_labels else ()
+        rows.append((number, audit.mark, audit.paths[row][0], "", *shown))
+    write_csv(place, (*SHEET, *(("predicted",) if show_labels else ())), rows)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A filled sheet: the seed of its draw, its mark, and the table."""
+
+    seed: int
+    mark: str
+    table: Table = field(repr=False)
+
+    @classmethod
+    def read(cls, place: AnyPath) -> Sheet:
+        """Read a sheet.
+
+        Raises:
+            DataError: not a table, or without the mark of one audit in every row.
+        """
+        table = read_table(place)
+        column = table.find(("audit",))
+        marks = set() if column is None else {row[column].strip() for row in table.rows}
+        mark = marks.pop() if len(marks) == 1 else ""
+        seed = mark.rpartition("-")[0]
+        if not seed.isdecimal():
+            raise DataError(
+                f"{table.name}: not the sheet of one audit (column audit). A promise needs images that were drawn at "
+                "random: draw them with clipgrip audit, and fill the column answer of its sheet."
+            )
+        return cls(int(seed), mark, table)
+
+    def answers(self, audit: Audit) -> tuple[Whole, Whole]:
+        """Rows (n,) in the order of the draw, and the class (n,) that a person gave to each.
+
+        Raises:
+            DataError: another audit's sheet, an image that was not drawn, a label that is no class, or a gap.
+        """
+        if self.mark != audit.mark:
+            raise DataError(
+                f"{self.table.name}: its images were not drawn for the answers that this run gives now (audit "
+                f"{self.mark}, here {audit.mark}). It belongs to another run, or the predictions changed since. "
+                "Draw a new sheet with clipgrip audit."
+            )
+        said = self._said(audit)
+        rows = [row for row in audit.order if row in said]
+        if rows != audit.order[: len(rows)]:
+            place = next(n for n, row in enumerate(audit.order, 1) if row not in said)
+            raise DataError(
+                f"{self.table.name}: image {place} of the draw, {audit.paths[audit.order[place - 1]][0]}, has no "
+                "answer, though later ones have. Answer from the top without a gap: choosing which images to answer "
+                "makes the sample no longer random."
+            )
+        return np.array(rows, dtype=np.int64), np.array([said[row] for row in rows], dtype=np.int64)
+
+    def _said(self, audit: Audit) -> dict[int, int]:
+        paths, answers = self.table.need(PATH_COLUMNS), self.table.need(ANSWER_COLUMNS)
+        places = {canonical(p): row for row, several in enumerate(audit.paths) for p in several}
+        said: dict[int, int] = {}
+        for number, cells in enumerate(self.table.rows):
+            where, path = self.table.where(number), canonical(cells[paths])
+            if path not in places:
+                raise DataError(
+                    f'{where}: "{cells[paths]}" is not an unlabeled image of this run.{nearest(path, places)} '
+                    "Keep the sheet's paths as they were drawn."
+                )
+            if canonical(cells[answers]) in UNLABELED_MARKS:
+                continue
+            label = position(Claim(path, cells[answers], where), audit.classes)
+            if said.setdefault(places[path], label) != label:
+                raise DataError(f'{where}: "{path}" has two different answers. Keep one of them.')
+        return said
+
+
+def write_automation(
+    audit: Audit, told: Promise, rows: Whole, truth: Whole, groups: Sequence[Group], place: Path
+) -> None:
+    """automation.csv: for each file who decides, the label where there is one, and why."""
+    said = dict(zip(rows.tolist(), truth.tolist(), strict=True))
+    names, lines = audit.classes.display, []
+    for row, paths in enumerate(audit.paths):
+        label, decided = int(audit.pool.labels[row]), bool(told.decided[row])
+        if row in said:
+            by, shown, why = "person", names[said[row]], "answered in the audit"
+        elif decided:
+            by, shown, why = (
+                "model",
+                names[label],
+                f"within the scope {_scope_of(groups, told, label)}",
+            )
+        else:
+            by, shown, why = "person", "", f"outside the scope {_scope_of(groups, told, label)}"
+        lines += [(path, by, shown, f"{audit.pool.confidence[row]:.6f}", why) for path in paths]
+    write_csv(place, ("path", "decided_by", "label", "confidence", "reason"), sorted(lines))
+
+
+def promise_facts(told: Promise, audit: Audit, more: dict[str, int | None]) -> dict[str, Any]:
+    """What is stored and printed with --json."""
+    terms = told.terms
+    return {
+        "audit": audit.id,
+        "max_error": terms.max_error,
+        "confidence": terms.confidence,
+        "about": terms.about,
+        "pool": len(audit.pool),
+        "look": told.look,
+        "answers_counted": told.counted,
+        "next_look": told.next_look,
+        "decided_by_model": int(told.decided.sum()),
+        "decided": hashlib.sha256(told.decided.tobytes()).hexdigest()[:16],
+        "scopes": [
+            {
+                "group": scope.group,
+                "threshold": scope.threshold,
+                "images": scope.size,
+                "audited": scope.audited,
+                "wrong": scope.wrong,
+                "more_answers_for_all": more[scope.group],
+            }
+            for scope in told.scopes
+        ],
+    }
+
+
+def _scope_of(groups: Sequence[Group], told: Promise, label: int) -> str:
+    group, scope = next(
+        (group, scope)
+        for group, scope in zip(groups, told.scopes, strict=True)
+        if group.called[label]
+    )
+    if scope.threshold is None:
+        return f"of {group.name}: none proven"
+    return f"of {group.name}: confidence at least {scope.threshold:.6f}"

@@ -1,0 +1,69 @@
+"""What people answered and what was promised, in runs.db; rows are added, never changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from clipgrip.errors import DataError
+from clipgrip.runs.store import RunStore
+
+
+@dataclass(frozen=True)
+class StoredPromise:
+    """A promise as it was told: its terms, scopes and counts, by whom and when."""
+
+    audit: str
+    said_by: str
+    said_at: str
+    facts: dict[str, Any]
+
+
+def add_answers(
+    store: RunStore, run: str, audit: str, answers: Iterable[tuple[str, int]], *, by: str, at: str
+) -> int:
+    """Keep answers (content hash, class); how many were new. An answer given before stays as it is.
+
+    Raises:
+        DataError: an image is answered otherwise than before.
+    """
+    known = dict(stored_answers(store, run, audit))
+    fresh = []
+    for sha256, label in answers:
+        if known.setdefault(sha256, label) != label:
+            raise DataError(
+                f"the image {sha256[:12]} was answered otherwise before, and answers of an audit are not changed once "
+                "they are counted. Give the answer as it was, or begin another audit (clipgrip audit --seed)."
+            )
+        fresh.append((run, audit, sha256, label, by, at))
+    with store.db:
+        before = store.db.total_changes
+        store.db.executemany("INSERT OR IGNORE INTO audit_answer VALUES (?, ?, ?, ?, ?, ?)", fresh)
+        return store.db.total_changes - before
+
+
+def stored_answers(store: RunStore, run: str, audit: str) -> list[tuple[str, int]]:
+    """(content hash, class) of every answer of an audit."""
+    query = "SELECT sha256, label FROM audit_answer WHERE run = ? AND audit = ? ORDER BY sha256"
+    return list(store.db.execute(query, (run, audit)))
+
+
+def add_promise(store: RunStore, run: str, said: StoredPromise) -> None:
+    """Keep a promise."""
+    facts = json.dumps(said.facts, sort_keys=True, allow_nan=False)
+    with store.db:
+        store.db.execute(
+            "INSERT INTO promise (run, audit, said_by, said_at, facts) VALUES (?, ?, ?, ?, ?)",
+            (run, said.audit, said.said_by, said.said_at, facts),
+        )
+
+
+def promises(store: RunStore, run: str) -> list[StoredPromise]:
+    """Every promise of a run, oldest first."""
+    query = "SELECT audit, said_by, said_at, facts FROM promise WHERE run = ? ORDER BY number"
+    return [
+        StoredPromise(audit, by, at, json.loads(facts))
+        for audit, by, at, facts in store.db.execute(query, (run,))
+    ]

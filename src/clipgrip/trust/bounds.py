@@ -1,0 +1,67 @@
+"""Exact bounds and p-values of a share of wrong answers; nothing is assumed about the model.
+
+Hypergeometric where a finite pool is sampled without replacement, binomial (Clopper and Pearson, Biometrika 1934) where
+images come from a source without end. Counts may be numbers or arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+Values = NDArray[np.float64]
+
+
+def pool_p_value(
+    wrong: ArrayLike, audited: ArrayLike, size: ArrayLike, allowed: ArrayLike
+) -> Values:
+    """Probability of at most ``wrong`` in the sample where the pool of ``size`` holds ``allowed + 1`` wrong ones.
+
+    The p-value of "more than ``allowed`` are wrong"; 0 where the pool is too small for that to be.
+    """
+    wrong, audited, size, allowed = np.broadcast_arrays(
+        *map(_whole, (wrong, audited, size, allowed))
+    )
+    possible = allowed < size
+    held = np.where(possible, allowed + 1, 0)
+    below: Any = stats.hypergeom.cdf(wrong, size, held, audited)
+    return np.where(possible, np.nan_to_num(below, nan=1.0), 0.0)
+
+
+def rate_p_value(wrong: ArrayLike, audited: ArrayLike, rate: float) -> Values:
+    """Probability of at most ``wrong`` among ``audited`` at an error rate of ``rate``: the p-value of a higher rate."""
+    return np.asarray(stats.binom.cdf(wrong, audited, rate), dtype=float)
+
+
+def pool_bound(wrong: int, audited: int, size: int, alpha: float) -> int:
+    """Most wrong ones that a pool of ``size`` holds, except with probability ``alpha``; hypergeometric, exact."""
+    low, high = wrong, size - (audited - wrong)
+    while low < high:
+        middle = (low + high) // 2
+        if float(pool_p_value(wrong, audited, size, middle)) > alpha:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def rate_bound(wrong: int, audited: int, alpha: float) -> float:
+    """Highest error rate that still fits, except with probability ``alpha``: Clopper and Pearson, one-sided."""
+    if wrong >= audited:
+        return 1.0
+    return float(stats.beta.ppf(1 - alpha, wrong + 1, audited - wrong))
+
+
+def most_inside(size: ArrayLike, total: int, counted: ArrayLike) -> NDArray[np.int64]:
+    """Audit answers that fall into a scope of ``size`` among ``total``, three standard deviations above the mean."""
+    size, counted = _whole(size), _whole(counted)
+    share = size / max(1, total)
+    spread = np.sqrt(counted * share * (1 - share) * (total - counted) / max(1, total - 1))
+    return np.minimum(np.minimum(size, counted), _whole(np.ceil(counted * share + 3 * spread)))
+
+
+def _whole(value: ArrayLike) -> NDArray[np.int64]:
+    return np.asarray(value, dtype=np.int64)

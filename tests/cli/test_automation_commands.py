@@ -1,0 +1,205 @@
+"""An audit from its sheet to the decisions, and each sheet that is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from projects import Place, Told, command, rows
+
+from clipgrip.data.tables import write_csv
+from clipgrip.runs.audits import promises, stored_answers
+from clipgrip.runs.store import open_store
+
+Cells = list[dict[str, str]]
+
+
+@pytest.fixture
+def folder(finished: Path, quick: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+@pytest.fixture
+def sheet(folder: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    place = folder.parent / "audit.csv"
+    told = command(capsys, "audit", folder, "--n", 12, "--out", place)
+    assert told.code == 0, told.err
+    return place
+
+
+def fill(sheet: Path, truth: dict[str, str], most: int = 99) -> Cells:
+    cells = rows(sheet)
+    for number, row in enumerate(cells):
+        row["answer"] = truth[row["path"]] if number < most else ""
+    return save(sheet, cells)
+
+
+def save(sheet: Path, cells: Cells) -> Cells:
+    write_csv(sheet, list(cells[0]), [list(row.values()) for row in cells])
+    return cells
+
+
+def automate(capsys: pytest.CaptureFixture[str], folder: Path, sheet: Path, *more: object) -> Told:
+    return command(capsys, "automate", folder, "--answers", sheet, *more)
+
+
+def test_a_filled_sheet_becomes_decisions_and_is_kept_with_who_and_when(
+    place: Place, folder: Path, sheet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert all(row["answer"] == "" and "predicted" not in row for row in rows(sheet))
+    fill(sheet, place.truth)
+    loose = ("--max-error", 0.9, "--confidence", 0.5, "--by", "Sato")
+    told = automate(capsys, folder, sheet, *loose, "--json")
+    assert told.code == 0, told.err
+    facts = json.loads(told.out)
+    assert facts["answers_counted"] > 0
+    decisions = rows(folder / "automation.csv")
+    decided = [row for row in decisions if row["decided_by"] == "model"]
+    assert len(decided) == facts["decided_by_model"]
+    answered = {row["path"]: row["answer"] for row in rows(sheet)}
+    people = {
+        row["path"]: row["label"] for row in decisions if row["reason"].startswith("answered")
+    }
+    assert people == answered
+    with open_store(folder) as store:
+        run = store.run()
+        assert run is not None
+        assert len(stored_answers(store, run.id, facts["audit"])) == 12
+        (said,) = promises(store, run.id)
+    assert (said.said_by, said.facts) == ("Sato", facts)
+    again = automate(capsys, folder, sheet, *loose)
+    assert "promise: of the images that the model decides here, at most 90 % are wrong" in again.out
+    with open_store(folder) as store:
+        assert len(promises(store, run.id)) == 2
+
+
+def test_a_strict_promise_on_few_answers_leaves_all_to_people(
+    place: Place, folder: Path, sheet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(sheet, place.truth, 5)
+    for more in ((), ("--per-class",), ("--ok-class", "good part"), ("--about", "source")):
+        told = automate(capsys, folder, sheet, *more)
+        assert told.code == 0, told.err
+        assert "the model decides 0 of" in told.out
+        assert "nothing proven yet" in told.out
+
+
+def test_a_longer_draw_begins_with_the_same_images_and_another_seed_does_not(
+    folder: Path, sheet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    longer, other = folder.parent / "longer.csv", folder.parent / "other.csv"
+    command(capsys, "audit", folder, "--n", 16, "--out", longer, "--show-labels")
+    command(capsys, "audit", folder, "--n", 12, "--out", other, "--seed", 1)
+    first = [row["path"] for row in rows(sheet)]
+    assert [row["path"] for row in rows(longer)][:12] == first
+    assert [row["path"] for row in rows(other)] != first
+    assert all(row["predicted"] for row in rows(longer))
+    told = command(capsys, "audit", folder, "--out", longer)
+    assert told.code == 2
+    assert "exists" in told.err
+
+
+def _no_class(cells: Cells) -> None:
+    cells[0]["answer"] = "scrach"
+
+
+def _no_image(cells: Cells) -> None:
+    cells[0]["path"] = "elsewhere.png"
+
+
+def _no_mark(cells: Cells) -> None:
+    for row in cells:
+        row["audit"] = ""
+
+
+def _another(cells: Cells) -> None:
+    for row in cells:
+        row["audit"] = "0-0123456789abcdef"
+
+
+def _gap(cells: Cells) -> None:
+    cells[3]["answer"] = ""
+
+
+def _undrawn(cells: Cells) -> None:
+    del cells[0]
+
+
+def _twice(cells: Cells) -> None:
+    other = next(row["answer"] for row in cells if row["answer"] != cells[0]["answer"])
+    cells.append({**cells[0], "answer": other})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_no_class, 'Did you mean "scratch"'),
+        (_no_image, "is not an unlabeled image of this run"),
+        (_no_mark, "drawn at random"),
+        (_another, "predictions changed since"),
+        (_gap, "without a gap"),
+        (_undrawn, "without a gap"),
+        (_twice, "two different answers"),
+    ],
+)
+def test_a_sheet_that_proves_nothing_is_refused(
+    spoil: object,
+    message: str,
+    place: Place,
+    folder: Path,
+    sheet: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cells = fill(sheet, place.truth)
+    assert callable(spoil)
+    spoil(cells)
+    save(sheet, cells)
+    told = automate(capsys, folder, sheet)
+    assert told.code == 2
+    assert message in told.err
+    assert "Traceback" not in told.err
+
+
+def test_an_answer_once_counted_is_not_changed(
+    place: Place, folder: Path, sheet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = fill(sheet, place.truth)
+    assert automate(capsys, folder, sheet).code == 0
+    cells[0]["answer"] = next(row["answer"] for row in cells if row["answer"] != cells[0]["answer"])
+    save(sheet, cells)
+    told = automate(capsys, folder, sheet)
+    assert told.code == 2
+    assert "answered otherwise before" in told.err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--max-error", 2), "between 0 and 1"),
+        (("--about", "moon"), "Known: pool, source"),
+        (("--ok-class", "goood part"), 'Did you mean "good part"'),
+        (("--ok-class", "steel", "--per-class"), "Give one of them"),
+    ],
+)
+def test_terms_that_make_no_sense_are_refused(
+    more: tuple[object, ...], message: str, place: Place, folder: Path, sheet: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    fill(sheet, place.truth)
+    told = automate(capsys, folder, sheet, *more)
+    assert told.code == 2
+    assert message in told.err
+
+
+def test_a_sheet_saved_by_japanese_excel_is_read(
+    place: Place, folder: Path, sheet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = fill(sheet, place.truth)
+    with sheet.open("w", encoding="cp932", newline="") as file:
+        writer = csv.DictWriter(file, [*cells[0], "備考"], delimiter=";")
+        writer.writeheader()
+        writer.writerows([{**row, "備考": "①"} for row in cells])
+    assert automate(capsys, folder, sheet).code == 0

@@ -1,0 +1,81 @@
+"""Rules that end the rounds, and the round that is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from clipgrip.errors import ConfigError
+from clipgrip.pseudolabel.stop import RULES, Stop, Summary, best_round, first_stop, summarise
+
+CALM = Summary(1, 0.2, 0.8, 0.8, 0.8, 0.99, 0.12, 0.1)
+
+
+def past(**columns: list[float]) -> list[Summary]:
+    n = len(next(iter(columns.values())))
+    return [
+        replace(CALM, number=i + 1, **{name: values[i] for name, values in columns.items()})
+        for i in range(n)
+    ]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_no_rule_stops_before_a_round_or_after_a_calm_first_one(name: str) -> None:
+    assert first_stop([], [name]) is None
+    assert first_stop([CALM], [name]) is None
+
+
+def test_settled_answers_stop_at_the_last_round() -> None:
+    stop = first_stop(past(changed=[0.3, 0.1, 0.005]), ["settled"])
+    assert stop is not None
+    assert stop.best == 3
+    assert first_stop(past(changed=[0.3, 0.1, 0.02]), ["settled"]) is None
+
+
+@pytest.mark.parametrize("name", ["purity", "agreement", "accuracy"])
+def test_an_estimate_that_no_longer_rises_rolls_back_to_its_best_round(name: str) -> None:
+    stop = first_stop(past(**{name: [0.7, 0.9, 0.85, 0.8]}), [name])
+    assert stop == Stop(f"the estimated {name} no longer rises", 2)
+    assert first_stop(past(**{name: [0.7, 0.8, 0.85, 0.9]}), [name]) is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"largest": [0.12, 0.13, 0.5]}, "swallows"),
+        ({"entropy": [0.99, 0.98, 0.6]}, "leave classes out"),
+        ({"disagreement": [0.1, 0.2, 0.6]}, "leave zero-shot behind"),
+    ],
+)
+def test_a_collapse_rings_before_other_rules_and_rolls_back(
+    columns: dict[str, list[float]], reason: str
+) -> None:
+    rounds = past(**columns, agreement=[0.7, 0.8, 0.99], changed=[0.2, 0.1, 0.001])
+    stop = first_stop(rounds, ["settled", "collapse"])
+    assert stop is not None
+    assert reason in stop.reason
+    assert stop.best == 2
+
+
+def test_the_earliest_of_equal_rounds_is_best() -> None:
+    assert best_round(past(purity=[0.5, 0.9, 0.9]), "purity") == 2
+    assert best_round([], "purity") == 0
+
+
+def test_a_summary_counts_what_the_answers_are() -> None:
+    probs = torch.eye(2)[[0, 0, 0, 1]] * 0.8 + 0.1
+    before = torch.eye(2)[[0, 0, 1, 1]]
+    chosen = torch.tensor([0, -1, -1, 0])
+    made = summarise(3, probs, before, before, torch.eye(2)[[0, 0, 0, 1]], chosen)
+    assert made.number == 3
+    assert (made.changed, made.disagreement, made.largest) == (0.25, 0.25, 0.75)
+    assert made.purity == pytest.approx((0.9 + 0.1) / 2)
+    assert made.accuracy == pytest.approx(0.9)
+    assert made.entropy == pytest.approx(0.8113, abs=1e-4)
+
+
+def test_an_unknown_rule_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match='Did you mean "purity"'):
+        first_stop([CALM], ["purty"])
