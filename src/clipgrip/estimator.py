@@ -22,11 +22,11 @@ from clipgrip.data.discover import discover
 from clipgrip.data.ingest import Images, ingest
 from clipgrip.data.match import position
 from clipgrip.data.sources import BytesSource, FileSource, ImageSource
-from clipgrip.data.task import paradigm
+from clipgrip.data.task import Task, paradigm
 from clipgrip.errors import DataError
 from clipgrip.method import learn, schedule
 from clipgrip.runs import checkpoint
-from clipgrip.runs.embedding import embed_manifest, model_of, source_item
+from clipgrip.runs.embedding import Embeds, embed_manifest, model_of, source_item
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.outcome import prompt_facts
 from clipgrip.runs.rounds import Start, method_for
@@ -99,19 +99,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         pool = embedded.embeds
         task = make_task(pool.pool_labels, names, seen=None, all_candidates=everywhere)
         start = start.suited_to(task, model, settings)
-        inputs = inputs_of(start.prompt, model, pool)
-        rounds = list(
-            learn(
-                start.prompt,
-                inputs.pool,
-                task,
-                Reached(0, start.answers({}, pool).pool),
-                ks=schedule(settings.strategy, task, k=settings.k, n_rounds=settings.rounds),
-                method=start.method,
-                image_embeds=pool.pool,
-                seed=settings.seed,
-            )
-        )
+        rounds = _rounds(start, model, pool, task, settings)
         tuned = rounds[-1].learner.prompt if rounds else None
         learned = tuned.learned() if tuned else {}
         facts = prompt_facts(settings, model, start, tuned=tuned)
@@ -187,6 +175,23 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _check_fitted(self) -> None:
         if not hasattr(self, "predictor_"):
             raise NotFittedError("This GripClassifier is not fitted. Call fit with images first.")
+
+
+def _rounds(start: Start, model: Any, pool: Embeds, task: Task, settings: Settings) -> list[Round]:
+    """All rounds of the settings' strategy."""
+    ks = schedule(settings.strategy, task, k=settings.k, n_rounds=settings.rounds)
+    return list(
+        learn(
+            start.prompt,
+            inputs_of(start.prompt, model, pool).pool,
+            task,
+            Reached(0, start.answers({}, pool).pool),
+            ks=ks,
+            method=start.method,
+            image_embeds=pool.pool,
+            seed=settings.seed,
+        )
+    )
 
 
 def label_positions(y: Labels, names: ClassNames) -> list[int]:

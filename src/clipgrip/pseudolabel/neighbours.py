@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.sparse import coo_array, csr_array
 from torch import Tensor
 
 from clipgrip.seeds import generator
 from clipgrip.types import ImageEmbeds
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 BLOCK = 4096
 EXACT_ROWS = 30_000
@@ -34,6 +37,8 @@ def neighbour_graph(
     image_embeds: ImageEmbeds, k: int = 3, *, exact_rows: int = EXACT_ROWS
 ) -> Graph:
     """(W + Wᵀ) / 2k, where W holds the cosines, at least 0, of each image's ``k`` nearest others."""
+    from scipy.sparse import coo_array  # not light, and putting a prompt to work needs none
+
     rows = len(image_embeds)
     k = max(1, min(k, rows - 1))
     cells = [torch.arange(rows)] if rows <= exact_rows else _cells(image_embeds)
