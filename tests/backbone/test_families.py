@@ -339,3 +339,17 @@ def test_old_files_of_a_vit_mean_height_and_width_by_a_number() -> None:
 def test_an_unknown_image_processor_is_refused_with_the_known_ones() -> None:
     with pytest.raises(BackboneError, match=r"BlipImageProcessor.*CLIPImageProcessor"):
         complete({"image_processor_type": "BlipImageProcessor"}, "CLIPImageProcessor")
+
+
+def test_a_bert_vocabulary_alone_is_enough_of_a_tokenizer(copy: Callable[[str], Path]) -> None:
+    """As Chinese-CLIP is published: vocab.txt, nothing else; and it is part of the fingerprint."""
+    folder = copy("chinese-clip")
+    texts = ["猫 cat", "划痕"]
+    expected = ClipBackbone("whole", folder).text.encode_texts(texts)
+    for name in ("tokenizer_config.json", "tokenizer.json"):
+        (folder / name).unlink(missing_ok=True)
+    bare = ClipBackbone("bare", folder)
+    torch.testing.assert_close(bare.text.encode_texts(texts), expected, rtol=0, atol=1e-6)
+    with (folder / "vocab.txt").open("a") as file:
+        file.write("more\n")
+    assert ClipBackbone("other", folder).fingerprint != bare.fingerprint

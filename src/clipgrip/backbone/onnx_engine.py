@@ -70,11 +70,11 @@ def int8_tower(parts: TowerParts, fingerprint: str, root: Path | None = None) ->
     return OnnxTower(model, one_by_one=True)
 
 
-def quantised(model: ModelProto) -> bytes:
+def quantised(model: ModelProto, *, reduce_range: bool = True) -> bytes:
     """The model with 8-bit weights, and activations that are rounded to 8 bits as they come.
 
-    Seven of the eight bits of a weight are used: with all eight, processors without VNNI lose sums to saturation, and
-    the answers would depend on the machine.
+    ``reduce_range``: seven of the eight bits of a weight are used. With all eight, processors without VNNI lose sums to
+    saturation, and the answers would depend on the machine.
     """
     import tempfile
 
@@ -91,7 +91,7 @@ def quantised(model: ModelProto) -> bytes:
                 target,
                 op_types_to_quantize=["MatMul"],
                 per_channel=True,
-                reduce_range=True,
+                reduce_range=reduce_range,
                 weight_type=QuantType.QInt8,
                 nodes_to_exclude=[PATCHES, OUTPUT],
                 extra_options={"MatMulConstBOnly": True},

@@ -1,0 +1,155 @@
+"""How fast and how faithful each engine's image embeddings are: torch, ONNX Runtime, ONNX Runtime with 8 bits.
+
+    python -m benchmarks.engines [--repeats 7] [--seeds 3]
+
+Speed: a tower of ViT-B/32's size with random weights, and nano; pixels in memory, the engines take turns. Accuracy:
+nano on the digits, embedded anew by each engine. Ways to round to 8 bits are compared by how near they come to
+float32 on the pool; no label and no test image has a say in that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.image_encoding import load_average, rounded, timed, write_model
+from benchmarks.presets import one_run
+from benchmarks.record import record
+from benchmarks.sets import DemoSet, load
+from clipgrip.backbone.cache import ROOT_VARIABLE
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.nano import weights_dir
+from clipgrip.backbone.onnx_engine import OnnxTower, quantised, written
+from clipgrip.method import PRESETS
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "torch float32": {"precision": "float32"},
+    "torch bfloat16": {"precision": "bfloat16"},
+    "onnx": {"engine": "onnx"},
+    "onnx-int8": {"engine": "onnx-int8"},
+}
+
+
+def main() -> None:
+    """Measure, print, and write ``results/engines.json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--seeds", type=int, default=3)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        os.environ[ROOT_VARIABLE] = str(root / "cache")
+        result = {
+            "load_average": load_average(),
+            "repeats": chosen.repeats,
+            "vit_b_32": speed(write_model(root / "vit"), 16, chosen.repeats),
+            "nano": speed(Path(weights_dir()), 64, chosen.repeats),
+            "digits": digits(root, chosen.seeds),
+            "ways_to_8_bits": ways_to_8_bits(root),
+        }
+    record("engines", result)
+    print(json.dumps(result, indent=1))
+
+
+def backbones(folder: Path) -> dict[str, ClipBackbone]:
+    """The same model on each engine."""
+    return {name: ClipBackbone(name, folder, **options) for name, options in VARIANTS.items()}
+
+
+def speed(folder: Path, batch: int, repeats: int) -> dict[str, Any]:
+    """Images per second, medians over interleaved repeats after one that does not count."""
+    towers = backbones(folder)
+    size = towers["onnx"].image_size
+    pixels = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), np.uint8)
+    seconds: dict[str, list[float]] = {name: [] for name in towers}
+    for backbone in towers.values():
+        backbone.encode_image(pixels)
+    for _ in range(repeats):
+        for name, backbone in towers.items():
+            seconds[name].append(timed(partial(backbone.encode_image, pixels)))
+    rate = {name: batch / statistics.median(taken) for name, taken in seconds.items()}
+    return {
+        "batch": batch,
+        "images_per_second": rounded(rate),
+        "ratio_to_torch_float32": rounded({n: r / rate["torch float32"] for n, r in rate.items()}),
+        "seconds": {name: [round(s, 4) for s in taken] for name, taken in seconds.items()},
+    }
+
+
+def digits(root: Path, seeds: int) -> dict[str, Any]:
+    """Per engine: cosine to float32, and test accuracy of zero-shot and of GRIP with no labels (UL) and two (SSL)."""
+    sets = {
+        name: on_digits(root, backbone) for name, backbone in backbones(Path(weights_dir())).items()
+    }
+    return {
+        name: cosines(demo.pool, sets["torch float32"][1].pool) | accuracies(backbone, demo, seeds)
+        for name, (backbone, demo) in sets.items()
+    }
+
+
+def on_digits(root: Path, backbone: ClipBackbone) -> tuple[ClipBackbone, DemoSet]:
+    """The digits, embedded by this engine."""
+    return backbone, load("digits", root / "sets", backbone)
+
+
+def accuracies(backbone: ClipBackbone, demo: DemoSet, seeds: int) -> dict[str, Any]:
+    """In percent, over the test images; SSL draws its labels by the seed."""
+    method = PRESETS["default"]["textual"]
+    alone = one_run(backbone, demo, "UL", "grip", method, 0)
+    drawn = [one_run(backbone, demo, "SSL", "grip", method, seed)["test"] for seed in range(seeds)]
+    return {
+        "zero_shot": round(100 * alone["test_zero_shot"], 2),
+        "grip_ul": round(100 * alone["test"], 2),
+        "grip_ssl": round(100 * statistics.mean(drawn), 2),
+        "grip_ssl_sd": round(100 * statistics.stdev(drawn), 2) if seeds > 1 else 0.0,
+        "seeds": seeds,
+    }
+
+
+def ways_to_8_bits(root: Path) -> dict[str, Any]:
+    """Seven or eight bits of a weight; each image alone or a batch with one range: cosine to float32, and speed."""
+    backbone = ClipBackbone("nano", Path(weights_dir()), precision="float32")
+    tower = backbone.image_prompts
+    assert tower is not None
+    paths = sorted((root / "sets" / "digits" / "images").iterdir())[:256]
+    pixels = torch.from_numpy(np.stack([backbone.preprocess(picture(path)) for path in paths]))
+    exact, graph, found = tower(pixels), written(tower.parts()), {}
+    for bits, reduced in ((7, True), (8, False)):
+        model = quantised(graph, reduce_range=reduced)
+        for alone in (True, False):
+            ours = OnnxTower(model, one_by_one=alone)
+            name = f"{bits} bits, {'each image alone' if alone else 'batches of 32'}"
+            embeds = torch.cat([ours(part) for part in pixels.split(32)])
+            taken = min(timed(partial(ours, pixels[:64])) for _ in range(5))
+            found[name] = cosines(embeds, exact) | {"images_per_second": round(64 / taken, 1)}
+    return found
+
+
+def picture(path: Path) -> Any:
+    """The decoded image."""
+    from PIL import Image
+
+    return Image.open(path).convert("RGB")
+
+
+def cosines(embeds: Tensor, exact: Tensor) -> dict[str, float]:
+    """Lowest and mean cosine of each row to float32's."""
+    cosine = (embeds * exact).sum(dim=1)
+    return {
+        "lowest_cosine": round(float(cosine.min()), 6),
+        "mean_cosine": round(float(cosine.mean()), 6),
+    }
+
+
+if __name__ == "__main__":
+    main()
