@@ -12,6 +12,7 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.data.ingest import Progress, ingest
 from clipgrip.data.issues import Issue
 from clipgrip.data.known import KNOWN, KnownSet
+from clipgrip.data.known.base import SplitBy
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.splits import hold_out
 from clipgrip.errors import DataError
@@ -26,6 +27,8 @@ class Source:
     name: str
     manifest: Manifest
     template: str
+    split_by: SplitBy = "content"
+    """How the test images were told apart."""
     issues: tuple[Issue, ...] = field(default=(), repr=False)
 
     @property
@@ -65,7 +68,7 @@ def from_folders(
         folder, classes=ClassNames.from_names(names), labels=folder, on_progress=on_progress
     )
     manifest = hold_out(_thinned(_labeled(found.manifest), per_class), test_share)
-    return Source(folder.name, manifest, DEFAULT_TEMPLATE, found.issues)
+    return Source(folder.resolve().name, manifest, DEFAULT_TEMPLATE, "content", found.issues)
 
 
 def from_known(
@@ -97,7 +100,7 @@ def from_known(
     manifest = _thinned(_labeled(found.manifest), per_class)
     if test is None:
         manifest = hold_out(manifest, test_share)
-    return Source(known.name, manifest, known.template, found.issues)
+    return Source(known.name, manifest, known.template, listing.split_by, found.issues)
 
 
 def _labeled(manifest: Manifest) -> Manifest:

@@ -28,8 +28,8 @@ def _read(folder: Path, _work: Path) -> Listing:
     data = folder / "data" if (folder / "data").is_dir() else folder
     files: list[Listed] = []
     for name, part in PARTS:
-        listed = needed(data, f"images_variant_{name}.txt", source=SOURCE).read_text("utf-8")
-        for line in listed.splitlines():
+        lines = needed(data, f"images_variant_{name}.txt", source=SOURCE).read_text("utf-8")
+        for line in filter(str.strip, lines.splitlines()):
             number, _, label = line.partition(" ")
             files.append((f"{number}.jpg", label.strip(), part))
     return Listing(needed(data, "images", source=SOURCE), tuple(files))

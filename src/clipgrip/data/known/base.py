@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,10 @@ from clipgrip.errors import DataError
 
 Part = Literal["pool", "test", ""]
 Listed = tuple[str, str, Part]
-"""Path relative to the images, class name, and the official part; "" where there is no official split."""
+"""Path relative to the images, class name, and the part a published split gives it; "" where there is none."""
+SplitBy = Literal["official", "longitude", "list", "content"]
+"""What says which images are the test: the set's own files, a published list by place or at random, or hashes."""
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Listing:
 
     images: Path
     files: tuple[Listed, ...]
+    split_by: SplitBy = "official"
 
 
 @dataclass(frozen=True)
@@ -37,26 +42,36 @@ class KnownSet:
     """(downloaded folder, folder for what must be unpacked) -> listing."""
 
     def listing(self, folder: Path, work: Path) -> Listing:
-        """The listing, checked: every listed file is there, every class is known and has images.
+        """The listing, checked: as many images as published, every file there, every class known.
 
         Raises:
             DataError: the folder is not this set, or a part of it is missing.
         """
         listing = self.read(folder, work)
-        known, found = set(self.classes), {label for _, label, _ in listing.files}
-        if found != known:
-            wrong = ", ".join(sorted(found ^ known)[:5])
-            raise DataError(
-                f"{folder} is not the complete {self.title}: its classes differ ({wrong}). "
-                f"Download it again: {self.source}"
-            )
+        counts = Counter(label for _, label, _ in listing.files)
+        wrong = sorted(set(counts) ^ set(self.classes))
+        if wrong:
+            raise self._incomplete(folder, f"its classes differ ({', '.join(wrong[:5])})")
         missing = [path for path, _, _ in listing.files if not (listing.images / path).is_file()]
         if missing:
-            raise DataError(
-                f"{folder}: {len(missing)} of {len(listing.files)} images of {self.title} are missing, the first is "
-                f"{listing.images / missing[0]}. Download and unpack it again: {self.source}"
+            first = listing.images / missing[0]
+            raise self._incomplete(
+                folder, f"{len(missing)} of {len(listing.files)} images are missing, first {first}"
+            )
+        if len(listing.files) != self.images:
+            fewest = min(counts, key=counts.__getitem__)
+            raise self._incomplete(
+                folder,
+                f"{len(listing.files):,} images instead of {self.images:,} "
+                f'(fewest in "{fewest}": {counts[fewest]:,})',
             )
         return listing
+
+    def _incomplete(self, folder: Path, why: str) -> DataError:
+        return DataError(
+            f"{folder} is not the complete {self.title}: {why}. Figures on it could not be compared. "
+            f"Download and unpack it again: {self.source}. For images of your own leave --set away."
+        )
 
 
 def needed(folder: Path, *parts: str, source: str) -> Path:
@@ -73,18 +88,14 @@ def needed(folder: Path, *parts: str, source: str) -> Path:
 
 def class_folders(
     folder: Path, classes: Sequence[str], folder_name: Callable[[str], str], source: str
-) -> Listing:
-    """One folder per class and no official split."""
+) -> tuple[Listed, ...]:
+    """The images of one folder per class, in no part."""
     files: list[Listed] = []
     for name in classes:
         own = needed(folder, folder_name(name), source=source)
-        images = sorted(
-            path
-            for path in own.iterdir()
-            if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".tif")
-        )
+        images = sorted(path for path in own.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
         files += [(path.relative_to(folder).as_posix(), name, "") for path in images]
-    return Listing(folder, tuple(files))
+    return tuple(files)
 
 
 def listed(text: str) -> tuple[str, ...]:

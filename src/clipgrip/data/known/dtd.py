@@ -28,4 +28,4 @@ def _read(folder: Path, _work: Path) -> Listing:
     return Listing(needed(folder, "images", source=SOURCE), tuple(files))
 
 
-DTD = KnownSet("dtd", "DTD", "{} texture.", CLASSES, 5640, SOURCE, _read)
+DTD = KnownSet("dtd", "DTD", "a photo of a {} texture.", CLASSES, 5640, SOURCE, _read)

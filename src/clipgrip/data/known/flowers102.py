@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import zlib
 from pathlib import Path
 
-from clipgrip.data.known.base import KnownSet, Listed, Listing, listed, needed
+from clipgrip.data.known.base import KnownSet, Listed, Listing, Part, listed, needed
+from clipgrip.errors import DataError
 
 SOURCE = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/ (102flowers.tgz, imagelabels.mat, setid.mat)"
 CLASSES = listed(
@@ -14,7 +17,7 @@ CLASSES = listed(
     yellow iris; globe-flower; purple coneflower; peruvian lily; balloon flower; giant white arum lily; fire
     lily; pincushion flower; fritillary; red ginger; grape hyacinth; corn poppy; prince of wales feathers;
     stemless gentian; artichoke; sweet william; carnation; garden phlox; love in the mist; mexican aster; alpine
-    sea holly; ruby-lipped cattleya; cape flower; great masterwort; siam tulip; lenten rose; barbeton daisy;
+    sea holly; ruby-lipped cattleya; cape flower; great masterwort; siam tulip; lenten rose; barberton daisy;
     daffodil; sword lily; poinsettia; bolero deep blue; wallflower; marigold; buttercup; oxeye daisy; common
     dandelion; petunia; wild pansy; primula; sunflower; pelargonium; bishop of llandaff; gaura; geranium; orange
     dahlia; pink-yellow dahlia; cautleya spicata; japanese anemone; black-eyed susan; silverbush; californian
@@ -29,17 +32,41 @@ CLASSES = listed(
 
 def _read(folder: Path, _work: Path) -> Listing:
     """``jpg/image_00001.jpg`` to 08189; training and validation ids are the pool, test ids the test."""
-    from scipy.io import loadmat
-
-    labels = loadmat(needed(folder, "imagelabels.mat", source=SOURCE))["labels"].ravel()
-    ids = loadmat(needed(folder, "setid.mat", source=SOURCE))
-    test = {int(i) for i in ids["tstid"].ravel()}
-    used = sorted(test | {int(i) for part in ("trnid", "valid") for i in ids[part].ravel()})
+    labels = _numbers(needed(folder, "imagelabels.mat", source=SOURCE), "labels")
+    setid = needed(folder, "setid.mat", source=SOURCE)
+    pool, test = _numbers(setid, "trnid", "valid"), _numbers(setid, "tstid")
+    ids: list[tuple[int, Part]] = [*((i, "pool") for i in pool), *((i, "test") for i in test)]
+    if not all(1 <= i <= len(labels) and 1 <= labels[i - 1] <= len(CLASSES) for i, _ in ids):
+        raise DataError(
+            f"{folder}: setid.mat and imagelabels.mat do not belong together. Download both again: {SOURCE}"
+        )
     files: list[Listed] = [
-        (f"image_{i:05d}.jpg", CLASSES[int(labels[i - 1]) - 1], "test" if i in test else "pool")
-        for i in used
+        (f"image_{i:05d}.jpg", CLASSES[labels[i - 1] - 1], part) for i, part in sorted(ids)
     ]
     return Listing(needed(folder, "jpg", source=SOURCE), tuple(files))
+
+
+def _numbers(path: Path, *names: str) -> list[int]:
+    """Whole numbers of the named variables of a MATLAB file, one after the other."""
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    data = io.BytesIO(path.read_bytes())
+    try:
+        found = loadmat(data)
+        return [int(number) for name in names for number in found[name].ravel()]
+    except (
+        MatReadError,
+        ValueError,
+        TypeError,
+        KeyError,
+        NotImplementedError,
+        OSError,
+        zlib.error,
+    ):
+        raise DataError(
+            f"{path} is not the MATLAB file with {', '.join(names)}. Download it again: {SOURCE}"
+        ) from None
 
 
 FLOWERS102 = KnownSet(

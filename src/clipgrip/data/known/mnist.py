@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import os
+import secrets
+import shutil
+import zlib
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from clipgrip.data.known.base import KnownSet, Listed, Listing, Part
@@ -14,39 +20,74 @@ from clipgrip.errors import DataError
 SOURCE = "https://yann.lecun.org/exdb/mnist/ (train- and t10k-images-idx3-ubyte, -labels-idx1-ubyte, .gz or not)"
 CLASSES = tuple(str(digit) for digit in range(10))
 PARTS: tuple[tuple[str, Part], ...] = (("train", "pool"), ("t10k", "test"))
+Bytes = NDArray[np.uint8]
 
 
 def _read(folder: Path, work: Path) -> Listing:
-    """Write each digit once as a PNG into ``work``; training is the pool."""
-    files: list[Listed] = []
-    for name, part in PARTS:
-        images = _idx(folder, f"{name}-images-idx3-ubyte", 3)
-        labels = _idx(folder, f"{name}-labels-idx1-ubyte", 1)
-        (work / part).mkdir(parents=True, exist_ok=True)
-        for number, (image, label) in enumerate(zip(images, labels, strict=True)):
-            path = f"{part}/{number:05d}.png"
-            if not (work / path).is_file():
-                Image.fromarray(image).save(work / path)
-            files.append((path, CLASSES[int(label)], part))
-    return Listing(work, tuple(files))
-
-
-def _idx(folder: Path, name: str, dimensions: int) -> np.ndarray:
-    """An array of bytes in LeCun's IDX format."""
-    found = [
-        path
-        for path in (folder / name, folder / f"{name}.gz", folder / "raw" / name)
-        if path.is_file()
+    """Each digit as a PNG in a folder of ``work`` that is named by their content; training is the pool."""
+    parts = {part: _part(folder, name) for name, part in PARTS}
+    digest = hashlib.sha256(b"".join(images.tobytes() for images, _ in parts.values())).hexdigest()
+    unpacked = work / digest[:16]
+    if not unpacked.is_dir():
+        _unpack({part: images for part, (images, _) in parts.items()}, unpacked)
+    files: list[Listed] = [
+        (_place(part, number), CLASSES[label], part)
+        for part, (_, labels) in parts.items()
+        for number, label in enumerate(labels.tolist())
     ]
-    if not found:
+    return Listing(unpacked, tuple(files))
+
+
+def _part(folder: Path, name: str) -> tuple[Bytes, Bytes]:
+    """Images (n, 28, 28) and labels (n,) of one part."""
+    images = _idx(folder, f"{name}-images-idx3-ubyte", 3)
+    labels = _idx(folder, f"{name}-labels-idx1-ubyte", 1)
+    if len(images) != len(labels) or labels.max(initial=0) >= len(CLASSES):
+        raise DataError(
+            f"{folder}: {name} holds {len(images)} images and {len(labels)} labels from 0 to "
+            f"{labels.max(initial=0)}, which do not belong together. Download them again: {SOURCE}"
+        )
+    return images, labels
+
+
+def _place(part: str, number: int) -> str:
+    return f"{part}/{number:05d}.png"
+
+
+def _unpack(parts: dict[Part, Bytes], target: Path) -> None:
+    """All images, or no folder of that name."""
+    made = target.with_name(f"{secrets.token_hex(8)}.part")
+    try:
+        for part, images in parts.items():
+            (made / part).mkdir(parents=True)
+            for number, image in enumerate(images):
+                Image.fromarray(image).save(made / _place(part, number))
+        os.replace(made, target)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _idx(folder: Path, name: str, dimensions: int) -> Bytes:
+    """An array of bytes in LeCun's IDX format."""
+    places = [
+        place / f"{name}{suffix}" for place in (folder, folder / "raw") for suffix in ("", ".gz")
+    ]
+    found = next((path for path in places if path.is_file()), None)
+    if found is None:
         raise DataError(f"{folder / name} is missing. Download it and put it there: {SOURCE}")
-    data = found[0].read_bytes()
-    data = gzip.decompress(data) if found[0].suffix == ".gz" else data
-    header = 4 + 4 * dimensions
+    data, header = _bytes(found), 4 + 4 * dimensions
     shape = tuple(int.from_bytes(data[at : at + 4], "big") for at in range(4, header, 4))
     if data[:4] != bytes([0, 0, 8, dimensions]) or len(data) != header + int(np.prod(shape)):
-        raise DataError(f"{found[0]} is not a whole IDX file of bytes. Download it again: {SOURCE}")
+        raise DataError(f"{found} is not a whole IDX file of bytes. Download it again: {SOURCE}")
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
-MNIST = KnownSet("mnist", "MNIST", "a photo of the number: {}.", CLASSES, 70_000, SOURCE, _read)
+def _bytes(path: Path) -> bytes:
+    data = path.read_bytes()
+    try:
+        return gzip.decompress(data) if path.suffix == ".gz" else data
+    except (OSError, EOFError, zlib.error):
+        raise DataError(f"{path} is damaged. Download it again: {SOURCE}") from None
+
+
+MNIST = KnownSet("mnist", "MNIST", 'a photo of the number: "{}".', CLASSES, 70_000, SOURCE, _read)

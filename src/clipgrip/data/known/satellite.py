@@ -1,10 +1,15 @@
-"""Satellite and aerial scenes in class folders without an official split: EuroSAT and RESISC45."""
+"""Satellite and aerial scenes in class folders without an official split: EuroSAT and RESISC45.
+
+Neighbouring places look alike, so a test image at random has its neighbours in the pool. Where a published list lies
+beside the images it decides, one by longitude before one at random; without any, a share is held out by content.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from clipgrip.data.known.base import KnownSet, Listing, class_folders, listed
+from clipgrip.data.known.lists import SplitList, with_parts
 
 EUROSAT_SOURCE = "https://zenodo.org/records/7711810 (EuroSAT_RGB.zip)"
 EUROSAT_FOLDERS = {
@@ -19,6 +24,11 @@ EUROSAT_FOLDERS = {
     "river": "River",
     "lake or sea": "SeaLake",
 }
+EUROSAT_LISTS = (
+    SplitList("eurosat-spatial-{}.txt", "longitude"),
+    SplitList("eurosat-{}.txt"),
+    SplitList("split_zhou_EuroSAT.json"),
+)
 RESISC_SOURCE = "https://gcheng-nwpu.github.io/ (NWPU-RESISC45)"
 RESISC_CLASSES = listed(
     """
@@ -31,17 +41,22 @@ RESISC_CLASSES = listed(
     """
 )
 
+RESISC_LISTS = (SplitList("resisc45-{}.txt"),)
+
 
 def _eurosat(folder: Path, _work: Path) -> Listing:
     """``AnnualCrop/AnnualCrop_1.jpg``, perhaps one or two folders deeper."""
     root = _down_to(folder, "AnnualCrop")
-    return class_folders(root, tuple(EUROSAT_FOLDERS), EUROSAT_FOLDERS.__getitem__, EUROSAT_SOURCE)
+    names = tuple(EUROSAT_FOLDERS)
+    files = class_folders(root, names, EUROSAT_FOLDERS.__getitem__, EUROSAT_SOURCE)
+    return with_parts(files, root, folder, EUROSAT_LISTS)
 
 
 def _resisc(folder: Path, _work: Path) -> Listing:
     """``airplane/airplane_001.jpg``, perhaps in a folder ``NWPU-RESISC45``."""
     root = _down_to(folder, "airplane")
-    return class_folders(root, RESISC_CLASSES, lambda name: name.replace(" ", "_"), RESISC_SOURCE)
+    files = class_folders(root, RESISC_CLASSES, lambda name: name.replace(" ", "_"), RESISC_SOURCE)
+    return with_parts(files, root, folder, RESISC_LISTS)
 
 
 def _down_to(folder: Path, inside: str) -> Path:
