@@ -125,3 +125,14 @@ def test_a_class_without_rows_has_no_recall_and_one_never_called_no_precision() 
     probs, labels = torch.eye(3)[[0, 0, 1]], torch.tensor([0, 0, 0])
     assert metrics.per_class(probs, labels).isnan().tolist() == [False, True, True]
     assert metrics.precision_per_class(probs, labels).isnan().tolist() == [False, False, True]
+
+
+def test_spread_and_worst_tenth_are_over_the_classes_that_have_rows() -> None:
+    shares = torch.tensor([0.5, math.nan, 1.0, 0.0, 0.5])
+    assert metrics.class_spread(shares) == pytest.approx(0.125**0.5)
+    assert metrics.worst_mean(shares) == 0.0
+    assert metrics.worst_mean(shares, 0.5) == pytest.approx(0.25)
+    assert metrics.worst_mean(torch.arange(30) / 30) == pytest.approx(1 / 30)
+    nothing = torch.full((3,), math.nan)
+    assert math.isnan(metrics.class_spread(nothing))
+    assert math.isnan(metrics.worst_mean(nothing))

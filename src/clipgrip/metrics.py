@@ -29,6 +29,18 @@ def per_class(probs: Probs, labels: Labels) -> Tensor:
     return right / torch.bincount(labels, minlength=classes)
 
 
+def class_spread(per_class: Tensor) -> float:
+    """Standard deviation of C shares over the classes that have one; NaN where none has."""
+    known = per_class[~per_class.isnan()].double()
+    return (known - known.mean()).square().mean().sqrt().item()
+
+
+def worst_mean(per_class: Tensor, share: float = 0.1) -> float:
+    """Mean over the lowest ``share`` of C shares, one class at least; NaN where no class has one."""
+    known = per_class[~per_class.isnan()].double().sort().values
+    return known[: max(1, int(share * len(known)))].mean().item()
+
+
 def precision_per_class(probs: Probs, labels: Labels) -> Tensor:
     """(C,) share of the rows called a class that are of it; NaN for a class never called."""
     probs, labels = _judged(probs, labels)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import resource
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -14,8 +12,9 @@ from typing import Any
 
 import torch
 
-from clipgrip import metrics
+from clipgrip import __version__, metrics
 from clipgrip.backbone.base import Backbone
+from clipgrip.bench.memory import PeakMemory
 from clipgrip.bench.source import Source
 from clipgrip.data.splits import PAPER_SEEDS, few_shots, paper_seen
 from clipgrip.data.task import Task, ssl, trzsl, ul
@@ -79,11 +78,11 @@ class Bench:
     _inputs: dict[str, Inputs] = field(default_factory=dict, repr=False)
 
     def identity(self, cell: Cell) -> str:
-        """Sixteen hex digits over all that determines a cell's figures."""
-        method = PRESETS[cell.preset][cell.prompt].facts() if cell.preset else {}
+        """Sixteen hex digits over all that determines a cell's figures; the release is a part of it."""
         determines = {
+            "clipgrip": __version__,
             "cell": asdict(cell),
-            "method": method,
+            "method": self.method(cell, self.task(cell)).facts() if cell.preset else {},
             "data": self.source.manifest.fingerprint,
             "images": self.backbone.image_key,
             "template": self.source.template,
@@ -93,6 +92,13 @@ class Bench:
         }
         text = json.dumps(determines, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def method(self, cell: Cell, task: Task) -> Method:
+        """The preset as it is on this task, shortened for a quick look."""
+        method = PRESETS[cell.preset][cell.prompt].suited_to(task)
+        if self.steps is None:
+            return method
+        return replace(method, recipe=replace(method.recipe, steps=self.steps, epochs=0))
 
     def task(self, cell: Cell) -> Task:
         """Labels are drawn anew with each seed; TRZSL takes the paper's splits for the first three."""
@@ -110,7 +116,7 @@ class Bench:
         self, cell: Cell, on_step: Callable[[int, int, float], None] = lambda *_: None
     ) -> dict[str, Any]:
         """The figures of one cell."""
-        began, task = time.perf_counter(), self.task(cell)
+        began, memory, task = time.perf_counter(), PeakMemory(), self.task(cell)
         classes = self.source.manifest.classes.prompts
         zero = zero_shot(self.backbone, classes, self.source.template)
         scale = self.backbone.logit_scale
@@ -126,16 +132,15 @@ class Bench:
             **asdict(cell),
             **self._figures(task, before, after),
             **facts,
+            **self._drawn(task),
             "seconds": round(seconds, 3),
-            "peak_megabytes": _peak_megabytes(),
+            "peak_megabytes": memory.megabytes(),
         }
 
     def _tuned(
         self, cell: Cell, task: Task, start: Probs, on_step: Callable[[int, int, float], None]
     ) -> tuple[tuple[Probs, Probs], dict[str, Any]]:
-        method = PRESETS[cell.preset][cell.prompt].suited_to(task)
-        if self.steps:
-            method = replace(method, recipe=replace(method.recipe, steps=self.steps, epochs=0))
+        method = self.method(cell, task)
         prompt = self._untuned(cell, method)
         inputs = self._consumed(prompt)
         ks = schedule(cell.strategy, task, n_rounds=self.rounds)
@@ -175,19 +180,39 @@ class Bench:
         self, task: Task, before: tuple[Probs, Probs], after: tuple[Probs, Probs]
     ) -> dict[str, Any]:
         hidden = torch.where(task.labels >= 0, -1, self.source.pool_truth)
-        truth = self.source.test_truth
-        poor, rich = robin_hood(*(metrics.per_class(probs[1], truth) for probs in (before, after)))
-        return {
-            "test": _score(after[1], truth, task),
-            "test_zero_shot": _score(before[1], truth, task),
+        figures = {
+            **measured(before[1], after[1], self.source.test_truth, task),
             "pool": metrics.accuracy(after[0], hidden),
             "pool_zero_shot": metrics.accuracy(before[0], hidden),
-            "poor_change": poor,
-            "rich_change": rich,
-            **_spread(metrics.per_class(before[1], truth), "before"),
-            **_spread(metrics.per_class(after[1], truth), "after"),
-            **_seen(after[1], truth, task),
         }
+        return {name: None if value != value else value for name, value in figures.items()}
+
+    def _drawn(self, task: Task) -> dict[str, Any]:
+        """What the seed drew, so that a figure can be traced: seen classes, or the labeled images' hashes."""
+        names, rows = self.source.manifest.classes.display, self.embeds.pool_rows
+        if task.candidates.all():
+            return {"labeled": [rows[n].sha256[:16] for n in task.labeled.tolist()]}
+        return {
+            "seen_classes": [names[n] for n in (~task.candidates).nonzero().squeeze(1).tolist()]
+        }
+
+
+def measured(before: Probs, after: Probs, truth: Labels, task: Task) -> dict[str, float]:
+    """Everything a cell says about the n test images, before and after tuning; NaN where there is nothing to say."""
+    recalls = metrics.per_class(before, truth), metrics.per_class(after, truth)
+    poor, rich = robin_hood(*recalls)
+    figures = {
+        "test": _score(after, truth, task),
+        "test_zero_shot": _score(before, truth, task),
+        "poor_change": poor,
+        "rich_change": rich,
+    }
+    for when, recall in zip(("before", "after"), recalls, strict=True):
+        figures[f"class_sd_{when}"] = metrics.class_spread(recall)
+        figures[f"worst_{when}"] = metrics.worst_mean(recall)
+    if not task.candidates.all():
+        figures["seen"], figures["unseen"], _ = metrics.seen_unseen(after, truth, task.candidates)
+    return figures
 
 
 def _score(probs: Probs, truth: Labels, task: Task) -> float:
@@ -195,26 +220,3 @@ def _score(probs: Probs, truth: Labels, task: Task) -> float:
     if bool(task.candidates.all()):
         return metrics.accuracy(probs, truth)
     return metrics.seen_unseen(probs, truth, task.candidates)[2]
-
-
-def _seen(probs: Probs, truth: Labels, task: Task) -> dict[str, float]:
-    if bool(task.candidates.all()):
-        return {}
-    seen, unseen, _ = metrics.seen_unseen(probs, truth, task.candidates)
-    return {"seen": seen, "unseen": unseen}
-
-
-def _spread(per_class: torch.Tensor, when: str) -> dict[str, float]:
-    """Standard deviation over the classes, and the mean of the worst tenth of them."""
-    known = per_class[~per_class.isnan()].sort().values
-    worst = known[: max(1, len(known) // 10)]
-    return {
-        f"class_sd_{when}": float(known.std(unbiased=False)),
-        f"worst_{when}": float(worst.mean()),
-    }
-
-
-def _peak_megabytes() -> int:
-    """The most memory this process has held so far."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20

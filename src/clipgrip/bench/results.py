@@ -47,21 +47,21 @@ class Finished:
         """Keep a cell's figures, durably."""
         self._known[identity] = figures
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"id": identity, **figures}) + "\n")
+            file.write(json.dumps({"id": identity, **figures}, allow_nan=False) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
     def _read(self) -> dict[str, dict[str, Any]]:
-        """A last line that a killed process left half written is cut off."""
+        """A line that is not whole, as a killed process leaves it, is taken out; its cell runs again."""
         if not self._path.is_file():
             return {}
         known, whole = {}, []
-        for line in self._path.read_text("utf-8").splitlines():
+        for line in self._path.read_text("utf-8", "replace").splitlines():
             try:
                 figures = json.loads(line)
-            except ValueError:
-                break
-            known[str(figures.pop("id"))] = figures
+                known[str(figures.pop("id"))] = figures
+            except (ValueError, AttributeError, LookupError, TypeError):
+                continue
             whole.append(line)
         write_text_atomic(self._path, "".join(f"{line}\n" for line in whole))
         return known
@@ -76,9 +76,7 @@ def summary(name: str, runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for key, members in groups.items():
         row: dict[str, Any] = {**dict(zip(KEYS, key, strict=True)), "seeds": len(members)}
         for figure in FIGURES:
-            values = [
-                m[figure] for m in members if m.get(figure) is not None and m[figure] == m[figure]
-            ]
+            values = [m[figure] for m in members if m.get(figure) is not None]
             row[figure] = statistics.mean(values) if values else None
             row[f"{figure}_sd"] = statistics.stdev(values) if len(values) > 1 else None
         row["published"] = published(name, row["prompt"], row["paradigm"], row["strategy"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from clipgrip.bench.source import Source, from_folders, from_known
 from clipgrip.data.known import KNOWN
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.method import PRESETS, PROMPTS
+from clipgrip.prompts.templates import check_template
 from clipgrip.runs.embedding import embed_manifest
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, versions
+from clipgrip.runs.lock import locked
 
 SMOKE_PER_CLASS = 12
 SMOKE_ROUNDS = 2
@@ -45,7 +48,7 @@ class GridSettings:
         """The settings themselves.
 
         Raises:
-            ConfigError: one is not allowed; the message lists what is.
+            ConfigError: one is not allowed; the message says what is.
         """
         for what, chosen, known in (
             ("prompt", self.prompts, PROMPTS),
@@ -59,45 +62,85 @@ class GridSettings:
                     raise ConfigError(
                         f'{what} "{name}" is unknown; known are {", ".join(known)}.{nearest(name, known)}'
                     )
-        for what, number, lowest in (("shots", self.shots, 1), ("seeds", self.seeds, 1)):
-            if number < lowest:
-                raise ConfigError(f"{what} = {number} is not allowed: give {lowest} or more.")
+        for what, number in (("shots", self.shots), ("seeds", self.seeds)):
+            if number < 1:
+                raise ConfigError(f"{what} = {number} is not allowed: give 1 or more.")
         if not 0 < self.test_share < 1:
             raise ConfigError(
                 f"test-share = {self.test_share} is not allowed: give a number between 0 and 1."
             )
+        if self.template is not None:
+            check_template(self.template)
+        if self.known is None and self.out.resolve().is_relative_to(self.data.resolve()):
+            raise ConfigError(
+                f"the results would lie among the class folders, in {self.out}. Choose --out elsewhere."
+            )
+        if not self.cells():
+            raise ConfigError(
+                "no cell is left to run. Name at least one prompt, paradigm, strategy and preset; supervised tuning "
+                "needs labels, so SSL or TRZSL."
+            )
         return self
+
+    def cells(self) -> list[Cell]:
+        """What is to be run, in order."""
+        return cells(self.prompts, self.paradigms, self.strategies, self.presets, self.seeds)
 
 
 @dataclass(frozen=True)
 class GridResult:
-    """The summary rows, and what they were measured on."""
+    """The summary rows of the cells that are done, and what they were measured on."""
 
     facts: dict[str, Any]
     rows: list[dict[str, Any]]
 
 
-def run_grid(settings: GridSettings, listener: Listener | None = None) -> GridResult:
-    """Run what is not finished, then write results.csv and results.json.
+def run_grid(
+    settings: GridSettings,
+    listener: Listener | None = None,
+    on_result: Callable[[GridResult], None] = lambda _: None,
+) -> GridResult:
+    """Run what is not finished; results.csv and results.json are up to date after each cell.
+
+    ``on_result`` hears of each state that was written.
 
     Raises:
-        ClipgripError: the settings or the data cannot be used.
+        ClipgripError: the settings or the data cannot be used, or another process is at work in the same folder.
     """
     hear, settings = listener or Listener(), settings.checked()
-    source = _source(settings, hear)
-    finished = Finished(settings.out)
-    bench = _bench(settings, source, hear)
-    wanted = cells(
-        settings.prompts, settings.paradigms, settings.strategies, settings.presets, settings.seeds
-    )
-    runs = [
-        _figures(bench, cell, finished, hear, f"{n} of {len(wanted)}")
-        for n, cell in enumerate(wanted, 1)
-    ]
-    rows = summary(source.name, runs)
+    settings.out.mkdir(parents=True, exist_ok=True)
+    with locked(settings.out):
+        finished = Finished(settings.out)
+        bench = _bench(settings, _source(settings, hear), hear)
+        return _run_all(settings, bench, finished, hear, on_result)
+
+
+def _run_all(
+    settings: GridSettings,
+    bench: Bench,
+    finished: Finished,
+    hear: Listener,
+    on_result: Callable[[GridResult], None],
+) -> GridResult:
+    wanted = [(cell, bench.identity(cell)) for cell in settings.cells()]
     facts = _facts(settings, bench)
-    write_results(settings.out, facts, rows)
-    return GridResult(facts, rows)
+
+    def written() -> GridResult:
+        done = [run for _, identity in wanted if (run := finished.get(identity))]
+        counts = {"done": len(done), "cells": len(wanted)}
+        result = GridResult(facts | counts, summary(bench.source.name, done))
+        write_results(settings.out, result.facts, result.rows)
+        on_result(result)
+        return result
+
+    for number, (cell, identity) in enumerate(wanted, 1):
+        known = finished.get(identity)
+        run = known or bench.run(cell, lambda step, steps, _: hear.progress("round", step, steps))
+        hear.note(f"{number:>5} of {len(wanted)}  {_line(cell, run)}")
+        if known is None:
+            finished.add(identity, run)
+            written()
+    return written()
 
 
 def _source(settings: GridSettings, hear: Listener) -> Source:
@@ -111,13 +154,8 @@ def _source(settings: GridSettings, hear: Listener) -> Source:
         source = from_known(KNOWN[settings.known], settings.data, work=work, **options)
     else:
         source = from_folders(settings.data, **options)
-    if source.issues:
-        first = source.issues[0]
-        hear.note(
-            f"{len(source.issues)} remarks on the files; the first: {first.path}: {first.detail}"
-        )
     if settings.template:
-        source = Source(source.name, source.manifest, settings.template, source.issues)
+        source = replace(source, template=settings.template)
     return source
 
 
@@ -129,26 +167,20 @@ def _bench(settings: GridSettings, source: Source, hear: Listener) -> Bench:
         cache=EmbeddingCache.for_backbone(backbone),
         on_progress=lambda done, total: hear.progress("embed", done, total),
     )
-    kept = Source(source.name, embedded.manifest, source.template, source.issues)
+    issues = source.issues + embedded.issues
+    if issues:
+        first = issues[0]
+        hear.note(f"{len(issues)} remarks on the files; the first: {first.path}: {first.detail}")
+    kept = replace(source, manifest=embedded.manifest, issues=issues)
     quick = (SMOKE_ROUNDS, SMOKE_STEPS) if settings.smoke else (None, None)
     return Bench(kept, backbone, embedded.embeds, settings.shots, *quick)
 
 
-def _figures(
-    bench: Bench, cell: Cell, finished: Finished, hear: Listener, where: str
-) -> dict[str, Any]:
-    identity = bench.identity(cell)
-    known = finished.get(identity)
-    if known is None:
-        known = bench.run(cell, lambda step, steps, _: hear.progress("round", step, steps))
-        finished.add(identity, known)
-    name = " ".join(
-        part for part in (cell.paradigm, cell.strategy, cell.prompt, cell.preset) if part
-    )
-    hear.note(
-        f"{where:>10}  {name:<36} seed {cell.seed}  test {100 * known['test']:5.1f} %  {known['seconds']:7.1f} s"
-    )
-    return known
+def _line(cell: Cell, run: dict[str, Any]) -> str:
+    parts = (cell.paradigm, cell.strategy, cell.prompt, cell.preset)
+    name = " ".join(part for part in parts if part)
+    test = "    –" if run["test"] is None else f"{100 * run['test']:5.1f}"
+    return f"{name:<36} seed {cell.seed}  test {test} %  {run['seconds']:7.1f} s"
 
 
 def _facts(settings: GridSettings, bench: Bench) -> dict[str, Any]:
@@ -159,10 +191,16 @@ def _facts(settings: GridSettings, bench: Bench) -> dict[str, Any]:
         "classes": list(manifest.classes.display),
         "pool": len(manifest.pool),
         "test": len(manifest.test),
+        "split_by": bench.source.split_by,
+        "remarks": len(bench.source.issues),
         "template": bench.source.template,
         "backbone": {"name": bench.backbone.name, "fingerprint": bench.backbone.fingerprint},
         "shots": settings.shots,
         "seeds": settings.seeds,
+        "methods": {
+            preset: {prompt: PRESETS[preset][prompt].facts() for prompt in settings.prompts}
+            for preset in settings.presets
+        },
         "size": "smoke" if settings.smoke else "full",
         "versions": versions(),
         "machine": machine(),

@@ -63,7 +63,7 @@ def bench(
     from clipgrip.cli.screen import Screen, utf8_output
 
     utf8_output()
-    from clipgrip.bench.run import GridSettings, names, run_grid
+    from clipgrip.bench.run import GridResult, GridSettings, names, run_grid
     from clipgrip.cli.results import check_language
     from clipgrip.files import write_text_atomic
     from clipgrip.report.grid import build_grid, text_table
@@ -85,11 +85,14 @@ def bench(
         test_share=test_share,
         smoke=smoke,
     )
+    page = folder / "results.html"
+
+    def show(result: GridResult) -> None:
+        write_text_atomic(page, build_grid(result.facts, result.rows, lang))  # type: ignore[arg-type]
+
     screen = Screen()
     with screen.live():
-        result = run_grid(settings, screen)
-    page = folder / "results.html"
-    write_text_atomic(page, build_grid(result.facts, result.rows, lang))  # type: ignore[arg-type]
+        result = run_grid(settings, screen, show)
     if as_json:
         typer.echo((folder / "results.json").read_text("utf-8"), nl=False)
         return

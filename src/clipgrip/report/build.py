@@ -49,6 +49,11 @@ def build_report(facts: RunFacts, language: Language = "en") -> str:
         steps=steps(run, say),
         tables=tables(run, say),
     )
+    return printable(html)
+
+
+def printable(html: str) -> str:
+    """The page with a replacement character for what no page may hold, or what turns text around."""
     return _UNPRINTABLE.sub("\ufffd", html)
 
 

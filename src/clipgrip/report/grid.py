@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
-import jinja2
-
+from clipgrip.report.build import printable, templates
 from clipgrip.report.words import Language, Words, mark
 
 STRATEGY_NAMES = {
@@ -30,6 +28,20 @@ PARADIGM_TITLES = {
     "TRZSL": mark("All labels of some classes, none of the others (TRZSL)"),
 }
 
+SPLITS = {
+    "official": mark("The test images are those of the official split."),
+    "longitude": mark(
+        "The test images are those of a published list that divides by longitude, so that no place is on both sides."
+    ),
+    "list": mark(
+        "The test images are those of a published list; neighbouring places may be on both sides."
+    ),
+    "content": mark(
+        "The test images were held out by their content, the same share of each class. Pictures of one place or part "
+        "may be on both sides."
+    ),
+}
+
 
 def build_grid(
     facts: dict[str, Any], rows: Sequence[dict[str, Any]], language: Language = "en"
@@ -41,13 +53,18 @@ def build_grid(
         for paradigm, title in PARADIGM_TITLES.items()
         if any(row["paradigm"] == paradigm for row in rows)
     ]
-    template = _environment().get_template("grid.html")
-    return template.render(
-        say=say,
-        facts=facts,
-        groups=groups,
-        with_published=any(row["published"] is not None for row in rows),
+    html = (
+        templates()
+        .get_template("grid.html")
+        .render(
+            say=say,
+            facts=facts,
+            split=say(SPLITS[facts["split_by"]]),
+            groups=groups,
+            with_published=any(row["published"] is not None for row in rows),
+        )
     )
+    return printable(html)
 
 
 def text_table(rows: Sequence[dict[str, Any]]) -> str:
@@ -59,46 +76,47 @@ def text_table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _line(row: dict[str, Any]) -> str:
-    gain = 100 * (row["test"] - row["test_zero_shot"])
     spread = f" ± {100 * row['test_sd']:3.1f}" if row["test_sd"] is not None else ""
-    changes = " ".join(f"{100 * (row[key] or 0):+7.1f}" for key in ("poor_change", "rich_change"))
+    test = "–" if row["test"] is None else f"{100 * row['test']:.1f}"
+    changes = (_gain(row), row["poor_change"], row["rich_change"])
+    signed = " ".join("      –" if c is None else f"{100 * c:+7.1f}" for c in changes)
     return (
         f"{row['paradigm']:<6} {row['strategy']:<11} {row['prompt'] or '-':<12} {row['preset'] or '-':<8} "
-        f"{100 * row['test']:6.1f}{spread:<8} {gain:+7.1f} {changes} {row['seconds']:7.1f} s"
+        f"{test:>6}{spread:<8} {signed} {row['seconds']:7.1f} s"
     )
+
+
+def _gain(row: dict[str, Any]) -> float | None:
+    known = row["test"] is not None and row["test_zero_shot"] is not None
+    return row["test"] - row["test_zero_shot"] if known else None
 
 
 def _shown(row: dict[str, Any], say: Words) -> dict[str, str]:
     def share(key: str) -> str:
-        if row[key] is None:
-            return "–"
         deviation = row.get(f"{key}_sd")
-        text = f"{100 * row[key]:.1f}"
+        text = say.percent(row[key]).removesuffix("%")
         return text if deviation is None else f"{text} ± {100 * deviation:.1f}"
+
+    def change(key: str) -> str:
+        before, after = (
+            say.percent(row[f"{key}_{w}"]).removesuffix("%") for w in ("before", "after")
+        )
+        return f"{before} → {after}"
 
     return {
         "strategy": say(STRATEGY_NAMES[row["strategy"]]),
         "prompt": say(PROMPT_NAMES[row["prompt"]]),
         "preset": row["preset"] or "–",
+        "seeds": say.number(row["seeds"]),
         "test": share("test"),
-        "gain": say.signed(row["test"] - row["test_zero_shot"]),
-        "published": "–" if row["published"] is None else f"{100 * row['published']:.1f}",
+        "gain": say.signed(_gain(row)),
+        "published": say.percent(row["published"]).removesuffix("%"),
         "seen": share("seen"),
         "unseen": share("unseen"),
         "poor": say.signed(row["poor_change"]),
         "rich": say.signed(row["rich_change"]),
-        "worst": f"{100 * row['worst_before']:.1f} → {100 * row['worst_after']:.1f}",
+        "worst": change("worst"),
+        "spread": change("class_sd"),
         "seconds": f"{row['seconds']:.1f}",
-        "memory": say.number(row["peak_megabytes"]),
+        "memory": "–" if row["peak_megabytes"] is None else say.number(row["peak_megabytes"]),
     }
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("clipgrip.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
