@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from known_sets import eurosat
 from pictures import random_image
 from projects import CLASSES, Place, outputs, project, rows
 from tiny import make_tiny_clip
 
 from clipgrip import GripClassifier
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.data.task import ssl, trzsl, ul
-from clipgrip.method import PRESETS, learn, untuned
+from clipgrip.bench.results import Finished, summary
+from clipgrip.bench.source import from_known
+from clipgrip.data.known import KNOWN
+from clipgrip.data.splits import few_shots, paper_seen
+from clipgrip.data.task import Task, ssl, trzsl, ul
+from clipgrip.method import PRESETS, Method, learn, untuned
 from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.pseudolabel import balanced
+from clipgrip.pseudolabel.schedule import grip
 from clipgrip.runs.pipeline import run
 from clipgrip.seeds import generator
-from clipgrip.strategy import Reached
+from clipgrip.strategy import Reached, Round
+from clipgrip.training import learner
 from clipgrip.training.learner import PromptLearner
-from clipgrip.training.loss import paper_weights
+from clipgrip.training.loss import Weights, paper_weights
 
 pytestmark = pytest.mark.usefixtures("quick")
+PAPER = PRESETS["paper"]["textual"]
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +53,57 @@ def test_text_and_image_vectors_mix_in_one_sequence(backbone: ClipBackbone) -> N
     assert (gradient.abs().sum(1) > 0).all()
 
 
+def tuned(
+    backbone: ClipBackbone, task: Task, *, ks: list[int], method: Method = PAPER
+) -> list[Round]:
+    """Rounds over generated embeddings, however little changes."""
+    short = replace(method, recipe=replace(method.recipe, epochs=1), stop_below=0.0)
+    start = untuned(backbone, CLASSES, short, template="a {}.", seed=0)
+    drawn = torch.randn(16, backbone.embed_dim, generator=generator(3))
+    images = torch.nn.functional.normalize(drawn, dim=1)
+    reached = Reached(0, torch.rand(16, 4, generator=generator(5)).softmax(1))
+    return list(learn(start, images, task, reached, ks=ks, method=short, seed=0))
+
+
 @pytest.mark.parametrize("n_pseudo", [16, 160, 1600])
 def test_labels_weigh_as_the_paper_says_in_iterative_strategies_too(n_pseudo: int) -> None:
     """Published: γ upside down there, so that labels are all but ignored."""
     assert paper_weights(20, n_pseudo, all_candidates=True) == (n_pseudo / 20, 1.0)
     assert paper_weights(20, n_pseudo, all_candidates=False) == (1.0, 20 / n_pseudo)
     assert paper_weights(0, n_pseudo, all_candidates=True) == (0.0, 1.0)
+
+
+def test_every_round_of_an_iterative_strategy_is_trained_with_these_weights(
+    backbone: ClipBackbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Published: right in the single training of FPL, upside down in the rounds of IFPL and GRIP."""
+    used: list[tuple[float, float]] = []
+    real = learner.tune
+
+    def spy(*given: Any, weights: Weights, **more: Any) -> Any:
+        used.append(tuple(weights))  # type: ignore[arg-type]
+        return real(*given, weights=weights, **more)
+
+    monkeypatch.setattr(learner, "tune", spy)
+    task = ssl(torch.cat([torch.arange(4), torch.full((12,), -1)]), 4)
+    tuned(backbone, task, ks=[1, 2, 3])
+    assert used == [(1.0, 1.0), (2.0, 1.0), (3.0, 1.0)]
+
+
+def test_each_round_labels_the_whole_pool_anew_with_the_prompt_of_the_round_before(
+    backbone: ClipBackbone,
+) -> None:
+    """Published: unclear; some rounds keep old pseudolabels, or see only what is not chosen yet."""
+    method = replace(PRESETS["paper"]["textual"], select="own-best-class")
+    first, second, third = tuned(backbone, ul(16, 4), ks=[16, 16, 16], method=method)
+    for before, after in ((first, second), (second, third)):
+        assert after.pseudolabels.rows.tolist() == list(range(16))
+        assert torch.equal(after.pseudolabels.labels, before.probs.argmax(1))
+
+
+def test_the_smallest_pool_gets_one_pseudolabel_per_class_in_the_first_round() -> None:
+    """Published: the first k of GRIP is rounded down to none, and training has nothing to learn from."""
+    assert grip(n_unlabeled=30, n_candidates=10)[0] == 1
 
 
 @pytest.mark.parametrize("kind", ["textual", "visual", "multimodal"])
@@ -124,6 +179,65 @@ def test_one_image_alone_is_answered(place: Place, tiny_clip: Path) -> None:
     paths = [str(place.images / name) for name in place.truth]
     model = GripClassifier(CLASSES, backbone=str(tiny_clip), rounds=1).fit(paths)
     assert model.predict_proba([random_image(3, 50, 40)]).shape == (1, 4)
+
+
+@pytest.mark.parametrize("splits", [False, True])
+def test_no_test_image_of_eurosat_is_in_the_pool(splits: bool, tmp_path: Path) -> None:
+    """Published: the test images lie in the training folders too, and are learned from."""
+    eurosat(tmp_path / "data")
+    files = sorted((tmp_path / "data").rglob("*.jpg"))
+    for number in (1, 2):  # copies under other names
+        shutil.copy(files[number], files[number].with_name(f"AnnualCrop_{70 + number}.jpg"))
+    files = sorted((tmp_path / "data").rglob("*.jpg"))
+    for part in ("train", "val", "test") if splits else ():
+        names = [f.name for n, f in enumerate(files) if ("train", "val", "test")[n % 3] == part]
+        (tmp_path / "data" / f"eurosat-{part}.txt").write_text("\n".join(names))
+    known = replace(KNOWN["eurosat"], images=42)
+    manifest = from_known(known, tmp_path / "data", work=tmp_path / "work", test_share=0.3).manifest
+    contents = {hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+    pool, test = ([manifest.rows[n] for n in part] for part in (manifest.pool, manifest.test))
+    assert {row.sha256 for row in pool} | {row.sha256 for row in test} == contents
+    assert not {row.sha256 for row in pool} & {row.sha256 for row in test}
+    assert not {p for row in pool for p in row.paths} & {p for row in test for p in row.paths}
+
+
+def test_each_seed_draws_other_labels_and_the_spread_is_told() -> None:
+    """Published: one draw of labels for all seeds; of three seeds on DTD two collapsed, which a mean hides."""
+    truth = torch.arange(40) % 4
+    draws = [few_shots(truth, 4, 2, seed).tolist() for seed in range(3)]
+    assert len({tuple(draw) for draw in draws}) == 3
+    cell = {"prompt": "textual", "paradigm": "SSL", "strategy": "grip", "preset": "paper"}
+    (row,) = summary("dtd", [cell | {"test": share} for share in (0.12, 0.15, 0.63)])
+    assert row["seeds"] == 3
+    assert row["test"] == pytest.approx(0.30)
+    assert row["test_sd"] == pytest.approx(0.286, abs=1e-3)
+
+
+def test_embeddings_of_another_model_are_another_entry_of_the_cache(tmp_path: Path) -> None:
+    """Published: cache files whose name lacks the backbone."""
+    folders = [make_tiny_clip(tmp_path / str(seed), seed=seed) for seed in (1, 2)]
+    one, other = (ClipBackbone("tiny", folder, precision="float32") for folder in folders)
+    again = ClipBackbone("another name", folders[0], precision="float32")
+    assert one.image_key != other.image_key
+    assert one.image_key == again.image_key
+
+
+def test_the_published_order_of_seen_classes_is_kept_without_global_state() -> None:
+    """Published: drawn from numpy's global generator, so that anything drawn before changes the split."""
+    np.random.seed(7)
+    first = paper_seen(47, 500)
+    np.random.rand(5)
+    assert paper_seen(47, 500) == first
+    assert len(set(first)) == len(first) == int(0.62 * 47)
+
+
+def test_a_killed_grid_loses_no_finished_cell(tmp_path: Path) -> None:
+    """Published: figures are lines of a log, gone or doubled when a job is started again."""
+    Finished(tmp_path).add("one", {"test": 0.5})
+    with (tmp_path / "cells.jsonl").open("a") as file:
+        file.write('{"id": "two", "te')
+    kept = Finished(tmp_path)
+    assert (kept.get("one"), kept.get("two")) == ({"test": 0.5}, None)
 
 
 def test_no_label_is_held_out_to_choose_nothing(backbone: ClipBackbone) -> None:
