@@ -24,7 +24,7 @@ from clipgrip.prompts.base import Prompt, learned_parameters
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.inputs import Inputs, inputs_of
-from clipgrip.strategy import Reached
+from clipgrip.strategy import Reached, Round
 from clipgrip.types import Labels, Probs
 
 PARADIGMS = ("UL", "SSL", "TRZSL")
@@ -62,6 +62,15 @@ def cells(
         elif strategy != "supervised" or paradigm != "UL":
             made[Cell(prompt, paradigm, strategy, preset, seed)] = None
     return list(made)
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What a tuning begins with."""
+
+    method: Method
+    prompt: Prompt
+    inputs: Inputs
 
 
 @dataclass
@@ -115,54 +124,55 @@ class Bench:
     def run(
         self, cell: Cell, on_step: Callable[[int, int, float], None] = lambda *_: None
     ) -> dict[str, Any]:
-        """The figures of one cell."""
-        began, memory, task = time.perf_counter(), PeakMemory(), self.task(cell)
-        classes = self.source.manifest.classes.prompts
+        """The figures of one cell; its seconds are tuning and answering, without reading model and images."""
+        task, classes = self.task(cell), self.source.manifest.classes.prompts
         zero = zero_shot(self.backbone, classes, self.source.template)
-        scale = self.backbone.logit_scale
+        start = self._start(cell, task) if cell.preset else None
+        began, memory, scale = time.perf_counter(), PeakMemory(), self.backbone.logit_scale
         before = (
             predict_proba(self.embeds.pool, zero, scale),
             predict_proba(self.embeds.test, zero, scale),
         )
         after, facts = before, {"rounds": 0, "values": 0}
-        if cell.strategy != "zero-shot":
-            after, facts = self._tuned(cell, task, before[0], on_step)
-        seconds = time.perf_counter() - began
+        if start is not None:
+            done = self._rounds(cell, task, before[0], start, on_step)
+            learner = done[-1].learner
+            after = learner.predict_proba(), learner.predict_proba(start.inputs.test)
+            facts = {"rounds": len(done), "values": learned_parameters(start.prompt)}
         return {
             **asdict(cell),
             **self._figures(task, before, after),
             **facts,
             **self._drawn(task),
-            "seconds": round(seconds, 3),
+            "seconds": round(time.perf_counter() - began, 3),
             "peak_megabytes": memory.megabytes(),
         }
 
-    def _tuned(
-        self, cell: Cell, task: Task, start: Probs, on_step: Callable[[int, int, float], None]
-    ) -> tuple[tuple[Probs, Probs], dict[str, Any]]:
-        method = self.method(cell, task)
-        prompt = self._untuned(cell, method)
-        inputs = self._consumed(prompt)
-        ks = schedule(cell.strategy, task, n_rounds=self.rounds)
-        done = list(
+    def _rounds(
+        self,
+        cell: Cell,
+        task: Task,
+        probs: Probs,
+        start: _Start,
+        on_step: Callable[[int, int, float], None],
+    ) -> list[Round]:
+        return list(
             learn(
-                prompt,
-                inputs.pool,
+                start.prompt,
+                start.inputs.pool,
                 task,
-                Reached(0, start),
-                ks=ks,
-                method=method,
+                Reached(0, probs),
+                ks=schedule(cell.strategy, task, n_rounds=self.rounds),
+                method=start.method,
                 image_embeds=self.embeds.pool,
                 seed=cell.seed,
                 on_step=on_step,
             )
         )
-        learner = done[-1].learner
-        answers = learner.predict_proba(), learner.predict_proba(inputs.test)
-        return answers, {"rounds": len(done), "values": learned_parameters(prompt)}
 
-    def _untuned(self, cell: Cell, method: Method) -> Prompt:
-        return untuned(
+    def _start(self, cell: Cell, task: Task) -> _Start:
+        method = self.method(cell, task)
+        prompt = untuned(
             self.backbone,
             self.source.manifest.classes.prompts,
             method,
@@ -170,6 +180,7 @@ class Bench:
             seed=cell.seed,
             kind=cell.prompt,
         )
+        return _Start(method, prompt, self._consumed(prompt))
 
     def _consumed(self, prompt: Prompt) -> Inputs:
         if prompt.consumes not in self._inputs:
