@@ -15,7 +15,8 @@ from known_sets import MAKERS, small
 from projects import CLASSES, Place, command
 
 from clipgrip.bench import run as bench_run
-from clipgrip.bench.grid import Bench, Cell, cells
+from clipgrip.bench.cells import Cell, cells
+from clipgrip.bench.grid import Bench
 from clipgrip.bench.memory import PeakMemory
 from clipgrip.bench.published import published
 from clipgrip.bench.results import CELLS, Finished, summary
@@ -161,6 +162,32 @@ def test_the_command_prints_a_table_and_writes_a_page_in_two_languages(
     assert "http" not in page.replace("http-equiv", "")
 
 
+def test_ctrl_c_ends_with_130_and_leaves_a_page_of_what_is_done(
+    folders: Path,
+    tiny_clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    real = Bench.run
+
+    def stopping(bench: Bench, cell: Cell, *rest: object) -> dict[str, object]:
+        if cell.strategy == "fpl":
+            raise KeyboardInterrupt
+        return real(bench, cell, *rest)  # type: ignore[arg-type]
+
+    options = ("--strategies", "zero-shot,fpl", "--paradigms", "UL", "--seeds", 1, "--smoke")
+    arguments = ("bench", folders, "--backbone", tiny_clip, "--out", tmp_path / "out", *options)
+    monkeypatch.setattr(Bench, "run", stopping)
+    told = command(capsys, *arguments)
+    assert told.code == 130
+    assert "the same command goes on" in told.err
+    assert "Not finished: 1 of 2" in (tmp_path / "out/results.html").read_text("utf-8")
+    monkeypatch.setattr(Bench, "run", real)
+    assert command(capsys, *arguments).code == 0
+    assert "Not finished" not in (tmp_path / "out/results.html").read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -287,7 +314,7 @@ def test_a_measure_that_has_nothing_to_say_is_null_and_not_nan(
     folders: Path, tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where all classes are found equally often none is poor."""
-    monkeypatch.setattr("clipgrip.bench.grid.robin_hood", lambda *_: (math.nan, 0.0))
+    monkeypatch.setattr("clipgrip.bench.measures.robin_hood", lambda *_: (math.nan, 0.0))
     run_grid(
         settings(folders, tiny_clip, tmp_path, prompts=("textual",), strategies=("zero-shot",))
     )

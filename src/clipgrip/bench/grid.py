@@ -1,12 +1,11 @@
-"""Which cells a grid has, and how one is run."""
+"""How a cell of the grid is run."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -14,54 +13,19 @@ import torch
 
 from clipgrip import __version__, metrics
 from clipgrip.backbone.base import Backbone
+from clipgrip.bench.cells import Cell
+from clipgrip.bench.measures import measured
 from clipgrip.bench.memory import PeakMemory
 from clipgrip.bench.source import Source
 from clipgrip.data.splits import PAPER_SEEDS, few_shots, paper_seen
 from clipgrip.data.task import Task, ssl, trzsl, ul
-from clipgrip.evaluate import robin_hood
 from clipgrip.method import PRESETS, Method, learn, schedule, untuned
 from clipgrip.prompts.base import Prompt, learned_parameters
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.inputs import Inputs, inputs_of
 from clipgrip.strategy import Reached, Round
-from clipgrip.types import Labels, Probs
-
-PARADIGMS = ("UL", "SSL", "TRZSL")
-STRATEGIES = ("zero-shot", "supervised", "fpl", "ifpl", "grip")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One training and its measurement; zero-shot has no prompt and no preset."""
-
-    prompt: str
-    paradigm: str
-    strategy: str
-    preset: str
-    seed: int
-
-
-def cells(
-    prompts: Sequence[str],
-    paradigms: Sequence[str],
-    strategies: Sequence[str],
-    presets: Sequence[str],
-    seeds: int,
-) -> list[Cell]:
-    """Every combination that means something.
-
-    Zero-shot stands once for all prompts, supervised tuning only where there are labels.
-    """
-    made: dict[Cell, None] = {}
-    for paradigm, strategy, prompt, preset, seed in itertools.product(
-        paradigms, strategies, prompts, presets, range(seeds)
-    ):
-        if strategy == "zero-shot":
-            made[Cell("", paradigm, strategy, "", seed)] = None
-        elif strategy != "supervised" or paradigm != "UL":
-            made[Cell(prompt, paradigm, strategy, preset, seed)] = None
-    return list(made)
+from clipgrip.types import Probs
 
 
 @dataclass(frozen=True)
@@ -206,28 +170,3 @@ class Bench:
         return {
             "seen_classes": [names[n] for n in (~task.candidates).nonzero().squeeze(1).tolist()]
         }
-
-
-def measured(before: Probs, after: Probs, truth: Labels, task: Task) -> dict[str, float]:
-    """Everything a cell says about the n test images, before and after tuning; NaN where there is nothing to say."""
-    recalls = metrics.per_class(before, truth), metrics.per_class(after, truth)
-    poor, rich = robin_hood(*recalls)
-    figures = {
-        "test": _score(after, truth, task),
-        "test_zero_shot": _score(before, truth, task),
-        "poor_change": poor,
-        "rich_change": rich,
-    }
-    for when, recall in zip(("before", "after"), recalls, strict=True):
-        figures[f"class_sd_{when}"] = metrics.class_spread(recall)
-        figures[f"worst_{when}"] = metrics.worst_mean(recall)
-    if not task.candidates.all():
-        figures["seen"], figures["unseen"], _ = metrics.seen_unseen(after, truth, task.candidates)
-    return figures
-
-
-def _score(probs: Probs, truth: Labels, task: Task) -> float:
-    """Accuracy; the harmonic mean of seen and unseen in TRZSL."""
-    if bool(task.candidates.all()):
-        return metrics.accuracy(probs, truth)
-    return metrics.seen_unseen(probs, truth, task.candidates)[2]

@@ -9,7 +9,8 @@ from typing import Any
 
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.registry import load_backbone
-from clipgrip.bench.grid import PARADIGMS, STRATEGIES, Bench, Cell, cells
+from clipgrip.bench.cells import PARADIGMS, STRATEGIES, Cell, cells
+from clipgrip.bench.grid import Bench
 from clipgrip.bench.results import Finished, summary, write_results
 from clipgrip.bench.source import Source, from_folders, from_known
 from clipgrip.data.known import KNOWN
