@@ -9,7 +9,7 @@ import torch
 
 from pretraining import captions, corpus, curve, export, loop, model
 
-WORK = Path(__file__).parent / "work"
+RENDERED = Path(__file__).parent / "rendered"
 WEIGHTS = Path("src/clipgrip/backbone/nano/weights")
 WATCHED = 500
 
@@ -18,9 +18,9 @@ def main() -> None:
     """Run what is not yet done; an interrupted run goes on from its last checkpoint."""
     options = _options()
     torch.set_num_threads(options.threads)
-    folder = options.work / f"seed{options.seed}-steps{options.steps}"
+    folder = options.folder / f"seed{options.seed}-steps{options.steps}"
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = render(options.work / f"seed{options.seed}", seed=options.seed)
+    pictures = render(options.folder / f"seed{options.seed}", seed=options.seed)
     words = model.tokenizer(captions.all_sentences())
     clip = model.create(words, seed=options.seed)
     settings = loop.Settings(seed=options.seed, steps=options.steps)
@@ -49,7 +49,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
-    parser.add_argument("--work", type=Path, default=WORK)
+    parser.add_argument("--folder", type=Path, default=RENDERED)
     return parser.parse_args()
 
 

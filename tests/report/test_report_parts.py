@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from report_facts import MakeFacts, picture
 
+from clipgrip.report.build import build_report
 from clipgrip.report.classes import class_rows, spread_sentences
 from clipgrip.report.details import tables
 from clipgrip.report.figures import count_bars, share_line
@@ -188,3 +189,16 @@ def test_any_counts_can_be_plotted(values: list[int]) -> None:
 @pytest.mark.parametrize("values", [[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], torch.rand(300).tolist()])
 def test_any_shares_can_be_plotted(values: list[float]) -> None:
     assert "<svg" in share_line("c", [str(i) for i in range(len(values))], values, level=0.5)
+
+
+def test_a_run_that_took_all_images_softly_does_not_speak_of_the_surest(
+    make_facts: MakeFacts,
+) -> None:
+    facts = make_facts()
+    facts.metrics["method"] = {"select": "everything"}
+    page = build_report(facts)
+    assert "tuned anew on all images, each with its probabilities" in page
+    for words in ("surest images of each class", "trusts the surest", "k per class", "Short of k"):
+        assert words not in page
+    facts.metrics["method"] = {"select": "balanced"}
+    assert "surest images of each class" in build_report(facts)

@@ -26,7 +26,7 @@ template = "a photo of a {{}}."   # or several: ["a photo of a {{}}.", ...], or 
 strategy = "grip"          # zero-shot, supervised, fpl, ifpl or grip
 preset = "default"         # or "paper": the constants of the NeurIPS 2023 paper
 # rounds = 10
-# k = 16                   # pseudolabels per class of fpl and ifpl
+# k = 16                   # take only the surest of each class: k, in grip a growing number
 seed = 0
 """
 

@@ -65,7 +65,9 @@ def run(
     k: Annotated[
         int | None,
         typer.Option(
-            help="Pseudolabels per class of fpl and ifpl.  [default: 16]", show_default=False
+            help="Take only the surest images of each class: k, in grip a growing number.  "
+            "[default: all, softly; paper: 16]",
+            show_default=False,
         ),
     ] = None,
     seed: Annotated[

@@ -98,7 +98,8 @@ class Screen(Listener):
 
 def round_line(facts: dict[str, Any]) -> str:
     """``round  3  k 36   360 pseudolabels   changed  4.1 %   test 91.2 %``."""
-    line = f"round {facts['number']:>2}   k {facts['k']:>4}   {facts['chosen']:>6} pseudolabels   "
+    k = "" if facts.get("rule") == "everything" else f"k {facts['k']:>4}   "
+    line = f"round {facts['number']:>2}   {k}{facts['chosen']:>6} pseudolabels   "
     line += f"answers changed {100 * facts['changed']:5.1f} %"
     if facts["test"] is not None:
         line += f"   test accuracy {100 * facts['test']['accuracy']:5.1f} %"

@@ -43,6 +43,11 @@ class Reading:
         return str(self.settings.get("strategy", "zero-shot"))
 
     @property
+    def takes_all(self) -> bool:
+        """Whether rounds tuned on all images with soft targets, not on the k surest of each class."""
+        return (self.metrics.get("method") or {}).get("select") == "everything"
+
+    @property
     def is_tuned(self) -> bool:
         """Whether there is an after to compare with the before."""
         return self.strategy != "zero-shot"

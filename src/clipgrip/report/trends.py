@@ -42,7 +42,7 @@ def plots(run: Reading, say: Words) -> list[Plot]:
     ticks = [str(entry["number"]) for entry in run.rounds]
     return [
         *_accuracy(run, say, ticks),
-        _chosen(run, say, ticks),
+        *([] if run.takes_all else [_chosen(run, say, ticks)]),
         _changed(run, say, ticks),
         _coverage(run, say, ticks),
     ]

@@ -34,6 +34,21 @@ STRATEGIES = {
         "and the prompt was tuned anew."
     ),
 }
+ALL_IMAGES = {
+    "fpl": mark(
+        "FPL: the answers were improved by what the images have in common, and the prompt was tuned once on all "
+        "images, each with its probabilities in the place of a hard label."
+    ),
+    "ifpl": mark(
+        "IFPL: in each round the answers were improved by what the images have in common, and the prompt was tuned "
+        "anew on all images, each with its probabilities in the place of a hard label."
+    ),
+    "grip": mark(
+        "GRIP: in each round the answers were improved by what the images have in common, and the prompt was tuned "
+        "anew on all images, each with its probabilities in the place of a hard label."
+    ),
+}
+"""The same where a method trusts all images softly."""
 BADGES: dict[Tone, str] = {
     "good": mark("Tuning helped"),
     "flat": mark("No clear difference"),
@@ -130,7 +145,8 @@ def _done(run: Reading, say: Words) -> str:
 
 
 def _strategy(run: Reading, say: Words) -> str:
-    text = say(STRATEGIES[run.strategy])
+    soft = run.takes_all and any(entry["k"] for entry in run.rounds)
+    text = say((ALL_IMAGES if soft else STRATEGIES)[run.strategy])
     if run.strategy not in ("ifpl", "grip") or not run.rounds:
         return text
     rounds = say.count(len(run.rounds), "{n} round was run.", "{n} rounds were run.")

@@ -92,7 +92,7 @@ def method_for(settings: Settings, task: Task) -> Method:
     if settings.strategy == "zero-shot":  # nothing is tuned, so a template needs no words to tune
         return Method(init="random", n_ctx=0)
     method = PRESETS[settings.preset][settings.prompt].suited_to(task)
-    # a user who asks for k pseudolabels per class gets k, not all images
+    # a user who speaks of k wants the surest of each class and not all images: k of them, in grip a growing number
     return replace(method, select="balanced") if settings.k else method
 
 
@@ -162,13 +162,16 @@ def _stored(
     labels, names = done.pseudolabels.labels, start.classes.display
     learned = done.learner.prompt.learned()
     stored = StoredRound(done.number, done.k, done.changed, learned, {}, _named(done, embeds))
+    takes_all = start.method.select == "everything"  # then no class is short of a k
+    short = [] if takes_all else short_classes(done.pseudolabels, task, done.k)
     test = done.learner.predict_proba(inputs.test)
     stored.facts.update(
         number=done.number,
         k=done.k,
         chosen=len(labels),
         per_class=per_class_counts(labels, task.n_classes),
-        short_classes=[names[c] for c in short_classes(done.pseudolabels, task, done.k)],
+        rule=start.method.select,
+        short_classes=[names[c] for c in short],
         changed=done.changed,
         pool=pool_summary(done.probs[task.unlabeled]),
         test=test_scores(test, embeds.test_labels, task.candidates),
