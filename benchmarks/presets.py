@@ -29,13 +29,17 @@ from clipgrip.strategy import Reached
 from clipgrip.training.loop import Recipe
 from clipgrip.types import ImageEmbeds, Labels, Probs
 
-DEFAULT = replace(PRESETS["default"]["textual"], many_labels=None)
+DEFAULT = PRESETS["default"]["textual"]
+HARD: dict[str, Any] = {"select": "balanced", "refine": "zero-shot"}
+BALANCED = replace(DEFAULT, **HARD, many_labels=replace(DEFAULT.many_labels or DEFAULT, **HARD))
+"""The default without refinement, on the k surest of each class: what rules and optimisers are compared on."""
 
 
 def variants() -> dict[str, Method]:
-    """What is compared: the two presets, and the default with one thing changed."""
+    """What is compared: the presets, balanced top-K, and that with one thing changed, whether labels abound or not."""
+    plain = replace(BALANCED, many_labels=None)
     changed: dict[str, dict[str, Any]] = {
-        "labels never abound": {},
+        "plain top-K": {},
         "random start": {"init": "random"},
         "never stop": {"stop_below": 0.0},
         "own best class": {"select": "own-best-class"},
@@ -49,7 +53,8 @@ def variants() -> dict[str, Method]:
         for steps, lr, decay in itertools.product((60, 150), (0.005, 0.01, 0.03), (0.0, 1.0))
     }
     presets = {name: methods["textual"] for name, methods in PRESETS.items()}
-    return presets | {n: replace(DEFAULT, **v) for n, v in (changed | recipes).items()}
+    never = {"labels never abound": replace(DEFAULT, many_labels=None), "balanced top-K": BALANCED}
+    return presets | never | {n: replace(plain, **v) for n, v in (changed | recipes).items()}
 
 
 def main() -> None:

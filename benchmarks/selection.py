@@ -2,7 +2,7 @@
 
     python -m benchmarks.selection [--seeds 3] [--rounds 10] [--sets digits surfaces] [--variants balanced ...]
 
-Each is the default preset's GRIP with one rule or one loss exchanged. What the last round chose is compared with the
+Each is GRIP without refinement, with one rule or one loss exchanged. What the last round chose is compared with the
 pool's true labels, which no training sees, apart from those that a paradigm gives. Accuracy over the test images is
 written down and chooses nothing. Nothing is random in UL, so its seeds agree and one is run.
 """
@@ -21,13 +21,14 @@ from typing import Any
 
 import torch
 
+from benchmarks.presets import BALANCED as BASE
 from benchmarks.presets import score
 from benchmarks.record import machine, record
 from benchmarks.sets import DemoSet, load, task
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.task import Task
-from clipgrip.method import PRESETS, Method, learn, schedule, untuned
+from clipgrip.method import Method, learn, schedule, untuned
 from clipgrip.metrics import accuracy
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.pseudolabel.quality import balance
@@ -38,7 +39,6 @@ from clipgrip.types import Labels, Probs
 
 SECOND_TEMPLATE = "{}."
 """The second model of the rule "models": the same CLIP, asked in other words."""
-BASE = PRESETS["default"]["textual"]
 
 
 def variants() -> dict[str, Method]:
