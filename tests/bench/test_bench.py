@@ -26,9 +26,9 @@ from clipgrip.data.splits import PAPER_SEEDS, paper_seen
 from clipgrip.errors import ConfigError, DataError, RunError
 from clipgrip.method import Method
 from clipgrip.report.grid import SPLITS, build_grid, text_table
-from clipgrip.report.words import Words
 from clipgrip.runs.events import Listener
 from clipgrip.runs.lock import locked
+from clipgrip.words import Words
 
 pytestmark = pytest.mark.usefixtures("quick")
 FACTS: dict[str, Any] = {

@@ -12,7 +12,7 @@ from clipgrip.report.bias import BiasSection, bias_section
 from clipgrip.report.build import build_report
 from clipgrip.report.facts import RunFacts
 from clipgrip.report.reading import Reading
-from clipgrip.report.words import Words
+from clipgrip.words import Words
 
 
 def section(facts: RunFacts) -> BiasSection:

@@ -10,7 +10,7 @@ import pytest
 from report_facts import FACTORY, HOSTILE, SURFACES, MakeFacts, build_facts
 
 from clipgrip.report.build import build_report
-from clipgrip.report.words import LANGUAGES, Language
+from clipgrip.words import LANGUAGES, Language
 
 VOID = {"meta", "img", "br", "input", "link", "path", "use", "hr", "col"}
 MANY = [f"species {i}" for i in range(300)]

@@ -21,7 +21,7 @@ from clipgrip.report.pictures import SIDE, errors, galleries, thumbnail
 from clipgrip.report.reading import Reading
 from clipgrip.report.steps import quoted, steps
 from clipgrip.report.trends import plots, round_rows
-from clipgrip.report.words import Words
+from clipgrip.words import Words
 
 SAY = Words("en")
 

@@ -7,7 +7,7 @@ from report_facts import MakeFacts
 
 from clipgrip.report.reading import Reading
 from clipgrip.report.verdict import Verdict, verdict
-from clipgrip.report.words import Words
+from clipgrip.words import Words
 
 
 def judge(make_facts: MakeFacts, **values: object) -> Verdict:

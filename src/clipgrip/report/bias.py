@@ -9,7 +9,6 @@ import torch
 from clipgrip.report.mixups import Pair, mixups
 from clipgrip.report.pictures import Picture, error_picture
 from clipgrip.report.reading import Reading
-from clipgrip.report.words import Words
 from clipgrip.trust.bias import (
     ClassBias,
     answered_shares,
@@ -20,6 +19,7 @@ from clipgrip.trust.bias import (
     is_worse,
 )
 from clipgrip.trust.groups import Group, compare_groups
+from clipgrip.words import Words
 
 DOUBT = 0.5
 """Answers below this confidence are doubtful."""

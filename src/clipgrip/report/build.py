@@ -17,7 +17,7 @@ from clipgrip.report.reading import Reading
 from clipgrip.report.steps import steps
 from clipgrip.report.trends import plots, round_rows
 from clipgrip.report.verdict import verdict
-from clipgrip.report.words import Language, Words
+from clipgrip.words import Language, Words
 
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"

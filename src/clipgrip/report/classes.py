@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clipgrip.evaluate import robin_hood
 from clipgrip.report.reading import Reading
-from clipgrip.report.words import Words
+from clipgrip.words import Words
 
 SHOWN = 40
 """Up to so many classes stand in one open table; above, the worst ones and a folded table of all."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clipgrip.report.reading import Reading, Scores
-from clipgrip.report.words import Words, mark
+from clipgrip.words import Words, mark
 
 SCORES = {
     "accuracy": mark("Accuracy"),

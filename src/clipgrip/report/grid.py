@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clipgrip.report.build import printable, templates
-from clipgrip.report.words import Language, Words, mark
+from clipgrip.words import Language, Words, mark
 
 STRATEGY_NAMES = {
     "zero-shot": mark("zero-shot"),

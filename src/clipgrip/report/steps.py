@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 
 from clipgrip.report.reading import Reading
-from clipgrip.report.words import Words
+from clipgrip.words import Words
 
 LARGER = "openai/clip-vit-base-patch32"
 ENOUGH_TEST_IMAGES = 200

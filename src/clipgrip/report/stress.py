@@ -12,8 +12,8 @@ from markupsafe import Markup
 from clipgrip import __version__
 from clipgrip.report.build import templates
 from clipgrip.report.figures import STROKES, curves
-from clipgrip.report.words import Language, Words, mark
 from clipgrip.stress import ALL_ROWS, KINDS, RATES
+from clipgrip.words import Language, Words, mark
 
 Rows = Sequence[dict[str, Any]]
 Pair = tuple[str, str]

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from clipgrip.report.figures import count_bars, share_line
 from clipgrip.report.reading import Reading
-from clipgrip.report.words import Words
+from clipgrip.words import Words
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from clipgrip.report.reading import Reading, Scores
-from clipgrip.report.words import Words, mark
+from clipgrip.words import Words, mark
 
 Tone = Literal["good", "flat", "bad", "plain", "open"]
 FEW_TEST_IMAGES = 100

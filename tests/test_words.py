@@ -13,16 +13,19 @@ import jinja2
 import pytest
 from jinja2 import nodes
 
-from clipgrip import report
+import clipgrip
 from clipgrip.errors import ConfigError
-from clipgrip.report.words import LANGUAGES, Words, catalogue
+from clipgrip.words import LANGUAGES, Words, catalogue
 
-FOLDER = Path(report.__file__).parent
+PACKAGE = Path(clipgrip.__file__).parent
+FOLDERS = (PACKAGE / "report", PACKAGE / "review")
+MODULES = [PACKAGE / "words.py", *(path for folder in FOLDERS for path in folder.glob("*.py"))]
+TEMPLATES = [path for folder in FOLDERS for path in folder.glob("templates/*.html")]
 CALLS = {"say", "mark", "self", "say.count"}
 
 
 def _python_texts() -> Iterator[str]:
-    for path in FOLDER.glob("*.py"):
+    for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS:
                 for argument in node.args:
@@ -38,7 +41,7 @@ def _python_constants(argument: ast.expr) -> Iterator[str]:
 
 
 def _template_texts() -> Iterator[str]:
-    for path in (FOLDER / "templates").glob("*.html"):
+    for path in TEMPLATES:
         for call in jinja2.Environment().parse(path.read_text("utf-8")).find_all(nodes.Call):
             if _template_name(call.node) in CALLS:
                 yield from (
@@ -85,7 +88,7 @@ def test_japanese_uses_japanese_punctuation_and_no_spaces_beside_it() -> None:
 
 
 def test_the_catalogues_travel_with_the_package() -> None:
-    assert files("clipgrip.report").joinpath("locale", "ja.json").is_file()
+    assert files("clipgrip").joinpath("locale", "ja.json").is_file()
 
 
 def test_a_missing_sentence_is_an_error_and_not_english() -> None:

@@ -26,11 +26,11 @@ def catalogue(language: str) -> Mapping[str, str]:
     if language not in LANGUAGES:
         known = ", ".join(LANGUAGES)
         raise ConfigError(
-            f'no report in "{language}". Known: {known}.{nearest(language, LANGUAGES)}'
+            f'no screens or reports in "{language}". Known: {known}.{nearest(language, LANGUAGES)}'
         )
     if language == "en":
         return {}
-    text = files("clipgrip.report").joinpath("locale", f"{language}.json").read_text("utf-8")
+    text = files("clipgrip").joinpath("locale", f"{language}.json").read_text("utf-8")
     return dict(json.loads(text))
 
 
