@@ -16,6 +16,7 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import FileSource, Manifest, Row
 from clipgrip.errors import BackboneError, RunError
 from clipgrip.runs import lock, migrations
+from clipgrip.runs.database import migrate
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.place import wanted_folder
 from clipgrip.runs.reopen import reopen
@@ -147,8 +148,8 @@ def test_every_old_schema_is_brought_to_the_newest(tmp_path: Path, version: int)
 
 def test_two_processes_that_make_a_database_at_once_both_find_it_made(tmp_path: Path) -> None:
     first, second = (sqlite3.connect(tmp_path / NAME) for _ in range(2))
-    migrations.migrate(first)
-    migrations.migrate(second)
+    migrate(first, migrations.MIGRATIONS, "runs.db")
+    migrate(second, migrations.MIGRATIONS, "runs.db")
     assert second.execute("SELECT count(*) FROM run").fetchone() == (0,)
     first.close()
     second.close()

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-
-from clipgrip.errors import RunError
-
 MIGRATIONS = (
     """
     CREATE TABLE run (
@@ -80,27 +76,3 @@ MIGRATIONS = (
     );
     """,
 )
-
-
-def migrate(db: sqlite3.Connection) -> None:
-    """Bring the schema to the newest version, all steps or none.
-
-    RunError where the file was written by a newer clipgrip.
-    """
-    if _version(db) == len(MIGRATIONS):
-        return
-    db.execute("BEGIN IMMEDIATE")  # one process does it, another one waits and finds it done
-    with db:
-        version = _version(db)
-        if version > len(MIGRATIONS):
-            raise RunError(
-                f"this runs.db has schema {version}, this clipgrip knows {len(MIGRATIONS)}. Update clipgrip to open it."
-            )
-        for number, script in enumerate(MIGRATIONS[version:], version + 1):
-            for statement in script.split(";"):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {number}")
-
-
-def _version(db: sqlite3.Connection) -> int:
-    return int(db.execute("PRAGMA user_version").fetchone()[0])

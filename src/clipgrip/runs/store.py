@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
@@ -19,7 +18,8 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Manifest, Row
 from clipgrip.data.sources import FileSource, ImageSource, ParquetSource
 from clipgrip.errors import RunError
-from clipgrip.runs.migrations import migrate
+from clipgrip.runs.database import opened
+from clipgrip.runs.migrations import MIGRATIONS
 from clipgrip.training.state import TrainingState
 
 NAME = "runs.db"
@@ -174,21 +174,8 @@ def open_store(folder: Path, *, create: bool = False) -> Iterator[RunStore]:
         raise RunError(
             f"{folder} holds no run (no {NAME} in it). Give the folder that clipgrip run wrote (its --out)."
         )
-    try:
-        with closing(sqlite3.connect(path, timeout=30)) as db:
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-                db.execute(f"PRAGMA {pragma}")
-            migrate(db)
-            yield RunStore(db)
-    except sqlite3.OperationalError as error:
-        raise RunError(
-            f"{path} cannot be written or read: {error}. Make space there, or see to its permissions, "
-            "then run the same command again: what was stored before is kept."
-        ) from None
-    except (sqlite3.DatabaseError, SafetensorError) as error:
-        raise RunError(
-            f"{path} is damaged: {error}. Restore it from a backup, or start anew elsewhere."
-        ) from None
+    with opened(path, MIGRATIONS) as db:
+        yield RunStore(db)
 
 
 def _image_values(row: Row) -> Iterable[object]:

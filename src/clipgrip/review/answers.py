@@ -1,0 +1,101 @@
+"""What all answers together say about each image, and how long people took."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from clipgrip.review.store import Answer, StoredClass
+
+State = Literal["decided", "disagree", "unsure", "asked"]
+LONGEST = 120.0
+"""Seconds; who looked longer at one image was away from the screen."""
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """Where an image stands. ``klass`` is the class id where it is decided."""
+
+    state: State
+    klass: int | None
+    people: tuple[str, ...]
+    """Who said something that counts, first to last."""
+    said: tuple[tuple[str, int | None], ...]
+    """(person, class id, None for "cannot tell"), the last word of each."""
+    audit: bool
+    """Drawn at random to measure: never learned from."""
+
+
+def effective(classes: Iterable[StoredClass]) -> dict[int, int | None]:
+    """Class id -> the class that it counts as today; None where it was split or taken away."""
+    known = {one.id: one for one in classes}
+
+    def follow(id_: int) -> int | None:
+        one = known[id_]
+        if one.state == "merged" and one.merged_into is not None:
+            return follow(one.merged_into)
+        return one.id if one.state == "active" else None
+
+    return {id_: follow(id_) for id_ in known}
+
+
+def opinions(answers: Iterable[Answer], counts_as: Mapping[int, int | None]) -> dict[str, Opinion]:
+    """Content hash -> opinion, from answers in their order (undone ones left out).
+
+    Each person's last word counts; ``settle`` ends what was said before. An answer whose class was split or taken away
+    counts no longer: the image is to be answered again.
+    """
+    by_image: dict[str, list[Answer]] = defaultdict(list)
+    for answer in answers:
+        if answer.klass is None or counts_as.get(answer.klass) is not None:
+            by_image[answer.image].append(answer)
+    return {image: _opinion(said, counts_as) for image, said in by_image.items()}
+
+
+def _opinion(said: list[Answer], counts_as: Mapping[int, int | None]) -> Opinion:
+    audit = any(answer.purpose == "audit" for answer in said)
+    last = max((n for n, answer in enumerate(said) if answer.purpose == "settle"), default=0)
+    words: dict[str, int | None] = {}
+    asked = False
+    for answer in said[last:]:
+        if answer.verdict == "ask":
+            asked = True
+            continue
+        words.pop(answer.person, None)
+        words[answer.person] = None if answer.klass is None else counts_as[answer.klass]
+    classes = {klass for klass in words.values() if klass is not None}
+    people = tuple(words)
+    if len(classes) > 1:
+        state: State = "disagree"
+    elif asked and len(words) < 2:
+        state = "asked"
+    else:
+        state = "decided" if classes else "unsure"
+    klass = classes.pop() if state == "decided" else None
+    return Opinion(state, klass, people, tuple(words.items()), audit)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Measured time of answering: median and quartiles in seconds an image, and how many were measured."""
+
+    measured: int
+    low: float
+    middle: float
+    high: float
+    total: float
+
+
+def pace(answers: Iterable[Answer]) -> Pace | None:
+    """How long people took for an image; None before the first measured answer.
+
+    Looks of more than ``LONGEST`` seconds are left out of the quartiles and count as ``LONGEST`` in the total.
+    """
+    looks = [answer.seconds for answer in answers if answer.seconds is not None]
+    short = sorted(look for look in looks if look <= LONGEST)
+    if not short:
+        return None
+    low, middle, high = (short[int(share * (len(short) - 1) + 0.5)] for share in (0.25, 0.5, 0.75))
+    return Pace(len(short), low, middle, high, sum(min(look, LONGEST) for look in looks))

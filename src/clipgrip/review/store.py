@@ -1,0 +1,220 @@
+"""review.db: what people answered about the images of a run and its later rounds. Rows are added, never changed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from clipgrip.errors import RunError
+from clipgrip.review.schema import MIGRATIONS
+from clipgrip.runs.database import opened, plain_errors
+from clipgrip.runs.store import NAME as RUNS
+
+NAME = "review.db"
+
+Verdict = Literal["class", "unsure", "ask"]
+"""A class; "cannot tell"; or a wish for a second opinion."""
+Purpose = Literal["review", "audit", "settle", "import"]
+"""Why the image was shown: doubtful, drawn at random to measure, to settle a disagreement, or not at all."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One key press. ``token`` names it for good, so that sending it twice keeps it once."""
+
+    token: str
+    image: str
+    """Content hash."""
+    verdict: Verdict
+    klass: int | None
+    """Id of the class; None where the verdict is none."""
+    purpose: Purpose
+    person: str
+    at: str
+    """UTC, ISO 8601."""
+    seconds: float | None
+    """How long the image was looked at; None where nobody measured."""
+    round: int
+    proposed: int | None = None
+    """Class id that the model answered then."""
+    confidence: float | None = None
+    number: int = 0
+    """Order in which it was stored; 0 before."""
+
+
+@dataclass(frozen=True)
+class StoredClass:
+    """A class under a name that may change; its id never does."""
+
+    id: int
+    name: str
+    prompt: str
+    state: Literal["active", "merged", "gone"] = "active"
+    merged_into: int | None = None
+
+
+@dataclass(frozen=True)
+class StoredRound:
+    """A run of the model that was reviewed; 1 is the run that the review began with."""
+
+    number: int
+    folder: str
+    """Relative to the folder of the review."""
+    run: str
+    at: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Anything that people did beside answering: classes, rounds, imports, promises."""
+
+    action: str
+    person: str
+    at: str
+    facts: dict[str, Any]
+
+
+class ReviewStore:
+    """One open database. Each method is one transaction and safe for threads."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db, self._path, self._lock = db, path, threading.RLock()
+
+    def secret(self) -> bytes:
+        """Random bytes that are this review's own: the same after a restart."""
+        with self._writing() as db:
+            row = db.execute("SELECT value FROM secret").fetchone()
+            if row is None:
+                row = (secrets.token_bytes(32),)
+                db.execute("INSERT INTO secret VALUES (?)", row)
+        return bytes(row[0])
+
+    def add_answers(self, answers: Sequence[Answer]) -> int:
+        """Keep answers, all or none, on the disk when this returns; how many were not there yet."""
+        with self._writing() as db:
+            before = db.total_changes
+            db.executemany(
+                "INSERT INTO answer (token, image, verdict, class, purpose, person, at, seconds, round, proposed, "
+                "confidence) VALUES (:token, :image, :verdict, :klass, :purpose, :person, :at, :seconds, :round, "
+                ":proposed, :confidence) ON CONFLICT (token) DO NOTHING",
+                [asdict(answer) for answer in answers],
+            )
+            return db.total_changes - before
+
+    def undo(self, token: str, person: str, at: str) -> bool:
+        """Take an answer back; the answer stays on record. False where there is none, or it was taken back before."""
+        with self._writing() as db:
+            before = db.total_changes
+            db.execute(
+                "INSERT OR IGNORE INTO undo SELECT number, ?, ? FROM answer WHERE token = ?",
+                (person, at, token),
+            )
+            return db.total_changes > before
+
+    def answers(self, *, after: int = 0, undone: bool = False) -> list[Answer]:
+        """Answers in the order they were stored, those after a number only; without the undone unless asked for."""
+        where = "" if undone else "AND number NOT IN (SELECT answer FROM undo)"
+        rows = self._all(
+            "SELECT token, image, verdict, class, purpose, person, at, seconds, round, proposed, confidence, number "
+            f"FROM answer WHERE number > ? {where} ORDER BY number",
+            (after,),
+        )
+        return [Answer(*row) for row in rows]
+
+    def undone(self) -> list[tuple[str, str, str]]:
+        """(token, person, time) of every answer that was taken back."""
+        return self._all(
+            "SELECT token, undo.person, undo.at FROM undo JOIN answer ON number = answer ORDER BY answer"
+        )
+
+    def classes(self) -> list[StoredClass]:
+        """Every class that ever was, in the order of the ids."""
+        rows = self._all("SELECT id, name, prompt, state, merged_into FROM class ORDER BY id")
+        return [StoredClass(*row) for row in rows]
+
+    def write_classes(self, classes: Sequence[StoredClass], change: Change) -> None:
+        """Keep classes as they are from now on, with the record of who changed what."""
+        with self._writing() as db:
+            db.executemany(
+                "INSERT INTO class VALUES (:id, :name, :prompt, :state, :merged_into) ON CONFLICT (id) DO UPDATE SET "
+                "name = :name, prompt = :prompt, state = :state, merged_into = :merged_into",
+                [asdict(one) for one in classes],
+            )
+            _record(db, change)
+
+    def rounds(self) -> list[StoredRound]:
+        """Every round, oldest first."""
+        rows = self._all("SELECT number, folder, run, at, facts FROM round ORDER BY number")
+        return [
+            StoredRound(number, folder, run, at, json.loads(facts))
+            for number, folder, run, at, facts in rows
+        ]
+
+    def add_round(self, done: StoredRound) -> None:
+        """Keep a finished round; the same one twice is kept once."""
+        facts = json.dumps(done.facts, sort_keys=True, allow_nan=False)
+        with self._writing() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO round VALUES (?, ?, ?, ?, ?)",
+                (done.number, done.folder, done.run, done.at, facts),
+            )
+
+    def record(self, change: Change) -> None:
+        """Keep what somebody did."""
+        with self._writing() as db:
+            _record(db, change)
+
+    def changes(self) -> list[Change]:
+        """What people did beside answering, oldest first."""
+        rows = self._all("SELECT action, person, at, facts FROM change ORDER BY number")
+        return [Change(action, person, at, json.loads(facts)) for action, person, at, facts in rows]
+
+    def _all(self, query: str, values: tuple[object, ...] = ()) -> list[Any]:
+        with self._lock, plain_errors(self._path):
+            return self._db.execute(query, values).fetchall()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, plain_errors(self._path), self._db:
+            yield self._db
+
+
+def _record(db: sqlite3.Connection, change: Change) -> None:
+    facts = json.dumps(change.facts, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    db.execute(
+        "INSERT INTO change (action, person, at, facts) VALUES (?, ?, ?, ?)",
+        (change.action, change.person, change.at, facts),
+    )
+
+
+@contextmanager
+def open_review(folder: Path, *, create: bool = False) -> Iterator[ReviewStore]:
+    """The review that lies in the folder of the run it began with.
+
+    Raises:
+        RunError: no run or, without ``create``, no review is there; or the file is damaged or cannot be written.
+    """
+    if not (folder / RUNS).is_file():
+        raise RunError(
+            f"{folder} holds no run (no {RUNS} in it). Give the folder that clipgrip run wrote (its --out)."
+        )
+    path = folder / NAME
+    if not create and not path.is_file():
+        raise RunError(
+            f"nobody has reviewed the run in {folder} yet (no {NAME} in it). Begin with clipgrip review {folder}."
+        )
+    with opened(path, MIGRATIONS, threads=True) as db:
+        yield ReviewStore(db, path)
+
+
+def has_review(folder: Path) -> bool:
+    """Whether a review lies in the folder."""
+    return (folder / NAME).is_file()
