@@ -46,20 +46,35 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         test=project.test,
         on_progress=lambda done, total: hear.progress("hash", done, total),
     )
-    found = time.monotonic()
+    issues = tuple(issue for issue in ingested.issues if not is_ours(ingested.root, issue.path))
+    seconds = {"ingest": round(time.monotonic() - began, 3)}
+    return carry_out(project, ingested.manifest, hear, issues=issues, seconds=seconds)
+
+
+def carry_out(
+    project: Project,
+    manifest: Manifest,
+    hear: Listener,
+    *,
+    issues: tuple[Issue, ...] = (),
+    seconds: dict[str, float] | None = None,
+) -> Outcome:
+    """The run of images that are read and labeled already; of the project's files only ``seen`` is read.
+
+    Raises:
+        ClipgripError: as `run`.
+    """
+    began = time.monotonic()
     backbone = model_of(project.settings)
-    method = method_for(project.settings, _expected_task(project, ingested.manifest))
-    start = Start.of(backbone, ingested.manifest.classes, project.settings, method)
+    method = method_for(project.settings, _expected_task(project, manifest))
+    start = Start.of(backbone, manifest.classes, project.settings, method)
     embedded = embed_manifest(
         backbone,
-        ingested.manifest,
+        manifest,
         cache=EmbeddingCache.for_backbone(backbone),
         on_progress=lambda done, total: hear.progress("embed", done, total),
     )
-    seconds = {
-        "ingest": round(found - began, 3),
-        "embed": round(time.monotonic() - found, 3),
-    }
+    times = {**(seconds or {"ingest": 0.0}), "embed": round(time.monotonic() - began, 3)}
     task = make_task(
         embedded.embeds.pool_labels,
         embedded.manifest.classes,
@@ -68,9 +83,8 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         note=hear.note,
     )
     start = start.suited_to(task, backbone, project.settings)
-    issues = tuple(sorted({*ingested.issues, *embedded.issues}))
-    issues = tuple(issue for issue in issues if not is_ours(ingested.root, issue.path))
-    job = Job(project, backbone, embedded.manifest, embedded.embeds, task, start, issues, seconds)
+    left = tuple(sorted({*issues, *embedded.issues}))
+    job = Job(project, backbone, embedded.manifest, embedded.embeds, task, start, left, times)
     return job.finish(hear)
 
 

@@ -1,0 +1,258 @@
+"""The desk: the newest round's answers and people's answers side by side, kept up to date in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipgrip.errors import DataError, RunError
+from clipgrip.review.answers import Opinion, effective, opinions
+from clipgrip.review.store import Answer, Change, ReviewStore, StoredClass, StoredRound
+from clipgrip.review.view import Answerer
+from clipgrip.runs.auditing import Audit
+from clipgrip.runs.reopen import reopen
+from clipgrip.runs.store import open_store
+
+AUDIT_SEED = 0
+STATES = ("open", "decided", "disagree", "unsure", "asked", "given")
+"""Where an image stands; ``given``: its label came with the run's own files."""
+OPEN, DECIDED, DISAGREE, UNSURE, ASKED, GIVEN = range(len(STATES))
+
+Whole = NDArray[np.int64]
+
+
+def now() -> str:
+    """UTC to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass
+class Standing:
+    """Per image: its state, the class id that people gave it (-1: none), and whether it is for the audit alone."""
+
+    state: NDArray[np.int8]
+    klass: Whole
+    audit: NDArray[np.bool_]
+
+
+@dataclass
+class Desk:
+    """One review at work. Safe for threads; what it says it saved is on the disk."""
+
+    folder: Path
+    store: ReviewStore
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    version: int = 0
+    """Rises when the answers of the model or the classes change."""
+
+    def __post_init__(self) -> None:
+        with self.lock:
+            self._first()
+            self.load()
+
+    # -- what is loaded ------------------------------------------------------------------------------------------
+
+    def load(self) -> None:
+        """Read the newest round and all answers anew."""
+        with self.lock:
+            self.rounds = self.store.rounds()
+            self.round = self.rounds[-1]
+            outcome = reopen(self.folder / self.round.folder)
+            self._answerer = Answerer.of(outcome, self._hashes())
+            self.audit = _audit_of(self)
+            self.reclass()
+
+    def reclass(self) -> None:
+        """Answer anew after the classes were changed."""
+        with self.lock:
+            self.classes = self.store.classes()
+            self.names = {one.id: one.name for one in self.classes}
+            self.counts_as = effective(self.classes)
+            self.view = self._answerer.view(self.classes)
+            self._answers: dict[str, list[Answer]] = defaultdict(list)
+            self._tokens: dict[str, Answer] = {}
+            for answer in self.store.answers():
+                self._keep(answer)
+            self.opinions: dict[str, Opinion] = {}
+            n = len(self.view.rows)
+            self.standing = Standing(np.zeros(n, np.int8), np.full(n, -1), np.zeros(n, np.bool_))
+            self._give()
+            self._judge(self._answers)
+            self.version += 1
+
+    @property
+    def answerer(self) -> Answerer:
+        """Answers for classes that are only tried out."""
+        return self._answerer
+
+    def answers(self) -> list[Answer]:
+        """All answers that were not taken back, in their order."""
+        with self.lock:
+            everything = (answer for said in self._answers.values() for answer in said)
+            return sorted(everything, key=lambda answer: answer.number)
+
+    def opinion(self, image: str) -> Opinion | None:
+        """What people said of an image."""
+        return self.opinions.get(image)
+
+    def row(self, image: str) -> int:
+        """Row of an image.
+
+        Raises:
+            DataError: no image of this review has that content hash.
+        """
+        place = self.view.place.get(image)
+        if place is None:
+            raise DataError(f'no image of this review is called "{image[:64]}". Reload the page.')
+        return place
+
+    # -- what people do ------------------------------------------------------------------------------------------
+
+    def answer(self, answers: Sequence[Answer]) -> int:
+        """Keep answers; on the disk when this returns. How many were new.
+
+        Raises:
+            DataError: an image or a class is not known, or an audited image is answered for another purpose.
+        """
+        with self.lock:
+            for answer in answers:
+                self._check(answer)
+            fresh = [answer for answer in answers if answer.token not in self._tokens]
+            kept = self.store.add_answers(fresh)
+            for answer in self.store.answers(after=self._last()):
+                self._keep(answer)
+            self._judge({answer.image for answer in fresh})
+            return kept
+
+    def undo(self, token: str, person: str) -> Answer | None:
+        """Take an answer back; None where there is none to take back."""
+        with self.lock:
+            answer = self._tokens.get(token)
+            if answer is None or not self.store.undo(token, person, now()):
+                return None
+            del self._tokens[token]
+            self._answers[answer.image].remove(answer)
+            self._judge([answer.image])
+            return answer
+
+    def change_classes(
+        self, classes: Sequence[StoredClass], action: str, person: str, facts: dict[str, object]
+    ) -> None:
+        """Keep changed classes and answer anew with them."""
+        with self.lock:
+            self.store.write_classes(classes, Change(action, person, now(), facts))
+            self.reclass()
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _check(self, answer: Answer) -> None:
+        row = self.row(answer.image)
+        if answer.klass is not None and self.counts_as.get(answer.klass) != answer.klass:
+            raise DataError(
+                "that class is no longer there. Reload the page to see the classes of now."
+            )
+        if self.standing.audit[row] and answer.purpose == "review":
+            raise DataError(
+                "this image belongs to the random audit, which measures the model and is never learned from. "
+                "Answer it on the audit page."
+            )
+        if answer.purpose == "audit" and answer.image not in self._for_audit():
+            raise DataError("this image was not drawn for the audit. Reload the page.")
+
+    def _for_audit(self) -> frozenset[str]:
+        """Images that may be answered as audit: those of the draw, which are never among the labeled."""
+        return frozenset() if self.audit is None else frozenset(self.audit.hashes)
+
+    def _last(self) -> int:
+        return max((answer.number for answer in self._tokens.values()), default=0)
+
+    def _keep(self, answer: Answer) -> None:
+        if answer.token not in self._tokens:
+            self._tokens[answer.token] = answer
+            self._answers[answer.image].append(answer)
+
+    def _give(self) -> None:
+        """Labels from the files of the first run."""
+        first = self.folder / self.rounds[0].folder
+        with open_store(first) as store:
+            manifest = store.manifest(self.rounds[0].run)
+        named = {one.name: one.id for one in reversed(self.classes)}
+        given = {
+            row.sha256: self.counts_as.get(named.get(manifest.classes.display[row.label], -1))
+            for row in manifest.rows
+            if row.label >= 0
+        }
+        for n, row in enumerate(self.view.rows):
+            klass = given.get(row.sha256)
+            if klass is not None:
+                self.view.given[n] = self.standing.klass[n] = klass
+                self.standing.state[n] = GIVEN
+
+    def _judge(self, images: Iterable[str]) -> None:
+        fresh = opinions(
+            (answer for image in images for answer in self._answers.get(image, ())), self.counts_as
+        )
+        for image in images:
+            row = self.view.place.get(image)
+            if row is None:
+                continue  # its file is gone
+            opinion = fresh.get(image)
+            self.opinions.pop(image, None)
+            if opinion is not None:
+                self.opinions[image] = opinion
+            self._stand(row, opinion)
+
+    def _stand(self, row: int, opinion: Opinion | None) -> None:
+        given = int(self.view.given[row])
+        if opinion is None:
+            self.standing.state[row] = GIVEN if given >= 0 else OPEN
+            self.standing.klass[row], self.standing.audit[row] = given, False
+            return
+        self.standing.state[row] = STATES.index(opinion.state)
+        self.standing.klass[row] = -1 if opinion.klass is None else opinion.klass
+        self.standing.audit[row] = opinion.audit
+
+    def _first(self) -> None:
+        """The run that the review begins with."""
+        if self.store.rounds():
+            return
+        with open_store(self.folder) as runs:
+            run = runs.run()
+            if run is None or run.finished is None:
+                raise RunError(
+                    f"the run in {self.folder} is not finished. Run the same clipgrip run command again to finish it."
+                )
+            names = runs.manifest(run.id).classes
+        classes = [
+            StoredClass(n, name, prompt)
+            for n, (name, prompt) in enumerate(zip(names.display, names.prompts, strict=True), 1)
+        ]
+        if not self.store.classes():
+            self.store.write_classes(classes, Change("begin", "", now(), {"run": run.id}))
+        self.store.add_round(StoredRound(1, ".", run.id, now()))
+
+    def _hashes(self) -> frozenset[str]:
+        """The images under review: the pool of the first run, so never the images of its test."""
+        with open_store(self.folder / self.rounds[0].folder) as runs:
+            manifest = runs.manifest(self.rounds[0].run)
+        return frozenset(manifest.rows[n].sha256 for n in manifest.pool.tolist())
+
+
+def _audit_of(desk: Desk) -> Audit | None:
+    """The draw over what this round left unlabeled; None where people labeled everything."""
+    outcome = desk.answerer.outcome
+    return Audit.of(outcome, AUDIT_SEED) if len(outcome.task.unlabeled) else None
+
+
+def counted(values: Whole, ids: Sequence[int]) -> Mapping[int, int]:
+    """How often each id stands in ``values``."""
+    found, counts = np.unique(values, return_counts=True)
+    numbers = dict(zip(found.tolist(), counts.tolist(), strict=True))
+    return {id_: numbers.get(id_, 0) for id_ in ids}

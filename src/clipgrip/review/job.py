@@ -1,0 +1,158 @@
+"""A round that runs beside the review, in a process of its own, and tells in a file how far it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from clipgrip.errors import ClipgripError, RunError
+from clipgrip.files import write_text_atomic
+from clipgrip.runs.events import Listener
+
+NAME = "next-round.json"
+LOG = "next-round.log"
+EVERY = 0.4
+"""Seconds between two reports."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the round is; ``stopped`` where its process has ended without a result."""
+
+    state: Literal["none", "running", "done", "failed", "stopped"] = "none"
+    pid: int = 0
+    person: str = ""
+    began: float = 0.0
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    rounds: int = 0
+    notes: tuple[str, ...] = ()
+    error: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    round: int = 0
+
+
+def progress(folder: Path) -> Progress:
+    """What the file says, checked against whether its process lives."""
+    try:
+        values = json.loads((folder / NAME).read_text("utf-8"))
+    except (OSError, ValueError):
+        return Progress()
+    told = Progress(**{**values, "notes": tuple(values["notes"])})
+    if told.state == "running" and not _alive(told.pid):
+        return Progress(**{**asdict(told), "state": "stopped", "notes": told.notes})
+    return told
+
+
+def start(folder: Path, person: str) -> None:
+    """Begin the next round in a process of its own, which outlives this one.
+
+    Raises:
+        RunError: one is running.
+    """
+    if progress(folder).state == "running":
+        raise RunError("a round is running already. Wait until it is done, or stop it first.")
+    write(folder, Progress("running", os.getpid(), person, time.time(), stage="begin"))
+    with open(folder / LOG, "ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "clipgrip.review.job", os.fspath(folder), person],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    write(folder, Progress("running", child.pid, person, time.time(), stage="begin"))
+    _children.append(child)
+
+
+def stop(folder: Path) -> None:
+    """Interrupt the round; what it has done is kept, and it goes on from there when it is started again."""
+    told = progress(folder)
+    if told.state == "running":
+        os.kill(told.pid, signal.SIGINT)
+
+
+def write(folder: Path, told: Progress) -> None:
+    """Keep how far it is; the file is whole at any moment."""
+    write_text_atomic(folder / NAME, json.dumps(asdict(told), ensure_ascii=False))
+
+
+class FileListener(Listener):
+    """Writes what a run tells into the file."""
+
+    def __init__(self, folder: Path, person: str) -> None:
+        self.folder = folder
+        self.told: dict[str, Any] = asdict(
+            Progress("running", os.getpid(), person, time.time(), stage="begin")
+        )
+        self._wrote = 0.0
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Kept a few times a second."""
+        self.told |= {"stage": stage, "done": done, "total": total}
+        if time.monotonic() - self._wrote > EVERY or done == total:
+            self._write()
+
+    def note(self, text: str) -> None:
+        """Kept in full."""
+        self.told["notes"] = (*self.told["notes"], text)[-5:]
+        self._write()
+
+    def round_done(self, facts: dict[str, Any]) -> None:
+        """Counted."""
+        self.told["rounds"] = facts["number"]
+        self._write()
+
+    def end(self, **values: Any) -> None:
+        """The last report."""
+        self.told |= values
+        self._write()
+
+    def _write(self) -> None:
+        self._wrote = time.monotonic()
+        write(self.folder, Progress(**self.told))
+
+
+_children: list[subprocess.Popen[bytes]] = []
+
+
+def _alive(pid: int) -> bool:
+    for child in _children:
+        child.poll()  # a child that has ended is no longer there once it was asked
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+def main(folder: Path, person: str) -> int:
+    """Run the round and say how it ended."""
+    from clipgrip.review.rounds import next_round
+
+    hear = FileListener(folder, person)
+    try:
+        done = next_round(folder, person, hear)
+    except ClipgripError as error:
+        hear.end(state="failed", error=str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        hear.end(state="stopped")
+        return 130
+    except Exception as error:
+        hear.end(state="failed", error=f"{type(error).__name__}: {error}")
+        raise
+    hear.end(state="done", facts=done.facts, round=done.number)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))

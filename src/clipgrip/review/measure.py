@@ -1,0 +1,161 @@
+"""How often the model is wrong, from images drawn at random, and what that proves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+import numpy as np
+import torch
+
+from clipgrip.metrics import wilson_interval
+from clipgrip.review.desk import DECIDED, OPEN, UNSURE, Desk
+from clipgrip.review.queues import audited, drawn
+from clipgrip.trust.calibration import Temperature, logits_of
+from clipgrip.trust.fitting import fit_temperature, labels_needed
+from clipgrip.trust.promise import Promise, Terms, more_answers, promise
+from clipgrip.trust.scope import Group, misses_and_overkill, overall
+
+
+@dataclass(frozen=True)
+class Share:
+    """``count`` of ``total``, with the 95 % interval (Wilson); None where nothing was counted."""
+
+    count: int
+    total: int
+
+    @property
+    def share(self) -> float | None:
+        """``count / total``."""
+        return self.count / self.total if self.total else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Low and high end."""
+        return wilson_interval(self.count, self.total) if self.total else None
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Wrong answers among the audited images: of all, by answered class, and by true class (class ids)."""
+
+    overall: Share
+    answered: dict[int, Share]
+    true: dict[int, Share]
+    rows: tuple[int, ...]
+    """The audited rows, those that could not be told among them."""
+    wrong: tuple[int, ...]
+
+
+def errors(desk: Desk) -> Errors:
+    """The model's errors on images drawn at random that it has not learned from.
+
+    These are the draw of this round from the top to the first image without an answer, and the draws of earlier
+    rounds, which were kept out of learning. An image that people could not tell counts as an error.
+    """
+    rows = measured_rows(desk)
+    answers, truth = desk.view.label[rows], desk.standing.klass[rows]
+    wrong = answers != truth
+    ids = [one.id for one in desk.view.classes]
+    return Errors(
+        Share(int(wrong.sum()), len(rows)),
+        {id_: Share(int(wrong[answers == id_].sum()), int((answers == id_).sum())) for id_ in ids},
+        {id_: Share(int(wrong[truth == id_].sum()), int((truth == id_).sum())) for id_ in ids},
+        tuple(rows.tolist()),
+        tuple(np.array(rows)[wrong].tolist()),
+    )
+
+
+def measured_rows(desk: Desk) -> np.ndarray:
+    """Rows that the model is measured on."""
+    now = list(prefix(desk))
+    in_draw = set(drawn(desk)) if desk.audit is not None else set()
+    known = np.isin(desk.standing.state, (DECIDED, UNSURE)) & desk.standing.audit
+    before = [row for row in np.flatnonzero(known).tolist() if row not in in_draw]
+    return np.array([*before, *now], dtype=np.int64)
+
+
+def prefix(desk: Desk) -> Sequence[int]:
+    """This round's draw from the top to the first image without a clear answer."""
+    if desk.audit is None:
+        return ()
+    settled = (DECIDED, UNSURE)
+    return tuple(takewhile(lambda row: desk.standing.state[row] in settled, drawn(desk)))
+
+
+def gap(desk: Desk) -> int:
+    """Audit answers that do not count yet, because an earlier image of the draw waits for its answer."""
+    if desk.audit is None:
+        return 0
+    return sum(audited(desk, row) for row in drawn(desk)) - len(prefix(desk))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the model's confidence says about errors where nobody looked."""
+
+    by_class: dict[int, float | None]
+    overall: float | None
+    calibrated: bool
+    """Whether the audit set the confidence right; else it is the model's own word."""
+
+
+def estimate(desk: Desk) -> Estimate:
+    """Expected share of errors among the answers that nobody checked, overall and by answered class."""
+    rows = measured_rows(desk)
+    rows = rows[desk.standing.klass[rows] >= 0]
+    open_rows = np.flatnonzero(desk.standing.state == OPEN)
+    logits = logits_of(desk.view.probs)
+    fit = Temperature(1.0)
+    enough = len(rows) >= labels_needed("temperature", len(desk.view.classes))
+    if enough:
+        columns = {one.id: n for n, one in enumerate(desk.view.classes)}
+        truth = torch.tensor([columns[id_] for id_ in desk.standing.klass[rows].tolist()])
+        fit = fit_temperature(logits[rows], truth)
+    doubt = 1 - fit(logits[open_rows]).amax(1).numpy()
+    answers = desk.view.label[open_rows]
+    by_class = {one.id: _mean(doubt[answers == one.id]) for one in desk.view.classes}
+    return Estimate(by_class, _mean(doubt), enough)
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+@dataclass(frozen=True)
+class Promised:
+    """What the audit proves, and how many more answers would prove all of it."""
+
+    told: Promise
+    more: dict[str, int | None]
+    groups: tuple[Group, ...]
+    answers: int
+
+
+def promised(desk: Desk, terms: Terms, ok: Sequence[int] = ()) -> Promised | None:
+    """The promise for this round's answers; None where there is no draw, or the classes are no longer the run's.
+
+    Args:
+        ok: class ids that mean "OK part": misses and overkill are then promised apart.
+    """
+    audit, view = desk.audit, desk.view
+    if audit is None or not view.as_run:
+        return None
+    index = {image: n for n, image in enumerate(audit.hashes)}
+    columns = {one.id: n for n, one in enumerate(view.classes)}
+    shown = list(prefix(desk))
+    rows = np.array([index[view.rows[row].sha256] for row in shown], dtype=np.int64)
+    truth = [columns.get(int(desk.standing.klass[row]), -1) for row in shown]
+    said = audit.pool.labels[rows].tolist() if shown else []
+    n = len(view.classes)
+    # an image that nobody can tell counts against the model
+    known = [t if t >= 0 else (answer + 1) % n for t, answer in zip(truth, said, strict=True)]
+    places = [columns[id_] for id_ in ok if id_ in columns]
+    apart = 0 < len(places) < n
+    groups: tuple[Group, ...] = misses_and_overkill(n, places) if apart else overall(n)
+    truths = np.array(known, dtype=np.int64)
+    told = promise(audit.pool, rows, truths, groups, terms)
+    return Promised(
+        told, dict(more_answers(told, audit.pool, rows, truths, groups)), groups, len(rows)
+    )

@@ -1,0 +1,93 @@
+"""Which images are shown next, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from clipgrip.review.desk import ASKED, DECIDED, DISAGREE, OPEN, UNSURE, Desk
+
+Rows = NDArray[np.int64]
+HELPFUL = 100
+"""How many images are suggested at a time."""
+
+
+def doubtful(desk: Desk, klass: int | None = None) -> Rows:
+    """Images that nobody has answered, the smallest margin first; of one answered class or of all."""
+    rows = _open(desk, klass)
+    return rows[np.argsort(desk.view.margin[rows], kind="stable")]
+
+
+def surest(desk: Desk, klass: int | None = None) -> Rows:
+    """The same images, the most confident first."""
+    rows = _open(desk, klass)
+    return rows[np.argsort(-desk.view.confidence[rows], kind="stable")]
+
+
+def audit(desk: Desk, _klass: int | None = None) -> Rows:
+    """Images drawn at random that wait for an answer, in the order of the draw."""
+    if desk.audit is None:
+        return np.zeros(0, np.int64)
+    return np.array([row for row in drawn(desk) if not audited(desk, row)], dtype=np.int64)
+
+
+def drawn(desk: Desk) -> list[int]:
+    """Every image of the draw in its order."""
+    assert desk.audit is not None
+    place = desk.view.place
+    hashes = (desk.audit.hashes[n] for n in desk.audit.order)
+    return [place[image] for image in hashes if image in place]
+
+
+def audited(desk: Desk, row: int) -> bool:
+    """Whether a drawn image has its answer, or people's answers that cannot be counted yet."""
+    return bool(desk.standing.state[row] in (DECIDED, DISAGREE, UNSURE))
+
+
+def disagreements(desk: Desk, _klass: int | None = None) -> Rows:
+    """Images that people answered differently."""
+    return np.flatnonzero(desk.standing.state == DISAGREE)
+
+
+def asked(desk: Desk, _klass: int | None = None) -> Rows:
+    """Images for which somebody wishes a second opinion, and those that could not be told."""
+    return np.flatnonzero(np.isin(desk.standing.state, (ASKED, UNSURE)) & ~desk.standing.audit)
+
+
+def answered(desk: Desk, klass: int | None = None) -> Rows:
+    """Images that people decided, the latest first; of one class or of all."""
+    wanted = desk.standing.state == DECIDED
+    if klass is not None:
+        wanted &= desk.standing.klass == klass
+    rows = np.flatnonzero(wanted)
+    latest = {}
+    for answer in desk.answers():
+        latest[answer.image] = answer.number
+    order = [-latest.get(desk.view.rows[row].sha256, 0) for row in rows.tolist()]
+    return rows[np.argsort(order, kind="stable")]
+
+
+def _open(desk: Desk, klass: int | None) -> Rows:
+    """Neither answered nor kept for the audit."""
+    wanted = (desk.standing.state == OPEN) & ~desk.standing.audit
+    if klass is not None:
+        wanted &= desk.view.label == klass
+    return np.flatnonzero(wanted)
+
+
+QUEUES: dict[str, Callable[[Desk, int | None], Rows]] = {
+    "doubtful": doubtful,
+    "surest": surest,
+    "audit": audit,
+    "disagree": disagreements,
+    "asked": asked,
+    "answered": answered,
+}
+
+
+def embeds(desk: Desk) -> torch.Tensor:
+    """(N, D) of the images under review."""
+    return desk.answerer.embeds

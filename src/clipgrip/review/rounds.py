@@ -1,0 +1,147 @@
+"""The next round: the model learns anew from the images and from what people answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clipgrip.config import Project
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.manifest import Manifest, Row
+from clipgrip.errors import RunError
+from clipgrip.files import write_text_atomic
+from clipgrip.metrics import wilson_interval
+from clipgrip.review.answers import Opinion, effective, opinions
+from clipgrip.review.desk import now
+from clipgrip.review.store import Change, ReviewStore, StoredClass, StoredRound, open_review
+from clipgrip.review.view import Answerer
+from clipgrip.runs.events import Listener
+from clipgrip.runs.outcome import Outcome
+from clipgrip.runs.pipeline import carry_out
+from clipgrip.runs.reopen import reopen
+from clipgrip.runs.store import StoredRun, open_store
+
+SEEN = "seen.txt"
+
+
+def next_round(folder: Path, person: str = "", listener: Listener | None = None) -> StoredRound:
+    """Run the next round of a review, or go on with one that was stopped; keep it in the review when it is done.
+
+    Decided images are its labels; images of the random audit are its test images, so it never learns from them.
+
+    Raises:
+        RunError: there is no review, or nothing was answered since the last round.
+        ClipgripError: as `clipgrip.runs.pipeline.run`.
+    """
+    hear = listener or Listener()
+    with open_review(folder) as store:
+        rounds = store.rounds()
+        number = len(rounds) + 1
+        with open_store(folder / rounds[0].folder) as runs:
+            first = runs.run(rounds[0].run)
+            assert first is not None
+            began_with = runs.manifest(first.id)
+        said = opinions(store.answers(), effective(store.classes()))
+        manifest = manifest_of(began_with, store.classes(), said)
+        before = reopen(folder / rounds[-1].folder, hear)
+        _check_new(before.manifest, manifest)
+        place = folder / f"round-{number}"
+        project = _project(first, folder, place, manifest)
+        outcome = carry_out(project, manifest, hear)
+        facts = _gain(before, outcome, store, said)
+        done = StoredRound(
+            number, outcome.folder.relative_to(folder).as_posix(), outcome.run.id, now(), facts
+        )
+        store.add_round(done)
+        store.record(Change("round", person, done.at, {"number": number, "run": done.run}))
+        return done
+
+
+def manifest_of(
+    first: Manifest, classes: list[StoredClass], said: Mapping[str, Opinion]
+) -> Manifest:
+    """The first run's images with the classes of now; labels from people, audited images as test."""
+    active = [one for one in classes if one.state == "active"]
+    names = ClassNames(tuple(c.name for c in active), tuple(c.prompt for c in active))
+    columns = {one.id: n for n, one in enumerate(active)}
+    given = _given(first, classes, columns)
+
+    def row(one: Row) -> Row:
+        if one.split == "test":
+            return replace(one, label=given.get(one.label, -1))
+        opinion = said.get(one.sha256)
+        if opinion is None:
+            return replace(one, label=given.get(one.label, -1))
+        label = -1 if opinion.klass is None else columns[opinion.klass]
+        return replace(one, label=label, split="test" if opinion.audit else "pool")
+
+    return Manifest(tuple(row(one) for one in first.rows), names)
+
+
+def _given(
+    first: Manifest, classes: list[StoredClass], columns: Mapping[int, int]
+) -> dict[int, int]:
+    """Class position of the first run -> position of now. Classes of the first run have the first ids, in its order."""
+    counts_as = effective(classes)
+    found = {n: counts_as.get(n + 1) for n in range(len(first.classes))}
+    return {n: columns[id_] for n, id_ in found.items() if id_ is not None}
+
+
+def _check_new(before: Manifest, manifest: Manifest) -> None:
+    if before.fingerprint == manifest.fingerprint:
+        raise RunError(
+            "no answer and no class has changed since the last round, so the next one would learn the same. "
+            "Answer some images first."
+        )
+
+
+def _project(first: StoredRun, folder: Path, place: Path, manifest: Manifest) -> Project:
+    """The first run's settings. Where some classes had all their labels, they keep them; else any image may be any."""
+    seen = [name for name in first.facts["data"]["seen"] if name in manifest.classes]
+    settings = dict(first.settings)
+    labeled = {manifest.classes.display[row.label] for row in manifest.rows if row.label >= 0}
+    names = [name for name in seen if name in labeled]
+    if names:
+        place_of_seen = folder / SEEN
+        write_text_atomic(place_of_seen, "\n".join(names) + "\n")
+        settings["seen"] = place_of_seen
+    else:
+        settings["candidates"] = "all"
+    return Project(images=folder, classes=folder, out=place, **settings)
+
+
+def _gain(
+    before: Outcome, after: Outcome, store: ReviewStore, said: Mapping[str, Opinion]
+) -> dict[str, Any]:
+    """Right answers before and after on the audited images, which neither has learned from, and answers changed."""
+    classes = store.classes()
+    hashes = frozenset(row.sha256 for row in after.manifest.rows)
+    old, new = (Answerer.of(one, hashes).view(classes) for one in (before, after))
+    common = [image for image in new.place if image in old.place]
+    was = np.array([old.label[old.place[image]] for image in common])
+    is_ = np.array([new.label[new.place[image]] for image in common])
+    truth = np.array(
+        [-1 if (o := said.get(i)) is None or o.klass is None else o.klass for i in common]
+    )
+    audit = np.array([(o := said.get(i)) is not None and o.audit for i in common], dtype=bool)
+    judged = audit & (truth >= 0)
+    right = [int((answers == truth)[judged].sum()) for answers in (was, is_)]
+    n = int(judged.sum())
+    labels = int((after.task.labels >= 0).sum())
+    return {
+        "labels": labels,
+        "changed": int((was != is_).sum()),
+        "images": len(common),
+        "audited": n,
+        "right_before": right[0],
+        "right_after": right[1],
+        "interval_before": list(wilson_interval(right[0], n)) if n else None,
+        "interval_after": list(wilson_interval(right[1], n)) if n else None,
+        "put_right": int((judged & (was != truth) & (is_ == truth)).sum()),
+        "put_wrong": int((judged & (was == truth) & (is_ != truth)).sum()),
+        "seconds": after.metrics["seconds"]["total"],
+    }

@@ -1,0 +1,131 @@
+"""What the newest round answers for every image under review, with the classes as people have them now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.config import Settings
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.manifest import Row
+from clipgrip.review.store import StoredClass
+from clipgrip.runs.embedding import Embeds, model_of
+from clipgrip.runs.inputs import embeds_through
+from clipgrip.runs.outcome import Outcome
+from clipgrip.runs.rounds import Start
+from clipgrip.types import ImageEmbeds, Probs
+
+Whole = NDArray[np.int64]
+Numbers = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class View:
+    """N images in the order of their content hashes, and what the model says of them.
+
+    ``label`` holds class ids, ``second`` those of the runner-up; ``given`` the class ids that the run's own label files
+    gave, -1 elsewhere.
+    """
+
+    outcome: Outcome = field(repr=False)
+    classes: tuple[StoredClass, ...]
+    rows: tuple[Row, ...] = field(repr=False)
+    probs: Probs = field(repr=False)
+    given: Whole = field(repr=False)
+    as_run: bool
+    """Whether the classes are those that the run was tuned with."""
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Content hash -> row."""
+        return {row.sha256: n for n, row in enumerate(self.rows)}
+
+    @cached_property
+    def _top(self) -> tuple[Numbers, Whole]:
+        values, columns = self.probs.topk(min(2, self.probs.shape[1]), dim=1)
+        ids = np.array([one.id for one in self.classes], dtype=np.int64)
+        return values.numpy(), ids[columns.numpy()]
+
+    @property
+    def label(self) -> Whole:
+        """(N,) class id of the model's answer."""
+        return self._top[1][:, 0]
+
+    @property
+    def second(self) -> Whole:
+        """(N,) class id of the runner-up."""
+        return self._top[1][:, -1]
+
+    @property
+    def confidence(self) -> Numbers:
+        """(N,) probability of the answer, as the model says it."""
+        return self._top[0][:, 0]
+
+    @cached_property
+    def margin(self) -> Numbers:
+        """(N,) answer less runner-up."""
+        return self._top[0][:, 0] - self._top[0][:, -1]
+
+    def column(self, id_: int) -> int:
+        """Column of ``probs`` of a class."""
+        return next(n for n, one in enumerate(self.classes) if one.id == id_)
+
+
+@dataclass(frozen=True)
+class Answerer:
+    """Applies the newest round's prompt to any class names: the images are not encoded again."""
+
+    outcome: Outcome = field(repr=False)
+    backbone: ClipBackbone = field(repr=False)
+    rows: tuple[Row, ...] = field(repr=False)
+    embeds: ImageEmbeds = field(repr=False)
+    """(N, D) as the learned prompt sees the images."""
+
+    @classmethod
+    def of(cls, outcome: Outcome, hashes: frozenset[str]) -> Answerer:
+        """For the images with these content hashes, pool or test."""
+        settings = Settings(**outcome.run.settings)
+        backbone = model_of(settings)
+        seen = _through(outcome, backbone)
+        rows = (*seen.pool_rows, *seen.test_rows)
+        kept = [n for n, row in enumerate(rows) if row.sha256 in hashes]
+        kept.sort(key=lambda n: rows[n].sha256)
+        everything = torch.cat([seen.pool, seen.test]) if len(seen.test) else seen.pool
+        return cls(outcome, backbone, tuple(rows[n] for n in kept), everything[kept])
+
+    def probs(self, classes: ClassNames) -> Probs:
+        """(N, C) for these classes, from the round's learned values.
+
+        Raises:
+            PromptError: a text is too long for the model.
+        """
+        settings = Settings(**self.outcome.run.settings)
+        start = Start.of(self.backbone, classes, settings, self.outcome.start.method)
+        nothing = Embeds(self.embeds, self.embeds[:0], (), ())
+        return start.answers(self.outcome.learned, nothing).pool
+
+    def view(self, classes: Sequence[StoredClass]) -> View:
+        """The answers for the active classes."""
+        active = tuple(one for one in classes if one.state == "active")
+        names = ClassNames(tuple(c.name for c in active), tuple(c.prompt for c in active))
+        run = self.outcome.manifest.classes
+        return View(
+            outcome=self.outcome,
+            classes=active,
+            rows=self.rows,
+            probs=self.probs(names),
+            given=np.full(len(self.rows), -1, dtype=np.int64),
+            as_run=names.prompts == run.prompts,
+        )
+
+
+def _through(outcome: Outcome, backbone: ClipBackbone) -> Embeds:
+    if not outcome.rounds:
+        return outcome.embeds
+    return embeds_through(outcome.start.tuned(outcome.learned), backbone, outcome.embeds)
