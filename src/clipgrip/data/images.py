@@ -50,16 +50,19 @@ class UndecodableImage(DataError):
         return self.detail
 
 
-def decode(data: bytes) -> Image.Image:
+def decode(data: bytes, *, at_least: int | None = None) -> Image.Image:
     """The picture as RGB: turned upright by EXIF, transparency on white, 16 bits scaled to 8.
 
-    Of an animation or a document with pages, the first. The size is checked in the header first.
+    Of an animation or a document with pages, the first. The size is checked in the header first. With ``at_least`` a
+    JPEG may come smaller, its sides not under that many pixels: several times faster, for people's eyes only.
 
     Raises:
         UndecodableImage: the bytes are no image, damaged, cut off, or too large.
     """
     try:
         image = _open(data)
+        if at_least:
+            image.draft("RGB", (at_least, at_least))
         image.load()
         return to_rgb(upright(image))
     except UndecodableImage:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from clipgrip.errors import ClipgripError, RunError
 from clipgrip.files import write_text_atomic
 from clipgrip.runs.events import Listener
+from clipgrip.runs.lock import locked
 
 NAME = "next-round.json"
 LOG = "next-round.log"
@@ -47,7 +48,7 @@ def progress(folder: Path) -> Progress:
     except (OSError, ValueError):
         return Progress()
     told = Progress(**{**values, "notes": tuple(values["notes"])})
-    if told.state == "running" and not _alive(told.pid):
+    if told.state == "running" and not _alive(folder):
         return Progress(**{**asdict(told), "state": "stopped", "notes": told.notes})
     return told
 
@@ -124,14 +125,15 @@ class FileListener(Listener):
 _children: list[subprocess.Popen[bytes]] = []
 
 
-def _alive(pid: int) -> bool:
-    for child in _children:
-        child.poll()  # a child that has ended is no longer there once it was asked
+def _alive(folder: Path) -> bool:
+    """Whether the process lives: its own child that has not ended, or whoever holds the folder's lock."""
+    if any(child.poll() is None for child in _children):
+        return True
     try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
+        with locked(folder):
+            return False
+    except RunError:
+        return True
 
 
 def main(folder: Path, person: str) -> int:

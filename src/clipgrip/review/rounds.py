@@ -20,6 +20,7 @@ from clipgrip.review.desk import now
 from clipgrip.review.store import Change, ReviewStore, StoredClass, StoredRound, open_review
 from clipgrip.review.view import Answerer
 from clipgrip.runs.events import Listener
+from clipgrip.runs.lock import locked
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.pipeline import carry_out
 from clipgrip.runs.reopen import reopen
@@ -38,7 +39,7 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
         ClipgripError: as `clipgrip.runs.pipeline.run`.
     """
     hear = listener or Listener()
-    with open_review(folder) as store:
+    with locked(folder), open_review(folder) as store:
         rounds = store.rounds()
         number = len(rounds) + 1
         with open_store(folder / rounds[0].folder) as runs:
@@ -71,10 +72,8 @@ def manifest_of(
     given = _given(first, classes, columns)
 
     def row(one: Row) -> Row:
-        if one.split == "test":
-            return replace(one, label=given.get(one.label, -1))
         opinion = said.get(one.sha256)
-        if opinion is None:
+        if opinion is None or one.split == "test":
             return replace(one, label=given.get(one.label, -1))
         label = -1 if opinion.klass is None else columns[opinion.klass]
         return replace(one, label=label, split="test" if opinion.audit else "pool")

@@ -1,0 +1,226 @@
+"""Where the review stands, for people who decide: who decided how much, how often it is wrong, what to do next."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from clipgrip.errors import ConfigError
+from clipgrip.review.answers import Pace, pace
+from clipgrip.review.desk import ASKED, DECIDED, DISAGREE, GIVEN, OPEN, UNSURE, Desk, counted
+from clipgrip.review.measure import (
+    Errors,
+    Estimate,
+    Promised,
+    Share,
+    errors,
+    estimate,
+    gap,
+    promised,
+)
+from clipgrip.review.queues import asked, disagreements, doubtful
+from clipgrip.trust.promise import Terms
+
+FIRST_AUDIT = 50
+"""Audited images from which an error rate is worth a look: ±11 points at an accuracy of 80 %."""
+ENOUGH = 20
+"""New answers, per class 2 but at least so many, that make another round worth its minutes."""
+
+Mark = Literal["good", "unclear", "bad", "unknown"]
+Step = Literal["settle", "audit", "round", "more-audit", "review", "second", "done"]
+
+
+@dataclass(frozen=True)
+class ClassLine:
+    """One class: what the model answers, what people decided, how often the model is wrong."""
+
+    id: int
+    name: str
+    prompt: str
+    open: int
+    people: int
+    audited: Share
+    """Wrong among audited images that the model takes for this class."""
+    missed: Share
+    """Wrong among audited images that are of this class."""
+    estimated: float | None
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class PersonLine:
+    """One person's work."""
+
+    name: str
+    answers: int
+    pace: Pace | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All figures of the first page."""
+
+    images: int
+    people: int
+    """Decided by people, the audited among them."""
+    given: int
+    """Labeled by the files that the run was given."""
+    model: int
+    """Within the promise: the model decides them."""
+    open: int
+    disagree: int
+    unsure: int
+    asked: int
+    audited: Errors
+    waiting: int
+    """Audit answers that do not count yet."""
+    estimated: Estimate
+    promised: Promised | None
+    classes: tuple[ClassLine, ...]
+    persons: tuple[PersonLine, ...]
+    pace: Pace | None
+    fresh: int
+    """Answers that the model has not learned from or been measured with yet."""
+    step: Step
+    step_count: int
+    step_class: str
+
+
+def overview(desk: Desk, terms: Terms, ok: tuple[int, ...] = ()) -> Overview:
+    """Count everything."""
+    with desk.lock:
+        state, view = desk.standing.state, desk.view
+        found, expected, told = errors(desk), estimate(desk), promised(desk, terms, ok)
+        answers = desk.answers()
+        model = _decided_by_model(desk, told)
+        fresh = sum(answer.round == desk.round.number for answer in answers)
+        step, count, name = _next_step(desk, found, told, fresh)
+        return Overview(
+            images=len(view.rows),
+            people=int((state == DECIDED).sum()),
+            given=int((state == GIVEN).sum()),
+            model=model,
+            open=int((state == OPEN).sum()) - model,
+            disagree=int((state == DISAGREE).sum()),
+            unsure=int((state == UNSURE).sum()),
+            asked=int((state == ASKED).sum()),
+            audited=found,
+            waiting=gap(desk),
+            estimated=expected,
+            promised=told,
+            classes=_class_lines(desk, found, expected, terms),
+            persons=_person_lines(desk),
+            pace=pace(answers),
+            fresh=fresh,
+            step=step,
+            step_count=count,
+            step_class=name,
+        )
+
+
+def terms_of(max_error: float, confidence: float) -> Terms:
+    """Terms of a promise about these images.
+
+    Raises:
+        ConfigError: a share out of range.
+    """
+    if not 0 < max_error < 0.5:
+        raise ConfigError("the largest share of errors has to lie between 0 and 50 %, as in 2 %.")
+    return Terms(max_error, confidence)
+
+
+def _decided_by_model(desk: Desk, told: Promised | None) -> int:
+    """Open images within the promise."""
+    if told is None or desk.audit is None:
+        return 0
+    rows = [desk.view.place.get(image) for image in desk.audit.hashes]
+    inside = [
+        row for row, yes in zip(rows, told.told.decided, strict=True) if yes and row is not None
+    ]
+    return int((desk.standing.state[inside] == OPEN).sum())
+
+
+def _class_lines(
+    desk: Desk, found: Errors, expected: Estimate, terms: Terms
+) -> tuple[ClassLine, ...]:
+    state = desk.standing.state
+    ids = [one.id for one in desk.view.classes]
+    opened = counted(desk.view.label[state == OPEN], ids)
+    decided = counted(desk.standing.klass[np.isin(state, (DECIDED, GIVEN))], ids)
+    return tuple(
+        ClassLine(
+            id=one.id,
+            name=one.name,
+            prompt=one.prompt,
+            open=opened[one.id],
+            people=decided[one.id],
+            audited=found.answered[one.id],
+            missed=found.true[one.id],
+            estimated=expected.by_class[one.id],
+            mark=mark(found.answered[one.id], terms.max_error),
+        )
+        for one in desk.view.classes
+    )
+
+
+def mark(wrong: Share, allowed: float) -> Mark:
+    """Good or bad where the 95 % interval lies on one side of what is allowed, else unclear."""
+    if wrong.interval is None:
+        return "unknown"
+    low, high = wrong.interval
+    if high <= allowed:
+        return "good"
+    return "bad" if low > allowed else "unclear"
+
+
+def _person_lines(desk: Desk) -> tuple[PersonLine, ...]:
+    said = defaultdict(list)
+    for answer in desk.answers():
+        said[answer.person].append(answer)
+    lines = (PersonLine(name, len(given), pace(given)) for name, given in said.items())
+    return tuple(sorted(lines, key=lambda line: (-line.answers, line.name)))
+
+
+def _next_step(
+    desk: Desk, found: Errors, told: Promised | None, fresh: int
+) -> tuple[Step, int, str]:
+    """What to do now: the first that applies."""
+    if n := len(disagreements(desk)):
+        return "settle", n, ""
+    counted_now, drawn = len(found.rows), 0 if desk.audit is None else len(desk.audit.hashes)
+    if counted_now < min(FIRST_AUDIT, drawn):
+        return "audit", min(FIRST_AUDIT, drawn) - counted_now, ""
+    if fresh >= max(ENOUGH, 2 * len(desk.view.classes)) + _audit_answers_now(desk):
+        return "round", fresh, ""
+    if n := len(asked(desk)):
+        return "second", n, ""
+    rest = len(doubtful(desk))
+    if told is not None and not _worth_more(told):
+        rest = rest if fresh < ENOUGH else 0
+    if told is not None and told.told.next_look and _worth_more(told):
+        return "more-audit", told.told.next_look - told.answers, ""
+    if rest:
+        return "review", rest, _worst_class(desk, found)
+    return "done", 0, ""
+
+
+def _audit_answers_now(desk: Desk) -> int:
+    """Answers of this round's audit: they measure and teach nothing, so they call for no round."""
+    return sum(a.purpose == "audit" and a.round == desk.round.number for a in desk.answers())
+
+
+def _worth_more(told: Promised) -> bool:
+    """Whether more audit answers are likely to widen what the model may decide."""
+    return any(isinstance(more, int) and 0 < more <= 1000 for more in told.more.values())
+
+
+def _worst_class(desk: Desk, found: Errors) -> str:
+    """The class with the most open images in doubt, weighed by its audited errors."""
+    rows = doubtful(desk)[:200]
+    ids = [one.id for one in desk.view.classes]
+    numbers = counted(desk.view.label[rows], ids)
+    worst = max(ids, key=lambda id_: numbers[id_] * (0.1 + (found.answered[id_].share or 0.0)))
+    return desk.names[worst]

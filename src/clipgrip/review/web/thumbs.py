@@ -1,0 +1,78 @@
+"""Small pictures for the screen, made once for each content and kept in the cache folder."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import secrets
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image
+
+from clipgrip.backbone.cache import default_root
+from clipgrip.data.images import UndecodableImage, decode
+from clipgrip.data.manifest import Row
+
+FOLDER = "thumbs-v1"
+SIDE = 200
+LARGE = 1600
+QUALITY = 82
+END = b"\xff\xd9"
+"""The last bytes of a JPEG: a file that was cut off lacks them."""
+
+
+def thumbnail(row: Row) -> bytes:
+    """A JPEG of at most ``SIDE`` pixels a side.
+
+    Raises:
+        DataError: the file has gone, or is no image any more.
+    """
+    place = _place(row.sha256)
+    with contextlib.suppress(OSError):
+        kept = place.read_bytes()
+        if kept.endswith(END):
+            return kept
+    data = picture(row, SIDE)
+    with contextlib.suppress(OSError):  # a full disk makes it slow, not wrong
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = place.with_suffix(f".{secrets.token_hex(4)}")
+        part.write_bytes(data)
+        part.replace(place)
+    return data
+
+
+def picture(row: Row, side: int = LARGE) -> bytes:
+    """A JPEG of at most ``side`` pixels a side, never the bytes of the file itself.
+
+    Raises:
+        DataError: as `thumbnail`.
+    """
+    image = decode(_read(row), at_least=side)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=QUALITY)
+    return out.getvalue()
+
+
+def warm(rows: Iterable[Row], stopped: threading.Event) -> None:
+    """Make the thumbnails that will be asked for first."""
+    for row in rows:
+        if stopped.is_set():
+            return
+        try:
+            thumbnail(row)
+        except UndecodableImage:
+            continue
+
+
+def _read(row: Row) -> bytes:
+    try:
+        return row.source.read()
+    except OSError as error:
+        raise UndecodableImage("unreadable", f"cannot be read ({error.strerror})") from error
+
+
+def _place(sha256: str) -> Path:
+    return default_root() / FOLDER / sha256[:2] / f"{sha256}.jpg"
