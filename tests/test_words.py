@@ -19,8 +19,8 @@ from clipgrip.words import LANGUAGES, Words, catalogue
 
 PACKAGE = Path(clipgrip.__file__).parent
 FOLDERS = (PACKAGE / "report", PACKAGE / "review")
-MODULES = [PACKAGE / "words.py", *(path for folder in FOLDERS for path in folder.glob("*.py"))]
-TEMPLATES = [path for folder in FOLDERS for path in folder.glob("templates/*.html")]
+MODULES = [PACKAGE / "words.py", *(path for folder in FOLDERS for path in folder.rglob("*.py"))]
+TEMPLATES = [path for folder in FOLDERS for path in folder.rglob("templates/*.html")]
 CALLS = {"say", "mark", "self", "say.count"}
 
 

@@ -17,6 +17,7 @@ COMMANDS = (
     "report",
     "audit",
     "automate",
+    "review",
     "models",
     "models add",
     "models remove",

@@ -30,6 +30,7 @@ COMMANDS = (
     "report",
     "audit",
     "automate",
+    "review",
     "models",
     "doctor",
     "init",

@@ -18,6 +18,7 @@ from clipgrip.cli import (
     models,
     predict,
     report,
+    review,
     run,
     stress,
 )
@@ -43,6 +44,7 @@ for command in (
     report.report,
     audit.audit,
     automate.automate,
+    review.review,
     doctor.doctor,
     init.init,
     bench.bench,

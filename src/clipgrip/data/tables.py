@@ -82,12 +82,17 @@ def read_text(path: AnyPath) -> str:
     """
     try:
         with open(openable(path), "rb") as file:
-            return _decoded(file.read(), os.path.basename(os.fspath(path)))
+            return decoded(file.read(), os.path.basename(os.fspath(path)))
     except OSError as error:
         raise DataError(f"{os.fspath(path)}: cannot be read ({error.strerror}).") from error
 
 
-def _decoded(data: bytes, name: str) -> str:
+def decoded(data: bytes, name: str) -> str:
+    """Text by its byte order mark, else as UTF-8, else as cp932.
+
+    Raises:
+        DataError: another encoding.
+    """
     for encoding in [code for bom, code in _BOMS if data.startswith(bom)] or ["utf-8", "cp932"]:
         try:
             return data.decode(encoding)
@@ -151,11 +156,16 @@ def write_csv(path: AnyPath, header: Sequence[str], rows: Iterable[Sequence[Cell
     Raises:
         OSError: the file cannot be written.
     """
+    write_bytes_atomic(path, csv_bytes(header, rows))
+
+
+def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
+    """What `write_csv` writes."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([_guarded(cell) for cell in header])
     writer.writerows([_guarded(cell) for cell in row] for row in rows)
-    write_bytes_atomic(path, out.getvalue().encode("utf-8-sig", "backslashreplace"))
+    return out.getvalue().encode("utf-8-sig", "backslashreplace")
 
 
 def _guarded(cell: Cell) -> Cell:

@@ -50,23 +50,25 @@ class Desk:
     store: ReviewStore
     lock: threading.RLock = field(default_factory=threading.RLock)
     version: int = 0
-    """Rises when the answers of the model or the classes change."""
+    """Rises when the answers of the model or the classes change, and when an image is open again."""
 
     def __post_init__(self) -> None:
-        with self.lock:
-            self._first()
-            self.load()
+        self._first()
+        self.load()
 
     # -- what is loaded ------------------------------------------------------------------------------------------
 
     def load(self) -> None:
         """Read the newest round and all answers anew."""
-        with self.lock:
-            self.rounds = self.store.rounds()
-            self.round = self.rounds[-1]
-            outcome = reopen(self.folder / self.round.folder)
-            self._answerer = Answerer.of(outcome, self._hashes())
-            self.audit = _audit_of(self)
+        rounds = self.store.rounds()
+        outcome = reopen(self.folder / rounds[-1].folder)
+        answerer = Answerer.of(outcome, self._hashes(rounds[0]))
+        audit = Audit.of(outcome, AUDIT_SEED) if len(outcome.task.unlabeled) else None
+        with self.lock:  # people go on with the old answers until the new ones are there
+            self.rounds, self.round = rounds, rounds[-1]
+            self._answerer = answerer
+            self.audit = audit
+            """The draw over what this round left unlabeled; None where people labeled everything."""
             self.reclass()
 
     def reclass(self) -> None:
@@ -140,6 +142,7 @@ class Desk:
             del self._tokens[token]
             self._answers[answer.image].remove(answer)
             self._judge([answer.image])
+            self.version += 1
             return answer
 
     def change_classes(
@@ -238,17 +241,11 @@ class Desk:
             self.store.write_classes(classes, Change("begin", "", now(), {"run": run.id}))
         self.store.add_round(StoredRound(1, ".", run.id, now()))
 
-    def _hashes(self) -> frozenset[str]:
+    def _hashes(self, first: StoredRound) -> frozenset[str]:
         """The images under review: the pool of the first run, so never the images of its test."""
-        with open_store(self.folder / self.rounds[0].folder) as runs:
-            manifest = runs.manifest(self.rounds[0].run)
+        with open_store(self.folder / first.folder) as runs:
+            manifest = runs.manifest(first.run)
         return frozenset(manifest.rows[n].sha256 for n in manifest.pool.tolist())
-
-
-def _audit_of(desk: Desk) -> Audit | None:
-    """The draw over what this round left unlabeled; None where people labeled everything."""
-    outcome = desk.answerer.outcome
-    return Audit.of(outcome, AUDIT_SEED) if len(outcome.task.unlabeled) else None
 
 
 def counted(values: Whole, ids: Sequence[int]) -> Mapping[int, int]:

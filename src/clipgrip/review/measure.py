@@ -130,7 +130,15 @@ class Promised:
     told: Promise
     more: dict[str, int | None]
     groups: tuple[Group, ...]
-    answers: int
+    rows: tuple[int, ...]
+    """Rows of the audit's pool that were answered, in the order of the draw."""
+    truth: tuple[int, ...]
+    """Class position of each; an image that nobody can tell has one that is not the model's answer."""
+
+    @property
+    def answers(self) -> int:
+        """How many."""
+        return len(self.rows)
 
 
 def promised(desk: Desk, terms: Terms, ok: Sequence[int] = ()) -> Promised | None:
@@ -156,6 +164,5 @@ def promised(desk: Desk, terms: Terms, ok: Sequence[int] = ()) -> Promised | Non
     groups: tuple[Group, ...] = misses_and_overkill(n, places) if apart else overall(n)
     truths = np.array(known, dtype=np.int64)
     told = promise(audit.pool, rows, truths, groups, terms)
-    return Promised(
-        told, dict(more_answers(told, audit.pool, rows, truths, groups)), groups, len(rows)
-    )
+    more = more_answers(told, audit.pool, rows, truths, groups)
+    return Promised(told, dict(more), groups, tuple(rows.tolist()), tuple(known))

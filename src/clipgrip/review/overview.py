@@ -83,7 +83,7 @@ class Overview:
     persons: tuple[PersonLine, ...]
     pace: Pace | None
     fresh: int
-    """Answers that the model has not learned from or been measured with yet."""
+    """Answers that the model has not learned from yet."""
     step: Step
     step_count: int
     step_class: str
@@ -96,7 +96,7 @@ def overview(desk: Desk, terms: Terms, ok: tuple[int, ...] = ()) -> Overview:
         found, expected, told = errors(desk), estimate(desk), promised(desk, terms, ok)
         answers = desk.answers()
         model = _decided_by_model(desk, told)
-        fresh = sum(answer.round == desk.round.number for answer in answers)
+        fresh = sum(a.round == desk.round.number and a.purpose != "audit" for a in answers)
         step, count, name = _next_step(desk, found, told, fresh)
         return Overview(
             images=len(view.rows),
@@ -193,23 +193,15 @@ def _next_step(
     counted_now, drawn = len(found.rows), 0 if desk.audit is None else len(desk.audit.hashes)
     if counted_now < min(FIRST_AUDIT, drawn):
         return "audit", min(FIRST_AUDIT, drawn) - counted_now, ""
-    if fresh >= max(ENOUGH, 2 * len(desk.view.classes)) + _audit_answers_now(desk):
+    if fresh >= max(ENOUGH, 2 * len(desk.view.classes)):
         return "round", fresh, ""
     if n := len(asked(desk)):
         return "second", n, ""
-    rest = len(doubtful(desk))
-    if told is not None and not _worth_more(told):
-        rest = rest if fresh < ENOUGH else 0
     if told is not None and told.told.next_look and _worth_more(told):
         return "more-audit", told.told.next_look - told.answers, ""
-    if rest:
+    if rest := len(doubtful(desk)):
         return "review", rest, _worst_class(desk, found)
     return "done", 0, ""
-
-
-def _audit_answers_now(desk: Desk) -> int:
-    """Answers of this round's audit: they measure and teach nothing, so they call for no round."""
-    return sum(a.purpose == "audit" and a.round == desk.round.number for a in desk.answers())
 
 
 def _worth_more(told: Promised) -> bool:

@@ -1,0 +1,53 @@
+"""The review as an application: guard before everything, routes, refusals as sentences."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from clipgrip.errors import ClipgripError, DataError
+from clipgrip.review.web import reading, writing
+from clipgrip.review.web.guard import Guard
+from clipgrip.review.web.state import Hall
+
+
+def create_app(hall: Hall) -> FastAPI:
+    """The application around one desk."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Guard, access=hall.access, secret=hall.desk.store.secret())
+    app.mount("/static", StaticFiles(packages=[("clipgrip.review.web", "static")]), "static")
+    reading.add_routes(app, hall)
+    writing.add_routes(app, hall)
+    _errors(app)
+    return app
+
+
+def _errors(app: FastAPI) -> None:
+    """Every refusal as a sentence: as JSON to scripts, as text elsewhere."""
+
+    def told(request: Request, status: int, sentence: str) -> Response:
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"error": sentence}, status)
+        return Response(sentence + "\n", status, media_type="text/plain; charset=utf-8")
+
+    async def ours(request: Request, error: Exception) -> Response:
+        status = error.http_status if isinstance(error, ClipgripError) else 500
+        missing = isinstance(error, DataError) and request.url.path.startswith(("/thumb", "/image"))
+        return told(request, 404 if missing else status, str(error))
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:])
+        return told(request, 400, f"{where}: {first['msg']}. Reload the page and try again.")
+
+    async def missing(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return told(request, error.status_code, "There is no such page. Go back to the first page.")
+
+    app.add_exception_handler(ClipgripError, ours)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, missing)

@@ -1,0 +1,238 @@
+"""What each page shows, in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from urllib.parse import quote, unquote
+
+import jinja2
+
+from clipgrip.review import job
+from clipgrip.review.classes import Moves
+from clipgrip.review.exchange import EXPORTS, IMPORTS
+from clipgrip.review.overview import Overview, Step, overview, terms_of
+from clipgrip.review.web import cards
+from clipgrip.review.web.cards import Queue
+from clipgrip.review.web.state import Hall
+from clipgrip.review.web.texts import QUEUE_NAMES, STAGES, for_script, next_step, words_of_change
+from clipgrip.words import LANGUAGES, Language, Words
+
+COOKIES = {"person": "clipgrip_person", "language": "clipgrip_language"}
+
+
+@dataclass(frozen=True)
+class Screen:
+    """One request: who asks, in which language."""
+
+    hall: Hall = field(repr=False)
+    say: Words
+    person: str
+    csrf: str = field(repr=False)
+
+    @classmethod
+    def of(cls, hall: Hall, cookies: Mapping[str, str], accepted: str, csrf: str) -> Screen:
+        """From the cookies, or from what the browser accepts."""
+        chosen = cookies.get(COOKIES["language"], "")
+        language: Language = _accepted(accepted)
+        if chosen in LANGUAGES:
+            language = "ja" if chosen == "ja" else "en"
+        person = unquote(cookies.get(COOKIES["person"], ""))[:80].strip()
+        return cls(hall, Words(language), person, csrf)
+
+    def page(self, name: str, **values: Any) -> str:
+        """A page from its template."""
+        shared = {
+            "screen": self,
+            "say": self.say,
+            "language": self.say.language,
+            "person": self.person,
+            "csrf": self.csrf,
+            "words": for_script(self.say),
+            "project": self.hall.folder.resolve().name,
+            "round": self.hall.desk.round.number,
+            "loading": self.hall.loading,
+        }
+        return templates().get_template(name).render(**shared, **values)
+
+
+def encoded(value: str) -> str:
+    """A value that a cookie can hold."""
+    return quote(value.strip(), safe="")
+
+
+@cache
+def templates() -> jinja2.Environment:
+    """The pages, with what comes from outside shown as text."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("clipgrip.review.web"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def overview_page(screen: Screen) -> str:
+    """Where the review stands."""
+    found = _overview(screen)
+    return screen.page(
+        "overview.html",
+        tab="overview",
+        o=found,
+        step=next_step(found, screen.say),
+        link=LINKS[found.step],
+        rounds=screen.hall.desk.rounds[1:],
+        running=job.progress(screen.hall.folder).state == "running",
+        bars=_bars(found),
+    )
+
+
+LINKS: dict[Step, str] = {
+    "settle": "/review?queue=disagree",
+    "audit": "/audit",
+    "more-audit": "/audit",
+    "round": "/rounds",
+    "review": "/review",
+    "second": "/review?queue=asked",
+    "done": "/files",
+}
+
+
+def grid_page(screen: Screen, queue: Queue, klass: int | None, n: int, skip: int) -> str:
+    """Many images at a time."""
+    held = cards.batch(screen.hall, screen.say, queue, klass, n, skip)
+    return screen.page(
+        "grid.html",
+        tab="review",
+        queue=queue,
+        queues=QUEUE_NAMES,
+        klass=klass,
+        n=n,
+        skip=skip,
+        total=held["left"],
+        cards=held["images"],
+        classes=cards.class_choices(screen.hall, queue),
+        keys=cards.keys(screen.hall),
+        purpose=cards.purpose(queue),
+    )
+
+
+def one_page(screen: Screen, queue: Queue, klass: int | None, image: str) -> str:
+    """One image at a time; the audit's without the model's answer, which would lead people on."""
+    held = cards.batch(screen.hall, screen.say, queue, klass, 20, 0)
+    images = held["images"]
+    if image in screen.hall.desk.view.place:
+        first = cards.card(screen.hall, screen.say, screen.hall.desk.row(image), queue)
+        images = [first, *(card for card in images if card["image"] != image)]
+    return screen.page(
+        "one.html",
+        tab="audit" if queue == "audit" else "one",
+        queue=queue,
+        queues=QUEUE_NAMES,
+        klass=klass,
+        total=held["left"],
+        images=images,
+        classes=cards.class_choices(screen.hall, queue),
+        keys=cards.keys(screen.hall),
+        examples={} if queue == "audit" else cards.examples(screen.hall),
+        purpose=cards.purpose(queue),
+        goal=_overview(screen) if queue == "audit" else None,
+    )
+
+
+def classes_page(screen: Screen) -> str:
+    """Names, words for the model, and what may be done with them."""
+    return screen.page(
+        "classes.html",
+        tab="classes",
+        lines=_overview(screen).classes,
+        changes=[
+            (screen.say.date(c.at), c.person, words_of_change(c, screen.say))
+            for c in reversed(screen.hall.desk.store.changes())
+        ][:50],
+    )
+
+
+def rounds_page(screen: Screen) -> str:
+    """The next round: begin it, watch it, see what it brought."""
+    return screen.page(
+        "rounds.html",
+        tab="rounds",
+        o=_overview(screen),
+        rounds=list(reversed(screen.hall.desk.rounds[1:])),
+        state=progress_of(screen),
+        parameters=screen.hall.desk.view.outcome.run.settings,
+    )
+
+
+def files_page(screen: Screen) -> str:
+    """In and out."""
+    desk = screen.hall.desk
+    return screen.page(
+        "files.html", tab="files", exports=EXPORTS, imports=IMPORTS, answers=len(desk.answers())
+    )
+
+
+def progress_of(screen: Screen) -> dict[str, Any]:
+    """How far the next round is."""
+    told, say = job.progress(screen.hall.folder), screen.say
+    stage = STAGES.get(told.stage, STAGES["begin"])
+    return {
+        "state": told.state,
+        "loading": screen.hall.loading,
+        "current": screen.hall.desk.round.number,
+        "stage": say(stage),
+        "done": told.done,
+        "total": told.total,
+        "rounds": told.rounds,
+        "error": told.error,
+        "round": told.round,
+    }
+
+
+def moves_of(screen: Screen, moves: Moves) -> dict[str, Any]:
+    """What other words would change."""
+    say = screen.say
+    return {
+        "sentence": say(
+            "{moved} of {of} answers would move.",
+            moved=say.number(moves.moved),
+            of=say.number(moves.of),
+        ),
+        "pairs": [{"before": a, "after": b, "n": n} for a, b, n in moves.pairs[:8]],
+        "images": [{"image": i, "before": a, "after": b} for i, a, b in moves.images],
+    }
+
+
+def _overview(screen: Screen) -> Overview:
+    return overview(screen.hall.desk, terms_of(0.02, 0.95))
+
+
+def _bars(o: Overview) -> list[tuple[str, float, float, int]]:
+    """(kind, start, width, images) of each part of the whole, in per cent."""
+    parts = (
+        ("people", o.people + o.given),
+        ("model", o.model),
+        ("doubt", o.disagree + o.unsure + o.asked),
+        ("open", o.open),
+    )
+    start, bars = 0.0, []
+    for kind, n in parts:
+        width = 100 * n / max(1, o.images)
+        bars.append((kind, start, width, n))
+        start += width
+    return bars
+
+
+def _accepted(header: str) -> Language:
+    """The language of the browser: Japanese where it stands before English."""
+    for part in header.lower().split(","):
+        tag = part.split(";")[0].strip()
+        if tag.startswith("ja"):
+            return "ja"
+        if tag.startswith("en"):
+            return "en"
+    return "en"

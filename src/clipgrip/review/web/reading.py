@@ -1,0 +1,119 @@
+"""The routes that only read: pages, pictures, exports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+
+from clipgrip.review import exchange
+from clipgrip.review.web import pages
+from clipgrip.review.web.cards import Queue, batch
+from clipgrip.review.web.pages import Screen
+from clipgrip.review.web.state import Hall
+from clipgrip.review.web.thumbs import picture, thumbnail
+
+FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
+"""For what is addressed by its content."""
+ClassId = Annotated[int | None, Query(alias="class")]
+
+
+def add_routes(app: FastAPI, hall: Hall) -> None:
+    """Everything that is answered to a GET."""
+    _figures(app, hall)
+    _images(app, hall)
+    _values(app, hall)
+    _pictures(app, hall)
+
+
+def screen_of(request: Request, hall: Hall) -> Screen:
+    """Who asks, in which language."""
+    return Screen.of(
+        hall, request.cookies, request.headers.get("accept-language", ""), request.state.csrf
+    )
+
+
+def _figures(app: FastAPI, hall: Hall) -> None:
+    """Pages about the whole."""
+
+    def show(path: str, build: Callable[[Screen], str]) -> None:
+        @app.get(path, response_class=HTMLResponse)
+        def answer(request: Request) -> Response:
+            hall.refresh()
+            return HTMLResponse(build(screen_of(request, hall)))
+
+    show("/", pages.overview_page)
+    show("/classes", pages.classes_page)
+    show("/rounds", pages.rounds_page)
+    show("/files", pages.files_page)
+
+
+def _images(app: FastAPI, hall: Hall) -> None:
+    """Pages that show images."""
+
+    @app.get("/review", response_class=HTMLResponse)
+    def grid(
+        request: Request,
+        queue: Queue = "doubtful",
+        klass: ClassId = None,
+        n: Annotated[int, Query(ge=10, le=500)] = 100,
+        skip: Annotated[int, Query(ge=0)] = 0,
+    ) -> Response:
+        hall.refresh()
+        return HTMLResponse(pages.grid_page(screen_of(request, hall), queue, klass, n, skip))
+
+    @app.get("/one", response_class=HTMLResponse)
+    def one(
+        request: Request,
+        queue: Queue = "doubtful",
+        klass: ClassId = None,
+        image: str = "",
+    ) -> Response:
+        hall.refresh()
+        return HTMLResponse(pages.one_page(screen_of(request, hall), queue, klass, image))
+
+    @app.get("/audit", response_class=HTMLResponse)
+    def audit(request: Request) -> Response:
+        hall.refresh()
+        return HTMLResponse(pages.one_page(screen_of(request, hall), "audit", None, ""))
+
+
+def _values(app: FastAPI, hall: Hall) -> None:
+    """What scripts ask for."""
+
+    @app.get("/api/next")
+    def following(
+        request: Request,
+        queue: Queue = "doubtful",
+        klass: ClassId = None,
+        n: Annotated[int, Query(ge=1, le=500)] = 20,
+        skip: Annotated[int, Query(ge=0)] = 0,
+    ) -> JSONResponse:
+        return JSONResponse(batch(hall, screen_of(request, hall).say, queue, klass, n, skip))
+
+    @app.get("/api/rounds")
+    def rounds(request: Request) -> JSONResponse:
+        hall.refresh()
+        return JSONResponse(pages.progress_of(screen_of(request, hall)))
+
+    @app.get("/healthz")
+    def healthz() -> JSONResponse:
+        return JSONResponse({"ok": True})
+
+    @app.get("/export/{form}")
+    def export(form: str) -> Response:
+        name, media, data = exchange.exported(hall.desk, form)
+        headers = {"content-disposition": f'attachment; filename="{name}"'}
+        return StreamingResponse(data, media_type=media, headers=headers)
+
+
+def _pictures(app: FastAPI, hall: Hall) -> None:
+    @app.get("/thumb/{image}")
+    def thumb(image: str) -> Response:
+        return Response(thumbnail(hall.row(image)), media_type="image/jpeg", headers=FOREVER)
+
+    @app.get("/image/{image}")
+    def large(image: str) -> Response:
+        return Response(picture(hall.row(image)), media_type="image/jpeg", headers=FOREVER)

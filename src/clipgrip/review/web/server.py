@@ -1,0 +1,98 @@
+"""Opens the review and serves it until it is stopped."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import uvicorn
+
+from clipgrip.errors import ConfigError
+from clipgrip.review.desk import Desk
+from clipgrip.review.store import open_review
+from clipgrip.review.web.app import create_app
+from clipgrip.review.web.guard import Access
+from clipgrip.review.web.state import Hall
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PORT = 8765
+TRIED = 20
+"""Ports that are tried where the first is taken and none was asked for."""
+SHORTEST = 12
+"""Characters of a token."""
+
+
+def check_access(host: str, token: str) -> None:
+    """A page that others can reach needs a token that they cannot guess.
+
+    Raises:
+        ConfigError: none, or too short.
+    """
+    if host not in LOOPBACK and len(token) < SHORTEST:
+        raise ConfigError(
+            f"--host {host} lets other machines reach the page, so it needs --token with at least {SHORTEST} "
+            "characters that nobody can guess. Everyone who is given the link may answer."
+        )
+
+
+def serve(
+    folder: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    token: str = "",
+    ready: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Serve the review of a run until Ctrl-C; ``ready`` is told the link once it can be opened.
+
+    Raises:
+        ConfigError: the port is taken, or another address without a token.
+        RunError: the folder holds no finished run.
+    """
+    check_access(host, token)
+    with closing(_bound(host, port)) as listening, open_review(folder, create=True) as store:
+        chosen = listening.getsockname()[1]
+        hall = Hall(Desk(folder, store), Access(host, chosen, token, _own_names()))
+        hall.warm()
+        config = uvicorn.Config(
+            create_app(hall), log_level="warning", access_log=False, server_header=False
+        )
+        ready(link(host, chosen, token))
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            hall.stopped.set()
+
+
+def link(host: str, port: int, token: str) -> str:
+    """What people open."""
+    shown = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname(), "::1": "[::1]"}.get(
+        host, host
+    )
+    return f"http://{shown}:{port}/" + (f"?token={token}" if token else "")
+
+
+def _bound(host: str, port: int | None) -> socket.socket:
+    wanted = [port] if port is not None else [PORT + n for n in range(TRIED)]
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    error: OSError | None = None
+    for one in wanted:
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, one))
+            listening.listen(128)
+            return listening
+        except OSError as failed:
+            listening.close()
+            error = failed
+    reason = error.strerror if error else "no port"
+    raise ConfigError(
+        f"port {wanted[0]} of {host} cannot be used: {reason}. Choose another --port."
+    )
+
+
+def _own_names() -> tuple[str, ...]:
+    return tuple({socket.gethostname().casefold(), socket.getfqdn().casefold()})

@@ -1,0 +1,80 @@
+"""What all requests share: the desk, its folder, and how the server may be reached."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipgrip.data.manifest import Row
+from clipgrip.review import job
+from clipgrip.review.desk import Desk
+from clipgrip.review.queues import QUEUES, doubtful
+from clipgrip.review.web.guard import Access
+from clipgrip.review.web.thumbs import warm
+
+WARM = 400
+"""Thumbnails that are made before anyone asks."""
+HELD = 64
+"""Queues that are remembered, so that 100,000 images are not sorted again for each page."""
+
+
+@dataclass
+class Hall:
+    """One server's state."""
+
+    desk: Desk
+    access: Access
+    stopped: threading.Event = field(default_factory=threading.Event)
+    _held: dict[tuple[str, int | None, int], NDArray[np.int64]] = field(default_factory=dict)
+    _loader: threading.Thread | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the review."""
+        return self.desk.folder
+
+    def warm(self) -> None:
+        """Make the first thumbnails in the background."""
+        rows = [self.desk.view.rows[n] for n in doubtful(self.desk)[:WARM].tolist()]
+        threading.Thread(target=warm, args=(rows, self.stopped), daemon=True).start()
+
+    def row(self, image: str) -> Row:
+        """The image of a content hash."""
+        return self.desk.view.rows[self.desk.row(image)]
+
+    def queue(self, name: str, klass: int | None) -> NDArray[np.int64]:
+        """Rows of a queue; answered ones drop out of a remembered order, which is not sorted anew for each answer."""
+        with self._lock, self.desk.lock:
+            if name not in ("doubtful", "surest"):
+                return QUEUES[name](self.desk, klass)
+            key = (name, klass, self.desk.version)
+            if key not in self._held:
+                if len(self._held) >= HELD:
+                    self._held.clear()
+                self._held[key] = QUEUES[name](self.desk, klass)
+            rows = self._held[key]
+            standing = self.desk.standing
+            return rows[(standing.state[rows] == 0) & ~standing.audit[rows]]
+
+    @property
+    def loading(self) -> bool:
+        """Whether a newer round is being read."""
+        return self._loader is not None and self._loader.is_alive()
+
+    def refresh(self) -> None:
+        """Begin to read the newest round when one was finished since; people go on meanwhile."""
+        told = job.progress(self.folder)
+        with self._lock:
+            behind = told.state == "done" and told.round > self.desk.round.number
+            if behind and not self.loading:
+                self._loader = threading.Thread(target=self._load, daemon=True)
+                self._loader.start()
+
+    def _load(self) -> None:
+        self.desk.load()
+        self.warm()

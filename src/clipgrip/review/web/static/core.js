@@ -1,0 +1,191 @@
+// What every page needs: words, posting, answers that are sent until the server has them, name and language.
+
+export const read = (id) => JSON.parse(document.getElementById(id).textContent);
+const words = read("words");
+const meta = (name) => document.querySelector(`meta[name=${name}]`).content;
+export const at = (id) => document.getElementById(id);
+
+export function say(text, values = {}) {
+  return (words[text] ?? text).replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
+}
+
+export class Refused extends Error {}
+
+export async function post(path, body, raw = false) {
+  const response = await fetch(path, {
+    method: "POST",
+    headers: { "content-type": raw ? "application/octet-stream" : "application/json", "x-csrf-token": meta("csrf") },
+    body: raw ? body : JSON.stringify(body ?? {}),
+  });
+  if (response.ok) return response.json();
+  const text = await response.text();
+  let sentence = text;
+  try { sentence = JSON.parse(text).error; } catch { /* plain text */ }
+  if (response.status >= 500) throw new Error(sentence);
+  throw new Refused(sentence);
+}
+
+export async function get(path) {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(String(response.status));
+  return response.json();
+}
+
+let fading;
+export function toast(text, bad = false) {
+  const place = at("toast");
+  place.textContent = text;
+  place.className = bad ? "bad" : "";
+  clearTimeout(fading);
+  if (!bad) fading = setTimeout(() => { place.textContent = ""; }, 3000);
+}
+
+export const token = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+
+// Answers wait here, in the browser's own storage, until the server says that they are on its disk. Sending twice is
+// harmless: each has a token.
+const PREFIX = `clipgrip:${meta("project")}:`;
+const HERE = PREFIX + token();
+
+class Outbox {
+  constructor() {
+    this.waiting = [];
+    this.sending = null;
+    for (const key of Object.keys(localStorage).filter((key) => key.startsWith(PREFIX))) {
+      this.waiting.push(...JSON.parse(localStorage.getItem(key)));
+      localStorage.removeItem(key);
+    }
+    this.keep();
+    if (this.waiting.length) this.flush();
+  }
+
+  keep() {
+    if (this.waiting.length) localStorage.setItem(HERE, JSON.stringify(this.waiting));
+    else localStorage.removeItem(HERE);
+  }
+
+  add(answers) {
+    this.waiting.push(...answers);
+    this.keep();
+    return this.flush();
+  }
+
+  flush() {
+    this.sending ??= this.send().finally(() => { this.sending = null; });
+    return this.sending;
+  }
+
+  async send() {
+    while (this.waiting.length) {
+      const batch = this.waiting.slice(0, 500);
+      const tokens = new Set(batch.map((answer) => answer.token));
+      try {
+        await post("/api/answers", { answers: batch });
+        this.drop(tokens);
+        document.dispatchEvent(new CustomEvent("saved", { detail: tokens }));
+        this.banner("");
+      } catch (error) {
+        if (error instanceof Refused) {
+          this.drop(tokens);
+          document.dispatchEvent(new CustomEvent("refused", { detail: tokens }));
+          toast(say("refused: {why}", { why: error.message }), true);
+        } else {
+          this.banner(say("{n} not saved yet: the server does not answer. They are kept in this browser and sent again.", { n: this.waiting.length }));
+          await new Promise((done) => setTimeout(done, 800));
+        }
+      }
+    }
+  }
+
+  drop(tokens) {
+    this.waiting = this.waiting.filter((answer) => !tokens.has(answer.token));
+    this.keep();
+  }
+
+  banner(text) {
+    at("banner").textContent = text;
+    at("banner").hidden = !text;
+  }
+}
+
+export const outbox = new Outbox();
+
+// Undo: the last answers first, also after the page was loaded again.
+const STEPS = PREFIX + "steps";
+export const steps = JSON.parse(sessionStorage.getItem(STEPS) ?? "[]");
+export function remember(step) {
+  steps.push(step);
+  if (steps.length > 200) steps.shift();
+  sessionStorage.setItem(STEPS, JSON.stringify(steps));
+}
+
+export async function undo() {
+  const step = steps.pop();
+  sessionStorage.setItem(STEPS, JSON.stringify(steps));
+  if (!step) {
+    toast(say("nothing to take back"));
+    return null;
+  }
+  try {
+    await outbox.flush();
+    const told = await post("/api/undo", { tokens: step.map((one) => one.token) });
+    toast(say(told.undone.length ? "taken back" : "nothing to take back"));
+    return step;
+  } catch (error) {
+    steps.push(step);
+    sessionStorage.setItem(STEPS, JSON.stringify(steps));
+    toast(error.message, true);
+    return null;
+  }
+}
+
+// Who answers, and in which language.
+const who = at("who");
+export let person = meta("person");
+function ask() {
+  at("who-name").value = person;
+  who.showModal();
+  at("who-name").select();
+}
+
+export function named() {
+  if (person) return true;
+  if (!who.open) ask();
+  return false;
+}
+
+who.addEventListener("close", async () => {
+  const name = at("who-name").value.trim();
+  if (!name || name === person) return;
+  await post("/api/choice", { person: name });
+  person = name;
+  at("person").textContent = name;
+});
+at("person").addEventListener("click", ask);
+for (const button of document.querySelectorAll("[data-language]")) {
+  button.addEventListener("click", async () => {
+    await outbox.flush();
+    await post("/api/choice", { language: button.dataset.language });
+    location.reload();
+  });
+}
+
+export const typing = (event) => event.ctrlKey || event.metaKey || event.altKey || who.open
+  || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
+
+export function element(tag, className = "", text = "") {
+  const made = document.createElement(tag);
+  made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+export function thumb(image, title = "") {
+  const made = element("img");
+  made.src = `/thumb/${image}`;
+  made.alt = title;
+  made.title = title;
+  return made;
+}
+
+document.documentElement.dataset.ready = "yes";

@@ -1,0 +1,172 @@
+// One image at a time.
+import { at, element, get, named, outbox, read, remember, say, thumb, toast, token, typing, undo } from "./core.js";
+
+const page = read("page");
+const audit = page.queue === "audit";
+const images = page.images;
+const seen = new Set(images.map((one) => one.image));
+const answered = new Map();
+let place = 0;
+let left = page.left;
+let began = 0;
+let zoom = 1;
+let loading = null;
+const looks = [];
+
+const now = () => images[place];
+
+function show() {
+  const one = now();
+  at("left").textContent = say("{n} left", { n: left });
+  at("done").textContent = say("{n} answered", { n: answered.size });
+  const sorted = [...looks].sort((a, b) => a - b);
+  at("pace").textContent = sorted.length ? say("{seconds} s an image", { seconds: sorted[sorted.length >> 1].toFixed(1) }) : "";
+  at("stage").classList.toggle("nothing", !one);
+  at("name").textContent = one ? one.path : say("Nothing is left here.");
+  if (!one) {
+    at("image").removeAttribute("src");
+    return;
+  }
+  at("state").textContent = answered.has(one.image) ? `✓ ${answered.get(one.image)}` : "";
+  if (at("image").dataset.image !== one.image) {
+    began = 0;
+    scale(1);
+    at("image").dataset.image = one.image;
+    at("image").src = `/image/${one.image}`;
+    at("image").alt = one.name;
+  }
+  const following = images[place + 1];
+  if (following) new Image().src = `/image/${following.image}`;
+  if (!audit) propose(one);
+}
+
+function propose(one) {
+  at("proposed").textContent = one.proposed;
+  at("confidence").textContent = one.confidence.toFixed(2);
+  at("second").textContent = one.second;
+  at("said").replaceChildren(...one.said.map((text) => element("li", "name", text)));
+  examples(one.class);
+}
+
+function examples(klass) {
+  at("example-name").textContent = page.classes.find((one) => one.id === klass)?.name ?? "";
+  at("examples").replaceChildren(...(page.examples[klass] ?? []).map((image) => thumb(image)));
+}
+
+at("image").addEventListener("load", () => { began = performance.now(); });
+at("image").addEventListener("error", () => {
+  if (now()) toast(say("The file is gone or cannot be shown."), true);
+});
+
+function answer(verdict, klass = null) {
+  const one = now();
+  if (!one || !named()) return;
+  const seconds = began ? (performance.now() - began) / 1000 : 0;
+  const given = { token: token(), image: one.image, verdict, klass, purpose: page.purpose, seconds: Math.min(seconds, 86400) };
+  if (began) looks.push(seconds);
+  const texts = { unsure: say("cannot tell"), ask: say("second opinion") };
+  const name = texts[verdict] ?? page.classes.find((other) => other.id === klass).name;
+  if (!answered.has(one.image)) left = Math.max(0, left - 1);
+  answered.set(one.image, name);
+  remember([{ token: given.token, image: one.image }]);
+  toast(say("saving …"));
+  outbox.add([given]);
+  move(1);
+}
+
+document.addEventListener("saved", () => toast(`✓ ${say("saved")}`));
+document.addEventListener("refused", () => { move(-1); });
+
+function move(by) {
+  place = Math.max(0, Math.min(images.length, place + by));
+  if (images.length - place < 8) fetchMore();
+  show();
+}
+
+function fetchMore() {
+  loading ??= outbox.flush().then(() => {
+    const query = new URLSearchParams({ queue: page.queue, n: "60" });
+    if (page.klass !== null) query.set("class", String(page.klass));
+    return get(`/api/next?${query}`);
+  }).then((told) => {
+    const fresh = told.images.filter((one) => !seen.has(one.image));
+    for (const one of fresh) seen.add(one.image);
+    const empty = !now();
+    images.push(...fresh);
+    left = told.left;
+    if (empty && now()) show();
+    setTimeout(() => { loading = null; }, fresh.length ? 0 : 2000);
+  }).catch(() => { loading = null; });
+}
+
+async function takeBack() {
+  const step = await undo();
+  if (!step) return;
+  const found = images.findIndex((one) => one.image === step[0].image);
+  for (const one of step) if (answered.delete(one.image)) left += 1;
+  if (found >= 0) {
+    place = found;
+    show();
+  } else location.href = `/one?queue=${page.queue}&image=${step[0].image}`;
+}
+
+function scale(to) {
+  zoom = Math.max(1, Math.min(8, to));
+  at("scale").textContent = `${Math.round(100 * zoom)} %`;
+  at("image").style.width = zoom === 1 ? "" : `${100 * zoom}%`;
+  at("image").style.maxWidth = zoom === 1 ? "" : "none";
+  at("image").style.maxHeight = zoom === 1 ? "" : "none";
+}
+
+at("stage").addEventListener("wheel", (event) => {
+  if (!event.ctrlKey && zoom === 1 && event.deltaY > 0) return;
+  event.preventDefault();
+  scale(zoom * (event.deltaY < 0 ? 1.25 : 0.8));
+}, { passive: false });
+let drag = null;
+at("stage").addEventListener("pointerdown", (event) => {
+  drag = { x: event.clientX + at("stage").scrollLeft, y: event.clientY + at("stage").scrollTop };
+  event.preventDefault();
+});
+window.addEventListener("pointermove", (event) => {
+  if (drag) at("stage").scrollTo(drag.x - event.clientX, drag.y - event.clientY);
+});
+window.addEventListener("pointerup", () => { drag = null; });
+
+document.addEventListener("keydown", (event) => {
+  if (typing(event)) return;
+  const key = event.key.toLowerCase();
+  const onButton = event.target.tagName === "BUTTON" || event.target.tagName === "A";
+  if (event.key in page.keys) answer("class", page.keys[event.key]);
+  else if (key === "0") answer("unsure");
+  else if (key === "z") takeBack();
+  else if (key === "+" || key === ";") scale(zoom * 1.5);
+  else if (key === "-") scale(zoom / 1.5);
+  else if (key === "arrowleft") move(-1);
+  else if (!audit && (key === "arrowright" || key === "s")) move(1);
+  else if (audit && key === "arrowright" && now() && answered.has(now().image)) move(1);
+  else if (!audit && key === "o") answer("ask");
+  else if (!audit && key === "enter" && !onButton && now()) answer("class", now().class);
+  else return;
+  event.preventDefault();
+});
+
+for (const button of document.querySelectorAll("#choices [data-class]")) {
+  const klass = Number(button.dataset.class);
+  button.addEventListener("click", () => { answer("class", klass); button.blur(); });
+  if (!audit) {
+    button.addEventListener("pointerenter", () => examples(klass));
+    button.addEventListener("focus", () => examples(klass));
+    button.addEventListener("pointerleave", () => now() && examples(now().class));
+  }
+}
+for (const button of document.querySelectorAll("#choices [data-verdict]")) {
+  button.addEventListener("click", () => { answer(button.dataset.verdict); button.blur(); });
+}
+at("right")?.addEventListener("click", () => now() && answer("class", now().class));
+at("undo").addEventListener("click", takeBack);
+at("skip")?.addEventListener("click", () => move(1));
+at("in").addEventListener("click", () => scale(zoom * 1.5));
+at("out").addEventListener("click", () => scale(zoom / 1.5));
+show();
+named();

@@ -1,0 +1,14 @@
+// Read the audit and keep the promise.
+import { at, named, post, say, toast } from "./core.js";
+
+at("promise")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (!named()) return;
+  const form = event.target;
+  try {
+    const told = await post("/api/promise", { max_error: Number(form.error.value), confidence: Number(form.confidence.value) });
+    toast(say("The model may decide {n} of {all} images; the promise is kept with name and time.", { n: told.decided, all: told.pool }), true);
+  } catch (error) {
+    toast(error.message, true);
+  }
+});

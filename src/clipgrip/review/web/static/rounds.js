@@ -1,0 +1,43 @@
+// The next round: begin it, watch it, stop it.
+import { at, get, named, post, read, say, toast } from "./core.js";
+
+let watched = read("page");
+const before = watched.current;
+
+function show(told) {
+  const running = told.state === "running" || told.loading;
+  at("start").disabled = running;
+  at("stop").hidden = told.state !== "running";
+  at("progress").hidden = !running;
+  at("stage").textContent = told.stage;
+  at("count").textContent = told.total ? say("{done} of {total}", { done: told.done, total: told.total }) : "";
+  if (told.total) at("meter").value = told.done / told.total;
+  else at("meter").removeAttribute("value");
+  const texts = {
+    failed: say("The round failed: {why}", { why: told.error }),
+    stopped: say("The round was stopped. It goes on from there when it is started again."),
+  };
+  at("message").textContent = texts[told.state] ?? "";
+  if (told.state === "done" && told.current > before) location.reload();
+}
+
+async function watch() {
+  try {
+    watched = await get("/api/rounds");
+    show(watched);
+  } catch { /* the server is away for a moment */ }
+  setTimeout(watch, watched.state === "running" || watched.loading ? 700 : 3000);
+}
+
+at("start").addEventListener("click", async () => {
+  if (!named()) return;
+  try {
+    await post("/api/rounds/start");
+    show({ ...watched, state: "running", total: 0 });
+  } catch (error) {
+    toast(error.message, true);
+  }
+});
+at("stop").addEventListener("click", () => post("/api/rounds/stop").catch((error) => toast(error.message, true)));
+show(watched);
+watch();

@@ -1,0 +1,142 @@
+"""Sentences that are chosen by what is the case."""
+
+from __future__ import annotations
+
+from clipgrip.review.overview import Overview, Step
+from clipgrip.review.store import Change
+from clipgrip.words import Words, mark
+
+QUEUE_NAMES = {
+    "doubtful": mark("Most doubtful first"),
+    "surest": mark("Surest first"),
+    "disagree": mark("People disagree"),
+    "asked": mark("Second opinion wanted"),
+    "answered": mark("Answered by people"),
+}
+STAGES = {
+    "begin": mark("Getting ready"),
+    "embed": mark("Looking at the images"),
+    "pixels": mark("Preparing the images"),
+    "round": mark("Learning from the answers"),
+    "answer": mark("Answering all images anew"),
+}
+NEXT: dict[Step, tuple[str, str]] = {
+    "settle": (
+        mark("People gave {n} image a different class each: look at it and settle it."),
+        mark("People gave {n} images different classes: look at them and settle them."),
+    ),
+    "audit": (
+        mark(
+            "Answer {n} more image of the random audit: only images drawn at random show how often the model is wrong."
+        ),
+        mark(
+            "Answer {n} more images of the random audit: only images drawn at random show how often the model is wrong."
+        ),
+    ),
+    "more-audit": (
+        mark(
+            "Answer {n} more image of the audit: then it is read again, and the model may decide more."
+        ),
+        mark(
+            "Answer {n} more images of the audit: then it is read again, and the model may decide more."
+        ),
+    ),
+    "round": (
+        mark("Run the next round: the model has not learned from {n} new answer yet."),
+        mark("Run the next round: the model has not learned from {n} new answers yet."),
+    ),
+    "review": (
+        mark("Look at the most doubtful images, “{klass}” first; {n} image is still open."),
+        mark("Look at the most doubtful images, “{klass}” first; {n} images are still open."),
+    ),
+    "second": (
+        mark("Look at {n} image for which somebody wishes a second opinion."),
+        mark("Look at {n} images for which somebody wishes a second opinion."),
+    ),
+    "done": (
+        mark("Every image has its answer. Export the labels, or use the model on new images."),
+        mark("Every image has its answer. Export the labels, or use the model on new images."),
+    ),
+}
+CHANGES = {
+    "begin": mark("review begun"),
+    "add": mark("class added: {names}"),
+    "edit": mark("class “{before}” ({before_text}) is now “{after}” ({after_text})"),
+    "merge": mark("class “{klass}” merged into “{into}”"),
+    "split": mark("class “{klass}” split into {into}"),
+    "remove": mark("class “{klass}” taken away"),
+    "round": mark("round {number} finished"),
+    "import": mark("{n} answers brought in from a file"),
+    "promise": mark("promise read: at most {error} wrong, {sure} sure"),
+}
+SCRIPT = (
+    mark("saved"),
+    mark("saving …"),
+    mark(
+        "{n} not saved yet: the server does not answer. They are kept in this browser and sent again."
+    ),
+    mark("refused: {why}"),
+    mark("taken back"),
+    mark("nothing to take back"),
+    mark("{n} selected"),
+    mark("{n} left"),
+    mark("{seconds} s an image"),
+    mark("{n} answered"),
+    mark("Nothing is left here."),
+    mark("The file is gone or cannot be shown."),
+    mark("Before"),
+    mark("After"),
+    mark("no answer would move"),
+    mark("cannot tell"),
+    mark("second opinion"),
+    mark("Please give your name first: it stands beside your answers."),
+    mark("{done} of {total}"),
+    mark("Round {n} is ready."),
+    mark("The round was stopped. It goes on from there when it is started again."),
+    mark("The round failed: {why}"),
+    mark("{n} answers brought in."),
+    mark("{n} lines could not be used:"),
+    mark("The model may decide {n} of {all} images; the promise is kept with name and time."),
+    mark("Really?"),
+)
+"""What the page's script says."""
+
+
+def for_script(say: Words) -> dict[str, str]:
+    """English sentence -> sentence of the reader's language."""
+    return {text: say(text) for text in SCRIPT}
+
+
+def next_step(o: Overview, say: Words) -> str:
+    """What to do now, in one sentence."""
+    one, many = NEXT[o.step]
+    return say(one if o.step_count == 1 else many, n=say.number(o.step_count), klass=o.step_class)
+
+
+def words_of_change(change: Change, say: Words) -> str:
+    """What somebody did."""
+    facts = change.facts
+    values: dict[str, object] = {}
+    match change.action:
+        case "add":
+            values = {"names": say.names(facts["names"])}
+        case "edit":
+            (before, before_text), (after, after_text) = facts["from"], facts["to"]
+            values = {"before": before, "before_text": before_text}
+            values |= {"after": after, "after_text": after_text}
+        case "merge":
+            values = {"klass": facts["class"], "into": facts["into"]}
+        case "split":
+            values = {"klass": facts["class"], "into": say.names(facts["into"])}
+        case "remove":
+            values = {"klass": facts["class"]}
+        case "round":
+            values = {"number": facts["number"]}
+        case "import":
+            values = {"n": say.number(facts["answers"])}
+        case "promise":
+            values = {
+                "error": say.percent(facts["max_error"]),
+                "sure": say.percent(facts["confidence"], 0),
+            }
+    return say(CHANGES[change.action], **values)

@@ -1,0 +1,137 @@
+"""The routes that write: answers, classes, rounds, the promise, imports. The guard has checked who asks."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from clipgrip.review import classes as edits
+from clipgrip.review import exchange, job
+from clipgrip.review.desk import now
+from clipgrip.review.overview import terms_of
+from clipgrip.review.promises import keep_promise
+from clipgrip.review.store import Answer
+from clipgrip.review.web import pages
+from clipgrip.review.web.bodies import Choice, ClassEdit, Saids, Terms, Undo, Words
+from clipgrip.review.web.reading import screen_of
+from clipgrip.review.web.state import Hall
+
+
+def add_routes(app: FastAPI, hall: Hall) -> None:
+    """Everything that is answered to a POST."""
+    _answers(app, hall)
+    _classes(app, hall)
+    _rounds(app, hall)
+    _choices(app)
+    _imports(app, hall)
+
+
+def _answers(app: FastAPI, hall: Hall) -> None:
+    desk = hall.desk
+
+    @app.post("/api/answers")
+    def answers(request: Request, body: Saids) -> JSONResponse:
+        person, when, view = screen_of(request, hall).person, now(), desk.view
+        rows = [desk.row(said.image) for said in body.answers]
+        kept = desk.answer(
+            [
+                Answer(
+                    token=said.token,
+                    image=said.image,
+                    verdict=said.verdict,
+                    klass=said.klass if said.verdict == "class" else None,
+                    purpose=said.purpose,
+                    person=person,
+                    at=when,
+                    seconds=said.seconds,
+                    round=desk.round.number,
+                    proposed=int(view.label[row]),
+                    confidence=float(view.confidence[row]),
+                )
+                for said, row in zip(body.answers, rows, strict=True)
+            ]
+        )
+        return JSONResponse({"saved": [said.token for said in body.answers], "new": kept})
+
+    @app.post("/api/undo")
+    def undo(request: Request, body: Undo) -> JSONResponse:
+        person = screen_of(request, hall).person
+        taken = [answer for token in body.tokens if (answer := desk.undo(token, person))]
+        return JSONResponse(
+            {"undone": [a.token for a in taken], "images": [a.image for a in taken]}
+        )
+
+
+def _classes(app: FastAPI, hall: Hall) -> None:
+    desk = hall.desk
+
+    @app.post("/api/classes")
+    def classes(request: Request, body: ClassEdit) -> JSONResponse:
+        person = screen_of(request, hall).person
+        match body.action:
+            case "add":
+                edits.add(desk, body.name, body.prompt, person)
+            case "edit":
+                edits.edit(desk, body.id, body.name, body.prompt, person)
+            case "merge":
+                edits.merge(desk, body.id, body.into, person)
+            case "split":
+                edits.split(desk, body.id, body.names, person)
+            case "remove":
+                edits.remove(desk, body.id, person)
+        return JSONResponse({"saved": True})
+
+    @app.post("/api/classes/preview")
+    def preview(request: Request, body: Words) -> JSONResponse:
+        return JSONResponse(
+            pages.moves_of(
+                screen_of(request, hall), edits.preview(desk, body.id, body.name, body.prompt)
+            )
+        )
+
+
+def _rounds(app: FastAPI, hall: Hall) -> None:
+    desk = hall.desk
+
+    @app.post("/api/rounds/start")
+    def start(request: Request) -> JSONResponse:
+        job.start(hall.folder, screen_of(request, hall).person)
+        return JSONResponse({"started": True})
+
+    @app.post("/api/rounds/stop")
+    def stop(_: Request) -> JSONResponse:
+        job.stop(hall.folder)
+        return JSONResponse({"stopped": True})
+
+    @app.post("/api/promise")
+    def promise(request: Request, body: Terms) -> JSONResponse:
+        person = screen_of(request, hall).person
+        terms = terms_of(body.max_error / 100, body.confidence / 100)
+        facts = keep_promise(desk, terms, tuple(body.ok), person)
+        return JSONResponse({"decided": facts["decided_by_model"], "pool": facts["pool"]})
+
+
+def _choices(app: FastAPI) -> None:
+    @app.post("/api/choice")
+    def choice(body: Choice) -> JSONResponse:
+        response = JSONResponse({"saved": True})
+        for name, value in (("person", body.person), ("language", body.language)):
+            if value is not None:
+                response.set_cookie(
+                    pages.COOKIES[name],
+                    pages.encoded(value),
+                    max_age=31_536_000,
+                    samesite="strict",
+                    httponly=True,
+                )
+        return response
+
+
+def _imports(app: FastAPI, hall: Hall) -> None:
+    @app.post("/api/import/{form}")
+    async def bring(form: str, request: Request) -> JSONResponse:
+        data = await request.body()
+        person = screen_of(request, hall).person
+        told = await run_in_threadpool(exchange.imported, hall.desk, form, data, person)
+        return JSONResponse(told)
