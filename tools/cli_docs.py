@@ -18,6 +18,7 @@ COMMANDS = (
     "audit",
     "automate",
     "review",
+    "next",
     "models",
     "models add",
     "models remove",

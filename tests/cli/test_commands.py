@@ -31,6 +31,7 @@ COMMANDS = (
     "audit",
     "automate",
     "review",
+    "next",
     "models",
     "doctor",
     "init",

@@ -16,6 +16,7 @@ from clipgrip.cli import (
     doctor,
     init,
     models,
+    next,
     predict,
     report,
     review,
@@ -45,12 +46,13 @@ for command in (
     audit.audit,
     automate.automate,
     review.review,
+    next.next_,
     doctor.doctor,
     init.init,
     bench.bench,
     stress.stress,
 ):
-    app.command()(command)
+    app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(models.app, name="models")
 
 

@@ -15,19 +15,19 @@ HELPFUL = 100
 """How many images are suggested at a time."""
 
 
-def doubtful(desk: Desk, klass: int | None = None) -> Rows:
+def doubtful(desk: Desk, klass: int | None = None, _person: str = "") -> Rows:
     """Images that nobody has answered, the smallest margin first; of one answered class or of all."""
     rows = _open(desk, klass)
     return rows[np.argsort(desk.view.margin[rows], kind="stable")]
 
 
-def surest(desk: Desk, klass: int | None = None) -> Rows:
+def surest(desk: Desk, klass: int | None = None, _person: str = "") -> Rows:
     """The same images, the most confident first."""
     rows = _open(desk, klass)
     return rows[np.argsort(-desk.view.confidence[rows], kind="stable")]
 
 
-def audit(desk: Desk, _klass: int | None = None) -> Rows:
+def audit(desk: Desk, _klass: int | None = None, _person: str = "") -> Rows:
     """Images drawn at random that wait for an answer, in the order of the draw."""
     if desk.audit is None:
         return np.zeros(0, np.int64)
@@ -47,17 +47,29 @@ def audited(desk: Desk, row: int) -> bool:
     return bool(desk.standing.state[row] in (DECIDED, DISAGREE, UNSURE))
 
 
-def disagreements(desk: Desk, _klass: int | None = None) -> Rows:
+def disagreements(desk: Desk, _klass: int | None = None, _person: str = "") -> Rows:
     """Images that people answered differently."""
     return np.flatnonzero(desk.standing.state == DISAGREE)
 
 
-def asked(desk: Desk, _klass: int | None = None) -> Rows:
+def asked(desk: Desk, _klass: int | None = None, _person: str = "") -> Rows:
     """Images for which somebody wishes a second opinion, and those that could not be told."""
     return np.flatnonzero(np.isin(desk.standing.state, (ASKED, UNSURE)) & ~desk.standing.audit)
 
 
-def answered(desk: Desk, klass: int | None = None) -> Rows:
+def second(desk: Desk, klass: int | None = None, person: str = "") -> Rows:
+    """Images that one person decided, another one than ``person``: for a second opinion."""
+    wanted = (desk.standing.state == DECIDED) & ~desk.standing.audit
+    if klass is not None:
+        wanted &= desk.standing.klass == klass
+    rows = np.flatnonzero(wanted).tolist()
+    people = {row: desk.opinions[desk.view.rows[row].sha256].people for row in rows}
+    return np.array(
+        [r for r in rows if len(people[r]) == 1 and person not in people[r]], dtype=np.int64
+    )
+
+
+def answered(desk: Desk, klass: int | None = None, _person: str = "") -> Rows:
     """Images that people decided, the latest first; of one class or of all."""
     wanted = desk.standing.state == DECIDED
     if klass is not None:
@@ -78,12 +90,13 @@ def _open(desk: Desk, klass: int | None) -> Rows:
     return np.flatnonzero(wanted)
 
 
-QUEUES: dict[str, Callable[[Desk, int | None], Rows]] = {
+QUEUES: dict[str, Callable[[Desk, int | None, str], Rows]] = {
     "doubtful": doubtful,
     "surest": surest,
     "audit": audit,
     "disagree": disagreements,
     "asked": asked,
+    "second": second,
     "answered": answered,
 }
 

@@ -62,6 +62,24 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
         return done
 
 
+def go_back(folder: Path, number: int, person: str = "") -> StoredRound:
+    """Work on with the model of an earlier round; nothing is deleted, and the answers stay.
+
+    Raises:
+        RunError: there is no such round, or it is the present one.
+    """
+    with locked(folder), open_review(folder) as store:
+        rounds = store.rounds()
+        wanted = next((one for one in rounds if one.number == number), None)
+        if wanted is None or wanted.run == rounds[-1].run:
+            known = ", ".join(str(one.number) for one in rounds[:-1])
+            raise RunError(f"round {number} is no earlier round. Known: {known or 'none'}.")
+        again = replace(wanted, number=len(rounds) + 1, at=now(), facts={"back_to": number})
+        store.add_round(again)
+        store.record(Change("back", person, again.at, {"number": number, "run": again.run}))
+        return again
+
+
 def manifest_of(
     first: Manifest, classes: list[StoredClass], said: Mapping[str, Opinion]
 ) -> Manifest:

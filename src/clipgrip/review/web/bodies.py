@@ -71,3 +71,9 @@ class Terms(Body):
     max_error: float = Field(2.0, gt=0, lt=50)
     confidence: float = Field(95.0, ge=50, lt=100)
     ok: list[int] = Field([], max_length=1000)
+
+
+class Earlier(Body):
+    """A round to go back to."""
+
+    number: int = Field(ge=1)

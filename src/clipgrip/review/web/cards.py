@@ -10,16 +10,16 @@ from clipgrip.review.queues import surest
 from clipgrip.review.web.state import Hall
 from clipgrip.words import Words
 
-Queue = Literal["doubtful", "surest", "helpful", "disagree", "asked", "answered", "audit"]
+Queue = Literal["doubtful", "surest", "helpful", "disagree", "asked", "second", "answered", "audit"]
 EXAMPLES = 6
 KEYS = "123456789"
 
 
 def batch(
-    hall: Hall, say: Words, queue: Queue, klass: int | None, n: int, skip: int = 0
+    hall: Hall, say: Words, queue: Queue, klass: int | None, n: int, skip: int = 0, person: str = ""
 ) -> dict[str, Any]:
     """Images of a queue as values for the page, and how many are left."""
-    rows = hall.queue(queue, klass)
+    rows = hall.queue(queue, klass, person)
     shown = rows[skip : skip + n].tolist()
     return {"left": len(rows), "images": [card(hall, say, row, queue) for row in shown]}
 

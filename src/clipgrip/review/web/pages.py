@@ -84,7 +84,7 @@ def overview_page(screen: Screen) -> str:
         o=found,
         step=next_step(found, screen.say),
         link=LINKS[found.step],
-        rounds=screen.hall.desk.rounds[1:],
+        rounds=[one for one in screen.hall.desk.rounds if "labels" in one.facts],
         running=job.progress(screen.hall.folder).state == "running",
         bars=_bars(found),
     )
@@ -103,7 +103,7 @@ LINKS: dict[Step, str] = {
 
 def grid_page(screen: Screen, queue: Queue, klass: int | None, n: int, skip: int) -> str:
     """Many images at a time."""
-    held = cards.batch(screen.hall, screen.say, queue, klass, n, skip)
+    held = cards.batch(screen.hall, screen.say, queue, klass, n, skip, screen.person)
     return screen.page(
         "grid.html",
         tab="review",
@@ -122,7 +122,7 @@ def grid_page(screen: Screen, queue: Queue, klass: int | None, n: int, skip: int
 
 def one_page(screen: Screen, queue: Queue, klass: int | None, image: str) -> str:
     """One image at a time; the audit's without the model's answer, which would lead people on."""
-    held = cards.batch(screen.hall, screen.say, queue, klass, 20, 0)
+    held = cards.batch(screen.hall, screen.say, queue, klass, 20, 0, screen.person)
     images = held["images"]
     if image in screen.hall.desk.view.place:
         first = cards.card(screen.hall, screen.say, screen.hall.desk.row(image), queue)
@@ -162,9 +162,8 @@ def rounds_page(screen: Screen) -> str:
         "rounds.html",
         tab="rounds",
         o=_overview(screen),
-        rounds=list(reversed(screen.hall.desk.rounds[1:])),
+        rounds=list(reversed(screen.hall.desk.rounds)),
         state=progress_of(screen),
-        parameters=screen.hall.desk.view.outcome.run.settings,
     )
 
 

@@ -91,7 +91,8 @@ def _values(app: FastAPI, hall: Hall) -> None:
         n: Annotated[int, Query(ge=1, le=500)] = 20,
         skip: Annotated[int, Query(ge=0)] = 0,
     ) -> JSONResponse:
-        return JSONResponse(batch(hall, screen_of(request, hall).say, queue, klass, n, skip))
+        screen = screen_of(request, hall)
+        return JSONResponse(batch(hall, screen.say, queue, klass, n, skip, screen.person))
 
     @app.get("/api/rounds")
     def rounds(request: Request) -> JSONResponse:

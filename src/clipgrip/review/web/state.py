@@ -47,16 +47,16 @@ class Hall:
         """The image of a content hash."""
         return self.desk.view.rows[self.desk.row(image)]
 
-    def queue(self, name: str, klass: int | None) -> NDArray[np.int64]:
+    def queue(self, name: str, klass: int | None, person: str = "") -> NDArray[np.int64]:
         """Rows of a queue; answered ones drop out of a remembered order, which is not sorted anew for each answer."""
         with self._lock, self.desk.lock:
             if name not in ("doubtful", "surest"):
-                return QUEUES[name](self.desk, klass)
+                return QUEUES[name](self.desk, klass, person)
             key = (name, klass, self.desk.version)
             if key not in self._held:
                 if len(self._held) >= HELD:
                     self._held.clear()
-                self._held[key] = QUEUES[name](self.desk, klass)
+                self._held[key] = QUEUES[name](self.desk, klass, person)
             rows = self._held[key]
             standing = self.desk.standing
             return rows[(standing.state[rows] == 0) & ~standing.audit[rows]]

@@ -11,6 +11,7 @@ QUEUE_NAMES = {
     "surest": mark("Surest first"),
     "disagree": mark("People disagree"),
     "asked": mark("Second opinion wanted"),
+    "second": mark("Answered by one other person"),
     "answered": mark("Answered by people"),
 }
 STAGES = {
@@ -66,6 +67,7 @@ CHANGES = {
     "split": mark("class “{klass}” split into {into}"),
     "remove": mark("class “{klass}” taken away"),
     "round": mark("round {number} finished"),
+    "back": mark("back to round {number}"),
     "import": mark("{n} answers brought in from a file"),
     "promise": mark("promise read: at most {error} wrong, {sure} sure"),
 }
@@ -130,7 +132,7 @@ def words_of_change(change: Change, say: Words) -> str:
             values = {"klass": facts["class"], "into": say.names(facts["into"])}
         case "remove":
             values = {"klass": facts["class"]}
-        case "round":
+        case "round" | "back":
             values = {"number": facts["number"]}
         case "import":
             values = {"n": say.number(facts["answers"])}

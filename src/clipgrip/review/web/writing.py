@@ -6,14 +6,16 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
 from clipgrip.review import exchange, job
 from clipgrip.review.desk import now
 from clipgrip.review.overview import terms_of
 from clipgrip.review.promises import keep_promise
+from clipgrip.review.rounds import go_back
 from clipgrip.review.store import Answer
 from clipgrip.review.web import pages
-from clipgrip.review.web.bodies import Choice, ClassEdit, Saids, Terms, Undo, Words
+from clipgrip.review.web.bodies import Choice, ClassEdit, Earlier, Saids, Terms, Undo, Words
 from clipgrip.review.web.reading import screen_of
 from clipgrip.review.web.state import Hall
 
@@ -103,6 +105,14 @@ def _rounds(app: FastAPI, hall: Hall) -> None:
     def stop(_: Request) -> JSONResponse:
         job.stop(hall.folder)
         return JSONResponse({"stopped": True})
+
+    @app.post("/api/rounds/back")
+    def back(request: Request, body: Earlier) -> JSONResponse:
+        if job.progress(hall.folder).state == "running":
+            raise RunError("a round is running. Wait until it is done, or stop it first.")
+        go_back(hall.folder, body.number, screen_of(request, hall).person)
+        desk.load()
+        return JSONResponse({"round": desk.round.number})
 
     @app.post("/api/promise")
     def promise(request: Request, body: Terms) -> JSONResponse:

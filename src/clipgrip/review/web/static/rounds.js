@@ -39,5 +39,16 @@ at("start").addEventListener("click", async () => {
   }
 });
 at("stop").addEventListener("click", () => post("/api/rounds/stop").catch((error) => toast(error.message, true)));
+for (const button of document.querySelectorAll("[data-back]")) {
+  button.addEventListener("click", async () => {
+    if (!named() || !confirm(say("Really?"))) return;
+    try {
+      await post("/api/rounds/back", { number: Number(button.dataset.back) });
+      location.reload();
+    } catch (error) {
+      toast(error.message, true);
+    }
+  });
+}
 show(watched);
 watch();
