@@ -20,6 +20,8 @@ from clipgrip.review.web.state import Hall
 from clipgrip.review.web.texts import QUEUE_NAMES, STAGES, for_script, next_step, words_of_change
 from clipgrip.words import LANGUAGES, Language, Words
 
+FIRST = 60
+"""Images that come with the page of single ones; the script fetches more."""
 COOKIES = {"person": "clipgrip_person", "language": "clipgrip_language"}
 
 
@@ -122,7 +124,7 @@ def grid_page(screen: Screen, queue: Queue, klass: int | None, n: int, skip: int
 
 def one_page(screen: Screen, queue: Queue, klass: int | None, image: str) -> str:
     """One image at a time; the audit's without the model's answer, which would lead people on."""
-    held = cards.batch(screen.hall, screen.say, queue, klass, 20, 0, screen.person)
+    held = cards.batch(screen.hall, screen.say, queue, klass, FIRST, 0, screen.person)
     images = held["images"]
     if image in screen.hall.desk.view.place:
         first = cards.card(screen.hall, screen.say, screen.hall.desk.row(image), queue)

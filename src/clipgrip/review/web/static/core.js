@@ -42,6 +42,9 @@ export function toast(text, bad = false) {
 
 export const token = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 
+// Answers wait until the server knows the name that stands beside them.
+let naming = Promise.resolve();
+
 // Answers wait here, in the browser's own storage, until the server says that they are on its disk. Sending twice is
 // harmless: each has a token.
 const PREFIX = `clipgrip:${meta("project")}:`;
@@ -79,6 +82,7 @@ class Outbox {
     while (this.waiting.length) {
       const batch = this.waiting.slice(0, 500);
       const tokens = new Set(batch.map((answer) => answer.token));
+      await naming;
       try {
         await post("/api/answers", { answers: batch });
         this.drop(tokens);
@@ -154,12 +158,12 @@ export function named() {
   return false;
 }
 
-who.addEventListener("close", async () => {
+who.addEventListener("close", () => {
   const name = at("who-name").value.trim();
   if (!name || name === person) return;
-  await post("/api/choice", { person: name });
   person = name;
   at("person").textContent = name;
+  naming = post("/api/choice", { person: name }).catch((error) => toast(error.message, true));
 });
 at("person").addEventListener("click", ask);
 for (const button of document.querySelectorAll("[data-language]")) {

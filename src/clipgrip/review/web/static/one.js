@@ -22,7 +22,7 @@ function show() {
   const sorted = [...looks].sort((a, b) => a - b);
   at("pace").textContent = sorted.length ? say("{seconds} s an image", { seconds: sorted[sorted.length >> 1].toFixed(1) }) : "";
   at("stage").classList.toggle("nothing", !one);
-  at("name").textContent = one ? one.path : say("Nothing is left here.");
+  at("name").textContent = one ? one.path : loading ? "…" : say("Nothing is left here.");
   if (!one) {
     at("image").removeAttribute("src");
     return;
@@ -84,7 +84,9 @@ function move(by) {
 }
 
 function fetchMore() {
+  let known = 0;
   loading ??= outbox.flush().then(() => {
+    known = answered.size;
     const query = new URLSearchParams({ queue: page.queue, n: "60" });
     if (page.klass !== null) query.set("class", String(page.klass));
     return get(`/api/next?${query}`);
@@ -93,9 +95,10 @@ function fetchMore() {
     for (const one of fresh) seen.add(one.image);
     const empty = !now();
     images.push(...fresh);
-    left = told.left;
-    if (empty && now()) show();
-    setTimeout(() => { loading = null; }, fresh.length ? 0 : 2000);
+    left = Math.max(0, told.left - (answered.size - known));
+    if (fresh.length) loading = null;
+    else setTimeout(() => { loading = null; if (!now()) show(); }, 2000);
+    if (empty) show();
   }).catch(() => { loading = null; });
 }
 
