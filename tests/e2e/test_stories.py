@@ -65,7 +65,7 @@ def test_from_a_folder_of_images_to_answers_for_new_ones(
     start = ["run", "--config", "plant/project.toml", "--backbone", tiny_clip, "--rounds", 2]
     told = command(capsys, *start)
     assert told.code == 0, told.err
-    assert "accuracy     unknown without test labels" in told.out
+    assert "accuracy     unknown: nobody has answered a random sample" in told.out
     first = rows(Path("plant/clipgrip-run/predictions.csv"))
     assert {row["label"] for row in first} <= {"キズ", "打痕", "良品"}
 

@@ -133,14 +133,15 @@ def test_a_tiny_picture_is_not_blown_up() -> None:
 
 def test_steps_fit_the_run(make_facts: MakeFacts) -> None:
     commands = [step.command for step in steps(Reading(make_facts(test_per_class=0)), SAY)]
-    assert commands[0].endswith("--test test.csv")
+    assert commands[0] == "clipgrip review runs/2026-11-03-a7f3"
+    assert all("--images" not in command for command in commands)
     assert any("predict runs/2026-11-03-a7f3 NEW_IMAGES" in command for command in commands)
     assert any("--backbone openai/clip-vit-base-patch32" in command for command in commands)
     other = [
         step.command
         for step in steps(Reading(make_facts(backbone="local/clip", strategy="zero-shot")), SAY)
     ]
-    assert not any("--test" in command or "--backbone" in command for command in other)
+    assert not any("--backbone" in command for command in other)
     assert any("--strategy grip" in command for command in other)
 
 

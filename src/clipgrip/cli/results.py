@@ -55,7 +55,12 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path) -> str:
     if data["not_used"]:
         lines.append(f"{data['not_used']} remarks on files: see {folder / 'issues.csv'}")
     return "\n".join(
-        [*lines, f"predictions  {folder / 'predictions.csv'}", f"report       {report}"]
+        [
+            *lines,
+            f"predictions  {folder / 'predictions.csv'}",
+            f"report       {report}",
+            f"review       clipgrip review {folder}",
+        ]
     )
 
 
@@ -69,7 +74,7 @@ def _accuracy(metrics: dict[str, Any]) -> list[str]:
     before, after = metrics["zero_shot"]["test"], metrics["final"]["test"]
     if after is None:
         return [
-            "accuracy     unknown without test labels; label about 200 random images and give them with --test"
+            "accuracy     unknown: nobody has answered a random sample; the review draws one and asks"
         ]
     low, high = (100 * edge for edge in after["interval"])
     name = "tuned" if metrics["rounds"] else "zero-shot"

@@ -42,18 +42,22 @@ def quoted(text: str) -> str:
 
 
 def _run(options: str) -> str:
-    return f"clipgrip run --images IMAGES --classes CLASSES {options}"
+    return f"clipgrip run IMAGES --classes CLASSES {options}"
+
+
+def _review(run: Reading) -> str:
+    return f"clipgrip review {quoted(run.facts.folder)}"
 
 
 def _test(run: Reading, say: Words) -> list[Step]:
     if run.after and run.after["n"] >= ENOUGH_TEST_IMAGES:
         return []
     why = say(
-        "Pick 100 to 200 images at random, write path and label into test.csv, and never use them for labels. "
-        "Random matters: a test of easy images flatters."
+        "The page draws images at random and asks you about them: nothing else tells how often the model is wrong. "
+        "They are never learned from."
     )
     title = say("Enlarge the test") if run.after else say("Measure the accuracy")
-    return [Step(title, why, _run("--test test.csv"))]
+    return [Step(title, why, _review(run))]
 
 
 def _tune(run: Reading, say: Words) -> list[Step]:
@@ -71,16 +75,12 @@ def _predict(run: Reading, say: Words) -> list[Step]:
 
 
 def _label(run: Reading, say: Words) -> list[Step]:
-    if run.metrics.get("paradigm") == "UL":
-        why = say(
-            "A few labels per class help most. Begin with the least sure images shown above: write path and label "
-            "into labels.csv."
-        )
-        return [Step(say("Give a few labels"), why, _run("--labels labels.csv"))]
     why = say(
-        "Add the least sure images shown above, and classes that are found poorly, to labels.csv."
+        "A few answers per class help most. The same page shows the most doubtful images first, takes many answers at "
+        "a time, and runs the next round with them."
     )
-    return [Step(say("Give more labels"), why, _run("--labels labels.csv"))]
+    given = run.metrics.get("paradigm") != "UL"
+    return [Step(say("Give more labels") if given else say("Give a few labels"), why, _review(run))]
 
 
 def _larger(run: Reading, say: Words) -> list[Step]:
