@@ -12,6 +12,7 @@ COMMANDS = (
     "",
     "demo",
     "run",
+    "suggest",
     "predict",
     "compare",
     "report",

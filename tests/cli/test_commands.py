@@ -25,6 +25,7 @@ from clipgrip.runs.pipeline import run
 COMMANDS = (
     "demo",
     "run",
+    "suggest",
     "predict",
     "compare",
     "report",

@@ -22,6 +22,7 @@ from clipgrip.cli import (
     review,
     run,
     stress,
+    suggest,
 )
 from clipgrip.errors import ClipgripError
 
@@ -40,6 +41,7 @@ app = typer.Typer(
 for command in (
     demo.demo,
     run.run,
+    suggest.suggest,
     predict.predict,
     compare.compare,
     report.report,

@@ -60,6 +60,21 @@ def covering(
     return candidates[torch.tensor(chosen, dtype=torch.long)]
 
 
+def nearest_counts(image_embeds: ImageEmbeds, rows: Rows) -> Int[Tensor, n]:
+    """(n,) for each of some rows: how many images are nearer to it than to any other of them, itself included."""
+    space = Space.of(image_embeds)
+    counts = torch.zeros(len(rows), dtype=torch.long)
+    for part in torch.arange(len(image_embeds)).split(BLOCK) if len(rows) else ():
+        nearest = torch.full((len(part),), -1)
+        best = torch.full((len(part),), -torch.inf)
+        for start in range(0, len(rows), BLOCK):
+            similar, place = (space.at(part) @ space.at(rows[start : start + BLOCK]).T).max(1)
+            nearest = torch.where(similar > best, place + start, nearest)
+            best = torch.maximum(best, similar)
+        counts += torch.bincount(nearest, minlength=len(rows))
+    return counts
+
+
 @dataclass(frozen=True)
 class Space:
     """The images as seen from their mean: CLIP's images lie in a narrow cone, and only inside it do they differ."""

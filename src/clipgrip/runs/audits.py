@@ -50,6 +50,12 @@ def stored_answers(store: RunStore, run: str, audit: str) -> list[tuple[str, int
     return list(store.db.execute(query, (run, audit)))
 
 
+def audited(store: RunStore, run: str) -> set[str]:
+    """Content hash of every image that was answered in any audit of a run."""
+    query = "SELECT DISTINCT sha256 FROM audit_answer WHERE run = ?"
+    return {sha256 for (sha256,) in store.db.execute(query, (run,))}
+
+
 def add_promise(store: RunStore, run: str, said: StoredPromise) -> None:
     """Keep a promise."""
     facts = json.dumps(said.facts, sort_keys=True, allow_nan=False)

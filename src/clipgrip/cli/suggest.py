@@ -1,0 +1,162 @@
+"""clipgrip suggest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from clipgrip.review.suggest import Suggestions
+    from clipgrip.runs.auditing import Sheet
+
+AUDIT = Path("audit.csv")
+"""Where ``clipgrip audit`` writes its sheet unless told otherwise."""
+
+
+def suggest(
+    where: Annotated[
+        Path,
+        typer.Argument(
+            metavar="images_or_run",
+            help="Folder of images, a CSV or Parquet file that lists them, or the folder of a finished run.",
+        ),
+    ],
+    budget: Annotated[int, typer.Option(min=1, help="How many images you will label.")] = 30,
+    classes: Annotated[
+        Path | None,
+        typer.Option(
+            help="Class names: one a line, or CSV name,prompt. With them, what the model doubts comes first.",
+            show_default=False,
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Known labels, not asked again: CSV path,label.", show_default=False),
+    ] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option(help="Images to measure on, never suggested.", show_default=False),
+    ] = None,
+    audit: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Sheet of clipgrip audit, whose images are never suggested.  [default: audit.csv if it is here]",
+            show_default=False,
+        ),
+    ] = None,
+    template: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='Text around a class name.  [default: "a photo of a {}."]', show_default=False
+        ),
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="nano, a hub name, or a folder.  [default: nano]", show_default=False),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the sample that stands for very many images.")
+    ] = 0,
+    out: Annotated[Path, typer.Option(help="Where to write the sheet.")] = Path("suggest.csv"),
+) -> None:
+    """Choose the images whose labels say most, as a CSV sheet to fill.
+
+    For a folder: typical and diverse images, or with --classes those that the model doubts. For a finished run: those
+    whose labels help it most. They are no random sample: to prove a rate, use clipgrip audit.
+    """
+    from clipgrip.backbone.registry import load_backbone
+    from clipgrip.cli.screen import Screen, utf8_output
+    from clipgrip.data.classes import ClassNames
+    from clipgrip.errors import ConfigError
+    from clipgrip.prompts.templates import DEFAULT_TEMPLATE, expand
+    from clipgrip.review.suggest import from_images, from_run, write_suggestions
+    from clipgrip.runs.store import NAME as RUN
+    from clipgrip.serving.batch import check_answers_place
+
+    utf8_output()
+    if out.exists():
+        raise ConfigError(f"{out} exists, perhaps with labels in it. Give another --out.")
+    check_answers_place(out)
+    sheets, screen = _sheets(audit), Screen()
+    more = {"classes": classes, "labels": labels, "test": test, "template": template, "backbone": backbone}  # fmt: skip
+    if is_run := (where / RUN).is_file():
+        _check_alone(where, more)
+        with screen.live():
+            found = from_run(where, budget, audits=sheets, seed=seed, hear=screen)
+    else:
+        _check_named(classes, {"labels": labels, "test": test, "template": template})
+        model = load_backbone(backbone or "nano")
+        names = ClassNames.read(classes) if classes else None
+        texts = expand(template) if template else DEFAULT_TEMPLATE
+        files = {"labels": labels, "test": test}
+        with screen.live():
+            found = from_images(
+                where, budget, model, classes=names, template=texts, audits=sheets, seed=seed, hear=screen, **files
+            )  # fmt: skip
+    write_suggestions(out, found)
+    command = (
+        "the same clipgrip run command with"
+        if is_run
+        else f"clipgrip run {where} --classes {classes or 'FILE'}"
+    )
+    typer.echo(
+        "\n".join(
+            [*told(found, budget, out), f"Then:    {command} --labels {out} --candidates all"]
+        )
+    )
+
+
+def told(found: Suggestions, budget: int, out: Path) -> list[str]:
+    """What was chosen and what to do with it."""
+    lines = [f"{len(found.rows)} of {found.pool} images to label: {out}"]
+    if len(found.rows) < budget:
+        lines.append("the others look like these, are labeled already, or are kept apart")
+    if found.kept_apart:
+        lines.append(f"{found.kept_apart} images were drawn for an audit and are kept apart")
+    if found.answered:
+        lines.append(
+            f"{found.answered} images were answered on the review page and are not asked again"
+        )
+    if found.known:
+        lines.append(f"{len(found.known)} known labels stand below them, so that the sheet has all")
+    if found.classes:
+        lines.append(f"classes: {found.classes.listing()}")
+    return [
+        *lines,
+        "Fill the column label with a class name; leave it empty where you cannot tell.",
+    ]
+
+
+def _sheets(audits: list[Path] | None) -> list[Sheet]:
+    """The sheets that were named; else the one that lies where clipgrip audit writes it, if it is one."""
+    from clipgrip.errors import DataError
+    from clipgrip.runs.auditing import Sheet
+
+    if audits is not None:
+        return [Sheet.read(path) for path in audits]
+    try:
+        return [Sheet.read(AUDIT)] if AUDIT.is_file() else []
+    except DataError:
+        return []
+
+
+def _check_alone(run: Path, more: dict[str, Any]) -> None:
+    """A run has its own classes, labels and model."""
+    from clipgrip.errors import ConfigError
+
+    for name, value in more.items():
+        if value:
+            raise ConfigError(
+                f"the run in {run} has its own {name}. Leave --{name} away, or give the folder of images."
+            )
+
+
+def _check_named(classes: Path | None, more: dict[str, Any]) -> None:
+    """Labels and templates are about classes."""
+    from clipgrip.errors import ConfigError
+
+    for name, value in more.items():
+        if value and not classes:
+            raise ConfigError(f"--{name} needs the class names. Give --classes FILE too.")

@@ -1,0 +1,200 @@
+"""A sheet of images that a person should label next: for a folder of images, or for a finished run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from clipgrip.backbone.cache import EmbeddingCache
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
+from clipgrip.data.discover import PATH_COLUMNS, discover
+from clipgrip.data.ingest import ingest
+from clipgrip.data.manifest import Row
+from clipgrip.data.tables import write_csv
+from clipgrip.files import AnyPath
+from clipgrip.prompts.classifier import zero_shot
+from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
+from clipgrip.pseudolabel.refine import refine
+from clipgrip.review.acquire import doubt, helpful, representative
+from clipgrip.review.coverage import nearest_counts
+from clipgrip.review.store import has_review, open_review
+from clipgrip.runs.auditing import Sheet
+from clipgrip.runs.audits import audited
+from clipgrip.runs.embedding import Embeds, embed_manifest
+from clipgrip.runs.events import Listener
+from clipgrip.runs.reopen import reopen
+from clipgrip.runs.store import open_store
+from clipgrip.types import ImageEmbeds, Probs
+
+HEADER = ("path", "label", "why")
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """Images to label, best first, each with a reason; and the labels that are known, so that the sheet has all."""
+
+    rows: tuple[Row, ...] = field(repr=False)
+    why: tuple[str, ...] = field(repr=False)
+    known: tuple[tuple[str, str], ...] = field(repr=False)
+    """(path, class name)"""
+    classes: ClassNames | None
+    pool: int
+    kept_apart: int
+    """Images that were drawn for an audit, and are not suggested."""
+    answered: int
+    """Images that were answered on the review page, and are not suggested again."""
+
+
+def from_images(
+    images: Path,
+    n: int,
+    backbone: ClipBackbone,
+    *,
+    classes: ClassNames | None = None,
+    labels: Path | None = None,
+    test: Path | None = None,
+    template: Template = DEFAULT_TEMPLATE,
+    audits: Sequence[Sheet] = (),
+    seed: int = 0,
+    hear: Listener | None = None,
+) -> Suggestions:
+    """What to label before anything is learned.
+
+    With class names the images that zero-shot, refined by the pool, doubts; without them the representative ones.
+
+    Raises:
+        DataError: the images, the labels or a sheet cannot be used.
+    """
+    hear = hear or Listener()
+    found = ingest(
+        images,
+        classes=classes or _names_in(images),
+        labels=labels,
+        test=test,
+        on_progress=partial(hear.progress, "hash"),
+    )
+    cache, progress = EmbeddingCache.for_backbone(backbone), partial(hear.progress, "embed")
+    embedded = embed_manifest(backbone, found.manifest, cache=cache, on_progress=progress)
+    issues = sorted({*found.issues, *embedded.issues})
+    if issues:
+        first = issues[0]
+        hear.note(f"{len(issues)} remarks on files. The first: {first.path}: {first.detail}")
+    embeds, names = embedded.embeds, found.manifest.classes
+    probs = None
+    if classes is not None:
+        texts = zero_shot(backbone, classes.prompts, template)
+        given, scale = embeds.pool_labels, backbone.logit_scale
+        probs = refine(embeds.pool, texts, logit_scale=scale, labeled=given)
+    apart = _drawn(audits, embeds.pool_rows, hear)
+    return _suggested(embeds, names, probs, n, apart, frozenset(), seed, classes)
+
+
+def from_run(
+    folder: Path,
+    n: int,
+    *,
+    audits: Sequence[Sheet] = (),
+    seed: int = 0,
+    hear: Listener | None = None,
+) -> Suggestions:
+    """What to label after a finished run: the images whose answers help its answers most.
+
+    Raises:
+        RunError: the folder holds no finished run.
+        BackboneError: the model is not here, or is another one than the run's.
+    """
+    hear = hear or Listener()
+    outcome = reopen(folder, hear)
+    embeds, classes = outcome.embeds, outcome.manifest.classes
+    with open_store(folder) as store:
+        apart = audited(store, outcome.run.id) | _drawn(audits, embeds.pool_rows, hear)
+    answered: set[str] = set()
+    if has_review(folder):
+        with open_review(folder) as review:
+            answers = review.answers()
+        apart |= {answer.image for answer in answers if answer.purpose == "audit"}
+        answered = {answer.image for answer in answers} - apart
+    probs = outcome.answers.pool
+    return _suggested(embeds, classes, probs, n, apart, frozenset(answered), seed, classes)
+
+
+def write_suggestions(place: AnyPath, found: Suggestions) -> None:
+    """``path,label,why``: the suggested images with an empty label, then those whose label is known."""
+    rows = [(row.path, "", why) for row, why in zip(found.rows, found.why, strict=True)]
+    known = [(path, label, "known already") for path, label in found.known]
+    write_csv(place, HEADER, [*rows, *known])
+
+
+def _suggested(
+    embeds: Embeds,
+    names: ClassNames,
+    probs: Probs | None,
+    n: int,
+    apart: frozenset[str] | set[str],
+    answered: frozenset[str],
+    seed: int,
+    classes: ClassNames | None,
+) -> Suggestions:
+    labels, rows = embeds.pool_labels, embeds.pool_rows
+    said = torch.tensor([row.sha256 in answered for row in rows])
+    barred = torch.tensor([row.sha256 in apart for row in rows]).nonzero().squeeze(1)
+    known = (said | (labels >= 0)).nonzero().squeeze(1)
+    if probs is None:
+        chosen = representative(embeds.pool, n, labeled=known, excluded=barred, seed=seed)
+    else:
+        chosen = helpful(embeds.pool, probs, n, labeled=known, excluded=barred, seed=seed)
+    told = [(row.path, names.display[row.label]) for row in rows if row.label >= 0]
+    return Suggestions(
+        rows=tuple(rows[row] for row in chosen.tolist()),
+        why=_reasons(embeds.pool, chosen, known, probs),
+        known=tuple(sorted(told)),
+        classes=classes,
+        pool=len(rows),
+        kept_apart=len(barred),
+        answered=int(said.sum()),
+    )
+
+
+def _reasons(
+    images: ImageEmbeds, chosen: Tensor, known: Tensor, probs: Probs | None
+) -> tuple[str, ...]:
+    """Plain words for each chosen image. The model's answers are left out: they lead people on."""
+    near = nearest_counts(images, torch.cat([chosen, known]))[: len(chosen)].tolist()
+    stands = [f"stands for {count} of {len(images)} images" for count in near]
+    if probs is None:
+        return tuple(f"typical: {words}" for words in stands)
+    sure = (100 * (1 - doubt([probs])[chosen])).floor().int().tolist()
+    return tuple(
+        f"doubtful: the model is {percent} % sure; {words}"
+        for percent, words in zip(sure, stands, strict=True)
+    )
+
+
+def _names_in(images: Path) -> ClassNames:
+    """The labels that a table of images brings; two names stand in where there are none."""
+    claims = discover(images).claims if images.is_file() else ()
+    names = dict.fromkeys(canonical(claim.label) for claim in claims)
+    known = [name for name in names if name not in UNLABELED_MARKS]
+    return ClassNames.from_names([*known, "class 1", "class 2"] if len(known) < 2 else known)
+
+
+def _drawn(sheets: Iterable[Sheet], rows: Sequence[Row], hear: Listener) -> frozenset[str]:
+    """Content hashes of the images that stand on the sheets of audits."""
+    places = {canonical(path): row.sha256 for row in rows for path in row.paths}
+    found: set[str] = set()
+    for sheet in sheets:
+        column = sheet.table.need(PATH_COLUMNS)
+        drawn = {canonical(cells[column]) for cells in sheet.table.rows}
+        here = {places[path] for path in drawn if path in places}
+        if not here:
+            hear.note(
+                f"{sheet.table.name} is the sheet of an audit, but none of its {len(drawn)} images is among these."
+            )
+        found |= here
+    return frozenset(found)
