@@ -3,10 +3,10 @@
     python -m benchmarks.suggest [--seeds 3] [--sets caltech58 ...]
 
 Each seed draws a pool of two thirds of the images (four fifths where the set has a test part of its own), so that
-rules without chance vary too. After labeling, ``refine(method="auto")`` answers the pool: from texts, or from the means of the
-labeled images where there are none. ``open`` is the accuracy on images without a label, ``pool`` on all with the labels
-counted as right, ``test`` that of the refined classes' means on other images, ``found`` the share of classes with a
-label. The rules were chosen on the sets in ``CHOSEN_ON``; the others confirm.
+rules without chance vary too. After labeling, ``refine(method="auto")`` answers the pool: from texts, or from the means
+of the labeled images where there are none. ``open`` is the accuracy on images without a label, ``pool`` on all with the
+labels counted as right, ``test`` that of the refined classes' means on other images, ``found`` the share of classes
+with a label. The rules were chosen on the sets in ``CHOSEN_ON``; the others confirm.
 """
 
 from __future__ import annotations
