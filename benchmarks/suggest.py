@@ -1,6 +1,6 @@
 """What a label is worth by how its image was chosen: 1, 2 and 4 labels a class, and the next labels after zero-shot.
 
-    python -m benchmarks.suggest [--seeds 3] [--sets caltech58 ...]
+    python -m benchmarks.suggest [--seeds 3] [--sets caltech58 ...]    (the rows of other sets stay as they are)
 
 Each seed draws a pool of two thirds of the images (four fifths where the set has a test part of its own), so that
 rules without chance vary too. After labeling, ``refine(method="auto")`` answers the pool: from texts, or from the means
@@ -12,6 +12,7 @@ with a label. The rules were chosen on the sets in ``CHOSEN_ON``; the others con
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import tempfile
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from benchmarks.choosers import RIVALS, at_random, in_turn
 from benchmarks.features import with_prototypes, with_text
-from benchmarks.record import machine, record
+from benchmarks.record import RESULTS, machine, record
 from benchmarks.sets import load
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.prompts.classifier import zero_shot
@@ -95,7 +96,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--sets", nargs="+", default=[*CHOSEN_ON, *CONFIRMED_ON])
     chosen = parser.parse_args()
-    rows: list[dict[str, Any]] = []
+    rows = kept(chosen.sets)
     print(machine())
     for name in chosen.sets:
         pools = [part(load_set(name), seed) for seed in range(chosen.seeds)]
@@ -103,6 +104,13 @@ def main() -> None:
             rows.append({"set": name, "chosen_on": name in CHOSEN_ON, **row})
             print(line(rows[-1]), flush=True)
             record("suggest", {"seeds": chosen.seeds, "rows": rows})
+
+
+def kept(sets: list[str]) -> list[dict[str, Any]]:
+    """Rows of the sets that were measured before and are not measured now."""
+    path = RESULTS / "suggest.json"
+    before = json.loads(path.read_text("utf-8"))["rows"] if path.is_file() else []
+    return [row for row in before if row["set"] not in sets]
 
 
 def load_set(name: str) -> Pool:
