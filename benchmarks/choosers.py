@@ -100,6 +100,8 @@ RIVALS: dict[str, Chooser] = {
     "farthest first": farthest_first,
     "coverage, not centred": raw_coverage,
 }
+SOME_RIVALS = {"k-means medoids": medoids}
+"""Enough where texts say more than any of them."""
 
 
 def _k_means(images: ImageEmbeds, n: int, seed: int, steps: int = 30) -> tuple[Tensor, Tensor]:

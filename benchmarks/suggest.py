@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.choosers import RIVALS, at_random, in_turn
+from benchmarks.choosers import RIVALS, SOME_RIVALS, at_random, in_turn
 from benchmarks.features import with_prototypes, with_text
 from benchmarks.record import RESULTS, machine, record
 from benchmarks.sets import load
@@ -179,19 +179,17 @@ def from_nothing(pool: Pool, n: int, seed: int) -> Iterator[tuple[str, Tensor]]:
     yield "random", at_random(images, n, seed)
     yield "random of each class (needs the truth)", in_turn(pool.truth, pool.classes, n, seed)
     yield "representative", representative(images, n, seed=seed)
-    for rule, choose in RIVALS.items():
+    for rule, choose in (RIVALS if pool.texts is None else SOME_RIVALS).items():
         yield rule, choose(images, n, seed)
     if pool.texts is not None:
         probs = pool.answers(NOBODY)
         yield "random of each answer", in_turn(probs.argmax(1), pool.classes, n, seed)
         yield "helpful", helpful(images, probs, n, seed=seed)
-        plain = (pool.scale * images @ pool.texts.T).softmax(1)
-        yield "helpful, answers not refined", helpful(images, plain, n, seed=seed)
 
 
 def next_labels(pools: list[Pool]) -> Iterator[dict[str, Any]]:
-    """One label a class more: after zero-shot, and after one representative label a class."""
-    for k in (0, 1) if pools[0].texts is not None else (1, 2):
+    """One label a class more: after zero-shot, or after one or two representative labels a class."""
+    for k in (0,) if pools[0].texts is not None else (1, 2):
         n, found = pools[0].classes, dict[str, list[Values]]()
         for seed, pool in enumerate(pools):
             known = representative(pool.images, k * n) if k else NOBODY
