@@ -58,6 +58,7 @@ def test_with_class_names_the_doubtful_images_come_and_neither_known_nor_test_on
     told = command(capsys, *arguments, "--template", "{} part")
     assert told.code == 0, told.err
     assert f"classes: {', '.join(CLASSES)}" in told.out
+    assert f"--test {place.test} --template '{{}} part' --backbone {tiny_clip} --lab" in told.out
     assert "8 known labels stand below them" in told.out
     sheet = rows(here / "suggest.csv")
     assert [row["label"] == "" for row in sheet] == [True] * 5 + [False] * 8

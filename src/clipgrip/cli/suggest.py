@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,16 +97,24 @@ def suggest(
                 where, budget, model, classes=names, template=texts, audits=sheets, seed=seed, hear=screen, **files
             )  # fmt: skip
     write_suggestions(out, found)
-    command = (
-        "the same clipgrip run command with"
-        if is_run
-        else f"clipgrip run {where} --classes {classes or 'FILE'}"
-    )
     typer.echo(
-        "\n".join(
-            [*told(found, budget, out), f"Then:    {command} --labels {out} --candidates all"]
-        )
+        "\n".join([*told(found, budget, out), f"Then:    {_command(where, is_run, more, out)}"])
     )
+
+
+def _command(where: Path, is_run: bool, more: dict[str, Any], out: Path) -> str:
+    """What learns from the filled sheet, to copy."""
+    end = f"--labels {shlex.quote(str(out))} --candidates all"
+    if is_run:
+        return f"the same clipgrip run command with {end}"
+    given = more | {"classes": more["classes"] or "FILE"}
+    options = [
+        f"--{name} {shlex.quote(str(value))}"
+        for name in ("classes", "test", "template", "backbone")
+        for value in (given[name] if name == "template" else [given[name]]) or ()
+        if value
+    ]
+    return " ".join(["clipgrip run", shlex.quote(str(where)), *options, end])
 
 
 def told(found: Suggestions, budget: int, out: Path) -> list[str]:
