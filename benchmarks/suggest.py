@@ -1,6 +1,8 @@
 """What a label is worth by how its image was chosen: 1, 2 and 4 labels a class, and the next labels after zero-shot.
 
-    python -m benchmarks.suggest [--seeds 3] [--sets caltech58 ...]    (the rows of other sets stay as they are)
+    python -m benchmarks.suggest [--seeds 3] [--sets caltech58 ...]
+
+Other sets: surfaces, and ``imagenet N #S`` with N classes that seed S draws. Rows of sets that are not named stay.
 
 Each seed draws a pool of two thirds of the images (four fifths where the set has a test part of its own), so that
 rules without chance vary too. After labeling, ``refine(method="auto")`` answers the pool: from texts, or from the means
@@ -38,7 +40,7 @@ from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Probs
 SCALE = 100.0
 PER_CLASS = (1, 2, 4)
 CHOSEN_ON = ("dtd", "caltech58", "imagenet 100 #0")
-CONFIRMED_ON = ("flowers", "imagenet 300 #1", "digits", "surfaces")
+CONFIRMED_ON = ("flowers", "digits")
 NOBODY = torch.zeros(0, dtype=torch.long)
 Values = dict[str, float]
 
