@@ -2,7 +2,8 @@
 
     python -m benchmarks.suggest [--seeds 3] [--sets caltech58 ...]
 
-Other sets: surfaces, and ``imagenet N #S`` with N classes that seed S draws. Rows of sets that are not named stay.
+``unnamed`` sets do without their class names. Other sets: surfaces, and ``imagenet N #S`` with N classes that seed S
+draws. Rows of sets that are not named stay.
 
 Each seed draws a pool of two thirds of the images (four fifths where the set has a test part of its own), so that
 rules without chance vary too. After labeling, ``refine(method="auto")`` answers the pool: from texts, or from the means
@@ -18,7 +19,7 @@ import json
 import statistics
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Probs
 SCALE = 100.0
 PER_CLASS = (1, 2, 4)
 CHOSEN_ON = ("dtd", "caltech58", "imagenet 100 #0")
-CONFIRMED_ON = ("flowers", "digits")
+CONFIRMED_ON = ("flowers", "digits", "digits unnamed")
 NOBODY = torch.zeros(0, dtype=torch.long)
 Values = dict[str, float]
 
@@ -121,8 +122,9 @@ def load_set(name: str) -> Pool:
         pool, test = with_prototypes(name, "pool"), with_prototypes(name, "test")
         classes = len(pool.classes)
         return Pool(name, pool.images, pool.labels, test.images, test.labels, classes, None)
-    if name in ("digits", "surfaces"):
-        return demo(name)
+    if name.startswith(("digits", "surfaces")):
+        made = demo(name.split()[0])
+        return replace(made, name=name, texts=None) if name.endswith("unnamed") else made
     kind, *some = name.split()
     data = with_text("imagenet1000" if some else kind)
     kept = torch.arange(len(data.classes))
