@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from clipgrip.data.manifest import Row
 from clipgrip.review import job
-from clipgrip.review.desk import Desk
+from clipgrip.review.desk import OPEN, Desk
 from clipgrip.review.queues import QUEUES, doubtful
 from clipgrip.review.web.guard import Access
 from clipgrip.review.web.thumbs import warm
 
 WARM = 400
 """Thumbnails that are made before anyone asks."""
+ORDERS = ("doubtful", "surest", "helpful")
+"""Queues of open images, whose order stays while they are answered."""
 HELD = 64
 """Queues that are remembered, so that 100,000 images are not sorted again for each page."""
 
@@ -49,17 +51,20 @@ class Hall:
 
     def queue(self, name: str, klass: int | None, person: str = "") -> NDArray[np.int64]:
         """Rows of a queue; answered ones drop out of a remembered order, which is not sorted anew for each answer."""
-        with self._lock, self.desk.lock:
-            if name not in ("doubtful", "surest"):
+        if name not in ORDERS:
+            with self.desk.lock:
                 return QUEUES[name](self.desk, klass, person)
-            key = (name, klass, self.desk.version)
-            if key not in self._held:
+        key = (name, klass, self.desk.version)
+        rows = self._held.get(key)
+        if rows is None:
+            rows = QUEUES[name](self.desk, klass, person)
+            with self._lock:
                 if len(self._held) >= HELD:
                     self._held.clear()
-                self._held[key] = QUEUES[name](self.desk, klass, person)
-            rows = self._held[key]
+                self._held[key] = rows
+        with self.desk.lock:
             standing = self.desk.standing
-            return rows[(standing.state[rows] == 0) & ~standing.audit[rows]]
+            return rows[(standing.state[rows] == OPEN) & ~standing.audit[rows]]
 
     @property
     def loading(self) -> bool:

@@ -8,6 +8,7 @@ from clipgrip.words import Words, mark
 
 QUEUE_NAMES = {
     "doubtful": mark("Most doubtful first"),
+    "helpful": mark("What helps the model most"),
     "surest": mark("Surest first"),
     "disagree": mark("People disagree"),
     "asked": mark("Second opinion wanted"),
