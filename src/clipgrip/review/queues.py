@@ -13,8 +13,6 @@ from clipgrip.review.desk import ASKED, DECIDED, DISAGREE, OPEN, UNSURE, Desk
 Rows = NDArray[np.int64]
 HELPFUL = 100
 """How many images are suggested at a time."""
-AHEAD = 400
-"""Images of the random draw that are kept for the audit."""
 
 
 def doubtful(desk: Desk, klass: int | None = None, _person: str = "") -> Rows:
@@ -85,14 +83,13 @@ def answered(desk: Desk, klass: int | None = None, _person: str = "") -> Rows:
 
 
 def most_helpful(desk: Desk, _klass: int | None = None, _person: str = "") -> Rows:
-    """Images whose answer helps the model most: doubtful, typical, and unlike each other; none of the random draw's first.
+    """Images whose answer helps the model most: doubtful, typical, and unlike each other.
 
     Takes seconds for 100,000 images; the desk is asked only for what it holds at this moment.
     """
     with desk.lock:
         state, kept = desk.standing.state.copy(), desk.standing.audit.copy()
         images, probs = desk.answerer.embeds, desk.view.probs
-        kept[[] if desk.audit is None else drawn(desk)[:AHEAD]] = True
     labeled, excluded = (np.flatnonzero(which).tolist() for which in ((state != OPEN), kept))
     rows = helpful(images, probs, HELPFUL, labeled=labeled, excluded=excluded)
     return np.array(rows, dtype=np.int64)
