@@ -122,7 +122,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         values = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}. Check the name.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ConfigError(
+            f"{path} is not UTF-8 text, so no TOML. Give the project.toml that clipgrip init writes, saved as UTF-8."
+        ) from None
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}. Mend that line.") from None
     for key in FILES:
         if isinstance(values.get(key), str):

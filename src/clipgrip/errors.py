@@ -47,5 +47,6 @@ class MissingPackage(ClipgripError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """``' Did you mean "grip"?'`` or an empty string, to end an error about an unknown name."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f' Did you mean "{close[0]}"?' if close else ""
+    folded = {one.casefold(): one for one in known}
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
+    return f' Did you mean "{folded[close[0]]}"?' if close else ""

@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import sys
+from collections.abc import Iterator
 
 AnyPath = str | os.PathLike[str]
 
@@ -16,18 +17,19 @@ def write_bytes_atomic(path: AnyPath, data: bytes) -> None:
     The bytes go to a ``*.part`` file in the same folder, reach the disk, then take the name.
 
     Raises:
-        OSError: the folder is missing, the disk is full, or the name is not allowed; ``path`` is
-            then as it was.
+        OSError: the folder is missing, the disk is full, or the name is not allowed; it names ``path``,
+            which is then as it was.
     """
     folder = os.path.dirname(os.path.abspath(os.fspath(path)))
     part = os.path.join(folder, f"{secrets.token_hex(8)}.part")
-    try:
-        _write_through(part, data)
-        os.replace(openable(part), openable(path))
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(openable(part))
-        raise
+    with naming(path):
+        try:
+            _write_through(part, data)
+            os.replace(openable(part), openable(path))
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(openable(part))
+            raise
     _sync_folder(folder)
 
 
@@ -38,6 +40,16 @@ def write_text_atomic(path: AnyPath, text: str) -> None:
         OSError: as `write_bytes_atomic`.
     """
     write_bytes_atomic(path, text.encode("utf-8", "backslashreplace"))
+
+
+@contextlib.contextmanager
+def naming(path: AnyPath) -> Iterator[None]:
+    """Let an OSError within name ``path``: a full disk names no file, and a part is not what was asked for."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = os.fspath(path)
+        raise
 
 
 def openable(path: AnyPath) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -111,6 +113,9 @@ def run_with(model: Path, **changed: object) -> list[object]:
         ({"config": "wrong.toml"}, ["wrong.toml", '"backbon"', 'Did you mean "backbone"?']),
         ({"config": "gone.toml"}, ["gone.toml", "cannot be read"]),
         ({"config": "twice.txt"}, ["not valid TOML"]),
+        ({"config": "broken/b0.png"}, ["b0.png", "not UTF-8", "clipgrip init"]),
+        ({"template": "@gone.txt"}, ["gone.txt", "cannot be read", "Check the name"]),
+        ({"engine": "onx"}, ["engine = 'onx'", "'onnx-int8'", 'Did you mean "onnx"?']),
         ({"out": "nothing"}, ["nothing", "holds no run", "new or empty"]),
         ({"out": "one.txt"}, ["one.txt", "is a file", "Choose another --out"]),
         ({"out": "one.txt/deeper"}, ["one.txt is a file"]),
@@ -237,6 +242,136 @@ def test_predict_refuses(
     told = refused("predict", "run", *arguments)
     for word in words:
         assert word in told.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], ["nowhere: no such folder", "one folder of images for each class"]),
+        (["empty"], ["empty holds 0 class folders", "--set"]),
+        (["classes.txt"], ["no such folder"]),
+        (["folders", "--set", "mnis"], ['"mnis"', "eurosat", 'Did you mean "mnist"?']),
+        (["folders", "--paradigms", "ul"], ['"ul"', "UL, SSL, TRZSL", 'Did you mean "UL"?']),
+        (["folders", "--strategies", "gripp"], ['"gripp"', 'Did you mean "grip"?']),
+        (["folders", "--prompts", "vis"], ['"vis"', 'Did you mean "visual"?']),
+        (["folders", "--test-share", 1], ["test-share = 1", "between 0 and 1"]),
+        (["folders", "--out", "folders/out"], ["among the class folders", "--out"]),
+        (["folders", "--out", "one.txt"], ["one.txt is a file", "--out"]),
+        (["folders", "--out", "nothing"], ["nothing", "holds no grid", "new or empty"]),
+        (["folders", "--lang", "xx"], ['"xx"', "en, ja"]),
+    ],
+)
+def test_bench_refuses(
+    refused: Refused, here: Path, arguments: list[object], words: list[str]
+) -> None:
+    for number, name in enumerate(CLASSES[:2] * 2):
+        (here / "folders" / name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(here / "images" / f"part 0{number}.png", here / "folders" / name)
+    told = refused("bench", *arguments)
+    for word in words:
+        assert word in told.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["demos"], ["demos: neither", "digits, surfaces", 'Did you mean "demo"?']),
+        (["--out", "one.txt"], ["one.txt is a file"]),
+        (["--out", "nothing"], ["nothing", "holds no stress test"]),
+    ],
+)
+def test_stress_refuses(refused: Refused, arguments: list[str], words: list[str]) -> None:
+    told = refused("stress", *arguments)
+    for word in words:
+        assert word in told.err
+
+
+@pytest.mark.parametrize("name", ["demo", "init"])
+def test_a_file_in_the_place_of_a_folder_is_refused_before_any_work(
+    refused: Refused, name: str
+) -> None:
+    rest = ["--out", "one.txt"] if name == "demo" else ["one.txt"]
+    assert "one.txt is a file" in refused(name, *rest).err
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("empty", ["empty is a folder", "--out"]),
+        ("gone/a.csv", ["gone/a.csv cannot be written", "--out"]),
+    ],
+)
+def test_audit_and_automate_refuse_a_place_they_cannot_write_before_they_keep_anything(
+    refused: Refused, here: Path, finished: Path, place: Place, out: str, words: list[str]
+) -> None:
+    shutil.copytree(finished, here / "run")
+    sheet = drawn(here / "run", here / "sheet.csv", place.truth)
+    for told in (
+        refused("audit", "run", "--out", out),
+        refused("automate", "run", "--answers", sheet.name, "--out", out),
+    ):
+        for word in words:
+            assert word in told.err
+    told = refused("automate", "run", "--answers", sheet.name, "--out", sheet.name)
+    assert "sheet.csv holds the answers" in told.err
+
+
+def drawn(run: Path, sheet: Path, truth: dict[str, str], answers: int = 9) -> Path:
+    """An audit of 12 images whose first answers are filled in."""
+    from clipgrip.runs.auditing import Audit, write_sheet
+    from clipgrip.runs.reopen import reopen
+
+    write_sheet(Audit.of(reopen(run), 0), 12, sheet)
+    lines = sheet.read_text("utf-8-sig").splitlines()
+    for number in range(1, answers + 1):
+        path = lines[number].split(",")[2]
+        lines[number] = lines[number].rstrip(",") + f",{truth[path]}"
+    sheet.write_text("\n".join(lines), "utf-8")
+    return sheet
+
+
+def test_a_half_filled_sheet_says_how_to_go_on(
+    here: Path, finished: Path, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(finished, here / "run")
+    sheet = drawn(here / "run", here / "sheet.csv", place.truth)
+    told = command(capsys, "automate", "run", "--answers", sheet.name, "--max-error", 0.3)
+    assert told.code == 0, told.err
+    assert "answers: 9 given" in told.out
+    assert "go on filling sheet.csv" in told.out
+    told = command(capsys, "automate", "run", "--answers", sheet.name, "--max-error", 0.1)
+    assert "clipgrip audit run --n" in told.out
+    assert "copy the answers" in told.out
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, ["No space left", "Make space there", "run the same command again"]),
+        (errno.EROFS, ["Read-only", "permissions", "another folder"]),
+        (errno.EIO, ["Check the path"]),
+    ],
+)
+def test_what_the_system_refuses_names_the_file_that_was_asked_for_and_what_to_do(
+    here: Path,
+    finished: Path,
+    quick: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: int,
+    words: list[str],
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    shutil.copytree(finished, here / "run")
+    before = snapshot(here)
+    quick.setattr("clipgrip.files._write_through", refuse)
+    told = command(capsys, "predict", "run", "images", "--out", "answers.csv")
+    assert told.code == 2
+    assert "Traceback" not in told.err
+    for word in (*words, "answers.csv: "):
+        assert word in told.err
+    assert snapshot(here) == before
 
 
 def test_report_refuses_an_unknown_language(refused: Refused, finished: Path) -> None:

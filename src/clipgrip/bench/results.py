@@ -11,7 +11,7 @@ from typing import Any
 
 from clipgrip.bench.published import published
 from clipgrip.data.tables import write_csv
-from clipgrip.files import write_text_atomic
+from clipgrip.files import naming, write_text_atomic
 
 CELLS = "cells.jsonl"
 KEYS = ("prompt", "paradigm", "strategy", "preset")
@@ -46,7 +46,7 @@ class Finished:
     def add(self, identity: str, figures: dict[str, Any]) -> None:
         """Keep a cell's figures, durably."""
         self._known[identity] = figures
-        with self._path.open("a", encoding="utf-8") as file:
+        with naming(self._path), self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"id": identity, **figures}, allow_nan=False) + "\n")
             file.flush()
             os.fsync(file.fileno())

@@ -11,17 +11,20 @@ from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.bench.cells import PARADIGMS, STRATEGIES, Cell, cells
 from clipgrip.bench.grid import Bench
-from clipgrip.bench.results import Finished, summary, write_results
-from clipgrip.bench.source import Source, from_folders, from_known
+from clipgrip.bench.results import CELLS, Finished, summary, write_results
+from clipgrip.bench.source import Source, class_folders, from_folders, from_known
 from clipgrip.data.known import KNOWN
-from clipgrip.errors import ConfigError, nearest
+from clipgrip.errors import ConfigError, RunError, nearest
 from clipgrip.method import PRESETS, PROMPTS
 from clipgrip.prompts.templates import check_template
 from clipgrip.runs.embedding import embed_manifest
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, versions
-from clipgrip.runs.lock import locked
+from clipgrip.runs.lock import NAME, locked
+from clipgrip.runs.place import check_writable
 
+DATA = "data"
+"""Folder in ``out`` where a known set may be unpacked."""
 SMOKE_PER_CLASS = 12
 SMOKE_ROUNDS = 2
 SMOKE_STEPS = 3
@@ -109,11 +112,24 @@ def run_grid(
         ClipgripError: the settings or the data cannot be used, or another process is at work in the same folder.
     """
     hear, settings = listener or Listener(), settings.checked()
+    if settings.known is None:
+        class_folders(settings.data)
+    _check_place(settings.out)
     settings.out.mkdir(parents=True, exist_ok=True)
     with locked(settings.out):
         finished = Finished(settings.out)
         bench = _bench(settings, _source(settings, hear), hear)
         return _run_all(settings, bench, finished, hear, on_result)
+
+
+def _check_place(out: Path) -> None:
+    """RunError where other things would be written over, or nothing may be written."""
+    check_writable(out)
+    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if there - {NAME, DATA} and CELLS not in there:
+        raise RunError(
+            f"{out} is there already and holds no grid. Give --out a folder that is new or empty."
+        )
 
 
 def _run_all(
@@ -151,7 +167,7 @@ def _source(settings: GridSettings, hear: Listener) -> Source:
         "on_progress": lambda done, total: hear.progress("hash", done, total),
     }
     if settings.known:
-        work = settings.out / "data"
+        work = settings.out / DATA
         source = from_known(KNOWN[settings.known], settings.data, work=work, **options)
     else:
         source = from_folders(settings.data, **options)

@@ -54,21 +54,33 @@ def from_folders(
     Raises:
         DataError: fewer than two class folders, or a class with fewer than two images.
     """
+    names = class_folders(folder)
+    found = ingest(
+        folder, classes=ClassNames.from_names(names), labels=folder, on_progress=on_progress
+    )
+    manifest = hold_out(_thinned(_labeled(found.manifest), per_class), test_share)
+    return Source(folder.resolve().name, manifest, DEFAULT_TEMPLATE, "content", found.issues)
+
+
+def class_folders(folder: Path) -> list[str]:
+    """The names of the classes, which are those of the folders.
+
+    Raises:
+        DataError: no such folder, or fewer than two in it.
+    """
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: no such folder. Give a folder that holds one folder of images for each class."
+        )
     names = sorted(
-        path.name
-        for path in (folder.iterdir() if folder.is_dir() else ())
-        if path.is_dir() and not path.name.startswith(".")
+        path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
     )
     if len(names) < 2:
         raise DataError(
             f"{folder} holds {len(names)} class folders; a grid needs one folder for each class, two at least. For a "
             f"published data set give --set ({', '.join(KNOWN)})."
         )
-    found = ingest(
-        folder, classes=ClassNames.from_names(names), labels=folder, on_progress=on_progress
-    )
-    manifest = hold_out(_thinned(_labeled(found.manifest), per_class), test_share)
-    return Source(folder.resolve().name, manifest, DEFAULT_TEMPLATE, "content", found.issues)
+    return names
 
 
 def from_known(

@@ -33,9 +33,11 @@ def audit(
     from clipgrip.errors import ConfigError
     from clipgrip.runs.auditing import Audit, write_sheet
     from clipgrip.runs.reopen import reopen
+    from clipgrip.serving.batch import check_answers_place
     from clipgrip.trust.promise import Terms, look_sizes
 
     utf8_output()
+    check_answers_place(out)
     if out.exists():
         raise ConfigError(f"{out} exists, perhaps with answers in it. Give another --out.")
     screen = Screen()

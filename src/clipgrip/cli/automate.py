@@ -44,15 +44,20 @@ def automate(
     from clipgrip.runs.outputs import json_text
     from clipgrip.runs.reopen import reopen
     from clipgrip.runs.store import open_store
+    from clipgrip.serving.batch import check_answers_place
     from clipgrip.trust.promise import Terms, more_answers, promise
 
     utf8_output()
     if about not in ("pool", "source"):
         raise ConfigError(f'--about "{about}" is not known. Known: pool, source.')
     terms = Terms(max_error, confidence, "pool" if about == "pool" else "source")
+    place = out or run / "automation.csv"
+    if place.resolve() == answers.resolve():
+        raise ConfigError(f"{place} holds the answers. Give --out another name.")
     sheet, screen = auditing.Sheet.read(answers), Screen()
     with screen.live():
         audit = auditing.Audit.of(reopen(run, screen), sheet.seed)
+    check_answers_place(place)
     groups = _groups(audit.classes, per_class, ok_class or [])
     rows, truth = sheet.answers(audit)
     told = promise(audit.pool, rows, truth, groups, terms)
@@ -62,11 +67,12 @@ def automate(
     with open_store(run) as store:
         audits.add_answers(store, audit.run, audit.id, given, by=by, at=now)
         audits.add_promise(store, audit.run, audits.StoredPromise(audit.id, by, now, facts))
-    place = out or run / "automation.csv"
     auditing.write_automation(audit, told, rows, truth, groups, place)
-    typer.echo(
-        json_text(facts).rstrip() if as_json else "\n".join(verdict(facts, len(rows), place))
-    )
+    if as_json:
+        typer.echo(json_text(facts), nl=False)
+        return
+    typer.echo("\n".join([*verdict(facts, len(rows)), *_go_on(facts, run, answers, len(sheet))]))
+    typer.echo(f"decisions: {place}")
 
 
 def _groups(classes: ClassNames, per_class: bool, ok: list[str]) -> tuple[Group, ...]:
@@ -85,7 +91,7 @@ def _groups(classes: ClassNames, per_class: bool, ok: list[str]) -> tuple[Group,
     return scope.per_class(classes.display) if per_class else scope.overall(len(classes))
 
 
-def verdict(facts: dict[str, Any], given: int, place: Path) -> list[str]:
+def verdict(facts: dict[str, Any], given: int) -> list[str]:
     """The lines that a person reads."""
     model, total = facts["decided_by_model"], facts["pool"]
     error, sure = f"{100 * facts['max_error']:g} %", f"{100 * facts['confidence']:g} %"
@@ -100,12 +106,20 @@ def verdict(facts: dict[str, Any], given: int, place: Path) -> list[str]:
         )
         lines.append("  (only if the model learned from none of the audited images)")
     lines.append(f"answers: {given} given, {facts['answers_counted']} counted")
-    lines += [_scope_line(scope) for scope in facts["scopes"]]
-    if facts["next_look"]:
-        lines.append(
-            f"next read at {facts['next_look']} answers: clipgrip audit --n {facts['next_look']}"
-        )
-    return [*lines, f"decisions: {place}"]
+    return [*lines, *(_scope_line(scope) for scope in facts["scopes"])]
+
+
+def _go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[str]:
+    """How to reach the next reading: further down the sheet, or by a longer one."""
+    needed = facts["next_look"]
+    if not needed:
+        return []
+    if needed <= drawn:
+        return [f"next read at {needed} answers: go on filling {answers}"]
+    return [
+        f"next read at {needed} answers: clipgrip audit {run} --n {needed} --out NEW.csv",
+        "  (it begins with the same images: copy the answers given so far into it)",
+    ]
 
 
 def _scope_line(scope: dict[str, Any]) -> str:

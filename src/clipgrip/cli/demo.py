@@ -45,8 +45,10 @@ def demo(
     from clipgrip.config import project
     from clipgrip.data import samples
     from clipgrip.runs.pipeline import run
+    from clipgrip.runs.place import check_writable
 
     check_language(lang)
+    check_writable(out / which.value)
     sample = getattr(samples, which.value)(out / which.value / "data")
     screen, rows = Screen(), []
     for strategy in STRATEGIES:

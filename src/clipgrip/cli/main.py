@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -28,6 +29,13 @@ from clipgrip.errors import ClipgripError
 
 STOPPED = 130
 """Exit code after Ctrl-C."""
+
+FULL, CLOSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}, {errno.EACCES, errno.EPERM, errno.EROFS}
+ADVICE = (
+    (FULL, "Make space there, then run the same command again: what was stored before is kept."),
+    (CLOSED, "See to its permissions, or choose another folder."),
+)
+"""What to do, by the system's error number."""
 
 app = typer.Typer(
     name="clipgrip",
@@ -77,6 +85,13 @@ def _say_stopped() -> None:
     print("\nclipgrip: stopped. What is done is kept; the same command goes on.", file=sys.stderr)
 
 
+def system_sentence(error: OSError) -> str:
+    """What the system refused, where, and what to do."""
+    where = f"{error.filename}: " if error.filename else ""
+    advice = next((say for kinds, say in ADVICE if error.errno in kinds), "Check the path.")
+    return f"{where}{error.strerror or error}. {advice}"
+
+
 def main() -> None:
     """Run a command; errors of the input end with code 2 and a sentence, Ctrl-C with 130."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its warnings are not for users
@@ -94,6 +109,5 @@ def main() -> None:
             _say_stopped()
         raise
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"clipgrip: {where}{error.strerror or error}.", file=sys.stderr)
+        print(f"clipgrip: {system_sentence(error)}", file=sys.stderr)
         sys.exit(2)

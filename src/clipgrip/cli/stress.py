@@ -56,8 +56,10 @@ def stress(
     given: dict[str, Any] = {"classes": classes, "labels": labels, "test": test}
     from clipgrip.files import write_text_atomic
     from clipgrip.report.stress import build_stress
+    from clipgrip.runs.stress import check_place
     from clipgrip.runs.stress import stress as run_stress
 
+    check_place(out)
     screen = Screen()
     wanted = _input(data, out, given, backbone=backbone, template=template)
     with screen.live():
@@ -74,7 +76,7 @@ def _input(
     """A demo set where ``data`` names one, else the files given."""
     from clipgrip.cli.demo import TEMPLATES
     from clipgrip.data import samples
-    from clipgrip.errors import ConfigError
+    from clipgrip.errors import ConfigError, nearest
     from clipgrip.runs.stress import DATA, StressInput
 
     if data in DEMOS and not any(given.values()):
@@ -83,6 +85,10 @@ def _input(
         files = {"classes": sample.classes, "labels": sample.truth, "test": sample.test}
         words = template or TEMPLATES[name]
         return StressInput(sample.images, **files, backbone=backbone, template=words)
+    if not Path(data).exists():
+        raise ConfigError(
+            f"{data}: neither a file or folder nor a demo set. Demo sets: {', '.join(DEMOS)}.{nearest(data, DEMOS)}"
+        )
     for option in ("classes", "labels"):
         if given[option] is None:
             raise ConfigError(

@@ -19,7 +19,7 @@ from PIL import Image
 from clipgrip.data.classes import prompt_text
 from clipgrip.data.tables import write_csv
 from clipgrip.errors import DataError
-from clipgrip.files import AnyPath, write_text_atomic
+from clipgrip.files import AnyPath, naming, write_text_atomic
 
 MARKER = "sample.json"
 """Written last into a set's folder; says which set it is and how many images it holds."""
@@ -171,5 +171,6 @@ def _save(sample: _Sample, folder: Path) -> str:
     name = hashlib.sha256(sample.image.tobytes()).hexdigest()[:12] + ".png"
     out = io.BytesIO()
     sample.image.save(out, "PNG")
-    (folder / name).write_bytes(out.getvalue())
+    with naming(folder / name):
+        (folder / name).write_bytes(out.getvalue())
     return name

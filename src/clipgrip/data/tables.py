@@ -84,7 +84,9 @@ def read_text(path: AnyPath) -> str:
         with open(openable(path), "rb") as file:
             return decoded(file.read(), os.path.basename(os.fspath(path)))
     except OSError as error:
-        raise DataError(f"{os.fspath(path)}: cannot be read ({error.strerror}).") from error
+        raise DataError(
+            f"{os.fspath(path)}: cannot be read ({error.strerror}). Check the name."
+        ) from error
 
 
 def decoded(data: bytes, name: str) -> str:

@@ -114,6 +114,10 @@ class Sheet:
             )
         return cls(int(seed), mark, table)
 
+    def __len__(self) -> int:
+        """Images in it, answered or not."""
+        return len(self.table.rows)
+
     def answers(self, audit: Audit) -> tuple[Whole, Whole]:
         """Rows (n,) in the order of the draw, and the class (n,) that a person gave to each.
 

@@ -40,14 +40,19 @@ def choose_folder(
 
 def check_place(folder: Path) -> None:
     """RunError where the folder, or what has its name, is neither free nor of clipgrip, or cannot be written."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK)):
-        reason = "may not be written" if there.is_dir() else "is a file"
-        raise RunError(f"{folder} cannot be used: {there} {reason}. Choose another --out.")
+    check_writable(folder)
     if not _is_free(folder) and not (folder / NAME).is_file():
         raise RunError(
             f"{folder} is there already and holds no run of clipgrip. Give --out a folder that is new or empty."
         )
+
+
+def check_writable(folder: Path) -> None:
+    """RunError where the folder, or the nearest that is there, is a file or may not be written."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        reason = "may not be written" if there.is_dir() else "is a file"
+        raise RunError(f"{folder} cannot be used: {there} {reason}. Choose another --out.")
 
 
 def holds(folder: Path, identity: str) -> bool:

@@ -24,6 +24,7 @@ from clipgrip.runs import lock
 from clipgrip.runs.embedding import Embeds, embed_manifest
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outputs import json_text
+from clipgrip.runs.place import check_writable
 from clipgrip.seeds import generator
 from clipgrip.stress import Bench, block, blocks, measure
 
@@ -99,7 +100,7 @@ def stress(given: StressInput, out: Path, seeds: int, hear: Listener) -> dict[st
     Raises:
         RunError: ``out`` holds something else, or is in use.
     """
-    _check_place(out)
+    check_place(out)
     bench, facts = prepared(given, hear)
     out.mkdir(parents=True, exist_ok=True)
     with lock.locked(out):
@@ -140,10 +141,11 @@ def _check_enough(truth: Tensor, test_truth: Tensor, classes: int) -> None:
         )
 
 
-def _check_place(out: Path) -> None:
-    """RunError where a folder of other things would be written into."""
+def check_place(out: Path) -> None:
+    """RunError where a folder of other things would be written into, or nothing may be written."""
+    check_writable(out)
     there = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    if (out.exists() and not out.is_dir()) or (there - {lock.NAME, DATA} and RESULTS not in there):
+    if there - {lock.NAME, DATA} and RESULTS not in there:
         raise RunError(
             f"{out} is there already and holds no stress test. Give --out a folder that is new or empty."
         )
