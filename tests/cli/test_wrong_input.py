@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from projects import CLASSES, Place, Told, command
+from projects import CLASSES, COMPARED, Place, Told, command
 
 Refused = Callable[..., Told]
 
@@ -210,12 +210,16 @@ def test_each_flipped_bit_of_a_prompt_is_found(finished: Path, tmp_path: Path) -
         assert facts == known[1], f"bit {place}"
 
 
-@pytest.mark.parametrize("name", ["run", "report"])
+@pytest.mark.parametrize("name", ["run", "report", "audit", "automate", "compare"])
 def test_a_damaged_or_newer_database_is_refused(
-    refused: Refused, here: Path, finished: Path, tiny_clip: Path, name: str
+    refused: Refused, here: Path, finished: Path, tiny_clip: Path, place: Place, name: str
 ) -> None:
-    arguments = ["report", "out"] if name == "report" else run_with(tiny_clip)
     shutil.copytree(finished, here / "out")
+    arguments = run_with(tiny_clip) if name == "run" else [name, "out"]
+    if name == "automate":
+        arguments += ["--answers", drawn(here / "out", here / "sheet.csv", place.truth)]
+    elif name == "compare":
+        arguments.append(finished)
     with sqlite3.connect(here / "out" / "runs.db") as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
@@ -372,6 +376,30 @@ def test_what_the_system_refuses_names_the_file_that_was_asked_for_and_what_to_d
     for word in (*words, "answers.csv: "):
         assert word in told.err
     assert snapshot(here) == before
+
+
+def test_ctrl_c_in_the_middle_of_a_run_ends_with_130_and_loses_nothing(
+    here: Path,
+    tiny_clip: Path,
+    quick: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    arguments = run_with(tiny_clip, rounds=3)
+    with quick.context() as patch:
+        patch.setattr("clipgrip.cli.screen.Screen.round_done", stop)
+        told = command(capsys, *arguments)
+    assert told.code == 130
+    assert "Traceback" not in told.err
+    assert told.err.endswith("What is done is kept; the same command goes on.\n")
+    assert (here / "out" / "runs.db").is_file()
+    assert not (here / "out" / "predictions.csv").exists()
+    assert command(capsys, *arguments).code == 0
+    assert command(capsys, *run_with(tiny_clip, rounds=3, out="unstopped")).code == 0
+    for name in COMPARED:
+        assert (here / "out" / name).read_bytes() == (here / "unstopped" / name).read_bytes()
 
 
 def test_report_refuses_an_unknown_language(refused: Refused, finished: Path) -> None:
