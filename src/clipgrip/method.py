@@ -85,7 +85,7 @@ PRESETS: dict[str, dict[str, Method]] = {
         "visual": _VISUAL,
         "visual-deep": _VISUAL,
         "multimodal": Method(
-            n_ctx=4, n_tokens=4, recipe=replace(PIXEL_RECIPE, lr=0.01), **_TRUST_ALL
+            n_ctx=4, n_tokens=4, recipe=replace(PIXEL_RECIPE, lr=0.003), **_TRUST_ALL
         ),
     },
     "paper": {

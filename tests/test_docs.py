@@ -1,0 +1,44 @@
+"""Every command that README and tutorial show exists, with the options they give it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from clipgrip.cli.main import app
+
+ROOT = Path(__file__).parent.parent
+PAGES = ("README.md", "docs/tutorial.md")
+
+
+def shown(page: str) -> Iterator[list[str]]:
+    """The words of each clipgrip command in a page's console blocks, and of those in a line of prose."""
+    text = (ROOT / page).read_text("utf-8")
+    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("clipgrip "):
+                yield shlex.split(line, comments=True)[1:]
+    for words in re.findall(r"`clipgrip ([^`]+)`", text):
+        yield shlex.split(words)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_documented_commands_exist_with_their_options(page: str) -> None:
+    group = typer.main.get_command(app)
+    for words in shown(page):
+        command = group.commands[words[0]]  # type: ignore[attr-defined]
+        known = {option for parameter in command.params for option in parameter.opts}
+        given = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
+        assert given <= known | {"--help"}, (page, words)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_documented_files_exist(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert ((ROOT / page).parent / target).exists(), (page, target)
