@@ -30,11 +30,12 @@ from clipgrip.errors import ClipgripError
 STOPPED = 130
 """Exit code after Ctrl-C."""
 
-FULL, CLOSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}, {errno.EACCES, errno.EPERM, errno.EROFS}
-ADVICE = (
-    (FULL, "Make space there, then run the same command again: what was stored before is kept."),
-    (CLOSED, "See to its permissions, or choose another folder."),
-)
+FULL = "Make space there, then run the same command again: what was stored before is kept."
+CLOSED = "See to its permissions, or choose another folder."
+ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FULL),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), CLOSED),
+}
 """What to do, by the system's error number."""
 
 app = typer.Typer(
@@ -88,7 +89,7 @@ def _say_stopped() -> None:
 def system_sentence(error: OSError) -> str:
     """What the system refused, where, and what to do."""
     where = f"{error.filename}: " if error.filename else ""
-    advice = next((say for kinds, say in ADVICE if error.errno in kinds), "Check the path.")
+    advice = ADVICE.get(error.errno or 0, "Check the path.")
     return f"{where}{error.strerror or error}. {advice}"
 
 
