@@ -15,6 +15,7 @@ COMMANDS = (
     "suggest",
     "predict",
     "compare",
+    "pilot",
     "report",
     "audit",
     "automate",

@@ -33,6 +33,24 @@ def write_bytes_atomic(path: AnyPath, data: bytes) -> None:
     _sync_folder(folder)
 
 
+def write_bytes_once(path: AnyPath, data: bytes) -> None:
+    """Write a new file that appears whole; what is there already stays as it is.
+
+    Raises:
+        FileExistsError: ``path`` is there.
+        OSError: as `write_bytes_atomic`.
+    """
+    folder = os.path.dirname(os.path.abspath(os.fspath(path)))
+    part = os.path.join(folder, f"{secrets.token_hex(8)}.part")
+    try:
+        _write_through(part, data)
+        _name_once(openable(part), openable(path))
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(openable(part))
+    _sync_folder(folder)
+
+
 def write_text_atomic(path: AnyPath, text: str) -> None:
     """Write ``text`` as UTF-8, newlines as they are, with the promise of `write_bytes_atomic`.
 
@@ -68,6 +86,18 @@ def _write_through(path: str, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _name_once(part: str, path: str) -> None:
+    """A second name refuses to take a place; where a file has but one (FAT), look before the move."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        if os.path.lexists(path):
+            raise FileExistsError(path) from None
+        os.replace(part, path)
 
 
 def _sync_folder(folder: str) -> None:

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from clipgrip.report.board.from_run import Asked
+
+AUDIENCES = ("team", "board")
+
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    run: Annotated[
+        Path,
+        typer.Argument(help="Folder of a finished run; for the board, the one that was reviewed."),
+    ],
+    audience: Annotated[
+        str,
+        typer.Option(
+            "--for",
+            help="team: report.html. board: board.html (1 to 3 pages A4) and board.xlsx to decide on.",
+        ),
+    ] = "team",
     lang: Annotated[str, typer.Option(help="Language: en or ja.")] = "en",
     groups: Annotated[
         Path | None,
@@ -17,15 +32,79 @@ def report(
             help="CSV with path and a column per grouping (line, camera, shift) to compare."
         ),
     ] = None,
+    pilot: Annotated[
+        Path | None,
+        typer.Option(
+            help="For the board: pilot.json with the criteria that were fixed in advance.",
+            show_default=False,
+        ),
+    ] = None,
+    assume: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="For the board: KEY=VALUE or KEY=CAUTIOUS:MIDDLE:FAVOURABLE, such as images_per_year=120000, "
+            "hourly_cost=3500, seconds_today=4. Several times; an unknown key lists all.",
+            show_default=False,
+        ),
+    ] = None,
+    ok_class: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="For the board: a class that means OK.  [default: those of the pilot]",
+            show_default=False,
+        ),
+    ] = None,
+    currency: Annotated[str, typer.Option(help="For the board: what costs are in.")] = "JPY",
 ) -> None:
-    """Write report.html of a run anew, for example in another language."""
-    from clipgrip.cli.results import check_language, write_report
+    """Write report.html of a run anew, or the report for the board: a page to print and an Excel sheet."""
+    from clipgrip.cli.results import check_language, write_board, write_report
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.runs.reopen import reopen
 
     utf8_output()
     check_language(lang)
+    _check(audience, groups, bool(pilot or assume or ok_class))
     screen = Screen()
+    if audience == "board":
+        wanted = _asked(pilot, assume or [], ok_class or [], currency)
+        with screen.live():
+            page, sheet = write_board(run, wanted, lang, screen)
+        typer.echo(f"report       {page}\nsheet        {sheet}")
+        return
     with screen.live():
         outcome = reopen(run, screen)
     typer.echo(f"report       {write_report(outcome, lang, groups)}")
+
+
+def _check(audience: str, groups: Path | None, for_board: bool) -> None:
+    from clipgrip.errors import ConfigError, nearest
+
+    if audience not in AUDIENCES:
+        raise ConfigError(
+            f'--for "{audience}" is not known. Known: {", ".join(AUDIENCES)}.{nearest(audience, AUDIENCES)}'
+        )
+    if audience == "board" and groups:
+        raise ConfigError(
+            "--groups belongs to the report for the team. Leave it out, or leave --for out."
+        )
+    if audience == "team" and for_board:
+        raise ConfigError(
+            "--pilot, --assume and --ok-class belong to the report for the board. Add --for board."
+        )
+
+
+def _asked(pilot: Path | None, assume: list[str], ok: list[str], currency: str) -> Asked:
+    from datetime import UTC, datetime
+
+    from clipgrip.data.classes import canonical
+    from clipgrip.pilot.store import read_versions
+    from clipgrip.report.board.from_run import Asked
+    from clipgrip.report.board.savings import given
+
+    return Asked(
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        ok_classes=tuple(dict.fromkeys(canonical(name) for name in ok)),
+        versions=() if pilot is None else read_versions(pilot),
+        assumed=given(assume),
+        currency=currency,
+    )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from clipgrip.errors import ConfigError
-from clipgrip.files import write_text_atomic
+from clipgrip.files import write_bytes_atomic, write_text_atomic
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.outputs import json_text
+
+if TYPE_CHECKING:
+    from clipgrip.report.board.from_run import Asked
+    from clipgrip.runs.events import Listener
 
 LANGUAGES = ("en", "ja")
 PARADIGMS = {
@@ -34,6 +38,20 @@ def write_report(outcome: Outcome, language: str, groups: Path | None = None) ->
     path = outcome.folder / "report.html"
     write_text_atomic(path, build_report(facts(outcome, groups), language))  # type: ignore[arg-type]
     return path
+
+
+def write_board(folder: Path, asked: Asked, language: str, listener: Listener) -> tuple[Path, Path]:
+    """board.html and board.xlsx in the run's folder."""
+    from clipgrip.report.board.from_run import board_facts
+    from clipgrip.report.board.page import build_board
+    from clipgrip.report.board.sheet import build_sheet
+
+    facts = board_facts(folder, asked, listener)
+    page, sheet = folder / "board.html", folder / "board.xlsx"
+    html = build_board(facts, language)  # type: ignore[arg-type]
+    write_bytes_atomic(sheet, build_sheet(facts, language))  # type: ignore[arg-type]
+    write_text_atomic(page, html)
+    return page, sheet
 
 
 def show_outcome(outcome: Outcome, report: Path, *, as_json: bool) -> None:

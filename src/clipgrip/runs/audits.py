@@ -56,6 +56,29 @@ def audited(store: RunStore, run: str) -> set[str]:
     return {sha256 for (sha256,) in store.db.execute(query, (run,))}
 
 
+@dataclass(frozen=True)
+class StoredAudit:
+    """An audit that people answered: how many answers, the first and the last (ISO time), and who gave them."""
+
+    audit: str
+    answers: int
+    first: str
+    last: str
+    by: tuple[str, ...]
+
+
+def stored_audits(store: RunStore, run: str) -> list[StoredAudit]:
+    """Every answered audit of a run, the one answered last at the end."""
+    query = (
+        "SELECT audit, count(*), min(said_at), max(said_at), json_group_array(DISTINCT said_by) "
+        "FROM audit_answer WHERE run = ? GROUP BY audit ORDER BY max(said_at), audit"
+    )
+    return [
+        StoredAudit(audit, n, first, last, tuple(sorted(filter(None, json.loads(by)))))
+        for audit, n, first, last, by in store.db.execute(query, (run,))
+    ]
+
+
 def add_promise(store: RunStore, run: str, said: StoredPromise) -> None:
     """Keep a promise."""
     facts = json.dumps(said.facts, sort_keys=True, allow_nan=False)

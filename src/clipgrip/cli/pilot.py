@@ -1,0 +1,250 @@
+"""clipgrip pilot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from clipgrip.pilot.criteria import Criterion
+    from clipgrip.pilot.plan import Plan
+    from clipgrip.pilot.store import Version
+
+
+def pilot(
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A folder of images, or a run: classes and images are counted there.",
+            show_default=False,
+        ),
+    ] = None,
+    classes: Annotated[
+        Path | None,
+        typer.Option(help="Class names: one a line, or CSV name,prompt.", show_default=False),
+    ] = None,
+    images: Annotated[
+        int | None, typer.Option(help="Images expected in the pilot.", show_default=False)
+    ] = None,
+    precision: Annotated[
+        float, typer.Option(help="Half width of the accuracy's 95 % interval.")
+    ] = 0.05,
+    class_precision: Annotated[
+        float | None, typer.Option(help="The same for each class.", show_default=False)
+    ] = None,
+    accuracy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIMIT[:EDGE]",
+            help="Share answered right, at least; with conditions down to EDGE, as in 0.9:0.85.",
+            show_default=False,
+        ),
+    ] = None,
+    misses: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIMIT[:EDGE]",
+            help="Share of the parts that are not OK answered as OK, at most.",
+            show_default=False,
+        ),
+    ] = None,
+    overkill: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIMIT[:EDGE]",
+            help="Share of the OK parts answered as not OK, at most.",
+            show_default=False,
+        ),
+    ] = None,
+    automated: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIMIT[:EDGE]",
+            help="Share of the images that the model decides, at least.",
+            show_default=False,
+        ),
+    ] = None,
+    max_error: Annotated[
+        float, typer.Option(help="Largest share of errors in what the model decides.")
+    ] = 0.02,
+    payback: Annotated[
+        str | None,
+        typer.Option(metavar="LIMIT[:EDGE]", help="Months, at most.", show_default=False),
+    ] = None,
+    ok_class: Annotated[
+        list[str] | None,
+        typer.Option(help="A class that means OK; once for each.", show_default=False),
+    ] = None,
+    rule: Annotated[
+        str,
+        typer.Option(
+            help="proven: the worse end of the interval has to reach the limit; estimate: the share."
+        ),
+    ] = "proven",
+    expect: Annotated[
+        float | None, typer.Option(help="Accuracy that is hoped for.", show_default=False)
+    ] = None,
+    share: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS=SHARE",
+            help="Assumed share of a class; the others have the rest in equal parts.",
+            show_default=False,
+        ),
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Assumed seconds for an answer.")] = 5.0,
+    by: Annotated[str, typer.Option(help="Who fixes the criteria.")] = "",
+    revise: Annotated[
+        str,
+        typer.Option(help="Why the criteria change: adds a dated version.", show_default=False),
+    ] = "",
+    out: Annotated[Path, typer.Option(help="Where the plan is kept.")] = Path("pilot.json"),
+    lang: Annotated[str, typer.Option(help="Language of the page: en or ja.")] = "en",
+) -> None:
+    """Plan a pilot before it starts: images to answer, chances of yes and no, criteria that stay.
+
+    Writes pilot.json once, and a page to print. clipgrip report RUN --for board --pilot pilot.json judges by it.
+    LIMIT gives yes, up to EDGE gives yes with conditions, beyond gives no.
+    """
+    from clipgrip.cli.results import check_language
+    from clipgrip.cli.screen import utf8_output
+    from clipgrip.pilot.plan import Pilot, plan
+
+    utf8_output()
+    check_language(lang)
+    names, number = _counted(source, classes, images)
+    given = {"accuracy": accuracy, "misses": misses, "overkill": overkill, "payback": payback}
+    wanted = Pilot(
+        classes=names,
+        images=number,
+        precision=precision,
+        criteria=_criteria({**given, "automated": automated}, max_error),
+        ok_classes=_names(ok_class or []),
+        class_precision=class_precision,
+        shares=_shares(share or []),
+        expected=expect,
+        seconds=seconds,
+        rule=rule,  # type: ignore[arg-type]
+    )
+    worked = plan(wanted)
+    _write(wanted, worked, out, {"by": by, "reason": revise}, lang)
+
+
+def _write(wanted: Any, worked: Plan, out: Path, more: dict[str, str], lang: str) -> None:
+    from datetime import UTC, datetime
+
+    from clipgrip.files import write_text_atomic
+    from clipgrip.pilot.store import write_version
+    from clipgrip.report.board.pilot_page import build_pilot
+
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    version = write_version(out, wanted, worked, made=made, **more)
+    kept = out.with_name(version.file)
+    page = kept.with_suffix(".html")
+    write_text_atomic(page, build_pilot(version, worked, lang))  # type: ignore[arg-type]
+    typer.echo("\n".join(summary(version, worked)))
+    typer.echo(f"kept         {kept}  (version {version.number})\npage         {page}")
+
+
+def summary(version: Version, worked: Plan) -> list[str]:
+    """The lines that a person reads."""
+    wanted = version.pilot
+    lines = [
+        f"answer {worked.images} of {wanted.images} images, drawn at random: about {worked.minutes:.0f} minutes "
+        f"at {wanted.seconds:g} seconds for an answer (assumed)"
+    ]
+    for need in worked.needs:
+        truth = "" if need.truth is None else f", if the truth is {100 * need.truth:g} %"
+        width = "" if need.half_width is None else f" ±{100 * need.half_width:g} points"
+        images = "no number of images is enough" if need.images is None else f"{need.images} images"
+        lines.append(f"  {need.purpose}{width}: {images}{truth}")
+    for name, ones in worked.chances.items():
+        lines += [
+            f"  {name}: if the truth is {100 * one.truth:g} %, yes {100 * one.yes:.0f} %, "
+            f"with conditions {100 * one.conditions:.0f} %, no {100 * one.no:.0f} %"
+            for one in ones
+        ]
+    return lines
+
+
+def _counted(
+    source: Path | None, classes: Path | None, images: int | None
+) -> tuple[tuple[str, ...], int]:
+    """Class names and number of images, as given, else as found in the source."""
+    from clipgrip.data.classes import ClassNames
+    from clipgrip.errors import ConfigError
+
+    found: tuple[tuple[str, ...], int] = ((), 0) if source is None else _found(source)
+    names = found[0] if classes is None else ClassNames.read(classes).display
+    number = images if images is not None else found[1]
+    if not names:
+        raise ConfigError("a pilot needs the class names. Give --classes FILE, or a run.")
+    if not number:
+        raise ConfigError(
+            "a pilot needs the number of images expected. Give --images N, or a folder to count."
+        )
+    return names, number
+
+
+def _found(source: Path) -> tuple[tuple[str, ...], int]:
+    from clipgrip.cli.init import class_folders
+    from clipgrip.data.discover import discover
+    from clipgrip.runs.store import NAME, open_store
+
+    if (source / NAME).is_file():
+        with open_store(source) as store:
+            run = store.run()
+            if run is not None:
+                manifest = store.manifest(run.id)
+                return manifest.classes.display, len(manifest.pool)
+    count = sum(_is_image(entry.source) for entry in discover(source).entries)
+    return tuple(class_folders(source)), count
+
+
+def _is_image(source: Any) -> bool:
+    from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature
+
+    path = getattr(source, "path", None)
+    if path is None:
+        return True
+    try:
+        with open(path, "rb") as file:
+            check_signature(file.read(HEAD_BYTES))
+    except (OSError, UndecodableImage):
+        return False
+    return True
+
+
+def _criteria(given: Mapping[str, str | None], max_error: float) -> tuple[Criterion, ...]:
+    from clipgrip.pilot.criteria import NAMES, Criterion
+
+    return tuple(
+        Criterion.of(name, text, max_error if name == "automated" else None)
+        for name in NAMES
+        if (text := given[name]) is not None
+    )
+
+
+def _names(names: list[str]) -> tuple[str, ...]:
+    from clipgrip.data.classes import canonical
+
+    return tuple(dict.fromkeys(canonical(name) for name in names))
+
+
+def _shares(texts: list[str]) -> dict[str, float]:
+    from clipgrip.data.classes import canonical
+    from clipgrip.errors import ConfigError
+
+    shares = {}
+    for text in texts:
+        name, _, value = text.rpartition("=")
+        try:
+            shares[canonical(name)] = float(value)
+        except ValueError:
+            raise ConfigError(
+                f'--share "{text}": write CLASS=SHARE, as in "OK part=0.9".'
+            ) from None
+    return shares

@@ -1,0 +1,273 @@
+"""What a pilot promises, what that needs, and why some promises cannot be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import ceil
+
+from clipgrip.errors import ConfigError
+from clipgrip.pilot.criteria import RULES, SAMPLED, Criterion, Rule
+from clipgrip.pilot.power import (
+    MOST,
+    POWER,
+    Chance,
+    answers_for_precision,
+    answers_for_yes,
+    chance,
+    draw_size,
+    yes_counts,
+)
+from clipgrip.trust.promise import Terms, look_sizes, passing_chance
+
+SECONDS = 5.0
+"""Seconds a person is assumed to take for one answer, until it is measured."""
+CONFIDENCE = 0.95
+SCOPES = 8
+"""Shares between the wanted one and all images that are tried for a promise."""
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """A proof of concept as it is agreed.
+
+    ``precision`` is the half width of the 95 % interval of the accuracy, ``class_precision`` that of each class.
+    ``shares`` are the assumed shares of classes; the other classes have the rest in equal parts. ``expected`` is the
+    accuracy that is hoped for.
+
+    Raises:
+        ConfigError: an input that no pilot can keep.
+    """
+
+    classes: tuple[str, ...]
+    images: int
+    precision: float
+    criteria: tuple[Criterion, ...]
+    ok_classes: tuple[str, ...] = ()
+    class_precision: float | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
+    expected: float | None = None
+    seconds: float = SECONDS
+    rule: Rule = "proven"
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise ConfigError(f'the rule "{self.rule}" is not known. Known: {", ".join(RULES)}.')
+        if self.images < 1:
+            raise ConfigError(f"{self.images} images expected; a pilot needs one at least.")
+        if not 0 < self.seconds < 3600:
+            raise ConfigError(f"{self.seconds:g} seconds for an answer; give 0 to 3600.")
+        if self.expected is not None and not 0 < self.expected < 1:
+            raise ConfigError(
+                f"the expected accuracy is {self.expected:g}; it is a share between 0 and 1."
+            )
+        _check_criteria(self)
+        _check_shares(self)
+
+    @property
+    def assumed(self) -> float:
+        """The accuracy that sizes are reckoned with: the expected one, else the criterion's, else the worst case."""
+        if self.expected is not None:
+            return self.expected
+        limit = self.criterion("accuracy")
+        return limit.limit if limit else 0.5
+
+    def criterion(self, name: str) -> Criterion | None:
+        """The criterion of that name."""
+        return next((one for one in self.criteria if one.name == name), None)
+
+    @cached_property
+    def class_shares(self) -> dict[str, float]:
+        """The share of each class, given or assumed; they sum to 1."""
+        open_classes = [name for name in self.classes if name not in self.shares]
+        rest = 1 - sum(self.shares.values())
+        equal = rest / len(open_classes) if open_classes else 0.0
+        return {name: self.shares.get(name, equal) for name in self.classes}
+
+    def part(self, name: str) -> float:
+        """Share of the images that a sampled criterion speaks of: all, those that are not OK, or the OK ones."""
+        ok = sum(self.class_shares[name] for name in self.ok_classes)
+        return {"accuracy": 1.0, "misses": 1 - ok, "overkill": ok}[name]
+
+
+@dataclass(frozen=True)
+class Need:
+    """Images to draw for one purpose; ``answers`` of them count, ``normal`` is the normal approximation of these.
+
+    ``images`` is None where no pilot is large enough.
+    """
+
+    purpose: str
+    images: int | None
+    answers: int | None = None
+    normal: int | None = None
+    half_width: float | None = None
+    truth: float | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the pilot needs: images to draw at random, minutes of answering, and the chances of each criterion."""
+
+    needs: tuple[Need, ...]
+    images: int
+    minutes: float
+    chances: Mapping[str, tuple[Chance, ...]]
+
+
+def plan(pilot: Pilot) -> Plan:
+    """The power calculation.
+
+    Raises:
+        ConfigError: a precision or a criterion that the expected images cannot give, with what they can give.
+    """
+    needs = (*_precisions(pilot), *_powers(pilot), *_promise(pilot))
+    _check_reach(pilot, needs)
+    wanted = max(need.images for need in needs if need.images is not None)
+    images = min(wanted, pilot.images)
+    chances = {
+        one.name: tuple(
+            chance(one, pilot.rule, max(1, round(images * pilot.part(one.name))), truth)
+            for truth in _truths(pilot, one)
+        )
+        for one in pilot.criteria
+        if one.name in SAMPLED
+    }
+    return Plan(needs, images, images * pilot.seconds / 60, chances)
+
+
+def _precisions(pilot: Pilot) -> list[Need]:
+    overall = answers_for_precision(pilot.precision, pilot.assumed)
+    needs = [Need("precision", overall.answers, overall.exact, overall.normal, pilot.precision)]
+    if pilot.class_precision is not None:
+        each = answers_for_precision(pilot.class_precision, pilot.assumed)
+        drawn = draw_size(each.answers, min(pilot.class_shares.values()))
+        needs.append(Need("class precision", drawn, each.exact, each.normal, pilot.class_precision))
+    return needs
+
+
+def _powers(pilot: Pilot) -> list[Need]:
+    needs = []
+    for one in pilot.criteria:
+        if one.name in SAMPLED:
+            truth = hoped(pilot, one)
+            answers = answers_for_yes(one, pilot.rule, truth)
+            drawn = None if answers is None else draw_size(answers, pilot.part(one.name))
+            needs.append(Need(one.name, drawn, answers, truth=truth))
+    return needs
+
+
+def _promise(pilot: Pilot) -> list[Need]:
+    """Answers that earn the promise for the wanted share: without an error in it, and with a quarter of the allowed."""
+    one = pilot.criterion("automated")
+    if one is None or one.max_error is None:
+        return []
+    needs = []
+    for error in (0.0, one.max_error / 4):
+        answers = _answers_for_promise(pilot.images, one.limit, one.max_error, error)
+        needs.append(Need("automated", answers, answers, truth=error))
+    return needs
+
+
+def _answers_for_promise(images: int, share: float, max_error: float, error: float) -> int | None:
+    """The smallest look at which a scope of at least that share passes with probability `POWER`."""
+    terms = Terms(max_error, CONFIDENCE, "pool")
+    looks = look_sizes(images, terms)
+    alpha = terms.alpha / max(1, len(looks))
+    sizes = {round(images * (share + (1 - share) * part / SCOPES)) for part in range(SCOPES + 1)}
+    return next(
+        (
+            n
+            for n in looks
+            if any(_passes(terms, alpha, n, (size, images), error) for size in sizes)
+        ),
+        None,
+    )
+
+
+def _passes(terms: Terms, alpha: float, count: int, sizes: tuple[int, int], error: float) -> bool:
+    return passing_chance(terms, alpha, count, sizes, error) >= POWER
+
+
+def hoped(pilot: Pilot, one: Criterion) -> float:
+    """The truth at which yes should come out: the expected accuracy, else half as many wrong as the limit allows."""
+    if one.name == "accuracy":
+        return pilot.expected if pilot.expected is not None else (1 + one.limit) / 2
+    return one.limit / 2
+
+
+def _truths(pilot: Pilot, one: Criterion) -> list[float]:
+    """From a truth as far beyond the edge as the edge is from the limit, up to the one hoped for."""
+    hope, ends = hoped(pilot, one), (2 * one.edge - one.limit, one.edge, one.limit)
+    values = {*ends, (one.limit + hope) / 2, hope}
+    return sorted({round(value, 4) for value in values if 0 < value < 1}, reverse=not one.higher)
+
+
+def _check_criteria(pilot: Pilot) -> None:
+    names = [one.name for one in pilot.criteria]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise ConfigError(f"the criterion {twice} is given twice. Give it once.")
+    unknown = [name for name in pilot.ok_classes if name not in pilot.classes]
+    if unknown:
+        raise ConfigError(
+            f'the OK class "{unknown[0]}" is none of the classes: {", ".join(pilot.classes)}.'
+        )
+    if set(pilot.ok_classes) == set(pilot.classes):
+        raise ConfigError("every class is an OK class, so nothing could be missed. Leave one out.")
+    if not pilot.ok_classes and {"misses", "overkill"} & set(names):
+        raise ConfigError(
+            "misses and overkill need to know which classes mean OK. Give --ok-class NAME, once for each of them."
+        )
+
+
+def _check_shares(pilot: Pilot) -> None:
+    for name, share in pilot.shares.items():
+        if name not in pilot.classes:
+            raise ConfigError(f'--share "{name}" is none of the classes.')
+        if not 0 < share < 1:
+            raise ConfigError(f'the share of "{name}" is {share:g}; it lies between 0 and 1.')
+    total, all_given = sum(pilot.shares.values()), len(pilot.shares) == len(pilot.classes)
+    if total > 1 + 1e-9 or (total < 1 - 1e-9 if all_given else total > 1 - 1e-9):
+        raise ConfigError(
+            f"the given shares sum to {total:g}. All classes together have 1; those not named share what is left, so "
+            "something has to be left for them."
+        )
+
+
+def _check_reach(pilot: Pilot, needs: tuple[Need, ...]) -> None:
+    for need in needs:
+        if need.half_width is not None and need.images is not None and need.images > pilot.images:
+            what = "of each class " if need.purpose == "class precision" else ""
+            raise ConfigError(
+                f"a precision {what}of ±{100 * need.half_width:g} points needs {need.images:,} images drawn at random, "
+                f"but {pilot.images:,} are expected. Promise less, or collect more images."
+            )
+        if need.purpose == "automated" and need.images is None and need.truth == 0:
+            raise ConfigError(
+                f"with {pilot.images:,} images no audit can prove so small an error rate for that share of them, even "
+                "if not one answer is wrong. Allow a larger --max-error, or collect more images."
+            )
+    for one in pilot.criteria:
+        if one.name in SAMPLED:
+            _check_possible(pilot, one)
+
+
+def _check_possible(pilot: Pilot, one: Criterion) -> None:
+    """ConfigError where not even a faultless result would give a yes."""
+    answers = max(1, round(pilot.images * pilot.part(one.name)))
+    count = int(yes_counts(one, pilot.rule, answers))
+    if (count <= answers) if one.higher else (count >= 0):
+        return
+    least = next((n for n in range(answers, MOST) if _possible(one, pilot.rule, n)), None)
+    needed = "no pilot is" if least is None else f"{ceil(least / pilot.part(one.name)):,} are"
+    raise ConfigError(
+        f"{one.name} {one.limit:g} cannot be proven with {pilot.images:,} images ({answers:,} of them count), even if "
+        f"not one answer is wrong; {needed} enough. Set an easier limit, or collect more images."
+    )
+
+
+def _possible(one: Criterion, rule: Rule, answers: int) -> bool:
+    count = int(yes_counts(one, rule, answers))
+    return count <= answers if one.higher else count >= 0

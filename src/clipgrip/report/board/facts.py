@@ -1,0 +1,112 @@
+"""What the report for the board is built from: values only, each with where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from clipgrip.pilot.store import Version
+
+Counts = tuple[tuple[int, ...], ...]
+"""(C, C) images, true class in the row, the model's answer in the column."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Images whose truth people gave, against the model's answers.
+
+    ``audit``: drawn at random from ``pool`` images. ``test``: labeled by people beforehand, chosen by them.
+    """
+
+    kind: Literal["audit", "test"]
+    counts: Counts
+    first: str
+    """When the first answer was given, ISO time; for test images when the run began."""
+    last: str
+    by: tuple[str, ...]
+    where: str
+    """The file that holds the answers."""
+    pool: int = 0
+    unsure: int = 0
+    """Drawn images of which people said that they cannot tell."""
+
+
+@dataclass(frozen=True)
+class Automation:
+    """A promise as it was told: how many images the model decides, at which error at most."""
+
+    by_model: int
+    by_people: int
+    max_error: float
+    confidence: float
+    audited: int
+    wrong: int
+    """Of ``audited`` answers within the scopes."""
+    said_at: str
+    said_by: str
+    where: str
+
+    @property
+    def share(self) -> float:
+        """Share of the images that the model decides."""
+        return self.by_model / max(1, self.by_model + self.by_people)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Seconds that people took for an answer, as measured."""
+
+    mean: float
+    answers: int
+    hours: float
+    """Of all answers together."""
+    people: int
+    where: str
+
+
+@dataclass(frozen=True)
+class WorstError:
+    """A wrong answer; ``source`` is a data URI, or None where the file cannot be opened."""
+
+    path: str
+    truth: str
+    answer: str
+    confidence: float
+    kind: Literal["miss", "overkill", "error"]
+    source: str | None
+
+
+@dataclass(frozen=True)
+class Given:
+    """An assumption of the reader's, in the cautious, the middle and the favourable case; None: by the spread."""
+
+    middle: float
+    cautious: float | None = None
+    favourable: float | None = None
+
+
+@dataclass(frozen=True)
+class BoardFacts:
+    """Everything that the report says."""
+
+    run: str
+    folder: str
+    made: str
+    """When the report was made, ISO time."""
+    created: str
+    """When the run began."""
+    clipgrip: str
+    backbone: str
+    class_names: tuple[str, ...]
+    pool: int
+    labeled: int
+    ok_classes: tuple[str, ...] = ()
+    evidence: Evidence | None = None
+    automation: Automation | None = None
+    audit_effort: Effort | None = None
+    review_effort: Effort | None = None
+    errors: tuple[WorstError, ...] = ()
+    versions: tuple[Version, ...] = ()
+    assumed: Mapping[str, Given] = field(default_factory=dict)
+    currency: str = "JPY"

@@ -1,0 +1,250 @@
+"""From a finished run to the facts for the board: people's answers against the model's, from runs.db or review.db."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipgrip.data.manifest import Row
+from clipgrip.errors import ConfigError, DataError, nearest
+from clipgrip.pilot.store import Version, in_force
+from clipgrip.report.board.facts import (
+    Automation,
+    BoardFacts,
+    Counts,
+    Evidence,
+    Given,
+    WorstError,
+)
+from clipgrip.report.pictures import thumbnail
+from clipgrip.review.store import has_review, open_review
+from clipgrip.runs.audits import StoredPromise, promises, stored_answers, stored_audits
+from clipgrip.runs.embedding import load
+from clipgrip.runs.events import Listener
+from clipgrip.runs.outcome import Outcome
+from clipgrip.runs.reopen import reopen
+from clipgrip.runs.store import NAME, open_store
+from clipgrip.trust.promise import Terms
+
+WORST = 10
+
+Whole = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the reader brings: criteria, assumptions, and which classes mean OK."""
+
+    made: str
+    ok_classes: tuple[str, ...] = ()
+    versions: tuple[Version, ...] = ()
+    assumed: Mapping[str, Given] = field(default_factory=dict)
+    currency: str = "JPY"
+
+    def check(self, names: Sequence[str]) -> None:
+        """ConfigError where an OK class is none of ``names``, or all of them are."""
+        for name in self.ok_classes:
+            if name not in names:
+                raise ConfigError(
+                    f'--ok-class "{name}" is none of the classes: {", ".join(names)}.{nearest(name, names)}'
+                )
+        if set(self.ok_classes) == set(names):
+            raise ConfigError(
+                "every class is an --ok-class, so nothing could be missed. Leave one out."
+            )
+
+    def good(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The OK classes among ``names``: as asked, else as the newest criteria say."""
+        if self.ok_classes or not self.versions:
+            return self.ok_classes
+        return tuple(one for one in self.versions[-1].pilot.ok_classes if one in names)
+
+    def terms(self, since: str | None) -> Terms:
+        """The promise that the criteria in force ask for, else at most 2 % at 95 %."""
+        version = in_force(self.versions, since)
+        wanted = None if version is None else version.pilot.criterion("automated")
+        if wanted is None or wanted.max_error is None:
+            return Terms()
+        return Terms(wanted.max_error)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """n judged images: the truth that people gave (-1: they could not tell), and the model's answer and confidence."""
+
+    names: tuple[str, ...]
+    rows: tuple[Row, ...] = field(repr=False)
+    truth: Whole = field(repr=False)
+    answer: Whole = field(repr=False)
+    confidence: NDArray[np.float64] = field(repr=False)
+
+    @property
+    def counts(self) -> Counts:
+        """(C, C) without those that people could not tell."""
+        table = np.zeros((len(self.names), len(self.names)), dtype=np.int64)
+        known = self.truth >= 0
+        np.add.at(table, (self.truth[known], self.answer[known]), 1)
+        return tuple(tuple(row) for row in table.tolist())
+
+    @property
+    def unsure(self) -> int:
+        """How many people could not tell."""
+        return int((self.truth < 0).sum())
+
+    def worst(self, ok: Sequence[str]) -> tuple[WorstError, ...]:
+        """The wrong answers with their pictures: misses first, then overkill, then the others, the surest first."""
+        wrong = np.flatnonzero((self.truth >= 0) & (self.truth != self.answer)).tolist()
+        order = {"miss": 0, "overkill": 1, "error": 2}
+        kinds = {n: self._kind(n, ok) for n in wrong}
+        wrong.sort(key=lambda n: (order[kinds[n]], -self.confidence[n], self.rows[n].path))
+        return tuple(self._error(n, kinds[n]) for n in wrong[:WORST])
+
+    def _kind(self, n: int, ok: Sequence[str]) -> str:
+        truth, answer = self.names[self.truth[n]], self.names[self.answer[n]]
+        if ok and answer in ok and truth not in ok:
+            return "miss"
+        return "overkill" if ok and truth in ok and answer not in ok else "error"
+
+    def _error(self, n: int, kind: Any) -> WorstError:
+        return WorstError(
+            self.rows[n].path,
+            self.names[self.truth[n]],
+            self.names[self.answer[n]],
+            float(self.confidence[n]),
+            kind,
+            _picture(self.rows[n]),
+        )
+
+
+def board_facts(folder: Path, asked: Asked, listener: Listener | None = None) -> BoardFacts:
+    """Everything the report says about the run in a folder, the review in it included.
+
+    Raises:
+        RunError: the folder holds no finished run.
+        ConfigError: an OK class that the run does not know.
+    """
+    if has_review(folder):
+        from clipgrip.report.board.from_review import review_facts
+
+        with open_review(folder) as store:
+            found = review_facts(folder, store, asked)
+        if found is not None:
+            return found
+    outcome = reopen(folder, listener)
+    names = outcome.manifest.classes.display
+    asked.check(names)
+    return BoardFacts(
+        **common(outcome, asked),
+        **without_review(outcome, asked),
+        class_names=names,
+        ok_classes=asked.ok_classes,
+        labeled=len(outcome.task.labeled),
+    )
+
+
+def without_review(outcome: Outcome, asked: Asked) -> dict[str, Any]:
+    """Evidence, errors and automation from the run itself: the sheets of clipgrip audit, else its test images."""
+    evidence, answers = _audited(outcome) or _tested(outcome) or (None, None)
+    good = asked.good(outcome.manifest.classes.display)
+    return {
+        "evidence": evidence,
+        "errors": () if answers is None else answers.worst(good),
+        "automation": kept_promise(outcome, asked.terms(evidence.first if evidence else None)),
+    }
+
+
+def common(outcome: Outcome, asked: Asked) -> dict[str, Any]:
+    """The facts that do not depend on people's answers."""
+    metrics = outcome.metrics
+    return {
+        "run": outcome.run.id,
+        "folder": str(outcome.folder),
+        "made": asked.made,
+        "created": outcome.run.created,
+        "clipgrip": metrics["clipgrip"],
+        "backbone": metrics["backbone"]["name"],
+        "pool": len(outcome.embeds.pool_rows),
+        "versions": asked.versions,
+        "assumed": asked.assumed,
+        "currency": asked.currency,
+    }
+
+
+def _audited(outcome: Outcome) -> tuple[Evidence, Answers] | None:
+    """The audit of clipgrip automate that was answered last."""
+    with open_store(outcome.folder) as store:
+        audits = stored_audits(store, outcome.run.id)
+        if not audits:
+            return None
+        said = dict(stored_answers(store, outcome.run.id, audits[-1].audit))
+    rows = [row for row, image in enumerate(outcome.embeds.pool_rows) if image.sha256 in said]
+    images = tuple(outcome.embeds.pool_rows[row] for row in rows)
+    truth = np.array([said[image.sha256] for image in images], dtype=np.int64)
+    answers = _answers(outcome, images, truth, outcome.answers.pool[rows])
+    last = audits[-1]
+    evidence = Evidence(
+        "audit", answers.counts, last.first, last.last, last.by, NAME, len(outcome.task.unlabeled)
+    )
+    return evidence, answers
+
+
+def _tested(outcome: Outcome) -> tuple[Evidence, Answers] | None:
+    """The test images of the run; None where it has none."""
+    images = outcome.embeds.test_rows
+    if not images:
+        return None
+    truth = outcome.embeds.test_labels.numpy().astype(np.int64)
+    answers = _answers(outcome, images, truth, outcome.answers.test)
+    when = outcome.run.created
+    return Evidence("test", answers.counts, when, when, (), NAME), answers
+
+
+def _answers(outcome: Outcome, images: tuple[Row, ...], truth: Whole, probs: Any) -> Answers:
+    confidence, answer = probs.max(1)
+    names = outcome.manifest.classes.display
+    said = answer.numpy().astype(np.int64)
+    return Answers(names, images, truth, said, confidence.double().numpy())
+
+
+def kept_promise(outcome: Outcome, terms: Terms, audit: str | None = None) -> Automation | None:
+    """The newest promise of a run that is at least as strict as ``terms``, else the newest; of one audit if named."""
+    with open_store(outcome.folder) as store:
+        told = promises(store, outcome.run.id)
+    told = [one for one in told if audit in (None, one.audit)]
+    if not told:
+        return None
+    strict = [
+        one
+        for one in told
+        if one.facts["max_error"] <= terms.max_error + 1e-9
+        and one.facts["confidence"] >= terms.confidence - 1e-9
+    ]
+    return _from_promise((strict or told)[-1])
+
+
+def _from_promise(told: StoredPromise) -> Automation:
+    facts = told.facts
+    by_model = facts["decided_by_model"]
+    return Automation(
+        by_model,
+        facts["pool"] - by_model,
+        facts["max_error"],
+        facts["confidence"],
+        sum(scope["audited"] for scope in facts["scopes"]),
+        sum(scope["wrong"] for scope in facts["scopes"]),
+        told.said_at,
+        told.said_by,
+        NAME,
+    )
+
+
+def _picture(row: Row, opened: Callable[[Any], Any] = load) -> str | None:
+    try:
+        return thumbnail(opened(row.source))
+    except (DataError, OSError):
+        return None

@@ -1,0 +1,54 @@
+"""The board's report as one HTML page: one to three pages A4 when printed, and nothing from outside."""
+
+from __future__ import annotations
+
+import re
+
+from markupsafe import Markup, escape
+
+from clipgrip.report.board.facts import BoardFacts
+from clipgrip.report.board.figures import SHOWN, evidence_text, figures, money_rows
+from clipgrip.report.board.notes import assumption_rows, risks, sources, unknowns
+from clipgrip.report.board.results import Results
+from clipgrip.report.board.verdict import board_verdict
+from clipgrip.report.build import printable, templates
+from clipgrip.words import Language, Words
+
+_OPTION = re.compile(r"--[a-z][a-z-]*")
+
+
+def build_board(facts: BoardFacts, language: Language = "en") -> str:
+    """The page; all text from outside is shown as text.
+
+    Raises:
+        ConfigError: there is no catalogue for the language, or an assumption is out of range.
+    """
+    say, results = Words(language), Results(facts)
+    html = (
+        templates()
+        .get_template("board.html")
+        .render(
+            say=say,
+            facts=facts,
+            ok_classes=results.ok_classes,
+            verdict=board_verdict(results, say),
+            evidence="" if results.accuracy is None else evidence_text(results, say),
+            kept=kept,
+            figures=figures(results, say),
+            unknowns=unknowns(results, say),
+            classes=results.classes,
+            shown=results.classes[:SHOWN],
+            money=money_rows(results, say),
+            assumptions=assumption_rows(results, say),
+            errors=facts.errors,
+            risks=risks(results, say),
+            sources=sources(results, say),
+        )
+    )
+    return printable(html)
+
+
+def kept(text: str) -> Markup:
+    """The text with its command-line options kept on one line."""
+    options = _OPTION.sub(r'<span class="option">\g<0></span>', str(escape(text)))
+    return Markup(options)

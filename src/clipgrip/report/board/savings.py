@@ -1,0 +1,290 @@
+"""Hours and money: from assumptions, each with its source, to the sums that a board asks for.
+
+Every formula here stands in the sheet as well (`board.sums`), so whoever doubts a value changes it there.
+A sum that needs an unknown value is unknown (None).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf, isfinite
+from typing import Literal
+
+from clipgrip.errors import ConfigError, nearest
+from clipgrip.report.board.facts import BoardFacts, Given
+from clipgrip.words import mark
+
+Source = Literal["measured", "given", "default", "unknown"]
+Case = Literal["cautious", "middle", "favourable"]
+CASES: tuple[Case, ...] = ("cautious", "middle", "favourable")
+SPREAD = 0.2
+HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What may be assumed: ``better`` is +1 where more of it saves more, -1 where it costs, 0 where cases agree.
+
+    Both kinds of seconds move together, for the same people judge: else the spread alone would seem to save time.
+    """
+
+    what: str
+    unit: Literal["images", "seconds", "share", "hours", "money"]
+    better: int
+    default: float | None = None
+
+
+KINDS: dict[str, Kind] = {
+    "images_per_year": Kind(mark("Images to judge per year"), "images", 1),
+    "seconds_today": Kind(mark("Seconds per image by a person, today"), "seconds", 1),
+    "share_model": Kind(mark("Share of the images that the model decides"), "share", 1),
+    "seconds_review": Kind(mark("Seconds per image that is left to people"), "seconds", 1),
+    "audits_per_year": Kind(mark("Images audited per year, against drift"), "images", 0, 800),
+    "upkeep_hours": Kind(mark("Hours of upkeep per year"), "hours", -1, 24),
+    "answering_hours": Kind(mark("Hours of answering for this run"), "hours", 0),
+    "setup_hours": Kind(mark("Hours of installation and training of staff"), "hours", -1, 16),
+    "hourly_cost": Kind(mark("Cost of an hour of work"), "money", 0),
+    "purchase": Kind(mark("Purchases at start"), "money", -1, 0),
+    "yearly_cost": Kind(mark("Purchases per year"), "money", -1, 0),
+    "error_rate": Kind(mark("Share of the model's decisions that are wrong"), "share", -1),
+    "cost_per_error": Kind(mark("Cost of a wrong decision"), "money", -1, 0),
+}
+"""In the order of the sheet."""
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A value in three cases, None where it is unknown, and where it comes from.
+
+    ``fixed`` are the cases that do not follow from the middle by the spread.
+    """
+
+    key: str
+    cautious: float | None
+    middle: float | None
+    favourable: float | None
+    source: Source
+    note: str = ""
+    fixed: frozenset[Case] = frozenset()
+
+    @property
+    def kind(self) -> Kind:
+        """What it is."""
+        return KINDS[self.key]
+
+    def of(self, case: Case) -> float | None:
+        """Its value in a case."""
+        return {
+            "cautious": self.cautious,
+            "middle": self.middle,
+            "favourable": self.favourable,
+        }[case]
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What follows from the assumptions of one case; None: unknown, ``inf`` months: never."""
+
+    hours_today: float | None
+    hours_people: float | None
+    hours_upkeep: float | None
+    hours_saved: float | None
+    hours_start: float | None
+    hours_saved_first: float | None
+    cost_start: float | None
+    cost_year: float | None
+    gain_year: float | None
+    payback_months: float | None
+
+
+@dataclass(frozen=True)
+class Savings:
+    """All assumptions in their order, the spread, and the sums of each case."""
+
+    assumptions: tuple[Assumption, ...]
+    spread: float
+    sums: Mapping[Case, Sums]
+
+    def value(self, key: str) -> Assumption:
+        """The assumption of that key."""
+        return next(one for one in self.assumptions if one.key == key)
+
+
+def savings(facts: BoardFacts) -> Savings:
+    """Assumptions from what was measured, given or is the default, and their sums.
+
+    Raises:
+        ConfigError: an unknown key, or a value that is out of range.
+    """
+    for key, given in facts.assumed.items():
+        _check(key, given)
+    spread = facts.assumed["spread"].middle if "spread" in facts.assumed else SPREAD
+    assumptions = tuple(_assumption(key, facts, spread) for key in KINDS)
+    sums = {case: reckon({one.key: one.of(case) for one in assumptions}) for case in CASES}
+    return Savings(assumptions, spread, sums)
+
+
+def reckon(values: Mapping[str, float | None]) -> Sums:
+    """The sums of one case.
+
+    hours_today = images_per_year x seconds_today / 3600
+    hours_people = images_per_year x (1 - share_model) x seconds_review / 3600
+    hours_upkeep = audits_per_year x seconds_today / 3600 + upkeep_hours
+    hours_saved = hours_today - hours_people - hours_upkeep
+    hours_start = answering_hours + setup_hours
+    hours_saved_first = hours_saved - hours_start
+    cost_start = hours_start x hourly_cost + purchase
+    cost_year = hours_upkeep x hourly_cost + yearly_cost
+                + images_per_year x share_model x error_rate x cost_per_error
+    gain_year = (hours_today - hours_people) x hourly_cost - cost_year
+    payback_months = 12 x cost_start / gain_year, never where gain_year is not above 0
+    """
+    today = _product(values, "images_per_year", "seconds_today", scale=1 / HOUR)
+    left = None if values["share_model"] is None else 1 - values["share_model"]
+    people = _times(_product(values, "images_per_year", "seconds_review", scale=1 / HOUR), left)
+    watching = _product(values, "audits_per_year", "seconds_today", scale=1 / HOUR)
+    upkeep = _plus(watching, values["upkeep_hours"])
+    saved = _plus(today, _minus(people), _minus(upkeep))
+    start = _plus(values["answering_hours"], values["setup_hours"])
+    hourly = values["hourly_cost"]
+    cost_start = _plus(_times(start, hourly), values["purchase"])
+    cost_year = _plus(_times(upkeep, hourly), values["yearly_cost"], wrong_decisions(values))
+    gain = _plus(_times(_plus(today, _minus(people)), hourly), _minus(cost_year))
+    return Sums(
+        hours_today=today,
+        hours_people=people,
+        hours_upkeep=upkeep,
+        hours_saved=saved,
+        hours_start=start,
+        hours_saved_first=_plus(saved, _minus(start)),
+        cost_start=cost_start,
+        cost_year=cost_year,
+        gain_year=gain,
+        payback_months=_payback(cost_start, gain),
+    )
+
+
+def wrong_decisions(values: Mapping[str, float | None]) -> float | None:
+    """Cost of the model's errors in a year; 0 where an error costs nothing, whatever their number."""
+    if values["cost_per_error"] == 0:
+        return 0.0
+    return _product(values, "images_per_year", "share_model", "error_rate", "cost_per_error")
+
+
+def _payback(start: float | None, gain: float | None) -> float | None:
+    if start is None or gain is None:
+        return None
+    return 12 * start / gain if gain > 0 else inf
+
+
+def _assumption(key: str, facts: BoardFacts, spread: float) -> Assumption:
+    found = facts.assumed.get(key)
+    if found is not None:
+        return _spread(key, found, spread, "given")
+    seen = measured(key, facts)
+    if seen is not None:
+        value, note = seen
+        return _spread(key, value, spread, "measured", note)
+    default = KINDS[key].default
+    if default is None:
+        return Assumption(key, None, None, None, "unknown")
+    return _spread(key, Given(default), spread, "default")
+
+
+def measured(key: str, facts: BoardFacts) -> tuple[Given, str] | None:
+    """A value that the run itself shows, and the file that holds it."""
+    audit, review, automation = facts.audit_effort, facts.review_effort, facts.automation
+    effort = {"seconds_today": audit or review, "seconds_review": review or audit}.get(key)
+    if effort is not None:
+        return Given(effort.mean), effort.where
+    if key == "answering_hours" and (audit or review):
+        hours = sum(one.hours for one in (audit, review) if one is not None)
+        return Given(hours), (audit or review).where  # type: ignore[union-attr]
+    if automation is None:
+        return None
+    if key == "share_model":
+        return Given(automation.share), automation.where
+    if key == "error_rate" and automation.audited:
+        rate = automation.wrong / automation.audited
+        return Given(rate, cautious=max(rate, automation.max_error)), automation.where
+    return None
+
+
+def _spread(key: str, given: Given, spread: float, source: Source, note: str = "") -> Assumption:
+    kind, middle = KINDS[key], given.middle
+    most = 1.0 if kind.unit == "share" else inf
+    factors: dict[Case, float] = {
+        "cautious": 1 - kind.better * spread,
+        "favourable": 1 + kind.better * spread,
+    }
+    ends: dict[Case, float | None] = {"cautious": given.cautious, "favourable": given.favourable}
+    values = {
+        case: min(most, middle * factors[case]) if end is None else end
+        for case, end in ends.items()
+    }
+    fixed = frozenset(case for case, end in ends.items() if end is not None)
+    return Assumption(key, values["cautious"], middle, values["favourable"], source, note, fixed)
+
+
+def given(texts: list[str]) -> dict[str, Given]:
+    """``KEY=VALUE`` or ``KEY=CAUTIOUS:MIDDLE:FAVOURABLE``, as typed.
+
+    Raises:
+        ConfigError: not of that form, an unknown key, a key twice, or a value out of range.
+    """
+    found: dict[str, Given] = {}
+    for text in texts:
+        key, _, value = (part.strip() for part in text.partition("="))
+        parts = value.split(":")
+        try:
+            numbers = [float(part) for part in parts]
+        except ValueError:
+            numbers = []
+        if len(numbers) not in (1, 3):
+            raise ConfigError(
+                f'--assume "{text}": write KEY=VALUE or KEY=CAUTIOUS:MIDDLE:FAVOURABLE, as in seconds_today=4.'
+            )
+        if key in found:
+            raise ConfigError(f'--assume "{key}" is given twice. Give it once.')
+        ends = Given(numbers[0]) if len(numbers) == 1 else Given(numbers[1], numbers[0], numbers[2])
+        _check(key, ends)
+        found[key] = ends
+    return found
+
+
+def _check(key: str, value: Given) -> None:
+    if key not in KINDS and key != "spread":
+        known = (*KINDS, "spread")
+        raise ConfigError(f'no assumption "{key}". Known: {", ".join(known)}.{nearest(key, known)}')
+    share = key == "spread" or KINDS[key].unit == "share"
+    for number in (value.cautious, value.middle, value.favourable):
+        if number is None:
+            continue
+        if not isfinite(number) or number < 0 or (share and number > 1):
+            allowed = "a share from 0 to 1" if share else "0 or more"
+            raise ConfigError(f"--assume {key}={number:g}: it has to be {allowed}.")
+
+
+def _product(values: Mapping[str, float | None], *keys: str, scale: float = 1.0) -> float | None:
+    result: float | None = scale
+    for key in keys:
+        result = _times(result, values[key])
+    return result
+
+
+def _times(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else a * b
+
+
+def _plus(*parts: float | None) -> float | None:
+    total = 0.0
+    for part in parts:
+        if part is None:
+            return None
+        total += part
+    return total
+
+
+def _minus(a: float | None) -> float | None:
+    return None if a is None else -a
