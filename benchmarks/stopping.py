@@ -20,8 +20,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from benchmarks.record import RESULTS, record
 from benchmarks.sets import DemoSet, load, task
 from clipgrip.backbone.clip import ClipBackbone
@@ -29,11 +27,13 @@ from clipgrip.backbone.registry import load_backbone
 from clipgrip.method import PRESETS, learn, schedule, untuned
 from clipgrip.metrics import accuracy
 from clipgrip.prompts.classifier import predict_proba, zero_shot
-from clipgrip.pseudolabel.stop import RULES, Summary, first_stop, summarise
-from clipgrip.strategy import Reached
+from clipgrip.pseudolabel.stop import RULES, Summary, first_stop
+from clipgrip.strategy import Reached, Watch
 
 NAME = "stopping"
-CHOICES = {name: (name,) for name in RULES} | {"settled or collapse": ("settled", "collapse")}
+AS_IT_IS = ("settled", "one more")
+CHOICES = {name: (name,) for name in RULES} | {"the default as it is": AS_IT_IS}
+"""The default trusts all images in every round, so that its last round is one more round of the same kind."""
 
 
 def main() -> None:
@@ -65,24 +65,21 @@ def recorded(
 ) -> dict[str, Any]:
     """All rounds of one run: summary, seconds, and accuracy over the unlabeled images."""
     given = task(paradigm, demo, seed)
-    method = replace(PRESETS["default"]["textual"].suited_to(given), stop_below=0.0)
+    preset = PRESETS["default"]["textual"].suited_to(given)
+    method = replace(preset, stop_below=0.0, stop=())
     start = untuned(
         backbone, demo.classes.prompts, method, template=demo.template, seed=seed, kind="textual"
     )
     classes = zero_shot(backbone, demo.classes.prompts, demo.template)
     first = predict_proba(demo.pool, classes, backbone.logit_scale)
-    rows, among = given.unlabeled, given.candidate_classes
-    ks, before, kept = schedule("grip", given, n_rounds=n_rounds), first, []
-    began = time.perf_counter()
-    reached = Reached(0, first)
+    rows, before, kept = given.unlabeled, first, []
+    ks = schedule("grip", given, n_rounds=n_rounds)
+    watch = Watch.over(given, first, demo.pool, tuple(RULES))
+    assert watch
+    began, reached = time.perf_counter(), Reached(0, first)
     for done in learn(start, demo.pool, given, reached, ks=ks, method=method, seed=seed):
         seconds = time.perf_counter() - began
-        chosen = torch.full((given.n_classes,), -1)
-        chosen[among] = torch.arange(len(among))
-        taught = torch.full((len(demo.pool),), -1)
-        taught[done.pseudolabels.rows] = chosen[done.pseudolabels.labels]
-        now, then, zero = (probs[rows][:, among] for probs in (done.probs, before, first))
-        summary = summarise(done.number, now, then, zero, demo.pool[rows], taught[rows])
+        summary = watch.summary(done, before)
         right = accuracy(done.probs[rows], demo.pool_truth[rows])
         kept.append({"summary": asdict(summary), "seconds": seconds, "accuracy": right})
         before, began = done.probs, time.perf_counter()
@@ -91,6 +88,7 @@ def recorded(
         "paradigm": paradigm,
         "seed": seed,
         "zero_shot": accuracy(first[rows], demo.pool_truth[rows]),
+        "first": asdict(watch.of_zero_shot),
         "rounds": kept,
     }
 
@@ -98,10 +96,12 @@ def recorded(
 def replayed(run: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Where the rules stop: rounds run, share of time saved, accuracy against that of the last round."""
     rounds = run["rounds"]
-    past = [Summary(**one["summary"]) for one in rounds]
-    stops = ((n, first_stop(past[:n], names)) for n in range(1, len(past) + 1))
-    ran, stop = next(((n, stop) for n, stop in stops if stop), (len(past), None))
-    best = stop.best if stop else len(past)
+    past = [Summary(**run["first"]), *(Summary(**one["summary"]) for one in rounds)]
+    stops = ((n, first_stop(past[: n + 1], names[:1])) for n in range(1, len(past)))
+    ran, stop = next(((n, stop) for n, stop in stops if stop), (len(rounds), None))
+    if stop and names == AS_IT_IS:  # fewer changes than stop_below: only the last round is left
+        ran, stop = min(ran + 1, len(rounds)), None
+    best = stop.best if stop else ran
     right = rounds[best - 1]["accuracy"] if best else run["zero_shot"]
     seconds = [one["seconds"] for one in rounds]
     return {

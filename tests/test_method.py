@@ -108,7 +108,7 @@ def test_every_round_starts_from_the_untuned_prompt_which_never_changes(
     images = torch.randn(40, backbone.embed_dim, generator=noise)
     images = torch.nn.functional.normalize(images, dim=1)
     probs = torch.full((40, 4), 0.25)
-    keep_on = Method(stop_below=0.0)
+    keep_on = Method(stop_below=0.0, stop=())
     task, ks = ul(40, 4), [2, 2]
     done = list(learn(start, images, task, Reached(0, probs), ks=ks, method=keep_on, seed=0))
     assert torch.equal(start.ctx, before)
@@ -136,7 +136,7 @@ def test_a_method_comes_back_from_its_facts() -> None:
         assert Method.from_facts(method.facts()) == replace(method, many_labels=None)
 
 
-CHEAP = Method(recipe=Recipe(steps=2), stop_below=0.0)
+CHEAP = Method(recipe=Recipe(steps=2), stop_below=0.0, stop=())
 
 
 @pytest.mark.parametrize("loss", LOSSES)

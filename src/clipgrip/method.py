@@ -19,11 +19,12 @@ from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.prompts.templates import Template, first_template
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.prompts.visual import VisualPrompt
+from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.pseudolabel.refine import refined_answers
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import Context, selector
 from clipgrip.seeds import generator
-from clipgrip.strategy import Reached, Refiner, Round, rounds
+from clipgrip.strategy import Reached, Refiner, Round, Watch, rounds
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import PAPER_RECIPE, Recipe
 from clipgrip.training.loss import loss_named
@@ -49,6 +50,8 @@ class Method:
     """How answers are bettered before a round labels by them (``pseudolabel.REFINERS``); "zero-shot": not at all."""
     stop_below: float = 0.01
     """Once a smaller share of the answers changes in a round, only the last k is left to run."""
+    stop: tuple[str, ...] = ("collapse",)
+    """Rules of ``pseudolabel.stop.RULES`` that end the rounds and go back to the best of them."""
     many_labels: Method | None = None
     """Taken instead where people labeled more of the images than they left unlabeled."""
 
@@ -65,7 +68,8 @@ class Method:
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Method:
         """The method that ``facts`` came from."""
-        return cls(**{**facts, "recipe": Recipe(**facts["recipe"])})
+        values = {**facts, "recipe": Recipe(**facts["recipe"])}
+        return cls(**{**values, "stop": tuple(facts.get("stop", ()))})
 
 
 MANY_PER_CLASS = 16
@@ -77,7 +81,12 @@ _TRUST_ALL: dict[str, Any] = {"select": "everything", "refine": "auto"}
 _VISUAL = Method(n_tokens=8, recipe=PIXEL_RECIPE, **_TRUST_ALL)
 _MANY_LABELS = Method(init="random", recipe=Recipe(steps=300), **_TRUST_ALL)
 _PAPER = Method(
-    init="random", recipe=PAPER_RECIPE, labeled_share=None, select="balanced", stop_below=0.0
+    init="random",
+    recipe=PAPER_RECIPE,
+    labeled_share=None,
+    select="balanced",
+    stop_below=0.0,
+    stop=(),
 )
 PRESETS: dict[str, dict[str, Method]] = {
     "default": {
@@ -218,23 +227,28 @@ def learn(
     """The rounds after ``reached`` over the pool (N, ...), as the prompt consumes it.
 
     ``votes`` are other models' answers (N, C) for the rule "models". ``image_embeds`` (N, D) are the untuned model's,
-    for methods that refine; where ``inputs`` are embeddings they are those.
+    for what compares images; where ``inputs`` are embeddings they are those.
 
     Raises:
         ConfigError: the method names an unknown rule or loss, or two that do not go together.
     """
     select = selector(method.select)
     check_pair(method)
+    learner = PromptLearner(start, inputs, method.recipe, method.labeled_share)
+    embeds = learner.image_embeds() if image_embeds is None else image_embeds
     return rounds(
-        PromptLearner(start, inputs, method.recipe, method.labeled_share),
+        learner,
         task,
         reached,
         ks=ks,
         seed=seed,
         select=select,
-        refine=_refiner(method, inputs if image_embeds is None else image_embeds),
-        context=_context(start, inputs, method, votes),
+        refine=_refiner(method, embeds),
+        context=replace(
+            _context(start, inputs, method, votes), temperature=_temperature(reached, task, method)
+        ),
         stop_below=method.stop_below,
+        watch=Watch.over(task, reached.zero_shot, embeds, method.stop if any(ks) else ()),
         on_step=on_step,
         keeper=keeper,
     )
@@ -259,6 +273,16 @@ def refined_task(image_embeds: ImageEmbeds, probs: Probs, task: Task, refine: st
         image_embeds, known, fixed=fixed, candidates=task.candidates, method=refine
     )
     return found.probs
+
+
+def _temperature(reached: Reached, task: Task, method: Method) -> float:
+    """What the labels say of zero-shot's confidence: a tuned prompt has learned them and is far surer of them.
+
+    1 where answers are refined: that calibrates them, and their labeled rows are one-hot.
+    """
+    if method.refine != "zero-shot":
+        return 1.0
+    return fitted_temperature(reached.zero_shot[task.labeled], task.labels[task.labeled])
 
 
 def check_pair(method: Method) -> None:

@@ -11,6 +11,7 @@ from clipgrip.errors import ConfigError
 from clipgrip.files import write_text_atomic
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.outputs import json_text
+from clipgrip.runs.rounds import name_of_round
 
 LANGUAGES = ("en", "ja")
 PARADIGMS = {
@@ -50,6 +51,7 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path) -> str:
     lines = [
         f"{used} images of {len(data['classes'])} classes, {PARADIGMS[metrics['paradigm']]}, "
         f"{_rounds(len(metrics['rounds']), metrics['settings']['strategy'])}",
+        *_stopped(metrics["stopped"]),
         *_accuracy(metrics),
     ]
     if data["not_used"]:
@@ -68,6 +70,15 @@ def _rounds(number: int, strategy: str) -> str:
     if number == 0:
         return "zero-shot, nothing tuned"
     return f"{number} round{'s' if number > 1 else ''} of {strategy}"
+
+
+def _stopped(stopped: dict[str, Any] | None) -> list[str]:
+    if stopped is None:
+        return []
+    back = name_of_round(stopped["kept"])
+    return [
+        f"stopped      in round {stopped['round']}: {stopped['reason']}; the answers are those of {back}"
+    ]
 
 
 def _accuracy(metrics: dict[str, Any]) -> list[str]:
