@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
@@ -20,7 +18,7 @@ from clipgrip.prompts.templates import Template, first_template
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.prompts.visual import VisualPrompt
 from clipgrip.pseudolabel.calibration import fitted_temperature
-from clipgrip.pseudolabel.refine import refined_answers
+from clipgrip.pseudolabel.refine import refined_task
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import Context, selector
 from clipgrip.seeds import generator
@@ -258,21 +256,9 @@ def _refiner(method: Method, image_embeds: ImageEmbeds) -> Refiner:
     """What a round does to the answers before it chooses among them."""
 
     def refine(probs: Probs, task: Task) -> Probs:
-        return refined_task(image_embeds, probs, task, method.refine)
+        return refined_task(image_embeds, probs, task, method.refine).probs
 
     return refine if method.refine != "zero-shot" else lambda probs, _: probs
-
-
-def refined_task(image_embeds: ImageEmbeds, probs: Probs, task: Task, refine: str) -> Probs:
-    """Refined answers (N, C) of a task: labeled rows one-hot, the others among the candidates."""
-    fixed, labels = task.labels >= 0, task.labels.clamp_min(0)
-    among = probs * task.candidates
-    among = among / among.sum(dim=1, keepdim=True).clamp_min(1e-12)
-    known = torch.where(fixed[:, None], F.one_hot(labels, task.n_classes).to(probs.dtype), among)
-    found = refined_answers(
-        image_embeds, known, fixed=fixed, candidates=task.candidates, method=refine
-    )
-    return found.probs
 
 
 def _temperature(reached: Reached, task: Task, method: Method) -> float:

@@ -53,6 +53,7 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path) -> str:
         f"{_rounds(len(metrics['rounds']), metrics['settings']['strategy'])}",
         *_stopped(metrics["stopped"]),
         *_accuracy(metrics),
+        *_calibration(metrics["calibration"]),
     ]
     if data["not_used"]:
         lines.append(f"{data['not_used']} remarks on files: see {folder / 'issues.csv'}")
@@ -84,9 +85,10 @@ def _stopped(stopped: dict[str, Any] | None) -> list[str]:
 def _accuracy(metrics: dict[str, Any]) -> list[str]:
     before, after = metrics["zero_shot"]["test"], metrics["final"]["test"]
     if after is None:
-        return [
+        unknown = (
             "accuracy     unknown: nobody has answered a random sample; the review draws one and asks"
-        ]
+        )
+        return [unknown, *_estimate(metrics.get("estimate"))]
     low, high = (100 * edge for edge in after["interval"])
     name = "tuned" if metrics["rounds"] else "zero-shot"
     lines = [
@@ -101,6 +103,26 @@ def _accuracy(metrics: dict[str, Any]) -> list[str]:
             f"harmonic mean {_percent(after['harmonic_mean'])}"
         )
     return lines
+
+
+def _estimate(guess: dict[str, Any] | None) -> list[str]:
+    if guess is None:
+        return []
+    low, high = (100 * edge for edge in guess["interval"])
+    return [
+        f"             zero-shot's is perhaps {100 * guess['accuracy']:.0f} % ({low:.0f} to {high:.0f}): an estimate "
+        "without labels, no measurement, and it can be further off"
+    ]
+
+
+def _calibration(found: dict[str, Any] | None) -> list[str]:
+    if found is None or found["answers"] != "final":
+        return []
+    before, after = (100 * found[when]["ece_equal_mass"] for when in ("before", "after"))
+    return [
+        f"confidence   off by {before:.1f} points on average (calibration error); "
+        f"by {after:.1f} at temperature {found['temperature']:.2f}"
+    ]
 
 
 def _percent(share: float | None) -> str:

@@ -18,6 +18,7 @@ from clipgrip.evaluate import pool_summary, test_scores
 from clipgrip.method import Method
 from clipgrip.prompts.base import Prompt
 from clipgrip.runs.checkpoint import PromptFacts
+from clipgrip.runs.confidence import calibration_facts
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import embeds_through
@@ -69,6 +70,7 @@ class Outcome:
             "rounds": [done.facts for done in self.rounds],
             "stopped": self.stopped,
             "final": self._summary(self.answers),
+            "calibration": calibration_facts(self.answers, self.zero_shot, self.embeds),
             "seconds": self._seconds(),
         }
 
