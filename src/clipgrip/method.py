@@ -43,7 +43,8 @@ class Method:
     labeled_share: float | None = 0.5
     """Weight of the labels against the pseudolabels; None for the paper's γ and λ."""
     select: str = "balanced"
-    """A rule of ``pseudolabel.select.SELECTORS``; the loss is a part of the recipe."""
+    """A rule of ``pseudolabel.select.SELECTORS``; the loss is a part of the recipe. "models" wants ``votes`` in `learn`,
+    which only Python can give: it is no better than the default (docs/decisions/0012), so no command offers it."""
     refine: str = "zero-shot"
     """How answers are bettered before a round labels by them (``pseudolabel.REFINERS``); "zero-shot": not at all."""
     stop_below: float = 0.01
@@ -228,10 +229,16 @@ def learn(
     for what compares images; where ``inputs`` are embeddings they are those.
 
     Raises:
-        ConfigError: the method names an unknown rule or loss, or two that do not go together.
+        ConfigError: the method names an unknown rule or loss, two that do not go together, or the rule "models" without
+            votes.
     """
     select = selector(method.select)
     check_pair(method)
+    if method.select == "models" and any(ks) and not votes:
+        raise ConfigError(
+            'the rule "models" compares the answers of several models, and only one answers here. '
+            "Give learn(..., votes=[PROBS]), another model's (N, C) answers, or choose another rule."
+        )
     learner = PromptLearner(start, inputs, method.recipe, method.labeled_share)
     embeds = learner.image_embeds() if image_embeds is None else image_embeds
     return rounds(

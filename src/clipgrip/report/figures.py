@@ -97,7 +97,7 @@ def curves(name: str, ticks: Sequence[str], lines: Sequence[Sequence[float]]) ->
 def reliability_curve(
     name: str, before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]
 ) -> Markup:
-    """Share right by confidence, (confidence, share, images) of each bin: grey before, in colour after, dashed: honest."""
+    """Share right by confidence, (confidence, share, images) a bin: grey before, in colour after, dashed: honest."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(WIDTH / 72, 330 / 72))
         axes = figure.add_axes((0.1, 0.11, 0.875, 0.86))
