@@ -43,7 +43,7 @@ class Method:
     labeled_share: float | None = 0.5
     """Weight of the labels against the pseudolabels; None for the paper's γ and λ."""
     select: str = "balanced"
-    """A rule of ``pseudolabel.select.SELECTORS``; the loss is a part of the recipe. "models" wants ``votes`` in `learn`,
+    """A rule of ``pseudolabel.select.SELECTORS``; the loss is a part of the recipe. "models" wants `learn`'s ``votes``,
     which only Python can give: it is no better than the default (docs/decisions/0012), so no command offers it."""
     refine: str = "zero-shot"
     """How answers are bettered before a round labels by them (``pseudolabel.REFINERS``); "zero-shot": not at all."""
