@@ -179,12 +179,15 @@ def test_the_rule_models_asks_for_other_models_before_anything_is_tuned(
 def test_the_temperature_is_that_of_zero_shot_in_every_round_resumed_or_not(
     backbone: ClipBackbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tuned on its labels a prompt is sure of them; fitted there, soft targets would become one-hot."""
-    seen: list[float] = []
+    """Tuned on its labels a prompt is sure of them; fitted there, soft targets would become one-hot.
+
+    Nor are soft targets softened again in each round.
+    """
+    seen: list[tuple[float, float]] = []
     plain = SELECTORS["everything"]
 
     def everything(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
-        seen.append(context.temperature)
+        seen.append((context.temperature, context.soft_temperature))
         return plain(probs, k, context)
 
     monkeypatch.setitem(SELECTORS, "everything", everything)
@@ -200,7 +203,7 @@ def test_the_temperature_is_that_of_zero_shot_in_every_round_resumed_or_not(
     given: dict[str, Any] = {"ks": [9, 9, 9], "method": method, "seed": 0}
     done = list(learn(start, images, task, Reached(0, probs), **given))
     expected = fitted_temperature(probs[:30], labels[:30])
-    assert seen == [expected] * 3
+    assert seen == [(expected, expected), (expected, 1.0), (expected, 1.0)]
     assert expected != pytest.approx(fitted_temperature(done[0].probs[:30], labels[:30]), rel=0.1)
     reached = Reached(2, done[1].probs, done[1].changed, first=probs)
     (last,) = learn(start, images, task, reached, **given)

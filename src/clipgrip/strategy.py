@@ -118,7 +118,7 @@ def rounds(
             return
         number = len(ks) if settled else reached.number + 1
         probs = refine(reached.probs, task)
-        known = replace(context, previous=reached.previous)
+        known = replace(context, previous=reached.previous, round=number)
         pseudolabels = choose(probs, task, ks[number - 1], select, known)
         learner = untuned.fit(
             task,
