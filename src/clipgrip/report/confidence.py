@@ -10,7 +10,7 @@ from markupsafe import Markup
 from clipgrip.pseudolabel.stop import ALARMS, BETWEEN
 from clipgrip.report.figures import reliability_curve
 from clipgrip.report.reading import Reading
-from clipgrip.report.words import Words, mark
+from clipgrip.words import Words, mark
 
 FIGURES = {
     "ece_equal_mass": mark("Calibration error (ECE, bins of equally many images)"),
