@@ -90,12 +90,13 @@ def _accuracy(metrics: dict[str, Any]) -> list[str]:
         )
         return [unknown, *_estimate(metrics.get("estimate"))]
     low, high = (100 * edge for edge in after["interval"])
-    name = "tuned" if metrics["rounds"] else "zero-shot"
+    back = (metrics["stopped"] or {}).get("kept") == 0
+    name = "tuned" if metrics["rounds"] and not back else "zero-shot"
     lines = [
         f"{name:<12} {100 * after['accuracy']:.1f} %   "
         f"(95 % interval {low:.1f} to {high:.1f}, {after['n']} test images)",
     ]
-    if metrics["rounds"]:
+    if name == "tuned":
         lines.insert(0, f"zero-shot    {100 * before['accuracy']:.1f} %")
     if "harmonic_mean" in after:
         lines.append(
