@@ -85,9 +85,7 @@ def _stopped(stopped: dict[str, Any] | None) -> list[str]:
 def _accuracy(metrics: dict[str, Any]) -> list[str]:
     before, after = metrics["zero_shot"]["test"], metrics["final"]["test"]
     if after is None:
-        unknown = (
-            "accuracy     unknown: nobody has answered a random sample; the review draws one and asks"
-        )
+        unknown = "accuracy     unknown: nobody has answered a random sample; the review draws one and asks"
         return [unknown, *_estimate(metrics.get("estimate"))]
     low, high = (100 * edge for edge in after["interval"])
     back = (metrics["stopped"] or {}).get("kept") == 0
