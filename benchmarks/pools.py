@@ -84,3 +84,15 @@ MODELS = {
         *(tied, few, many_classes, never_wrong, always_wrong),
     )
 }
+
+
+def limit_of(max_error: float, draw: np.random.Generator, size: int, classes: int) -> Made:
+    """An eighth above the promised rate in every class: any promise is broken."""
+    return _pool(draw, size, classes, lambda *_: 1.125 * max_error)
+
+
+def waves_of(max_error: float, draw: np.random.Generator, size: int, classes: int) -> Made:
+    """Errors around the promised rate along the confidence, at another place in each class."""
+    return _pool(
+        draw, size, classes, lambda c, labels: max_error * (1 + 0.9 * np.sin(40 * c + labels))
+    )

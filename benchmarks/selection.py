@@ -56,9 +56,10 @@ def _name(rule: str, loss: str) -> str:
 
 
 def _with(method: Method, rule: str, loss: str) -> Method:
-    """The method, and what it prefers where labels abound, with this rule and this loss."""
+    """The method, and what it prefers where labels abound, with this rule and this loss; all rounds are run."""
     many = _with(method.many_labels, rule, loss) if method.many_labels else None
-    return replace(method, select=rule, recipe=replace(method.recipe, loss=loss), many_labels=many)
+    recipe = replace(method.recipe, loss=loss)
+    return replace(method, select=rule, recipe=recipe, many_labels=many, stop=())
 
 
 def main() -> None:

@@ -89,19 +89,21 @@ def picture(seed: int, tint: int = 0) -> Image.Image:
 
 
 @contextmanager
-def quick(cache: Path, stop_below: float = 0.0) -> Iterator[pytest.MonkeyPatch]:
+def quick(
+    cache: Path, stop_below: float = 0.0, stop: tuple[str, ...] = ()
+) -> Iterator[pytest.MonkeyPatch]:
     """Presets of a few steps that stop early only where asked to, and a cache of its own."""
     with pytest.MonkeyPatch.context() as patch:
         for name, methods in list(method.PRESETS.items()):
-            short = {kind: _short(of_kind, stop_below) for kind, of_kind in methods.items()}
+            short = {kind: _short(of_kind, stop_below, stop) for kind, of_kind in methods.items()}
             patch.setitem(method.PRESETS, name, short)
         patch.setenv("CLIPGRIP_CACHE", str(cache))
         yield patch
 
 
-def _short(full: method.Method, stop_below: float) -> method.Method:
+def _short(full: method.Method, stop_below: float, stop: tuple[str, ...]) -> method.Method:
     steps = {"epochs": 1} if full.recipe.epochs else {"steps": 3}
-    return replace(full, recipe=replace(full.recipe, **steps), stop_below=stop_below)
+    return replace(full, recipe=replace(full.recipe, **steps), stop_below=stop_below, stop=stop)
 
 
 def project(place: Place, model: Path, out: Path, **more: Any) -> config.Project:

@@ -16,7 +16,8 @@ from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.method import PRESETS, STRATEGIES, Method, learn, schedule, untuned
 from clipgrip.prompts.classifier import zero_shot
-from clipgrip.pseudolabel.select import SELECTORS
+from clipgrip.pseudolabel.calibration import fitted_temperature
+from clipgrip.pseudolabel.select import ALONE, SELECTORS, Chosen, Context
 from clipgrip.strategy import Reached, Round
 from clipgrip.training.loop import Recipe
 from clipgrip.training.loss import LOSSES
@@ -108,7 +109,7 @@ def test_every_round_starts_from_the_untuned_prompt_which_never_changes(
     images = torch.randn(40, backbone.embed_dim, generator=noise)
     images = torch.nn.functional.normalize(images, dim=1)
     probs = torch.full((40, 4), 0.25)
-    keep_on = Method(stop_below=0.0)
+    keep_on = Method(stop_below=0.0, stop=())
     task, ks = ul(40, 4), [2, 2]
     done = list(learn(start, images, task, Reached(0, probs), ks=ks, method=keep_on, seed=0))
     assert torch.equal(start.ctx, before)
@@ -136,7 +137,7 @@ def test_a_method_comes_back_from_its_facts() -> None:
         assert Method.from_facts(method.facts()) == replace(method, many_labels=None)
 
 
-CHEAP = Method(recipe=Recipe(steps=2), stop_below=0.0)
+CHEAP = Method(recipe=Recipe(steps=2), stop_below=0.0, stop=())
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -163,6 +164,50 @@ def test_every_rule_and_loss_can_be_chosen_by_name(
     done = run()
     assert len(done) == 2
     assert all(torch.isfinite(one.probs).all() for one in done)
+
+
+def test_the_rule_models_asks_for_other_models_before_anything_is_tuned(
+    backbone: ClipBackbone,
+) -> None:
+    start = untuned(backbone, CLASSES, CHEAP, template="a photo of a {}.", seed=0)
+    images, reached = torch.zeros(4, backbone.embed_dim), Reached(0, torch.ones(4, 3))
+    method = replace(CHEAP, select="models")
+    with pytest.raises(ConfigError, match="votes"):
+        learn(start, images, ul(4, 3), reached, ks=[1], method=method, seed=0)
+
+
+def test_the_temperature_is_that_of_zero_shot_in_every_round_resumed_or_not(
+    backbone: ClipBackbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tuned on its labels a prompt is sure of them; fitted there, soft targets would become one-hot.
+
+    Nor are soft targets softened again in each round.
+    """
+    seen: list[tuple[float, float]] = []
+    plain = SELECTORS["everything"]
+
+    def everything(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
+        seen.append((context.temperature, context.soft_temperature))
+        return plain(probs, k, context)
+
+    monkeypatch.setitem(SELECTORS, "everything", everything)
+    method = replace(CHEAP, select="everything", recipe=Recipe(steps=20))
+    start = untuned(backbone, CLASSES, method, template="a photo of a {}.", seed=0)
+    draw = torch.Generator().manual_seed(0)
+    images = torch.nn.functional.normalize(
+        torch.randn(60, backbone.embed_dim, generator=draw), dim=1
+    )
+    probs = (2 * torch.randn(60, len(CLASSES), generator=draw)).softmax(1)
+    labels = torch.where(torch.arange(60) < 30, torch.arange(60) % len(CLASSES), -1)
+    task = ssl(labels, len(CLASSES))
+    given: dict[str, Any] = {"ks": [9, 9, 9], "method": method, "seed": 0}
+    done = list(learn(start, images, task, Reached(0, probs), **given))
+    expected = fitted_temperature(probs[:30], labels[:30])
+    assert seen == [(expected, expected), (expected, 1.0), (expected, 1.0)]
+    assert expected != pytest.approx(fitted_temperature(done[0].probs[:30], labels[:30]), rel=0.1)
+    reached = Reached(2, done[1].probs, done[1].changed, first=probs)
+    (last,) = learn(start, images, task, reached, **given)
+    assert torch.equal(last.probs, done[2].probs)
 
 
 @pytest.mark.parametrize(

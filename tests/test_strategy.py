@@ -13,7 +13,7 @@ from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import SELECTORS, balanced
 from clipgrip.seeds import generator
-from clipgrip.strategy import Reached, Round, choose, rounds, short_classes
+from clipgrip.strategy import Reached, Round, Watch, choose, kept, rounds, short_classes
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import Recipe
 from clipgrip.types import Probs
@@ -202,6 +202,68 @@ def test_a_rule_that_looks_back_resumes_to_identical_rounds() -> None:
     assert_equal(whole[2], last)
     agreeing = whole[0].probs.argmax(1) == whole[1].probs.argmax(1)
     assert agreeing[last.pseudolabels.rows].all()
+
+
+HALF_RIGHT = 0.1 + 0.6 * torch.nn.functional.one_hot(
+    (TRUTH + torch.arange(ROWS) // 4 % 2) % CLASSES, CLASSES
+)
+
+
+def collapsing(calls: list[int], at: int = 3) -> Any:
+    """The truth as answers, but from call ``at`` on everything is of class 0."""
+
+    def refined(probs: Probs, task: Task) -> Probs:
+        calls.append(len(calls) + 1)
+        labels = TRUTH if calls[-1] < at else torch.zeros_like(TRUTH)
+        return torch.nn.functional.one_hot(labels, CLASSES).float()
+
+    return refined
+
+
+def watched(calls: list[int], reached: Reached) -> list[Round]:
+    task, learner = TASKS["UL"], untuned()
+    learner = PromptLearner(learner.prompt, IMAGES, Recipe(steps=60, lr=0.1))
+    watch = Watch.over(task, reached.zero_shot, IMAGES, ("collapse",))
+    return list(
+        rounds(
+            learner,
+            task,
+            reached,
+            ks=[99] * 6,
+            seed=0,
+            select=SELECTORS["everything"],
+            refine=collapsing(calls),
+            watch=watch,
+        )
+    )
+
+
+def test_a_round_that_collapses_is_the_last_and_the_best_before_it_is_kept() -> None:
+    begun = Reached(0, HALF_RIGHT)
+    done = watched([], begun)
+    assert [one.number for one in done] == [1, 2, 3]
+    assert [one.stop is None for one in done] == [True, True, False]
+    assert done[-1].stop is not None
+    assert "swallows" in done[-1].stop.reason
+    best = kept(done)
+    assert best is not None
+    assert best.number in (1, 2)
+    assert kept(done[:2]) is done[1]
+    assert kept([]) is None
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_a_watched_run_that_is_resumed_stops_where_it_would_have(after: int) -> None:
+    begun = Reached(0, HALF_RIGHT)
+    whole = watched([], begun)
+    last = whole[after - 1]
+    past = tuple(one.summary for one in whole[:after] if one.summary)
+    reached = Reached(after, last.probs, last.changed, None, begun.probs, past)
+    rest = watched(list(range(1, after + 1)), reached)
+    assert len(rest) == len(whole) - after
+    for first, second in zip(whole[after:], rest, strict=True):
+        assert_equal(first, second)
+        assert (first.summary, first.stop) == (second.summary, second.stop)
 
 
 def test_candidate_sets_reach_training_as_targets_over_the_candidates_only() -> None:

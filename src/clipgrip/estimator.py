@@ -32,7 +32,7 @@ from clipgrip.runs.outcome import prompt_facts
 from clipgrip.runs.rounds import Start, method_for
 from clipgrip.runs.tasks import make_task
 from clipgrip.serving.predictor import Predictor
-from clipgrip.strategy import Reached, Round
+from clipgrip.strategy import Reached, Round, kept
 
 SHOWN = 5
 Named = Sequence[tuple[str, ImageSource]]
@@ -100,7 +100,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         task = make_task(pool.pool_labels, names, seen=None, all_candidates=everywhere)
         start = start.suited_to(task, model, settings)
         rounds = _rounds(start, model, pool, task, settings)
-        tuned = rounds[-1].learner.prompt if rounds else None
+        best = kept(rounds)
+        tuned = best.learner.prompt if best else None
         learned = tuned.learned() if tuned else {}
         facts = prompt_facts(settings, model, start, tuned=tuned)
         self.predictor_ = Predictor(facts, learned, start.class_embeds(learned))

@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
@@ -19,11 +17,12 @@ from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.prompts.templates import Template, first_template
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.prompts.visual import VisualPrompt
-from clipgrip.pseudolabel.refine import refined_answers
+from clipgrip.pseudolabel.calibration import fitted_temperature
+from clipgrip.pseudolabel.refine import refined_task
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import Context, selector
 from clipgrip.seeds import generator
-from clipgrip.strategy import Reached, Refiner, Round, rounds
+from clipgrip.strategy import Reached, Refiner, Round, Watch, rounds
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import PAPER_RECIPE, Recipe
 from clipgrip.training.loss import loss_named
@@ -44,11 +43,14 @@ class Method:
     labeled_share: float | None = 0.5
     """Weight of the labels against the pseudolabels; None for the paper's γ and λ."""
     select: str = "balanced"
-    """A rule of ``pseudolabel.select.SELECTORS``; the loss is a part of the recipe."""
+    """A rule of ``pseudolabel.select.SELECTORS``; the loss is a part of the recipe. "models" wants `learn`'s ``votes``,
+    which only Python can give: it is no better than the default (docs/decisions/0012), so no command offers it."""
     refine: str = "zero-shot"
     """How answers are bettered before a round labels by them (``pseudolabel.REFINERS``); "zero-shot": not at all."""
     stop_below: float = 0.01
     """Once a smaller share of the answers changes in a round, only the last k is left to run."""
+    stop: tuple[str, ...] = ("collapse",)
+    """Rules of ``pseudolabel.stop.RULES`` that end the rounds and go back to the best of them."""
     many_labels: Method | None = None
     """Taken instead where people labeled more of the images than they left unlabeled."""
 
@@ -65,7 +67,8 @@ class Method:
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Method:
         """The method that ``facts`` came from."""
-        return cls(**{**facts, "recipe": Recipe(**facts["recipe"])})
+        values = {**facts, "recipe": Recipe(**facts["recipe"])}
+        return cls(**{**values, "stop": tuple(facts.get("stop", ()))})
 
 
 MANY_PER_CLASS = 16
@@ -77,7 +80,12 @@ _TRUST_ALL: dict[str, Any] = {"select": "everything", "refine": "auto"}
 _VISUAL = Method(n_tokens=8, recipe=PIXEL_RECIPE, **_TRUST_ALL)
 _MANY_LABELS = Method(init="random", recipe=Recipe(steps=300), **_TRUST_ALL)
 _PAPER = Method(
-    init="random", recipe=PAPER_RECIPE, labeled_share=None, select="balanced", stop_below=0.0
+    init="random",
+    recipe=PAPER_RECIPE,
+    labeled_share=None,
+    select="balanced",
+    stop_below=0.0,
+    stop=(),
 )
 PRESETS: dict[str, dict[str, Method]] = {
     "default": {
@@ -218,23 +226,34 @@ def learn(
     """The rounds after ``reached`` over the pool (N, ...), as the prompt consumes it.
 
     ``votes`` are other models' answers (N, C) for the rule "models". ``image_embeds`` (N, D) are the untuned model's,
-    for methods that refine; where ``inputs`` are embeddings they are those.
+    for what compares images; where ``inputs`` are embeddings they are those.
 
     Raises:
-        ConfigError: the method names an unknown rule or loss, or two that do not go together.
+        ConfigError: the method names an unknown rule or loss, two that do not go together, or the rule "models" without
+            votes.
     """
     select = selector(method.select)
     check_pair(method)
+    if method.select == "models" and any(ks) and not votes:
+        raise ConfigError(
+            'the rule "models" compares the answers of several models, and only one answers here. '
+            "Give learn(..., votes=[PROBS]), another model's (N, C) answers, or choose another rule."
+        )
+    learner = PromptLearner(start, inputs, method.recipe, method.labeled_share)
+    embeds = learner.image_embeds() if image_embeds is None else image_embeds
     return rounds(
-        PromptLearner(start, inputs, method.recipe, method.labeled_share),
+        learner,
         task,
         reached,
         ks=ks,
         seed=seed,
         select=select,
-        refine=_refiner(method, inputs if image_embeds is None else image_embeds),
-        context=_context(start, inputs, method, votes),
+        refine=_refiner(method, embeds),
+        context=replace(
+            _context(start, inputs, method, votes), temperature=_temperature(reached, task, method)
+        ),
         stop_below=method.stop_below,
+        watch=Watch.over(task, reached.zero_shot, embeds, method.stop if any(ks) else ()),
         on_step=on_step,
         keeper=keeper,
     )
@@ -244,21 +263,19 @@ def _refiner(method: Method, image_embeds: ImageEmbeds) -> Refiner:
     """What a round does to the answers before it chooses among them."""
 
     def refine(probs: Probs, task: Task) -> Probs:
-        return refined_task(image_embeds, probs, task, method.refine)
+        return refined_task(image_embeds, probs, task, method.refine).probs
 
     return refine if method.refine != "zero-shot" else lambda probs, _: probs
 
 
-def refined_task(image_embeds: ImageEmbeds, probs: Probs, task: Task, refine: str) -> Probs:
-    """Refined answers (N, C) of a task: labeled rows one-hot, the others among the candidates."""
-    fixed, labels = task.labels >= 0, task.labels.clamp_min(0)
-    among = probs * task.candidates
-    among = among / among.sum(dim=1, keepdim=True).clamp_min(1e-12)
-    known = torch.where(fixed[:, None], F.one_hot(labels, task.n_classes).to(probs.dtype), among)
-    found = refined_answers(
-        image_embeds, known, fixed=fixed, candidates=task.candidates, method=refine
-    )
-    return found.probs
+def _temperature(reached: Reached, task: Task, method: Method) -> float:
+    """What the labels say of zero-shot's confidence: a tuned prompt has learned them and is far surer of them.
+
+    1 where answers are refined: that calibrates them, and their labeled rows are one-hot.
+    """
+    if method.refine != "zero-shot":
+        return 1.0
+    return fitted_temperature(reached.zero_shot[task.labeled], task.labels[task.labeled])
 
 
 def check_pair(method: Method) -> None:

@@ -7,20 +7,20 @@ All nine combinations of paradigm and strategy run through ``rounds``: the parad
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 
 import torch
 
 from clipgrip.data.task import Task
-from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
-from clipgrip.pseudolabel.quality import changed_share
+from clipgrip.pseudolabel.quality import Neighbours, changed_share
 from clipgrip.pseudolabel.select import ALONE, Context, Selector, balanced, narrowed
+from clipgrip.pseudolabel.stop import Stop, Summary, first_stop, summarise
 from clipgrip.seeds import generator
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.state import Keeper, TrainingState
-from clipgrip.types import Probs
+from clipgrip.types import ImageEmbeds, Probs
 
 Refiner = Callable[[Probs, Task], Probs]
 """Better probabilities (N, C) of the pool from the pool itself."""
@@ -37,6 +37,18 @@ class Round:
     probs: Probs
     changed: float
     """Share of the unlabeled images whose answer differs from that of the round before."""
+    summary: Summary | None = None
+    """What stop rules read; None where none is asked."""
+    stop: Stop | None = None
+    """The rounds end here, and the round ``stop.best`` is the one to keep."""
+
+
+def kept(done: Sequence[Round]) -> Round | None:
+    """The round whose learner counts: the last, unless it ended the run for another; None for zero-shot."""
+    if not done or done[-1].stop is None:
+        return done[-1] if done else None
+    best = done[-1].stop.best
+    return next((one for one in done if one.number == best), None)
 
 
 def choose(
@@ -67,6 +79,15 @@ class Reached:
     changed: float = 1.0
     previous: Probs | None = None
     """The answers of the round before, for rules that compare the two."""
+    first: Probs | None = None
+    """Zero-shot's answers; None in round 0, whose answers they are."""
+    past: tuple[Summary, ...] = ()
+    """What stop rules were told of the rounds before."""
+
+    @property
+    def zero_shot(self) -> Probs:
+        """(N, C) what CLIP answered before anything was learned."""
+        return self.probs if self.first is None else self.first
 
 
 def rounds(
@@ -80,22 +101,24 @@ def rounds(
     refine: Refiner = lambda probs, _: probs,
     context: Context = ALONE,
     stop_below: float = 0.0,
+    watch: Watch | None = None,
     on_step: Callable[[int, int, float], None] = lambda *_: None,
     keeper: Keeper | None = None,
 ) -> Iterator[Round]:
     """Yield each round after ``reached`` when it is finished; resuming is reaching further.
 
     Every round tunes from the untuned prompt. Once fewer than ``stop_below`` of the answers change, only the last k
-    is left to run, and nothing where the last k has just been run. ``keeper`` lets a training go on in its middle.
-    ``context`` is what selection may know of the pool that no round changes: embeddings, other models' answers.
+    is left to run, and nothing where the last k has just been run. A stop of ``watch`` is the last. ``keeper`` lets a
+    training go on in its middle. ``context`` is what selection may know of the pool that no round changes: embeddings,
+    other models' answers, the temperature.
     """
-    while reached.number < len(ks):
+    while reached.number < len(ks) and not (watch and watch.stop(reached.past)):
         settled = reached.changed < stop_below
         if settled and ks[-1] == ks[reached.number - 1]:
             return
         number = len(ks) if settled else reached.number + 1
         probs = refine(reached.probs, task)
-        known = _known(context, probs, task, reached.previous)
+        known = replace(context, previous=reached.previous, round=number)
         pseudolabels = choose(probs, task, ks[number - 1], select, known)
         learner = untuned.fit(
             task,
@@ -109,14 +132,55 @@ def rounds(
         changed = changed_share(
             *(_open_answers(answers, task) for answers in (reached.probs, probs))
         )
-        yield Round(number, ks[number - 1], pseudolabels, learner, probs, changed)
-        reached = Reached(number, probs, changed, reached.probs)
+        done = Round(number, ks[number - 1], pseudolabels, learner, probs, changed)
+        past = reached.past
+        if watch:
+            summary = watch.summary(done, reached.probs)
+            past = (*past, summary)
+            done = replace(done, summary=summary, stop=watch.stop(past))
+        yield done
+        reached = Reached(number, probs, changed, reached.probs, reached.zero_shot, past)
 
 
-def _known(context: Context, probs: Probs, task: Task, previous: Probs | None) -> Context:
-    """The context of a round: with the answers before, and the temperature that the labels ask for."""
-    temperature = fitted_temperature(probs[task.labeled], task.labels[task.labeled])
-    return replace(context, previous=previous, temperature=temperature)
+@dataclass(frozen=True)
+class Watch:
+    """Stop rules over a task's unlabeled rows and candidate classes. ``names`` are of `stop.RULES`."""
+
+    task: Task = field(repr=False)
+    zero_shot: Probs = field(repr=False)
+    neighbours: Neighbours = field(repr=False)
+    names: tuple[str, ...]
+
+    @classmethod
+    def over(
+        cls, task: Task, zero_shot: Probs, image_embeds: ImageEmbeds, names: tuple[str, ...]
+    ) -> Watch | None:
+        """The named rules; None where there is none."""
+        if not names:
+            return None
+        return cls(task, zero_shot, Neighbours.of(image_embeds[task.unlabeled]), names)
+
+    def stop(self, past: Sequence[Summary]) -> Stop | None:
+        """What the rules say after these rounds."""
+        return first_stop([self.of_zero_shot, *past], self.names)
+
+    def summary(self, done: Round, before: Probs) -> Summary:
+        """What a round looks like without the truth; ``before`` (N, C) are the answers that labeled it."""
+        task, chosen = self.task, done.pseudolabels
+        place = torch.full((task.n_classes,), -1)
+        place[task.candidate_classes] = torch.arange(len(task.candidate_classes))
+        taught = torch.full((len(task.labels),), -1)
+        taught[chosen.rows] = place[chosen.labels]
+        now, then, first = (_open_answers(p, task) for p in (done.probs, before, self.zero_shot))
+        return summarise(done.number, now, then, first, self.neighbours, taught[task.unlabeled])
+
+    @cached_property
+    def of_zero_shot(self) -> Summary:
+        """Zero-shot's own summary, which the alarm compares with."""
+        answers = _open_answers(self.zero_shot, self.task)
+        return summarise(
+            0, answers, answers, answers, self.neighbours, torch.full((len(answers),), -1)
+        )
 
 
 def _forget(state: Callable[[], TrainingState]) -> None:

@@ -7,11 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from projects import Place, command, project, rows
 
+from clipgrip.runs import comparison
 from clipgrip.runs.comparison import compare
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
+from clipgrip.types import Labels, Probs
 
 
 @pytest.fixture
@@ -88,3 +91,22 @@ def test_one_run_alone_is_refused(
     told = command(capsys, "compare", two[0])
     assert told.code == 2
     assert "two or more" in told.err
+
+
+def test_enough_shared_test_images_calibrate_every_run_before_it_votes(
+    two: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[int] = []
+
+    def flat(probs: Probs, labels: Labels) -> Probs:
+        asked.append(int((labels >= 0).sum()))
+        return torch.full_like(probs, 1 / probs.shape[1])
+
+    assert "25 shared test images mend it" in command(capsys, "compare", *two).out
+    monkeypatch.setattr(comparison, "ENOUGH", 2)
+    monkeypatch.setattr(comparison, "calibrated", flat)
+    told = json.loads(command(capsys, "compare", *two, "--json").out)
+    tested = told["answerers"][0]["tested"]
+    assert told["calibrated_by"] == tested > 2
+    assert asked == [tested] * 2
+    assert {row["disagreement"] for row in rows(Path("comparison.csv"))} == {"0.000000"}

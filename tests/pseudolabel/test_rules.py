@@ -13,6 +13,7 @@ from clipgrip.pseudolabel.select import (
     SELECTORS,
     Chosen,
     Context,
+    agreement,
     at_temperature,
     balanced,
     candidate_sets,
@@ -142,12 +143,16 @@ def test_an_answer_that_its_neighbours_do_not_give_is_left_out() -> None:
     assert chosen == {row: int(row > 4) for row in range(10) if row != 2}
 
 
-def test_nearest_rows_are_those_of_brute_force_in_parts_and_whole() -> None:
+def test_nearest_rows_are_those_of_brute_force_in_parts_and_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     embeds = F.normalize(torch.randn(23, 6, generator=torch.Generator().manual_seed(1)), dim=1)
     cosine = (embeds @ embeds.T).fill_diagonal_(-2)
     expected = cosine.argsort(1, descending=True)[:, :4]
     assert torch.equal(nearest_rows(embeds, 4), expected)
-    assert torch.equal(nearest_rows(embeds, 4, at_once=5), expected)
+    assert torch.equal(nearest_rows(embeds, 4, torch.tensor([7, 2])), expected[[7, 2]])
+    monkeypatch.setattr(agreement, "AT_ONCE", 5 * len(embeds))
+    assert torch.equal(nearest_rows(embeds, 4), expected)
 
 
 def test_models_must_agree_and_the_geometric_mean_ranks() -> None:

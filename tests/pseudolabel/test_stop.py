@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from clipgrip.errors import ConfigError
+from clipgrip.pseudolabel.quality import Neighbours
 from clipgrip.pseudolabel.stop import RULES, Stop, Summary, best_round, first_stop, summarise
 
 CALM = Summary(1, 0.2, 0.8, 0.8, 0.8, 0.99, 0.12, 0.1)
@@ -68,7 +69,7 @@ def test_a_summary_counts_what_the_answers_are() -> None:
     probs = torch.eye(2)[[0, 0, 0, 1]] * 0.8 + 0.1
     before = torch.eye(2)[[0, 0, 1, 1]]
     chosen = torch.tensor([0, -1, -1, 0])
-    made = summarise(3, probs, before, before, torch.eye(2)[[0, 0, 0, 1]], chosen)
+    made = summarise(3, probs, before, before, Neighbours.of(torch.eye(2)[[0, 0, 0, 1]], 1), chosen)
     assert made.number == 3
     assert (made.changed, made.disagreement, made.largest) == (0.25, 0.25, 0.75)
     assert made.purity == pytest.approx((0.9 + 0.1) / 2)

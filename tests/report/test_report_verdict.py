@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from report_facts import MakeFacts
 
+from clipgrip.report.build import build_report
 from clipgrip.report.reading import Reading
 from clipgrip.report.verdict import Verdict, verdict
+from clipgrip.trust.honesty import honesty
 from clipgrip.words import Words
 
 
@@ -102,3 +105,48 @@ def test_weak_classes_are_named_worst_first(make_facts: MakeFacts) -> None:
     facts = make_facts(("a", "b", "c", "d"))
     facts.metrics["final"]["test"]["per_class"] = [0.4, None, 0.1, 0.5]
     assert "Found less than half of the time: c, a." in said(verdict(Reading(facts), Words("en")))
+
+
+@pytest.mark.parametrize("answers", ["final", "zero-shot"])
+def test_calibration_is_told_with_its_diagram_and_by_whom_it_was_judged(
+    make_facts: MakeFacts, answers: str
+) -> None:
+    facts = make_facts()
+    assert facts.test is not None
+    found = honesty(facts.test.probs, facts.test.labels)
+    assert found is not None
+    facts.metrics["calibration"] = {"answers": answers, "judged_by": "test", **found.to_dict()}
+    text = said(verdict(Reading(facts), Words("en")))
+    assert f"{100 * found.checked.before['ece_equal_mass']:.1f}%" in text
+    assert ("learned from" in text) == (answers == "zero-shot")
+    for language in ("en", "ja"):
+        page = build_report(facts, language)  # type: ignore[arg-type]
+        assert 'id="confidence"' in page
+        assert f"{found.checked.after['brier']:.3f}" in page
+    facts.metrics["calibration"] = None
+    assert 'id="confidence"' not in build_report(facts)
+
+
+def test_an_estimate_is_never_an_accuracy_and_brings_its_warning(make_facts: MakeFacts) -> None:
+    facts = make_facts(test_per_class=0)
+    facts.metrics["estimate"] = {"accuracy": 0.72, "interval": [0.56, 0.88]}
+    result = verdict(Reading(facts), Words("en"))
+    (guess,) = [point for point in result.points if "72%" in point]
+    for words in ("Estimated", "56.0% to 88.0%", "no measurement", "200 images"):
+        assert words in guess
+    assert result.figures[0].value == "unknown"
+    assert "72%" not in result.headline
+
+
+@pytest.mark.parametrize(("kept", "words"), [(2, "those of round 2"), (0, "untuned CLIP's")])
+def test_a_run_that_went_back_says_so_first_in_both_languages(
+    make_facts: MakeFacts, kept: int, words: str
+) -> None:
+    facts = make_facts(rounds=4)
+    reason = "one class swallows others; the answers leave classes out"
+    facts.metrics["stopped"] = {"round": 4, "reason": reason, "kept": kept}
+    first, *rest = verdict(Reading(facts), Words("en")).points
+    assert "went astray in round 4: one class takes over images of others, some classes" in first
+    assert words in first
+    assert not any("settled" in point for point in rest)
+    assert "ラウンド4で学習が崩れました" in build_report(facts, "ja")

@@ -7,7 +7,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +23,12 @@ from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.task import ul
 from clipgrip.method import PRESETS, learn
+from clipgrip.pseudolabel.stop import RULES, Stop, Summary
 from clipgrip.runs import store
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.inputs import Inputs
 from clipgrip.runs.pipeline import run
+from clipgrip.runs.reopen import reopen
 from clipgrip.runs.rounds import Start, reached
 from clipgrip.runs.store import StoredRound
 
@@ -156,6 +158,33 @@ def test_a_run_that_settles_early_and_is_stopped_then_settles_the_same_way(
         for at in range(30, 60):
             if in_a_fork(lambda: run(settings, Dying(at, kill_self))) == 0:  # noqa: B023
                 break
+    assert outputs(tmp_path / "stopped") == outputs(tmp_path / "whole")
+
+
+def rings_in_round_two(past: Sequence[Summary]) -> Stop | None:
+    """As the collapse alarm does, whatever the answers are."""
+    return Stop("one class swallows others", 1) if past[-1].number == 2 else None
+
+
+def test_a_run_that_goes_back_does_so_wherever_it_was_stopped(
+    place: Place, tiny_clip: Path, tmp_path: Path
+) -> None:
+    with quickly(tmp_path / "cache", stop=("collapse",)) as patch:
+        patch.setitem(RULES, "collapse", rings_in_round_two)
+        whole = run(project(place, tiny_clip, tmp_path / "whole", rounds=6), heard := Log())
+        assert [done.number for done in whole.rounds] == [1, 2]
+        assert whole.stopped == {"round": 2, "reason": "one class swallows others", "kept": 1}
+        assert torch.equal(whole.learned["ctx"], whole.rounds[0].learned["ctx"])
+        final, first = whole.metrics["final"]["test"], whole.rounds[0].facts["test"]
+        assert final == first
+        assert any("Back to round 1" in note for note in heard.notes)
+        settings = project(place, tiny_clip, tmp_path / "stopped", rounds=6)
+        for at in range(30, 60):
+            if in_a_fork(lambda: run(settings, Dying(at, kill_self))) == 0:  # noqa: B023
+                break
+        again = run(settings)
+        assert again.stopped == whole.stopped
+        assert reopen(tmp_path / "stopped").stopped == whole.stopped
     assert outputs(tmp_path / "stopped") == outputs(tmp_path / "whole")
 
 

@@ -53,9 +53,16 @@ def table(compared: Comparison) -> str:
     total = len(compared.paths)
     lines.append(f"{total} images in common, {compared.left_out} left out that not all runs hold")
     lines.append(f"{compared.doubtful} images are doubtful: the runs disagree on them")
+    lines.append(_calibration(compared))
     if len(set(compared.families)) == 1:
         lines.append("all runs are of one model and err alike: their agreement is no proof")
     return "\n".join(lines)
+
+
+def _calibration(compared: Comparison) -> str:
+    if compared.calibrated_by:
+        return f"every run's confidence is calibrated by the {compared.calibrated_by} test images that all share"
+    return "confidence is as the runs say it, so the surest counts most, right or wrong; 25 shared test images mend it"
 
 
 def figures(compared: Comparison) -> dict[str, Any]:
@@ -64,6 +71,7 @@ def figures(compared: Comparison) -> dict[str, Any]:
         "images": len(compared.paths),
         "left_out": compared.left_out,
         "doubtful": compared.doubtful,
+        "calibrated_by": compared.calibrated_by,
         "weights": dict(zip(compared.names, compared.weights.tolist(), strict=True)),
         "answerers": [
             {"name": a.name, "agreement": a.agreement, "accuracy": a.accuracy, "tested": a.tested}

@@ -11,6 +11,7 @@ from clipgrip.errors import ConfigError
 from clipgrip.files import write_bytes_atomic, write_text_atomic
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.outputs import json_text
+from clipgrip.runs.rounds import name_of_round
 
 if TYPE_CHECKING:
     from clipgrip.report.board.from_run import Asked
@@ -68,7 +69,9 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path) -> str:
     lines = [
         f"{used} images of {len(data['classes'])} classes, {PARADIGMS[metrics['paradigm']]}, "
         f"{_rounds(len(metrics['rounds']), metrics['settings']['strategy'])}",
+        *_stopped(metrics["stopped"]),
         *_accuracy(metrics),
+        *_calibration(metrics["calibration"]),
     ]
     if data["not_used"]:
         lines.append(f"{data['not_used']} remarks on files: see {folder / 'issues.csv'}")
@@ -88,19 +91,28 @@ def _rounds(number: int, strategy: str) -> str:
     return f"{number} round{'s' if number > 1 else ''} of {strategy}"
 
 
+def _stopped(stopped: dict[str, Any] | None) -> list[str]:
+    if stopped is None:
+        return []
+    back = name_of_round(stopped["kept"])
+    return [
+        f"stopped      in round {stopped['round']}: {stopped['reason']}; the answers are those of {back}"
+    ]
+
+
 def _accuracy(metrics: dict[str, Any]) -> list[str]:
     before, after = metrics["zero_shot"]["test"], metrics["final"]["test"]
     if after is None:
-        return [
-            "accuracy     unknown: nobody has answered a random sample; the review draws one and asks"
-        ]
+        unknown = "accuracy     unknown: nobody has answered a random sample; the review draws one and asks"
+        return [unknown, *_estimate(metrics.get("estimate"))]
     low, high = (100 * edge for edge in after["interval"])
-    name = "tuned" if metrics["rounds"] else "zero-shot"
+    back = (metrics["stopped"] or {}).get("kept") == 0
+    name = "tuned" if metrics["rounds"] and not back else "zero-shot"
     lines = [
         f"{name:<12} {100 * after['accuracy']:.1f} %   "
         f"(95 % interval {low:.1f} to {high:.1f}, {after['n']} test images)",
     ]
-    if metrics["rounds"]:
+    if name == "tuned":
         lines.insert(0, f"zero-shot    {100 * before['accuracy']:.1f} %")
     if "harmonic_mean" in after:
         lines.append(
@@ -108,6 +120,26 @@ def _accuracy(metrics: dict[str, Any]) -> list[str]:
             f"harmonic mean {_percent(after['harmonic_mean'])}"
         )
     return lines
+
+
+def _estimate(guess: dict[str, Any] | None) -> list[str]:
+    if guess is None:
+        return []
+    low, high = (100 * edge for edge in guess["interval"])
+    return [
+        f"             zero-shot's is perhaps {100 * guess['accuracy']:.0f} % ({low:.0f} to {high:.0f}): an estimate "
+        "without labels, no measurement, and it can be further off"
+    ]
+
+
+def _calibration(found: dict[str, Any] | None) -> list[str]:
+    if found is None or found["answers"] != "final":
+        return []
+    before, after = (100 * found[when]["ece_equal_mass"] for when in ("before", "after"))
+    return [
+        f"confidence   off by {before:.1f} points on average (calibration error); "
+        f"by {after:.1f} at temperature {found['temperature']:.2f}"
+    ]
 
 
 def _percent(share: float | None) -> str:

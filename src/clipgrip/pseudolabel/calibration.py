@@ -16,7 +16,7 @@ def fitted_temperature(probs: Probs, labels: Labels) -> float:
 
     1 as well where all of them are without doubt: rows that hold their label because it was given say nothing.
     Source: Guo et al., ICML 2017 (arXiv 1706.04599). Labels that a prompt was tuned on make it look surer than it is
-    on other images: the temperature is then too low, and so is every error that is estimated with it.
+    on other images: the temperature is then too low. So rounds fit it on zero-shot's answers, once.
     """
     known = labels >= 0
     if bool((probs[known].max(dim=1).values >= 1).all()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -30,12 +30,43 @@ def class_coverage(probs: Probs) -> float:
     return len(probs.argmax(1).unique()) / probs.shape[1]
 
 
+SAMPLE = 2000
+"""Images whose neighbours are looked up at most, so that the time grows with N and not with its square."""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Some rows (m,) of N images and the nearest other rows (m, k) of each; k is 0 for a single image."""
+
+    rows: Tensor = field(repr=False)
+    near: Tensor = field(repr=False)
+
+    @classmethod
+    def of(cls, image_embeds: Tensor, k: int = 5) -> Neighbours:
+        """By cosine, for at most `SAMPLE` images evenly spread: in the order of content hashes that is random."""
+        n = len(image_embeds)
+        rows = torch.arange(n) if n <= SAMPLE else torch.arange(SAMPLE) * n // SAMPLE
+        return cls(rows, nearest_rows(image_embeds, max(0, min(k, n - 1)), rows))
+
+    def agreement(self, labels: Labels) -> float:
+        """Share of the nearest images that have their image's label (N,); 1 where there are none."""
+        if self.near.numel() == 0:
+            return 1.0
+        return (labels[self.near] == labels[self.rows, None]).double().mean().item()
+
+    def beyond_chance(self, labels: Labels) -> float:
+        """The same with what the shares of the classes make by chance taken off; 0 where one class has all.
+
+        Without it a class that swallows others raises the agreement. Source: Scott's pi, Public Opinion Quarterly 1955.
+        """
+        shares = torch.bincount(labels).double() / max(1, len(labels))
+        chance = shares.square().sum().item()
+        return 0.0 if chance >= 1 else (self.agreement(labels) - chance) / (1 - chance)
+
+
 def neighbour_agreement(image_embeds: Tensor, labels: Labels, k: int = 5) -> float:
-    """Share of each image's ``k`` nearest images (cosine) that have its label; high where labels follow clusters."""
-    if len(labels) < 2:
-        return 1.0
-    near = nearest_rows(image_embeds, min(k, len(labels) - 1))
-    return (labels[near] == labels[:, None]).double().mean().item()
+    """Share of an image's ``k`` nearest images (cosine) that have its label; high where labels follow clusters."""
+    return Neighbours.of(image_embeds, k).agreement(labels)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.pseudolabel.auto import auto
 from clipgrip.pseudolabel.clusters import clustered
@@ -85,6 +87,17 @@ def refined_answers(
     if len(start.open) == 0 or int(candidates.sum()) < 2:
         return Refined(probs, "zero-shot", ("there is nothing to decide",))
     return REFINERS[method](start)
+
+
+def refined_task(image_embeds: ImageEmbeds, probs: Probs, task: Task, method: str) -> Refined:
+    """Refined answers (N, C) of a task: labeled rows one-hot, the others among the candidates."""
+    fixed, labels = task.labels >= 0, task.labels.clamp_min(0)
+    among = probs * task.candidates
+    among = among / among.sum(dim=1, keepdim=True).clamp_min(1e-12)
+    known = torch.where(fixed[:, None], F.one_hot(labels, task.n_classes).to(probs.dtype), among)
+    return refined_answers(
+        image_embeds, known, fixed=fixed, candidates=task.candidates, method=method
+    )
 
 
 REFINERS: dict[str, Callable[[Start], Refined]] = {

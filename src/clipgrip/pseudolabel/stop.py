@@ -1,6 +1,7 @@
 """When the rounds have given what they can: rules over a small summary of each round, pure functions.
 
 Each rule takes the summaries so far, oldest first, and answers with a `Stop` or None. None looks at a true label.
+Number 0 is zero-shot; only the collapse alarm compares with it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import torch
 from torch import Tensor
 
 from clipgrip.errors import ConfigError, nearest
-from clipgrip.pseudolabel.quality import changed_share, neighbour_agreement
+from clipgrip.pseudolabel.quality import Neighbours, changed_share
 from clipgrip.types import Probs
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a round looks like without the truth; all but ``number`` between 0 and 1."""
+    """What a round looks like without the truth; all but ``number`` and ``agreement`` between 0 and 1."""
 
     number: int
     changed: float
@@ -26,7 +27,7 @@ class Summary:
     purity: float
     """Mean probability that this round's answers give to the pseudolabels it learned from."""
     agreement: float
-    """Share of an image's nearest images that have its answer."""
+    """Share of an image's nearest images that have its answer, beyond chance: at most 1, 0 where it is chance."""
     accuracy: float
     """Mean confidence of the answers: their accuracy, as far as they are calibrated."""
     entropy: float
@@ -46,12 +47,25 @@ class Stop:
 
 
 Rule = Callable[[Sequence[Summary]], Stop | None]
+ALARMS = (
+    "one class swallows others",
+    "the answers leave classes out",
+    "the answers leave zero-shot behind",
+)
+"""What the collapse alarm may say."""
+BETWEEN = "; "
+"""Between two reasons."""
 
 
 def summarise(
-    number: int, probs: Probs, before: Probs, zero_shot: Probs, embeds: Tensor, chosen: Tensor
+    number: int,
+    probs: Probs,
+    before: Probs,
+    zero_shot: Probs,
+    neighbours: Neighbours,
+    chosen: Tensor,
 ) -> Summary:
-    """Summary of a round over the unlabeled rows and candidate classes: three times (N, C), embeds (N, D).
+    """Summary of a round over the unlabeled rows and candidate classes: three times (N, C), and these rows' neighbours.
 
     ``chosen`` (N,) holds the pseudolabels that the round learned from, -1 where there was none.
     """
@@ -63,7 +77,7 @@ def summarise(
         number=number,
         changed=changed_share(before, probs),
         purity=probs[taught, chosen[taught]].mean().item() if len(taught) else 1.0,
-        agreement=neighbour_agreement(embeds, answers),
+        agreement=neighbours.beyond_chance(answers),
         accuracy=confidence.mean().item() if len(probs) else 1.0,
         entropy=entropy.item(),
         largest=shares.max().item(),
@@ -109,20 +123,21 @@ def collapse(
 ) -> Stop | None:
     """The alarm: a class swallows others, the answers' entropy falls, or they leave zero-shot behind.
 
-    Compared with round 1: the most frequent answer's share rose by ``swallowed``, the entropy fell by
-    ``entropy_drop``, or the disagreement with zero-shot rose by ``departure``. Rolls back to the last round before
-    the alarm whose agreement between neighbours was highest.
+    Compared with the first summary: the most frequent answer's share rose by ``swallowed``, or the entropy fell by
+    ``entropy_drop``; compared with the first tuned round: the disagreement with zero-shot rose by ``departure``. Rolls
+    back to the round before the alarm whose agreement between neighbours, beyond chance, was highest.
     """
     if len(past) < 2:
         return None
     first, last = past[0], past[-1]
-    alarms = {
-        "one class swallows others": last.largest - first.largest > swallowed,
-        "the answers leave classes out": first.entropy - last.entropy > entropy_drop,
-        "the answers leave zero-shot behind": last.disagreement - first.disagreement > departure,
-    }
-    rung = [name for name, rings in alarms.items() if rings]
-    return Stop("; ".join(rung), best_round(past[:-1], "agreement")) if rung else None
+    tuned = next((one for one in past if one.number), last)
+    alarms = (
+        last.largest - first.largest > swallowed,
+        first.entropy - last.entropy > entropy_drop,
+        last.disagreement - tuned.disagreement > departure,
+    )
+    rung = [name for name, rings in zip(ALARMS, alarms, strict=True) if rings]
+    return Stop(BETWEEN.join(rung), best_round(past[:-1], "agreement")) if rung else None
 
 
 RULES: dict[str, Rule] = {
@@ -137,6 +152,8 @@ RULES: dict[str, Rule] = {
 def first_stop(past: Sequence[Summary], names: Sequence[str]) -> Stop | None:
     """The first of the named rules that stops, the collapse alarm before all others.
 
+    ``past`` may begin with zero-shot, which only the alarm sees.
+
     Raises:
         ConfigError: no rule of that name.
     """
@@ -146,8 +163,9 @@ def first_stop(past: Sequence[Summary], names: Sequence[str]) -> Stop | None:
                 f'unknown stop rule "{name}". Known: {", ".join(RULES)}.{nearest(name, RULES)}'
             )
     ordered = sorted(names, key=lambda name: name != "collapse")
-    stops = (RULES[name](past) for name in ordered) if past else ()
-    return next((stop for stop in stops if stop), None)
+    tuned = [one for one in past if one.number]
+    stops = (RULES[name](past if name == "collapse" else tuned) for name in ordered)
+    return next((stop for stop in stops if stop), None) if tuned else None
 
 
 def best_round(past: Sequence[Summary], by: str) -> int:

@@ -9,6 +9,7 @@ import jinja2
 
 from clipgrip.report.bias import bias_section
 from clipgrip.report.classes import SHOWN, WORST, class_rows, spread_sentences
+from clipgrip.report.confidence import confidence
 from clipgrip.report.details import tables
 from clipgrip.report.facts import RunFacts
 from clipgrip.report.mixups import mixups
@@ -37,6 +38,7 @@ def build_report(facts: RunFacts, language: Language = "en") -> str:
         say=say,
         run=run,
         verdict=verdict(run, say),
+        confidence=confidence(run, say),
         plots=plots(run, say),
         rounds=round_rows(run, say),
         classes=classes,

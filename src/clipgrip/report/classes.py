@@ -53,7 +53,7 @@ def class_rows(run: Reading) -> list[ClassRow]:
 
 
 def _row(run: Reading, c: int) -> ClassRow:
-    last = run.rounds[-1] if run.rounds else {}
+    last = run.kept
     after, before = run.after or {}, run.before or {}
     return ClassRow(
         position=c,

@@ -94,6 +94,27 @@ def curves(name: str, ticks: Sequence[str], lines: Sequence[Sequence[float]]) ->
         return inline(name, figure)
 
 
+def reliability_curve(
+    name: str, before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]
+) -> Markup:
+    """Share right by confidence, (confidence, share, images) a bin: grey before, in colour after, dashed: honest."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(WIDTH / 72, 330 / 72))
+        axes = figure.add_axes((0.1, 0.11, 0.875, 0.86))
+        low = min(0.9, *(min(bin[:2]) for bin in (*before, *after)))
+        axes.plot((low, 1), (low, 1), color=INK, linewidth=1.2, linestyle=(0, (5, 3)))
+        for bins, color in ((before, BEFORE), (after, AFTER)):
+            confidence, right, _ = zip(*bins, strict=True)
+            axes.plot(confidence, right, color=color, linewidth=2.2, marker="o", markersize=5)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+            axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        pad = 0.03 * (1 - low)
+        axes.set_xlim(low - pad, 1 + pad)
+        axes.set_ylim(low - pad, 1 + pad)
+        return inline(name, figure)
+
+
 def _canvas(
     ticks: Sequence[str], height: float = HEIGHT, bottom: float = 0.17
 ) -> tuple[Figure, Any]:

@@ -58,6 +58,19 @@ class Reading:
         return list(self.metrics.get("rounds", []))
 
     @property
+    def stopped(self) -> dict[str, Any] | None:
+        """The round that ended the run before its time, why, and the round that is kept."""
+        return self.metrics.get("stopped")
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """The round whose answers the run gives; empty for zero-shot."""
+        number = (
+            self.stopped["kept"] if self.stopped else len(self.rounds) and self.rounds[-1]["number"]
+        )
+        return next((entry for entry in self.rounds if entry["number"] == number), {})
+
+    @property
     def before(self) -> Scores | None:
         """Zero-shot answers on the test images."""
         return (self.metrics.get("zero_shot") or {}).get("test")

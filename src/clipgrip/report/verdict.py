@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from clipgrip.report.confidence import estimated, honest_words, went_back
 from clipgrip.report.reading import Reading, Scores
 from clipgrip.words import Words, mark
 
@@ -115,7 +116,8 @@ def verdict(run: Reading, say: Words) -> Verdict:
         done=_done(run, say),
         strategy=_strategy(run, say),
         figures=_measured(run, after, say) if after else _unmeasured(run, say),
-        points=_measured_points(run, after, say) if after else _unmeasured_points(run, say),
+        points=went_back(run, say)
+        + (_measured_points(run, after, say) if after else _unmeasured_points(run, say)),
         bars=_bars(run, say),
     )
 
@@ -206,7 +208,7 @@ def _measured_points(run: Reading, after: Scores, say: Words) -> list[str]:
         )
     if weak := _weak(run, after):
         points.append(say("Found less than half of the time: {names}.", names=say.names(weak)))
-    return points + _no_answers(run, say)
+    return points + _no_answers(run, say) + honest_words(run, say)
 
 
 def _weak(run: Reading, after: Scores) -> list[str]:
@@ -233,7 +235,7 @@ def _unmeasured(run: Reading, say: Words) -> list[Figure]:
             say("Classes with answers"), say("{given} of {all}", given=given, all=len(run.names))
         ),
     ]
-    if run.rounds:
+    if run.rounds and not run.stopped:
         note = say("of the answers, in the last round")
         figures.append(Figure(say("Changed"), say.percent(run.rounds[-1]["changed"]), note))
     if (mean := run.pool.get("mean_confidence")) is not None:
@@ -250,6 +252,7 @@ def _unmeasured_points(run: Reading, say: Words) -> list[str]:
             "are right."
         )
     ]
+    points += estimated(run, say) + honest_words(run, say)
     points += _no_answers(run, say) + _settled(run, say)
     points.append(
         say(
@@ -266,7 +269,7 @@ def _no_answers(run: Reading, say: Words) -> list[str]:
 
 
 def _settled(run: Reading, say: Words) -> list[str]:
-    if not run.rounds:
+    if not run.rounds or run.stopped:
         return []
     changed = run.rounds[-1]["changed"]
     share = say.percent(changed)

@@ -24,6 +24,7 @@ from clipgrip.trust.consensus import (
     family_weights,
     pooled,
 )
+from clipgrip.trust.honesty import ENOUGH, calibrated
 from clipgrip.types import Labels, Probs
 
 DOUBTFUL = 0.3
@@ -58,6 +59,8 @@ class Comparison:
     """(N,) class of a test image; -1 elsewhere."""
     left_out: int
     """Images that only some of the runs hold."""
+    calibrated_by: int = 0
+    """Test images that calibrated every run, each answered at the temperature of the others; 0: none did."""
 
     @cached_property
     def weights(self) -> Weights:
@@ -135,14 +138,19 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
         ]
     )
     rows = {row.sha256: row for row in outcomes[0].manifest.rows}
+    truth = torch.tensor([_truth(outcomes, key) for key in common])
+    tested = int((truth >= 0).sum())
+    if tested >= ENOUGH:  # all or none: a run that is not calibrated would be the loudest
+        ballots = torch.stack([calibrated(probs, truth) for probs in ballots])
     return Comparison(
         names=_names([outcome.folder for outcome in outcomes]),
         families=tuple(outcome.run.backbone_fingerprint for outcome in outcomes),
         classes=classes,
         paths=tuple(rows[key].path for key in common),
         ballots=ballots,
-        truth=torch.tensor([_truth(outcomes, key) for key in common]),
+        truth=truth,
         left_out=len(set.union(*(set(answers) for answers in held))) - len(common),
+        calibrated_by=tested if tested >= ENOUGH else 0,
     )
 
 

@@ -18,16 +18,17 @@ from clipgrip.evaluate import pool_summary, test_scores
 from clipgrip.method import Method
 from clipgrip.prompts.base import Prompt
 from clipgrip.runs.checkpoint import PromptFacts
+from clipgrip.runs.confidence import calibration_facts
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import embeds_through
-from clipgrip.runs.rounds import Answers, Start, method_for
+from clipgrip.runs.rounds import Answers, Start, kept_round, method_for
 from clipgrip.runs.store import RunStore, StoredRound, StoredRun
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run. ``answers`` are the last round's, or zero-shot's where there is no round."""
+    """A finished run. ``answers`` are those of the round that is kept, or zero-shot's where there is none."""
 
     folder: Path
     run: StoredRun
@@ -41,8 +42,15 @@ class Outcome:
 
     @property
     def learned(self) -> dict[str, torch.Tensor]:
-        """The last round's values; empty for zero-shot."""
-        return self.rounds[-1].learned if self.rounds else {}
+        """The values of the round that is kept; empty for zero-shot."""
+        best = kept_round(self.rounds)
+        return best.learned if best else {}
+
+    @property
+    def stopped(self) -> dict[str, Any] | None:
+        """The round that ended the run before its time, why, and the round that is kept (0: zero-shot)."""
+        stop = self.rounds[-1].facts.get("stop") if self.rounds else None
+        return {"round": self.rounds[-1].number, **stop} if stop else None
 
     @property
     def zero_shot(self) -> Answers:
@@ -60,7 +68,9 @@ class Outcome:
             **self.run.facts,
             "zero_shot": self._summary(self.zero_shot),
             "rounds": [done.facts for done in self.rounds],
+            "stopped": self.stopped,
             "final": self._summary(self.answers),
+            "calibration": calibration_facts(self.answers, self.zero_shot, self.embeds),
             "seconds": self._seconds(),
         }
 
@@ -149,8 +159,9 @@ def assemble(
     method = Method.from_facts(known) if known else method_for(settings, task)
     start = Start.of(backbone, manifest.classes, settings, method)
     rounds = tuple(store.rounds(run.id))
-    learned = rounds[-1].learned if rounds else {}
-    tuned = start.tuned(learned) if rounds else None
+    best = kept_round(rounds)
+    learned = best.learned if best else {}
+    tuned = start.tuned(learned) if best else None
     through = embeds
     if tuned:
         progress = partial(hear.progress, "answer")

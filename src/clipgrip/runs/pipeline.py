@@ -18,6 +18,7 @@ from clipgrip.data.task import Task, paradigm
 from clipgrip.errors import RunError
 from clipgrip.method import schedule
 from clipgrip.prompts.base import learned_parameters
+from clipgrip.runs.confidence import estimate_facts
 from clipgrip.runs.embedding import Embeds, embed_manifest, model_of, nothing_left
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, run_id, versions
@@ -159,6 +160,9 @@ class Job:
             "data": data_facts(self.manifest, self.task, len(self.issues)),
             "paradigm": paradigm(self.task),
             "method": self.start.method.facts(),
+            "estimate": estimate_facts(
+                self.start.answers({}, self.embeds).pool, self.embeds, self.task
+            ),
             "tuned": {"prompt": self.project.settings.prompt, "values": self._values()},
             "backbone": backbone_facts(self.backbone),
             "seconds": self.seconds,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from clipgrip.method import PRESETS, Method, learn, schedule, untuned
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.pseudolabel.quality import per_class_counts
+from clipgrip.pseudolabel.stop import Summary
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import Inputs
@@ -132,20 +134,45 @@ def run_rounds(
         stored = _stored(done, start, embeds, inputs, task, {"loss": last[0], "seconds": seconds})
         store.add_round(identity, stored)
         hear.round_done(stored.facts)
+        if done.stop:
+            hear.note(
+                f"Stopped: {done.stop.reason}. Back to {name_of_round(done.stop.best)}, the best before."
+            )
         began = time.monotonic()
 
 
 def reached(stored: list[StoredRound], start: Start, embeds: Embeds, inputs: Inputs) -> Reached:
     """How far the stored rounds have come, bit for bit as the loop left it."""
+    first = start.answers({}, embeds).pool
     if not stored:
-        return Reached(0, _answers(stored, start, embeds, inputs))
+        return Reached(0, first)
     last = stored[-1]
     previous = None
     if (
         start.method.select == "rounds"
     ):  # the only rule that looks back; a pass over pixels is not cheap
         previous = _answers(stored[:-1], start, embeds, inputs)
-    return Reached(last.number, _answers(stored, start, embeds, inputs), last.changed, previous)
+    answers = _answers(stored, start, embeds, inputs)
+    return Reached(last.number, answers, last.changed, previous, first, _past(stored))
+
+
+def _past(stored: list[StoredRound]) -> tuple[Summary, ...]:
+    """What stop rules were told; nothing of a run that began before they were asked."""
+    summaries = [done.facts.get("summary") for done in stored]
+    return tuple(Summary(**one) for one in summaries if one) if all(summaries) else ()
+
+
+def kept_round(stored: Sequence[StoredRound]) -> StoredRound | None:
+    """The round whose values are the run's: the last, or the one that a stop went back to; None for zero-shot."""
+    stop = stored[-1].facts.get("stop") if stored else None
+    if stop is None:
+        return stored[-1] if stored else None
+    return next((done for done in stored if done.number == stop["kept"]), None)
+
+
+def name_of_round(number: int) -> str:
+    """What people call it."""
+    return f"round {number}" if number else "zero-shot"
 
 
 def _answers(stored: list[StoredRound], start: Start, embeds: Embeds, inputs: Inputs) -> Probs:
@@ -177,6 +204,10 @@ def _stored(
         test=test_scores(test, embeds.test_labels, task.candidates),
         **facts,
     )
+    if done.summary:
+        stored.facts["summary"] = asdict(done.summary)
+    if done.stop:
+        stored.facts["stop"] = {"reason": done.stop.reason, "kept": done.stop.best}
     return stored
 
 

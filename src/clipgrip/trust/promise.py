@@ -31,6 +31,7 @@ from clipgrip.trust.scope import (
 GROWTH = 2
 """How many times as many answers the next look has."""
 MOST_LOOKS = 6
+"""For one group; one more each time that the number of groups doubles."""
 
 About = Literal["pool", "source"]
 
@@ -121,13 +122,13 @@ def look_sizes(size: int, terms: Terms, n_groups: int = 1) -> tuple[int, ...]:
     """Answers at which the audit is looked at; fixed before it begins, so that stopping at any of them is fair.
 
     The first is the smallest that can prove anything, if not one answer is wrong; each has twice as many as the one
-    before. Empty where the pool is too small.
+    before. Many groups get more looks, since each holds a part of the answers only. Empty where the pool is too small.
     """
     counts = np.arange(1, size)
     whole, zero = np.full_like(counts, size), np.zeros_like(counts)
     values = p_values(terms, zero, counts, whole, counted=counts, total=size)
     sizes: list[int] = []
-    for n_looks in range(1, MOST_LOOKS + 1):
+    for n_looks in range(1, MOST_LOOKS + (n_groups - 1).bit_length() + 1):
         proven = values <= terms.alpha / n_looks / n_groups
         if not proven.any() or counts[proven][0] * GROWTH ** (n_looks - 1) >= size:
             break
@@ -209,10 +210,11 @@ def _scope(seen: _Seen, group: Group) -> Scope:
 
 def _fixed_sequence(seen: _Seen, sizes: Whole, audited: Whole, wrong: Whole) -> int | None:
     """The last level before the first that fails; None where the first already fails."""
-    first = _first_level(seen, sizes, audited)
+    counts = {"counted": len(seen.rows), "total": len(seen.pool)}
+    flawless = p_values(seen.terms, np.zeros_like(wrong), audited, sizes, **counts)
+    first = _first_level(seen, sizes, audited) if (flawless <= seen.alpha).any() else None
     if first is None:
         return None
-    counts = {"counted": len(seen.rows), "total": len(seen.pool)}
     passes = p_values(seen.terms, wrong, audited, sizes, **counts) <= seen.alpha
     length = len(list(takewhile(bool, passes[first:])))
     return first + length - 1 if length else None

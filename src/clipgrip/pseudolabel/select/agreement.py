@@ -37,10 +37,15 @@ def neighbours(
     return surest(probs, k, vote, agreeing > 0.5)
 
 
-def nearest_rows(image_embeds: ImageEmbeds, n: int, at_once: int = 1024) -> Tensor:
-    """(N, n) the other rows with the highest cosine, nearest first."""
+AT_ONCE = 2**26
+"""Similarities held in memory at a time."""
+
+
+def nearest_rows(image_embeds: ImageEmbeds, n: int, of: Tensor | None = None) -> Tensor:
+    """(N, n) the other rows with the highest cosine, nearest first; (m, n) where only ``of`` (m,) rows are asked."""
     parts = []
-    for rows in torch.arange(len(image_embeds)).split(at_once):
+    asked = torch.arange(len(image_embeds)) if of is None else of
+    for rows in asked.split(max(1, min(1024, AT_ONCE // max(1, len(image_embeds))))):
         similarity = image_embeds[rows] @ image_embeds.T
         similarity[torch.arange(len(rows)), rows] = -torch.inf
         parts.append(similarity.topk(n, dim=1).indices)

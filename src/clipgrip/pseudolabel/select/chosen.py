@@ -40,7 +40,17 @@ class Context:
     votes: tuple[Probs, ...] = ()
     """Answers of other models."""
     temperature: float = 1.0
-    """What makes confidence honest: ``probs ** (1 / temperature)``, then rows summed to one."""
+    """What makes zero-shot's confidence honest: ``probs ** (1 / temperature)``, then rows summed to one."""
+    round: int = 1
+
+    @property
+    def soft_temperature(self) -> float:
+        """The temperature for rules whose targets are soft: 1 from round 2 on.
+
+        A prompt that learned calibrated probabilities answers with such; calibrated again, each round would be softer
+        than the one before.
+        """
+        return self.temperature if self.round == 1 else 1.0
 
     def among(self, rows: Tensor, classes: Mask | Tensor) -> Context:
         """The same for some rows and some classes."""

@@ -15,7 +15,7 @@ def everything(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
 
     Source: soft pseudolabels (Arazo et al., IJCNN 2020, arXiv 1908.02983).
     """
-    honest = at_temperature(probs, context.temperature)
+    honest = at_temperature(probs, context.soft_temperature)
     confidence, labels = honest.max(dim=1)
     rows = torch.arange(len(probs) if k > 0 else 0)
     return Chosen(rows, labels[rows], confidence[rows], honest[rows])
@@ -33,7 +33,7 @@ def candidate_sets(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
     """
     if not len(probs):
         return surest(probs, k, probs.new_zeros(0))
-    honest = at_temperature(probs, context.temperature)
+    honest = at_temperature(probs, context.soft_temperature)
     sets = within_images(honest, honest.max(dim=1).values.median()) & within_classes(honest)
     among = honest.clamp_min(1e-30).where(sets, 0.0)
     best = among.max(dim=1).values

@@ -1,0 +1,49 @@
+"""What a run can say of its own accuracy: measured where there are labels, else estimated and called so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clipgrip.data.task import Task
+from clipgrip.pseudolabel.refine import refined_task
+from clipgrip.pseudolabel.select import narrowed
+from clipgrip.runs.embedding import Embeds
+from clipgrip.runs.rounds import Answers
+from clipgrip.trust.estimate import by_refinement
+from clipgrip.trust.honesty import honesty
+from clipgrip.types import Probs
+
+
+def calibration_facts(
+    answers: Answers, zero_shot: Answers, embeds: Embeds
+) -> dict[str, Any] | None:
+    """Calibration of the final answers by the test; without one, of zero-shot's by the labels people gave.
+
+    A tuned prompt has learned those, so they would flatter it. None where labels are few.
+    """
+    if tested := honesty(answers.test, embeds.test_labels):
+        return {"answers": "final", "judged_by": "test", **tested.to_dict()}
+    if given := honesty(zero_shot.pool, embeds.pool_labels):
+        return {"answers": "zero-shot", "judged_by": "labels", **given.to_dict()}
+    return None
+
+
+def estimate_facts(zero_shot: Probs, embeds: Embeds, task: Task) -> dict[str, Any] | None:
+    """The accuracy of zero-shot's answers (N, C) on the unlabeled images, estimated without labels: no measurement.
+
+    None where a test measures it, and where the images leave the answers alone and so say nothing of them.
+    """
+    rows, classes = task.unlabeled, task.candidate_classes
+    if (embeds.test_labels >= 0).any() or not len(rows):
+        return None
+    found = refined_task(embeds.pool, zero_shot, task, "auto")
+    if found.method == "zero-shot":
+        return None
+    guess = by_refinement(*(narrowed(probs, rows, classes) for probs in (zero_shot, found.probs)))
+    return {
+        "answers": "zero-shot",
+        "accuracy": guess.accuracy,
+        "interval": [guess.low, guess.high],
+        "signal": guess.signal,
+        "warning": guess.advice,
+    }

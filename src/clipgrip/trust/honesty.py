@@ -1,0 +1,72 @@
+"""What a model's confidence is worth, and what one temperature would make of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from clipgrip.metrics import Reliability, reliability
+from clipgrip.trust.calibration import Temperature, logits_of
+from clipgrip.trust.fitting import Checked, cross_fitted, figures, fit_temperature
+from clipgrip.types import Labels, Probs
+
+ENOUGH = 25
+"""Labels from which five folds leave the 20 that a temperature needs."""
+
+
+@dataclass(frozen=True)
+class Honesty:
+    """Figures and reliability before a temperature and after; the after of each image is by the others' temperature."""
+
+    temperature: Temperature
+    """Fitted on all of the labels, for other images."""
+    checked: Checked
+    before: Reliability = field(repr=False)
+    after: Reliability = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; a diagram is (confidence, share right, images) of each bin."""
+        return {
+            "n": self.checked.n,
+            "temperature": self.temperature.value,
+            "before": self.checked.before,
+            "after": self.checked.after,
+            "diagram": {"before": _bins(self.before), "after": _bins(self.after)},
+        }
+
+
+def honesty(probs: Probs, labels: Labels) -> Honesty | None:
+    """How honest the confidence of (N, C) answers is by the labels (N,) that are not -1; None with few of them.
+
+    The labels must be of images that the answers were not learned from.
+    """
+    known = labels >= 0
+    if int(known.sum()) < ENOUGH:
+        return None
+    probs, truth = probs[known], labels[known]
+    logits = logits_of(probs)
+    after = cross_fitted(fit_temperature, logits, truth)
+    return Honesty(
+        fit_temperature(logits, truth),
+        Checked(len(truth), figures(probs, truth), figures(after, truth)),
+        reliability(probs, truth),
+        reliability(after, truth),
+    )
+
+
+def calibrated(probs: Probs, labels: Labels) -> Probs:
+    """(N, C) at the temperature of their labels; labeled rows at that of the other folds, so that they judge fairly.
+
+    Raises:
+        DataError: fewer labels than `ENOUGH`.
+    """
+    known = labels >= 0
+    logits = logits_of(probs)
+    answers = fit_temperature(logits, labels)(logits)
+    answers[known] = cross_fitted(fit_temperature, logits, labels)
+    return answers
+
+
+def _bins(curve: Reliability) -> list[list[float]]:
+    columns = (curve.confidence.tolist(), curve.accuracy.tolist(), curve.count.tolist())
+    return [list(one) for one in zip(*columns, strict=True)]
