@@ -1,0 +1,68 @@
+"""The server is killed and browsers are closed while people answer: what the page called saved is in the database."""
+
+from __future__ import annotations
+
+from browsing import UNSENT, Serving, Visitor, visiting
+from playwright.sync_api import Browser
+
+HEAR = """
+window.said = JSON.parse(sessionStorage.getItem("said") ?? "[]");
+document.addEventListener("saved", ({ detail }) => {
+  window.said.push(...detail);
+  sessionStorage.setItem("said", JSON.stringify(window.said));
+});
+"""
+
+
+def _answer(visitor: Visitor, keys: str) -> None:
+    for key in keys:
+        before = visitor.value("() => document.getElementById('name').textContent")
+        visitor.press(key)
+        visitor.page.wait_for_function(
+            "(before) => document.getElementById('name').textContent !== before", arg=before
+        )
+
+
+def _stored(server: Serving) -> list[str]:
+    return [token for (token,) in server.rows("SELECT token FROM answer")]
+
+
+def test_a_killed_server_loses_no_answer(browser: Browser, own_server: Serving) -> None:
+    with visiting(browser, own_server) as aki:
+        aki.page.add_init_script(HEAR)
+        aki.open("/one")
+        _answer(aki, "123")
+        aki.press("4", "1")  # and at once, in the middle of answering:
+        own_server.kill()
+        said = aki.value("() => window.said")
+        assert set(said) <= set(_stored(own_server))
+        _answer(aki, "234")
+        aki.page.wait_for_selector("#banner:not([hidden])")
+        assert "not saved yet" in aki.page.inner_text("#banner")
+        assert aki.value(UNSENT) == 1
+        own_server.start()
+        aki.saved()
+        aki.page.wait_for_selector("#banner", state="hidden")
+        said, stored = aki.value("() => window.said"), _stored(own_server)
+        assert sorted(said) == sorted(stored)
+        assert len(stored) == len(set(stored)) == 8
+        assert len(own_server.standing()) == 8
+
+
+def test_answers_of_a_closed_tab_are_sent_when_the_page_is_opened_again(
+    browser: Browser, own_server: Serving
+) -> None:
+    with visiting(browser, own_server) as aki:
+        aki.open("/one")
+        before = len(_stored(own_server))
+        own_server.kill()
+        _answer(aki, "12")
+        aki.page.wait_for_selector("#banner:not([hidden])")
+        again = aki.page.context.new_page()
+        aki.page.close()
+        own_server.start()
+        later = Visitor(own_server, again)
+        later.open("/")
+        later.saved()
+        assert len(_stored(own_server)) == before + 2
+        assert later.wrong == []
