@@ -48,6 +48,13 @@ def test_fifty_images_one_by_one_with_nothing_but_the_keyboard(
         assert {image: kept[image] for image in wanted} == {
             image: ("class", klass, "Ren <b>") for image, klass in wanted.items()
         }
+        last = _image(new)
+        new.press("z")  # a slip is taken back, answered again, and one gone back to
+        new.page.wait_for_selector("#done:has-text('49 answered')")
+        assert _image(new) != last
+        new.press("0", "ArrowLeft", "ArrowLeft", "ArrowRight")
+        new.saved()
+        assert list(server.standing().values())[-1] == ("unsure", None, "Ren <b>")
         seconds = server.rows("SELECT count(seconds) FROM answer WHERE seconds > 0")[0][0]
         assert seconds >= 40  # measured from the moment the image was there
 

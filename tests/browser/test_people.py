@@ -7,6 +7,8 @@ from pathlib import Path
 from browsing import Serving, Visitor, visiting
 from playwright.sync_api import Browser
 
+from clipgrip.words import Words
+
 TABS = ("/", "/audit", "/review", "/one", "/classes", "/rounds", "/files")
 
 
@@ -82,7 +84,7 @@ def test_the_language_follows_the_browser_and_the_switch(browser: Browser, serve
         for path in TABS:
             page = aki.open(path)
             assert page.get_attribute("html", "lang") == "ja"
-            assert page.inner_text("nav a >> nth=0") == "概要"
+            assert page.inner_text("nav a >> nth=0") == Words("ja")("Overview")
         aki.moving(lambda: aki.page.click("[data-language=en]"))
         assert aki.page.inner_text("nav a >> nth=0") == "Overview"
         assert aki.open("/one").get_attribute("html", "lang") == "en"  # it is remembered

@@ -62,13 +62,23 @@ class Desk:
         """Read the newest round and all answers anew."""
         rounds = self.store.rounds()
         outcome = reopen(self.folder / rounds[-1].folder)
-        answerer = Answerer.of(outcome, self._hashes(rounds[0]))
+        images, labels = self._began_with(rounds[0])
+        answerer = Answerer.of(outcome, images)
         audit = Audit.of(outcome, AUDIT_SEED) if len(outcome.task.unlabeled) else None
+        order = [] if audit is None else audit.order
+        place = {row.sha256: n for n, row in enumerate(answerer.rows)}
+        found = [] if audit is None else [place.get(image, -1) for image in audit.hashes]
         with self.lock:  # people go on with the old answers until the new ones are there
             self.rounds, self.round = rounds, rounds[-1]
-            self._answerer = answerer
+            self._answerer, self._labels = answerer, labels
             self.audit = audit
             """The draw over what this round left unlabeled; None where people labeled everything."""
+            self.audit_rows: Whole = np.array(found, dtype=np.int64)
+            """Row of each image of the audit's pool; -1 where it is not under review."""
+            drawn = self.audit_rows[order]
+            self.drawn: Whole = drawn[drawn >= 0]
+            """Rows as they are drawn."""
+            self._drawn = frozenset(self.drawn.tolist())
             self.reclass()
 
     def reclass(self) -> None:
@@ -79,7 +89,8 @@ class Desk:
             self.counts_as = effective(self.classes)
             self.view = self._answerer.view(self.classes)
             self._answers: dict[str, list[Answer]] = defaultdict(list)
-            self._tokens: dict[str, Answer] = {}
+            self._tokens: dict[str, Answer] = {}  # in the order in which they were stored
+            self._last = 0
             for answer in self.store.answers():
                 self._keep(answer)
             self.opinions: dict[str, Opinion] = {}
@@ -97,8 +108,7 @@ class Desk:
     def answers(self) -> list[Answer]:
         """All answers that were not taken back, in their order."""
         with self.lock:
-            everything = (answer for said in self._answers.values() for answer in said)
-            return sorted(everything, key=lambda answer: answer.number)
+            return list(self._tokens.values())
 
     def opinion(self, image: str) -> Opinion | None:
         """What people said of an image."""
@@ -128,7 +138,7 @@ class Desk:
                 self._check(answer)
             fresh = [answer for answer in answers if answer.token not in self._tokens]
             kept = self.store.add_answers(fresh)
-            for answer in self.store.answers(after=self._last()):
+            for answer in self.store.answers(after=self._last):
                 self._keep(answer)
             self._judge({answer.image for answer in fresh})
             return kept
@@ -166,35 +176,20 @@ class Desk:
                 "this image belongs to the random audit, which measures the model and is never learned from. "
                 "Answer it on the audit page."
             )
-        if answer.purpose == "audit" and answer.image not in self._for_audit():
+        if answer.purpose == "audit" and row not in self._drawn:
             raise DataError("this image was not drawn for the audit. Reload the page.")
-
-    def _for_audit(self) -> frozenset[str]:
-        """Images that may be answered as audit: those of the draw, which are never among the labeled."""
-        return frozenset() if self.audit is None else frozenset(self.audit.hashes)
-
-    def _last(self) -> int:
-        return max((answer.number for answer in self._tokens.values()), default=0)
 
     def _keep(self, answer: Answer) -> None:
         if answer.token not in self._tokens:
             self._tokens[answer.token] = answer
+            self._last = answer.number
             self._answers[answer.image].append(answer)
 
     def _give(self) -> None:
-        """Labels from the files of the first run."""
-        first = self.folder / self.rounds[0].folder
-        with open_store(first) as store:
-            manifest = store.manifest(self.rounds[0].run)
-        named = {one.name: one.id for one in reversed(self.classes)}
-        given = {
-            row.sha256: self.counts_as.get(named.get(manifest.classes.display[row.label], -1))
-            for row in manifest.rows
-            if row.label >= 0
-        }
-        for n, row in enumerate(self.view.rows):
-            klass = given.get(row.sha256)
-            if klass is not None:
+        """Labels from the files of the first run, whose classes have the first ids in its order."""
+        for image, label in self._labels.items():
+            n, klass = self.view.place.get(image), self.counts_as.get(label + 1)
+            if n is not None and klass is not None:
                 self.view.given[n] = self.standing.klass[n] = klass
                 self.standing.state[n] = GIVEN
 
@@ -232,7 +227,7 @@ class Desk:
                 raise RunError(
                     f"the run in {self.folder} is not finished. Run the same clipgrip run command again to finish it."
                 )
-            names = runs.manifest(run.id).classes
+            names = runs.classes(run.id)
         classes = [
             StoredClass(n, name, prompt)
             for n, (name, prompt) in enumerate(zip(names.display, names.prompts, strict=True), 1)
@@ -241,11 +236,13 @@ class Desk:
             self.store.write_classes(classes, Change("begin", "", now(), {"run": run.id}))
         self.store.add_round(StoredRound(1, ".", run.id, now()))
 
-    def _hashes(self, first: StoredRound) -> frozenset[str]:
-        """The images under review: the pool of the first run, so never the images of its test."""
+    def _began_with(self, first: StoredRound) -> tuple[frozenset[str], dict[str, int]]:
+        """The images under review, which are the first run's pool, never its test; and the labels it was given."""
         with open_store(self.folder / first.folder) as runs:
             manifest = runs.manifest(first.run)
-        return frozenset(manifest.rows[n].sha256 for n in manifest.pool.tolist())
+        pool = [manifest.rows[n] for n in manifest.pool.tolist()]
+        labels = {row.sha256: row.label for row in pool if row.label >= 0}
+        return frozenset(row.sha256 for row in pool), labels
 
 
 def counted(values: Whole, ids: Sequence[int]) -> Mapping[int, int]:

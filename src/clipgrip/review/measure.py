@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 import numpy as np
 import torch
 
 from clipgrip.metrics import wilson_interval
-from clipgrip.review.desk import DECIDED, OPEN, UNSURE, Desk
-from clipgrip.review.queues import audited, drawn
+from clipgrip.review.desk import DECIDED, OPEN, UNSURE, Desk, Whole
+from clipgrip.review.queues import audited
 from clipgrip.trust.calibration import Temperature, logits_of
 from clipgrip.trust.fitting import fit_temperature, labels_needed
 from clipgrip.trust.promise import Promise, Terms, more_answers, promise
@@ -69,26 +68,20 @@ def errors(desk: Desk) -> Errors:
 
 def measured_rows(desk: Desk) -> np.ndarray:
     """Rows that the model is measured on."""
-    now = list(prefix(desk))
-    in_draw = set(drawn(desk)) if desk.audit is not None else set()
-    known = np.isin(desk.standing.state, (DECIDED, UNSURE)) & desk.standing.audit
-    before = [row for row in np.flatnonzero(known).tolist() if row not in in_draw]
-    return np.array([*before, *now], dtype=np.int64)
+    before = np.isin(desk.standing.state, (DECIDED, UNSURE)) & desk.standing.audit
+    before[desk.drawn] = False
+    return np.concatenate([np.flatnonzero(before), prefix(desk)])
 
 
-def prefix(desk: Desk) -> Sequence[int]:
-    """This round's draw from the top to the first image without a clear answer."""
-    if desk.audit is None:
-        return ()
-    settled = (DECIDED, UNSURE)
-    return tuple(takewhile(lambda row: desk.standing.state[row] in settled, drawn(desk)))
+def prefix(desk: Desk) -> Whole:
+    """Rows of this round's draw from the top to the first image without a clear answer."""
+    waiting = ~np.isin(desk.standing.state[desk.drawn], (DECIDED, UNSURE))
+    return desk.drawn[: int(waiting.argmax())] if waiting.any() else desk.drawn
 
 
 def gap(desk: Desk) -> int:
     """Audit answers that do not count yet, because an earlier image of the draw waits for its answer."""
-    if desk.audit is None:
-        return 0
-    return sum(audited(desk, row) for row in drawn(desk)) - len(prefix(desk))
+    return int(audited(desk).sum()) - len(prefix(desk))
 
 
 @dataclass(frozen=True)
@@ -150,12 +143,15 @@ def promised(desk: Desk, terms: Terms, ok: Sequence[int] = ()) -> Promised | Non
     audit, view = desk.audit, desk.view
     if audit is None or not view.as_run:
         return None
-    index = {image: n for n, image in enumerate(audit.hashes)}
     columns = {one.id: n for n, one in enumerate(view.classes)}
-    shown = list(prefix(desk))
-    rows = np.array([index[view.rows[row].sha256] for row in shown], dtype=np.int64)
+    shown = prefix(desk)
+    place = np.full(
+        len(view.rows) + 1, -1
+    )  # one more for -1: an image of the pool that is not under review
+    place[desk.audit_rows] = np.arange(len(desk.audit_rows))
+    rows = place[shown]
     truth = [columns.get(int(desk.standing.klass[row]), -1) for row in shown]
-    said = audit.pool.labels[rows].tolist() if shown else []
+    said = audit.pool.labels[rows].tolist()
     n = len(view.classes)
     # an image that nobody can tell counts against the model
     known = [t if t >= 0 else (answer + 1) % n for t, answer in zip(truth, said, strict=True)]

@@ -139,11 +139,8 @@ def _decided_by_model(desk: Desk, told: Promised | None) -> int:
     """Open images within the promise."""
     if told is None or desk.audit is None:
         return 0
-    rows = [desk.view.place.get(image) for image in desk.audit.hashes]
-    inside = [
-        row for row, yes in zip(rows, told.told.decided, strict=True) if yes and row is not None
-    ]
-    return int((desk.standing.state[inside] == OPEN).sum())
+    inside = desk.audit_rows[told.told.decided]
+    return int((desk.standing.state[inside[inside >= 0]] == OPEN).sum())
 
 
 def _class_lines(

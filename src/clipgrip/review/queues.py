@@ -29,22 +29,12 @@ def surest(desk: Desk, klass: int | None = None, _person: str = "") -> Rows:
 
 def audit(desk: Desk, _klass: int | None = None, _person: str = "") -> Rows:
     """Images drawn at random that wait for an answer, in the order of the draw."""
-    if desk.audit is None:
-        return np.zeros(0, np.int64)
-    return np.array([row for row in drawn(desk) if not audited(desk, row)], dtype=np.int64)
+    return desk.drawn[~audited(desk)]
 
 
-def drawn(desk: Desk) -> list[int]:
-    """Every image of the draw in its order."""
-    assert desk.audit is not None
-    place = desk.view.place
-    hashes = (desk.audit.hashes[n] for n in desk.audit.order)
-    return [place[image] for image in hashes if image in place]
-
-
-def audited(desk: Desk, row: int) -> bool:
-    """Whether a drawn image has its answer, or people's answers that cannot be counted yet."""
-    return bool(desk.standing.state[row] in (DECIDED, DISAGREE, UNSURE))
+def audited(desk: Desk) -> NDArray[np.bool_]:
+    """For each image of the draw, whether it has its answer, or people's answers that cannot be counted yet."""
+    return np.isin(desk.standing.state[desk.drawn], (DECIDED, DISAGREE, UNSURE))
 
 
 def disagreements(desk: Desk, _klass: int | None = None, _person: str = "") -> Rows:

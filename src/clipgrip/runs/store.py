@@ -98,16 +98,20 @@ class RunStore:
             )
         return self.run(run.id) or run
 
-    def manifest(self, run_id: str) -> Manifest:
-        """The images and classes that the run was given."""
+    def classes(self, run_id: str) -> ClassNames:
+        """The classes that the run was given."""
         classes = self._db.execute(
             "SELECT name, prompt FROM class WHERE run = ? ORDER BY position", (run_id,)
         ).fetchall()
+        names, prompts = zip(*classes, strict=True)
+        return ClassNames(names, prompts)
+
+    def manifest(self, run_id: str) -> Manifest:
+        """The images and classes that the run was given."""
         images = self._db.execute(
             "SELECT sha256, paths, label, split, source FROM image WHERE run = ?", (run_id,)
         )
-        names, prompts = zip(*classes, strict=True)
-        return Manifest(tuple(_row(values) for values in images), ClassNames(names, prompts))
+        return Manifest(tuple(_row(values) for values in images), self.classes(run_id))
 
     def add_round(self, run_id: str, done: StoredRound) -> None:
         """Write down a finished round with its pseudolabels."""

@@ -32,6 +32,8 @@ GROWTH = 2
 """How many times as many answers the next look has."""
 MOST_LOOKS = 6
 """For one group; one more each time that the number of groups doubles."""
+AT_A_TIME = 1024
+"""Sizes of an audit that are tried at once when the first look is sought: of 100,000, a few hundred are enough."""
 
 About = Literal["pool", "source"]
 
@@ -124,16 +126,24 @@ def look_sizes(size: int, terms: Terms, n_groups: int = 1) -> tuple[int, ...]:
     The first is the smallest that can prove anything, if not one answer is wrong; each has twice as many as the one
     before. Many groups get more looks, since each holds a part of the answers only. Empty where the pool is too small.
     """
-    counts = np.arange(1, size)
-    whole, zero = np.full_like(counts, size), np.zeros_like(counts)
-    values = p_values(terms, zero, counts, whole, counted=counts, total=size)
     sizes: list[int] = []
     for n_looks in range(1, MOST_LOOKS + (n_groups - 1).bit_length() + 1):
-        proven = values <= terms.alpha / n_looks / n_groups
-        if not proven.any() or counts[proven][0] * GROWTH ** (n_looks - 1) >= size:
+        first = _first_proof(size, terms, terms.alpha / n_looks / n_groups)
+        if first is None or first * GROWTH ** (n_looks - 1) >= size:
             break
-        sizes = [int(counts[proven][0]) * GROWTH**look for look in range(n_looks)]
+        sizes = [first * GROWTH**look for look in range(n_looks)]
     return tuple(sizes)
+
+
+def _first_proof(size: int, terms: Terms, alpha: float) -> int | None:
+    """The fewest answers, none of them wrong, that prove all ``size`` images; None where not even all do."""
+    for start in range(1, size, AT_A_TIME):
+        counts = np.arange(start, min(start + AT_A_TIME, size))
+        whole, zero = np.full_like(counts, size), np.zeros_like(counts)
+        proven = p_values(terms, zero, counts, whole, counted=counts, total=size) <= alpha
+        if proven.any():
+            return int(counts[proven.argmax()])
+    return None
 
 
 def more_answers(
