@@ -34,12 +34,14 @@ PAGES = {
 }
 PEOPLE = {"en": ("Aki Mori", "Bo Lind"), "ja": ("森 亜紀", "林 望")}
 NAMES = {
-    "good part": "良品",
+    "no defect": "良品",
     "scratch": "キズ",
     "dent": "打痕",
     "burr": "バリ",
     "stain": "汚れ",
     "crack": "割れ",
+    "hole": "穴",
+    "rust": "サビ",
 }
 COLOURS = 128
 ANSWER = """async ([queue, purpose, labels, n, every]) => {
