@@ -43,7 +43,9 @@ NAMES = {
     "hole": "穴",
     "rust": "サビ",
 }
-COLOURS = 128
+COLOURS = (128, 64, 48, 32, 24)
+MOST = 150_000
+"""Bytes of a picture."""
 ANSWER = """async ([queue, purpose, labels, n, every]) => {
   const page = JSON.parse(document.getElementById("page").textContent);
   const ids = new Map(page.classes.map((one) => [one.name, one.id]));
@@ -104,7 +106,7 @@ def _work(browser: Browser, server: Served, truth: Mapping[str, str]) -> None:
         bo.evaluate(ANSWER, ["doubtful", "review", truth, 24, 12])
         aki.evaluate(POST, ["/api/rounds/start", {}])
         aki.goto(server.address + "/rounds")
-        aki.wait_for_selector(".round")
+        aki.wait_for_selector(".round .gain")
         aki.goto(server.address + "/one")
         aki.evaluate(ANSWER, ["audit", "audit", truth, 12, 99])
         aki.evaluate(ANSWER, ["doubtful", "review", truth, 9, 99])
@@ -137,9 +139,12 @@ def _picture(browser: Browser, server: Served, language: str) -> None:
 
 
 def _keep(page: Page, place: Path) -> None:
-    """With a palette: small, and no reader sees the difference."""
+    """With the largest palette that is small enough."""
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(place, optimize=True)
+    for colours in COLOURS:
+        picture.quantize(colours, dither=Image.Dither.NONE).save(place, optimize=True)
+        if place.stat().st_size <= MOST:
+            break
     print(f"{place.name} {place.stat().st_size // 1024} kB")
 
 

@@ -81,7 +81,8 @@ def prefix(desk: Desk) -> Whole:
 
 def gap(desk: Desk) -> int:
     """Audit answers that do not count yet, because an earlier image of the draw waits for its answer."""
-    return int(audited(desk).sum()) - len(prefix(desk))
+    answered = audited(desk) & desk.standing.audit[desk.drawn]
+    return int(answered[len(prefix(desk)) :].sum())
 
 
 @dataclass(frozen=True)

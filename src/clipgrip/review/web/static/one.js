@@ -99,7 +99,7 @@ function fetchMore() {
     if (fresh.length) loading = null;
     else setTimeout(() => { loading = null; if (!now()) show(); }, 2000);
     if (empty) show();
-  }).catch(() => { loading = null; });
+  }).catch(() => setTimeout(() => { loading = null; if (images.length - place < 8) fetchMore(); }, 2000));
 }
 
 async function takeBack() {
