@@ -28,8 +28,10 @@ def surest(desk: Desk, klass: int | None = None, _person: str = "") -> Rows:
 
 
 def audit(desk: Desk, _klass: int | None = None, _person: str = "") -> Rows:
-    """Images drawn at random that wait for an answer, in the order of the draw."""
-    return desk.drawn[~audited(desk)]
+    """Images drawn at random that wait for an answer: those of earlier draws first, then this draw in its order."""
+    waiting = ~np.isin(desk.standing.state, (DECIDED, DISAGREE, UNSURE))
+    before = np.flatnonzero(desk.standing.audit & waiting)
+    return np.concatenate([before, desk.drawn[(waiting & ~desk.standing.audit)[desk.drawn]]])
 
 
 def drawn(desk: Desk) -> list[int]:
@@ -86,8 +88,7 @@ def most_helpful(desk: Desk, _klass: int | None = None, _person: str = "") -> Ro
         state, kept = desk.standing.state.copy(), desk.standing.audit.copy()
         images, probs = desk.answerer.embeds, desk.view.probs
     labeled, excluded = (np.flatnonzero(which).tolist() for which in ((state != OPEN), kept))
-    rows = helpful(images, probs, HELPFUL, labeled=labeled, excluded=excluded)
-    return np.array(rows, dtype=np.int64)
+    return helpful(images, probs, HELPFUL, labeled=labeled, excluded=excluded).numpy()
 
 
 def _open(desk: Desk, klass: int | None) -> Rows:
