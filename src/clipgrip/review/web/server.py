@@ -100,7 +100,8 @@ def _bound(host: str, port: int | None) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     error: OSError | None = None
     for one in wanted:
-        listening = socket.socket(family, socket.SOCK_STREAM)
+        # asyncio sends without delay only where the protocol is named; else each answer waits 40 ms for an ACK
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if sys.platform != "win32":  # there it would let two servers have one port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -74,30 +74,34 @@ class Outbox {
   }
 
   flush() {
-    this.sending ??= this.send().finally(() => { this.sending = null; });
-    return this.sending;
+    if (this.waiting.length) this.sending ??= this.send();
+    return this.sending ?? Promise.resolve();
   }
 
   async send() {
-    while (this.waiting.length) {
-      const batch = this.waiting.slice(0, 500);
-      const tokens = new Set(batch.map((answer) => answer.token));
-      await naming;
-      try {
-        await post("/api/answers", { answers: batch });
-        this.drop(tokens);
-        document.dispatchEvent(new CustomEvent("saved", { detail: tokens }));
-        this.banner("");
-      } catch (error) {
-        if (error instanceof Refused) {
+    try {
+      while (this.waiting.length) {
+        const batch = this.waiting.slice(0, 500);
+        const tokens = new Set(batch.map((answer) => answer.token));
+        await naming;
+        try {
+          await post("/api/answers", { answers: batch });
           this.drop(tokens);
-          document.dispatchEvent(new CustomEvent("refused", { detail: tokens }));
-          toast(say("refused: {why}", { why: error.message }), true);
-        } else {
-          this.banner(say("{n} not saved yet: the server does not answer. They are kept in this browser and sent again.", { n: this.waiting.length }));
-          await new Promise((done) => setTimeout(done, 800));
+          document.dispatchEvent(new CustomEvent("saved", { detail: tokens }));
+          this.banner("");
+        } catch (error) {
+          if (error instanceof Refused) {
+            this.drop(tokens);
+            document.dispatchEvent(new CustomEvent("refused", { detail: tokens }));
+            toast(say("refused: {why}", { why: error.message }), true);
+          } else {
+            this.banner(say("{n} not saved yet: the server does not answer. They are kept in this browser and sent again.", { n: this.waiting.length }));
+            await new Promise((done) => setTimeout(done, 800));
+          }
         }
       }
+    } finally {
+      this.sending = null;  // at once: an answer given in the next moment finds nobody sending
     }
   }
 
