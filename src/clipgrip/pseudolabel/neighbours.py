@@ -27,6 +27,9 @@ MOST_CELL_ROWS = 4000
 """Larger cells are divided again, so that time is linear whatever the images."""
 MOST_CENTRES = 128
 """Cells that one division makes at most."""
+CENTRE_SAMPLE = 64
+"""Random images per centre from which the centres are made."""
+CENTRE_STEPS = 5
 MOST_DIVISIONS = 4
 """Images that so many divisions leave together are as good as equal; they are cut in order."""
 
@@ -101,14 +104,14 @@ def _nearest(images: Tensor, k: int) -> tuple[Tensor, Tensor]:
 def _divided(
     image_embeds: ImageEmbeds, rows: Tensor, draw: torch.Generator, division: int = 0
 ) -> list[Tensor]:
-    """The images by the nearest of a random sample of them; what is still large once more."""
+    """The images by the nearest centre; what is still large once more."""
     if division and len(rows) <= MOST_CELL_ROWS:
         return [rows]
     if division == MOST_DIVISIONS:
         return list(rows.split(CELL_ROWS))
     count = min(max(2, len(rows) // CELL_ROWS), MOST_CENTRES)
-    drawn = rows[torch.randperm(len(rows), generator=draw)[:count]]
-    centres = image_embeds[drawn].float()
+    drawn = rows[torch.randperm(len(rows), generator=draw)[: count * CENTRE_SAMPLE]]
+    centres = _centres(image_embeds[drawn].float(), count)
     nearest = torch.cat(
         [(image_embeds[rows[part]].float() @ centres.T).argmax(1) for part in spans(len(rows))]
     )
@@ -120,3 +123,13 @@ def _divided(
         if len(cell)
         for part in _divided(image_embeds, cell, draw, division + 1)
     ]
+
+
+def _centres(sample: Tensor, count: int) -> Tensor:
+    """(count, D) spherical k-means (Dhillon, Modha, Machine Learning 2001); one that loses its images stays."""
+    centres = sample[:count]
+    for _ in range(CENTRE_STEPS):
+        nearest = torch.cat([(part @ centres.T).argmax(1) for part in sample.split(BLOCK)])
+        sums = (1e-6 * centres).index_add(0, nearest, sample)
+        centres = F.normalize(sums, dim=1)
+    return centres
