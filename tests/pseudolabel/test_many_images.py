@@ -44,7 +44,12 @@ def dense(graph: Graph, rows: int) -> Tensor:
 @pytest.fixture
 def small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cells of about 100 images from 300 images on."""
-    for name, rows in (("EXACT_ROWS", 300), ("CELL_ROWS", 100), ("MOST_CELL_ROWS", 200)):
+    for name, rows in (
+        ("EXACT_ROWS", 300),
+        ("CELL_ROWS", 100),
+        ("MOST_CELL_ROWS", 200),
+        ("CENTRE_SAMPLE", 16),
+    ):
         monkeypatch.setattr(neighbours, name, rows)
 
 
@@ -61,7 +66,7 @@ def test_neighbours_of_few_images_are_exact() -> None:
 @pytest.mark.usefixtures("small_cells")
 def test_of_many_images_each_is_in_one_cell_and_no_cell_is_large() -> None:
     images, _, _ = made(2000)
-    for some in (images, images[:1].expand(2000, -1), images[torch.randint(3, (2000,))]):
+    for some in (images, images[:1].expand(2000, -1), images[torch.arange(2000) % 3]):
         cells = neighbour_graph(some).cells
         assert torch.cat([cell.rows for cell in cells]).sort().values.equal(torch.arange(2000))
         assert max(len(cell.rows) for cell in cells) <= neighbours.MOST_CELL_ROWS
@@ -73,7 +78,7 @@ def test_neighbours_among_a_cell_are_its_nearest_and_weigh_the_same_both_ways() 
     graph = neighbour_graph(images)
     weights = dense(graph, 2000)
     torch.testing.assert_close(weights, weights.T)
-    for cell in graph.cells:
+    for cell in (one for one in graph.cells if len(one.rows) > 3):
         exact = dense(neighbour_graph(images[cell.rows], exact_rows=2000), len(cell.rows))
         torch.testing.assert_close(weights[cell.rows[:, None], cell.rows], exact, atol=1e-6, rtol=0)
     same = labels[:, None] == labels
