@@ -88,8 +88,8 @@ def _cluster_once(start: Start, pool: Pool, prior: Tensor, kept: Mask) -> Probs:
     text = _log(balanced, _text_weight(start.trusted))
     first = mixture(pool, balanced, text)
     del balanced  # of a million images each of these is 400 MB
-    answers = _picked(first, start, kept).argmax(1)
-    logits = _picked(discriminant(pool, first, text), start, kept)
+    answers = start.picked(first, kept).argmax(1)
+    logits = start.picked(discriminant(pool, first, text), kept)
     del first, text
     agreement = (answers == logits.argmax(1)).float().mean()
     return tempered(logits, float(agreement))
@@ -101,13 +101,6 @@ def _open_among(start: Start, kept: Mask) -> Probs:
         return start.open
     among = start.open[:, kept[start.candidates]]
     return among / among.sum(1, keepdim=True).clamp_min(TINY)
-
-
-def _picked(values: Tensor, start: Start, kept: Mask) -> Tensor:
-    """(n, K) the unlabeled rows and kept classes of (N, C)."""
-    if start.everything and bool(kept.all()):
-        return values
-    return values[~start.fixed][:, kept]
 
 
 def _log(probs: Probs, weight: float) -> Logits:

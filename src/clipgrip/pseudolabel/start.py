@@ -59,7 +59,13 @@ class Start:
         return self._opened(self.probs if self.believed is None else self.believed)
 
     def _opened(self, probs: Probs) -> Probs:
-        return probs if self.everything else probs[~self.fixed][:, self.candidates]
+        return probs if self.everything else self.picked(probs, self.candidates)
+
+    def picked(self, values: Tensor, classes: Mask) -> Tensor:
+        """The unlabeled rows and some classes of (N, C); a copy only where some are left out."""
+        if bool(self.fixed.any()):
+            values = values[~self.fixed]
+        return values if bool(classes.all()) else values[:, classes]
 
     def with_open(self, answers: Probs, classes: Mask | None = None) -> Probs:
         """All rows and classes, with these answers for the unlabeled rows and the candidates, or other ``classes``."""
