@@ -17,7 +17,14 @@ from clipgrip.files import write_text_atomic
 from clipgrip.metrics import wilson_interval
 from clipgrip.review.answers import Opinion, effective, opinions
 from clipgrip.review.desk import now
-from clipgrip.review.store import Change, ReviewStore, StoredClass, StoredRound, open_review
+from clipgrip.review.store import (
+    ROUND,
+    Change,
+    ReviewStore,
+    StoredClass,
+    StoredRound,
+    open_review,
+)
 from clipgrip.review.view import Answerer
 from clipgrip.runs.events import Listener
 from clipgrip.runs.lock import locked
@@ -50,8 +57,10 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
         manifest = manifest_of(began_with, store.classes(), said)
         before = reopen(folder / rounds[-1].folder, hear)
         _check_new(before.manifest, manifest)
-        place = folder / f"round-{number}"
-        project = _project(first, folder, place, manifest)
+        place = folder / f"{ROUND}{number}"
+        project = _project(
+            first, folder, place, manifest, _seen(first, began_with, store.classes())
+        )
         outcome = carry_out(project, manifest, hear)
         facts = _gain(before, outcome, store, said)
         done = StoredRound(
@@ -116,9 +125,17 @@ def _check_new(before: Manifest, manifest: Manifest) -> None:
         )
 
 
-def _project(first: StoredRun, folder: Path, place: Path, manifest: Manifest) -> Project:
+def _seen(first: StoredRun, began_with: Manifest, classes: list[StoredClass]) -> list[str]:
+    """Seen classes of the first run as they are called now, or what they were merged into."""
+    counts_as, names = effective(classes), {one.id: one.name for one in classes}
+    ids = (counts_as[began_with.classes.index(name) + 1] for name in first.facts["data"]["seen"])
+    return list(dict.fromkeys(names[id_] for id_ in ids if id_ is not None))
+
+
+def _project(
+    first: StoredRun, folder: Path, place: Path, manifest: Manifest, seen: list[str]
+) -> Project:
     """The first run's settings. Where some classes had all their labels, they keep them; else any image may be any."""
-    seen = [name for name in first.facts["data"]["seen"] if name in manifest.classes]
     settings = dict(first.settings)
     labeled = {manifest.classes.display[row.label] for row in manifest.rows if row.label >= 0}
     names = [name for name in seen if name in labeled]
@@ -144,7 +161,11 @@ def _gain(
     truth = np.array(
         [-1 if (o := said.get(i)) is None or o.klass is None else o.klass for i in common]
     )
-    audit = np.array([(o := said.get(i)) is not None and o.audit for i in common], dtype=bool)
+    learned = {row.sha256 for row in before.manifest.rows if row.label >= 0 and row.split == "pool"}
+    audit = np.array(
+        [(o := said.get(i)) is not None and o.audit and i not in learned for i in common],
+        dtype=bool,
+    )
     judged = audit & (truth >= 0)
     right = [int((answers == truth)[judged].sum()) for answers in (was, is_)]
     n = int(judged.sum())
