@@ -10,10 +10,9 @@ from starlette.staticfiles import StaticFiles
 
 from clipgrip.errors import ClipgripError, DataError, RunError
 from clipgrip.review.web import reading, writing
-from clipgrip.review.web.guard import Guard
 from clipgrip.review.web.answering import Json, clean
+from clipgrip.review.web.guard import Guard
 from clipgrip.review.web.state import Hall
-
 
 SENTENCES = {
     400: "What the page sent cannot be read. Reload it and try again.",
