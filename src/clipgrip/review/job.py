@@ -46,9 +46,9 @@ def progress(folder: Path) -> Progress:
     """What the file says, checked against whether its process lives."""
     try:
         values = json.loads((folder / NAME).read_text("utf-8"))
-    except (OSError, ValueError):
+        told = Progress(**{**values, "notes": tuple(values["notes"])})
+    except (OSError, ValueError, KeyError, TypeError):
         return Progress()
-    told = Progress(**{**values, "notes": tuple(values["notes"])})
     if told.state == "running" and not _alive(folder):
         return Progress(**{**asdict(told), "state": "stopped", "notes": told.notes})
     return told
