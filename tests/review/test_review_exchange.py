@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -59,17 +60,22 @@ def label(desk: Desk, place: Place) -> dict[str, str]:
 
 
 @pytest.fixture
-def fresh(desk: Desk, tmp_path: Path) -> Any:
-    """A second review of the same run with the classes of the first, by another person."""
+def second(desk: Desk, tmp_path: Path) -> Iterator[Desk]:
+    """A second review of the same run."""
     folder = Path(shutil.copytree(desk.folder, tmp_path / "fresh"))
     (folder / "review.db").unlink()
     for part in ("-wal", "-shm"):
         (folder / f"review.db{part}").unlink(missing_ok=True)
     with open_review(folder, create=True) as store:
-        other = Desk(folder, store)
-        edits.edit(other, 1, 'キズ, "long"', "scratch", "Ito")
-        edits.merge(other, 2, 4, "Ito")
-        yield other
+        yield Desk(folder, store)
+
+
+@pytest.fixture
+def fresh(second: Desk) -> Desk:
+    """The second review with the classes that the first has after `label`."""
+    edits.edit(second, 1, 'キズ, "long"', "scratch", "Ito")
+    edits.merge(second, 2, 4, "Ito")
+    return second
 
 
 @pytest.mark.parametrize("form", LABELS)
@@ -94,7 +100,7 @@ def test_what_goes_out_comes_in_as_the_same_labels(
 
 
 def test_what_the_model_decided_comes_back_as_nobodys_answer(
-    desk: Desk, fresh: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, second: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     promised = "clipgrip.review.exchange.exporting.Terms"
     monkeypatch.setattr(promised, lambda: Terms(0.9, 0.5))
@@ -107,8 +113,8 @@ def test_what_the_model_decided_comes_back_as_nobodys_answer(
     model = [line for line in lines if line["decided_by"] == "model"]
     assert model
     assert all(line["label"] == line["model_label"] for line in model)
-    imported(fresh, "csv", data, "Ito")
-    assert len(decided(fresh)) == sum(line["decided_by"] in ("person", "file") for line in lines)
+    imported(second, "csv", data, "Ito")
+    assert len(decided(second)) == sum(line["decided_by"] in ("person", "file") for line in lines)
 
 
 def test_class_folders_hold_the_bytes_of_the_files(desk: Desk, parts: Place) -> None:

@@ -28,6 +28,7 @@ from clipgrip.review.queues import audit, doubtful
 from clipgrip.review.rounds import next_round
 from clipgrip.review.store import open_review
 from clipgrip.runs.pipeline import run
+from clipgrip.words import Words
 
 PAGES = (
     "/", "/review", "/review?queue=surest", "/review?queue=disagree", "/review?queue=asked", "/review?queue=second",
@@ -91,7 +92,7 @@ def test_every_page_of_a_review_that_has_just_begun(desk: Desk, language: str) -
     for path, page in pages(Browser(desk, language)):
         (html,) = [attributes for tag, attributes in page.elements if tag == "html"]
         assert html["lang"] == language
-        assert ("ランダム" in page.shown() or "無作為" in page.shown()) == (language == "ja"), path
+        assert (Words("ja")("Random audit") in page.texts) == (language == "ja"), path
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -127,8 +128,8 @@ def test_every_page_with_many_answers_changed_classes_and_rounds(
         {"state": "done", "round": 2},
     ):
         job.write(desk.folder, job.Progress(**values))  # type: ignore[arg-type]
-        for path, page in pages(browser):
-            assert not [tag for tag, _ in page.elements if tag == "b" and "broken" in path]
+        for _ in pages(browser):
+            pass
         told = browser.get("/api/rounds").json()
         assert told["state"] == ("stopped" if values["state"] == "running" else values["state"])
         assert told["stage"]
@@ -140,8 +141,7 @@ def test_every_page_when_all_is_answered(desk: Desk, parts: Place, language: str
     for row in audit(desk).tolist():
         answer(desk, row, int(ids[row]), purpose="audit")
     texts = dict(pages(Browser(desk, language)))
-    assert "100.0%" not in texts["/"].shown() or True
-    assert not [a for tag, a in texts["/audit"].elements if tag == "article"]
+    assert not [a for tag, a in texts["/review"].elements if tag == "article"]
 
 
 def test_the_language_is_the_browsers_until_it_is_chosen(desk: Desk) -> None:
@@ -172,10 +172,10 @@ def test_a_name_is_text_without_control_characters(desk: Desk) -> None:
 def test_the_audit_never_shows_what_the_model_says(desk: Desk) -> None:
     browser = Browser(desk)
     page = Parsed(browser.get("/audit").text)
-    held = json.loads(next(text for text in page.texts if text.startswith('{"queue"')))
+    held = json.loads(next(text for text in page.texts if '"purpose"' in text))
     assert held["purpose"] == "audit"
     assert held["examples"] == {}
-    assert len(held["images"]) == 20
+    assert len(held["images"]) == held["left"] == 34
     for one in (*held["images"], *browser.get("/api/next?queue=audit").json()["images"]):
         assert set(one) == {"image", "name", "path", "state", "said"}
 
@@ -264,9 +264,9 @@ NAMES = (
     "../../up", "CON", "</textarea><b>", "n" * 200, "con.txt",
 )  # fmt: skip
 FILES = (
-    "<script>alert(1)</script>.png", '"><img src=x onerror=alert(2)>.png', "{{7*7}}.png", "\u202egnp.png",
+    "<svg onload=alert(1)>.png", '"><img src=x onerror=alert(2)>.png', "{{7*7}}.png", "\u202egnp.png",
     "=cmd|' C calc'!A1.png", "aux.png", "y" * 200 + ".png", "'quoted' & \"double\".png", "改行\nなし.png",
-    "a\\b.png", "</script>.png",
+    "a\\b.png", "<!--<script>.png",
 )  # fmt: skip
 
 
@@ -279,14 +279,11 @@ def hostile_run(
     images.mkdir()
     for n, name in enumerate(FILES):
         picture(n + 500, 20 * n).save(images / name)
-    data = (images / "aux.png").read_bytes()
-    os.rename(images / "aux.png", images / "aux.png")
     picture(777).save(images / "plain.png")
     with open(os.fsencode(images) + b"/bad \xff.png", "wb") as file:
         buffer = io.BytesIO()
         picture(888).save(buffer, "PNG")
         file.write(buffer.getvalue())
-    assert data
     names = place / "classes.csv"
     lines = [
         "name,prompt",
@@ -316,17 +313,21 @@ def test_hostile_names_are_shown_as_text(hostile: Desk) -> None:
         browser = Browser(hostile, language)
         for path, page in pages(browser):
             tags = [tag for tag, _ in page.elements]
-            assert not {"i", "b"} & {t for t, a in page.elements if a == {} and t == "i"}, path
-            assert "alert(1)" not in [a.get("src") for _, a in page.elements]
+            assert not [t for t, a in page.elements if t == "i" and not a], path
             assert tags.count("script") <= 3
+            assert "u" not in tags
             assert all(a.get("src") != "x" for t, a in page.elements if t == "img")
             assert "49" not in [text.strip() for text in page.texts]
         overview = Parsed(browser.get("/").text).shown()
         for name in (NAMES[0], NAMES[2], NAMES[4]):
             assert name in overview
-        told = browser.get("/api/next?queue=answered&n=100").json()
-        assert {one["name"] for one in told["images"]} >= {FILES[0], FILES[2]}
-        assert any("\udcff" in one["name"] for one in told["images"])
+        names = {
+            one["name"]
+            for queue in ("answered", "disagree")
+            for one in browser.get(f"/api/next?queue={queue}&n=100").json()["images"]
+        }
+        assert names >= {name for name in FILES if "\n" not in name}
+        assert any("\udcff" in name for name in names)
         for row in hostile.view.rows:
             assert browser.get(f"/thumb/{row.sha256}").status_code == 200
     found = browser.post("/api/classes/preview", {"id": 1, "name": NAMES[0], "prompt": "<u>"})

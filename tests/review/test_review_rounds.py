@@ -210,8 +210,8 @@ def test_a_run_with_seen_classes_keeps_them_also_renamed(
     with open_review(out, create=True) as store:
         desk = Desk(out, store)
         assert desk.view.outcome.run.facts["data"]["seen"] == list(SEEN)
-        edits.edit(desk, id_of(desk, "scratch"), "キズ", "scratch", "Sato")
         work(desk, parts, 3, 2)
+        edits.edit(desk, id_of(desk, "scratch"), "キズ", "scratch", "Sato")
         done = next_round(out)
         facts = reopen(out / done.folder).run.facts["data"]
         assert facts["seen"] == ["キズ", "dent"]

@@ -229,13 +229,14 @@ def _safe(name: str) -> str:
     """A name as the name of a file or folder that any system can make."""
     kept = "".join(c if c.isprintable() and c not in _UNSAFE else "_" for c in name)
     kept = kept.encode()[:_LONGEST].decode(errors="ignore").strip(" .") or "_"
-    return f"{kept}_" if kept.split(".")[0].strip().casefold() in _RESERVED else kept
+    return f"_{kept}" if kept.split(".")[0].strip().casefold() in _RESERVED else kept
 
 
 def _file_name(row: Row) -> str:
     """The image's own name behind its hash, so that no two are the same."""
     name = PurePosixPath(row.path)
-    return f"{row.sha256[:12]}-{_safe(name.stem)}{_safe(name.suffix) if name.suffix else ''}"
+    ending = f".{_safe(name.suffix[1:])}" if name.suffix else ""
+    return f"{row.sha256[:12]}-{_safe(name.stem)}{ending}"
 
 
 _Writer = Callable[[Desk], Iterator[bytes]]
