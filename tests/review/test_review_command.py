@@ -91,7 +91,9 @@ class Served:
         return self.process.returncode
 
 
-def test_a_killed_server_loses_nothing_and_ctrl_c_is_a_good_end(folder: Path) -> None:
+def test_a_killed_server_loses_nothing_and_ctrl_c_is_a_good_end(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     acknowledged: list[str] = []
     for life in range(2):
         server = Served(folder)
@@ -105,4 +107,7 @@ def test_a_killed_server_loses_nothing_and_ctrl_c_is_a_good_end(folder: Path) ->
     server = Served(folder)
     with open_review(folder) as store:
         assert [answer.token for answer in store.answers()] == acknowledged
+    told = command(capsys, "review", folder, "--port", 0, "--no-browser")
+    assert told.code == 2
+    assert "is open already" in told.err
     assert server.end(signal.SIGINT) in (0, 130)

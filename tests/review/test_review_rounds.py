@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +189,19 @@ def test_answers_between_stop_and_start_go_to_a_folder_of_their_own(
     assert desk.view.outcome.run.id == done.run
 
 
+def test_classes_that_change_while_a_round_learns_are_for_the_next_one(
+    desk: Desk, parts: Place
+) -> None:
+    work(desk, parts)
+    done = next_round(
+        desk.folder, "", Dying(6, lambda: edits.split(desk, 1, ["long", "short"], "Ito"))
+    )
+    assert (done.facts["labels"], done.facts["audited"]) == (8, 10)
+    desk.load()
+    assert [c.name for c in desk.view.classes] == ["dent", "good part", "steel", "long", "short"]
+    assert not desk.view.as_run
+
+
 def test_classes_of_now_are_learned(desk: Desk, parts: Place) -> None:
     work(desk, parts)
     edits.add(desk, "rust", "rusty steel", "Sato")
@@ -263,13 +276,15 @@ def small(
     shared_cache: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Path:
+) -> Iterator[Path]:
     """A review with answers, ready for a round in another process, which knows no shortened presets."""
     monkeypatch.setenv("CLIPGRIP_CACHE", str(shared_cache))
     folder = Path(shutil.copytree(begun, tmp_path / "run"))
     with open_review(folder, create=True) as store:
         work(Desk(folder, store), parts)
-    return folder
+    yield folder
+    if child := job._children.pop(folder.resolve(), None):
+        child.wait()
 
 
 def test_a_round_beside_the_page_from_start_over_kill_to_done(small: Path) -> None:

@@ -20,7 +20,6 @@ from clipgrip.review.desk import now
 from clipgrip.review.store import (
     ROUND,
     Change,
-    ReviewStore,
     StoredClass,
     StoredRound,
     open_review,
@@ -53,16 +52,15 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
             first = runs.run(rounds[0].run)
             assert first is not None
             began_with = runs.manifest(first.id)
-        said = opinions(store.answers(), effective(store.classes()))
-        manifest = manifest_of(began_with, store.classes(), said)
+        classes = store.classes()  # as they are now: people go on while the round learns
+        said = opinions(store.answers(), effective(classes))
+        manifest = manifest_of(began_with, classes, said)
         before = reopen(folder / rounds[-1].folder, hear)
         _check_new(before.manifest, manifest)
         place = folder / f"{ROUND}{number}"
-        project = _project(
-            first, folder, place, manifest, _seen(first, began_with, store.classes())
-        )
+        project = _project(first, folder, place, manifest, _seen(first, began_with, classes))
         outcome = carry_out(project, manifest, hear)
-        facts = _gain(before, outcome, store, said)
+        facts = _gain(before, outcome, classes, said)
         done = StoredRound(
             number, outcome.folder.relative_to(folder).as_posix(), outcome.run.id, now(), facts
         )
@@ -149,10 +147,9 @@ def _project(
 
 
 def _gain(
-    before: Outcome, after: Outcome, store: ReviewStore, said: Mapping[str, Opinion]
+    before: Outcome, after: Outcome, classes: list[StoredClass], said: Mapping[str, Opinion]
 ) -> dict[str, Any]:
     """Right answers before and after on the audited images, which neither has learned from, and answers changed."""
-    classes = store.classes()
     hashes = frozenset(row.sha256 for row in after.manifest.rows)
     old, new = (Answerer.of(one, hashes).view(classes) for one in (before, after))
     common = [image for image in new.place if image in old.place]
