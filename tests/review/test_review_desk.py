@@ -75,7 +75,7 @@ def test_audited_images_are_offered_in_no_review_queue_and_reach_no_label(desk: 
     rows = audit(desk)[:8].tolist()
     for n, row in enumerate(rows):
         answer(desk, row, None if n == 3 else 1 + n % 4, purpose="audit")
-    assert not offered(desk, "doubtful", "surest", "asked", "second") & set(rows)
+    assert not offered(desk, "doubtful", "surest", "helpful", "asked", "second") & set(rows)
     assert not set(audit(desk).tolist()) & set(rows)
     hashes = {desk.view.rows[row].sha256 for row in rows}
     with open_store(desk.folder) as store:
@@ -184,7 +184,7 @@ def test_images_of_a_class_that_is_gone_are_asked_again(desk: Desk, how: str) ->
         edits.remove(desk, 2, "Sato")
     assert state(desk, 3) == state(desk, row) == "open"
     assert 3 in offered(desk, "doubtful")
-    assert row not in offered(desk, "doubtful", "surest")
+    assert row not in offered(desk, "doubtful", "surest", "helpful")
     assert audit(desk)[0] == row
     answer(desk, row, 1, purpose="audit")
     assert (state(desk, row), desk.standing.audit[row]) == ("decided", True)

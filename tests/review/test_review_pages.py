@@ -31,7 +31,8 @@ from clipgrip.runs.pipeline import run
 from clipgrip.words import Words
 
 PAGES = (
-    "/", "/review", "/review?queue=surest", "/review?queue=disagree", "/review?queue=asked", "/review?queue=second",
+    "/", "/review", "/review?queue=surest", "/review?queue=helpful", "/review?queue=disagree", "/review?queue=asked",
+    "/review?queue=second",
     "/review?queue=answered", "/review?queue=audit", "/review?class=1&n=50&skip=3", "/review?class=99", "/one",
     "/one?queue=disagree", "/one?queue=answered", "/audit", "/classes", "/rounds", "/files",
 )  # fmt: skip

@@ -92,8 +92,7 @@ def most_helpful(desk: Desk, _klass: int | None = None, _person: str = "") -> Ro
         state, kept = desk.standing.state.copy(), desk.standing.audit.copy()
         images, probs = desk.answerer.embeds, desk.view.probs
     labeled, excluded = (np.flatnonzero(which).tolist() for which in ((state != OPEN), kept))
-    rows = helpful(images, probs, HELPFUL, labeled=labeled, excluded=excluded)
-    return np.array(rows, dtype=np.int64)
+    return helpful(images, probs, HELPFUL, labeled=labeled, excluded=excluded).numpy()
 
 
 def _open(desk: Desk, klass: int | None) -> Rows:

@@ -10,7 +10,7 @@ from clipgrip.review.queues import surest
 from clipgrip.review.web.state import Hall
 from clipgrip.words import Words
 
-Queue = Literal["doubtful", "surest", "disagree", "asked", "second", "answered", "audit"]
+Queue = Literal["doubtful", "surest", "helpful", "disagree", "asked", "second", "answered", "audit"]
 EXAMPLES = 6
 KEYS = "123456789"
 
