@@ -9,7 +9,7 @@ from typing import Literal
 
 from clipgrip.review.store import Answer, StoredClass
 
-State = Literal["decided", "disagree", "unsure", "asked"]
+State = Literal["open", "decided", "disagree", "unsure", "asked"]
 LONGEST = 120.0
 """Seconds; who looked longer at one image was away from the screen."""
 
@@ -45,21 +45,26 @@ def opinions(answers: Iterable[Answer], counts_as: Mapping[int, int | None]) -> 
     """Content hash -> opinion, from answers in their order (undone ones left out).
 
     Each person's last word counts; ``settle`` ends what was said before. An answer whose class was split or taken away
-    counts no longer: the image is to be answered again.
+    ends it too: the image is to be answered again, and is left out here. An image of the audit stays in, ``open``: it
+    is asked again in the audit, and never learned from.
     """
     by_image: dict[str, list[Answer]] = defaultdict(list)
     for answer in answers:
-        if answer.klass is None or counts_as.get(answer.klass) is not None:
-            by_image[answer.image].append(answer)
-    return {image: _opinion(said, counts_as) for image, said in by_image.items()}
+        by_image[answer.image].append(answer)
+    found = {image: _opinion(said, counts_as) for image, said in by_image.items()}
+    return {image: one for image, one in found.items() if one.audit or one.state != "open"}
 
 
 def _opinion(said: list[Answer], counts_as: Mapping[int, int | None]) -> Opinion:
     audit = any(answer.purpose == "audit" for answer in said)
-    last = max((n for n, answer in enumerate(said) if answer.purpose == "settle"), default=0)
     words: dict[str, int | None] = {}
     asked = False
-    for answer in said[last:]:
+    for answer in said:
+        void = answer.klass is not None and counts_as.get(answer.klass) is None
+        if void or answer.purpose == "settle":
+            words, asked = {}, False
+        if void:
+            continue
         if answer.verdict == "ask":
             asked = True
             continue
@@ -67,8 +72,10 @@ def _opinion(said: list[Answer], counts_as: Mapping[int, int | None]) -> Opinion
         words[answer.person] = None if answer.klass is None else counts_as[answer.klass]
     classes = {klass for klass in words.values() if klass is not None}
     people = tuple(words)
-    if len(classes) > 1:
-        state: State = "disagree"
+    if not words and not asked:
+        state: State = "open"
+    elif len(classes) > 1:
+        state = "disagree"
     elif asked and len(words) < 2:
         state = "asked"
     else:

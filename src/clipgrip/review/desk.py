@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from clipgrip.errors import DataError, RunError
 from clipgrip.review.answers import Opinion, effective, opinions
 from clipgrip.review.store import Answer, Change, ReviewStore, StoredClass, StoredRound
-from clipgrip.review.view import Answerer
+from clipgrip.review.view import Answerer, View
 from clipgrip.runs.auditing import Audit
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
@@ -69,15 +69,15 @@ class Desk:
             self._answerer = answerer
             self.audit = audit
             """The draw over what this round left unlabeled; None where people labeled everything."""
-            self.reclass()
+            self._see(answerer.view(self.store.classes()))
 
-    def reclass(self) -> None:
-        """Answer anew after the classes were changed."""
+    def _see(self, view: View) -> None:
+        """Work with the answers of ``view`` from now on, and with the classes as they are stored."""
         with self.lock:
             self.classes = self.store.classes()
             self.names = {one.id: one.name for one in self.classes}
             self.counts_as = effective(self.classes)
-            self.view = self._answerer.view(self.classes)
+            self.view = view
             self._answers: dict[str, list[Answer]] = defaultdict(list)
             self._tokens: dict[str, Answer] = {}
             for answer in self.store.answers():
@@ -128,9 +128,10 @@ class Desk:
                 self._check(answer)
             fresh = [answer for answer in answers if answer.token not in self._tokens]
             kept = self.store.add_answers(fresh)
-            for answer in self.store.answers(after=self._last()):
+            stored = self.store.answers(after=self._last())  # another server's answers among them
+            for answer in stored:
                 self._keep(answer)
-            self._judge({answer.image for answer in fresh})
+            self._judge({answer.image for answer in stored})
             return kept
 
     def undo(self, token: str, person: str) -> Answer | None:
@@ -148,15 +149,25 @@ class Desk:
     def change_classes(
         self, classes: Sequence[StoredClass], action: str, person: str, facts: dict[str, object]
     ) -> None:
-        """Keep changed classes and answer anew with them."""
+        """Keep changed classes and answer anew with them.
+
+        Raises:
+            PromptError: a text is too long for the model; nothing is kept.
+        """
         with self.lock:
+            every = {one.id: one for one in (*self.classes, *classes)}
+            view = self._answerer.view(tuple(every.values()))
             self.store.write_classes(classes, Change(action, person, now(), facts))
-            self.reclass()
+            self._see(view)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _check(self, answer: Answer) -> None:
         row = self.row(answer.image)
+        if (answer.verdict == "class") != (answer.klass is not None):
+            raise DataError(
+                "an answer is a class, or no class where it cannot be told. Reload the page."
+            )
         if answer.klass is not None and self.counts_as.get(answer.klass) != answer.klass:
             raise DataError(
                 "that class is no longer there. Reload the page to see the classes of now."
@@ -166,7 +177,8 @@ class Desk:
                 "this image belongs to the random audit, which measures the model and is never learned from. "
                 "Answer it on the audit page."
             )
-        if answer.purpose == "audit" and answer.image not in self._for_audit():
+        drawn = answer.image in self._for_audit() or self.standing.audit[row]
+        if answer.purpose == "audit" and not drawn:
             raise DataError("this image was not drawn for the audit. Reload the page.")
 
     def _for_audit(self) -> frozenset[str]:
@@ -182,15 +194,12 @@ class Desk:
             self._answers[answer.image].append(answer)
 
     def _give(self) -> None:
-        """Labels from the files of the first run."""
+        """Labels from the files of the first run, whose classes have the first ids in their order."""
         first = self.folder / self.rounds[0].folder
         with open_store(first) as store:
             manifest = store.manifest(self.rounds[0].run)
-        named = {one.name: one.id for one in reversed(self.classes)}
         given = {
-            row.sha256: self.counts_as.get(named.get(manifest.classes.display[row.label], -1))
-            for row in manifest.rows
-            if row.label >= 0
+            row.sha256: self.counts_as.get(row.label + 1) for row in manifest.rows if row.label >= 0
         }
         for n, row in enumerate(self.view.rows):
             klass = given.get(row.sha256)

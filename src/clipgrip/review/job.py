@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -45,9 +46,9 @@ def progress(folder: Path) -> Progress:
     """What the file says, checked against whether its process lives."""
     try:
         values = json.loads((folder / NAME).read_text("utf-8"))
-    except (OSError, ValueError):
+        told = Progress(**{**values, "notes": tuple(values["notes"])})
+    except (OSError, ValueError, KeyError, TypeError):
         return Progress()
-    told = Progress(**{**values, "notes": tuple(values["notes"])})
     if told.state == "running" and not _alive(folder):
         return Progress(**{**asdict(told), "state": "stopped", "notes": told.notes})
     return told
@@ -59,19 +60,19 @@ def start(folder: Path, person: str) -> None:
     Raises:
         RunError: one is running.
     """
-    if progress(folder).state == "running":
-        raise RunError("a round is running already. Wait until it is done, or stop it first.")
-    write(folder, Progress("running", os.getpid(), person, time.time(), stage="begin"))
-    with open(folder / LOG, "ab") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "clipgrip.review.job", os.fspath(folder), person],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    write(folder, Progress("running", child.pid, person, time.time(), stage="begin"))
-    _children.append(child)
+    with _starting:
+        if progress(folder).state == "running":
+            raise RunError("a round is running already. Wait until it is done, or stop it first.")
+        with open(folder / LOG, "ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "clipgrip.review.job", os.fspath(folder), person],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        _children[folder.resolve()] = child
+        write(folder, Progress("running", child.pid, person, time.time(), stage="begin"))
 
 
 def stop(folder: Path) -> None:
@@ -122,12 +123,14 @@ class FileListener(Listener):
         write(self.folder, Progress(**self.told))
 
 
-_children: list[subprocess.Popen[bytes]] = []
+_starting = threading.Lock()
+_children: dict[Path, subprocess.Popen[bytes]] = {}
 
 
 def _alive(folder: Path) -> bool:
     """Whether the process lives: its own child that has not ended, or whoever holds the folder's lock."""
-    if any(child.poll() is None for child in _children):
+    child = _children.get(folder.resolve())
+    if child is not None and child.poll() is None:
         return True
     try:
         with locked(folder):

@@ -52,7 +52,8 @@ def errors(desk: Desk) -> Errors:
     """The model's errors on images drawn at random that it has not learned from.
 
     These are the draw of this round from the top to the first image without an answer, and the draws of earlier
-    rounds, which were kept out of learning. An image that people could not tell counts as an error.
+    rounds, which were kept out of learning. An image that people could not tell counts as an error; so does one of an
+    earlier draw that waits to be answered again, since leaving it out would favour the model.
     """
     rows = measured_rows(desk)
     answers, truth = desk.view.label[rows], desk.standing.klass[rows]
@@ -71,7 +72,7 @@ def measured_rows(desk: Desk) -> np.ndarray:
     """Rows that the model is measured on."""
     now = list(prefix(desk))
     in_draw = set(drawn(desk)) if desk.audit is not None else set()
-    known = np.isin(desk.standing.state, (DECIDED, UNSURE)) & desk.standing.audit
+    known = desk.standing.audit & ~desk.view.learned
     before = [row for row in np.flatnonzero(known).tolist() if row not in in_draw]
     return np.array([*before, *now], dtype=np.int64)
 
@@ -133,7 +134,7 @@ class Promised:
     rows: tuple[int, ...]
     """Rows of the audit's pool that were answered, in the order of the draw."""
     truth: tuple[int, ...]
-    """Class position of each; an image that nobody can tell has one that is not the model's answer."""
+    """Class position of each, -1 where nobody can tell."""
 
     @property
     def answers(self) -> int:
@@ -165,4 +166,4 @@ def promised(desk: Desk, terms: Terms, ok: Sequence[int] = ()) -> Promised | Non
     truths = np.array(known, dtype=np.int64)
     told = promise(audit.pool, rows, truths, groups, terms)
     more = more_answers(told, audit.pool, rows, truths, groups)
-    return Promised(told, dict(more), groups, tuple(rows.tolist()), tuple(known))
+    return Promised(told, dict(more), groups, tuple(rows.tolist()), tuple(truth))

@@ -86,7 +86,7 @@ class Overview:
     persons: tuple[PersonLine, ...]
     pace: Pace | None
     fresh: int
-    """Answers that the model has not learned from yet."""
+    """Images that people decided and the model has not learned from yet."""
     step: Step
     step_count: int
     step_class: str
@@ -99,7 +99,7 @@ def overview(desk: Desk, terms: Terms, ok: tuple[int, ...] = ()) -> Overview:
         found, expected, told = errors(desk), estimate(desk), promised(desk, terms, ok)
         answers = desk.answers()
         model = _decided_by_model(desk, told)
-        fresh = sum(a.round == desk.round.number and a.purpose != "audit" for a in answers)
+        fresh = int(((state == DECIDED) & ~desk.standing.audit & ~view.learned).sum())
         step, count, name = _next_step(desk, found, told, fresh)
         return Overview(
             images=len(view.rows),

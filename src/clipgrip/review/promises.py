@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from clipgrip.errors import RunError
-from clipgrip.review.desk import Desk, now
+from clipgrip.review.desk import DECIDED, Desk, now
 from clipgrip.review.measure import promised
 from clipgrip.review.store import Change
 from clipgrip.runs import audits
-from clipgrip.runs.auditing import promise_facts, write_automation
+from clipgrip.runs.auditing import Audit, promise_facts, write_automation
 from clipgrip.runs.store import open_store
 from clipgrip.trust.promise import Terms
 
@@ -37,7 +37,28 @@ def keep_promise(desk: Desk, terms: Terms, ok: tuple[int, ...], person: str) -> 
         with open_store(folder) as store:  # its answers stand in review.db
             said = audits.StoredPromise(desk.audit.id, person, now(), facts)
             audits.add_promise(store, desk.audit.run, said)
-        write_automation(desk.audit, told.told, rows, truth, told.groups, folder / AUTOMATION)
+        write_automation(
+            desk.audit,
+            told.told,
+            rows,
+            truth,
+            told.groups,
+            folder / AUTOMATION,
+            reviewed=_reviewed(desk, desk.audit),
+        )
         change = {"round": desk.round.number, **{k: facts[k] for k in ("max_error", "confidence")}}
         desk.store.record(Change("promise", person, now(), change))
         return facts
+
+
+def _reviewed(desk: Desk, audit: Audit) -> dict[int, int]:
+    """Row of the audit's pool -> class position that people gave it."""
+    columns = {one.id: n for n, one in enumerate(desk.view.classes)}
+    places = ((n, desk.view.place.get(image)) for n, image in enumerate(audit.hashes))
+    found = {n: row for n, row in places if row is not None}
+    standing = desk.standing
+    return {
+        n: columns[int(standing.klass[row])]
+        for n, row in found.items()
+        if standing.state[row] == DECIDED
+    }

@@ -28,10 +28,11 @@ def surest(desk: Desk, klass: int | None = None, _person: str = "") -> Rows:
 
 
 def audit(desk: Desk, _klass: int | None = None, _person: str = "") -> Rows:
-    """Images drawn at random that wait for an answer, in the order of the draw."""
-    if desk.audit is None:
-        return np.zeros(0, np.int64)
-    return np.array([row for row in drawn(desk) if not audited(desk, row)], dtype=np.int64)
+    """Images drawn at random that wait for an answer: those of earlier draws first, then this draw in its order."""
+    now = [] if desk.audit is None else drawn(desk)
+    before = np.flatnonzero(desk.standing.audit).tolist()
+    waiting = dict.fromkeys(row for row in (*before, *now) if not audited(desk, row))
+    return np.array(list(waiting), dtype=np.int64)
 
 
 def drawn(desk: Desk) -> list[int]:
@@ -91,8 +92,7 @@ def most_helpful(desk: Desk, _klass: int | None = None, _person: str = "") -> Ro
         state, kept = desk.standing.state.copy(), desk.standing.audit.copy()
         images, probs = desk.answerer.embeds, desk.view.probs
     labeled, excluded = (np.flatnonzero(which).tolist() for which in ((state != OPEN), kept))
-    rows = helpful(images, probs, HELPFUL, labeled=labeled, excluded=excluded)
-    return np.array(rows, dtype=np.int64)
+    return helpful(images, probs, HELPFUL, labeled=labeled, excluded=excluded).numpy()
 
 
 def _open(desk: Desk, klass: int | None) -> Rows:

@@ -17,7 +17,13 @@ from clipgrip.files import write_text_atomic
 from clipgrip.metrics import wilson_interval
 from clipgrip.review.answers import Opinion, effective, opinions
 from clipgrip.review.desk import now
-from clipgrip.review.store import Change, ReviewStore, StoredClass, StoredRound, open_review
+from clipgrip.review.store import (
+    ROUND,
+    Change,
+    StoredClass,
+    StoredRound,
+    open_review,
+)
 from clipgrip.review.view import Answerer
 from clipgrip.runs.events import Listener
 from clipgrip.runs.lock import locked
@@ -46,14 +52,15 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
             first = runs.run(rounds[0].run)
             assert first is not None
             began_with = runs.manifest(first.id)
-        said = opinions(store.answers(), effective(store.classes()))
-        manifest = manifest_of(began_with, store.classes(), said)
+        classes = store.classes()  # as they are now: people go on while the round learns
+        said = opinions(store.answers(), effective(classes))
+        manifest = manifest_of(began_with, classes, said)
         before = reopen(folder / rounds[-1].folder, hear)
         _check_new(before.manifest, manifest)
-        place = folder / f"round-{number}"
-        project = _project(first, folder, place, manifest)
+        place = folder / f"{ROUND}{number}"
+        project = _project(first, folder, place, manifest, _seen(first, began_with, classes))
         outcome = carry_out(project, manifest, hear)
-        facts = _gain(before, outcome, store, said)
+        facts = _gain(before, outcome, classes, said)
         done = StoredRound(
             number, outcome.folder.relative_to(folder).as_posix(), outcome.run.id, now(), facts
         )
@@ -116,9 +123,17 @@ def _check_new(before: Manifest, manifest: Manifest) -> None:
         )
 
 
-def _project(first: StoredRun, folder: Path, place: Path, manifest: Manifest) -> Project:
+def _seen(first: StoredRun, began_with: Manifest, classes: list[StoredClass]) -> list[str]:
+    """Seen classes of the first run as they are called now, or what they were merged into."""
+    counts_as, names = effective(classes), {one.id: one.name for one in classes}
+    ids = (counts_as[began_with.classes.index(name) + 1] for name in first.facts["data"]["seen"])
+    return list(dict.fromkeys(names[id_] for id_ in ids if id_ is not None))
+
+
+def _project(
+    first: StoredRun, folder: Path, place: Path, manifest: Manifest, seen: list[str]
+) -> Project:
     """The first run's settings. Where some classes had all their labels, they keep them; else any image may be any."""
-    seen = [name for name in first.facts["data"]["seen"] if name in manifest.classes]
     settings = dict(first.settings)
     labeled = {manifest.classes.display[row.label] for row in manifest.rows if row.label >= 0}
     names = [name for name in seen if name in labeled]
@@ -132,10 +147,9 @@ def _project(first: StoredRun, folder: Path, place: Path, manifest: Manifest) ->
 
 
 def _gain(
-    before: Outcome, after: Outcome, store: ReviewStore, said: Mapping[str, Opinion]
+    before: Outcome, after: Outcome, classes: list[StoredClass], said: Mapping[str, Opinion]
 ) -> dict[str, Any]:
     """Right answers before and after on the audited images, which neither has learned from, and answers changed."""
-    classes = store.classes()
     hashes = frozenset(row.sha256 for row in after.manifest.rows)
     old, new = (Answerer.of(one, hashes).view(classes) for one in (before, after))
     common = [image for image in new.place if image in old.place]
@@ -144,7 +158,11 @@ def _gain(
     truth = np.array(
         [-1 if (o := said.get(i)) is None or o.klass is None else o.klass for i in common]
     )
-    audit = np.array([(o := said.get(i)) is not None and o.audit for i in common], dtype=bool)
+    learned = {row.sha256 for row in before.manifest.rows if row.label >= 0 and row.split == "pool"}
+    audit = np.array(
+        [(o := said.get(i)) is not None and o.audit and i not in learned for i in common],
+        dtype=bool,
+    )
     judged = audit & (truth >= 0)
     right = [int((answers == truth)[judged].sum()) for answers in (was, is_)]
     n = int(judged.sum())

@@ -18,6 +18,8 @@ from clipgrip.runs.database import opened, plain_errors
 from clipgrip.runs.store import NAME as RUNS
 
 NAME = "review.db"
+ROUND = "round-"
+"""Begins the name of the folder of each later round, which lies in the folder of the review."""
 
 Verdict = Literal["class", "unsure", "ask"]
 """A class; "cannot tell"; or a wish for a second opinion."""
@@ -206,7 +208,11 @@ def open_review(folder: Path, *, create: bool = False) -> Iterator[ReviewStore]:
         raise RunError(
             f"{folder} holds no run (no {RUNS} in it). Give the folder that clipgrip run wrote (its --out)."
         )
-    path = folder / NAME
+    path, outer = folder / NAME, folder.resolve().parent
+    if has_review(outer) and folder.resolve().name.startswith(ROUND):
+        raise RunError(
+            f"{folder} is a later round of the review in {outer}, which goes on there. Give {outer} instead."
+        )
     if not create and not path.is_file():
         raise RunError(
             f"nobody has reviewed the run in {folder} yet (no {NAME} in it). Begin with clipgrip review {folder}."

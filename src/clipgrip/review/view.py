@@ -72,6 +72,16 @@ class View:
         """(N,) answer less runner-up."""
         return self._top[0][:, 0] - self._top[0][:, -1]
 
+    @cached_property
+    def learned(self) -> NDArray[np.bool_]:
+        """(N,) whether the round learned from a label of the image."""
+        labeled = {
+            row.sha256
+            for row in self.outcome.manifest.rows
+            if row.label >= 0 and row.split == "pool"
+        }
+        return np.array([row.sha256 in labeled for row in self.rows], dtype=bool)
+
     def column(self, id_: int) -> int:
         """Column of ``probs`` of a class."""
         return next(n for n, one in enumerate(self.classes) if one.id == id_)

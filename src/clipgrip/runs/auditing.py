@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -161,15 +161,32 @@ class Sheet:
 
 
 def write_automation(
-    audit: Audit, told: Promise, rows: Whole, truth: Whole, groups: Sequence[Group], place: Path
+    audit: Audit,
+    told: Promise,
+    rows: Whole,
+    truth: Whole,
+    groups: Sequence[Group],
+    place: Path,
+    *,
+    reviewed: Mapping[int, int] | None = None,
 ) -> None:
-    """automation.csv: for each file who decides, the label where there is one, and why."""
+    """automation.csv: for each file who decides, the label where there is one, and why.
+
+    Args:
+        truth: class of each of the audited ``rows``, -1 where a person could not tell.
+        reviewed: row -> class that people gave outside the audit.
+    """
     said = dict(zip(rows.tolist(), truth.tolist(), strict=True))
+    reviewed = reviewed or {}
     names, lines = audit.classes.display, []
     for row, paths in enumerate(audit.paths):
         label, decided = int(audit.pool.labels[row]), bool(told.decided[row])
         if row in said:
-            by, shown, why = "person", names[said[row]], "answered in the audit"
+            known = said[row] >= 0
+            by, shown = "person", names[said[row]] if known else ""
+            why = "answered in the audit" if known else "could not be told in the audit"
+        elif row in reviewed:
+            by, shown, why = "person", names[reviewed[row]], "answered in the review"
         elif decided:
             by, shown, why = (
                 "model",

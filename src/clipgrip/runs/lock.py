@@ -13,16 +13,20 @@ from clipgrip.errors import RunError
 NAME = ".clipgrip.lock"
 
 
+class InUse(RunError):
+    """Another process works in the folder."""
+
+
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, name: str = NAME) -> Iterator[None]:
     """Hold the folder's lock; RunError with the holder's process id where another process has it."""
-    handle = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
+    handle = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
             _take(handle)
         except OSError:
             holder = os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"
-            raise RunError(
+            raise InUse(
                 f"{folder} is in use by another clipgrip (process {holder}). "
                 "Wait until it is done, or choose another --out."
             ) from None

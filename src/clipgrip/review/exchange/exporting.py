@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -24,6 +25,18 @@ CHOICE, SUBJECT = "class", "image"
 CSV = "text/csv; charset=utf-8"
 CHUNK = 1 << 20
 _UNSAFE = frozenset('<>:"/\\|?*')
+_RESERVED = frozenset(
+    (
+        "con",
+        "prn",
+        "aux",
+        "nul",
+        *(f"{kind}{n}" for kind in ("com", "lpt") for n in "0123456789¹²³"),
+    )
+)
+"""Names that Windows keeps for devices."""
+_LONGEST = 120
+"""Bytes of a name."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +137,7 @@ def _history(desk: Desk) -> Iterator[bytes]:
 
 
 def _folders(desk: Desk) -> Iterator[bytes]:
+    folders = folder_names([one.name for one in desk.view.classes])
     with tempfile.TemporaryFile() as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for line in lines(desk):
@@ -133,7 +147,7 @@ def _folders(desk: Desk) -> Iterator[bytes]:
                     data = line.row.source.read()
                 except OSError:
                     continue  # its file is gone; the CSV still has its label
-                archive.writestr(f"{_safe(line.label)}/{_file_name(line.row)}", data)
+                archive.writestr(f"{folders[line.label]}/{_file_name(line.row)}", data)
         file.seek(0)
         while chunk := file.read(CHUNK):
             yield chunk
@@ -177,28 +191,52 @@ def _coco(desk: Desk) -> Iterator[bytes]:
 
 def _fiftyone(desk: Desk) -> Iterator[bytes]:
     names = [one.name for one in desk.view.classes]
+    found = lines(desk)
+    stems = Counter(_stem(path) for line in found for path in line.row.paths)
     labels = {
-        str(PurePosixPath(path).with_suffix("")): names.index(line.label)
-        for line in lines(desk)
+        _stem(path) if stems[_stem(path)] == 1 else path: names.index(line.label)
+        for line in found
         if line.by in ("person", "file")
         for path in line.row.paths
     }
     yield _json({"classes": names, "labels": labels})
 
 
+def _stem(path: str) -> str:
+    """FiftyOne's key of an image: its path without the ending."""
+    return str(PurePosixPath(path).with_suffix(""))
+
+
 def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, indent=1).encode()
+    return json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
+
+
+def folder_names(names: Sequence[str]) -> dict[str, str]:
+    """Class name -> a folder that any system can make, no two the same where capitals do not count."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        folder = made = _safe(name)
+        number = 2
+        while made.casefold() in taken:
+            made, number = f"{folder} {number}", number + 1
+        taken.add(made.casefold())
+        found[name] = made
+    return found
 
 
 def _safe(name: str) -> str:
-    """A class name as the name of a folder that any system can make."""
-    kept = "".join("_" if c in _UNSAFE or ord(c) < 32 else c for c in name).strip(" .")
-    return kept or "_"
+    """A name as the name of a file or folder that any system can make."""
+    kept = "".join(c if c.isprintable() and c not in _UNSAFE else "_" for c in name)
+    kept = kept.encode()[:_LONGEST].decode(errors="ignore").strip(" .") or "_"
+    return f"_{kept}" if kept.split(".")[0].strip().casefold() in _RESERVED else kept
 
 
 def _file_name(row: Row) -> str:
     """The image's own name behind its hash, so that no two are the same."""
-    return f"{row.sha256[:12]}-{_safe(PurePosixPath(row.path).name)}"
+    name = PurePosixPath(row.path)
+    ending = f".{_safe(name.suffix[1:])}" if name.suffix else ""
+    return f"{row.sha256[:12]}-{_safe(name.stem)}{ending}"
 
 
 _Writer = Callable[[Desk], Iterator[bytes]]

@@ -35,7 +35,8 @@ class Claimed:
 def imported(desk: Desk, form: str, data: bytes, person: str) -> dict[str, Any]:
     """Keep what a file says; how many answers were new, and what could not be used.
 
-    An image that the person has answered with the same class already is left as it is.
+    An image that the person has answered with the same class already is left as it is; of two different labels of one
+    image the first is kept. What the model decided (column ``decided_by`` of our own export) is nobody's answer.
 
     Raises:
         DataError: there is no such format, or the file is not of it.
@@ -43,7 +44,8 @@ def imported(desk: Desk, form: str, data: bytes, person: str) -> dict[str, Any]:
     if form not in IMPORTS:
         raise DataError(f'no import "{form}". Known: {", ".join(IMPORTS)}.{nearest(form, IMPORTS)}')
     claims = list(_READERS[form](data))
-    finder, problems, answers = _Finder(desk), [], []
+    finder, problems = _Finder(desk), []
+    claimed: dict[str, int] = {}
     with desk.lock:
         ids = {canonical(one.name): one.id for one in desk.view.classes}
         when = now()
@@ -54,10 +56,11 @@ def imported(desk: Desk, form: str, data: bytes, person: str) -> dict[str, Any]:
             elif canonical(claim.label) not in ids:
                 near = nearest(claim.label, ids)
                 problems.append(f'{claim.where}: unknown class "{claim.label}".{near}')
-            elif not _said(desk, image, person, klass := ids[canonical(claim.label)]):
-                answers.append(_answer(desk, image, klass, person, when))
-        unique = {answer.image: answer for answer in answers}
-        kept = desk.answer(list(unique.values())) if unique else 0
+            elif claimed.setdefault(image, klass := ids[canonical(claim.label)]) != klass:
+                problems.append(f'{claim.where}: "{claim.path}" has two different labels')
+        fresh = {i: k for i, k in claimed.items() if not _said(desk, i, person, k)}
+        answers = [_answer(desk, image, klass, person, when) for image, klass in fresh.items()]
+        kept = desk.answer(answers) if answers else 0
         if kept:
             desk.store.record(Change("import", person, when, {"form": form, "answers": kept}))
     return {"answers": kept, "problems": problems[:SHOWN], "more": max(0, len(problems) - SHOWN)}
@@ -91,18 +94,24 @@ class _Finder:
     def __init__(self, desk: Desk) -> None:
         self.hashes = desk.view.place
         self.found: dict[str, set[str]] = defaultdict(set)
+        self.exact: dict[str, set[str]] = defaultdict(set)
         for row in desk.view.rows:
             for path in row.paths:
                 pure = PurePosixPath(canonical(path))
-                for name in (str(pure), str(pure.with_suffix("")), pure.name, pure.stem):
+                self.exact[str(pure)].add(row.sha256)
+                for name in {str(pure.with_suffix("")), pure.name, pure.stem}:
                     self.found[name].add(row.sha256)
 
     def image(self, claim: Claimed) -> str | None:
         if claim.sha256 in self.hashes:
             return claim.sha256
         path = PurePosixPath(canonical(claim.path.replace("\\", "/")))
-        for name in (str(path), path.name):
-            images = self.found.get(name, set())
+        for names, name in (
+            (self.exact, str(path)),
+            (self.found, str(path)),
+            (self.found, path.name),
+        ):
+            images = names.get(name, set())
             if len(images) == 1:
                 return next(iter(images))
         return None
@@ -111,9 +120,10 @@ class _Finder:
 def _csv(data: bytes) -> Iterator[Claimed]:
     table = parse_csv(decoded(data, "the file"), "the file")
     paths, labels = table.need(PATH_COLUMNS), table.need(LABEL_COLUMNS)
-    hashes = table.find(("sha256",))
+    hashes, deciders = table.find(("sha256",)), table.find(("decided_by",))
     for number, cells in enumerate(table.rows):
-        if canonical(cells[labels]) not in UNLABELED_MARKS:
+        by_model = deciders is not None and cells[deciders].strip() == "model"
+        if canonical(cells[labels]) not in UNLABELED_MARKS and not by_model:
             sha256 = "" if hashes is None else cells[hashes]
             yield Claimed(cells[paths], cells[labels], table.where(number), sha256)
 
@@ -128,10 +138,12 @@ def _label_studio(data: bytes) -> Iterator[Claimed]:
         )
         if path is None:
             raise DataError(f'{where}: no "image" in its data. Is this Label Studio JSON?')
-        for annotation in task.get("annotations") or []:
-            for result in annotation.get("result") or []:
-                for label in (result.get("value") or {}).get("choices") or []:
-                    yield Claimed(_bare(path), str(label), where, str(given.get("sha256", "")))
+        sha256 = str(given.get("sha256", ""))
+        for annotation in _some(task, "annotations", where):
+            for result in _some(annotation, "result", where):
+                value = result.get("value") if isinstance(result, dict) else None
+                for label in _some(value, "choices", where) if value else ():
+                    yield Claimed(_bare(path), str(label), where, sha256)
 
 
 def _bare(path: str) -> str:
@@ -185,6 +197,13 @@ def _get(value: Any, key: str, kind: type, where: str) -> Any:
     if not isinstance(found, kind):
         raise DataError(f'{where}: "{key}" is missing or of another kind.')
     return found
+
+
+def _some(value: Any, key: str, where: str) -> list[Any]:
+    """A list that may be missing."""
+    if isinstance(value, dict) and value.get(key) is None:
+        return []
+    return _get(value, key, list, where)
 
 
 _READERS: dict[str, Callable[[bytes], Iterator[Claimed]]] = {

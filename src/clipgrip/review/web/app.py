@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from clipgrip.errors import ClipgripError, DataError
+from clipgrip.errors import ClipgripError, DataError, RunError
 from clipgrip.review.web import reading, writing
+from clipgrip.review.web.answering import Json, clean
 from clipgrip.review.web.guard import Guard
 from clipgrip.review.web.state import Hall
+
+SENTENCES = {
+    400: "What the page sent cannot be read. Reload it and try again.",
+    404: "There is no such page. Go back to the first page.",
+    405: "This address is not answered in that way. Go back to the first page.",
+}
 
 
 def create_app(hall: Hall) -> FastAPI:
@@ -30,11 +37,13 @@ def _errors(app: FastAPI) -> None:
 
     def told(request: Request, status: int, sentence: str) -> Response:
         if request.url.path.startswith("/api/"):
-            return JSONResponse({"error": sentence}, status)
-        return Response(sentence + "\n", status, media_type="text/plain; charset=utf-8")
+            return Json({"error": sentence}, status)
+        return Response(clean(sentence) + "\n", status, media_type="text/plain; charset=utf-8")
 
     async def ours(request: Request, error: Exception) -> Response:
         status = error.http_status if isinstance(error, ClipgripError) else 500
+        if isinstance(error, RunError) and request.url.path == "/api/answers":
+            status = 503  # the disk refused: the page keeps the answers and sends them again
         missing = isinstance(error, DataError) and request.url.path.startswith(("/thumb", "/image"))
         return told(request, 404 if missing else status, str(error))
 
@@ -46,7 +55,8 @@ def _errors(app: FastAPI) -> None:
 
     async def missing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return told(request, error.status_code, "There is no such page. Go back to the first page.")
+        status = error.status_code
+        return told(request, status, SENTENCES.get(status, error.detail))
 
     app.add_exception_handler(ClipgripError, ours)
     app.add_exception_handler(RequestValidationError, invalid)

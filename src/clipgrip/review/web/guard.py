@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import logging
 import secrets
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -11,8 +12,11 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
 
 SESSION = "clipgrip_session"
 ACCESS = "clipgrip_access"
@@ -72,14 +76,22 @@ class Guard:
         cookies = _cookies(headers)
         refusal = self._refusal(scope, headers, cookies)
         if refusal is not None:
-            await refusal(scope, receive, _with_headers(send))
+            await refusal(scope, receive, _Headed(send))
             return
         session = cookies.get(SESSION, "")
         fresh = "" if session else secrets.token_urlsafe(24)
         scope["state"] = {**scope.get("state", {}), "csrf": self._csrf(session or fresh)}
         limit = MAX_UPLOAD if scope["path"].startswith(UPLOADS) else MAX_BODY
         cookie = f"{SESSION}={fresh}; Path=/; HttpOnly; SameSite=Strict" if fresh else ""
-        await self.app(scope, _limited(receive, limit), _with_headers(send, cookie))
+        sending = _Headed(send, cookie)
+        try:
+            await self.app(scope, _limited(receive, limit), sending)
+        except Exception:
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            if sending.begun:
+                raise
+            failed = PlainTextResponse("This could not be done; the reason is in the log.", 500)
+            await failed(scope, receive, sending)
 
     def _refusal(self, scope: Scope, headers: Headers, cookies: dict[str, str]) -> Response | None:
         if not self.access.admits(headers.get("host", "")):
@@ -91,7 +103,7 @@ class Guard:
         if scope["method"] != "POST":
             return PlainTextResponse("Only GET and POST are answered here.", 405)
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        if origin is not None and origin.partition("://")[2] != headers.get("host"):
             return PlainTextResponse("Another page may not write here.", 403)
         session = cookies.get(SESSION, "")
         given = headers.get("x-csrf-token", "")
@@ -99,15 +111,15 @@ class Guard:
             return PlainTextResponse("This page is too old to write. Reload it.", 403)
         limit = MAX_UPLOAD if scope["path"].startswith(UPLOADS) else MAX_BODY
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > limit:
-            return PlainTextResponse(f"More than {limit // 2**20} MB at once is not taken.", 413)
+        if not length.isdecimal() or len(length) > 18 or int(length) > limit:
+            return PlainTextResponse(_too_long(limit), 413)
         return None
 
     def _entry(self, scope: Scope) -> Response:
         """In with the token of the link; it becomes a cookie and leaves the address."""
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["method"] in READING and _same(given, self.access.token):
-            response = RedirectResponse(scope["path"] or "/", 303)
+            response = RedirectResponse("/" + scope["path"].lstrip("/"), 303)
             value = self._sign("access", self.access.token)
             response.set_cookie(ACCESS, value, httponly=True, samesite="strict")
             return response
@@ -124,6 +136,10 @@ class Guard:
 
     def _sign(self, kind: str, value: str) -> str:
         return hmac.new(self.secret, f"{kind}\0{value}".encode(), sha256).hexdigest()
+
+
+def _too_long(limit: int) -> str:
+    return f"More than {limit // 2**20} MB at once is not taken."
 
 
 def _parted(host: str) -> tuple[str, int]:
@@ -148,7 +164,7 @@ def _same(given: str, wanted: str) -> bool:
 
 
 def _limited(receive: Receive, limit: int) -> Receive:
-    """Stops reading a body that is longer than its header said or than is taken."""
+    """Stops reading a body that is longer than is taken, whatever its header said."""
     read = 0
 
     async def counted() -> Message:
@@ -156,22 +172,26 @@ def _limited(receive: Receive, limit: int) -> Receive:
         message = await receive()
         read += len(message.get("body", b""))
         if read > limit:
-            return {"type": "http.disconnect"}
+            raise HTTPException(413, _too_long(limit))
         return message
 
     return counted
 
 
-def _with_headers(send: Send, cookie: str = "") -> Send:
-    async def sent(message: Message) -> None:
+class _Headed:
+    """Sends with the headers that every answer has."""
+
+    def __init__(self, send: Send, cookie: str = "") -> None:
+        self.send, self.cookie, self.begun = send, cookie, False
+
+    async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.begun = True
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers[name] = value
             if "cache-control" not in headers:
                 headers["cache-control"] = "no-store"
-            if cookie:
-                headers.append("set-cookie", cookie)
-        await send(message)
-
-    return sent
+            if self.cookie:
+                headers.append("set-cookie", self.cookie)
+        await self.send(message)

@@ -41,7 +41,8 @@ class Screen:
         language: Language = _accepted(accepted)
         if chosen in LANGUAGES:
             language = "ja" if chosen == "ja" else "en"
-        person = unquote(cookies.get(COOKIES["person"], ""))[:80].strip()
+        told = unquote(cookies.get(COOKIES["person"], ""))
+        person = "".join(c for c in told if c.isprintable())[:80].strip()
         return cls(hall, Words(language), person, csrf)
 
     def page(self, name: str, **values: Any) -> str:

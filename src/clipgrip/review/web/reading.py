@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from clipgrip.review import exchange
 from clipgrip.review.web import pages
+from clipgrip.review.web.answering import Json, Page
 from clipgrip.review.web.cards import Queue, batch
 from clipgrip.review.web.pages import Screen
 from clipgrip.review.web.state import Hall
@@ -39,10 +40,10 @@ def _figures(app: FastAPI, hall: Hall) -> None:
     """Pages about the whole."""
 
     def show(path: str, build: Callable[[Screen], str]) -> None:
-        @app.get(path, response_class=HTMLResponse)
+        @app.get(path, response_class=Page)
         def answer(request: Request) -> Response:
             hall.refresh()
-            return HTMLResponse(build(screen_of(request, hall)))
+            return Page(build(screen_of(request, hall)))
 
     show("/", pages.overview_page)
     show("/classes", pages.classes_page)
@@ -53,7 +54,7 @@ def _figures(app: FastAPI, hall: Hall) -> None:
 def _images(app: FastAPI, hall: Hall) -> None:
     """Pages that show images."""
 
-    @app.get("/review", response_class=HTMLResponse)
+    @app.get("/review", response_class=Page)
     def grid(
         request: Request,
         queue: Queue = "doubtful",
@@ -61,10 +62,12 @@ def _images(app: FastAPI, hall: Hall) -> None:
         n: Annotated[int, Query(ge=10, le=500)] = 100,
         skip: Annotated[int, Query(ge=0)] = 0,
     ) -> Response:
+        if queue == "audit":  # one by one, without the model's answer
+            return RedirectResponse("/audit", 303)
         hall.refresh()
-        return HTMLResponse(pages.grid_page(screen_of(request, hall), queue, klass, n, skip))
+        return Page(pages.grid_page(screen_of(request, hall), queue, klass, n, skip))
 
-    @app.get("/one", response_class=HTMLResponse)
+    @app.get("/one", response_class=Page)
     def one(
         request: Request,
         queue: Queue = "doubtful",
@@ -72,12 +75,12 @@ def _images(app: FastAPI, hall: Hall) -> None:
         image: str = "",
     ) -> Response:
         hall.refresh()
-        return HTMLResponse(pages.one_page(screen_of(request, hall), queue, klass, image))
+        return Page(pages.one_page(screen_of(request, hall), queue, klass, image))
 
-    @app.get("/audit", response_class=HTMLResponse)
+    @app.get("/audit", response_class=Page)
     def audit(request: Request) -> Response:
         hall.refresh()
-        return HTMLResponse(pages.one_page(screen_of(request, hall), "audit", None, ""))
+        return Page(pages.one_page(screen_of(request, hall), "audit", None, ""))
 
 
 def _values(app: FastAPI, hall: Hall) -> None:
@@ -90,18 +93,18 @@ def _values(app: FastAPI, hall: Hall) -> None:
         klass: ClassId = None,
         n: Annotated[int, Query(ge=1, le=500)] = 20,
         skip: Annotated[int, Query(ge=0)] = 0,
-    ) -> JSONResponse:
+    ) -> Json:
         screen = screen_of(request, hall)
-        return JSONResponse(batch(hall, screen.say, queue, klass, n, skip, screen.person))
+        return Json(batch(hall, screen.say, queue, klass, n, skip, screen.person))
 
     @app.get("/api/rounds")
-    def rounds(request: Request) -> JSONResponse:
+    def rounds(request: Request) -> Json:
         hall.refresh()
-        return JSONResponse(pages.progress_of(screen_of(request, hall)))
+        return Json(pages.progress_of(screen_of(request, hall)))
 
     @app.get("/healthz")
-    def healthz() -> JSONResponse:
-        return JSONResponse({"ok": True})
+    def healthz() -> Json:
+        return Json({"ok": True})
 
     @app.get("/export/{form}")
     def export(form: str) -> Response:

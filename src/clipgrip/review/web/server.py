@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
-from contextlib import closing
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import uvicorn
 
-from clipgrip.errors import ConfigError
+from clipgrip.errors import ConfigError, RunError
 from clipgrip.review.desk import Desk
 from clipgrip.review.store import open_review
 from clipgrip.review.web.app import create_app
 from clipgrip.review.web.guard import Access
 from clipgrip.review.web.state import Hall
+from clipgrip.runs.lock import InUse, locked
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT = 8765
 TRIED = 20
 """Ports that are tried where the first is taken and none was asked for."""
+LOCK = ".clipgrip-review.lock"
 SHORTEST = 12
 """Characters of a token."""
 
@@ -49,10 +52,14 @@ def serve(
 
     Raises:
         ConfigError: the port is taken, or another address without a token.
-        RunError: the folder holds no finished run.
+        RunError: the folder holds no finished run, or its review is open already.
     """
     check_access(host, token)
-    with closing(_bound(host, port)) as listening, open_review(folder, create=True) as store:
+    with (
+        closing(_bound(host, port)) as listening,
+        open_review(folder, create=True) as store,
+        _alone(folder),
+    ):
         chosen = listening.getsockname()[1]
         hall = Hall(Desk(folder, store), Access(host, chosen, token, _own_names()))
         hall.warm()
@@ -64,6 +71,20 @@ def serve(
             uvicorn.Server(config).run(sockets=[listening])
         finally:
             hall.stopped.set()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One server for a review: what one of two keeps in memory the other would not know."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(folder, LOCK))
+        except InUse:
+            raise RunError(
+                f"the review of {folder} is open already, in another process. Use the link that it printed, "
+                "or stop it first."
+            ) from None
+        yield
 
 
 def link(host: str, port: int, token: str) -> str:
@@ -80,7 +101,8 @@ def _bound(host: str, port: int | None) -> socket.socket:
     error: OSError | None = None
     for one in wanted:
         listening = socket.socket(family, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":  # there it would let two servers have one port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, one))
             listening.listen(128)

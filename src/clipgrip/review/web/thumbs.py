@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import secrets
 import threading
@@ -69,9 +70,12 @@ def warm(rows: Iterable[Row], stopped: threading.Event) -> None:
 
 def _read(row: Row) -> bytes:
     try:
-        return row.source.read()
+        data = row.source.read()
     except OSError as error:
         raise UndecodableImage("unreadable", f"cannot be read ({error.strerror})") from error
+    if hashlib.sha256(data).hexdigest() != row.sha256:
+        raise UndecodableImage("unreadable", "is no longer the file that the model saw")
+    return data
 
 
 def _place(sha256: str) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from clipgrip.errors import RunError
@@ -15,6 +14,7 @@ from clipgrip.review.promises import keep_promise
 from clipgrip.review.rounds import go_back
 from clipgrip.review.store import Answer
 from clipgrip.review.web import pages
+from clipgrip.review.web.answering import Json
 from clipgrip.review.web.bodies import Choice, ClassEdit, Earlier, Saids, Terms, Undo, Words
 from clipgrip.review.web.reading import screen_of
 from clipgrip.review.web.state import Hall
@@ -33,7 +33,7 @@ def _answers(app: FastAPI, hall: Hall) -> None:
     desk = hall.desk
 
     @app.post("/api/answers")
-    def answers(request: Request, body: Saids) -> JSONResponse:
+    def answers(request: Request, body: Saids) -> Json:
         person, when, view = screen_of(request, hall).person, now(), desk.view
         rows = [desk.row(said.image) for said in body.answers]
         kept = desk.answer(
@@ -54,22 +54,20 @@ def _answers(app: FastAPI, hall: Hall) -> None:
                 for said, row in zip(body.answers, rows, strict=True)
             ]
         )
-        return JSONResponse({"saved": [said.token for said in body.answers], "new": kept})
+        return Json({"saved": [said.token for said in body.answers], "new": kept})
 
     @app.post("/api/undo")
-    def undo(request: Request, body: Undo) -> JSONResponse:
+    def undo(request: Request, body: Undo) -> Json:
         person = screen_of(request, hall).person
         taken = [answer for token in body.tokens if (answer := desk.undo(token, person))]
-        return JSONResponse(
-            {"undone": [a.token for a in taken], "images": [a.image for a in taken]}
-        )
+        return Json({"undone": [a.token for a in taken], "images": [a.image for a in taken]})
 
 
 def _classes(app: FastAPI, hall: Hall) -> None:
     desk = hall.desk
 
     @app.post("/api/classes")
-    def classes(request: Request, body: ClassEdit) -> JSONResponse:
+    def classes(request: Request, body: ClassEdit) -> Json:
         person = screen_of(request, hall).person
         match body.action:
             case "add":
@@ -82,11 +80,11 @@ def _classes(app: FastAPI, hall: Hall) -> None:
                 edits.split(desk, body.id, body.names, person)
             case "remove":
                 edits.remove(desk, body.id, person)
-        return JSONResponse({"saved": True})
+        return Json({"saved": True})
 
     @app.post("/api/classes/preview")
-    def preview(request: Request, body: Words) -> JSONResponse:
-        return JSONResponse(
+    def preview(request: Request, body: Words) -> Json:
+        return Json(
             pages.moves_of(
                 screen_of(request, hall), edits.preview(desk, body.id, body.name, body.prompt)
             )
@@ -97,35 +95,35 @@ def _rounds(app: FastAPI, hall: Hall) -> None:
     desk = hall.desk
 
     @app.post("/api/rounds/start")
-    def start(request: Request) -> JSONResponse:
+    def start(request: Request) -> Json:
         job.start(hall.folder, screen_of(request, hall).person)
-        return JSONResponse({"started": True})
+        return Json({"started": True})
 
     @app.post("/api/rounds/stop")
-    def stop(_: Request) -> JSONResponse:
+    def stop(_: Request) -> Json:
         job.stop(hall.folder)
-        return JSONResponse({"stopped": True})
+        return Json({"stopped": True})
 
     @app.post("/api/rounds/back")
-    def back(request: Request, body: Earlier) -> JSONResponse:
+    def back(request: Request, body: Earlier) -> Json:
         if job.progress(hall.folder).state == "running":
             raise RunError("a round is running. Wait until it is done, or stop it first.")
         go_back(hall.folder, body.number, screen_of(request, hall).person)
         desk.load()
-        return JSONResponse({"round": desk.round.number})
+        return Json({"round": desk.round.number})
 
     @app.post("/api/promise")
-    def promise(request: Request, body: Terms) -> JSONResponse:
+    def promise(request: Request, body: Terms) -> Json:
         person = screen_of(request, hall).person
         terms = terms_of(body.max_error / 100, body.confidence / 100)
         facts = keep_promise(desk, terms, tuple(body.ok), person)
-        return JSONResponse({"decided": facts["decided_by_model"], "pool": facts["pool"]})
+        return Json({"decided": facts["decided_by_model"], "pool": facts["pool"]})
 
 
 def _choices(app: FastAPI) -> None:
     @app.post("/api/choice")
-    def choice(body: Choice) -> JSONResponse:
-        response = JSONResponse({"saved": True})
+    def choice(body: Choice) -> Json:
+        response = Json({"saved": True})
         for name, value in (("person", body.person), ("language", body.language)):
             if value is not None:
                 response.set_cookie(
@@ -140,8 +138,8 @@ def _choices(app: FastAPI) -> None:
 
 def _imports(app: FastAPI, hall: Hall) -> None:
     @app.post("/api/import/{form}")
-    async def bring(form: str, request: Request) -> JSONResponse:
+    async def bring(form: str, request: Request) -> Json:
         data = await request.body()
         person = screen_of(request, hall).person
         told = await run_in_threadpool(exchange.imported, hall.desk, form, data, person)
-        return JSONResponse(told)
+        return Json(told)

@@ -1,0 +1,80 @@
+"""What the tests of the review have in common: answers in short form, and a browser."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any
+
+import numpy as np
+from projects import Place
+from starlette.testclient import TestClient
+
+from clipgrip.review.desk import Desk
+from clipgrip.review.store import Answer
+from clipgrip.review.web.app import create_app
+from clipgrip.review.web.guard import Access
+from clipgrip.review.web.state import Hall
+
+PORT = 8765
+BASE = f"http://127.0.0.1:{PORT}"
+_numbers = itertools.count(1)
+
+
+def said(image: str, klass: int | None, person: str = "Sato", **more: Any) -> Answer:
+    """An answer; None: cannot tell."""
+    values: dict[str, Any] = {
+        "token": f"token-{next(_numbers):06d}",
+        "image": image,
+        "verdict": "unsure" if klass is None else "class",
+        "klass": klass,
+        "purpose": "review",
+        "person": person,
+        "at": "2026-11-24T10:00:00.000+00:00",
+        "seconds": 1.5,
+        "round": 1,
+    }
+    return Answer(**(values | more))
+
+
+def answer(desk: Desk, row: int, klass: int | None, person: str = "Sato", **more: Any) -> Answer:
+    """Answer the image of a row."""
+    given = said(desk.view.rows[row].sha256, klass, person, round=desk.round.number, **more)
+    assert desk.answer([given]) == 1
+    return given
+
+
+def truth(desk: Desk, place: Place) -> np.ndarray:
+    """(N,) id of the true class of each image under review."""
+    ids = {one.name: one.id for one in desk.classes}
+    return np.array([ids[place.truth[row.path]] for row in desk.view.rows])
+
+
+def id_of(desk: Desk, name: str) -> int:
+    """Id of an active class."""
+    return next(one.id for one in desk.view.classes if one.name == name)
+
+
+class Browser:
+    """A browser that has opened the first page."""
+
+    def __init__(self, desk: Desk, language: str = "en", access: Access | None = None) -> None:
+        self.hall = Hall(desk, access or Access("127.0.0.1", PORT))
+        self.app = create_app(self.hall)
+        self.client = TestClient(self.app, base_url=BASE, headers={"accept-language": language})
+
+    def get(self, path: str, **more: Any) -> Any:
+        """What an address answers."""
+        return self.client.get(path, **more)
+
+    def csrf(self) -> str:
+        """The token that this browser's pages hold."""
+        found = re.search(r'<meta name="csrf" content="(\w+)">', self.get("/files").text)
+        assert found
+        return found[1]
+
+    def post(self, path: str, body: Any = None, **more: Any) -> Any:
+        """Send JSON, or bytes, as a page does."""
+        values = {"content": body} if isinstance(body, bytes) else {"json": body or {}}
+        headers = {"x-csrf-token": self.csrf(), "origin": BASE} | more.pop("headers", {})
+        return self.client.post(path, headers=headers, **values, **more)

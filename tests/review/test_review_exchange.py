@@ -1,0 +1,324 @@
+"""Labels out and in again, and what no file may do."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+from projects import Place, rows
+from review_helpers import Browser, answer, id_of, truth
+
+from clipgrip.errors import DataError
+from clipgrip.review import classes as edits
+from clipgrip.review.desk import DECIDED, Desk
+from clipgrip.review.exchange import EXPORTS, IMPORTS, exported, imported
+from clipgrip.review.queues import audit, doubtful
+from clipgrip.review.store import open_review
+from clipgrip.trust.promise import Terms
+
+LABELS = {
+    "csv": "csv",
+    "labels": "csv",
+    "label-studio": "label-studio",
+    "coco": "coco",
+    "fiftyone": "fiftyone",
+}
+"""Export -> the import that reads it."""
+
+
+def written(desk: Desk, form: str) -> bytes:
+    name, media, parts = exported(desk, form)
+    assert name
+    assert media
+    return b"".join(parts)
+
+
+def decided(desk: Desk) -> dict[str, str]:
+    """Path -> class, of what people decided."""
+    at = (desk.standing.state == DECIDED).nonzero()[0].tolist()
+    return {desk.view.rows[n].path: desk.names[int(desk.standing.klass[n])] for n in at}
+
+
+def label(desk: Desk, place: Place) -> dict[str, str]:
+    """A review with every kind of state; the decided labels."""
+    ids, looked = truth(desk, place), doubtful(desk).tolist()
+    for row in looked[:12]:
+        answer(desk, row, int(ids[row]))
+    answer(desk, looked[12], 1)
+    answer(desk, looked[12], 2, "Ito")
+    answer(desk, looked[13], None)
+    answer(desk, looked[14], None, verdict="ask")
+    edits.edit(desk, 1, 'キズ, "long"', "scratch", "Sato")
+    edits.merge(desk, 2, 4, "Sato")
+    return decided(desk)
+
+
+@pytest.fixture
+def second(desk: Desk, tmp_path: Path) -> Iterator[Desk]:
+    """A second review of the same run."""
+    folder = Path(shutil.copytree(desk.folder, tmp_path / "fresh"))
+    (folder / "review.db").unlink()
+    for part in ("-wal", "-shm"):
+        (folder / f"review.db{part}").unlink(missing_ok=True)
+    with open_review(folder, create=True) as store:
+        yield Desk(folder, store)
+
+
+@pytest.fixture
+def fresh(second: Desk) -> Desk:
+    """The second review with the classes that the first has after `label`."""
+    edits.edit(second, 1, 'キズ, "long"', "scratch", "Ito")
+    edits.merge(second, 2, 4, "Ito")
+    return second
+
+
+@pytest.mark.parametrize("form", LABELS)
+def test_what_goes_out_comes_in_as_the_same_labels(
+    desk: Desk, fresh: Desk, parts: Place, form: str
+) -> None:
+    labels = label(desk, parts)
+    told = imported(fresh, LABELS[form], written(desk, form), "Ito")
+    assert told == {
+        "answers": len(labels) + 2,
+        "problems": [],
+        "more": 0,
+    }  # and the two that were given
+    found = decided(fresh)
+    given = {row.path for n, row in enumerate(desk.view.rows) if desk.view.given[n] >= 0}
+    assert {path: name for path, name in found.items() if path not in given} == labels
+    assert {a.person for a in fresh.answers()} == {"Ito"}
+    assert {a.purpose for a in fresh.answers()} == {"import"}
+    assert all(a.seconds is None for a in fresh.answers())
+    again = imported(fresh, LABELS[form], written(desk, form), "Ito")
+    assert again["answers"] == 0
+
+
+def test_what_the_model_decided_comes_back_as_nobodys_answer(
+    desk: Desk, second: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promised = "clipgrip.review.exchange.exporting.Terms"
+    monkeypatch.setattr(promised, lambda: Terms(0.9, 0.5))
+    for row in audit(desk)[:16].tolist():
+        answer(desk, row, int(desk.view.label[row]), purpose="audit")
+    data = written(desk, "csv")
+    path = desk.folder / "out.csv"
+    path.write_bytes(data)
+    lines = rows(path)
+    model = [line for line in lines if line["decided_by"] == "model"]
+    assert model
+    assert all(line["label"] == line["model_label"] for line in model)
+    imported(second, "csv", data, "Ito")
+    assert len(decided(second)) == sum(line["decided_by"] in ("person", "file") for line in lines)
+
+
+def test_class_folders_hold_the_bytes_of_the_files(desk: Desk, parts: Place) -> None:
+    labels = label(desk, parts)
+    archive = zipfile.ZipFile(io.BytesIO(written(desk, "folders")))
+    found = {name.partition("/")[2].partition("-")[2]: name for name in archive.namelist()}
+    assert len(found) == len(labels) + 2
+    for path in labels:
+        name = found[PurePosixPath(path).name]
+        assert archive.read(name) == (parts.images / path).read_bytes()
+    assert {name.partition("/")[0] for name in archive.namelist()} <= {
+        "キズ, _long_",
+        "good part",
+        "steel",
+    }
+
+
+def test_the_history_holds_every_key_press_also_those_taken_back(desk: Desk, parts: Place) -> None:
+    first = answer(desk, 3, 2, seconds=2.5)
+    desk.undo(first.token, "Ito")
+    answer(desk, 3, None, "Abe", seconds=None)
+    path = desk.folder / "history.csv"
+    path.write_bytes(written(desk, "history"))
+    one, two = rows(path)
+    told = [one[key] for key in ("person", "class", "seconds", "taken_back_by")]
+    assert told == ["Sato", "dent", "2.50", "Ito"]
+    assert (two["person"], two["verdict"], two["class"], two["taken_back_by"]) == (
+        "Abe",
+        "unsure",
+        "",
+        "",
+    )
+    assert one["path"] == desk.view.rows[3].path
+
+
+def test_labels_csv_begins_a_run_of_its_own(desk: Desk, parts: Place) -> None:
+    label(desk, parts)
+    path = desk.folder / "labels.csv"
+    path.write_bytes(written(desk, "labels"))
+    assert {line["path"]: line["label"] for line in rows(path)}.items() >= decided(desk).items()
+    assert list(rows(path)[0]) == ["path", "label"]
+
+
+def test_the_formats_hold_what_other_tools_read(desk: Desk, parts: Place) -> None:
+    labels = label(desk, parts)
+    n = len(labels) + 2
+    coco = json.loads(written(desk, "coco"))
+    assert {one["id"] for one in coco["categories"]} == {1, 2, 3}
+    assert len(coco["images"]) == len(desk.view.rows)
+    assert len(coco["annotations"]) == n
+    assert {one["image_id"] for one in coco["annotations"]} <= {one["id"] for one in coco["images"]}
+    studio = json.loads(written(desk, "label-studio"))
+    assert sum(len(task["annotations"]) for task in studio) == n
+    assert all(task["predictions"][0]["result"][0]["value"]["choices"] for task in studio)
+    fiftyone = json.loads(written(desk, "fiftyone"))
+    assert len(fiftyone["labels"]) == n
+    assert fiftyone["labels"][str(PurePosixPath(next(iter(labels))).with_suffix(""))] in range(3)
+
+
+def studio(path: str, name: str) -> bytes:
+    value = {"choices": [name]}
+    result = [{"from_name": "x", "to_name": "y", "type": "choices", "value": value}]
+    return json.dumps([{"data": {"image": path}, "annotations": [{"result": result}]}]).encode()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/data/upload/7/1a2b3c4d-{}", "/data/local-files/?d={}", "{}", "photos\\deep\\{}", "/somewhere/else/{}",
+        "s3://bucket/{}",
+    ],
+)  # fmt: skip
+def test_paths_as_label_studio_writes_them(desk: Desk, path: str) -> None:
+    name = desk.view.rows[2].path
+    told = imported(desk, "label-studio", studio(path.format(name), "dent"), "Ito")
+    assert (told["answers"], told["problems"]) == (1, [])
+    assert decided(desk) == {name: "dent"}
+
+
+def test_what_cannot_be_used_is_listed_with_its_place(desk: Desk) -> None:
+    name = desk.view.rows[2].path
+    lines = [
+        "path,label",
+        "no.png,dent",
+        f"{name},dnt",
+        f"{name},-1",
+        f"{name},",
+        f"{name},dent",
+        f"{name},steel",
+    ]
+    told = imported(desk, "csv", "\n".join(lines).encode(), "Ito")
+    assert told["answers"] == 1
+    assert told["problems"] == [
+        'the file line 2: no image "no.png" in this review',
+        'the file line 3: unknown class "dnt". Did you mean "dent"?',
+        f'the file line 7: "{name}" has two different labels',
+    ]
+    many = "path,label\n" + "no.png,dent\n" * 30
+    told = imported(desk, "csv", many.encode(), "Ito")
+    assert (len(told["problems"]), told["more"]) == (20, 10)
+
+
+def test_a_bare_name_that_two_images_have_means_neither(desk: Desk) -> None:
+    from clipgrip.review.exchange.importing import Claimed, _Finder
+
+    finder = _Finder(desk)
+    finder.exact.clear()
+    finder.found.clear()
+    finder.exact["a/x.png"] |= {"1"}
+    finder.found["x.png"] |= {"1", "2"}
+    assert finder.image(Claimed("a/x.png", "", "")) == "1"
+    assert finder.image(Claimed("x.png", "", "")) is None
+
+
+def test_an_import_of_audited_images_leaves_them_in_the_audit(desk: Desk) -> None:
+    row = int(audit(desk)[0])
+    answer(desk, row, 2, purpose="audit")
+    name = desk.view.rows[row].path
+    imported(desk, "csv", f"path,label\n{name},steel\n".encode(), "Ito")
+    opinion = desk.opinion(desk.view.rows[row].sha256)
+    assert opinion is not None
+    assert (opinion.state, opinion.audit) == ("disagree", True)
+
+
+BROKEN: dict[str, list[Any]] = {
+    "csv": [b"", b"\x81\xff\xfe\x00", b"a,b\n1,2\n", b'path,label\n"open', b"path,label\na,b,c,d\n", b"path\n"],
+    "label-studio": [
+        [1], ["x"], [{}], [{"data": 1}], [{"data": {}}], [{"data": {"image": 5}}],
+        [{"data": {"image": "x"}, "annotations": "abc"}], [{"data": {"image": "x"}, "annotations": {"a": 1}}],
+        [{"data": {"image": "x"}, "annotations": ["abc"]}], [{"data": {"image": "x"}, "annotations": [{"result": 5}]}],
+        [{"data": {"image": "x"}, "annotations": [{"result": [{"value": {"choices": "dent"}}]}]}],
+        [{"data": {"image": "x"}, "annotations": [{"result": [{"value": [1]}]}]}], {},
+    ],
+    "coco": [
+        [], {}, {"images": [], "annotations": []}, {"images": 1, "annotations": [], "categories": []},
+        {"images": ["x"], "annotations": [], "categories": []},
+        {"images": [{"id": 1}], "annotations": [{"image_id": 1, "category_id": 1}],
+         "categories": [{"id": 1, "name": "dent"}]},
+        {"images": [], "annotations": [{"image_id": 1, "category_id": 1}], "categories": []},
+        {"images": [{"id": []}], "annotations": [], "categories": []},
+        {"images": [[]], "annotations": [1], "categories": [None]},
+    ],
+    "fiftyone": [[], {}, {"labels": []}, {"labels": {"x": [1]}}, {"labels": {"x": 1.5}},
+        {"classes": ["a"], "labels": {"x": 5}},
+    ],
+}  # fmt: skip
+NOT_JSON = [b"", b"{", b"\xff\xfe", b"[" * 100000, b'"x"', b"NaN", b"1e999", b"null"]
+
+
+@pytest.mark.parametrize("form", BROKEN)
+def test_a_file_of_another_kind_is_refused_with_a_sentence(desk: Desk, form: str) -> None:
+    values = [v if isinstance(v, bytes) else json.dumps(v).encode() for v in BROKEN[form]]
+    browser = Browser(desk)
+    for data in values + (NOT_JSON if form != "csv" else []):
+        with pytest.raises(DataError) as error:
+            imported(desk, form, data, "Ito")
+        assert str(error.value).endswith((".", "?")), data[:80]
+        told = browser.post(f"/api/import/{form}", data)
+        assert told.status_code == 400
+        assert told.json()["error"] == str(error.value)
+    assert desk.answers() == []
+
+
+def test_odd_text_is_listed_and_never_breaks_the_answer(desk: Desk) -> None:
+    told = Browser(desk).post(
+        "/api/import/fiftyone", b'{"labels": {"\\ud800": "dent", "x\\u0000": "<b>"}}'
+    )
+    assert told.status_code == 200
+    assert len(told.json()["problems"]) == 2
+    told = Browser(desk).post(
+        "/api/import/coco",
+        json.dumps(
+            {
+                "images": [{"id": 1, "file_name": None, "sha256": []}],
+                "annotations": [{"image_id": 1, "category_id": 1}],
+                "categories": [{"id": 1, "name": []}],
+            }
+        ).encode(),
+    )
+    assert told.status_code == 200
+
+
+def test_an_unknown_format_names_the_known_ones(desk: Desk) -> None:
+    with pytest.raises(DataError, match=r"Known: csv.*Did you mean"):
+        exported(desk, "cocoo")
+    with pytest.raises(DataError, match="Known: csv"):
+        imported(desk, "xml", b"", "Ito")
+    assert set(LABELS.values()) == set(IMPORTS)
+    assert set(LABELS) < set(EXPORTS)
+
+
+def test_two_files_of_one_stem_keep_their_labels_apart(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    answer(desk, 1, 2)
+    answer(desk, 2, 3)
+    view = desk.view
+    changed = list(view.rows)
+    changed[1] = replace(changed[1], paths=("a/x.png",))
+    changed[2] = replace(changed[2], paths=("a/x.jpg",))
+    desk.view = replace(view, rows=tuple(changed))
+    data = written(desk, "fiftyone")
+    labels: dict[str, int] = json.loads(data)["labels"]
+    assert (labels["a/x.png"], labels["a/x.jpg"]) == (1, 2)
+    assert id_of(desk, "dent") == 2

@@ -1,0 +1,353 @@
+"""The next round: what it learns from, what it never sees, stopped and gone on with, run beside the page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from projects import SEEN, Dying, Place, command, project
+from review_helpers import answer, id_of, truth
+
+from clipgrip.errors import RunError
+from clipgrip.review import classes as edits
+from clipgrip.review import job
+from clipgrip.review.desk import Desk
+from clipgrip.review.measure import measured_rows
+from clipgrip.review.overview import overview, terms_of
+from clipgrip.review.queues import audit, doubtful
+from clipgrip.review.rounds import go_back, manifest_of, next_round
+from clipgrip.review.store import StoredRound, open_review
+from clipgrip.runs.lock import locked
+from clipgrip.runs.pipeline import run
+from clipgrip.runs.reopen import reopen
+from clipgrip.runs.store import open_store
+
+
+def work(
+    desk: Desk, place: Place, audited: int = 10, reviewed: int = 6
+) -> tuple[set[str], set[str]]:
+    """Audit and review with the truth; the hashes of both."""
+    ids = truth(desk, place)
+    shown = audit(desk)[:audited].tolist()
+    for row in shown:
+        answer(desk, row, int(ids[row]), purpose="audit")
+    looked = doubtful(desk)[:reviewed].tolist()
+    for row in looked:
+        answer(desk, row, int(ids[row]))
+    return {desk.view.rows[n].sha256 for n in shown}, {desk.view.rows[n].sha256 for n in looked}
+
+
+def first_manifest(desk: Desk) -> Any:
+    with open_store(desk.folder) as store:
+        return store.manifest(desk.rounds[0].run)
+
+
+def test_peoples_labels_are_learned_and_the_audit_becomes_the_test(
+    desk: Desk, parts: Place
+) -> None:
+    audited, reviewed = work(desk, parts)
+    first = first_manifest(desk)
+    manifest = manifest_of(first, desk.classes, desk.opinions)
+    ids = dict(zip((row.sha256 for row in desk.view.rows), truth(desk, parts), strict=True))
+    for before, row in zip(first.rows, manifest.rows, strict=True):
+        if row.sha256 in audited:
+            assert (row.split, row.label) == ("test", ids[row.sha256] - 1)
+        elif row.sha256 in reviewed:
+            assert (row.split, row.label) == ("pool", ids[row.sha256] - 1)
+        else:
+            assert row == before
+
+
+def test_undecided_images_are_unlabeled_and_changed_classes_are_those_of_now(
+    desk: Desk, parts: Place
+) -> None:
+    rows = doubtful(desk)[:5].tolist()
+    answer(desk, rows[0], 2)
+    answer(desk, rows[1], 3)
+    answer(desk, rows[2], 1)
+    answer(desk, rows[2], 4, "Ito")
+    answer(desk, rows[3], None)
+    answer(desk, rows[4], 4)
+    edits.merge(desk, 2, 1, "Sato")
+    edits.split(desk, 3, ["good round part", "good square part"], "Sato")
+    edits.edit(desk, 4, "鋼", "steel", "Sato")
+    manifest = manifest_of(first_manifest(desk), desk.classes, desk.opinions)
+    assert manifest.classes.display == ("scratch", "鋼", "good round part", "good square part")
+    labels = {row.sha256: row.label for row in manifest.rows if row.split == "pool"}
+    hashes = [desk.view.rows[row].sha256 for row in rows]
+    assert [labels[image] for image in hashes] == [0, -1, -1, -1, 1]
+    assert sum(label == 0 for label in labels.values()) == 3  # two were given
+    kept = {row.label for row in manifest.rows if row.split == "test"}
+    assert kept == {0, -1, 1}  # dent counts as scratch, good part is gone
+
+
+def test_nothing_new_is_no_round(desk: Desk) -> None:
+    with pytest.raises(RunError, match="Answer some images first"):
+        next_round(desk.folder)
+    given = answer(desk, int(doubtful(desk)[0]), 1)
+    desk.undo(given.token, "Sato")
+    with pytest.raises(RunError, match="Answer some images first"):
+        next_round(desk.folder)
+    assert len(desk.store.rounds()) == 1
+
+
+def test_a_round_learns_from_people_never_from_the_audit_and_tells_what_it_brought(
+    desk: Desk, parts: Place
+) -> None:
+    audited, reviewed = work(desk, parts)
+    before, ids = desk.view.label.copy(), truth(desk, parts)
+    old = dict(zip(desk.view.place, before.tolist(), strict=True))
+    done = next_round(desk.folder, "Ito")
+    assert (done.number, done.folder) == (2, "round-2")
+    outcome = reopen(desk.folder / done.folder)
+    assert not {row.sha256 for row in outcome.embeds.pool_rows} & audited
+    labels = outcome.embeds.pool_labels.tolist()
+    learned = {
+        row.sha256
+        for row, label in zip(outcome.embeds.pool_rows, labels, strict=True)
+        if label >= 0
+    }
+    assert reviewed < learned
+    assert len(learned) == len(reviewed) + 2
+    desk.load()
+    assert desk.store.rounds() == desk.rounds
+    assert (desk.round.number, desk.store.changes()[-1].person) == (2, "Ito")
+    judged = [row for row, one in enumerate(desk.view.rows) if one.sha256 in audited]
+    right = [int((values[judged] == ids[judged]).sum()) for values in (before, desk.view.label)]
+    facts = done.facts
+    assert (facts["audited"], facts["labels"]) == (10, 8)
+    assert [facts["right_before"], facts["right_after"]] == right
+    assert right[1] - right[0] == facts["put_right"] - facts["put_wrong"]
+    changed = sum(old[i] != desk.view.label[n] for i, n in desk.view.place.items())
+    assert facts["changed"] >= changed
+    assert sorted(measured_rows(desk)) == sorted(judged)  # no answer of this round's draw yet
+    assert not {desk.view.rows[row].sha256 for row in audit(desk)} & (audited | reviewed)
+    assert overview(desk, terms_of(0.02, 0.95)).fresh == 0
+
+
+def test_an_image_that_was_learned_is_never_measured_on(desk: Desk, parts: Place) -> None:
+    _, reviewed = work(desk, parts)
+    row = desk.view.place[min(reviewed)]
+    next_round(desk.folder)
+    answer(desk, row, 1, "Ito", purpose="audit")  # from a page that was open meanwhile
+    desk.load()
+    assert desk.standing.audit[row]
+    assert row not in measured_rows(desk)
+
+
+def test_the_answers_after_a_round_began_are_fresh(desk: Desk, parts: Place) -> None:
+    work(desk, parts)
+    next_round(desk.folder)
+    answer(desk, int(doubtful(desk)[0]), 1)  # of round 1, while round 2 was learning
+    desk.load()
+    assert overview(desk, terms_of(0.02, 0.95)).fresh == 1
+
+
+def test_a_stopped_round_goes_on_to_the_same_result(
+    desk: Desk, parts: Place, tmp_path: Path
+) -> None:
+    work(desk, parts)
+    copy = shutil.copytree(desk.folder, tmp_path / "copy")
+    whole = next_round(copy)
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    for at in (3, 6, 9):
+        with pytest.raises(KeyboardInterrupt):
+            next_round(desk.folder, "", Dying(at, stop))
+        assert len(desk.store.rounds()) == 1
+    done = next_round(desk.folder)
+    assert (done.number, done.folder, done.run) == (whole.number, whole.folder, whole.run)
+    timeless = {"seconds": 0}
+    assert done.facts | timeless == whole.facts | timeless
+    prompts = [(f / "round-2" / "prompt.safetensors").read_bytes() for f in (copy, desk.folder)]
+    assert prompts[0] == prompts[1]
+
+
+def test_answers_between_stop_and_start_go_to_a_folder_of_their_own(
+    desk: Desk, parts: Place
+) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    work(desk, parts)
+    with pytest.raises(KeyboardInterrupt):
+        next_round(desk.folder, "", Dying(9, stop))
+    answer(desk, int(doubtful(desk)[0]), 1)
+    done = next_round(desk.folder)
+    assert done.facts["labels"] == 9
+    desk.load()
+    assert desk.view.outcome.run.id == done.run
+
+
+def test_classes_that_change_while_a_round_learns_are_for_the_next_one(
+    desk: Desk, parts: Place
+) -> None:
+    work(desk, parts)
+    done = next_round(
+        desk.folder, "", Dying(6, lambda: edits.split(desk, 1, ["long", "short"], "Ito"))
+    )
+    assert (done.facts["labels"], done.facts["audited"]) == (8, 10)
+    desk.load()
+    assert [c.name for c in desk.view.classes] == ["dent", "good part", "steel", "long", "short"]
+    assert not desk.view.as_run
+
+
+def test_classes_of_now_are_learned(desk: Desk, parts: Place) -> None:
+    work(desk, parts)
+    edits.add(desk, "rust", "rusty steel", "Sato")
+    edits.merge(desk, 1, 2, "Sato")
+    answer(desk, int(doubtful(desk)[0]), id_of(desk, "rust"))
+    done = next_round(desk.folder)
+    desk.load()
+    names = desk.view.outcome.manifest.classes.display
+    assert names == ("dent", "good part", "steel", "rust")
+    assert desk.view.as_run
+    assert done.facts["labels"] == 9
+
+
+def test_a_run_with_seen_classes_keeps_them_also_renamed(
+    parts: Place, tiny_clip: Path, quick: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    out = tmp_path / "trzsl"
+    run(project(parts, tiny_clip, out, rounds=1, labels=parts.labels("TRZSL")))
+    with open_review(out, create=True) as store:
+        desk = Desk(out, store)
+        assert desk.view.outcome.run.facts["data"]["seen"] == list(SEEN)
+        work(desk, parts, 3, 2)
+        edits.edit(desk, id_of(desk, "scratch"), "キズ", "scratch", "Sato")
+        done = next_round(out)
+        facts = reopen(out / done.folder).run.facts["data"]
+        assert facts["seen"] == ["キズ", "dent"]
+
+
+def test_back_to_an_earlier_model_keeps_answers_and_audit(desk: Desk, parts: Place) -> None:
+    audited, _ = work(desk, parts)
+    next_round(desk.folder)
+    desk.load()
+    said = len(desk.answers())
+    back = go_back(desk.folder, 1, "Ito")
+    desk.load()
+    assert (back.number, back.run, desk.round.number) == (3, desk.rounds[0].run, 3)
+    assert len(desk.answers()) == said
+    assert {desk.view.rows[n].sha256 for n in measured_rows(desk)} >= audited
+    for wrong in (0, 3, 9):
+        with pytest.raises(RunError, match="no earlier round"):
+            go_back(desk.folder, wrong)
+
+
+def test_the_folder_of_a_round_is_reviewed_from_the_folder_of_the_review(
+    desk: Desk, parts: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work(desk, parts)
+    next_round(desk.folder)
+    for name in ("review", "next"):
+        told = command(capsys, name, desk.folder / "round-2")
+        assert told.code == 2
+        assert f"Give {desk.folder} instead" in told.err
+    assert not (desk.folder / "round-2" / "review.db").exists()
+
+
+# -- beside the page --------------------------------------------------------------------------------------------------
+
+
+def wait(until: Callable[[], bool], what: str) -> None:
+    for _ in range(1500):
+        if until():
+            return
+        time.sleep(0.1)
+    raise AssertionError(what)
+
+
+@pytest.fixture
+def small(
+    tiny_clip: Path,
+    parts: Place,
+    begun: Path,
+    shared_cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Path]:
+    """A review with answers, ready for a round in another process, which knows no shortened presets."""
+    monkeypatch.setenv("CLIPGRIP_CACHE", str(shared_cache))
+    folder = Path(shutil.copytree(begun, tmp_path / "run"))
+    with open_review(folder, create=True) as store:
+        work(Desk(folder, store), parts)
+    yield folder
+    if child := job._children.pop(folder.resolve(), None):
+        child.wait()
+
+
+def test_a_round_beside_the_page_from_start_over_kill_to_done(small: Path) -> None:
+    assert job.progress(small).state == "none"
+    job.stop(small)  # nothing to stop
+    job.start(small, "Sato")
+    told = job.progress(small)
+    assert (told.state, told.person) == ("running", "Sato")
+    assert told.pid != os.getpid()
+    with pytest.raises(RunError, match="running already"):
+        job.start(small, "Ito")
+    wait(lambda: job.progress(small).stage in ("embed", "round", "answer"), "no progress was told")
+    child = job._children.pop(small.resolve())  # as after a restart of the server
+    assert job.progress(small).state == "running"
+    with pytest.raises(RunError, match="running already"):
+        job.start(small, "Ito")
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    assert job.progress(small).state == "stopped"
+    job.start(small, "Ito")
+    wait(lambda: job.progress(small).state != "running", "the round does not end")
+    told = job.progress(small)
+    assert (told.state, told.round, told.error) == ("done", 2, ""), (small / job.LOG).read_text()
+    with open_review(small) as store:
+        (_, done) = store.rounds()
+        assert (done.number, done.facts, store.changes()[-1].person) == (2, told.facts, "Ito")
+
+
+def test_a_round_that_is_stopped_says_so(small: Path) -> None:
+    job.start(small, "Sato")
+    wait(lambda: job.progress(small).stage != "begin", "no progress was told")
+    job.stop(small)
+    wait(lambda: job.progress(small).state != "running", "it does not stop")
+    assert job.progress(small).state in ("stopped", "done")
+
+
+def test_a_round_that_fails_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_review(folder, create=True) as store:
+        Desk(folder, store)
+    assert job.main(folder, "Sato") == 2
+    told = job.progress(folder)
+    assert told.state == "failed"
+    assert "Answer some images first" in told.error
+
+    def broken(*_: object) -> StoredRound:
+        raise ZeroDivisionError("of zero")
+
+    monkeypatch.setattr("clipgrip.review.rounds.next_round", broken)
+    with pytest.raises(ZeroDivisionError):
+        job.main(folder, "Sato")
+    assert job.progress(folder).error == "ZeroDivisionError: of zero"
+
+
+def test_a_round_while_another_runs_is_refused(small: Path) -> None:
+    module = [sys.executable, "-m", "clipgrip.review.job", small, ""]
+    with locked(small):
+        assert job.progress(small).state == "none"
+        done = subprocess.run(module, check=False, capture_output=True)
+    assert done.returncode == 2
+    assert "in use by another clipgrip" in job.progress(small).error
+
+
+def test_a_damaged_report_is_no_report(folder: Path) -> None:
+    for text in ("", "{", "[]", '{"state": "running"}', '{"state": "done", "notes": [], "x": 1}'):
+        (folder / job.NAME).write_text(text)
+        assert job.progress(folder).state == "none"
