@@ -1,76 +1,159 @@
 """How long ``refine`` takes on many images, and how much memory: synthetic clusters, float16, 512 wide, 100 classes.
 
-    python -m benchmarks.refine_speed [--rows 50000 200000 1000000]
+    python -m benchmarks.refine_speed [--rows 20000 50000 200000 1000000] [--threads 2]
 
-Each size runs in a process of its own, whose highest memory is read at its end. It also says what the search for
-neighbours among cells instead of among all costs in accuracy, where both can be had.
+Each size runs in a process of its own, whose highest memory, images included, is read at its end. Processor seconds
+stand beside the clock's, as a machine is seldom alone. What the search for neighbours among cells instead of among all
+misses, and what that costs in accuracy, is measured on ``--cells`` of the images, and on real sets where they are.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
+from benchmarks.features import with_prototypes, with_text
 from benchmarks.record import machine, record
-from clipgrip.pseudolabel import neighbours, refine
+from clipgrip.pseudolabel import clusters as parts
+from clipgrip.pseudolabel import neighbours, refine, refined
+from clipgrip.pseudolabel.neighbours import Graph, neighbour_graph
 
 WIDTH, CLASSES, SCALE = 512, 100, 100.0
+TIMED = ("neighbour_graph", "mixture", "discriminant", "sinkhorn", "tempered")
+REAL_CELL = 500
+MANY = 200_000
 
 
 def main() -> None:
     """Measure each size and write ``results/refine_speed.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", nargs="+", type=int, default=[20_000, 50_000, 200_000, 1_000_000])
+    parser.add_argument("--threads", type=int, default=2, help=f"from {MANY:,} rows on; below, 1")
+    parser.add_argument("--cells", type=int, default=20_000, help="0: leave this part out")
     parser.add_argument("--alone", type=int, default=0)
-    parser.add_argument("--exact", action="store_true")
+    parser.add_argument("--name", default="refine_speed")
     chosen = parser.parse_args()
     if chosen.alone:
-        print(json.dumps(measure(chosen.alone, exact=chosen.exact)))
+        print(json.dumps(measure(chosen.alone)))
         return
     print(machine())
-    found = []
+    found: dict[str, Any] = {"rows": [], "cells": []}
     for rows in chosen.rows:
-        for exact in (False, True) if rows <= 50_000 else (False,):
-            command = [sys.executable, "-m", "benchmarks.refine_speed", "--alone", str(rows)]
-            done = subprocess.run(
-                command + (["--exact"] if exact else []), capture_output=True, text=True, check=True
-            )
-            found.append(json.loads(done.stdout))
-            print(found[-1], flush=True)
-            record("refine_speed", {"rows": found})
+        found["rows"].append(_in_its_own_process(rows, chosen.threads if rows >= MANY else 1))
+        print(found["rows"][-1], flush=True)
+        record(chosen.name, found)
+    for one in _cells(chosen.cells) if chosen.cells else ():
+        found["cells"].append(one)
+        print(one, flush=True)
+        record(chosen.name, found)
 
 
-def measure(rows: int, *, exact: bool) -> dict[str, Any]:
+def _in_its_own_process(rows: int, threads: int) -> dict[str, Any]:
+    wanted = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    command = [sys.executable, "-m", "benchmarks.refine_speed", "--alone", str(rows)]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | wanted
+    )
+    return json.loads(done.stdout)
+
+
+def measure(rows: int) -> dict[str, Any]:
     """Seconds and peak memory of one call."""
     images, classes, labels = clusters(rows)
-    neighbours.EXACT_ROWS = rows if exact else 10_000
+    clock = Clock()
+    for name in TIMED:
+        setattr(parts, name, clock.timed(name, getattr(parts, name)))
     before = _peak()
-    began = time.perf_counter()
-    graph = neighbours.neighbour_graph(images, exact_rows=neighbours.EXACT_ROWS)
-    search = time.perf_counter() - began
-    del graph
-    began = time.perf_counter()
-    probs = refine(images, classes, logit_scale=SCALE)
+    found = clock.timed("all", refined)(images, classes, logit_scale=SCALE)
     return {
         "rows": rows,
-        "exact": exact,
-        "seconds": round(time.perf_counter() - began, 2),
-        "neighbour_seconds": round(search, 2),
-        "gigabytes": round(_peak() / 2**30, 2),
-        "gigabytes_before": round(before / 2**30, 2),
-        "accuracy": round(float((probs.argmax(1) == labels).float().mean()), 4),
+        "threads": torch.get_num_threads(),
+        "load": os.getloadavg()[1],
+        "method": found.method,
+        "seconds": round(clock.seconds["all"], 1),
+        "processor_seconds": round(clock.processor["all"], 1),
+        "processor_seconds_of": {name: round(clock.processor[name], 1) for name in TIMED},
+        "gigabytes": round(_peak() / 1e9, 2),
+        "gigabytes_before": round(before / 1e9, 2),
+        "zero_shot_accuracy": round(_accuracy(images[:10_000].float() @ classes.T, labels), 4),
+        "accuracy": round(_accuracy(found.probs, labels), 4),
     }
 
 
-def clusters(rows: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+class Clock:
+    """Seconds spent in functions, by the clock and of all processors."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.processor: dict[str, float] = {}
+
+    def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        self.seconds[name] = self.processor[name] = 0.0
+
+        def run(*args: Any, **options: Any) -> Any:
+            began, used = time.perf_counter(), time.process_time()
+            made = function(*args, **options)
+            self.seconds[name] += time.perf_counter() - began
+            self.processor[name] += time.process_time() - used
+            return made
+
+        return run
+
+
+def _cells(rows: int) -> list[dict[str, Any]]:
+    """What cells miss, on synthetic clusters and on real embeddings with cells small enough for them."""
+    texts = [with_text(name) for name in ("caltech58", "imagenet1000")]
+    real = texts + [with_prototypes(name, "test") for name in ("dtd", "flowers")]
+    return [
+        _missed("synthetic", *clusters(rows), neighbours.CELL_ROWS),
+        *(_missed(one.name, one.images, one.classes, one.labels, REAL_CELL) for one in real),
+    ]
+
+
+def _missed(
+    name: str, images: Tensor, classes: Tensor, labels: Tensor, cell: int
+) -> dict[str, Any]:
+    neighbours.CELL_ROWS, neighbours.MOST_CELL_ROWS = cell, 2 * cell
+    rows, found = len(images), {"of": name, "rows": len(images), "cell_rows": cell}
+    exact, cells = (neighbour_graph(images, exact_rows=most) for most in (rows, 1))
+    pairs = [_pairs(graph, rows) for graph in (exact, cells)]
+    found["cells"] = len(cells.cells)
+    found["recall"] = round(float(torch.isin(*pairs).double().mean()), 3)
+    for kind, some, most in (("exact", pairs[0], rows), ("cells", pairs[1], 1)):
+        neighbours.EXACT_ROWS = most
+        same = labels[some // rows] == labels[some % rows]
+        found[f"same_class_{kind}"] = round(float(same.double().mean()), 3)
+        for method in ("auto", "propagation"):
+            probs = refine(images, classes, logit_scale=SCALE, method=method)
+            found[f"{method}_{kind}"] = round(100 * _accuracy(probs, labels), 2)
+    return found
+
+
+def _pairs(graph: Graph, rows: int) -> Tensor:
+    """One number for each edge."""
+    made = []
+    for cell in graph.cells:
+        source = torch.arange(len(cell.rows)).repeat_interleave(cell.offsets.diff().long())
+        made.append(cell.rows[source] * rows + cell.rows[cell.columns.long()])
+    return torch.cat(made)
+
+
+def _accuracy(scores: Tensor, labels: Tensor) -> float:
+    return float((scores.argmax(1) == labels[: len(scores)]).double().mean())
+
+
+def clusters(rows: int) -> tuple[Tensor, Tensor, Tensor]:
     """Images about as tight as CLIP's, texts apart from them."""
     draw = torch.Generator().manual_seed(0)
     labels = torch.randint(CLASSES, (rows,), generator=draw)

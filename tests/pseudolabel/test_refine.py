@@ -15,8 +15,7 @@ from torch import Tensor
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.pseudolabel import refine
 from clipgrip.pseudolabel.balance import overruled, sinkhorn, sure_prior, uniform
-from clipgrip.pseudolabel.mixture import tempered
-from clipgrip.pseudolabel.neighbours import neighbour_graph
+from clipgrip.pseudolabel.discriminant import tempered
 from clipgrip.pseudolabel.refine import REFINERS, refined
 
 DIM, SCALE = 32, 100.0
@@ -188,19 +187,6 @@ def test_overruled_counts_sure_answers_that_change() -> None:
     after = torch.tensor([[0.4, 0.6], [0.9, 0.1], [0.1, 0.9]]).repeat(20, 1)
     assert overruled(before, after) == 0.5
     assert overruled(before[:9], after[:9]) == 1.0
-
-
-def test_neighbours_are_exact_for_few_images_and_near_for_many() -> None:
-    images, _, _ = made([100] * 5)
-    exact, cells = neighbour_graph(images), neighbour_graph(images, exact_rows=10)
-    similar = images @ images.T
-    similar.fill_diagonal_(-1)
-    values, columns = similar.topk(3, dim=1)
-    dense = torch.zeros(500, 500).scatter_(1, columns, values.clamp_min(0)) / 6
-    expected = dense + dense.T
-    torch.testing.assert_close(exact.spread(torch.eye(500)), expected, atol=1e-5, rtol=0)
-    total = exact.weights.sum()
-    assert cells.weights.sum() <= total + 1e-3
 
 
 def test_tempering_makes_answers_as_sure_as_asked_but_never_surer() -> None:

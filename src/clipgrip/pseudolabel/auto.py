@@ -60,8 +60,9 @@ def _modest(start: Start) -> bool:
 
 def _at_fitting_scale(start: Start) -> Start:
     """A scale that makes the answers far too sure or far too doubtful is not taken at its word."""
-    answers = at_fitting_scale(start.open)
-    if answers.equal(start.open):
+    given = start.open
+    answers = at_fitting_scale(given)
+    if answers is given:
         return start
     return replace(start, probs=start.with_open(answers), believed=None)
 

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from clipgrip.pseudolabel.blocks import spans
 from clipgrip.types import Probs
 
 ITERATIONS = 30
@@ -17,6 +18,9 @@ SURE = 0.9
 ENOUGH = 30
 """Sure answers without which nothing contradicts, but nothing is borne out either."""
 TINY = 1e-12
+SETTLED = 1e-7
+"""Factors of which none changes by more of itself make no answer another."""
+BALANCE_BLOCK = 8192
 Prior = Float[Tensor, "C"]
 
 
@@ -25,12 +29,25 @@ def sinkhorn(probs: Probs, prior: Prior, iterations: int = ITERATIONS) -> Probs:
     factors = torch.ones(probs.shape[1], dtype=torch.float64, device=probs.device)
     wanted = len(probs) * prior.double()
     for _ in range(iterations if len(probs) else 0):
-        rows = probs @ factors.to(probs.dtype)
-        columns = factors * (probs.T @ rows.clamp_min(TINY).reciprocal()).double()
+        before, columns = factors, factors * _column_sums(probs, factors.to(probs.dtype))
         factors = factors * wanted / columns.clamp_min(TINY)
         factors = (factors / factors.mean()).clamp(TINY, 1 / TINY)
-    scaled = probs * factors.to(probs.dtype)
-    return scaled / scaled.sum(1, keepdim=True).clamp_min(TINY)
+        if float((factors / before - 1).abs().max()) < SETTLED:
+            break
+    scaled = torch.empty_like(probs)
+    for rows in spans(len(probs), BALANCE_BLOCK):
+        part = torch.mul(probs[rows], factors.to(probs.dtype), out=scaled[rows])
+        part /= part.sum(1, keepdim=True).clamp_min(TINY)
+    return scaled
+
+
+def _column_sums(probs: Probs, factors: Tensor) -> Tensor:
+    """(C,) in float64: the sums of the probabilities over what the factors make of their row."""
+    sums = torch.zeros(probs.shape[1], dtype=torch.float64)
+    for rows in spans(len(probs), BALANCE_BLOCK):
+        part = probs[rows]
+        sums += part.T @ (part @ factors).clamp_min(TINY).reciprocal()
+    return sums
 
 
 def uniform(n_classes: int) -> Prior:
@@ -44,9 +61,12 @@ def sure_prior(probs: Probs, power: float = 2.0) -> Prior:
     Each image gives its confidence, to a power, to its answer and the rest to all classes alike. Where answers are sure
     it is the model's own prior, where they are not it is uniform.
     """
-    confidence = probs.max(1).values ** power
-    sure = (confidence[:, None] * probs).mean(0)
-    prior = sure + (1 - confidence).mean() / probs.shape[1]
+    sums, doubt = torch.zeros(probs.shape[1], dtype=torch.float64), 0.0
+    for rows in spans(len(probs), BALANCE_BLOCK):
+        confidence = probs[rows].max(1).values ** power
+        sums += confidence @ probs[rows]
+        doubt += float((1 - confidence).sum())
+    prior = ((sums + doubt / probs.shape[1]) / len(probs)).float()
     return prior / prior.sum()
 
 

@@ -6,10 +6,13 @@ import torch
 from torch import Tensor
 
 from clipgrip.pseudolabel.balance import overruled, sinkhorn, sure_prior, uniform
-from clipgrip.pseudolabel.mixture import Pool, discriminant, mixture, tempered
-from clipgrip.pseudolabel.neighbours import Graph, neighbour_graph
+from clipgrip.pseudolabel.blocks import even_sample, spans
+from clipgrip.pseudolabel.discriminant import discriminant, tempered
+from clipgrip.pseudolabel.mixture import mixture
+from clipgrip.pseudolabel.neighbours import neighbour_graph
+from clipgrip.pseudolabel.pool import Pool
 from clipgrip.pseudolabel.start import Refined, Start
-from clipgrip.types import Mask, Probs
+from clipgrip.types import Logits, Mask, Probs
 
 BALANCE_COST = 0.005
 """The uniform prior is believed where it overrules at most this share of the sure answers."""
@@ -21,20 +24,24 @@ MOST_TEXT = 4.0
 SURE_TEXT = 0.85
 """Mean confidence from which a text is believed when it says how many images of a class to expect."""
 GROWTH = 1.5
+TINY = 1e-12
 
 
 def clustered(start: Start, *, rounds: int = 2) -> Refined:
     """Balance, mixture, discriminants; then again with the class shares that came out."""
-    kept, graph, first = _expected(start), neighbour_graph(start.images), _first_prior(start)
+    labels = torch.where(start.fixed, start.probs.argmax(1), -1)
+    pool = Pool(start.images, neighbour_graph(start.images), labels)
+    kept, first = _expected(start), _first_prior(start)
     trust = PROTOTYPE_TRUST if start.prototypes else 1.0
     prior = _among(first, kept[start.candidates])
-    answers = _cluster_once(start, graph, prior, kept)
+    answers = _cluster_once(start, pool, prior, kept)
     if (sober := kept & ~_overgrown(start, answers, kept)).sum() not in (0, 1, kept.sum()):
         kept, prior = sober, _among(first, sober[start.candidates])
-        answers = _cluster_once(start, graph, prior, kept)
+        answers = _cluster_once(start, pool, prior, kept)
     for _ in range(rounds - 1):
         prior = (1 - trust) * prior + trust * answers.mean(0)
-        answers = _cluster_once(start, graph, prior, kept)
+        del answers  # as large as all else that a round needs
+        answers = _cluster_once(start, pool, prior, kept)
     return Refined(start.with_open(_with_rare(start, answers, kept)), "clusters")
 
 
@@ -68,21 +75,40 @@ def _expected(start: Start) -> Mask:
 def _with_rare(start: Start, answers: Probs, kept: Mask) -> Probs:
     """Clusters share what the text leaves them; classes without a cluster keep what the text gives them."""
     open_kept = kept[start.candidates]
+    if bool(open_kept.all()):
+        return answers
     whole = start.open.clone()
     whole[:, open_kept] = answers * start.open[:, open_kept].sum(1, keepdim=True)
     return whole
 
 
-def _cluster_once(start: Start, graph: Graph, prior: Tensor, kept: Mask) -> Probs:
+def _cluster_once(start: Start, pool: Pool, prior: Tensor, kept: Mask) -> Probs:
     """(n, K) over the kept classes, as sure as the two ways to see the clusters agree."""
-    among = start.open[:, kept[start.candidates]]
-    among = among / among.sum(1, keepdim=True).clamp_min(1e-12)
-    text = start.with_open(sinkhorn(among, prior), kept)
-    pool = Pool(start.images, text, start.fixed, _text_weight(start.trusted))
-    first = mixture(pool, graph)
-    logits = discriminant(pool, first)[~start.fixed][:, kept]
-    agreement = (first[~start.fixed][:, kept].argmax(1) == logits.argmax(1)).float().mean()
+    balanced = start.with_open(sinkhorn(_open_among(start, kept), prior), kept)
+    text = _log(balanced, _text_weight(start.trusted))
+    first = mixture(pool, balanced, text)
+    del balanced  # of a million images each of these is 400 MB
+    answers = start.picked(first, kept).argmax(1)
+    logits = start.picked(discriminant(pool, first, text), kept)
+    del first, text
+    agreement = (answers == logits.argmax(1)).float().mean()
     return tempered(logits, float(agreement))
+
+
+def _open_among(start: Start, kept: Mask) -> Probs:
+    """(n, K) what the text says of the kept classes alone."""
+    if bool(kept[start.candidates].all()):
+        return start.open
+    among = start.open[:, kept[start.candidates]]
+    return among / among.sum(1, keepdim=True).clamp_min(TINY)
+
+
+def _log(probs: Probs, weight: float) -> Logits:
+    """λ log of the probabilities."""
+    logs = torch.empty_like(probs)
+    for rows in spans(len(probs)):
+        logs[rows] = weight * probs[rows].clamp_min(TINY).log()
+    return logs
 
 
 def _text_weight(trusted: Probs) -> float:
@@ -95,8 +121,8 @@ def balance_holds(start: Start) -> bool:
     """Whether the uniform prior leaves the sure answers of a text alone."""
     if start.prototypes:
         return False
-    even = sinkhorn(start.open, uniform(int(start.candidates.sum())))
-    return overruled(start.trusted, even) <= BALANCE_COST
+    even = sinkhorn(even_sample(start.open), uniform(int(start.candidates.sum())))
+    return overruled(even_sample(start.trusted), even) <= BALANCE_COST
 
 
 def _first_prior(start: Start) -> Tensor:

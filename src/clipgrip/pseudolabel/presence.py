@@ -9,7 +9,9 @@ factors near one. Classes that are not there ask for large ones.
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
+from clipgrip.pseudolabel.blocks import even_sample, spans
 from clipgrip.types import Logits, Mask, Probs
 
 SPREAD = 2.5
@@ -29,23 +31,22 @@ LEAST = 0.2
 DOUBT = 0.1
 """What a class taken for absent keeps of its probability."""
 ITERATIONS = 30
-MOST_ROWS = 50_000
 TINY = 1e-12
 
 
 def standard_logits(probs: Probs) -> Logits:
     """(n, C) logits at one spread, whatever scale made the probabilities.
 
-    Of many images an even sample answers, ``MOST_ROWS`` to twice as many. Where no image differs from another there is
-    no spread, and the logits stay as they are.
+    Of many images an even sample answers. Where no image differs from another there is no spread, and the logits stay
+    as they are.
     """
-    logits = _logits(probs[:: max(1, len(probs) // MOST_ROWS)])
+    logits = _logits(even_sample(probs))
     return logits * (SPREAD / (_spread(logits) or SPREAD))
 
 
 def at_fitting_scale(probs: Probs) -> Probs:
     """(N, C) at the standard spread, where a wrong scale left them over ``FITS`` times too sure or too doubtful."""
-    spread = _spread(_logits(probs[:: max(1, len(probs) // MOST_ROWS)]))
+    spread = _spread(_logits(even_sample(probs)))
     if not spread or 1 / FITS <= spread / SPREAD <= FITS:
         return probs
     return (_logits(probs) * (SPREAD / spread)).softmax(1)
@@ -77,10 +78,18 @@ def resistance(probs: Probs) -> float:
         return 0.0
     factors = torch.zeros(classes)
     for _ in range(ITERATIONS):
-        shares = (logits + factors).softmax(1).double().mean(0).clamp_min(TINY)
+        shares = _shares(logits, factors).clamp_min(TINY)
         factors = (HALF * (factors - shares.log().float())).float()
         factors = factors - factors.mean()
     return float(factors.std())
+
+
+def _shares(logits: Logits, factors: Tensor) -> Tensor:
+    """(C,) mean answer with the factors' logs added, in float64."""
+    sums = torch.zeros(logits.shape[1], dtype=torch.float64)
+    for rows in spans(len(logits)):
+        sums += (logits[rows] + factors).softmax(1).sum(0)
+    return sums / len(logits)
 
 
 def present(probs: Probs) -> Mask:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.errors import DataError
+from clipgrip.pseudolabel.blocks import spans
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
 
 PROTOTYPE_SHARE = 0.75
@@ -41,23 +43,39 @@ class Start:
     present: Mask | None = field(default=None, repr=False)
     """The candidates that the pool is taken to hold; all where None."""
 
+    @cached_property
+    def everything(self) -> bool:
+        """Whether no row is labeled and every class is a candidate, so that nothing need be picked or put back."""
+        return bool(self.candidates.all()) and not bool(self.fixed.any())
+
     @property
     def open(self) -> Probs:
         """Unlabeled rows, candidate classes."""
-        return self.probs[~self.fixed][:, self.candidates]
+        return self._opened(self.probs)
 
     @property
     def trusted(self) -> Probs:
         """The same at the scale that was asked for: what confidence is read from."""
-        probs = self.probs if self.believed is None else self.believed
-        return probs[~self.fixed][:, self.candidates]
+        return self._opened(self.probs if self.believed is None else self.believed)
+
+    def _opened(self, probs: Probs) -> Probs:
+        return probs if self.everything else self.picked(probs, self.candidates)
+
+    def picked(self, values: Tensor, classes: Mask) -> Tensor:
+        """The unlabeled rows and some classes of (N, C); a copy only where some are left out."""
+        if bool(self.fixed.any()):
+            values = values[~self.fixed]
+        return values if bool(classes.all()) else values[:, classes]
 
     def with_open(self, answers: Probs, classes: Mask | None = None) -> Probs:
         """All rows and classes, with these answers for the unlabeled rows and the candidates, or other ``classes``."""
-        whole = self.probs.clone()
-        unlabeled = torch.zeros(len(answers), len(self.candidates))
-        unlabeled[:, self.candidates if classes is None else classes] = answers
-        whole[~self.fixed] = unlabeled
+        if self.everything and answers.shape == self.probs.shape:
+            return answers
+        chosen = (self.candidates if classes is None else classes).nonzero().squeeze(1)
+        rows, whole = (~self.fixed).nonzero().squeeze(1), self.probs.clone()
+        for part in spans(len(rows)):
+            unlabeled = torch.zeros(part.stop - part.start, len(self.candidates))
+            whole[rows[part]] = unlabeled.index_copy_(1, chosen, answers[part])
         return whole
 
 
@@ -78,19 +96,21 @@ def begin(
     )
     _check(images, classes, labels, mask)
     fixed = labels >= 0
-    cosines = torch.cat(
-        [torch.zeros(0, n_classes)] + [part.float() @ classes.T for part in images.split(16_384)]
-    )
-    prototypes = _are_prototypes(images, cosines[~fixed][:, mask])
+    cosines = torch.empty(rows, n_classes)
+    for part in spans(rows):
+        torch.mm(images[part].float(), classes.T, out=cosines[part])
+    prototypes = _are_prototypes(images, cosines, ~fixed, mask)
     scale = min(logit_scale, PROTOTYPE_SCALE) if prototypes else logit_scale
 
-    def answers(scale: float) -> Probs:
-        probs = (scale * cosines).masked_fill(~mask, -torch.inf).softmax(1)
-        one_hot = F.one_hot(labels.clamp_min(0), n_classes).float()
-        return torch.where(fixed[:, None], one_hot, probs)
+    def answers(scale: float, into: Tensor) -> Probs:
+        for part in spans(rows):
+            probs = (scale * cosines[part]).masked_fill_(~mask, -torch.inf).softmax(1)
+            one_hot = F.one_hot(labels[part].clamp_min(0), n_classes).float()
+            into[part] = torch.where(fixed[part, None], one_hot, probs)
+        return into
 
-    believed = answers(logit_scale) if scale != logit_scale else None
-    return Start(images, answers(scale), fixed, mask, prototypes, believed)
+    believed = answers(logit_scale, torch.empty_like(cosines)) if scale != logit_scale else None
+    return Start(images, answers(scale, cosines), fixed, mask, prototypes, believed)
 
 
 def _check(images: Tensor, classes: Tensor, labels: Tensor, candidates: Tensor) -> None:
@@ -109,12 +129,15 @@ def _check(images: Tensor, classes: Tensor, labels: Tensor, candidates: Tensor) 
         )
 
 
-def _are_prototypes(images: ImageEmbeds, cosines: Tensor) -> bool:
+def _are_prototypes(
+    images: ImageEmbeds, cosines: Tensor, unlabeled: Tensor, candidates: Mask
+) -> bool:
     """Whether the class embeddings lie among the images: texts lie in a cone of their own (the modality gap)."""
-    if len(images) < 2 or not len(cosines):
+    if len(images) < 2 or not bool(unlabeled.any()):
         return False
     sample = images[:: max(1, len(images) // 1000)].float()
     similar = sample @ sample.T
     similar.fill_diagonal_(-torch.inf)
     among = similar.max(1).values.mean()
-    return bool(cosines.max(1).values.mean() > PROTOTYPE_SHARE * among)
+    parts = [cosines[part][:, candidates].max(1).values for part in spans(len(images))]
+    return bool(torch.cat(parts)[unlabeled].mean() > PROTOTYPE_SHARE * among)

@@ -79,14 +79,15 @@ def answered(desk: Desk, klass: int | None = None, _person: str = "") -> Rows:
     return rows[np.argsort(order, kind="stable")]
 
 
-def most_helpful(desk: Desk, _klass: int | None = None, _person: str = "") -> Rows:
+def most_helpful(desk: Desk, klass: int | None = None, _person: str = "") -> Rows:
     """Images whose answer helps the model most: doubtful, typical, and unlike each other.
 
     Takes seconds for 100,000 images; the desk is asked only for what it holds at this moment.
     """
     with desk.lock:
         state, kept = desk.standing.state.copy(), desk.standing.audit.copy()
-        images, probs = desk.answerer.embeds, desk.view.probs
+        images, probs, label = desk.answerer.embeds, desk.view.probs, desk.view.label
+        kept |= False if klass is None else label != klass
     labeled, excluded = (np.flatnonzero(which).tolist() for which in ((state != OPEN), kept))
     return helpful(images, probs, HELPFUL, labeled=labeled, excluded=excluded).numpy()
 

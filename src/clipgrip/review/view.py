@@ -136,6 +136,6 @@ class Answerer:
 
 
 def _through(outcome: Outcome, backbone: ClipBackbone) -> Embeds:
-    if not outcome.rounds:
+    if not outcome.learned:  # zero-shot, or a run that went back to it
         return outcome.embeds
     return embeds_through(outcome.start.tuned(outcome.learned), backbone, outcome.embeds)

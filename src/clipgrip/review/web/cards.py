@@ -36,7 +36,11 @@ def card(hall: Hall, say: Words, row: int, queue: Queue) -> dict[str, Any]:
         "state": "open",
         "said": [],
     }
-    if queue != "audit":
+    if (
+        desk.standing.audit[row] and queue != "audit"
+    ):  # a disagreement about what measures the model
+        shown |= {"class": 0, "proposed": "?", "second": "?", "confidence": 0.0}
+    elif queue != "audit":
         shown |= {
             "class": int(view.label[row]),
             "proposed": desk.names[int(view.label[row])],

@@ -61,7 +61,8 @@ function targets() {
 
 function answer(choose) {
   if (!named()) return;
-  const chosen = targets();
+  // an audited image hides what the model says, so nobody can say that it is right
+  const chosen = targets().filter((card) => choose(card).klass !== 0);
   if (!chosen.length) return;
   const seconds = (performance.now() - since) / 1000 / chosen.length;
   since = performance.now();

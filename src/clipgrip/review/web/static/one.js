@@ -60,7 +60,7 @@ at("image").addEventListener("error", () => {
 
 function answer(verdict, klass = null) {
   const one = now();
-  if (!one || !named()) return;
+  if (!one || klass === 0 || !named()) return;  // an audited image hides what the model says
   const seconds = began ? (performance.now() - began) / 1000 : 0;
   const given = { token: token(), image: one.image, verdict, klass, purpose: page.purpose, seconds: Math.min(seconds, 86400) };
   if (began) looks.push(seconds);

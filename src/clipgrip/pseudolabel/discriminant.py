@@ -1,0 +1,93 @@
+"""Linear discriminants of the classes, fitted to answers and to their own answers in turn.
+
+Gaussian discriminant analysis with one shrunk full covariance (Wang et al., ICLR 2024, arXiv 2402.04087), in rounds of
+expectation and maximisation. Images are read once a round: a block answers and counts for the next fit at once.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from clipgrip.pseudolabel.blocks import even_sample, spans
+from clipgrip.pseudolabel.pool import Pool, Scatter
+from clipgrip.types import Logits, Probs
+
+DISCRIMINANT_TEMPERATURE = 4.0
+"""Densities over hundreds of correlated dimensions are far too sure; they are divided by this first."""
+
+Moments = tuple[Float[Tensor, "C D"], Float[Tensor, "C"]]
+"""Weighted sums of images and weights, a class each, in float64."""
+
+
+def discriminant(
+    pool: Pool,
+    probs: Probs,
+    text: Logits,
+    *,
+    steps: int = 5,
+    shrinkage: float = 0.4,
+    label: float = 2.0,
+) -> Logits:
+    """(N, C) by discriminants that are fitted to ``probs``, answer with ``text`` added, and are fitted to that."""
+    weights, scatter = pool.weights(label), pool.scatter(label)
+    moments, logits = _no_moments(pool, probs), torch.empty_like(probs)
+    for rows in spans(len(probs)):
+        _count(moments, probs[rows], weights[rows], pool.read(rows))
+    for step in range(steps):
+        directions, offsets = _discriminants(moments, scatter, shrinkage)
+        moments = _no_moments(pool, probs)
+        for rows in spans(len(probs)):
+            images = pool.read(rows)
+            found = torch.addmm(offsets, images, directions).add_(text[rows])
+            if step == steps - 1:
+                logits[rows] = found
+            else:
+                _count(moments, pool.keep_labels(found.softmax(1), rows), weights[rows], images)
+    return logits
+
+
+def tempered(logits: Logits, confidence: float) -> Probs:
+    """Softmax at the temperature, at least 1, at which the mean of the highest probability is ``confidence``.
+
+    Of many images an even sample says which temperature that is.
+    """
+    sample, low, high = even_sample(logits), 0.0, 10.0
+    below = sample - sample.max(1, keepdim=True).values if len(sample) else sample
+    for _ in range(30):
+        middle = (low + high) / 2
+        sure = _mean_highest(below, 2**middle) if len(below) else 1.0
+        low, high = (middle, high) if sure > confidence else (low, middle)
+    return (logits / 2**low).softmax(1)
+
+
+def _mean_highest(below: Logits, temperature: float) -> float:
+    """Mean of the highest probability; ``below`` are logits less their row's highest."""
+    parts = [(below[rows] / temperature).exp().sum(1).reciprocal() for rows in spans(len(below))]
+    return float(torch.cat(parts).mean())
+
+
+def _no_moments(pool: Pool, probs: Probs) -> Moments:
+    classes, width = probs.shape[1], pool.images.shape[1]
+    return torch.zeros(classes, width).double(), torch.zeros(classes).double()
+
+
+def _count(moments: Moments, probs: Probs, weights: Tensor, images: Tensor) -> None:
+    """Add a block's images, each to the classes that it may be."""
+    mass = probs * weights[:, None]
+    moments[0].add_(mass.T @ images)
+    moments[1].add_(mass.sum(0))
+
+
+def _discriminants(moments: Moments, scatter: Scatter, shrinkage: float) -> tuple[Tensor, Tensor]:
+    """(D, C) directions and (C,) offsets from one covariance, shrunk towards a multiple of the identity."""
+    sums, totals = moments
+    means = sums / totals.clamp_min(1e-6)[:, None]
+    within = (scatter - (means * totals[:, None]).T @ means) / totals.sum()
+    scale = within.diagonal().mean().clamp_min(1e-9)
+    shrunk = (1 - shrinkage) * within + shrinkage * scale * torch.eye(len(scatter)).double()
+    directions = torch.linalg.solve(shrunk, means.T)
+    offsets = -0.5 * (means.T * directions).sum(0)
+    divisor = DISCRIMINANT_TEMPERATURE
+    return (directions / divisor).float(), (offsets / divisor).float()

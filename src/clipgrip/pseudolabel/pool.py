@@ -1,0 +1,70 @@
+"""The images of a pool as the cluster models read them: in blocks, what never changes summed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from clipgrip.pseudolabel.blocks import spans
+from clipgrip.pseudolabel.neighbours import Graph
+from clipgrip.types import ImageEmbeds, Labels, Mask, Probs
+
+Scatter = Float[Tensor, "D D"]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Images (N, D), their neighbours, and what a person said of them."""
+
+    images: ImageEmbeds = field(repr=False)
+    graph: Graph = field(repr=False)
+    labels: Labels = field(repr=False)
+    """-1 where nobody labeled."""
+
+    @cached_property
+    def fixed(self) -> Mask:
+        """(N,) True where a person labeled."""
+        return self.labels >= 0
+
+    @cached_property
+    def some_fixed(self) -> bool:
+        return bool(self.fixed.any())
+
+    def read(self, rows: slice | Tensor) -> ImageEmbeds:
+        """Some images in float32."""
+        return self.images[rows].float()
+
+    def weights(self, of_label: float) -> Float[Tensor, N]:
+        """(N,) one per image, ``of_label`` per labeled one."""
+        return torch.where(self.fixed, of_label, 1.0)
+
+    def keep_labels(self, probs: Probs, rows: slice | Tensor) -> Probs:
+        """Labeled rows are one-hot, whatever the answers for them."""
+        if not self.some_fixed:
+            return probs
+        one_hot = F.one_hot(self.labels[rows].clamp_min(0), probs.shape[1]).to(probs.dtype)
+        return torch.where(self.fixed[rows, None], one_hot, probs)
+
+    def scatter(self, of_label: float) -> Scatter:
+        """Σ w x xᵀ in float64. Each image is some class's with all its weight, so no answer changes it."""
+        unlabeled, labeled = self._scatters
+        return unlabeled + of_label * labeled
+
+    @cached_property
+    def _scatters(self) -> tuple[Scatter, Scatter]:
+        """Of the unlabeled and of the labeled images."""
+        width = self.images.shape[1]
+        every = torch.zeros(width, width, dtype=torch.float64)
+        labeled = torch.zeros_like(every)
+        for rows in spans(len(self.images)):
+            images = self.read(rows)
+            every += images.T @ images
+        for part in self.fixed.nonzero().squeeze(1).split(1024):
+            images = self.read(part)
+            labeled += images.T @ images
+        return every - labeled, labeled

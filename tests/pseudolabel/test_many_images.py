@@ -1,0 +1,155 @@
+"""A million images need what a million answers need: time and memory grow with N, and blocks change no answer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from clipgrip.pseudolabel import blocks, mixture, neighbours, refine
+from clipgrip.pseudolabel.neighbours import Graph, neighbour_graph
+from clipgrip.pseudolabel.refine import REFINERS
+from clipgrip.seeds import generator
+
+WIDTH, CLASSES, SCALE = 24, 6, 100.0
+
+
+def made(rows: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """Clusters of images, texts that lie apart in a cone of their own, and the truth."""
+    drawn = generator(seed, "many")
+    centres, common = (
+        torch.randn(CLASSES, WIDTH, generator=drawn),
+        torch.randn(WIDTH, generator=drawn),
+    )
+    labels = torch.randint(CLASSES, (rows,), generator=drawn)
+    spread = 0.6 * torch.randn(rows, WIDTH, generator=drawn)
+    images = F.normalize(4 * common + centres[labels] + spread, dim=1)
+    away, wrong = (
+        8 * torch.randn(WIDTH, generator=drawn),
+        torch.randn(CLASSES, WIDTH, generator=drawn),
+    )
+    return images, F.normalize(away + centres + 0.9 * wrong, dim=1), labels
+
+
+def dense(graph: Graph, rows: int) -> Tensor:
+    """The graph as an (N, N) matrix."""
+    whole = torch.zeros(rows, rows)
+    for cell in graph.cells:
+        whole[cell.rows[:, None], cell.rows] = cell.spread(torch.eye(len(cell.rows)))
+    return whole
+
+
+@pytest.fixture
+def small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells of about 100 images from 300 images on."""
+    for name, rows in (
+        ("EXACT_ROWS", 300),
+        ("CELL_ROWS", 100),
+        ("MOST_CELL_ROWS", 200),
+        ("CENTRE_SAMPLE", 16),
+    ):
+        monkeypatch.setattr(neighbours, name, rows)
+
+
+def test_neighbours_of_few_images_are_exact() -> None:
+    images, _, _ = made(500)
+    similar = images @ images.T
+    similar.fill_diagonal_(-1)
+    values, columns = similar.topk(3, dim=1)
+    one_way = torch.zeros(500, 500).scatter_(1, columns, values.clamp_min(0)) / 6
+    found = dense(neighbour_graph(images), 500)
+    torch.testing.assert_close(found, one_way + one_way.T, atol=1e-5, rtol=0)
+
+
+@pytest.mark.usefixtures("small_cells")
+def test_of_many_images_each_is_in_one_cell_and_no_cell_is_large() -> None:
+    images, _, _ = made(2000)
+    for some in (images, images[:1].expand(2000, -1), images[torch.arange(2000) % 3]):
+        cells = neighbour_graph(some).cells
+        assert torch.cat([cell.rows for cell in cells]).sort().values.equal(torch.arange(2000))
+        assert max(len(cell.rows) for cell in cells) <= neighbours.MOST_CELL_ROWS
+
+
+@pytest.mark.usefixtures("small_cells")
+def test_neighbours_among_a_cell_are_its_nearest_and_weigh_the_same_both_ways() -> None:
+    images, _, labels = made(2000)
+    graph = neighbour_graph(images)
+    weights = dense(graph, 2000)
+    torch.testing.assert_close(weights, weights.T)
+    for cell in (one for one in graph.cells if len(one.rows) > 3):
+        exact = dense(neighbour_graph(images[cell.rows], exact_rows=2000), len(cell.rows))
+        torch.testing.assert_close(weights[cell.rows[:, None], cell.rows], exact, atol=1e-6, rtol=0)
+    same = labels[:, None] == labels
+    assert float(weights[same].sum() / weights.sum()) > 0.9
+
+
+def test_a_single_image_and_an_empty_pool_have_no_neighbours() -> None:
+    images, _, _ = made(1)
+    assert dense(neighbour_graph(images), 1).abs().max() == 0
+    assert sum(len(cell.rows) for cell in neighbour_graph(images[:0]).cells) == 0
+
+
+@pytest.mark.parametrize("cells", ["one cell", "many cells"])
+@pytest.mark.parametrize("method", REFINERS)
+def test_the_size_of_a_block_changes_no_answer(
+    method: str, cells: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if cells == "many cells":
+        request.getfixturevalue("small_cells")
+    images, classes, labels = made(1200)
+    given = torch.where(torch.arange(1200) % 50 == 0, labels, -1)
+    for labeled in (None, given):
+        whole = refine(images, classes, logit_scale=SCALE, labeled=labeled, method=method)
+        with monkeypatch.context() as smaller:
+            _block(smaller, 77)
+            parts = refine(images, classes, logit_scale=SCALE, labeled=labeled, method=method)
+        torch.testing.assert_close(parts, whole, atol=1e-4, rtol=0)
+        assert (parts.argmax(1) == whole.argmax(1)).all()
+
+
+def _block(patch: pytest.MonkeyPatch, rows: int) -> None:
+    """Blocks of another size, in every module that reads them."""
+    patch.setattr(blocks.spans, "__defaults__", (rows,))
+    for module in (mixture, neighbours):
+        patch.setattr(module, "BLOCK", rows)
+
+
+@pytest.mark.usefixtures("small_cells")
+def test_cells_cost_no_accuracy_where_classes_are_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, classes, labels = made(3000)
+    among_cells = refine(images, classes, logit_scale=SCALE).argmax(1)
+    monkeypatch.setattr(neighbours, "EXACT_ROWS", 3000)
+    among_all = refine(images, classes, logit_scale=SCALE).argmax(1)
+    assert (among_cells == among_all).float().mean() > 0.99
+    assert (among_cells == labels).float().mean() > (among_all == labels).float().mean() - 0.005
+
+
+class Largest(TorchDispatchMode):
+    """The most bytes of any one tensor that is computed while it is entered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        made = func(*args, **(kwargs or {}))
+        for one in made if isinstance(made, (tuple, list)) else (made,):
+            if isinstance(one, Tensor):
+                self.bytes = max(self.bytes, one.untyped_storage().nbytes())
+        return made
+
+
+@pytest.mark.usefixtures("small_cells")
+@pytest.mark.parametrize("method", ["auto", "balance", "propagation"])
+def test_no_tensor_is_larger_than_images_in_half_precision(method: str) -> None:
+    """Neither N x N, nor N x D in float32; the thousand rows of the look for prototypes are 4 MB at any size."""
+    rows = 10_000
+    images, classes, labels = made(rows)
+    images, classes = (F.pad(some, (0, 256 - WIDTH)) for some in (images.half(), classes))
+    given = torch.where(torch.arange(rows) % 100 == 0, labels, -1)
+    for labeled in (None, given):
+        with Largest() as largest:
+            refine(images, classes, logit_scale=SCALE, labeled=labeled, method=method)
+        assert largest.bytes <= images.untyped_storage().nbytes()
