@@ -21,6 +21,8 @@ WAIT = 60_000
 """Milliseconds before a test gives up; a busy machine is slow, not wrong."""
 AWAY = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "ERR_SOCKET")
 """What the console says while the server is away."""
+HOSTILE = "<img src=x onerror=alert(1)>"
+"""A class with a name that is a trap."""
 UNSENT = "() => Object.keys(localStorage).filter((key) => /:[0-9a-f]{32}$/.test(key)).length"
 
 

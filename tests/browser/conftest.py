@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install playwright")
 
-from browsing import Serving, Visitor, serving, visiting
+from browsing import HOSTILE, Serving, Visitor, serving, visiting
 from playwright.sync_api import Browser, sync_playwright
 from projects import picture
 
@@ -22,7 +22,6 @@ from clipgrip.runs.pipeline import run
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
-HOSTILE = "<img src=x onerror=alert(1)>"
 CLASSES = ("scratch", "dent", "good part", HOSTILE)
 PER_CLASS = 40
 

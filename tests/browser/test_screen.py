@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browsing import Serving, Visitor, visiting
-from conftest import HOSTILE
+from browsing import HOSTILE, Serving, Visitor, visiting
 from playwright.sync_api import Browser
 
 PAGES = ("/", "/audit", "/review", "/one", "/classes", "/rounds", "/files")

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
-from sklearn.isotonic import IsotonicRegression
 from torch import Tensor
 
 from clipgrip import metrics
@@ -45,6 +43,8 @@ def fit_temperature(logits: Logits, labels: Labels) -> Temperature:
         log_probs = (logits / float(np.exp(log_t))).log_softmax(1)
         data = -log_probs.gather(1, labels[:, None]).sum().item()
         return float(data + log_t**2 / (2 * SPREAD**2))
+
+    from scipy.optimize import minimize_scalar  # not light, and putting a prompt to work needs none
 
     found = minimize_scalar(
         loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded", options={"xatol": 1e-6}
@@ -89,6 +89,8 @@ def fit_isotonic(logits: Logits, labels: Labels) -> Isotonic:
     Raises:
         DataError: fewer labels than `labels_needed`.
     """
+    from sklearn.isotonic import IsotonicRegression  # not light either
+
     logits, labels = _known(logits, labels, "isotonic")
     probs = logits.softmax(1).double().numpy()
     knots, values = [], []
