@@ -25,6 +25,7 @@ from clipgrip.data.sources import BytesSource, FileSource, ImageSource
 from clipgrip.data.task import Task, paradigm
 from clipgrip.errors import DataError
 from clipgrip.method import learn, schedule
+from clipgrip.review.store import newest_round
 from clipgrip.runs import checkpoint
 from clipgrip.runs.embedding import Embeds, embed_manifest, model_of, source_item
 from clipgrip.runs.inputs import inputs_of
@@ -158,8 +159,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> GripClassifier:
-        """A fitted classifier from a saved folder, or from the folder of ``clipgrip run``."""
-        predictor = Predictor.open(Path(folder))
+        """A fitted classifier from a saved folder, or from a run's: of a reviewed run, its newest round."""
+        predictor = Predictor.open(newest_round(Path(folder)))
         facts = predictor.facts
         known = cls._get_param_names()
         plain = ClassNames.of(facts.class_names) == predictor.classes

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from projects import command
 
-from clipgrip.review.store import open_review
+from clipgrip.review.store import StoredRound, newest_round, open_review
 
 
 def test_another_address_without_a_token_is_refused_before_anything_is_opened(
@@ -49,6 +49,27 @@ def test_a_folder_without_a_run_is_a_sentence(
         assert told.code == 2
         assert "holds no run" in told.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_next_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = command(capsys, "next", tmp_path / "missing")
+    assert (told.code, "holds no run" in told.err) == (2, True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs folders that cannot be written")
+def test_the_newest_round_is_put_to_work(folder: Path) -> None:
+    assert newest_round(folder) == folder
+    with open_review(folder, create=True) as store:
+        assert newest_round(folder) == folder
+        for number, place in ((1, "."), (2, "round-2"), (3, ".")):
+            store.add_round(StoredRound(number, place, "0" * 12, "2026-01-01"))
+            assert newest_round(folder) == (folder / place if place != "." else folder)
+        store.add_round(StoredRound(4, "round-2", "0" * 12, "2026-01-01"))
+    folder.chmod(0o555)
+    try:
+        assert newest_round(folder) == folder / "round-2"
+    finally:
+        folder.chmod(0o755)
 
 
 class Served:

@@ -9,7 +9,9 @@ import typer
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a finished run; of a reviewed one, its newest round.")
+    ],
     images: Annotated[
         Path, typer.Argument(help="Folder of images, one image, or a CSV or Parquet file.")
     ],
@@ -22,6 +24,7 @@ def predict(
     Files that cannot be used are listed beside the answers, in a file that ends with .issues.csv.
     """
     from clipgrip.cli.screen import Screen, utf8_output
+    from clipgrip.review.store import newest_round
     from clipgrip.serving.batch import (
         check_answers_place,
         issues_path,
@@ -32,7 +35,10 @@ def predict(
 
     utf8_output()
     check_answers_place(out)
-    predictor, screen = Predictor.open(run), Screen()
+    newest, screen = newest_round(run), Screen()
+    if newest != run:
+        screen.note(f"with the model that the review of {run} works with: {newest}")
+    predictor = Predictor.open(newest)
     with screen.live():
         answers = predict_files(predictor, images, screen.progress)
     write_predictions(out, predictor, answers)

@@ -59,6 +59,7 @@ def report(
     """Write report.html of a run anew, or the report for the board: a page to print and an Excel sheet."""
     from clipgrip.cli.results import check_language, write_board, write_report
     from clipgrip.cli.screen import Screen, utf8_output
+    from clipgrip.review.store import newest_round
     from clipgrip.runs.reopen import reopen
 
     utf8_output()
@@ -72,7 +73,7 @@ def report(
         typer.echo(f"report       {page}\nsheet        {sheet}")
         return
     with screen.live():
-        outcome = reopen(run, screen)
+        outcome = reopen(newest_round(run), screen)
     typer.echo(f"report       {write_report(outcome, lang, groups)}")
 
 

@@ -22,6 +22,7 @@ from clipgrip.review.store import (
     Change,
     StoredClass,
     StoredRound,
+    check_run,
     open_review,
 )
 from clipgrip.review.view import Answerer
@@ -45,6 +46,7 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
         ClipgripError: as `clipgrip.runs.pipeline.run`.
     """
     hear = listener or Listener()
+    check_run(folder)
     with locked(folder), open_review(folder) as store:
         rounds = store.rounds()
         number = len(rounds) + 1
@@ -75,6 +77,7 @@ def go_back(folder: Path, number: int, person: str = "") -> StoredRound:
     Raises:
         RunError: there is no such round, or it is the present one.
     """
+    check_run(folder)
     with locked(folder), open_review(folder) as store:
         rounds = store.rounds()
         wanted = next((one for one in rounds if one.number == number), None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -204,10 +205,7 @@ def open_review(folder: Path, *, create: bool = False) -> Iterator[ReviewStore]:
     Raises:
         RunError: no run or, without ``create``, no review is there; or the file is damaged or cannot be written.
     """
-    if not (folder / RUNS).is_file():
-        raise RunError(
-            f"{folder} holds no run (no {RUNS} in it). Give the folder that clipgrip run wrote (its --out)."
-        )
+    check_run(folder)
     path, outer = folder / NAME, folder.resolve().parent
     if has_review(outer) and folder.resolve().name.startswith(ROUND):
         raise RunError(
@@ -224,3 +222,31 @@ def open_review(folder: Path, *, create: bool = False) -> Iterator[ReviewStore]:
 def has_review(folder: Path) -> bool:
     """Whether a review lies in the folder."""
     return (folder / NAME).is_file()
+
+
+def check_run(folder: Path) -> None:
+    """RunError where the folder holds no run."""
+    if not (folder / RUNS).is_file():
+        raise RunError(
+            f"{folder} holds no run (no {RUNS} in it). Give the folder that clipgrip run wrote (its --out)."
+        )
+
+
+def newest_round(folder: Path) -> Path:
+    """The folder of the model that a run's review works with now; the folder itself where nobody has reviewed it.
+
+    Only reads, so the folder may be one that cannot be written.
+
+    Raises:
+        RunError: the review is damaged.
+    """
+    path = folder / NAME
+    if not has_review(folder):
+        return folder
+    how = "mode=ro" if os.access(folder, os.W_OK) else "immutable=1"
+    with (
+        plain_errors(path),
+        closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=30)) as db,
+    ):
+        row = db.execute("SELECT folder FROM round ORDER BY number DESC LIMIT 1").fetchone()
+    return folder / row[0] if row else folder

@@ -23,7 +23,7 @@ from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
 from clipgrip.pseudolabel.refine import refine
 from clipgrip.review.acquire import doubt, helpful, representative
 from clipgrip.review.coverage import nearest_counts
-from clipgrip.review.store import has_review, open_review
+from clipgrip.review.store import has_review, newest_round, open_review
 from clipgrip.runs.auditing import Sheet
 from clipgrip.runs.audits import audited
 from clipgrip.runs.embedding import Embeds, embed_manifest
@@ -110,9 +110,10 @@ def from_run(
         BackboneError: the model is not here, or is another one than the run's.
     """
     hear = hear or Listener()
-    outcome = reopen(folder, hear)
+    newest = newest_round(folder)
+    outcome = reopen(newest, hear)
     embeds, classes = outcome.embeds, outcome.manifest.classes
-    with open_store(folder) as store:
+    with open_store(newest) as store:
         apart = audited(store, outcome.run.id) | _drawn(audits, embeds.pool_rows, hear)
     answered: set[str] = set()
     if has_review(folder):
@@ -171,7 +172,7 @@ def _reasons(
         return tuple(f"typical: {words}" for words in stands)
     sure = (100 * (1 - doubt([probs])[chosen])).floor().int().tolist()
     return tuple(
-        f"doubtful: the model is {percent} % sure; {words}"
+        f"the model is {percent} % sure; {words}"
         for percent, words in zip(sure, stands, strict=True)
     )
 
