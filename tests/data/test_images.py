@@ -253,3 +253,11 @@ def test_threads_decode_at_the_same_time() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_a_jpeg_for_the_eye_comes_smaller_but_never_too_small() -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (1200, 900), "red").save(out, "JPEG")
+    assert decode(out.getvalue()).size == (1200, 900)
+    assert decode(out.getvalue(), at_least=200).size == (300, 225)
+    assert decode(out.getvalue(), at_least=5000).size == (1200, 900)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import math
 import re
 
 from PIL import Image, ImageFile
@@ -54,7 +55,7 @@ def decode(data: bytes, *, at_least: int | None = None) -> Image.Image:
     """The picture as RGB: turned upright by EXIF, transparency on white, 16 bits scaled to 8.
 
     Of an animation or a document with pages, the first. The size is checked in the header first. With ``at_least`` a
-    JPEG may come smaller, its sides not under that many pixels: several times faster, for people's eyes only.
+    JPEG may come smaller, its longer side not under that many pixels: several times faster, for people's eyes only.
 
     Raises:
         UndecodableImage: the bytes are no image, damaged, cut off, or too large.
@@ -62,7 +63,9 @@ def decode(data: bytes, *, at_least: int | None = None) -> Image.Image:
     try:
         image = _open(data)
         if at_least:
-            image.draft("RGB", (at_least, at_least))
+            share = min(1.0, at_least / max(image.size))
+            width, height = (math.ceil(side * share) for side in image.size)
+            image.draft("RGB", (width, height))
         image.load()
         return to_rgb(upright(image))
     except UndecodableImage:
