@@ -25,6 +25,7 @@ from clipgrip.trust.promise import Terms
 LABELS = {
     "csv": "csv",
     "labels": "csv",
+    "folders": "folders",
     "label-studio": "label-studio",
     "coco": "coco",
     "fiftyone": "fiftyone",
@@ -248,6 +249,7 @@ BROKEN: dict[str, list[Any]] = {
         [{"data": {"image": "x"}, "annotations": [{"result": [{"value": {"choices": "dent"}}]}]}],
         [{"data": {"image": "x"}, "annotations": [{"result": [{"value": [1]}]}]}], {},
     ],
+    "folders": [b"", b"PK", b"PK\x05\x06" + b"x" * 30, b"PK\x03\x04" + bytes(60)],
     "coco": [
         [], {}, {"images": [], "annotations": []}, {"images": 1, "annotations": [], "categories": []},
         {"images": ["x"], "annotations": [], "categories": []},

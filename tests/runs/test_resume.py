@@ -270,7 +270,7 @@ def test_ctrl_c_ends_with_130_and_a_sentence_and_the_same_command_goes_on(
     place: Place, tiny_clip: Path, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "clipgrip", "run", str(place.images), "--backbone"]
-    command += [str(tiny_clip), "--classes", str(place.classes), "--out", "run", "--rounds", "40"]
+    command += [str(tiny_clip), "--classes", str(place.classes), "--out", "run", "--rounds", "1000"]
     command += ["--preset", "paper"]  # which does not settle before it can be stopped
     environment = os.environ | {"CLIPGRIP_CACHE": str(tmp_path / "cache")}
     running = subprocess.Popen(

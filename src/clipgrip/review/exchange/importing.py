@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import uuid
+import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,11 +19,14 @@ from clipgrip.data.discover import LABEL_COLUMNS, PATH_COLUMNS
 from clipgrip.data.tables import decoded, parse_csv
 from clipgrip.errors import DataError, nearest
 from clipgrip.review.desk import Desk, now
+from clipgrip.review.exchange.exporting import folder_names
 from clipgrip.review.store import Answer, Change
 from clipgrip.words import mark
 
 SHOWN = 20
 """Problems that are told in full."""
+MAX_FILE = 256 << 20
+"""Bytes of one image in a ZIP."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,11 @@ def imported(desk: Desk, form: str, data: bytes, person: str) -> dict[str, Any]:
     claimed: dict[str, int] = {}
     with desk.lock:
         ids = {canonical(one.name): one.id for one in desk.view.classes}
+        if (
+            form == "folders"
+        ):  # a class whose name is no name of a folder was written under another one
+            made = folder_names([one.name for one in desk.view.classes])
+            ids |= {canonical(made[one.name]): one.id for one in desk.view.classes}
         when = now()
         for claim in claims:
             image = finder.image(claim)
@@ -182,6 +194,26 @@ def _fiftyone(data: bytes) -> Iterator[Claimed]:
             raise DataError(f"{where}: {label!r} is no class. Is this FiftyOne's labels.json?")
 
 
+def _folders(data: bytes) -> Iterator[Claimed]:
+    """Images in folders named by class, whatever stands above these; an image is known by its content."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for entry in archive.infolist():
+                path = PurePosixPath(entry.filename)
+                if entry.is_dir() or len(path.parts) < 2 or path.name.startswith("."):
+                    continue
+                if entry.file_size > MAX_FILE:
+                    raise DataError(
+                        f"{path}: an image of more than {MAX_FILE >> 20} MB is not read."
+                    )
+                sha256 = hashlib.sha256(archive.read(entry)).hexdigest()
+                yield Claimed(str(path), path.parent.name, str(path), sha256)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"the file is no ZIP that can be read ({error}). Give class folders in a ZIP."
+        ) from None
+
+
 def _json(data: bytes, kind: type, what: str) -> Any:
     try:
         value = json.loads(data)
@@ -208,12 +240,14 @@ def _some(value: Any, key: str, where: str) -> list[Any]:
 
 _READERS: dict[str, Callable[[bytes], Iterator[Claimed]]] = {
     "csv": _csv,
+    "folders": _folders,
     "label-studio": _label_studio,
     "coco": _coco,
     "fiftyone": _fiftyone,
 }
 IMPORTS = {
     "csv": mark("CSV with the columns path and label"),
+    "folders": mark("Class folders in a ZIP"),
     "label-studio": mark("Label Studio JSON"),
     "coco": mark("COCO JSON"),
     "fiftyone": mark("FiftyOne labels.json"),

@@ -12,7 +12,8 @@ from clipgrip.words import Words
 
 Queue = Literal["doubtful", "surest", "helpful", "disagree", "asked", "second", "answered", "audit"]
 EXAMPLES = 6
-KEYS = "123456789"
+KEYS = "123456789qwertyuipdfghjklxcbm"
+"""Of the classes in their order; 0 and the letters that are left out mean something else."""
 
 
 def batch(
@@ -77,7 +78,7 @@ def class_choices(hall: Hall, queue: Queue) -> list[dict[str, Any]]:
 
 
 def keys(hall: Hall) -> dict[str, int]:
-    """The first nine classes by their key."""
+    """The first classes by their key."""
     return {key: one.id for key, one in zip(KEYS, hall.desk.view.classes, strict=False)}
 
 

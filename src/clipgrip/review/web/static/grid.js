@@ -164,7 +164,7 @@ document.addEventListener("keydown", (event) => {
   const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(), ArrowDown: columns() };
   const key = event.key.toLowerCase();
   if (event.key in moves) go(focus + moves[event.key], event.shiftKey);
-  else if (event.key in page.keys) answer(isClass(page.keys[event.key]));
+  else if (key in page.keys) answer(isClass(page.keys[key]));
   else if (key === "0") answer(isVerdict("unsure"));
   else if (key === "o") answer(isVerdict("ask"));
   else if (event.target.tagName === "BUTTON" || event.target.tagName === "A") return;

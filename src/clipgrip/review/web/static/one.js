@@ -140,7 +140,7 @@ document.addEventListener("keydown", (event) => {
   if (typing(event)) return;
   const key = event.key.toLowerCase();
   const onButton = event.target.tagName === "BUTTON" || event.target.tagName === "A";
-  if (event.key in page.keys) answer("class", page.keys[event.key]);
+  if (key in page.keys) answer("class", page.keys[key]);
   else if (key === "0") answer("unsure");
   else if (key === "z") takeBack();
   else if (key === "+" || key === ";") scale(zoom * 1.5);
