@@ -75,7 +75,9 @@ class Hall:
         """Begin to read the newest round when one was finished since; people go on meanwhile."""
         told = job.progress(self.folder)
         with self._lock:
-            behind = told.state == "done" and told.round > self.desk.round.number
+            known = self.desk.round.number
+            behind = told.state == "done" and told.round > known
+            behind = behind and self.desk.store.rounds()[-1].number > known  # not of a review put back
             if behind and not self.loading:
                 self._loader = threading.Thread(target=self._load, daemon=True)
                 self._loader.start()

@@ -85,6 +85,7 @@ SCRIPT = (
     mark("{n} left"),
     mark("{seconds} s an image"),
     mark("{n} answered"),
+    mark("{now} answered; the audit is read at {n}."),
     mark("Nothing is left here."),
     mark("The file is gone or cannot be shown."),
     mark("Before"),

@@ -21,6 +21,11 @@ function show() {
   at("done").textContent = say("{n} answered", { n: answered.size });
   const sorted = [...looks].sort((a, b) => a - b);
   at("pace").textContent = sorted.length ? say("{seconds} s an image", { seconds: sorted[sorted.length >> 1].toFixed(1) }) : "";
+  const goal = at("goal");
+  if (goal) {
+    const given = Number(goal.dataset.now) + answered.size;
+    goal.textContent = say("{now} answered; the audit is read at {n}.", { now: given, n: goal.dataset.n });
+  }
   at("stage").classList.toggle("nothing", !one);
   at("name").textContent = one ? one.path : loading ? "…" : say("Nothing is left here.");
   if (!one) {
