@@ -77,7 +77,9 @@ class Hall:
         with self._lock:
             known = self.desk.round.number
             behind = told.state == "done" and told.round > known
-            behind = behind and self.desk.store.rounds()[-1].number > known  # not of a review put back
+            behind = (
+                behind and self.desk.store.rounds()[-1].number > known
+            )  # not of a review put back
             if behind and not self.loading:
                 self._loader = threading.Thread(target=self._load, daemon=True)
                 self._loader.start()
