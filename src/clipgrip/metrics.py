@@ -144,3 +144,21 @@ def wilson_interval(right: int, total: int, z: float = 1.959964) -> tuple[float,
     middle = (share + z * z / (2 * total)) / scale
     half = z / scale * (share * (1 - share) / total + z * z / (4 * total * total)) ** 0.5
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+@dataclass(frozen=True)
+class Share:
+    """``count`` of ``total`` with Wilson's 95 % interval."""
+
+    count: int
+    total: int
+
+    @property
+    def value(self) -> float | None:
+        """``count / total``; None where there is nothing to count."""
+        return self.count / self.total if self.total else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Lower and upper end; None where there is nothing to count."""
+        return wilson_interval(self.count, self.total) if self.total else None

@@ -168,6 +168,6 @@ def visiting(
     visitor = Visitor(server, context.new_page())
     try:
         yield visitor
-        assert visitor.wrong == []
+        assert visitor.wrong == [], visitor.wrong
     finally:
         context.close()

@@ -13,7 +13,6 @@ from projects import CLASSES, Place, Told, command, rows
 
 from clipgrip.data.tables import write_csv
 from clipgrip.review.desk import Desk
-from clipgrip.review.queues import drawn
 from clipgrip.review.rounds import next_round
 from clipgrip.review.store import Answer, open_review
 
@@ -47,7 +46,7 @@ def reviewed(folder: Path, place: Place, *, cannot_tell: int = 1, most: int = 99
     with open_review(folder, create=True) as store:
         desk = Desk(folder, store)
         ids = {name: id_ for id_, name in desk.names.items()}
-        shown = drawn(desk)[:most]
+        shown = desk.drawn.tolist()[:most]
         for n, row in enumerate(shown):
             image = desk.view.rows[row]
             unsure = n >= len(shown) - cannot_tell

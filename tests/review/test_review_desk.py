@@ -20,7 +20,7 @@ from clipgrip.prompts.classifier import zero_shot
 from clipgrip.review import classes as edits
 from clipgrip.review.desk import GIVEN, OPEN, STATES, Desk
 from clipgrip.review.overview import overview, terms_of
-from clipgrip.review.queues import QUEUES, audit, drawn
+from clipgrip.review.queues import QUEUES, audit
 from clipgrip.review.rounds import manifest_of
 from clipgrip.review.store import open_review
 from clipgrip.runs.embedding import model_of
@@ -305,9 +305,9 @@ def test_the_overview_counts_every_image_once(desk: Desk, parts: Place) -> None:
 
 
 def test_the_draw_is_the_same_after_a_restart_and_holds_each_open_image_once(desk: Desk) -> None:
-    rows = drawn(desk)
+    rows = desk.drawn.tolist()
     assert sorted(rows) == np.flatnonzero(desk.standing.state == OPEN).tolist()
     folder = desk.folder.parent / "copy"
     shutil.copytree(desk.folder, folder)
     with open_review(folder) as store:
-        assert drawn(Desk(folder, store)) == rows
+        assert Desk(folder, store).drawn.tolist() == rows

@@ -16,7 +16,7 @@ from clipgrip.review.desk import Desk
 from clipgrip.review.measure import errors, estimate, gap, measured_rows, prefix, promised
 from clipgrip.review.overview import mark, terms_of
 from clipgrip.review.promises import keep_promise
-from clipgrip.review.queues import audit, doubtful, drawn
+from clipgrip.review.queues import audit, doubtful
 from clipgrip.runs import audits
 from clipgrip.runs.auditing import Sheet, write_sheet
 from clipgrip.runs.store import open_store
@@ -41,7 +41,7 @@ def test_errors_are_those_counted_by_hand(desk: Desk, parts: Place) -> None:
     wrong = [row for row in shown if said[row] != ids[row]]
     assert 0 < len(wrong) < 15
     assert (found.overall.count, found.overall.total) == (len(wrong), 15)
-    assert found.overall.share == len(wrong) / 15
+    assert found.overall.value == len(wrong) / 15
     assert found.overall.interval == wilson_interval(len(wrong), 15)
     assert sorted(found.wrong) == sorted(wrong)
     for one in desk.classes:
@@ -55,12 +55,12 @@ def test_errors_are_those_counted_by_hand(desk: Desk, parts: Place) -> None:
 
 def test_nothing_audited_is_no_rate(desk: Desk) -> None:
     found = errors(desk)
-    assert (found.overall.share, found.overall.interval) == (None, None)
+    assert (found.overall.value, found.overall.interval) == (None, None)
     assert mark(found.overall, 0.02) == "unknown"
 
 
 def test_an_answer_behind_a_gap_waits(desk: Desk, parts: Place) -> None:
-    order, ids = drawn(desk), truth(desk, parts)
+    order, ids = desk.drawn.tolist(), truth(desk, parts)
     for place in (0, 1, 3, 4):
         answer(desk, order[place], int(ids[order[place]]), purpose="audit")
     assert list(prefix(desk)) == order[:2]
@@ -72,7 +72,7 @@ def test_an_answer_behind_a_gap_waits(desk: Desk, parts: Place) -> None:
 
 
 def test_an_image_that_cannot_be_told_counts_as_wrong(desk: Desk) -> None:
-    order = drawn(desk)
+    order = desk.drawn.tolist()
     answer(desk, order[0], int(desk.view.label[order[0]]), purpose="audit")
     answer(desk, order[1], None, purpose="audit")
     found = errors(desk)
@@ -84,7 +84,7 @@ def test_an_image_that_cannot_be_told_counts_as_wrong(desk: Desk) -> None:
 
 
 def test_a_disagreement_stops_the_count_until_it_is_settled(desk: Desk) -> None:
-    order = drawn(desk)
+    order = desk.drawn.tolist()
     for row in order[:3]:
         answer(desk, row, 1, purpose="audit")
     answer(desk, order[1], 2, "Ito", purpose="audit")
@@ -94,7 +94,7 @@ def test_a_disagreement_stops_the_count_until_it_is_settled(desk: Desk) -> None:
 
 
 def test_a_drawn_image_that_was_reviewed_counts_with_that_answer(desk: Desk) -> None:
-    order = drawn(desk)
+    order = desk.drawn.tolist()
     answer(desk, order[0], 3)
     answer(desk, order[1], 2, purpose="audit")
     assert order[0] not in audit(desk)
@@ -186,14 +186,14 @@ def test_confidence_is_set_right_only_by_enough_audited_images(desk: Desk, parts
     assert before.overall == pytest.approx(
         float(1 - desk.view.confidence[desk.standing.state == 0].mean()), abs=1e-3
     )
-    audit_truly(desk, parts, len(drawn(desk)))
+    audit_truly(desk, parts, len(desk.drawn.tolist()))
     after = estimate(desk)
     assert after.overall is None  # nothing is left open
     assert set(after.by_class) == {1, 2, 3, 4}
 
 
 def test_marks_say_what_the_interval_proves() -> None:
-    from clipgrip.review.measure import Share
+    from clipgrip.metrics import Share
 
     assert mark(Share(0, 500), 0.02) == "good"
     assert mark(Share(1, 20), 0.02) == "unclear"

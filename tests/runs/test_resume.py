@@ -270,12 +270,16 @@ def test_ctrl_c_ends_with_130_and_a_sentence_and_the_same_command_goes_on(
     place: Place, tiny_clip: Path, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "clipgrip", "run", str(place.images), "--backbone"]
-    command += [str(tiny_clip), "--classes", str(place.classes), "--out", "run", "--rounds", "1000"]
+    command += [str(tiny_clip), "--classes", str(place.classes), "--out", "run", "--rounds", "40"]
     command += ["--preset", "paper"]  # which does not settle before it can be stopped
     environment = os.environ | {"CLIPGRIP_CACHE": str(tmp_path / "cache")}
-    running = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:  # where the tests run in the background, SIGINT is ignored, and a child would inherit that
+        running = subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     with closing(running.stderr), closing(running.stdout):  # type: ignore[type-var]
         for line in running.stderr:  # type: ignore[union-attr]
             if line.startswith(b"round"):

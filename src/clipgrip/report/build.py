@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from functools import cache
-
-import jinja2
-
+from clipgrip.markup import printable, templates
 from clipgrip.report.bias import bias_section
 from clipgrip.report.classes import SHOWN, WORST, class_rows, spread_sentences
 from clipgrip.report.confidence import confidence
@@ -20,10 +16,6 @@ from clipgrip.report.trends import plots, round_rows
 from clipgrip.report.verdict import verdict
 from clipgrip.words import Language, Words
 
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-
 
 def build_report(facts: RunFacts, language: Language = "en") -> str:
     """The page of a finished run; all text from outside is shown as text.
@@ -33,7 +25,7 @@ def build_report(facts: RunFacts, language: Language = "en") -> str:
     """
     say, run = Words(language), Reading(facts)
     classes = class_rows(run)
-    page = templates().get_template("report.html")
+    page = templates("clipgrip.report").get_template("report.html")
     html = page.render(
         say=say,
         run=run,
@@ -52,20 +44,3 @@ def build_report(facts: RunFacts, language: Language = "en") -> str:
         tables=tables(run, say),
     )
     return printable(html)
-
-
-def printable(html: str) -> str:
-    """The page with a replacement character for what no page may hold, or what turns text around."""
-    return _UNPRINTABLE.sub("\ufffd", html)
-
-
-@cache
-def templates() -> jinja2.Environment:
-    """The pages, with what comes from outside shown as text."""
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("clipgrip.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from clipgrip.report.build import printable, templates
+from clipgrip.markup import printable, templates
 from clipgrip.words import Language, Words, mark
 
 STRATEGY_NAMES = {
@@ -54,7 +54,7 @@ def build_grid(
         if any(row["paradigm"] == paradigm for row in rows)
     ]
     html = (
-        templates()
+        templates("clipgrip.report")
         .get_template("grid.html")
         .render(
             say=say,

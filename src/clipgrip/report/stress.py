@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from clipgrip import __version__
-from clipgrip.report.build import templates
+from clipgrip.markup import templates
 from clipgrip.report.figures import STROKES, curves
 from clipgrip.stress import ALL_ROWS, KINDS, RATES
 from clipgrip.words import Language, Words, mark
@@ -86,7 +86,7 @@ def build_stress(results: dict[str, Any], language: Language = "en") -> str:
     pairs = _pairs(results["rows"])
     losses = [pair for pair in pairs if pair[0] == ALL_ROWS]
     rules = [(ALL_ROWS, "cross-entropy"), *(pair for pair in pairs if pair[0] != ALL_ROWS)]
-    return templates().get_template("stress.html").render(
+    return templates("clipgrip.report").get_template("stress.html").render(
         say=say,
         results=results,
         version=__version__,

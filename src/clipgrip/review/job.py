@@ -143,6 +143,9 @@ def main(folder: Path, person: str) -> int:
     """Run the round and say how it ended."""
     from clipgrip.review.rounds import next_round
 
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a server in the background ignores it
     hear = FileListener(folder, person)
     try:
         done = next_round(folder, person, hear)

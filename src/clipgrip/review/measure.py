@@ -8,31 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from clipgrip.metrics import wilson_interval
+from clipgrip.metrics import Share
 from clipgrip.review.desk import DECIDED, OPEN, UNSURE, Desk, Whole
 from clipgrip.review.queues import audited
 from clipgrip.trust.calibration import Temperature, logits_of
 from clipgrip.trust.fitting import fit_temperature, labels_needed
 from clipgrip.trust.promise import Promise, Terms, more_answers, promise
 from clipgrip.trust.scope import Group, misses_and_overkill, overall
-
-
-@dataclass(frozen=True)
-class Share:
-    """``count`` of ``total``, with the 95 % interval (Wilson); None where nothing was counted."""
-
-    count: int
-    total: int
-
-    @property
-    def share(self) -> float | None:
-        """``count / total``."""
-        return self.count / self.total if self.total else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Low and high end."""
-        return wilson_interval(self.count, self.total) if self.total else None
 
 
 @dataclass(frozen=True)

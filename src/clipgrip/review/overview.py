@@ -9,13 +9,13 @@ from typing import Literal
 import numpy as np
 
 from clipgrip.errors import ConfigError
+from clipgrip.metrics import Share
 from clipgrip.review.answers import Pace, pace
 from clipgrip.review.desk import ASKED, DECIDED, DISAGREE, GIVEN, OPEN, UNSURE, Desk, counted
 from clipgrip.review.measure import (
     Errors,
     Estimate,
     Promised,
-    Share,
     errors,
     estimate,
     gap,
@@ -223,5 +223,5 @@ def _worst_class(desk: Desk, found: Errors) -> str:
     rows = doubtful(desk)[:200]
     ids = [one.id for one in desk.view.classes]
     numbers = counted(desk.view.label[rows], ids)
-    worst = max(ids, key=lambda id_: numbers[id_] * (0.1 + (found.answered[id_].share or 0.0)))
+    worst = max(ids, key=lambda id_: numbers[id_] * (0.1 + (found.answered[id_].value or 0.0)))
     return desk.names[worst]

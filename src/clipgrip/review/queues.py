@@ -34,11 +34,6 @@ def audit(desk: Desk, _klass: int | None = None, _person: str = "") -> Rows:
     return np.concatenate([before, desk.drawn[(waiting & ~desk.standing.audit)[desk.drawn]]])
 
 
-def drawn(desk: Desk) -> list[int]:
-    """Every image of the draw in its order."""
-    return [int(row) for row in desk.drawn]
-
-
 def audited(desk: Desk) -> NDArray[np.bool_]:
     """For each image of the draw, whether it has its answer, or people's answers that cannot be counted yet."""
     return np.isin(desk.standing.state[desk.drawn], (DECIDED, DISAGREE, UNSURE))

@@ -82,10 +82,6 @@ class View:
         }
         return np.array([row.sha256 in labeled for row in self.rows], dtype=bool)
 
-    def column(self, id_: int) -> int:
-        """Column of ``probs`` of a class."""
-        return next(n for n, one in enumerate(self.classes) if one.id == id_)
-
 
 @dataclass(frozen=True)
 class Answerer:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from clipgrip.report.board.results import Results, Share
+from clipgrip.metrics import Share
+from clipgrip.report.board.results import Results
 from clipgrip.report.board.savings import CASES, Assumption, Sums
 from clipgrip.words import Words, mark
 

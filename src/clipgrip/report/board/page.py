@@ -6,12 +6,12 @@ import re
 
 from markupsafe import Markup, escape
 
+from clipgrip.markup import printable, templates
 from clipgrip.report.board.facts import BoardFacts
 from clipgrip.report.board.figures import SHOWN, evidence_text, figures, money_rows
 from clipgrip.report.board.notes import assumption_rows, risks, sources, unknowns
 from clipgrip.report.board.results import Results
 from clipgrip.report.board.verdict import board_verdict
-from clipgrip.report.build import printable, templates
 from clipgrip.words import Language, Words
 
 _OPTION = re.compile(r"--[a-z][a-z-]*")
@@ -25,7 +25,7 @@ def build_board(facts: BoardFacts, language: Language = "en") -> str:
     """
     say, results = Words(language), Results(facts)
     html = (
-        templates()
+        templates("clipgrip.report")
         .get_template("board.html")
         .render(
             say=say,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clipgrip import __version__
+from clipgrip.markup import printable, templates
 from clipgrip.pilot.plan import Need, Pilot, Plan
 from clipgrip.pilot.store import Version
 from clipgrip.report.board.verdict import CRITERIA, criterion_note, value_text
-from clipgrip.report.build import printable, templates
 from clipgrip.words import Language, Words, mark
 
 SHOWN = 8
@@ -50,7 +50,7 @@ def build_pilot(version: Version, worked: Plan, language: Language = "en") -> st
     """
     say, pilot = Words(language), version.pilot
     html = (
-        templates()
+        templates("clipgrip.report")
         .get_template("pilot.html")
         .render(
             say=say,

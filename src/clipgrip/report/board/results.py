@@ -7,36 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 
-from clipgrip.metrics import wilson_interval
+from clipgrip.metrics import Share
 from clipgrip.pilot.criteria import Criterion, Judgement, Measured, judge, overall
 from clipgrip.pilot.plan import CONFIDENCE
 from clipgrip.pilot.power import answers_for_yes
 from clipgrip.pilot.store import Version, in_force
 from clipgrip.report.board.facts import Automation, BoardFacts, Counts
 from clipgrip.report.board.savings import Savings, savings
-
-
-@dataclass(frozen=True)
-class Share:
-    """``count`` of ``total`` with Wilson's 95 % interval."""
-
-    count: int
-    total: int
-
-    @property
-    def value(self) -> float | None:
-        """The share; None where there is nothing to count."""
-        return self.count / self.total if self.total else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Lower and upper end; None where there is nothing to count."""
-        return wilson_interval(self.count, self.total) if self.total else None
-
-    @property
-    def measured(self) -> Measured:
-        """As a criterion takes it."""
-        return Measured(self.value, self.interval)
 
 
 @dataclass(frozen=True)
@@ -145,7 +122,7 @@ class Results:
         shares = {"accuracy": self.accuracy, "misses": self.misses, "overkill": self.overkill}
         if criterion.name in shares:
             share = shares[criterion.name]
-            return Measured(None) if share is None else share.measured
+            return Measured(None) if share is None else Measured(share.value, share.interval)
         if criterion.name == "payback":
             return self._payback
         automation = self.facts.automation

@@ -11,6 +11,7 @@ from typing import Any
 import xlsxwriter
 from xlsxwriter.utility import xl_rowcol_to_cell
 
+from clipgrip.markup import printable
 from clipgrip.pilot.store import moment
 from clipgrip.report.board.facts import BoardFacts
 from clipgrip.report.board.figures import SUMS, figures
@@ -19,7 +20,6 @@ from clipgrip.report.board.notes import source_word, sources, unknowns
 from clipgrip.report.board.results import Results
 from clipgrip.report.board.savings import CASES, Assumption, Case, wrong_decisions
 from clipgrip.report.board.verdict import board_verdict
-from clipgrip.report.build import printable
 from clipgrip.words import Language, Words, mark
 
 LONGEST = 2000

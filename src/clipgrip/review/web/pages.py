@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 from urllib.parse import quote, unquote
 
-import jinja2
-
+from clipgrip.markup import templates
 from clipgrip.review import job
 from clipgrip.review.classes import Moves
 from clipgrip.review.exchange import EXPORTS, IMPORTS
@@ -58,24 +56,12 @@ class Screen:
             "round": self.hall.desk.round.number,
             "loading": self.hall.loading,
         }
-        return templates().get_template(name).render(**shared, **values)
+        return templates("clipgrip.review.web").get_template(name).render(**shared, **values)
 
 
 def encoded(value: str) -> str:
     """A value that a cookie can hold."""
     return quote(value.strip(), safe="")
-
-
-@cache
-def templates() -> jinja2.Environment:
-    """The pages, with what comes from outside shown as text."""
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("clipgrip.review.web"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def overview_page(screen: Screen) -> str:

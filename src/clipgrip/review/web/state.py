@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipgrip.data.manifest import Row
-from clipgrip.review import job
 from clipgrip.review.desk import OPEN, Desk
 from clipgrip.review.queues import QUEUES, doubtful
 from clipgrip.review.web.guard import Access
@@ -73,13 +72,8 @@ class Hall:
 
     def refresh(self) -> None:
         """Begin to read the newest round when one was finished since; people go on meanwhile."""
-        told = job.progress(self.folder)
+        behind = self.desk.store.rounds()[-1].number > self.desk.round.number
         with self._lock:
-            known = self.desk.round.number
-            behind = told.state == "done" and told.round > known
-            behind = (
-                behind and self.desk.store.rounds()[-1].number > known
-            )  # not of a review put back
             if behind and not self.loading:
                 self._loader = threading.Thread(target=self._load, daemon=True)
                 self._loader.start()
