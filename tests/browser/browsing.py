@@ -19,7 +19,10 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, Re
 
 WAIT = 60_000
 """Milliseconds before a test gives up; a busy machine is slow, not wrong."""
-AWAY = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "ERR_SOCKET")
+AWAY = (
+    *("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "ERR_SOCKET"),
+    "ERR_CONTENT_LENGTH_MISMATCH",  # killed in the middle of a picture
+)
 """What the console says while the server is away."""
 HOSTILE = "<img src=x onerror=alert(1)>"
 """A class with a name that is a trap."""
@@ -133,8 +136,8 @@ class Visitor:
         """Wait until the page holds nothing that the server has not said to be on its disk."""
         self.page.wait_for_function(f"() => ({UNSENT})() === 0")
 
-    def value(self, script: str) -> Any:
-        return self.page.evaluate(script)
+    def value(self, script: str, argument: Any = None) -> Any:
+        return self.page.evaluate(script, argument)
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not any(a in message.text for a in AWAY):

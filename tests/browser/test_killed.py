@@ -66,3 +66,39 @@ def test_answers_of_a_closed_tab_are_sent_when_the_page_is_opened_again(
         later.saved()
         assert len(_stored(own_server)) == before + 2
         assert later.wrong == []
+
+
+def test_a_refused_answer_takes_no_other_with_it(browser: Browser, own_server: Serving) -> None:
+    with visiting(browser, own_server) as aki:
+        aki.open("/one")
+        image = aki.value("() => document.getElementById('image').dataset.image")
+        before = len(_stored(own_server))
+        aki.value(
+            """(good) => {
+              const review = document.querySelector("meta[name=review]").content;
+              const said = { verdict: "class", klass: 1, purpose: "review", seconds: 1 };
+              const answers = ["f".repeat(64), good].map((image, n) => ({ ...said, image, token: "waiting-" + n }));
+              localStorage.setItem(`clipgrip:${review}:${"0".repeat(32)}`, JSON.stringify(answers));
+            }""",
+            image,
+        )
+        aki.open("/")
+        aki.saved()
+        assert "refused" in aki.page.inner_text("#toast")
+        assert _stored(own_server)[before:] == ["waiting-1"]
+        aki.wrong.clear()  # the console tells of the refusal
+
+
+def test_a_page_that_is_too_old_keeps_its_answers(browser: Browser, own_server: Serving) -> None:
+    with visiting(browser, own_server) as aki:
+        aki.open("/one")
+        before = len(_stored(own_server))
+        aki.page.context.clear_cookies(name="clipgrip_session")
+        aki.press("1")
+        aki.page.wait_for_selector("#banner:not([hidden])")
+        assert "too old" in aki.page.inner_text("#banner")
+        assert len(_stored(own_server)) == before
+        aki.open("/one")
+        aki.saved()
+        assert len(_stored(own_server)) == before + 1
+        aki.wrong.clear()

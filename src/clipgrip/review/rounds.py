@@ -62,7 +62,8 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
         place = folder / f"{ROUND}{number}"
         project = _project(first, folder, place, manifest, _seen(first, began_with, classes))
         outcome = carry_out(project, manifest, hear)
-        facts = _gain(before, outcome, classes, said)
+        pool = frozenset(row.sha256 for row in began_with.rows if row.split == "pool")
+        facts = _gain(before, outcome, classes, said, pool)
         done = StoredRound(
             number, outcome.folder.relative_to(folder).as_posix(), outcome.run.id, now(), facts
         )
@@ -150,11 +151,14 @@ def _project(
 
 
 def _gain(
-    before: Outcome, after: Outcome, classes: list[StoredClass], said: Mapping[str, Opinion]
+    before: Outcome,
+    after: Outcome,
+    classes: list[StoredClass],
+    said: Mapping[str, Opinion],
+    pool: frozenset[str],
 ) -> dict[str, Any]:
     """Right answers before and after on the audited images, which neither has learned from, and answers changed."""
-    hashes = frozenset(row.sha256 for row in after.manifest.rows)
-    old, new = (Answerer.of(one, hashes).view(classes) for one in (before, after))
+    old, new = (Answerer.of(one, pool).view(classes) for one in (before, after))
     common = [image for image in new.place if image in old.place]
     was = np.array([old.label[old.place[image]] for image in common])
     is_ = np.array([new.label[new.place[image]] for image in common])
@@ -166,7 +170,10 @@ def _gain(
         [(o := said.get(i)) is not None and o.audit and i not in learned for i in common],
         dtype=bool,
     )
-    judged = audit & (truth >= 0)
+    unsure = np.array([(o := said.get(i)) is not None and o.state == "unsure" for i in common])
+    judged = audit & (
+        (truth >= 0) | unsure
+    )  # nobody can tell: wrong before and after, as on the overview
     right = [int((answers == truth)[judged].sum()) for answers in (was, is_)]
     n = int(judged.sum())
     labels = int((after.task.labels >= 0).sum())

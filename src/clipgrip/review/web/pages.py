@@ -53,6 +53,7 @@ class Screen:
             "csrf": self.csrf,
             "words": for_script(self.say),
             "project": self.hall.folder.resolve().name,
+            "review": self.hall.name,
             "round": self.hall.desk.round.number,
             "loading": self.hall.loading,
         }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,11 @@ class Hall:
     def folder(self) -> Path:
         """The folder of the review."""
         return self.desk.folder
+
+    @cached_property
+    def name(self) -> str:
+        """What tells this review from any other in a browser's storage, wherever its folder lies."""
+        return hashlib.sha256(b"name" + self.desk.store.secret()).hexdigest()[:16]
 
     def warm(self) -> None:
         """Make the first thumbnails in the background."""

@@ -78,6 +78,7 @@ SCRIPT = (
     mark(
         "{n} not saved yet: the server does not answer. They are kept in this browser and sent again."
     ),
+    mark("{n} not saved: this page is too old. They are kept in this browser; reload the page."),
     mark("refused: {why}"),
     mark("taken back"),
     mark("nothing to take back"),

@@ -9,7 +9,12 @@ export function say(text, values = {}) {
   return (words[text] ?? text).replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
 }
 
-export class Refused extends Error {}
+export class Refused extends Error {
+  constructor(sentence, status) {
+    super(sentence);
+    this.status = status;
+  }
+}
 
 export async function post(path, body, raw = false) {
   const response = await fetch(path, {
@@ -22,7 +27,7 @@ export async function post(path, body, raw = false) {
   let sentence = text;
   try { sentence = JSON.parse(text).error; } catch { /* plain text */ }
   if (response.status >= 500) throw new Error(sentence);
-  throw new Refused(sentence);
+  throw new Refused(sentence, response.status);
 }
 
 export async function get(path) {
@@ -47,8 +52,10 @@ let naming = Promise.resolve();
 
 // Answers wait here, in the browser's own storage, until the server says that they are on its disk. Sending twice is
 // harmless: each has a token.
-const PREFIX = `clipgrip:${meta("project")}:`;
+const PREFIX = `clipgrip:${meta("review")}:`;
 const HERE = PREFIX + token();
+const MOST = 500;
+const STALE = new Set([401, 403]);  // not the answers are wrong, but the page
 
 class Outbox {
   constructor() {
@@ -79,9 +86,10 @@ class Outbox {
   }
 
   async send() {
+    let size = MOST;
     try {
       while (this.waiting.length) {
-        const batch = this.waiting.slice(0, 500);
+        const batch = this.waiting.slice(0, size);
         const tokens = new Set(batch.map((answer) => answer.token));
         await naming;
         try {
@@ -90,7 +98,14 @@ class Outbox {
           document.dispatchEvent(new CustomEvent("saved", { detail: tokens }));
           this.banner("");
         } catch (error) {
-          if (error instanceof Refused) {
+          if (error instanceof Refused && STALE.has(error.status)) {
+            this.banner(say("{n} not saved: this page is too old. They are kept in this browser; reload the page.", { n: this.waiting.length }));
+            return;
+          }
+          if (error instanceof Refused && batch.length > 1) {
+            size = 1;  // one of them is refused: the others shall not go with it
+          } else if (error instanceof Refused) {
+            size = MOST;
             this.drop(tokens);
             document.dispatchEvent(new CustomEvent("refused", { detail: tokens }));
             toast(say("refused: {why}", { why: error.message }), true);
