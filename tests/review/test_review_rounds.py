@@ -315,10 +315,27 @@ def test_a_round_beside_the_page_from_start_over_kill_to_done(small: Path) -> No
 
 def test_a_round_that_is_stopped_says_so(small: Path) -> None:
     job.start(small, "Sato")
-    wait(lambda: job.progress(small).stage != "begin", "no progress was told")
     job.stop(small)
     wait(lambda: job.progress(small).state != "running", "it does not stop")
-    assert job.progress(small).state in ("stopped", "done")
+    assert job.progress(small).state == "stopped"
+
+
+def test_a_round_that_is_stopped_in_the_middle_says_so(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told_to_stop(*_: object) -> None:
+        job.stop(small)
+        time.sleep(60)
+
+    monkeypatch.setattr("clipgrip.review.rounds.next_round", told_to_stop)
+    monkeypatch.setattr(job, "_alive", lambda _: True)
+    job.write(small, job.Progress("running", os.getpid()))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert job.main(small, "Sato") == 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert job.progress(small).state == "stopped"
 
 
 def test_a_round_that_fails_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

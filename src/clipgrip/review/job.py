@@ -79,7 +79,9 @@ def stop(folder: Path) -> None:
     """Interrupt the round; what it has done is kept, and it goes on from there when it is started again."""
     told = progress(folder)
     if told.state == "running":
-        os.kill(told.pid, signal.SIGINT)
+        os.kill(
+            told.pid, signal.SIGTERM
+        )  # SIGINT is ignored by children of a server in the background
 
 
 def write(folder: Path, told: Progress) -> None:
