@@ -330,7 +330,11 @@ def test_a_round_that_is_stopped_in_the_middle_says_so(
     monkeypatch.setattr("clipgrip.review.rounds.next_round", told_to_stop)
     monkeypatch.setattr(job, "_alive", lambda _: True)
     job.write(small, job.Progress("running", os.getpid()))
-    before = signal.getsignal(signal.SIGTERM)
+
+    def unheard(*_: object) -> None:
+        raise AssertionError("the round does not hear the signal")
+
+    before = signal.signal(signal.SIGTERM, unheard)
     try:
         assert job.main(small, "Sato") == 130
     finally:

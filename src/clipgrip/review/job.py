@@ -76,12 +76,13 @@ def start(folder: Path, person: str) -> None:
 
 
 def stop(folder: Path) -> None:
-    """Interrupt the round; what it has done is kept, and it goes on from there when it is started again."""
+    """Interrupt the round; what it has done is kept, and it goes on from there when it is started again.
+
+    The signal is SIGTERM, since children of a server that a shell runs in the background ignore SIGINT.
+    """
     told = progress(folder)
     if told.state == "running":
-        os.kill(
-            told.pid, signal.SIGTERM
-        )  # SIGINT is ignored by children of a server in the background
+        os.kill(told.pid, signal.SIGTERM)
 
 
 def write(folder: Path, told: Progress) -> None:
@@ -145,9 +146,7 @@ def main(folder: Path, person: str) -> int:
     """Run the round and say how it ended."""
     from clipgrip.review.rounds import next_round
 
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a server in the background ignores it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     hear = FileListener(folder, person)
     try:
         done = next_round(folder, person, hear)
