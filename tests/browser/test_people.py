@@ -21,7 +21,7 @@ def test_a_second_opinion_is_asked_for_and_given(
     browser: Browser, aki: Visitor, server: Serving
 ) -> None:
     image = _open_image(aki)
-    aki.press("o")
+    aki.press("b")
     aki.saved()
     with visiting(browser, server, "Bo") as bo:
         bo.open("/review?queue=asked")

@@ -12,8 +12,8 @@ from clipgrip.words import Words
 
 Queue = Literal["doubtful", "surest", "helpful", "disagree", "asked", "second", "answered", "audit"]
 EXAMPLES = 6
-KEYS = "123456789qwertyuipdfghjklxcbm"
-"""Of the classes in their order; 0 and the letters that are left out mean something else."""
+KEYS = "123456789qwertyupdfghjklxcm"
+"""Of the classes in their order; what is left out means something else, or looks like 0 or 1."""
 
 
 def batch(

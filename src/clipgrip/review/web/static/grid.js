@@ -166,7 +166,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key in moves) go(focus + moves[event.key], event.shiftKey);
   else if (key in page.keys) answer(isClass(page.keys[key]));
   else if (key === "0") answer(isVerdict("unsure"));
-  else if (key === "o") answer(isVerdict("ask"));
+  else if (key === "b") answer(isVerdict("ask"));
   else if (event.target.tagName === "BUTTON" || event.target.tagName === "A") return;
   else if (key === "enter") answer(isRight);
   else if (key === " ") cards[focus]?.click();

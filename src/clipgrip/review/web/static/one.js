@@ -153,7 +153,7 @@ document.addEventListener("keydown", (event) => {
   else if (key === "arrowleft") move(-1);
   else if (!audit && (key === "arrowright" || key === "s")) move(1);
   else if (audit && key === "arrowright" && now() && answered.has(now().image)) move(1);
-  else if (!audit && key === "o") answer("ask");
+  else if (!audit && key === "b") answer("ask");
   else if (!audit && key === "enter" && !onButton && now()) answer("class", now().class);
   else return;
   event.preventDefault();
