@@ -248,7 +248,7 @@ def learn(
         ks=ks,
         seed=seed,
         select=select,
-        refine=_refiner(method, embeds),
+        refine=_refiner(method, embeds, reached.zero_shot),
         context=replace(
             _context(start, inputs, method, votes), temperature=_temperature(reached, task, method)
         ),
@@ -259,11 +259,11 @@ def learn(
     )
 
 
-def _refiner(method: Method, image_embeds: ImageEmbeds) -> Refiner:
+def _refiner(method: Method, image_embeds: ImageEmbeds, zero_shot: Probs) -> Refiner:
     """What a round does to the answers before it chooses among them."""
 
     def refine(probs: Probs, task: Task) -> Probs:
-        return refined_task(image_embeds, probs, task, method.refine).probs
+        return refined_task(image_embeds, probs, task, method.refine, zero_shot).probs
 
     return refine if method.refine != "zero-shot" else lambda probs, _: probs
 

@@ -14,6 +14,8 @@ from clipgrip.pseudolabel.presence import (
     at_fitting_scale,
     confidence,
     doubted,
+    even,
+    half_way,
     present,
     resistance,
     standard_logits,
@@ -45,6 +47,22 @@ def test_equal_classes_do_not_resist_and_absent_ones_do() -> None:
     assert resistance(answers([80, 60, 40, 30, 20, 15, 12, 10])[0]) < RESISTS
     assert resistance(answers([40] * 4 + [0] * 12)[0]) > RESISTS
     assert resistance(answers([200] + [0] * 19)[0]) > RESISTS
+
+
+def test_a_class_that_fills_the_pool_or_is_not_in_it_makes_it_uneven() -> None:
+    assert even(answers([40] * 8)[0], 0.3)
+    assert not even(answers([300] + [10] * 7)[0], 0.3)
+    assert not even(answers([40] * 6 + [0] * 2)[0], 0.3)
+    assert not even(answers([5] * 8)[0], 0.3)  # too few to tell
+
+
+def test_half_the_way_to_equal_shares_leaves_few_images_alone() -> None:
+    probs, _ = answers([60, 20], sure=3.0)
+    moved = half_way(probs)
+    torch.testing.assert_close(moved.sum(1), torch.ones(80))
+    assert abs(float(moved.mean(0)[0]) - 0.5) < abs(float(probs.mean(0)[0]) - 0.5)
+    few, _ = answers([20, 10])
+    assert torch.equal(half_way(few), few)
 
 
 def test_a_preference_for_some_classes_does_not_count_as_absence_of_others() -> None:

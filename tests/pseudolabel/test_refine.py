@@ -16,7 +16,7 @@ from clipgrip.errors import ConfigError, DataError
 from clipgrip.pseudolabel import refine
 from clipgrip.pseudolabel.balance import overruled, sinkhorn, sure_prior, uniform
 from clipgrip.pseudolabel.discriminant import tempered
-from clipgrip.pseudolabel.refine import REFINERS, refined
+from clipgrip.pseudolabel.refine import REFINERS, refined, refined_answers
 
 DIM, SCALE = 32, 100.0
 
@@ -46,7 +46,7 @@ def zero_shot(images: Tensor, classes: Tensor, scale: float = SCALE) -> Tensor:
 
 
 def test_the_clusters_of_the_images_mend_what_the_texts_get_wrong() -> None:
-    images, classes, labels = made([40] * 8)
+    images, classes, labels = made([40] * 8, text_noise=0.3, seed=3)
     before = accuracy(zero_shot(images, classes), labels)
     after = refined(images, classes, logit_scale=SCALE)
     assert after.method == "clusters"
@@ -88,7 +88,8 @@ def test_a_few_labels_help() -> None:
         given[(labels == c).nonzero()[:2, 0]] = c
     rest = given < 0
     without, with_labels = (
-        refine(images, classes, logit_scale=SCALE, labeled=some)[rest] for some in (None, given)
+        refine(images, classes, logit_scale=SCALE, labeled=some, method="clusters")[rest]
+        for some in (None, given)
     )
     assert accuracy(with_labels, labels[rest]) > accuracy(without, labels[rest])
 
@@ -135,6 +136,46 @@ def test_too_few_images_leave_a_text_alone_and_unequal_classes_are_not_balanced(
         unequal = refined(images, classes, logit_scale=scale)
         assert unequal.method != "balance"
         assert accuracy(unequal.probs, labels) >= accuracy(images @ classes.T, labels)
+
+
+def test_a_class_that_fills_the_pool_is_not_divided_up() -> None:
+    for noise, text_noise, method, why in (
+        (0.8, 0.9, "clusters", "held more firmly"),
+        (1.4, 1.3, "zero-shot", "would divide up a class"),
+    ):
+        images, classes, labels = made([160, 8, 8, 8, 8], noise=noise, text_noise=text_noise)
+        found = refined(images, classes, logit_scale=SCALE)
+        assert found.method == method
+        assert why in found.reasons[0]
+        before = accuracy(images @ classes.T, labels)
+        assert accuracy(found.probs, labels) > before - 0.03
+        alone = refine(images, classes, logit_scale=SCALE, method="clusters")
+        assert accuracy(alone, labels) < before - 0.1
+
+
+def test_a_prompt_that_has_divided_it_up_already_is_not_asked_further() -> None:
+    images, classes, labels = made([160, 8, 8, 8, 8], noise=1.4, text_noise=1.3)
+    first = zero_shot(images, classes)
+    astray = refine(images, classes, logit_scale=SCALE, method="clusters")
+    known: dict[str, Any] = {
+        "fixed": torch.zeros(len(labels), dtype=torch.bool),
+        "candidates": torch.ones(5, dtype=torch.bool),
+    }
+    assert not torch.equal(refined_answers(images, astray, **known).probs, first)
+    assert torch.equal(refined_answers(images, astray, **known, first=first).probs, first)
+
+
+def test_few_images_of_equal_classes_are_moved_half_way_to_equal_shares() -> None:
+    drawn, labels = torch.Generator().manual_seed(0), torch.arange(40).repeat_interleave(2)
+    images = F.normalize(torch.randn(80, 16, generator=drawn), dim=1)
+    logits = torch.randn(80, 40, generator=drawn) + 4 * F.one_hot(labels, 40)
+    probs = (logits + torch.linspace(-1, 1, 40)).softmax(1)  # it prefers the later classes
+    everything = torch.ones(40, dtype=torch.bool)
+    found = refined_answers(images, probs, fixed=labels < 0, candidates=everything)
+    assert found.method == "half-balance"
+    assert accuracy(found.probs, labels) > accuracy(probs, labels)
+    before, after = (float(answers.mean(0).log().std()) for answers in (probs, found.probs))
+    assert after == pytest.approx(before / 2, rel=0.2)
 
 
 def test_classes_given_by_images_are_noticed() -> None:

@@ -46,6 +46,7 @@ def test_an_estimate_that_no_longer_rises_rolls_back_to_its_best_round(name: str
     ("columns", "reason"),
     [
         ({"largest": [0.12, 0.13, 0.5]}, "swallows"),
+        ({"largest": [0.5, 0.45, 0.3]}, "divided up"),
         ({"entropy": [0.99, 0.98, 0.6]}, "leave classes out"),
         ({"disagreement": [0.1, 0.2, 0.6]}, "leave zero-shot behind"),
     ],

@@ -15,7 +15,15 @@ from clipgrip.pseudolabel.select import balanced
 from clipgrip.seeds import generator
 from clipgrip.strategy import choose
 from clipgrip.training.learner import PromptLearner
-from clipgrip.training.loss import Weights, mixed_cross_entropy, mixing_weights, paper_weights
+from clipgrip.training.loss import (
+    Weights,
+    cross_entropy,
+    label_shift,
+    mixed_cross_entropy,
+    mixed_loss,
+    mixing_weights,
+    paper_weights,
+)
 
 CLASSES = 4
 
@@ -40,10 +48,13 @@ def cell(paradigm: str, strategy: str) -> tuple[Task, PseudoLabels]:
     return task, choose(probs, task, k, balanced)
 
 
-def weights(task: Task, chosen: PseudoLabels, share: float | None) -> Weights:
+def learner(share: float | None) -> PromptLearner:
     prompt = TextualPrompt.random(backbone(), ["a"] * CLASSES, n_ctx=1, generator=generator(0))
-    learner = PromptLearner(prompt, torch.zeros(320, 1), labeled_share=share)
-    return learner._weights(task, len(chosen.rows))
+    return PromptLearner(prompt, torch.zeros(320, 1), labeled_share=share)
+
+
+def weights(task: Task, chosen: PseudoLabels, share: float | None) -> Weights:
+    return learner(share)._weights(task, len(chosen.rows))
 
 
 @pytest.mark.parametrize(
@@ -83,6 +94,32 @@ def test_the_loss_is_the_weighed_sum_of_two_means() -> None:
     got = mixed_cross_entropy(logits, F.one_hot(labels, 3).float(), labeled, Weights(0.2, 3.0))
     first, second = (F.cross_entropy(logits[m], labels[m]) for m in (labeled, ~labeled))
     torch.testing.assert_close(got, 0.2 * first + 3 * second)
+
+
+def test_labels_given_class_by_class_do_not_teach_that_classes_are_equally_frequent() -> None:
+    labels, pool = torch.arange(CLASSES).repeat(2), torch.tensor([0.7, 0.1, 0.1, 0.1])
+    shift = label_shift(labels, pool.expand(1000, -1))
+    torch.testing.assert_close(shift.softmax(0), (1 / pool) / (1 / pool).sum(), atol=2e-3, rtol=0)
+    even = label_shift(labels, torch.full((100, CLASSES), 1 / CLASSES))
+    torch.testing.assert_close(even, torch.zeros(CLASSES))
+    logits = torch.randn(9, CLASSES, generator=torch.Generator().manual_seed(0))
+    targets, labeled = F.one_hot(torch.arange(9) % CLASSES, CLASSES).float(), torch.arange(9) < 4
+    weigh = Weights(0.5, 0.5)
+    got = mixed_loss(logits, targets, labeled, weigh, cross_entropy, shift)
+    moved = torch.where(labeled[:, None], logits + shift, logits)
+    torch.testing.assert_close(got, mixed_cross_entropy(moved, targets, labeled, weigh))
+
+
+@pytest.mark.parametrize(
+    ("paradigm", "share", "shifts"),
+    [("SSL", 0.5, True), ("SSL", None, False), ("UL", 0.5, False), ("TRZSL", 0.5, False)],
+)
+def test_the_shift_is_for_labels_of_all_classes_and_not_the_papers_way(
+    paradigm: str, share: float | None, shifts: bool
+) -> None:
+    task, chosen = cell(paradigm, "grip")
+    assert (learner(share)._shift(task, chosen) is not None) == shifts
+    assert learner(share)._shift(task, PseudoLabels.none(CLASSES)) is None
 
 
 def test_targets_may_be_distributions() -> None:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from clipgrip.pseudolabel.clusters import SURE_TEXT, balance_holds, clustered
-from clipgrip.pseudolabel.methods import balanced_assignment, untouched
+import torch
+
+from clipgrip.pseudolabel.clusters import SURE_TEXT, clustered
+from clipgrip.pseudolabel.methods import balanced_assignment, half_balanced, untouched
 from clipgrip.pseudolabel.presence import (
     CERTAIN,
-    ENOUGH,
     RESISTS,
     at_fitting_scale,
     confidence,
     doubted,
+    even,
     present,
     resistance,
 )
 from clipgrip.pseudolabel.start import Refined, Start
-from clipgrip.types import Mask
+from clipgrip.types import Mask, Probs
 
 FEW = 15
 """Images per class from which clusters are worth more than what a text says."""
@@ -29,33 +31,72 @@ FEW_PROTOTYPES = 3
 """The same for class embeddings that are images, which say less."""
 FEW_BALANCED = 3
 """Images per class from which equal class shares can be asked for at all."""
-MODEST = 0.75
-"""Confidence at the standard spread under which a text has more to gain from balance than to lose."""
+EVEN = 0.3
+"""Resistance up to which equal shares gained on all measured pools; pools of unequal classes are over it."""
+NEARLY_EVEN = 0.45
+"""The same for half the way to equal shares."""
+MOST_TAKEN = 0.13
+"""Share of all images that may be taken from one class: a class that fills the pool is not to be divided up."""
+HELD = 2.0
+"""Times the weight of a text that is held against clusters which take more."""
 
 
 def auto(given: Start) -> Refined:
-    """Clusters where there are images enough for them; else balance where it is borne out; else nothing."""
+    """Clusters where images suffice; else equal shares, or half the way there, where borne out; else nothing."""
+    if given.first is not None and _most_taken(given, given.probs) > MOST_TAKEN:
+        given = replace(given, probs=given.first)
     start = _at_fitting_scale(given)
     kept = _present(start)
     if not kept.equal(start.candidates):
         return _among_present(start, kept)
     per_class = _per_class(start)
-    balance = balance_holds(start)
-    modest = _modest(start)
-    reasons = (_say_balance(start, balance, modest), f"there are {per_class:.0f} images per class")
+    reasons = (f"there are {per_class:.0f} images per class",)
     if per_class >= _few(start):
-        found = clustered(start)
-    elif (balance or modest) and per_class >= FEW_BALANCED:
-        found = balanced_assignment(start)
+        return _held(start, given, reasons)
+    if even(start.open, EVEN) and per_class >= FEW_BALANCED:
+        found, why = (
+            balanced_assignment(start),
+            "equally frequent classes ask little of the answers",
+        )
+    elif even(start.open, NEARLY_EVEN):
+        found, why = half_balanced(start), "the classes seem to be about equally frequent"
     else:
-        found = untouched(given)
-    return replace(found, reasons=reasons)
+        found, why = (
+            untouched(given),
+            "the classes seem to be unequally frequent, or images too few to tell",
+        )
+    return replace(found, reasons=(why, *reasons))
 
 
-def _modest(start: Start) -> bool:
-    """Whether a text is so unsure that balance, which its answers do not resist, gains more than it costs."""
-    enough = not start.prototypes and len(start.open) >= ENOUGH
-    return enough and confidence(start.open) < MODEST
+def _held(start: Start, given: Start, reasons: tuple[str, ...]) -> Refined:
+    """Clusters, unless they divide up a class that fills the pool: a text is then held more firmly, or left alone."""
+    found = clustered(start)
+    if start.prototypes:
+        return replace(
+            found,
+            reasons=("the classes are given by images, which are less sure than texts", *reasons),
+        )
+    if _most_taken(start, found.probs) <= MOST_TAKEN:
+        return replace(found, reasons=("no class loses many of its images", *reasons))
+    found = clustered(start, text=HELD)
+    if _most_taken(start, found.probs) <= MOST_TAKEN:
+        return replace(
+            found,
+            reasons=(
+                "the texts are held more firmly, so that no class loses many of its images",
+                *reasons,
+            ),
+        )
+    why = "clusters would divide up a class that fills much of the pool"
+    return replace(untouched(given), reasons=(why, *reasons))
+
+
+def _most_taken(start: Start, now: Probs) -> float:
+    """The largest share of all unlabeled images that one class has lost since zero-shot."""
+    first = start.probs if start.first is None else start.first
+    before, after = (start.picked(p, start.candidates).argmax(1) for p in (first, now))
+    left = torch.bincount(before[before != after], minlength=1)
+    return float(left.max()) / len(before)
 
 
 def _at_fitting_scale(start: Start) -> Start:
@@ -113,16 +154,4 @@ def _among_present(start: Start, kept: Mask) -> Refined:
             f"{absent} of {absent + classes} classes hardly appear in these images",
             f"there are {per_class:.0f} images for each of the others",
         ),
-    )
-
-
-def _say_balance(start: Start, balance: bool, modest: bool) -> str:
-    if start.prototypes:
-        return "the classes are given by images, which are less sure than texts"
-    if balance:
-        return "equally frequent classes contradict no sure answer"
-    if modest:
-        return "the texts are unsure, and equally frequent classes ask little of them"
-    return (
-        "equally frequent classes would overrule sure answers, or too few answers are sure to tell"
     )

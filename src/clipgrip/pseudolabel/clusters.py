@@ -27,21 +27,21 @@ GROWTH = 1.5
 TINY = 1e-12
 
 
-def clustered(start: Start, *, rounds: int = 2) -> Refined:
-    """Balance, mixture, discriminants; then again with the class shares that came out."""
+def clustered(start: Start, *, rounds: int = 2, text: float = 1.0) -> Refined:
+    """Balance, mixture, discriminants; then again with the class shares that came out. ``text`` times its weight."""
     labels = torch.where(start.fixed, start.probs.argmax(1), -1)
     pool = Pool(start.images, neighbour_graph(start.images), labels)
     kept, first = _expected(start), _first_prior(start)
     trust = PROTOTYPE_TRUST if start.prototypes else 1.0
     prior = _among(first, kept[start.candidates])
-    answers = _cluster_once(start, pool, prior, kept)
+    answers = _cluster_once(start, pool, prior, kept, text)
     if (sober := kept & ~_overgrown(start, answers, kept)).sum() not in (0, 1, kept.sum()):
         kept, prior = sober, _among(first, sober[start.candidates])
-        answers = _cluster_once(start, pool, prior, kept)
+        answers = _cluster_once(start, pool, prior, kept, text)
     for _ in range(rounds - 1):
         prior = (1 - trust) * prior + trust * answers.mean(0)
         del answers  # as large as all else that a round needs
-        answers = _cluster_once(start, pool, prior, kept)
+        answers = _cluster_once(start, pool, prior, kept, text)
     return Refined(start.with_open(_with_rare(start, answers, kept)), "clusters")
 
 
@@ -82,10 +82,10 @@ def _with_rare(start: Start, answers: Probs, kept: Mask) -> Probs:
     return whole
 
 
-def _cluster_once(start: Start, pool: Pool, prior: Tensor, kept: Mask) -> Probs:
+def _cluster_once(start: Start, pool: Pool, prior: Tensor, kept: Mask, held: float) -> Probs:
     """(n, K) over the kept classes, as sure as the two ways to see the clusters agree."""
     balanced = start.with_open(sinkhorn(_open_among(start, kept), prior), kept)
-    text = _log(balanced, _text_weight(start.trusted))
+    text = _log(balanced, held * _text_weight(start.trusted))
     first = mixture(pool, balanced, text)
     del balanced  # of a million images each of these is 400 MB
     answers = start.picked(first, kept).argmax(1)

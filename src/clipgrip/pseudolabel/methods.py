@@ -1,9 +1,10 @@
-"""The simple refinements: nothing, equal shares, the model's own sure shares, propagation along neighbours."""
+"""The simple refinements: nothing, equal shares or half the way, the model's own sure shares, propagation."""
 
 from __future__ import annotations
 
 from clipgrip.pseudolabel.balance import sinkhorn, sure_prior, uniform
 from clipgrip.pseudolabel.neighbours import neighbour_graph
+from clipgrip.pseudolabel.presence import half_way
 from clipgrip.pseudolabel.propagation import propagate
 from clipgrip.pseudolabel.start import Refined, Start
 
@@ -15,6 +16,10 @@ def untouched(start: Start) -> Refined:
 def balanced_assignment(start: Start) -> Refined:
     prior = uniform(int(start.candidates.sum()))
     return Refined(start.with_open(sinkhorn(start.open, prior)), "balance")
+
+
+def half_balanced(start: Start) -> Refined:
+    return Refined(start.with_open(half_way(start.open)), "half-balance")
 
 
 def own_prior(start: Start) -> Refined:

@@ -24,6 +24,8 @@ RESISTS = 0.7
 """Deviation of the logs of the factors: of many classes under it where all are there, over it where a third are."""
 CERTAIN = 1.5
 """The same where even a model that knows little of its classes cannot be the reason."""
+FAR = 1.8
+"""Log of the factor of a class that dominates the pool, or is not in it."""
 ENOUGH = 50
 """Images without which the shares of classes are chance."""
 LEAST = 0.2
@@ -72,16 +74,40 @@ def _spread(logits: Logits) -> float:
 
 def resistance(probs: Probs) -> float:
     """Deviation of the logs of the factors that bring the classes half-way to equal shares; 0 for few images."""
-    logits = standard_logits(probs)
+    factors = _half_way(standard_logits(probs))
+    return 0.0 if factors is None else float(factors.std())
+
+
+def even(probs: Probs, deviation: float) -> bool:
+    """Whether the factors' logs deviate by at most so much and none is ``FAR`` off; False for too few images."""
+    factors = _half_way(standard_logits(probs))
+    if factors is None:
+        return False
+    return float(factors.std()) <= deviation and float(factors.abs().max()) <= FAR
+
+
+def half_way(probs: Probs) -> Probs:
+    """(N, C) with the factors that bring these very answers half-way to equal shares; too few stay as they are."""
+    factors = _half_way(_logits(even_sample(probs)))
+    if factors is None:
+        return probs
+    moved = torch.empty_like(probs)
+    for rows in spans(len(probs)):
+        moved[rows] = (_logits(probs[rows]) + factors).softmax(1)
+    return moved
+
+
+def _half_way(logits: Logits) -> Tensor | None:
+    """(C,) logs of the factors, of mean 0; None for too few images."""
     classes = logits.shape[1]
     if classes < 2 or len(logits) < ENOUGH:
-        return 0.0
+        return None
     factors = torch.zeros(classes)
     for _ in range(ITERATIONS):
         shares = _shares(logits, factors).clamp_min(TINY)
         factors = (HALF * (factors - shares.log().float())).float()
         factors = factors - factors.mean()
-    return float(factors.std())
+    return factors
 
 
 def _shares(logits: Logits, factors: Tensor) -> Tensor:

@@ -12,7 +12,13 @@ from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.pseudolabel.auto import auto
 from clipgrip.pseudolabel.clusters import clustered
-from clipgrip.pseudolabel.methods import balanced_assignment, own_prior, propagated, untouched
+from clipgrip.pseudolabel.methods import (
+    balanced_assignment,
+    half_balanced,
+    own_prior,
+    propagated,
+    untouched,
+)
 from clipgrip.pseudolabel.start import Refined, Start, begin
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
 
@@ -78,32 +84,46 @@ def refined_answers(
     fixed: Tensor,
     candidates: Mask,
     method: str = "auto",
+    first: Probs | None = None,
 ) -> Refined:
     """The same from any answers (N, C), a tuned prompt's for example; ``fixed`` rows (N,) are one-hot and stay.
 
-    Unlabeled rows must answer candidates only.
+    Unlabeled rows must answer candidates only. ``first`` (N, C) are zero-shot's answers, which a prompt tuned on
+    refined ones has left already: `auto` counts from there what a class loses.
     """
-    start = Start(torch.as_tensor(image_embeds), probs, fixed, candidates)
+    start = Start(torch.as_tensor(image_embeds), probs, fixed, candidates, first=first)
     if len(start.open) == 0 or int(candidates.sum()) < 2:
         return Refined(probs, "zero-shot", ("there is nothing to decide",))
     return REFINERS[method](start)
 
 
-def refined_task(image_embeds: ImageEmbeds, probs: Probs, task: Task, method: str) -> Refined:
+def refined_task(
+    image_embeds: ImageEmbeds, probs: Probs, task: Task, method: str, first: Probs | None = None
+) -> Refined:
     """Refined answers (N, C) of a task: labeled rows one-hot, the others among the candidates."""
-    fixed, labels = task.labels >= 0, task.labels.clamp_min(0)
+    return refined_answers(
+        image_embeds,
+        _known(probs, task),
+        fixed=task.labels >= 0,
+        candidates=task.candidates,
+        method=method,
+        first=None if first is None else _known(first, task),
+    )
+
+
+def _known(probs: Probs, task: Task) -> Probs:
+    """The answers (N, C) where nobody labeled, among the candidates; elsewhere the label."""
     among = probs * task.candidates
     among = among / among.sum(dim=1, keepdim=True).clamp_min(1e-12)
-    known = torch.where(fixed[:, None], F.one_hot(labels, task.n_classes).to(probs.dtype), among)
-    return refined_answers(
-        image_embeds, known, fixed=fixed, candidates=task.candidates, method=method
-    )
+    labels = F.one_hot(task.labels.clamp_min(0), task.n_classes).to(probs.dtype)
+    return torch.where((task.labels >= 0)[:, None], labels, among)
 
 
 REFINERS: dict[str, Callable[[Start], Refined]] = {
     "auto": auto,
     "zero-shot": untouched,
     "balance": balanced_assignment,
+    "half-balance": half_balanced,
     "prior": own_prior,
     "clusters": clustered,
     "propagation": propagated,

@@ -42,6 +42,8 @@ class Start:
     """The answers at the scale that was asked for, where ``probs`` are at a lower one."""
     present: Mask | None = field(default=None, repr=False)
     """The candidates that the pool is taken to hold; all where None."""
+    first: Probs | None = field(default=None, repr=False)
+    """Zero-shot's answers (N, C), where ``probs`` are a tuned prompt's."""
 
     @cached_property
     def everything(self) -> bool:

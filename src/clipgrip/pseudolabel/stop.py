@@ -49,6 +49,7 @@ class Stop:
 Rule = Callable[[Sequence[Summary]], Stop | None]
 ALARMS = (
     "one class swallows others",
+    "a frequent class is divided up",
     "the answers leave classes out",
     "the answers leave zero-shot behind",
 )
@@ -121,11 +122,11 @@ def collapse(
     entropy_drop: float = 0.1,
     departure: float = 0.3,
 ) -> Stop | None:
-    """The alarm: a class swallows others, the answers' entropy falls, or they leave zero-shot behind.
+    """The alarm: a class swallows others or is divided up, the answers' entropy falls, or they leave zero-shot behind.
 
-    Compared with the first summary: the most frequent answer's share rose by ``swallowed``, or the entropy fell by
-    ``entropy_drop``; compared with the first tuned round: the disagreement with zero-shot rose by ``departure``. Rolls
-    back to the round before the alarm whose agreement between neighbours, beyond chance, was highest.
+    Compared with the first summary: the most frequent answer's share rose or fell by ``swallowed``, or the entropy fell
+    by ``entropy_drop``; compared with the first tuned round: the disagreement with zero-shot rose by ``departure``.
+    Rolls back to the round before the alarm whose agreement between neighbours, beyond chance, was highest.
     """
     if len(past) < 2:
         return None
@@ -133,6 +134,7 @@ def collapse(
     tuned = next((one for one in past if one.number), last)
     alarms = (
         last.largest - first.largest > swallowed,
+        first.largest - last.largest > swallowed,
         first.entropy - last.entropy > entropy_drop,
         last.disagreement - tuned.disagreement > departure,
     )

@@ -22,6 +22,7 @@ WHY = dict(
         ALARMS,
         (
             mark("one class takes over images of others"),
+            mark("a class that many images had is divided up among others"),
             mark("some classes are hardly answered any more"),
             mark("the answers leave those of untuned CLIP far behind"),
         ),

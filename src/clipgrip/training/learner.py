@@ -14,7 +14,7 @@ from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import predict_proba
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.training.loop import Recipe, tune
-from clipgrip.training.loss import Weights, mixing_weights, paper_weights
+from clipgrip.training.loss import Weights, label_shift, mixing_weights, paper_weights
 from clipgrip.training.memory import passes, picked
 from clipgrip.training.state import TrainingState
 from clipgrip.types import ImageEmbeds, Probs
@@ -69,11 +69,20 @@ class PromptLearner:
             weights=self._weights(task, len(pseudolabels.rows)),
             recipe=self.recipe,
             generator=generator,
+            shift=self._shift(task, pseudolabels),
             on_step=on_step,
             recalled=recalled,
             offer=offer,
         )
         return replace(self, prompt=tuned)
+
+    def _shift(self, task: Task, pseudolabels: PseudoLabels) -> Tensor | None:
+        """`label_shift` where every class may be answered and pseudolabels tell the shares; not in the paper's way."""
+        if self.labeled_share is None or not len(pseudolabels.rows) or not len(task.labeled):
+            return None
+        if not bool(task.candidates.all()):
+            return None
+        return label_shift(task.labels[task.labeled], pseudolabels.targets)
 
     def _weights(self, task: Task, n_pseudo: int) -> Weights:
         n_labeled = len(task.labeled)

@@ -75,14 +75,16 @@ def tune(
     weights: Weights,
     recipe: Recipe,
     generator: torch.Generator,
+    shift: Tensor | None = None,
     on_step: Callable[[int, int, float], None] = lambda *_: None,
     recalled: TrainingState | None = None,
     offer: Callable[[Callable[[], TrainingState]], None] = lambda _: None,
 ) -> AnyPrompt:
     """A new prompt, trained from ``prompt``'s values on ``inputs`` (n, ...) towards ``targets`` (n, C).
 
-    ``labeled`` (n,) marks the rows that a person labeled. ``on_step`` gets (step, steps, loss). ``offer`` gets what
-    makes the state after a step; given as ``recalled``, it lets the training go on from there bit for bit.
+    ``labeled`` (n,) marks the rows that a person labeled, to whose logits ``shift`` (C,) is added. ``on_step`` gets
+    (step, steps, loss). ``offer`` gets what makes the state after a step; given as ``recalled``, it lets the training
+    go on from there bit for bit.
     """
     if not _has_something_to_say(labeled, weights):
         return prompt
@@ -99,7 +101,7 @@ def tune(
             continue
         optimizer.param_groups[0]["lr"] = learning_rate(step, total, recipe)
         optimizer.zero_grad()
-        batch = Batch(inputs, targets, labeled, rows, loss_of)
+        batch = Batch(inputs, targets, labeled, rows, loss_of, shift)
         loss = _backward(tuned, batch, weights, at_once)
         optimizer.step()
         on_step(step + 1, total, loss)
@@ -115,6 +117,7 @@ class Batch(NamedTuple):
     labeled: Tensor
     rows: Tensor
     loss_of: Loss = cross_entropy
+    shift: Tensor | None = None
 
     def loss(self, prompt: Prompt, class_embeds: Tensor, weights: Weights) -> Tensor:
         """The mixed loss of these rows against class embeddings (C, D)."""
@@ -123,7 +126,8 @@ class Batch(NamedTuple):
         targets, labeled = (
             part[self.rows].to(logits.device) for part in (self.targets, self.labeled)
         )
-        return mixed_loss(logits, targets, labeled, weights, self.loss_of)
+        shift = None if self.shift is None else self.shift.to(logits.device)
+        return mixed_loss(logits, targets, labeled, weights, self.loss_of, shift)
 
     def share(self, part: Tensor, weights: Weights) -> Weights:
         """Weights with which the losses of the parts of a batch sum to the loss of the batch."""
