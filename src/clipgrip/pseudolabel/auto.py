@@ -50,45 +50,30 @@ def auto(given: Start) -> Refined:
     if not kept.equal(start.candidates):
         return _among_present(start, kept)
     per_class = _per_class(start)
-    reasons = (f"there are {per_class:.0f} images per class",)
     if per_class >= _few(start):
-        return _held(start, given, reasons)
-    if even(start.open, EVEN) and per_class >= FEW_BALANCED:
-        found, why = (
-            balanced_assignment(start),
-            "equally frequent classes ask little of the answers",
-        )
+        found, why = _held(start, given)
+    elif even(start.open, EVEN) and per_class >= FEW_BALANCED:
+        found = balanced_assignment(start)
+        why = "equally frequent classes ask little of the answers"
     elif even(start.open, NEARLY_EVEN):
         found, why = half_balanced(start), "the classes seem to be about equally frequent"
     else:
-        found, why = (
-            untouched(given),
-            "the classes seem to be unequally frequent, or images too few to tell",
-        )
-    return replace(found, reasons=(why, *reasons))
+        found = untouched(given)
+        why = "the classes seem to be unequally frequent, or images too few to tell"
+    return replace(found, reasons=(why, f"there are {per_class:.0f} images per class"))
 
 
-def _held(start: Start, given: Start, reasons: tuple[str, ...]) -> Refined:
+def _held(start: Start, given: Start) -> tuple[Refined, str]:
     """Clusters, unless they divide up a class that fills the pool: a text is then held more firmly, or left alone."""
     found = clustered(start)
     if start.prototypes:
-        return replace(
-            found,
-            reasons=("the classes are given by images, which are less sure than texts", *reasons),
-        )
+        return found, "the classes are given by images, which are less sure than texts"
     if _most_taken(start, found.probs) <= MOST_TAKEN:
-        return replace(found, reasons=("no class loses many of its images", *reasons))
+        return found, "no class loses many of its images"
     found = clustered(start, text=HELD)
     if _most_taken(start, found.probs) <= MOST_TAKEN:
-        return replace(
-            found,
-            reasons=(
-                "the texts are held more firmly, so that no class loses many of its images",
-                *reasons,
-            ),
-        )
-    why = "clusters would divide up a class that fills much of the pool"
-    return replace(untouched(given), reasons=(why, *reasons))
+        return found, "the texts are held more firmly, so that no class loses many of its images"
+    return untouched(given), "clusters would divide up a class that fills much of the pool"
 
 
 def _most_taken(start: Start, now: Probs) -> float:
@@ -146,7 +131,8 @@ def _among_present(start: Start, kept: Mask) -> Refined:
     sober = start.with_open(doubted(start.open, among))
     start = replace(start, probs=sober, believed=believed, present=kept)
     per_class = len(start.open) / classes
-    found = clustered(start) if classes > 1 and per_class >= FEW_PRESENT else untouched(start)
+    enough = classes > 1 and per_class >= FEW_PRESENT
+    found = _held(start, start)[0] if enough else untouched(start)
     absent = int(start.candidates.sum()) - classes
     return replace(
         found,
