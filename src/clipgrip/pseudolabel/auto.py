@@ -26,7 +26,7 @@ FEW = 15
 FEW_DOUBTFUL = 8
 """The same where the text is not sure, so that there is much to gain."""
 FEW_PRESENT = 5
-"""The same for the classes that are left where others are absent."""
+"""The same where classes seem to be absent: for those that are left, or for all where the text is not sure."""
 FEW_PROTOTYPES = 3
 """The same for class embeddings that are images, which say less."""
 FEW_BALANCED = 3
@@ -103,7 +103,9 @@ def _few(start: Start) -> int:
     """Images per class from which clusters are used: the less the classes say, the fewer."""
     if start.prototypes:
         return FEW_PROTOTYPES
-    return FEW if float(start.trusted.max(1).values.mean()) >= SURE_TEXT else FEW_DOUBTFUL
+    if float(start.trusted.max(1).values.mean()) >= SURE_TEXT:
+        return FEW
+    return FEW_DOUBTFUL if resistance(start.open) <= RESISTS else FEW_PRESENT
 
 
 def _present(start: Start) -> Mask:
@@ -113,7 +115,7 @@ def _present(start: Start) -> Mask:
     """
     resists = resistance(start.open)
     sure = not start.prototypes and confidence(start.open) >= SURE_TEXT
-    clear = sure or _per_class(start) < FEW_DOUBTFUL or resists > CERTAIN
+    clear = sure or _per_class(start) < FEW_PRESENT or resists > CERTAIN
     if resists <= RESISTS or not clear:
         return start.candidates
     kept = start.candidates.clone()
