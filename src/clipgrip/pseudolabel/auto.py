@@ -115,7 +115,8 @@ def _present(start: Start) -> Mask:
     """
     resists = resistance(start.open)
     sure = not start.prototypes and confidence(start.open) >= SURE_TEXT
-    clear = sure or _per_class(start) < FEW_PRESENT or resists > CERTAIN
+    few = FEW_DOUBTFUL if start.prototypes else FEW_PRESENT
+    clear = sure or _per_class(start) < few or resists > CERTAIN
     if resists <= RESISTS or not clear:
         return start.candidates
     kept = start.candidates.clone()
