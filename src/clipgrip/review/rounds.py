@@ -171,9 +171,8 @@ def _gain(
         dtype=bool,
     )
     unsure = np.array([(o := said.get(i)) is not None and o.state == "unsure" for i in common])
-    judged = audit & (
-        (truth >= 0) | unsure
-    )  # nobody can tell: wrong before and after, as on the overview
+    # where nobody can tell, it is wrong before and after, as on the overview
+    judged = audit & ((truth >= 0) | unsure)
     right = [int((answers == truth)[judged].sum()) for answers in (was, is_)]
     n = int(judged.sum())
     labels = int((after.task.labels >= 0).sum())

@@ -55,9 +55,8 @@ def imported(desk: Desk, form: str, data: bytes, person: str) -> dict[str, Any]:
     claimed: dict[str, int] = {}
     with desk.lock:
         ids = {canonical(one.name): one.id for one in desk.view.classes}
-        if (
-            form == "folders"
-        ):  # a class whose name is no name of a folder was written under another one
+        if form == "folders":
+            # a class whose name is no name of a folder was written under another one
             made = folder_names([one.name for one in desk.view.classes])
             ids |= {canonical(made[one.name]): one.id for one in desk.view.classes}
         when = now()
