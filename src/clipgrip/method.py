@@ -18,6 +18,7 @@ from clipgrip.prompts.templates import Template, first_template
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.prompts.visual import VisualPrompt
 from clipgrip.pseudolabel.calibration import fitted_temperature
+from clipgrip.pseudolabel.pool import PoolImages
 from clipgrip.pseudolabel.refine import refined_task
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import Context, selector
@@ -261,9 +262,10 @@ def learn(
 
 def _refiner(method: Method, image_embeds: ImageEmbeds, zero_shot: Probs) -> Refiner:
     """What a round does to the answers before it chooses among them."""
+    images = PoolImages(image_embeds)
 
     def refine(probs: Probs, task: Task) -> Probs:
-        return refined_task(image_embeds, probs, task, method.refine, zero_shot).probs
+        return refined_task(images, probs, task, method.refine, zero_shot).probs
 
     return refine if method.refine != "zero-shot" else lambda probs, _: probs
 

@@ -21,12 +21,14 @@ from clipgrip.pseudolabel.presence import (
 from clipgrip.pseudolabel.start import Refined, Start
 from clipgrip.types import Mask, Probs
 
-FEW = 15
+FEW = 4
 """Images per class from which clusters are worth more than what a text says."""
-FEW_DOUBTFUL = 8
-"""The same where the text is not sure, so that there is much to gain."""
 FEW_PRESENT = 5
-"""The same where classes seem to be absent: for those that are left, or for all where the text is not sure."""
+"""The same where classes seem to be absent, for those that are left."""
+FEW_EVEN = 15
+"""The same where the classes seem to be equally frequent, so that equal shares help as well."""
+FEW_EVEN_DOUBTFUL = 8
+"""The same where the text is not sure, so that there is much to gain."""
 FEW_PROTOTYPES = 3
 """The same for class embeddings that are images, which say less."""
 FEW_BALANCED = 3
@@ -35,15 +37,15 @@ EVEN = 0.3
 """Resistance up to which equal shares gained on all measured pools; pools of unequal classes are over it."""
 NEARLY_EVEN = 0.45
 """The same for half the way to equal shares."""
-MOST_TAKEN = 0.13
-"""Share of all images that may be taken from one class: a class that fills the pool is not to be divided up."""
+MOST_CUT = 0.02
+"""Share of all neighbours' links that may be cut within one class: a class that fills the pool is not divided up."""
 HELD = 2.0
 """Times the weight of a text that is held against clusters which take more."""
 
 
 def auto(given: Start) -> Refined:
     """Clusters where images suffice; else equal shares, or half the way there, where borne out; else nothing."""
-    if given.first is not None and _most_taken(given, given.probs) > MOST_TAKEN:
+    if given.first is not None and _most_cut(given, given.probs) > MOST_CUT:
         given = replace(given, probs=given.first)
     start = _at_fitting_scale(given)
     kept = _present(start)
@@ -68,20 +70,30 @@ def _held(start: Start, given: Start) -> tuple[Refined, str]:
     found = clustered(start)
     if start.prototypes:
         return found, "the classes are given by images, which are less sure than texts"
-    if _most_taken(start, found.probs) <= MOST_TAKEN:
-        return found, "no class loses many of its images"
+    if _most_cut(start, found.probs) <= MOST_CUT:
+        return found, "no class loses images that look like those it keeps"
     found = clustered(start, text=HELD)
-    if _most_taken(start, found.probs) <= MOST_TAKEN:
-        return found, "the texts are held more firmly, so that no class loses many of its images"
+    if _most_cut(start, found.probs) <= MOST_CUT:
+        return found, "the texts are held more firmly, so that no class is divided up"
     return untouched(given), "clusters would divide up a class that fills much of the pool"
 
 
-def _most_taken(start: Start, now: Probs) -> float:
-    """The largest share of all unlabeled images that one class has lost since zero-shot."""
+def _most_cut(start: Start, now: Probs) -> float:
+    """The largest share of the pool's links that run between what one class lost since zero-shot and what it kept.
+
+    Images that were wrongly its own have few neighbours among those that stay; parts of one class have many.
+    """
     first = start.probs if start.first is None else start.first
-    before, after = (start.picked(p, start.candidates).argmax(1) for p in (first, now))
-    left = torch.bincount(before[before != after], minlength=1)
-    return float(left.max()) / len(before)
+    before, after = first.argmax(1), now.argmax(1)
+    cut, every = torch.zeros(first.shape[1], dtype=torch.float64), 0.0
+    for cell in start.images.graph.cells:
+        was, stays = before[cell.rows], (before == after)[cell.rows]
+        here = torch.arange(len(was)).repeat_interleave(cell.offsets.diff().long())
+        there = cell.columns.long()
+        within = ~stays[here] & stays[there] & (was[here] == was[there])
+        cut.index_add_(0, was[here[within]], cell.weights[within].double())
+        every += float(cell.weights.sum())
+    return float(cut.max()) / max(every, 1e-12)
 
 
 def _at_fitting_scale(start: Start) -> Start:
@@ -103,9 +115,10 @@ def _few(start: Start) -> int:
     """Images per class from which clusters are used: the less the classes say, the fewer."""
     if start.prototypes:
         return FEW_PROTOTYPES
-    if float(start.trusted.max(1).values.mean()) >= SURE_TEXT:
+    if not even(start.open, EVEN):
         return FEW
-    return FEW_DOUBTFUL if resistance(start.open) <= RESISTS else FEW_PRESENT
+    sure = float(start.trusted.max(1).values.mean()) >= SURE_TEXT
+    return FEW_EVEN if sure else FEW_EVEN_DOUBTFUL
 
 
 def _present(start: Start) -> Mask:
@@ -115,7 +128,7 @@ def _present(start: Start) -> Mask:
     """
     resists = resistance(start.open)
     sure = not start.prototypes and confidence(start.open) >= SURE_TEXT
-    few = FEW_DOUBTFUL if start.prototypes else FEW_PRESENT
+    few = FEW_EVEN_DOUBTFUL if start.prototypes else FEW
     clear = sure or _per_class(start) < few or resists > CERTAIN
     if resists <= RESISTS or not clear:
         return start.candidates

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -9,8 +11,8 @@ from clipgrip.pseudolabel.balance import overruled, sinkhorn, sure_prior, unifor
 from clipgrip.pseudolabel.blocks import even_sample, spans
 from clipgrip.pseudolabel.discriminant import discriminant, tempered
 from clipgrip.pseudolabel.mixture import mixture
-from clipgrip.pseudolabel.neighbours import neighbour_graph
 from clipgrip.pseudolabel.pool import Pool
+from clipgrip.pseudolabel.presence import doubted
 from clipgrip.pseudolabel.start import Refined, Start
 from clipgrip.types import Logits, Mask, Probs
 
@@ -20,6 +22,8 @@ PROTOTYPE_TRUST = 0.5
 """How far the second round believes the class shares of the first, where the classes are given by images."""
 PROTOTYPE_DOUBT = 4.0
 """The power of their confidence with which prototypes' answers count for the class shares."""
+PROTOTYPE_SCALE = 12.0
+"""Of the cosine in the subspace, where prototypes answer better than in the whole space."""
 MOST_TEXT = 4.0
 SURE_TEXT = 0.85
 """Mean confidence from which a text is believed when it says how many images of a class to expect."""
@@ -29,8 +33,10 @@ TINY = 1e-12
 
 def clustered(start: Start, *, rounds: int = 2, text: float = 1.0) -> Refined:
     """Balance, mixture, discriminants; then again with the class shares that came out. ``text`` times its weight."""
-    labels = torch.where(start.fixed, start.probs.argmax(1), -1)
-    pool = Pool(start.images, neighbour_graph(start.images), labels)
+    images, labels = start.images, torch.where(start.fixed, start.probs.argmax(1), -1)
+    pool = Pool(images.projected, images.graph, labels)
+    if start.classes is not None:
+        start = _asked_again(start, pool.images, images.subspace.project(start.classes))
     kept, first = _expected(start), _first_prior(start)
     trust = PROTOTYPE_TRUST if start.prototypes else 1.0
     prior = _among(first, kept[start.candidates])
@@ -43,6 +49,20 @@ def clustered(start: Start, *, rounds: int = 2, text: float = 1.0) -> Refined:
         del answers  # as large as all else that a round needs
         answers = _cluster_once(start, pool, prior, kept, text)
     return Refined(start.with_open(_with_rare(start, answers, kept)), "clusters")
+
+
+def _asked_again(start: Start, images: Tensor, prototypes: Tensor) -> Start:
+    """The answers of prototypes (C, d) among images (N, d) of the subspace, where they know more."""
+    probs = torch.empty_like(start.probs)
+    for rows in spans(len(probs)):
+        logits = PROTOTYPE_SCALE * images[rows].float() @ prototypes.float().T
+        found = logits.masked_fill(~start.candidates, -torch.inf).softmax(1)
+        probs[rows] = torch.where(start.fixed[rows, None], start.probs[rows], found)
+    asked = replace(start, probs=probs, believed=None)
+    if start.present is None:
+        return asked
+    sober = doubted(asked.open, start.present[start.candidates])
+    return replace(asked, probs=asked.with_open(sober))
 
 
 def _among(prior: Tensor, classes: Mask) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from clipgrip.pseudolabel.balance import sinkhorn, sure_prior, uniform
-from clipgrip.pseudolabel.neighbours import neighbour_graph
 from clipgrip.pseudolabel.presence import half_way
 from clipgrip.pseudolabel.propagation import propagate
 from clipgrip.pseudolabel.start import Refined, Start
@@ -28,7 +27,7 @@ def own_prior(start: Start) -> Refined:
 
 
 def propagated(start: Start) -> Refined:
-    answers = propagate(neighbour_graph(start.images), start.probs, start.fixed)
+    answers = propagate(start.images.graph, start.probs, start.fixed)
     open_answers = answers[~start.fixed][:, start.candidates]
     open_answers = open_answers / open_answers.sum(1, keepdim=True).clamp_min(1e-12)
     return Refined(start.with_open(open_answers), "propagation")

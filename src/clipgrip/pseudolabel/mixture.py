@@ -17,8 +17,8 @@ from clipgrip.pseudolabel.neighbours import Cell
 from clipgrip.pseudolabel.pool import Pool
 from clipgrip.types import Logits, Probs
 
-MIXTURE_TEMPERATURE = 50.0
-"""Densities over hundreds of correlated dimensions are far too sure; they are divided by this first."""
+MIXTURE_TEMPERATURE = 20.0
+"""Densities over many dimensions are far too sure; they are divided by this first."""
 SETTLED = 5e-4
 """Unit means of which no coordinate moves by more change no answer of the measured sets in the rounds left."""
 

@@ -11,17 +11,38 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.pseudolabel.blocks import spans
-from clipgrip.pseudolabel.neighbours import Graph
+from clipgrip.pseudolabel.neighbours import Graph, neighbour_graph
+from clipgrip.pseudolabel.subspace import Subspace, discriminating
 from clipgrip.types import ImageEmbeds, Labels, Mask, Probs
 
 Scatter = Float[Tensor, "D D"]
 
 
 @dataclass(frozen=True)
-class Pool:
-    """Images (N, D), their neighbours, and what a person said of them."""
+class PoolImages:
+    """Embeddings (N, D) and what they say of each other, worked out once however often answers are refined."""
 
-    images: ImageEmbeds = field(repr=False)
+    embeds: ImageEmbeds = field(repr=False)
+
+    @cached_property
+    def graph(self) -> Graph:
+        return neighbour_graph(self.embeds)
+
+    @cached_property
+    def subspace(self) -> Subspace:
+        return discriminating(self.embeds, self.graph)
+
+    @cached_property
+    def projected(self) -> Float[Tensor, "N d"]:
+        """Unit vectors in the subspace."""
+        return self.subspace.project(self.embeds)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Images (N, d) in their subspace, their neighbours, and what a person said of them."""
+
+    images: Float[Tensor, "N d"] = field(repr=False)
     graph: Graph = field(repr=False)
     labels: Labels = field(repr=False)
     """-1 where nobody labeled."""
@@ -35,7 +56,7 @@ class Pool:
     def some_fixed(self) -> bool:
         return bool(self.fixed.any())
 
-    def read(self, rows: slice | Tensor) -> ImageEmbeds:
+    def read(self, rows: slice | Tensor) -> Float[Tensor, "n d"]:
         """Some images in float32."""
         return self.images[rows].float()
 

@@ -19,6 +19,7 @@ from clipgrip.pseudolabel.methods import (
     propagated,
     untouched,
 )
+from clipgrip.pseudolabel.pool import PoolImages
 from clipgrip.pseudolabel.start import Refined, Start, begin
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
 
@@ -78,7 +79,7 @@ def refined(
 
 
 def refined_answers(
-    image_embeds: ImageEmbeds,
+    image_embeds: ImageEmbeds | PoolImages,
     probs: Probs,
     *,
     fixed: Tensor,
@@ -91,14 +92,18 @@ def refined_answers(
     Unlabeled rows must answer candidates only. ``first`` (N, C) are zero-shot's answers, which a prompt tuned on
     refined ones has left already: `auto` counts from there what a class loses.
     """
-    start = Start(torch.as_tensor(image_embeds), probs, fixed, candidates, first=first)
+    start = Start(_images(image_embeds), probs, fixed, candidates, first=first)
     if len(start.open) == 0 or int(candidates.sum()) < 2:
         return Refined(probs, "zero-shot", ("there is nothing to decide",))
     return REFINERS[method](start)
 
 
 def refined_task(
-    image_embeds: ImageEmbeds, probs: Probs, task: Task, method: str, first: Probs | None = None
+    image_embeds: ImageEmbeds | PoolImages,
+    probs: Probs,
+    task: Task,
+    method: str,
+    first: Probs | None = None,
 ) -> Refined:
     """Refined answers (N, C) of a task: labeled rows one-hot, the others among the candidates."""
     return refined_answers(
@@ -109,6 +114,10 @@ def refined_task(
         method=method,
         first=None if first is None else _known(first, task),
     )
+
+
+def _images(given: ImageEmbeds | PoolImages) -> PoolImages:
+    return given if isinstance(given, PoolImages) else PoolImages(torch.as_tensor(given))
 
 
 def _known(probs: Probs, task: Task) -> Probs:

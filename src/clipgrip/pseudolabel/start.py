@@ -11,6 +11,7 @@ from torch import Tensor
 
 from clipgrip.errors import DataError
 from clipgrip.pseudolabel.blocks import spans
+from clipgrip.pseudolabel.pool import PoolImages
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
 
 PROTOTYPE_SHARE = 0.75
@@ -32,18 +33,23 @@ class Refined:
 class Start:
     """What a method is given. ``probs`` (N, C) are the untouched answers; labeled rows one-hot."""
 
-    images: ImageEmbeds = field(repr=False)
+    images: PoolImages = field(repr=False)
     probs: Probs = field(repr=False)
     fixed: Tensor = field(repr=False)
     candidates: Mask
-    prototypes: bool = False
-    """Whether the class embeddings are means of images."""
+    classes: ClassEmbeds | None = field(default=None, repr=False)
+    """The class embeddings (C, D) where they are means of images."""
     believed: Probs | None = field(default=None, repr=False)
     """The answers at the scale that was asked for, where ``probs`` are at a lower one."""
     present: Mask | None = field(default=None, repr=False)
     """The candidates that the pool is taken to hold; all where None."""
     first: Probs | None = field(default=None, repr=False)
     """Zero-shot's answers (N, C), where ``probs`` are a tuned prompt's."""
+
+    @property
+    def prototypes(self) -> bool:
+        """Whether the classes are given by images, not by texts."""
+        return self.classes is not None
 
     @cached_property
     def everything(self) -> bool:
@@ -112,7 +118,8 @@ def begin(
         return into
 
     believed = answers(logit_scale, torch.empty_like(cosines)) if scale != logit_scale else None
-    return Start(images, answers(scale, cosines), fixed, mask, prototypes, believed)
+    given = classes if prototypes else None
+    return Start(PoolImages(images), answers(scale, cosines), fixed, mask, given, believed)
 
 
 def _check(images: Tensor, classes: Tensor, labels: Tensor, candidates: Tensor) -> None:
