@@ -13,10 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.pseudolabel import refine
+from clipgrip.pseudolabel import auto, refine
 from clipgrip.pseudolabel.balance import overruled, sinkhorn, sure_prior, uniform
 from clipgrip.pseudolabel.discriminant import tempered
+from clipgrip.pseudolabel.pool import PoolImages
 from clipgrip.pseudolabel.refine import REFINERS, refined, refined_answers
+from clipgrip.pseudolabel.start import Start
 
 DIM, SCALE = 32, 100.0
 
@@ -131,7 +133,7 @@ def test_too_few_images_leave_a_text_alone_and_unequal_classes_are_not_balanced(
     few = refined(images, classes, logit_scale=SCALE)
     assert few.method == "zero-shot"
     torch.testing.assert_close(few.probs, zero_shot(images, classes))
-    images, classes, labels = made([60, 4, 4, 4, 4, 4], text_noise=0.1)
+    images, classes, labels = made([120, 8, 8, 8, 8, 8], text_noise=0.1)
     for scale in (SCALE, 4 * SCALE):  # hardly any sure answer, and many that balance would overrule
         unequal = refined(images, classes, logit_scale=scale)
         assert unequal.method != "balance"
@@ -140,7 +142,7 @@ def test_too_few_images_leave_a_text_alone_and_unequal_classes_are_not_balanced(
 
 def test_a_class_that_fills_the_pool_is_not_divided_up() -> None:
     for noise, text_noise, method, why in (
-        (0.6, 0.6, "clusters", "held more firmly"),
+        (0.8, 0.6, "clusters", "held more firmly"),
         (1.4, 1.3, "zero-shot", "would divide up a class"),
     ):
         images, classes, labels = made([160, 8, 8, 8, 8], noise=noise, text_noise=text_noise)
@@ -151,6 +153,24 @@ def test_a_class_that_fills_the_pool_is_not_divided_up() -> None:
         assert accuracy(found.probs, labels) > before - 0.03
         alone = refine(images, classes, logit_scale=SCALE, method="clusters")
         assert accuracy(alone, labels) < before - 0.1
+
+
+def test_one_of_many_classes_may_lose_more_images_than_one_of_few() -> None:
+    for classes, lost, divides in (
+        (4, 0.1, False),
+        (4, 0.2, True),
+        (40, 0.35, False),
+        (40, 0.45, True),
+    ):
+        before = F.one_hot(torch.zeros(200, dtype=torch.long), classes).float()
+        after = F.one_hot((torch.arange(200) < 200 * lost).long(), classes).float()
+        start = Start(
+            PoolImages(torch.randn(200, 8)),
+            before,
+            torch.zeros(200, dtype=torch.bool),
+            torch.ones(classes, dtype=torch.bool),
+        )
+        assert auto._divides(start, after) == divides
 
 
 def test_a_prompt_that_has_divided_it_up_already_is_not_asked_further() -> None:

@@ -37,10 +37,10 @@ def dense(graph: Graph, images: int) -> Tensor:
     return weights
 
 
-def test_directions_of_the_classes_are_kept_and_noise_is_not() -> None:
+def test_the_best_directions_are_those_of_the_classes() -> None:
     embeds, labels = made()
     images = PoolImages(embeds)
-    assert CLASSES - 1 <= images.projected.shape[1] < DIM
+    assert images.projected.shape[1] >= CLASSES - 1
     best = torch.linalg.qr(images.subspace.directions[:, -(CLASSES - 1) :]).Q
     apart = torch.linalg.qr((torch.eye(DIM) - 1 / CLASSES)[:CLASSES, :CLASSES]).Q[:, : CLASSES - 1]
     assert torch.linalg.svdvals(best[:CLASSES].T @ apart).min() > 0.95
@@ -129,6 +129,6 @@ def test_links_are_cut_where_one_class_is_divided_and_not_where_strangers_leave_
     assert auto._most_cut(start, F.one_hot(divided, CLASSES).float()) == pytest.approx(
         expected, abs=1e-6
     )
-    assert expected > auto.MOST_CUT
+    assert expected > auto.MAY_CUT
     swallowed = F.one_hot(torch.where(labels == 1, 0, labels), CLASSES).float()
-    assert auto._most_cut(Start(probs=swallowed, **given), truth) < auto.MOST_CUT
+    assert auto._most_cut(Start(probs=swallowed, **given), truth) < auto.MAY_CUT

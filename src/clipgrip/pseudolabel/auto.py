@@ -37,15 +37,21 @@ EVEN = 0.3
 """Resistance up to which equal shares gained on all measured pools; pools of unequal classes are over it."""
 NEARLY_EVEN = 0.45
 """The same for half the way to equal shares."""
-MOST_CUT = 0.02
-"""Share of all neighbours' links that may be cut within one class: a class that fills the pool is not divided up."""
-HELD = 2.0
+MAY_LOSE = 0.13
+"""Share of all images that one of few classes may lose: a class that fills the pool is not to be divided up."""
+MAY_LOSE_AT_MOST = 0.4
+"""The same of many classes, among which one that gets so much is rather a text that draws others' images."""
+MANY = 64
+"""Between the two a class may lose one such part of the images for each class that there is."""
+MAY_CUT = 0.03
+"""Share of all neighbours' links that may run between what a class loses to clusters on the second try and keeps."""
+HELD = 4.0
 """Times the weight of a text that is held against clusters which take more."""
 
 
 def auto(given: Start) -> Refined:
     """Clusters where images suffice; else equal shares, or half the way there, where borne out; else nothing."""
-    if given.first is not None and _most_cut(given, given.probs) > MOST_CUT:
+    if given.first is not None and _divides(given, given.probs):
         given = replace(given, probs=given.first)
     start = _at_fitting_scale(given)
     kept = _present(start)
@@ -70,12 +76,21 @@ def _held(start: Start, given: Start) -> tuple[Refined, str]:
     found = clustered(start)
     if start.prototypes:
         return found, "the classes are given by images, which are less sure than texts"
-    if _most_cut(start, found.probs) <= MOST_CUT:
-        return found, "no class loses images that look like those it keeps"
+    if not _divides(start, found.probs):
+        return found, "no class loses many of its images"
     found = clustered(start, text=HELD)
-    if _most_cut(start, found.probs) <= MOST_CUT:
-        return found, "the texts are held more firmly, so that no class is divided up"
+    if not _divides(start, found.probs) and _most_cut(start, found.probs) <= MAY_CUT:
+        return found, "the texts are held more firmly, so that no class loses many of its images"
     return untouched(given), "clusters would divide up a class that fills much of the pool"
+
+
+def _divides(start: Start, now: Probs) -> bool:
+    """Whether one class has lost more of the unlabeled images since zero-shot than it may."""
+    first = start.probs if start.first is None else start.first
+    before, after = (start.picked(p, start.candidates).argmax(1) for p in (first, now))
+    left = torch.bincount(before[before != after], minlength=1)
+    may = min(max(int(start.candidates.sum()) / MANY, MAY_LOSE), MAY_LOSE_AT_MOST)
+    return float(left.max()) > may * len(before)
 
 
 def _most_cut(start: Start, now: Probs) -> float:

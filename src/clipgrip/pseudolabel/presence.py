@@ -30,7 +30,7 @@ ENOUGH = 50
 """Images without which the shares of classes are chance."""
 LEAST = 0.2
 """A class with less than this part of a fair share is taken for absent, once absence is established."""
-DOUBT = 0.1
+DOUBT = 0.4
 """What a class taken for absent keeps of its probability."""
 ITERATIONS = 30
 TINY = 1e-12

@@ -18,8 +18,8 @@ from clipgrip.pseudolabel.blocks import spans
 from clipgrip.pseudolabel.neighbours import Graph
 from clipgrip.types import ImageEmbeds
 
-DIFFERS = 1.2
-"""Variance of all images over that among neighbours, from which on a direction is kept."""
+DIFFERS = 0.8
+"""Variance of all images over the shrunk one among neighbours, from which on a direction is kept."""
 SHRINKAGE = 0.5
 """How far the covariance among neighbours is shrunk towards a multiple of the identity."""
 FEWEST = 4
