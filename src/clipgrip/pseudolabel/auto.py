@@ -37,11 +37,11 @@ EVEN = 0.3
 """Resistance up to which equal shares gained on all measured pools; pools of unequal classes are over it."""
 NEARLY_EVEN = 0.45
 """The same for half the way to equal shares."""
-MAY_LOSE = 0.13
+MAY_LOSE = 0.12
 """Share of all images that one of few classes may lose: a class that fills the pool is not to be divided up."""
 MAY_LOSE_AT_MOST = 0.4
 """The same of many classes, among which one that gets so much is rather a text that draws others' images."""
-MANY = 64
+MANY = 70
 """Between the two a class may lose one such part of the images for each class that there is."""
 MAY_CUT = 0.03
 """Share of all neighbours' links that may run between what a class loses to clusters on the second try and keeps."""
