@@ -15,6 +15,8 @@ from clipgrip.data.tables import write_csv
 from clipgrip.review.desk import Desk
 from clipgrip.review.rounds import next_round
 from clipgrip.review.store import Answer, open_review
+from clipgrip.runs.audits import promises
+from clipgrip.runs.store import open_store
 
 GOOD = "good part"
 
@@ -131,6 +133,26 @@ def test_after_another_round_the_report_speaks_of_the_newest_answers(
     assert f"Run {done.run[:12]}" in page
     assert "From an audit: 10 images drawn at random from 24" in page
     assert (folder / "board.xlsx").is_file()
+
+
+def test_after_another_round_an_audit_by_sheet_is_of_the_newest_answers(
+    place: Place, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = folder.parent / "old.csv"
+    assert command(capsys, "audit", folder, "--n", 4, "--out", old).code == 0
+    reviewed(folder, place, most=10)
+    done = next_round(folder, "Sato")
+    audited(capsys, folder, place)
+    newest = folder / done.folder
+    with open_store(newest) as store:
+        (said,) = promises(store, done.run)
+    assert said.facts["pool"] == 24 - 10  # people decided the others
+    assert len(rows(newest / "automation.csv")) == 24 - 10
+    assert not (folder / "automation.csv").exists()
+    told = command(capsys, "automate", folder, "--answers", old)
+    assert told.code == 2
+    assert "predictions changed since" in told.err
+    assert "round-2" in told.err
 
 
 def test_criteria_that_come_after_the_answers_give_no_verdict(

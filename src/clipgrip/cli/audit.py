@@ -9,7 +9,9 @@ import typer
 
 
 def audit(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a finished run; of a reviewed one, its newest round.")
+    ],
     n: Annotated[
         int | None,
         typer.Option(
@@ -29,6 +31,7 @@ def audit(
 
     A larger --n begins with the same images, so an audit can be continued.
     """
+    from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.errors import ConfigError
     from clipgrip.runs.auditing import Audit, write_sheet
@@ -41,8 +44,9 @@ def audit(
     if out.exists():
         raise ConfigError(f"{out} exists, perhaps with answers in it. Give another --out.")
     screen = Screen()
+    newest = at_work(run, screen)
     with screen.live():
-        drawn = Audit.of(reopen(run, screen), seed)
+        drawn = Audit.of(reopen(newest, screen), seed)
     looks = look_sizes(len(drawn.pool), Terms())
     n = min(n or (looks[0] if looks else 100), len(drawn.pool))
     write_sheet(drawn, n, out, show_labels=show_labels)

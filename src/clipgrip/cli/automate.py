@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def automate(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a finished run; of a reviewed one, its newest round.")
+    ],
     answers: Annotated[
         Path, typer.Option(help="The filled sheet of clipgrip audit.", show_default=False)
     ],
@@ -33,11 +35,14 @@ def automate(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="The decisions.  [default: RUN/automation.csv]", show_default=False),
+        typer.Option(
+            help="The decisions.  [default: automation.csv beside the model]", show_default=False
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
 ) -> None:
     """Decide which images the model may label at a promised error rate, from a filled audit."""
+    from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.errors import ConfigError
     from clipgrip.runs import auditing, audits
@@ -51,12 +56,13 @@ def automate(
     if about not in ("pool", "source"):
         raise ConfigError(f'--about "{about}" is not known. Known: pool, source.')
     terms = Terms(max_error, confidence, "pool" if about == "pool" else "source")
-    place = out or run / "automation.csv"
+    sheet, screen = auditing.Sheet.read(answers), Screen()
+    newest = at_work(run, screen)
+    place = out or newest / "automation.csv"
     if place.resolve() == answers.resolve():
         raise ConfigError(f"{place} holds the answers. Give --out another name.")
-    sheet, screen = auditing.Sheet.read(answers), Screen()
     with screen.live():
-        audit = auditing.Audit.of(reopen(run, screen), sheet.seed)
+        audit = auditing.Audit.of(reopen(newest, screen), sheet.seed)
     check_answers_place(place)
     groups = _groups(audit.classes, per_class, ok_class or [])
     rows, truth = sheet.answers(audit)
@@ -64,7 +70,7 @@ def automate(
     facts = auditing.promise_facts(told, audit, more_answers(told, audit.pool, rows, truth, groups))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     given = zip((audit.hashes[row] for row in rows), truth.tolist(), strict=True)
-    with open_store(run) as store:
+    with open_store(newest) as store:
         audits.add_answers(store, audit.run, audit.id, given, by=by, at=now)
         audits.add_promise(store, audit.run, audits.StoredPromise(audit.id, by, now, facts))
     auditing.write_automation(audit, told, rows, truth, groups, place)

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of two or more finished runs.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Folders of two or more finished runs; newest rounds of reviewed ones."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Where to write the images with their answers.")] = Path(
         "comparison.csv"
     ),
@@ -24,6 +29,7 @@ def compare(
 
     Runs of one model count as one vote. Images about which runs disagree come first in the CSV: look at those.
     """
+    from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.runs.comparison import compare as compare_runs
     from clipgrip.runs.comparison import write_comparison
@@ -34,8 +40,9 @@ def compare(
     utf8_output()
     check_answers_place(out)
     screen = Screen()
+    newest = [at_work(run, screen) for run in runs]
     with screen.live():
-        compared = compare_runs([reopen(run, screen) for run in runs])
+        compared = compare_runs([reopen(run, screen) for run in newest])
     write_comparison(out, compared)
     if as_json:
         typer.echo(json_text(figures(compared)), nl=False)

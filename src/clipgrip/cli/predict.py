@@ -23,8 +23,8 @@ def predict(
 
     Files that cannot be used are listed beside the answers, in a file that ends with .issues.csv.
     """
+    from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
-    from clipgrip.review.store import newest_round
     from clipgrip.serving.batch import (
         check_answers_place,
         issues_path,
@@ -35,10 +35,8 @@ def predict(
 
     utf8_output()
     check_answers_place(out)
-    newest, screen = newest_round(run), Screen()
-    if newest != run:
-        screen.note(f"with the model that the review of {run} works with: {newest}")
-    predictor = Predictor.open(newest)
+    screen = Screen()
+    predictor = Predictor.open(at_work(run, screen))
     with screen.live():
         answers = predict_files(predictor, images, screen.progress)
     write_predictions(out, predictor, answers)

@@ -58,8 +58,8 @@ def report(
 ) -> None:
     """Write report.html of a run anew, or the report for the board: a page to print and an Excel sheet."""
     from clipgrip.cli.results import check_language, write_board, write_report
+    from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
-    from clipgrip.review.store import newest_round
     from clipgrip.runs.reopen import reopen
 
     utf8_output()
@@ -72,8 +72,9 @@ def report(
             page, sheet = write_board(run, wanted, lang, screen)
         typer.echo(f"report       {page}\nsheet        {sheet}")
         return
+    newest = at_work(run, screen)
     with screen.live():
-        outcome = reopen(newest_round(run), screen)
+        outcome = reopen(newest, screen)
     typer.echo(f"report       {write_report(outcome, lang, groups)}")
 
 

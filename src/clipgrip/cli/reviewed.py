@@ -1,0 +1,17 @@
+"""Which model a command means by a run that was reviewed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clipgrip.cli.screen import Screen
+
+
+def at_work(run: Path, screen: Screen) -> Path:
+    """The folder of the newest round of a run's review, said on the screen; the run's own where there is none."""
+    from clipgrip.review.store import newest_round
+
+    newest = newest_round(run)
+    if newest != run:
+        screen.note(f"with the model that the review of {run} works with: {newest}")
+    return newest
