@@ -24,6 +24,8 @@ SHRINKAGE = 0.5
 """How far the covariance among neighbours is shrunk towards a multiple of the identity."""
 FEWEST = 4
 """Directions that are kept in any case."""
+MOST = 256
+"""Directions at most: half of CLIP's, so that a million projected images take half a gigabyte."""
 TINY = 1e-9
 
 
@@ -55,7 +57,7 @@ def discriminating(image_embeds: ImageEmbeds, graph: Graph) -> Subspace:
     root = torch.linalg.cholesky(shrunk)
     half = torch.linalg.solve_triangular(root, total, upper=False)
     ratios, axes = torch.linalg.eigh(torch.linalg.solve_triangular(root, half.T, upper=False))
-    kept = min(max(FEWEST, int((ratios > DIFFERS).sum())), len(ratios))
+    kept = min(max(FEWEST, int((ratios > DIFFERS).sum())), MOST, len(ratios))
     directions = torch.linalg.solve_triangular(root.T, axes[:, -kept:], upper=True)
     return Subspace(mean, (directions / directions.norm(dim=0).mean()).float())
 
