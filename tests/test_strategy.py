@@ -10,8 +10,10 @@ from builders import backbone, pool
 
 from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.prompts.textual import TextualPrompt
+from clipgrip.pseudolabel.reasons import Reason
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import SELECTORS, balanced
+from clipgrip.pseudolabel.start import Refined
 from clipgrip.seeds import generator
 from clipgrip.strategy import Reached, Round, Watch, choose, kept, rounds, short_classes
 from clipgrip.training.learner import PromptLearner
@@ -146,11 +148,15 @@ def test_changed_is_the_share_of_unlabeled_answers_that_differ() -> None:
 
 
 def test_a_refiner_changes_what_is_chosen_and_sees_the_task() -> None:
-    def truth(probs: Probs, task: Task) -> Probs:
+    def truth(probs: Probs, task: Task) -> Refined:
         assert task is TASKS["UL"]
-        return torch.nn.functional.one_hot(TRUTH, CLASSES).float()
+        answers = torch.nn.functional.one_hot(TRUTH, CLASSES).float()
+        return Refined(answers, "told", (Reason("{n} were told", n=ROWS),))
 
     (done,) = run(TASKS["UL"], [5], refine=truth)
+    assert (done.refined_by, done.why) == ("told", (f"{ROWS} were told",))
+    (alone,) = run(TASKS["SSL"], [0], refine=truth)  # nothing is chosen, so nothing is refined
+    assert (alone.refined_by, alone.why) == ("zero-shot", ())
     assert torch.equal(done.pseudolabels.labels, TRUTH[done.pseudolabels.rows])
 
 
@@ -212,10 +218,10 @@ HALF_RIGHT = 0.1 + 0.6 * torch.nn.functional.one_hot(
 def collapsing(calls: list[int], at: int = 3) -> Any:
     """The truth as answers, but from call ``at`` on everything is of class 0."""
 
-    def refined(probs: Probs, task: Task) -> Probs:
+    def refined(probs: Probs, task: Task) -> Refined:
         calls.append(len(calls) + 1)
         labels = TRUTH if calls[-1] < at else torch.zeros_like(TRUTH)
-        return torch.nn.functional.one_hot(labels, CLASSES).float()
+        return Refined(torch.nn.functional.one_hot(labels, CLASSES).float(), "collapsing")
 
     return refined
 

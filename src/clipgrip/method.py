@@ -22,8 +22,9 @@ from clipgrip.pseudolabel.pool import PoolImages
 from clipgrip.pseudolabel.refine import refined_task
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import Context, selector
+from clipgrip.pseudolabel.start import Refined
 from clipgrip.seeds import generator
-from clipgrip.strategy import Reached, Refiner, Round, Watch, rounds
+from clipgrip.strategy import ZERO_SHOT, Reached, Refiner, Round, Watch, as_they_are, rounds
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import PAPER_RECIPE, Recipe
 from clipgrip.training.loss import loss_named
@@ -264,10 +265,10 @@ def _refiner(method: Method, image_embeds: ImageEmbeds, zero_shot: Probs) -> Ref
     """What a round does to the answers before it chooses among them."""
     images = PoolImages(image_embeds)
 
-    def refine(probs: Probs, task: Task) -> Probs:
-        return refined_task(images, probs, task, method.refine, zero_shot).probs
+    def refine(probs: Probs, task: Task) -> Refined:
+        return refined_task(images, probs, task, method.refine, zero_shot)
 
-    return refine if method.refine != "zero-shot" else lambda probs, _: probs
+    return refine if method.refine != ZERO_SHOT else as_they_are
 
 
 def _temperature(reached: Reached, task: Task, method: Method) -> float:

@@ -15,15 +15,26 @@ import torch
 from clipgrip.data.task import Task
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import Neighbours, changed_share
+from clipgrip.pseudolabel.reasons import Reason
 from clipgrip.pseudolabel.select import ALONE, Context, Selector, balanced, narrowed
+from clipgrip.pseudolabel.start import Refined
 from clipgrip.pseudolabel.stop import Stop, Summary, first_stop, summarise
 from clipgrip.seeds import generator
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.state import Keeper, TrainingState
 from clipgrip.types import ImageEmbeds, Probs
 
-Refiner = Callable[[Probs, Task], Probs]
-"""Better probabilities (N, C) of the pool from the pool itself."""
+Refiner = Callable[[Probs, Task], Refined]
+"""Better probabilities (N, C) of the pool from the pool itself, and how."""
+
+
+ZERO_SHOT = "zero-shot"
+"""The refinement that leaves answers as they are."""
+
+
+def as_they_are(probs: Probs, _: Task) -> Refined:
+    """No refinement."""
+    return Refined(probs, ZERO_SHOT)
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,10 @@ class Round:
     """What stop rules read; None where none is asked."""
     stop: Stop | None = None
     """The rounds end here, and the round ``stop.best`` is the one to keep."""
+    refined_by: str = ZERO_SHOT
+    """The method that improved the answers before they were chosen from."""
+    why: tuple[Reason, ...] = ()
+    """Why that method."""
 
 
 def kept(done: Sequence[Round]) -> Round | None:
@@ -98,7 +113,7 @@ def rounds(
     ks: Sequence[int],
     seed: int,
     select: Selector = balanced,
-    refine: Refiner = lambda probs, _: probs,
+    refine: Refiner = as_they_are,
     context: Context = ALONE,
     stop_below: float = 0.0,
     watch: Watch | None = None,
@@ -117,9 +132,12 @@ def rounds(
         if settled and ks[-1] == ks[reached.number - 1]:
             return
         number = len(ks) if settled else reached.number + 1
-        probs = refine(reached.probs, task)
+        k = ks[number - 1]
+        refined = (refine if k else as_they_are)(reached.probs, task)
         known = replace(context, previous=reached.previous, round=number)
-        pseudolabels = choose(probs, task, ks[number - 1], select, known)
+        pseudolabels = choose(refined.probs, task, k, select, known)
+        by, why = refined.method, refined.reasons
+        del refined  # of a million images its answers are as large as all that a training needs
         learner = untuned.fit(
             task,
             pseudolabels,
@@ -132,7 +150,7 @@ def rounds(
         changed = changed_share(
             *(_open_answers(answers, task) for answers in (reached.probs, probs))
         )
-        done = Round(number, ks[number - 1], pseudolabels, learner, probs, changed)
+        done = Round(number, k, pseudolabels, learner, probs, changed, refined_by=by, why=why)
         past = reached.past
         if watch:
             summary = watch.summary(done, reached.probs)

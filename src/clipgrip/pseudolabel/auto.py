@@ -18,6 +18,19 @@ from clipgrip.pseudolabel.presence import (
     present,
     resistance,
 )
+from clipgrip.pseudolabel.reasons import (
+    ABSENT,
+    ASKS_LITTLE,
+    HELD_FIRMLY,
+    NEARLY_EQUAL,
+    NONE_LOSES,
+    PER_CLASS,
+    PER_OTHER,
+    PROTOTYPES,
+    UNEQUAL,
+    WOULD_DIVIDE,
+    Reason,
+)
 from clipgrip.pseudolabel.start import Refined, Start
 from clipgrip.types import Mask, Probs
 
@@ -62,26 +75,25 @@ def auto(given: Start) -> Refined:
         found, why = _held(start, given)
     elif even(start.open, EVEN) and per_class >= FEW_BALANCED:
         found = balanced_assignment(start)
-        why = "equally frequent classes ask little of the answers"
+        why = ASKS_LITTLE
     elif even(start.open, NEARLY_EVEN):
-        found, why = half_balanced(start), "the classes seem to be about equally frequent"
+        found, why = half_balanced(start), NEARLY_EQUAL
     else:
-        found = untouched(given)
-        why = "the classes seem to be unequally frequent, or images too few to tell"
-    return replace(found, reasons=(why, f"there are {per_class:.0f} images per class"))
+        found, why = untouched(given), UNEQUAL
+    return replace(found, reasons=(Reason(why), Reason(PER_CLASS, n=round(per_class))))
 
 
 def _held(start: Start, given: Start) -> tuple[Refined, str]:
     """Clusters, unless they divide up a class that fills the pool: a text is then held more firmly, or left alone."""
     found = clustered(start)
     if start.prototypes:
-        return found, "the classes are given by images, which are less sure than texts"
+        return found, PROTOTYPES
     if not _divides(start, found.probs):
-        return found, "no class loses many of its images"
+        return found, NONE_LOSES
     found = clustered(start, text=HELD)
     if not _divides(start, found.probs) and _most_cut(start, found.probs) <= MAY_CUT:
-        return found, "the texts are held more firmly, so that no class loses many of its images"
-    return untouched(given), "clusters would divide up a class that fills much of the pool"
+        return found, HELD_FIRMLY
+    return untouched(given), WOULD_DIVIDE
 
 
 def _divides(start: Start, now: Probs) -> bool:
@@ -163,12 +175,12 @@ def _among_present(start: Start, kept: Mask) -> Refined:
     start = replace(start, probs=sober, believed=believed, present=kept)
     per_class = len(start.open) / classes
     enough = classes > 1 and per_class >= FEW_PRESENT
-    found = _held(start, start)[0] if enough else untouched(start)
-    absent = int(start.candidates.sum()) - classes
-    return replace(
-        found,
-        reasons=(
-            f"{absent} of {absent + classes} classes hardly appear in these images",
-            f"there are {per_class:.0f} images for each of the others",
-        ),
+    every = int(start.candidates.sum())
+    reasons = (
+        Reason(ABSENT, absent=every - classes, classes=every),
+        Reason(PER_OTHER, n=round(per_class)),
     )
+    if not enough:
+        return replace(untouched(start), reasons=reasons)
+    found, why = _held(start, start)
+    return replace(found, reasons=(*reasons, Reason(why)))

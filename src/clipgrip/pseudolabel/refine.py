@@ -20,6 +20,7 @@ from clipgrip.pseudolabel.methods import (
     untouched,
 )
 from clipgrip.pseudolabel.pool import PoolImages
+from clipgrip.pseudolabel.reasons import NOTHING_OPEN, Reason
 from clipgrip.pseudolabel.start import Refined, Start, begin
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
 
@@ -74,7 +75,7 @@ def refined(
         )
     start = begin(image_embeds, class_embeds, logit_scale, labeled, candidates)
     if len(start.open) == 0 or int(start.candidates.sum()) < 2:
-        return Refined(start.probs, "zero-shot", ("there is nothing to decide",))
+        return Refined(start.probs, "zero-shot", (Reason(NOTHING_OPEN),))
     return REFINERS[method](start)
 
 
@@ -94,7 +95,7 @@ def refined_answers(
     """
     start = Start(_images(image_embeds), probs, fixed, candidates, first=first)
     if len(start.open) == 0 or int(candidates.sum()) < 2:
-        return Refined(probs, "zero-shot", ("there is nothing to decide",))
+        return Refined(probs, "zero-shot", (Reason(NOTHING_OPEN),))
     return REFINERS[method](start)
 
 

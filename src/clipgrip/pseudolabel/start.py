@@ -12,6 +12,7 @@ from torch import Tensor
 from clipgrip.errors import DataError
 from clipgrip.pseudolabel.blocks import spans
 from clipgrip.pseudolabel.pool import PoolImages
+from clipgrip.pseudolabel.reasons import Reason
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
 
 PROTOTYPE_SHARE = 0.75
@@ -26,7 +27,7 @@ class Refined:
 
     probs: Probs = field(repr=False)
     method: str
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from clipgrip.report.facts import RunFacts
 from clipgrip.report.mixups import mixups
 from clipgrip.report.pictures import errors, galleries
 from clipgrip.report.reading import Reading
+from clipgrip.report.refining import refining
 from clipgrip.report.steps import steps
 from clipgrip.report.trends import plots, round_rows
 from clipgrip.report.verdict import verdict
@@ -33,6 +34,7 @@ def build_report(facts: RunFacts, language: Language = "en") -> str:
         confidence=confidence(run, say),
         plots=plots(run, say),
         rounds=round_rows(run, say),
+        refining=refining(run, say),
         classes=classes,
         shown=classes if len(classes) <= SHOWN else classes[:WORST],
         spread=spread_sentences(run, say),

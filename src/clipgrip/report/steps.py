@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass
 
 from clipgrip.report.reading import Reading
+from clipgrip.report.refining import would_divide
 from clipgrip.words import Words
 
 LARGER = "openai/clip-vit-base-patch32"
@@ -79,6 +80,12 @@ def _label(run: Reading, say: Words) -> list[Step]:
         "A few answers per class help most. The same page shows the most doubtful images first, takes many answers at "
         "a time, and runs the next round with them."
     )
+    if would_divide(run):
+        why = say(
+            "One class holds very many of the images, so without labels the answers stay nearly as they are. "
+            "The same page shows the most doubtful images first: label some of the rare classes, and run the next "
+            "round."
+        )
     given = run.metrics.get("paradigm") != "UL"
     return [Step(say("Give more labels") if given else say("Give a few labels"), why, _review(run))]
 

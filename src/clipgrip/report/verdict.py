@@ -7,6 +7,7 @@ from typing import Literal
 
 from clipgrip.report.confidence import estimated, honest_words, went_back
 from clipgrip.report.reading import Reading, Scores
+from clipgrip.report.refining import never_refined
 from clipgrip.words import Words, mark
 
 Tone = Literal["good", "flat", "bad", "plain", "open"]
@@ -50,6 +51,21 @@ ALL_IMAGES = {
     ),
 }
 """The same where a method trusts all images softly."""
+LEFT_ALONE = {
+    "fpl": mark(
+        "FPL: what the images have in common could not safely improve the answers, so the prompt was tuned once on "
+        "all images, each with CLIP's own probabilities in the place of a hard label."
+    ),
+    "ifpl": mark(
+        "IFPL: what the images have in common could not safely improve the answers, so in each round the prompt was "
+        "tuned anew on all images, each with the model's own probabilities in the place of a hard label."
+    ),
+    "grip": mark(
+        "GRIP: what the images have in common could not safely improve the answers, so in each round the prompt was "
+        "tuned anew on all images, each with the model's own probabilities in the place of a hard label."
+    ),
+}
+"""The same where no round found that the images bear it."""
 BADGES: dict[Tone, str] = {
     "good": mark("Tuning helped"),
     "flat": mark("No clear difference"),
@@ -148,7 +164,8 @@ def _done(run: Reading, say: Words) -> str:
 
 def _strategy(run: Reading, say: Words) -> str:
     soft = run.takes_all and any(entry["k"] for entry in run.rounds)
-    text = say((ALL_IMAGES if soft else STRATEGIES)[run.strategy])
+    trusting_all = LEFT_ALONE if never_refined(run) else ALL_IMAGES
+    text = say((trusting_all if soft else STRATEGIES)[run.strategy])
     if run.strategy not in ("ifpl", "grip") or not run.rounds:
         return text
     rounds = say.count(len(run.rounds), "{n} round was run.", "{n} rounds were run.")

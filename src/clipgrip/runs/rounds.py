@@ -25,7 +25,7 @@ from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import Inputs
 from clipgrip.runs.store import RunStore, StoredRound
 from clipgrip.runs.training import StoredTraining
-from clipgrip.strategy import Reached, Round, short_classes
+from clipgrip.strategy import ZERO_SHOT, Reached, Round, short_classes
 from clipgrip.training.learner import PromptLearner
 from clipgrip.types import ClassEmbeds, Probs
 
@@ -128,17 +128,26 @@ def run_rounds(
         on_step=on_step,
         keeper=StoredTraining(store, identity),
     )
-    began = time.monotonic()
+    began, refined = time.monotonic(), None
     for done in fresh:
         seconds = round(time.monotonic() - began, 3)
         stored = _stored(done, start, embeds, inputs, task, {"loss": last[0], "seconds": seconds})
         store.add_round(identity, stored)
         hear.round_done(stored.facts)
+        if done.why and (done.refined_by, done.why) != refined:
+            refined = done.refined_by, done.why
+            hear.note(_refined_line(done))
         if done.stop:
             hear.note(
                 f"Stopped: {done.stop.reason}. Back to {name_of_round(done.stop.best)}, the best before."
             )
         began = time.monotonic()
+
+
+def _refined_line(done: Round) -> str:
+    """How a round's answers were improved before it learned from them."""
+    how = "as they were" if done.refined_by == ZERO_SHOT else f"refined by {done.refined_by}"
+    return f"  learned from the answers {how}: {'; '.join(done.why)}"
 
 
 def reached(stored: list[StoredRound], start: Start, embeds: Embeds, inputs: Inputs) -> Reached:
@@ -200,6 +209,10 @@ def _stored(
         rule=start.method.select,
         short_classes=[names[c] for c in short],
         changed=done.changed,
+        refined={
+            "method": done.refined_by,
+            "why": [{"text": one.text, "values": one.values} for one in done.why],
+        },
         pool=pool_summary(done.probs[task.unlabeled]),
         test=test_scores(test, embeds.test_labels, task.candidates),
         **facts,
