@@ -110,3 +110,71 @@ def test_enough_shared_test_images_calibrate_every_run_before_it_votes(
     assert told["calibrated_by"] == tested > 2
     assert asked == [tested] * 2
     assert {row["disagreement"] for row in rows(Path("comparison.csv"))} == {"0.000000"}
+
+
+@pytest.fixture
+def config(place: Place, tiny_clip: Path, quick: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A project file that needs no option."""
+    quick.chdir(tmp_path)
+    values = project(place, tiny_clip, tmp_path / "out", strategy="fpl").model_dump(mode="json")
+    texts = {key: value for key, value in values.items() if isinstance(value, str)}
+    toml = tmp_path / "project.toml"
+    toml.write_text(
+        "\n".join(f"{key} = {json.dumps(value)}" for key, value in texts.items()), "utf-8"
+    )
+    return toml
+
+
+def test_a_project_is_run_in_several_ways_and_compared_in_one_command(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ways = ("--config", config, "--prompt", "textual", "--prompt", "visual", "--json")
+    told = command(capsys, "compare", *ways)
+    assert told.code == 0, told.err
+    names = [one["name"] for one in json.loads(told.out)["answerers"]]
+    assert names[:2] == ["out-textual", "out-visual"]
+    assert "pseudolabels" in told.err
+    for name in names[:2]:
+        assert (config.parent / name / "predictions.csv").is_file()
+    again = command(capsys, "compare", *ways)
+    assert again.out == told.out
+    assert "pseudolabels" not in again.err  # opened, not run again
+    with_another = command(
+        capsys, "compare", "out-visual", "--config", config, "--backbone", place_of(config)
+    )
+    assert with_another.code == 0, with_another.err
+    assert "out-visual" in with_another.out
+
+
+def place_of(config: Path) -> str:
+    """The backbone's folder as the project file has it."""
+    line = next(
+        line for line in config.read_text("utf-8").splitlines() if line.startswith("backbone")
+    )
+    return str(json.loads(line.partition(" = ")[2]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "there is nothing to compare"),
+        (["--config", "project.toml"], "one run alone cannot be compared"),
+        (
+            ["--config", "project.toml", "--prompt", "visual", "--prompt", "visual"],
+            "two of these runs would be in",
+        ),
+        (
+            ["--config", "project.toml", "--prompt", "wave", "--prompt", "visual"],
+            "prompt = 'wave' is not allowed",
+        ),
+        (["--config", "gone.toml", "--prompt", "visual"], "gone.toml cannot be read"),
+        (["out", "--prompt", "visual"], "Add --config project.toml"),
+    ],
+)
+def test_ways_that_cannot_be_compared_are_refused_before_anything_runs(
+    config: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = command(capsys, "compare", *arguments)
+    assert told.code == 2
+    assert words in told.err
+    assert [path.name for path in config.parent.iterdir()] == ["project.toml"]

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from clipgrip.config import Project
     from clipgrip.runs.comparison import Answerer, Comparison
 
 
 def compare(
     runs: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
-            help="Folders of two or more finished runs; newest rounds of reviewed ones."
+            help="Folders of finished runs; of a reviewed one, its newest round.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="project.toml to run first, with each --backbone and --prompt.", show_default=False
+        ),
+    ] = None,
+    backbone: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A model to run the project with; several times.  [default: the project's]",
+            show_default=False,
+        ),
+    ] = None,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A kind of prompt to run it with; several times.  [default: the project's]",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where to write the images with their answers.")] = Path(
         "comparison.csv"
     ),
@@ -25,29 +48,69 @@ def compare(
         bool, typer.Option("--json", help="Print the figures as JSON instead of a table.")
     ] = False,
 ) -> None:
-    """Compare finished runs over the same images, and join their answers.
+    """Compare runs over the same images, and join their answers: finished ones, or a project run in several ways.
 
-    Runs of one model count as one vote. Images about which runs disagree come first in the CSV: look at those.
+    Runs of one model count as one vote. Images about which runs disagree come first in the CSV: look at those. Run it
+    again to go on where it was stopped.
     """
     from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
+    from clipgrip.errors import ConfigError
     from clipgrip.runs.comparison import compare as compare_runs
-    from clipgrip.runs.comparison import write_comparison
+    from clipgrip.runs.comparison import need_two, write_comparison
     from clipgrip.runs.outputs import json_text
+    from clipgrip.runs.pipeline import run
     from clipgrip.runs.reopen import reopen
     from clipgrip.serving.batch import check_answers_place
 
     utf8_output()
+    if (backbone or prompt) and not config:
+        raise ConfigError(
+            "--backbone and --prompt say how to run a project. Add --config project.toml, or leave them out."
+        )
     check_answers_place(out)
-    screen = Screen()
-    newest = [at_work(run, screen) for run in runs]
+    ways = several_ways(config, backbone or [], prompt or []) if config else []
+    need_two(len(runs or []) + len(ways))
+    screen, outcomes = Screen(), []
+    for way in ways:
+        screen.note(f"{way.out}: {way.backbone}, {way.prompt}")
+        with screen.live():
+            outcomes.append(run(way, screen))
+    newest = [at_work(folder, screen) for folder in runs or []]
     with screen.live():
-        compared = compare_runs([reopen(run, screen) for run in newest])
+        compared = compare_runs([*(reopen(folder, screen) for folder in newest), *outcomes])
     write_comparison(out, compared)
     if as_json:
         typer.echo(json_text(figures(compared)), nl=False)
     else:
         typer.echo(f"{table(compared)}\nanswers      {out}")
+
+
+def several_ways(config: Path, backbones: list[str], prompts: list[str]) -> list[Project]:
+    """The project of a file with each of the backbones and prompts, each way into a folder of its own.
+
+    Raises:
+        ConfigError: the file or a value is not allowed, or two ways are one.
+    """
+    from clipgrip.config import project
+    from clipgrip.errors import ConfigError
+    from clipgrip.runs.place import wanted_folder
+
+    base = project({}, config)
+    place = wanted_folder(base.out, base.images)
+    ways = []
+    for model, kind in product(backbones or [base.backbone], prompts or [base.prompt]):
+        named = [Path(model).name] * bool(backbones) + [kind] * bool(prompts)
+        folder = place.with_name("-".join([place.name, *named]))
+        ways.append(project({"backbone": model, "prompt": kind, "out": folder}, config))
+    folders = [way.out for way in ways]
+    twice = next((folder for folder in folders if folders.count(folder) > 1), None)
+    if twice:
+        raise ConfigError(
+            f"two of these runs would be in {twice}. Give each --backbone and --prompt once; models whose names end "
+            "alike are run one at a time with clipgrip run, and their folders given here."
+        )
+    return ways
 
 
 def table(compared: Comparison) -> str:

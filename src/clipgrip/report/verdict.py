@@ -7,65 +7,13 @@ from typing import Literal
 
 from clipgrip.report.confidence import estimated, honest_words, went_back
 from clipgrip.report.reading import Reading, Scores
-from clipgrip.report.refining import never_refined
+from clipgrip.report.story import done, strategy
 from clipgrip.words import Words, mark
 
 Tone = Literal["good", "flat", "bad", "plain", "open"]
 FEW_TEST_IMAGES = 100
 SMALL_CHANGE = 0.02
 
-PARADIGMS = {
-    "UL": mark("no labels (UL): only the class names were given"),
-    "SSL": mark("a few labels (SSL): people had labeled {labeled} of the images"),
-    "TRZSL": mark(
-        "labels for some classes only (TRZSL): people had labeled {labeled} of the images"
-    ),
-}
-STRATEGIES = {
-    "zero-shot": mark("CLIP answered from the class names alone; nothing was tuned."),
-    "supervised": mark("The prompt was tuned on the given labels only, without pseudolabels."),
-    "fpl": mark(
-        "FPL: the surest images of each class became pseudolabels, and the prompt was tuned on them once."
-    ),
-    "ifpl": mark(
-        "IFPL: in each round the surest images of each class became pseudolabels, as many each time, "
-        "and the prompt was tuned anew."
-    ),
-    "grip": mark(
-        "GRIP: the surest images of each class became pseudolabels, more of them in each round, "
-        "and the prompt was tuned anew."
-    ),
-}
-ALL_IMAGES = {
-    "fpl": mark(
-        "FPL: the answers were improved by what the images have in common, and the prompt was tuned once on all "
-        "images, each with its probabilities in the place of a hard label."
-    ),
-    "ifpl": mark(
-        "IFPL: in each round the answers were improved by what the images have in common, and the prompt was tuned "
-        "anew on all images, each with its probabilities in the place of a hard label."
-    ),
-    "grip": mark(
-        "GRIP: in each round the answers were improved by what the images have in common, and the prompt was tuned "
-        "anew on all images, each with its probabilities in the place of a hard label."
-    ),
-}
-"""The same where a method trusts all images softly."""
-LEFT_ALONE = {
-    "fpl": mark(
-        "FPL: what the images have in common could not safely improve the answers, so the prompt was tuned once on "
-        "all images, each with CLIP's own probabilities in the place of a hard label."
-    ),
-    "ifpl": mark(
-        "IFPL: what the images have in common could not safely improve the answers, so in each round the prompt was "
-        "tuned anew on all images, each with the model's own probabilities in the place of a hard label."
-    ),
-    "grip": mark(
-        "GRIP: what the images have in common could not safely improve the answers, so in each round the prompt was "
-        "tuned anew on all images, each with the model's own probabilities in the place of a hard label."
-    ),
-}
-"""The same where no round found that the images bear it."""
 BADGES: dict[Tone, str] = {
     "good": mark("Tuning helped"),
     "flat": mark("No clear difference"),
@@ -129,8 +77,8 @@ def verdict(run: Reading, say: Words) -> Verdict:
         tone=tone,
         badge=say(BADGES[tone]),
         headline=say(HEADLINES[tone], **values),
-        done=_done(run, say),
-        strategy=_strategy(run, say),
+        done=done(run, say),
+        strategy=strategy(run, say),
         figures=_measured(run, after, say) if after else _unmeasured(run, say),
         points=went_back(run, say)
         + (_measured_points(run, after, say) if after else _unmeasured_points(run, say)),
@@ -145,31 +93,6 @@ def _tone(run: Reading) -> Tone:
         return "plain"
     effects: dict[int, Tone] = {1: "good", 0: "flat", -1: "bad"}
     return effects[run.effect]
-
-
-def _done(run: Reading, say: Words) -> str:
-    paradigm = say(
-        PARADIGMS[run.metrics.get("paradigm", "UL")],
-        labeled=say.number(int(run.data.get("labeled", 0))),
-    )
-    return say(
-        "{images} in {classes}, with {paradigm}.",
-        images=say.count(
-            int(run.data.get("pool", len(run.facts.paths))), "{n} image", "{n} images"
-        ),
-        classes=say.count(len(run.names), "{n} class", "{n} classes"),
-        paradigm=paradigm,
-    )
-
-
-def _strategy(run: Reading, say: Words) -> str:
-    soft = run.takes_all and any(entry["k"] for entry in run.rounds)
-    trusting_all = LEFT_ALONE if never_refined(run) else ALL_IMAGES
-    text = say((trusting_all if soft else STRATEGIES)[run.strategy])
-    if run.strategy not in ("ifpl", "grip") or not run.rounds:
-        return text
-    rounds = say.count(len(run.rounds), "{n} round was run.", "{n} rounds were run.")
-    return f"{text}{say(' ')}{rounds}"
 
 
 def _bars(run: Reading, say: Words) -> list[Bar]:

@@ -119,8 +119,7 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
     Raises:
         RunError: fewer than two runs, other classes, or no image in common.
     """
-    if len(outcomes) < 2:
-        raise RunError("one run alone cannot be compared. Give the folders of two or more.")
+    need_two(len(outcomes))
     _check_classes(outcomes)
     held = [_answers(outcome) for outcome in outcomes]
     common = sorted(set.intersection(*(set(answers) for answers in held)))
@@ -152,6 +151,16 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
         left_out=len(set.union(*(set(answers) for answers in held))) - len(common),
         calibrated_by=tested if tested >= ENOUGH else 0,
     )
+
+
+def need_two(runs: int) -> None:
+    """RunError where there is nothing to compare with."""
+    if runs < 2:
+        some = "one run alone cannot be compared" if runs else "there is nothing to compare"
+        raise RunError(
+            f"{some}. Give the folders of two or more runs, or --config project.toml with two or more of "
+            "--backbone and --prompt."
+        )
 
 
 def write_comparison(path: Path, compared: Comparison) -> None:

@@ -1,0 +1,87 @@
+"""What a run did, in plain words: its labels, its classes, and how its prompt was tuned."""
+
+from __future__ import annotations
+
+from clipgrip.report.reading import Reading
+from clipgrip.report.refining import never_refined
+from clipgrip.words import Words, mark
+
+PARADIGMS = {
+    "UL": mark("no labels (UL): only the class names were given"),
+    "SSL": mark("a few labels (SSL): people had labeled {labeled} of the images"),
+    "TRZSL": mark(
+        "labels for some classes only (TRZSL): people had labeled {labeled} of the images"
+    ),
+}
+STRATEGIES = {
+    "zero-shot": mark("CLIP answered from the class names alone; nothing was tuned."),
+    "supervised": mark("The prompt was tuned on the given labels only, without pseudolabels."),
+    "fpl": mark(
+        "FPL: the surest images of each class became pseudolabels, and the prompt was tuned on them once."
+    ),
+    "ifpl": mark(
+        "IFPL: in each round the surest images of each class became pseudolabels, as many each time, "
+        "and the prompt was tuned anew."
+    ),
+    "grip": mark(
+        "GRIP: the surest images of each class became pseudolabels, more of them in each round, "
+        "and the prompt was tuned anew."
+    ),
+}
+ALL_IMAGES = {
+    "fpl": mark(
+        "FPL: the answers were improved by what the images have in common, and the prompt was tuned once on all "
+        "images, each with its probabilities in the place of a hard label."
+    ),
+    "ifpl": mark(
+        "IFPL: in each round the answers were improved by what the images have in common, and the prompt was tuned "
+        "anew on all images, each with its probabilities in the place of a hard label."
+    ),
+    "grip": mark(
+        "GRIP: in each round the answers were improved by what the images have in common, and the prompt was tuned "
+        "anew on all images, each with its probabilities in the place of a hard label."
+    ),
+}
+"""The same where a method trusts all images softly."""
+LEFT_ALONE = {
+    "fpl": mark(
+        "FPL: what the images have in common could not safely improve the answers, so the prompt was tuned once on "
+        "all images, each with CLIP's own probabilities in the place of a hard label."
+    ),
+    "ifpl": mark(
+        "IFPL: what the images have in common could not safely improve the answers, so in each round the prompt was "
+        "tuned anew on all images, each with the model's own probabilities in the place of a hard label."
+    ),
+    "grip": mark(
+        "GRIP: what the images have in common could not safely improve the answers, so in each round the prompt was "
+        "tuned anew on all images, each with the model's own probabilities in the place of a hard label."
+    ),
+}
+"""The same where no round found that the images bear it."""
+
+
+def done(run: Reading, say: Words) -> str:
+    """How many images and classes, and what people gave."""
+    paradigm = say(
+        PARADIGMS[run.metrics.get("paradigm", "UL")],
+        labeled=say.number(int(run.data.get("labeled", 0))),
+    )
+    return say(
+        "{images} in {classes}, with {paradigm}.",
+        images=say.count(
+            int(run.data.get("pool", len(run.facts.paths))), "{n} image", "{n} images"
+        ),
+        classes=say.count(len(run.names), "{n} class", "{n} classes"),
+        paradigm=paradigm,
+    )
+
+
+def strategy(run: Reading, say: Words) -> str:
+    """How the prompt was tuned, and in how many rounds."""
+    soft = run.takes_all and any(entry["k"] for entry in run.rounds)
+    trusting_all = LEFT_ALONE if never_refined(run) else ALL_IMAGES
+    text = say((trusting_all if soft else STRATEGIES)[run.strategy])
+    if run.strategy not in ("ifpl", "grip") or not run.rounds:
+        return text
+    rounds = say.count(len(run.rounds), "{n} round was run.", "{n} rounds were run.")
+    return f"{text}{say(' ')}{rounds}"
