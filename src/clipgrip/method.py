@@ -19,6 +19,7 @@ from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.prompts.visual import VisualPrompt
 from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.pseudolabel.pool import PoolImages
+from clipgrip.pseudolabel.reasons import FIRM, Reason
 from clipgrip.pseudolabel.refine import refined_task
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import Context, selector
@@ -262,11 +263,21 @@ def learn(
 
 
 def _refiner(method: Method, image_embeds: ImageEmbeds, zero_shot: Probs) -> Refiner:
-    """What a round does to the answers before it chooses among them."""
-    images = PoolImages(image_embeds)
+    """What a round does to the answers before it chooses among them.
+
+    Where zero-shot's answers had to be held firmly, all rounds hold theirs: else they take bit by bit what the first
+    was refused. A run that goes on finds that out again.
+    """
+    images, begun = PoolImages(image_embeds), dict[str, tuple[Reason, ...]]()
 
     def refine(probs: Probs, task: Task) -> Refined:
-        return refined_task(images, probs, task, method.refine, zero_shot)
+        if probs is zero_shot or "why" not in begun:
+            found = refined_task(images, zero_shot, task, method.refine)
+            begun["why"] = found.reasons
+            if probs is zero_shot:
+                return found
+        firm = any(reason.text in FIRM for reason in begun["why"])
+        return refined_task(images, probs, task, method.refine, zero_shot, firm)
 
     return refine if method.refine != ZERO_SHOT else as_they_are
 

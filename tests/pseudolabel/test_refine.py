@@ -185,6 +185,21 @@ def test_a_prompt_that_has_divided_it_up_already_is_not_asked_further() -> None:
     assert torch.equal(refined_answers(images, astray, **known, first=first).probs, first)
 
 
+def test_texts_that_were_held_firmly_once_are_held_at_once() -> None:
+    images, classes, labels = made([40] * 8, text_noise=0.3, seed=3)
+    known: dict[str, Any] = {
+        "fixed": torch.zeros(len(labels), dtype=torch.bool),
+        "candidates": torch.ones(8, dtype=torch.bool),
+    }
+    probs = zero_shot(images, classes)
+    loose = refined_answers(images, probs, **known)
+    firm = refined_answers(images, probs, **known, firm=True)
+    assert "no class loses" in loose.reasons[0]
+    assert "held more firmly" in firm.reasons[0] or "would divide" in firm.reasons[0]
+    said = probs.argmax(1, keepdim=True)
+    assert firm.probs.gather(1, said).mean() > loose.probs.gather(1, said).mean()
+
+
 def test_few_images_of_equal_classes_are_moved_half_way_to_equal_shares() -> None:
     drawn, labels = torch.Generator().manual_seed(0), torch.arange(40).repeat_interleave(2)
     images = F.normalize(torch.randn(80, 16, generator=drawn), dim=1)

@@ -85,11 +85,12 @@ def auto(given: Start) -> Refined:
 
 def _held(start: Start, given: Start) -> tuple[Refined, str]:
     """Clusters, unless they divide up a class that fills the pool: a text is then held more firmly, or left alone."""
-    found = clustered(start)
     if start.prototypes:
-        return found, PROTOTYPES
-    if not _divides(start, found.probs):
-        return found, NONE_LOSES
+        return clustered(start), PROTOTYPES
+    if not start.firm:
+        found = clustered(start)
+        if not _divides(start, found.probs):
+            return found, NONE_LOSES
     found = clustered(start, text=HELD)
     if not _divides(start, found.probs) and _most_cut(start, found.probs) <= MAY_CUT:
         return found, HELD_FIRMLY

@@ -15,6 +15,10 @@ ABSENT = "{absent} of {classes} classes hardly appear in these images"
 PER_OTHER = "there are {n} images for each of the others"
 
 
+FIRM = (HELD_FIRMLY, WOULD_DIVIDE)
+"""Of zero-shot's answers, these hold for all that is learned from them."""
+
+
 class Reason(str):
     """One of these in English; ``text`` and ``values`` are for other languages."""
 

@@ -87,13 +87,15 @@ def refined_answers(
     candidates: Mask,
     method: str = "auto",
     first: Probs | None = None,
+    firm: bool = False,
 ) -> Refined:
     """The same from any answers (N, C), a tuned prompt's for example; ``fixed`` rows (N,) are one-hot and stay.
 
     Unlabeled rows must answer candidates only. ``first`` (N, C) are zero-shot's answers, which a prompt tuned on
-    refined ones has left already: `auto` counts from there what a class loses.
+    refined ones has left already: `auto` counts from there what a class loses. ``firm``: it held the texts firmly when
+    it refined those, and does so again.
     """
-    start = Start(_images(image_embeds), probs, fixed, candidates, first=first)
+    start = Start(_images(image_embeds), probs, fixed, candidates, first=first, firm=firm)
     if len(start.open) == 0 or int(candidates.sum()) < 2:
         return Refined(probs, "zero-shot", (Reason(NOTHING_OPEN),))
     return REFINERS[method](start)
@@ -105,6 +107,7 @@ def refined_task(
     task: Task,
     method: str,
     first: Probs | None = None,
+    firm: bool = False,
 ) -> Refined:
     """Refined answers (N, C) of a task: labeled rows one-hot, the others among the candidates."""
     return refined_answers(
@@ -114,6 +117,7 @@ def refined_task(
         candidates=task.candidates,
         method=method,
         first=None if first is None else _known(first, task),
+        firm=firm,
     )
 
 

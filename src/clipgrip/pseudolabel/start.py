@@ -46,6 +46,8 @@ class Start:
     """The candidates that the pool is taken to hold; all where None."""
     first: Probs | None = field(default=None, repr=False)
     """Zero-shot's answers (N, C), where ``probs`` are a tuned prompt's."""
+    firm: bool = False
+    """Whether clusters of zero-shot's answers would divide up a class, so that texts are held firmly at once."""
 
     @property
     def prototypes(self) -> bool:
