@@ -22,7 +22,7 @@ WHY = {
         "the class names were given more weight, as a class would else have lost many of its images"
     ),
     reasons.WOULD_DIVIDE: mark(
-        "groups of similar images would have divided up a class that has very many of the images"
+        "groups of similar images would have divided up a class that gets very many of the answers"
     ),
     reasons.ASKS_LITTLE: mark("equally frequent classes ask for few changes"),
     reasons.NEARLY_EQUAL: mark("the classes seem to be about equally frequent"),
