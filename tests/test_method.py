@@ -14,16 +14,13 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.method import PRESETS, STRATEGIES, Method, _refiner, learn, schedule, untuned
+from clipgrip.method import PRESETS, STRATEGIES, Method, learn, schedule, untuned
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.pseudolabel.calibration import fitted_temperature
-from clipgrip.pseudolabel.reasons import HELD_FIRMLY, NONE_LOSES, PER_CLASS, WOULD_DIVIDE, Reason
 from clipgrip.pseudolabel.select import ALONE, SELECTORS, Chosen, Context
-from clipgrip.pseudolabel.start import Refined
 from clipgrip.strategy import Reached, Round
 from clipgrip.training.loop import Recipe
 from clipgrip.training.loss import LOSSES
-from clipgrip.types import Probs
 
 LABELS = torch.tensor([0, 0, 1, 1, *[-1] * 36])
 
@@ -223,25 +220,3 @@ def test_an_unknown_rule_or_loss_is_said_before_anything_is_tuned(
     images = torch.zeros(4, backbone.embed_dim)
     with pytest.raises(ConfigError, match=r'"no"\. Known'):
         learn(start, images, ul(4, 3), Reached(0, torch.ones(4, 3)), ks=[1], method=method, seed=0)
-
-
-@pytest.mark.parametrize("why", [HELD_FIRMLY, WOULD_DIVIDE, NONE_LOSES])
-def test_a_run_that_goes_on_holds_the_texts_as_firmly_as_one_that_never_stopped(
-    why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[tuple[bool, bool]] = []
-
-    def refined(_: Any, probs: Probs, *rest: Any) -> Refined:
-        first, firm = (*rest[2:], None, False)[:2]
-        asked.append((first is not None, firm))
-        return Refined(probs, "clusters", (Reason(why), Reason(PER_CLASS, n=3)))
-
-    monkeypatch.setattr("clipgrip.method.refined_task", refined)
-    images, task = torch.randn(8, 5), ul(8, 3)
-    zero_shot, tuned = torch.rand(2, 8, 3).softmax(2)
-    whole = _refiner(PRESETS["default"]["textual"], images, zero_shot)
-    assert whole(zero_shot, task).probs is zero_shot
-    whole(tuned, task)
-    never_stopped, asked[:] = asked[-1], []
-    _refiner(PRESETS["default"]["textual"], images, zero_shot)(tuned, task)
-    assert asked[-1] == never_stopped == (True, why != NONE_LOSES)

@@ -18,14 +18,11 @@ from clipgrip.prompts.templates import Template, first_template
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.prompts.visual import VisualPrompt
 from clipgrip.pseudolabel.calibration import fitted_temperature
-from clipgrip.pseudolabel.pool import PoolImages
-from clipgrip.pseudolabel.reasons import FIRM, Reason
-from clipgrip.pseudolabel.refine import refined_task
+from clipgrip.pseudolabel.refiner import refiner
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import Context, selector
-from clipgrip.pseudolabel.start import Refined
 from clipgrip.seeds import generator
-from clipgrip.strategy import ZERO_SHOT, Reached, Refiner, Round, Watch, as_they_are, rounds
+from clipgrip.strategy import Reached, Round, Watch, rounds
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import PAPER_RECIPE, Recipe
 from clipgrip.training.loss import loss_named
@@ -251,7 +248,7 @@ def learn(
         ks=ks,
         seed=seed,
         select=select,
-        refine=_refiner(method, embeds, reached.zero_shot),
+        refine=refiner(method.refine, embeds, reached.zero_shot),
         context=replace(
             _context(start, inputs, method, votes), temperature=_temperature(reached, task, method)
         ),
@@ -260,26 +257,6 @@ def learn(
         on_step=on_step,
         keeper=keeper,
     )
-
-
-def _refiner(method: Method, image_embeds: ImageEmbeds, zero_shot: Probs) -> Refiner:
-    """What a round does to the answers before it chooses among them.
-
-    Where zero-shot's answers had to be held firmly, all rounds hold theirs: else they take bit by bit what the first
-    was refused. A run that goes on finds that out again.
-    """
-    images, begun = PoolImages(image_embeds), dict[str, tuple[Reason, ...]]()
-
-    def refine(probs: Probs, task: Task) -> Refined:
-        if probs is zero_shot or "why" not in begun:
-            found = refined_task(images, zero_shot, task, method.refine)
-            begun["why"] = found.reasons
-            if probs is zero_shot:
-                return found
-        firm = any(reason.text in FIRM for reason in begun["why"])
-        return refined_task(images, probs, task, method.refine, zero_shot, firm)
-
-    return refine if method.refine != ZERO_SHOT else as_they_are
 
 
 def _temperature(reached: Reached, task: Task, method: Method) -> float:

@@ -16,25 +16,13 @@ from clipgrip.data.task import Task
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import Neighbours, changed_share
 from clipgrip.pseudolabel.reasons import Reason
+from clipgrip.pseudolabel.refiner import ZERO_SHOT, Refiner, as_they_are
 from clipgrip.pseudolabel.select import ALONE, Context, Selector, balanced, narrowed
-from clipgrip.pseudolabel.start import Refined
 from clipgrip.pseudolabel.stop import Stop, Summary, first_stop, summarise
 from clipgrip.seeds import generator
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.state import Keeper, TrainingState
 from clipgrip.types import ImageEmbeds, Probs
-
-Refiner = Callable[[Probs, Task], Refined]
-"""Better probabilities (N, C) of the pool from the pool itself, and how."""
-
-
-ZERO_SHOT = "zero-shot"
-"""The refinement that leaves answers as they are."""
-
-
-def as_they_are(probs: Probs, _: Task) -> Refined:
-    """No refinement."""
-    return Refined(probs, ZERO_SHOT)
 
 
 @dataclass(frozen=True)

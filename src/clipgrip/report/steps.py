@@ -83,8 +83,8 @@ def _label(run: Reading, say: Words) -> list[Step]:
     if would_divide(run):
         why = say(
             "One class gets very many of the answers. Only labels can tell whether it holds as many of the images or "
-            "is answered too often, so the answers stay nearly as they are. The same page shows the most doubtful images "
-            "first: label some of the other classes, and run the next round."
+            "is answered too often, so the answers stay nearly as they are. The same page shows the most doubtful "
+            "images first: label some of the other classes, and run the next round."
         )
     given = run.metrics.get("paradigm") != "UL"
     return [Step(say("Give more labels") if given else say("Give a few labels"), why, _review(run))]

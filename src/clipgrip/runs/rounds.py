@@ -19,13 +19,14 @@ from clipgrip.method import PRESETS, Method, learn, schedule, untuned
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.pseudolabel.quality import per_class_counts
+from clipgrip.pseudolabel.refiner import ZERO_SHOT
 from clipgrip.pseudolabel.stop import Summary
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import Inputs
 from clipgrip.runs.store import RunStore, StoredRound
 from clipgrip.runs.training import StoredTraining
-from clipgrip.strategy import ZERO_SHOT, Reached, Round, short_classes
+from clipgrip.strategy import Reached, Round, short_classes
 from clipgrip.training.learner import PromptLearner
 from clipgrip.types import ClassEmbeds, Probs
 
