@@ -203,3 +203,44 @@ def test_a_sheet_saved_by_japanese_excel_is_read(
         writer.writeheader()
         writer.writerows([{**row, "備考": "①"} for row in cells])
     assert automate(capsys, folder, sheet).code == 0
+
+
+def test_a_longer_sheet_takes_the_answers_over(
+    place: Place, folder: Path, sheet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(sheet, place.truth, most=7)
+    longer = sheet.with_name("longer.csv")
+    told = command(capsys, "audit", folder, "--n", 20, "--answers", sheet, "--out", longer)
+    assert told.code == 0, told.err
+    assert f"answers taken over from {sheet}: 7" in told.out
+    before, after = rows(sheet), rows(longer)
+    assert len(after) == 20
+    assert after[:12] == before
+    assert all(row["answer"] == "" for row in after[12:])
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--n", 5], "--n 5 would leave some out"),
+        (["--seed", 3], "was drawn with --seed 0"),
+        (["--out", "audit.csv"], "perhaps with answers in it"),
+    ],
+)
+def test_a_longer_sheet_that_would_lose_answers_is_refused(
+    place: Place,
+    folder: Path,
+    sheet: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    more: list[object],
+    words: str,
+) -> None:
+    monkeypatch.chdir(sheet.parent)
+    fill(sheet, place.truth, most=7)
+    kept = sheet.read_bytes()
+    told = command(capsys, "audit", folder, "--answers", sheet, "--out", "longer.csv", *more)
+    assert told.code == 2
+    assert words in told.err
+    assert sheet.read_bytes() == kept
+    assert not Path("longer.csv").exists()

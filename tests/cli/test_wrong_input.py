@@ -345,7 +345,7 @@ def test_a_half_filled_sheet_says_how_to_go_on(
     assert "go on filling sheet.csv" in told.out
     told = command(capsys, "automate", "run", "--answers", sheet.name, "--max-error", 0.1)
     assert "clipgrip audit run --n" in told.out
-    assert "copy the answers" in told.out
+    assert "keeps the answers given so far" in told.out
 
 
 @pytest.mark.parametrize(

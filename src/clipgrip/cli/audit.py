@@ -22,19 +22,31 @@ def audit(
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Where to write the sheet.")] = Path("audit.csv"),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            help="A shorter sheet of the same draw, whose answers are taken over.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Seed of the draw.  [default: 0, or that of --answers]", show_default=False
+        ),
+    ] = None,
     show_labels: Annotated[
         bool, typer.Option("--show-labels", help="Show the model's answers. They lead people on.")
     ] = False,
 ) -> None:
     """Draw images at random for a person to answer, as a CSV sheet.
 
-    A larger --n begins with the same images, so an audit can be continued.
+    A larger --n begins with the same images, so an audit can be continued: give the sheet so far as --answers.
     """
     from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.errors import ConfigError
-    from clipgrip.runs.auditing import Audit, write_sheet
+    from clipgrip.runs.auditing import Audit, Sheet, write_sheet
     from clipgrip.runs.reopen import reopen
     from clipgrip.serving.batch import check_answers_place
     from clipgrip.trust.promise import Terms, look_sizes
@@ -43,14 +55,26 @@ def audit(
     check_answers_place(out)
     if out.exists():
         raise ConfigError(f"{out} exists, perhaps with answers in it. Give another --out.")
+    sheet = None if answers is None else Sheet.read(answers)
+    if sheet and seed not in (None, sheet.seed):
+        raise ConfigError(
+            f"{answers} was drawn with --seed {sheet.seed}: another draw. Leave out --seed or --answers."
+        )
     screen = Screen()
     newest = at_work(run, screen)
     with screen.live():
-        drawn = Audit.of(reopen(newest, screen), seed)
+        drawn = Audit.of(reopen(newest, screen), sheet.seed if sheet else seed or 0)
     looks = look_sizes(len(drawn.pool), Terms())
+    given = sheet.texts(drawn) if sheet else {}
     n = min(n or (looks[0] if looks else 100), len(drawn.pool))
-    write_sheet(drawn, n, out, show_labels=show_labels)
+    if n < len(given):
+        raise ConfigError(
+            f"{answers} has {len(given)} answers, --n {n} would leave some out. Give a larger --n."
+        )
+    write_sheet(drawn, n, out, show_labels=show_labels, given=given)
     typer.echo(f"{n} of {len(drawn.pool)} images drawn at random: {out}")
+    if sheet:
+        typer.echo(f"answers taken over from {answers}: {len(given)}")
     typer.echo(f"classes: {drawn.classes.listing()}")
     typer.echo(
         "Fill the column answer with a class name, from the top without a gap, then run clipgrip automate."

@@ -123,8 +123,8 @@ def _go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[
     if needed <= drawn:
         return [f"next read at {needed} answers: go on filling {answers}"]
     return [
-        f"next read at {needed} answers: clipgrip audit {run} --n {needed} --out NEW.csv",
-        "  (it begins with the same images: copy the answers given so far into it)",
+        f"next read at {needed} answers: clipgrip audit {run} --n {needed} --answers {answers} --out NEW.csv",
+        "  (it begins with the same images and keeps the answers given so far)",
     ]
 
 

@@ -77,13 +77,21 @@ class Audit:
         return f"{self.seed}-{self.id}"
 
 
-def write_sheet(audit: Audit, n: int, place: AnyPath, *, show_labels: bool = False) -> None:
-    """The first ``n`` drawn images as a CSV whose column ``answer`` is empty."""
+def write_sheet(
+    audit: Audit,
+    n: int,
+    place: AnyPath,
+    *,
+    show_labels: bool = False,
+    given: Mapping[int, str] | None = None,
+) -> None:
+    """The first ``n`` drawn images as a CSV whose column ``answer`` holds what is ``given`` (row -> text)."""
+    given = given or {}
     names = audit.classes.display
     rows = []
     for number, row in enumerate(audit.order[:n], 1):
         shown = (names[audit.pool.labels[row]],) if show_labels else ()
-        rows.append((number, audit.mark, audit.paths[row][0], "", *shown))
+        rows.append((number, audit.mark, audit.paths[row][0], given.get(row, ""), *shown))
     write_csv(place, (*SHEET, *(("predicted",) if show_labels else ())), rows)
 
 
@@ -117,6 +125,15 @@ class Sheet:
     def __len__(self) -> int:
         """Images in it, answered or not."""
         return len(self.table.rows)
+
+    def texts(self, audit: Audit) -> dict[int, str]:
+        """Row of the pool -> the name of the class that a person gave to it.
+
+        Raises:
+            DataError: as ``answers``.
+        """
+        rows, truth = (values.tolist() for values in self.answers(audit))
+        return {row: audit.classes.display[label] for row, label in zip(rows, truth, strict=True)}
 
     def answers(self, audit: Audit) -> tuple[Whole, Whole]:
         """Rows (n,) in the order of the draw, and the class (n,) that a person gave to each.
