@@ -149,11 +149,7 @@ def _missed(
 
 def _pairs(graph: Graph, rows: int) -> Tensor:
     """One number for each edge."""
-    made = []
-    for cell in graph.cells:
-        source = torch.arange(len(cell.rows)).repeat_interleave(cell.offsets.diff().long())
-        made.append(cell.rows[source] * rows + cell.rows[cell.columns.long()])
-    return torch.cat(made)
+    return torch.cat([c.rows[c.sources] * rows + c.rows[c.columns.long()] for c in graph.cells])
 
 
 def _accuracy(scores: Tensor, labels: Tensor) -> float:

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from clipgrip.pseudolabel import refine, refined
 from clipgrip.pseudolabel.presence import (
-    DOUBT,
     RESISTS,
     SPREAD,
     at_fitting_scale,
@@ -108,9 +107,9 @@ def test_the_smallest_and_the_most_equal_answers_are_read(rows: int, classes: in
     assert 0.0 <= confidence(probs) <= 1.0
 
 
-def test_doubted_classes_keep_a_part_and_rows_sum_to_one() -> None:
+def test_doubted_classes_keep_four_tenths_and_rows_sum_to_one() -> None:
     halves = doubted(torch.tensor([[0.5, 0.5]]), torch.tensor([True, False]))
-    torch.testing.assert_close(halves, torch.tensor([[1.0, DOUBT]]) / (1 + DOUBT))
+    torch.testing.assert_close(halves, torch.tensor([[1 / 1.4, 0.4 / 1.4]]))
 
 
 def test_absent_classes_cost_nothing_and_the_reason_says_so() -> None:

@@ -32,8 +32,7 @@ def dense(graph: Graph, images: int) -> Tensor:
     """The weights (N, N) of all links."""
     weights = torch.zeros(images, images, dtype=torch.float64)
     for cell in graph.cells:
-        rows = cell.rows[torch.arange(len(cell.rows)).repeat_interleave(cell.offsets.diff().long())]
-        weights[rows, cell.rows[cell.columns.long()]] = cell.weights.double()
+        weights[cell.rows[cell.sources], cell.rows[cell.columns.long()]] = cell.weights.double()
     return weights
 
 

@@ -56,16 +56,16 @@ def audit(
     if out.exists():
         raise ConfigError(f"{out} exists, perhaps with answers in it. Give another --out.")
     sheet = None if answers is None else Sheet.read(answers)
-    if sheet and seed not in (None, sheet.seed):
+    if sheet is not None and seed not in (None, sheet.seed):
         raise ConfigError(
             f"{answers} was drawn with --seed {sheet.seed}: another draw. Leave out --seed or --answers."
         )
     screen = Screen()
     newest = at_work(run, screen)
     with screen.live():
-        drawn = Audit.of(reopen(newest, screen), sheet.seed if sheet else seed or 0)
+        drawn = Audit.of(reopen(newest, screen), seed or 0 if sheet is None else sheet.seed)
     looks = look_sizes(len(drawn.pool), Terms())
-    given = sheet.texts(drawn) if sheet else {}
+    given = {} if sheet is None else sheet.texts(drawn)
     n = min(n or (looks[0] if looks else 100), len(drawn.pool))
     if n < len(given):
         raise ConfigError(
@@ -73,7 +73,7 @@ def audit(
         )
     write_sheet(drawn, n, out, show_labels=show_labels, given=given)
     typer.echo(f"{n} of {len(drawn.pool)} images drawn at random: {out}")
-    if sheet:
+    if sheet is not None:
         typer.echo(f"answers taken over from {answers}: {len(given)}")
     typer.echo(f"classes: {drawn.classes.listing()}")
     typer.echo(

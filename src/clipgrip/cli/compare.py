@@ -71,14 +71,15 @@ def compare(
     check_answers_place(out)
     ways = several_ways(config, backbone or [], prompt or []) if config else []
     need_two(len(runs or []) + len(ways))
-    screen, outcomes = Screen(), []
+    screen = Screen()
+    newest = [at_work(folder, screen) for folder in runs or []]
+    with screen.live():
+        outcomes = [reopen(folder, screen) for folder in newest]
     for way in ways:
         screen.note(f"{way.out}: {way.backbone}, {way.prompt}")
         with screen.live():
             outcomes.append(run(way, screen))
-    newest = [at_work(folder, screen) for folder in runs or []]
-    with screen.live():
-        compared = compare_runs([*(reopen(folder, screen) for folder in newest), *outcomes])
+    compared = compare_runs(outcomes)
     write_comparison(out, compared)
     if as_json:
         typer.echo(json_text(figures(compared)), nl=False)

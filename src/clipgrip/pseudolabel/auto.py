@@ -116,8 +116,7 @@ def _most_cut(start: Start, now: Probs) -> float:
     cut, every = torch.zeros(first.shape[1], dtype=torch.float64), 0.0
     for cell in start.images.graph.cells:
         was, stays = before[cell.rows], (before == after)[cell.rows]
-        here = torch.arange(len(was)).repeat_interleave(cell.offsets.diff().long())
-        there = cell.columns.long()
+        here, there = cell.sources, cell.columns.long()
         within = ~stays[here] & stays[there] & (was[here] == was[there])
         cut.index_add_(0, was[here[within]], cell.weights[within].double())
         every += float(cell.weights.sum())

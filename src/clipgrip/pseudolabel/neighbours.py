@@ -44,6 +44,11 @@ class Cell:
     columns: Int[Tensor, edges] = field(repr=False)
     weights: Float[Tensor, edges] = field(repr=False)
 
+    @property
+    def sources(self) -> Int[Tensor, edges]:
+        """The image of the cell at which each edge begins; ``columns`` are where they end."""
+        return torch.arange(len(self.rows)).repeat_interleave(self.offsets.diff().long())
+
     def spread(self, values: Float[Tensor, "n C"]) -> Float[Tensor, "n C"]:
         """One step of propagation: for each image of the cell the weighted sum over its neighbours."""
         return F.embedding_bag(
