@@ -170,6 +170,10 @@ def place_of(config: Path) -> str:
         (["--config", "gone.toml", "--prompt", "visual"], "gone.toml cannot be read"),
         (["out", "--prompt", "visual"], "Add --config project.toml"),
         (["gone", "--config", "project.toml"], "gone holds no run"),
+        (
+            ["--config", "project.toml", "--backbone", "nano", "--backbone", "no/such"],
+            "models add such",
+        ),
     ],
 )
 def test_ways_that_cannot_be_compared_are_refused_before_anything_runs(

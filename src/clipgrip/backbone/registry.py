@@ -77,10 +77,13 @@ def load_backbone(
 
     Nothing is downloaded unless ``online`` or the environment variable CLIPGRIP_ONLINE=1 says so.
     """
-    if online is None:
-        online = os.environ.get(ONLINE_VARIABLE, "") == "1"
-    folder = find_folder(name, online=online)
+    folder = find_folder(name, online=may_download() if online is None else online)
     return ClipBackbone(name, folder, device=device, precision=precision, engine=engine)
+
+
+def may_download() -> bool:
+    """Whether the user's environment allows it."""
+    return os.environ.get(ONLINE_VARIABLE, "") == "1"
 
 
 def models() -> list[ModelStatus]:

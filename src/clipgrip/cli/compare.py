@@ -53,6 +53,7 @@ def compare(
     Runs of one model count as one vote. Images about which runs disagree come first in the CSV: look at those. Run it
     again to go on where it was stopped.
     """
+    from clipgrip.backbone.registry import find_folder, may_download
     from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.errors import ConfigError
@@ -72,6 +73,8 @@ def compare(
     ways = several_ways(config, backbone or [], prompt or []) if config else []
     need_two(len(runs or []) + len(ways))
     screen = Screen()
+    for model in dict.fromkeys(way.backbone for way in ways):
+        find_folder(model, online=may_download())  # a missing one is told before any way is run
     newest = [at_work(folder, screen) for folder in runs or []]
     with screen.live():
         outcomes = [reopen(folder, screen) for folder in newest]
