@@ -1,0 +1,6 @@
+"""What a few labels teach: a linear head on image embeddings, joined with the text as the labels show it deserves."""
+
+from clipgrip.fewshot.head import Head, HeadSettings, fit_head
+from clipgrip.fewshot.joint import Joint, fit_joint
+
+__all__ = ["Head", "HeadSettings", "Joint", "fit_head", "fit_joint"]

@@ -1,0 +1,140 @@
+"""A linear classifier of image embeddings from labels alone: several in closed form, each weighed by held-out answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clipgrip.fewshot.members import Member, discriminants, ridges
+from clipgrip.fewshot.moments import Moments, centred
+from clipgrip.types import ImageEmbeds, Labels, Logits
+
+TEMPERATURES = tuple(2.0 ** (step / 2) for step in range(-14, 13))
+"""Factors on a member's logits that are tried; the densities of hundreds of dimensions are far too sure."""
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    """Every number that moves what labels teach; chosen on the sets of benchmarks/few_labels, by its own rows."""
+
+    shrinkages: tuple[float, ...] = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
+    """Of the covariance towards a multiple of the identity: from almost full to nearest class mean."""
+    penalties: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0)
+    """Of ridge regression, in units of the images' mean squared length."""
+    first_factor: float = 4.0
+    """On the logits of ridge regression where each class has one label, so that none can be held out."""
+    evidence: float = 0.5
+    """Power of the held-out likelihood in a member's weight: neighbours in the family err alike, so it counts half."""
+    sample: int = 2000
+    """Labels that are held out at most to weigh members; more change no weight."""
+    text_weights: tuple[float, ...] = (0.0, 0.06, 0.12, 0.25, 0.5, 0.75, 1.0, 1.4)
+    """Factors on the text's logits that the labels choose from; 0: the text says nothing about these images."""
+    text_prior: tuple[float, ...] = (0.2, 0.08, 0.08, 0.1, 0.12, 0.14, 0.16, 0.12)
+    """How likely each is before a label is seen: one text in five says nothing, the others are near CLIP's own scale."""
+    head_weights: tuple[float, ...] = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.4)
+    head_prior: tuple[float, ...] = (0.05, 0.05, 0.1, 0.2, 0.25, 0.25, 0.1)
+    unlabeled: float = 0.5
+    """Weight of a head that learned pseudolabels as well, beside one that learned labels alone."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """Logits over ``classes`` from image embeddings: centred at ``mean`` (D,), unit length, times weights (D, K)."""
+
+    mean: Float[Tensor, D] = field(repr=False)
+    weights: Float[Tensor, "D K"] = field(repr=False)
+    offsets: Float[Tensor, K] = field(repr=False)
+    classes: Int[Tensor, K] = field(repr=False)
+    """Positions of the classes that had a label; the head knows no other."""
+
+    def logits(self, image_embeds: ImageEmbeds) -> Logits:
+        """(N, K) over the known classes, in float32."""
+        parts = [
+            centred(part, self.mean) @ self.weights + self.offsets
+            for part in image_embeds.split(8192)
+        ]
+        return torch.cat(parts).float() if parts else torch.zeros(0, len(self.classes))
+
+
+@dataclass(frozen=True)
+class FittedHead:
+    """A head and its held-out logits (n, K): what it answers for some of its labels without having seen them."""
+
+    head: Head
+    rows: Int[Tensor, n] = field(repr=False)
+    """Positions of these labels among all; only of classes with at least two."""
+    held_out: Logits = field(repr=False)
+    members: dict[str, float]
+    """The weight of each member."""
+
+
+def fit_head(
+    image_embeds: ImageEmbeds,
+    labels: Labels,
+    n_classes: int,
+    *,
+    mean: Float[Tensor, D],
+    settings: HeadSettings,
+) -> FittedHead:
+    """From labeled images (n, D) and their classes (n,), of which at least one stands in ``labels``.
+
+    ``mean`` (D,) is that of all images at hand, labeled or not.
+    """
+    moments = Moments.of(image_embeds, labels, n_classes, mean)
+    classes = moments.present
+    place = torch.zeros(n_classes, dtype=torch.long)
+    place[classes] = torch.arange(len(classes))
+    several = (moments.counts[labels] > 1).nonzero().squeeze(1)
+    rows = several[:: max(1, math.ceil(len(several) / settings.sample))]
+    some = centred(image_embeds[rows], mean), place[labels[rows]]
+    members = [
+        *ridges(moments, settings.penalties, *some),
+        *discriminants(moments, settings.shrinkages, *some),
+    ]
+    if len(rows) == 0 or len(classes) < 2:
+        head = Head(mean, *_sum(members[: len(settings.penalties)], settings), classes)
+        return FittedHead(head, rows, torch.zeros(0, len(classes)), {})
+    fitted = [_tempered(member, some[1]) for member in members]
+    evidence = torch.tensor([likelihood for _, likelihood in fitted], dtype=torch.float64)
+    shares = (settings.evidence * evidence).softmax(0)
+    weighted = [
+        (share * factor, member)
+        for share, (factor, _), member in zip(shares.tolist(), fitted, members, strict=True)
+    ]
+    return FittedHead(
+        Head(
+            mean,
+            torch.stack([w * member.weights for w, member in weighted]).sum(0),
+            torch.stack([w * member.offsets for w, member in weighted]).sum(0),
+            classes,
+        ),
+        rows,
+        torch.stack([w * member.held_out for w, member in weighted]).sum(0).float(),
+        {m.name: round(s, 4) for m, s in zip(members, shares.tolist(), strict=True)},
+    )
+
+
+def _sum(members: Sequence[Member], settings: HeadSettings) -> tuple[Tensor, Tensor]:
+    """Where nothing can be held out: the plain mean of the ridges."""
+    factor = settings.first_factor / len(members)
+    weights = torch.stack([member.weights for member in members]).sum(0)
+    offsets = torch.stack([member.offsets for member in members]).sum(0)
+    return factor * weights, factor * offsets
+
+
+def _tempered(member: Member, labels: Labels) -> tuple[float, float]:
+    """The factor under which held-out answers are likeliest, and their log-likelihood."""
+    found = [
+        (float(_likelihood(factor * member.held_out, labels)), factor) for factor in TEMPERATURES
+    ]
+    likelihood, factor = max(found)
+    return factor, likelihood
+
+
+def _likelihood(logits: Logits, labels: Labels) -> Tensor:
+    return logits.log_softmax(1)[torch.arange(len(labels)), labels].sum()

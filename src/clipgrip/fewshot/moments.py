@@ -1,0 +1,62 @@
+"""All that the linear classifiers need of the labeled images, summed in one pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clipgrip.types import ImageEmbeds, Labels
+
+BLOCK = 8192
+TINY = 1e-9
+
+
+def centred(image_embeds: ImageEmbeds, mean: Float[Tensor, D]) -> Float[Tensor, "N D"]:
+    """Unit vectors as seen from the mean of the images, in float64.
+
+    CLIP's embeddings lie in a narrow cone; what tells them apart is where they lie as seen from its axis.
+    """
+    return F.normalize(image_embeds.double() - mean.double(), dim=1)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Counts, sums and the scatter of labeled images, centred and of unit length, in float64."""
+
+    counts: Float[Tensor, C]
+    sums: Float[Tensor, "C D"] = field(repr=False)
+    scatter: Float[Tensor, "D D"] = field(repr=False)
+
+    @classmethod
+    def of(
+        cls, image_embeds: ImageEmbeds, labels: Labels, n_classes: int, mean: Float[Tensor, D]
+    ) -> Moments:
+        """Of images (n, D) and their classes (n,), none of them -1."""
+        width = image_embeds.shape[1]
+        counts = torch.bincount(labels, minlength=n_classes).double()
+        sums = torch.zeros(n_classes, width, dtype=torch.float64)
+        scatter = torch.zeros(width, width, dtype=torch.float64)
+        for begin in range(0, len(labels), BLOCK):
+            images = centred(image_embeds[begin : begin + BLOCK], mean)
+            sums.index_add_(0, labels[begin : begin + BLOCK], images)
+            scatter += images.T @ images
+        return cls(counts, sums, scatter)
+
+    @property
+    def total(self) -> float:
+        """How many images."""
+        return float(self.counts.sum())
+
+    @property
+    def means(self) -> Float[Tensor, "C D"]:
+        """The mean of each class; zero where it has no image."""
+        return self.sums / self.counts.clamp_min(1)[:, None]
+
+    @property
+    def present(self) -> Int[Tensor, K]:
+        """The classes that have an image."""
+        return (self.counts > 0).nonzero().squeeze(1)
