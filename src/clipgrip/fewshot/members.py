@@ -43,16 +43,16 @@ def ridges(
     total, counts = moments.total, moments.counts[moments.present]
     sums = moments.sums[moments.present]
     mean, shares = sums.sum(0) / total, counts / total
-    scatter = moments.scatter - total * torch.outer(mean, mean)
-    targets = (sums - counts[:, None] * mean).T
-    seen = images - mean
+    values, axes = _axes(moments.scatter - total * torch.outer(mean, mean))
+    targets = ((sums - counts[:, None] * mean) @ axes).T
+    seen = (images - mean) @ axes
     wanted = F.one_hot(labels, len(counts)).double() - shares
-    eye = torch.eye(len(scatter), dtype=torch.float64)
     for penalty in penalties:
-        inverse = torch.linalg.inv(scatter + penalty * scatter.trace() / total * eye + TINY * eye)
-        weights = inverse @ targets
-        own = ((seen @ inverse) * seen).sum(1, keepdim=True) + 1 / total
+        inverse = 1 / (values + penalty * values.sum() / total + TINY)
+        weights = inverse[:, None] * targets
+        own = (seen.square() @ inverse)[:, None] + 1 / total
         held_out = (seen @ weights - own * wanted) / (1 - own).clamp_min(LEAST)
+        weights = axes @ weights
         yield Member(f"ridge {penalty:g}", weights, -mean @ weights, held_out)
 
 
@@ -61,55 +61,61 @@ def discriminants(
 ) -> Iterator[Member]:
     """One member a shrinkage; the sample as in `ridges`."""
     counts, means = moments.counts[moments.present], moments.means[moments.present]
-    within = moments.scatter - (means * counts[:, None]).T @ means
     free = max(moments.total - len(counts), 1.0)
-    scale = within.trace() / free / len(within)
+    values, axes = _axes(moments.scatter - (means * counts[:, None]).T @ means)
+    scale = values.sum() / free / len(values)
     if moments.total <= len(counts):  # one image a class: nothing varies within
-        scale = moments.scatter.trace() / moments.total / len(within)
-    eye = torch.eye(len(within), dtype=torch.float64) * scale.clamp_min(TINY)
-    for shrinkage in shrinkages:
-        inverse = torch.linalg.inv((1 - shrinkage) * within / free + shrinkage * eye + TINY * eye)
-        weights = inverse @ means.T
-        offsets = -0.5 * (means.T * weights).sum(0)
-        held_out = _without_itself(
-            shrinkage, within, free, eye, counts=counts, means=means, images=images, labels=labels
-        )
-        yield Member(f"discriminant {shrinkage:g}", weights, offsets, held_out)
-
-
-def _without_itself(
-    shrinkage: float,
-    within: Tensor,
-    free: float,
-    eye: Tensor,
-    *,
-    counts: Tensor,
-    means: Tensor,
-    images: Tensor,
-    labels: Labels,
-) -> Logits:
-    """(n, K) of discriminants that are fitted without the image that they answer for."""
-    rows, left = torch.arange(len(images)), max(free - 1, 1.0)
+        scale = moments.scatter.trace() / moments.total / len(values)
+    means, images = means @ axes, images @ axes  # in these axes every covariance is diagonal
     others = (counts[labels] - 1).clamp_min(1)
-    gap = images - means[labels]
-    base = torch.linalg.inv((1 - shrinkage) * within / left + shrinkage * eye + TINY * eye)
-    weight = (1 - shrinkage) * (counts[labels] / others) / left
-    gap_base, mean_base = gap @ base, means @ base
-    of_gap = (gap_base * gap).sum(1)
-    gain = weight / (1 - weight * of_gap).clamp_min(LEAST)  # Sherman-Morrison
-    gap_image = (gap_base * images).sum(1)
-    gap_means = gap @ mean_base.T
-    linear = images @ mean_base.T + (gain * gap_image)[:, None] * gap_means
-    squares = (means * mean_base).sum(1) + gain[:, None] * gap_means.square()
-    logits = linear - 0.5 * squares
-    # its own class has another mean without it: m - (x - m) / (n - 1)
-    part = 1 / others
-    own_gap = gap_means[rows, labels]
-    mean_image = linear[rows, labels] - part * (gap_image + gain * gap_image * of_gap)
-    square = (
-        squares[rows, labels]
-        - 2 * part * (own_gap + gain * own_gap * of_gap)
-        + part.square() * (of_gap + gain * of_gap.square())
-    )
-    logits[rows, labels] = mean_image - 0.5 * square
-    return logits
+    sample = _Sample(images, labels, images - means[labels], means, counts[labels], others)
+    for shrinkage in shrinkages:
+        least = shrinkage * scale + TINY
+        inverse = 1 / ((1 - shrinkage) * values / free + least)
+        weights = inverse[:, None] * means.T
+        offsets = -0.5 * (means.T * weights).sum(0)
+        left = max(free - 1, 1.0)
+        base = 1 / ((1 - shrinkage) * values / left + least)
+        held_out = sample.held_out(base, (1 - shrinkage) / left)
+        yield Member(f"discriminant {shrinkage:g}", axes @ weights, offsets, held_out)
+
+
+def _axes(scatter: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues (D,), at least 0, and axes (D, D): every penalty and shrinkage is then a division."""
+    values, axes = torch.linalg.eigh((scatter + scatter.T) / 2)
+    return values.clamp_min(0), axes
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Labeled images (n, D) in the axes of the covariance, and how they differ from their classes' means (K, D)."""
+
+    images: Tensor
+    labels: Labels
+    gap: Tensor
+    means: Tensor
+    counts: Tensor
+    others: Tensor
+
+    def held_out(self, inverse: Tensor, part: float) -> Logits:
+        """(n, K) without the image itself: ``inverse`` (D,) has it still, ``part`` is the scatter's in the covariance."""
+        rows = torch.arange(len(self.images))
+        of_gap = self.gap.square() @ inverse
+        gain = part * (self.counts / self.others)
+        gain = gain / (1 - gain * of_gap).clamp_min(LEAST)  # Sherman-Morrison
+        gap_image = (self.gap * self.images) @ inverse
+        scaled = (inverse * self.means).T
+        gap_means = self.gap @ scaled
+        linear = self.images @ scaled + (gain * gap_image)[:, None] * gap_means
+        squares = self.means.square() @ inverse + gain[:, None] * gap_means.square()
+        logits = linear - 0.5 * squares
+        # its own class has another mean without it: m - (x - m) / (n - 1)
+        less, own = 1 / self.others, gap_means[rows, self.labels]
+        image = linear[rows, self.labels] - less * (gap_image + gain * gap_image * of_gap)
+        square = (
+            squares[rows, self.labels]
+            - 2 * less * (own + gain * own * of_gap)
+            + less.square() * (of_gap + gain * of_gap.square())
+        )
+        logits[rows, self.labels] = image - 0.5 * square
+        return logits
