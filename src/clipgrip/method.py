@@ -18,7 +18,7 @@ from clipgrip.prompts.templates import Template, first_template
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.prompts.visual import VisualPrompt
 from clipgrip.pseudolabel.calibration import fitted_temperature
-from clipgrip.pseudolabel.refiner import refiner
+from clipgrip.pseudolabel.refine.refiner import PoolRefiner
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import Context, selector
 from clipgrip.seeds import generator
@@ -248,7 +248,7 @@ def learn(
         ks=ks,
         seed=seed,
         select=select,
-        refine=refiner(method.refine, embeds, reached.zero_shot),
+        refine=PoolRefiner.of(method.refine, embeds, reached.zero_shot),
         context=replace(
             _context(start, inputs, method, votes), temperature=_temperature(reached, task, method)
         ),

@@ -15,8 +15,8 @@ import torch
 from clipgrip.data.task import Task
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import Neighbours, changed_share
-from clipgrip.pseudolabel.reasons import Reason
-from clipgrip.pseudolabel.refiner import ZERO_SHOT, Refiner, as_they_are
+from clipgrip.pseudolabel.refine.reasons import Reason
+from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, Refiner, as_they_are
 from clipgrip.pseudolabel.select import ALONE, Context, Selector, balanced, narrowed
 from clipgrip.pseudolabel.stop import Stop, Summary, first_stop, summarise
 from clipgrip.seeds import generator

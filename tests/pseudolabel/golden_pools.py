@@ -143,9 +143,9 @@ def _again(pool: GoldenPool) -> dict[str, Any]:
     done = refined_answers(
         pool.images,
         tuned,
-        fixed=torch.zeros(len(tuned), dtype=torch.bool),
+        labeled=torch.zeros(len(tuned), dtype=torch.bool),
         candidates=torch.ones(tuned.shape[1], dtype=torch.bool),
-        first=first,
+        zero_shot=first,
     )
     return short(done.probs, done.method, *done.reasons)
 

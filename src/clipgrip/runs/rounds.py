@@ -19,7 +19,7 @@ from clipgrip.method import PRESETS, Method, learn, schedule, untuned
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.pseudolabel.quality import per_class_counts
-from clipgrip.pseudolabel.refiner import ZERO_SHOT
+from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
 from clipgrip.pseudolabel.stop import Summary
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
