@@ -21,7 +21,7 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.surfaces import DEMO_DOMAIN, SURFACE_CLASSES, render_surface
 from clipgrip.data.task import ssl, ul
-from clipgrip.method import PRESETS, learn, schedule, untuned
+from clipgrip.method import PRESETS, REVISION, learn, schedule, untuned
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.pseudolabel.refine import REFINERS, refined, refined_answers
 from clipgrip.strategy import Reached
@@ -200,5 +200,7 @@ def short(probs: Tensor, method: str, *reasons: str) -> dict[str, Any]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     GOLDEN.write_text(
-        json.dumps({"refine": refinements(), "grip": trainings()}, indent=0) + "\n", "utf-8"
+        json.dumps({"revision": REVISION, "refine": refinements(), "grip": trainings()}, indent=0)
+        + "\n",
+        "utf-8",
     )

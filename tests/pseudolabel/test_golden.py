@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from golden_pools import GOLDEN, refinements, trainings
 
+from clipgrip.method import REVISION
+
 NEARLY_ALL = 0.985
 """Other processors round otherwise, which turns an answer that is on the edge."""
 
@@ -19,6 +21,10 @@ def check(found: dict[str, Any], expected: dict[str, Any], name: str) -> None:
     assert sum(a == b for a, b in pairs) >= NEARLY_ALL * len(pairs), name
     assert found["shares"] == pytest.approx(expected["shares"], abs=0.01), name
     assert found["confidence"] == pytest.approx(expected["confidence"], abs=0.01), name
+
+
+def test_the_written_answers_are_those_of_this_revision_of_the_method() -> None:
+    assert json.loads(GOLDEN.read_text("utf-8"))["revision"] == REVISION
 
 
 def test_every_refinement_answers_what_it_answered() -> None:

@@ -72,11 +72,7 @@ def refined(
     settings: Refinement = DEFAULT,
 ) -> Refined:
     """As ``refine``, with what was done and why."""
-    if method not in REFINERS:
-        known = ", ".join(REFINERS)
-        raise ConfigError(
-            f'refinement "{method}" is unknown; known are {known}.{nearest(method, REFINERS)}'
-        )
+    check_method(method)
     given = input_of(image_embeds, class_embeds, logit_scale, labeled, candidates, settings)
     return _refined(given, method)
 
@@ -128,6 +124,15 @@ def refined_task(
         zero_shot=None if zero_shot is None else _with_labels(zero_shot, task),
         strong_text=strong_text,
     )
+
+
+def check_method(method: str) -> None:
+    """ConfigError where no refinement has this name."""
+    if method not in REFINERS:
+        known = ", ".join(REFINERS)
+        raise ConfigError(
+            f'refinement "{method}" is unknown; known are {known}.{nearest(method, REFINERS)}'
+        )
 
 
 def _refined(given: RefineInput, method: str) -> Refined:

@@ -1,8 +1,8 @@
 """How often each class may be answered: a factor per class brings its share to a prior, or half the way to equality.
 
 ``sinkhorn`` is Sinkhorn's scaling (Cuturi, NeurIPS 2013) of the probabilities, as OTTER (NeurIPS 2024, arXiv
-2404.08461) corrects the label distribution of a zero-shot model. ``half_way`` is unbalanced optimal transport (Chizat et al.,
-Mathematics of Computation 2018, arXiv 1607.05816), whose scaling steps carry the power φ = λ / (λ + ε).
+2404.08461) corrects the label distribution of a zero-shot model. ``half_way`` is unbalanced optimal transport
+(Chizat et al., Mathematics of Computation 2018, arXiv 1607.05816), whose scaling steps carry the power φ = λ / (λ + ε).
 """
 
 from __future__ import annotations

@@ -224,7 +224,7 @@ AT_MOST_ONE = (
 )
 
 
-def check_value(name: str, value: Any, default: float) -> None:
+def check_value(name: str, value: Any, default: Any) -> None:
     """ConfigError unless the value is a number that the setting can have."""
     whole = isinstance(default, int)
     most = 1 if name in AT_MOST_ONE else 1e9
