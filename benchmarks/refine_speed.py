@@ -25,14 +25,16 @@ from torch import Tensor
 
 from benchmarks.features import with_prototypes, with_text
 from benchmarks.record import machine, record
-from clipgrip.pseudolabel import clusters as parts
-from clipgrip.pseudolabel import neighbours, pool, refine, refined
-from clipgrip.pseudolabel.neighbours import Graph, neighbour_graph
+from clipgrip.pseudolabel import Refinement, refine, refined
+from clipgrip.pseudolabel.refine import clusters as parts
+from clipgrip.pseudolabel.refine import space
+from clipgrip.pseudolabel.refine.graph import Graph, neighbour_graph
+from clipgrip.pseudolabel.refine.settings import DEFAULT
 
 WIDTH, CLASSES, SCALE = 512, 100, 100.0
 TIMED = {
-    "neighbour_graph": pool,
-    "discriminating": pool,
+    "neighbour_graph": space,
+    "discriminating": space,
     "mixture": parts,
     "discriminant": parts,
     "sinkhorn": parts,
@@ -123,7 +125,7 @@ def _cells(rows: int) -> list[dict[str, Any]]:
     texts = [with_text(name) for name in ("caltech58", "imagenet1000")]
     real = texts + [with_prototypes(name, "test") for name in ("dtd", "flowers")]
     return [
-        _missed("synthetic", *clusters(rows), neighbours.CELL_ROWS),
+        _missed("synthetic", *clusters(rows), DEFAULT.cell_rows),
         *(_missed(one.name, one.images, one.classes, one.labels, REAL_CELL) for one in real),
     ]
 
@@ -131,18 +133,19 @@ def _cells(rows: int) -> list[dict[str, Any]]:
 def _missed(
     name: str, images: Tensor, classes: Tensor, labels: Tensor, cell: int
 ) -> dict[str, Any]:
-    neighbours.CELL_ROWS, neighbours.MOST_CELL_ROWS = cell, 2 * cell
     rows, found = len(images), {"of": name, "rows": len(images), "cell_rows": cell}
-    exact, cells = (neighbour_graph(images, exact_rows=most) for most in (rows, 1))
+    ways = [
+        Refinement(exact_rows=most, cell_rows=cell, max_cell_rows=2 * cell) for most in (rows, 1)
+    ]
+    exact, cells = (neighbour_graph(images, settings) for settings in ways)
     pairs = [_pairs(graph, rows) for graph in (exact, cells)]
     found["cells"] = len(cells.cells)
     found["recall"] = round(float(torch.isin(*pairs).double().mean()), 3)
-    for kind, some, most in (("exact", pairs[0], rows), ("cells", pairs[1], 1)):
-        neighbours.EXACT_ROWS = most
+    for kind, some, settings in zip(("exact", "cells"), pairs, ways, strict=True):
         same = labels[some // rows] == labels[some % rows]
         found[f"same_class_{kind}"] = round(float(same.double().mean()), 3)
         for method in ("auto", "propagation"):
-            probs = refine(images, classes, logit_scale=SCALE, method=method)
+            probs = refine(images, classes, logit_scale=SCALE, method=method, settings=settings)
             found[f"{method}_{kind}"] = round(100 * _accuracy(probs, labels), 2)
     return found
 

@@ -156,7 +156,7 @@ def signals(case: Case) -> dict[str, Any]:
     probs = case.logits.softmax(1)
     fixed = torch.zeros(len(probs), dtype=torch.bool)
     everywhere = torch.ones(probs.shape[1], dtype=torch.bool)
-    refined = refined_answers(case.images, probs, fixed=fixed, candidates=everywhere).probs
+    refined = refined_answers(case.images, probs, labeled=fixed, candidates=everywhere).probs
     return {
         "family": case.family,
         "name": case.name,

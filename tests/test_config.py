@@ -41,6 +41,12 @@ def test_options_go_before_the_file_and_none_is_no_option(tmp_path: Path) -> Non
     assert (made.seed, made.rounds) == (5, 4)
 
 
+def test_numbers_of_the_refinement_are_a_table_of_the_file(tmp_path: Path) -> None:
+    path = toml(tmp_path, 'images = "a"\nclasses = "b"\n[refinement]\nneighbours = 5\n')
+    assert project({}, path).refinement == {"neighbours": 5}
+    assert "refinement" not in Settings().model_dump()  # as runs of older versions stored it
+
+
 def test_paths_in_the_file_start_at_its_folder_and_options_where_the_user_is(
     tmp_path: Path,
 ) -> None:
@@ -103,6 +109,11 @@ def test_settings_cannot_be_changed() -> None:
         ({"template": ["a {}", "b"]}, ['template "b"', "{} exactly once"]),
         ({"template": ["a {}", "a {}"]}, ["stands twice"]),
         ({"template": 3}, ["template = 3", "several of them", "@FILE"]),
+        ({"refinement": 3}, ["refinement = 3", "valid dictionary"]),
+        (
+            {"refinement": {"neighbors": 3}},
+            ['refinement: unknown setting "neighbors"', "neighbours"],
+        ),
         ({"roundss": 3}, ['unknown setting "roundss"', "Known:", 'Did you mean "rounds"?']),
     ],
 )

@@ -14,9 +14,10 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from clipgrip import ClassNames, ClipgripError, GripClassifier
+from clipgrip import ClassNames, ClipgripError, GripClassifier, Method, Refinement
 from clipgrip.errors import BackboneError, ConfigError, DataError, PromptError, RunError
 from clipgrip.runs.pipeline import run
+from clipgrip.training.loop import Recipe
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -53,6 +54,32 @@ def test_parameters_can_be_read_set_and_cloned(untrained: GripClassifier) -> Non
     assert copy.get_params() == untrained.get_params()
     assert set(copy.get_params()) >= {"class_names", "backbone", "prompt", "strategy", "preset"}
     assert not hasattr(copy, "predictor_")
+
+
+@pytest.mark.parametrize("prompt", ["textual", "visual", "multimodal"])
+def test_a_method_of_ones_own_is_taken_and_its_prompt_can_be_loaded(
+    place: Place, tiny_clip: Path, tmp_path: Path, prompt: str
+) -> None:
+    own = Method(
+        init="random",
+        n_ctx=3,
+        n_tokens=2,
+        recipe=Recipe(steps=2),
+        refine="auto",
+        select="everything",
+        refinement=Refinement(neighbours=2),
+    )
+    model = GripClassifier(
+        CLASSES, backbone=str(tiny_clip), prompt=prompt, rounds=2, method=own
+    ).fit(paths(place))
+    assert clone(model).method == own
+    model.save(tmp_path / "model")
+    loaded = GripClassifier.load(tmp_path / "model")
+    expected = model.predict_proba(paths(place))
+    np.testing.assert_allclose(loaded.predict_proba(paths(place)), expected, atol=1e-6)
+    (tmp_path / "model" / "class_embeds.safetensors").unlink()
+    again = GripClassifier.load(tmp_path / "model").predict_proba(paths(place))
+    np.testing.assert_allclose(again, expected, atol=1e-6)
 
 
 def test_fit_returns_itself_and_leaves_its_parameters_alone(

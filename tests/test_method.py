@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.method import PRESETS, STRATEGIES, Method, learn, schedule, untuned
 from clipgrip.prompts.classifier import zero_shot
+from clipgrip.pseudolabel import Refinement
 from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.pseudolabel.select import ALONE, SELECTORS, Chosen, Context
 from clipgrip.strategy import Reached, Round
@@ -137,6 +138,31 @@ def test_a_method_comes_back_from_its_facts() -> None:
         assert Method.from_facts(method.facts()) == replace(method, many_labels=None)
 
 
+def test_two_versions_of_a_method_never_share_a_fingerprint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    method = Method()
+    known = {method.fingerprint()}
+    for field in fields(Refinement):
+        value = getattr(method.refinement, field.name)
+        small = value / 2 if isinstance(value, float) else value + 1
+        other = replace(method, refinement=replace(method.refinement, **{field.name: small}))
+        known.add(other.fingerprint())
+    known |= {replace(method, refine="auto").fingerprint()}
+    known |= {replace(method, recipe=Recipe(steps=7)).fingerprint()}
+    monkeypatch.setattr("clipgrip.method.REVISION", 1000)
+    known |= {method.fingerprint()}
+    assert len(known) == len(fields(Refinement)) + 4
+
+
+def test_facts_of_other_versions_are_read_with_the_numbers_that_are_known() -> None:
+    facts = replace(Method(), refinement=Refinement(neighbours=7)).facts()
+    facts["refinement"]["from_a_later_version"] = 1
+    assert Method.from_facts(facts).refinement == Refinement(neighbours=7)
+    del facts["refinement"]
+    assert Method.from_facts(facts).refinement == Refinement()
+
+
 CHEAP = Method(recipe=Recipe(steps=2), stop_below=0.0, stop=())
 
 
@@ -211,12 +237,17 @@ def test_the_temperature_is_that_of_zero_shot_in_every_round_resumed_or_not(
 
 
 @pytest.mark.parametrize(
-    "method", [replace(CHEAP, select="no"), replace(CHEAP, recipe=Recipe(loss="no"))]
+    "method",
+    [
+        replace(CHEAP, select="no"),
+        replace(CHEAP, recipe=Recipe(loss="no")),
+        replace(CHEAP, refine="no"),
+    ],
 )
 def test_an_unknown_rule_or_loss_is_said_before_anything_is_tuned(
     method: Method, backbone: ClipBackbone
 ) -> None:
     start = untuned(backbone, CLASSES, CHEAP, template="a photo of a {}.", seed=0)
     images = torch.zeros(4, backbone.embed_dim)
-    with pytest.raises(ConfigError, match=r'"no"\. Known'):
+    with pytest.raises(ConfigError, match=r'"no"(\. K| is unknown; k)nown'):
         learn(start, images, ul(4, 3), Reached(0, torch.ones(4, 3)), ks=[1], method=method, seed=0)

@@ -10,10 +10,10 @@ from builders import backbone, pool
 
 from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.prompts.textual import TextualPrompt
-from clipgrip.pseudolabel.reasons import Reason
+from clipgrip.pseudolabel.refine.answers import Refined
+from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import SELECTORS, balanced
-from clipgrip.pseudolabel.start import Refined
 from clipgrip.seeds import generator
 from clipgrip.strategy import Reached, Round, Watch, choose, kept, rounds, short_classes
 from clipgrip.training.learner import PromptLearner

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clipgrip.errors import ClipgripError
     from clipgrip.estimator import GripClassifier
     from clipgrip.method import PRESETS, Method
+    from clipgrip.pseudolabel.refine.settings import Refinement
     from clipgrip.strategy import Round, rounds
 
 _HOMES = {
@@ -29,6 +30,7 @@ _HOMES = {
     "Manifest": "data.manifest",
     "Method": "method",
     "PRESETS": "method",
+    "Refinement": "pseudolabel.refine.settings",
     "Round": "strategy",
     "Task": "data.task",
     "ingest": "data.ingest",
@@ -47,6 +49,7 @@ __all__ = [
     "GripClassifier",
     "Manifest",
     "Method",
+    "Refinement",
     "Round",
     "Task",
     "__version__",

@@ -43,6 +43,8 @@ class Settings(BaseModel):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     engine: Literal["torch", "onnx", "onnx-int8"] = "torch"
     """What computes image embeddings; both others need ``pip install 'clipgrip[onnx]'``."""
+    refinement: dict[str, Any] = Field(default_factory=dict)
+    """Numbers of ``pseudolabel.Refinement`` that differ from the method's own: the table [refinement]."""
 
     @field_validator("template", mode="before")
     @classmethod
@@ -61,9 +63,19 @@ class Settings(BaseModel):
 
     @model_serializer(mode="wrap")
     def _as_ever(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without the engine where it is torch: runs from before there were others keep their identity."""
+        """Without what older versions did not have, where it is as it was for them."""
         values: dict[str, Any] = serialize(self)
-        return {k: v for k, v in values.items() if (k, v) != ("engine", "torch")}
+        as_before = {"engine": "torch", "refinement": {}}
+        return {k: v for k, v in values.items() if k not in as_before or v != as_before[k]}
+
+    @field_validator("refinement")
+    @classmethod
+    def _known_numbers(cls, refinement: dict[str, Any]) -> dict[str, Any]:
+        if refinement:  # imports torch, so only where it is needed
+            from clipgrip.pseudolabel.refine.settings import DEFAULT
+
+            DEFAULT.with_values(refinement)
+        return refinement
 
     @field_validator("backbone")
     @classmethod

@@ -24,7 +24,7 @@ from clipgrip.data.match import position
 from clipgrip.data.sources import BytesSource, FileSource, ImageSource
 from clipgrip.data.task import Task, paradigm
 from clipgrip.errors import DataError
-from clipgrip.method import learn, schedule
+from clipgrip.method import Method, learn, schedule
 from clipgrip.review.store import newest_round
 from clipgrip.runs import checkpoint
 from clipgrip.runs.embedding import Embeds, embed_manifest, model_of, source_item
@@ -45,7 +45,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     ``images`` are paths, Pillow images or arrays in a sequence, or one folder; ``y`` holds class positions or names,
     -1 or None for unlabeled, or is None altogether. Each image is encoded once and kept in the cache.
-    Answers are class names, in the order of ``class_names``.
+    Answers are class names, in the order of ``class_names``. ``method`` is taken instead of the preset's: every number
+    of tuning and refinement (``clipgrip.Method``). It is not saved: give it again to a loaded classifier to fit anew.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         candidates: str = "auto",
         engine: str = "torch",
         seed: int = 0,
+        method: Method | None = None,
     ) -> None:
         self.class_names = class_names
         self.backbone = backbone
@@ -74,6 +76,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.candidates = candidates
         self.engine = engine
         self.seed = seed
+        self.method = method
 
     def fit(self, images: Images, y: Labels | None = None) -> Self:
         """Pseudolabel, tune, repeat.
@@ -93,13 +96,13 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         everywhere = settings.candidates == "all"
         given = torch.from_numpy(ingested.manifest.labels[ingested.manifest.pool])
         expected = make_task(given, names, seen=None, all_candidates=everywhere)
-        start = Start.of(model, names, settings, method_for(settings, expected))
+        start = Start.of(model, names, settings, method_for(settings, expected, self.method))
         embedded = embed_manifest(
             model, ingested.manifest, cache=EmbeddingCache.for_backbone(model)
         )
         pool = embedded.embeds
         task = make_task(pool.pool_labels, names, seen=None, all_candidates=everywhere)
-        start = start.suited_to(task, model, settings)
+        start = start.suited_to(task, model, settings, self.method)
         rounds = _rounds(start, model, pool, task, settings)
         best = kept(rounds)
         tuned = best.learner.prompt if best else None
@@ -171,7 +174,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return loaded
 
     def _settings(self) -> Settings:
-        values = {name: value for name, value in self.get_params().items() if name != "class_names"}
+        own = ("class_names", "method")
+        values = {name: value for name, value in self.get_params().items() if name not in own}
         return checked(Settings, values, lambda _: "GripClassifier")
 
     def _check_fitted(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -11,15 +13,18 @@ from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
 from clipgrip.data.task import Task
-from clipgrip.errors import ConfigError, DataError
+from clipgrip.errors import ConfigError
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.prompts.templates import Template, first_template
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.prompts.visual import VisualPrompt
 from clipgrip.pseudolabel.calibration import fitted_temperature
-from clipgrip.pseudolabel.refiner import refiner
+from clipgrip.pseudolabel.refine import check_method
+from clipgrip.pseudolabel.refine.refiner import PoolRefiner, Refiner
+from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.schedule import SCHEDULES
+from clipgrip.pseudolabel.schedule import schedule as schedule
 from clipgrip.pseudolabel.select import Context, selector
 from clipgrip.seeds import generator
 from clipgrip.strategy import Reached, Round, Watch, rounds
@@ -47,6 +52,8 @@ class Method:
     which only Python can give: it is no better than the default (docs/decisions/0012), so no command offers it."""
     refine: str = "zero-shot"
     """How answers are bettered before a round labels by them (``pseudolabel.REFINERS``); "zero-shot": not at all."""
+    refinement: Refinement = field(default_factory=Refinement, repr=False)
+    """Every number of that."""
     stop_below: float = 0.01
     """Once a smaller share of the answers changes in a round, only the last k is left to run."""
     stop: tuple[str, ...] = ("collapse",)
@@ -64,11 +71,22 @@ class Method:
         """What it is, without what it would have been on another task."""
         return asdict(replace(self, many_labels=None))
 
+    def fingerprint(self) -> str:
+        """Sixteen hex digits over all that it is: two versions of a method never share them."""
+        text = json.dumps({"revision": REVISION, **self.facts()}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Method:
-        """The method that ``facts`` came from."""
-        values = {**facts, "recipe": Recipe(**facts["recipe"])}
+        """The method that ``facts`` came from; older facts lack the refinement's numbers, newer ones may have more."""
+        known = {one.name for one in fields(Refinement)} & {*facts.get("refinement", {})}
+        numbers = Refinement(**{name: facts["refinement"][name] for name in known})
+        values = {**facts, "recipe": Recipe(**facts["recipe"]), "refinement": numbers}
         return cls(**{**values, "stop": tuple(facts.get("stop", ()))})
+
+
+REVISION = 1
+"""To be raised when code changes an answer and no number above tells so; tests/pseudolabel/golden.json finds out."""
 
 
 MANY_PER_CLASS = 16
@@ -184,31 +202,6 @@ def _check_words(template: str) -> None:
         )
 
 
-def schedule(
-    strategy: str, task: Task, *, k: int | None = None, n_rounds: int | None = None
-) -> list[int]:
-    """Pseudolabels per class in each round.
-
-    Empty for zero-shot; one round without pseudolabels for supervised tuning (CoOp), and where no image is unlabeled.
-    DataError where there is nothing to learn from.
-    """
-    if strategy == "zero-shot":
-        return []
-    if strategy == "supervised" or len(task.unlabeled) == 0:
-        if len(task.labeled) == 0:
-            raise DataError(
-                "supervised tuning needs labels, and none are given. Give some (--labels), "
-                "or choose the strategy grip, which needs none."
-            )
-        return [0]
-    chosen = {"k": k, "rounds": n_rounds}
-    return SCHEDULES[strategy](
-        n_unlabeled=len(task.unlabeled),
-        n_candidates=len(task.candidate_classes),
-        **{name: value for name, value in chosen.items() if value is not None},
-    )
-
-
 def learn(
     start: Prompt,
     inputs: Tensor,
@@ -222,11 +215,13 @@ def learn(
     keeper: Keeper | None = None,
     votes: Sequence[Probs] = (),
     image_embeds: ImageEmbeds | None = None,
+    refine: Refiner | None = None,
 ) -> Iterator[Round]:
     """The rounds after ``reached`` over the pool (N, ...), as the prompt consumes it.
 
     ``votes`` are other models' answers (N, C) for the rule "models". ``image_embeds`` (N, D) are the untuned model's,
-    for what compares images; where ``inputs`` are embeddings they are those.
+    for what compares images; where ``inputs`` are embeddings they are those. ``refine`` is the method's refiner where
+    it has been at work already.
 
     Raises:
         ConfigError: the method names an unknown rule or loss, two that do not go together, or the rule "models" without
@@ -248,7 +243,8 @@ def learn(
         ks=ks,
         seed=seed,
         select=select,
-        refine=refiner(method.refine, embeds, reached.zero_shot),
+        refine=refine
+        or PoolRefiner.of(method.refine, embeds, reached.zero_shot, method.refinement),
         context=replace(
             _context(start, inputs, method, votes), temperature=_temperature(reached, task, method)
         ),
@@ -272,6 +268,7 @@ def _temperature(reached: Reached, task: Task, method: Method) -> float:
 def check_pair(method: Method) -> None:
     """ConfigError where the rule's targets give the loss nothing to learn."""
     loss_named(method.recipe.loss)
+    check_method(method.refine)
     if (method.select, method.recipe.loss) == ("everything", "partial-label"):
         raise ConfigError(
             'the rule "everything" calls every class possible, and the loss "partial-label" then asks for nothing. '

@@ -15,8 +15,9 @@ import torch
 from clipgrip.data.task import Task
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import Neighbours, changed_share
-from clipgrip.pseudolabel.reasons import Reason
-from clipgrip.pseudolabel.refiner import ZERO_SHOT, Refiner, as_they_are
+from clipgrip.pseudolabel.refine.evidence import Evidence
+from clipgrip.pseudolabel.refine.reasons import Reason
+from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, Refiner, as_they_are
 from clipgrip.pseudolabel.select import ALONE, Context, Selector, balanced, narrowed
 from clipgrip.pseudolabel.stop import Stop, Summary, first_stop, summarise
 from clipgrip.seeds import generator
@@ -44,6 +45,8 @@ class Round:
     """The method that improved the answers before they were chosen from."""
     why: tuple[Reason, ...] = ()
     """Why that method."""
+    evidence: Evidence | None = None
+    """What it was decided from."""
 
 
 def kept(done: Sequence[Round]) -> Round | None:
@@ -124,7 +127,7 @@ def rounds(
         refined = (refine if k else as_they_are)(reached.probs, task)
         known = replace(context, previous=reached.previous, round=number)
         pseudolabels = choose(refined.probs, task, k, select, known)
-        by, why = refined.method, refined.reasons
+        by, why, evidence = refined.method, refined.reasons, refined.evidence
         del refined  # of a million images its answers are as large as all that a training needs
         learner = untuned.fit(
             task,
@@ -138,7 +141,8 @@ def rounds(
         changed = changed_share(
             *(_open_answers(answers, task) for answers in (reached.probs, probs))
         )
-        done = Round(number, k, pseudolabels, learner, probs, changed, refined_by=by, why=why)
+        done = Round(number, k, pseudolabels, learner, probs, changed)
+        done = replace(done, refined_by=by, why=why, evidence=evidence)
         past = reached.past
         if watch:
             summary = watch.summary(done, reached.probs)

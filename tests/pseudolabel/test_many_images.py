@@ -1,6 +1,8 @@
-"""A million images need what a million answers need: time and memory grow with N, and blocks change no answer."""
+"""A million images need what a million answers need: time and memory grow with N, and chunks change no answer."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 import torch
@@ -8,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from clipgrip.pseudolabel import blocks, mixture, neighbours, refine
-from clipgrip.pseudolabel.neighbours import Graph, neighbour_graph
-from clipgrip.pseudolabel.refine import REFINERS
+from clipgrip.pseudolabel import Refinement, refine
+from clipgrip.pseudolabel.refine import REFINERS, chunks, graph, mixture
+from clipgrip.pseudolabel.refine.graph import Graph, neighbour_graph
+from clipgrip.pseudolabel.refine.settings import DEFAULT
 from clipgrip.seeds import generator
 
 WIDTH, CLASSES, SCALE = 24, 6, 100.0
@@ -33,24 +36,16 @@ def made(rows: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     return images, F.normalize(away + centres + 0.9 * wrong, dim=1), labels
 
 
-def dense(graph: Graph, rows: int) -> Tensor:
+def dense(links: Graph, rows: int) -> Tensor:
     """The graph as an (N, N) matrix."""
     whole = torch.zeros(rows, rows)
-    for cell in graph.cells:
+    for cell in links.cells:
         whole[cell.rows[:, None], cell.rows] = cell.spread(torch.eye(len(cell.rows)))
     return whole
 
 
-@pytest.fixture
-def small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cells of about 100 images from 300 images on."""
-    for name, rows in (
-        ("EXACT_ROWS", 300),
-        ("CELL_ROWS", 100),
-        ("MOST_CELL_ROWS", 200),
-        ("CENTRE_SAMPLE", 16),
-    ):
-        monkeypatch.setattr(neighbours, name, rows)
+SMALL_CELLS = Refinement(exact_rows=300, cell_rows=100, max_cell_rows=200, centre_sample=16)
+"""Cells of about 100 images from 300 images on."""
 
 
 def test_neighbours_of_few_images_are_exact() -> None:
@@ -63,23 +58,21 @@ def test_neighbours_of_few_images_are_exact() -> None:
     torch.testing.assert_close(found, one_way + one_way.T, atol=1e-5, rtol=0)
 
 
-@pytest.mark.usefixtures("small_cells")
 def test_of_many_images_each_is_in_one_cell_and_no_cell_is_large() -> None:
     images, _, _ = made(2000)
     for some in (images, images[:1].expand(2000, -1), images[torch.arange(2000) % 3]):
-        cells = neighbour_graph(some).cells
+        cells = neighbour_graph(some, SMALL_CELLS).cells
         assert torch.cat([cell.rows for cell in cells]).sort().values.equal(torch.arange(2000))
-        assert max(len(cell.rows) for cell in cells) <= neighbours.MOST_CELL_ROWS
+        assert max(len(cell.rows) for cell in cells) <= SMALL_CELLS.max_cell_rows
 
 
-@pytest.mark.usefixtures("small_cells")
 def test_neighbours_among_a_cell_are_its_nearest_and_weigh_the_same_both_ways() -> None:
     images, _, labels = made(2000)
-    graph = neighbour_graph(images)
-    weights = dense(graph, 2000)
+    links = neighbour_graph(images, SMALL_CELLS)
+    weights = dense(links, 2000)
     torch.testing.assert_close(weights, weights.T)
-    for cell in (one for one in graph.cells if len(one.rows) > 3):
-        exact = dense(neighbour_graph(images[cell.rows], exact_rows=2000), len(cell.rows))
+    for cell in (one for one in links.cells if len(one.rows) > 3):
+        exact = dense(neighbour_graph(images[cell.rows]), len(cell.rows))
         torch.testing.assert_close(weights[cell.rows[:, None], cell.rows], exact, atol=1e-6, rtol=0)
     same = labels[:, None] == labels
     assert float(weights[same].sum() / weights.sum()) > 0.9
@@ -91,36 +84,33 @@ def test_a_single_image_and_an_empty_pool_have_no_neighbours() -> None:
     assert sum(len(cell.rows) for cell in neighbour_graph(images[:0]).cells) == 0
 
 
-@pytest.mark.parametrize("cells", ["one cell", "many cells"])
+@pytest.mark.parametrize("settings", [DEFAULT, SMALL_CELLS], ids=["one cell", "many cells"])
 @pytest.mark.parametrize("method", REFINERS)
-def test_the_size_of_a_block_changes_no_answer(
-    method: str, cells: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+def test_the_size_of_a_chunk_changes_no_answer(
+    method: str, settings: Refinement, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if cells == "many cells":
-        request.getfixturevalue("small_cells")
     images, classes, labels = made(1200)
     given = torch.where(torch.arange(1200) % 50 == 0, labels, -1)
     for labeled in (None, given):
-        whole = refine(images, classes, logit_scale=SCALE, labeled=labeled, method=method)
+        options: dict[str, Any] = {"labeled": labeled, "method": method, "settings": settings}
+        whole = refine(images, classes, logit_scale=SCALE, **options)
         with monkeypatch.context() as smaller:
-            _block(smaller, 77)
-            parts = refine(images, classes, logit_scale=SCALE, labeled=labeled, method=method)
+            _chunk(smaller, 77)
+            parts = refine(images, classes, logit_scale=SCALE, **options)
         torch.testing.assert_close(parts, whole, atol=1e-4, rtol=0)
         assert (parts.argmax(1) == whole.argmax(1)).all()
 
 
-def _block(patch: pytest.MonkeyPatch, rows: int) -> None:
-    """Blocks of another size, in every module that reads them."""
-    patch.setattr(blocks.spans, "__defaults__", (rows,))
-    for module in (mixture, neighbours):
-        patch.setattr(module, "BLOCK", rows)
+def _chunk(patch: pytest.MonkeyPatch, rows: int) -> None:
+    """Chunks of another size, in every module that reads them."""
+    patch.setattr(chunks.chunk_slices, "__defaults__", (rows,))
+    for module in (mixture, graph):
+        patch.setattr(module, "CHUNK", rows)
 
 
-@pytest.mark.usefixtures("small_cells")
-def test_cells_cost_no_accuracy_where_classes_are_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cells_cost_no_accuracy_where_classes_are_clusters() -> None:
     images, classes, labels = made(3000)
-    among_cells = refine(images, classes, logit_scale=SCALE).argmax(1)
-    monkeypatch.setattr(neighbours, "EXACT_ROWS", 3000)
+    among_cells = refine(images, classes, logit_scale=SCALE, settings=SMALL_CELLS).argmax(1)
     among_all = refine(images, classes, logit_scale=SCALE).argmax(1)
     assert (among_cells == among_all).float().mean() > 0.99
     assert (among_cells == labels).float().mean() > (among_all == labels).float().mean() - 0.005
@@ -141,7 +131,6 @@ class Largest(TorchDispatchMode):
         return made
 
 
-@pytest.mark.usefixtures("small_cells")
 @pytest.mark.parametrize("method", ["auto", "balance", "propagation"])
 def test_no_tensor_is_larger_than_images_in_half_precision(method: str) -> None:
     """Neither N x N, nor N x D in float32; the thousand rows of the look for prototypes are 4 MB at any size."""
@@ -151,5 +140,12 @@ def test_no_tensor_is_larger_than_images_in_half_precision(method: str) -> None:
     given = torch.where(torch.arange(rows) % 100 == 0, labels, -1)
     for labeled in (None, given):
         with Largest() as largest:
-            refine(images, classes, logit_scale=SCALE, labeled=labeled, method=method)
+            refine(
+                images,
+                classes,
+                logit_scale=SCALE,
+                labeled=labeled,
+                method=method,
+                settings=SMALL_CELLS,
+            )
         assert largest.bytes <= images.untyped_storage().nbytes()

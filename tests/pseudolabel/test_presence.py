@@ -8,18 +8,39 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.pseudolabel import refine, refined
-from clipgrip.pseudolabel.presence import (
-    RESISTS,
-    SPREAD,
+from clipgrip.pseudolabel.refine.answers import RefineInput
+from clipgrip.pseudolabel.refine.balance import half_way
+from clipgrip.pseudolabel.refine.decide import is_even
+from clipgrip.pseudolabel.refine.evidence import Evidence
+from clipgrip.pseudolabel.refine.measure import (
     at_fitting_scale,
-    confidence,
-    doubted,
-    even,
-    half_way,
-    present,
-    resistance,
+    damp_absent,
+    measure,
+    present_classes,
     standard_logits,
 )
+from clipgrip.pseudolabel.refine.settings import DEFAULT
+from clipgrip.pseudolabel.refine.space import PoolImages
+
+
+def evidence(probs: Tensor) -> Evidence:
+    """Of unlabeled images that may be of any class."""
+    rows, classes = probs.shape
+    unlabeled, every = torch.zeros(rows, dtype=torch.bool), torch.ones(classes, dtype=torch.bool)
+    return measure(RefineInput(PoolImages(torch.randn(rows, 4)), probs, unlabeled, every))
+
+
+def resistance(probs: Tensor) -> float:
+    """0 for too few images."""
+    return evidence(probs).resistance or 0.0
+
+
+def confidence(probs: Tensor) -> float:
+    return evidence(probs).standard_confidence
+
+
+def even(probs: Tensor, resistance: float) -> bool:
+    return is_even(evidence(probs), resistance, DEFAULT)
 
 
 def answers(counts: list[int], *, sure: float = 6.0, noise: float = 1.0) -> tuple[Tensor, Tensor]:
@@ -44,9 +65,9 @@ def pool(counts: list[int]) -> tuple[Tensor, Tensor, Tensor]:
 
 def test_equal_classes_do_not_resist_and_absent_ones_do() -> None:
     assert resistance(answers([40] * 8)[0]) < 0.2
-    assert resistance(answers([80, 60, 40, 30, 20, 15, 12, 10])[0]) < RESISTS
-    assert resistance(answers([40] * 4 + [0] * 12)[0]) > RESISTS
-    assert resistance(answers([200] + [0] * 19)[0]) > RESISTS
+    assert resistance(answers([80, 60, 40, 30, 20, 15, 12, 10])[0]) < DEFAULT.absent_resistance
+    assert resistance(answers([40] * 4 + [0] * 12)[0]) > DEFAULT.absent_resistance
+    assert resistance(answers([200] + [0] * 19)[0]) > DEFAULT.absent_resistance
 
 
 def test_a_class_that_fills_the_pool_or_is_not_in_it_makes_it_uneven() -> None:
@@ -68,17 +89,17 @@ def test_half_the_way_to_equal_shares_leaves_few_images_alone() -> None:
 def test_a_preference_for_some_classes_does_not_count_as_absence_of_others() -> None:
     probs, _ = answers([40] * 8, sure=3.0)
     shift = torch.linspace(-1, 1, 8)
-    assert resistance((probs.log() + shift).softmax(1)) < RESISTS
+    assert resistance((probs.log() + shift).softmax(1)) < DEFAULT.absent_resistance
 
 
 def test_few_images_say_nothing_about_absence() -> None:
-    assert resistance(answers([20] + [0] * 9)[0]) == 0.0
+    assert evidence(answers([20] + [0] * 9)[0]).resistance is None
 
 
 def test_the_present_classes_are_found_and_a_rare_one_among_them() -> None:
-    kept = present(answers([40, 0, 40, 0, 0, 0, 12, 0, 0, 0, 40])[0])
+    kept = present_classes(answers([40, 0, 40, 0, 0, 0, 12, 0, 0, 0, 40])[0])
     assert kept.nonzero().squeeze(1).tolist() == [0, 2, 6, 10]
-    assert present(answers([300] + [0] * 9)[0]).nonzero().squeeze(1).tolist() == [0]
+    assert present_classes(answers([300] + [0] * 9)[0]).nonzero().squeeze(1).tolist() == [0]
 
 
 @pytest.mark.parametrize("scale", [0.01, 0.3, 1.0, 2.0])
@@ -96,7 +117,9 @@ def test_a_scale_that_fits_is_left_alone_and_one_that_does_not_is_mended() -> No
     mended = at_fitting_scale(far)
     assert torch.equal(mended.argmax(1), far.argmax(1))
     logits = mended.log()
-    assert float((logits - logits.mean(0)).std(1).mean()) == pytest.approx(SPREAD, rel=0.01)
+    assert float((logits - logits.mean(0)).std(1).mean()) == pytest.approx(
+        DEFAULT.logit_spread, rel=0.01
+    )
 
 
 @pytest.mark.parametrize(("rows", "classes"), [(0, 3), (1, 3), (60, 1), (60, 2)])
@@ -107,8 +130,8 @@ def test_the_smallest_and_the_most_equal_answers_are_read(rows: int, classes: in
     assert 0.0 <= confidence(probs) <= 1.0
 
 
-def test_doubted_classes_keep_four_tenths_and_rows_sum_to_one() -> None:
-    halves = doubted(torch.tensor([[0.5, 0.5]]), torch.tensor([True, False]))
+def test_absent_classes_keep_four_tenths_and_rows_sum_to_one() -> None:
+    halves = damp_absent(torch.tensor([[0.5, 0.5]]), torch.tensor([True, False]))
     torch.testing.assert_close(halves, torch.tensor([[1 / 1.4, 0.4 / 1.4]]))
 
 

@@ -13,12 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.pseudolabel import auto, refine
-from clipgrip.pseudolabel.balance import overruled, sinkhorn, sure_prior, uniform
-from clipgrip.pseudolabel.discriminant import tempered
-from clipgrip.pseudolabel.pool import PoolImages
+from clipgrip.pseudolabel import Refinement, refine
 from clipgrip.pseudolabel.refine import REFINERS, refined, refined_answers
-from clipgrip.pseudolabel.start import Start
+from clipgrip.pseudolabel.refine.answers import RefineInput
+from clipgrip.pseudolabel.refine.balance import overruled, sinkhorn, sure_prior, uniform
+from clipgrip.pseudolabel.refine.decide import allowed_loss
+from clipgrip.pseudolabel.refine.discriminant import tempered
+from clipgrip.pseudolabel.refine.measure import lost_share
+from clipgrip.pseudolabel.refine.settings import DEFAULT
+from clipgrip.pseudolabel.refine.space import PoolImages
 
 DIM, SCALE = 32, 100.0
 
@@ -168,13 +171,13 @@ def test_one_of_many_classes_may_lose_more_images_than_one_of_few() -> None:
     ):
         before = F.one_hot(torch.zeros(200, dtype=torch.long), classes).float()
         after = F.one_hot((torch.arange(200) < 200 * lost).long(), classes).float()
-        start = Start(
+        given = RefineInput(
             PoolImages(torch.randn(200, 8)),
             before,
             torch.zeros(200, dtype=torch.bool),
             torch.ones(classes, dtype=torch.bool),
         )
-        assert auto._divides(start, after) == divides
+        assert (lost_share(given, after) > allowed_loss(classes, DEFAULT)) == divides
 
 
 def test_a_prompt_that_has_divided_it_up_already_is_not_asked_further() -> None:
@@ -182,25 +185,25 @@ def test_a_prompt_that_has_divided_it_up_already_is_not_asked_further() -> None:
     first = zero_shot(images, classes)
     astray = refine(images, classes, logit_scale=SCALE, method="clusters")
     known: dict[str, Any] = {
-        "fixed": torch.zeros(len(labels), dtype=torch.bool),
+        "labeled": torch.zeros(len(labels), dtype=torch.bool),
         "candidates": torch.ones(5, dtype=torch.bool),
     }
     assert not torch.equal(refined_answers(images, astray, **known).probs, first)
-    assert torch.equal(refined_answers(images, astray, **known, first=first).probs, first)
+    assert torch.equal(refined_answers(images, astray, **known, zero_shot=first).probs, first)
 
 
-def test_texts_that_were_held_firmly_once_are_held_at_once() -> None:
+def test_a_text_that_had_to_be_strong_once_is_strong_at_once() -> None:
     images, classes, labels = made([160, 8, 8, 8, 8], noise=0.6, text_noise=0.6)
     known: dict[str, Any] = {
-        "fixed": torch.zeros(len(labels), dtype=torch.bool),
+        "labeled": torch.zeros(len(labels), dtype=torch.bool),
         "candidates": torch.ones(5, dtype=torch.bool),
     }
     probs = zero_shot(images, classes)
     loose = refined_answers(images, probs, **known)
-    firm = refined_answers(images, probs, **known, firm=True)
+    strong = refined_answers(images, probs, **known, strong_text=True)
     assert "no class loses" in loose.reasons[0]
-    assert "held more firmly" in firm.reasons[0]
-    assert accuracy(firm.probs, labels) > accuracy(loose.probs, labels)
+    assert "held more firmly" in strong.reasons[0]
+    assert accuracy(strong.probs, labels) > accuracy(loose.probs, labels)
 
 
 def test_few_images_of_equal_classes_are_moved_half_way_to_equal_shares() -> None:
@@ -209,7 +212,7 @@ def test_few_images_of_equal_classes_are_moved_half_way_to_equal_shares() -> Non
     logits = torch.randn(80, 40, generator=drawn) + 4 * F.one_hot(labels, 40)
     probs = (logits + torch.linspace(-1, 1, 40)).softmax(1)  # it prefers the later classes
     everything = torch.ones(40, dtype=torch.bool)
-    found = refined_answers(images, probs, fixed=labels < 0, candidates=everything)
+    found = refined_answers(images, probs, labeled=labels < 0, candidates=everything)
     assert found.method == "half-balance"
     assert accuracy(found.probs, labels) > accuracy(probs, labels)
     before, after = (float(answers.mean(0).log().std()) for answers in (probs, found.probs))
@@ -247,7 +250,7 @@ def test_balanced_assignment_has_the_wanted_class_shares() -> None:
     drawn = torch.Generator().manual_seed(0)
     probs = (4 * torch.randn(200, 4, generator=drawn)).softmax(1)
     prior = torch.tensor([0.4, 0.3, 0.2, 0.1])
-    answers = sinkhorn(probs, prior, iterations=200)
+    answers = sinkhorn(probs, prior, Refinement(balance_iterations=200))
     torch.testing.assert_close(answers.sum(1), torch.ones(200), atol=1e-5, rtol=0)
     torch.testing.assert_close(answers.mean(0), prior, atol=1e-4, rtol=0)
     own = sinkhorn(probs, probs.mean(0))

@@ -8,35 +8,60 @@ import pytest
 import torch
 
 from clipgrip.data.task import ul
-from clipgrip.pseudolabel.reasons import HELD_FIRMLY, NONE_LOSES, PER_CLASS, WOULD_DIVIDE, Reason
-from clipgrip.pseudolabel.refiner import as_they_are, refiner
-from clipgrip.pseudolabel.start import Refined
+from clipgrip.pseudolabel.refine import refiner
+from clipgrip.pseudolabel.refine.answers import Refined
+from clipgrip.pseudolabel.refine.reasons import (
+    NONE_LOSES,
+    PER_CLASS,
+    STRONG_TEXT,
+    WOULD_DIVIDE,
+    Reason,
+)
+from clipgrip.pseudolabel.refine.refiner import PoolRefiner, as_they_are
 from clipgrip.types import Probs
+
+
+class Asked:
+    """Stands for the refinement; notes whether zero-shot's answers came beside others, and a strong text."""
+
+    def __init__(self, why: str) -> None:
+        self.why, self.calls = why, list[tuple[bool, bool]]()
+
+    def __call__(self, _: Any, probs: Probs, *rest: Any, **known: Any) -> Refined:
+        beside = known.get("zero_shot") is not None
+        self.calls.append((beside, known.get("strong_text", False)))
+        return Refined(probs, "clusters", (Reason(self.why), Reason(PER_CLASS, n=3)))
 
 
 def test_no_refinement_leaves_answers_as_they_are() -> None:
     probs = torch.rand(8, 3)
-    assert refiner("zero-shot", torch.randn(8, 5), probs) is as_they_are
+    refine = PoolRefiner.of("zero-shot", torch.randn(8, 5), probs)
+    assert refine(probs, ul(8, 3)).probs is probs
     assert as_they_are(probs, ul(8, 3)).probs is probs
 
 
-@pytest.mark.parametrize("why", [HELD_FIRMLY, WOULD_DIVIDE, NONE_LOSES])
-def test_a_run_that_goes_on_holds_the_texts_as_firmly_as_one_that_never_stopped(
+@pytest.mark.parametrize("why", [STRONG_TEXT, WOULD_DIVIDE, NONE_LOSES])
+def test_a_run_that_goes_on_takes_as_strong_a_text_as_one_that_never_stopped(
     why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[bool, bool]] = []
-
-    def refined(_: Any, probs: Probs, *rest: Any) -> Refined:
-        first, firm = (*rest[2:], None, False)[:2]
-        asked.append((first is not None, firm))
-        return Refined(probs, "clusters", (Reason(why), Reason(PER_CLASS, n=3)))
-
-    monkeypatch.setattr("clipgrip.pseudolabel.refiner.refined_task", refined)
+    monkeypatch.setattr(refiner, "refined_task", asked := Asked(why))
     images, task = torch.randn(8, 5), ul(8, 3)
     zero_shot, tuned = torch.rand(2, 8, 3).softmax(2)
-    whole = refiner("auto", images, zero_shot)
+    whole = PoolRefiner.of("auto", images, zero_shot)
     assert whole(zero_shot, task).probs is zero_shot
     whole(tuned, task)
-    never_stopped, asked[:] = asked[-1], []
-    refiner("auto", images, zero_shot)(tuned, task)
-    assert asked[-1] == never_stopped == (True, why != NONE_LOSES)
+    never_stopped, asked.calls[:] = asked.calls[-1], []
+    PoolRefiner.of("auto", images, zero_shot)(tuned, task)
+    assert asked.calls[-1] == never_stopped == (True, why != NONE_LOSES)
+
+
+def test_zero_shot_is_refined_once_for_the_estimate_and_round_1(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(refiner, "refined_task", asked := Asked(NONE_LOSES))
+    zero_shot, tuned = torch.rand(2, 8, 3).softmax(2)
+    refine, task = PoolRefiner.of("auto", torch.randn(8, 5), zero_shot), ul(8, 3)
+    ahead = refine.look_ahead(task)
+    assert refine(zero_shot.clone(), task) is ahead  # known by its values, not by where it lies
+    refine(tuned, task)
+    assert asked.calls == [(False, False), (True, False)]

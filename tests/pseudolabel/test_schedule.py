@@ -40,6 +40,13 @@ def test_grip_in_one_round_takes_the_whole_pool_at_once() -> None:
     assert grip(n_unlabeled=100, n_candidates=10, rounds=1) == [10]
 
 
+def test_a_k_ends_grips_growth_there_and_asks_for_no_more_than_there_is() -> None:
+    assert grip(n_unlabeled=1000, n_candidates=10, k=16) == [1, 3, 4, 6, 8, 9, 11, 12, 14, 16]
+    assert grip(n_unlabeled=1000, n_candidates=10, k=2, rounds=3) == [1, 1, 2]
+    whole = grip(n_unlabeled=1000, n_candidates=10)
+    assert grip(n_unlabeled=1000, n_candidates=10, k=500) == whole
+
+
 @given(st.integers(0, 10**5), st.integers(1, 1000), st.integers(1, 20))
 def test_grip_never_shrinks_and_never_asks_for_more_than_there_is(
     n_unlabeled: int, n_candidates: int, rounds: int

@@ -9,12 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipgrip.pseudolabel import auto, pool
-from clipgrip.pseudolabel.neighbours import Graph, neighbour_graph
-from clipgrip.pseudolabel.pool import PoolImages
-from clipgrip.pseudolabel.refine import refined_answers
-from clipgrip.pseudolabel.start import Start
-from clipgrip.pseudolabel.subspace import FEWEST, discriminating
+from clipgrip.pseudolabel import Refinement
+from clipgrip.pseudolabel.refine import refined_answers, space
+from clipgrip.pseudolabel.refine.answers import RefineInput
+from clipgrip.pseudolabel.refine.graph import Graph, neighbour_graph
+from clipgrip.pseudolabel.refine.measure import cut_links
+from clipgrip.pseudolabel.refine.settings import DEFAULT
+from clipgrip.pseudolabel.refine.space import PoolImages, discriminating
 
 DIM, CLASSES = 48, 6
 
@@ -82,13 +83,16 @@ def test_half_precision_stays_half_and_says_the_same(dtype: torch.dtype) -> None
 def test_equal_and_few_images_break_nothing(embeds: Tensor) -> None:
     images = PoolImages(embeds)
     assert torch.isfinite(images.projected).all()
-    assert images.projected.shape == (len(embeds), min(FEWEST, embeds.shape[1]))
+    assert images.projected.shape == (
+        len(embeds),
+        min(DEFAULT.subspace_min_directions, embeds.shape[1]),
+    )
 
 
 def test_pools_in_cells_find_nearly_the_same() -> None:
     embeds, _ = made(images=8000)
     whole = discriminating(embeds, neighbour_graph(embeds))
-    graph = neighbour_graph(embeds, exact_rows=100)
+    graph = neighbour_graph(embeds, Refinement(exact_rows=100))
     assert len(graph.cells) > 1
     split = discriminating(embeds, graph)
     ours, theirs = (torch.linalg.qr(s.directions).Q[:, -(CLASSES - 1) :] for s in (whole, split))
@@ -99,10 +103,10 @@ def test_the_graph_of_a_pool_is_made_once_for_all_rounds() -> None:
     embeds, labels = made()
     images, probs = PoolImages(embeds), (8 * embeds[:, :CLASSES]).softmax(1)
     known = {
-        "fixed": torch.zeros(len(labels), dtype=torch.bool),
+        "labeled": torch.zeros(len(labels), dtype=torch.bool),
         "candidates": torch.ones(CLASSES, dtype=torch.bool),
     }
-    with mock.patch.object(pool, "neighbour_graph", wraps=neighbour_graph) as built:
+    with mock.patch.object(space, "neighbour_graph", wraps=neighbour_graph) as built:
         first = refined_answers(images, probs, **known, method="clusters")
         again = refined_answers(images, probs, **known, method="propagation")
         assert built.call_count == 1
@@ -116,18 +120,18 @@ def test_links_are_cut_where_one_class_is_divided_and_not_where_strangers_leave_
     truth = F.one_hot(labels, CLASSES).float()
     given = {
         "images": images,
-        "fixed": torch.zeros(len(labels), dtype=torch.bool),
+        "labeled": torch.zeros(len(labels), dtype=torch.bool),
         "candidates": torch.ones(CLASSES, dtype=torch.bool),
     }
     divided = torch.where((torch.arange(len(labels)) % 4 < 2) & (labels == 0), 1, labels)
-    start = Start(probs=truth, **given)
-    assert auto._most_cut(start, truth) == 0
+    given_truth = RefineInput(probs=truth, **given)
+    assert cut_links(given_truth, truth) == 0
     weights = dense(images.graph, len(labels))
     left, stays = (labels == 0) & (divided == 1), (labels == 0) & (divided == 0)
     expected = float(weights[left][:, stays].sum() / weights.sum())
-    assert auto._most_cut(start, F.one_hot(divided, CLASSES).float()) == pytest.approx(
+    assert cut_links(given_truth, F.one_hot(divided, CLASSES).float()) == pytest.approx(
         expected, abs=1e-6
     )
-    assert expected > auto.MAY_CUT
+    assert expected > DEFAULT.max_cut_links
     swallowed = F.one_hot(torch.where(labels == 1, 0, labels), CLASSES).float()
-    assert auto._most_cut(Start(probs=swallowed, **given), truth) < auto.MAY_CUT
+    assert cut_links(RefineInput(probs=swallowed, **given), truth) < DEFAULT.max_cut_links

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from report_facts import MakeFacts
 
-from clipgrip.pseudolabel import reasons
+from clipgrip.pseudolabel.refine import reasons
 from clipgrip.report.build import build_report
 from clipgrip.report.reading import Reading
 from clipgrip.report.refining import METHODS, WHY, never_refined, refining, would_divide

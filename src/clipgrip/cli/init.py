@@ -26,8 +26,11 @@ template = "a photo of a {{}}."   # or several: ["a photo of a {{}}.", ...], or 
 strategy = "grip"          # zero-shot, supervised, fpl, ifpl or grip
 preset = "default"         # or "paper": the constants of the NeurIPS 2023 paper
 # rounds = 10
-# k = 16                   # take only the surest of each class: k, in grip a growing number
+# k = 16                   # take only the surest of each class: k, in grip growing to k
 seed = 0
+
+# [refinement]             # numbers of the refinement (clipgrip.Refinement); they make another run
+# neighbours = 3
 """
 
 

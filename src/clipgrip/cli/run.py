@@ -65,7 +65,7 @@ def run(
     k: Annotated[
         int | None,
         typer.Option(
-            help="Take only the surest images of each class: k, in grip a growing number.  "
+            help="Take only the surest images of each class: k, in grip growing to k.  "
             "[default: all, softly; paper: 16]",
             show_default=False,
         ),

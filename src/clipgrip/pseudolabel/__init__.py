@@ -14,6 +14,8 @@ from clipgrip.pseudolabel.quality import (
     selection_report,
 )
 from clipgrip.pseudolabel.refine import REFINERS, refine, refined
+from clipgrip.pseudolabel.refine.answers import Refined
+from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.schedule import SCHEDULES, fpl, grip, ifpl
 from clipgrip.pseudolabel.select import (
     SELECTORS,
@@ -23,7 +25,6 @@ from clipgrip.pseudolabel.select import (
     own_best_class,
     selector,
 )
-from clipgrip.pseudolabel.start import Refined
 
 __all__ = [
     "REFINERS",
@@ -33,6 +34,7 @@ __all__ = [
     "Context",
     "PseudoLabels",
     "Refined",
+    "Refinement",
     "SelectionQuality",
     "balanced",
     "changed_share",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from clipgrip.pseudolabel import reasons
+from clipgrip.pseudolabel.refine import reasons
 from clipgrip.report.reading import Reading
 from clipgrip.words import Words, mark
 
@@ -16,22 +16,22 @@ METHODS = {
     "zero-shot": mark("the answers were left as they were"),
 }
 WHY = {
-    reasons.NOTHING_OPEN: mark("there was nothing to decide"),
+    reasons.NOTHING_TO_DECIDE: mark("there was nothing to decide"),
     reasons.NONE_LOSES: mark("no class lost many of its images by it"),
-    reasons.HELD_FIRMLY: mark(
+    reasons.STRONG_TEXT: mark(
         "the class names were given more weight, as a class would else have lost many of its images"
     ),
     reasons.WOULD_DIVIDE: mark(
         "groups of similar images would have divided up a class that gets very many of the answers"
     ),
-    reasons.ASKS_LITTLE: mark("equally frequent classes ask for few changes"),
+    reasons.LITTLE_RESISTANCE: mark("equally frequent classes ask for few changes"),
     reasons.NEARLY_EQUAL: mark("the classes seem to be about equally frequent"),
     reasons.UNEQUAL: mark(
         "the classes seem to be unequally frequent, or images are too few to tell"
     ),
     reasons.PER_CLASS: mark("on average {n} images for each class"),
     reasons.ABSENT: mark("{absent} of {classes} classes hardly appear in these images"),
-    reasons.PER_OTHER: mark("on average {n} images for each of the others"),
+    reasons.PER_PRESENT: mark("on average {n} images for each of the others"),
 }
 
 

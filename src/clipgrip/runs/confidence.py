@@ -6,12 +6,12 @@ from typing import Any
 
 from clipgrip.data.task import Task
 from clipgrip.pseudolabel.refine import refined_task
+from clipgrip.pseudolabel.refine.refiner import PoolRefiner
 from clipgrip.pseudolabel.select import narrowed
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.rounds import Answers
 from clipgrip.trust.estimate import by_refinement
 from clipgrip.trust.honesty import honesty
-from clipgrip.types import Probs
 
 
 def calibration_facts(
@@ -28,15 +28,20 @@ def calibration_facts(
     return None
 
 
-def estimate_facts(zero_shot: Probs, embeds: Embeds, task: Task) -> dict[str, Any] | None:
-    """The accuracy of zero-shot's answers (N, C) on the unlabeled images, estimated without labels: no measurement.
+def estimate_facts(refiner: PoolRefiner, embeds: Embeds, task: Task) -> dict[str, Any] | None:
+    """The accuracy of zero-shot's answers on the unlabeled images, estimated without labels: no measurement.
 
+    ``refiner`` is the run's, and keeps what it finds for round 1.
     None where a test measures it, and where the images leave the answers alone and so say nothing of them.
     """
     rows, classes = task.unlabeled, task.candidate_classes
     if (embeds.test_labels >= 0).any() or not len(rows):
         return None
-    found = refined_task(embeds.pool, zero_shot, task, "auto")
+    zero_shot = refiner.zero_shot
+    if refiner.method == "auto":
+        found = refiner.look_ahead(task)
+    else:
+        found = refined_task(refiner.images, zero_shot, task, "auto")
     if found.method in ("zero-shot", "half-balance"):  # too little is changed to tell
         return None
     guess = by_refinement(*(narrowed(probs, rows, classes) for probs in (zero_shot, found.probs)))

@@ -15,16 +15,18 @@ from clipgrip import __version__
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.config import Settings
 from clipgrip.data.manifest import Manifest
-from clipgrip.method import PRESETS
+from clipgrip.method import Method
 
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "scikit-learn")
 
 
-def run_id(settings: Settings, manifest: Manifest, backbone: ClipBackbone, seen: list[str]) -> str:
-    """Twelve hex digits over all that determines the result: settings, data, model, and what the preset means."""
+def run_id(
+    settings: Settings, manifest: Manifest, backbone: ClipBackbone, seen: list[str], method: Method
+) -> str:
+    """Twelve hex digits over all that determines the result: settings, data, model, and every number of the method."""
     determines = {
         "settings": settings.model_dump(exclude={"backbone"}),
-        "method": repr(PRESETS[settings.preset][settings.prompt]),
+        "method": method.fingerprint(),
         "data": manifest.fingerprint,
         "seen": seen,
         "images": backbone.image_key,

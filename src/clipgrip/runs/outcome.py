@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import embeds_through
 from clipgrip.runs.rounds import Answers, Start, kept_round, method_for
 from clipgrip.runs.store import RunStore, StoredRound, StoredRun
+
+METHOD_UNKNOWN = "unknown"
+"""Of runs from before the numbers of the method were stored."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,12 @@ class Outcome:
         stop = self.rounds[-1].facts.get("stop") if self.rounds else None
         return {"round": self.rounds[-1].number, **stop} if stop else None
 
-    @property
+    @cached_property
     def zero_shot(self) -> Answers:
         """What CLIP answered before anything was learned."""
         return self.start.answers({}, self.embeds)
 
-    @property
+    @cached_property
     def metrics(self) -> dict[str, Any]:
         """The content of metrics.json; only ``created`` and the seconds differ between equal runs."""
         return {
@@ -65,6 +68,7 @@ class Outcome:
             "run": self.run.id,
             "created": self.run.created,
             "settings": self.run.settings,
+            "method_id": METHOD_UNKNOWN,
             **self.run.facts,
             "zero_shot": self._summary(self.zero_shot),
             "rounds": [done.facts for done in self.rounds],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 import torch
 
@@ -18,6 +19,7 @@ from clipgrip.data.task import Task, paradigm
 from clipgrip.errors import RunError
 from clipgrip.method import schedule
 from clipgrip.prompts.base import learned_parameters
+from clipgrip.pseudolabel.refine.refiner import PoolRefiner
 from clipgrip.runs.confidence import estimate_facts
 from clipgrip.runs.embedding import Embeds, embed_manifest, model_of, nothing_left
 from clipgrip.runs.events import Listener
@@ -117,7 +119,7 @@ class Job:
         """Do what is left to do in the run's folder, under its lock."""
         settings = self.project.settings
         seen = seen_names(self.manifest.classes, self.task)
-        identity = run_id(settings, self.manifest, self.backbone, seen)
+        identity = run_id(settings, self.manifest, self.backbone, seen, self.start.method)
         folder = choose_folder(self.project.out, self.project.images, identity, hear.note)
         with locked(folder), open_store(folder, create=True) as store:
             stored = store.run(identity) or self._begun(store, identity)
@@ -142,7 +144,23 @@ class Job:
             lambda done, total: hear.progress("pixels", done, total),
         )
         settings = self.project.settings
-        run_rounds(store, identity, self.start, self.embeds, inputs, self.task, settings, hear)
+        run_rounds(
+            store,
+            identity,
+            self.start,
+            self.embeds,
+            inputs,
+            self.task,
+            settings,
+            hear,
+            refine=self._refiner,
+        )
+
+    @cached_property
+    def _refiner(self) -> PoolRefiner:
+        """One for the estimate and the rounds, so that zero-shot's answers are refined once."""
+        method, zero_shot = self.start.method, self.start.answers({}, self.embeds).pool
+        return PoolRefiner.of(method.refine, self.embeds.pool, zero_shot, method.refinement)
 
     def _values(self) -> int:
         """How many numbers are tuned."""
@@ -160,9 +178,8 @@ class Job:
             "data": data_facts(self.manifest, self.task, len(self.issues)),
             "paradigm": paradigm(self.task),
             "method": self.start.method.facts(),
-            "estimate": estimate_facts(
-                self.start.answers({}, self.embeds).pool, self.embeds, self.task
-            ),
+            "method_id": self.start.method.fingerprint(),
+            "estimate": estimate_facts(self._refiner, self.embeds, self.task),
             "tuned": {"prompt": self.project.settings.prompt, "values": self._values()},
             "backbone": backbone_facts(self.backbone),
             "seconds": self.seconds,

@@ -32,7 +32,9 @@ def choose_folder(
         check_place(folder)
         if _is_free(folder) or holds(folder, identity):
             if folder != wanted:
-                note(f"{wanted} holds a run with other settings or data; this one is in {folder}.")
+                note(
+                    f"{wanted} holds a run with other settings, data or method; this one is in {folder}."
+                )
             _make(folder)
             return folder
     raise AssertionError

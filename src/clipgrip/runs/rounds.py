@@ -19,7 +19,7 @@ from clipgrip.method import PRESETS, Method, learn, schedule, untuned
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.pseudolabel.quality import per_class_counts
-from clipgrip.pseudolabel.refiner import ZERO_SHOT
+from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner
 from clipgrip.pseudolabel.stop import Summary
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
@@ -63,9 +63,11 @@ class Start:
         )
         return cls(classes, zero_shot(backbone, classes.prompts, settings.template), prompt, method)
 
-    def suited_to(self, task: Task, backbone: ClipBackbone, settings: Settings) -> Start:
+    def suited_to(
+        self, task: Task, backbone: ClipBackbone, settings: Settings, own: Method | None = None
+    ) -> Start:
         """This start, or another one where images that cannot be decoded have changed what suits the task."""
-        method = method_for(settings, task)
+        method = method_for(settings, task, own)
         if method == self.method:
             return self
         return Start.of(backbone, self.classes, settings, method)
@@ -90,11 +92,12 @@ class Start:
         return Answers(pool, test)
 
 
-def method_for(settings: Settings, task: Task) -> Method:
-    """How the settings tune on this task."""
+def method_for(settings: Settings, task: Task, own: Method | None = None) -> Method:
+    """How the settings tune on this task: the preset's method, or one's own, with the numbers that settings change."""
+    method = (own or PRESETS[settings.preset][settings.prompt]).suited_to(task)
     if settings.strategy == "zero-shot":  # nothing is tuned, so a template needs no words to tune
-        return Method(init="random", n_ctx=0)
-    method = PRESETS[settings.preset][settings.prompt].suited_to(task)
+        method = Method(init="random", n_ctx=0, refinement=method.refinement)
+    method = replace(method, refinement=method.refinement.with_values(settings.refinement))
     # a user who speaks of k wants the surest of each class and not all images: k of them, in grip a growing number
     return replace(method, select="balanced") if settings.k else method
 
@@ -108,8 +111,10 @@ def run_rounds(
     task: Task,
     settings: Settings,
     hear: Listener,
+    *,
+    refine: PoolRefiner | None = None,
 ) -> None:
-    """Run what is not stored yet of the schedule."""
+    """Run what is not stored yet of the schedule; ``refine`` may have refined zero-shot's answers already."""
     ks = schedule(settings.strategy, task, k=settings.k, n_rounds=settings.rounds)
     last = [0.0]
 
@@ -125,6 +130,7 @@ def run_rounds(
         ks=ks,
         method=start.method,
         image_embeds=embeds.pool,
+        refine=refine,
         seed=settings.seed,
         on_step=on_step,
         keeper=StoredTraining(store, identity),
@@ -214,6 +220,7 @@ def _stored(
             "method": done.refined_by,
             "why": [{"text": one.text, "values": one.values} for one in done.why],
         },
+        evidence=asdict(done.evidence) if done.evidence else None,
         pool=pool_summary(done.probs[task.unlabeled]),
         test=test_scores(test, embeds.test_labels, task.candidates),
         **facts,

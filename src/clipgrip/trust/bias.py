@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from clipgrip.pseudolabel.balance import Prior, sure_prior
+from clipgrip.pseudolabel.refine.balance import Prior, sure_prior
 from clipgrip.trust.prior import total_variation
 from clipgrip.types import Probs
 

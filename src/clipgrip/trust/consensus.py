@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipgrip.errors import DataError
-from clipgrip.pseudolabel.balance import Prior, sinkhorn, sure_prior
+from clipgrip.pseudolabel.refine.balance import Prior, sinkhorn, sure_prior
 from clipgrip.types import Probs
 
 Ballots = Float[Tensor, "M N C"]

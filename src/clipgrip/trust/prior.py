@@ -8,7 +8,7 @@ import torch
 
 from clipgrip.errors import DataError
 from clipgrip.metrics import confusion
-from clipgrip.pseudolabel.balance import Prior
+from clipgrip.pseudolabel.refine.balance import Prior
 from clipgrip.types import Labels, Probs
 
 

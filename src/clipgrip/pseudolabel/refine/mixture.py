@@ -12,56 +12,45 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from clipgrip.pseudolabel.blocks import BLOCK, spans
-from clipgrip.pseudolabel.neighbours import Cell
-from clipgrip.pseudolabel.pool import Pool
+from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices
+from clipgrip.pseudolabel.refine.graph import Cell
+from clipgrip.pseudolabel.refine.space import Pool
 from clipgrip.types import Logits, Probs
-
-MIXTURE_TEMPERATURE = 20.0
-"""Densities over many dimensions are far too sure; they are divided by this first."""
-SETTLED = 5e-4
-"""Unit means of which no coordinate moves by more change no answer of the measured sets in the rounds left."""
 
 Means = Float[Tensor, "C D"]
 
 
-def mixture(
-    pool: Pool,
-    prior: Probs,
-    text: Logits,
-    *,
-    outer: int = 10,
-    inner: int = 5,
-    surest: int = 8,
-    label: float = 1.0,
-) -> Probs:
-    """(N, C) of the mixture, from the ``prior`` on; ``text`` is λ log prior, ``label`` a labeled image's weight."""
-    weights, probs = pool.weights(label), prior.clone()
-    means = _means_of_surest(pool, prior, weights, surest)
-    squares = pool.scatter(label).diagonal().float()
+def mixture(pool: Pool, prior: Probs, text: Logits) -> Probs:
+    """(N, C) of the mixture, from the ``prior`` on; ``text`` is λ log prior."""
+    settings, probs = pool.settings, prior.clone()
+    weights = pool.weights(settings.mixture_label_weight)
+    means = _means_of_surest(pool, prior, weights, settings.mixture_surest_images)
+    squares = pool.scatter(settings.mixture_label_weight).diagonal().float()
     variance = torch.full((pool.images.shape[1],), 1 / pool.images.shape[1])
-    for _ in range(outer):
+    for _ in range(settings.mixture_outer_steps):
         before, sums, totals = means, torch.zeros_like(means), torch.zeros(len(means))
         for cell in pool.graph.cells:
-            images = [pool.read(rows) for rows in cell.rows.split(BLOCK)]
-            density = _diagonal_density(images, means, variance).add_(text[cell.rows])
-            found = _inner_steps(pool, cell, density, probs[cell.rows], inner)
+            images = [pool.read(rows) for rows in cell.rows.split(CHUNK)]
+            precision = variance.reciprocal() / settings.mixture_temperature
+            density = _diagonal_density(images, means, precision)
+            density.add_(text[cell.rows])
+            found = _inner_steps(pool, cell, density, probs[cell.rows])
             probs[cell.rows] = found
             mass = found * weights[cell.rows, None]
             totals += mass.sum(0)
-            for part, block in zip(mass.split(BLOCK), images, strict=True):
+            for part, block in zip(mass.split(CHUNK), images, strict=True):
                 sums.addmm_(part.T, block)
         means = F.normalize(sums + 1e-6 * before, dim=1)
         spread = squares - 2 * (sums * means).sum(0) + totals @ means.square()
         variance = (spread / totals.sum()).clamp_min(1e-6)
-        if float((means - before).abs().max()) < SETTLED:
+        if float((means - before).abs().max()) < settings.mixture_tolerance:
             break
     return probs
 
 
-def _inner_steps(pool: Pool, cell: Cell, density: Logits, probs: Probs, inner: int) -> Probs:
-    """(n, C) of one cell: density, text and neighbours together, ``inner`` times."""
-    for _ in range(inner):
+def _inner_steps(pool: Pool, cell: Cell, density: Logits, probs: Probs) -> Probs:
+    """(n, C) of one cell: density, text and neighbours together, a few times."""
+    for _ in range(pool.settings.mixture_inner_steps):
         probs = pool.keep_labels(cell.spread(probs).add_(density).softmax(1), cell.rows)
     return probs
 
@@ -69,7 +58,7 @@ def _inner_steps(pool: Pool, cell: Cell, density: Logits, probs: Probs, inner: i
 def _means_of_surest(pool: Pool, prior: Probs, weights: Tensor, surest: int) -> Means:
     """(C, D) of the surest images of each class, each by its probability."""
     values, rows = torch.zeros(0, prior.shape[1]), torch.zeros(0, prior.shape[1], dtype=torch.long)
-    for part in spans(len(prior), 16 * BLOCK):
+    for part in chunk_slices(len(prior), 16 * CHUNK):
         weighted = prior[part] * weights[part, None]
         best, at = weighted.topk(min(surest, len(weighted)), dim=0)
         values, rows = torch.cat([values, best]), torch.cat([rows, at + part.start])
@@ -79,9 +68,8 @@ def _means_of_surest(pool: Pool, prior: Probs, weights: Tensor, surest: int) -> 
     return F.normalize(torch.einsum("ct,ctd->cd", values.T, picked), dim=1)
 
 
-def _diagonal_density(images: list[Tensor], means: Means, variance: Tensor) -> Logits:
-    """(n, C) log-density, apart from what all classes share, over the temperature."""
-    inverse = variance.reciprocal() / MIXTURE_TEMPERATURE
-    constant = -0.5 * (means.square() @ inverse)
-    weighted = (means * inverse).T.contiguous()
+def _diagonal_density(images: list[Tensor], means: Means, precision: Tensor) -> Logits:
+    """(n, C) log-density, apart from what all classes share; ``precision`` (D,) is the inverse variance."""
+    constant = -0.5 * (means.square() @ precision)
+    weighted = (means * precision).T.contiguous()
     return torch.cat([torch.addmm(constant, block, weighted) for block in images])

@@ -1,4 +1,4 @@
-"""What a refinement is given and what it gives: answers, who fixed them, and whether the classes are images."""
+"""What a refinement takes and gives: images, answers, labels, candidates, and whether the classes are prototypes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.errors import DataError
-from clipgrip.pseudolabel.blocks import spans
-from clipgrip.pseudolabel.pool import PoolImages
-from clipgrip.pseudolabel.reasons import Reason
+from clipgrip.pseudolabel.refine.chunks import chunk_slices
+from clipgrip.pseudolabel.refine.evidence import Evidence
+from clipgrip.pseudolabel.refine.reasons import Reason
+from clipgrip.pseudolabel.refine.settings import Refinement
+from clipgrip.pseudolabel.refine.space import PoolImages
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
-
-PROTOTYPE_SHARE = 0.75
-"""Class embeddings whose cosine with their images is over this share of the images' own with each other are images."""
-PROTOTYPE_SCALE = 40.0
-"""Prototypes of a few images are far less sure than CLIP's scale of 100 makes them."""
 
 
 @dataclass(frozen=True)
@@ -28,75 +25,90 @@ class Refined:
     probs: Probs = field(repr=False)
     method: str
     reasons: tuple[Reason, ...] = ()
+    evidence: Evidence | None = None
+    """What the decision was made from; None where a method was asked for by name."""
 
 
 @dataclass(frozen=True)
-class Start:
-    """What a method is given. ``probs`` (N, C) are the untouched answers; labeled rows one-hot."""
+class RefineInput:
+    """What a method takes. ``probs`` (N, C) are the answers to refine; labeled rows one-hot."""
 
     images: PoolImages = field(repr=False)
     probs: Probs = field(repr=False)
-    fixed: Tensor = field(repr=False)
+    labeled: Mask = field(repr=False)
+    """(N,) True where a person labeled."""
     candidates: Mask
-    classes: ClassEmbeds | None = field(default=None, repr=False)
+    prototype_embeds: ClassEmbeds | None = field(default=None, repr=False)
     """The class embeddings (C, D) where they are means of images."""
-    believed: Probs | None = field(default=None, repr=False)
+    probs_at_given_scale: Probs | None = field(default=None, repr=False)
     """The answers at the scale that was asked for, where ``probs`` are at a lower one."""
     present: Mask | None = field(default=None, repr=False)
     """The candidates that the pool is taken to hold; all where None."""
-    first: Probs | None = field(default=None, repr=False)
+    zero_shot: Probs | None = field(default=None, repr=False)
     """Zero-shot's answers (N, C), where ``probs`` are a tuned prompt's."""
-    firm: bool = False
-    """Whether clusters of zero-shot's answers would divide up a class, so that texts are held firmly at once."""
+    strong_text: bool = False
+    """Whether clusters of zero-shot's answers would split up a class, so that a strong text is tried at once."""
+
+    @property
+    def settings(self) -> Refinement:
+        """The numbers of the refinement; one value for the images and what is done with them."""
+        return self.images.settings
 
     @property
     def prototypes(self) -> bool:
         """Whether the classes are given by images, not by texts."""
-        return self.classes is not None
+        return self.prototype_embeds is not None
 
     @cached_property
-    def everything(self) -> bool:
+    def is_unrestricted(self) -> bool:
         """Whether no row is labeled and every class is a candidate, so that nothing need be picked or put back."""
-        return bool(self.candidates.all()) and not bool(self.fixed.any())
+        return bool(self.candidates.all()) and not bool(self.labeled.any())
 
     @property
-    def open(self) -> Probs:
+    def unlabeled_probs(self) -> Probs:
         """Unlabeled rows, candidate classes."""
-        return self._opened(self.probs)
+        return self._unlabeled(self.probs)
 
     @property
-    def trusted(self) -> Probs:
+    def confidence_probs(self) -> Probs:
         """The same at the scale that was asked for: what confidence is read from."""
-        return self._opened(self.probs if self.believed is None else self.believed)
+        at_given = self.probs_at_given_scale
+        return self._unlabeled(self.probs if at_given is None else at_given)
 
-    def _opened(self, probs: Probs) -> Probs:
-        return probs if self.everything else self.picked(probs, self.candidates)
+    def _unlabeled(self, probs: Probs) -> Probs:
+        return probs if self.is_unrestricted else self.restricted(probs, self.candidates)
 
-    def picked(self, values: Tensor, classes: Mask) -> Tensor:
+    def restricted(self, values: Tensor, classes: Mask) -> Tensor:
         """The unlabeled rows and some classes of (N, C); a copy only where some are left out."""
-        if bool(self.fixed.any()):
-            values = values[~self.fixed]
+        if bool(self.labeled.any()):
+            values = values[~self.labeled]
         return values if bool(classes.all()) else values[:, classes]
 
-    def with_open(self, answers: Probs, classes: Mask | None = None) -> Probs:
+    def with_unlabeled(self, answers: Probs, classes: Mask | None = None) -> Probs:
         """All rows and classes, with these answers for the unlabeled rows and the candidates, or other ``classes``."""
-        if self.everything and answers.shape == self.probs.shape:
+        if self.is_unrestricted and answers.shape == self.probs.shape:
             return answers
-        chosen = (self.candidates if classes is None else classes).nonzero().squeeze(1)
-        rows, whole = (~self.fixed).nonzero().squeeze(1), self.probs.clone()
-        for part in spans(len(rows)):
+        columns = (self.candidates if classes is None else classes).nonzero().squeeze(1)
+        rows, whole = (~self.labeled).nonzero().squeeze(1), self.probs.clone()
+        for part in chunk_slices(len(rows)):
             unlabeled = torch.zeros(part.stop - part.start, len(self.candidates))
-            whole[rows[part]] = unlabeled.index_copy_(1, chosen, answers[part])
+            whole[rows[part]] = unlabeled.index_copy_(1, columns, answers[part])
         return whole
 
 
-def begin(
+def input_of(
     image_embeds: ImageEmbeds,
     class_embeds: ClassEmbeds,
     logit_scale: float,
     labeled: Labels | None,
     candidates: Mask | None,
-) -> Start:
+    settings: Refinement,
+) -> RefineInput:
+    """The input of images and class embeddings; prototypes are noticed.
+
+    Raises:
+        DataError: the shapes do not fit together.
+    """
     images, classes = torch.as_tensor(image_embeds), torch.as_tensor(class_embeds).float()
     rows, n_classes = len(images), len(classes)
     labels = torch.full((rows,), -1) if labeled is None else torch.as_tensor(labeled).long()
@@ -106,23 +118,29 @@ def begin(
         else torch.as_tensor(candidates).bool()
     )
     _check(images, classes, labels, mask)
-    fixed = labels >= 0
+    known = labels >= 0
     cosines = torch.empty(rows, n_classes)
-    for part in spans(rows):
+    for part in chunk_slices(rows):
         torch.mm(images[part].float(), classes.T, out=cosines[part])
-    prototypes = _are_prototypes(images, cosines, ~fixed, mask)
-    scale = min(logit_scale, PROTOTYPE_SCALE) if prototypes else logit_scale
+    prototypes = _are_prototypes(images, cosines, ~known, mask, settings)
+    scale = min(logit_scale, settings.prototype_logit_scale) if prototypes else logit_scale
 
     def answers(scale: float, into: Tensor) -> Probs:
-        for part in spans(rows):
+        for part in chunk_slices(rows):
             probs = (scale * cosines[part]).masked_fill_(~mask, -torch.inf).softmax(1)
             one_hot = F.one_hot(labels[part].clamp_min(0), n_classes).float()
-            into[part] = torch.where(fixed[part, None], one_hot, probs)
+            into[part] = torch.where(known[part, None], one_hot, probs)
         return into
 
-    believed = answers(logit_scale, torch.empty_like(cosines)) if scale != logit_scale else None
-    given = classes if prototypes else None
-    return Start(PoolImages(images), answers(scale, cosines), fixed, mask, given, believed)
+    at_given = answers(logit_scale, torch.empty_like(cosines)) if scale != logit_scale else None
+    return RefineInput(
+        PoolImages(images, settings),
+        answers(scale, cosines),
+        known,
+        mask,
+        prototype_embeds=classes if prototypes else None,
+        probs_at_given_scale=at_given,
+    )
 
 
 def _check(images: Tensor, classes: Tensor, labels: Tensor, candidates: Tensor) -> None:
@@ -142,14 +160,18 @@ def _check(images: Tensor, classes: Tensor, labels: Tensor, candidates: Tensor) 
 
 
 def _are_prototypes(
-    images: ImageEmbeds, cosines: Tensor, unlabeled: Tensor, candidates: Mask
+    images: ImageEmbeds,
+    cosines: Tensor,
+    unlabeled: Mask,
+    candidates: Mask,
+    settings: Refinement,
 ) -> bool:
     """Whether the class embeddings lie among the images: texts lie in a cone of their own (the modality gap)."""
     if len(images) < 2 or not bool(unlabeled.any()):
         return False
-    sample = images[:: max(1, len(images) // 1000)].float()
+    sample = images[:: max(1, len(images) // settings.prototype_sample)].float()
     similar = sample @ sample.T
     similar.fill_diagonal_(-torch.inf)
     among = similar.max(1).values.mean()
-    parts = [cosines[part][:, candidates].max(1).values for part in spans(len(images))]
-    return bool(torch.cat(parts)[unlabeled].mean() > PROTOTYPE_SHARE * among)
+    parts = [cosines[part][:, candidates].max(1).values for part in chunk_slices(len(images))]
+    return bool(torch.cat(parts)[unlabeled].mean() > settings.prototype_similarity * among)

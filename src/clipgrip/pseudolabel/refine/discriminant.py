@@ -10,35 +10,26 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from clipgrip.pseudolabel.blocks import even_sample, spans
-from clipgrip.pseudolabel.pool import Pool, Scatter
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample
+from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
+from clipgrip.pseudolabel.refine.space import Pool, Scatter
 from clipgrip.types import Logits, Probs
-
-DISCRIMINANT_TEMPERATURE = 4.0
-"""Densities over hundreds of correlated dimensions are far too sure; they are divided by this first."""
 
 Moments = tuple[Float[Tensor, "C D"], Float[Tensor, "C"]]
 """Weighted sums of images and weights, a class each, in float64."""
 
 
-def discriminant(
-    pool: Pool,
-    probs: Probs,
-    text: Logits,
-    *,
-    steps: int = 5,
-    shrinkage: float = 0.4,
-    label: float = 2.0,
-) -> Logits:
+def discriminant(pool: Pool, probs: Probs, text: Logits) -> Logits:
     """(N, C) by discriminants that are fitted to ``probs``, answer with ``text`` added, and are fitted to that."""
-    weights, scatter = pool.weights(label), pool.scatter(label)
+    settings, label = pool.settings, pool.settings.discriminant_label_weight
+    weights, scatter, steps = pool.weights(label), pool.scatter(label), settings.discriminant_steps
     moments, logits = _no_moments(pool, probs), torch.empty_like(probs)
-    for rows in spans(len(probs)):
+    for rows in chunk_slices(len(probs)):
         _count(moments, probs[rows], weights[rows], pool.read(rows))
     for step in range(steps):
-        directions, offsets = _discriminants(moments, scatter, shrinkage)
+        directions, offsets = _discriminants(moments, scatter, settings)
         moments = _no_moments(pool, probs)
-        for rows in spans(len(probs)):
+        for rows in chunk_slices(len(probs)):
             images = pool.read(rows)
             found = torch.addmm(offsets, images, directions).add_(text[rows])
             if step == steps - 1:
@@ -48,12 +39,12 @@ def discriminant(
     return logits
 
 
-def tempered(logits: Logits, confidence: float) -> Probs:
+def tempered(logits: Logits, confidence: float, settings: Refinement = DEFAULT) -> Probs:
     """Softmax at the temperature, at least 1, at which the mean of the highest probability is ``confidence``.
 
     Of many images an even sample says which temperature that is.
     """
-    sample, low, high = even_sample(logits), 0.0, 10.0
+    sample, low, high = even_sample(logits, settings.decision_sample), 0.0, 10.0
     below = sample - sample.max(1, keepdim=True).values if len(sample) else sample
     for _ in range(30):
         middle = (low + high) / 2
@@ -64,7 +55,9 @@ def tempered(logits: Logits, confidence: float) -> Probs:
 
 def _mean_highest(below: Logits, temperature: float) -> float:
     """Mean of the highest probability; ``below`` are logits less their row's highest."""
-    parts = [(below[rows] / temperature).exp().sum(1).reciprocal() for rows in spans(len(below))]
+    parts = [
+        (below[rows] / temperature).exp().sum(1).reciprocal() for rows in chunk_slices(len(below))
+    ]
     return float(torch.cat(parts).mean())
 
 
@@ -80,14 +73,16 @@ def _count(moments: Moments, probs: Probs, weights: Tensor, images: Tensor) -> N
     moments[1].add_(mass.sum(0))
 
 
-def _discriminants(moments: Moments, scatter: Scatter, shrinkage: float) -> tuple[Tensor, Tensor]:
+def _discriminants(
+    moments: Moments, scatter: Scatter, settings: Refinement
+) -> tuple[Tensor, Tensor]:
     """(D, C) directions and (C,) offsets from one covariance, shrunk towards a multiple of the identity."""
     sums, totals = moments
     means = sums / totals.clamp_min(1e-6)[:, None]
     within = (scatter - (means * totals[:, None]).T @ means) / totals.sum()
     scale = within.diagonal().mean().clamp_min(1e-9)
+    shrinkage, temperature = settings.discriminant_shrinkage, settings.discriminant_temperature
     shrunk = (1 - shrinkage) * within + shrinkage * scale * torch.eye(len(scatter)).double()
     directions = torch.linalg.solve(shrunk, means.T)
     offsets = -0.5 * (means.T * directions).sum(0)
-    divisor = DISCRIMINANT_TEMPERATURE
-    return (directions / divisor).float(), (offsets / divisor).float()
+    return (directions / temperature).float(), (offsets / temperature).float()

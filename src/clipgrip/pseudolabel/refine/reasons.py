@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-NOTHING_OPEN = "there is nothing to decide"
+NOTHING_TO_DECIDE = "there is nothing to decide"
 NONE_LOSES = "no class loses many of its images"
 PROTOTYPES = "the classes are given by images, which are less sure than texts"
-HELD_FIRMLY = "the texts are held more firmly, so that no class loses many of its images"
+STRONG_TEXT = "the texts are held more firmly, so that no class loses many of its images"
 WOULD_DIVIDE = "clusters would divide up a class that gets many of the answers"
-ASKS_LITTLE = "equally frequent classes ask little of the answers"
+LITTLE_RESISTANCE = "equally frequent classes ask little of the answers"
 NEARLY_EQUAL = "the classes seem to be about equally frequent"
 UNEQUAL = "the classes seem to be unequally frequent, or images too few to tell"
 PER_CLASS = "there are {n} images per class"
 ABSENT = "{absent} of {classes} classes hardly appear in these images"
-PER_OTHER = "there are {n} images for each of the others"
+PER_PRESENT = "there are {n} images for each of the others"
 
 
-FIRM = (HELD_FIRMLY, WOULD_DIVIDE)
-"""Of zero-shot's answers, these hold for all that is learned from them."""
+NEED_STRONG_TEXT = (STRONG_TEXT, WOULD_DIVIDE)
+"""Reasons about zero-shot's answers for which all rounds that learn from them keep a strong text."""
 
 
 class Reason(str):

@@ -6,22 +6,22 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError, nearest
-from clipgrip.pseudolabel.auto import auto
-from clipgrip.pseudolabel.clusters import clustered
-from clipgrip.pseudolabel.methods import (
+from clipgrip.pseudolabel.refine.answers import Refined, RefineInput, input_of
+from clipgrip.pseudolabel.refine.auto import auto
+from clipgrip.pseudolabel.refine.clusters import clustered
+from clipgrip.pseudolabel.refine.reasons import NOTHING_TO_DECIDE, Reason
+from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
+from clipgrip.pseudolabel.refine.simple import (
     balanced_assignment,
     half_balanced,
     own_prior,
     propagated,
     untouched,
 )
-from clipgrip.pseudolabel.pool import PoolImages
-from clipgrip.pseudolabel.reasons import NOTHING_OPEN, Reason
-from clipgrip.pseudolabel.start import Refined, Start, begin
+from clipgrip.pseudolabel.refine.space import PoolImages
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
 
 
@@ -33,6 +33,7 @@ def refine(
     labeled: Labels | None = None,
     candidates: Mask | None = None,
     method: str = "auto",
+    settings: Refinement = DEFAULT,
 ) -> Probs:
     """(N, C) probabilities; ``refined`` says the method and the reasons too.
 
@@ -43,6 +44,7 @@ def refine(
         labeled: (N,) class of the rows that a person labeled, -1 elsewhere; these rows come back one-hot.
         candidates: (C,) the classes that unlabeled rows may take; all where None.
         method: one of ``REFINERS``.
+        settings: every number that the method uses.
 
     Raises:
         ConfigError: the method is unknown.
@@ -55,6 +57,7 @@ def refine(
         labeled=labeled,
         candidates=candidates,
         method=method,
+        settings=settings,
     ).probs
 
 
@@ -66,39 +69,40 @@ def refined(
     labeled: Labels | None = None,
     candidates: Mask | None = None,
     method: str = "auto",
+    settings: Refinement = DEFAULT,
 ) -> Refined:
     """As ``refine``, with what was done and why."""
-    if method not in REFINERS:
-        known = ", ".join(REFINERS)
-        raise ConfigError(
-            f'refinement "{method}" is unknown; known are {known}.{nearest(method, REFINERS)}'
-        )
-    start = begin(image_embeds, class_embeds, logit_scale, labeled, candidates)
-    if len(start.open) == 0 or int(start.candidates.sum()) < 2:
-        return Refined(start.probs, "zero-shot", (Reason(NOTHING_OPEN),))
-    return REFINERS[method](start)
+    check_method(method)
+    given = input_of(image_embeds, class_embeds, logit_scale, labeled, candidates, settings)
+    return _refined(given, method)
 
 
 def refined_answers(
     image_embeds: ImageEmbeds | PoolImages,
     probs: Probs,
     *,
-    fixed: Tensor,
+    labeled: Mask,
     candidates: Mask,
     method: str = "auto",
-    first: Probs | None = None,
-    firm: bool = False,
+    settings: Refinement = DEFAULT,
+    zero_shot: Probs | None = None,
+    strong_text: bool = False,
 ) -> Refined:
-    """The same from any answers (N, C), a tuned prompt's for example; ``fixed`` rows (N,) are one-hot and stay.
+    """The same from any answers (N, C), a tuned prompt's for example; ``labeled`` rows (N,) are one-hot and stay.
 
-    Unlabeled rows must answer candidates only. ``first`` (N, C) are zero-shot's answers, which a prompt tuned on
-    refined ones has left already: `auto` counts from there what a class loses. ``firm``: it held the texts firmly when
-    it refined those, and does so again.
+    Unlabeled rows must answer candidates only. ``zero_shot`` (N, C) are the untuned answers, which a prompt tuned on
+    refined ones has left already: `auto` counts from there what a class loses. ``strong_text``: those were refined with
+    a strong text, and so are these. ``PoolImages`` bring their own ``settings``.
     """
-    start = Start(_images(image_embeds), probs, fixed, candidates, first=first, firm=firm)
-    if len(start.open) == 0 or int(candidates.sum()) < 2:
-        return Refined(probs, "zero-shot", (Reason(NOTHING_OPEN),))
-    return REFINERS[method](start)
+    images = image_embeds
+    if not isinstance(images, PoolImages):
+        images = PoolImages(torch.as_tensor(images), settings)
+    return _refined(
+        RefineInput(
+            images, probs, labeled, candidates, zero_shot=zero_shot, strong_text=strong_text
+        ),
+        method,
+    )
 
 
 def refined_task(
@@ -106,26 +110,38 @@ def refined_task(
     probs: Probs,
     task: Task,
     method: str,
-    first: Probs | None = None,
-    firm: bool = False,
+    *,
+    zero_shot: Probs | None = None,
+    strong_text: bool = False,
 ) -> Refined:
     """Refined answers (N, C) of a task: labeled rows one-hot, the others among the candidates."""
     return refined_answers(
         image_embeds,
-        _known(probs, task),
-        fixed=task.labels >= 0,
+        _with_labels(probs, task),
+        labeled=task.labels >= 0,
         candidates=task.candidates,
         method=method,
-        first=None if first is None else _known(first, task),
-        firm=firm,
+        zero_shot=None if zero_shot is None else _with_labels(zero_shot, task),
+        strong_text=strong_text,
     )
 
 
-def _images(given: ImageEmbeds | PoolImages) -> PoolImages:
-    return given if isinstance(given, PoolImages) else PoolImages(torch.as_tensor(given))
+def check_method(method: str) -> None:
+    """ConfigError where no refinement has this name."""
+    if method not in REFINERS:
+        known = ", ".join(REFINERS)
+        raise ConfigError(
+            f'refinement "{method}" is unknown; known are {known}.{nearest(method, REFINERS)}'
+        )
 
 
-def _known(probs: Probs, task: Task) -> Probs:
+def _refined(given: RefineInput, method: str) -> Refined:
+    if len(given.unlabeled_probs) == 0 or int(given.candidates.sum()) < 2:
+        return Refined(given.probs, "zero-shot", (Reason(NOTHING_TO_DECIDE),))
+    return REFINERS[method](given)
+
+
+def _with_labels(probs: Probs, task: Task) -> Probs:
     """The answers (N, C) where nobody labeled, among the candidates; elsewhere the label."""
     among = probs * task.candidates
     among = among / among.sum(dim=1, keepdim=True).clamp_min(1e-12)
@@ -133,7 +149,7 @@ def _known(probs: Probs, task: Task) -> Probs:
     return torch.where((task.labels >= 0)[:, None], labels, among)
 
 
-REFINERS: dict[str, Callable[[Start], Refined]] = {
+REFINERS: dict[str, Callable[[RefineInput], Refined]] = {
     "auto": auto,
     "zero-shot": untouched,
     "balance": balanced_assignment,

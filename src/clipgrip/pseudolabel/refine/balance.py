@@ -1,0 +1,114 @@
+"""How often each class may be answered: a factor per class brings its share to a prior, or half the way to equality.
+
+``sinkhorn`` is Sinkhorn's scaling (Cuturi, NeurIPS 2013) of the probabilities, as OTTER (NeurIPS 2024, arXiv
+2404.08461) corrects the label distribution of a zero-shot model. ``half_way`` is unbalanced optimal transport
+(Chizat et al., Mathematics of Computation 2018, arXiv 1607.05816), whose scaling steps carry the power φ = λ / (λ + ε).
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample
+from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
+from clipgrip.types import Logits, Probs
+
+TINY = 1e-12
+BALANCE_CHUNK = 8192
+Prior = Float[Tensor, "C"]
+
+
+def sinkhorn(probs: Probs, prior: Prior, settings: Refinement = DEFAULT) -> Probs:
+    """Rows that sum to one and whose mean is ``prior``; a class that no image can be stays empty."""
+    factors = torch.ones(probs.shape[1], dtype=torch.float64, device=probs.device)
+    targets = len(probs) * prior.double()
+    for _ in range(settings.balance_iterations if len(probs) else 0):
+        before, columns = factors, factors * _column_sums(probs, factors.to(probs.dtype))
+        factors = factors * targets / columns.clamp_min(TINY)
+        factors = (factors / factors.mean()).clamp(TINY, 1 / TINY)
+        if float((factors / before - 1).abs().max()) < settings.balance_tolerance:
+            break
+    scaled = torch.empty_like(probs)
+    for rows in chunk_slices(len(probs), BALANCE_CHUNK):
+        part = torch.mul(probs[rows], factors.to(probs.dtype), out=scaled[rows])
+        part /= part.sum(1, keepdim=True).clamp_min(TINY)
+    return scaled
+
+
+def _column_sums(probs: Probs, factors: Tensor) -> Tensor:
+    """(C,) in float64: the sums of the probabilities over what the factors make of their row."""
+    sums = torch.zeros(probs.shape[1], dtype=torch.float64)
+    for rows in chunk_slices(len(probs), BALANCE_CHUNK):
+        part = probs[rows]
+        sums += part.T @ (part @ factors).clamp_min(TINY).reciprocal()
+    return sums
+
+
+def half_way(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
+    """(N, C) with the factors that bring these very answers half the way to equal shares; too few stay as they are."""
+    sample = logits_of(even_sample(probs, settings.decision_sample))
+    factors = half_way_factors(sample, settings)
+    if factors is None:
+        return probs
+    moved = torch.empty_like(probs)
+    for rows in chunk_slices(len(probs)):
+        moved[rows] = (logits_of(probs[rows]) + factors).softmax(1)
+    return moved
+
+
+def half_way_factors(logits: Logits, settings: Refinement) -> Tensor | None:
+    """(C,) logs of the factors that bring the classes half the way to equal shares, of mean 0; None for few images."""
+    classes = logits.shape[1]
+    if classes < 2 or len(logits) < settings.min_images_for_shares:
+        return None
+    factors = torch.zeros(classes)
+    for _ in range(settings.half_balance_iterations):
+        shares = _shares(logits, factors).clamp_min(TINY)
+        factors = (settings.half_balance_power * (factors - shares.log().float())).float()
+        factors = factors - factors.mean()
+    return factors
+
+
+def logits_of(probs: Probs) -> Logits:
+    """The log of the probabilities, finite everywhere."""
+    return probs.float().clamp_min(torch.finfo(torch.float32).tiny).log()
+
+
+def _shares(logits: Logits, factors: Tensor) -> Tensor:
+    """(C,) mean answer with the factors' logs added, in float64."""
+    sums = torch.zeros(logits.shape[1], dtype=torch.float64)
+    for rows in chunk_slices(len(logits)):
+        sums += (logits[rows] + factors).softmax(1).sum(0)
+    return sums / len(logits)
+
+
+def uniform(n_classes: int) -> Prior:
+    """Each class as often as any other."""
+    return torch.full((n_classes,), 1 / n_classes)
+
+
+def sure_prior(probs: Probs, power: float = DEFAULT.prior_confidence_power) -> Prior:
+    """The classes' shares as far as the answers are sure.
+
+    Each image gives its confidence, to a power, to its answer and the rest to all classes alike. Where answers are sure
+    it is the model's own prior, where they are not it is uniform.
+    """
+    sums, doubt = torch.zeros(probs.shape[1], dtype=torch.float64), 0.0
+    for rows in chunk_slices(len(probs), BALANCE_CHUNK):
+        confidence = probs[rows].max(1).values ** power
+        sums += confidence @ probs[rows]
+        doubt += float((1 - confidence).sum())
+    prior = ((sums + doubt / probs.shape[1]) / len(probs)).float()
+    return prior / prior.sum()
+
+
+def overruled(before: Probs, after: Probs, settings: Refinement = DEFAULT) -> float:
+    """Share of the sure answers that another distribution would change; 1 where too few are sure to tell."""
+    confidence, answers = before.max(1)
+    sure = confidence > settings.sure_answer
+    if int(sure.sum()) < settings.min_sure_answers:
+        return 1.0
+    changed = sure & (after.argmax(1) != answers)
+    return float(changed.sum()) / int(sure.sum())

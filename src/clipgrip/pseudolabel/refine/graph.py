@@ -1,0 +1,153 @@
+"""Which images look alike: cosine neighbours, in chunks, never as an N x N matrix; and answers that flow among them.
+
+Up to ``exact_rows`` images each is compared with each. Above, images are first put into cells, and neighbours are
+sought within the cell only: an inverted file (Jégou, Douze, Schmid, PAMI 2011) with one probe. Time then grows with N,
+and what follows may treat one cell after the other, because no neighbour lies outside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clipgrip.pseudolabel.refine.chunks import chunk_slices
+from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
+from clipgrip.seeds import generator
+from clipgrip.types import ImageEmbeds, Mask, Probs
+
+CHUNK = 512
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Images whose neighbours are among them, with symmetric weights in compressed sparse rows."""
+
+    rows: Int[Tensor, n]
+    """Their positions in the pool."""
+    offsets: Int[Tensor, n_and_one] = field(repr=False)
+    columns: Int[Tensor, edges] = field(repr=False)
+    weights: Float[Tensor, edges] = field(repr=False)
+
+    @property
+    def sources(self) -> Int[Tensor, edges]:
+        """The image of the cell at which each edge begins; ``columns`` are where they end."""
+        return torch.arange(len(self.rows)).repeat_interleave(self.offsets.diff().long())
+
+    def spread(self, values: Float[Tensor, "n C"]) -> Float[Tensor, "n C"]:
+        """One step of propagation: for each image of the cell the weighted sum over its neighbours."""
+        return F.embedding_bag(
+            self.columns,
+            values,
+            self.offsets,
+            mode="sum",
+            per_sample_weights=self.weights,
+            include_last_offset=True,
+        )
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Cells that hold each image once."""
+
+    cells: tuple[Cell, ...]
+
+
+def neighbour_graph(image_embeds: ImageEmbeds, settings: Refinement = DEFAULT) -> Graph:
+    """(W + Wᵀ) / 2k, where W holds the cosines, at least 0, of each image's k nearest others."""
+    rows = torch.arange(len(image_embeds))
+    exact = len(rows) <= settings.exact_rows
+    divide = _Division(image_embeds, settings, generator(0, "cells"))
+    cells = [rows] if exact else divide.into_cells(rows)
+    k = max(1, min(settings.neighbours, len(rows) - 1))
+    return Graph(tuple(_cell(image_embeds, cell, k) for cell in cells))
+
+
+def _cell(image_embeds: ImageEmbeds, rows: Tensor, k: int) -> Cell:
+    """The neighbours of a cell's images among the cell; a small cell has fewer than ``k``."""
+    columns, cosines = _nearest(image_embeds[rows].float(), min(k, len(rows) - 1))
+    n, found = columns.shape
+    source, target = torch.arange(n).repeat_interleave(found), columns.flatten()
+    keys = torch.cat([source * n + target, target * n + source])
+    edges, position = keys.unique(return_inverse=True)
+    entries = (cosines.clamp_min(0).flatten() / (2 * k)).repeat(2)
+    weights = torch.zeros(len(edges)).index_add_(0, position, entries)
+    offsets = torch.searchsorted(edges, torch.arange(n + 1) * n)
+    return Cell(rows, offsets.int(), (edges % max(n, 1)).int(), weights)
+
+
+def _nearest(images: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """(n, k) positions and cosines of the nearest others."""
+    n = len(images)
+    positions, cosines = torch.zeros(n, max(k, 0), dtype=torch.long), torch.zeros(n, max(k, 0))
+    if k < 1:
+        return positions, cosines
+    space = torch.empty(min(CHUNK, n), n)
+    for part in chunk_slices(n, CHUNK):
+        similar = torch.mm(images[part], images.T, out=space[: part.stop - part.start])
+        similar.diagonal(part.start).fill_(-torch.inf)
+        cosines[part], positions[part] = similar.topk(k, dim=1)
+    return positions, cosines
+
+
+@dataclass(frozen=True)
+class _Division:
+    """Images put into cells by the nearest centre; what is still large once more."""
+
+    image_embeds: ImageEmbeds
+    settings: Refinement
+    draw: torch.Generator
+
+    def into_cells(self, rows: Tensor, division: int = 0) -> list[Tensor]:
+        settings = self.settings
+        if division and len(rows) <= settings.max_cell_rows:
+            return [rows]
+        if division == settings.max_divisions:
+            return list(rows.split(settings.cell_rows))
+        count = min(max(2, len(rows) // settings.cell_rows), settings.max_centres)
+        order = torch.randperm(len(rows), generator=self.draw)
+        sample = self.image_embeds[rows[order[: count * settings.centre_sample]]].float()
+        centres = _centres(sample, count, settings.centre_steps)
+        nearest = torch.cat(
+            [
+                (self.image_embeds[rows[part]].float() @ centres.T).argmax(1)
+                for part in chunk_slices(len(rows))
+            ]
+        )
+        sizes = torch.bincount(nearest, minlength=count).tolist()
+        cells = rows[nearest.argsort(stable=True)].split(sizes)
+        return [part for cell in cells if len(cell) for part in self.into_cells(cell, division + 1)]
+
+
+def _centres(sample: Tensor, count: int, steps: int) -> Tensor:
+    """(count, D) spherical k-means (Dhillon, Modha, Machine Learning 2001); one that loses its images stays."""
+    centres = sample[:count]
+    for _ in range(steps):
+        nearest = torch.cat([(part @ centres.T).argmax(1) for part in sample.split(CHUNK)])
+        sums = (1e-6 * centres).index_add(0, nearest, sample)
+        centres = F.normalize(sums, dim=1)
+    return centres
+
+
+def propagate(graph: Graph, probs: Probs, labeled: Mask, settings: Refinement = DEFAULT) -> Probs:
+    """(N, C): each image mixes its neighbours' answers with its own; labeled rows stay.
+
+    The diffusion of Zhou et al. (NeurIPS 2003) from zero-shot answers instead of from labels alone, as in ZLaP (CVPR
+    2024, arXiv 2404.04072), which puts the texts into the graph too.
+    """
+    answers = torch.empty_like(probs)
+    for cell in graph.cells:
+        answers[cell.rows] = _propagate_in(cell, probs[cell.rows], labeled[cell.rows], settings)
+    return answers
+
+
+def _propagate_in(cell: Cell, probs: Probs, labeled: Mask, settings: Refinement) -> Probs:
+    degrees = cell.spread(torch.ones(len(probs), 1)).clamp_min(1e-9)
+    answers, share = probs, settings.propagation_share
+    for _ in range(settings.propagation_steps):
+        mixed = share * cell.spread(answers) / degrees + (1 - share) * probs
+        answers = torch.where(labeled[:, None], probs, mixed)
+    return answers / answers.sum(1, keepdim=True).clamp_min(1e-12)

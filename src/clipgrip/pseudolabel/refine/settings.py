@@ -1,0 +1,242 @@
+"""Every number of the refinement that moves an answer, in one value: a part of the method and of a run's identity.
+
+Not here: what only bounds memory (rows per chunk) and guards against a division by zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from clipgrip.errors import ConfigError, nearest
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """How answers are refined. The defaults were chosen on pools that no figure of the documentation is taken from."""
+
+    # Which answers are read, and at which scale
+    logit_spread: float = 2.5
+    """Standard deviation of the logits over the classes that counts as usual: CLIP's own on real sets with texts."""
+    max_spread_ratio: float = 3.0
+    """Logits whose spread is more than this factor off are rescaled; real sets with texts stay within a factor of 2."""
+    prototype_similarity: float = 0.75
+    """Class embeddings are prototypes (means of images), no texts, from this share of the cosine between neighbours."""
+    prototype_sample: int = 1000
+    """Images of which that cosine is measured, at least."""
+    prototype_logit_scale: float = 40.0
+    """Highest logit scale of prototypes: a few images say far less than CLIP's scale of 100 claims."""
+    decision_sample: int = 50_000
+    """From twice as many rows on, decisions about the whole pool read an even sample of at least so many."""
+
+    # Which refinement: decide.py
+    cluster_min_images: float = 4.0
+    """Images per class from which clusters are better than a text."""
+    cluster_min_images_present: float = 5.0
+    """The same where some classes are absent, per class that is present."""
+    cluster_min_images_even: float = 15.0
+    """The same where the classes seem equally frequent, so that balancing helps as well."""
+    cluster_min_images_even_unsure: float = 8.0
+    """The same where, besides, the text is unsure, so that clusters have more to gain."""
+    cluster_min_images_prototypes: float = 3.0
+    """The same for prototypes, which know less than a text."""
+    balance_min_images: float = 3.0
+    """Images per class from which equal class shares can be asked for."""
+    balance_max_resistance: float = 0.3
+    """Resistance (see ``evidence``) up to which balancing gained on all measured pools; unequal pools are over it."""
+    half_balance_max_resistance: float = 0.45
+    """The same for going half the way to equal shares."""
+    dominant_log_factor: float = 1.8
+    """Log factor from which one class dominates the pool or is not in it, so that balancing is out of the question."""
+    sure_confidence: float = 0.85
+    """Mean confidence from which a text counts as sure."""
+
+    # Whether an attempt is accepted: decide.accept
+    allowed_loss_classes: float = 70.0
+    """Share of the images that one class may lose: the number of classes over this, within the two bounds below."""
+    min_allowed_loss: float = 0.12
+    """Of few classes: a class that fills the pool must not be split up."""
+    max_allowed_loss: float = 0.4
+    """Of many classes: one that gets so many answers is rather a text that attracts other classes' images."""
+    strong_text_weight: float = 4.0
+    """Factor on the text's weight λ in the second attempt, after plain clusters would have split a dominant class."""
+    max_cut_links: float = 0.03
+    """Share of the neighbour graph's links that the second attempt may cut between what a class loses and keeps."""
+
+    # Absent classes: evidence.py
+    half_balance_power: float = 0.5
+    """φ of unbalanced optimal transport: each factor goes half the way, so sure answers hold and doubtful ones move."""
+    half_balance_iterations: int = 30
+    """Scaling steps."""
+    min_images_for_shares: int = 50
+    """Fewer images say nothing of the class shares."""
+    absent_resistance: float = 0.7
+    """Resistance from which classes are absent: lower where all are present, higher where a third are."""
+    absent_resistance_unsure: float = 1.5
+    """The same for an unsure text whose clusters could explain the resistance as well."""
+    absent_share: float = 0.2
+    """A class with less than this part of a fair share is absent, once it is established that some are."""
+    absent_weight: float = 0.4
+    """Factor on the probability of an absent class."""
+
+    # Balanced assignment (Sinkhorn): balance.py
+    balance_iterations: int = 30
+    """Scaling steps at most."""
+    balance_tolerance: float = 1e-7
+    """Stop when no factor changes by more than this share of its value."""
+    sure_answer: float = 0.9
+    """Confidence of a sure answer."""
+    min_sure_answers: int = 30
+    """Fewer sure answers are no evidence for or against a prior."""
+    prior_confidence_power: float = 2.0
+    """Power of its confidence with which an answer counts for the class prior."""
+
+    # Clusters: clusters.py
+    cluster_rounds: int = 2
+    """Rounds of balance, mixture and discriminants; each takes the class shares of the one before as its prior."""
+    max_overruled: float = 0.005
+    """The first prior is uniform where that changes at most this share of the sure answers."""
+    max_text_weight: float = 4.0
+    """Upper bound of λ, which is at least 1."""
+    text_weight_error: float = 0.25
+    """λ is this over the text's mean error (1 - confidence): 1 at a confidence of 0.75, the bound near certainty."""
+    min_expected_images: float = 1.0
+    """A class of which the text expects fewer has no cluster to be found."""
+    overgrown_factor: float = 1.5
+    """A cluster is part of a neighbour's if it has more than this factor of the images that a sure text expects ..."""
+    overgrown_images: float = 3.0
+    """... and this many more."""
+    prototype_prior_weight: float = 0.5
+    """Weight of the first round's class shares in the second round's prior; 1 for texts."""
+    prototype_confidence_power: float = 4.0
+    """``prior_confidence_power`` of prototypes."""
+    prototype_subspace_scale: float = 12.0
+    """Logit scale of prototypes in the subspace, where they answer better than in the whole space."""
+
+    # Mixture of Gaussians (TransCLIP): mixture.py
+    mixture_temperature: float = 20.0
+    """Divides log-densities, which are far too sure in many dimensions."""
+    mixture_outer_steps: int = 10
+    """Updates of means and variance at most."""
+    mixture_inner_steps: int = 5
+    """Updates of the answers between them."""
+    mixture_tolerance: float = 5e-4
+    """Stop when no coordinate of a mean moves by more; no answer changed on the benchmark sets."""
+    mixture_surest_images: int = 8
+    """Images per class that make the first means."""
+    mixture_label_weight: float = 1.0
+    """Weight of a labeled image against an unlabeled one."""
+
+    # Linear discriminants: discriminant.py
+    discriminant_temperature: float = 4.0
+    """Divides log-densities, which are far too sure in hundreds of correlated dimensions."""
+    discriminant_steps: int = 5
+    """Fits, each to the answers of the one before."""
+    discriminant_shrinkage: float = 0.4
+    """How far the covariance is shrunk towards a multiple of the identity."""
+    discriminant_label_weight: float = 2.0
+    """Weight of a labeled image against an unlabeled one."""
+
+    # Subspace of between-class directions: space.py
+    subspace_min_ratio: float = 0.8
+    """Total variance over that among neighbours (shrunk) from which a direction is kept."""
+    subspace_shrinkage: float = 0.5
+    """How far the covariance among neighbours is shrunk towards a multiple of the identity."""
+    subspace_min_directions: int = 4
+    """Directions kept in any case."""
+    subspace_max_directions: int = 256
+    """Directions at most: half of CLIP's, so that a million projected images take half a gigabyte."""
+
+    # Neighbour graph: graph.py
+    neighbours: int = 3
+    """Nearest images to which each is linked."""
+    exact_rows: int = 30_000
+    """Up to so many images each is compared with each; above, with those of its own cell."""
+    cell_rows: int = 2000
+    """Images per cell, on average."""
+    max_cell_rows: int = 4000
+    """Larger cells are divided again, so that time is linear whatever the images."""
+    max_centres: int = 128
+    """Cells that one division makes at most."""
+    centre_sample: int = 64
+    """Random images per centre from which the centres are made."""
+    centre_steps: int = 5
+    """Steps of k-means."""
+    max_divisions: int = 4
+    """Images that so many divisions leave together are as good as equal; they are cut in order."""
+    propagation_share: float = 0.8
+    """α: the part of an answer that comes from the neighbours, in the method ``propagation``."""
+    propagation_steps: int = 20
+    """Steps of the diffusion."""
+
+    def __post_init__(self) -> None:
+        """ConfigError where a value is none that its setting can have."""
+        for field in fields(self):
+            check_value(field.name, getattr(self, field.name), field.default)
+
+    def with_values(self, values: Mapping[str, Any]) -> Refinement:
+        """These settings with some replaced, as a project file gives them.
+
+        Raises:
+            ConfigError: a name is unknown, or a value is not allowed.
+        """
+        known = [field.name for field in fields(self)]
+        for name in values:
+            if name not in known:
+                raise ConfigError(
+                    f'refinement: unknown setting "{name}".{nearest(name, known)} Known are the fields of '
+                    "clipgrip.pseudolabel.Refinement."
+                )
+        return replace(self, **values)
+
+
+MAY_BE_ZERO = (
+    "min_allowed_loss",
+    "max_allowed_loss",
+    "max_cut_links",
+    "max_overruled",
+    "absent_share",
+    "absent_resistance",
+    "overgrown_images",
+    "min_expected_images",
+    "balance_tolerance",
+    "mixture_tolerance",
+    "balance_max_resistance",
+    "half_balance_max_resistance",
+    "propagation_share",
+)
+AT_MOST_ONE = (
+    "prototype_similarity",
+    "half_balance_power",
+    "absent_share",
+    "absent_weight",
+    "sure_answer",
+    "sure_confidence",
+    "max_overruled",
+    "prototype_prior_weight",
+    "discriminant_shrinkage",
+    "subspace_shrinkage",
+    "max_cut_links",
+    "min_allowed_loss",
+    "max_allowed_loss",
+    "propagation_share",
+)
+
+
+def check_value(name: str, value: Any, default: Any) -> None:
+    """ConfigError unless the value is a number that the setting can have."""
+    whole = isinstance(default, int)
+    most = 1 if name in AT_MOST_ONE else 1e9
+    number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if not number or not (0 < value <= most or (value == 0 and name in MAY_BE_ZERO)):
+        kind = "a whole number" if whole else "a number"
+        least = "of at least 0" if name in MAY_BE_ZERO else "above 0"
+        bound = " and at most 1" if most == 1 else ""
+        raise ConfigError(
+            f"refinement: {name} = {value!r} is not allowed. Give {kind} {least}{bound}; the default is {default}."
+        )
+
+
+DEFAULT = Refinement()
+"""What was measured; see docs/decisions."""

@@ -1,0 +1,36 @@
+"""The simple refinements: nothing, equal shares or half the way, the model's own sure shares, propagation."""
+
+from __future__ import annotations
+
+from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
+from clipgrip.pseudolabel.refine.balance import half_way, sinkhorn, sure_prior, uniform
+from clipgrip.pseudolabel.refine.graph import propagate
+
+
+def untouched(given: RefineInput) -> Refined:
+    at_given = given.probs_at_given_scale
+    return Refined(given.probs if at_given is None else at_given, "zero-shot")
+
+
+def balanced_assignment(given: RefineInput) -> Refined:
+    prior = uniform(int(given.candidates.sum()))
+    answers = sinkhorn(given.unlabeled_probs, prior, given.settings)
+    return Refined(given.with_unlabeled(answers), "balance")
+
+
+def half_balanced(given: RefineInput) -> Refined:
+    answers = half_way(given.unlabeled_probs, given.settings)
+    return Refined(given.with_unlabeled(answers), "half-balance")
+
+
+def own_prior(given: RefineInput) -> Refined:
+    prior = sure_prior(given.confidence_probs, given.settings.prior_confidence_power)
+    answers = sinkhorn(given.unlabeled_probs, prior, given.settings)
+    return Refined(given.with_unlabeled(answers), "prior")
+
+
+def propagated(given: RefineInput) -> Refined:
+    answers = propagate(given.images.graph, given.probs, given.labeled, given.settings)
+    unlabeled = answers[~given.labeled][:, given.candidates]
+    unlabeled = unlabeled / unlabeled.sum(1, keepdim=True).clamp_min(1e-12)
+    return Refined(given.with_unlabeled(unlabeled), "propagation")

@@ -1,0 +1,150 @@
+"""The images of a pool as the cluster models read them: their neighbours, and the directions that tell classes apart.
+
+The directions are a discriminant analysis without labels, the neighbours of an image in the place of its class:
+locality preserving projections (He, Niyogi, NeurIPS 2003), which maximise the variance of all images over that among
+neighbours. What neighbours do not share (light, framing, view) is left out before clusters are sought.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from clipgrip.pseudolabel.refine.chunks import chunk_slices
+from clipgrip.pseudolabel.refine.graph import Graph, neighbour_graph
+from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
+from clipgrip.types import ImageEmbeds, Labels, Mask, Probs
+
+TINY = 1e-9
+Scatter = Float[Tensor, "D D"]
+
+
+@dataclass(frozen=True)
+class Subspace:
+    """d directions in which neighbours vary alike, and the mean of the images."""
+
+    mean: Float[Tensor, D] = field(repr=False)
+    directions: Float[Tensor, "D d"] = field(repr=False)
+
+    def project(self, embeds: Float[Tensor, "N D"]) -> Float[Tensor, "N d"]:
+        """Unit vectors in the subspace, of the same floating type."""
+        width = self.directions.shape[1]
+        projected, offset = embeds.new_empty(len(embeds), width), self.mean @ self.directions
+        for rows in chunk_slices(len(embeds)):
+            projected[rows] = F.normalize(embeds[rows].float() @ self.directions - offset, dim=1)
+        return projected
+
+
+@dataclass(frozen=True)
+class PoolImages:
+    """Embeddings (N, D) and what they say of each other, worked out once however often answers are refined."""
+
+    embeds: ImageEmbeds = field(repr=False)
+    settings: Refinement = field(default=DEFAULT, repr=False)
+
+    @cached_property
+    def graph(self) -> Graph:
+        return neighbour_graph(self.embeds, self.settings)
+
+    @cached_property
+    def subspace(self) -> Subspace:
+        return discriminating(self.embeds, self.graph, self.settings)
+
+    @cached_property
+    def projected(self) -> Float[Tensor, "N d"]:
+        """Unit vectors in the subspace."""
+        return self.subspace.project(self.embeds)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Images (N, d) in their subspace, their neighbours, and the labels that people gave."""
+
+    images: Float[Tensor, "N d"] = field(repr=False)
+    graph: Graph = field(repr=False)
+    labels: Labels = field(repr=False)
+    """-1 where nobody labeled."""
+    settings: Refinement = field(default=DEFAULT, repr=False)
+
+    @cached_property
+    def labeled(self) -> Mask:
+        """(N,) True where a person labeled."""
+        return self.labels >= 0
+
+    @cached_property
+    def any_labeled(self) -> bool:
+        return bool(self.labeled.any())
+
+    def read(self, rows: slice | Tensor) -> Float[Tensor, "n d"]:
+        """Some images in float32."""
+        return self.images[rows].float()
+
+    def weights(self, of_label: float) -> Float[Tensor, N]:
+        """(N,) one per image, ``of_label`` per labeled one."""
+        return torch.where(self.labeled, of_label, 1.0)
+
+    def keep_labels(self, probs: Probs, rows: slice | Tensor) -> Probs:
+        """Labeled rows are one-hot, whatever the answers for them."""
+        if not self.any_labeled:
+            return probs
+        one_hot = F.one_hot(self.labels[rows].clamp_min(0), probs.shape[1]).to(probs.dtype)
+        return torch.where(self.labeled[rows, None], one_hot, probs)
+
+    def scatter(self, of_label: float) -> Scatter:
+        """Σ w x xᵀ in float64. Each image is some class's with all its weight, so no answer changes it."""
+        unlabeled, labeled = self._scatters
+        return unlabeled + of_label * labeled
+
+    @cached_property
+    def _scatters(self) -> tuple[Scatter, Scatter]:
+        """Of the unlabeled and of the labeled images."""
+        width = self.images.shape[1]
+        total = torch.zeros(width, width, dtype=torch.float64)
+        labeled = torch.zeros_like(total)
+        for rows in chunk_slices(len(self.images)):
+            images = self.read(rows)
+            total += images.T @ images
+        for part in self.labeled.nonzero().squeeze(1).split(1024):
+            images = self.read(part)
+            labeled += images.T @ images
+        return total - labeled, labeled
+
+
+def discriminating(
+    image_embeds: ImageEmbeds, graph: Graph, settings: Refinement = DEFAULT
+) -> Subspace:
+    """Between-class directions of a pool (N, D): total over within-neighbour covariance; linear in N."""
+    mean = torch.zeros(image_embeds.shape[1])
+    for rows in chunk_slices(len(image_embeds)):
+        mean += image_embeds[rows].float().sum(0)
+    mean /= len(image_embeds)
+    total, among = _covariances(image_embeds, graph, mean)
+    scale, shrinkage = among.diagonal().mean().clamp_min(TINY), settings.subspace_shrinkage
+    shrunk = (1 - shrinkage) * among + shrinkage * scale * torch.eye(len(among)).double()
+    root = torch.linalg.cholesky(shrunk)
+    half = torch.linalg.solve_triangular(root, total, upper=False)
+    ratios, axes = torch.linalg.eigh(torch.linalg.solve_triangular(root, half.T, upper=False))
+    clear = int((ratios > settings.subspace_min_ratio).sum())
+    least, most = settings.subspace_min_directions, settings.subspace_max_directions
+    kept = min(max(least, clear), most, len(ratios))
+    directions = torch.linalg.solve_triangular(root.T, axes[:, -kept:], upper=True)
+    return Subspace(mean, (directions / directions.norm(dim=0).mean()).float())
+
+
+def _covariances(image_embeds: ImageEmbeds, graph: Graph, mean: Tensor) -> tuple[Tensor, Tensor]:
+    """(D, D) in float64: of all images, and among neighbours, Xᵀ(D - W)X over the sum of the weights."""
+    width = image_embeds.shape[1]
+    total, among = torch.zeros(2, width, width, dtype=torch.float64)
+    weight = 0.0
+    for cell in graph.cells:
+        images = image_embeds[cell.rows].float() - mean
+        degrees = cell.spread(torch.ones(len(images), 1))
+        total += images.T @ images
+        among += images.T @ (degrees * images - cell.spread(images))
+        weight += float(degrees.sum())
+    return total / len(image_embeds), (among + among.T) / 2 / max(weight, TINY)

@@ -1,0 +1,116 @@
+"""Every number of the refinement is one value: it can be changed, and what it cannot be is said."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+import torch
+from golden_pools import pools
+
+from clipgrip.errors import ConfigError
+from clipgrip.pseudolabel import Refinement, refine, refined
+from clipgrip.pseudolabel.refine.settings import AT_MOST_ONE, DEFAULT, MAY_BE_ZERO
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"neighbors": 3}, ['unknown setting "neighbors"', 'Did you mean "neighbours"?']),
+        ({"neighbours": 2.5}, ["neighbours = 2.5", "a whole number above 0", "default is 3"]),
+        ({"neighbours": 0}, ["neighbours = 0"]),
+        ({"neighbours": True}, ["neighbours = True"]),
+        ({"absent_weight": 1.5}, ["a number above 0 and at most 1", "default is 0.4"]),
+        ({"max_cut_links": -0.1}, ["at least 0 and at most 1"]),
+        ({"mixture_temperature": "20"}, ["mixture_temperature = '20'"]),
+        ({"logit_spread": float("nan")}, ["logit_spread = nan"]),
+        ({"logit_spread": float("inf")}, ["logit_spread = inf"]),
+    ],
+)
+def test_what_is_not_allowed_is_said_with_what_is(values: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        DEFAULT.with_values(values)
+    for word in ("refinement: ", *words):
+        assert word in str(caught.value)
+
+
+def test_python_is_told_the_same() -> None:
+    with pytest.raises(ConfigError, match="neighbours = 0 is not allowed"):
+        Refinement(neighbours=0)
+    assert DEFAULT.with_values({"neighbours": 5, "max_cut_links": 0}) == Refinement(
+        neighbours=5, max_cut_links=0
+    )
+
+
+def test_every_bound_names_a_setting_that_there_is() -> None:
+    names = {field.name for field in fields(Refinement)}
+    assert {*MAY_BE_ZERO, *AT_MOST_ONE} <= names
+
+
+CHANGES: dict[str, dict[str, float]] = {
+    "digits": {
+        "cluster_min_images_even": 1e6,
+        "max_text_weight": 1.0,
+        "text_weight_error": 0.01,
+        "mixture_temperature": 2.0,
+        "mixture_outer_steps": 1,
+        "mixture_inner_steps": 1,
+        "mixture_surest_images": 1,
+        "discriminant_temperature": 40.0,
+        "discriminant_steps": 1,
+        "discriminant_shrinkage": 1.0,
+        "subspace_min_ratio": 2.0,
+        "subspace_shrinkage": 1.0,
+        "subspace_max_directions": 5,
+        "neighbours": 9,
+        "exact_rows": 10,
+        "cluster_rounds": 1,
+        "min_expected_images": 24.0,
+    },
+    "dominated, strong text": {
+        "min_allowed_loss": 1.0,
+        "max_cut_links": 0.0,
+        "strong_text_weight": 1.0,
+    },
+    "absent": {"absent_resistance": 5.0, "absent_weight": 1.0, "cluster_min_images_present": 1e6},
+    "few": {"balance_max_resistance": 0.0, "cluster_min_images_even": 3.0, "balance_iterations": 1},
+    "fewer": {
+        "half_balance_max_resistance": 0.0,
+        "half_balance_power": 0.1,
+        "dominant_log_factor": 0.1,
+        "min_images_for_shares": 1000,
+    },
+    "prototypes": {
+        "prototype_similarity": 1.0,
+        "prototype_prior_weight": 1.0,
+        "prototype_subspace_scale": 1.0,
+        "cluster_min_images_prototypes": 1e6,
+    },
+}
+
+
+@pytest.mark.parametrize("pool", CHANGES)
+def test_a_changed_number_reaches_the_answers(pool: str) -> None:
+    given = pools()[pool]
+    before = refine(given.images, given.classes, logit_scale=given.scale)
+    for name, value in CHANGES[pool].items():
+        settings = DEFAULT.with_values({name: value})
+        after = refine(given.images, given.classes, logit_scale=given.scale, settings=settings)
+        assert not torch.equal(before, after), name
+
+
+def test_the_evidence_comes_with_the_answers() -> None:
+    given = pools()["dominated, strong text"]
+    found = refined(given.images, given.classes, logit_scale=given.scale)
+    assert found.evidence is not None
+    first, second = found.evidence.trials
+    assert first.lost_share > DEFAULT.min_allowed_loss >= second.lost_share
+    assert (first.cut_links, second.text_factor) == (None, DEFAULT.strong_text_weight)
+    assert second.cut_links is not None
+    absent = pools()["absent"]
+    seen = refined(absent.images, absent.classes, logit_scale=absent.scale).evidence
+    assert seen is not None
+    assert (seen.n_present, seen.n_classes, seen.some_absent) == (3, 12, True)
+    by_name = refined(absent.images, absent.classes, logit_scale=absent.scale, method="balance")
+    assert by_name.evidence is None

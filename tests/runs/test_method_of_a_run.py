@@ -1,0 +1,101 @@
+"""A run says which method made it, is never gone on with by another, and asks nothing twice."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from projects import Log, Place, project
+
+from clipgrip import method
+from clipgrip.errors import ConfigError
+from clipgrip.pseudolabel import Refinement
+from clipgrip.pseudolabel.refine import refiner
+from clipgrip.runs import confidence, store
+from clipgrip.runs.outcome import METHOD_UNKNOWN, Outcome
+from clipgrip.runs.pipeline import run
+from clipgrip.runs.reopen import reopen
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+def test_metrics_hold_every_number_of_the_method_and_each_rounds_evidence(
+    place: Place, tiny_clip: Path, tmp_path: Path
+) -> None:
+    outcome = run(project(place, tiny_clip, tmp_path / "run"))
+    told = json.loads((outcome.folder / "metrics.json").read_text("utf-8"))
+    assert set(told["method"]["refinement"]) == {field.name for field in fields(Refinement)}
+    assert told["method_id"] == method.Method.from_facts(told["method"]).fingerprint()
+    for done in told["rounds"]:
+        assert done["evidence"]["n_classes"] == len(outcome.task.candidate_classes)
+
+
+def test_numbers_of_a_project_file_are_taken_and_make_another_run(
+    place: Place, tiny_clip: Path, tmp_path: Path
+) -> None:
+    default = run(project(place, tiny_clip, tmp_path / "run"))
+    other = run(project(place, tiny_clip, tmp_path / "run", refinement={"neighbours": 5}))
+    assert other.folder == tmp_path / "run-2"
+    assert other.run.id != default.run.id
+    assert other.metrics["method"]["refinement"]["neighbours"] == 5
+    assert other.run.settings["refinement"] == {"neighbours": 5}
+    assert "refinement" not in default.run.settings
+    assert reopen(other.folder).start.method.refinement == Refinement(neighbours=5)
+    with pytest.raises(ConfigError, match="unknown setting"):
+        project(place, tiny_clip, tmp_path / "run", refinement={"neighbour": 5})
+
+
+def test_another_version_of_the_method_never_goes_on_with_a_run(
+    place: Place, tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(project(place, tiny_clip, tmp_path / "run"))
+    monkeypatch.setattr(method, "REVISION", method.REVISION + 1)
+    second = run(project(place, tiny_clip, tmp_path / "run"), log := Log())
+    assert (first.folder.name, second.folder.name) == ("run", "run-2")
+    assert any("other settings, data or method" in note for note in log.notes)
+
+
+def test_a_run_from_before_methods_were_stored_opens_with_its_method_unknown(
+    place: Place, tiny_clip: Path, tmp_path: Path
+) -> None:
+    now = run(project(place, tiny_clip, tmp_path / "run"))
+    _forget_method(now)
+    old = reopen(now.folder)
+    assert old.metrics["method_id"] == METHOD_UNKNOWN
+    assert "refinement" not in old.metrics["method"]
+    assert old.answers.pool.equal(now.answers.pool)
+
+
+def _forget_method(outcome: Outcome) -> None:
+    with closing(sqlite3.connect(outcome.folder / store.NAME)) as db, db:
+        ((text,),) = db.execute("SELECT facts FROM run").fetchall()
+        facts = json.loads(text)
+        del facts["method_id"], facts["method"]["refinement"]
+        db.execute("UPDATE run SET facts = ?", (json.dumps(facts),))
+
+
+def test_zero_shot_is_refined_once_in_a_fresh_run_without_a_test(
+    place: Place, tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, first = refiner.refined_task, []
+
+    def counted(*given: object, **known: object) -> object:
+        first.append("zero_shot" not in known)
+        return real(*given, **known)  # type: ignore[arg-type]
+
+    for module in (refiner, confidence):
+        monkeypatch.setattr(module, "refined_task", counted)
+    run(project(place, tiny_clip, tmp_path / "run", test=None))
+    assert first == [True, False, False]
+
+
+def test_an_outcome_works_its_metrics_out_once(
+    place: Place, tiny_clip: Path, tmp_path: Path
+) -> None:
+    outcome = run(project(place, tiny_clip, tmp_path / "run"))
+    assert outcome.metrics is outcome.metrics
+    assert outcome.zero_shot is outcome.zero_shot
