@@ -63,7 +63,8 @@ def test_fit_returns_itself_and_leaves_its_parameters_alone(
     assert untrained.get_params() == before
     check_is_fitted(untrained)
     assert [done.number for done in untrained.rounds_] == [1, 2, 3]
-    assert_array_equal(untrained.classes_, CLASSES)
+    assert_array_equal(untrained.classes_, sorted(CLASSES))
+    assert_array_equal(untrained.class_names_, CLASSES)
 
 
 @pytest.mark.parametrize("as_index", [True, False])
