@@ -63,7 +63,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rounds_: the Round of each; ``paradigm_``: UL, SSL or TRZSL; ``issues_``: what could not be used, and why.
         n_features_in_: the width D of embeddings. Images have no features, so a fit on images does not set it.
         feature_names_in_: the columns of a DataFrame of embeddings, where their names are texts.
-        head_: the classifier of embeddings that decides. ``predictor_``: the tuned prompt on its model; None for embeddings.
+        head_: the classifier of embeddings that decides.
+        predictor_: the tuned prompt on its model; None for embeddings.
     """
 
     def __init__(
@@ -119,7 +120,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     f'"{self.backbone}". Leave one of them away.'
                 )
             fitted = fit_images(images_of(X), y, names, settings)
-            vars(self).pop("n_features_in_", None)  # of an earlier fit on embeddings
+            self.__dict__.pop("n_features_in_", None)  # of an earlier fit on embeddings
         self._learned(fitted.vocabulary)
         self.head_, self.predictor_, self.rounds_ = fitted.head, fitted.predictor, fitted.rounds
         self.paradigm_, self.issues_ = fitted.paradigm, fitted.issues

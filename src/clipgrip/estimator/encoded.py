@@ -1,7 +1,7 @@
 """Labels that scikit-learn has numbered on their way to ``fit``.
 
 ``cross_val_predict(method="predict_proba")``, ``VotingClassifier`` and ``StackingClassifier`` replace the labels by
-their positions among the sorted values of y before they call ``fit``, and do not say so. A person's numbers are positions in
+their positions among the sorted values of y before they call ``fit``, without a word. A person's are positions in
 ``class_names``, another order, so these must be told apart: the encoder is looked up in the calls under way, and where
 it cannot be seen (other processes, ``n_jobs=2``) numbers that may mean two things are refused.
 """

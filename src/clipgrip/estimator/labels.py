@@ -126,13 +126,19 @@ def read(y: Any) -> list[Value]:
     """
     if callable(getattr(y, "detach", None)):
         y = y.detach().cpu().numpy()
-    if isinstance(y, str | bytes | dict | set) or not hasattr(y, "__len__"):
+    if isinstance(y, str | bytes | dict | set) or not (
+        hasattr(y, "__len__") or hasattr(y, "__array__")
+    ):
         raise DataError(f"y is {_shown(y)}, not one label for each image. {ALLOWED}")
-    if getattr(y, "ndim", 1) == 1 and not hasattr(y, "dtype"):
-        values = list(y)
-    else:
-        values = _column(np.asarray(y, dtype=object)).tolist()
-    return [_value(number, value) for number, value in enumerate(values)]
+    items = [_plain(value) for value in y] if isinstance(y, Sequence) else y
+    values = _column(np.asarray(items, dtype=object)).tolist()
+    return [_value(number, _plain(value)) for number, value in enumerate(values)]
+
+
+def _plain(value: Any) -> Any:
+    """A scalar of numpy or torch as Python's."""
+    scalar = callable(getattr(value, "item", None)) and getattr(value, "ndim", None) == 0
+    return value.item() if scalar else value
 
 
 def _column(array: NDArray[Any]) -> NDArray[Any]:
@@ -148,8 +154,6 @@ def _column(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _value(number: int, value: Any) -> Value:
-    if callable(getattr(value, "item", None)) and getattr(value, "ndim", 0) == 0:
-        value = value.item()
     if _missing(value):
         return None
     if isinstance(value, str):
