@@ -135,7 +135,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             DataError: an image cannot be decoded; the message names the first ones.
         """
         self._check_fitted()
-        return self._probs(X)[1][:, self._vocabulary.columns]
+        return self._vocabulary.ordered(self._probs(X)[1])
 
     def predict(self, X: Any) -> NDArray[Any]:
         """(N,) answers, of ``classes_``."""

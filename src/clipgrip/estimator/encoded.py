@@ -9,18 +9,22 @@ it cannot be seen (other processes, ``n_jobs=2``) numbers that may mean two thin
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 from sklearn.preprocessing import LabelEncoder
 
 from clipgrip.errors import DataError
 
 _IN_WORKERS = ("_fit_and_predict", "_fit_single_estimator", "_parallel_fit_estimator")
 """What of scikit-learn calls ``fit`` with numbered labels, in a process that does not have the encoder."""
+SURE = 0.001
+"""The chance at which positions in one order look like positions in the other."""
 _COLUMNS = ("predict_proba", "predict_log_proba", "decision_function")
 
 
@@ -44,6 +48,26 @@ def values_behind(numbers: NDArray[np.int64], names: tuple[str, ...]) -> NDArray
     if values is None and not alike and _in_a_worker():
         raise _ambiguous(names)
     return None
+
+
+def warn_of_other_order(
+    names: Sequence[str], labels: NDArray[np.int64], answers: NDArray[np.int64]
+) -> None:
+    """A UserWarning where a person's positions (N,) agree with ``answers`` only if they count in alphabetical order.
+
+    That is how ``LabelEncoder`` counts. The sign test over the labels that speak for one of the two must be clear.
+    """
+    alphabetical = np.argsort(np.array(names), kind="stable")
+    labels, answers = labels[labels >= 0], answers[labels >= 0]
+    as_given, sorted_ = answers == labels, answers == alphabetical[labels]
+    fewer, more = int((as_given & ~sorted_).sum()), int((sorted_ & ~as_given).sum())
+    if more > fewer and binomtest(more, more + fewer).pvalue < SURE:
+        warnings.warn(
+            f'y holds positions in class_names, where 0 is "{names[0]}", and {as_given.sum()} of {len(labels)} agree '
+            f'with what the model sees; in alphabetical order, where 0 is "{min(names)}", {sorted_.sum()} would. '
+            "LabelEncoder counts in alphabetical order. Give the names themselves in y.",
+            stacklevel=2,
+        )
 
 
 def _encoders() -> Iterator[LabelEncoder]:

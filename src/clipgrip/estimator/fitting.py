@@ -21,7 +21,7 @@ from clipgrip.data.task import Task, paradigm
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.heads import Head, final_head
 from clipgrip.estimator.inputs import class_vectors
-from clipgrip.estimator.labels import Target, Vocabulary, target, unlabeled
+from clipgrip.estimator.labels import Target, Vocabulary, read, target, unlabeled
 from clipgrip.method import PRESETS, Method, learn, schedule
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import predict_proba
@@ -36,7 +36,7 @@ from clipgrip.strategy import Reached, Round, kept
 from clipgrip.training.loop import Recipe
 from clipgrip.types import ImageEmbeds
 
-RESIDUAL_RECIPE = Recipe(lr=0.002, steps=60, weight_decay=0.0)
+RESIDUAL_RECIPE = Recipe(lr=0.001, steps=60, weight_decay=0.0)
 """For vectors of length one, whose numbers are small."""
 
 
@@ -72,6 +72,7 @@ def fit_images(images: Images, y: Any, names: ClassNames | None, settings: Setti
     task = make_task(pool.pool_labels, names, seen=None, all_candidates=everywhere)
     start = start.suited_to(task, model, settings)
     reached = Reached(0, start.answers({}, pool).pool)
+    told.vocabulary.compare(task.labels, reached.probs)
     inputs = inputs_of(start.prompt, model, pool).pool
     rounds = _rounds(start.prompt, inputs, pool.pool, task, reached, settings, start.method)
     tuned = _tuned(rounds)
@@ -122,28 +123,34 @@ def fit_embeds(
     if class_embeds is None:
         return _fit_labels(embeds, y, names, logit_scale)
     vectors = class_vectors(class_embeds, None if names is None else len(names), embeds.shape[1])
-    names_or_numbers = names or ClassNames.from_names(f"class {n}" for n in range(len(vectors)))
-    numbered = Vocabulary.of_positions(names_or_numbers.display)
-    if y is None:
-        silent = Vocabulary.of_names(names.display) if names else numbered
-        told = unlabeled(len(embeds), silent)
-    else:
-        told = target(y, names_or_numbers, len(embeds))
-        if names is None and told.vocabulary.by_name and (told.labels >= 0).any():
-            raise DataError(
-                "class_embeds and y with names are given without class_names, so no row of class_embeds has a name. "
-                "Give class_names in the order of the rows."
-            )
+    named = names or ClassNames.from_names(f"class {n}" for n in range(len(vectors)))
+    told = _told_of_rows(y, names, named, len(embeds))
     everywhere = settings.candidates == "all"
     labels = torch.from_numpy(told.labels)
-    task = make_task(labels, names_or_numbers, seen=None, all_candidates=everywhere)
+    task = make_task(labels, named, seen=None, all_candidates=everywhere)
     pool, prompt = embeds.to(vectors.dtype), ResidualPrompt.untuned(vectors, logit_scale)
     reached = Reached(0, predict_proba(pool, vectors, logit_scale))
+    told.vocabulary.compare(labels, reached.probs)
     rounds = _rounds(prompt, pool, pool, task, reached, settings, _residual_method(settings))
     tuned = _tuned(rounds)
     learned = tuned.class_embeds() if tuned else vectors
     head = final_head(pool, labels, learned, logit_scale, len(vectors))
     return Fitted(head, told.vocabulary, rounds, paradigm(task))
+
+
+def _told_of_rows(y: Any, names: ClassNames | None, named: ClassNames, n_rows: int) -> Target:
+    """What y says of embeddings; where nobody gave ``names``, classes are positions in class_embeds."""
+    if y is None:
+        of = Vocabulary.of_names if names else Vocabulary.of_positions
+        return unlabeled(n_rows, of(named.display))
+    if names is None and any(isinstance(value, str) for value in read(y)):
+        raise DataError(
+            "y holds names and class_embeds is given without class_names, so no row of class_embeds has a name. "
+            "Give class_names in the order of the rows."
+        )
+    told = target(y, named, n_rows)
+    silent = names is None and told.vocabulary.by_name
+    return unlabeled(n_rows, Vocabulary.of_positions(named.display)) if silent else told
 
 
 def _fit_labels(

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.errors import DataError, nearest
-from clipgrip.estimator.encoded import values_behind
+from clipgrip.estimator.encoded import values_behind, warn_of_other_order
+from clipgrip.types import Labels, Probs
 
 Value = str | int | None
 """A class name, a number, or nothing."""
@@ -58,6 +59,19 @@ class Vocabulary:
     def by_name(self) -> bool:
         """Whether answers are names."""
         return self.classes.dtype.kind == "U"
+
+    def ordered(self, probs: NDArray[Any]) -> NDArray[Any]:
+        """(N, C) in the order of ``classes`` from display order; rows sum to one where some names are left out."""
+        chosen = probs[:, self.columns]
+        if len(self.columns) == len(self.names):
+            return chosen
+        return chosen / np.maximum(chosen.sum(axis=1, keepdims=True), np.finfo(chosen.dtype).tiny)
+
+    def compare(self, labels: Labels, probs: Probs) -> None:
+        """Warn of labels (N,) that were counted in another order, by the untuned model's answers (N, C)."""
+        counted = not self.by_name and not self.from_y
+        if counted and np.array_equal(self.columns, np.arange(len(self.names))):
+            warn_of_other_order(self.names.tolist(), labels.numpy(), probs.argmax(dim=1).numpy())
 
     def positions(self, y: Any) -> NDArray[np.int64]:
         """Position in ``names`` of each label; -1 is unlabeled, and C a class that y alone would have brought.
