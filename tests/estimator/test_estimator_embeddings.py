@@ -36,9 +36,9 @@ def test_zero_shot_is_the_softmax_of_scaled_cosines(given: Vectors) -> None:
 
 
 def test_rounds_on_embeddings_are_those_of_the_strategy(given: Vectors) -> None:
-    model = on_texts(given, strategy="ifpl", rounds=3).fit(given.X)
+    model = on_texts(given, strategy="ifpl", rounds=3, preset="paper").fit(given.X)
     assert [done.number for done in model.rounds_] == [1, 2, 3]
-    again = on_texts(given, strategy="ifpl", rounds=3).fit(given.X)
+    again = on_texts(given, strategy="ifpl", rounds=3, preset="paper").fit(given.X)
     assert_array_equal(model.predict_proba(given.X), again.predict_proba(given.X))
 
 
