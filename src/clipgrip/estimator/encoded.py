@@ -39,7 +39,7 @@ def values_behind(numbers: NDArray[np.int64], names: tuple[str, ...]) -> NDArray
         _encoders()
     ):  # from the innermost call outward; each numbered what the next one had numbered
         known = encoder.classes_
-        if known.dtype.kind not in "iu":
+        if known.dtype.kind not in "iuf":
             return known if values is None else known[values]
         if not np.array_equal(known, np.arange(len(known))):
             raise _ambiguous(names)
