@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from clipgrip.config import Settings, project
-from clipgrip.errors import ConfigError
+from clipgrip.config import Settings, checked, project
+from clipgrip.errors import ConfigError, DataError
 
 FILES = {"images": "photos", "classes": "classes.csv"}
 
@@ -164,3 +164,9 @@ def test_a_wrong_setting_is_found_without_importing_torch() -> None:
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "rounds = 0 is not allowed" in told.stdout
     assert told.stdout.endswith("[]\n")
+
+
+def test_a_file_of_templates_that_is_not_there_is_named_as_data(tmp_path: Path) -> None:
+    gone = tmp_path / "gone.txt"
+    with pytest.raises(DataError, match=r"gone\.txt: cannot be read"):
+        checked(Settings, {"template": f"@{gone}"}, lambda _: "here")

@@ -6,10 +6,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+THREADS_SPIN = "OMP_WAIT_POLICY" not in os.environ and "torch" in sys.modules
+"""Torch was there first and has read its environment: its threads wait actively (docs/decisions/0004)."""
+if not THREADS_SPIN:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from clipgrip.backbone.registry import load_backbone

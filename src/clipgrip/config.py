@@ -17,7 +17,7 @@ from pydantic import (
     model_serializer,
 )
 
-from clipgrip.errors import ConfigError, nearest
+from clipgrip.errors import ConfigError, DataError, nearest
 
 Strategy = Literal["zero-shot", "supervised", "fpl", "ifpl", "grip"]
 Preset = Literal["default", "paper"]
@@ -125,6 +125,9 @@ def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str
     try:
         return model(**values)
     except ValidationError as error:
+        for one in error.errors():  # a DataError is a ValueError, which pydantic wraps
+            if isinstance(cause := one.get("ctx", {}).get("error"), DataError):
+                raise cause from None
         raise ConfigError("\n".join(_sentence(model, e, where) for e in error.errors())) from None
 
 

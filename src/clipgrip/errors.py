@@ -13,8 +13,8 @@ class ClipgripError(Exception):
     http_status = 400
 
 
-class DataError(ClipgripError):
-    """Images, class names or labels cannot be used as they are."""
+class DataError(ClipgripError, ValueError):
+    """Images, class names or labels cannot be used as they are; also what scikit-learn's users catch."""
 
 
 class ConfigError(ClipgripError):

@@ -61,6 +61,10 @@ class Predictor:
             return backbone
         return prompt_of(self.facts, backbone, self.learned).on(backbone)
 
+    def __getstate__(self) -> dict[str, object]:
+        """Without the model, which is read again where it is needed."""
+        return {name: value for name, value in vars(self).items() if name != "backbone"}
+
     @property
     def classes(self) -> ClassNames:
         """What the answers mean."""

@@ -1,0 +1,5 @@
+"""The scikit-learn face: ``GripClassifier``."""
+
+from clipgrip.estimator.classifier import GripClassifier
+
+__all__ = ["GripClassifier"]
