@@ -1,10 +1,11 @@
-"""A linear classifier of image embeddings from labels alone: several in closed form, each weighed by held-out answers."""
+"""A linear classifier of image embeddings from labels: several in closed form, weighed by their held-out answers."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -35,11 +36,25 @@ class HeadSettings:
     text_weights: tuple[float, ...] = (0.0, 0.06, 0.12, 0.25, 0.5, 0.75, 1.0, 1.4)
     """Factors on the text's logits that the labels choose from; 0: the text says nothing about these images."""
     text_prior: tuple[float, ...] = (0.2, 0.08, 0.08, 0.1, 0.12, 0.14, 0.16, 0.12)
-    """How likely each is before a label is seen: one text in five says nothing, the others are near CLIP's own scale."""
+    """How likely each is before a label is seen: one text in five says nothing, the rest are near CLIP's own scale."""
     head_weights: tuple[float, ...] = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.4)
     head_prior: tuple[float, ...] = (0.05, 0.05, 0.1, 0.2, 0.25, 0.25, 0.1)
     unlabeled: float = 0.5
     """Weight of a head that learned pseudolabels as well, beside one that learned labels alone."""
+    folds: int = 5
+    """Of the cross-validation that asks whether unlabeled images help."""
+    harm: float = 0.3
+    """Level of the sign test at which they are left out. Of 26 cells none lost over a point on the mean by them, so
+    they are taken to help unless held-out labels speak against it."""
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> HeadSettings:
+        """The settings that ``dataclasses.asdict`` or JSON made ``facts`` of; numbers that are missing are today's."""
+        known = {one.name for one in fields(cls)} & {*facts}
+        plain: dict[str, Any] = {name: facts[name] for name in known}
+        for name, value in plain.items():
+            plain[name] = tuple(value) if isinstance(value, list) else value
+        return cls(**plain)
 
 
 @dataclass(frozen=True)

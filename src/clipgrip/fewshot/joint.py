@@ -20,6 +20,15 @@ from clipgrip.types import ImageEmbeds, Labels, Logits, Probs
 
 
 @dataclass(frozen=True)
+class JointWeights:
+    """How much the text counts, the head, and the shares of the labels; found once, before anything is tuned."""
+
+    text: float
+    head: float
+    shares: float
+
+
+@dataclass(frozen=True)
 class Joint:
     """The joined classifier. Its heads carry their weights already."""
 
@@ -29,7 +38,7 @@ class Joint:
 
     def logits(self, image_embeds: ImageEmbeds, text: Logits | None) -> Logits:
         """(N, C) from embeddings (N, D) and the text's logits (N, C)."""
-        whole = sum((spread(h.logits(image_embeds), h.classes, self.n_classes) for h in self.heads))
+        whole = sum(spread(h.logits(image_embeds), h.classes, self.n_classes) for h in self.heads)
         joined = torch.zeros(len(image_embeds), self.n_classes) + whole
         return joined if text is None or not self.text_weight else joined + self.text_weight * text
 
@@ -63,42 +72,54 @@ def spread(logits: Logits, classes: Int[Tensor, K], n_classes: int) -> Logits:
 def fit_joint(
     fitted: FittedHead, text: Logits | None, labels: Labels, n_classes: int, settings: HeadSettings
 ) -> Joint:
+    """`weigh`, and `join` by these weights."""
+    return join(fitted, labels, n_classes, weigh(fitted, text, labels, n_classes, settings))
+
+
+def join(fitted: FittedHead, labels: Labels, n_classes: int, weights: JointWeights) -> Joint:
+    """The classifier of a head that was fitted to ``labels`` (n,)."""
+    counts = torch.bincount(labels, minlength=n_classes)
+    head = scaled(fitted.head, weights.head * _more_with_all(counts, labels[fitted.rows]))
+    offsets = head.offsets + weights.shares * _log_shares(counts, fitted.head)
+    return Joint(weights.text, (replace(head, offsets=offsets),), n_classes)
+
+
+def weigh(
+    fitted: FittedHead, text: Logits | None, labels: Labels, n_classes: int, settings: HeadSettings
+) -> JointWeights:
     """Weights under which the labels (n,) are likeliest; ``text`` (n, C) are the text's logits for the same images."""
-    known = torch.bincount(labels, minlength=n_classes)
-    log_shares = (known[fitted.head.classes] / known.sum()).log().float()
+    log_shares = _log_shares(torch.bincount(labels, minlength=n_classes), fitted.head).float()
     rows = _rows(fitted, labels, settings)
+    truth = labels[rows, None]
     said = torch.zeros(len(rows), n_classes) if text is None else text[rows].float()
-    held = torch.zeros(len(rows), len(fitted.head.classes))
     has_held = torch.isin(rows, fitted.rows)
+    held = torch.zeros(len(rows), len(fitted.head.classes))
     held[has_held] = fitted.held_out
-    text_grid = [
-        (a, math.log(p))
-        for a, p in zip(settings.text_weights, settings.text_prior, strict=True)
-    ]
-    if text is None:
-        text_grid = [(0.0, 0.0)]
-    elif len(fitted.head.classes) < n_classes:
-        # where some classes have no label, their images know the text alone: it must stand by itself
-        text_grid = [_alone(text_grid, said, labels[rows])]
-    head_grid = [
-        (b, math.log(p))
-        for b, p in zip(settings.head_weights, settings.head_prior, strict=True)
-    ]
-    if not bool(has_held.any()):
-        head_grid = [(1.0, 0.0)]
 
     def likelihood(a: float, b: float, c: float) -> float:
         ours = spread(b * held + c * log_shares, fitted.head.classes, n_classes)
         joined = a * said + torch.where(has_held[:, None], ours, 0.0)
-        return float(joined.log_softmax(1).gather(1, labels[rows, None]).sum())
+        return float(joined.log_softmax(1).gather(1, truth).sum())
 
+    texts = dict(zip(settings.text_weights, settings.text_prior, strict=True))
+    heads = dict(zip(settings.head_weights, settings.head_prior, strict=True))
+    if text is None:
+        texts = {0.0: 1.0}
+    elif len(fitted.head.classes) < n_classes:
+        # images of classes without a label know the text alone, so it must stand by itself
+        texts = {_alone(texts, said, truth): 1.0}
+    if not bool(has_held.any()):
+        heads = {1.0: 1.0}
     tried = [
-        (likelihood(a, b, c) + prior_a + prior_b, a, b, c)
-        for (a, prior_a), (b, prior_b), c in itertools.product(text_grid, head_grid, (0.0, 1.0))
+        (likelihood(a, b, c) + math.log(texts[a]) + math.log(heads[b]), a, b, c)
+        for a, b, c in itertools.product(texts, heads, (0.0, 1.0))
     ]
-    _, a, b, c = max(tried)
-    head = scaled(fitted.head, b * _more_with_all(known, labels[fitted.rows]))
-    return Joint(a, (replace(head, offsets=head.offsets + c * log_shares),), n_classes)
+    return JointWeights(*max(tried)[1:])
+
+
+def _log_shares(counts: Tensor, head: Head) -> Tensor:
+    """(K,) logs of the shares of the labels."""
+    return (counts[head.classes].double() / counts.sum()).log()
 
 
 def _rows(fitted: FittedHead, labels: Labels, settings: HeadSettings) -> Tensor:
@@ -110,20 +131,16 @@ def _rows(fitted: FittedHead, labels: Labels, settings: HeadSettings) -> Tensor:
     return torch.cat([fitted.rows, extra]).sort().values
 
 
-def _alone(
-    grid: list[tuple[float, float]], text: Logits, labels: Labels
-) -> tuple[float, float]:
+def _alone(texts: dict[float, float], text: Logits, truth: Tensor) -> float:
     """The weight under which the text by itself makes the labels likeliest."""
-    tried = [
-        (float((a * text).log_softmax(1).gather(1, labels[:, None]).sum()) + prior, a, prior)
-        for a, prior in grid
-    ]
-    _, a, prior = max(tried)
-    return a, prior
+    return max(
+        (float((a * text).log_softmax(1).gather(1, truth).sum()) + math.log(prior), a)
+        for a, prior in texts.items()
+    )[1]
 
 
 def _more_with_all(counts: Tensor, labels: Labels) -> float:
-    """How much more a head knows from n images of a class than from the n - 1 that held-out answers had: n / (n - 1)."""
+    """n / (n - 1): how much more a head knows from n images of a class than from those without the one held out."""
     if not len(labels):
         return 1.0
     own = counts[labels].double()

@@ -98,7 +98,7 @@ class _Sample:
     others: Tensor
 
     def held_out(self, inverse: Tensor, part: float) -> Logits:
-        """(n, K) without the image itself: ``inverse`` (D,) has it still, ``part`` is the scatter's in the covariance."""
+        """(n, K) without the image itself; ``inverse`` (D,) has it still, ``part`` is the scatter's in it."""
         rows = torch.arange(len(self.images))
         of_gap = self.gap.square() @ inverse
         gain = part * (self.counts / self.others)

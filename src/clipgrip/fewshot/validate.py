@@ -14,8 +14,11 @@ from clipgrip.fewshot.head import HeadSettings, fit_head
 from clipgrip.fewshot.joint import Joint, fit_joint
 from clipgrip.types import ImageEmbeds, Labels, Logits, Probs
 
-Refine = Callable[[Tensor, Probs, Labels], Probs]
-"""Better answers (n, C) for some rows of the pool, given start answers and the labels that may be known."""
+MOST = 4000
+"""Unlabeled images that take part, and labels: whether they help is known from these."""
+
+Refine = Callable[[Probs, Labels], Probs]
+"""Better answers (n, C) from start answers and the labels that may be known, -1 elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -29,19 +32,27 @@ class HeldOut:
     """The text's answers; -1 where there is no text."""
     labels_only: Labels = field(repr=False)
     with_unlabeled: Labels = field(repr=False)
+    harm: float
+    """The level of the sign test that `unlabeled_harm` makes."""
 
     def right(self, answers: Labels) -> int:
         """How many of some answers are the person's."""
         return int((answers == self.truth).sum())
 
-    def unlabeled_harm(self, doubt: float) -> bool:
-        """Whether unlabeled images made answers worse than labels alone did: a sign test at the level ``doubt``."""
+    @property
+    def unlabeled_harm(self) -> bool:
+        """Whether unlabeled images made answers worse than labels alone did."""
         alone, both = self.labels_only == self.truth, self.with_unlabeled == self.truth
         lost, won = int((alone & ~both).sum()), int((both & ~alone).sum())
-        return lost > won and float(binom.sf(lost - 1, lost + won, 0.5)) <= doubt
+        return lost > won and float(binom.sf(lost - 1, lost + won, 0.5)) <= self.harm
+
+    @property
+    def answers(self) -> Labels:
+        """(n,) those that count."""
+        return self.labels_only if self.unlabeled_harm else self.with_unlabeled
 
 
-def joint_of(
+def joint_of_pool(
     image_embeds: ImageEmbeds,
     labels: Labels,
     text: Logits | None,
@@ -49,11 +60,18 @@ def joint_of(
     settings: HeadSettings,
 ) -> Joint:
     """The joined classifier of a pool (N, D) with labels (N,), -1 for unlabeled; ``text`` (N, C) are its logits."""
-    rows = (labels >= 0).nonzero().squeeze(1)
-    mean = image_embeds.double().mean(0) if len(image_embeds) < 100_000 else _mean(image_embeds)
+    rows, mean = (labels >= 0).nonzero().squeeze(1), mean_of(image_embeds)
     fitted = fit_head(image_embeds[rows], labels[rows], n_classes, mean=mean, settings=settings)
     own = None if text is None else text[rows]
     return fit_joint(fitted, own, labels[rows], n_classes, settings)
+
+
+def mean_of(image_embeds: ImageEmbeds) -> Tensor:
+    """(D,) in float64, block by block."""
+    total = torch.zeros(image_embeds.shape[1], dtype=torch.float64)
+    for part in image_embeds.split(8192):
+        total += part.double().sum(0)
+    return total / len(image_embeds)
 
 
 def held_out(
@@ -61,66 +79,53 @@ def held_out(
     labels: Labels,
     text: Logits | None,
     n_classes: int,
-    settings: HeadSettings,
-    refine: Refine,
     *,
+    settings: HeadSettings,
+    refiner: Callable[[ImageEmbeds], Refine],
     generator: torch.Generator,
-    folds: int = 5,
-    most: int = 4000,
 ) -> HeldOut | None:
     """Cross-validation over the labels (N,) of a pool; None where no class has two.
 
-    Of large pools ``most`` unlabeled images and as many labels take part: the question is whether they help, and these
-    answer it.
+    ``refiner`` makes the refinement of some embeddings (n, D). At most `MOST` labels and as many unlabeled images take
+    part.
     """
     counts = torch.bincount(labels[labels >= 0], minlength=n_classes)
     several = (labels >= 0) & (counts[labels.clamp_min(0)] > 1)
     if not bool(several.any()):
         return None
-    some = torch.cat([_sample(labels < 0, most, generator), _sample(labels >= 0, most, generator)]).sort().values
+    parts = [_sample(mask, generator) for mask in (labels < 0, several, (labels >= 0) & ~several)]
+    some = torch.cat(parts).sort().values
     embeds, own = image_embeds[some], labels[some]
     said = None if text is None else text[some]
-    fold = _folds(own, several[some], folds, generator)
-    rows, alone, both = [], [], []
-    for number in range(folds):
+    fold = _folds(own, several[some], settings.folds, generator)
+    refine = refiner(embeds)
+    alone, both = torch.full_like(own, -1), torch.full_like(own, -1)
+    for number in range(settings.folds):
         hidden = fold == number
         if not bool(hidden.any()):
             continue
         known = torch.where(hidden, -1, own)
-        joint = joint_of(embeds, known, said, n_classes, settings)
-        answers = joint.probs(embeds, said)
-        refined = refine(some, answers, known)
-        rows.append(hidden.nonzero().squeeze(1))
-        alone.append(answers[hidden].argmax(1))
-        both.append(refined[hidden].argmax(1))
-    at = torch.cat(rows)
-    order = at.argsort()
-    at = at[order]
+        answers = joint_of_pool(embeds, known, said, n_classes, settings).probs(embeds, said)
+        alone[hidden] = answers[hidden].argmax(1)
+        both[hidden] = refine(answers, known)[hidden].argmax(1)
+    at = (fold >= 0).nonzero().squeeze(1)
     texts = torch.full_like(at, -1) if said is None else said[at].argmax(1)
-    return HeldOut(some[at], own[at], texts, torch.cat(alone)[order], torch.cat(both)[order])
+    return HeldOut(some[at], own[at], texts, alone[at], both[at], settings.harm)
 
 
-def _mean(image_embeds: ImageEmbeds) -> Tensor:
-    total = torch.zeros(image_embeds.shape[1], dtype=torch.float64)
-    for part in image_embeds.split(8192):
-        total += part.double().sum(0)
-    return total / len(image_embeds)
-
-
-def _sample(mask: Tensor, most: int, generator: torch.Generator) -> Tensor:
+def _sample(mask: Tensor, generator: torch.Generator) -> Tensor:
     rows = mask.nonzero().squeeze(1)
-    if len(rows) <= most:
+    if len(rows) <= MOST:
         return rows
-    return rows[torch.randperm(len(rows), generator=generator)[:most]]
+    return rows[torch.randperm(len(rows), generator=generator)[:MOST]]
 
 
-def _folds(labels: Labels, several: Tensor, folds: int, generator: torch.Generator) -> Tensor:
+def _folds(labels: Labels, several: Tensor, folds: int, generator: torch.Generator) -> Labels:
     """(N,) the fold in which a label is hidden, -1 for never; each class is spread over the folds."""
-    fold = torch.full_like(labels, -1)
-    start = 0
+    fold, begin = torch.full_like(labels, -1), 0
     for c in labels[several].unique().tolist():
         rows = (several & (labels == c)).nonzero().squeeze(1)
         rows = rows[torch.randperm(len(rows), generator=generator)]
-        fold[rows] = (start + torch.arange(len(rows))) % folds
-        start += len(rows)
+        fold[rows] = (begin + torch.arange(len(rows))) % folds
+        begin += len(rows)
     return fold

@@ -1,0 +1,159 @@
+"""What the labels of a task teach its rounds: better answers to begin with, and a head beside each tuned prompt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clipgrip.data.task import Task
+from clipgrip.fewshot.head import FittedHead, HeadSettings, fit_head
+from clipgrip.fewshot.joint import Joint, JointWeights, join, weigh
+from clipgrip.fewshot.validate import HeldOut, Refine, held_out, mean_of
+from clipgrip.pseudolabel.pseudolabels import PseudoLabels
+from clipgrip.pseudolabel.refine import refined_answers
+from clipgrip.pseudolabel.refine.settings import Refinement
+from clipgrip.pseudolabel.refine.space import PoolImages
+from clipgrip.types import ImageEmbeds, Labels, Logits, Probs
+
+TINY = 1e-30
+
+
+def teaches(settings: HeadSettings | None, task: Task) -> bool:
+    """Whether labels are asked: some are given, and unlabeled images may be of any class.
+
+    Where they are of other classes than the labels (TRZSL) the labels cannot say how good the text is for them.
+    """
+    several = len(task.labels[task.labeled].unique()) > 1
+    return settings is not None and several and bool(task.candidates.all())
+
+
+def text_logits(probs: Probs) -> Logits:
+    """(N, C) logits, apart from what all classes share."""
+    return probs.float().clamp_min(TINY).log()
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """Fitted before anything is tuned, so that no held-out label has been seen by the text."""
+
+    task: Task = field(repr=False)
+    settings: HeadSettings = field(repr=False)
+    weights: JointWeights
+    members: dict[str, float] = field(repr=False)
+    start: Probs = field(repr=False)
+    """(N, C) text and labels joined, without the unlabeled images: what a run never falls back below."""
+    held_out: HeldOut | None = field(default=None, repr=False)
+    """None where no class has two labels, and where a stored run is only opened again."""
+
+    @classmethod
+    def of(
+        cls, image_embeds: ImageEmbeds, zero_shot: Probs | None, task: Task, settings: HeadSettings
+    ) -> Teacher:
+        """Of a pool (N, D), the text's answers (N, C) and the labels; nothing is validated yet."""
+        fitted = _fitted(image_embeds, task.labels, task, settings)
+        own = task.labels[task.labeled]
+        text = None if zero_shot is None else text_logits(zero_shot)
+        said = None if text is None else text[task.labeled]
+        weights = weigh(fitted, said, own, task.n_classes, settings)
+        joint = join(fitted, own, task.n_classes, weights)
+        return cls(task, settings, weights, fitted.members, joint.probs(image_embeds, text))
+
+    @property
+    def uses_unlabeled(self) -> bool:
+        """False where held-out labels are answered worse with the unlabeled images than without."""
+        return self.held_out is None or not self.held_out.unlabeled_harm
+
+    def joint(self, image_embeds: ImageEmbeds, pseudolabels: PseudoLabels | None = None) -> Joint:
+        """The classifier of new images, from the pool (N, D) as a prompt sees it and from ``pseudolabels`` as well."""
+        task = self.task
+        fitted = _fitted(image_embeds, task.labels, task, self.settings)
+        joint = join(fitted, task.labels[task.labeled], task.n_classes, self.weights)
+        if pseudolabels is None or not len(pseudolabels.rows):
+            return joint
+        taught = task.labels.clone()
+        taught[pseudolabels.rows] = pseudolabels.labels
+        head = _fitted(image_embeds, taught, task, self.settings).head
+        return joint.with_head(head, self.settings.unlabeled)
+
+    def facts(self) -> dict[str, Any]:
+        """What a run stores of it."""
+        found: dict[str, Any] = {
+            "given": len(self.task.labeled),
+            "per_class": torch.bincount(
+                self.task.labels[self.task.labeled], minlength=self.task.n_classes
+            ).tolist(),
+            "text_weight": self.weights.text,
+            "head_weight": self.weights.head,
+            "members": {name: share for name, share in self.members.items() if share >= 0.01},
+            "uses_unlabeled": self.uses_unlabeled,
+            "held_out": None,
+        }
+        if (checked := self.held_out) is not None:
+            commonest = int(torch.bincount(checked.truth).max())
+            found["held_out"] = {
+                "n": len(checked.rows),
+                "text": checked.right(checked.text) if bool((checked.text >= 0).any()) else None,
+                "labels_only": checked.right(checked.labels_only),
+                "with_unlabeled": checked.right(checked.with_unlabeled),
+                "right": checked.right(checked.answers),
+                "commonest": commonest,
+            }
+        return found
+
+    def contradicted(self) -> list[tuple[int, int]]:
+        """Rows of the pool whose label is not what the model says without it, and what it says."""
+        if self.held_out is None:
+            return []
+        answers = self.held_out.answers
+        differ = answers != self.held_out.truth
+        pairs = zip(self.held_out.rows[differ].tolist(), answers[differ].tolist(), strict=True)
+        return list(pairs)
+
+
+def validated(
+    teacher: Teacher,
+    image_embeds: ImageEmbeds,
+    zero_shot: Probs | None,
+    *,
+    method: str,
+    refinement: Refinement,
+    generator: torch.Generator,
+) -> HeldOut | None:
+    """What the teacher's labels say when they are held out, with the refinement that the rounds will use."""
+    task = teacher.task
+    every = task.candidates
+
+    def refiner(embeds: ImageEmbeds) -> Refine:
+        images = PoolImages(embeds, refinement)
+
+        def refine(answers: Probs, known: Labels) -> Probs:
+            one_hot = torch.nn.functional.one_hot(known.clamp_min(0), task.n_classes).float()
+            start = torch.where((known >= 0)[:, None], one_hot, answers)
+            found = refined_answers(
+                images, start, labeled=known >= 0, candidates=every, method=method
+            )
+            return found.probs
+
+        return refine
+
+    return held_out(
+        image_embeds,
+        task.labels,
+        None if zero_shot is None else text_logits(zero_shot),
+        task.n_classes,
+        settings=teacher.settings,
+        refiner=refiner,
+        generator=generator,
+    )
+
+
+def _fitted(
+    image_embeds: ImageEmbeds, labels: Labels, task: Task, settings: HeadSettings
+) -> FittedHead:
+    """A head of the rows that have a label in ``labels`` (N,), centred at the mean of all."""
+    rows = (labels >= 0).nonzero().squeeze(1)
+    mean: Tensor = mean_of(image_embeds)
+    return fit_head(image_embeds[rows], labels[rows], task.n_classes, mean=mean, settings=settings)
