@@ -142,6 +142,14 @@ def test_without_class_names_the_classes_are_those_of_y(given: Vectors) -> None:
     assert by_name.score(given.X, ["four", *given.y[1:]]) == pytest.approx(17 / 18)
 
 
+def test_numbers_that_are_also_the_texts_of_other_classes_are_refused(given: Vectors) -> None:
+    with pytest.raises(DataError, match='y holds the number 0, and "0" is a class'):
+        on_texts(given, class_names=("2", "0", "1")).fit(given.X, [0] * 18)
+    with pytest.raises(DataError, match="class_names holds 3, which is no text"):
+        on_texts(given, class_names=np.array([3, 0, 1])).fit(given.X)
+    assert on_texts(given, class_names=pd.Series(["a", "b", "c"])).fit(given.X).classes_[0] == "a"
+
+
 def test_labels_need_no_pandas(given: Vectors, monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 

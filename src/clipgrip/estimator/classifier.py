@@ -20,7 +20,7 @@ from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.fitting import fit_embeds, fit_images
 from clipgrip.estimator.heads import CosineHead
 from clipgrip.estimator.inputs import Named, embeds_of, images_of
-from clipgrip.estimator.labels import Vocabulary
+from clipgrip.estimator.labels import Vocabulary, class_names_of
 from clipgrip.estimator.output import classes_html, frame
 from clipgrip.method import Method
 from clipgrip.review.store import newest_round
@@ -114,7 +114,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             BackboneError: the model cannot be used.
         """
         settings = self._settings()
-        names = None if self.class_names is None else ClassNames.of(self.class_names)
+        names = class_names_of(self.class_names)
         if self.backbone == EMBEDDINGS:
             embeds = embeds_of(self, X, reset=True)
             fitted = fit_embeds(

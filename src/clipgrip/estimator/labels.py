@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -201,7 +202,28 @@ def _from_y(values: list[Value]) -> Target:
     return Target(np.array(labels, np.int64), Vocabulary.of_values(classes))
 
 
+def class_names_of(given: Any) -> ClassNames | None:
+    """The parameter ``class_names``: None as it is, a list, array, Series or file of names, or a `ClassNames`.
+
+    Raises:
+        DataError: a name is no text; or as `ClassNames`.
+    """
+    if given is None or isinstance(given, ClassNames | str | os.PathLike):
+        return None if given is None else ClassNames.of(given)
+    names = [_plain(name) for name in given]
+    wrong = next((name for name in names if not isinstance(name, str)), None)
+    if wrong is not None:
+        raise DataError(f"class_names holds {_shown(wrong)}, which is no text. Give texts.")
+    return ClassNames.of(names)
+
+
 def _numbers(values: list[Value], names: ClassNames) -> Target:
+    for value in {value for value in values if value is not None}:
+        if str(value) in names and names.index(str(value)) != value:
+            raise DataError(
+                f'y holds the number {value}, and "{value}" is a class, but not the one at position {value} of '
+                "class_names. Give texts in y."
+            )
     numbers = np.array([-1 if value is None else value for value in values], np.int64)
     behind = values_behind(numbers, names.display)
     if behind is None:
