@@ -14,6 +14,8 @@ from torch import Tensor
 from clipgrip.backbone.base import Backbone
 from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError
+from clipgrip.fewshot.head import HeadSettings
+from clipgrip.fewshot.teacher import Teacher, teaches, validate
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.prompts.templates import Template, first_template
@@ -21,7 +23,7 @@ from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.prompts.visual import VisualPrompt
 from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.pseudolabel.refine import check_method
-from clipgrip.pseudolabel.refine.refiner import PoolRefiner, Refiner
+from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner, Refiner
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.schedule import schedule as schedule
@@ -54,6 +56,8 @@ class Method:
     """How answers are bettered before a round labels by them (``pseudolabel.REFINERS``); "zero-shot": not at all."""
     refinement: Refinement = field(default_factory=Refinement, repr=False)
     """Every number of that."""
+    head: HeadSettings | None = None
+    """Every number of what labels teach beside the prompt; None: labels tune the prompt and nothing else."""
     stop_below: float = 0.01
     """Once a smaller share of the answers changes in a round, only the last k is left to run."""
     stop: tuple[str, ...] = ("collapse",)
@@ -81,7 +85,13 @@ class Method:
         """The method that ``facts`` came from; older facts lack the refinement's numbers, newer ones may have more."""
         known = {one.name for one in fields(Refinement)} & {*facts.get("refinement", {})}
         numbers = Refinement(**{name: facts["refinement"][name] for name in known})
-        values = {**facts, "recipe": Recipe(**facts["recipe"]), "refinement": numbers}
+        head = facts.get("head")
+        values = {
+            **facts,
+            "recipe": Recipe(**facts["recipe"]),
+            "refinement": numbers,
+            "head": None if head is None else HeadSettings.from_facts(head),
+        }
         return cls(**{**values, "stop": tuple(facts.get("stop", ()))})
 
 
@@ -93,8 +103,9 @@ MANY_PER_CLASS = 16
 """Labels per labeled class from which they can abound: the paper's K. Fewer are few-shot tuning."""
 PIXEL_RECIPE = Recipe(lr=0.03, steps=60, batch_size=64, weight_decay=0.0)
 """For prompts in the image tower, where each image of a batch costs a pass through it."""
-_TRUST_ALL: dict[str, Any] = {"select": "everything", "refine": "auto"}
-"""All images with refined probabilities as soft targets: docs/decisions/0005."""
+_TRUST_ALL: dict[str, Any] = {"select": "everything", "refine": "auto", "head": HeadSettings()}
+"""All images with refined probabilities as soft targets (docs/decisions/0005), and a head beside the prompt where
+people gave labels (docs/decisions/0028)."""
 _VISUAL = Method(n_tokens=8, recipe=PIXEL_RECIPE, **_TRUST_ALL)
 _MANY_LABELS = Method(init="random", recipe=Recipe(steps=300), **_TRUST_ALL)
 _PAPER = Method(
@@ -216,12 +227,14 @@ def learn(
     votes: Sequence[Probs] = (),
     image_embeds: ImageEmbeds | None = None,
     refine: Refiner | None = None,
+    teacher: Teacher | None = None,
 ) -> Iterator[Round]:
     """The rounds after ``reached`` over the pool (N, ...), as the prompt consumes it.
 
     ``votes`` are other models' answers (N, C) for the rule "models". ``image_embeds`` (N, D) are the untuned model's,
     for what compares images; where ``inputs`` are embeddings they are those. ``refine`` is the method's refiner where
-    it has been at work already.
+    it has been at work already. ``teacher`` is what the labels teach (`teacher_of`); ``reached`` then begins with its
+    answers.
 
     Raises:
         ConfigError: the method names an unknown rule or loss, two that do not go together, or the rule "models" without
@@ -243,8 +256,8 @@ def learn(
         ks=ks,
         seed=seed,
         select=select,
-        refine=refine
-        or PoolRefiner.of(method.refine, embeds, reached.zero_shot, method.refinement),
+        refine=refine or refiner_of(method, embeds, reached.zero_shot, teacher),
+        teacher=teacher,
         context=replace(
             _context(start, inputs, method, votes), temperature=_temperature(reached, task, method)
         ),
@@ -253,6 +266,32 @@ def learn(
         on_step=on_step,
         keeper=keeper,
     )
+
+
+def teacher_of(
+    method: Method, task: Task, image_embeds: ImageEmbeds, zero_shot: Probs, seed: int
+) -> Teacher | None:
+    """What the task's labels teach, held-out answers included; None where the method or the task asks for none."""
+    if method.head is None or not teaches(method.head, task):
+        return None
+    teacher = Teacher.of(image_embeds, zero_shot, task, method.head)
+    checked = validate(
+        teacher,
+        image_embeds,
+        zero_shot,
+        method=method.refine,
+        refinement=method.refinement,
+        generator=generator(seed, "held out"),
+    )
+    return teacher.validated(checked)
+
+
+def refiner_of(
+    method: Method, image_embeds: ImageEmbeds, first: Probs, teacher: Teacher | None = None
+) -> PoolRefiner:
+    """The refiner of a pool whose rounds begin with the answers ``first``; it leaves them where labels say so."""
+    name = method.refine if teacher is None or teacher.uses_unlabeled else ZERO_SHOT
+    return PoolRefiner.of(name, image_embeds, first, method.refinement)
 
 
 def _temperature(reached: Reached, task: Task, method: Method) -> float:

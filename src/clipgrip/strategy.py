@@ -13,6 +13,8 @@ from functools import cached_property, partial
 import torch
 
 from clipgrip.data.task import Task
+from clipgrip.fewshot.joint import Joint
+from clipgrip.fewshot.teacher import Teacher, text_logits
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import Neighbours, changed_share
 from clipgrip.pseudolabel.refine.evidence import Evidence
@@ -47,6 +49,8 @@ class Round:
     """Why that method."""
     evidence: Evidence | None = None
     """What it was decided from."""
+    joint: Joint | None = None
+    """What joins the prompt's answers with the labels; None where nothing does."""
 
 
 def kept(done: Sequence[Round]) -> Round | None:
@@ -105,6 +109,7 @@ def rounds(
     seed: int,
     select: Selector = balanced,
     refine: Refiner = as_they_are,
+    teacher: Teacher | None = None,
     context: Context = ALONE,
     stop_below: float = 0.0,
     watch: Watch | None = None,
@@ -115,8 +120,8 @@ def rounds(
 
     Every round tunes from the untuned prompt. Once fewer than ``stop_below`` of the answers change, only the last k
     is left to run, and nothing where the last k has just been run. A stop of ``watch`` is the last. ``keeper`` lets a
-    training go on in its middle. ``context`` is what selection may know of the pool that no round changes: embeddings,
-    other models' answers, the temperature.
+    training go on in its middle. ``teacher`` joins each prompt's answers with what labels say. ``context`` is what
+    selection may know of the pool that no round changes: embeddings, other models' answers, the temperature.
     """
     while reached.number < len(ks) and not (watch and watch.stop(reached.past)):
         settled = reached.changed < stop_below
@@ -137,12 +142,12 @@ def rounds(
             recalled=keeper.recall(number) if keeper else None,
             offer=partial(keeper.offer, number) if keeper else _forget,
         )
-        probs = learner.predict_proba()
+        probs, joint = joined(learner, teacher, pseudolabels)
         changed = changed_share(
             *(_open_answers(answers, task) for answers in (reached.probs, probs))
         )
         done = Round(number, k, pseudolabels, learner, probs, changed)
-        done = replace(done, refined_by=by, why=why, evidence=evidence)
+        done = replace(done, refined_by=by, why=why, evidence=evidence, joint=joint)
         past = reached.past
         if watch:
             summary = watch.summary(done, reached.probs)
@@ -150,6 +155,18 @@ def rounds(
             done = replace(done, summary=summary, stop=watch.stop(past))
         yield done
         reached = Reached(number, probs, changed, reached.probs, reached.zero_shot, past)
+
+
+def joined(
+    learner: PromptLearner, teacher: Teacher | None, pseudolabels: PseudoLabels
+) -> tuple[Probs, Joint | None]:
+    """The round's answers (N, C) for the pool."""
+    probs = learner.predict_proba()
+    if teacher is None:
+        return probs, None
+    embeds = learner.image_embeds()
+    joint = teacher.joint(embeds, pseudolabels)
+    return joint.probs(embeds, text_logits(probs)), joint
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from clipgrip.config import Settings, checked
 from clipgrip.data.classes import ClassNames
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.fitting import fit_embeds, fit_images
-from clipgrip.estimator.heads import CosineHead
+from clipgrip.estimator.heads import final_head
 from clipgrip.estimator.inputs import Named, embeds_of, images_of
 from clipgrip.estimator.labels import Vocabulary, class_names_of
 from clipgrip.estimator.output import classes_html, frame
@@ -197,7 +197,9 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         fitted, facts = self.predictor_, self.predictor_.facts
         if not self._vocabulary.by_name:
             facts = replace(facts, settings=facts.settings | POSITIONS)
-        checkpoint.write_folder(Path(folder), fitted.learned, facts, fitted.class_embeds)
+        checkpoint.write_folder(
+            Path(folder), fitted.learned, facts, fitted.class_embeds, fitted.joint
+        )
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> GripClassifier:
@@ -212,7 +214,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         of = Vocabulary.of_positions if by_position else Vocabulary.of_names
         loaded._learned(of(facts.class_names))
         loaded.predictor_ = predictor
-        loaded.head_ = CosineHead(predictor.class_embeds, facts.logit_scale)
+        loaded.head_ = final_head(predictor.class_embeds, facts.logit_scale, predictor.joint)
         return loaded
 
     def _settings(self) -> Settings:

@@ -19,13 +19,15 @@ from clipgrip.data.ingest import Images, ingest
 from clipgrip.data.issues import Issue
 from clipgrip.data.task import Task, paradigm
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.estimator.heads import Head, final_head
+from clipgrip.estimator.heads import Head, final_head, head_of_labels
 from clipgrip.estimator.inputs import class_vectors
 from clipgrip.estimator.labels import Target, Vocabulary, read, target, unlabeled
-from clipgrip.method import PRESETS, Method, learn, schedule
+from clipgrip.fewshot.joint import Joint
+from clipgrip.method import PRESETS, Method, learn, schedule, teacher_of
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import predict_proba
 from clipgrip.prompts.residual import ResidualPrompt
+from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
 from clipgrip.runs.embedding import embed_manifest, model_of
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.outcome import prompt_facts
@@ -34,7 +36,7 @@ from clipgrip.runs.tasks import make_task
 from clipgrip.serving.predictor import Predictor
 from clipgrip.strategy import Reached, Round, kept
 from clipgrip.training.loop import Recipe
-from clipgrip.types import ImageEmbeds
+from clipgrip.types import ImageEmbeds, Probs
 
 RESIDUAL_RECIPE = Recipe(lr=0.001, steps=60, weight_decay=0.0)
 """For vectors of length one, whose numbers are small."""
@@ -77,16 +79,15 @@ def fit_images(
     pool = embedded.embeds
     task = make_task(pool.pool_labels, names, seen=None, all_candidates=everywhere)
     start = start.suited_to(task, model, settings, method)
-    reached = Reached(0, start.answers({}, pool).pool)
-    told.vocabulary.compare(task.labels, reached.probs)
+    text = start.answers({}, pool).pool
+    told.vocabulary.compare(task.labels, text)
     inputs = inputs_of(start.prompt, model, pool).pool
-    rounds = _rounds(start.prompt, inputs, pool.pool, task, reached, settings, start.method)
-    tuned = _tuned(rounds)
+    done = _rounds(start.prompt, inputs, pool.pool, task, text, settings, start.method)
+    tuned, joint, rounds = done.tuned, done.joint, done.rounds
     learned = tuned.learned() if tuned else {}
-    facts = prompt_facts(settings, model, start, tuned=tuned)
-    predictor = Predictor(facts, learned, start.class_embeds(learned))
-    # a prompt in the image tower sees the pool otherwise than `pool.pool`, which is the untuned model's
-    head = final_head(pool.pool, task.labels, predictor.class_embeds, facts.logit_scale, len(names))
+    facts = prompt_facts(settings, model, start, tuned=tuned, joint=joint)
+    predictor = Predictor(facts, learned, start.class_embeds(learned), joint)
+    head = final_head(predictor.class_embeds, facts.logit_scale, joint)
     issues = ingested.issues + embedded.issues
     return Fitted(head, told.vocabulary, rounds, paradigm(task), issues, predictor)
 
@@ -128,7 +129,7 @@ def fit_embeds(
     """
     _check_needs_no_model(settings, class_embeds)
     if class_embeds is None:
-        return _fit_labels(embeds, y, names, logit_scale)
+        return _fit_labels(embeds, y, names, settings, method)
     vectors = class_vectors(class_embeds, None if names is None else len(names), embeds.shape[1])
     named = names or ClassNames.from_names(f"class {n}" for n in range(len(vectors)))
     told = _told_of_rows(y, names, named, len(embeds))
@@ -136,13 +137,12 @@ def fit_embeds(
     labels = torch.from_numpy(told.labels)
     task = make_task(labels, named, seen=None, all_candidates=everywhere)
     pool, prompt = embeds.to(vectors.dtype), ResidualPrompt.untuned(vectors, logit_scale)
-    reached = Reached(0, predict_proba(pool, vectors, logit_scale))
-    told.vocabulary.compare(labels, reached.probs)
-    rounds = _rounds(prompt, pool, pool, task, reached, settings, _residual_method(settings, method))
-    tuned = _tuned(rounds)
-    learned = tuned.class_embeds() if tuned else vectors
-    head = final_head(pool, labels, learned, logit_scale, len(vectors))
-    return Fitted(head, told.vocabulary, rounds, paradigm(task))
+    text = predict_proba(pool, vectors, logit_scale)
+    told.vocabulary.compare(labels, text)
+    done = _rounds(prompt, pool, pool, task, text, settings, _residual_method(settings, method))
+    learned = done.tuned.class_embeds() if done.tuned else vectors
+    head = final_head(learned, logit_scale, done.joint)
+    return Fitted(head, told.vocabulary, done.rounds, paradigm(task))
 
 
 def _told_of_rows(y: Any, names: ClassNames | None, named: ClassNames, n_rows: int) -> Target:
@@ -161,7 +161,11 @@ def _told_of_rows(y: Any, names: ClassNames | None, named: ClassNames, n_rows: i
 
 
 def _fit_labels(
-    embeds: ImageEmbeds, y: Any, names: ClassNames | None, logit_scale: float
+    embeds: ImageEmbeds,
+    y: Any,
+    names: ClassNames | None,
+    settings: Settings,
+    method: Method | None,
 ) -> Fitted:
     if y is None:
         raise DataError(
@@ -174,7 +178,11 @@ def _fit_labels(
             "y has labels of fewer than two classes, and class_embeds is not given. Give one of them."
         )
     n_classes = len(told.vocabulary.names)
-    head = final_head(embeds, torch.from_numpy(told.labels), None, logit_scale, n_classes)
+    chosen = _residual_method(settings, method)
+    if settings.strategy == "supervised":
+        chosen = replace(chosen, refine=ZERO_SHOT)
+    labels = torch.from_numpy(told.labels)
+    head = head_of_labels(embeds, labels, n_classes, chosen, settings.seed)
     return Fitted(head, told.vocabulary, [], "SSL")
 
 
@@ -197,35 +205,46 @@ def _residual_method(settings: Settings, method: Method | None) -> Method:
     return replace(chosen, select="balanced") if settings.k else chosen
 
 
+@dataclass(frozen=True)
+class _Done:
+    """What the rounds came to: the kept prompt, None for zero-shot, and what joins it with the labels."""
+
+    rounds: list[Round]
+    tuned: Prompt | None
+    joint: Joint | None
+
+
 def _rounds(
     prompt: Prompt,
     inputs: Tensor,
     image_embeds: ImageEmbeds,
     task: Task,
-    reached: Reached,
+    text: Probs,
     settings: Settings,
     method: Method,
-) -> list[Round]:
-    """All rounds of the settings' strategy."""
+) -> _Done:
+    """All rounds of the settings' strategy, from the text's answers (N, C) on."""
     ks = schedule(settings.strategy, task, k=settings.k, n_rounds=settings.rounds)
+    asked = method if any(ks) else replace(method, refine=ZERO_SHOT)
+    teacher = teacher_of(asked, task, image_embeds, text, settings.seed) if ks else None
     with few_threads():
-        return list(
+        rounds = list(
             learn(
                 prompt,
                 inputs,
                 task,
-                reached,
+                Reached(0, text if teacher is None else teacher.start),
                 ks=ks,
                 method=method,
                 image_embeds=image_embeds,
                 seed=settings.seed,
+                teacher=teacher,
             )
         )
-
-
-def _tuned(rounds: list[Round]) -> Prompt | None:
     best = kept(rounds)
-    return best.learner.prompt if best else None
+    if best is None:
+        return _Done(rounds, None, teacher.joint(image_embeds) if teacher else None)
+    return _Done(rounds, best.learner.prompt, best.joint)
 
 
 @contextmanager

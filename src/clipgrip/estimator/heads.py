@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import torch
-from sklearn.linear_model import LogisticRegression
-
+from clipgrip.data.task import ssl
+from clipgrip.fewshot.head import HeadSettings
+from clipgrip.fewshot.joint import Joint, joined_probs
+from clipgrip.fewshot.teacher import Teacher, validate
+from clipgrip.method import Method, refiner_of
 from clipgrip.prompts.classifier import predict_proba
+from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
+from clipgrip.pseudolabel.select import selector
+from clipgrip.seeds import generator
+from clipgrip.strategy import choose
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Probs
-
-LABELS_C = 100.0
-"""Inverse strength of the L2 penalty. Unit vectors of one model lie close together, so their weights must be large."""
 
 
 class Head(Protocol):
@@ -37,32 +40,46 @@ class CosineHead:
 
 
 @dataclass(frozen=True)
-class LabelHead:
-    """Logistic regression on labeled images; a class without a label has probability 0."""
+class JointHead:
+    """Text, where there is one, joined with what labels taught (`clipgrip.fewshot`)."""
 
-    model: LogisticRegression = field(repr=False)
-    n_classes: int
+    joint: Joint = field(repr=False)
+    class_embeds: ClassEmbeds | None = field(default=None, repr=False)
+    logit_scale: float = 1.0
 
     def predict_proba(self, image_embeds: ImageEmbeds) -> Probs:
         """(N, C)."""
-        known = torch.from_numpy(self.model.predict_proba(image_embeds.numpy()))
-        probs = known.new_zeros(len(known), self.n_classes)
-        return probs.index_copy(1, torch.from_numpy(self.model.classes_), known)
+        if self.class_embeds is None:
+            return self.joint.probs(image_embeds, None)
+        embeds = image_embeds.to(self.class_embeds.dtype)
+        return joined_probs(embeds, self.class_embeds, self.logit_scale, self.joint)
 
 
-def final_head(
-    image_embeds: ImageEmbeds,
-    labels: Labels,
-    class_embeds: ClassEmbeds | None,
-    logit_scale: float,
-    n_classes: int,
-) -> Head:
-    """The head for new images, from the pool (N, D), its labels (N,), -1 for unlabeled, and what the rounds learned.
-
-    With ``class_embeds`` (C, D), tuned or not, they decide; without, the labels alone.
-    """
-    if class_embeds is not None:
+def final_head(class_embeds: ClassEmbeds, logit_scale: float, joint: Joint | None) -> Head:
+    """The head for new images: the text's class embeddings (C, D), tuned or not, and what labels taught beside them."""
+    if joint is None:
         return CosineHead(class_embeds, logit_scale)
-    known = labels >= 0
-    model = LogisticRegression(C=LABELS_C, max_iter=1000)
-    return LabelHead(model.fit(image_embeds[known].numpy(), labels[known].numpy()), n_classes)
+    return JointHead(joint, class_embeds, logit_scale)
+
+
+def head_of_labels(
+    image_embeds: ImageEmbeds, labels: Labels, n_classes: int, method: Method, seed: int
+) -> Head:
+    """Without any text: labels (N,), -1 for unlabeled, and the unlabeled images where held-out labels bear them out."""
+    settings = method.head or HeadSettings()
+    task = ssl(labels, n_classes)
+    teacher = Teacher.of(image_embeds, None, task, settings)
+    pseudolabels = None
+    if method.refine != ZERO_SHOT and len(task.unlabeled):
+        checked = validate(
+            teacher,
+            image_embeds,
+            None,
+            method=method.refine,
+            refinement=method.refinement,
+            generator=generator(seed, "held out"),
+        )
+        teacher = teacher.validated(checked)
+        found = refiner_of(method, image_embeds, teacher.start, teacher)(teacher.start, task)
+        pseudolabels = choose(found.probs, task, 1, selector("everything"))
+    return JointHead(teacher.joint(image_embeds, pseudolabels))

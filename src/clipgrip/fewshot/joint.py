@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from clipgrip.fewshot.head import FittedHead, Head, HeadSettings
-from clipgrip.types import ImageEmbeds, Labels, Logits, Probs
+from clipgrip.prompts.classifier import cosine_logits
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,49 @@ class Joint:
         """(N, C) softmax of the logits; held-out labels set how sure they are."""
         return self.logits(image_embeds, text).softmax(1)
 
+    def renumbered(self, places: Sequence[int | None]) -> Joint:
+        """For other classes: for each of them its position among these, None for one that no label ever named."""
+        at = {old: new for new, old in enumerate(places) if old is not None}
+        heads = []
+        for head in self.heads:
+            kept = [n for n, c in enumerate(head.classes.tolist()) if c in at]
+            if kept:
+                classes = torch.tensor([at[int(head.classes[n])] for n in kept])
+                one = replace(head, weights=head.weights[:, kept], offsets=head.offsets[kept])
+                heads.append(replace(one, classes=classes))
+        return Joint(self.text_weight, tuple(heads), len(places))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that it is, for a file."""
+        found = {"text_weight": torch.tensor(self.text_weight, dtype=torch.float64)}
+        for number, head in enumerate(self.heads):
+            for one in fields(head):
+                found[f"{number}.{one.name}"] = getattr(head, one.name).contiguous()
+        return {**found, "n_classes": torch.tensor(self.n_classes)}
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, Tensor]) -> Joint:
+        """What ``tensors`` gave; KeyError where something is missing."""
+        numbers = sorted({int(name.split(".")[0]) for name in tensors if "." in name})
+        heads = [
+            Head(**{one.name: tensors[f"{number}.{one.name}"] for one in fields(Head)})
+            for number in numbers
+        ]
+        return cls(float(tensors["text_weight"]), tuple(heads), int(tensors["n_classes"]))
+
     def with_head(self, head: Head, weight: float) -> Joint:
         """With one more head."""
         return replace(self, heads=(*self.heads, scaled(head, weight)))
+
+
+def joined_probs(
+    image_embeds: ImageEmbeds, class_embeds: ClassEmbeds, logit_scale: float, joint: Joint | None
+) -> Probs:
+    """(N, C): the text's own answers, or joined with what labels taught."""
+    logits = cosine_logits(image_embeds, class_embeds, logit_scale)
+    if joint is None:
+        return logits.softmax(dim=1)
+    return joint.probs(image_embeds, logits.log_softmax(dim=1))
 
 
 def scaled(head: Head, weight: float) -> Head:

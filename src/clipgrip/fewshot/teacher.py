@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -45,6 +45,8 @@ class Teacher:
     members: dict[str, float] = field(repr=False)
     start: Probs = field(repr=False)
     """(N, C) text and labels joined, without the unlabeled images: what a run never falls back below."""
+    uses_unlabeled: bool = True
+    """False where held-out labels are answered worse with the unlabeled images than without."""
     held_out: HeldOut | None = field(default=None, repr=False)
     """None where no class has two labels, and where a stored run is only opened again."""
 
@@ -61,17 +63,17 @@ class Teacher:
         joint = join(fitted, own, task.n_classes, weights)
         return cls(task, settings, weights, fitted.members, joint.probs(image_embeds, text))
 
-    @property
-    def uses_unlabeled(self) -> bool:
-        """False where held-out labels are answered worse with the unlabeled images than without."""
-        return self.held_out is None or not self.held_out.unlabeled_harm
+    def validated(self, held_out: HeldOut | None) -> Teacher:
+        """The same, knowing what its labels said when they were held out."""
+        harm = held_out is not None and held_out.unlabeled_harm
+        return replace(self, held_out=held_out, uses_unlabeled=not harm)
 
     def joint(self, image_embeds: ImageEmbeds, pseudolabels: PseudoLabels | None = None) -> Joint:
         """The classifier of new images, from the pool (N, D) as a prompt sees it and from ``pseudolabels`` as well."""
         task = self.task
         fitted = _fitted(image_embeds, task.labels, task, self.settings)
         joint = join(fitted, task.labels[task.labeled], task.n_classes, self.weights)
-        if pseudolabels is None or not len(pseudolabels.rows):
+        if pseudolabels is None or not len(pseudolabels.rows) or not self.uses_unlabeled:
             return joint
         taught = task.labels.clone()
         taught[pseudolabels.rows] = pseudolabels.labels
@@ -113,7 +115,7 @@ class Teacher:
         return list(pairs)
 
 
-def validated(
+def validate(
     teacher: Teacher,
     image_embeds: ImageEmbeds,
     zero_shot: Probs | None,

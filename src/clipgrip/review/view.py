@@ -106,7 +106,7 @@ class Answerer:
         return cls(outcome, backbone, tuple(rows[n] for n in kept), everything[kept])
 
     def probs(self, classes: ClassNames) -> Probs:
-        """(N, C) for these classes, from the round's learned values.
+        """(N, C) for these classes, from the round's learned values and what labels taught it of them.
 
         Raises:
             PromptError: a text is too long for the model.
@@ -114,7 +114,10 @@ class Answerer:
         settings = Settings(**self.outcome.run.settings)
         start = Start.of(self.backbone, classes, settings, self.outcome.start.method)
         nothing = Embeds(self.embeds, self.embeds[:0], (), ())
-        return start.answers(self.outcome.learned, nothing).pool
+        joint = self.outcome.joint
+        if joint is not None:
+            joint = joint.renumbered(_places(classes, self.outcome.manifest.classes))
+        return start.answers(self.outcome.learned, nothing, joint).pool
 
     def view(self, classes: Sequence[StoredClass]) -> View:
         """The answers for the active classes."""
@@ -129,6 +132,21 @@ class Answerer:
             given=np.full(len(self.rows), -1, dtype=np.int64),
             as_run=names.prompts == run.prompts,
         )
+
+
+def _places(classes: ClassNames, of_run: ClassNames) -> list[int | None]:
+    """For each class its position in the run; None for one that the run did not have.
+
+    A class keeps what labels taught of it when only its name changes, or only its prompt.
+    """
+    pairs = list(zip(of_run.display, of_run.prompts, strict=True))
+    found: list[int | None] = []
+    for pair in zip(classes.display, classes.prompts, strict=True):
+        same = [n for n, known in enumerate(pairs) if known == pair]
+        alike = same or [n for n, known in enumerate(pairs) if known[0] == pair[0]]
+        alike = alike or [n for n, known in enumerate(pairs) if known[1] == pair[1]]
+        found.append(next((n for n in alike if n not in found), None))
+    return found
 
 
 def _through(outcome: Outcome, backbone: ClipBackbone) -> Embeds:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from clipgrip.errors import PromptError
+from clipgrip.fewshot.joint import Joint
 from clipgrip.files import write_bytes_atomic
 
 FORMAT = "1"
@@ -20,6 +21,8 @@ KEY = "clipgrip"
 """The only entry of the file's metadata: safetensors writes several in a random order."""
 NAME = "prompt.safetensors"
 CLASS_EMBEDS = "class_embeds.safetensors"
+HEAD = "head.safetensors"
+"""What labels taught beside the prompt: `fewshot.Joint`."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class PromptFacts:
     """Id of the run, or empty for a classifier that was fitted in Python."""
     init: Literal["template", "random"] | None = None
     """How the prompt began, which decides what follows its context; None in files that older versions wrote."""
+    head: str = ""
+    """SHA-256 of the file `HEAD`, without which the answers would be others; empty where no label taught."""
 
 
 def pack(learned: dict[str, Tensor], facts: PromptFacts) -> bytes:
@@ -52,10 +57,19 @@ def pack(learned: dict[str, Tensor], facts: PromptFacts) -> bytes:
 
 
 def write_folder(
-    folder: Path, learned: dict[str, Tensor], facts: PromptFacts, class_embeds: Tensor
+    folder: Path,
+    learned: dict[str, Tensor],
+    facts: PromptFacts,
+    class_embeds: Tensor,
+    joint: Joint | None = None,
 ) -> None:
-    """Write the prompt, and the class embeddings (C, D) that follow from it, each whole or not at all."""
+    """Write the prompt, what labels taught beside it, and the class embeddings (C, D) that follow from it.
+
+    Each whole or not at all, and the prompt, which names the digest of the second, after it.
+    """
     prompt = pack(learned, facts)
+    if joint is not None:
+        write_bytes_atomic(folder / HEAD, save(joint.tensors()))
     write_bytes_atomic(folder / NAME, prompt)
     write_class_embeds(folder / CLASS_EMBEDS, class_embeds, prompt)
 
@@ -84,6 +98,36 @@ def read(path: Path) -> tuple[dict[str, Tensor], PromptFacts]:
         )
     names = {key: tuple(facts[key]) for key in ("class_names", "class_prompts")}
     return learned, PromptFacts(**{**facts, **names})
+
+
+def head_digest(joint: Joint | None) -> str:
+    """What ``PromptFacts.head`` says of it."""
+    return "" if joint is None else hashlib.sha256(save(joint.tensors())).hexdigest()
+
+
+def read_head(folder: Path, facts: PromptFacts) -> Joint | None:
+    """What labels taught beside the prompt of a folder; None where none taught.
+
+    Raises:
+        PromptError: the file is missing, or is not the one that was written.
+    """
+    if not facts.head:
+        return None
+    path = folder / HEAD
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PromptError(
+            f"{path} cannot be read ({error.strerror}). Without it the answers would be others. {_RESTORE}"
+        ) from None
+    if hashlib.sha256(content).hexdigest() != facts.head:
+        raise PromptError(
+            f"{path} is damaged, or of another run: its content is not what was written. {_RESTORE}"
+        )
+    return Joint.from_tensors(load(content))
+
+
+_RESTORE = "Restore it, or run the same clipgrip run command again, which writes it anew."
 
 
 def _digest(learned: dict[str, Tensor], facts: dict[str, Any]) -> str:

@@ -15,13 +15,15 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import Task
 from clipgrip.evaluate import pool_summary, test_scores
+from clipgrip.fewshot.joint import Joint
 from clipgrip.method import Method
 from clipgrip.prompts.base import Prompt
-from clipgrip.runs.checkpoint import PromptFacts
+from clipgrip.runs.checkpoint import PromptFacts, head_digest
 from clipgrip.runs.confidence import calibration_facts
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import embeds_through
+from clipgrip.runs.labels import joint_of_run
 from clipgrip.runs.rounds import Answers, Start, kept_round, method_for
 from clipgrip.runs.store import RunStore, StoredRound, StoredRun
 
@@ -42,6 +44,8 @@ class Outcome:
     rounds: tuple[StoredRound, ...] = field(repr=False)
     answers: Answers = field(repr=False)
     prompt: PromptFacts = field(repr=False)
+    joint: Joint | None = field(default=None, repr=False)
+    """What joins the prompt's answers with the labels; None where no label was given."""
 
     @property
     def learned(self) -> dict[str, torch.Tensor]:
@@ -98,6 +102,7 @@ def prompt_facts(
     *,
     tuned: Prompt | None,
     run: str = "",
+    joint: Joint | None = None,
 ) -> PromptFacts:
     """What the checkpoint says beside its learned values; ``tuned`` is None where nothing was learned."""
     return PromptFacts(
@@ -112,6 +117,7 @@ def prompt_facts(
         embed_dim=backbone.embed_dim,
         logit_scale=backbone.logit_scale,
         run=run,
+        head=head_digest(joint),
     )
 
 
@@ -170,6 +176,7 @@ def assemble(
     if tuned:
         progress = partial(hear.progress, "answer")
         through = embeds_through(tuned, backbone, embeds, progress)
+    joint = joint_of_run(run.facts, start, task, embeds, through, best)
     return Outcome(
         folder=folder,
         run=run,
@@ -178,6 +185,7 @@ def assemble(
         embeds=embeds,
         start=start,
         rounds=rounds,
-        answers=start.answers(learned, through),
-        prompt=prompt_facts(settings, backbone, start, tuned=tuned, run=run.id),
+        answers=start.answers(learned, through, joint),
+        prompt=prompt_facts(settings, backbone, start, tuned=tuned, run=run.id, joint=joint),
+        joint=joint,
     )

@@ -37,7 +37,11 @@ def write_outputs(outcome: Outcome, issues: Iterable[Issue]) -> None:
     write_issues(folder / "issues.csv", issues)
     write_text_atomic(folder / "metrics.json", json_text(outcome.metrics))
     checkpoint.write_folder(
-        folder, outcome.learned, outcome.prompt, outcome.start.class_embeds(outcome.learned)
+        folder,
+        outcome.learned,
+        outcome.prompt,
+        outcome.start.class_embeds(outcome.learned),
+        outcome.joint,
     )
 
 

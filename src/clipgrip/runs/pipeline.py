@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -17,14 +17,16 @@ from clipgrip.data.issues import Issue
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import Task, paradigm
 from clipgrip.errors import RunError
-from clipgrip.method import schedule
+from clipgrip.fewshot.teacher import Teacher
+from clipgrip.method import refiner_of, schedule, teacher_of
 from clipgrip.prompts.base import learned_parameters
-from clipgrip.pseudolabel.refine.refiner import PoolRefiner
+from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner
 from clipgrip.runs.confidence import estimate_facts
 from clipgrip.runs.embedding import Embeds, embed_manifest, model_of, nothing_left
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, run_id, versions
 from clipgrip.runs.inputs import inputs_of
+from clipgrip.runs.labels import label_facts, label_line
 from clipgrip.runs.lock import locked
 from clipgrip.runs.outcome import Outcome, assemble, backbone_facts, data_facts, seen_names
 from clipgrip.runs.outputs import write_outputs
@@ -32,6 +34,7 @@ from clipgrip.runs.place import check_place, choose_folder, is_ours, wanted_fold
 from clipgrip.runs.rounds import Start, method_for, run_rounds
 from clipgrip.runs.store import RunStore, StoredRun, open_store
 from clipgrip.runs.tasks import make_task
+from clipgrip.types import Probs
 
 
 def run(project: Project, listener: Listener | None = None) -> Outcome:
@@ -136,6 +139,8 @@ class Job:
         stored = store.run(identity)
         if self.project.settings.strategy == "zero-shot" or (stored and stored.finished):
             return
+        if stored and (line := label_line(stored.facts.get("labels"))):
+            hear.note(line)
         hear.note(f"Tuning {self._values():,} values of a {self.project.settings.prompt} prompt.")
         inputs = inputs_of(
             self.start.prompt,
@@ -154,13 +159,26 @@ class Job:
             settings,
             hear,
             refine=self._refiner,
+            teacher=self._teacher,
         )
 
     @cached_property
+    def _zero_shot(self) -> Probs:
+        return self.start.answers({}, self.embeds).pool
+
+    @cached_property
+    def _teacher(self) -> Teacher | None:
+        """What the labels teach, asked before anything is tuned."""
+        method, settings = self.start.method, self.project.settings
+        if settings.strategy == "supervised":  # no unlabeled image is learned from
+            method = replace(method, refine=ZERO_SHOT)
+        return teacher_of(method, self.task, self.embeds.pool, self._zero_shot, settings.seed)
+
+    @cached_property
     def _refiner(self) -> PoolRefiner:
-        """One for the estimate and the rounds, so that zero-shot's answers are refined once."""
-        method, zero_shot = self.start.method, self.start.answers({}, self.embeds).pool
-        return PoolRefiner.of(method.refine, self.embeds.pool, zero_shot, method.refinement)
+        """One for the estimate and the rounds, so that the first answers are refined once."""
+        first = self._zero_shot if self._teacher is None else self._teacher.start
+        return refiner_of(self.start.method, self.embeds.pool, first, self._teacher)
 
     def _values(self) -> int:
         """How many numbers are tuned."""
@@ -179,7 +197,10 @@ class Job:
             "paradigm": paradigm(self.task),
             "method": self.start.method.facts(),
             "method_id": self.start.method.fingerprint(),
-            "estimate": estimate_facts(self._refiner, self.embeds, self.task),
+            "labels": label_facts(self._teacher, self.embeds),
+            "estimate": None
+            if self._teacher
+            else estimate_facts(self._refiner, self.embeds, self.task),
             "tuned": {"prompt": self.project.settings.prompt, "values": self._values()},
             "backbone": backbone_facts(self.backbone),
             "seconds": self.seconds,

@@ -15,9 +15,12 @@ from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.task import Task
 from clipgrip.evaluate import pool_summary, test_scores
+from clipgrip.fewshot.joint import Joint, joined_probs
+from clipgrip.fewshot.teacher import Teacher, text_logits
 from clipgrip.method import PRESETS, Method, learn, schedule, untuned
 from clipgrip.prompts.base import Prompt
-from clipgrip.prompts.classifier import predict_proba, zero_shot
+from clipgrip.prompts.classifier import zero_shot
+from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import per_class_counts
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner
 from clipgrip.pseudolabel.stop import Summary
@@ -26,7 +29,7 @@ from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import Inputs
 from clipgrip.runs.store import RunStore, StoredRound
 from clipgrip.runs.training import StoredTraining
-from clipgrip.strategy import Reached, Round, short_classes
+from clipgrip.strategy import Reached, Round, joined, short_classes
 from clipgrip.training.learner import PromptLearner
 from clipgrip.types import ClassEmbeds, Probs
 
@@ -83,11 +86,14 @@ class Start:
         with torch.no_grad():
             return self.tuned(learned).class_embeds()
 
-    def answers(self, learned: dict[str, Tensor], embeds: Embeds) -> Answers:
-        """Probabilities for pool and test from embeddings as the learned prompt sees the images."""
+    def answers(
+        self, learned: dict[str, Tensor], embeds: Embeds, joint: Joint | None = None
+    ) -> Answers:
+        """Probabilities for pool and test from embeddings as the learned prompt sees the images, joined with labels."""
         class_embeds, scale = self.class_embeds(learned), self.prompt.logit_scale
         pool, test = (
-            predict_proba(images, class_embeds, scale) for images in (embeds.pool, embeds.test)
+            joined_probs(images, class_embeds, scale, joint)
+            for images in (embeds.pool, embeds.test)
         )
         return Answers(pool, test)
 
@@ -113,6 +119,7 @@ def run_rounds(
     hear: Listener,
     *,
     refine: PoolRefiner | None = None,
+    teacher: Teacher | None = None,
 ) -> None:
     """Run what is not stored yet of the schedule; ``refine`` may have refined zero-shot's answers already."""
     ks = schedule(settings.strategy, task, k=settings.k, n_rounds=settings.rounds)
@@ -126,11 +133,12 @@ def run_rounds(
         start.prompt,
         inputs.pool,
         task,
-        reached(store.rounds(identity), start, embeds, inputs),
+        reached(store.rounds(identity), start, embeds, inputs, teacher),
         ks=ks,
         method=start.method,
         image_embeds=embeds.pool,
         refine=refine,
+        teacher=teacher,
         seed=settings.seed,
         on_step=on_step,
         keeper=StoredTraining(store, identity),
@@ -157,9 +165,15 @@ def _refined_line(done: Round) -> str:
     return f"  learned from the answers {how}: {'; '.join(done.why)}"
 
 
-def reached(stored: list[StoredRound], start: Start, embeds: Embeds, inputs: Inputs) -> Reached:
+def reached(
+    stored: list[StoredRound],
+    start: Start,
+    embeds: Embeds,
+    inputs: Inputs,
+    teacher: Teacher | None = None,
+) -> Reached:
     """How far the stored rounds have come, bit for bit as the loop left it."""
-    first = start.answers({}, embeds).pool
+    first = start.answers({}, embeds).pool if teacher is None else teacher.start
     if not stored:
         return Reached(0, first)
     last = stored[-1]
@@ -167,8 +181,8 @@ def reached(stored: list[StoredRound], start: Start, embeds: Embeds, inputs: Inp
     if (
         start.method.select == "rounds"
     ):  # the only rule that looks back; a pass over pixels is not cheap
-        previous = _answers(stored[:-1], start, embeds, inputs)
-    answers = _answers(stored, start, embeds, inputs)
+        previous = _answers(stored[:-1], first, start, embeds, inputs, teacher)
+    answers = _answers(stored, first, start, embeds, inputs, teacher)
     return Reached(last.number, answers, last.changed, previous, first, _past(stored))
 
 
@@ -191,12 +205,33 @@ def name_of_round(number: int) -> str:
     return f"round {number}" if number else "zero-shot"
 
 
-def _answers(stored: list[StoredRound], start: Start, embeds: Embeds, inputs: Inputs) -> Probs:
+def _answers(
+    stored: list[StoredRound],
+    first: Probs,
+    start: Start,
+    embeds: Embeds,
+    inputs: Inputs,
+    teacher: Teacher | None,
+) -> Probs:
     """(N, C) of the last stored round for the pool."""
     if not stored:
-        return start.answers({}, embeds).pool
+        return first
     # the loop's own sums, in its batches: others differ in the last bit, which can turn a choice
-    return PromptLearner(start.tuned(stored[-1].learned), inputs.pool).predict_proba()
+    learner = PromptLearner(start.tuned(stored[-1].learned), inputs.pool)
+    return joined(learner, teacher, pseudolabels_of(stored[-1], embeds, len(start.classes)))[0]
+
+
+def pseudolabels_of(stored: StoredRound, embeds: Embeds, n_classes: int) -> PseudoLabels:
+    """What the round learned from, one-hot; images that have gone are left out."""
+    at = {row.sha256: number for number, row in enumerate(embeds.pool_rows)}
+    here = [(at[sha256], c, p) for sha256, c, p in stored.pseudolabels if sha256 in at]
+    rows, labels, confidence = zip(*here, strict=True) if here else ((), (), ())
+    return PseudoLabels.hard(
+        torch.tensor(rows, dtype=torch.long),
+        torch.tensor(labels, dtype=torch.long),
+        torch.tensor(confidence),
+        n_classes,
+    )
 
 
 def _stored(
@@ -207,7 +242,7 @@ def _stored(
     stored = StoredRound(done.number, done.k, done.changed, learned, {}, _named(done, embeds))
     takes_all = start.method.select == "everything"  # then no class is short of a k
     short = [] if takes_all else short_classes(done.pseudolabels, task, done.k)
-    test = done.learner.predict_proba(inputs.test)
+    test = _test_answers(done, inputs)
     stored.facts.update(
         number=done.number,
         k=done.k,
@@ -230,6 +265,15 @@ def _stored(
     if done.stop:
         stored.facts["stop"] = {"reason": done.stop.reason, "kept": done.stop.best}
     return stored
+
+
+def _test_answers(done: Round, inputs: Inputs) -> Probs:
+    """(n, C) of the round for the test images."""
+    probs = done.learner.predict_proba(inputs.test)
+    if done.joint is None or not len(probs):
+        return probs
+    embeds = replace(done.learner, inputs=inputs.test).image_embeds()
+    return done.joint.probs(embeds, text_logits(probs))
 
 
 def _named(done: Round, embeds: Embeds) -> tuple[tuple[str, int, float], ...]:

@@ -18,9 +18,10 @@ from clipgrip.backbone.embed import Embedded, Item, embed_images
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
 from clipgrip.errors import BackboneError, RunError
+from clipgrip.fewshot.joint import Joint, joined_probs
 from clipgrip.method import PRESETS, untuned
 from clipgrip.prompts.base import Prompt
-from clipgrip.prompts.classifier import predict_proba, zero_shot
+from clipgrip.prompts.classifier import zero_shot
 from clipgrip.runs import checkpoint
 from clipgrip.runs.checkpoint import PromptFacts
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
@@ -33,6 +34,8 @@ class Predictor:
     facts: PromptFacts
     learned: dict[str, torch.Tensor] = field(repr=False)
     class_embeds: ClassEmbeds = field(repr=False)
+    joint: Joint | None = field(default=None, repr=False)
+    """What labels taught beside the prompt."""
 
     @classmethod
     def open(cls, folder: Path) -> Predictor:
@@ -51,7 +54,8 @@ class Predictor:
             )
         learned, facts = checkpoint.read(path)
         known = checkpoint.read_class_embeds(folder / checkpoint.CLASS_EMBEDS, path.read_bytes())
-        return cls(facts, learned, derive(facts, learned) if known is None else known)
+        joint = checkpoint.read_head(folder, facts)
+        return cls(facts, learned, derive(facts, learned) if known is None else known, joint)
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -72,7 +76,7 @@ class Predictor:
 
     def predict_proba(self, image_embeds: ImageEmbeds) -> Probs:
         """(N, C) from unit vectors (N, D) of the prompt's own model."""
-        return predict_proba(image_embeds, self.class_embeds, self.facts.logit_scale)
+        return joined_probs(image_embeds, self.class_embeds, self.facts.logit_scale, self.joint)
 
     def embed(
         self,

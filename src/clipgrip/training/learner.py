@@ -45,6 +45,8 @@ class PromptLearner:
 
     def image_embeds(self) -> ImageEmbeds:
         """(N, D) of the pool, as the prompt sees it."""
+        if self.prompt.consumes == "embeds":
+            return self.inputs
         with torch.no_grad():
             return torch.cat([self.prompt.image_embeds(part).cpu() for part in passes(self.inputs)])
 

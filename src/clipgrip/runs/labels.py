@@ -1,0 +1,76 @@
+"""What a run's labels taught it: asked once, stored with the run, and made again from what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clipgrip.data.task import Task
+from clipgrip.fewshot.joint import Joint
+from clipgrip.fewshot.teacher import Teacher, teaches
+from clipgrip.metrics import wilson_interval
+from clipgrip.runs.embedding import Embeds
+from clipgrip.runs.rounds import Start, pseudolabels_of
+from clipgrip.runs.store import StoredRound
+
+
+def label_facts(teacher: Teacher | None, embeds: Embeds) -> dict[str, Any] | None:
+    """The part of metrics.json about the given labels; None where none taught."""
+    if teacher is None:
+        return None
+    facts = teacher.facts()
+    if facts["held_out"]:
+        held = facts["held_out"]
+        held["accuracy"] = held["right"] / held["n"]
+        held["interval"] = list(wilson_interval(held["right"], held["n"]))
+    facts["contradicted"] = [
+        [embeds.pool_rows[row].sha256, answer] for row, answer in teacher.contradicted()
+    ]
+    return facts
+
+
+def joint_of_run(
+    facts: Mapping[str, Any],
+    start: Start,
+    task: Task,
+    embeds: Embeds,
+    through: Embeds,
+    kept: StoredRound | None,
+) -> Joint | None:
+    """The joined classifier of a stored run; ``through`` are the embeddings as its prompt sees the images."""
+    labels = facts.get("labels")
+    if labels is None or not teaches(start.method.head, task):
+        return None
+    assert start.method.head is not None  # `teaches` said so
+    zero_shot = start.answers({}, embeds).pool
+    teacher = Teacher.of(embeds.pool, zero_shot, task, start.method.head)
+    if not labels["uses_unlabeled"] or kept is None:
+        return teacher.joint(through.pool)
+    return teacher.joint(through.pool, pseudolabels_of(kept, embeds, task.n_classes))
+
+
+def label_line(facts: Mapping[str, Any] | None) -> str | None:
+    """What a terminal says of the labels before the rounds."""
+    if facts is None:
+        return None
+    held = facts["held_out"]
+    if held is None:
+        return (
+            f"{facts['given']} labels are learned from. No class has two, so none can be held out to see how far they "
+            "carry."
+        )
+    low, high = (100 * value for value in held["interval"])
+    line = (
+        f"Of {held['n']} labels, held out in turn, {100 * held['accuracy']:.0f} % are answered right "
+        f"({low:.0f} to {high:.0f}; the commonest class alone: {100 * held['commonest'] / held['n']:.0f} %"
+    )
+    if held["text"] is not None:
+        line += f"; the names alone: {100 * held['text'] / held['n']:.0f} %"
+    line += ")."
+    if facts["text_weight"] == 0:
+        line += " The names say nothing of these images, so the labels decide."
+    if not facts["uses_unlabeled"]:
+        line += (
+            " The unlabeled images made these answers worse, so the labels alone are learned from."
+        )
+    return line
