@@ -6,12 +6,15 @@ Set CLIPGRIP_DATA to the folder that holds ``clip-features``; without it, ``../s
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels
@@ -72,13 +75,48 @@ def thinned(labels: Labels, ratio: int, draw: torch.Generator) -> Tensor:
     return torch.cat(kept).sort().values
 
 
-def _read(name: str) -> dict[str, Tensor]:
+def unit(vectors: NDArray[Any]) -> NDArray[np.float32]:
+    """Rows of length one."""
+    plain = vectors.astype(np.float32)
+    return plain / np.linalg.norm(plain, axis=1, keepdims=True)
+
+
+def array_of(name: str) -> Callable[[str], NDArray[Any]]:
+    """Reads arrays of a file of embeddings by name."""
+    arrays = np.load(data_folder("clip-features") / f"{name}.npz")
+    return lambda key: arrays[key]
+
+
+def photographs(name: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], float]:
+    """Nano's embeddings of photographs in class folders, their classes, the names' texts and the logit scale."""
+    from clipgrip.backbone.cache import EmbeddingCache
+    from clipgrip.backbone.registry import load_backbone
+    from clipgrip.data.classes import ClassNames
+    from clipgrip.data.ingest import ingest
+    from clipgrip.prompts.classifier import zero_shot
+    from clipgrip.runs.embedding import embed_manifest
+
+    root, backbone = data_folder("photos") / name, load_backbone("nano")
+    names = sorted(path.name for path in root.iterdir() if path.is_dir())
+    manifest = ingest(root, classes=ClassNames.of(names), labels=None).manifest
+    cache = EmbeddingCache.for_backbone(backbone)
+    embedded = embed_manifest(backbone, manifest, cache=cache).embeds
+    labels = [names.index(Path(row.paths[0]).parent.name) for row in embedded.pool_rows]
+    texts = zero_shot(backbone, names).numpy()
+    return embedded.pool.numpy(), np.array(labels), texts, backbone.logit_scale
+
+
+def data_folder(part: str) -> Path:
+    """A folder of the data to measure on; SystemExit where it is absent."""
     here = Path(__file__).resolve().parents[1].parent / "shared" / "data"
-    path = Path(os.environ.get("CLIPGRIP_DATA") or here) / "clip-features" / f"{name}.npz"
-    if not path.is_file():
-        raise SystemExit(
-            f"{path} is not here. Set CLIPGRIP_DATA to the folder that holds clip-features."
-        )
+    path = Path(os.environ.get("CLIPGRIP_DATA") or here) / part
+    if not path.is_dir():
+        raise SystemExit(f"{path} is not here. Set CLIPGRIP_DATA to the folder that holds {part}.")
+    return path
+
+
+def _read(name: str) -> dict[str, Tensor]:
+    path = data_folder("clip-features") / f"{name}.npz"
     with np.load(path) as arrays:
         kept = {key: arrays[key] for key in arrays.files if arrays[key].dtype.kind in "fiu"}
     floats = {

@@ -40,9 +40,16 @@ class Joint:
 
     def logits(self, image_embeds: ImageEmbeds, text: Logits | None) -> Logits:
         """(N, C) from embeddings (N, D) and the text's logits (N, C)."""
-        whole = sum(spread(h.logits(image_embeds), h.classes, self.n_classes) for h in self.heads)
-        joined = torch.zeros(len(image_embeds), self.n_classes) + whole
-        return joined if text is None or not self.text_weight else joined + self.text_weight * text
+        joined = torch.zeros(len(image_embeds), self.n_classes)
+        for head in self.heads:
+            joined += spread(head.logits(image_embeds), head.classes, self.n_classes)
+        if text is not None and self.text_weight:
+            return joined + self.text_weight * text
+        known = torch.zeros(self.n_classes, dtype=torch.bool)
+        for head in self.heads:
+            known[head.classes] = True
+        # where words fail, they do not let a class loose of which nobody ever showed an image
+        return joined.masked_fill(~known, -torch.inf) if bool(known.any()) else joined
 
     def probs(self, image_embeds: ImageEmbeds, text: Logits | None) -> Probs:
         """(N, C) softmax of the logits; held-out labels set how sure they are."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Int
-from scipy.stats import binom
 from torch import Tensor
 
 from clipgrip.fewshot.head import HeadSettings, fit_head
@@ -44,7 +43,11 @@ class HeldOut:
         """Whether unlabeled images made answers worse than labels alone did."""
         alone, both = self.labels_only == self.truth, self.with_unlabeled == self.truth
         lost, won = int((alone & ~both).sum()), int((both & ~alone).sum())
-        return lost > won and float(binom.sf(lost - 1, lost + won, 0.5)) <= self.harm
+        if lost <= won:
+            return False
+        from scipy.stats import binom  # here, since a predictor needs no statistics
+
+        return float(binom.sf(lost - 1, lost + won, 0.5)) <= self.harm
 
     @property
     def answers(self) -> Labels:
