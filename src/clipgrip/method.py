@@ -6,21 +6,15 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import partial
 from typing import Any, Literal
 
 from torch import Tensor
 
-from clipgrip.backbone.base import Backbone
 from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError
 from clipgrip.fewshot.head import HeadSettings
 from clipgrip.fewshot.teacher import Teacher, teaches, validate
 from clipgrip.prompts.base import Prompt
-from clipgrip.prompts.multimodal import MultimodalPrompt
-from clipgrip.prompts.templates import Template, first_template
-from clipgrip.prompts.textual import TextualPrompt
-from clipgrip.prompts.visual import VisualPrompt
 from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.pseudolabel.refine import check_method
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner, Refiner
@@ -29,6 +23,7 @@ from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.schedule import schedule as schedule
 from clipgrip.pseudolabel.select import Context, selector
 from clipgrip.seeds import generator
+from clipgrip.starts import untuned as untuned
 from clipgrip.strategy import Reached, Round, Watch, rounds
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import PAPER_RECIPE, Recipe
@@ -135,82 +130,6 @@ PRESETS: dict[str, dict[str, Method]] = {
 """By preset and kind of prompt."""
 PROMPTS = tuple(PRESETS["default"])
 STRATEGIES = ("zero-shot", "supervised", *SCHEDULES)
-
-
-def untuned(
-    backbone: Backbone,
-    class_prompts: Sequence[str],
-    method: Method,
-    *,
-    template: Template,
-    seed: int,
-    kind: str = "textual",
-) -> Prompt:
-    """The prompt that every round starts from: the words of the first template, where there are several."""
-    if method.init == "template" and kind in ("textual", "multimodal"):
-        _check_words(first_template(template))
-    return _STARTS[kind](backbone, class_prompts, method, template, seed)
-
-
-def _textual(
-    backbone: Backbone, class_prompts: Sequence[str], method: Method, template: Template, seed: int
-) -> TextualPrompt:
-    if method.init == "template":
-        return TextualPrompt.from_template(
-            backbone, class_prompts, template=first_template(template)
-        )
-    drawn = generator(seed, "ctx")
-    return TextualPrompt.random(backbone, class_prompts, n_ctx=method.n_ctx, generator=drawn)
-
-
-def _visual(
-    backbone: Backbone,
-    class_prompts: Sequence[str],
-    method: Method,
-    template: Template,
-    seed: int,
-    *,
-    deep: bool = False,
-) -> VisualPrompt:
-    start = VisualPrompt.from_class_token if method.init == "template" else VisualPrompt.random
-    return start(
-        backbone,
-        class_prompts,
-        n_tokens=method.n_tokens,
-        generator=generator(seed, "tokens"),
-        deep=deep,
-        template=template,
-    )
-
-
-def _multimodal(
-    backbone: Backbone, class_prompts: Sequence[str], method: Method, template: Template, seed: int
-) -> MultimodalPrompt:
-    drawn, n_tokens = generator(seed, "multimodal"), method.n_tokens
-    if method.init == "template":
-        words = first_template(template)
-        return MultimodalPrompt.from_template(
-            backbone, class_prompts, template=words, n_tokens=n_tokens, generator=drawn
-        )
-    return MultimodalPrompt.random(
-        backbone, class_prompts, n_ctx=method.n_ctx, n_tokens=n_tokens, generator=drawn
-    )
-
-
-_STARTS: dict[str, Callable[[Backbone, Sequence[str], Method, Template, int], Prompt]] = {
-    "textual": _textual,
-    "visual": _visual,
-    "visual-deep": partial(_visual, deep=True),
-    "multimodal": _multimodal,
-}
-
-
-def _check_words(template: str) -> None:
-    if not template.split("{}")[0].strip():
-        raise ConfigError(
-            f'template "{template}" has no words before {{}} to tune. Write some, as in "a photo of a {{}}.", '
-            "or choose --preset paper, which starts from random vectors, or --strategy zero-shot."
-        )
 
 
 def learn(

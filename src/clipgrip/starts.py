@@ -1,0 +1,95 @@
+"""The untuned prompt of each kind, from which every round starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from clipgrip.backbone.base import Backbone
+from clipgrip.errors import ConfigError
+from clipgrip.prompts.base import Prompt
+from clipgrip.prompts.multimodal import MultimodalPrompt
+from clipgrip.prompts.templates import Template, first_template
+from clipgrip.prompts.textual import TextualPrompt
+from clipgrip.prompts.visual import VisualPrompt
+from clipgrip.seeds import generator
+
+if TYPE_CHECKING:
+    from clipgrip.method import Method
+
+
+def untuned(
+    backbone: Backbone,
+    class_prompts: Sequence[str],
+    method: Method,
+    *,
+    template: Template,
+    seed: int,
+    kind: str = "textual",
+) -> Prompt:
+    """The prompt that every round starts from: the words of the first template, where there are several."""
+    if method.init == "template" and kind in ("textual", "multimodal"):
+        _check_words(first_template(template))
+    return _STARTS[kind](backbone, class_prompts, method, template, seed)
+
+
+def _textual(
+    backbone: Backbone, class_prompts: Sequence[str], method: Method, template: Template, seed: int
+) -> TextualPrompt:
+    if method.init == "template":
+        return TextualPrompt.from_template(
+            backbone, class_prompts, template=first_template(template)
+        )
+    drawn = generator(seed, "ctx")
+    return TextualPrompt.random(backbone, class_prompts, n_ctx=method.n_ctx, generator=drawn)
+
+
+def _visual(
+    backbone: Backbone,
+    class_prompts: Sequence[str],
+    method: Method,
+    template: Template,
+    seed: int,
+    *,
+    deep: bool = False,
+) -> VisualPrompt:
+    start = VisualPrompt.from_class_token if method.init == "template" else VisualPrompt.random
+    return start(
+        backbone,
+        class_prompts,
+        n_tokens=method.n_tokens,
+        generator=generator(seed, "tokens"),
+        deep=deep,
+        template=template,
+    )
+
+
+def _multimodal(
+    backbone: Backbone, class_prompts: Sequence[str], method: Method, template: Template, seed: int
+) -> MultimodalPrompt:
+    drawn, n_tokens = generator(seed, "multimodal"), method.n_tokens
+    if method.init == "template":
+        words = first_template(template)
+        return MultimodalPrompt.from_template(
+            backbone, class_prompts, template=words, n_tokens=n_tokens, generator=drawn
+        )
+    return MultimodalPrompt.random(
+        backbone, class_prompts, n_ctx=method.n_ctx, n_tokens=n_tokens, generator=drawn
+    )
+
+
+_STARTS: dict[str, Callable[[Backbone, Sequence[str], Method, Template, int], Prompt]] = {
+    "textual": _textual,
+    "visual": _visual,
+    "visual-deep": partial(_visual, deep=True),
+    "multimodal": _multimodal,
+}
+
+
+def _check_words(template: str) -> None:
+    if not template.split("{}")[0].strip():
+        raise ConfigError(
+            f'template "{template}" has no words before {{}} to tune. Write some, as in "a photo of a {{}}.", '
+            "or choose --preset paper, which starts from random vectors, or --strategy zero-shot."
+        )
