@@ -49,8 +49,8 @@ def automate(
     from clipgrip.runs.outputs import json_text
     from clipgrip.runs.reopen import reopen
     from clipgrip.runs.store import open_store
-    from clipgrip.serving.batch import check_answers_place
     from clipgrip.trust.promise import Terms, more_answers, promise
+    from clipgrip.written import check_output, write_dated, write_output
 
     utf8_output()
     if about not in ("pool", "source"):
@@ -63,7 +63,8 @@ def automate(
         raise ConfigError(f"{place} holds the answers. Give --out another name.")
     with screen.live():
         audit = auditing.Audit.of(reopen(newest, screen), sheet.seed)
-    check_answers_place(place)
+    if out:
+        check_output(place, auditing.AUTOMATE)
     groups = _groups(audit.classes, per_class, ok_class or [])
     rows, truth = sheet.answers(audit)
     told = promise(audit.pool, rows, truth, groups, terms)
@@ -73,7 +74,11 @@ def automate(
     with open_store(newest) as store:
         audits.add_answers(store, audit.run, audit.id, given, by=by, at=now)
         audits.add_promise(store, audit.run, audits.StoredPromise(audit.id, by, now, facts))
-    auditing.write_automation(audit, told, rows, truth, groups, place)
+    table = auditing.automation_csv(audit, told, rows, truth, groups)
+    if out:
+        write_output(place, table, auditing.AUTOMATE)
+    else:
+        place = write_dated(place, table, auditing.AUTOMATE, screen.note)
     if as_json:
         typer.echo(json_text(facts), nl=False)
         return

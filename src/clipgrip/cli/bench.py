@@ -65,8 +65,8 @@ def bench(
     utf8_output()
     from clipgrip.bench.run import GridResult, GridSettings, names, run_grid
     from clipgrip.cli.results import check_language
-    from clipgrip.files import write_text_atomic
     from clipgrip.report.grid import build_grid, text_table
+    from clipgrip.written import write_dated
 
     check_language(lang)
     folder = out or Path("clipgrip-bench") / (known or data.resolve().name)
@@ -87,10 +87,12 @@ def bench(
     )
     page = folder / "results.html"
 
-    def show(result: GridResult) -> None:
-        write_text_atomic(page, build_grid(result.facts, result.rows, lang))  # type: ignore[arg-type]
-
     screen = Screen()
+
+    def show(result: GridResult) -> None:
+        html = build_grid(result.facts, result.rows, lang)  # type: ignore[arg-type]
+        write_dated(page, html.encode("utf-8", "backslashreplace"), "bench", screen.note)
+
     with screen.live():
         result = run_grid(settings, screen, show)
     if as_json:

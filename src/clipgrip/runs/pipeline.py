@@ -126,7 +126,7 @@ class Job:
             outcome = assemble(
                 folder, store, stored, self.backbone, self.manifest, self.embeds, self.task, hear
             )
-            write_outputs(outcome, self.issues)
+            write_outputs(outcome, self.issues, hear)
         return outcome
 
     def _run_rounds(self, store: RunStore, identity: str, hear: Listener) -> None:
