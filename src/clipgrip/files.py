@@ -11,13 +11,13 @@ import secrets
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 AnyPath = str | os.PathLike[str]
 
 FULL = "Make space there, then run the same command again: what was stored before is kept."
 CLOSED = "See to its permissions, or choose another folder."
-FAILING = "The disk, or the connection to it, does not answer as it should: check it, then run the same command again."
+FAILING = "Check the path, and the disk or the connection to it, then run the same command again."
 ADVICE = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FULL),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), CLOSED),
@@ -70,10 +70,14 @@ def _lives(process: int) -> bool:
     return True
 
 
-def write_bytes_atomic(path: AnyPath, data: bytes) -> None:
+def write_bytes_atomic(
+    path: AnyPath, data: bytes, ready: Callable[[], None] = lambda: None
+) -> None:
     """Write ``data`` so that ``path`` holds the old content or the new one, never a mixture.
 
     The bytes go to a ``.part`` file in the same folder, reach the disk, then take the name.
+
+    ``ready`` is called when the bytes are on the disk and have not taken the name yet.
 
     Raises:
         OSError: the folder is missing, the disk is full, or the name is not allowed; it names ``path``,
@@ -84,6 +88,7 @@ def write_bytes_atomic(path: AnyPath, data: bytes) -> None:
     with naming(path):
         try:
             _write_through(part, data)
+            ready()
             os.replace(openable(part), openable(path))
         except BaseException:
             with contextlib.suppress(OSError):
@@ -92,7 +97,7 @@ def write_bytes_atomic(path: AnyPath, data: bytes) -> None:
     _sync_folder(folder)
 
 
-def write_bytes_once(path: AnyPath, data: bytes) -> None:
+def write_bytes_once(path: AnyPath, data: bytes, ready: Callable[[], None] = lambda: None) -> None:
     """Write a new file that appears whole; what is there already stays as it is.
 
     Raises:
@@ -104,6 +109,7 @@ def write_bytes_once(path: AnyPath, data: bytes) -> None:
     with naming(path):
         try:
             _write_through(part, data)
+            ready()
             _name_once(openable(part), openable(path))
         finally:
             with contextlib.suppress(OSError):
@@ -126,7 +132,8 @@ def naming(path: AnyPath) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        error.filename = os.fspath(path)
+        if error.errno is not None:  # else the name would take the place of the sentence
+            error.filename = os.fspath(path)
         raise
 
 

@@ -14,6 +14,7 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterable
 from datetime import date
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -69,12 +70,12 @@ def write_output(path: AnyPath, data: bytes, by: str) -> None:
         _remember(path, data, by)
         return
     check_output(path, by)
-    _remember(path, data, by)
+    remember = partial(_remember, path, data, by)
     if os.path.lexists(openable(path)):
-        write_bytes_atomic(path, data)
+        write_bytes_atomic(path, data, remember)
         return
     try:
-        write_bytes_once(path, data)
+        write_bytes_once(path, data, remember)
     except FileExistsError:  # it appeared meanwhile
         raise RunError(_not_ours(Path(path))) from None
 
