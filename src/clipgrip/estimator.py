@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 
-from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.embed import Item
+from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.config import Settings, checked
 from clipgrip.data.claims import aligned_claims
 from clipgrip.data.classes import ClassNames
@@ -94,9 +94,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         given = torch.from_numpy(ingested.manifest.labels[ingested.manifest.pool])
         expected = make_task(given, names, seen=None, all_candidates=everywhere)
         start = Start.of(model, names, settings, method_for(settings, expected))
-        embedded = embed_manifest(
-            model, ingested.manifest, cache=EmbeddingCache.for_backbone(model)
-        )
+        embedded = embed_manifest(model, ingested.manifest, cache=cache_of(model))
         pool = embedded.embeds
         task = make_task(pool.pool_labels, names, seen=None, all_candidates=everywhere)
         start = start.suited_to(task, model, settings)

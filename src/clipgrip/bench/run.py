@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from clipgrip.backbone.cache import EmbeddingCache
+from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.bench.cells import PARADIGMS, STRATEGIES, Cell, cells
 from clipgrip.bench.grid import Bench
@@ -176,7 +176,7 @@ def _bench(settings: GridSettings, source: Source, hear: Listener) -> Bench:
     embedded = embed_manifest(
         backbone,
         source.manifest,
-        cache=EmbeddingCache.for_backbone(backbone),
+        cache=cache_of(backbone),
         on_progress=lambda done, total: hear.progress("embed", done, total),
     )
     issues = source.issues + embedded.issues

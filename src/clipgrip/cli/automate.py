@@ -46,11 +46,12 @@ def automate(
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.errors import ConfigError
     from clipgrip.runs import auditing, audits
+    from clipgrip.runs.database import is_writable
     from clipgrip.runs.outputs import json_text
     from clipgrip.runs.reopen import reopen
-    from clipgrip.runs.store import open_store
+    from clipgrip.runs.store import NAME, open_store
     from clipgrip.trust.promise import Terms, more_answers, promise
-    from clipgrip.written import check_output, write_dated, write_output
+    from clipgrip.written import check_output, check_writable, write_dated, write_output
 
     utf8_output()
     if about not in ("pool", "source"):
@@ -65,15 +66,20 @@ def automate(
         audit = auditing.Audit.of(reopen(newest, screen), sheet.seed)
     if out:
         check_output(place, auditing.AUTOMATE)
+    else:
+        check_writable(newest)
     groups = _groups(audit.classes, per_class, ok_class or [])
     rows, truth = sheet.answers(audit)
     told = promise(audit.pool, rows, truth, groups, terms)
     facts = auditing.promise_facts(told, audit, more_answers(told, audit.pool, rows, truth, groups))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     given = zip((audit.hashes[row] for row in rows), truth.tolist(), strict=True)
-    with open_store(newest) as store:
-        audits.add_answers(store, audit.run, audit.id, given, by=by, at=now)
-        audits.add_promise(store, audit.run, audits.StoredPromise(audit.id, by, now, facts))
+    if is_writable(newest / NAME):
+        with open_store(newest) as store:
+            audits.add_answers(store, audit.run, audit.id, given, by=by, at=now)
+            audits.add_promise(store, audit.run, audits.StoredPromise(audit.id, by, now, facts))
+    else:
+        screen.note(f"{newest} may not be written: the promise stands in {place} alone.")
     table = auditing.automation_csv(audit, told, rows, truth, groups)
     if out:
         write_output(place, table, auditing.AUTOMATE)

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.discover import PATH_COLUMNS, discover
 from clipgrip.data.ingest import ingest
@@ -82,7 +82,7 @@ def from_images(
         test=test,
         on_progress=partial(hear.progress, "hash"),
     )
-    cache, progress = EmbeddingCache.for_backbone(backbone), partial(hear.progress, "embed")
+    cache, progress = cache_of(backbone), partial(hear.progress, "embed")
     embedded = embed_manifest(backbone, found.manifest, cache=cache, on_progress=progress)
     issues = sorted({*found.issues, *embedded.issues})
     if issues:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import torch
 
-from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.config import Project
 from clipgrip.data.ingest import ingest
 from clipgrip.data.issues import Issue
@@ -72,7 +72,7 @@ def carry_out(
     embedded = embed_manifest(
         backbone,
         manifest,
-        cache=EmbeddingCache.for_backbone(backbone),
+        cache=cache_of(backbone),
         on_progress=lambda done, total: hear.progress("embed", done, total),
     )
     times = {**(seconds or {"ingest": 0.0}), "embed": round(time.monotonic() - began, 3)}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from clipgrip.backbone.cache import EmbeddingCache
+from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.data.task import Task
 from clipgrip.errors import BackboneError, RunError
 from clipgrip.runs.embedding import embed_manifest, model_of
@@ -39,7 +39,7 @@ def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
         embedded = embed_manifest(
             backbone,
             manifest,
-            cache=EmbeddingCache.for_backbone(backbone),
+            cache=cache_of(backbone),
             on_progress=lambda done, total: hear.progress("embed", done, total),
         )
         for issue in embedded.issues[:3]:

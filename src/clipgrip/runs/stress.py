@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from clipgrip import __version__
-from clipgrip.backbone.cache import EmbeddingCache
+from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.ingest import ingest
 from clipgrip.data.tables import csv_bytes
@@ -69,7 +69,7 @@ def prepared(given: StressInput, hear: Listener) -> tuple[Bench, dict[str, Any]]
     embedded = embed_manifest(
         backbone,
         ingested.manifest,
-        cache=EmbeddingCache.for_backbone(backbone),
+        cache=cache_of(backbone),
         on_progress=lambda done, total: hear.progress("embed", done, total),
     )
     names, method = embedded.manifest.classes, PRESETS["default"]["textual"]
