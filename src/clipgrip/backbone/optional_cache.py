@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -12,6 +13,7 @@ from jaxtyping import Float
 from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.cache import ROOT_VARIABLE, EmbeddingCache, default_root
 from clipgrip.errors import CacheError
+from clipgrip.files import sweep
 
 log = logging.getLogger(__name__)
 _said: set[str] = set()
@@ -19,6 +21,10 @@ _said: set[str] = set()
 
 class OptionalCache(EmbeddingCache):
     """A cache that keeps no more once the system refuses."""
+
+    def __init__(self, root: Path, key: str, width: int) -> None:
+        super().__init__(root, key, width)
+        sweep(self.folder)
 
     def put(self, hashes: Sequence[str], embeds: Float[np.ndarray, "N D"]) -> None:
         """Store rows where that is possible."""
