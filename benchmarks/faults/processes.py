@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.place import Place, Trial
-from clipgrip import files
 
 Work = tuple[str, list[str], str]
 """What it is called, the words of the command, what it writes."""
@@ -96,7 +95,7 @@ def _refuse(call: str, n: int, number: int) -> None:
             raise OSError(number, os.strerror(number))
         return real(*words, **more)
 
-    setattr(files.os, call, refusing)
+    setattr(os, call, refusing)
 
 
 def _reference(place: Place, words: list[str], target: str) -> tuple[dict[str, bytes], float]:
