@@ -143,6 +143,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}. Mend that line.") from None
+    for key, value in values.items():
+        if "\0" in str(value):
+            raise ConfigError(
+                f"{path}: {key} holds the character NUL, which no name can hold. Take it out."
+            )
     for key in FILES:
         if isinstance(values.get(key), str):
             values[key] = path.parent / values[key]

@@ -3,28 +3,92 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
+import re
 import secrets
+import shutil
+import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 AnyPath = str | os.PathLike[str]
 
+FULL = "Make space there, then run the same command again: what was stored before is kept."
+CLOSED = "See to its permissions, or choose another folder."
+FAILING = "Check the path, and the disk or the connection to it, then run the same command again."
+ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FULL),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), CLOSED),
+    **dict.fromkeys((errno.EIO, errno.ESTALE, errno.ETIMEDOUT), FAILING),
+}
+"""What to do, by the system's error number."""
+PART = re.compile(r"\.clipgrip-([0-9a-f]{8})-(\d+)-[0-9a-f]{16}\.part")
+"""A name of `part_name`: machine, process."""
 
-def write_bytes_atomic(path: AnyPath, data: bytes) -> None:
+
+def system_sentence(error: OSError) -> str:
+    """What the system refused, where, and what to do."""
+    where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+    return f"{where}{error.strerror or error}. {ADVICE.get(error.errno or 0, 'Check the path.')}"
+
+
+def part_name(folder: AnyPath) -> str:
+    """A new hidden name in ``folder`` for what is not whole yet; `sweep` knows whose it is."""
+    name = f".clipgrip-{_machine()}-{os.getpid()}-{secrets.token_hex(8)}.part"
+    return os.path.join(os.fspath(folder), name)
+
+
+def sweep(folder: AnyPath) -> None:
+    """Remove the parts in ``folder`` that killed processes of this machine left; those of living ones stay."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(openable(folder)):
+            found = PART.fullmatch(name)
+            if found and found[1] == _machine() and not _lives(int(found[2])):
+                path = openable(os.path.join(os.fspath(folder), name))
+                if os.path.isdir(path) and not os.path.islink(path):
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    os.unlink(path)
+
+
+def _machine() -> str:
+    return hashlib.sha256(socket.gethostname().encode("utf-8", "replace")).hexdigest()[:8]
+
+
+def _lives(process: int) -> bool:
+    """Whether a process has this id now; Windows has no harmless way to ask."""
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def write_bytes_atomic(
+    path: AnyPath, data: bytes, ready: Callable[[], None] = lambda: None
+) -> None:
     """Write ``data`` so that ``path`` holds the old content or the new one, never a mixture.
 
-    The bytes go to a ``*.part`` file in the same folder, reach the disk, then take the name.
+    The bytes go to a ``.part`` file in the same folder, reach the disk, then take the name.
+
+    ``ready`` is called when the bytes are on the disk and have not taken the name yet.
 
     Raises:
         OSError: the folder is missing, the disk is full, or the name is not allowed; it names ``path``,
             which is then as it was.
     """
     folder = os.path.dirname(os.path.abspath(os.fspath(path)))
-    part = os.path.join(folder, f"{secrets.token_hex(8)}.part")
+    part = part_name(folder)
     with naming(path):
         try:
             _write_through(part, data)
+            ready()
             os.replace(openable(part), openable(path))
         except BaseException:
             with contextlib.suppress(OSError):
@@ -33,7 +97,7 @@ def write_bytes_atomic(path: AnyPath, data: bytes) -> None:
     _sync_folder(folder)
 
 
-def write_bytes_once(path: AnyPath, data: bytes) -> None:
+def write_bytes_once(path: AnyPath, data: bytes, ready: Callable[[], None] = lambda: None) -> None:
     """Write a new file that appears whole; what is there already stays as it is.
 
     Raises:
@@ -41,13 +105,15 @@ def write_bytes_once(path: AnyPath, data: bytes) -> None:
         OSError: as `write_bytes_atomic`.
     """
     folder = os.path.dirname(os.path.abspath(os.fspath(path)))
-    part = os.path.join(folder, f"{secrets.token_hex(8)}.part")
-    try:
-        _write_through(part, data)
-        _name_once(openable(part), openable(path))
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(openable(part))
+    part = part_name(folder)
+    with naming(path):
+        try:
+            _write_through(part, data)
+            ready()
+            _name_once(openable(part), openable(path))
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(openable(part))
     _sync_folder(folder)
 
 
@@ -66,7 +132,8 @@ def naming(path: AnyPath) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        error.filename = os.fspath(path)
+        if error.errno is not None:  # else the name would take the place of the sentence
+            error.filename = os.fspath(path)
         raise
 
 

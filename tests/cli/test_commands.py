@@ -56,7 +56,10 @@ def test_run_leaves_the_documented_files_and_says_where(
     arguments = ["run", place.images, "--classes", place.classes, "--test", place.test]
     told = command(capsys, *arguments, "--backbone", tiny_clip, "--rounds", 2, "--out", "out")
     assert told.code == 0, told.err
-    assert {path.name for path in (here / "out").iterdir()} - {".clipgrip.lock"} == FILES
+    assert {path.name for path in (here / "out").iterdir()} - {
+        ".clipgrip.lock",
+        ".clipgrip.written",
+    } == FILES
     for words in ("32 images of 4 classes, no labels (UL), 2 rounds of grip", "zero-shot", "tuned"):
         assert words in told.out
     assert f"report       {Path('out') / 'report.html'}" in told.out
@@ -306,7 +309,10 @@ def test_stress_leaves_its_files_and_says_what_stands_noise(
     options = ["--backbone", tiny_clip, "--seeds", 1, "--out", "out", "--lang", "ja"]
     told = command(capsys, *arguments, *options)
     assert told.code == 0, told.err
-    files = {path.name for path in (here / "out").iterdir()} - {".clipgrip.lock"}
+    files = {path.name for path in (here / "out").iterdir()} - {
+        ".clipgrip.lock",
+        ".clipgrip.written",
+    }
     assert files == {"results.csv", "results.json", "stress.html"}
     assert "own-best-class   absolute" in told.out
     assert 'lang="ja"' in (here / "out" / "stress.html").read_text("utf-8")

@@ -438,3 +438,21 @@ def test_a_stress_test_without_the_truth_names_the_option_and_the_demo_sets(
     assert "needs --labels" in told.err
     assert "demo, digits, surfaces" in told.err
     refused("stress", "demo", "--lang", "fr")
+
+
+@pytest.mark.parametrize("where", ["images", "classes", "labels", "out"])
+def test_a_path_with_nul_in_it_is_refused(refused: Refused, here: Path, where: str) -> None:
+    lines = {"images": "images", "classes": "classes.txt", "labels": "labels.csv", "out": "out"}
+    lines[where] += "\\u0000x"
+    (here / "nul.toml").write_text("\n".join(f'{key} = "{text}"' for key, text in lines.items()))
+    (here / "labels.csv").write_text("path,label\npart 00.png,dent\n")
+    assert "nul.toml" in refused("run", "--config", "nul.toml").err
+
+
+def test_a_path_with_nul_in_a_table_is_a_file_that_is_missing(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "list.csv").write_bytes(b"path\nimages/part 00.png\nimages/a\0b.png\n")
+    told = command(capsys, "run", "list.csv", "--classes", "classes.txt", "--out", "out")
+    assert told.code == 0, told.err
+    assert "missing-file" in (here / "out" / "issues.csv").read_text("utf-8-sig")

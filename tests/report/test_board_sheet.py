@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import subprocess
 from math import inf
@@ -138,6 +139,53 @@ def test_the_sheet_speaks_japanese() -> None:
         "重大な誤判定",
         "根拠一覧",
     ]
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("name", CASES_TO_RECKON)
+def test_the_decision_is_of_its_day_and_warns_once_an_assumption_was_edited(
+    name: str, language: Language
+) -> None:
+    made = book(board_facts(**CASES_TO_RECKON[name]), language)
+    decision, savings = made.worksheets[:2]
+    texts = [cell.value for row in decision.iter_rows() for cell in row if cell.value]
+    assert any("--assume" in text and "2026" in text for text in texts)
+    (formula,) = [text for text in texts if text.startswith("=")]
+    first = formula.index("(AND(") + 5
+    conditions = formula[first : formula.index('),"",')].split(",")
+    warning = formula[formula.index('),"",') + 6 : -2]
+    assert len(warning) < 255  # Excel takes no longer text in a formula
+    cells = Reckoner(savings)
+
+    def warned() -> bool:
+        return not all(holds(condition, cells) for condition in conditions)
+
+    assert not warned()
+    yellow = [
+        cell.coordinate
+        for row in savings.iter_rows(min_row=3, max_row=FIRST + len(KINDS))
+        for cell in row
+        if cell.fill.fgColor.rgb == "FFFFF6CC" and cell.data_type != "f"
+    ]
+    assert len(yellow) >= len(KINDS)
+    for cell in yellow:
+        for value in (12345.5, None):
+            cells.changed = {cell: value}
+            assert warned() == (cells[cell] != savings[cell].value)
+
+
+def holds(condition: str, cells: Reckoner) -> bool:
+    """``COUNT('Savings'!$D$6)=1`` or ``ABS(N(...)-600000)<=0.0006``."""
+    found = re.fullmatch(
+        r"(?:COUNT\((.+)!(\S+)\)=([01]))|(?:ABS\(N\((.+)!(\S+)\)-(.+)\)<=(.+))", condition
+    )
+    assert found, condition
+    cell = (found[2] or found[5]).replace("$", "")
+    if found[2]:
+        return isinstance(cells[cell], int | float) == (found[3] == "1")
+    value = cells[cell]
+    number = value if isinstance(value, int | float) else 0
+    return abs(number - float(found[6])) <= float(found[7])
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.cache import default_root
 from clipgrip.backbone.embed import Item, decode_ahead
 from clipgrip.errors import CacheError, DataError
+from clipgrip.files import part_name, sweep
 
 IN_MEMORY = 2**30
 """Bytes up to which pixels stay in memory; more go to a memory-mapped file in the cache."""
@@ -72,7 +73,8 @@ def _write(
 ) -> None:
     """The file appears whole: what a killed process left is begun anew."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    sweep(path.parent)
+    part = Path(part_name(path.parent))
     try:
         mapped = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
         _fill(mapped, backbone, items, on_progress)

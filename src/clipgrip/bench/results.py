@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip.bench.published import published
-from clipgrip.data.tables import write_csv
+from clipgrip.data.tables import csv_bytes
 from clipgrip.files import naming, write_text_atomic
+from clipgrip.written import write_dated
 
 CELLS = "cells.jsonl"
 KEYS = ("prompt", "paradigm", "strategy", "preset")
@@ -88,9 +89,14 @@ def write_results(folder: Path, facts: dict[str, Any], rows: Sequence[dict[str, 
     """results.csv and results.json."""
     columns = list(rows[0]) if rows else list(KEYS)
     cells = ([_cell(row[column]) for column in columns] for row in rows)
-    write_csv(folder / "results.csv", columns, cells)
-    text = json.dumps({**facts, "rows": list(rows)}, indent=1, ensure_ascii=False)
-    write_text_atomic(folder / "results.json", text + "\n")
+    write_dated(folder / "results.csv", csv_bytes(columns, cells), "bench")
+    text = results_json(facts, rows)
+    write_dated(folder / "results.json", text.encode("utf-8", "backslashreplace"), "bench")
+
+
+def results_json(facts: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
+    """What results.json holds."""
+    return json.dumps({**facts, "rows": list(rows)}, indent=1, ensure_ascii=False) + "\n"
 
 
 def _cell(value: Any) -> Any:

@@ -7,21 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from clipgrip.backbone.cache import EmbeddingCache
+from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.bench.cells import PARADIGMS, STRATEGIES, Cell, cells
 from clipgrip.bench.grid import Bench
 from clipgrip.bench.results import CELLS, Finished, summary, write_results
 from clipgrip.bench.source import Source, class_folders, from_folders, from_known
 from clipgrip.data.known import KNOWN
-from clipgrip.errors import ConfigError, RunError, nearest
+from clipgrip.errors import ConfigError, nearest
 from clipgrip.method import PRESETS, PROMPTS
 from clipgrip.prompts.templates import check_template
 from clipgrip.runs.embedding import embed_manifest
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, versions
 from clipgrip.runs.lock import NAME, locked
-from clipgrip.runs.place import check_writable
+from clipgrip.written import check_folder
 
 DATA = "data"
 """Folder in ``out`` where a known set may be unpacked."""
@@ -124,12 +124,7 @@ def run_grid(
 
 def _check_place(out: Path) -> None:
     """RunError where other things would be written over, or nothing may be written."""
-    check_writable(out)
-    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    if there - {NAME, DATA} and CELLS not in there:
-        raise RunError(
-            f"{out} is there already and holds no grid. Give --out a folder that is new or empty."
-        )
+    check_folder(out, CELLS, "grid", beside=(NAME, DATA))
 
 
 def _run_all(
@@ -181,7 +176,7 @@ def _bench(settings: GridSettings, source: Source, hear: Listener) -> Bench:
     embedded = embed_manifest(
         backbone,
         source.manifest,
-        cache=EmbeddingCache.for_backbone(backbone),
+        cache=cache_of(backbone),
         on_progress=lambda done, total: hear.progress("embed", done, total),
     )
     issues = source.issues + embedded.issues

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,9 +14,11 @@ from clipgrip.data.known import KNOWN, KnownSet
 from clipgrip.data.known.base import SplitBy
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.splits import hold_out
+from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import DataError
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE
 from clipgrip.types import Labels
+from clipgrip.written import write_output
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,5 @@ def _thinned(manifest: Manifest, per_class: int | None) -> Manifest:
 
 def _table(path: Path, rows: list[tuple[str, str]]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("path", "label"), *rows])
+    write_output(path, csv_bytes(("path", "label"), rows), "bench")
     return path

@@ -46,15 +46,15 @@ def audit(
     from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.errors import ConfigError
-    from clipgrip.runs.auditing import Audit, Sheet, write_sheet
+    from clipgrip.runs.auditing import AUDIT, Audit, Sheet, write_sheet
     from clipgrip.runs.reopen import reopen
-    from clipgrip.serving.batch import check_answers_place
     from clipgrip.trust.promise import Terms, look_sizes
+    from clipgrip.written import check_output
 
     utf8_output()
-    check_answers_place(out)
-    if out.exists():
+    if out.is_file():
         raise ConfigError(f"{out} exists, perhaps with answers in it. Give another --out.")
+    check_output(out, AUDIT)
     sheet = None if answers is None else Sheet.read(answers)
     if sheet is not None and seed not in (None, sheet.seed):
         raise ConfigError(

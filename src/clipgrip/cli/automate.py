@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from clipgrip.data.classes import ClassNames
+    from clipgrip.runs.auditing import Audit
     from clipgrip.trust.scope import Group
 
 
@@ -45,12 +46,11 @@ def automate(
     from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.errors import ConfigError
-    from clipgrip.runs import auditing, audits
+    from clipgrip.runs import auditing
     from clipgrip.runs.outputs import json_text
     from clipgrip.runs.reopen import reopen
-    from clipgrip.runs.store import open_store
-    from clipgrip.serving.batch import check_answers_place
     from clipgrip.trust.promise import Terms, more_answers, promise
+    from clipgrip.written import check_output, check_writable, write_dated, write_output
 
     utf8_output()
     if about not in ("pool", "source"):
@@ -63,22 +63,44 @@ def automate(
         raise ConfigError(f"{place} holds the answers. Give --out another name.")
     with screen.live():
         audit = auditing.Audit.of(reopen(newest, screen), sheet.seed)
-    check_answers_place(place)
+    if out:
+        check_output(place, auditing.AUTOMATE)
+    else:
+        check_writable(newest)
     groups = _groups(audit.classes, per_class, ok_class or [])
     rows, truth = sheet.answers(audit)
     told = promise(audit.pool, rows, truth, groups, terms)
     facts = auditing.promise_facts(told, audit, more_answers(told, audit.pool, rows, truth, groups))
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    given = zip((audit.hashes[row] for row in rows), truth.tolist(), strict=True)
-    with open_store(newest) as store:
-        audits.add_answers(store, audit.run, audit.id, given, by=by, at=now)
-        audits.add_promise(store, audit.run, audits.StoredPromise(audit.id, by, now, facts))
-    auditing.write_automation(audit, told, rows, truth, groups, place)
+    given = list(zip((audit.hashes[row] for row in rows), truth.tolist(), strict=True))
+    if not _kept(newest, audit, given, facts, by):
+        screen.note(f"{newest} may not be written: the promise stands in {place} alone.")
+    table = auditing.automation_csv(audit, told, rows, truth, groups)
+    if out:
+        write_output(place, table, auditing.AUTOMATE)
+    else:
+        place = write_dated(place, table, auditing.AUTOMATE, screen.note)
     if as_json:
         typer.echo(json_text(facts), nl=False)
         return
     typer.echo("\n".join([*verdict(facts, len(rows)), *_go_on(facts, run, answers, len(sheet))]))
     typer.echo(f"decisions: {place}")
+
+
+def _kept(
+    run: Path, audit: Audit, given: list[tuple[str, int]], facts: dict[str, Any], by: str
+) -> bool:
+    """Keep answers and promise in the run; False where it may only be read."""
+    from clipgrip.runs import audits
+    from clipgrip.runs.database import is_writable
+    from clipgrip.runs.store import NAME, open_store
+
+    if not is_writable(run / NAME):
+        return False
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with open_store(run) as store:
+        audits.add_answers(store, audit.run, audit.id, given, by=by, at=now)
+        audits.add_promise(store, audit.run, audits.StoredPromise(audit.id, by, now, facts))
+    return True
 
 
 def _groups(classes: ClassNames, per_class: bool, ok: list[str]) -> tuple[Group, ...]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from clipgrip.cli.screen import Screen
 
 
 def bench(
@@ -63,9 +66,9 @@ def bench(
     from clipgrip.cli.screen import Screen, utf8_output
 
     utf8_output()
+    from clipgrip.bench.results import results_json
     from clipgrip.bench.run import GridResult, GridSettings, names, run_grid
     from clipgrip.cli.results import check_language
-    from clipgrip.files import write_text_atomic
     from clipgrip.report.grid import build_grid, text_table
 
     check_language(lang)
@@ -85,17 +88,22 @@ def bench(
         test_share=test_share,
         smoke=smoke,
     )
-    page = folder / "results.html"
+    screen, page = Screen(), folder / "results.html"
 
     def show(result: GridResult) -> None:
-        write_text_atomic(page, build_grid(result.facts, result.rows, lang))  # type: ignore[arg-type]
+        _write_page(page, build_grid(result.facts, result.rows, lang), screen)  # type: ignore[arg-type]
 
-    screen = Screen()
     with screen.live():
         result = run_grid(settings, screen, show)
     if as_json:
-        typer.echo((folder / "results.json").read_text("utf-8"), nl=False)
+        typer.echo(results_json(result.facts, result.rows), nl=False)
         return
     typer.echo(text_table(result.rows))
     typer.echo(f"page         {page}")
     typer.echo(f"figures      {folder / 'results.csv'}")
+
+
+def _write_page(page: Path, html: str, screen: Screen) -> None:
+    from clipgrip.written import write_dated
+
+    write_dated(page, html.encode("utf-8", "backslashreplace"), "bench", screen.note)

@@ -57,19 +57,19 @@ def compare(
     from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.errors import ConfigError
+    from clipgrip.runs.comparison import COMPARE, need_two, write_comparison
     from clipgrip.runs.comparison import compare as compare_runs
-    from clipgrip.runs.comparison import need_two, write_comparison
     from clipgrip.runs.outputs import json_text
     from clipgrip.runs.pipeline import run
     from clipgrip.runs.reopen import reopen
-    from clipgrip.serving.batch import check_answers_place
+    from clipgrip.written import check_output
 
     utf8_output()
     if (backbone or prompt) and not config:
         raise ConfigError(
             "--backbone and --prompt say how to run a project. Add --config project.toml, or leave them out."
         )
-    check_answers_place(out)
+    check_output(out, COMPARE, reads=[config] if config else [])
     ways = several_ways(config, backbone or [], prompt or []) if config else []
     need_two(len(runs or []) + len(ways))
     screen = Screen()

@@ -45,7 +45,7 @@ def demo(
     from clipgrip.config import project
     from clipgrip.data import samples
     from clipgrip.runs.pipeline import run
-    from clipgrip.runs.place import check_writable
+    from clipgrip.written import check_writable
 
     check_language(lang)
     check_writable(out / which.value)
@@ -67,7 +67,7 @@ def demo(
             outcome = run(project(options), screen)
         rows.append((strategy, outcome.metrics, time.monotonic() - began))
     typer.echo(table(rows))
-    typer.echo(f"report       {write_report(outcome, lang)}")
+    typer.echo(f"report       {write_report(outcome, lang, screen.note)}")
 
 
 def table(rows: list[tuple[str, dict[str, Any], float]]) -> str:

@@ -91,7 +91,7 @@ def _torchvision() -> Finding:
     """A torchvision that does not fit torch breaks transformers too; a process of its own finds out."""
     code = "import importlib.util as u; print(u.find_spec('torchvision') is not None); import torchvision"
     tried = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False
     )
     if not tried.stdout.startswith("True"):
         return Finding(True, "torchvision", "not installed, not needed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -42,20 +41,18 @@ def init(
     """Write project.toml and classes.csv for what a folder holds; files that are there stay as they are."""
     from clipgrip.cli.screen import utf8_output
     from clipgrip.errors import DataError
-    from clipgrip.files import write_text_atomic
+    from clipgrip.written import check_writable
 
     utf8_output()
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file. Give a folder.")
+    check_writable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     images = _image_folder(folder)
     names = class_folders(folder / images)
-    _write_new(folder / "classes.csv", lambda path: write_classes(path, names))
+    _write_new(folder / "classes.csv", classes_csv(names))
     text = PROJECT.format(images=json.dumps(images, ensure_ascii=False), backbone="nano", test="")
-    _write_new(
-        folder / "project.toml",
-        lambda path: write_text_atomic(path, text.replace("\n\n\n", "\n\n")),
-    )
+    _write_new(folder / "project.toml", text.replace("\n\n\n", "\n\n").encode())
     _say_next(folder, names)
 
 
@@ -95,24 +92,27 @@ def _holds_images(folder: Path) -> bool:
     return False
 
 
-def write_classes(path: Path, names: list[str]) -> None:
+def classes_csv(names: list[str]) -> bytes:
     """A table of the classes with what the model reads, or an example where there are none."""
     from clipgrip.data.classes import prompt_text
-    from clipgrip.data.tables import write_csv
+    from clipgrip.data.tables import csv_bytes
 
     rows = [(name, prompt_text(name)) for name in names] or [
         ("OK", "flawless part"),
         ("scratch", "scratched part"),
     ]
-    write_csv(path, ("name", "prompt"), rows)
+    return csv_bytes(("name", "prompt"), rows)
 
 
-def _write_new(path: Path, write: Callable[[Path], None]) -> None:
-    if path.exists():
+def _write_new(path: Path, data: bytes) -> None:
+    from clipgrip.files import write_bytes_once
+
+    try:
+        write_bytes_once(path, data)
+    except FileExistsError:
         typer.echo(f"kept     {path}")
-        return
-    write(path)
-    typer.echo(f"wrote    {path}")
+    else:
+        typer.echo(f"wrote    {path}")
 
 
 def _say_next(folder: Path, names: list[str]) -> None:

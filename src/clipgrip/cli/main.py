@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 
@@ -27,17 +26,11 @@ from clipgrip.cli import (
     suggest,
 )
 from clipgrip.errors import ClipgripError
+from clipgrip.files import system_sentence
 
 STOPPED = 130
 """Exit code after Ctrl-C."""
-
-FULL = "Make space there, then run the same command again: what was stored before is kept."
-CLOSED = "See to its permissions, or choose another folder."
-ADVICE = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FULL),
-    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), CLOSED),
-}
-"""What to do, by the system's error number."""
+NUL = "a path holds the character NUL, which no file's name can hold. Take it out of the setting or the table."
 
 app = typer.Typer(
     name="clipgrip",
@@ -88,13 +81,6 @@ def _say_stopped() -> None:
     print("\nclipgrip: stopped. What is done is kept; the same command goes on.", file=sys.stderr)
 
 
-def system_sentence(error: OSError) -> str:
-    """What the system refused, where, and what to do."""
-    where = f"{error.filename}: " if error.filename else ""
-    advice = ADVICE.get(error.errno or 0, "Check the path.")
-    return f"{where}{error.strerror or error}. {advice}"
-
-
 def main() -> None:
     """Run a command; errors of the input end with code 2 and a sentence, Ctrl-C with 130."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its warnings are not for users
@@ -113,4 +99,9 @@ def main() -> None:
         raise
     except OSError as error:
         print(f"clipgrip: {system_sentence(error)}", file=sys.stderr)
+        sys.exit(2)
+    except ValueError as error:
+        if "null" not in str(error):  # how Python says that a name holds what no system allows
+            raise
+        print(f"clipgrip: {NUL}", file=sys.stderr)
         sys.exit(2)

@@ -136,17 +136,23 @@ def pilot(
 def _write(wanted: Any, worked: Plan, out: Path, more: dict[str, str], lang: str) -> None:
     from datetime import UTC, datetime
 
-    from clipgrip.files import write_text_atomic
     from clipgrip.pilot.store import write_version
     from clipgrip.report.board.pilot_page import build_pilot
+    from clipgrip.written import write_dated
 
     made = datetime.now(UTC).isoformat(timespec="seconds")
     version = write_version(out, wanted, worked, made=made, **more)
     kept = out.with_name(version.file)
-    page = kept.with_suffix(".html")
-    write_text_atomic(page, build_pilot(version, worked, lang))  # type: ignore[arg-type]
+    html = build_pilot(version, worked, lang)  # type: ignore[arg-type]
+    page = write_dated(
+        kept.with_suffix(".html"), html.encode("utf-8", "backslashreplace"), "pilot", _note
+    )
     typer.echo("\n".join(summary(version, worked)))
     typer.echo(f"kept         {kept}  (version {version.number})\npage         {page}")
+
+
+def _note(text: str) -> None:
+    typer.echo(text, err=True)
 
 
 def summary(version: Version, worked: Plan) -> list[str]:

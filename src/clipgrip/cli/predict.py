@@ -34,7 +34,7 @@ def predict(
     from clipgrip.serving.predictor import Predictor
 
     utf8_output()
-    check_answers_place(out)
+    check_answers_place(out, images)
     screen = Screen()
     predictor = Predictor.open(at_work(run, screen))
     with screen.live():

@@ -54,28 +54,39 @@ def report(
             show_default=False,
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the report.  [default: the run's, reviewed or not]", show_default=False
+        ),
+    ] = None,
     currency: Annotated[str, typer.Option(help="For the board: what costs are in.")] = "JPY",
 ) -> None:
-    """Write report.html of a run anew, or the report for the board: a page to print and an Excel sheet."""
+    """Write report.html of a run anew, or the report for the board: a page to print and an Excel sheet.
+
+    A file that a person changed, such as a filled board.xlsx, stays: the new one gets a dated name.
+    """
     from clipgrip.cli.results import check_language, write_board, write_report
     from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.runs.reopen import reopen
+    from clipgrip.written import check_writable
 
     utf8_output()
     check_language(lang)
     _check(audience, groups, bool(pilot or assume or ok_class))
-    screen = Screen()
+    screen, place = Screen(), out or run
+    check_writable(place)
     if audience == "board":
         wanted = _asked(pilot, assume or [], ok_class or [], currency)
         with screen.live():
-            page, sheet = write_board(run, wanted, lang, screen)
+            page, sheet = write_board(run, wanted, lang, screen, place)
         typer.echo(f"report       {page}\nsheet        {sheet}")
         return
     newest = at_work(run, screen)
     with screen.live():
         outcome = reopen(newest, screen)
-    typer.echo(f"report       {write_report(outcome, lang, groups)}")
+    typer.echo(f"report       {write_report(outcome, lang, screen.note, groups, place)}")
 
 
 def _check(audience: str, groups: Path | None, for_board: bool) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from clipgrip.errors import ConfigError
-from clipgrip.files import write_bytes_atomic, write_text_atomic
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.outputs import json_text
 from clipgrip.runs.rounds import name_of_round
@@ -31,28 +31,44 @@ def check_language(language: str) -> None:
         raise ConfigError(f'--lang "{language}" is not known. Allowed: {", ".join(LANGUAGES)}.')
 
 
-def write_report(outcome: Outcome, language: str, groups: Path | None = None) -> Path:
-    """report.html in the run's folder."""
+def write_report(
+    outcome: Outcome,
+    language: str,
+    note: Callable[[str], None],
+    groups: Path | None = None,
+    folder: Path | None = None,
+) -> Path:
+    """report.html in ``folder``, else in the run's own."""
     from clipgrip.report.build import build_report
     from clipgrip.report.from_run import facts
 
-    path = outcome.folder / "report.html"
-    write_text_atomic(path, build_report(facts(outcome, groups), language))  # type: ignore[arg-type]
-    return path
+    html = build_report(facts(outcome, groups), language)  # type: ignore[arg-type]
+    return _written((folder or outcome.folder) / "report.html", _bytes(html), note)
 
 
-def write_board(folder: Path, asked: Asked, language: str, listener: Listener) -> tuple[Path, Path]:
-    """board.html and board.xlsx in the run's folder."""
+def write_board(
+    folder: Path, asked: Asked, language: str, listener: Listener, out: Path | None = None
+) -> tuple[Path, Path]:
+    """board.html and board.xlsx in ``out``, else in the run's folder."""
     from clipgrip.report.board.from_run import board_facts
     from clipgrip.report.board.page import build_board
     from clipgrip.report.board.sheet import build_sheet
 
-    facts = board_facts(folder, asked, listener)
-    page, sheet = folder / "board.html", folder / "board.xlsx"
-    html = build_board(facts, language)  # type: ignore[arg-type]
-    write_bytes_atomic(sheet, build_sheet(facts, language))  # type: ignore[arg-type]
-    write_text_atomic(page, html)
-    return page, sheet
+    facts, place = board_facts(folder, asked, listener), out or folder
+    html, sheet = build_board(facts, language), build_sheet(facts, language)  # type: ignore[arg-type]
+    at = _written(place / "board.xlsx", sheet, listener.note)
+    return _written(place / "board.html", _bytes(html), listener.note), at
+
+
+def _written(path: Path, data: bytes, note: Callable[[str], None]) -> Path:
+    from clipgrip.written import write_dated
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_dated(path, data, "report", note)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
 
 
 def show_outcome(outcome: Outcome, report: Path, *, as_json: bool) -> None:

@@ -136,5 +136,5 @@ def run(
     screen = Screen()
     with screen.live():
         outcome = run_project(wanted, screen)
-    report = write_report(outcome, lang)
+    report = write_report(outcome, lang, screen.note)
     show_outcome(outcome, report, as_json=as_json)

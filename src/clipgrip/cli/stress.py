@@ -54,18 +54,18 @@ def stress(
     utf8_output()
     check_language(lang)
     given: dict[str, Any] = {"classes": classes, "labels": labels, "test": test}
-    from clipgrip.files import write_text_atomic
     from clipgrip.report.stress import build_stress
-    from clipgrip.runs.stress import check_place
+    from clipgrip.runs.stress import STRESS, check_place
     from clipgrip.runs.stress import stress as run_stress
+    from clipgrip.written import write_dated
 
     check_place(out)
     screen = Screen()
     wanted = _input(data, out, given, backbone=backbone, template=template)
     with screen.live():
         results = run_stress(wanted, out, seeds, screen)
-    page = out / "stress.html"
-    write_text_atomic(page, build_stress(results, lang))  # type: ignore[arg-type]
+    html = build_stress(results, lang).encode("utf-8", "backslashreplace")  # type: ignore[arg-type]
+    page = write_dated(out / "stress.html", html, STRESS, screen.note)
     typer.echo(summary(results))
     typer.echo(f"results      {out / 'results.csv'}\nreport       {page}")
 

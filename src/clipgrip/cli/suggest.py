@@ -72,14 +72,14 @@ def suggest(
     from clipgrip.data.classes import ClassNames
     from clipgrip.errors import ConfigError
     from clipgrip.prompts.templates import DEFAULT_TEMPLATE, expand
-    from clipgrip.review.suggest import from_images, from_run, write_suggestions
+    from clipgrip.review.suggest import SUGGEST, from_images, from_run, write_suggestions
     from clipgrip.runs.store import NAME as RUN
-    from clipgrip.serving.batch import check_answers_place
+    from clipgrip.written import check_output
 
     utf8_output()
-    if out.exists():
+    if out.is_file():
         raise ConfigError(f"{out} exists, perhaps with labels in it. Give another --out.")
-    check_answers_place(out)
+    check_output(out, SUGGEST)
     sheets, screen = _sheets(audit), Screen()
     more = {"classes": classes, "labels": labels, "test": test, "template": template, "backbone": backbone}  # fmt: skip
     if is_run := (where / RUN).is_file():

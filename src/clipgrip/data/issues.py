@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from clipgrip.data.tables import write_csv
-from clipgrip.files import AnyPath
+from clipgrip.data.tables import csv_bytes
+from clipgrip.files import AnyPath, write_bytes_atomic
 
 REASONS: dict[str, str] = {
     "not-an-image": "not an image format that is read here",
@@ -40,14 +40,19 @@ class Issue:
     detail: str
 
 
+def issues_bytes(issues: Iterable[Issue]) -> bytes:
+    """``issues.csv`` with the columns path, reason, detail."""
+    rows = ((issue.path, issue.reason, issue.detail) for issue in issues)
+    return csv_bytes(("path", "reason", "detail"), rows)
+
+
 def write_issues(path: AnyPath, issues: Iterable[Issue]) -> None:
-    """Write ``issues.csv`` with the columns path, reason, detail.
+    """Write ``issues.csv``.
 
     Raises:
         OSError: the file cannot be written.
     """
-    rows = ((issue.path, issue.reason, issue.detail) for issue in issues)
-    write_csv(path, ("path", "reason", "detail"), rows)
+    write_bytes_atomic(path, issues_bytes(issues))
 
 
 def tally(issues: Iterable[Issue]) -> str:

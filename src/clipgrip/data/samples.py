@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from PIL import Image
 from clipgrip.data.classes import prompt_text
 from clipgrip.data.tables import write_csv
 from clipgrip.errors import DataError
-from clipgrip.files import AnyPath, naming, write_text_atomic
+from clipgrip.files import AnyPath, naming, part_name, sweep, write_text_atomic
 
 MARKER = "sample.json"
 """Written last into a set's folder; says which set it is and how many images it holds."""
@@ -121,7 +120,8 @@ def _provide(
     if folder.exists() and any(folder.iterdir()):
         return _existing(folder, settings)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    part = folder.with_name(f"{secrets.token_hex(8)}.part")
+    sweep(folder.parent)
+    part = Path(part_name(folder.parent))
     try:
         _write(SamplePaths(part), settings, classes, samples)
         with contextlib.suppress(FileNotFoundError):

@@ -11,6 +11,8 @@ LITTER = frozenset(
     | {"system volume information", "lost+found"}
 )
 """Names, in lower case, that operating systems and network drives leave behind."""
+OWN = ".clipgrip"
+"""Begins the names of clipgrip's own hidden files, which are nobody's images and no news."""
 
 
 def walk(folder: str, root: str) -> tuple[list[str], list[Issue]]:
@@ -43,7 +45,7 @@ def _walk_real(
 
     seen.add(os.path.realpath(folder))
     for here, folders, names in os.walk(folder, onerror=cannot_read):
-        files += [os.path.join(here, name) for name in names]
+        files += [os.path.join(here, name) for name in names if not name.startswith(OWN)]
         linked = [name for name in folders if os.path.islink(os.path.join(here, name))]
         links += [os.path.join(here, name) for name in sorted(linked)]
         folders[:] = sorted(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import clipgrip
-from clipgrip.backbone.cache import EmbeddingCache
+from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.ingest import Images, ingest
@@ -74,7 +74,7 @@ def fit_images(
     given = torch.from_numpy(ingested.manifest.labels[ingested.manifest.pool])
     expected = make_task(given, names, seen=None, all_candidates=everywhere)
     start = Start.of(model, names, settings, method_for(settings, expected, method))
-    cache = EmbeddingCache.for_backbone(model)
+    cache = cache_of(model)
     embedded = embed_manifest(model, ingested.manifest, cache=cache)
     pool = embedded.embeds
     task = make_task(pool.pool_labels, names, seen=None, all_candidates=everywhere)

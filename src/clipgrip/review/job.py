@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
 from clipgrip.errors import ClipgripError, RunError
-from clipgrip.files import write_text_atomic
+from clipgrip.files import system_sentence, write_text_atomic
 from clipgrip.runs.events import Listener
 from clipgrip.runs.lock import locked
 
 NAME = "next-round.json"
 LOG = "next-round.log"
+STOP = "next-round.stop"
+"""Holds the token of the round that shall stop: no other process can ever be meant, as it could by a number."""
+LOCK = ".clipgrip-round.lock"
+"""Held by the process of a round as long as it lives. The run's own lock is for those who change the run."""
 EVERY = 0.4
 """Seconds between two reports."""
+PATIENCE = 10.0
+"""Seconds in which a round waits for those who only look whether another one lives."""
 
 
 @dataclass(frozen=True)
@@ -40,49 +51,73 @@ class Progress:
     error: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     round: int = 0
+    token: str = ""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+
+
+_progress = TypeAdapter(Progress)
 
 
 def progress(folder: Path) -> Progress:
     """What the file says, checked against whether its process lives."""
     try:
-        values = json.loads((folder / NAME).read_text("utf-8"))
-        told = Progress(**{**values, "notes": tuple(values["notes"])})
-    except (OSError, ValueError, KeyError, TypeError):
+        values = json.loads((folder / NAME).read_text("utf-8"), parse_constant=_no_number)
+        told = _progress.validate_json(json.dumps({**values, "notes": list(values["notes"])}))
+    except (OSError, ValidationError, ValueError, KeyError, TypeError):
         return Progress()
     if told.state == "running" and not _alive(folder):
         return Progress(**{**asdict(told), "state": "stopped", "notes": told.notes})
     return told
 
 
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
 def start(folder: Path, person: str) -> None:
     """Begin the next round in a process of its own, which outlives this one.
 
     Raises:
-        RunError: one is running.
+        RunError: one is running, or the folder cannot be written.
     """
     with _starting:
         if progress(folder).state == "running":
             raise RunError("a round is running already. Wait until it is done, or stop it first.")
-        with open(folder / LOG, "ab") as log:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "clipgrip.review.job", os.fspath(folder), person],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        _children[folder.resolve()] = child
-        write(folder, Progress("running", child.pid, person, time.time(), stage="begin"))
+        token = secrets.token_hex(8)
+        told = Progress("running", 0, person, time.time(), stage="begin", token=token)
+        try:
+            write(folder, told)  # on a full disk nothing begins
+            with open(folder / LOG, "ab") as log:
+                child = _begun(folder, person, token, log)
+            _children[folder.resolve()] = child
+            write(folder, Progress(**{**asdict(told), "notes": (), "pid": child.pid}))
+        except OSError as error:
+            raise RunError(f"the round cannot begin: {system_sentence(error)}") from None
+
+
+def _begun(folder: Path, person: str, token: str, log: Any) -> subprocess.Popen[bytes]:
+    """The process; ``-P`` keeps files of the current folder from being imported in the place of modules."""
+    words = [sys.executable, "-P", "-m", "clipgrip.review.job", os.fspath(folder), person, token]
+    return subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+    )
 
 
 def stop(folder: Path) -> None:
     """Interrupt the round; what it has done is kept, and it goes on from there when it is started again.
 
-    The signal is SIGTERM, since children of a server that a shell runs in the background ignore SIGINT.
+    It looks for its token in a file: a number of a process may be another one's by now.
+
+    Raises:
+        RunError: the folder cannot be written.
     """
     told = progress(folder)
     if told.state == "running":
-        os.kill(told.pid, signal.SIGTERM)
+        try:
+            write_text_atomic(folder / STOP, told.token)
+        except OSError as error:
+            raise RunError(f"the round cannot be stopped: {system_sentence(error)}") from None
 
 
 def write(folder: Path, told: Progress) -> None:
@@ -93,10 +128,10 @@ def write(folder: Path, told: Progress) -> None:
 class FileListener(Listener):
     """Writes what a run tells into the file."""
 
-    def __init__(self, folder: Path, person: str) -> None:
+    def __init__(self, folder: Path, person: str, token: str = "") -> None:
         self.folder = folder
         self.told: dict[str, Any] = asdict(
-            Progress("running", os.getpid(), person, time.time(), stage="begin")
+            Progress("running", os.getpid(), person, time.time(), stage="begin", token=token)
         )
         self._wrote = 0.0
 
@@ -131,25 +166,77 @@ _children: dict[Path, subprocess.Popen[bytes]] = {}
 
 
 def _alive(folder: Path) -> bool:
-    """Whether the process lives: its own child that has not ended, or whoever holds the folder's lock."""
+    """Whether the process lives: its own child that has not ended, or whoever holds the lock of rounds."""
     child = _children.get(folder.resolve())
     if child is not None and child.poll() is None:
         return True
+    if not (folder / LOCK).exists():
+        return False
     try:
-        with locked(folder):
+        with locked(folder, LOCK):
             return False
     except RunError:
         return True
+    except OSError:  # a folder that cannot be written is nobody's place of work
+        return False
 
 
-def main(folder: Path, person: str) -> int:
+@contextmanager
+def _living(folder: Path) -> Iterator[None]:
+    """Hold the lock of rounds; who only looks at it holds it for a moment, too.
+
+    Raises:
+        RunError: another round runs.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        with suppress(RunError):
+            held = locked(folder, LOCK)
+            held.__enter__()
+            break
+        if time.monotonic() > until:
+            raise RunError("a round is running already. Wait until it is done, or stop it first.")
+        time.sleep(0.02)
+    try:
+        yield
+    finally:
+        held.__exit__(None, None, None)
+
+
+def _listen(folder: Path, token: str, ended: threading.Event) -> None:
+    """Interrupt the main thread where the token stands in the file."""
+    while not ended.wait(EVERY):
+        with suppress(OSError, ValueError):
+            if (folder / STOP).read_text("utf-8") == token:
+                (folder / STOP).unlink()
+                os.kill(os.getpid(), signal.SIGTERM)  # the children of a shell may ignore SIGINT
+                return
+
+
+def main(folder: Path, person: str, token: str = "") -> int:
     """Run the round and say how it ended."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    hear, ended = FileListener(folder, person, token), threading.Event()
+    try:
+        with _living(folder):
+            threading.Thread(target=_listen, args=(folder, token, ended), daemon=True).start()
+            try:
+                return _carried_out(folder, person, hear)
+            finally:
+                ended.set()
+    except RunError as error:  # the other round writes the file
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+def _carried_out(folder: Path, person: str, hear: FileListener) -> int:
     from clipgrip.review.rounds import next_round
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    hear = FileListener(folder, person)
     try:
         done = next_round(folder, person, hear)
+    except OSError as error:
+        hear.end(state="failed", error=system_sentence(error))
+        return 2
     except ClipgripError as error:
         hear.end(state="failed", error=str(error))
         return error.exit_code
@@ -164,4 +251,4 @@ def main(folder: Path, person: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))

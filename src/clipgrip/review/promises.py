@@ -11,9 +11,10 @@ from clipgrip.review.desk import DECIDED, Desk, now
 from clipgrip.review.measure import promised
 from clipgrip.review.store import Change
 from clipgrip.runs import audits
-from clipgrip.runs.auditing import Audit, promise_facts, write_automation
+from clipgrip.runs.auditing import AUTOMATE, Audit, automation_csv, promise_facts
 from clipgrip.runs.store import open_store
 from clipgrip.trust.promise import Terms
+from clipgrip.written import write_dated
 
 AUTOMATION = "automation.csv"
 
@@ -37,15 +38,15 @@ def keep_promise(desk: Desk, terms: Terms, ok: tuple[int, ...], person: str) -> 
         with open_store(folder) as store:  # its answers stand in review.db
             said = audits.StoredPromise(desk.audit.id, person, now(), facts)
             audits.add_promise(store, desk.audit.run, said)
-        write_automation(
+        table = automation_csv(
             desk.audit,
             told.told,
             rows,
             truth,
             told.groups,
-            folder / AUTOMATION,
             reviewed=_reviewed(desk, desk.audit),
         )
+        write_dated(folder / AUTOMATION, table, AUTOMATE)
         change = {"round": desk.round.number, **{k: facts[k] for k in ("max_error", "confidence")}}
         desk.store.record(Change("promise", person, now(), change))
         return facts

@@ -49,6 +49,10 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
     check_run(folder)
     with locked(folder), open_review(folder) as store:
         rounds = store.rounds()
+        if not rounds:
+            raise RunError(
+                f"the review of {folder} never came to its first page. Begin it again with clipgrip review {folder}."
+            )
         number = len(rounds) + 1
         with open_store(folder / rounds[0].folder) as runs:
             first = runs.run(rounds[0].run)

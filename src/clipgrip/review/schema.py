@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from clipgrip.runs.seal import TABLE
+
 MIGRATIONS = (
     """
     CREATE TABLE secret (value BLOB NOT NULL);
@@ -48,4 +50,15 @@ MIGRATIONS = (
         facts TEXT NOT NULL
     );
     """,
+    TABLE,
 )
+
+SEALED = {
+    "secret": "value",
+    "class": "id, name, prompt, state, merged_into",
+    "answer": "number, token, image, verdict, class, purpose, person, at, seconds, round, proposed, confidence",
+    "undo": "answer, person, at",
+    "round": "number, folder, run, at, facts",
+    "change": "number, action, person, at, facts",
+}
+"""The columns that are sealed."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from clipgrip.errors import RunError
-from clipgrip.review.schema import MIGRATIONS
+from clipgrip.review.schema import MIGRATIONS, SEALED
 from clipgrip.runs.database import opened, plain_errors
+from clipgrip.runs.seal import Seals
 from clipgrip.runs.store import NAME as RUNS
+from clipgrip.runs.store import parsed
 
 NAME = "review.db"
 ROUND = "round-"
@@ -88,8 +89,8 @@ class Change:
 class ReviewStore:
     """One open database. Each method is one transaction and safe for threads."""
 
-    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
-        self._db, self._path, self._lock = db, path, threading.RLock()
+    def __init__(self, db: sqlite3.Connection, seals: Seals, path: Path) -> None:
+        self._db, self._seals, self._path, self._lock = db, seals, path, threading.RLock()
 
     def secret(self) -> bytes:
         """Random bytes that are this review's own: the same after a restart."""
@@ -98,19 +99,22 @@ class ReviewStore:
             if row is None:
                 row = (secrets.token_bytes(32),)
                 db.execute("INSERT INTO secret VALUES (?)", row)
+                self._seals.renew("secret")
         return bytes(row[0])
 
     def add_answers(self, answers: Sequence[Answer]) -> int:
         """Keep answers, all or none, on the disk when this returns; how many were not there yet."""
         with self._writing() as db:
-            before = db.total_changes
+            before, last = db.total_changes, self._last("answer")
             db.executemany(
                 "INSERT INTO answer (token, image, verdict, class, purpose, person, at, seconds, round, proposed, "
                 "confidence) VALUES (:token, :image, :verdict, :klass, :purpose, :person, :at, :seconds, :round, "
                 ":proposed, :confidence) ON CONFLICT (token) DO NOTHING",
                 [asdict(answer) for answer in answers],
             )
-            return db.total_changes - before
+            new = db.total_changes - before
+            self._seals.grow("answer", "number > ?", (last,))
+            return new
 
     def undo(self, token: str, person: str, at: str) -> bool:
         """Take an answer back; the answer stays on record. False where there is none, or it was taken back before."""
@@ -120,7 +124,9 @@ class ReviewStore:
                 "INSERT OR IGNORE INTO undo SELECT number, ?, ? FROM answer WHERE token = ?",
                 (person, at, token),
             )
-            return db.total_changes > before
+            taken = db.total_changes > before
+            self._seals.renew("undo")
+            return taken
 
     def answers(self, *, after: int = 0, undone: bool = False) -> list[Answer]:
         """Answers in the order they were stored, those after a number only; without the undone unless asked for."""
@@ -151,13 +157,14 @@ class ReviewStore:
                 "name = :name, prompt = :prompt, state = :state, merged_into = :merged_into",
                 [asdict(one) for one in classes],
             )
-            _record(db, change)
+            self._seals.renew("class")
+            self._record(change)
 
     def rounds(self) -> list[StoredRound]:
         """Every round, oldest first."""
         rows = self._all("SELECT number, folder, run, at, facts FROM round ORDER BY number")
         return [
-            StoredRound(number, folder, run, at, json.loads(facts))
+            StoredRound(number, folder, run, at, parsed(facts))
             for number, folder, run, at, facts in rows
         ]
 
@@ -169,16 +176,17 @@ class ReviewStore:
                 "INSERT OR IGNORE INTO round VALUES (?, ?, ?, ?, ?)",
                 (done.number, done.folder, done.run, done.at, facts),
             )
+            self._seals.renew("round")
 
     def record(self, change: Change) -> None:
         """Keep what somebody did."""
-        with self._writing() as db:
-            _record(db, change)
+        with self._writing():
+            self._record(change)
 
     def changes(self) -> list[Change]:
         """What people did beside answering, oldest first."""
         rows = self._all("SELECT action, person, at, facts FROM change ORDER BY number")
-        return [Change(action, person, at, json.loads(facts)) for action, person, at, facts in rows]
+        return [Change(action, person, at, parsed(facts)) for action, person, at, facts in rows]
 
     def _all(self, query: str, values: tuple[object, ...] = ()) -> list[Any]:
         with self._lock, plain_errors(self._path):
@@ -187,15 +195,22 @@ class ReviewStore:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock, plain_errors(self._path), self._db:
+            self._db.execute(
+                "BEGIN IMMEDIATE"
+            )  # so that nobody else writes between reading and sealing
             yield self._db
 
+    def _last(self, table: str) -> int:
+        return int(self._db.execute(f"SELECT coalesce(max(number), 0) FROM {table}").fetchone()[0])
 
-def _record(db: sqlite3.Connection, change: Change) -> None:
-    facts = json.dumps(change.facts, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    db.execute(
-        "INSERT INTO change (action, person, at, facts) VALUES (?, ?, ?, ?)",
-        (change.action, change.person, change.at, facts),
-    )
+    def _record(self, change: Change) -> None:
+        facts = json.dumps(change.facts, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        last = self._last("change")
+        self._db.execute(
+            "INSERT INTO change (action, person, at, facts) VALUES (?, ?, ?, ?)",
+            (change.action, change.person, change.at, facts),
+        )
+        self._seals.grow("change", "number > ?", (last,))
 
 
 @contextmanager
@@ -215,8 +230,9 @@ def open_review(folder: Path, *, create: bool = False) -> Iterator[ReviewStore]:
         raise RunError(
             f"nobody has reviewed the run in {folder} yet (no {NAME} in it). Begin with clipgrip review {folder}."
         )
-    with opened(path, MIGRATIONS, threads=True) as db:
-        yield ReviewStore(db, path)
+    with opened(path, MIGRATIONS, SEALED, threads=True) as (db, seals):
+        seals.check()
+        yield ReviewStore(db, seals, path)
 
 
 def has_review(folder: Path) -> bool:
@@ -235,7 +251,7 @@ def check_run(folder: Path) -> None:
 def newest_round(folder: Path) -> Path:
     """The folder of the model that a run's review works with now; the folder itself where nobody has reviewed it.
 
-    Only reads, so the folder may be one that cannot be written.
+    The folder may be one that cannot be written.
 
     Raises:
         RunError: the review is damaged.
@@ -243,10 +259,7 @@ def newest_round(folder: Path) -> Path:
     path = folder / NAME
     if not has_review(folder):
         return folder
-    how = "mode=ro" if os.access(folder, os.W_OK) else "immutable=1"
-    with (
-        plain_errors(path),
-        closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=30)) as db,
-    ):
+    with opened(path, MIGRATIONS, SEALED) as (db, seals):
+        seals.check("round")
         row = db.execute("SELECT folder FROM round ORDER BY number DESC LIMIT 1").fetchone()
     return folder / row[0] if row else folder

@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.discover import PATH_COLUMNS, discover
 from clipgrip.data.ingest import ingest
 from clipgrip.data.manifest import Row
-from clipgrip.data.tables import write_csv
+from clipgrip.data.tables import csv_bytes
 from clipgrip.files import AnyPath
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
@@ -31,8 +31,11 @@ from clipgrip.runs.events import Listener
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
 from clipgrip.types import ImageEmbeds, Probs
+from clipgrip.written import write_output
 
 HEADER = ("path", "label", "why")
+SUGGEST = "suggest"
+"""Which command wrote a file."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def from_images(
         test=test,
         on_progress=partial(hear.progress, "hash"),
     )
-    cache, progress = EmbeddingCache.for_backbone(backbone), partial(hear.progress, "embed")
+    cache, progress = cache_of(backbone), partial(hear.progress, "embed")
     embedded = embed_manifest(backbone, found.manifest, cache=cache, on_progress=progress)
     issues = sorted({*found.issues, *embedded.issues})
     if issues:
@@ -129,7 +132,7 @@ def write_suggestions(place: AnyPath, found: Suggestions) -> None:
     """``path,label,why``: the suggested images with an empty label, then those whose label is known."""
     rows = [(row.path, "", why) for row, why in zip(found.rows, found.why, strict=True)]
     known = [(path, label, "known already") for path, label in found.known]
-    write_csv(place, HEADER, [*rows, *known])
+    write_output(place, csv_bytes(HEADER, [*rows, *known]), SUGGEST)
 
 
 def _suggested(

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,18 @@ import numpy as np
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.discover import PATH_COLUMNS, Claim
 from clipgrip.data.match import position
-from clipgrip.data.tables import Table, read_table, write_csv
+from clipgrip.data.tables import Table, csv_bytes, read_table
 from clipgrip.errors import DataError, RunError, nearest
 from clipgrip.files import AnyPath
 from clipgrip.runs.outcome import Outcome
 from clipgrip.trust.audit import audit_id, audit_order
 from clipgrip.trust.promise import Promise
 from clipgrip.trust.scope import Answered, Group, Whole
+from clipgrip.written import write_output
+
+AUDIT = "audit"
+AUTOMATE = "automate"
+"""Which command wrote a file."""
 
 ANSWER_COLUMNS = ("answer", "label", "class")
 SHEET = ("number", "audit", "path", "answer")
@@ -92,7 +96,8 @@ def write_sheet(
     for number, row in enumerate(audit.order[:n], 1):
         shown = (names[audit.pool.labels[row]],) if show_labels else ()
         rows.append((number, audit.mark, audit.paths[row][0], given.get(row, ""), *shown))
-    write_csv(place, (*SHEET, *(("predicted",) if show_labels else ())), rows)
+    header = (*SHEET, *(("predicted",) if show_labels else ()))
+    write_output(place, csv_bytes(header, rows), AUDIT)
 
 
 @dataclass(frozen=True)
@@ -177,16 +182,15 @@ class Sheet:
         return said
 
 
-def write_automation(
+def automation_csv(
     audit: Audit,
     told: Promise,
     rows: Whole,
     truth: Whole,
     groups: Sequence[Group],
-    place: Path,
     *,
     reviewed: Mapping[int, int] | None = None,
-) -> None:
+) -> bytes:
     """automation.csv: for each file who decides, the label where there is one, and why.
 
     Args:
@@ -213,7 +217,7 @@ def write_automation(
         else:
             by, shown, why = "person", "", f"outside the scope {_scope_of(groups, told, label)}"
         lines += [(path, by, shown, f"{audit.pool.confidence[row]:.6f}", why) for path in paths]
-    write_csv(place, ("path", "decided_by", "label", "confidence", "reason"), sorted(lines))
+    return csv_bytes(("path", "decided_by", "label", "confidence", "reason"), sorted(lines))
 
 
 def promise_facts(told: Promise, audit: Audit, more: dict[str, int | None]) -> dict[str, Any]:

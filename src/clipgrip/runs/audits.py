@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clipgrip.errors import DataError
-from clipgrip.runs.store import RunStore
+from clipgrip.runs.store import RunStore, parsed
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,21 @@ def add_answers(
     with store.db:
         before = store.db.total_changes
         store.db.executemany("INSERT OR IGNORE INTO audit_answer VALUES (?, ?, ?, ?, ?, ?)", fresh)
-        return store.db.total_changes - before
+        new = store.db.total_changes - before
+        store.seals.renew("audit_answer")
+    return new
 
 
 def stored_answers(store: RunStore, run: str, audit: str) -> list[tuple[str, int]]:
     """(content hash, class) of every answer of an audit."""
+    store.seals.check("audit_answer")
     query = "SELECT sha256, label FROM audit_answer WHERE run = ? AND audit = ? ORDER BY sha256"
     return list(store.db.execute(query, (run, audit)))
 
 
 def audited(store: RunStore, run: str) -> set[str]:
     """Content hash of every image that was answered in any audit of a run."""
+    store.seals.check("audit_answer")
     query = "SELECT DISTINCT sha256 FROM audit_answer WHERE run = ?"
     return {sha256 for (sha256,) in store.db.execute(query, (run,))}
 
@@ -69,6 +73,7 @@ class StoredAudit:
 
 def stored_audits(store: RunStore, run: str) -> list[StoredAudit]:
     """Every answered audit of a run, the one answered last at the end."""
+    store.seals.check("audit_answer")
     query = (
         "SELECT audit, count(*), min(said_at), max(said_at), json_group_array(DISTINCT said_by) "
         "FROM audit_answer WHERE run = ? GROUP BY audit ORDER BY max(said_at), audit"
@@ -87,12 +92,14 @@ def add_promise(store: RunStore, run: str, said: StoredPromise) -> None:
             "INSERT INTO promise (run, audit, said_by, said_at, facts) VALUES (?, ?, ?, ?, ?)",
             (run, said.audit, said.said_by, said.said_at, facts),
         )
+        store.seals.renew("promise")
 
 
 def promises(store: RunStore, run: str) -> list[StoredPromise]:
     """Every promise of a run, oldest first."""
+    store.seals.check("promise")
     query = "SELECT audit, said_by, said_at, facts FROM promise WHERE run = ? ORDER BY number"
     return [
-        StoredPromise(audit, by, at, json.loads(facts))
+        StoredPromise(audit, by, at, parsed(facts))
         for audit, by, at, facts in store.db.execute(query, (run,))
     ]

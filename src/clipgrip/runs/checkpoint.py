@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +24,8 @@ NAME = "prompt.safetensors"
 CLASS_EMBEDS = "class_embeds.safetensors"
 HEAD = "head.safetensors"
 """What labels taught beside the prompt: `fewshot.Joint`."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], PromptFacts]:
     try:
         with safe_open(path, framework="pt") as file:
             said = json.loads((file.metadata() or {}).get(KEY, "{}"))
-            learned = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            learned = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (OSError, ValueError, SafetensorError) as error:
         raise PromptError(
             f"{path} cannot be read as a prompt: {error}. Restore it, or run the same clipgrip run command again, "
@@ -138,15 +141,31 @@ def _digest(learned: dict[str, Tensor], facts: dict[str, Any]) -> str:
 def write_class_embeds(path: Path, class_embeds: Tensor, prompt: bytes) -> None:
     """Keep what follows from a prompt beside it, so that predicting needs no text tower."""
     values = {"class_embeds": class_embeds.detach().contiguous().cpu()}
-    write_bytes_atomic(path, save(values, {"prompt": hashlib.sha256(prompt).hexdigest()}))
+    said = f"{hashlib.sha256(prompt).hexdigest()}:{_plain_digest(values)}"
+    write_bytes_atomic(path, save(values, {"prompt": said}))
 
 
 def read_class_embeds(path: Path, prompt: bytes) -> Tensor | None:
-    """(C, D), or None where the file is missing, damaged or belongs to another prompt."""
+    """(C, D), or None where the file is missing, damaged (a warning in the log) or belongs to another prompt."""
     try:
         with safe_open(path, framework="pt") as file:
-            if (file.metadata() or {}).get("prompt") != hashlib.sha256(prompt).hexdigest():
+            of, _, digest = (file.metadata() or {}).get("prompt", "").partition(":")
+            if of != hashlib.sha256(prompt).hexdigest():
                 return None
-            return file.get_tensor("class_embeds")
-    except (OSError, SafetensorError):
+            values = {"class_embeds": file.get_tensor("class_embeds").clone()}
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError, SafetensorError):
+        values, digest = {}, "damaged"
+    if digest and digest != _plain_digest(values):  # files of older versions have none
+        log.warning(
+            "%s is damaged. What it held is made anew from the prompt each time, which takes a moment; the same "
+            "clipgrip run command writes the file anew.",
+            path,
+        )
+        return None
+    return values["class_embeds"]
+
+
+def _plain_digest(values: dict[str, Tensor]) -> str:
+    return hashlib.sha256(save(values)).hexdigest()

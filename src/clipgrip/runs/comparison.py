@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from clipgrip import metrics
-from clipgrip.data.tables import Cell, write_csv
+from clipgrip.data.tables import Cell, csv_bytes
 from clipgrip.errors import RunError
 from clipgrip.runs.outcome import Outcome
 from clipgrip.trust.consensus import (
@@ -26,7 +26,10 @@ from clipgrip.trust.consensus import (
 )
 from clipgrip.trust.honesty import ENOUGH, calibrated
 from clipgrip.types import Labels, Probs
+from clipgrip.written import write_output
 
+COMPARE = "compare"
+"""Which command wrote a file."""
 DOUBTFUL = 0.3
 """Disagreement from which an image is worth a look."""
 
@@ -167,7 +170,7 @@ def write_comparison(path: Path, compared: Comparison) -> None:
     """A CSV of all images, the most disagreed first: consensus, disagreement, and each run's answer."""
     header = ("path", "consensus", "confidence", "disagreement", *compared.names)
     order = compared.disagreement.argsort(descending=True, stable=True).tolist()
-    write_csv(path, header, (_line(compared, row) for row in order))
+    write_output(path, csv_bytes(header, (_line(compared, row) for row in order)), COMPARE)
 
 
 def _line(compared: Comparison, row: int) -> tuple[Cell, ...]:

@@ -2,55 +2,110 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from safetensors import SafetensorError
 
 from clipgrip.errors import RunError
+from clipgrip.files import CLOSED, FAILING, FULL
+from clipgrip.runs.seal import Seals
 
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+ROOM = 1 << 20
+"""Bytes that are free on a disk that is not full."""
+BUSY = "Another process works with it: wait until that is done, then run the same command again."
+ADVICE = {
+    sqlite3.SQLITE_FULL: FULL,
+    sqlite3.SQLITE_IOERR: FAILING,
+    sqlite3.SQLITE_BUSY: BUSY,
+    sqlite3.SQLITE_LOCKED: BUSY,
+    **dict.fromkeys(
+        (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM), CLOSED
+    ),
+    sqlite3.SQLITE_NOMEM: "Close other programs, then run the same command again.",
+}
+"""What to do, by SQLite's error code; with any other the file is damaged."""
 
 
 @contextmanager
 def opened(
-    path: Path, migrations: Sequence[str], *, threads: bool = False
-) -> Iterator[sqlite3.Connection]:
-    """A connection to ``path``, made where it is missing; with ``threads`` several may use it, one at a time.
+    path: Path,
+    migrations: Sequence[str],
+    sealed: Mapping[str, str],
+    *,
+    threads: bool = False,
+) -> Iterator[tuple[sqlite3.Connection, Seals]]:
+    """A connection to ``path``, made where it is missing, and its seals; with ``threads`` several may use it in turn.
+
+    Where the file or its folder may not be written, it is a copy that can only be read.
 
     Raises:
         RunError: written by a newer clipgrip, damaged, or it cannot be written or read.
     """
-    with (
-        plain_errors(path),
-        closing(sqlite3.connect(path, timeout=30, check_same_thread=not threads)) as db,
-    ):
+    with ExitStack() as held:
+        held.enter_context(plain_errors(path))
+        closed = path.exists() and not is_writable(path)
+        place = held.enter_context(_copied(path)) if closed else path
+        connected = sqlite3.connect(place, timeout=30, check_same_thread=not threads)
+        db = held.enter_context(closing(connected))
         for pragma in PRAGMAS:
             db.execute(f"PRAGMA {pragma}")
         migrate(db, migrations, path.name)
-        yield db
+        seals = Seals(db, sealed)
+        seals.begin()
+        if closed:
+            db.execute("PRAGMA query_only = ON")
+        yield db, seals
+
+
+def is_writable(path: Path) -> bool:
+    """Whether a database that is there may be written; SQLite makes files beside it."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+@contextmanager
+def _copied(path: Path) -> Iterator[Path]:
+    """A copy elsewhere, with what was written last and still stands in the log beside it."""
+    with TemporaryDirectory(prefix="clipgrip-") as folder:
+        copy = Path(folder, path.name)
+        shutil.copyfile(path, copy)
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists():
+            shutil.copyfile(log, copy.with_name(log.name))
+        yield copy
 
 
 @contextmanager
 def plain_errors(path: Path) -> Iterator[None]:
-    """SQLite's errors as sentences.
+    """SQLite's errors as sentences; of a damaged schema it cannot even tell them in UTF-8.
 
     Raises:
         RunError: in the place of any of them.
     """
     try:
         yield
-    except sqlite3.OperationalError as error:
-        raise RunError(
-            f"{path} cannot be written or read: {error}. Make space there, or see to its permissions, "
-            "then run the same command again: what was stored before is kept."
-        ) from None
-    except (sqlite3.DatabaseError, SafetensorError) as error:
+    except (sqlite3.Error, SafetensorError, UnicodeDecodeError) as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_IOERR and _is_full(path):
+            code = sqlite3.SQLITE_FULL
+        if code in ADVICE:
+            raise RunError(f"{path} cannot be written or read: {error}. {ADVICE[code]}") from None
         raise RunError(
             f"{path} is damaged: {error}. Restore it from a backup, or start anew elsewhere."
         ) from None
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < ROOM
+    except OSError:
+        return False
 
 
 def migrate(db: sqlite3.Connection, migrations: Sequence[str], name: str) -> None:

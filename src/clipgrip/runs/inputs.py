@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
-from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.embed import Item, embed_images
+from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.pixels import read_pixels
 from clipgrip.data.manifest import Row
 from clipgrip.prompts.base import Prompt
@@ -59,9 +59,7 @@ def embeds_through(
     if seen.image_key == backbone.image_key:
         return embeds
     rows = [*embeds.pool_rows, *embeds.test_rows]
-    found = embed_images(
-        seen, _items(rows), cache=EmbeddingCache.for_backbone(seen), on_progress=on_progress
-    )
+    found = embed_images(seen, _items(rows), cache=cache_of(seen), on_progress=on_progress)
     for _, error in found.failures:
         raise error
     split = len(embeds.pool_rows)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clipgrip.errors import RunError
+from clipgrip.files import sweep
 
 NAME = ".clipgrip.lock"
 
@@ -33,6 +34,7 @@ def locked(folder: Path, name: str = NAME) -> Iterator[None]:
         os.ftruncate(handle, 0)
         os.lseek(handle, 0, os.SEEK_SET)
         os.write(handle, str(os.getpid()).encode())
+        sweep(folder)
         yield
     finally:
         os.close(handle)

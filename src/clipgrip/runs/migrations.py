@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from clipgrip.runs.seal import TABLE
+
 MIGRATIONS = (
     """
     CREATE TABLE run (
@@ -75,4 +77,17 @@ MIGRATIONS = (
         facts TEXT NOT NULL
     );
     """,
+    TABLE,
 )
+
+SEALED = {
+    "run": "id, created, settings, data_fingerprint, backbone_fingerprint, facts",
+    "class": "run, position, name, prompt",
+    "image": "run, sha256, paths, label, split, source",
+    "round": "run, number, k, changed, prompt, facts",
+    "pseudolabel": "run, round, sha256, label, confidence",
+    "training": "run, round, step, state",
+    "audit_answer": "run, audit, sha256, label, said_by, said_at",
+    "promise": "number, run, audit, said_by, said_at, facts",
+}
+"""The columns that are sealed: all but the moment at which a run was finished, which is written later."""

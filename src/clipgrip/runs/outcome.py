@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -147,6 +148,23 @@ def backbone_facts(backbone: ClipBackbone) -> dict[str, Any]:
     }
 
 
+def settings_of(run: StoredRun) -> Settings:
+    """The settings of a stored run.
+
+    Raises:
+        sqlite3.DatabaseError: what is stored of the run cannot be what was written, so the database is damaged.
+    """
+    try:
+        settings, facts = Settings(**run.settings), run.facts
+        _ = facts["versions"]["clipgrip"], set(facts["data"]["seen"]), facts["data"]["pool"] + 0
+        _ = sum(facts["seconds"].values()), facts["backbone"]["name"]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise sqlite3.DatabaseError(
+            f"what it says of its run cannot be read ({type(error).__name__})"
+        ) from None
+    return settings
+
+
 def seen_names(classes: ClassNames, task: Task) -> list[str]:
     """Classes that no unlabeled image may take."""
     pairs = zip(classes.display, task.candidates.tolist(), strict=True)
@@ -164,7 +182,7 @@ def assemble(
     hear: Listener,
 ) -> Outcome:
     """The outcome of the rounds that are stored."""
-    settings = Settings(**run.settings)
+    settings = settings_of(run)
     known = run.facts.get("method")
     method = Method.from_facts(known) if known else method_for(settings, task)
     start = Start.of(backbone, manifest.classes, settings, method)

@@ -6,20 +6,25 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from clipgrip.data.issues import Issue, write_issues
+from clipgrip.data.issues import Issue, issues_bytes
 from clipgrip.data.manifest import Row
-from clipgrip.data.tables import write_csv
+from clipgrip.data.tables import csv_bytes
 from clipgrip.files import write_text_atomic
 from clipgrip.runs import checkpoint
+from clipgrip.runs.events import Listener
 from clipgrip.runs.outcome import Outcome
 from clipgrip.types import Probs
+from clipgrip.written import write_dated
 
 PREDICTIONS = "predictions.csv"
 TOP = ("label", "confidence", "label_2", "confidence_2", "label_3", "confidence_3")
 
 
-def write_outputs(outcome: Outcome, issues: Iterable[Issue]) -> None:
-    """predictions.csv, pseudolabels.csv, issues.csv, metrics.json and prompt.safetensors."""
+def write_outputs(outcome: Outcome, issues: Iterable[Issue], hear: Listener) -> None:
+    """predictions.csv, pseudolabels.csv, issues.csv, metrics.json and prompt.safetensors.
+
+    A table that a person changed stays; the new one gets a dated name, which ``hear`` is told.
+    """
     folder, names = outcome.folder, outcome.manifest.classes.display
     embeds, answers = outcome.embeds, outcome.answers
     predictions = sorted(
@@ -28,13 +33,13 @@ def write_outputs(outcome: Outcome, issues: Iterable[Issue]) -> None:
             *prediction_rows(embeds.test_rows, answers.test, names),
         ]
     )
-    write_csv(folder / PREDICTIONS, ("path", *TOP), predictions)
-    write_csv(
-        folder / "pseudolabels.csv",
-        ("round", "path", "label", "confidence"),
-        _pseudolabel_rows(outcome),
-    )
-    write_issues(folder / "issues.csv", issues)
+    pseudolabels = ("round", "path", "label", "confidence"), _pseudolabel_rows(outcome)
+    for name, table in (
+        (PREDICTIONS, csv_bytes(("path", *TOP), predictions)),
+        ("pseudolabels.csv", csv_bytes(*pseudolabels)),
+        ("issues.csv", issues_bytes(issues)),
+    ):
+        write_dated(folder / name, table, "run", hear.note)
     write_text_atomic(folder / "metrics.json", json_text(outcome.metrics))
     checkpoint.write_folder(
         folder,

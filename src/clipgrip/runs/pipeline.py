@@ -9,8 +9,8 @@ from functools import cached_property
 
 import torch
 
-from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.config import Project
 from clipgrip.data.ingest import ingest
 from clipgrip.data.issues import Issue
@@ -77,7 +77,7 @@ def carry_out(
     embedded = embed_manifest(
         backbone,
         manifest,
-        cache=EmbeddingCache.for_backbone(backbone),
+        cache=cache_of(backbone),
         on_progress=lambda done, total: hear.progress("embed", done, total),
     )
     times = {**(seconds or {"ingest": 0.0}), "embed": round(time.monotonic() - began, 3)}
@@ -131,7 +131,7 @@ class Job:
             outcome = assemble(
                 folder, store, stored, self.backbone, self.manifest, self.embeds, self.task, hear
             )
-            write_outputs(outcome, self.issues)
+            write_outputs(outcome, self.issues, hear)
         return outcome
 
     def _run_rounds(self, store: RunStore, identity: str, hear: Listener) -> None:

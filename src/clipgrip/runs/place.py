@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from clipgrip.errors import RunError
 from clipgrip.runs import lock
 from clipgrip.runs.store import NAME, open_store
+from clipgrip.written import RECORD, check_folder
 
 PROJECT = "project.toml"
 DEFAULT_PARENT = Path("clipgrip-runs")
@@ -42,19 +42,7 @@ def choose_folder(
 
 def check_place(folder: Path) -> None:
     """RunError where the folder, or what has its name, is neither free nor of clipgrip, or cannot be written."""
-    check_writable(folder)
-    if not _is_free(folder) and not (folder / NAME).is_file():
-        raise RunError(
-            f"{folder} is there already and holds no run of clipgrip. Give --out a folder that is new or empty."
-        )
-
-
-def check_writable(folder: Path) -> None:
-    """RunError where the folder, or the nearest that is there, is a file or may not be written."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK)):
-        reason = "may not be written" if there.is_dir() else "is a file"
-        raise RunError(f"{folder} cannot be used: {there} {reason}. Choose another --out.")
+    check_folder(folder, NAME, "run of clipgrip", beside=(lock.NAME,))
 
 
 def holds(folder: Path, identity: str) -> bool:
@@ -66,7 +54,7 @@ def holds(folder: Path, identity: str) -> bool:
 def is_ours(root: str, path: str) -> bool:
     """Whether a file below the images is the output of a run, or the project's own."""
     file = Path(root, path)
-    return file.name == PROJECT or (file.parent / NAME).is_file()
+    return file.name in (PROJECT, RECORD) or (file.parent / NAME).is_file()
 
 
 def _numbered(wanted: Path) -> itertools.chain[Path]:
@@ -77,7 +65,7 @@ def _numbered(wanted: Path) -> itertools.chain[Path]:
 def _is_free(folder: Path) -> bool:
     if not folder.exists():
         return True
-    return folder.is_dir() and all(path.name == lock.NAME for path in folder.iterdir())
+    return folder.is_dir() and all(path.name in (lock.NAME, RECORD) for path in folder.iterdir())
 
 
 def _make(folder: Path) -> None:

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import torch
 
-from clipgrip.backbone.cache import EmbeddingCache
-from clipgrip.config import Settings
+from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.data.task import Task
 from clipgrip.errors import BackboneError, RunError
 from clipgrip.runs.embedding import embed_manifest, model_of
 from clipgrip.runs.events import Listener
-from clipgrip.runs.outcome import Outcome, assemble
+from clipgrip.runs.outcome import Outcome, assemble, settings_of
 from clipgrip.runs.store import open_store
 
 
@@ -30,7 +29,7 @@ def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
             raise RunError(
                 f"the run in {folder} is not finished. Run the same clipgrip run command again to finish it."
             )
-        settings, manifest = Settings(**run.settings), store.manifest(run.id)
+        settings, manifest = settings_of(run), store.manifest(run.id)
         backbone = model_of(settings)
         if backbone.fingerprint != run.backbone_fingerprint:
             raise BackboneError(
@@ -40,7 +39,7 @@ def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
         embedded = embed_manifest(
             backbone,
             manifest,
-            cache=EmbeddingCache.for_backbone(backbone),
+            cache=cache_of(backbone),
             on_progress=lambda done, total: hear.progress("embed", done, total),
         )
         for issue in embedded.issues[:3]:

@@ -19,7 +19,8 @@ from clipgrip.data.manifest import Manifest, Row
 from clipgrip.data.sources import FileSource, ImageSource, ParquetSource
 from clipgrip.errors import RunError
 from clipgrip.runs.database import opened
-from clipgrip.runs.migrations import MIGRATIONS
+from clipgrip.runs.migrations import MIGRATIONS, SEALED
+from clipgrip.runs.seal import Seals
 from clipgrip.training.state import TrainingState
 
 NAME = "runs.db"
@@ -53,8 +54,8 @@ class StoredRound:
 class RunStore:
     """One open database. Each method is one transaction."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    def __init__(self, db: sqlite3.Connection, seals: Seals) -> None:
+        self._db, self.seals = db, seals
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -66,11 +67,12 @@ class RunStore:
         where, values = (
             ("WHERE id = ?", (run_id,)) if run_id else ("ORDER BY created DESC LIMIT 1", ())
         )
+        self.seals.check("run")
         row = self._db.execute(f"SELECT * FROM run {where}", values).fetchone()
         if row is None:
             return None
         identity, created, finished, settings, data, backbone, facts = row
-        loaded = json.loads(settings), data, backbone, json.loads(facts)
+        loaded = parsed(settings), data, backbone, parsed(facts)
         return StoredRun(identity, created, finished, *loaded)
 
     def begin(self, run: StoredRun, manifest: Manifest) -> StoredRun:
@@ -96,10 +98,14 @@ class RunStore:
                 "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?)",
                 ((run.id, *_image_values(row)) for row in manifest.rows),
             )
+            self.seals.grow("run", "id = ?", (run.id,))
+            self.seals.grow("class", "run = ?", (run.id,))
+            self.seals.grow("image", "run = ?", (run.id,))
         return self.run(run.id) or run
 
     def classes(self, run_id: str) -> ClassNames:
         """The classes that the run was given."""
+        self.seals.check("class")
         classes = self._db.execute(
             "SELECT name, prompt FROM class WHERE run = ? ORDER BY position", (run_id,)
         ).fetchall()
@@ -108,6 +114,7 @@ class RunStore:
 
     def manifest(self, run_id: str) -> Manifest:
         """The images and classes that the run was given."""
+        self.seals.check("image")
         images = self._db.execute(
             "SELECT sha256, paths, label, split, source FROM image WHERE run = ?", (run_id,)
         )
@@ -126,9 +133,13 @@ class RunStore:
                 "INSERT INTO pseudolabel VALUES (?, ?, ?, ?, ?)",
                 ((run_id, done.number, *pseudolabel) for pseudolabel in done.pseudolabels),
             )
+            self.seals.grow("round", "run = ? AND number = ?", (run_id, done.number))
+            self.seals.grow("pseudolabel", "run = ? AND round = ?", (run_id, done.number))
+            self.seals.renew("training")
 
     def rounds(self, run_id: str) -> list[StoredRound]:
         """All finished rounds in their order."""
+        self.seals.check("round", "pseudolabel")
         rows = self._db.execute(
             "SELECT number, k, changed, prompt, facts FROM round WHERE run = ? ORDER BY number",
             (run_id,),
@@ -139,7 +150,7 @@ class RunStore:
                 k,
                 changed,
                 load_tensors(prompt),
-                json.loads(facts),
+                parsed(facts),
                 self._labels(run_id, number),
             )
             for number, k, changed, prompt, facts in rows
@@ -147,6 +158,7 @@ class RunStore:
 
     def training(self, run_id: str, number: int) -> TrainingState | None:
         """The training of round ``number`` as far as it was kept."""
+        self.seals.check("training")
         row = self._db.execute(
             "SELECT step, state FROM training WHERE run = ? AND round = ?", (run_id, number)
         ).fetchone()
@@ -157,6 +169,7 @@ class RunStore:
         values = (run_id, number, state.step, save_tensors(state.tensors))
         with self._db:
             self._db.execute("INSERT OR REPLACE INTO training VALUES (?, ?, ?, ?)", values)
+            self.seals.renew("training")
 
     def finish(self, run_id: str, when: str) -> None:
         """Mark the run as finished; the first time counts."""
@@ -178,8 +191,20 @@ def open_store(folder: Path, *, create: bool = False) -> Iterator[RunStore]:
         raise RunError(
             f"{folder} holds no run (no {NAME} in it). Give the folder that clipgrip run wrote (its --out)."
         )
-    with opened(path, MIGRATIONS) as db:
-        yield RunStore(db)
+    with opened(path, MIGRATIONS, SEALED) as (db, seals):
+        yield RunStore(db, seals)
+
+
+def parsed(text: str) -> Any:
+    """JSON as it was stored.
+
+    Raises:
+        sqlite3.DatabaseError: the text is none, so the database is damaged.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError) as error:
+        raise sqlite3.DatabaseError(f"a text in it is no JSON ({error})") from None
 
 
 def _image_values(row: Row) -> Iterable[object]:
@@ -196,6 +221,6 @@ def _source(source: ImageSource) -> list[object]:
 
 def _row(values: tuple[str, str, int, Any, str]) -> Row:
     sha256, paths, label, split, source = values
-    kind, *rest = json.loads(source)
+    kind, *rest = parsed(source)
     made: ImageSource = FileSource(*rest) if kind == "file" else ParquetSource(*rest)
-    return Row(sha256, tuple(json.loads(paths)), label, split, made)
+    return Row(sha256, tuple(parsed(paths)), label, split, made)

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from clipgrip import __version__
-from clipgrip.backbone.cache import EmbeddingCache
+from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.ingest import ingest
-from clipgrip.data.tables import write_csv
+from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import DataError, RunError
 from clipgrip.files import write_text_atomic
 from clipgrip.method import PRESETS, untuned
@@ -24,11 +24,13 @@ from clipgrip.runs import lock
 from clipgrip.runs.embedding import Embeds, embed_manifest
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outputs import json_text
-from clipgrip.runs.place import check_writable
 from clipgrip.seeds import generator
 from clipgrip.stress import Bench, block, blocks, measure
+from clipgrip.written import check_folder, write_dated
 
 RESULTS = "results.json"
+STRESS = "stress"
+"""Which command wrote a file."""
 DATA = "data"
 """Folder in ``out`` where a demo set may lie."""
 TEST_SHARE = 0.3
@@ -67,7 +69,7 @@ def prepared(given: StressInput, hear: Listener) -> tuple[Bench, dict[str, Any]]
     embedded = embed_manifest(
         backbone,
         ingested.manifest,
-        cache=EmbeddingCache.for_backbone(backbone),
+        cache=cache_of(backbone),
         on_progress=lambda done, total: hear.progress("embed", done, total),
     )
     names, method = embedded.manifest.classes, PRESETS["default"]["textual"]
@@ -117,7 +119,8 @@ def stress(given: StressInput, out: Path, seeds: int, hear: Listener) -> dict[st
             rows += fresh
             write_text_atomic(out / RESULTS, json_text({**facts, "rows": rows}))
         rows = [row for row in rows if row["seed"] < seeds]
-        write_csv(out / "results.csv", tuple(rows[0]), [tuple(row.values()) for row in rows])
+        table = csv_bytes(tuple(rows[0]), [tuple(row.values()) for row in rows])
+        write_dated(out / "results.csv", table, STRESS, hear.note)
     return {**facts, "seeds": seeds, "rows": rows}
 
 
@@ -143,12 +146,7 @@ def _check_enough(truth: Tensor, test_truth: Tensor, classes: int) -> None:
 
 def check_place(out: Path) -> None:
     """RunError where a folder of other things would be written into, or nothing may be written."""
-    check_writable(out)
-    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    if there - {lock.NAME, DATA} and RESULTS not in there:
-        raise RunError(
-            f"{out} is there already and holds no stress test. Give --out a folder that is new or empty."
-        )
+    check_folder(out, RESULTS, "stress test", beside=(lock.NAME, DATA))
 
 
 def _kept(out: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from clipgrip.data.ingest import ingest
-from clipgrip.data.issues import Issue, write_issues
+from clipgrip.data.issues import Issue, issues_bytes
 from clipgrip.data.manifest import Row
-from clipgrip.data.tables import write_csv
+from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import RunError
 from clipgrip.runs.embedding import item, undecodable
 from clipgrip.runs.outputs import PREDICTIONS, TOP, prediction_rows
 from clipgrip.runs.store import NAME as RUN
 from clipgrip.serving.predictor import Predictor
 from clipgrip.types import Probs
+from clipgrip.written import check_output, remove_output, write_output
+
+PREDICT = "predict"
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,19 @@ def predict_files(
 
 
 def write_predictions(path: Path, predictor: Predictor, answers: FileAnswers) -> None:
-    """The answers as CSV, and the issues, if any, in a file beside it."""
-    names = predictor.classes.display
-    write_csv(path, ("path", *TOP), sorted(prediction_rows(answers.rows, answers.probs, names)))
+    """The answers as CSV, and the issues, if any, in a file beside it.
+
+    Raises:
+        RunError: as `check_answers_place`.
+        OSError: the system refused.
+    """
+    names, beside = predictor.classes.display, issues_path(path)
+    table = csv_bytes(("path", *TOP), sorted(prediction_rows(answers.rows, answers.probs, names)))
+    write_output(path, table, PREDICT)
     if answers.issues:
-        write_issues(issues_path(path), answers.issues)
+        write_output(beside, issues_bytes(answers.issues), PREDICT)
     else:
-        issues_path(path).unlink(missing_ok=True)  # an earlier prediction's
+        remove_output(beside, PREDICT)  # an earlier prediction's
 
 
 def issues_path(path: Path) -> Path:
@@ -74,11 +82,10 @@ def issues_path(path: Path) -> Path:
     return path.with_suffix(".issues.csv")
 
 
-def check_answers_place(path: Path) -> None:
-    """RunError where the answers cannot be written, or would replace those of a run."""
+def check_answers_place(path: Path, images: Path) -> None:
+    """RunError where the answers, or the issues beside them, cannot be written or would replace what is no answer."""
     folder = path.absolute().parent
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        reason = "is a folder" if path.is_dir() else f"cannot be written: see {folder}"
-        raise RunError(f"{path} {reason}. Give --out the name of a file in a folder that is there.")
     if path.name == PREDICTIONS and (folder / RUN).is_file():
         raise RunError(f"{path} holds the answers of the run in {folder}. Give --out another name.")
+    check_output(path, PREDICT, reads=(images,))
+    check_output(issues_path(path), PREDICT, reads=(images,))

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 
 from clipgrip.backbone.base import Backbone
-from clipgrip.backbone.cache import EmbeddingCache, default_root
 from clipgrip.backbone.clip import ClipBackbone, Precision
 from clipgrip.backbone.embed import Embedded, Item, embed_images
+from clipgrip.backbone.optional_cache import cache_for
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
 from clipgrip.errors import BackboneError, RunError
@@ -85,10 +85,10 @@ class Predictor:
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Embedded:
         """Embed images; where the cache holds them all, no model is read."""
-        cache = EmbeddingCache(default_root(), self.facts.image_key, self.facts.embed_dim)
+        cache = cache_for(self.facts.image_key, self.facts.embed_dim)
         hashes = [content for content, _ in items]
-        known = cache.get(hashes)
-        if not known.missing.any():
+        known = None if cache is None else cache.get(hashes)
+        if known is not None and not known.missing.any():
             return Embedded(F.normalize(torch.from_numpy(known.embeds), dim=-1), hashes, [])
         return embed_images(self.backbone, items, cache=cache, on_progress=on_progress)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-import secrets
 import shutil
 import zlib
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL import Image
 
 from clipgrip.data.known.base import KnownSet, Listed, Listing, Part
 from clipgrip.errors import DataError
+from clipgrip.files import part_name, sweep
 
 SOURCE = "https://yann.lecun.org/exdb/mnist/ (train- and t10k-images-idx3-ubyte, -labels-idx1-ubyte, .gz or not)"
 CLASSES = tuple(str(digit) for digit in range(10))
@@ -56,7 +56,8 @@ def _place(part: str, number: int) -> str:
 
 def _unpack(parts: dict[Part, Bytes], target: Path) -> None:
     """All images, or no folder of that name."""
-    made = target.with_name(f"{secrets.token_hex(8)}.part")
+    sweep(target.parent)
+    made = Path(part_name(target.parent))
     try:
         for part, images in parts.items():
             (made / part).mkdir(parents=True)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from clipgrip.report.board.savings import Case
+
+FIRST = 5
+"""Row (from 0) of the first assumption."""
+COLUMNS: dict[Case, int] = {"cautious": 2, "middle": 3, "favourable": 4}
 FORMULAS = {
     "hours_today": "{images_per_year}*{seconds_today}/3600",
     "hours_people": "{images_per_year}*(1-{share_model})*{seconds_review}/3600",
@@ -28,9 +33,9 @@ def formula(key: str, cells: Mapping[str, str], unknown: str, never: str) -> str
     needed = _needed(FORMULAS[key])
     text = FORMULAS[key].format_map(cells)
     if key == "payback_months":
-        text = f"IF({cells['gain_year']}>0,{text},{_quoted(never)})"
+        text = f"IF({cells['gain_year']}>0,{text},{quoted(never)})"
     count = ",".join(cells[name] for name in needed)
-    known = f"IF(COUNT({count})={len(needed)},{text},{_quoted(unknown)})"
+    known = f"IF(COUNT({count})={len(needed)},{text},{quoted(unknown)})"
     if key == "cost_errors":  # what costs nothing is nothing, whatever its number
         cost = cells["cost_per_error"]
         return f"=IF(AND(COUNT({cost})=1,{cost}=0),0,{known})"
@@ -50,5 +55,6 @@ def _needed(text: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text within a formula."""
     return '"' + text.replace('"', '""') + '"'

@@ -13,9 +13,10 @@ from xlsxwriter.utility import xl_rowcol_to_cell
 
 from clipgrip.markup import printable
 from clipgrip.pilot.store import moment
+from clipgrip.report.board.as_of import as_of, warning_formula
 from clipgrip.report.board.facts import BoardFacts
 from clipgrip.report.board.figures import SUMS, figures
-from clipgrip.report.board.formulas import FORMULAS, formula, spread_formula
+from clipgrip.report.board.formulas import COLUMNS, FIRST, FORMULAS, formula, spread_formula
 from clipgrip.report.board.notes import source_word, sources, unknowns
 from clipgrip.report.board.results import Results
 from clipgrip.report.board.savings import CASES, Assumption, Case, wrong_decisions
@@ -24,9 +25,6 @@ from clipgrip.words import Language, Words, mark
 
 LONGEST = 2000
 """Characters of a text in a cell; Excel takes 32,767."""
-FIRST = 5
-"""Row (from 0) of the first assumption."""
-COLUMNS: dict[Case, int] = {"cautious": 2, "middle": 3, "favourable": 4}
 ERRORS = mark("Cost of wrong decisions, per year")
 EDIT = {"bg_color": "#FFF6CC", "border": 1, "border_color": "#C9B458", "valign": "vcenter"}
 """A yellow cell."""
@@ -39,6 +37,7 @@ FORMATS: dict[str, dict[str, Any]] = {
     "verdict": {"bold": True, "font_size": 18, "font_color": "#0F6285"},
     "head": HEAD,
     "head number": {**HEAD, "align": "right"},
+    "warning": {"bold": True, "font_color": "#A33B20", "text_wrap": True, "valign": "vcenter"},
     "soft": {"font_color": "#54616C", "text_wrap": True, "valign": "vcenter"},
     "count": {"num_format": "#,##0", "valign": "vcenter"},
     "share": {"num_format": "0.0%", "valign": "vcenter"},
@@ -123,7 +122,7 @@ def _decision(book: _Book) -> None:
     for text in (verdict.lead, *verdict.points, *(one.text for one in verdict.versions)):
         _across(book, sheet, row, text)
         row += 1
-    row += 1
+    row = _as_of(book, sheet, row) + 1
     if verdict.rows:
         heads = say("Criterion"), say("Yes"), say("With conditions"), say("Found")
         book.heads(sheet, row, [*heads, say("Interval or cases"), say("Judgement")])
@@ -144,6 +143,16 @@ def _decision(book: _Book) -> None:
     for sentence in unknowns(results, say):
         row += 1
         _across(book, sheet, row, sentence)
+
+
+def _as_of(book: _Book, sheet: Any, row: int) -> int:
+    """When and with which assumptions this sheet was made, and a warning once they were edited; the row below."""
+    _across(book, sheet, row, as_of(book.results, book.say))
+    _across(book, sheet, row + 1, "")
+    text = warning_formula(book.results, book.say)
+    sheet.write_formula(row + 1, 0, text, book.formats["warning"], "")
+    sheet.set_row(row + 1, 32)
+    return row + 2
 
 
 def _across(book: _Book, sheet: Any, row: int, text: str) -> None:

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from clipgrip.errors import ClipgripError, DataError, RunError
+from clipgrip.files import system_sentence
 from clipgrip.review.web import reading, writing
 from clipgrip.review.web.answering import Json, clean
 from clipgrip.review.web.guard import Guard
@@ -47,6 +48,10 @@ def _errors(app: FastAPI) -> None:
         missing = isinstance(error, DataError) and request.url.path.startswith(("/thumb", "/image"))
         return told(request, 404 if missing else status, str(error))
 
+    async def system(request: Request, error: Exception) -> Response:
+        assert isinstance(error, OSError)
+        return told(request, 503, system_sentence(error))
+
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
@@ -59,5 +64,6 @@ def _errors(app: FastAPI) -> None:
         return told(request, status, SENTENCES.get(status, error.detail))
 
     app.add_exception_handler(ClipgripError, ours)
+    app.add_exception_handler(OSError, system)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, missing)

@@ -1,0 +1,201 @@
+"""May I write here? Only what clipgrip itself wrote and nobody changed since is ever replaced.
+
+Beside such a file a hidden one (`RECORD`) keeps a line for each that was written: its name, the SHA-256 of its bytes,
+and which command wrote it. It moves with the folder, needs no lock, and is added to before the file takes its name, so
+that the next start knows what a killed process left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Callable, Collection, Iterable
+from datetime import date
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+from clipgrip.errors import RunError
+from clipgrip.files import AnyPath, openable, sweep, write_bytes_atomic, write_bytes_once
+
+RECORD = ".clipgrip.written"
+
+
+def check_output(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
+    """Whether the command ``by`` may write a file there, which is none that it ``reads``.
+
+    Raises:
+        RunError: the folder is missing or cannot be written, or what has the name is a folder, a link, a device, or a
+            file that this command did not write, or that was changed since.
+    """
+    path = Path(path)
+    if path.is_dir() and not path.is_symlink():
+        raise RunError(
+            f"{path} is a folder. Give --out the name of a file in a folder that is there."
+        )
+    folder = path.absolute().parent
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise RunError(
+            f"{path} cannot be written: see {folder}. Give --out the name of a file in a folder that is there."
+        )
+    sweep(folder)
+    if any(_same(path, one) for one in reads):
+        raise RunError(f"{path} is what this command reads. Give --out another name.")
+    if not may_replace(path, by):
+        raise RunError(_not_ours(path))
+
+
+def may_replace(path: AnyPath, by: str) -> bool:
+    """Whether nothing is there, or a file that the command ``by`` wrote and nobody changed since."""
+    try:
+        mode = os.lstat(openable(path)).st_mode
+    except FileNotFoundError:
+        return True
+    if not stat.S_ISREG(mode):
+        return False
+    return _digest_of(path) in _digests(path, by)
+
+
+def write_output(path: AnyPath, data: bytes, by: str) -> None:
+    """Write a file that a person named; it appears whole or not at all.
+
+    Raises:
+        RunError: as `check_output`.
+        OSError: the system refused; it names ``path``, which is then as it was.
+    """
+    if _holds(path, data):
+        _remember(path, data, by)
+        return
+    check_output(path, by)
+    remember = partial(_remember, path, data, by)
+    if os.path.lexists(openable(path)):
+        write_bytes_atomic(path, data, remember)
+        return
+    try:
+        write_bytes_once(path, data, remember)
+    except FileExistsError:  # it appeared meanwhile
+        raise RunError(_not_ours(Path(path))) from None
+
+
+def write_dated(
+    path: Path, data: bytes, by: str, note: Callable[[str], None] = lambda _: None
+) -> Path:
+    """As `write_output`, but where the file is a person's, beside it as ``NAME-2026-11-28``; where it was written.
+
+    ``note`` hears of another name than the one asked for.
+
+    Raises:
+        OSError: as `write_output`.
+    """
+    today = path.with_name(f"{path.stem}-{date.today().isoformat()}{path.suffix}")
+    more = (path.with_name(f"{today.stem}-{number}{path.suffix}") for number in count(2))
+    for place in (path, today, *(next(more) for _ in range(98))):
+        if _holds(place, data) or may_replace(place, by):
+            write_output(place, data, by)
+            if place != path:
+                note(f"{path} is not as clipgrip wrote it, so it stays; the new one is {place}.")
+            return place
+    raise RunError(f"{path} and every dated name beside it are taken. Move some of them away.")
+
+
+def remove_output(path: Path, by: str) -> None:
+    """Take away what an earlier call of the command wrote, if nobody changed it since."""
+    if path.is_file() and may_replace(path, by):
+        path.unlink()
+
+
+def check_writable(folder: Path) -> None:
+    """RunError where the folder, or the nearest that is there, is a file or may not be written."""
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        reason = "may not be written" if there.is_dir() else "is a file"
+        raise RunError(f"{folder} cannot be used: {there} {reason}. Choose another --out.")
+
+
+def check_folder(folder: Path, mark: str, what: str, beside: Collection[str] = ()) -> None:
+    """Whether a command may fill a folder: one that is new, empty but for ``beside``, or that holds its ``mark``.
+
+    Raises:
+        RunError: it holds other things, or cannot be written.
+    """
+    check_writable(folder)
+    if not folder.is_dir():
+        return
+    sweep(folder)
+    if {path.name for path in folder.iterdir()} - {RECORD, *beside} and not (
+        folder / mark
+    ).is_file():
+        raise RunError(
+            f"{folder} is there already and holds no {what}. Give --out a folder that is new or empty."
+        )
+
+
+def _not_ours(path: Path) -> str:
+    if path.is_symlink():
+        return f"{path} is a link. Give --out another name."
+    if path.is_file():
+        return (
+            f"{path} is there already, and it is no file that this command wrote and nobody changed since: it may hold "
+            "what you need, and stays. Give --out another name, or move it away."
+        )
+    return f"{path} is no ordinary file. Give --out another name."
+
+
+def _same(path: Path, other: AnyPath) -> bool:
+    with contextlib.suppress(OSError):
+        return os.path.samefile(path, other)
+    return os.path.abspath(path) == os.path.abspath(other)
+
+
+def _holds(path: AnyPath, data: bytes) -> bool:
+    """Whether the file is there with these very bytes, so that nothing has to be written."""
+    with contextlib.suppress(OSError):
+        found = os.lstat(openable(path))
+        if stat.S_ISREG(found.st_mode) and found.st_size == len(data):
+            return _digest_of(path) == hashlib.sha256(data).hexdigest()
+    return False
+
+
+def _digest_of(path: AnyPath) -> str:
+    try:
+        with open(openable(path), "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return "unreadable"
+
+
+def _digests(path: AnyPath, by: str) -> set[str]:
+    """What the command wrote under this name."""
+    folder, name = os.path.split(os.path.abspath(path))
+    record, found = os.path.join(folder, RECORD), set()
+    with contextlib.suppress(OSError):
+        if stat.S_ISREG(os.lstat(openable(record)).st_mode):
+            with open(openable(record), encoding="utf-8", errors="replace") as file:
+                for line in file:
+                    with contextlib.suppress(ValueError, KeyError, TypeError):
+                        entry = json.loads(line)
+                        if (entry["name"], entry["by"]) == (name, by):
+                            found.add(str(entry["sha256"]))
+    return found
+
+
+def _remember(path: AnyPath, data: bytes, by: str) -> None:
+    """One line more; where that cannot be written, the file is taken for a person's the next time."""
+    folder, name = os.path.split(os.path.abspath(path))
+    digest = hashlib.sha256(data).hexdigest()
+    record = openable(os.path.join(folder, RECORD))
+    if digest in _digests(path, by):
+        return
+    line = json.dumps({"name": name, "sha256": digest, "by": by}) + "\n"
+    with contextlib.suppress(OSError):
+        if os.path.lexists(record) and not stat.S_ISREG(os.lstat(record).st_mode):
+            return
+        handle = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            os.write(handle, line.encode())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
