@@ -18,7 +18,8 @@ TABLE_SUFFIXES = (".csv", ".tsv", *PARQUET_SUFFIXES)
 Cell = str | int | float | None
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_FORMULA = re.compile(r"'*[=+\-@＝＋－＠﹦﹢﹣﹫\t\r\n]")
+"""Begins what a spreadsheet may run: also in the full width of Japanese keyboards, and behind a line feed."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
