@@ -74,6 +74,9 @@ NAMES = (
         ("http://localhost:8080/data/upload/3/1a2b3c4d-n01.png", "n01.png"),
         ("/label-studio/data/upload/3/1a2b3c4d-n01.png", "n01.png"),
         ("/data/upload/3/1a2b3c4d-cap%20%C3%A9%2001.png", "cap é 01.png"),
+        ("/data/upload/2/9d6c486e-cap_%C3%A9_01.png", "cap é 01.png"),
+        ("/data/upload/2/119cfef9-ab.png", "a+b.png"),
+        ("/data/upload/2/119cfef9-100.png", "100%.png"),
         ("https://bucket.example/d/n01.png?X-Amz-Signature=ab&X-Amz-Date=2", "n01.png"),
         ("https://host/x/%E5%82%B7%201.png#frag", "傷 1.png"),
         ("s3://bucket/deep/sub/n15.png", "sub/n15.png"),
@@ -136,6 +139,12 @@ def test_a_name_that_two_images_have_means_neither(written: str, meant: str | No
     place = finder("x/a.png", "y/a.png", "b.png", "x/b.png", "c.png", "c.bmp").find(written)
     assert place.image == meant
     assert place.ambiguous == (meant is None)
+
+
+def test_two_names_that_label_studio_makes_one_mean_neither() -> None:
+    both = finder("a+b.png", "ab.png")
+    assert both.find("/data/upload/2/119cfef9-ab.png").ambiguous
+    assert both.find("/data/local-files/?d=ab.png").image == "ab.png"
 
 
 def test_a_percent_code_that_two_names_may_mean_means_neither() -> None:

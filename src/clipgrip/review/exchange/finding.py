@@ -48,8 +48,11 @@ class Finder:
         self._paths = _Names(paths)
         self._stems = _Names([(splitext(path)[0], image) for path, image in paths])
         self._slugs: dict[str, set[str]] = defaultdict(set)
+        self._uploads: dict[str, set[str]] = defaultdict(set)
         for path, image in paths:
-            self._slugs[_slug(path.rpartition("/")[2])].add(image)
+            name = path.rpartition("/")[2]
+            self._slugs[_slug(name)].add(image)
+            self._uploads[_uploaded(name)].add(image)
 
     def find(self, path: str, sha256: str = "") -> Place:
         """The image of a path as another tool writes it, or of a content hash."""
@@ -80,7 +83,7 @@ class Finder:
             folders, _, name = text.rpartition("/")
             hashed, versioned = _HASHED.fullmatch(name), _ROBOFLOW.fullmatch(name)
             if hashed and "upload" in folders.split("/"):
-                found |= self._paths.named(hashed[1]) or self._stems.named(hashed[1])
+                found |= self._uploads.get(_uploaded(hashed[1]), set())
             if versioned:
                 found |= self._original(versioned[1], versioned[2])
         return found
@@ -172,6 +175,11 @@ def _decoded64(text: str) -> str:
 
 def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def _uploaded(name: str) -> str:
+    """A name as Label Studio keeps an uploaded file: spaces are underscores, of the rest only letters, digits, -_."""
+    return re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))
 
 
 def _slug(name: str) -> str:
