@@ -21,6 +21,8 @@ MAX_FILE = 256 << 20
 MAX_ALL = 8 << 30
 """Bytes of all images in a ZIP."""
 CHUNK = 1 << 20
+MISSING = "MISSING-README.txt"
+"""What our own export says in the ZIP of the images that it lacks."""
 ENCODINGS = ("utf-8", "cp932", "cp437", "cp850", "cp1252", "gbk", "cp949")
 """How names without the mark of UTF-8 may be written."""
 _UTF8, _ENCRYPTED, _UNICODE_PATH = 0x800, 0x1, 0x7075
@@ -144,6 +146,6 @@ def _common(paths: Sequence[str]) -> str:
 
 def _is_litter(path: str) -> bool:
     parts = PurePosixPath(path).parts
-    return any(part.casefold() in LITTER or part.startswith("._") for part in parts) or (
-        bool(parts) and parts[-1].startswith(".")
-    )
+    if any(part.casefold() in LITTER or part.startswith("._") for part in parts):
+        return True
+    return bool(parts) and (parts[-1].startswith(".") or path == MISSING)

@@ -6,12 +6,10 @@ import hashlib
 import zipfile
 from typing import IO
 
+from clipgrip.review.exchange.archives import MISSING
 from clipgrip.review.exchange.naming import file_name, folder_names
 from clipgrip.review.exchange.snapshot import Line, Snapshot
 from clipgrip.review.exchange.written import GONE, OTHER, UNREADABLE, Options, Written
-
-MISSING = "MISSING-README.txt"
-"""In the ZIP, where something is missing in it."""
 
 
 def write_folders(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
