@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from clipgrip.data.manifest import Row
-from clipgrip.data.sources import FileSource, ParquetSource
-from clipgrip.files import openable
+from clipgrip.data.sources import is_there
 from clipgrip.review.answers import Opinion, opinions
 from clipgrip.review.desk import DECIDED, GIVEN, OPEN, STATES, Desk
 from clipgrip.review.measure import promised
@@ -78,16 +76,8 @@ def snapshot(desk: Desk, *, history: bool = False) -> Snapshot:
     )
 
 
-def is_there(row: Row) -> bool:
-    """Whether the file of an image is there; whether it is the same is not asked."""
-    source = row.source
-    return not isinstance(source, FileSource | ParquetSource) or os.path.isfile(
-        openable(source.path)
-    )
-
-
 def _looked_for(line: Line) -> Line:
-    if is_there(line.row):
+    if is_there(line.row.source):
         return line
     kept = (line.row, line.state, line.label, line.by, line.opinion, line.model, line.confidence)
     return Line(*kept, gone=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
+from clipgrip.data.sources import is_there
 from clipgrip.markup import templates
 from clipgrip.review import job
 from clipgrip.review.classes import Moves
 from clipgrip.review.exchange import EXPORTS, IMPORTS
-from clipgrip.review.exchange.snapshot import is_there
 from clipgrip.review.exchange.studio_tasks import labeling_config
 from clipgrip.review.overview import Overview, Step, overview, terms_of
 from clipgrip.review.web import cards
@@ -165,7 +165,7 @@ def files_page(screen: Screen) -> str:
     """In and out."""
     desk = screen.hall.desk
     rows = (*desk.view.rows, *desk.missing)
-    gone = sorted(row.path for row in rows if not is_there(row))
+    gone = sorted(row.path for row in rows if not is_there(row.source))
     return screen.page(
         "files.html",
         tab="files",
