@@ -18,7 +18,7 @@ from clipgrip.review.exchange.written import GONE, UNREADABLE, Options, Written,
 
 CHOICE, SUBJECT = "class", "image"
 """Names of the choice and of what it is about in Label Studio's labeling configuration."""
-SIDE, QUALITY = 320, 75
+SIDE, QUALITY = 256, 75
 """Pixels and JPEG quality of a picture inside a task of Label Studio."""
 
 
