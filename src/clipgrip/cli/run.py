@@ -154,3 +154,5 @@ def run(
         )
         write_probabilities(all_probabilities, answered, outcome.manifest.classes.display)
     show_outcome(outcome, report, as_json=as_json)
+    if all_probabilities is not None and not as_json:
+        typer.echo(f"all probabilities: {all_probabilities}")

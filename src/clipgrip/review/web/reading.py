@@ -27,6 +27,7 @@ def add_routes(app: FastAPI, hall: Hall) -> None:
     _figures(app, hall)
     _images(app, hall)
     _values(app, hall)
+    _exports(app, hall)
     _pictures(app, hall)
 
 
@@ -106,6 +107,10 @@ def _values(app: FastAPI, hall: Hall) -> None:
     @app.get("/healthz")
     def healthz() -> Json:
         return Json({"ok": True})
+
+
+def _exports(app: FastAPI, hall: Hall) -> None:
+    """Files for other tools, and what they hold."""
 
     @app.get("/export/{form}")
     def export(
