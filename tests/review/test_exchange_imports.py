@@ -141,6 +141,14 @@ def test_a_name_that_two_images_have_means_neither(written: str, meant: str | No
     assert place.ambiguous == (meant is None)
 
 
+def test_names_of_our_own_class_folders_come_back_from_other_tools(desk: Desk) -> None:
+    row = desk.view.rows[3]
+    exported = f"{row.sha256[:12]}-another name.jpg"
+    for path in (f"dent/{exported}", f"/data/upload/2/1a2b3c4d-{exported.replace(' ', '_')}"):
+        assert Finder(desk.view.rows).find(path).image == row.sha256
+    assert Finder(desk.view.rows).find(f"dent/{'0' * 12}-{row.path}").image is None
+
+
 def test_two_names_that_label_studio_makes_one_mean_neither() -> None:
     both = finder("a+b.png", "ab.png")
     assert both.find("/data/upload/2/119cfef9-ab.png").ambiguous

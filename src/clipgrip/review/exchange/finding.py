@@ -22,6 +22,8 @@ _HASHED = re.compile(r"[0-9a-f]{8}-(.+)", re.DOTALL)
 """What Label Studio puts before the name of an uploaded file."""
 _ROBOFLOW = re.compile(r"(.+?)(?:[_-]([A-Za-z0-9]{2,5}))?\.rf\.[0-9A-Za-z_-]{8,}\.\w+", re.DOTALL)
 """``photo_jpg.rf.0123abcd....jpg``, once ``photo.jpg``."""
+_OURS = re.compile(r"([0-9a-f]{12})-.+", re.DOTALL)
+"""What our own class folders put before a name: the beginning of the content hash."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -49,6 +51,9 @@ class Finder:
         self._stems = _Names([(splitext(path)[0], image) for path, image in paths])
         self._slugs: dict[str, set[str]] = defaultdict(set)
         self._uploads: dict[str, set[str]] = defaultdict(set)
+        self._begins: dict[str, set[str]] = defaultdict(set)
+        for image in every:
+            self._begins[image[:12]].add(image)
         for path, image in paths:
             name = path.rpartition("/")[2]
             self._slugs[_slug(name)].add(image)
@@ -77,16 +82,22 @@ class Finder:
         return self._renamed(texts), "name"
 
     def _renamed(self, texts: Sequence[str]) -> set[str]:
-        """By what Label Studio's uploads and Roboflow make of a name."""
+        """By what Label Studio's uploads, Roboflow and our own class folders make of a name."""
         found: set[str] = set()
         for text in texts:
             folders, _, name = text.rpartition("/")
             hashed, versioned = _HASHED.fullmatch(name), _ROBOFLOW.fullmatch(name)
             if hashed and "upload" in folders.split("/"):
                 found |= self._uploads.get(_uploaded(hashed[1]), set())
+                found |= self._exported(hashed[1])
+            found |= self._exported(name)
             if versioned:
                 found |= self._original(versioned[1], versioned[2])
         return found
+
+    def _exported(self, name: str) -> set[str]:
+        ours = _OURS.fullmatch(name)
+        return self._begins.get(ours[1], set()) if ours else set()
 
     def _original(self, stem: str, ending: str | None) -> set[str]:
         name = f"{stem}.{ending}" if ending else stem
