@@ -66,12 +66,18 @@ def imported(
     if form not in IMPORTS:
         raise DataError(f'no import "{form}". Known: {", ".join(IMPORTS)}.{nearest(form, IMPORTS)}')
     with desk.lock:
-        ids = _ids(desk, form)
+        ids, rows = (
+            _ids(desk, form),
+            (*desk.view.outcome.manifest.rows, *desk.missing, *desk.view.rows),
+        )
     read = list(_READERS[form](data, lambda name: canonical(name) in ids))
     _check(read)
+    finder = Finder(rows)  # people go on meanwhile
+    places = [
+        finder.find(one.path if isinstance(one, Claimed) else one.name, one.sha256) for one in read
+    ]
     with desk.lock:
-        ids = _ids(desk, form)
-        found = _sorted(desk, ids, read)
+        found = _sorted(_ids(desk, form), desk.view.place, zip(read, places, strict=True))
         said = {image: _said(desk, image, person) for image in found.klass}
         fresh = {image: klass for image, klass in found.klass.items() if said[image] != klass}
         when = now()
@@ -108,14 +114,13 @@ def _check(read: Sequence[Read]) -> None:
         raise DataError(wrong[0].problem)
 
 
-def _sorted(desk: Desk, ids: dict[str, int], read: Iterable[Read]) -> _Sorted:
-    view = desk.view
-    finder = Finder((*view.outcome.manifest.rows, *desk.missing, *view.rows))
+def _sorted(
+    ids: dict[str, int], reviewed: dict[str, int], read: Iterable[tuple[Read, Place]]
+) -> _Sorted:
     found, spoiled = _Sorted(), set[str]()
     labels: dict[str, set[int]] = defaultdict(set)
-    for one in read:
-        place = finder.find(one.path if isinstance(one, Claimed) else one.name, one.sha256)
-        left = one if isinstance(one, Left) else _refused(one, place, ids, view.place)
+    for one, place in read:
+        left = one if isinstance(one, Left) else _refused(one, place, ids, reviewed)
         if left is None and isinstance(one, Claimed) and place.image is not None:
             klass = ids[canonical(one.label)]
             if labels[place.image] and klass not in labels[place.image]:
