@@ -368,6 +368,23 @@ def test_one_bad_row_of_coco_refuses_only_itself(desk: Desk) -> None:
     assert reasons(told) == {"malformed": 6, "no-label": 1}
 
 
+def test_labels_from_boxes_around_parts_are_said(desk: Desk) -> None:
+    a, b, *_ = paths(desk)
+    images = [
+        {"id": n, "file_name": name, "width": 40, "height": 30} for n, name in ((1, a), (2, b))
+    ]
+    boxes: list[Any] = [
+        {"image_id": 1, "category_id": 1, "bbox": [5, 5, 10, 10]},
+        {"image_id": 2, "category_id": 1, "bbox": [0, 0, 40, 30]},
+        {"image_id": 1, "category_id": 1, "bbox": [0, 0, 10**400, None]},
+    ]
+    told = bring(desk, "coco", coco(images, boxes))
+    assert told["answers"] == 2
+    assert [(line["n"], line["first"]) for line in told["table"] if line["kind"] == "note"] == [
+        (1, [a])
+    ]
+
+
 def test_an_id_that_stands_for_two_images_means_neither(desk: Desk) -> None:
     a, b, c, *_ = paths(desk)
     images = [{"id": 1, "file_name": a}, {"id": 1, "file_name": b}, {"id": 2, "file_name": c}]

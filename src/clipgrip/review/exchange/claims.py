@@ -19,6 +19,8 @@ class Claimed:
     label: str
     where: str
     sha256: str = ""
+    of_part: bool = False
+    """Whether the file says it of a part of the image."""
 
 
 @dataclass(frozen=True)

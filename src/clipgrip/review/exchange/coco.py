@@ -29,7 +29,8 @@ def read_coco(data: bytes, _known: Known) -> Iterator[Read]:
         except DataError as error:
             yield malformed(error, where)
             continue
-        yield Claimed(_file_name(image), str(category["name"]), where, _sha256(image))
+        part_only = _is_part(one.get("bbox"), image)
+        yield Claimed(_file_name(image), str(category["name"]), where, _sha256(image), part_only)
     for id_, row in images.items():
         if isinstance(row, dict) and id_ not in used:
             yield Left("no-label", f"image {id_}", _file_name(row), sha256=_sha256(row))
@@ -67,6 +68,18 @@ def _id(value: Any, where: str) -> str:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise DataError(f"{where}: no id. Is this COCO JSON?")
     return str(value)
+
+
+def _is_part(box: Any, image: dict[str, Any]) -> bool:
+    """Whether a box (x, y, width, height) leaves more than a tenth of the image out."""
+    if not isinstance(box, list) or len(box) != 4:
+        return False
+    try:
+        given = (*box[2:], image["width"], image["height"])
+        width, height, whole_width, whole_height = (float(one) for one in given)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return True
+    return width * height < 0.9 * whole_width * whole_height
 
 
 def _file_name(image: dict[str, Any]) -> str:

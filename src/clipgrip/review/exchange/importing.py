@@ -31,6 +31,7 @@ TAKEN: dict[How, str] = {
     "name": mark("found by a name that only one image has"),
     "other-content": mark("found by path or name, but the file is about another content: look at them"),
 }  # fmt: skip
+PARTS = mark("read from boxes around parts of images, as labels of the whole images")
 SAME = mark("your answer already")
 CHANGED = mark("another answer of yours before, which now counts no more")
 EMPTY = mark("The file holds no entry at all.")
@@ -44,6 +45,8 @@ class _Sorted:
     """Content hash -> class id."""
     how: dict[str, tuple[How, str]] = field(default_factory=dict)
     """Content hash -> how it was found, and the file name as written."""
+    parts: set[str] = field(default_factory=set)
+    """Those whose label the file says of a part only."""
     left: list[Left] = field(default_factory=list)
 
 
@@ -128,6 +131,8 @@ def _sorted(
             labels[place.image].add(klass)
             found.how.setdefault(place.image, (place.how, one.path))
             found.klass.setdefault(place.image, klass)
+            if one.of_part:
+                found.parts.add(place.image)
         if left is not None:
             found.left.append(left)
             if REASONS[left.reason].spoils and place.image is not None:
@@ -194,6 +199,7 @@ def _table(
         line("changed", "changed", CHANGED, written(changed)),
         line("same", "same", SAME, written(same)),
     ]
+    lines.append(line("note", "parts", PARTS, written(i for i in fresh if i in found.parts)))
     reasons = Counter(left.reason for left in found.left)
     lines += [
         line("left", slug, reason.text, [left.shown for left in found.left if left.reason == slug])

@@ -104,6 +104,7 @@ SCRIPT = (
     mark("taken"),
     mark("left out"),
     mark("known"),
+    mark("please check"),
     mark("Saved: {labels} labels of {images} images under review."),
     mark("{n} images are not in the file; their labels stand in the CSV."),
     mark("Why"),

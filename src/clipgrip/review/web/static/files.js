@@ -22,7 +22,7 @@ function showImport(told) {
   else if (!told.table.some((line) => line.kind !== "left")) said.push(say("Nothing in the file could be used."));
   if (left) said.push(say("{n} entries were left out; the table says why.", { n: left }));
   at("told").textContent = said.join(say(" "));
-  const kinds = { taken: "taken", changed: "taken", same: "known", left: "left out" };
+  const kinds = { taken: "taken", changed: "taken", same: "known", note: "please check", left: "left out" };
   const heads = [["", ""], [say("What became of it"), ""], [say("How many"), "n"], [say("The first of them"), "name"]];
   const rows = told.table.map((line) => [say(kinds[line.kind]), line.text, String(line.n), names(line)]);
   at("problems").replaceChildren(...(rows.length ? [table(heads, rows)] : []));
