@@ -100,7 +100,7 @@ def test_answers_come_in_from_a_file_and_go_out_as_one(
     sheet.write_text(f"path,label\n{one},dent\n{other},good part\nnowhere.png,dent\n")
     aki.page.set_input_files("input[type=file]", sheet)
     aki.page.click("#import button")
-    aki.page.wait_for_selector("#problems li")
+    aki.page.wait_for_selector("#problems td")
     assert "2 answers brought in" in aki.page.inner_text("#told")
     assert "nowhere.png" in aki.page.inner_text("#problems")
     with aki.page.expect_download() as coming:

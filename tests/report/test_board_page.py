@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -250,3 +251,9 @@ def _with_counts(facts: BoardFacts, counts: Any) -> BoardFacts:
 
     assert facts.evidence is not None
     return replace(facts, evidence=replace(facts.evidence, counts=counts))
+
+
+def test_images_that_are_gone_are_counted_among_what_is_not_known() -> None:
+    facts = replace(board_facts(), lost=50)
+    assert "50 images of the run are gone or cannot be read" in build_board(facts, "en")
+    assert "50枚" in build_board(facts, "ja")

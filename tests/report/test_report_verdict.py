@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from report_facts import MakeFacts
@@ -90,6 +92,17 @@ def test_paired_counts_are_those_of_the_test_images(make_facts: MakeFacts) -> No
         for p in (facts.test.zero_shot, facts.test.probs)
     ]
     assert fixed - broken == right[1] - right[0]
+
+
+def test_images_that_are_gone_are_counted_in_both_languages(make_facts: MakeFacts) -> None:
+    facts = make_facts()
+    facts.metrics["data"] |= {"pool": 150, "test": 30}
+    assert "gone" not in said(verdict(Reading(facts), Words("en")))
+    less = replace(facts, lost=50, unseen=2)
+    text = said(verdict(Reading(less), Words("en")))
+    assert "50 of the 180 images of the run are gone or cannot be read" in text
+    assert "The files of 2 of the 180 images are gone" in text
+    assert "画像180枚のうち50枚" in build_report(less, "ja")
 
 
 def test_test_rows_without_a_label_count_nowhere(make_facts: MakeFacts) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from projects import Place, rows
-from review_helpers import Browser, answer, id_of, truth
+from review_helpers import Browser, answer, truth
 
 from clipgrip.errors import DataError
 from clipgrip.review import classes as edits
@@ -34,10 +34,12 @@ LABELS = {
 
 
 def written(desk: Desk, form: str) -> bytes:
-    name, media, parts = exported(desk, form)
-    assert name
-    assert media
-    return b"".join(parts)
+    made = exported(desk, form)
+    assert made.name
+    assert made.media
+    data = b"".join(made)
+    assert len(data) == made.size
+    return data
 
 
 def decided(desk: Desk) -> dict[str, str]:
@@ -85,11 +87,14 @@ def test_what_goes_out_comes_in_as_the_same_labels(
 ) -> None:
     labels = label(desk, parts)
     told = imported(fresh, LABELS[form], written(desk, form), "Ito")
-    assert told == {
+    shown = {key: told[key] for key in ("answers", "problems", "more", "note")}
+    assert shown == {
         "answers": len(labels) + 2,
         "problems": [],
         "more": 0,
+        "note": "",
     }  # and the two that were given
+    assert sum(line["n"] for line in told["table"] if line["kind"] == "taken") == told["answers"]
     found = decided(fresh)
     given = {row.path for n, row in enumerate(desk.view.rows) if desk.view.given[n] >= 0}
     assert {path: name for path, name in found.items() if path not in given} == labels
@@ -103,7 +108,7 @@ def test_what_goes_out_comes_in_as_the_same_labels(
 def test_what_the_model_decided_comes_back_as_nobodys_answer(
     desk: Desk, second: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    promised = "clipgrip.review.exchange.exporting.Terms"
+    promised = "clipgrip.review.exchange.snapshot.Terms"
     monkeypatch.setattr(promised, lambda: Terms(0.9, 0.5))
     for row in audit(desk)[:16].tolist():
         answer(desk, row, int(desk.view.label[row]), purpose="audit")
@@ -207,7 +212,7 @@ def test_what_cannot_be_used_is_listed_with_its_place(desk: Desk) -> None:
         f"{name},steel",
     ]
     told = imported(desk, "csv", "\n".join(lines).encode(), "Ito")
-    assert told["answers"] == 1
+    assert told["answers"] == 0  # two different labels: neither is taken
     assert told["problems"] == [
         'the file line 2: no image "no.png" in this review',
         'the file line 3: unknown class "dnt". Did you mean "dent"?',
@@ -216,18 +221,6 @@ def test_what_cannot_be_used_is_listed_with_its_place(desk: Desk) -> None:
     many = "path,label\n" + "no.png,dent\n" * 30
     told = imported(desk, "csv", many.encode(), "Ito")
     assert (len(told["problems"]), told["more"]) == (20, 10)
-
-
-def test_a_bare_name_that_two_images_have_means_neither(desk: Desk) -> None:
-    from clipgrip.review.exchange.importing import Claimed, _Finder
-
-    finder = _Finder(desk)
-    finder.exact.clear()
-    finder.found.clear()
-    finder.exact["a/x.png"] |= {"1"}
-    finder.found["x.png"] |= {"1", "2"}
-    assert finder.image(Claimed("a/x.png", "", "")) == "1"
-    assert finder.image(Claimed("x.png", "", "")) is None
 
 
 def test_an_import_of_audited_images_leaves_them_in_the_audit(desk: Desk) -> None:
@@ -306,21 +299,3 @@ def test_an_unknown_format_names_the_known_ones(desk: Desk) -> None:
         imported(desk, "xml", b"", "Ito")
     assert set(LABELS.values()) == set(IMPORTS)
     assert set(LABELS) < set(EXPORTS)
-
-
-def test_two_files_of_one_stem_keep_their_labels_apart(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from dataclasses import replace
-
-    answer(desk, 1, 2)
-    answer(desk, 2, 3)
-    view = desk.view
-    changed = list(view.rows)
-    changed[1] = replace(changed[1], paths=("a/x.png",))
-    changed[2] = replace(changed[2], paths=("a/x.jpg",))
-    desk.view = replace(view, rows=tuple(changed))
-    data = written(desk, "fiftyone")
-    labels: dict[str, int] = json.loads(data)["labels"]
-    assert (labels["a/x.png"], labels["a/x.jpg"]) == (1, 2)
-    assert id_of(desk, "dent") == 2

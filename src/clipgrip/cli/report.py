@@ -69,6 +69,7 @@ def report(
     from clipgrip.cli.results import check_language, write_board, write_report
     from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
+    from clipgrip.report.from_run import lost
     from clipgrip.runs.reopen import reopen
     from clipgrip.written import check_writable
 
@@ -87,6 +88,10 @@ def report(
     with screen.live():
         outcome = reopen(newest, screen)
     typer.echo(f"report       {write_report(outcome, lang, screen.note, groups, place)}")
+    if gone := lost(outcome):
+        typer.echo(
+            f"missing      {gone} images of the run; the report says so and is about the others"
+        )
 
 
 def _check(audience: str, groups: Path | None, for_board: bool) -> None:

@@ -108,6 +108,13 @@ def run(
             help="Folder for the results.  [default: clipgrip-runs/NAME]", show_default=False
         ),
     ] = None,
+    all_probabilities: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write the probability of every class for every image: a .csv, .parquet or .npz file.",
+            show_default=False,
+        ),
+    ] = None,
     lang: Annotated[str, typer.Option(help="Language of the report: en or ja.")] = "en",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print metrics.json instead of the table.")
@@ -131,10 +138,21 @@ def run(
     wanted = project(options, config)
     from clipgrip.cli.results import check_language, show_outcome, write_report
     from clipgrip.runs.pipeline import run as run_project
+    from clipgrip.runs.probabilities import check_probabilities_place, write_probabilities
 
     check_language(lang)
+    if all_probabilities is not None:
+        check_probabilities_place(all_probabilities)
     screen = Screen()
     with screen.live():
         outcome = run_project(wanted, screen)
     report = write_report(outcome, lang, screen.note)
+    if all_probabilities is not None:
+        answered = (
+            (outcome.embeds.pool_rows, outcome.answers.pool),
+            (outcome.embeds.test_rows, outcome.answers.test),
+        )
+        write_probabilities(all_probabilities, answered, outcome.manifest.classes.display)
     show_outcome(outcome, report, as_json=as_json)
+    if all_probabilities is not None and not as_json:
+        typer.echo(f"all probabilities: {all_probabilities}")

@@ -12,7 +12,7 @@ import re
 
 from PIL import Image, ImageFile
 
-from clipgrip.data.pixels import to_rgb, upright
+from clipgrip.data.pixels import orientation, to_rgb, upright
 from clipgrip.errors import DataError
 
 MAX_PIXELS = 178_956_970
@@ -86,6 +86,24 @@ def quick_check(data: bytes) -> tuple[int, int]:
         raise
     except Exception as error:
         raise _translated(error) from error
+
+
+def upright_size(data: bytes) -> tuple[int, int]:
+    """Width and height by the header, turned as EXIF says; the pixels are not decoded, and may be cut off.
+
+    Raises:
+        UndecodableImage: as `quick_check`.
+    """
+    try:
+        image = _open(data)
+    except UndecodableImage:
+        raise
+    except Exception as error:
+        raise _translated(error) from error
+    width, height = image.size  # Pillow has turned a TIFF's already
+    exif = image.info.get("exif")
+    turned = isinstance(exif, bytes) and image.format != "TIFF" and orientation(exif) >= 5
+    return (height, width) if turned else (width, height)
 
 
 def check_signature(head: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -87,6 +88,13 @@ class ParquetSource:
         from clipgrip.data.parquet import read_cell
 
         return read_cell(self.path, self.group, self.row, self.column)
+
+
+def is_there(source: ImageSource) -> bool:
+    """Whether the file of an image is there; whether it still holds the same is not asked."""
+    if not isinstance(source, FileSource | ParquetSource):
+        return True
+    return os.path.isfile(openable(source.path))
 
 
 def _picture(array: NDArray[Any]) -> Image.Image:

@@ -18,7 +18,8 @@ TABLE_SUFFIXES = (".csv", ".tsv", *PARQUET_SUFFIXES)
 Cell = str | int | float | None
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_FORMULA = re.compile(r"'*[=+\-@＝＋－＠﹦﹢﹣﹫\t\r\n]")
+"""Begins what a spreadsheet may run: also in the full width of Japanese keyboards, and behind a line feed."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -171,7 +172,9 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
 
 
 def _guarded(cell: Cell) -> Cell:
-    if isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
+    if not isinstance(cell, str) or not cell.strip():
+        return cell
+    if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
         return "'" + cell
     return cell
 

@@ -40,3 +40,7 @@ class RunFacts:
     """Where the run lies, as the user would type it."""
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Column name to the group of each test image, or of each image of the pool where there is no test."""
+    lost: int = 0
+    """Images of the run that cannot be read any more: no figure is about them."""
+    unseen: int = 0
+    """Images that are in the figures, by what is kept of them, while their files are gone."""

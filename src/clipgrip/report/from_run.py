@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from clipgrip.data.manifest import Row
+from clipgrip.data.sources import is_there
 from clipgrip.report.facts import Judged, RunFacts
 from clipgrip.runs.embedding import load
 from clipgrip.runs.outcome import Outcome
@@ -40,8 +41,16 @@ def facts(outcome: Outcome, groups: Path | None = None) -> RunFacts:
         open_image=_opener(embeds.pool_rows),
         test=judged if embeds.test_rows else None,
         folder=str(outcome.folder),
+        lost=lost(outcome),
+        unseen=sum(not is_there(row.source) for row in (*embeds.pool_rows, *embeds.test_rows)),
         groups={} if groups is None else read_groups(groups, _judged_paths(outcome)),
     )
+
+
+def lost(outcome: Outcome) -> int:
+    """How many images the run had that can no longer be read."""
+    data, embeds = outcome.run.facts["data"], outcome.embeds
+    return data["pool"] + data["test"] - len(embeds.pool_rows) - len(embeds.test_rows)
 
 
 def _judged_paths(outcome: Outcome) -> list[str]:

@@ -80,10 +80,29 @@ def verdict(run: Reading, say: Words) -> Verdict:
         done=done(run, say),
         strategy=strategy(run, say),
         figures=_measured(run, after, say) if after else _unmeasured(run, say),
-        points=went_back(run, say)
+        points=missing(run, say)
+        + went_back(run, say)
         + (_measured_points(run, after, say) if after else _unmeasured_points(run, say)),
         bars=_bars(run, say),
     )
+
+
+def missing(run: Reading, say: Words) -> list[str]:
+    """What the figures are not about, and what cannot be shown."""
+    all_ = int(run.data.get("pool", 0)) + int(run.data.get("test", 0))
+    values = {"all": say.number(all_)}
+    sentences = []
+    if run.facts.lost:
+        text = mark(
+            "{n} of the {all} images of the run are gone or cannot be read; this report is about the others only."
+        )
+        sentences.append(say(text, n=say.number(run.facts.lost), **values))
+    if run.facts.unseen:
+        text = mark(
+            "The files of {n} of the {all} images are gone: they are counted, but cannot be shown."
+        )
+        sentences.append(say(text, n=say.number(run.facts.unseen), **values))
+    return sentences
 
 
 def _tone(run: Reading) -> Tone:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from clipgrip.data.manifest import Row
 from clipgrip.errors import DataError, RunError
 from clipgrip.review.answers import Opinion, effective, opinions
 from clipgrip.review.store import Answer, Change, ReviewStore, StoredClass, StoredRound
@@ -62,8 +63,9 @@ class Desk:
         """Read the newest round and all answers anew."""
         rounds = self.store.rounds()
         outcome = reopen(self.folder / rounds[-1].folder)
-        images, labels = self._began_with(rounds[0])
-        answerer = Answerer.of(outcome, images)
+        pool = self._began_with(rounds[0])
+        labels = {row.sha256: row.label for row in pool if row.label >= 0}
+        answerer = Answerer.of(outcome, frozenset(row.sha256 for row in pool))
         audit = Audit.of(outcome, AUDIT_SEED) if len(outcome.task.unlabeled) else None
         order = [] if audit is None else audit.order
         place = {row.sha256: n for n, row in enumerate(answerer.rows)}
@@ -71,6 +73,8 @@ class Desk:
         with self.lock:  # people go on with the old answers until the new ones are there
             self.rounds, self.round = rounds, rounds[-1]
             self._answerer, self._labels = answerer, labels
+            self.missing = tuple(row for row in pool if row.sha256 not in place)
+            """Images under review that no round can read any more: their files are gone."""
             self.audit = audit
             """The draw over what this round left unlabeled; None where people labeled everything."""
             self.audit_rows: Whole = np.array(found, dtype=np.int64)
@@ -247,13 +251,11 @@ class Desk:
             self.store.write_classes(classes, Change("begin", "", now(), {"run": run.id}))
         self.store.add_round(StoredRound(1, ".", run.id, now()))
 
-    def _began_with(self, first: StoredRound) -> tuple[frozenset[str], dict[str, int]]:
-        """The images under review, which are the first run's pool, never its test; and the labels it was given."""
+    def _began_with(self, first: StoredRound) -> tuple[Row, ...]:
+        """The images under review, which are the first run's pool, never its test, with the labels it was given."""
         with open_store(self.folder / first.folder) as runs:
             manifest = runs.manifest(first.run)
-        pool = [manifest.rows[n] for n in manifest.pool.tolist()]
-        labels = {row.sha256: row.label for row in pool if row.label >= 0}
-        return frozenset(row.sha256 for row in pool), labels
+        return tuple(manifest.rows[n] for n in manifest.pool.tolist())
 
 
 def counted(values: Whole, ids: Sequence[int]) -> Mapping[int, int]:

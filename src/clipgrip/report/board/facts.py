@@ -100,6 +100,7 @@ class BoardFacts:
     backbone: str
     class_names: tuple[str, ...]
     pool: int
+    """Images that can still be read."""
     labeled: int
     ok_classes: tuple[str, ...] = ()
     evidence: Evidence | None = None
@@ -110,3 +111,5 @@ class BoardFacts:
     versions: tuple[Version, ...] = ()
     assumed: Mapping[str, Given] = field(default_factory=dict)
     currency: str = "JPY"
+    lost: int = 0
+    """Images of the run that cannot be read any more: no figure is about them."""

@@ -21,6 +21,7 @@ from clipgrip.report.board.facts import (
     Given,
     WorstError,
 )
+from clipgrip.report.from_run import lost
 from clipgrip.report.pictures import thumbnail
 from clipgrip.review.store import has_review, open_review
 from clipgrip.runs.audits import StoredPromise, promises, stored_answers, stored_audits
@@ -169,6 +170,7 @@ def common(outcome: Outcome, asked: Asked) -> dict[str, Any]:
         "clipgrip": metrics["clipgrip"],
         "backbone": metrics["backbone"]["name"],
         "pool": len(outcome.embeds.pool_rows),
+        "lost": lost(outcome),
         "versions": asked.versions,
         "assumed": asked.assumed,
         "currency": asked.currency,

@@ -33,6 +33,7 @@ def unknowns(results: Results, say: Words) -> tuple[str, ...]:
         sentence
         for sentence in (
             evidence_text(results, say) if results.accuracy is None else "",
+            _lost(results, say),
             _no_ok(results, say),
             _unsure(results, say),
             _empty_classes(results, say),
@@ -42,6 +43,15 @@ def unknowns(results: Results, say: Words) -> tuple[str, ...]:
             _errors_free(results, say),
         )
         if sentence
+    )
+
+
+def _lost(results: Results, say: Words) -> str:
+    if not results.facts.lost:
+        return ""
+    return say(
+        "{n} images of the run are gone or cannot be read; no figure here is about them.",
+        n=say.number(results.facts.lost),
     )
 
 

@@ -2,5 +2,6 @@
 
 from clipgrip.review.exchange.exporting import EXPORTS, exported
 from clipgrip.review.exchange.importing import IMPORTS, imported
+from clipgrip.review.exchange.written import Options, Written
 
-__all__ = ["EXPORTS", "IMPORTS", "exported", "imported"]
+__all__ = ["EXPORTS", "IMPORTS", "Options", "Written", "exported", "imported"]

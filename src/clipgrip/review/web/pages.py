@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
+from clipgrip.data.sources import is_there
 from clipgrip.markup import templates
 from clipgrip.review import job
 from clipgrip.review.classes import Moves
 from clipgrip.review.exchange import EXPORTS, IMPORTS
+from clipgrip.review.exchange.studio_tasks import labeling_config
 from clipgrip.review.overview import Overview, Step, overview, terms_of
 from clipgrip.review.web import cards
 from clipgrip.review.web.cards import Queue
@@ -56,6 +58,8 @@ class Screen:
             "review": self.hall.name,
             "round": self.hall.desk.round.number,
             "loading": self.hall.loading,
+            "missing": len(self.hall.desk.missing),
+            "under_review": len(self.hall.desk.view.rows) + len(self.hall.desk.missing),
         }
         return templates("clipgrip.review.web").get_template(name).render(**shared, **values)
 
@@ -160,8 +164,17 @@ def rounds_page(screen: Screen) -> str:
 def files_page(screen: Screen) -> str:
     """In and out."""
     desk = screen.hall.desk
+    rows = (*desk.view.rows, *desk.missing)
+    gone = sorted(row.path for row in rows if not is_there(row.source))
     return screen.page(
-        "files.html", tab="files", exports=EXPORTS, imports=IMPORTS, answers=len(desk.answers())
+        "files.html",
+        tab="files",
+        exports=EXPORTS,
+        imports=IMPORTS,
+        answers=len(desk.answers()),
+        images=len(rows),
+        gone=gone,
+        config=labeling_config([one.name for one in desk.view.classes]),
     )
 
 

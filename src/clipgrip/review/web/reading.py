@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
+from clipgrip.errors import ClipgripError
 from clipgrip.review import exchange
 from clipgrip.review.web import pages
 from clipgrip.review.web.answering import Json, Page
@@ -26,6 +27,7 @@ def add_routes(app: FastAPI, hall: Hall) -> None:
     _figures(app, hall)
     _images(app, hall)
     _values(app, hall)
+    _exports(app, hall)
     _pictures(app, hall)
 
 
@@ -106,11 +108,41 @@ def _values(app: FastAPI, hall: Hall) -> None:
     def healthz() -> Json:
         return Json({"ok": True})
 
+
+def _exports(app: FastAPI, hall: Hall) -> None:
+    """Files for other tools, and what they hold."""
+
     @app.get("/export/{form}")
-    def export(form: str) -> Response:
-        name, media, data = exchange.exported(hall.desk, form)
-        headers = {"content-disposition": f'attachment; filename="{name}"'}
-        return StreamingResponse(data, media_type=media, headers=headers)
+    def export(
+        form: str,
+        prefix: Annotated[str | None, Query(max_length=1000)] = None,
+        ticket: Annotated[str, Query(max_length=64)] = "",
+    ) -> Response:
+        """Written whole before the first byte: what fails is a refusal, never half a file behind a 200."""
+        try:
+            made = exchange.exported(hall.desk, form, exchange.Options(prefix))
+        except ClipgripError as error:
+            hall.note_export(ticket, str(error))
+            raise
+        hall.note_export(ticket, made.written)
+        headers = {
+            "content-disposition": f'attachment; filename="{made.name}"',
+            "content-length": str(made.size),
+            "x-clipgrip-images": str(made.written.images),
+            "x-clipgrip-labels": str(made.written.labels),
+            "x-clipgrip-left-out": str(len(made.written.left)),
+        }
+        return StreamingResponse(iter(made), media_type=made.media, headers=headers)
+
+    @app.get("/api/exported/{ticket}")
+    def exported(request: Request, ticket: str) -> Json:
+        """What a file that was asked for with this ticket holds, once it is written."""
+        made = hall.exports.get(ticket)
+        if made is None:
+            return Json({"ready": False})
+        if isinstance(made, str):
+            return Json({"ready": True, "error": made})
+        return Json({"ready": True, **made.told(screen_of(request, hall).say)})
 
 
 def _pictures(app: FastAPI, hall: Hall) -> None:

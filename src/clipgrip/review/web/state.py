@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from clipgrip.data.manifest import Row
 from clipgrip.review.desk import OPEN, Desk
+from clipgrip.review.exchange import Written
 from clipgrip.review.queues import QUEUES, doubtful
 from clipgrip.review.web.guard import Access
 from clipgrip.review.web.thumbs import warm
@@ -32,6 +33,8 @@ class Hall:
     desk: Desk
     access: Access
     stopped: threading.Event = field(default_factory=threading.Event)
+    exports: dict[str, Written | str] = field(default_factory=dict)
+    """By ticket: what the file for it holds, or why it could not be."""
     _held: dict[tuple[str, int | None, int], NDArray[np.int64]] = field(default_factory=dict)
     _loader: threading.Thread | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -71,6 +74,15 @@ class Hall:
         with self.desk.lock:
             standing = self.desk.standing
             return rows[(standing.state[rows] == OPEN) & ~standing.audit[rows]]
+
+    def note_export(self, ticket: str, made: Written | str) -> None:
+        """Remember what the page that asked will want to know."""
+        if not ticket:
+            return
+        with self._lock:
+            if len(self.exports) >= HELD:
+                del self.exports[next(iter(self.exports))]
+            self.exports[ticket] = made
 
     @property
     def loading(self) -> bool:

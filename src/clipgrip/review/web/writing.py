@@ -140,6 +140,8 @@ def _imports(app: FastAPI, hall: Hall) -> None:
     @app.post("/api/import/{form}")
     async def bring(form: str, request: Request) -> Json:
         data = await request.body()
-        person = screen_of(request, hall).person
-        told = await run_in_threadpool(exchange.imported, hall.desk, form, data, person)
+        screen = screen_of(request, hall)
+        told = await run_in_threadpool(
+            exchange.imported, hall.desk, form, data, screen.person, screen.say
+        )
         return Json(told)

@@ -1,19 +1,79 @@
-// Labels from a file.
-import { at, element, named, post, say, toast } from "./core.js";
+// Labels from a file, and into one. What was left out is said, with the first names.
+import { at, element, get, named, post, say, toast, token } from "./core.js";
+
+function table(heads, rows) {
+  const made = element("table", "small");
+  const head = made.createTHead().insertRow();
+  for (const [text, kind] of heads) head.append(element("th", kind, text));
+  const body = made.createTBody();
+  for (const cells of rows) {
+    const row = body.insertRow();
+    cells.forEach((text, n) => row.append(element("td", heads[n][1], text)));
+  }
+  return made;
+}
+
+const names = (line) => line.first.join(say(", ")) + (line.n > line.first.length ? " …" : "");
+
+function showImport(told) {
+  const left = told.table.filter((line) => line.kind === "left").reduce((n, line) => n + line.n, 0);
+  const said = [say("{n} answers brought in.", { n: told.answers })];
+  if (told.note) said.push(told.note);
+  else if (!told.table.some((line) => line.kind !== "left")) said.push(say("Nothing in the file could be used."));
+  if (left) said.push(say("{n} entries were left out; the table says why.", { n: left }));
+  at("told").textContent = said.join(say(" "));
+  const kinds = { taken: "taken", changed: "taken", same: "known", note: "please check", left: "left out" };
+  const heads = [["", ""], [say("What became of it"), ""], [say("How many"), "n"], [say("The first of them"), "name"]];
+  const rows = told.table.map((line) => [say(kinds[line.kind]), line.text, String(line.n), names(line)]);
+  at("problems").replaceChildren(...(rows.length ? [table(heads, rows)] : []));
+}
 
 at("import").addEventListener("submit", async (event) => {
   event.preventDefault();
   if (!named()) return;
   const form = event.target;
   at("problems").replaceChildren();
+  at("told").textContent = "";
   try {
-    const told = await post(`/api/import/${form.form.value}`, await form.file.files[0].arrayBuffer(), true);
-    at("told").textContent = say("{n} answers brought in.", { n: told.answers });
-    if (told.problems.length) {
-      at("told").textContent += ` ${say("{n} lines could not be used:", { n: told.problems.length + told.more })}`;
-      at("problems").replaceChildren(...told.problems.map((text) => element("li", "name", text)));
-    }
+    showImport(await post(`/api/import/${form.form.value}`, await form.file.files[0].arrayBuffer(), true));
   } catch (error) {
     toast(error.message, true);
   }
 });
+
+function showExport(told) {
+  if (told.error) {
+    at("exported").replaceChildren(element("p", "missing", told.error));
+    return;
+  }
+  const left = told.table.reduce((n, line) => n + line.n, 0);
+  const parts = [element("p", "", say("Saved: {labels} labels of {images} images under review.", told))];
+  if (left) {
+    parts.push(element("p", "missing", say("{n} images are not in the file; their labels stand in the CSV.", { n: left })));
+    const heads = [[say("Why"), ""], [say("How many"), "n"], [say("The first of them"), "name"]];
+    parts.push(table(heads, told.table.map((line) => [line.text, String(line.n), names(line)])));
+  }
+  at("exported").replaceChildren(...parts);
+}
+
+let asked = "";
+for (const link of document.querySelectorAll("a[data-form]")) {
+  link.addEventListener("click", async () => {
+    const mine = asked = token();
+    const values = new URLSearchParams({ ticket: mine });
+    const prefix = at("prefix").value.trim();
+    if (link.dataset.form === "label-studio" && prefix) values.set("prefix", prefix);
+    link.href = `/export/${link.dataset.form}?${values}`;
+    at("exported").replaceChildren(element("p", "note", say("The file is being written …")));
+    try {
+      let told = { ready: false };
+      while (!told.ready && asked === mine) {
+        await new Promise((done) => setTimeout(done, 400));
+        told = await get(`/api/exported/${mine}`);
+      }
+      if (asked === mine) showExport(told);
+    } catch {
+      if (asked === mine) at("exported").replaceChildren();
+    }
+  });
+}

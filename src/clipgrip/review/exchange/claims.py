@@ -1,0 +1,167 @@
+"""What a file from another tool says: a label for an image, or something that is no answer, with its reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from clipgrip.errors import DataError
+from clipgrip.words import mark
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A label that a file claims for an image: by path or, where the file knows it, by content hash."""
+
+    path: str
+    label: str
+    where: str
+    sha256: str = ""
+    of_part: bool = False
+    """Whether the file says it of a part of the image."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """Something in the file that is no answer. ``reason`` is a key of `REASONS`."""
+
+    reason: str
+    where: str
+    name: str
+    """The file name, as far as it is known."""
+    what: str = ""
+    """The label, the kind, or what is wrong."""
+    sha256: str = ""
+    hint: str = ""
+    """What may have been meant."""
+
+    @property
+    def shown(self) -> str:
+        """The file name with what is special about it."""
+        return f"{self.name}: {self.what}" if self.what and self.name else self.name or self.what
+
+    @property
+    def problem(self) -> str:
+        """A line for scripts and logs."""
+        detail = REASONS[self.reason].detail.format(name=self.name, what=self.what)
+        return f"{self.where}: {detail}{self.hint}"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why something is no answer."""
+
+    text: str
+    """For the page; the English sentence is the key of the catalogue."""
+    detail: str
+    harmless: bool = False
+    """Nothing that anybody has to look after."""
+    spoils: bool = False
+    """The image gets no answer from this file, whatever else the file says of it."""
+
+
+REASONS = {
+    "no-image": Reason(mark("no such image in this review"), 'no image "{name}" in this review'),
+    "ambiguous": Reason(
+        mark("several images have this name; the file has to give more of the path"),
+        'several images are called "{name}"; give more of the path',
+    ),
+    "elsewhere": Reason(
+        mark("an image of the run that is not under review: a test image, or its file is gone"),
+        '"{name}" is not under review: it is a test image, or its file is gone',
+    ),
+    "class": Reason(mark("no class of this review"), 'unknown class "{what}".', spoils=True),
+    "disagree": Reason(
+        mark("people disagree: the file has different labels for one image"),
+        '"{name}" has two different labels',
+        spoils=True,
+    ),
+    "ticks": Reason(
+        mark("more than one class is ticked"),
+        '"{name}" has more than one class ticked ({what})',
+        spoils=True,
+    ),
+    "questions": Reason(
+        mark("several questions of the file have answers named like classes; export only one"),
+        '"{name}": the questions {what} all have answers named like classes; export only one of them',
+        spoils=True,
+    ),
+    "skipped": Reason(mark("skipped by the person who looked"), '"{name}" was skipped'),
+    "kind": Reason(
+        mark("another kind of label than one class for the whole image"),
+        '"{name}": {what} is not read; only one class for the whole image is',
+    ),
+    "folder": Reason(mark("not in a folder of a class"), '"{name}" is not in a folder of a class'),
+    "folders": Reason(
+        mark("in folders of several classes"), '"{name}" is in folders of several classes ({what})'
+    ),
+    "no-picture": Reason(mark("no image file"), '"{name}" is no image file'),
+    "unreadable": Reason(mark("cannot be read"), '"{name}" cannot be read ({what})'),
+    "malformed": Reason(mark("not as this format has it"), "{what}"),
+    "other": Reason(
+        mark("an answer to another question, or another field"),
+        '"{name}": {what} is another question or field',
+        harmless=True,
+    ),
+    "draft": Reason(
+        mark("begun, but not handed in"), '"{name}" has only a draft', harmless=True
+    ),
+    "no-label": Reason(mark("no label in the file"), '"{name}" has no label', harmless=True),
+    "model": Reason(
+        mark("decided by the model, not by a person"),
+        '"{name}" was decided by the model',
+        harmless=True,
+    ),
+    "litter": Reason(mark("a file of the system"), '"{name}" is a file of the system', harmless=True),
+}  # fmt: skip
+
+
+def malformed(error: Exception, where: str, name: str = "") -> Left:
+    """A row that is not as its format has it, with the sentence of the error."""
+    return Left("malformed", where, name, str(error).removeprefix(f"{where}: "))
+
+
+Read = Claimed | Left
+Known = Callable[[str], bool]
+"""Whether a text names a class of the review."""
+Reader = Callable[[bytes, Known], Iterator[Read]]
+
+
+def parsed(data: bytes, kind: type, what: str) -> Any:
+    """The JSON value of a file.
+
+    Raises:
+        DataError: no JSON, or another kind of value at its top.
+    """
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"the file is not JSON ({error}). Give {what}.") from None
+    if not isinstance(value, kind):
+        raise DataError(f"the file holds no {kind.__name__} at its top. Give {what}.")
+    return value
+
+
+def part(value: Any, key: str, kind: type, where: str) -> Any:
+    """A part that has to be there.
+
+    Raises:
+        DataError: it is missing, or of another kind.
+    """
+    found = value.get(key) if isinstance(value, dict) else None
+    if not isinstance(found, kind):
+        raise DataError(f'{where}: "{key}" is missing or of another kind.')
+    return found
+
+
+def maybe(value: Any, key: str, where: str) -> list[Any]:
+    """A list that may be missing.
+
+    Raises:
+        DataError: it is there and no list.
+    """
+    if isinstance(value, dict) and value.get(key) is None:
+        return []
+    return part(value, key, list, where)

@@ -1,0 +1,51 @@
+"""Class folders in a ZIP: the images that people decided, a folder for each class."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from typing import IO
+
+from clipgrip.review.exchange.archives import MISSING
+from clipgrip.review.exchange.naming import file_name, folder_names
+from clipgrip.review.exchange.snapshot import Line, Snapshot
+from clipgrip.review.exchange.written import GONE, OTHER, UNREADABLE, Options, Written
+
+
+def write_folders(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
+    """The images that people decided, in a folder for each class; what is missing stands in a file in the ZIP."""
+    folders, told = folder_names(shot.classes), Written(len(shot.lines))
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for line in shot.lines:
+            if not line.by_people:
+                continue
+            data, why = _bytes_of(line)
+            if why:
+                told.left.append((line.row.path, why))
+                continue
+            archive.writestr(f"{folders[line.label]}/{file_name(line.row, data)}", data)
+            told.labels += 1
+        if told.left:
+            archive.writestr(MISSING, _missing_text(told))
+    return told
+
+
+def _bytes_of(line: Line) -> tuple[bytes, str]:
+    """The content, or why there is none."""
+    if line.gone:
+        return b"", GONE
+    try:
+        data = line.row.source.read()
+    except OSError:
+        return b"", UNREADABLE
+    return (data, "") if hashlib.sha256(data).hexdigest() == line.row.sha256 else (b"", OTHER)
+
+
+def _missing_text(told: Written) -> bytes:
+    lines = [
+        f"{told.labels + len(told.left)} images have a label from people; {told.labels} are in this ZIP, "
+        f"{len(told.left)} are not. Their labels stand in the export labels.csv.",
+        "",
+        *(f"{path}: {why}" for path, why in told.left),
+    ]
+    return ("\r\n".join(lines) + "\r\n").encode("utf-8-sig", "backslashreplace")

@@ -1,0 +1,97 @@
+"""Tasks for Label Studio that show their pictures: addresses of its local files, or small pictures inside."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import IO, Any
+from urllib.parse import quote
+from xml.sax.saxutils import quoteattr
+
+from PIL import Image
+
+from clipgrip.data.images import decode
+from clipgrip.errors import DataError
+from clipgrip.review.exchange.snapshot import Line, Snapshot
+from clipgrip.review.exchange.written import GONE, UNREADABLE, Options, Written, as_json
+
+CHOICE, SUBJECT = "class", "image"
+"""Names of the choice and of what it is about in Label Studio's labeling configuration."""
+SIDE, QUALITY = 256, 75
+"""Pixels and JPEG quality of a picture inside a task of Label Studio."""
+
+
+def write_label_studio(shot: Snapshot, file: IO[bytes], options: Options) -> Written:
+    """Tasks with people's answers and the model's predictions, one for each content."""
+    told = Written(len(shot.lines))
+    with _JsonList(file) as tasks:
+        for number, line in enumerate(shot.lines, 1):
+            shown, why = _shown(line, options.prefix)
+            if why:
+                told.left.append((line.row.path, why))
+                continue
+            said = [{"result": [_choice(line.label)]}] if line.by_people else []
+            told.labels += len(said)
+            data = {SUBJECT: shown, "path": line.row.path, "sha256": line.row.sha256}
+            tasks.add(
+                {"id": number, "data": data, "annotations": said, "predictions": _guess(line, shot)}
+            )
+    return told
+
+
+def _shown(line: Line, prefix: str | None) -> tuple[str, str]:
+    """The address of an image for Label Studio, or why there is none."""
+    if line.gone:
+        return "", GONE
+    if prefix is not None:
+        folders = [part for part in prefix.replace("\\", "/").split("/") if part not in ("", ".")]
+        path = "/".join([*folders, line.row.path])
+        return f"/data/local-files/?d={quote(path.encode('utf-8', 'surrogateescape'))}", ""
+    try:
+        picture = decode(line.row.source.read(), at_least=SIDE)
+    except (OSError, DataError):
+        return "", UNREADABLE
+    picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii"), ""
+
+
+def _guess(line: Line, shot: Snapshot) -> list[dict[str, Any]]:
+    score = {"model_version": f"round {shot.round}", "score": round(line.confidence or 0.0, 6)}
+    return [{**score, "result": [_choice(line.model)]}] if line.model else []
+
+
+def _choice(name: str) -> dict[str, Any]:
+    value = {"choices": [name]}
+    return {"from_name": CHOICE, "to_name": SUBJECT, "type": "choices", "value": value}
+
+
+def labeling_config(names: Sequence[str]) -> str:
+    """What Label Studio's project has to be set up with (Settings, Labeling Interface, Code)."""
+    choices = "\n".join(f"    <Choice value={quoteattr(name)}/>" for name in names)
+    return (
+        f'<View>\n  <Image name="{SUBJECT}" value="${SUBJECT}"/>\n'
+        f'  <Choices name="{CHOICE}" toName="{SUBJECT}" choice="single">\n{choices}\n  </Choices>\n</View>'
+    )
+
+
+class _JsonList:
+    """A list that is written item by item: pictures of 100,000 images do not fit into memory."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.n = file, 0
+
+    def __enter__(self) -> _JsonList:
+        self.file.write(b"[")
+        return self
+
+    def add(self, value: Any) -> None:
+        """One more item."""
+        self.file.write(b",\n" if self.n else b"\n")
+        self.file.write(as_json(value))
+        self.n += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.file.write(b"\n]\n")

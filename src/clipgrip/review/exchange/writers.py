@@ -1,0 +1,184 @@
+"""Tables, COCO and FiftyOne: what people and the model decided. A writer takes a snapshot, never the review."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
+from posixpath import basename, splitext
+from typing import IO, Any
+
+from clipgrip.data.images import upright_size
+from clipgrip.data.manifest import Row
+from clipgrip.data.sources import FileSource
+from clipgrip.data.tables import csv_bytes
+from clipgrip.errors import DataError
+from clipgrip.files import openable
+from clipgrip.review.exchange.snapshot import Line, Snapshot
+from clipgrip.review.exchange.written import (
+    GONE,
+    HIDDEN,
+    ODD,
+    TWINS,
+    UNREADABLE,
+    Options,
+    Written,
+    as_json,
+    left_out,
+)
+
+HEAD = 1 << 18
+"""Bytes that are read to learn an image's size; the whole file where that is not enough."""
+
+
+def write_csv(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
+    """Every image with its label, who decided, and the model's answer."""
+    header = (
+        "path", "label", "decided_by", "state", "people", "model_label", "model_confidence", "file", "sha256",
+    )  # fmt: skip
+    rows = (
+        (
+            path, line.label, line.by, line.state,
+            "; ".join(line.opinion.people) if line.opinion else "",
+            line.model, "" if line.confidence is None else f"{line.confidence:.6f}",
+            "missing" if line.gone else "", line.row.sha256,
+        )
+        for line in shot.lines
+        for path in line.row.paths
+    )  # fmt: skip
+    file.write(csv_bytes(header, rows))
+    return Written(len(shot.lines), sum(bool(line.label) for line in shot.lines))
+
+
+def write_labels(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
+    """People's answers only."""
+    lines = [line for line in shot.lines if line.by_people]
+    rows = ((path, line.label) for line in lines for path in line.row.paths)
+    file.write(csv_bytes(("path", "label"), rows))
+    return Written(len(shot.lines), len(lines))
+
+
+def write_history(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
+    """Every key press."""
+    header = (
+        "number", "at", "person", "path", "verdict", "class", "purpose", "seconds", "round", "model_answered",
+        "model_confidence", "taken_back_by", "taken_back_at", "sha256",
+    )  # fmt: skip
+    file.write(csv_bytes(header, shot.history))
+    return Written(len(shot.lines), len(shot.history))
+
+
+def write_coco(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
+    """People's answers as annotations of whole images."""
+    told, place = Written(len(shot.lines)), {name: n for n, name in enumerate(shot.classes, 1)}
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for line in shot.lines:
+        size, why = _size_of(line)
+        if why:
+            told.left.append((line.row.path, why))
+            continue
+        told.labels += line.by_people
+        for path in line.row.paths:
+            images.append(_image(len(images) + 1, path, size, line.row))
+            if line.by_people:
+                number, image = len(annotations) + 1, len(images)
+                annotations.append(_whole(number, image, place[line.label], size))
+    file.write(
+        as_json(
+            {
+                "info": _info(told),
+                "licenses": [],
+                "images": images,
+                "annotations": annotations,
+                "categories": [
+                    {"id": n, "name": name, "supercategory": ""} for name, n in place.items()
+                ],
+            }
+        )
+    )
+    return told
+
+
+def _image(number: int, path: str, size: tuple[int, int], row: Row) -> dict[str, Any]:
+    width, height = size
+    return {"id": number, "file_name": path, "width": width, "height": height, "sha256": row.sha256}
+
+
+def _whole(number: int, image: int, category: int, size: tuple[int, int]) -> dict[str, Any]:
+    """An annotation of a whole image. The outline is a rectangle: pycocotools cannot make a mask from none."""
+    width, height = size
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": category,
+        "bbox": [0, 0, width, height],
+        "area": width * height,
+        "iscrowd": 0,
+        "segmentation": [[0, 0, width, 0, width, height, 0, height]],
+    }
+
+
+def _info(told: Written) -> dict[str, Any]:
+    made = datetime.now(UTC)
+    return {
+        "description": "clipgrip review: people's answers as annotations of whole images",
+        "version": "1.0",
+        "year": made.year,
+        "contributor": "clipgrip",
+        "date_created": made.isoformat(timespec="seconds"),
+        "url": "",
+        "images_under_review": told.images,
+        "left_out": left_out(told),
+    }
+
+
+def _size_of(line: Line) -> tuple[tuple[int, int], str]:
+    """Width and height as people see the image, or why they are not known."""
+    if line.gone:
+        return (0, 0), GONE
+    try:
+        try:
+            return upright_size(_head(line.row)), ""
+        except DataError:
+            return upright_size(line.row.source.read()), ""
+    except (OSError, DataError):
+        return (0, 0), UNREADABLE
+
+
+def _head(row: Row) -> bytes:
+    if not isinstance(row.source, FileSource):
+        return row.source.read()
+    with open(openable(row.source.path), "rb") as file:
+        return file.read(HEAD)
+
+
+def write_fiftyone(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
+    """FiftyOne's keys are paths without their ending; a key without a file makes it read nothing at all."""
+    told, place = Written(len(shot.lines)), {name: n for n, name in enumerate(shot.classes)}
+    paths = [path for line in shot.lines if not line.gone for path in line.row.paths]
+    stems = Counter(splitext(path)[0] for path in (*paths, *shot.others))
+    labels: dict[str, int] = {}
+    for line in shot.lines:
+        if not line.by_people:
+            continue
+        found = defaultdict(list)
+        for path in line.row.paths:
+            found[_no_key(path, line, stems)].append(path)
+        labels |= {splitext(path)[0]: place[line.label] for path in found.pop("", [])}
+        told.left += [(path, why) for why, some in found.items() for path in some]
+    told.labels = len(labels)
+    file.write(
+        as_json({"classes": list(shot.classes), "labels": labels, "left_out": left_out(told)})
+    )
+    return told
+
+
+def _no_key(path: str, line: Line, stems: Counter[str]) -> str:
+    """Why FiftyOne has no key for an image; empty where it has."""
+    if line.gone:
+        return GONE
+    if basename(path).startswith("."):
+        return HIDDEN
+    if path.encode("utf-8", "replace").decode() != path:
+        return ODD
+    return TWINS if stems[splitext(path)[0]] > 1 else ""

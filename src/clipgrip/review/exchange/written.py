@@ -1,0 +1,66 @@
+"""What an export holds, and what it does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from clipgrip.review.exchange.snapshot import Snapshot
+from clipgrip.words import Words, mark
+
+NAMED = 5
+"""File names that stand beside a reason."""
+GONE = mark("the image file is gone")
+OTHER = mark("the image file is another one by now")
+UNREADABLE = mark("the image file cannot be read")
+HIDDEN = mark("FiftyOne does not see files whose names begin with a dot")
+ODD = mark("the name of the file is no text that JSON can hold")
+TWINS = mark("FiftyOne cannot tell images apart whose names differ only in the ending; rename one")
+
+
+@dataclass
+class Written:
+    """What an export holds, and what it does not."""
+
+    images: int
+    """All images of the review."""
+    labels: int = 0
+    """Labels in the file."""
+    left: list[tuple[str, str]] = field(default_factory=list)
+    """(path, reason) of each image that belongs into it and is not there."""
+
+    def told(self, say: Words) -> dict[str, Any]:
+        """What the page says of it: counts, and what was left out with the first names."""
+        reasons = dict.fromkeys(why for _, why in self.left)
+        by_reason = {why: [path for path, one in self.left if one == why] for why in reasons}
+        return {
+            "images": self.images,
+            "labels": self.labels,
+            "table": [
+                {"text": say(why), "n": len(paths), "first": paths[:NAMED]}
+                for why, paths in by_reason.items()
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a reader may choose. ``prefix``: Label Studio's path to the folder of the images, None for small pictures
+    inside the file."""
+
+    prefix: str | None = None
+
+
+Writer = Callable[[Snapshot, IO[bytes], Options], Written]
+
+
+def as_json(value: Any) -> bytes:
+    """Readable JSON; what cannot be encoded is shown escaped."""
+    return json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
+
+
+def left_out(told: Written) -> list[dict[str, str]]:
+    """For the file itself."""
+    return [{"path": path, "why": why} for path, why in told.left]

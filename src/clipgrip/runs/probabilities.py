@@ -1,0 +1,104 @@
+"""All class probabilities of all images, beside the answers: CSV, Parquet or NPZ, by the name's ending."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clipgrip.data.manifest import Row
+from clipgrip.data.tables import csv_bytes
+from clipgrip.errors import ConfigError, MissingPackage, RunError
+from clipgrip.files import write_bytes_atomic
+from clipgrip.types import Probs
+
+ENDINGS = (".csv", ".parquet", ".npz")
+PATH = "path"
+
+
+def check_probabilities_place(path: Path) -> None:
+    """Refuse before any work what could not be written after it.
+
+    Raises:
+        ConfigError: the ending is none of `ENDINGS`.
+        MissingPackage: Parquet, and pyarrow is not installed.
+        RunError: the folder is not there, or may not be written.
+    """
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        raise ConfigError(
+            f'--all-probabilities "{path}" has no known ending. Allowed: {", ".join(ENDINGS)}.'
+        )
+    if ending == ".parquet":
+        _arrow()
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        reason = "is a folder" if path.is_dir() else f"cannot be written: see {folder}"
+        raise RunError(f"{path} {reason}. Name a file in a folder that is there.")
+
+
+def write_probabilities(
+    path: Path, parts: Sequence[tuple[Sequence[Row], Probs]], names: Sequence[str]
+) -> None:
+    """A line for each file in the order of the paths, as in predictions.csv; a column for each class.
+
+    ``parts`` are rows with their probabilities (N, C). CSV and Parquet have the columns ``path`` and the class names (a
+    class called ``path`` becomes ``path (class)``); NPZ has the arrays ``paths`` (N,), ``classes`` (C,) and
+    ``probabilities`` (N, C) as float32.
+
+    Raises:
+        OSError: the file cannot be written; what was there before is as it was.
+    """
+    lines = sorted(
+        (shown, part, n)
+        for part, (rows, _) in enumerate(parts)
+        for n, row in enumerate(rows)
+        for shown in row.paths
+    )
+    tables = [probs.detach().cpu().numpy().astype(np.float32) for _, probs in parts]
+    values = np.array([tables[part][n] for _, part, n in lines], dtype=np.float32)
+    values = values.reshape(len(lines), len(names))
+    paths = [shown.encode("utf-8", "backslashreplace").decode() for shown, _, _ in lines]
+    write_bytes_atomic(path, _WRITERS[path.suffix.lower()](paths, list(names), values))
+
+
+def _csv(paths: list[str], names: list[str], values: Any) -> bytes:
+    rows = ((path, *(str(p) for p in line)) for path, line in zip(paths, values, strict=True))
+    return csv_bytes((PATH, *_columns(names)), rows)
+
+
+def _parquet(paths: list[str], names: list[str], values: Any) -> bytes:
+    arrow, parquet = _arrow()
+    arrays = [arrow.array(paths, arrow.string()), *(arrow.array(column) for column in values.T)]
+    out = io.BytesIO()
+    parquet.write_table(arrow.Table.from_arrays(arrays, names=[PATH, *_columns(names)]), out)
+    return out.getvalue()
+
+
+def _npz(paths: list[str], names: list[str], values: Any) -> bytes:
+    out = io.BytesIO()
+    shown, classes = np.array(paths, dtype=np.str_), np.array(names, dtype=np.str_)
+    np.savez_compressed(out, paths=shown, classes=classes, probabilities=values)
+    return out.getvalue()
+
+
+def _columns(names: list[str]) -> list[str]:
+    return [f"{name} (class)" if name == PATH else name for name in names]
+
+
+def _arrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingPackage(
+            "Parquet needs pyarrow. Install it: pip install 'clipgrip[parquet]'; or name a .csv or .npz file."
+        ) from error
+    return pyarrow, pyarrow.parquet
+
+
+_WRITERS = {".csv": _csv, ".parquet": _parquet, ".npz": _npz}

@@ -1,0 +1,39 @@
+"""A report about fewer images than the run had says so, for the team and for the board."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from projects import Place, command, project
+
+from clipgrip.backbone.cache import ROOT_VARIABLE
+from clipgrip.runs.pipeline import run
+
+
+def test_images_that_are_gone_are_counted_in_the_reports(
+    place: Place,
+    tiny_clip: Path,
+    quick: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    images, out = tmp_path / "images", tmp_path / "run"
+    shutil.copytree(place.images, images)
+    run(project(place, tiny_clip, out, images=images, strategy="zero-shot"))
+    whole = command(capsys, "report", out)
+    assert "missing" not in whole.out
+    assert "are gone" not in (out / "report.html").read_text("utf-8")
+    for file in sorted(images.glob("*.png"))[:9]:
+        file.unlink()
+    command(capsys, "report", out)  # what is kept of them still counts
+    assert "The files of 9 of the 32 images are gone" in (out / "report.html").read_text("utf-8")
+    quick.setenv(ROOT_VARIABLE, str(tmp_path / "empty cache"))
+    told = command(capsys, "report", out)
+    assert told.code == 0, told.err
+    assert "missing      9 images" in told.out
+    assert "9 of the 32 images of the run are gone" in (out / "report.html").read_text("utf-8")
+    told = command(capsys, "report", out, "--for", "board")
+    assert told.code == 0, told.err
+    assert "9 images of the run are gone" in (out / "board.html").read_text("utf-8")

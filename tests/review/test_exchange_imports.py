@@ -1,0 +1,561 @@
+"""Files of other tools as they really are: whose answer, for which image, and what is said of the rest."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from projects import Place
+from review_helpers import Browser, answer, id_of
+
+from clipgrip.data.manifest import Row
+from clipgrip.data.sources import BytesSource
+from clipgrip.errors import DataError
+from clipgrip.review.desk import DECIDED, Desk
+from clipgrip.review.exchange import imported
+from clipgrip.review.exchange.finding import Finder
+
+
+def decided(desk: Desk) -> dict[str, str]:
+    at = (desk.standing.state == DECIDED).nonzero()[0].tolist()
+    return {desk.view.rows[n].path: desk.names[int(desk.standing.klass[n])] for n in at}
+
+
+def bring(desk: Desk, form: str, value: Any, person: str = "Ito") -> dict[str, Any]:
+    data = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return imported(desk, form, data, person)
+
+
+def reasons(told: dict[str, Any]) -> dict[str, int]:
+    """Why entries were left out -> how many."""
+    return {line["reason"]: line["n"] for line in told["table"] if line["kind"] == "left"}
+
+
+def how(told: dict[str, Any]) -> dict[str, int]:
+    return {line["reason"]: line["n"] for line in told["table"] if line["kind"] == "taken"}
+
+
+# -- which image is meant ---------------------------------------------------------------------------------------------
+
+
+def finder(*paths: str) -> Finder:
+    """A finder of images whose content hash is their path."""
+    return Finder(Row(path, (path,), -1, "pool", BytesSource(b"")) for path in paths)
+
+
+NAMES = (
+    "cap é 01.png",
+    "a+b.png",
+    "100%.png",
+    "n01.png",
+    "sub/n15.png",
+    "傷 1.png",
+    "v1.2.final.png",
+    "no ending",
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("/data/local-files/?d=cap%20%C3%A9%2001.png", "cap é 01.png"),
+        ("/data/local-files/?d=images/100%25.png", "100%.png"),
+        ("/data/local-files/?d=a%2Bb.png", "a+b.png"),
+        ("/data/local-files/?d=C%3A%5Cimages%5Csub%5Cn15.png", "sub/n15.png"),
+        ("http://localhost:8080/data/local-files/?d=images/n01.png", "n01.png"),
+        ("/data/upload/3/1a2b3c4d-n01.png", "n01.png"),
+        ("http://localhost:8080/data/upload/3/1a2b3c4d-n01.png", "n01.png"),
+        ("/label-studio/data/upload/3/1a2b3c4d-n01.png", "n01.png"),
+        ("/data/upload/3/1a2b3c4d-cap%20%C3%A9%2001.png", "cap é 01.png"),
+        ("/data/upload/2/9d6c486e-cap_%C3%A9_01.png", "cap é 01.png"),
+        ("/data/upload/2/119cfef9-ab.png", "a+b.png"),
+        ("/data/upload/2/119cfef9-100.png", "100%.png"),
+        ("https://bucket.example/d/n01.png?X-Amz-Signature=ab&X-Amz-Date=2", "n01.png"),
+        ("https://host/x/%E5%82%B7%201.png#frag", "傷 1.png"),
+        ("s3://bucket/deep/sub/n15.png", "sub/n15.png"),
+        ("gs://bucket/n01.png", "n01.png"),
+        ("azure-blob://box/n01.png", "n01.png"),
+        ("file:///C:/images/sub/n15.png", "sub/n15.png"),
+        ("C:\\images\\sub\\n15.png", "sub/n15.png"),
+        ("cap e\u0301 01.png", "cap é 01.png"),
+        ("v1.2.final", "v1.2.final.png"),
+        ("photos/n01", "n01.png"),
+        ("no ending", "no ending"),
+        ("n01_png.rf.0123456789abcdef0123456789abcdef.jpg", "n01.png"),
+        ("cap-01_png.rf.AbCdEfGh0123456789ab.jpg", None),
+        ("a-b_png.rf.AbCdEfGh0123456789ab.jpg", "a+b.png"),
+        ("deadbeef-n01.png", None),
+        ("s3://bucket/deadbeef-n01.png", None),
+        ("good-n01.png", None),
+        ("/data/upload/good-n01.png", None),
+        ("http://[::1/n01.png", "n01.png"),
+        ("?d=", None),
+        ("", None),
+        ("%", None),
+    ],
+)  # fmt: skip
+def test_a_path_is_read_as_the_tool_wrote_it(written: str, meant: str | None) -> None:
+    assert finder(*NAMES).find(written).image == meant
+
+
+def test_an_address_in_a_bucket_is_read_out_of_base64() -> None:
+    coded = base64.urlsafe_b64encode(b"s3://bucket/sub/n15.png").decode().rstrip("=")
+    for path in (f"/tasks/5/resolve/?fileuri={coded}", f"/tasks/5/presign/?fileuri={coded}"):
+        assert finder(*NAMES).find(path).image == "sub/n15.png"
+
+
+def test_the_whole_name_goes_before_one_that_is_cut() -> None:
+    both = finder("good-part.png", "part.png", "1a2b3c4d-part.png")
+    assert both.find("/data/upload/good-part.png").image == "good-part.png"
+    assert both.find("/data/upload/7/1a2b3c4d-part.png").image == "1a2b3c4d-part.png"
+    assert both.find("/data/upload/7/00000000-part.png").image == "part.png"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("x/a.png", "x/a.png"),
+        ("images/x/a.png", "x/a.png"),
+        ("a.png", None),
+        ("z/a.png", None),
+        ("/data/upload/3/1a2b3c4d-a.png", None),
+        ("https://host/a.png", None),
+        ("a", None),
+        ("x/a", "x/a.png"),
+        ("b.png", "b.png"),  # the exact path
+        ("https://host/b.png", None),
+        ("/data/upload/3/b.png", None),
+        ("c", None),
+    ],
+)
+def test_a_name_that_two_images_have_means_neither(written: str, meant: str | None) -> None:
+    place = finder("x/a.png", "y/a.png", "b.png", "x/b.png", "c.png", "c.bmp").find(written)
+    assert place.image == meant
+    assert place.ambiguous == (meant is None)
+
+
+def test_names_of_our_own_class_folders_come_back_from_other_tools(desk: Desk) -> None:
+    row = desk.view.rows[3]
+    exported = f"{row.sha256[:12]}-another name.jpg"
+    for path in (f"dent/{exported}", f"/data/upload/2/1a2b3c4d-{exported.replace(' ', '_')}"):
+        assert Finder(desk.view.rows).find(path).image == row.sha256
+    assert Finder(desk.view.rows).find(f"dent/{'0' * 12}-{row.path}").image is None
+
+
+def test_two_names_that_label_studio_makes_one_mean_neither() -> None:
+    both = finder("a+b.png", "ab.png")
+    assert both.find("/data/upload/2/119cfef9-ab.png").ambiguous
+    assert both.find("/data/local-files/?d=ab.png").image == "ab.png"
+
+
+def test_a_percent_code_that_two_names_may_mean_means_neither() -> None:
+    both = finder("100%.png", "100%25.png")
+    assert both.find("/data/local-files/?d=100%25.png").ambiguous
+    assert both.find("100%25.png").image == "100%25.png"
+
+
+def test_the_label_of_a_test_image_goes_to_no_image_under_review(desk: Desk, parts: Place) -> None:
+    name = sorted(parts.test_paths)[0]
+    told = bring(desk, "csv", f"path,label\n{name},dent\n".encode())
+    assert (told["answers"], reasons(told)) == (0, {"elsewhere": 1})
+
+
+# -- Label Studio -----------------------------------------------------------------------------------------------------
+
+
+def choice(label: str | list[str], question: str = "class", **more: Any) -> dict[str, Any]:
+    labels = [label] if isinstance(label, str) else label
+    return {
+        "from_name": question,
+        "to_name": "image",
+        "type": "choices",
+        "value": {"choices": labels, **more},
+    }
+
+
+def task(path: str, *annotations: Any, **more: Any) -> dict[str, Any]:
+    listed = [one if isinstance(one, dict) else {"result": one} for one in annotations]
+    return {"id": 1, "data": {"image": path}, "annotations": listed, **more}
+
+
+def paths(desk: Desk) -> list[str]:
+    return [row.path for row in desk.view.rows]
+
+
+def test_a_skipped_annotation_is_no_answer_and_said(desk: Desk) -> None:
+    a, b, *_ = paths(desk)
+    skipped = {"was_cancelled": True, "result": [choice("dent")]}
+    told = bring(desk, "label-studio", [task(a, skipped), task(b, skipped, [choice("steel")])])
+    assert (told["answers"], reasons(told)) == (1, {"skipped": 2})
+    assert decided(desk) == {b: "steel"}
+    assert told["table"][-1]["first"] == [a, b]
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        ({"annotations": [{"result": [choice("dent")]}, {"result": [choice("steel")]}]}, "disagree"),
+        ({"annotations": [{"result": [choice(["dent", "steel"])]}]}, "ticks"),
+        ({"annotations": [{"result": [choice(["dent", "blurred"])]}]}, "ticks"),
+        ({"annotations": [{"result": [choice(["dent", "steel"])]}, {"result": [choice("dent")]}]}, "ticks"),
+        ({"annotations": [{"result": [choice("dent", "before"), choice("steel")]}]}, "questions"),
+        ({"annotations": [{"result": [choice("steel", "before"), choice("steel")]}]}, "questions"),
+        ({"annotations": [{"result": [choice("dent")]}, {"result": [choice("rust")]}]}, "class"),
+        ({"annotations": [{"result": [choice("dent", x=1, y=1, width=9, height=9)]}]}, "kind"),
+        ({"annotations": [{"result": [{"type": "taxonomy", "value": {"taxonomy": [["metal", "dent"]]}}]}]}, "kind"),
+        ({"annotations": [{"result": [{"type": "rectanglelabels", "value": {"rectanglelabels": ["dent"]}}]}]}, "kind"),
+        ({"completions": [{"result": [choice("dent")]}]}, "kind"),
+        ({"annotations": [], "predictions": [{"result": [choice("dent")]}]}, "no-label"),
+        ({"annotations": [], "drafts": [{"result": [choice("dent")]}]}, "draft"),
+        ({"annotations": [{"result": []}]}, "no-label"),
+        ({"annotations": [{"result": [choice([])]}]}, "no-label"),
+    ],
+)  # fmt: skip
+def test_what_is_no_answer_to_one_question_is_left_out_and_said(
+    desk: Desk, made: dict[str, Any], reason: str
+) -> None:
+    told = bring(desk, "label-studio", [{"data": {"image": paths(desk)[0]}, **made}])
+    assert told["answers"] == 0
+    assert decided(desk) == {}
+    assert reasons(told) == {reason: 1} or (reason == "questions" and reasons(told) == {reason: 2})
+    assert told["table"][-1]["text"]
+
+
+def test_two_people_who_agree_give_one_answer(desk: Desk) -> None:
+    a = paths(desk)[0]
+    told = bring(desk, "label-studio", [task(a, [choice("dent")], [choice("dent")])])
+    assert (told["answers"], reasons(told)) == (1, {})
+
+
+def test_another_question_beside_the_class_is_left_out(desk: Desk) -> None:
+    a, b, c, *_ = paths(desk)
+    made = [
+        task(a, [choice("bright", "light"), choice("dent")]),
+        task(b, [choice("steel"), choice("dark", "light")]),
+        task(c, [choice("dark", "light")]),
+    ]
+    told = bring(desk, "label-studio", made)
+    assert decided(desk) == {a: "dent", b: "steel"}
+    assert reasons(told) == {"other": 3}
+    assert told["problems"] == []
+
+
+def test_one_broken_task_refuses_only_itself(desk: Desk) -> None:
+    a, b, *_ = paths(desk)
+    odd: list[Any] = [
+        task(a, [choice("dent")]),
+        7,
+        {"data": {}},
+        task(b, {"result": 5}, [choice("steel")]),
+    ]
+    told = bring(desk, "label-studio", odd)
+    assert decided(desk) == {a: "dent", b: "steel"}
+    assert reasons(told) == {"malformed": 3}
+
+
+def test_an_image_under_another_key_is_found(desk: Desk) -> None:
+    a = paths(desk)[0]
+    made = {
+        "data": {"foto": f"/data/upload/1/1a2b3c4d-{a}", "line": "B"},
+        "annotations": [{"result": [choice("dent")]}],
+    }
+    assert bring(desk, "label-studio", [made])["answers"] == 1
+
+
+def test_json_min_csv_and_tsv_of_label_studio_are_read(desk: Desk) -> None:
+    a, b, c, d, *_ = paths(desk)
+    facts = {
+        "annotator": 1,
+        "annotation_id": 2,
+        "created_at": "2026",
+        "updated_at": "2026",
+        "lead_time": 1.5,
+    }
+    rows = [
+        {
+            "image": f"/data/upload/1/1a2b3c4d-{a}",
+            "id": 1,
+            "class": "dent",
+            "light": "dark",
+            **facts,
+        },
+        {"image": b, "id": 2, "class": {"choices": ["dent", "steel"]}, **facts},
+        {"image": c, "id": 3, "class": "dent", **facts},
+        {"image": c, "id": 3, "class": "steel", **facts},
+        {"image": d, "id": 4, "boxes": [{"x": 1, "rectanglelabels": ["dent"]}], **facts},
+    ]
+    told = bring(desk, "label-studio", rows)
+    assert decided(desk) == {a: "dent"}
+    assert reasons(told) == {"ticks": 1, "disagree": 1, "kind": 1, "other": 1}
+    for form, mark in (("label-studio", ","), ("csv", ","), ("label-studio", "\t"), ("csv", "\t")):
+        lines = [
+            mark.join(("image", "id", "choice", "annotator", "annotation_id", "created_at")),
+            mark.join((f"/data/upload/1/1a2b3c4d-{b}", "1", "steel", "1", "1", "2026")),
+            mark.join((c, "2", '"{""choices"": [""dent"", ""steel""]}"', "1", "2", "2026")),
+            mark.join((d, "3", "", "1", "3", "2026")),
+        ]
+        told = bring(desk, form, "\n".join(lines).encode(), f"Abe {form} {mark}")
+        assert (told["answers"], reasons(told)) == (1, {"ticks": 1, "no-label": 1})
+
+
+# -- FiftyOne, COCO, Roboflow -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        ("dent", "dent"),
+        (1, "dent"),
+        ({"label": "dent", "confidence": 0.9}, "dent"),
+        ({"label": "dent", "attributes": {"station": "A"}}, "dent"),
+        ({"label": 1}, "dent"),
+        ([{"label": "dent"}], "dent"),
+        (["dent"], "dent"),
+        (["dent", "dent"], "dent"),
+        (["dent", "steel"], "ticks"),
+        ([], "no-label"),
+        (None, "no-label"),
+        ({"label": None}, "malformed"),
+        (True, "malformed"),
+        (False, "malformed"),
+        ({"label": True}, "malformed"),
+        (1.0, "malformed"),
+        (-1, "malformed"),
+        (9, "malformed"),
+        ([{"label": "dent", "bounding_box": [0, 0, 1, 1]}], "kind"),
+    ],
+)  # fmt: skip
+def test_labels_of_fiftyone_with_all_that_may_stand_beside_them(
+    desk: Desk, value: Any, label: str
+) -> None:
+    a, b, *_ = paths(desk)
+    names = ["steel", "dent"]
+    told = bring(desk, "fiftyone", {"classes": names, "labels": {Path(a).stem: value, b: "steel"}})
+    assert decided(desk).pop(b) == "steel"
+    if label == "dent":
+        assert (decided(desk)[a], reasons(told)) == ("dent", {})
+    else:
+        assert (a in decided(desk), reasons(told)) == (False, {label: 1})
+
+
+def coco(images: list[Any], annotations: list[Any]) -> dict[str, Any]:
+    categories = [{"id": 1, "name": "dent"}, {"id": 2, "name": "steel"}]
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def test_one_bad_row_of_coco_refuses_only_itself(desk: Desk) -> None:
+    a, b, c, *_ = paths(desk)
+    images: list[Any] = [
+        {"id": 1, "file_name": a},
+        {"id": "2", "file_name": b},
+        {"id": 3},
+        {"id": 4, "file_name": c},
+    ]
+    annotations: list[Any] = [
+        {"image_id": 1, "category_id": 1}, {"image_id": 2, "category_id": "2"}, {"image_id": 9, "category_id": 1},
+        {"image_id": 1, "category_id": 77}, None, {"image_id": 3, "category_id": 1},
+        {"image_id": True, "category_id": 1},
+    ]  # fmt: skip
+    told = bring(desk, "coco", coco(images, annotations))
+    assert decided(desk) == {a: "dent", b: "steel"}
+    assert reasons(told) == {"malformed": 6, "no-label": 1}
+
+
+def test_labels_from_boxes_around_parts_are_said(desk: Desk) -> None:
+    a, b, *_ = paths(desk)
+    images = [
+        {"id": n, "file_name": name, "width": 40, "height": 30} for n, name in ((1, a), (2, b))
+    ]
+    boxes: list[Any] = [
+        {"image_id": 1, "category_id": 1, "bbox": [5, 5, 10, 10]},
+        {"image_id": 2, "category_id": 1, "bbox": [0, 0, 40, 30]},
+        {"image_id": 1, "category_id": 1, "bbox": [0, 0, 10**400, None]},
+    ]
+    told = bring(desk, "coco", coco(images, boxes))
+    assert told["answers"] == 2
+    assert [(line["n"], line["first"]) for line in told["table"] if line["kind"] == "note"] == [
+        (1, [a])
+    ]
+
+
+def test_an_id_that_stands_for_two_images_means_neither(desk: Desk) -> None:
+    a, b, c, *_ = paths(desk)
+    images = [{"id": 1, "file_name": a}, {"id": 1, "file_name": b}, {"id": 2, "file_name": c}]
+    told = bring(
+        desk,
+        "coco",
+        coco(images, [{"image_id": 1, "category_id": 1}, {"image_id": 2, "category_id": 1}]),
+    )
+    assert decided(desk) == {c: "dent"}
+    assert reasons(told)["malformed"] == 2
+
+
+def test_names_from_before_roboflow_are_found(desk: Desk) -> None:
+    a, b, *_ = paths(desk)
+    renamed = f"{Path(a).stem.replace(' ', '-')}_png.rf.0123456789abcdef0123456789abcdef.jpg"
+    images = [
+        {"id": 1, "file_name": renamed},
+        {"id": 2, "file_name": "x.rf.0123456789.jpg", "extra": {"name": b}},
+    ]
+    told = bring(
+        desk,
+        "coco",
+        coco(images, [{"image_id": 1, "category_id": 1}, {"image_id": 2, "category_id": 2}]),
+    )
+    assert (decided(desk), how(told)) == ({a: "dent", b: "steel"}, {"name": 1, "path": 1})
+
+
+def test_one_column_for_each_class_is_read(desk: Desk) -> None:
+    a, b, c, d, *_ = paths(desk)
+    lines = [
+        "filename, dent, steel, rust",
+        f"{a}, 1, 0, 0",
+        f"{b}, 0, 1, 1",
+        f"{c}, 0, 0, 0",
+        f"{d}, 0, 0, 1",
+    ]
+    told = bring(desk, "csv", "\n".join(lines).encode())
+    assert decided(desk) == {a: "dent"}
+    assert reasons(told) == {"ticks": 1, "no-label": 1, "class": 1}
+
+
+# -- ZIP --------------------------------------------------------------------------------------------------------------
+
+
+def image_bytes(desk: Desk, row: int) -> bytes:
+    return desk.view.rows[row].source.read()
+
+
+def zipped(*files: tuple[str | bytes, bytes]) -> bytes:
+    """A ZIP; a name in bytes is written as it is, without the mark of UTF-8."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for n, (name, data) in enumerate(files):
+            plain = name if isinstance(name, str) else f"{n:0{len(name)}d}"
+            archive.writestr(zipfile.ZipInfo(plain), data)
+    packed = out.getvalue()
+    for n, (name, _) in enumerate(files):
+        if isinstance(name, bytes):
+            packed = packed.replace(f"{n:0{len(name)}d}".encode(), name)
+    return packed
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "utf-8", "gbk", "cp949"])
+def test_names_without_the_mark_of_utf8_are_read_in_the_writers_encoding(
+    desk: Desk, encoding: str
+) -> None:
+    from clipgrip.review import classes as edits
+
+    name = (
+        "크기" if encoding == "cp949" else "表良品"
+    )  # the second byte of 表 in cp932 is a backslash
+    edits.edit(desk, 2, name, "dent", "Ito")
+    told = bring(
+        desk,
+        "folders",
+        zipped((f"{name}/写真 01.png".encode(encoding, "ignore"), image_bytes(desk, 0))),
+    )
+    assert (told["answers"], decided(desk)) == (1, {paths(desk)[0]: name})
+
+
+def test_a_name_that_info_zip_keeps_in_utf8_is_read(desk: Desk) -> None:
+    raw = b"d_nt/x.png"
+    extra = b"\x01" + struct.pack("<I", zlib.crc32(raw)) + "dent/ü.png".encode()
+    info = zipfile.ZipInfo(raw.decode())
+    info.extra = struct.pack("<HH", 0x7075, len(extra)) + extra
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(info, image_bytes(desk, 0))
+    assert bring(desk, "folders", out.getvalue())["answers"] == 1
+
+
+def test_folders_as_people_pack_them(desk: Desk) -> None:
+    data = zipped(
+        ("dent\\a.png", image_bytes(desk, 0)),
+        ("steel/lot 3/b.png", image_bytes(desk, 1)),
+        ("steel/lot 3/deep/b.png", image_bytes(desk, 2)),
+        ("photos 2026/dent/lot/c.png", image_bytes(desk, 3)),
+        ("flat.png", image_bytes(desk, 4)),
+        ("rust/lot0/d.png", image_bytes(desk, 5)),
+        ("dent/steel/e.png", image_bytes(desk, 6)),
+        ("dent/readme.txt", b"hello"),
+        ("__MACOSX/dent/._a.png", b"\0\5\x16\7"), ("dent/._a.png", b"\0\5\x16\7"), ("dent/.DS_Store", b"x"),
+        ("dent/Thumbs.db", b"x"), ("desktop.ini", b"x"),
+    )  # fmt: skip
+    told = bring(desk, "folders", data)
+    names = paths(desk)
+    assert decided(desk) == {
+        names[0]: "dent",
+        names[1]: "steel",
+        names[2]: "steel",
+        names[3]: "dent",
+    }
+    assert reasons(told) == {"folder": 1, "class": 1, "folders": 1, "no-picture": 1, "litter": 5}
+
+
+def test_the_folder_around_everything_may_be_called_like_a_class(desk: Desk) -> None:
+    data = zipped(
+        ("steel/dent/a.png", image_bytes(desk, 0)), ("steel/scratch/b.png", image_bytes(desk, 1))
+    )
+    bring(desk, "folders", data)
+    assert decided(desk) == {paths(desk)[0]: "dent", paths(desk)[1]: "scratch"}
+
+
+def test_a_damaged_or_encrypted_file_in_a_zip_is_left_out_alone(desk: Desk) -> None:
+    good, bad = image_bytes(desk, 0), image_bytes(desk, 1)
+    data = zipped(("dent/a.png", good), ("dent/b.png", bad)).replace(bad, bad[:-1] + b"!")
+    told = bring(desk, "folders", data)
+    assert (told["answers"], reasons(told)) == (1, {"unreadable": 1})
+
+
+def test_another_content_under_a_known_name_is_taken_and_said(desk: Desk) -> None:
+    out = io.BytesIO()
+    from PIL import Image
+
+    Image.open(io.BytesIO(image_bytes(desk, 0))).resize((8, 8)).save(out, "PNG")
+    told = bring(desk, "folders", zipped((f"dent/{paths(desk)[0]}", out.getvalue())))
+    assert how(told) == {"other-content": 1}
+
+
+# -- the table --------------------------------------------------------------------------------------------------------
+
+
+def test_every_import_ends_with_a_table_in_the_readers_language(desk: Desk) -> None:
+    a, b, c, *_ = paths(desk)
+    answer(desk, 1, id_of(desk, "dent"), "")
+    answer(desk, 2, id_of(desk, "dent"), "")
+    data = f"path,label\n{a},dent\n{b},dent\n{c},steel\nno.png,dent\n".encode()
+    for language, taken in (("en", "found by path"), ("ja", "パスで一致")):
+        told = Browser(desk, language).post("/api/import/csv", data).json()
+        kinds = {line["kind"]: (line["n"], line["first"]) for line in told["table"]}
+        if language == "en":
+            assert kinds == {
+                "taken": (2, [a, c]), "changed": (1, [c]), "same": (1, [b]), "left": (1, ["no.png"]),
+            }  # fmt: skip
+            assert told["table"][0]["text"] == taken
+        else:
+            assert kinds["same"] == (3, [a, b, c])
+            assert all(not line["text"].isascii() for line in told["table"])
+
+
+def test_nothing_at_all_is_said_too(desk: Desk) -> None:
+    for form, data in (
+        ("csv", b"path,label\n"),
+        ("label-studio", b"[]"),
+        ("fiftyone", b'{"labels": {}}'),
+    ):
+        told = bring(desk, form, data)
+        assert (told["answers"], told["table"]) == (0, [])
+        assert told["note"]
+
+
+def test_a_file_of_which_no_row_is_right_is_refused(desk: Desk) -> None:
+    with pytest.raises(DataError, match="Is this FiftyOne"):
+        bring(desk, "fiftyone", {"labels": {"x": True}})
