@@ -137,4 +137,4 @@ def run(
     with screen.live():
         outcome = run_project(wanted, screen)
     report = write_report(outcome, lang)
-    show_outcome(outcome, report, as_json=as_json)
+    show_outcome(outcome, report, as_json=as_json, language=lang)  # type: ignore[arg-type]

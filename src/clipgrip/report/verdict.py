@@ -8,9 +8,10 @@ from typing import Literal
 from clipgrip.report.confidence import estimated, honest_words, went_back
 from clipgrip.report.reading import Reading, Scores
 from clipgrip.report.story import done, strategy
+from clipgrip.trust.advice import reasons, remedies
 from clipgrip.words import Words, mark
 
-Tone = Literal["good", "flat", "bad", "plain", "open"]
+Tone = Literal["good", "flat", "bad", "plain", "open", "guess"]
 FEW_TEST_IMAGES = 100
 SMALL_CHANGE = 0.02
 
@@ -20,13 +21,15 @@ BADGES: dict[Tone, str] = {
     "bad": mark("Tuning made it worse"),
     "plain": mark("Measured, not tuned"),
     "open": mark("Not measured yet"),
+    "guess": mark("Guesses"),
 }
 HEADLINES: dict[Tone, str] = {
     "good": mark("{after} of the test images are answered right, {before} before tuning"),
     "flat": mark("{after} right after tuning, {before} before: too close to call"),
     "bad": mark("Only {after} right after tuning, {before} before: keep the untuned answers"),
     "plain": mark("CLIP without tuning answers {after} of the test images right"),
-    "open": mark("{pool} images are sorted; how many rightly is not measured yet"),
+    "open": mark("{pool} images have an answer; how many are right is not measured yet"),
+    "guess": mark("The model seems to know nothing of these classes: take its {pool} answers for guesses"),
 }
 
 
@@ -80,13 +83,21 @@ def verdict(run: Reading, say: Words) -> Verdict:
         done=done(run, say),
         strategy=strategy(run, say),
         figures=_measured(run, after, say) if after else _unmeasured(run, say),
-        points=went_back(run, say)
+        points=_doubts(run, say)
+        + went_back(run, say)
         + (_measured_points(run, after, say) if after else _unmeasured_points(run, say)),
         bars=_bars(run, say),
     )
 
 
+def _doubts(run: Reading, say: Words) -> list[str]:
+    """What speaks against the answers, and what helps most, in this order."""
+    return reasons(run.doubts, say) + remedies(run.doubts, len(run.names), say)
+
+
 def _tone(run: Reading) -> Tone:
+    if run.guesses:
+        return "guess"
     if run.after is None:
         return "open"
     if not run.is_tuned or run.before is None:
@@ -138,6 +149,7 @@ def _measured_points(run: Reading, after: Scores, say: Words) -> list[str]:
             high=say.percent(after["interval"][1]),
         )
     ]
+    points += _beside_the_commonest(run, after, say)
     if run.is_tuned and run.before:
         points.append(_paired_sentence(run, say))
     if after["n"] < FEW_TEST_IMAGES:
@@ -149,6 +161,19 @@ def _measured_points(run: Reading, after: Scores, say: Words) -> list[str]:
     if weak := _weak(run, after):
         points.append(say("Found less than half of the time: {names}.", names=say.names(weak)))
     return points + _no_answers(run, say) + honest_words(run, say)
+
+
+def _beside_the_commonest(run: Reading, after: Scores, say: Words) -> list[str]:
+    common = after.get("commonest")
+    if common is None:
+        return []
+    name, share = run.names[common[0]], common[1] / after["n"]
+    texts = {"name": name, "share": say.percent(share)}
+    if after["accuracy"] < share:
+        return [
+            say("That is worse than to answer “{name}” for every test image: {share} right.", **texts)
+        ]
+    return [say("To answer “{name}” for every test image would be {share} right.", **texts)]
 
 
 def _weak(run: Reading, after: Scores) -> list[str]:

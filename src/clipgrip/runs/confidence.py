@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clipgrip.data.task import Task
@@ -9,9 +10,13 @@ from clipgrip.pseudolabel.refine import refined_task
 from clipgrip.pseudolabel.select import narrowed
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.rounds import Answers
-from clipgrip.trust.estimate import by_refinement
+from clipgrip.trust.estimate import ENOUGH_LABELS, Estimate, by_labels, by_refinement
 from clipgrip.trust.honesty import honesty
+from clipgrip.trust.knowledge import FEW_IMAGES, Finding, knows_nothing
 from clipgrip.types import Probs
+
+GIVEN_UP = "agreement with refined answers"
+"""The signal of runs before 0029: near 100 % wherever refining left the answers alone."""
 
 
 def calibration_facts(
@@ -28,18 +33,41 @@ def calibration_facts(
     return None
 
 
-def estimate_facts(zero_shot: Probs, embeds: Embeds, task: Task) -> dict[str, Any] | None:
-    """The accuracy of zero-shot's answers (N, C) on the unlabeled images, estimated without labels: no measurement.
+def estimate_of(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The estimate that a run's facts hold; None for one by a signal whose interval did not hold."""
+    guess: dict[str, Any] | None = metrics.get("estimate")
+    return None if guess is None or guess.get("signal") == GIVEN_UP else guess
 
-    None where a test measures it, and where the images leave the answers alone and so say nothing of them.
+
+def estimate_facts(
+    zero_shot: Probs, embeds: Embeds, task: Task, found: Sequence[Finding] = ()
+) -> dict[str, Any] | None:
+    """The accuracy of zero-shot's answers (N, C) on the unlabeled images: by labels, else estimated without them.
+
+    None where a test measures it, where ``found`` says that the model knows nothing, and where the images leave the
+    answers alone and so say nothing of them.
     """
+    if (embeds.test_labels >= 0).any() or not len(task.unlabeled):
+        return None
+    known = task.labels >= 0
+    total = int(known.sum())
+    if bool(task.candidates.all()) and total >= ENOUGH_LABELS:
+        right = int((zero_shot.argmax(1) == task.labels)[known].sum())
+        return {**_facts(by_labels(right, total)), "right": right, "labels": total}
+    return None if knows_nothing(tuple(found)) else _without_labels(zero_shot, embeds, task)
+
+
+def _without_labels(zero_shot: Probs, embeds: Embeds, task: Task) -> dict[str, Any] | None:
     rows, classes = task.unlabeled, task.candidate_classes
-    if (embeds.test_labels >= 0).any() or not len(rows):
-        return None
-    found = refined_task(embeds.pool, zero_shot, task, "auto")
-    if found.method in ("zero-shot", "half-balance"):  # too little is changed to tell
-        return None
-    guess = by_refinement(*(narrowed(probs, rows, classes) for probs in (zero_shot, found.probs)))
+    refined = refined_task(embeds.pool, zero_shot, task, "auto")
+    if len(rows) < FEW_IMAGES or refined.method in ("zero-shot", "half-balance"):
+        return None  # too little is changed to tell
+    return _facts(
+        by_refinement(*(narrowed(probs, rows, classes) for probs in (zero_shot, refined.probs)))
+    )
+
+
+def _facts(guess: Estimate) -> dict[str, Any]:
     return {
         "answers": "zero-shot",
         "accuracy": guess.accuracy,

@@ -23,6 +23,7 @@ from clipgrip.runs.embedding import Embeds, embed_manifest, model_of, nothing_le
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, run_id, versions
 from clipgrip.runs.inputs import inputs_of
+from clipgrip.runs.knowledge import knowledge, to_facts
 from clipgrip.runs.lock import locked
 from clipgrip.runs.outcome import Outcome, assemble, backbone_facts, data_facts, seen_names
 from clipgrip.runs.outputs import write_outputs
@@ -30,6 +31,12 @@ from clipgrip.runs.place import check_place, choose_folder, is_ours, wanted_fold
 from clipgrip.runs.rounds import Start, method_for, run_rounds
 from clipgrip.runs.store import RunStore, StoredRun, open_store
 from clipgrip.runs.tasks import make_task
+from clipgrip.trust.advice import headline, reasons
+from clipgrip.trust.knowledge import Finding, knows_nothing
+from clipgrip.words import Words
+
+SAY = Words("en")
+"""The language of notes."""
 
 
 def run(project: Project, listener: Listener | None = None) -> Outcome:
@@ -84,8 +91,11 @@ def carry_out(
         note=hear.note,
     )
     start = start.suited_to(task, backbone, project.settings)
+    found = knowledge(start, backbone, embedded.embeds, task)
+    for line in ([headline(SAY)] if knows_nothing(found) else []) + reasons(found, SAY):
+        hear.note(line)
     left = tuple(sorted({*issues, *embedded.issues}))
-    job = Job(project, backbone, embedded.manifest, embedded.embeds, task, start, left, times)
+    job = Job(project, backbone, embedded.manifest, embedded.embeds, task, start, left, times, found)
     return job.finish(hear)
 
 
@@ -112,6 +122,8 @@ class Job:
     start: Start
     issues: tuple[Issue, ...]
     seconds: dict[str, float]
+    found: tuple[Finding, ...] = ()
+    """What speaks against zero-shot's answers."""
 
     def finish(self, hear: Listener) -> Outcome:
         """Do what is left to do in the run's folder, under its lock."""
@@ -160,8 +172,9 @@ class Job:
             "data": data_facts(self.manifest, self.task, len(self.issues)),
             "paradigm": paradigm(self.task),
             "method": self.start.method.facts(),
+            "knowledge": to_facts(self.found),
             "estimate": estimate_facts(
-                self.start.answers({}, self.embeds).pool, self.embeds, self.task
+                self.start.answers({}, self.embeds).pool, self.embeds, self.task, self.found
             ),
             "tuned": {"prompt": self.project.settings.prompt, "values": self._values()},
             "backbone": backbone_facts(self.backbone),
