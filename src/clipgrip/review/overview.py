@@ -11,6 +11,7 @@ import numpy as np
 from clipgrip.errors import ConfigError
 from clipgrip.metrics import Share
 from clipgrip.review.answers import Pace, pace
+from clipgrip.review.doubts import Baseline, baseline, doubts
 from clipgrip.review.desk import ASKED, DECIDED, DISAGREE, GIVEN, OPEN, UNSURE, Desk, counted
 from clipgrip.review.measure import (
     Errors,
@@ -22,6 +23,7 @@ from clipgrip.review.measure import (
     promised,
 )
 from clipgrip.review.queues import asked, disagreements, doubtful
+from clipgrip.trust.knowledge import LABELS_PER_CLASS, Finding, knows_nothing
 from clipgrip.trust.promise import Terms
 
 FIRST_AUDIT = 50
@@ -33,7 +35,7 @@ MOST_MORE = 1000
 """Audit answers that nobody will give only to widen a promise."""
 
 Mark = Literal["good", "unclear", "bad", "unknown"]
-Step = Literal["settle", "audit", "round", "more-audit", "review", "second", "done"]
+Step = Literal["settle", "audit", "round", "more-audit", "review", "second", "rethink", "done"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,10 @@ class Overview:
     unsure: int
     asked: int
     audited: Errors
+    common: Baseline | None
+    """The commonest class of the audited images, beside which the model's figure stands."""
+    doubts: tuple[Finding, ...]
+    """What speaks against the model's answers."""
     waiting: int
     """Audit answers that do not count yet."""
     estimated: Estimate
@@ -100,7 +106,9 @@ def overview(desk: Desk, terms: Terms, ok: tuple[int, ...] = ()) -> Overview:
         answers = desk.answers()
         model = _decided_by_model(desk, told)
         fresh = int(((state == DECIDED) & ~desk.standing.audit & ~view.learned).sum())
-        step, count, name = _next_step(desk, found, told, fresh)
+        common = baseline(desk, found)
+        against = doubts(desk, found, common)
+        step, count, name = _next_step(desk, found, told, fresh, knows_nothing(against))
         return Overview(
             images=len(view.rows),
             people=int((state == DECIDED).sum()),
@@ -111,6 +119,8 @@ def overview(desk: Desk, terms: Terms, ok: tuple[int, ...] = ()) -> Overview:
             unsure=int((state == UNSURE).sum()),
             asked=int((state == ASKED).sum()),
             audited=found,
+            common=common,
+            doubts=against,
             waiting=gap(desk),
             estimated=expected,
             promised=told,
@@ -185,9 +195,9 @@ def _person_lines(desk: Desk) -> tuple[PersonLine, ...]:
 
 
 def _next_step(
-    desk: Desk, found: Errors, told: Promised | None, fresh: int
+    desk: Desk, found: Errors, told: Promised | None, fresh: int, guesses: bool
 ) -> tuple[Step, int, str]:
-    """What to do now: the first that applies."""
+    """What to do now: the first that applies. To look at more of what a model guesses is time lost."""
     if n := len(disagreements(desk)):
         return "settle", n, ""
     counted_now, drawn = len(found.rows), 0 if desk.audit is None else len(desk.audit.hashes)
@@ -197,6 +207,8 @@ def _next_step(
         return "round", fresh, ""
     if n := len(asked(desk)):
         return "second", n, ""
+    if guesses and len(doubtful(desk)):
+        return "rethink", LABELS_PER_CLASS * len(desk.view.classes), ""
     if told is not None and told.told.next_look and _worth_more(desk, found, told):
         return "more-audit", told.told.next_look - told.answers, ""
     if rest := len(doubtful(desk)):

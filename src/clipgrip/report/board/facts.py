@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from clipgrip.pilot.store import Version
+from clipgrip.trust.knowledge import Finding
 
 Counts = tuple[tuple[int, ...], ...]
 """(C, C) images, true class in the row, the model's answer in the column."""
@@ -110,3 +111,5 @@ class BoardFacts:
     versions: tuple[Version, ...] = ()
     assumed: Mapping[str, Given] = field(default_factory=dict)
     currency: str = "JPY"
+    doubts: tuple[Finding, ...] = ()
+    """What speaks against the model's answers, as long as nothing is measured."""

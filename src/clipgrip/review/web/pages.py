@@ -16,6 +16,8 @@ from clipgrip.review.web import cards
 from clipgrip.review.web.cards import Queue
 from clipgrip.review.web.state import Hall
 from clipgrip.review.web.texts import QUEUE_NAMES, STAGES, for_script, next_step, words_of_change
+from clipgrip.trust.advice import headline, reasons, remedies
+from clipgrip.trust.knowledge import knows_nothing
 from clipgrip.words import LANGUAGES, Language, Words
 
 FIRST = 60
@@ -74,6 +76,7 @@ def overview_page(screen: Screen) -> str:
         o=found,
         step=next_step(found, screen.say),
         link=LINKS[found.step],
+        **_doubts(found, screen.say),
         rounds=[one for one in screen.hall.desk.rounds if "labels" in one.facts],
         running=job.progress(screen.hall.folder).state == "running",
         bars=_bars(found),
@@ -87,6 +90,7 @@ LINKS: dict[Step, str] = {
     "round": "/rounds",
     "review": "/review",
     "second": "/review?queue=asked",
+    "rethink": "/review?queue=helpful",
     "done": "/files",
 }
 
@@ -198,6 +202,15 @@ def moves_of(screen: Screen, moves: Moves) -> dict[str, Any]:
 
 def _overview(screen: Screen) -> Overview:
     return overview(screen.hall.desk, terms_of(0.02, 0.95))
+
+
+def _doubts(o: Overview, say: Words) -> dict[str, Any]:
+    """What speaks against the answers, and what helps most, as sentences."""
+    return {
+        "guesses": headline(say) if knows_nothing(o.doubts) else "",
+        "against": reasons(o.doubts, say),
+        "remedies": remedies(o.doubts, len(o.classes), say),
+    }
 
 
 def _bars(o: Overview) -> list[tuple[str, float, float, int]]:

@@ -51,6 +51,16 @@ NEXT: dict[Step, tuple[str, str]] = {
         mark("Look at the most doubtful images, “{klass}” first; {n} image is still open."),
         mark("Look at the most doubtful images, “{klass}” first; {n} images are still open."),
     ),
+    "rethink": (
+        mark(
+            "The answers are no better than guesses. Take another model or other words, or label {n} image of those "
+            "that help most and run the next round."
+        ),
+        mark(
+            "The answers are no better than guesses. Take another model or other words, or label {n} images of those "
+            "that help most, of every class, and run the next round."
+        ),
+    ),
     "second": (
         mark("Look at {n} image for which somebody wishes a second opinion."),
         mark("Look at {n} images for which somebody wishes a second opinion."),
