@@ -60,6 +60,7 @@ def report(
     from clipgrip.cli.results import check_language, write_board, write_report
     from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
+    from clipgrip.report.audited import audited, line
     from clipgrip.runs.reopen import reopen
 
     utf8_output()
@@ -75,7 +76,10 @@ def report(
     newest = at_work(run, screen)
     with screen.live():
         outcome = reopen(newest, screen)
-    typer.echo(f"report       {write_report(outcome, lang, groups)}")
+        found = audited(run, outcome)
+    if found is not None:
+        typer.echo(line(found))
+    typer.echo(f"report       {write_report(outcome, lang, groups, found)}")
 
 
 def _check(audience: str, groups: Path | None, for_board: bool) -> None:

@@ -19,6 +19,7 @@ from clipgrip.trust.knowledge import knows_nothing
 from clipgrip.words import Language, Words
 
 if TYPE_CHECKING:
+    from clipgrip.report.audited import Audited
     from clipgrip.report.board.from_run import Asked
     from clipgrip.runs.events import Listener
 
@@ -36,13 +37,15 @@ def check_language(language: str) -> None:
         raise ConfigError(f'--lang "{language}" is not known. Allowed: {", ".join(LANGUAGES)}.')
 
 
-def write_report(outcome: Outcome, language: str, groups: Path | None = None) -> Path:
+def write_report(
+    outcome: Outcome, language: str, groups: Path | None = None, audited: Audited | None = None
+) -> Path:
     """report.html in the run's folder."""
     from clipgrip.report.build import build_report
     from clipgrip.report.from_run import facts
 
     path = outcome.folder / "report.html"
-    write_text_atomic(path, build_report(facts(outcome, groups), language))  # type: ignore[arg-type]
+    write_text_atomic(path, build_report(facts(outcome, groups, audited), language))  # type: ignore[arg-type]
     return path
 
 

@@ -8,13 +8,16 @@ from pathlib import Path
 from PIL import Image
 
 from clipgrip.data.manifest import Row
+from clipgrip.report.audited import Audited
 from clipgrip.report.facts import Judged, RunFacts
 from clipgrip.runs.embedding import load
 from clipgrip.runs.outcome import Outcome
 from clipgrip.trust.groups import read_groups
 
 
-def facts(outcome: Outcome, groups: Path | None = None) -> RunFacts:
+def facts(
+    outcome: Outcome, groups: Path | None = None, audited: Audited | None = None
+) -> RunFacts:
     """Everything a report says; pictures are opened only when they are shown.
 
     ``groups`` is a table with a column of paths and a column for each way to group the images.
@@ -40,6 +43,7 @@ def facts(outcome: Outcome, groups: Path | None = None) -> RunFacts:
         open_image=_opener(embeds.pool_rows),
         test=judged if embeds.test_rows else None,
         folder=str(outcome.folder),
+        audited=audited,
         groups={} if groups is None else read_groups(groups, _judged_paths(outcome)),
     )
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from clipgrip.metrics import wilson_interval
 from clipgrip.report.facts import RunFacts
 from clipgrip.runs.knowledge import doubts
-from clipgrip.trust.knowledge import Finding, knows_nothing
+from clipgrip.trust.knowledge import JUDGED, Finding, knows_nothing, no_better
 from clipgrip.types import Labels
 
 Scores = dict[str, Any]
@@ -66,8 +66,16 @@ class Reading:
 
     @property
     def doubts(self) -> tuple[Finding, ...]:
-        """What speaks against the answers."""
-        return doubts(self.metrics)
+        """What speaks against the answers: by the audit where people answered enough of it."""
+        found, said = doubts(self.metrics), self.facts.audited
+        if said is None or said.right.total < JUDGED:
+            return found
+        if not no_better(said.judged):
+            return ()
+        return (
+            Finding("no-better", vars(said.judged)),
+            *(one for one in found if one.kind != "no-better"),
+        )
 
     @property
     def guesses(self) -> bool:

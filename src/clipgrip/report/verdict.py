@@ -11,7 +11,7 @@ from clipgrip.report.story import done, strategy
 from clipgrip.trust.advice import reasons, remedies
 from clipgrip.words import Words, mark
 
-Tone = Literal["good", "flat", "bad", "plain", "open", "guess"]
+Tone = Literal["good", "flat", "bad", "plain", "open", "audited", "guess"]
 FEW_TEST_IMAGES = 100
 SMALL_CHANGE = 0.02
 
@@ -21,6 +21,7 @@ BADGES: dict[Tone, str] = {
     "bad": mark("Tuning made it worse"),
     "plain": mark("Measured, not tuned"),
     "open": mark("Not measured yet"),
+    "audited": mark("Measured by the audit"),
     "guess": mark("Guesses"),
 }
 HEADLINES: dict[Tone, str] = {
@@ -29,6 +30,7 @@ HEADLINES: dict[Tone, str] = {
     "bad": mark("Only {after} right after tuning, {before} before: keep the untuned answers"),
     "plain": mark("CLIP without tuning answers {after} of the test images right"),
     "open": mark("{pool} images have an answer; how many are right is not measured yet"),
+    "audited": mark("{after} of {n} images drawn at random are answered right"),
     "guess": mark("The model seems to know nothing of these classes: take its {pool} answers for guesses"),
 }
 
@@ -70,9 +72,11 @@ class Verdict:
 def verdict(run: Reading, say: Words) -> Verdict:
     """The verdict in plain words."""
     tone = _tone(run)
-    after, before = run.after, run.before
+    after, before, audited = run.after, run.before, run.facts.audited
+    right = after["accuracy"] if after else audited.right.value if audited else None
     values = {
-        "after": say.percent(after["accuracy"] if after else None),
+        "after": say.percent(right),
+        "n": say.number(audited.right.total if audited else 0),
         "before": say.percent(before["accuracy"] if before else None),
         "pool": say.number(int(run.data.get("pool", len(run.facts.paths)))),
     }
@@ -99,7 +103,7 @@ def _tone(run: Reading) -> Tone:
     if run.guesses:
         return "guess"
     if run.after is None:
-        return "open"
+        return "audited" if run.facts.audited else "open"
     if not run.is_tuned or run.before is None:
         return "plain"
     effects: dict[int, Tone] = {1: "good", 0: "flat", -1: "bad"}
@@ -195,7 +199,7 @@ def _paired_sentence(run: Reading, say: Words) -> str:
 def _unmeasured(run: Reading, say: Words) -> list[Figure]:
     given = sum(count > 0 for count in run.pool_counts)
     figures = [
-        Figure(say("Accuracy"), say("unknown"), say("no test labels were given")),
+        _audited(run, say),
         Figure(
             say("Classes with answers"), say("{given} of {all}", given=given, all=len(run.names))
         ),
@@ -210,15 +214,38 @@ def _unmeasured(run: Reading, say: Words) -> list[Figure]:
     return figures
 
 
+def _audited(run: Reading, say: Words) -> Figure:
+    found = run.facts.audited
+    if found is None or found.right.interval is None:
+        return Figure(say("Accuracy"), say("unknown"), say("no test labels were given"))
+    note = say("95% interval {span}", span=say.span(found.right.interval))
+    return Figure(say("Accuracy"), say.percent(found.right.value), note)
+
+
+def _by_audit(run: Reading, say: Words) -> list[str]:
+    """The audited figure beside the commonest class."""
+    found = run.facts.audited
+    if found is None:
+        return []
+    texts = {"name": found.common, "share": say.percent(found.common_right.value)}
+    if found.right.count < found.common_right.count:
+        return [say("That is worse than “{name}” for every image: {share} right.", **texts)]
+    return [say("“{name}” for every image would be {share} right.", **texts)]
+
+
 def _unmeasured_points(run: Reading, say: Words) -> list[str]:
     points = [
+        *_by_audit(run, say),
         say(
             "The confidence is CLIP's own and uncalibrated: a mean of 0.90 does not mean that 90% of the answers "
             "are right."
         )
     ]
-    points += estimated(run, say) + honest_words(run, say)
+    points += [] if run.facts.audited else estimated(run, say)
+    points += honest_words(run, say)
     points += _no_answers(run, say) + _settled(run, say)
+    if run.facts.audited:
+        return points
     points.append(
         say(
             "To learn the accuracy, label 100 to 200 images picked at random as a test: at an accuracy of 70%, "
