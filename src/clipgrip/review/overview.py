@@ -108,7 +108,8 @@ def overview(desk: Desk, terms: Terms, ok: tuple[int, ...] = ()) -> Overview:
         fresh = int(((state == DECIDED) & ~desk.standing.audit & ~view.learned).sum())
         common = baseline(desk, found)
         against = doubts(desk, found, common)
-        step, count, name = _next_step(desk, found, told, fresh, knows_nothing(against))
+        news = min(fresh, _since_held_back(desk)) if "held" in desk.round.facts else fresh
+        step, count, name = _next_step(desk, found, told, news, knows_nothing(against))
         return Overview(
             images=len(view.rows),
             people=int((state == DECIDED).sum()),
@@ -132,6 +133,13 @@ def overview(desk: Desk, terms: Terms, ok: tuple[int, ...] = ()) -> Overview:
             step_count=count,
             step_class=name,
         )
+
+
+def _since_held_back(desk: Desk) -> int:
+    """Labels that the round which is held back did not learn from."""
+    held = next(one for one in desk.rounds if one.number == desk.round.facts["held"])
+    known = np.isin(desk.standing.state, (DECIDED, GIVEN)) & ~desk.standing.audit
+    return max(0, int(known.sum()) - int(held.facts["labels"]))
 
 
 def terms_of(max_error: float, confidence: float) -> Terms:

@@ -76,6 +76,7 @@ def overview_page(screen: Screen) -> str:
         o=found,
         step=next_step(found, screen.say),
         link=LINKS[found.step],
+        held=_held(screen),
         **_doubts(found, screen.say),
         rounds=[one for one in screen.hall.desk.rounds if "labels" in one.facts],
         running=job.progress(screen.hall.folder).state == "running",
@@ -202,6 +203,12 @@ def moves_of(screen: Screen, moves: Moves) -> dict[str, Any]:
 
 def _overview(screen: Screen) -> Overview:
     return overview(screen.hall.desk, terms_of(0.02, 0.95))
+
+
+def _held(screen: Screen) -> dict[str, Any]:
+    """The facts of the newest entry where it holds a round back; empty otherwise."""
+    facts = screen.hall.desk.rounds[-1].facts
+    return facts if "held" in facts else {}
 
 
 def _doubts(o: Overview, say: Words) -> dict[str, Any]:

@@ -79,6 +79,7 @@ CHANGES = {
     "remove": mark("class “{klass}” taken away"),
     "round": mark("round {number} finished"),
     "back": mark("back to round {number}"),
+    "hold": mark("round {held} held back: it made the audited answers worse; round {number} stays in use"),
     "import": mark("{n} answers brought in from a file"),
     "promise": mark("promise read: at most {error} wrong, {sure} sure"),
 }
@@ -143,6 +144,8 @@ def words_of_change(change: Change, say: Words) -> str:
             values = {"klass": facts["class"]}
         case "round" | "back":
             values = {"number": facts["number"]}
+        case "hold":
+            values = {"number": facts["number"], "held": facts["held"]}
         case "import":
             values = {"n": say.number(facts["answers"])}
         case "promise":
