@@ -135,6 +135,14 @@ def overview(desk: Desk, terms: Terms, ok: tuple[int, ...] = ()) -> Overview:
         )
 
 
+def asked_for(desk: Desk) -> Terms:
+    """The terms that the last promise was asked for with; at most 2 % at 95 % before there is one."""
+    for change in reversed(desk.store.changes()):
+        if change.action == "promise":
+            return Terms(change.facts["max_error"], change.facts["confidence"])
+    return Terms()
+
+
 def _since_held_back(desk: Desk) -> int:
     """Labels that the round which is held back did not learn from."""
     held = next(one for one in desk.rounds if one.number == desk.round.facts["held"])
@@ -178,7 +186,7 @@ def _class_lines(
             audited=found.answered[one.id],
             missed=found.true[one.id],
             estimated=expected.by_class[one.id],
-            mark=mark(found.answered[one.id], terms.max_error),
+            mark=mark_of_class(found.answered[one.id], found.true[one.id], terms.max_error),
         )
         for one in desk.view.classes
     )
@@ -192,6 +200,16 @@ def mark(wrong: Share, allowed: float) -> Mark:
     if high <= allowed:
         return "good"
     return "bad" if low > allowed else "unclear"
+
+
+def mark_of_class(answered: Share, missed: Share, allowed: float) -> Mark:
+    """The worse of both: wrong where the model says so, and missed by it; unknown only where neither is measured."""
+    marks = {mark(answered, allowed), mark(missed, allowed)}
+    if "bad" in marks:
+        return "bad"
+    if marks == {"unknown"}:
+        return "unknown"
+    return "unclear" if "unclear" in marks else "good"
 
 
 def _person_lines(desk: Desk) -> tuple[PersonLine, ...]:

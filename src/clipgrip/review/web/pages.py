@@ -11,7 +11,7 @@ from clipgrip.markup import templates
 from clipgrip.review import job
 from clipgrip.review.classes import Moves
 from clipgrip.review.exchange import EXPORTS, IMPORTS
-from clipgrip.review.overview import Overview, Step, overview, terms_of
+from clipgrip.review.overview import Overview, Step, asked_for, overview
 from clipgrip.review.web import cards
 from clipgrip.review.web.cards import Queue
 from clipgrip.review.web.state import Hall
@@ -77,6 +77,7 @@ def overview_page(screen: Screen) -> str:
         step=next_step(found, screen.say),
         link=LINKS[found.step],
         held=_held(screen),
+        terms=asked_for(screen.hall.desk),
         **_doubts(found, screen.say),
         rounds=[one for one in screen.hall.desk.rounds if "labels" in one.facts],
         running=job.progress(screen.hall.folder).state == "running",
@@ -202,7 +203,7 @@ def moves_of(screen: Screen, moves: Moves) -> dict[str, Any]:
 
 
 def _overview(screen: Screen) -> Overview:
-    return overview(screen.hall.desk, terms_of(0.02, 0.95))
+    return overview(screen.hall.desk, asked_for(screen.hall.desk))
 
 
 def _held(screen: Screen) -> dict[str, Any]:

@@ -109,6 +109,9 @@ SCRIPT = (
     mark("{n} answers brought in."),
     mark("{n} lines could not be used:"),
     mark("The model may decide {n} of {all} images; the promise is kept with name and time."),
+    mark(
+        "Nothing is proven yet: the model may decide none of the {all} images. The reading is stored with name and time."
+    ),
     mark("Really?"),
 )
 """What the page's script says."""
