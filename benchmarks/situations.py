@@ -233,7 +233,12 @@ def _dominated(seed: int, share: float) -> Situation:
     kept = torch.cat([main, others[_some(len(others), few, seed)]])
     name = f"{100 * share:.0f} % #{seed}"
     return Situation(
-        "dominated", name, "classes", held.images[kept], held.classes[chosen], place[held.labels[kept]]
+        "dominated",
+        name,
+        "classes",
+        held.images[kept],
+        held.classes[chosen],
+        place[held.labels[kept]],
     )
 
 
@@ -297,7 +302,18 @@ def _data() -> Path:
 
 
 WORDS = (
-    *("apple", "bridge", "camel", "drum", "eagle", "forest", "guitar", "hammer", "island", "jacket"),
+    *(
+        "apple",
+        "bridge",
+        "camel",
+        "drum",
+        "eagle",
+        "forest",
+        "guitar",
+        "hammer",
+        "island",
+        "jacket",
+    ),
     *("kettle", "lemon", "mountain", "needle", "orchid", "piano", "queen", "river", "sailor"),
     *("tiger", "umbrella", "violin", "window", "yacht", "zebra", "plastic bottle", "metal can"),
     *("glass jar", "cardboard box", "broken part", "good part", "rusty screw", "wet floor"),

@@ -137,7 +137,7 @@ def risk_coverage(probs: Probs, labels: Labels) -> tuple[Tensor, Tensor]:
 
 
 def commonest(labels: Labels) -> tuple[int, int]:
-    """The class that most of the labeled rows are of, the first of equals, and how many they are; (0, 0) without any."""
+    """The class of most of the labeled rows, the first of equals, and how many they are; (0, 0) without any."""
     counts = torch.bincount(labels[labels >= 0], minlength=1)
     position = int(counts.argmax())
     return position, int(counts[position])

@@ -254,7 +254,8 @@ def test_the_page_keeps_the_limit_that_was_asked_for(desk: Desk) -> None:
     keep_promise(desk, terms_of(0.05, 0.9), (), "Sato")
     assert (asked_for(desk).max_error, asked_for(desk).confidence) == (0.05, 0.9)
     page = Browser(desk).get("/").text
-    assert 'value="5"' in page and 'value="90"' in page
+    assert 'value="5"' in page
+    assert 'value="90"' in page
     assert "With at most 5% wrong, 90% sure" in page
 
 

@@ -19,11 +19,11 @@ from review_helpers import Browser, answer, id_of, truth
 from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
 from clipgrip.review import job
+from clipgrip.review import rounds as rounds_module
 from clipgrip.review.desk import Desk
 from clipgrip.review.measure import measured_rows
 from clipgrip.review.overview import overview, terms_of
 from clipgrip.review.queues import audit, doubtful
-from clipgrip.review import rounds as rounds_module
 from clipgrip.review.rounds import go_back, harms, loss_p_value, manifest_of, next_round
 from clipgrip.review.store import StoredRound, open_review
 from clipgrip.runs.lock import locked
@@ -425,8 +425,10 @@ def test_a_round_that_harms_is_kept_but_not_used_until_somebody_asks(
     for language, words in (("en", "Use this round anyway"), ("ja", "それでもこのラウンドを使う")):
         browser = Browser(desk, language)
         page = browser.get("/rounds").text
-        assert words in page and "3.1%" in page
+        assert words in page
+        assert "3.1%" in page
         assert '<p class="note held">' in browser.get("/").text
     go_back(desk.folder, done.number)
     desk.load()
-    assert desk.round.run == done.run and "held" not in desk.round.facts
+    assert desk.round.run == done.run
+    assert "held" not in desk.round.facts

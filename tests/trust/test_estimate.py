@@ -134,5 +134,7 @@ def test_labels_give_the_share_right_and_its_exact_interval() -> None:
         pytest.approx(0.1539, abs=1e-4),
         pytest.approx(0.5922, abs=1e-4),
     )
-    assert by_labels(0, 10).low == 0 and by_labels(10, 10).high == 1
-    assert found.signal == "labels" and "audit" in found.advice
+    assert by_labels(0, 10).low == 0
+    assert by_labels(10, 10).high == 1
+    assert found.signal == "labels"
+    assert "audit" in found.advice

@@ -96,7 +96,8 @@ def test_every_finding_has_its_sentence_in_both_languages(language: str) -> None
         replace(KNOWS, pointing=replace(dull, top=0.99)),
     ):
         found = findings(one)
-        assert found and all(reasons(found, say))
+        assert found
+        assert all(reasons(found, say))
         if knows_nothing(found):
             assert len(remedies(found, 8, say)) == 3
             assert any("40" in text for text in remedies(found, 8, say))
@@ -111,7 +112,8 @@ def test_part_numbers_are_codes(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["7", "12", "OK", "NG", "scratch", "ISO 9001 bolt", "class_7", "キズ2023", "DC-3", "wd 4", ""]
+    "text",
+    ["7", "12", "OK", "NG", "scratch", "ISO 9001 bolt", "class_7", "キズ2023", "DC-3", "wd 4", ""],
 )
 def test_words_and_small_numbers_are_no_codes(text: str) -> None:
     assert not is_code(text)

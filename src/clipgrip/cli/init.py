@@ -120,7 +120,7 @@ def _say_next(folder: Path, names: list[str]) -> None:
     if foreign:
         missing = [name for name in foreign if proposed(name) is None]
         typer.echo(
-            f"Most models read only English: the glossary of inspection proposed words for {len(foreign) - len(missing)} "
+            f"Most models read only English: the glossary proposed words for {len(foreign) - len(missing)} "
             f"of {len(foreign)} Japanese names, in the column prompt."
         )
         if missing:

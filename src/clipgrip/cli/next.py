@@ -42,6 +42,6 @@ def next_(
         )
     if harms(facts):
         typer.echo(
-            f"round {done.number} is held back: it made the audited answers worse, so the model before it stays in use. "
+            f"round {done.number} is held back: it made the audited answers worse, so the former model stays. "
             "The review page can use it anyway (Next round)."
         )

@@ -72,9 +72,7 @@ def show_outcome(
     typer.echo(json_text(metrics) if as_json else lines, nl=not as_json)
 
 
-def summary(
-    metrics: dict[str, Any], folder: Path, report: Path, language: Language = "en"
-) -> str:
+def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Language = "en") -> str:
     """Plain sentences about a run; what speaks against its answers in the reader's language."""
     data, used = metrics["data"], metrics["data"]["pool"] + metrics["data"]["test"]
     lines = [

@@ -40,9 +40,7 @@ def audited(folder: Path, outcome: Outcome) -> Audited | None:
             common = baseline(desk, found)
             if common is not None:
                 total = found.overall.total
-                return Audited(
-                    Share(total - found.overall.count, total), common.name, common.right
-                )
+                return Audited(Share(total - found.overall.count, total), common.name, common.right)
     with open_store(outcome.folder) as runs:
         audits = stored_audits(runs, outcome.run.id)
         said = dict(stored_answers(runs, outcome.run.id, audits[-1].audit)) if audits else {}

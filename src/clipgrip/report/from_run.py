@@ -15,9 +15,7 @@ from clipgrip.runs.outcome import Outcome
 from clipgrip.trust.groups import read_groups
 
 
-def facts(
-    outcome: Outcome, groups: Path | None = None, audited: Audited | None = None
-) -> RunFacts:
+def facts(outcome: Outcome, groups: Path | None = None, audited: Audited | None = None) -> RunFacts:
     """Everything a report says; pictures are opened only when they are shown.
 
     ``groups`` is a table with a column of paths and a column for each way to group the images.

@@ -31,7 +31,9 @@ HEADLINES: dict[Tone, str] = {
     "plain": mark("CLIP without tuning answers {after} of the test images right"),
     "open": mark("{pool} images have an answer; how many are right is not measured yet"),
     "audited": mark("{after} of {n} images drawn at random are answered right"),
-    "guess": mark("The model seems to know nothing of these classes: take its {pool} answers for guesses"),
+    "guess": mark(
+        "The model seems to know nothing of these classes: take its {pool} answers for guesses"
+    ),
 }
 
 
@@ -175,7 +177,10 @@ def _beside_the_commonest(run: Reading, after: Scores, say: Words) -> list[str]:
     texts = {"name": name, "share": say.percent(share)}
     if after["accuracy"] < share:
         return [
-            say("That is worse than to answer “{name}” for every test image: {share} right.", **texts)
+            say(
+                "That is worse than to answer “{name}” for every test image: {share} right.",
+                **texts,
+            )
         ]
     return [say("To answer “{name}” for every test image would be {share} right.", **texts)]
 
@@ -239,7 +244,7 @@ def _unmeasured_points(run: Reading, say: Words) -> list[str]:
         say(
             "The confidence is CLIP's own and uncalibrated: a mean of 0.90 does not mean that 90% of the answers "
             "are right."
-        )
+        ),
     ]
     points += [] if run.facts.audited else estimated(run, say)
     points += honest_words(run, say)

@@ -40,4 +40,3 @@ def doubts(desk: Desk, found: Errors, common: Baseline | None) -> tuple[Finding,
         return ()
     rest = tuple(one for one in seen if one.kind != "no-better")
     return (Finding("no-better", vars(judged)), *rest)
-

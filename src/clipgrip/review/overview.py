@@ -11,8 +11,8 @@ import numpy as np
 from clipgrip.errors import ConfigError
 from clipgrip.metrics import Share
 from clipgrip.review.answers import Pace, pace
-from clipgrip.review.doubts import Baseline, baseline, doubts
 from clipgrip.review.desk import ASKED, DECIDED, DISAGREE, GIVEN, OPEN, UNSURE, Desk, counted
+from clipgrip.review.doubts import Baseline, baseline, doubts
 from clipgrip.review.measure import (
     Errors,
     Estimate,

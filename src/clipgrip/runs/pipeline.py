@@ -95,7 +95,9 @@ def carry_out(
     for line in ([headline(SAY)] if knows_nothing(found) else []) + reasons(found, SAY):
         hear.note(line)
     left = tuple(sorted({*issues, *embedded.issues}))
-    job = Job(project, backbone, embedded.manifest, embedded.embeds, task, start, left, times, found)
+    job = Job(
+        project, backbone, embedded.manifest, embedded.embeds, task, start, left, times, found
+    )
     return job.finish(hear)
 
 

@@ -18,9 +18,7 @@ SAID: dict[Kind, str] = {
         "{names}."
     ),
     "alike": mark("To the model the texts of all classes are nearly the same text."),
-    "codes": mark(
-        "These texts look like codes, and no code says what can be seen: {names}."
-    ),
+    "codes": mark("These texts look like codes, and no code says what can be seen: {names}."),
     "pointless": mark(
         "No class text fits some of the images clearly better than the others; where a model knows its classes, "
         "it does."

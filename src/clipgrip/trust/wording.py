@@ -55,7 +55,9 @@ def _is_spoken(word: str) -> bool:
 
 def _letters(text: str) -> str:
     """Its letters that are not Latin."""
-    return "".join(c for c in text if c.isalpha() and not _name(c).startswith(("LATIN", "FULLWIDTH")))
+    return "".join(
+        c for c in text if c.isalpha() and not _name(c).startswith(("LATIN", "FULLWIDTH"))
+    )
 
 
 def _name(char: str) -> str:

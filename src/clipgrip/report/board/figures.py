@@ -129,7 +129,11 @@ def _accuracy(results: Results, say: Words) -> BoardFigure:
         return found
     name, share = results.common
     text = (
-        say("worse than “{name}” for every image: {share}", name=name, share=say.percent(share.value))
+        say(
+            "worse than “{name}” for every image: {share}",
+            name=name,
+            share=say.percent(share.value),
+        )
         if results.accuracy.count < share.count
         else say("“{name}” for every image: {share}", name=name, share=say.percent(share.value))
     )

@@ -79,7 +79,9 @@ CHANGES = {
     "remove": mark("class “{klass}” taken away"),
     "round": mark("round {number} finished"),
     "back": mark("back to round {number}"),
-    "hold": mark("round {held} held back: it made the audited answers worse; round {number} stays in use"),
+    "hold": mark(
+        "round {held} held back: it made the audited answers worse; round {number} stays in use"
+    ),
     "import": mark("{n} answers brought in from a file"),
     "promise": mark("promise read: at most {error} wrong, {sure} sure"),
 }
@@ -110,7 +112,8 @@ SCRIPT = (
     mark("{n} lines could not be used:"),
     mark("The model may decide {n} of {all} images; the promise is kept with name and time."),
     mark(
-        "Nothing is proven yet: the model may decide none of the {all} images. The reading is stored with name and time."
+        "Nothing is proven yet: the model may decide none of the {all} images. "
+        "The reading is stored with name and time."
     ),
     mark("Really?"),
 )
