@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clipgrip.report.board.doubts import doubts
 from clipgrip.report.board.figures import assumption_text, evidence_text, quantity
 from clipgrip.report.board.results import Results
 from clipgrip.report.board.savings import measured
-from clipgrip.trust.advice import headline, reasons
-from clipgrip.trust.knowledge import JUDGED, knows_nothing
 from clipgrip.words import Words
 
 
@@ -34,7 +33,7 @@ def unknowns(results: Results, say: Words) -> tuple[str, ...]:
     return tuple(
         sentence
         for sentence in (
-            *_doubts(results, say),
+            *doubts(results, say),
             evidence_text(results, say) if results.accuracy is None else "",
             _no_ok(results, say),
             _unsure(results, say),
@@ -46,24 +45,6 @@ def unknowns(results: Results, say: Words) -> tuple[str, ...]:
         )
         if sentence
     )
-
-
-def _doubts(results: Results, say: Words) -> list[str]:
-    """What speaks against the answers: measured, or seen before anything is."""
-    found = results.facts.doubts
-    if results.accuracy is not None and results.accuracy.total >= JUDGED:
-        if results.common is None or not results.is_no_better:
-            return []
-        name, share = results.common
-        text = say(
-            "The model is no better than “{name}” for every image ({right} and {common} right of {total}).",
-            name=name,
-            right=say.number(results.accuracy.count),
-            common=say.number(share.count),
-            total=say.number(share.total),
-        )
-        return [text]
-    return ([headline(say)] if knows_nothing(found) else []) + reasons(found, say)
 
 
 def risks(results: Results, say: Words) -> tuple[Risk, ...]:
