@@ -3,7 +3,7 @@
     CLIPGRIP_DATA=FOLDER python -m benchmarks.believed [--draws 1000] [--max-error 0.05]
 
 The answers are CLIP's own, from texts or from the mean of a few images a class; nothing is tuned. *Estimated*: without
-labels, by `clipgrip.trust.estimate.by_refinement` with the ratio that the other families of sets gave. *Calibration*:
+labels, by `clipgrip.trust.estimate.by_refinement`; `benchmarks.estimates` judges its interval. *Calibration*:
 equal-mass error before and after one temperature from 50 labels, judged on other images, mean of five draws. *Promise*:
 of so many random audits of these very answers, how many ended with more wrong among the decided images than promised,
 at up to 1,000 answers; *naive* takes the widest threshold at which the audit's own error rate keeps the limit.
@@ -22,7 +22,6 @@ import numpy as np
 from benchmarks import promise, trust
 from benchmarks.pools import Made
 from benchmarks.record import machine, record
-from clipgrip.trust.estimate import REFINED
 from clipgrip.trust.promise import Terms
 from clipgrip.trust.scope import Answered
 
@@ -57,7 +56,7 @@ def main() -> None:
     for case, seen in zip(cases, signals, strict=True):
         if case.name not in SETS:
             continue
-        rows.append(_row(case, seen, signals, chosen.draws, chosen.max_error))
+        rows.append(_row(case, seen, chosen.draws, chosen.max_error))
         print(_line(rows[-1]), flush=True)
         record("believed", {"draws": chosen.draws, "max_error": chosen.max_error, "rows": rows})
 
@@ -65,11 +64,9 @@ def main() -> None:
 def _row(
     case: trust.Case,
     seen: dict[str, Any],
-    signals: list[dict[str, Any]],
     draws: int,
     max_error: float,
 ) -> dict[str, Any]:
-    others = trust.ratio([one for one in signals if one["family"] != case.family], "agreement")
     fitted = trust.calibration(case)
     classes = case.logits.shape[1]
     make = partial(_these_answers, case)
@@ -81,8 +78,7 @@ def _row(
         "images": len(case.truth),
         "classes": classes,
         "accuracy": seen["accuracy"],
-        "estimated": round(1 - others * (1 - seen["agreement"]), 4),
-        "half_width": REFINED.half_width,
+        "estimated": seen["estimate"],
         **{
             f"{figure}_{when}": fitted[name][figure]
             for figure in ("ece_equal_mass", "nll")

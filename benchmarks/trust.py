@@ -27,6 +27,7 @@ from clipgrip.trust.calibration import Temperature
 from clipgrip.trust.estimate import (
     IMAGES_PER_CLASS,
     Estimate,
+    by_refinement,
     by_threshold,
     temperature_without_labels,
 )
@@ -165,6 +166,7 @@ def signals(case: Case) -> dict[str, Any]:
         "halves": round(half_agreement(case.images, probs), 4),
         "confidence": round(probs.max(1).values.mean().item(), 4),
         "agreement": round((probs.argmax(1) == refined.argmax(1)).double().mean().item(), 4),
+        "estimate": round(by_refinement(probs, refined).accuracy, 4),
     }
 
 

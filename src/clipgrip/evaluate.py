@@ -18,7 +18,7 @@ def test_scores(probs: Probs, labels: Labels, unseen: Mask) -> Scores | None:
     """What metrics.json says of n test images; None without any.
 
     Classes without test images have null where a share would stand. Seen, unseen and harmonic mean are there when
-    some classes, but not all, are unseen.
+    some classes, but not all, are unseen. ``commonest``: the class of most of the images, and how many those are.
     """
     judged = int((labels >= 0).sum())
     if judged == 0:
@@ -28,6 +28,7 @@ def test_scores(probs: Probs, labels: Labels, unseen: Mask) -> Scores | None:
         "n": judged,
         "accuracy": right / judged,
         "interval": list(metrics.wilson_interval(right, judged)),
+        "commonest": list(metrics.commonest(labels)),
         "per_class": _shares(metrics.per_class(probs, labels)),
         "precision": _shares(metrics.precision_per_class(probs, labels)),
         "ece": metrics.ece(probs, labels),

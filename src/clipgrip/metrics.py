@@ -136,6 +136,13 @@ def risk_coverage(probs: Probs, labels: Labels) -> tuple[Tensor, Tensor]:
     return kept / len(order), wrong.cumsum(0) / kept
 
 
+def commonest(labels: Labels) -> tuple[int, int]:
+    """The class of most of the labeled rows, the first of equals, and how many they are; (0, 0) without any."""
+    counts = torch.bincount(labels[labels >= 0], minlength=1)
+    position = int(counts.argmax())
+    return position, int(counts[position])
+
+
 def wilson_interval(right: int, total: int, z: float = 1.959964) -> tuple[float, float]:
     """Interval of a share by Wilson's score (1927); 95 % by default, (0, 1) without trials."""
     if total == 0:
@@ -144,6 +151,18 @@ def wilson_interval(right: int, total: int, z: float = 1.959964) -> tuple[float,
     middle = (share + z * z / (2 * total)) / scale
     half = z / scale * (share * (1 - share) / total + z * z / (4 * total * total)) ** 0.5
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def exact_interval(right: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval of a share by Clopper and Pearson (1934), never too short; (0, 1) without trials."""
+    if total == 0:
+        return 0.0, 1.0
+    from scipy import stats
+
+    outside = (1 - confidence) / 2
+    low = float(stats.beta.ppf(outside, right, total - right + 1)) if right else 0.0
+    high = float(stats.beta.isf(outside, right + 1, total - right)) if right < total else 1.0
+    return low, high
 
 
 @dataclass(frozen=True)

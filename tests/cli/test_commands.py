@@ -332,3 +332,20 @@ def test_doctor_measures_engines_only_when_asked(
     told = command(capsys, "doctor", "--measure").out
     assert "torch float32 1.00" in told
     assert "--engine " in told
+
+
+@pytest.mark.parametrize(("lang", "word"), [("en", "cannot read"), ("ja", "読めません")])
+def test_run_says_that_the_model_cannot_read_the_names(
+    place: Place, here: Path, capsys: pytest.CaptureFixture[str], lang: str, word: str
+) -> None:
+    (here / "names.txt").write_text("良品\nキズ\n打痕\n", "utf-8")
+    arguments = ["run", place.images, "--classes", here / "names.txt", "--strategy", "zero-shot"]
+    told = command(capsys, *arguments, "--out", "out", "--lang", lang)
+    assert told.code == 0, told.err
+    assert word in told.out
+    assert "perhaps" not in told.out
+    assert word in (here / "out" / "report.html").read_text("utf-8")
+    kinds = [
+        one["kind"] for one in json.loads((here / "out" / "metrics.json").read_text())["knowledge"]
+    ]
+    assert "script" in kinds

@@ -7,14 +7,15 @@ from itertools import takewhile
 import numpy as np
 import pytest
 from projects import Place, rows
-from review_helpers import answer, truth
+from review_helpers import Browser, answer, truth
 
 from clipgrip.data.tables import write_csv
-from clipgrip.metrics import wilson_interval
+from clipgrip.metrics import Share, wilson_interval
 from clipgrip.review import classes as edits
+from clipgrip.review import doubts as doubts_module
 from clipgrip.review.desk import Desk
 from clipgrip.review.measure import errors, estimate, gap, measured_rows, prefix, promised
-from clipgrip.review.overview import mark, terms_of
+from clipgrip.review.overview import asked_for, mark, mark_of_class, overview, terms_of
 from clipgrip.review.promises import keep_promise
 from clipgrip.review.queues import audit, doubtful
 from clipgrip.runs import audits
@@ -193,8 +194,6 @@ def test_confidence_is_set_right_only_by_enough_audited_images(desk: Desk, parts
 
 
 def test_marks_say_what_the_interval_proves() -> None:
-    from clipgrip.metrics import Share
-
     assert mark(Share(0, 500), 0.02) == "good"
     assert mark(Share(1, 20), 0.02) == "unclear"
     assert mark(Share(10, 20), 0.02) == "bad"
@@ -231,3 +230,55 @@ def test_reviewing_doubtful_images_meanwhile_does_not_bias_the_measured_rate() -
     assert abs(gaps.mean()) < 3 * gaps.std() / np.sqrt(len(gaps))
     naive = np.array([simulate(seed, reviewed_first=False) for seed in range(400)])
     assert (naive[:, 0] - naive[:, 1]).mean() < -0.03  # what the design avoids
+
+
+@pytest.mark.parametrize(
+    ("answered", "missed", "expected"),
+    [
+        (Share(0, 0), Share(13, 13), "bad"),
+        (Share(0, 0), Share(0, 0), "unknown"),
+        (Share(0, 500), Share(0, 500), "good"),
+        (Share(0, 500), Share(0, 3), "unclear"),
+        (Share(10, 20), Share(0, 500), "bad"),
+        (Share(0, 500), Share(0, 0), "good"),
+    ],
+)
+def test_a_class_is_marked_by_its_misses_as_well(
+    answered: Share, missed: Share, expected: str
+) -> None:
+    assert mark_of_class(answered, missed, 0.02) == expected
+
+
+def test_the_page_keeps_the_limit_that_was_asked_for(desk: Desk) -> None:
+    assert (asked_for(desk).max_error, asked_for(desk).confidence) == (0.02, 0.95)
+    keep_promise(desk, terms_of(0.05, 0.9), (), "Sato")
+    assert (asked_for(desk).max_error, asked_for(desk).confidence) == (0.05, 0.9)
+    page = Browser(desk).get("/").text
+    assert 'value="5"' in page
+    assert 'value="90"' in page
+    assert "With at most 5% wrong, 90% sure" in page
+
+
+def test_the_audited_figure_stands_beside_the_commonest_class(desk: Desk, parts: Place) -> None:
+    ids = truth(desk, parts)
+    for row in audit(desk)[:20].tolist():
+        answer(desk, row, int(ids[row]), purpose="audit")
+    found = overview(desk, terms_of(0.02, 0.95))
+    shown = ids[list(found.audited.rows)].tolist()
+    assert found.common is not None
+    assert found.common.right == Share(max(map(shown.count, shown)), 20)
+    assert f"“{found.common.name}” for every image" in Browser(desk).get("/").text
+
+
+def test_a_model_that_guesses_is_not_looked_at_any_further(
+    desk: Desk, parts: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = truth(desk, parts)
+    for row in audit(desk).tolist():
+        answer(desk, row, int(ids[row]), purpose="audit")
+    monkeypatch.setattr(doubts_module, "no_better", lambda _: True)
+    found = overview(desk, terms_of(0.02, 0.95))
+    kinds = [one.kind for one in found.doubts]
+    assert kinds[:1] == ["no-better"]
+    assert found.step in ("rethink", "done")  # every drawn image has its answer
+    assert "What helps most, in this order:" in Browser(desk).get("/").text

@@ -14,16 +14,17 @@ from typing import Any
 
 import pytest
 from projects import SEEN, Dying, Place, command, project
-from review_helpers import answer, id_of, truth
+from review_helpers import Browser, answer, id_of, truth
 
 from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
 from clipgrip.review import job
+from clipgrip.review import rounds as rounds_module
 from clipgrip.review.desk import Desk
 from clipgrip.review.measure import measured_rows
 from clipgrip.review.overview import overview, terms_of
 from clipgrip.review.queues import audit, doubtful
-from clipgrip.review.rounds import go_back, manifest_of, next_round
+from clipgrip.review.rounds import go_back, harms, loss_p_value, manifest_of, next_round
 from clipgrip.review.store import StoredRound, open_review
 from clipgrip.runs.lock import locked
 from clipgrip.runs.pipeline import run
@@ -43,6 +44,12 @@ def work(
     for row in looked:
         answer(desk, row, int(ids[row]))
     return {desk.view.rows[n].sha256 for n in shown}, {desk.view.rows[n].sha256 for n in looked}
+
+
+@pytest.fixture
+def used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounds are put to use whatever they bring: what a random model brings is chance."""
+    monkeypatch.setattr("clipgrip.review.rounds.harms", lambda _: False)
 
 
 def first_manifest(desk: Desk) -> Any:
@@ -99,6 +106,7 @@ def test_nothing_new_is_no_round(desk: Desk) -> None:
     assert len(desk.store.rounds()) == 1
 
 
+@pytest.mark.usefixtures("used")
 def test_a_round_learns_from_people_never_from_the_audit_and_tells_what_it_brought(
     desk: Desk, parts: Place
 ) -> None:
@@ -143,6 +151,7 @@ def test_an_image_that_was_learned_is_never_measured_on(desk: Desk, parts: Place
     assert row not in measured_rows(desk)
 
 
+@pytest.mark.usefixtures("used")
 def test_the_answers_after_a_round_began_are_fresh(desk: Desk, parts: Place) -> None:
     work(desk, parts)
     next_round(desk.folder)
@@ -173,6 +182,7 @@ def test_a_stopped_round_goes_on_to_the_same_result(
     assert prompts[0] == prompts[1]
 
 
+@pytest.mark.usefixtures("used")
 def test_answers_between_stop_and_start_go_to_a_folder_of_their_own(
     desk: Desk, parts: Place
 ) -> None:
@@ -230,6 +240,7 @@ def test_a_run_with_seen_classes_keeps_them_also_renamed(
         assert facts["seen"] == ["キズ", "dent"]
 
 
+@pytest.mark.usefixtures("used")
 def test_back_to_an_earlier_model_keeps_answers_and_audit(desk: Desk, parts: Place) -> None:
     audited, _ = work(desk, parts)
     next_round(desk.folder)
@@ -309,7 +320,7 @@ def test_a_round_beside_the_page_from_start_over_kill_to_done(small: Path) -> No
     told = job.progress(small)
     assert (told.state, told.round, told.error) == ("done", 2, ""), (small / job.LOG).read_text()
     with open_review(small) as store:
-        (_, done) = store.rounds()
+        _, done, *_held = store.rounds()
         assert (done.number, done.facts, store.changes()[-1].person) == (2, told.facts, "Ito")
 
 
@@ -372,3 +383,52 @@ def test_a_damaged_report_is_no_report(folder: Path) -> None:
     for text in ("", "{", "[]", '{"state": "running"}', '{"state": "done", "notes": [], "x": 1}'):
         (folder / job.NAME).write_text(text)
         assert job.progress(folder).state == "none"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "audited", "harm"),
+    [(8, 7, 10, True), (8, 8, 10, False), (8, 9, 10, False), (0, 0, 0, False)],
+)
+def test_fewer_right_on_the_same_audited_images_is_harm(
+    before: int, after: int, audited: int, harm: bool
+) -> None:
+    assert harms({"audited": audited, "right_before": before, "right_after": after}) == harm
+
+
+def test_the_chance_of_a_loss_is_mcnemars() -> None:
+    assert loss_p_value({"put_right": 0, "put_wrong": 5}) == pytest.approx(1 / 32)
+    assert loss_p_value({"put_right": 2, "put_wrong": 2}) == pytest.approx(11 / 16)
+    assert loss_p_value({"put_right": 0, "put_wrong": 0}) == 1
+
+
+def test_a_round_that_harms_is_kept_but_not_used_until_somebody_asks(
+    desk: Desk, parts: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work(desk, parts, reviewed=20)
+    gain = rounds_module._gain
+
+    def harmful(*given: Any) -> dict[str, Any]:
+        worse = {"right_before": 8, "right_after": 3, "put_right": 0, "put_wrong": 5}
+        return gain(*given) | worse
+
+    monkeypatch.setattr(rounds_module, "_gain", harmful)
+    before = desk.view.label.copy()
+    done = next_round(desk.folder, "Ito")
+    desk.load()
+    assert [one.number for one in desk.rounds] == [1, 2, 3]
+    assert desk.round.run == desk.rounds[0].run
+    assert desk.round.facts["held"] == done.number == 2
+    assert (desk.view.label == before).all()
+    assert overview(desk, terms_of(0.02, 0.95)).step != "round"
+    with pytest.raises(RunError, match="Answer some images first"):
+        next_round(desk.folder)
+    for language, words in (("en", "Use this round anyway"), ("ja", "それでもこのラウンドを使う")):
+        browser = Browser(desk, language)
+        page = browser.get("/rounds").text
+        assert words in page
+        assert "3.1%" in page
+        assert '<p class="note held">' in browser.get("/").text
+    go_back(desk.folder, done.number)
+    desk.load()
+    assert desk.round.run == done.run
+    assert "held" not in desk.round.facts

@@ -14,6 +14,8 @@ from clipgrip.trust.estimate import (
     by_agreement,
     by_confidence,
     by_halves,
+    by_labels,
+    by_refinement,
     by_threshold,
     matching_temperature,
     temperature_without_labels,
@@ -114,3 +116,25 @@ def test_halves_on_measured_embeddings_stay_in_their_interval() -> None:
     found = by_halves(images, probs)
     truth = metrics.accuracy(probs, torch.from_numpy(held["labels"]).long())
     assert found.low <= truth <= found.high
+
+
+def test_refined_answers_that_doubt_the_first_lower_the_estimate() -> None:
+    sure = torch.tensor([[0.9, 0.1], [0.8, 0.2]])
+    refined = torch.tensor([[0.95, 0.05], [0.3, 0.7]])
+    found = by_refinement(sure, refined)
+    assert found.accuracy == pytest.approx((0.95 + 0.3) / 2)
+    assert found.low < found.accuracy < found.high
+    assert by_refinement(sure, torch.eye(2)[[0, 0]]).accuracy == pytest.approx(0.85)
+
+
+def test_labels_give_the_share_right_and_its_exact_interval() -> None:
+    found = by_labels(7, 20)
+    assert found.accuracy == pytest.approx(0.35)
+    assert (found.low, found.high) == (
+        pytest.approx(0.1539, abs=1e-4),
+        pytest.approx(0.5922, abs=1e-4),
+    )
+    assert by_labels(0, 10).low == 0
+    assert by_labels(10, 10).high == 1
+    assert found.signal == "labels"
+    assert "audit" in found.advice

@@ -46,6 +46,7 @@ def automate(
     from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.errors import ConfigError
+    from clipgrip.report.audited import compared, line
     from clipgrip.runs import auditing
     from clipgrip.runs.outputs import json_text
     from clipgrip.runs.reopen import reopen
@@ -82,7 +83,13 @@ def automate(
     if as_json:
         typer.echo(json_text(facts), nl=False)
         return
-    typer.echo("\n".join([*verdict(facts, len(rows)), *_go_on(facts, run, answers, len(sheet))]))
+    said = compared(
+        list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True)),
+        audit.classes.display,
+    )
+    measured = [] if said is None else [line(said)]
+    texts = [*measured, *verdict(facts, len(rows)), *_go_on(facts, run, answers, len(sheet))]
+    typer.echo("\n".join(texts))
     typer.echo(f"decisions: {place}")
 
 

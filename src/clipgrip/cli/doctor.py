@@ -145,7 +145,12 @@ def _models() -> Iterator[Finding]:
             remedy = f"clipgrip models remove {model.name}, then add it again"
             yield Finding(False, "model", f"{model.name}: changed since it was added", remedy)
         else:
-            yield Finding(True, "model", f"{model.name}  {fingerprint[:16]}")
+            yield Finding(True, "model", f"{model.name}  {fingerprint[:16]}", _only_for(model.name))
+
+
+def _only_for(name: str) -> str:
+    demo = "knows only drawn digits and metal surfaces, for its demos; for photographs see clipgrip models"
+    return demo if name == "nano" else ""
 
 
 def _engines(measure: bool) -> Iterator[Finding]:

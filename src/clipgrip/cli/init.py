@@ -93,11 +93,12 @@ def _holds_images(folder: Path) -> bool:
 
 
 def classes_csv(names: list[str]) -> bytes:
-    """A table of the classes with what the model reads, or an example where there are none."""
+    """A table of the classes with what the model reads, from the glossary for Japanese; an example without any."""
     from clipgrip.data.classes import prompt_text
+    from clipgrip.data.glossary import proposed
     from clipgrip.data.tables import csv_bytes
 
-    rows = [(name, prompt_text(name)) for name in names] or [
+    rows = [(name, proposed(name) or prompt_text(name)) for name in names] or [
         ("OK", "flawless part"),
         ("scratch", "scratched part"),
     ]
@@ -116,6 +117,17 @@ def _write_new(path: Path, data: bytes) -> None:
 
 
 def _say_next(folder: Path, names: list[str]) -> None:
+    from clipgrip.data.glossary import is_japanese, proposed
+
+    foreign = [name for name in names if is_japanese(name)]
+    if foreign:
+        missing = [name for name in foreign if proposed(name) is None]
+        typer.echo(
+            f"Most models read only English: the glossary proposed words for {len(foreign) - len(missing)} "
+            f"of {len(foreign)} Japanese names, in the column prompt."
+        )
+        if missing:
+            typer.echo(f"Write English words for: {', '.join(missing)}")
     if names:
         typer.echo(
             f"Classes were taken from {len(names)} folder names; check them, and their English prompt texts."

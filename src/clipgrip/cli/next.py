@@ -17,7 +17,7 @@ def next_(
     Images of the random audit are kept out of learning. Run it again to go on where it was stopped.
     """
     from clipgrip.cli.screen import Screen, utf8_output
-    from clipgrip.review.rounds import next_round
+    from clipgrip.review.rounds import harms, next_round
 
     utf8_output()
     screen = Screen()
@@ -39,4 +39,9 @@ def next_(
     else:
         typer.echo(
             "what it brought is not measured: no image of a random audit was answered before it"
+        )
+    if harms(facts):
+        typer.echo(
+            f"round {done.number} is held back: it made the audited answers worse, so the former model stays. "
+            "The review page can use it anyway (Next round)."
         )

@@ -69,6 +69,7 @@ def report(
     from clipgrip.cli.results import check_language, write_board, write_report
     from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
+    from clipgrip.report.audited import audited, line
     from clipgrip.report.from_run import lost
     from clipgrip.runs.reopen import reopen
     from clipgrip.written import check_writable
@@ -87,7 +88,10 @@ def report(
     newest = at_work(run, screen)
     with screen.live():
         outcome = reopen(newest, screen)
-    typer.echo(f"report       {write_report(outcome, lang, screen.note, groups, place)}")
+        found = audited(run, outcome)
+    if found is not None:
+        typer.echo(line(found))
+    typer.echo(f"report       {write_report(outcome, lang, screen.note, groups, place, found)}")
     if gone := lost(outcome):
         typer.echo(
             f"missing      {gone} images of the run; the report says so and is about the others"

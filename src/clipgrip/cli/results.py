@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from clipgrip.errors import ConfigError
+from clipgrip.runs.confidence import estimate_of
+from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.outputs import json_text
 from clipgrip.runs.rounds import name_of_round
+from clipgrip.trust.advice import headline, reasons, remedies
+from clipgrip.trust.knowledge import knows_nothing
+from clipgrip.words import Language, Words
 
 if TYPE_CHECKING:
+    from clipgrip.report.audited import Audited
     from clipgrip.report.board.from_run import Asked
     from clipgrip.runs.events import Listener
 
@@ -37,12 +43,13 @@ def write_report(
     note: Callable[[str], None],
     groups: Path | None = None,
     folder: Path | None = None,
+    audited: Audited | None = None,
 ) -> Path:
     """report.html in ``folder``, else in the run's own."""
     from clipgrip.report.build import build_report
     from clipgrip.report.from_run import facts
 
-    html = build_report(facts(outcome, groups), language)  # type: ignore[arg-type]
+    html = build_report(facts(outcome, groups, audited), language)  # type: ignore[arg-type]
     return _written((folder or outcome.folder) / "report.html", _bytes(html), note)
 
 
@@ -71,21 +78,23 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def show_outcome(outcome: Outcome, report: Path, *, as_json: bool) -> None:
+def show_outcome(
+    outcome: Outcome, report: Path, *, as_json: bool, language: Language = "en"
+) -> None:
     """The result in a few lines, or metrics.json."""
     metrics = outcome.metrics
-    typer.echo(
-        json_text(metrics) if as_json else summary(metrics, outcome.folder, report), nl=not as_json
-    )
+    lines = summary(metrics, outcome.folder, report, language)
+    typer.echo(json_text(metrics) if as_json else lines, nl=not as_json)
 
 
-def summary(metrics: dict[str, Any], folder: Path, report: Path) -> str:
-    """Plain sentences about a run."""
+def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Language = "en") -> str:
+    """Plain sentences about a run; what speaks against its answers in the reader's language."""
     data, used = metrics["data"], metrics["data"]["pool"] + metrics["data"]["test"]
     lines = [
         f"{used} images of {len(data['classes'])} classes, {PARADIGMS[metrics['paradigm']]}, "
         f"{_rounds(len(metrics['rounds']), metrics['settings']['strategy'])}",
         *_stopped(metrics["stopped"]),
+        *_doubts(metrics, Words(language)),
         *_accuracy(metrics),
         *_calibration(metrics["calibration"]),
     ]
@@ -99,6 +108,18 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path) -> str:
             f"review       clipgrip review {folder}",
         ]
     )
+
+
+def _doubts(metrics: dict[str, Any], say: Words) -> list[str]:
+    found = doubts(metrics)
+    if not found:
+        return []
+    helps = enumerate(remedies(found, len(metrics["data"]["classes"]), say), 1)
+    told = [headline(say)] if knows_nothing(found) else []
+    return [
+        *(f"doubt        {text}" for text in [*told, *reasons(found, say)]),
+        *(f"  {n}. {text}" for n, text in helps),
+    ]
 
 
 def _rounds(number: int, strategy: str) -> str:
@@ -120,13 +141,14 @@ def _accuracy(metrics: dict[str, Any]) -> list[str]:
     before, after = metrics["zero_shot"]["test"], metrics["final"]["test"]
     if after is None:
         unknown = "accuracy     unknown: nobody has answered a random sample; the review draws one and asks"
-        return [unknown, *_estimate(metrics.get("estimate"))]
+        return [unknown, *_estimate(estimate_of(metrics))]
     low, high = (100 * edge for edge in after["interval"])
     back = (metrics["stopped"] or {}).get("kept") == 0
     name = "tuned" if metrics["rounds"] and not back else "zero-shot"
     lines = [
         f"{name:<12} {100 * after['accuracy']:.1f} %   "
         f"(95 % interval {low:.1f} to {high:.1f}, {after['n']} test images)",
+        *_commonest(after, metrics["data"]["classes"]),
     ]
     if name == "tuned":
         lines.insert(0, f"zero-shot    {100 * before['accuracy']:.1f} %")
@@ -138,10 +160,22 @@ def _accuracy(metrics: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _commonest(after: dict[str, Any], names: list[str]) -> list[str]:
+    position, count = after["commonest"]
+    share = count / after["n"]
+    less = "worse than " if after["accuracy"] < share else ""
+    return [f"             {less}{names[position]} for every test image: {100 * share:.1f} %"]
+
+
 def _estimate(guess: dict[str, Any] | None) -> list[str]:
     if guess is None:
         return []
     low, high = (100 * edge for edge in guess["interval"])
+    if guess.get("signal") == "labels":
+        return [
+            f"             zero-shot's is {100 * guess['accuracy']:.0f} % on the {guess['labels']} labeled images "
+            f"(95 % interval {low:.0f} to {high:.0f}); they speak for images like them"
+        ]
     return [
         f"             zero-shot's is perhaps {100 * guess['accuracy']:.0f} % ({low:.0f} to {high:.0f}): an estimate "
         "without labels, no measurement, and it can be further off"

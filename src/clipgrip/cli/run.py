@@ -153,6 +153,6 @@ def run(
             (outcome.embeds.test_rows, outcome.answers.test),
         )
         write_probabilities(all_probabilities, answered, outcome.manifest.classes.display)
-    show_outcome(outcome, report, as_json=as_json)
+    show_outcome(outcome, report, as_json=as_json, language=lang)  # type: ignore[arg-type]
     if all_probabilities is not None and not as_json:
         typer.echo(f"all probabilities: {all_probabilities}")

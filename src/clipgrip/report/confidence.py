@@ -10,6 +10,7 @@ from markupsafe import Markup
 from clipgrip.pseudolabel.stop import ALARMS, BETWEEN
 from clipgrip.report.figures import reliability_curve
 from clipgrip.report.reading import Reading
+from clipgrip.runs.confidence import estimate_of
 from clipgrip.words import Words, mark
 
 FIGURES = {
@@ -81,10 +82,22 @@ def honest_words(run: Reading, say: Words) -> list[str]:
 
 
 def estimated(run: Reading, say: Words) -> list[str]:
-    """The accuracy of the untuned answers as far as it can be guessed, with its warning."""
-    guess = run.metrics.get("estimate")
-    if not guess:
+    """The accuracy of the untuned answers by labels, or as far as it can be guessed, with its warning."""
+    guess = estimate_of(run.metrics)
+    by_labels = guess is not None and guess.get("signal") == "labels"
+    if not guess or (run.guesses and not by_labels):
         return []
+    if by_labels:
+        return [
+            say(
+                "Untuned CLIP answers {right} of the {n} labeled images right: {value}, 95% interval {span}. Labels "
+                "that were not drawn at random speak only for images like the labeled ones.",
+                right=say.number(guess["right"]),
+                n=say.number(guess["labels"]),
+                value=say.percent(guess["accuracy"], 0),
+                span=say.span(guess["interval"]),
+            )
+        ]
     return [
         say(
             "Estimated without labels, untuned CLIP answers perhaps {value} right ({span}). This is no measurement and "

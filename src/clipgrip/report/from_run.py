@@ -9,13 +9,14 @@ from PIL import Image
 
 from clipgrip.data.manifest import Row
 from clipgrip.data.sources import is_there
+from clipgrip.report.audited import Audited
 from clipgrip.report.facts import Judged, RunFacts
 from clipgrip.runs.embedding import load
 from clipgrip.runs.outcome import Outcome
 from clipgrip.trust.groups import read_groups
 
 
-def facts(outcome: Outcome, groups: Path | None = None) -> RunFacts:
+def facts(outcome: Outcome, groups: Path | None = None, audited: Audited | None = None) -> RunFacts:
     """Everything a report says; pictures are opened only when they are shown.
 
     ``groups`` is a table with a column of paths and a column for each way to group the images.
@@ -43,6 +44,7 @@ def facts(outcome: Outcome, groups: Path | None = None) -> RunFacts:
         folder=str(outcome.folder),
         lost=lost(outcome),
         unseen=sum(not is_there(row.source) for row in (*embeds.pool_rows, *embeds.test_rows)),
+        audited=audited,
         groups={} if groups is None else read_groups(groups, _judged_paths(outcome)),
     )
 

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from clipgrip.metrics import wilson_interval
 from clipgrip.report.facts import RunFacts
+from clipgrip.runs.knowledge import doubts
+from clipgrip.trust.knowledge import JUDGED, Finding, knows_nothing, no_better
 from clipgrip.types import Labels
 
 Scores = dict[str, Any]
@@ -61,6 +63,24 @@ class Reading:
     def stopped(self) -> dict[str, Any] | None:
         """The round that ended the run before its time, why, and the round that is kept."""
         return self.metrics.get("stopped")
+
+    @property
+    def doubts(self) -> tuple[Finding, ...]:
+        """What speaks against the answers: by the audit where people answered enough of it."""
+        found, said = doubts(self.metrics), self.facts.audited
+        if said is None or said.right.total < JUDGED:
+            return found
+        if not no_better(said.judged):
+            return ()
+        return (
+            Finding("no-better", vars(said.judged)),
+            *(one for one in found if one.kind != "no-better"),
+        )
+
+    @property
+    def guesses(self) -> bool:
+        """Whether the answers are to be taken for guesses."""
+        return knows_nothing(self.doubts)
 
     @property
     def kept(self) -> dict[str, Any]:

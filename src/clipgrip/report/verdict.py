@@ -8,9 +8,10 @@ from typing import Literal
 from clipgrip.report.confidence import estimated, honest_words, went_back
 from clipgrip.report.reading import Reading, Scores
 from clipgrip.report.story import done, strategy
+from clipgrip.trust.advice import reasons, remedies
 from clipgrip.words import Words, mark
 
-Tone = Literal["good", "flat", "bad", "plain", "open"]
+Tone = Literal["good", "flat", "bad", "plain", "open", "audited", "guess"]
 FEW_TEST_IMAGES = 100
 SMALL_CHANGE = 0.02
 
@@ -20,13 +21,19 @@ BADGES: dict[Tone, str] = {
     "bad": mark("Tuning made it worse"),
     "plain": mark("Measured, not tuned"),
     "open": mark("Not measured yet"),
+    "audited": mark("Measured by the audit"),
+    "guess": mark("Guesses"),
 }
 HEADLINES: dict[Tone, str] = {
     "good": mark("{after} of the test images are answered right, {before} before tuning"),
     "flat": mark("{after} right after tuning, {before} before: too close to call"),
     "bad": mark("Only {after} right after tuning, {before} before: keep the untuned answers"),
     "plain": mark("CLIP without tuning answers {after} of the test images right"),
-    "open": mark("{pool} images are sorted; how many rightly is not measured yet"),
+    "open": mark("{pool} images have an answer; how many are right is not measured yet"),
+    "audited": mark("{after} of {n} images drawn at random are answered right"),
+    "guess": mark(
+        "The model seems to know nothing of these classes: take its {pool} answers for guesses"
+    ),
 }
 
 
@@ -67,9 +74,11 @@ class Verdict:
 def verdict(run: Reading, say: Words) -> Verdict:
     """The verdict in plain words."""
     tone = _tone(run)
-    after, before = run.after, run.before
+    after, before, audited = run.after, run.before, run.facts.audited
+    right = after["accuracy"] if after else audited.right.value if audited else None
     values = {
-        "after": say.percent(after["accuracy"] if after else None),
+        "after": say.percent(right),
+        "n": say.number(audited.right.total if audited else 0),
         "before": say.percent(before["accuracy"] if before else None),
         "pool": say.number(int(run.data.get("pool", len(run.facts.paths)))),
     }
@@ -81,6 +90,7 @@ def verdict(run: Reading, say: Words) -> Verdict:
         strategy=strategy(run, say),
         figures=_measured(run, after, say) if after else _unmeasured(run, say),
         points=missing(run, say)
+        + _doubts(run, say)
         + went_back(run, say)
         + (_measured_points(run, after, say) if after else _unmeasured_points(run, say)),
         bars=_bars(run, say),
@@ -105,9 +115,16 @@ def missing(run: Reading, say: Words) -> list[str]:
     return sentences
 
 
+def _doubts(run: Reading, say: Words) -> list[str]:
+    """What speaks against the answers, and what helps most, in this order."""
+    return reasons(run.doubts, say) + remedies(run.doubts, len(run.names), say)
+
+
 def _tone(run: Reading) -> Tone:
+    if run.guesses:
+        return "guess"
     if run.after is None:
-        return "open"
+        return "audited" if run.facts.audited else "open"
     if not run.is_tuned or run.before is None:
         return "plain"
     effects: dict[int, Tone] = {1: "good", 0: "flat", -1: "bad"}
@@ -157,6 +174,7 @@ def _measured_points(run: Reading, after: Scores, say: Words) -> list[str]:
             high=say.percent(after["interval"][1]),
         )
     ]
+    points += _beside_the_commonest(run, after, say)
     if run.is_tuned and run.before:
         points.append(_paired_sentence(run, say))
     if after["n"] < FEW_TEST_IMAGES:
@@ -168,6 +186,22 @@ def _measured_points(run: Reading, after: Scores, say: Words) -> list[str]:
     if weak := _weak(run, after):
         points.append(say("Found less than half of the time: {names}.", names=say.names(weak)))
     return points + _no_answers(run, say) + honest_words(run, say)
+
+
+def _beside_the_commonest(run: Reading, after: Scores, say: Words) -> list[str]:
+    common = after.get("commonest")
+    if common is None:
+        return []
+    name, share = run.names[common[0]], common[1] / after["n"]
+    texts = {"name": name, "share": say.percent(share)}
+    if after["accuracy"] < share:
+        return [
+            say(
+                "That is worse than to answer “{name}” for every test image: {share} right.",
+                **texts,
+            )
+        ]
+    return [say("To answer “{name}” for every test image would be {share} right.", **texts)]
 
 
 def _weak(run: Reading, after: Scores) -> list[str]:
@@ -189,7 +223,7 @@ def _paired_sentence(run: Reading, say: Words) -> str:
 def _unmeasured(run: Reading, say: Words) -> list[Figure]:
     given = sum(count > 0 for count in run.pool_counts)
     figures = [
-        Figure(say("Accuracy"), say("unknown"), say("no test labels were given")),
+        _audited(run, say),
         Figure(
             say("Classes with answers"), say("{given} of {all}", given=given, all=len(run.names))
         ),
@@ -204,15 +238,38 @@ def _unmeasured(run: Reading, say: Words) -> list[Figure]:
     return figures
 
 
+def _audited(run: Reading, say: Words) -> Figure:
+    found = run.facts.audited
+    if found is None or found.right.interval is None:
+        return Figure(say("Accuracy"), say("unknown"), say("no test labels were given"))
+    note = say("95% interval {span}", span=say.span(found.right.interval))
+    return Figure(say("Accuracy"), say.percent(found.right.value), note)
+
+
+def _by_audit(run: Reading, say: Words) -> list[str]:
+    """The audited figure beside the commonest class."""
+    found = run.facts.audited
+    if found is None:
+        return []
+    texts = {"name": found.common, "share": say.percent(found.common_right.value)}
+    if found.right.count < found.common_right.count:
+        return [say("That is worse than “{name}” for every image: {share} right.", **texts)]
+    return [say("“{name}” for every image would be {share} right.", **texts)]
+
+
 def _unmeasured_points(run: Reading, say: Words) -> list[str]:
     points = [
+        *_by_audit(run, say),
         say(
             "The confidence is CLIP's own and uncalibrated: a mean of 0.90 does not mean that 90% of the answers "
             "are right."
-        )
+        ),
     ]
-    points += estimated(run, say) + honest_words(run, say)
+    points += [] if run.facts.audited else estimated(run, say)
+    points += honest_words(run, say)
     points += _no_answers(run, say) + _settled(run, say)
+    if run.facts.audited:
+        return points
     points.append(
         say(
             "To learn the accuracy, label 100 to 200 images picked at random as a test: at an accuracy of 70%, "

@@ -12,6 +12,7 @@ from clipgrip.errors import ConfigError
 from clipgrip.metrics import Share
 from clipgrip.review.answers import Pace, pace
 from clipgrip.review.desk import ASKED, DECIDED, DISAGREE, GIVEN, OPEN, UNSURE, Desk, counted
+from clipgrip.review.doubts import Baseline, baseline, doubts
 from clipgrip.review.measure import (
     Errors,
     Estimate,
@@ -22,6 +23,7 @@ from clipgrip.review.measure import (
     promised,
 )
 from clipgrip.review.queues import asked, disagreements, doubtful
+from clipgrip.trust.knowledge import LABELS_PER_CLASS, Finding, knows_nothing
 from clipgrip.trust.promise import Terms
 
 FIRST_AUDIT = 50
@@ -33,7 +35,7 @@ MOST_MORE = 1000
 """Audit answers that nobody will give only to widen a promise."""
 
 Mark = Literal["good", "unclear", "bad", "unknown"]
-Step = Literal["settle", "audit", "round", "more-audit", "review", "second", "done"]
+Step = Literal["settle", "audit", "round", "more-audit", "review", "second", "rethink", "done"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,10 @@ class Overview:
     unsure: int
     asked: int
     audited: Errors
+    common: Baseline | None
+    """The commonest class of the audited images, beside which the model's figure stands."""
+    doubts: tuple[Finding, ...]
+    """What speaks against the model's answers."""
     waiting: int
     """Audit answers that do not count yet."""
     estimated: Estimate
@@ -100,7 +106,10 @@ def overview(desk: Desk, terms: Terms, ok: tuple[int, ...] = ()) -> Overview:
         answers = desk.answers()
         model = _decided_by_model(desk, told)
         fresh = int(((state == DECIDED) & ~desk.standing.audit & ~view.learned).sum())
-        step, count, name = _next_step(desk, found, told, fresh)
+        common = baseline(desk, found)
+        against = doubts(desk, found, common)
+        news = min(fresh, _since_held_back(desk)) if "held" in desk.round.facts else fresh
+        step, count, name = _next_step(desk, found, told, news, knows_nothing(against))
         return Overview(
             images=len(view.rows),
             people=int((state == DECIDED).sum()),
@@ -111,6 +120,8 @@ def overview(desk: Desk, terms: Terms, ok: tuple[int, ...] = ()) -> Overview:
             unsure=int((state == UNSURE).sum()),
             asked=int((state == ASKED).sum()),
             audited=found,
+            common=common,
+            doubts=against,
             waiting=gap(desk),
             estimated=expected,
             promised=told,
@@ -122,6 +133,21 @@ def overview(desk: Desk, terms: Terms, ok: tuple[int, ...] = ()) -> Overview:
             step_count=count,
             step_class=name,
         )
+
+
+def asked_for(desk: Desk) -> Terms:
+    """The terms that the last promise was asked for with; at most 2 % at 95 % before there is one."""
+    for change in reversed(desk.store.changes()):
+        if change.action == "promise":
+            return Terms(change.facts["max_error"], change.facts["confidence"])
+    return Terms()
+
+
+def _since_held_back(desk: Desk) -> int:
+    """Labels that the round which is held back did not learn from."""
+    held = next(one for one in desk.rounds if one.number == desk.round.facts["held"])
+    known = np.isin(desk.standing.state, (DECIDED, GIVEN)) & ~desk.standing.audit
+    return max(0, int(known.sum()) - int(held.facts["labels"]))
 
 
 def terms_of(max_error: float, confidence: float) -> Terms:
@@ -160,7 +186,7 @@ def _class_lines(
             audited=found.answered[one.id],
             missed=found.true[one.id],
             estimated=expected.by_class[one.id],
-            mark=mark(found.answered[one.id], terms.max_error),
+            mark=mark_of_class(found.answered[one.id], found.true[one.id], terms.max_error),
         )
         for one in desk.view.classes
     )
@@ -176,6 +202,16 @@ def mark(wrong: Share, allowed: float) -> Mark:
     return "bad" if low > allowed else "unclear"
 
 
+def mark_of_class(answered: Share, missed: Share, allowed: float) -> Mark:
+    """The worse of both: wrong where the model says so, and missed by it; unknown only where neither is measured."""
+    marks = {mark(answered, allowed), mark(missed, allowed)}
+    if "bad" in marks:
+        return "bad"
+    if marks == {"unknown"}:
+        return "unknown"
+    return "unclear" if "unclear" in marks else "good"
+
+
 def _person_lines(desk: Desk) -> tuple[PersonLine, ...]:
     said = defaultdict(list)
     for answer in desk.answers():
@@ -185,9 +221,9 @@ def _person_lines(desk: Desk) -> tuple[PersonLine, ...]:
 
 
 def _next_step(
-    desk: Desk, found: Errors, told: Promised | None, fresh: int
+    desk: Desk, found: Errors, told: Promised | None, fresh: int, guesses: bool
 ) -> tuple[Step, int, str]:
-    """What to do now: the first that applies."""
+    """What to do now: the first that applies. To look at more of what a model guesses is time lost."""
     if n := len(disagreements(desk)):
         return "settle", n, ""
     counted_now, drawn = len(found.rows), 0 if desk.audit is None else len(desk.audit.hashes)
@@ -197,6 +233,8 @@ def _next_step(
         return "round", fresh, ""
     if n := len(asked(desk)):
         return "second", n, ""
+    if guesses and len(doubtful(desk)):
+        return "rethink", LABELS_PER_CLASS * len(desk.view.classes), ""
     if told is not None and told.told.next_look and _worth_more(desk, found, told):
         return "more-audit", told.told.next_look - told.answers, ""
     if rest := len(doubtful(desk)):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from clipgrip.config import Project
 from clipgrip.data.classes import ClassNames
@@ -20,6 +21,7 @@ from clipgrip.review.desk import now
 from clipgrip.review.store import (
     ROUND,
     Change,
+    ReviewStore,
     StoredClass,
     StoredRound,
     check_run,
@@ -63,6 +65,9 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
         manifest = manifest_of(began_with, classes, said)
         before = reopen(folder / rounds[-1].folder, hear)
         _check_new(before.manifest, manifest)
+        if held := next((r for r in rounds if r.number == rounds[-1].facts.get("held")), None):
+            with open_store(folder / held.folder) as runs:
+                _check_new(runs.manifest(held.run), manifest)
         place = folder / f"{ROUND}{number}"
         project = _project(first, folder, place, manifest, _seen(first, began_with, classes))
         outcome = carry_out(project, manifest, hear)
@@ -73,7 +78,34 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
         )
         store.add_round(done)
         store.record(Change("round", person, done.at, {"number": number, "run": done.run}))
+        if harms(facts):
+            _hold_back(store, done, rounds[-1], person)
         return done
+
+
+def harms(facts: Mapping[str, Any]) -> bool:
+    """Whether a round made the audited answers worse: fewer right than before on the very same images.
+
+    Any loss counts, and not only one beyond chance: what a round may have cost is no reason to use it.
+    """
+    return bool(facts.get("audited")) and facts["right_after"] < facts["right_before"]
+
+
+def loss_p_value(facts: Mapping[str, Any]) -> float:
+    """Chance of so many audited images put wrong, of all that changed, had the round been as good (McNemar, exact)."""
+    changed = facts["put_right"] + facts["put_wrong"]
+    return float(stats.binom.sf(facts["put_wrong"] - 1, changed, 0.5)) if changed else 1.0
+
+
+def _hold_back(store: ReviewStore, done: StoredRound, before: StoredRound, person: str) -> None:
+    """The round is kept, and the model before it stays in use; `go_back` to the round uses it anyway."""
+    first = store.rounds()[0]
+    came_from = before.facts.get("back_to", before.number if before.facts else first.number)
+    facts = {"back_to": came_from, "held": done.number, "p_value": loss_p_value(done.facts)}
+    again = replace(before, number=done.number + 1, at=now(), facts=facts)
+    store.add_round(again)
+    change = {"number": came_from, "run": again.run, "held": done.number}
+    store.record(Change("hold", person, again.at, change))
 
 
 def go_back(folder: Path, number: int, person: str = "") -> StoredRound:
@@ -124,6 +156,7 @@ def _given(
 
 
 def _check_new(before: Manifest, manifest: Manifest) -> None:
+    """RunError where a round has learned from the very same already."""
     if before.fingerprint == manifest.fingerprint:
         raise RunError(
             "no answer and no class has changed since the last round, so the next one would learn the same. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clipgrip.data.task import Task
@@ -10,8 +11,12 @@ from clipgrip.pseudolabel.refine.refiner import PoolRefiner
 from clipgrip.pseudolabel.select import narrowed
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.rounds import Answers
-from clipgrip.trust.estimate import by_refinement
+from clipgrip.trust.estimate import ENOUGH_LABELS, Estimate, by_labels, by_refinement
 from clipgrip.trust.honesty import honesty
+from clipgrip.trust.knowledge import FEW_IMAGES, Finding, knows_nothing
+
+GIVEN_UP = "agreement with refined answers"
+"""The signal of runs before 0029: near 100 % wherever refining left the answers alone."""
 
 
 def calibration_facts(
@@ -28,23 +33,51 @@ def calibration_facts(
     return None
 
 
-def estimate_facts(refiner: PoolRefiner, embeds: Embeds, task: Task) -> dict[str, Any] | None:
-    """The accuracy of zero-shot's answers on the unlabeled images, estimated without labels: no measurement.
+def estimate_of(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The estimate that a run's facts hold; None for one by a signal whose interval did not hold."""
+    guess: dict[str, Any] | None = metrics.get("estimate")
+    return None if guess is None or guess.get("signal") == GIVEN_UP else guess
 
-    ``refiner`` is the run's, and keeps what it finds for round 1.
-    None where a test measures it, and where the images leave the answers alone and so say nothing of them.
+
+def estimate_facts(
+    zero_shot: Probs,
+    refiner: PoolRefiner | None,
+    embeds: Embeds,
+    task: Task,
+    found: Sequence[Finding] = (),
+) -> dict[str, Any] | None:
+    """The accuracy of zero-shot's answers (N, C) on the unlabeled images: by labels, else estimated without them.
+
+    ``refiner`` is the run's, and keeps what it finds for round 1; None where its rounds begin with other answers.
+    None where a test measures it, where ``found`` says that the model knows nothing, and where the images leave the
+    answers alone and so say nothing of them.
     """
+    if (embeds.test_labels >= 0).any() or not len(task.unlabeled):
+        return None
+    known = task.labels >= 0
+    total = int(known.sum())
+    if bool(task.candidates.all()) and total >= ENOUGH_LABELS:
+        right = int((zero_shot.argmax(1) == task.labels)[known].sum())
+        return {**_facts(by_labels(right, total)), "right": right, "labels": total}
+    if refiner is None or knows_nothing(tuple(found)):
+        return None
+    return _without_labels(zero_shot, refiner, task)
+
+
+def _without_labels(zero_shot: Probs, refiner: PoolRefiner, task: Task) -> dict[str, Any] | None:
     rows, classes = task.unlabeled, task.candidate_classes
-    if (embeds.test_labels >= 0).any() or not len(rows):
-        return None
-    zero_shot = refiner.zero_shot
     if refiner.method == "auto":
-        found = refiner.look_ahead(task)
+        refined = refiner.look_ahead(task)
     else:
-        found = refined_task(refiner.images, zero_shot, task, "auto")
-    if found.method in ("zero-shot", "half-balance"):  # too little is changed to tell
-        return None
-    guess = by_refinement(*(narrowed(probs, rows, classes) for probs in (zero_shot, found.probs)))
+        refined = refined_task(refiner.images, zero_shot, task, "auto")
+    if len(rows) < FEW_IMAGES or refined.method in ("zero-shot", "half-balance"):
+        return None  # too little is changed to tell
+    return _facts(
+        by_refinement(*(narrowed(probs, rows, classes) for probs in (zero_shot, refined.probs)))
+    )
+
+
+def _facts(guess: Estimate) -> dict[str, Any]:
     return {
         "answers": "zero-shot",
         "accuracy": guess.accuracy,

@@ -26,6 +26,7 @@ from clipgrip.runs.embedding import Embeds, embed_manifest, model_of, nothing_le
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, run_id, versions
 from clipgrip.runs.inputs import inputs_of
+from clipgrip.runs.knowledge import knowledge, to_facts
 from clipgrip.runs.labels import label_facts, label_line
 from clipgrip.runs.lock import locked
 from clipgrip.runs.outcome import Outcome, assemble, backbone_facts, data_facts, seen_names
@@ -34,7 +35,13 @@ from clipgrip.runs.place import check_place, choose_folder, is_ours, wanted_fold
 from clipgrip.runs.rounds import Start, method_for, run_rounds
 from clipgrip.runs.store import RunStore, StoredRun, open_store
 from clipgrip.runs.tasks import make_task
+from clipgrip.trust.advice import headline, reasons
+from clipgrip.trust.knowledge import Finding, knows_nothing
 from clipgrip.types import Probs
+from clipgrip.words import Words
+
+SAY = Words("en")
+"""The language of notes."""
 
 
 def run(project: Project, listener: Listener | None = None) -> Outcome:
@@ -89,8 +96,13 @@ def carry_out(
         note=hear.note,
     )
     start = start.suited_to(task, backbone, project.settings)
+    found = knowledge(start, backbone, embedded.embeds, task)
+    for line in ([headline(SAY)] if knows_nothing(found) else []) + reasons(found, SAY):
+        hear.note(line)
     left = tuple(sorted({*issues, *embedded.issues}))
-    job = Job(project, backbone, embedded.manifest, embedded.embeds, task, start, left, times)
+    job = Job(
+        project, backbone, embedded.manifest, embedded.embeds, task, start, left, times, found
+    )
     return job.finish(hear)
 
 
@@ -117,6 +129,8 @@ class Job:
     start: Start
     issues: tuple[Issue, ...]
     seconds: dict[str, float]
+    found: tuple[Finding, ...] = ()
+    """What speaks against zero-shot's answers."""
 
     def finish(self, hear: Listener) -> Outcome:
         """Do what is left to do in the run's folder, under its lock."""
@@ -197,10 +211,15 @@ class Job:
             "paradigm": paradigm(self.task),
             "method": self.start.method.facts(),
             "method_id": self.start.method.fingerprint(),
+            "knowledge": to_facts(self.found),
             "labels": label_facts(self._teacher, self.embeds),
-            "estimate": None
-            if self._teacher
-            else estimate_facts(self._refiner, self.embeds, self.task),
+            "estimate": estimate_facts(
+                self._zero_shot,
+                None if self._teacher else self._refiner,
+                self.embeds,
+                self.task,
+                self.found,
+            ),
             "tuned": {"prompt": self.project.settings.prompt, "values": self._values()},
             "backbone": backbone_facts(self.backbone),
             "seconds": self.seconds,

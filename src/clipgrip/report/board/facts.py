@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from clipgrip.pilot.store import Version
+from clipgrip.trust.knowledge import Finding
 
 Counts = tuple[tuple[int, ...], ...]
 """(C, C) images, true class in the row, the model's answer in the column."""
@@ -113,3 +114,5 @@ class BoardFacts:
     currency: str = "JPY"
     lost: int = 0
     """Images of the run that cannot be read any more: no figure is about them."""
+    doubts: tuple[Finding, ...] = ()
+    """What speaks against the model's answers, as long as nothing is measured."""

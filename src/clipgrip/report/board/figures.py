@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from clipgrip.metrics import Share
@@ -52,7 +52,7 @@ STRONG = frozenset({"hours_saved", "cost_start", "cost_year", "payback_months"})
 def figures(results: Results, say: Words) -> tuple[BoardFigure, ...]:
     """Never accuracy alone: work saved and upkeep stand beside it."""
     return (
-        _share(say("Accuracy"), results.accuracy, say),
+        _accuracy(results, say),
         _ok_share(say("Misses"), results.misses, results, say),
         _ok_share(say("Overkill"), results.overkill, results, say),
         *_decided(results, say),
@@ -120,6 +120,24 @@ def evidence_text(results: Results, say: Words) -> str:
         "images may be answered less well.",
         images=total,
     )
+
+
+def _accuracy(results: Results, say: Words) -> BoardFigure:
+    """Beside what the commonest class throughout would give."""
+    found = _share(say("Accuracy"), results.accuracy, say)
+    if results.common is None or results.accuracy is None:
+        return found
+    name, share = results.common
+    text = (
+        say(
+            "worse than “{name}” for every image: {share}",
+            name=name,
+            share=say.percent(share.value),
+        )
+        if results.accuracy.count < share.count
+        else say("“{name}” for every image: {share}", name=name, share=say.percent(share.value))
+    )
+    return replace(found, note=f"{found.note}{say('; ')}{text}")
 
 
 def _share(label: str, share: Share | None, say: Words) -> BoardFigure:

@@ -27,6 +27,7 @@ from clipgrip.review.store import has_review, open_review
 from clipgrip.runs.audits import StoredPromise, promises, stored_answers, stored_audits
 from clipgrip.runs.embedding import load
 from clipgrip.runs.events import Listener
+from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import NAME, open_store
@@ -174,6 +175,7 @@ def common(outcome: Outcome, asked: Asked) -> dict[str, Any]:
         "versions": asked.versions,
         "assumed": asked.assumed,
         "currency": asked.currency,
+        "doubts": doubts(metrics),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clipgrip.report.board.doubts import doubts
 from clipgrip.report.board.figures import assumption_text, evidence_text, quantity
 from clipgrip.report.board.results import Results
 from clipgrip.report.board.savings import measured
@@ -32,6 +33,7 @@ def unknowns(results: Results, say: Words) -> tuple[str, ...]:
     return tuple(
         sentence
         for sentence in (
+            *doubts(results, say),
             evidence_text(results, say) if results.accuracy is None else "",
             _lost(results, say),
             _no_ok(results, say),

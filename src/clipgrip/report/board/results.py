@@ -14,6 +14,8 @@ from clipgrip.pilot.power import answers_for_yes
 from clipgrip.pilot.store import Version, in_force
 from clipgrip.report.board.facts import Automation, BoardFacts, Counts
 from clipgrip.report.board.savings import Savings, savings
+from clipgrip.trust.knowledge import Judged as Compared
+from clipgrip.trust.knowledge import no_better
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,24 @@ class Results:
             return None
         right = sum(row[c] for c, row in enumerate(counts))
         return Share(right, _sum(counts) + evidence.unsure)
+
+    @cached_property
+    def common(self) -> tuple[str, Share] | None:
+        """The class that most of the answered images are of, and how many would be right if it were every answer."""
+        counts, accuracy = self._counts, self.accuracy
+        if counts is None or accuracy is None:
+            return None
+        sizes = [sum(row) for row in counts]
+        most = sizes.index(max(sizes))
+        return self.facts.class_names[most], Share(sizes[most], accuracy.total)
+
+    @property
+    def is_no_better(self) -> bool:
+        """Whether the answers are no better than that class throughout, as far as people answered."""
+        if self.common is None or self.accuracy is None:
+            return False
+        name, share = self.common
+        return no_better(Compared(self.accuracy.count, share.count, share.total, name))
 
     @cached_property
     def misses(self) -> Share | None:

@@ -13,11 +13,13 @@ from clipgrip.review import job
 from clipgrip.review.classes import Moves
 from clipgrip.review.exchange import EXPORTS, IMPORTS
 from clipgrip.review.exchange.studio_tasks import labeling_config
-from clipgrip.review.overview import Overview, Step, overview, terms_of
+from clipgrip.review.overview import Overview, Step, asked_for, overview
 from clipgrip.review.web import cards
 from clipgrip.review.web.cards import Queue
 from clipgrip.review.web.state import Hall
 from clipgrip.review.web.texts import QUEUE_NAMES, STAGES, for_script, next_step, words_of_change
+from clipgrip.trust.advice import headline, reasons, remedies
+from clipgrip.trust.knowledge import knows_nothing
 from clipgrip.words import LANGUAGES, Language, Words
 
 FIRST = 60
@@ -78,6 +80,9 @@ def overview_page(screen: Screen) -> str:
         o=found,
         step=next_step(found, screen.say),
         link=LINKS[found.step],
+        held=_held(screen),
+        terms=asked_for(screen.hall.desk),
+        **_doubts(found, screen.say),
         rounds=[one for one in screen.hall.desk.rounds if "labels" in one.facts],
         running=job.progress(screen.hall.folder).state == "running",
         bars=_bars(found),
@@ -91,6 +96,7 @@ LINKS: dict[Step, str] = {
     "round": "/rounds",
     "review": "/review",
     "second": "/review?queue=asked",
+    "rethink": "/review?queue=helpful",
     "done": "/files",
 }
 
@@ -210,7 +216,22 @@ def moves_of(screen: Screen, moves: Moves) -> dict[str, Any]:
 
 
 def _overview(screen: Screen) -> Overview:
-    return overview(screen.hall.desk, terms_of(0.02, 0.95))
+    return overview(screen.hall.desk, asked_for(screen.hall.desk))
+
+
+def _held(screen: Screen) -> dict[str, Any]:
+    """The facts of the newest entry where it holds a round back; empty otherwise."""
+    facts = screen.hall.desk.rounds[-1].facts
+    return facts if "held" in facts else {}
+
+
+def _doubts(o: Overview, say: Words) -> dict[str, Any]:
+    """What speaks against the answers, and what helps most, as sentences."""
+    return {
+        "guesses": headline(say) if knows_nothing(o.doubts) else "",
+        "against": reasons(o.doubts, say),
+        "remedies": remedies(o.doubts, len(o.classes), say),
+    }
 
 
 def _bars(o: Overview) -> list[tuple[str, float, float, int]]:

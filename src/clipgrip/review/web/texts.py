@@ -51,6 +51,16 @@ NEXT: dict[Step, tuple[str, str]] = {
         mark("Look at the most doubtful images, “{klass}” first; {n} image is still open."),
         mark("Look at the most doubtful images, “{klass}” first; {n} images are still open."),
     ),
+    "rethink": (
+        mark(
+            "The answers are no better than guesses. Take another model or other words, or label {n} image of those "
+            "that help most and run the next round."
+        ),
+        mark(
+            "The answers are no better than guesses. Take another model or other words, or label {n} images of those "
+            "that help most, of every class, and run the next round."
+        ),
+    ),
     "second": (
         mark("Look at {n} image for which somebody wishes a second opinion."),
         mark("Look at {n} images for which somebody wishes a second opinion."),
@@ -69,6 +79,9 @@ CHANGES = {
     "remove": mark("class “{klass}” taken away"),
     "round": mark("round {number} finished"),
     "back": mark("back to round {number}"),
+    "hold": mark(
+        "round {held} held back: it made the audited answers worse; round {number} stays in use"
+    ),
     "import": mark("{n} answers brought in from a file"),
     "promise": mark("promise read: at most {error} wrong, {sure} sure"),
 }
@@ -112,6 +125,10 @@ SCRIPT = (
     mark(" "),
     mark("The file is being written …"),
     mark("The model may decide {n} of {all} images; the promise is kept with name and time."),
+    mark(
+        "Nothing is proven yet: the model may decide none of the {all} images. "
+        "The reading is stored with name and time."
+    ),
     mark("Really?"),
 )
 """What the page's script says."""
@@ -147,6 +164,8 @@ def words_of_change(change: Change, say: Words) -> str:
             values = {"klass": facts["class"]}
         case "round" | "back":
             values = {"number": facts["number"]}
+        case "hold":
+            values = {"number": facts["number"], "held": facts["held"]}
         case "import":
             values = {"n": say.number(facts["answers"])}
         case "promise":

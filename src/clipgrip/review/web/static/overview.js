@@ -7,7 +7,9 @@ at("promise")?.addEventListener("submit", async (event) => {
   const form = event.target;
   try {
     const told = await post("/api/promise", { max_error: Number(form.error.value), confidence: Number(form.confidence.value) });
-    toast(say("The model may decide {n} of {all} images; the promise is kept with name and time.", { n: told.decided, all: told.pool }), true);
+    const proven = "The model may decide {n} of {all} images; the promise is kept with name and time.";
+    const nothing = "Nothing is proven yet: the model may decide none of the {all} images. The reading is stored with name and time.";
+    toast(say(told.decided ? proven : nothing, { n: told.decided, all: told.pool }), true);
   } catch (error) {
     toast(error.message, true);
   }

@@ -1,0 +1,73 @@
+"""What people's answers to images drawn at random say of a run's own answers, beside the commonest class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipgrip.metrics import Share
+from clipgrip.review.desk import Desk
+from clipgrip.review.doubts import baseline
+from clipgrip.review.measure import errors
+from clipgrip.review.store import has_review, open_review
+from clipgrip.runs.audits import stored_answers, stored_audits
+from clipgrip.runs.outcome import Outcome
+from clipgrip.runs.store import open_store
+from clipgrip.trust.knowledge import Judged
+
+
+@dataclass(frozen=True)
+class Audited:
+    """Right answers among the audited images, and the class that most of these are of."""
+
+    right: Share
+    common: str
+    common_right: Share
+
+    @property
+    def judged(self) -> Judged:
+        """As it is compared with the commonest class."""
+        return Judged(self.right.count, self.common_right.count, self.right.total, self.common)
+
+
+def audited(folder: Path, outcome: Outcome) -> Audited | None:
+    """By the review in a run's folder, else by the last sheet of clipgrip audit; None where nobody answered one."""
+    if has_review(folder):
+        with open_review(folder) as store:
+            desk = Desk(folder, store)
+            found = errors(desk)
+            common = baseline(desk, found)
+            if common is not None:
+                total = found.overall.total
+                return Audited(Share(total - found.overall.count, total), common.name, common.right)
+    with open_store(outcome.folder) as runs:
+        audits = stored_audits(runs, outcome.run.id)
+        said = dict(stored_answers(runs, outcome.run.id, audits[-1].audit)) if audits else {}
+    answers = outcome.answers.pool.argmax(1).tolist()
+    images = [image.sha256 for image in outcome.embeds.pool_rows]
+    pairs = [(a, said[image]) for a, image in zip(answers, images, strict=True) if image in said]
+    return compared(pairs, outcome.manifest.classes.display)
+
+
+def compared(pairs: Sequence[tuple[int, int]], names: Sequence[str]) -> Audited | None:
+    """Of (answer, truth), truth -1 where nobody can tell; None without any that is known."""
+    truth = [t for _, t in pairs if t >= 0]
+    if not truth:
+        return None
+    sizes = [truth.count(c) for c in range(len(names))]
+    most = sizes.index(max(sizes))
+    right = Share(sum(a == t for a, t in pairs), len(pairs))
+    return Audited(right, names[most], Share(sizes[most], len(pairs)))
+
+
+def line(found: Audited) -> str:
+    """For the terminal."""
+    low, high = (100 * edge for edge in found.right.interval or (0.0, 1.0))
+    common = 100 * (found.common_right.value or 0.0)
+    worse = found.right.count < found.common_right.count
+    than = "worse than" if worse else "beside"
+    return (
+        f"audited      {100 * (found.right.value or 0.0):.1f} % right of {found.right.total} drawn at random "
+        f"(95 % interval {low:.1f} to {high:.1f}), {than} {common:.1f} % by {found.common} for every image"
+    )

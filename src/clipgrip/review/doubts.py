@@ -1,0 +1,42 @@
+"""What speaks against the model's answers, as the run saw it and as the random audit has measured since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clipgrip.metrics import Share
+from clipgrip.review.desk import Desk, counted
+from clipgrip.review.measure import Errors
+from clipgrip.runs.knowledge import doubts as doubts_of_run
+from clipgrip.trust.knowledge import JUDGED, Finding, Judged, no_better
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """How many of the audited images the commonest of their classes would get right if it were every answer."""
+
+    name: str
+    right: Share
+
+
+def baseline(desk: Desk, found: Errors) -> Baseline | None:
+    """None where nothing was audited; an image that nobody can tell is right for no class."""
+    ids = [one.id for one in desk.view.classes]
+    numbers = counted(desk.standing.klass[list(found.rows)], ids)
+    most = max(ids, key=lambda id_: numbers[id_])
+    if not numbers[most]:
+        return None
+    return Baseline(desk.names[most], Share(numbers[most], len(found.rows)))
+
+
+def doubts(desk: Desk, found: Errors, common: Baseline | None) -> tuple[Finding, ...]:
+    """By the audit where it has answers enough, else by what the run saw before it learned."""
+    seen = doubts_of_run(desk.view.outcome.run.facts)
+    if common is None or found.overall.total < JUDGED:
+        return seen
+    right = found.overall.total - found.overall.count
+    judged = Judged(right, common.right.count, found.overall.total, common.name)
+    if not no_better(judged):
+        return ()
+    rest = tuple(one for one in seen if one.kind != "no-better")
+    return (Finding("no-better", vars(judged)), *rest)

@@ -1,0 +1,72 @@
+"""What a run sees of whether its model knows the classes: looked at before anything is learned, and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clipgrip.backbone.base import Backbone
+from clipgrip.data.task import Task
+from clipgrip.metrics import commonest
+from clipgrip.runs.embedding import Embeds
+from clipgrip.runs.rounds import Start
+from clipgrip.trust.knowledge import KINDS, Finding, Judged, Signs, findings, no_better
+from clipgrip.trust.pointing import best_cosine, likeness, pointing
+from clipgrip.trust.wording import is_code, unread
+from clipgrip.types import Labels, Probs
+
+DEMO_MODEL = "nano"
+
+
+def knowledge(start: Start, backbone: Backbone, embeds: Embeds, task: Task) -> tuple[Finding, ...]:
+    """What speaks against zero-shot's answers, from names, texts, images and labels."""
+    texts, names = start.zero_shot, start.classes.display
+    prompts = dict.fromkeys(start.classes.prompts)
+    rows, answers = task.unlabeled, start.answers({}, embeds)
+    free = len(rows) > 0 and bool(task.candidates.all())
+    signs = Signs(
+        names=names,
+        demo_model=backbone.name == DEMO_MODEL,
+        best_cosine=best_cosine(embeds.pool, texts),
+        likeness=likeness(texts, backbone.logit_scale) if len(names) > 1 else None,
+        codes=tuple(text for text in prompts if is_code(text)),
+        unread=unread(tuple(prompts), backbone.text.tokenize),
+        pointing=pointing(answers.pool[rows]) if free else None,
+        judged=judged(answers.pool, embeds.pool_labels, names)
+        or judged(answers.test, embeds.test_labels, names),
+    )
+    return findings(signs)
+
+
+def judged(probs: Probs, labels: Labels, names: tuple[str, ...]) -> Judged | None:
+    """The answers (N, C) on the labeled ones of N images, beside the commonest class; None without any."""
+    known = labels >= 0
+    if not bool(known.any()):
+        return None
+    right = int((probs.argmax(1) == labels)[known].sum())
+    position, common = commonest(labels)
+    return Judged(right, common, int(known.sum()), names[position])
+
+
+def to_facts(found: tuple[Finding, ...]) -> list[dict[str, Any]]:
+    """Plain values for metrics.json."""
+    return [{"kind": one.kind, **one.values} for one in found]
+
+
+def doubts(metrics: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """What speaks against a run's answers; nothing where a test shows that they are better than the commonest class.
+
+    None of a run that was made before it was looked for.
+    """
+    scores = (metrics.get("final") or {}).get("test")
+    if scores is not None and not _is_chance(scores):
+        return ()
+    known = [one for one in metrics.get("knowledge") or () if one["kind"] in KINDS]
+    return tuple(
+        Finding(one["kind"], {k: v for k, v in one.items() if k != "kind"}) for one in known
+    )
+
+
+def _is_chance(scores: Mapping[str, Any]) -> bool:
+    right, (_, common) = round(scores["accuracy"] * scores["n"]), scores.get("commonest", (0, 0))
+    return no_better(Judged(right, common, scores["n"], ""))

@@ -1,0 +1,132 @@
+"""Signs that a model knows nothing of the classes it is asked for, and what they come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from scipy import stats
+
+from clipgrip.trust.pointing import Pointing
+
+Kind = Literal["demo", "script", "alike", "codes", "pointless", "no-better", "one-class"]
+KINDS: tuple[str, ...] = get_args(Kind)
+Help = Literal["model", "labels", "words"]
+
+FEW_IMAGES = 20
+"""Images below which nothing is said of how the answers lie."""
+FLAT = 2.6
+"""Spread of the logits below which skewness decides; two or three classes are never skewed and take a smaller one."""
+FLAT_OF_FEW = 2.2
+FEW_CLASSES = 3
+SKEWED = 0.4
+"""Skewness from which names mean some of the images; all measured by `python -m benchmarks.knowledge`."""
+CLEARLY_SKEWED = 0.8
+ONE_CLASS = 0.95
+"""Share of one answer from which the pool is of one class, or the model cannot tell; how it lies says no more then."""
+MOSTLY_ONE = 0.9
+ALIKE = 5.0
+"""Likeness of the texts below which they are one text to the model: real names have 30 and more, those of nano 9."""
+DEMO_COSINE = 0.4
+"""Of nano with its demos 0.5, with photographs 0.3 and less."""
+JUDGED = 30
+"""Labels from which the answers are compared with the commonest class."""
+CLOSE = 0.1
+"""A gain over the commonest class that is larger than this is not put down to chance."""
+LABELS_PER_CLASS = 5
+"""Labels a class from which a model of this kind, taught by them, is worth a look."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How many of ``total`` labeled images are answered right, and how many the commonest class would get right."""
+
+    right: int
+    common: int
+    total: int
+    common_class: str
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What was seen; None or empty where it was not looked at."""
+
+    names: tuple[str, ...]
+    demo_model: bool = False
+    best_cosine: float | None = None
+    likeness: float | None = None
+    codes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    pointing: Pointing | None = None
+    judged: Judged | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that speaks against the answers; ``values`` belong into its sentence."""
+
+    kind: Kind
+    values: dict[str, Any]
+
+
+def findings(signs: Signs) -> tuple[Finding, ...]:
+    """What the signs come to, the plainest first; empty where nothing speaks against the model."""
+    made: list[Finding] = []
+    if signs.demo_model and signs.best_cosine is not None and signs.best_cosine < DEMO_COSINE:
+        made.append(Finding("demo", {}))
+    if signs.unread:
+        made.append(Finding("script", {"names": list(signs.unread)}))
+    elif signs.likeness is not None and signs.likeness < ALIKE:
+        made.append(Finding("alike", {}))
+    clear = signs.pointing is not None and signs.pointing.skew >= CLEARLY_SKEWED
+    if signs.codes and 2 * len(signs.codes) >= len(signs.names) and not clear:
+        made.append(Finding("codes", {"names": list(signs.codes)}))
+    if not made and signs.pointing is not None and points_at_nothing(signs.pointing):
+        made.append(Finding("pointless", {}))
+    if signs.judged is not None and no_better(signs.judged):
+        made.append(Finding("no-better", vars(signs.judged)))
+    return (*made, *_one_class(signs))
+
+
+def knows_nothing(found: tuple[Finding, ...]) -> bool:
+    """Whether the answers are to be taken for guesses; that nearly all are one class is not enough for it."""
+    return any(one.kind != "one-class" for one in found)
+
+
+def points_at_nothing(seen: Pointing) -> bool:
+    """Whether no name is high for some of the images alone, as it is where names mean them."""
+    if seen.images < FEW_IMAGES or seen.top >= MOSTLY_ONE or seen.classes < 2:
+        return False
+    if seen.classes <= FEW_CLASSES:
+        return seen.spread < FLAT_OF_FEW
+    return seen.spread < FLAT and seen.skew < SKEWED
+
+
+def no_better(judged: Judged) -> bool:
+    """Whether the labels leave it open that the answers are no better than the commonest class throughout.
+
+    One-sided binomial test at 5 % of the right answers against the share of the commonest class.
+    """
+    if judged.total < JUDGED or judged.right > judged.common + CLOSE * judged.total:
+        return False
+    chance = float(stats.binom.sf(judged.right - 1, judged.total, judged.common / judged.total))
+    return chance > 0.05
+
+
+def helps(found: tuple[Finding, ...]) -> tuple[Help, ...]:
+    """What to do, what helps most first: words where they are the only fault, else another model."""
+    kinds = {one.kind for one in found}
+    if not knows_nothing(found):
+        return ()
+    if "demo" not in kinds and kinds & {"script", "alike"}:
+        return ("words", "model", "labels")
+    if "demo" not in kinds and "codes" in kinds:
+        return ("words", "labels", "model")
+    return ("model", "labels", "words")
+
+
+def _one_class(signs: Signs) -> tuple[Finding, ...]:
+    seen = signs.pointing
+    if seen is None or seen.images < FEW_IMAGES or seen.top < ONE_CLASS or seen.classes < 2:
+        return ()
+    return (Finding("one-class", {"name": signs.names[seen.top_class], "share": seen.top}),)
