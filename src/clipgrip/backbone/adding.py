@@ -34,7 +34,7 @@ from clipgrip.backbone.checkpoint import (
 )
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.errors import BackboneError
-from clipgrip.files import write_text_atomic
+from clipgrip.files import is_full, write_text_atomic
 
 STALE_SECONDS = 24 * 3600.0
 """A copy that was never finished is removed at this age; a younger one may be another process's."""
@@ -127,8 +127,9 @@ def _copy(checkpoint: Checkpoint, model: Added) -> None:
         write_text_atomic(part / SAID, json.dumps(said, indent=1) + "\n")
         os.replace(part, target)
     except OSError as error:
+        todo = "Make room there" if is_full(error) else "Look after the disk and its permissions"
         raise BackboneError(
-            f"the model cannot be copied to {target.parent}: {error.strerror or error}. Make room there, or set "
+            f"the model cannot be copied to {target.parent}: {error.strerror or error}. {todo}, or set "
             f"{ROOT_VARIABLE} to another folder."
         ) from error
     finally:

@@ -11,12 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from clipgrip.data.discover import Entry
 from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature, quick_check
 from clipgrip.data.issues import Issue
-from clipgrip.data.sources import FileSource, ImageSource
+from clipgrip.data.sources import MAX_BYTES, FileSource, ImageSource
 from clipgrip.errors import DataError
-from clipgrip.files import openable
-
-MAX_BYTES = 1 << 30
-"""The largest image file that is read."""
+from clipgrip.files import open_file, openable
 
 Progress = Callable[[int, int], None]
 """Called with how many are done and how many there are."""
@@ -52,17 +49,17 @@ def examine_all(entries: Sequence[Entry], on_progress: Progress | None = None) -
 
 
 def _read(source: ImageSource) -> bytes:
-    return _read_file(openable(source.path)) if isinstance(source, FileSource) else source.read()
+    return _read_file(source.path) if isinstance(source, FileSource) else source.read()
 
 
 def _read_file(path: str) -> bytes:
     """The bytes of a file whose head may be an image; nothing else is read to the end."""
-    state = os.stat(path)
+    state = os.stat(openable(path))
     if not stat.S_ISREG(state.st_mode):
         raise UndecodableImage("not-an-image", "not a regular file")
     if state.st_size > MAX_BYTES:
         raise UndecodableImage("too-large", f"more than {MAX_BYTES >> 20} MiB")
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         head = file.read(HEAD_BYTES)
         check_signature(head)
-        return head + file.read()
+        return head + file.read(MAX_BYTES)

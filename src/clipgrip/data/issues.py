@@ -15,6 +15,7 @@ REASONS: dict[str, str] = {
     "too-large": "more pixels or bytes than are read",
     "empty-file": "the file has no content",
     "unreadable": "the file or folder may not be read, or a link leads nowhere",
+    "changed": "the file changed after it was read first",
     "missing-file": "a listed file does not exist",
     "hidden": "a hidden file, or one that an operating system or editor made",
     "repeated-folder": "a link to a folder that is read already",

@@ -82,7 +82,10 @@ def read_cell(path: str, group: int, row: int, column: str) -> bytes:
     """
     stat = os.stat(openable(path))
     key = (path, stat.st_mtime_ns, stat.st_size, group, column)
-    value = _GROUPS.get(key, lambda: _group(path, group, column))[row].as_py()
+    cells = _GROUPS.get(key, lambda: _group(path, group, column))
+    if row >= len(cells):
+        raise OSError(f"{path}: the file changed and has no such row any more")
+    value = cells[row].as_py()
     return bytes(value) if value is not None else b""
 
 

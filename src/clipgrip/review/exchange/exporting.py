@@ -12,6 +12,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from clipgrip.data.manifest import Row
+from clipgrip.data.images import UndecodableImage
+from clipgrip.data.reading import read_row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import DataError, nearest
 from clipgrip.review.answers import Opinion
@@ -140,14 +142,18 @@ def _folders(desk: Desk) -> Iterator[bytes]:
     folders = folder_names([one.name for one in desk.view.classes])
     with tempfile.TemporaryFile() as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            left = []
             for line in lines(desk):
                 if line.by not in ("person", "file"):
                     continue
                 try:
-                    data = line.row.source.read()
-                except OSError:
-                    continue  # its file is gone; the CSV still has its label
+                    data = read_row(line.row)
+                except UndecodableImage as error:  # its file is gone or changed
+                    left.append((line.row.path, error.reason, error.detail))
+                    continue
                 archive.writestr(f"{folders[line.label]}/{_file_name(line.row)}", data)
+            if left:
+                archive.writestr("issues.csv", csv_bytes(("path", "reason", "detail"), left))
         file.seek(0)
         while chunk := file.read(CHUNK):
             yield chunk
