@@ -18,6 +18,13 @@ def predict(
     out: Annotated[Path, typer.Option(help="Where to write the answers.")] = Path(
         "predictions.csv"
     ),
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            help="Encoding of a CSV that lists the images, such as cp932, gbk or cp1252.  [default: UTF-8, else cp932]",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Label new images with a tuned prompt.
 
@@ -25,6 +32,7 @@ def predict(
     """
     from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
+    from clipgrip.data.text import check_encoding
     from clipgrip.serving.batch import (
         check_answers_place,
         issues_path,
@@ -35,10 +43,12 @@ def predict(
 
     utf8_output()
     check_answers_place(out)
+    if encoding is not None:
+        check_encoding(encoding)
     screen = Screen()
     predictor = Predictor.open(at_work(run, screen))
     with screen.live():
-        answers = predict_files(predictor, images, screen.progress)
+        answers = predict_files(predictor, images, screen.progress, encoding=encoding)
     write_predictions(out, predictor, answers)
     typer.echo(f"{len(answers.rows)} images labeled: {out}")
     if answers.issues:

@@ -108,6 +108,13 @@ def run(
             help="Folder for the results.  [default: clipgrip-runs/NAME]", show_default=False
         ),
     ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            help="Encoding of the text files, such as cp932, gbk or cp1252.  [default: UTF-8, else cp932]",
+            show_default=False,
+        ),
+    ] = None,
     lang: Annotated[str, typer.Option(help="Language of the report: en or ja.")] = "en",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print metrics.json instead of the table.")
@@ -122,7 +129,7 @@ def run(
         "images": images, "classes": classes, "labels": labels, "seen": seen, "test": test,
         "backbone": backbone, "prompt": prompt, "strategy": strategy, "preset": preset,
         "rounds": rounds, "k": k, "seed": seed, "template": template or None, "candidates": candidates,
-        "engine": engine, "out": out,
+        "engine": engine, "out": out, "encoding": encoding,
     }  # fmt: skip
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.config import project

@@ -24,7 +24,9 @@ Label = str | int | None
 """A class name, a class position, or nothing."""
 
 
-def read_claims(place: AnyPath, kind: str, root: str) -> Found:
+def read_claims(
+    place: AnyPath, kind: str, root: str, encoding: str | None = None
+) -> Found:
     """Claims of a table ``path,label`` or of a folder whose sub-folders are named by class.
 
     A folder brings its own images with it, shown relative to ``root``.
@@ -43,7 +45,7 @@ def read_claims(place: AnyPath, kind: str, root: str) -> Found:
         )
     if not path.lower().endswith(TABLE_SUFFIXES):
         raise DataError(f"{os.fspath(place)}: the {kind} must be a CSV, a Parquet file or a folder")
-    table = read_table(path)
+    table = read_table(path, encoding)
     claims = table_claims(table, table.need(PATH_COLUMNS), required=True) if table.columns else ()
     return Found(os.path.dirname(path), (), (), claims)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,13 +11,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from clipgrip.data.issues import Issue
+from clipgrip.data.nearby import Folders, difference
 from clipgrip.data.sources import BytesSource, FileSource, ImageSource, ParquetSource
 from clipgrip.data.tables import PARQUET_SUFFIXES, TABLE_SUFFIXES, Table, read_table
 from clipgrip.data.walk import relative, walk
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 
-PATH_COLUMNS = ("path", "file", "image", "filename", "file_name", "filepath")
+PATH_COLUMNS = (
+    *("path", "file", "image", "filename", "file_name", "filepath", "image_path", "img"),
+    *("image_name", "image_id", "id"),
+)
 LABEL_COLUMNS = ("label", "labels", "class")
 
 Item = AnyPath | Image.Image | NDArray[Any] | ImageSource
@@ -58,12 +61,7 @@ def place_key(path: str) -> str:
     return os.path.normcase(os.path.abspath(path))
 
 
-def nfc(text: str) -> str:
-    """The form in which names are compared."""
-    return unicodedata.normalize("NFC", text)
-
-
-def discover(images: Images, skip: Iterable[str] = ()) -> Found:
+def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = None) -> Found:
     """List the images under a place without reading them; ``skip`` holds keys of table files.
 
     Raises:
@@ -83,7 +81,7 @@ def discover(images: Images, skip: Iterable[str] = ()) -> Found:
     if path.lower().endswith(PARQUET_SUFFIXES):
         return _from_parquet(path)
     if path.lower().endswith(TABLE_SUFFIXES):
-        return _from_table(read_table(path), os.path.dirname(path))
+        return _from_table(read_table(path, encoding), os.path.dirname(path))
     return Found(os.path.dirname(path), (file_entry(path, os.path.dirname(path)),))
 
 
@@ -159,9 +157,15 @@ def _from_table(table: Table, root: str) -> Found:
     column = table.need(PATH_COLUMNS)
     entries: dict[str, Entry] = {}
     issues: list[Issue] = []
+    folders = Folders()
     for number, row in enumerate(table.rows):
-        path = os.path.join(root, native(row[column]))
-        _add_file(os.path.abspath(path), root, entries, issues, table.where(number))
+        path, where = os.path.abspath(os.path.join(root, native(row[column]))), table.where(number)
+        found = path if os.path.lexists(openable(path)) else folders.nearby(path)
+        if found and found != path:
+            shown, how = relative(found, root), difference(path, found)
+            detail = f"{where}: taken for {shown}, which differs in {how}"
+            issues.append(Issue(relative(path, root), "matched-by-name", detail))
+        _add_file(found or path, root, entries, issues, where)
     return Found(root, tuple(entries.values()), tuple(issues), table_claims(table, column))
 
 

@@ -32,6 +32,8 @@ def predict_files(
     predictor: Predictor,
     images: Path,
     on_progress: Callable[[str, int, int], None] = lambda *_: None,
+    *,
+    encoding: str | None = None,
 ) -> FileAnswers:
     """Label what lies under a place.
 
@@ -41,6 +43,7 @@ def predict_files(
     found = ingest(
         images,
         classes=predictor.classes,
+        encoding=encoding,
         on_progress=lambda done, total: on_progress("hash", done, total),
     )
     embedded = predictor.embed(

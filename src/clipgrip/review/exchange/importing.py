@@ -16,7 +16,8 @@ from typing import Any
 
 from clipgrip.data.classes import UNLABELED_MARKS, canonical
 from clipgrip.data.discover import LABEL_COLUMNS, PATH_COLUMNS
-from clipgrip.data.tables import decoded, parse_csv
+from clipgrip.data.tables import parse_csv
+from clipgrip.data.text import decoded
 from clipgrip.errors import DataError, nearest
 from clipgrip.review.desk import Desk, now
 from clipgrip.review.exchange.exporting import folder_names
