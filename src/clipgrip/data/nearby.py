@@ -40,6 +40,8 @@ class Folders:
     def nearby(self, path: str) -> str | None:
         """The only file beside ``path`` that differs from it in case or in a missing ending; absolute like it."""
         folder, name = os.path.split(path)
+        if folder != path and not os.path.isdir(openable(folder)):
+            folder = self.nearby(folder) or folder
         if folder not in self._names:
             self._names[folder] = _listed(folder)
         alike = self._names[folder].get(folded(name), [])
