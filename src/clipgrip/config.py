@@ -146,7 +146,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     for key in FILES:
         if isinstance(values.get(key), str):
             if "\0" in values[key]:
-                raise ConfigError(f"{path}: {key} holds a NUL character, which no name of a file has.")
+                raise ConfigError(
+                    f"{path}: {key} holds a NUL character, which no name of a file has."
+                )
             values[key] = path.parent / values[key]
     if "template" in values:
         values["template"] = _from_folder(path.parent, values["template"])

@@ -24,9 +24,7 @@ Label = str | int | None
 """A class name, a class position, or nothing."""
 
 
-def read_claims(
-    place: AnyPath, kind: str, root: str, encoding: str | None = None
-) -> Found:
+def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = None) -> Found:
     """Claims of a table ``path,label`` or of a folder whose sub-folders are named by class.
 
     A folder brings its own images with it, shown relative to ``root``.

@@ -7,9 +7,10 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from clipgrip.data.discover import Entry
-from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature, quick_check
+from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature, shown_of
 from clipgrip.data.issues import Issue
 from clipgrip.data.sources import MAX_BYTES, FileSource, ImageSource
 from clipgrip.errors import DataError
@@ -21,22 +22,33 @@ Progress = Callable[[int, int], None]
 _THREADS = 4
 
 
-def examine(entry: Entry) -> str | Issue:
-    """SHA-256 of the bytes of a usable image, or what is wrong with it."""
+@dataclass(frozen=True)
+class Usable:
+    """An image that can be used: SHA-256 of its bytes, and a remark where they hold more than one picture."""
+
+    sha256: str
+    remark: Issue | None
+
+
+def examine(entry: Entry) -> Usable | Issue:
+    """A usable image, or what is wrong with it."""
     try:
         data = _read(entry.source)
-        quick_check(data)
+        said = shown_of(data)
     except UndecodableImage as error:
         return Issue(entry.path, error.reason, error.detail)
     except (OSError, DataError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return Issue(entry.path, "unreadable", f"cannot be read ({reason})")
-    return hashlib.sha256(data).hexdigest()
+    remark = None if said is None else Issue(entry.path, "first-page-only", said)
+    return Usable(hashlib.sha256(data).hexdigest(), remark)
 
 
-def examine_all(entries: Sequence[Entry], on_progress: Progress | None = None) -> list[str | Issue]:
+def examine_all(
+    entries: Sequence[Entry], on_progress: Progress | None = None
+) -> list[Usable | Issue]:
     """`examine` each entry; the answers stand in the order of the entries."""
-    answers: list[str | Issue] = []
+    answers: list[Usable | Issue] = []
     pool = ThreadPoolExecutor(_THREADS)
     try:
         for answer in pool.map(examine, entries):

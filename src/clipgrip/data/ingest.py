@@ -169,8 +169,9 @@ def _rows(
     for entry, answer in zip(entries, examine_all(entries, on_progress), strict=True):
         if isinstance(answer, Issue):
             issues.append(answer)
-        else:
-            contents[answer].append(entry)
+            continue
+        contents[answer.sha256].append(entry)
+        issues += [answer.remark] if answer.remark is not None else []
     for sha256, alike in contents.items():
         row, left = merger.merge(sha256, alike)
         rows += [row] if row is not None else []
