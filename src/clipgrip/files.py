@@ -107,7 +107,7 @@ def read_file(path: AnyPath, most: int) -> bytes:
         if len(data) <= most:
             data += file.read(most + 1 - len(data))
         if len(data) > most:
-            raise OSError(errno.EFBIG, f"it is larger than {most >> 20} MiB", os.fspath(path))
+            raise OSError(errno.EINVAL, f"it is larger than {most >> 20} MiB", os.fspath(path))
         return data
 
 

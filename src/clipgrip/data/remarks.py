@@ -18,8 +18,8 @@ def text_remarks(classes: object, places: Iterable[object], encoding: str | None
         issues.append(Issue(os.path.basename(path), "class-list", remark))
     tables = (path for place in places if (path := _file(place)) and _is_table(path))
     for path in dict.fromkeys(part for part in (_file(classes), *tables) if part):
-        if remark := encoding_remark(path, encoding):
-            issues.append(Issue(os.path.basename(path), "text-encoding", remark))
+        remark = encoding_remark(path, encoding)
+        issues += [Issue(os.path.basename(path), "text-encoding", remark)] if remark else []
     return issues
 
 

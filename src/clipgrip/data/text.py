@@ -74,7 +74,7 @@ def encoding_remark(path: AnyPath, encoding: str | None = None) -> str | None:
         return None
     if encoding:
         return f"read as {taken}, as --encoding says"
-    return "not UTF-8; read as Windows Japanese (cp932). If names look wrong, give --encoding, or save the file as UTF-8"
+    return "read as Windows Japanese (cp932), being no UTF-8. If names look wrong, give --encoding or save it as UTF-8"
 
 
 def check_encoding(name: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clipgrip.data.classes import ClassNames, canonical
-from clipgrip.data.text import read_text
 from clipgrip.data.task import Task, ssl, trzsl, ul
+from clipgrip.data.text import read_text
 from clipgrip.errors import DataError
 from clipgrip.types import Labels
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from clipgrip.data.manifest import Row
 from clipgrip.data.images import UndecodableImage
+from clipgrip.data.manifest import Row
 from clipgrip.data.reading import read_row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import DataError, nearest
