@@ -125,7 +125,7 @@ def _three(name: str, value: Any, least: float = -math.inf) -> tuple[float, ...]
     values = [value] * 3 if finite(value) else value
     if not isinstance(values, list | tuple) or len(values) != 3:
         raise BackboneError(
-            f"preprocessor_config.json: {name} is {str(value)[:60]!r}; it must be three numbers, or one for all. {AGAIN}"
+            f"preprocessor_config.json: {name} is {str(value)[:60]!r}; it must be three numbers, or one. {AGAIN}"
         )
     return tuple(_number(name, one, least) for one in values)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import (
@@ -15,6 +16,7 @@ from clipgrip.data.discover import (
     item_key,
     table_claims,
 )
+from clipgrip.data.splitnames import check_classes
 from clipgrip.data.tables import TABLE_SUFFIXES, read_table
 from clipgrip.data.walk import relative
 from clipgrip.errors import DataError
@@ -35,6 +37,7 @@ def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = Non
     """
     path = os.path.abspath(os.fspath(place))
     if os.path.isdir(path):
+        check_classes(Path(path), kind)
         return _class_folders(path, root)
     if not os.path.exists(openable(path)):
         raise DataError(

@@ -25,8 +25,17 @@ from clipgrip.data.deep import deepened, depth_of
 from clipgrip.data.formats import HEAD_BYTES, reader_of
 from clipgrip.data.pixels import to_rgb, upright
 from clipgrip.data.unusable import UndecodableImage
+from clipgrip.files import open_file
 
-__all__ = ["HEAD_BYTES", "UndecodableImage", "check_signature", "decode", "quick_check", "shown_of"]
+__all__ = [
+    "HEAD_BYTES",
+    "UndecodableImage",
+    "check_signature",
+    "decode",
+    "may_be_image",
+    "quick_check",
+    "shown_of",
+]
 
 MAX_PIXELS = 178_956_970
 """The most pixels an image may have by its header (Pillow's own hard limit)."""
@@ -120,6 +129,16 @@ def check_signature(head: bytes) -> None:
         UndecodableImage: empty, or no image format that is read here.
     """
     reader_of(head)
+
+
+def may_be_image(path: str) -> bool:
+    """Whether a file is one and begins as an image that is read here."""
+    try:
+        with open_file(path) as file:
+            check_signature(file.read(HEAD_BYTES))
+    except (OSError, UndecodableImage):
+        return False
+    return True
 
 
 def _checked(data: bytes) -> Any:

@@ -25,6 +25,7 @@ REASONS: dict[str, str] = {
     "conflicting-labels": "labels contradict each other",
     "label-without-image": "a label that belongs to no image",
     "text-encoding": "a text file that is not UTF-8, and how it was read",
+    "other-split": "a folder of a split that is not used",
     "class-list": "how a list of classes was read",
     "first-page-only": "a document with pages or an animation, of which the first is used",
     "unsupported": "an image of a kind that is not read here",

@@ -37,21 +37,34 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     numbers: tuple[int, ...]
     unit: str = "line"
+    unread: tuple[tuple[str, str], ...] = ()
+    """Columns of types that are no text, with their types."""
 
     def where(self, row: int) -> str:
         """``labels.csv line 4``: the place of a row, for messages."""
         return f"{self.name} {self.unit} {self.numbers[row]}"
 
     def find(self, names: Sequence[str]) -> int | None:
-        """Position of the first column called by one of ``names``, in any case."""
+        """Position of the first column called by one of ``names``, in any case.
+
+        Raises:
+            DataError: there is one, but of a type that is no text.
+        """
         folded = [column.strip().casefold() for column in self.columns]
-        return next((folded.index(name) for name in names if name in folded), None)
+        found = next((folded.index(name) for name in names if name in folded), None)
+        for column, kind in self.unread:
+            if found is None and column.strip().casefold() in names:
+                raise DataError(
+                    f'{self.name}: the column "{column}" is of the type {kind}, which is not read as text. '
+                    "Write it as text or whole numbers."
+                )
+        return found
 
     def need(self, names: Sequence[str]) -> int:
         """As `find`, for a column that has to be there.
 
         Raises:
-            DataError: no column has one of these names.
+            DataError: no column has one of these names, or one of another type.
         """
         position = self.find(names)
         if position is None:
