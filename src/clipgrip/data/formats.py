@@ -24,25 +24,25 @@ class Reader(NamedTuple):
         return getattr(importlib.import_module(self.module), self.name)
 
 
-READERS: tuple[tuple[bytes, Reader], ...] = (
-    (rb"\xff\xd8\xff", Reader("PIL.JpegImagePlugin", "JpegImageFile")),
-    (rb"\x89PNG\r\n\x1a\n", Reader("PIL.PngImagePlugin", "PngImageFile")),
-    (rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", Reader("PIL.BmpImagePlugin", "BmpImageFile")),
-    (rb"II[*+]\x00|MM\x00[*+]", Reader("PIL.TiffImagePlugin", "TiffImageFile")),
-    (rb"RIFF....WEBP", Reader("PIL.WebPImagePlugin", "WebPImageFile")),
-    (rb"GIF8[79]a", Reader("PIL.GifImagePlugin", "GifImageFile")),
-    (rb"P[1-6]\s+(?:#|\d{1,9}\s)", Reader("PIL.PpmImagePlugin", "PpmImageFile")),
-    (
-        rb"\xff\x4f\xff\x51|\x00\x00\x00\x0cjP  \r\n\x87\n",
-        Reader("PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile"),
-    ),
-)  # fmt: skip
+READERS: tuple[tuple[bytes, str, str], ...] = (
+    (rb"\xff\xd8\xff", "JpegImagePlugin", "JpegImageFile"),
+    (rb"\x89PNG\r\n\x1a\n", "PngImagePlugin", "PngImageFile"),
+    (rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", "BmpImagePlugin", "BmpImageFile"),
+    (rb"II[*+]\x00|MM\x00[*+]", "TiffImagePlugin", "TiffImageFile"),
+    (rb"RIFF....WEBP", "WebPImagePlugin", "WebPImageFile"),
+    (rb"GIF8[79]a", "GifImagePlugin", "GifImageFile"),
+    (rb"P[1-6]\s+(?:#|\d{1,9}\s)", "PpmImagePlugin", "PpmImageFile"),
+    (rb"\xff\x4f\xff\x51|\x00\x00\x00\x0cjP  \r\n\x87\n", "Jpeg2KImagePlugin", "Jpeg2KImageFile"),
+    (rb"....ftypavi[fs]", "AvifImagePlugin", "AvifImageFile"),
+)
 """How a format begins, and who reads it. Formats that run programs (EPS, PDF) are not here."""
 
 AVIF = Reader("PIL.AvifImagePlugin", "AvifImageFile")
 HEIC = Reader("pillow_heif.as_plugin", "HeifImageFile")
 
-_PATTERNS = tuple((re.compile(head, re.DOTALL), reader) for head, reader in READERS)
+_PATTERNS = tuple(
+    (re.compile(head, re.DOTALL), Reader(f"PIL.{module}", name)) for head, module, name in READERS
+)
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _ALLOWED = "JPEG, PNG, BMP, TIFF, WebP, GIF, PPM, JPEG 2000, AVIF and, as an extra, HEIC"

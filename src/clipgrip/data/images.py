@@ -22,13 +22,14 @@ from clipgrip.data.containers import (
     with_jpeg_end,
 )
 from clipgrip.data.deep import deepened, depth_of
-from clipgrip.data.formats import HEAD_BYTES, reader_of
+from clipgrip.data.formats import HEAD_BYTES, READERS, reader_of
 from clipgrip.data.pixels import to_rgb, upright
 from clipgrip.data.unusable import UndecodableImage
 from clipgrip.files import open_file
 
 __all__ = [
     "HEAD_BYTES",
+    "READERS",
     "UndecodableImage",
     "check_signature",
     "decode",

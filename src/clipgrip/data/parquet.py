@@ -184,5 +184,5 @@ def _hugging_face_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
             for column, feature in features.items()
             if feature.get("_type") == "ClassLabel"
         }
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from clipgrip.data.archive import check_archive
 from clipgrip.data.classes import UNLABELED_MARKS, canonical
 from clipgrip.data.discover import LABEL_COLUMNS, PATH_COLUMNS
 from clipgrip.data.tables import parse_csv
@@ -198,6 +199,7 @@ def _folders(data: bytes) -> Iterator[Claimed]:
     """Images in folders named by class, whatever stands above these; an image is known by its content."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            check_archive(archive, len(data))
             for entry in archive.infolist():
                 path = PurePosixPath(entry.filename)
                 if entry.is_dir() or len(path.parts) < 2 or path.name.startswith("."):
