@@ -141,7 +141,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path} is not UTF-8 text, so no TOML. Give the project.toml that clipgrip init writes, saved as UTF-8."
         ) from None
-    except (ValueError, RecursionError) as error:  # also a number of thousands of digits
+    except (ValueError, RecursionError) as error:
+        if not isinstance(error, tomllib.TOMLDecodeError):  # a number of thousands of digits
+            error = ValueError("a value is too long or nested too deep")
         raise ConfigError(f"{path} is not valid TOML: {error}. Mend that line.") from None
     for key in FILES:
         if isinstance(values.get(key), str):

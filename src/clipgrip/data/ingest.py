@@ -20,7 +20,7 @@ from clipgrip.data.discover import (
     place_key,
 )
 from clipgrip.data.hashing import Progress, examine_all
-from clipgrip.data.issues import Issue, tally
+from clipgrip.data.issues import NOTES, Issue, tally
 from clipgrip.data.manifest import Manifest, Row
 from clipgrip.data.match import Matched, PathIndex, match
 from clipgrip.data.merge import Merger
@@ -79,7 +79,7 @@ def ingest(
     said = text_remarks(classes, (images, labels, test), encoding)
     everything = tuple(sorted({*issues, *said, *(issue for part in remarks for issue in part)}))
     if not rows:
-        raise _nothing_usable(found, everything)
+        raise _nothing_usable(found, [one for one in everything if one.reason not in NOTES])
     return Ingested(Manifest(tuple(rows), names), everything, found.root)
 
 
