@@ -17,10 +17,14 @@ from pydantic import (
     model_serializer,
 )
 
+from clipgrip.data.text import check_encoding
 from clipgrip.errors import ConfigError, DataError, nearest
+from clipgrip.files import read_file
 
 Strategy = Literal["zero-shot", "supervised", "fpl", "ifpl", "grip"]
 Preset = Literal["default", "paper"]
+MAX_BYTES = 1 << 20
+"""The largest project file that is read."""
 FILES = ("images", "classes", "labels", "seen", "test", "out")
 
 
@@ -94,6 +98,13 @@ class Project(Settings):
     seen: Path | None = None
     test: Path | None = None
     out: Path | None = None
+    encoding: str | None = None
+    """That of the text files: classes, seen, labels, test, templates."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str | None) -> str | None:
+        return None if encoding is None else check_encoding(encoding)
 
     @property
     def settings(self) -> Settings:
@@ -115,6 +126,10 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
                 f"no {key} given. Give {option} on the command line, or write {key} = ... into project.toml "
                 "(clipgrip init makes one)."
             )
+    if values.get("encoding") is not None and isinstance(values.get("template"), str | list):
+        from clipgrip.prompts.templates import expand  # imports torch, so only where it is needed
+
+        values["template"] = expand(values["template"], check_encoding(str(values["encoding"])))
     return checked(
         Project, values, lambda key: str(toml) if toml and key not in given else "command line"
     )
@@ -134,14 +149,16 @@ def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str
 def read_toml(path: Path) -> dict[str, Any]:
     """The keys of a project file, its paths made absolute."""
     try:
-        values = tomllib.loads(path.read_text("utf-8-sig"))
+        values = tomllib.loads(read_file(path, MAX_BYTES).decode("utf-8-sig").replace("\r\n", "\n"))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}. Check the name.") from None
     except UnicodeDecodeError:
         raise ConfigError(
             f"{path} is not UTF-8 text, so no TOML. Give the project.toml that clipgrip init writes, saved as UTF-8."
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        if not isinstance(error, tomllib.TOMLDecodeError):  # a number of thousands of digits
+            error = ValueError("a value is too long or nested too deep")
         raise ConfigError(f"{path} is not valid TOML: {error}. Mend that line.") from None
     for key, value in values.items():
         if "\0" in str(value):
@@ -150,6 +167,10 @@ def read_toml(path: Path) -> dict[str, Any]:
             )
     for key in FILES:
         if isinstance(values.get(key), str):
+            if "\0" in values[key]:
+                raise ConfigError(
+                    f"{path}: {key} holds a NUL character, which no name of a file has."
+                )
             values[key] = path.parent / values[key]
     if "template" in values:
         values["template"] = _from_folder(path.parent, values["template"])

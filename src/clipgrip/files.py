@@ -10,8 +10,10 @@ import re
 import secrets
 import shutil
 import socket
+import stat
 import sys
 from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 AnyPath = str | os.PathLike[str]
 
@@ -135,6 +137,50 @@ def naming(path: AnyPath) -> Iterator[None]:
         if error.errno is not None:  # else the name would take the place of the sentence
             error.filename = os.fspath(path)
         raise
+
+
+def open_file(path: AnyPath) -> BinaryIO:
+    """A regular file for reading, or what a link to one leads to; a pipe or device is never waited for.
+
+    Raises:
+        OSError: as `open`; also a folder, a pipe, a socket or a device, and a path that no system allows.
+    """
+    text = os.fspath(path)
+    if "\0" in text:
+        raise OSError(errno.EINVAL, "no name of a file holds a NUL character", text)
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    handle = os.open(openable(text), flags | getattr(os, "O_CLOEXEC", 0))
+    try:
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder", text)
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", text)
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_file(path: AnyPath, most: int) -> bytes:
+    """The bytes of a regular file of at most ``most`` bytes.
+
+    Raises:
+        OSError: as `open_file`; also a larger file.
+    """
+    with open_file(path) as file:
+        data = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
+        if len(data) <= most:
+            data += file.read(most + 1 - len(data))
+        if len(data) > most:
+            raise OSError(errno.EINVAL, f"it is larger than {most >> 20} MiB", os.fspath(path))
+        return data
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a disk or a quota is full: the only faults that making room mends."""
+    full = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+    return isinstance(error, OSError) and error.errno in full
 
 
 def openable(path: AnyPath) -> str:

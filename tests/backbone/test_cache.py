@@ -108,6 +108,25 @@ def test_a_flipped_bit_costs_its_shard_and_is_reported(
     np.testing.assert_array_equal(cache.get(bad).embeds, bad_values)
 
 
+@pytest.mark.parametrize(
+    "change", ["row = 9 - row", "row = row + 100", "row = -1", "digest = x'00'"]
+)
+def test_a_changed_index_never_gives_another_images_embedding(
+    tmp_path: Path, change: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = open_cache(tmp_path)
+    hashes, values = rows(0, 10)
+    cache.put(hashes, values)
+    with sqlite3.connect(cache.folder / "index.db") as index:
+        index.execute(f"UPDATE embedding SET {change}")
+    index.close()
+    with caplog.at_level(logging.WARNING):
+        assert cache.get(hashes).missing.all()
+    assert "it is damaged" in caplog.text
+    cache.put(hashes, values)
+    np.testing.assert_array_equal(cache.get(hashes).embeds, values)
+
+
 def test_a_shard_that_is_gone_or_cut_off_is_missing(tmp_path: Path) -> None:
     cache = open_cache(tmp_path)
     for spoil in (os.unlink, lambda path: os.truncate(path, 40)):

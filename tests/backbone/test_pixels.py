@@ -60,6 +60,17 @@ def test_many_lie_in_a_file_that_is_written_once(
     assert len(list((tmp_path / "pixels-v1").iterdir())) == 2
 
 
+def test_a_flipped_bit_in_the_file_is_found_and_the_pixels_are_made_anew(
+    backbone: ClipBackbone, tmp_path: Path
+) -> None:
+    whole = read_pixels(backbone, items(), root=tmp_path, in_memory=1000).clone()
+    (file,) = (tmp_path / "pixels-v1").iterdir()
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    assert torch.equal(read_pixels(backbone, items(), root=tmp_path, in_memory=1000), whole)
+
+
 def test_an_image_that_cannot_be_read_leaves_no_half_file(
     backbone: ClipBackbone, tmp_path: Path
 ) -> None:

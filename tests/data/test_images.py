@@ -181,7 +181,6 @@ def test_a_picture_between_pillows_warning_and_the_limit_is_read() -> None:
         (b"", "empty-file", "no content"),
         (b"hello, world", "not-an-image", "JPEG, PNG"),
         (b"%!PS-Adobe-3.0 EPSF-3.0", "not-an-image", "not one of"),
-        (b"\0\0\0\x18ftypheic" + bytes(50), "not-an-image", "HEIC.*convert"),
         (b"\xff\xd8\xff", "corrupt", "damaged or cut off"),
         (b"\x89PNG\r\n\x1a\n", "corrupt", "damaged or cut off"),
         (b"P5\n0 0\n255\n", "corrupt", "0 x 0 pixels|damaged"),
@@ -195,6 +194,16 @@ def test_what_cannot_be_used_has_a_reason(data: bytes, reason: str, words: str) 
     assert error.value.reason == reason
     assert reason in REASONS
     assert isinstance(error.value, DataError)
+
+
+@pytest.mark.parametrize("brands", [b"heic", b"mif1\0\0\0\0mif1heic", b"hevc", b"msf1"])
+def test_heic_without_its_package_says_what_to_install(
+    brands: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(UndecodableImage, match=r"HEIC.*clipgrip\[heic\].*convert") as error:
+        decode((8 + len(brands)).to_bytes(4) + b"ftyp" + brands + bytes(50))
+    assert error.value.reason == "not-an-image"
 
 
 def test_the_signature_tells_an_image_from_other_files() -> None:

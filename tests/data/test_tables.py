@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipgrip.data.tables import parse_csv, read_table, read_text, write_csv
+from clipgrip.data.tables import parse_csv, read_table, write_csv
+from clipgrip.data.text import read_text
 from clipgrip.errors import DataError
 
 TROUBLESOME = "①㈱髙㎜～.jpg"
@@ -115,3 +116,16 @@ def test_any_bytes_are_a_table_or_a_data_error(data: bytes) -> None:
         except DataError:
             return
     assert all(len(row) == len(table.columns) for row in table.rows)
+
+
+def test_a_huge_cell_is_read_and_thousands_of_columns_are_refused() -> None:
+    assert parse_csv(f"path,thumb\na.png,{'A' * 300_000}\n", "t.csv").rows[0][0] == "a.png"
+    wide = "x" + ",x" * 60_000 + "\n" + "a\n" * 30_000
+    with pytest.raises(DataError, match=r"t\.csv line 1: 60001 columns; at most 1000"):
+        parse_csv(wide, "t.csv")
+
+
+def test_a_separator_line_is_no_row_and_keeps_the_line_numbers() -> None:
+    table = parse_csv('sep=;\npath;label\n"a;b";x\n', "t.csv")
+    assert (table.columns, table.where(0)) == (("path", "label"), "t.csv line 3")
+    assert parse_csv("path|label\na|b\n", "t.csv").rows == (("a", "b"),)

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipgrip.backbone.checkpoint import read_json
+from clipgrip.backbone.sound import read_json
 from clipgrip.errors import BackboneError, nearest
 
 ROOT_VARIABLE = "CLIPGRIP_MODELS"

@@ -33,8 +33,9 @@ from clipgrip.backbone.checkpoint import (
     Checkpoint,
 )
 from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.sound import one_sentence
 from clipgrip.errors import BackboneError
-from clipgrip.files import write_text_atomic
+from clipgrip.files import is_full, write_text_atomic
 
 STALE_SECONDS = 24 * 3600.0
 """A copy that was never finished is removed at this age; a younger one may be another process's."""
@@ -68,7 +69,7 @@ def add_model(folder: Path, name: str | None = None) -> Addition:
     Raises:
         BackboneError: the folder holds no usable model, the name is not allowed or taken, or there is no room.
     """
-    name = check_name(name or folder.resolve().name)
+    name = check_name(name or os.path.basename(os.path.realpath(folder)))
     if not folder.is_dir():
         raise BackboneError(f"{folder} is not a folder. Give the folder that holds config.json.")
     checkpoint = Checkpoint.open(folder)
@@ -99,7 +100,8 @@ def _try_out(folder: Path, name: str) -> None:
     backbone = ClipBackbone(name, folder, precision="float32")
     size = backbone.image_size
     image = backbone.encode_image(np.full((1, size, size, 3), 128, np.uint8))
-    text = backbone.text.encode_texts(["a photo"])
+    with one_sentence(folder):
+        text = backbone.text.encode_texts(["a photo"])
     for side, vector in (("image", image), ("text", text)):
         if vector.shape != (1, backbone.embed_dim) or not bool(torch.isfinite(vector).all()):
             raise BackboneError(
@@ -127,8 +129,9 @@ def _copy(checkpoint: Checkpoint, model: Added) -> None:
         write_text_atomic(part / SAID, json.dumps(said, indent=1) + "\n")
         os.replace(part, target)
     except OSError as error:
+        todo = "Make room there" if is_full(error) else "Look after the disk and its permissions"
         raise BackboneError(
-            f"the model cannot be copied to {target.parent}: {error.strerror or error}. Make room there, or set "
+            f"the model cannot be copied to {target.parent}: {error.strerror or error}. {todo}, or set "
             f"{ROOT_VARIABLE} to another folder."
         ) from error
     finally:

@@ -1,7 +1,8 @@
 """Image embeddings on disk, addressed by everything that determines them.
 
 A folder per backbone, preprocessing, precision and format; in it shards (float16 ``.npy``, each named by the SHA-256
-of its bytes) and ``index.db``, which says for the content hash of an image in which shard and row it stands.
+of its bytes) and ``index.db``, which says for the content hash of an image in which shard and row it stands, with a
+digest over hash and row: a changed bit in a shard or in the index is found, and the row is computed again.
 A shard is on the disk before the index names it, so a crash leaves at most a file that nothing names.
 SQLite's write-ahead log needs a local disk: the folder must not lie on a network share.
 """
@@ -27,9 +28,10 @@ from jaxtyping import Float
 
 from clipgrip.backbone.base import Backbone
 from clipgrip.errors import CacheError
-from clipgrip.files import write_bytes_atomic
+from clipgrip.files import is_full, write_bytes_atomic
 
-FORMAT = 1
+FORMAT = 2
+"""1 had no digests, and rows of files that changed between hashing and reading."""
 ROOT_VARIABLE = "CLIPGRIP_CACHE"
 MAX_ROWS = 8192
 """The most rows of one shard."""
@@ -43,12 +45,13 @@ CREATE TABLE IF NOT EXISTS shard (name TEXT PRIMARY KEY, rows INTEGER NOT NULL) 
 CREATE TABLE IF NOT EXISTS embedding (
     content TEXT PRIMARY KEY,
     shard TEXT NOT NULL REFERENCES shard (name),
-    row INTEGER NOT NULL
+    row INTEGER NOT NULL,
+    digest BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS embedding_shard ON embedding (shard);
 """
 FIND = """
-SELECT shard, content, row FROM embedding WHERE content IN (SELECT value FROM json_each(?)) ORDER BY shard
+SELECT shard, content, row, digest FROM embedding WHERE content IN (SELECT value FROM json_each(?)) ORDER BY shard
 """
 
 log = logging.getLogger(__name__)
@@ -85,8 +88,8 @@ class EmbeddingCache:
     def get(self, hashes: Sequence[str]) -> Found:
         """Stored embeddings of ``hashes``.
 
-        Each shard is compared with its SHA-256. A damaged one is forgotten with a warning in the log, and its rows
-        are reported missing: they are computed again.
+        Each shard is compared with its SHA-256, each row with its digest. What is damaged is forgotten with a warning
+        in the log and reported missing: it is computed again.
         """
         rows: dict[str, list[int]] = defaultdict(list)
         for row, content in enumerate(hashes):
@@ -98,9 +101,14 @@ class EmbeddingCache:
             shard = self._read(name)
             if shard is None:
                 continue
-            for content, place in places:
+            wrong = []
+            for content, place, digest in places:
+                if not 0 <= place < len(shard) or _digest(content, shard[place]) != digest:
+                    wrong.append(content)
+                    continue
                 found.embeds[rows[content]] = shard[place]
                 found.missing[rows[content]] = False
+            self._forget_rows(wrong)
         return found
 
     def put(self, hashes: Sequence[str], embeds: Float[np.ndarray, "N D"]) -> None:
@@ -119,15 +127,14 @@ class EmbeddingCache:
         np.save(buffer, np.ascontiguousarray(embeds), allow_pickle=False)
         name = hashlib.sha256(buffer.getvalue()).hexdigest()
         with _as_cache_error(
-            f"Embeddings cannot be written to {self.folder}; what was stored before is kept. Make space there, or "
-            f"set {ROOT_VARIABLE} to another folder"
+            f"Embeddings cannot be written to {self.folder}; what was stored before is kept"
         ):
             write_bytes_atomic(self._path(name), buffer.getvalue())
             with self._transaction() as index:
                 index.execute("INSERT OR IGNORE INTO shard VALUES (?, ?)", (name, len(hashes)))
                 index.executemany(
-                    "INSERT OR IGNORE INTO embedding VALUES (?, ?, ?)",
-                    [(content, name, row) for row, content in enumerate(hashes)],
+                    "INSERT OR IGNORE INTO embedding VALUES (?, ?, ?, ?)",
+                    [(c, name, row, _digest(c, embeds[row])) for row, c in enumerate(hashes)],
                 )
 
     def _read(self, name: str) -> Float[np.ndarray, "N D"] | None:
@@ -155,14 +162,29 @@ class EmbeddingCache:
             rows,
         )
 
-    def _find(self, hashes: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
-        places: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    def _forget_rows(self, contents: Sequence[str]) -> None:
+        if not contents:
+            return
+        with (
+            _as_cache_error(f"The index in {self.folder} cannot be changed"),
+            self._transaction() as index,
+        ):
+            index.executemany("DELETE FROM embedding WHERE content = ?", [(c,) for c in contents])
+        log.warning(
+            "%s: %d entries of the index do not fit their embeddings, so it is damaged. "
+            "They are computed again.",
+            self.folder / "index.db",
+            len(contents),
+        )
+
+    def _find(self, hashes: Sequence[str]) -> dict[str, list[tuple[str, int, bytes]]]:
+        places: dict[str, list[tuple[str, int, bytes]]] = defaultdict(list)
         with (
             _as_cache_error(f"The index in {self.folder} cannot be read"),
             self._transaction() as index,
         ):
-            for shard, content, row in index.execute(FIND, (json.dumps(list(hashes)),)):
-                places[shard].append((content, row))
+            for shard, *place in index.execute(FIND, (json.dumps(list(hashes)),)):
+                places[shard].append((place[0], place[1], place[2]))
         return places
 
     def _remove_stale(self) -> None:
@@ -206,11 +228,19 @@ def default_root() -> Path:
     return base / "clipgrip"
 
 
+def _digest(content: str, embed: Float[np.ndarray, " D"]) -> bytes:
+    """Of one row: whose it is, and its float16 values as they are stored."""
+    return hashlib.sha256(content.encode() + embed.astype("<f2").tobytes()).digest()
+
+
 @contextlib.contextmanager
 def _as_cache_error(what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
+        full = is_full(error) or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
+        todo = "Make space there" if full else "Look after the disk and its permissions"
         raise CacheError(
-            f"{what}: {error}. The cache can be deleted at any time; it is rebuilt."
+            f"{what}: {error}. {todo}, or set {ROOT_VARIABLE} to another folder. "
+            "The cache can be deleted at any time; it is rebuilt."
         ) from error

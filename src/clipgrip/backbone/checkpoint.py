@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,14 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from clipgrip.backbone.sound import (
+    AGAIN,
+    LAYOUT,
+    check_code,
+    check_files,
+    check_numbers,
+    read_json,
+)
 from clipgrip.errors import BackboneError
 
 SUPPORTED = {
@@ -35,6 +43,11 @@ TOKENIZER_FILES = (
     *("tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json"),
     *("vocab.txt", "spiece.model", "sentencepiece.bpe.model"),
 )
+TOKENIZERS = (
+    *(("tokenizer.json",), ("vocab.json", "merges.txt"), ("vocab.txt",)),
+    *(("spiece.model",), ("sentencepiece.bpe.model",)),
+)
+"""Each of these alone is a whole tokenizer."""
 INDEX = "model.safetensors.index.json"
 WEIGHTS = "model.safetensors"
 
@@ -53,7 +66,16 @@ class Checkpoint:
         """Check that the folder holds a supported model; a BackboneError says what is missing."""
         config = read_json(folder / "config.json")
         _check_kind(config, folder)
-        return cls(folder, config, _preprocessor(folder), _weight_files(folder))
+        check_numbers(folder / "config.json", config)
+        weights = _weight_files(folder)
+        _check_tokenizer(folder)
+        names = (*PREPROCESSOR_FILES, *TOKENIZER_FILES, "special_tokens_map.json")
+        there = [path for name in names if os.path.lexists(path := folder / name)]
+        check_files(iter((*there, *weights)))
+        for path in there:
+            if path.name.endswith(("_config.json", "_map.json")):
+                check_code(path, read_json(path))
+        return cls(folder, config, _preprocessor(folder), weights)
 
     def tensors(self, *prefixes: str) -> dict[str, Tensor]:
         """The tensors whose names begin with a prefix, in float32."""
@@ -79,14 +101,10 @@ class Checkpoint:
 
 def _check_kind(config: Mapping[str, Any], folder: Path) -> None:
     path, kind = folder / "config.json", config.get("model_type")
-    if config.get("auto_map"):
-        raise BackboneError(
-            f"{path} asks for code that comes with the model (auto_map), and clipgrip runs none. Choose a model that "
-            "transformers knows by itself; google/siglip2-base-patch16-224, for one, reads many languages."
-        )
-    if kind in REFUSED:
+    check_code(path, config)
+    if isinstance(kind, str) and kind in REFUSED:
         raise BackboneError(f'{path} says model_type "{kind}": {REFUSED[kind]}.')
-    if kind not in SUPPORTED:
+    if not isinstance(kind, str) or kind not in SUPPORTED:
         known = "; ".join(f'"{name}" ({who})' for name, who in SUPPORTED.items())
         raise BackboneError(f'{path} says model_type "{kind}". Supported are: {known}.')
 
@@ -101,41 +119,34 @@ def pick(tensors: Mapping[str, Tensor], name: str) -> Tensor:
     return tensors[name]
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; what cannot be read as one is a BackboneError."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BackboneError(
-            f"{path} is missing: this is not the folder of a model. {LAYOUT}"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise BackboneError(f"{path} cannot be read: {error}. Copy the model again.") from error
-    if not isinstance(content, dict):
-        raise BackboneError(f"{path} does not hold a JSON object. Copy the model again.")
-    return content
-
-
-LAYOUT = (
-    "It needs config.json, preprocessor_config.json, tokenizer.json and model.safetensors, "
-    "as transformers' save_pretrained writes them."
-)
-
-
 def _preprocessor(folder: Path) -> dict[str, Any]:
     path = next((p for name in PREPROCESSOR_FILES if (p := folder / name).exists()), None)
     if path is None:
         raise BackboneError(f"{folder / PREPROCESSOR_FILES[0]} is missing. {LAYOUT}")
     content = read_json(path)
     inner = content.get("image_processor", content)
-    return dict(inner)
+    if not isinstance(inner, dict):
+        raise BackboneError(f"{path}: image_processor is no JSON object. {AGAIN}")
+    return inner
+
+
+def _check_tokenizer(folder: Path) -> None:
+    """Without these, transformers makes an empty tokenizer, to which all texts are one."""
+    if not any(all((folder / name).exists() for name in names) for names in TOKENIZERS):
+        wanted = ", or ".join(" with ".join(names) for names in TOKENIZERS)
+        raise BackboneError(
+            f"{folder} has no tokenizer, so no text can be read. It needs {wanted}. Copy them from the same model."
+        )
 
 
 def _weight_files(folder: Path) -> tuple[Path, ...]:
     if (folder / WEIGHTS).exists():
         return (folder / WEIGHTS,)
     if (folder / INDEX).exists():
-        names = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
+        named = read_json(folder / INDEX).get("weight_map")
+        if not isinstance(named, dict) or not all(isinstance(n, str) for n in named.values()):
+            raise BackboneError(f"{folder / INDEX} has no weight_map of file names. {AGAIN}")
+        names = sorted(set(named.values()))
         if any(Path(name).name != name for name in names):
             raise BackboneError(
                 f"{folder / INDEX} names files outside its folder. Copy the model again."
@@ -166,6 +177,14 @@ def _read(path: Path, prefixes: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 (not a dict)
                 if name.startswith(prefixes):
-                    yield name, file.get_tensor(name).float()
+                    yield name, _floating(path, name, file.get_tensor(name))
     except (SafetensorError, OSError) as error:
         raise BackboneError(f"{path} cannot be read: {error}. Copy the model again.") from error
+
+
+def _floating(path: Path, name: str, tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point() and not name.endswith("position_ids"):
+        raise BackboneError(
+            f"{path}: the tensor {name} is of the type {tensor.dtype}; weights are floating-point numbers. {AGAIN}"
+        )
+    return tensor.float()

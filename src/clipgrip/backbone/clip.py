@@ -18,6 +18,7 @@ from clipgrip.backbone.checkpoint import Checkpoint, pick
 from clipgrip.backbone.engine import Engine, check_engine, on_engine, suffix
 from clipgrip.backbone.families import FAMILIES, Source
 from clipgrip.backbone.image_tower import ImageTower
+from clipgrip.backbone.sound import AGAIN, one_sentence
 from clipgrip.errors import BackboneError, ConfigError, nearest
 from clipgrip.types import ImageEmbeds
 
@@ -37,7 +38,12 @@ class ClipBackbone:
         precision: Precision = "auto",
         engine: Engine = "torch",
     ) -> None:
-        self._checkpoint = Checkpoint.open(folder)
+        self.folder = folder
+        with one_sentence(folder):
+            self._read(name, device, precision, engine)
+
+    def _read(self, name: str, device: str, precision: Precision, engine: Engine) -> None:
+        self._checkpoint = Checkpoint.open(self.folder)
         self._device = _device(device)
         self.name = name
         self.engine = check_engine(engine, self._device, precision)
@@ -54,6 +60,8 @@ class ClipBackbone:
         self.embed_dim = self._tower.embed_dim
         scale = pick(self._checkpoint.tensors("logit_scale"), "logit_scale")
         self.logit_scale = math.exp(float(scale))
+        if not math.isfinite(self.logit_scale):
+            raise BackboneError(f"{self.folder}: the tensor logit_scale is no number. {AGAIN}")
 
     @property
     def revision(self) -> str | None:
@@ -77,7 +85,8 @@ class ClipBackbone:
     @functools.cached_property
     def text(self) -> TextTower:
         """The text tower in float32; the first use takes seconds, it imports transformers."""
-        return self._family.text(self._source)
+        with one_sentence(self.folder):
+            return self._family.text(self._source)
 
     def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
         """Resize and crop one RGB image as the model's own image processor does, before rescaling."""
@@ -85,7 +94,8 @@ class ClipBackbone:
 
     def encode_image(self, pixels: UInt8[np.ndarray, "B H W 3"]) -> ImageEmbeds:
         """Unit vectors (B, D), float32, on the backbone's device."""
-        return self._tower(torch.from_numpy(np.ascontiguousarray(pixels)))
+        with one_sentence(self.folder):
+            return self._tower(torch.from_numpy(np.ascontiguousarray(pixels)))
 
     def _image_size(self) -> int:
         """Pixels on an edge of what the tower takes; BackboneError where the preprocessor makes others."""

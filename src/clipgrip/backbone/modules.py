@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from clipgrip.backbone.checkpoint import Checkpoint, pick, read_json
+from clipgrip.backbone.checkpoint import Checkpoint, pick
+from clipgrip.backbone.sound import read_json
 from clipgrip.backbone.text import ClipText
 from clipgrip.errors import BackboneError
 
@@ -67,8 +68,8 @@ def tokenizer(checkpoint: Checkpoint) -> Any:
     fast = kind in NEEDS_SENTENCEPIECE and (folder / "tokenizer.json").exists()
     reader = PreTrainedTokenizerFast if fast else AutoTokenizer
     try:
-        return reader.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError, ImportError, KeyError, TypeError) as error:
+        return reader.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # the tokenizers package raises bare exceptions
         raise BackboneError(
             f"{folder}: the tokenizer cannot be read: {error} Copy the model again, with its tokenizer.json."
         ) from error

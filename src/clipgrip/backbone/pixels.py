@@ -18,11 +18,12 @@ from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.cache import default_root
 from clipgrip.backbone.embed import Item, decode_ahead
 from clipgrip.errors import CacheError, DataError
-from clipgrip.files import part_name, sweep
+from clipgrip.files import is_full, part_name, sweep
 
 IN_MEMORY = 2**30
 """Bytes up to which pixels stay in memory; more go to a memory-mapped file in the cache."""
 BATCH = 32
+DIGEST_BYTES = 32
 
 
 def read_pixels(
@@ -47,14 +48,15 @@ def read_pixels(
         return torch.from_numpy(_fill(np.empty(shape, np.uint8), backbone, items, on_progress))
     path = _path(backbone, items, root or default_root())
     try:
-        if not path.is_file():
+        if not _is_whole(path):
             _write(path, shape, backbone, items, on_progress)
         return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
     except OSError as error:
         needed = int(np.prod(shape)) / 2**30
+        todo = "Make space there" if is_full(error) else "Look after the disk and its permissions"
         raise CacheError(
-            f"{path.parent} cannot hold {needed:.1f} GB of preprocessed images: {error.strerror or error}. Make space "
-            "there, or set CLIPGRIP_CACHE to a folder on a larger disk; textual prompts need no such file."
+            f"{path.parent} cannot hold {needed:.1f} GB of preprocessed images: {error.strerror or error}. {todo}, or "
+            "set CLIPGRIP_CACHE to a folder on another disk; textual prompts need no such file."
         ) from error
 
 
@@ -62,6 +64,27 @@ def _path(backbone: Backbone, items: Sequence[Item], root: Path) -> Path:
     """A name for all that determines the bytes: the images, their order, and what is done to them."""
     names = "\n".join([backbone.fingerprint, preprocess.MODE, *(content for content, _ in items)])
     return root / "pixels-v1" / f"{hashlib.sha256(names.encode()).hexdigest()}.npy"
+
+
+def _digest(path: Path, size: int) -> bytes:
+    """SHA-256 of the first ``size`` bytes."""
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while size > 0 and (part := file.read(min(size, 2**22))):
+            total.update(part)
+            size -= len(part)
+    return total.digest()
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the file is there and holds what was written: its last bytes are the digest of the others."""
+    try:
+        size = path.stat().st_size - DIGEST_BYTES
+        with path.open("rb") as file:
+            file.seek(max(size, 0))
+            return file.read() == _digest(path, size)
+    except OSError:
+        return False
 
 
 def _write(
@@ -80,6 +103,9 @@ def _write(
         _fill(mapped, backbone, items, on_progress)
         mapped.flush()
         del mapped
+        digest = _digest(part, part.stat().st_size)
+        with part.open("ab") as file:  # numpy reads no further than the array
+            file.write(digest)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

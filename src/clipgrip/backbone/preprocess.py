@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from clipgrip.backbone.sound import AGAIN, finite
 from clipgrip.errors import BackboneError
 
 MODE = "hf-pillow-1"
@@ -17,6 +19,9 @@ MODE = "hf-pillow-1"
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+MOST_EDGE = 4096
+"""The longest edge that a model's images may have."""
 
 MOST_RESIZED_PIXELS = 64_000_000
 """Above this, only the crop is resampled: a 1 x 60,000 image would need 10 GB at 224 pixels width."""
@@ -40,13 +45,20 @@ class Preprocess:
         """Read a checkpoint's ``preprocessor_config.json``; what it does not say is as in CLIP."""
         normalize = config.get("do_normalize", True)
         crop = _pair(config.get("crop_size", 224)) if config.get("do_center_crop", True) else None
+        scaled = config.get("do_rescale", True)
         return cls(
             resize=_size(config.get("size", 224)) if config.get("do_resize", True) else None,
             crop=crop,
-            resample=Image.Resampling(config.get("resample", Image.Resampling.BICUBIC)),
-            scale=config.get("rescale_factor", 1 / 255) if config.get("do_rescale", True) else 1.0,
-            mean=tuple(config.get("image_mean", CLIP_MEAN)) if normalize else (0.0, 0.0, 0.0),
-            std=tuple(config.get("image_std", CLIP_STD)) if normalize else (1.0, 1.0, 1.0),
+            resample=_resample(config.get("resample", Image.Resampling.BICUBIC)),
+            scale=_number("rescale_factor", config.get("rescale_factor", 1 / 255))
+            if scaled
+            else 1.0,
+            mean=_three("image_mean", config.get("image_mean", CLIP_MEAN))
+            if normalize
+            else (0.0,) * 3,
+            std=_three("image_std", config.get("image_std", CLIP_STD), least=1e-6)
+            if normalize
+            else (1.0,) * 3,
         )
 
     @property
@@ -100,21 +112,57 @@ class Preprocess:
         return np.array(image.resize((box[2] - box[0], box[3] - box[1]), self.resample, box=source))
 
 
+def _number(name: str, value: Any, least: float = -math.inf) -> float:
+    if not finite(value) or value < least:
+        raise BackboneError(
+            f"preprocessor_config.json: {name} is {str(value)[:60]!r}; it must be a number. {AGAIN}"
+        )
+    return float(value)
+
+
+def _three(name: str, value: Any, least: float = -math.inf) -> tuple[float, ...]:
+    """A number for each colour; one for all, as transformers takes it too."""
+    values = [value] * 3 if finite(value) else value
+    if not isinstance(values, list | tuple) or len(values) != 3:
+        raise BackboneError(
+            f"preprocessor_config.json: {name} is {str(value)[:60]!r}; it must be three numbers, or one. {AGAIN}"
+        )
+    return tuple(_number(name, one, least) for one in values)
+
+
+def _resample(value: Any) -> Image.Resampling:
+    known = [one.value for one in Image.Resampling]
+    if isinstance(value, bool) or not isinstance(value, int) or value not in known:
+        raise BackboneError(
+            f"preprocessor_config.json: resample is {str(value)[:60]!r}; it must be one of {known}. {AGAIN}"
+        )
+    return Image.Resampling(value)
+
+
 def _size(value: Any) -> int | tuple[int, int]:
     """``size`` as written by any release: a number or ``shortest_edge`` keeps the shape of the image."""
-    if isinstance(value, int):
-        return value
-    if "shortest_edge" in value and "longest_edge" not in value:
-        return int(value["shortest_edge"])
-    return _pair(value)
+    if isinstance(value, Mapping) and "shortest_edge" in value and "longest_edge" not in value:
+        return _edge(value["shortest_edge"], value)
+    return _edge(value, value) if isinstance(value, int) else _pair(value)
 
 
 def _pair(value: Any) -> tuple[int, int]:
     if isinstance(value, int):
-        return value, value
+        return _edge(value, value), value
     if isinstance(value, Mapping) and {"height", "width"} <= set(value):
-        return int(value["height"]), int(value["width"])
-    raise BackboneError(
-        f"preprocessor_config.json asks for the size {value!r}; a number, shortest_edge, or height "
-        "and width can be used."
+        return _edge(value["height"], value), _edge(value["width"], value)
+    raise _wrong_size(value)
+
+
+def _edge(value: Any, said: Any) -> int:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or not 1 <= value <= MOST_EDGE:
+        raise _wrong_size(said)
+    return int(value)
+
+
+def _wrong_size(value: Any) -> BackboneError:
+    return BackboneError(
+        f"preprocessor_config.json asks for the size {str(value)[:80]}; a number, shortest_edge, or height "
+        f"and width can be used, from 1 to {MOST_EDGE} pixels."
     )

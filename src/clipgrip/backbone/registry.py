@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipgrip.backbone.added import added_folder, added_models
+from clipgrip.backbone.added import added_folder, added_models, read_added
 from clipgrip.backbone.checkpoint import (
     INDEX,
     PREPROCESSOR_FILES,
@@ -78,7 +78,15 @@ def load_backbone(
     Nothing is downloaded unless ``online`` or the environment variable CLIPGRIP_ONLINE=1 says so.
     """
     folder = find_folder(name, online=may_download() if online is None else online)
-    return ClipBackbone(name, folder, device=device, precision=precision, engine=engine)
+    backbone = ClipBackbone(name, folder, device=device, precision=precision, engine=engine)
+    added = read_added(folder)
+    if added is not None and added.fingerprint != backbone.fingerprint:
+        raise BackboneError(
+            f'the model "{added.name}" in {folder} is not as it was added: its files have another digest '
+            f"({backbone.fingerprint[:12]}, not {added.fingerprint[:12]}). They are damaged or were changed. Run  "
+            f"clipgrip models remove {added.name}  and add it again."
+        )
+    return backbone
 
 
 def may_download() -> bool:

@@ -13,6 +13,7 @@ from clipgrip.data.issues import Issue
 from clipgrip.data.known import KNOWN, KnownSet
 from clipgrip.data.known.base import SplitBy
 from clipgrip.data.manifest import Manifest
+from clipgrip.data.splitnames import split_folders
 from clipgrip.data.splits import hold_out
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import DataError
@@ -52,15 +53,33 @@ def from_folders(
 ) -> Source:
     """Class folders: each folder is a class, each image in it is of that class.
 
+    Where the folders are splits, the test folder, else the validation folder, is what is measured on.
+
     Raises:
         DataError: fewer than two class folders, or a class with fewer than two images.
     """
+    if splits := split_folders(folder):
+        return _from_splits(folder, splits, per_class, on_progress)
     names = class_folders(folder)
     found = ingest(
         folder, classes=ClassNames.from_names(names), labels=folder, on_progress=on_progress
     )
     manifest = hold_out(_thinned(_labeled(found.manifest), per_class), test_share)
     return Source(folder.resolve().name, manifest, DEFAULT_TEMPLATE, "content", found.issues)
+
+
+def _from_splits(
+    folder: Path, splits: dict[str, str], per_class: int | None, on_progress: Progress | None
+) -> Source:
+    """The train folder to learn from; a validation folder beside a test folder is left out, and an issue says so."""
+    train, test = folder / splits["train"], folder / splits.get("test", splits.get("val", ""))
+    names = ClassNames.from_names(class_folders(train))
+    found = ingest(train, classes=names, labels=train, test=test, on_progress=on_progress)
+    left = [splits["val"]] if {"test", "val"} <= set(splits) else []
+    detail = f"neither learned from nor measured on; {splits['train']} and {test.name} are"
+    issues = (*found.issues, *(Issue(name, "other-split", detail) for name in left))
+    manifest = _thinned(_labeled(found.manifest), per_class)
+    return Source(folder.resolve().name, manifest, DEFAULT_TEMPLATE, "official", issues)
 
 
 def class_folders(folder: Path) -> list[str]:

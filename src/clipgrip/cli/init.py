@@ -58,8 +58,12 @@ def init(
 
 def class_folders(images: Path) -> list[str]:
     """Names of the folders that hold images, two at least; they may be classes."""
+    from clipgrip.data.splitnames import split_folders
+
     if not images.is_dir():
         return []
+    if splits := split_folders(images):
+        images = images / splits["train"]
     folders = (path for path in images.iterdir() if path.is_dir())
     names = sorted(path.name for path in folders if _holds_images(path))
     return names if len(names) > 1 else []
@@ -78,18 +82,10 @@ def _image_folder(folder: Path) -> str:
 
 
 def _holds_images(folder: Path) -> bool:
-    from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature
+    from clipgrip.data.images import may_be_image
 
-    for path in sorted(folder.iterdir()):
-        if not path.is_file() or path.name.startswith("."):
-            continue
-        try:
-            with path.open("rb") as file:
-                check_signature(file.read(HEAD_BYTES))
-            return True
-        except (OSError, UndecodableImage):
-            continue
-    return False
+    files = (path for path in sorted(folder.iterdir()) if not path.name.startswith("."))
+    return any(may_be_image(str(path)) for path in files)
 
 
 def classes_csv(names: list[str]) -> bytes:

@@ -211,17 +211,10 @@ def _found(source: Path) -> tuple[tuple[str, ...], int]:
 
 
 def _is_image(source: Any) -> bool:
-    from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature
+    from clipgrip.data.images import may_be_image
+    from clipgrip.data.sources import FileSource
 
-    path = getattr(source, "path", None)
-    if path is None:
-        return True
-    try:
-        with open(path, "rb") as file:
-            check_signature(file.read(HEAD_BYTES))
-    except (OSError, UndecodableImage):
-        return False
-    return True
+    return may_be_image(source.path) if isinstance(source, FileSource) else True
 
 
 def _criteria(given: Mapping[str, str | None], max_error: float) -> tuple[Criterion, ...]:

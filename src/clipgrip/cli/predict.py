@@ -22,6 +22,12 @@ def predict(
         Path | None,
         typer.Option(
             help="Also write the probability of every class for every image: a .csv, .parquet or .npz file.",
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            help="Encoding of a CSV that lists the images, such as cp932, gbk or cp1252.  [default: UTF-8, else cp932]",
             show_default=False,
         ),
     ] = None,
@@ -32,6 +38,7 @@ def predict(
     """
     from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
+    from clipgrip.data.text import check_encoding
     from clipgrip.runs.probabilities import check_probabilities_place, write_probabilities
     from clipgrip.serving.batch import (
         check_answers_place,
@@ -45,10 +52,12 @@ def predict(
     check_answers_place(out, images)
     if all_probabilities is not None:
         check_probabilities_place(all_probabilities)
+    if encoding is not None:
+        check_encoding(encoding)
     screen = Screen()
     predictor = Predictor.open(at_work(run, screen))
     with screen.live():
-        answers = predict_files(predictor, images, screen.progress)
+        answers = predict_files(predictor, images, screen.progress, encoding=encoding)
     write_predictions(out, predictor, answers)
     typer.echo(f"{len(answers.rows)} images labeled: {out}")
     if all_probabilities is not None:

@@ -112,6 +112,12 @@ def run(
         Path | None,
         typer.Option(
             help="Also write the probability of every class for every image: a .csv, .parquet or .npz file.",
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            help="Encoding of the text files, such as cp932, gbk or cp1252.  [default: UTF-8, else cp932]",
             show_default=False,
         ),
     ] = None,
@@ -129,7 +135,7 @@ def run(
         "images": images, "classes": classes, "labels": labels, "seen": seen, "test": test,
         "backbone": backbone, "prompt": prompt, "strategy": strategy, "preset": preset,
         "rounds": rounds, "k": k, "seed": seed, "template": template or None, "candidates": candidates,
-        "engine": engine, "out": out,
+        "engine": engine, "out": out, "encoding": encoding,
     }  # fmt: skip
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.config import project

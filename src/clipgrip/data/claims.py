@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import (
@@ -15,6 +16,7 @@ from clipgrip.data.discover import (
     item_key,
     table_claims,
 )
+from clipgrip.data.splitnames import check_classes
 from clipgrip.data.tables import TABLE_SUFFIXES, read_table
 from clipgrip.data.walk import relative
 from clipgrip.errors import DataError
@@ -24,7 +26,7 @@ Label = str | int | None
 """A class name, a class position, or nothing."""
 
 
-def read_claims(place: AnyPath, kind: str, root: str) -> Found:
+def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = None) -> Found:
     """Claims of a table ``path,label`` or of a folder whose sub-folders are named by class.
 
     A folder brings its own images with it, shown relative to ``root``.
@@ -35,6 +37,7 @@ def read_claims(place: AnyPath, kind: str, root: str) -> Found:
     """
     path = os.path.abspath(os.fspath(place))
     if os.path.isdir(path):
+        check_classes(Path(path), kind)
         return _class_folders(path, root)
     if not os.path.exists(openable(path)):
         raise DataError(
@@ -43,7 +46,7 @@ def read_claims(place: AnyPath, kind: str, root: str) -> Found:
         )
     if not path.lower().endswith(TABLE_SUFFIXES):
         raise DataError(f"{os.fspath(place)}: the {kind} must be a CSV, a Parquet file or a folder")
-    table = read_table(path)
+    table = read_table(path, encoding)
     claims = table_claims(table, table.need(PATH_COLUMNS), required=True) if table.columns else ()
     return Found(os.path.dirname(path), (), (), claims)
 

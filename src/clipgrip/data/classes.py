@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from clipgrip.data.tables import parse_csv, read_text
+from clipgrip.data.tables import DELIMITERS, dialect, parse_csv
+from clipgrip.data.text import read_text, without_controls
 from clipgrip.errors import DataError, nearest
 from clipgrip.files import AnyPath
 
@@ -21,8 +22,8 @@ _PROMPT_COLUMNS = ("prompt", "prompts", "text")
 
 
 def canonical(name: str) -> str:
-    """The form in which names are compared: NFC, no space around."""
-    return unicodedata.normalize("NFC", name).strip()
+    """The form in which names are compared: NFC, no control characters, no space around."""
+    return without_controls(unicodedata.normalize("NFC", name)).strip()
 
 
 def prompt_text(name: str) -> str:
@@ -63,13 +64,13 @@ class ClassNames:
         return cls(display, tuple(prompt_text(name) for name in display))
 
     @classmethod
-    def read(cls, path: AnyPath) -> ClassNames:
+    def read(cls, path: AnyPath, encoding: str | None = None) -> ClassNames:
         """Read one name a line, or a CSV whose first line is ``name,prompt``.
 
         Raises:
             DataError: as the class, with the lines; or the file cannot be read.
         """
-        text, source = read_text(path), os.path.basename(os.fspath(path))
+        text, source = read_text(path, encoding), os.path.basename(os.fspath(path))
         lines = _table_lines(text, source) or _plain_lines(text, source)
         display = tuple(canonical(name) for _, name, _ in lines)
         prompts = tuple(
@@ -94,7 +95,9 @@ class ClassNames:
         return position
 
     @classmethod
-    def of(cls, classes: ClassNames | AnyPath | Sequence[str]) -> ClassNames:
+    def of(
+        cls, classes: ClassNames | AnyPath | Sequence[str], encoding: str | None = None
+    ) -> ClassNames:
         """Classes as they are, read from a file, or made from a list of names.
 
         Raises:
@@ -103,7 +106,7 @@ class ClassNames:
         if isinstance(classes, ClassNames):
             return classes
         if isinstance(classes, str | os.PathLike):
-            return cls.read(classes)
+            return cls.read(classes, encoding)
         return cls.from_names(classes)
 
     def listing(self, most: int = 12) -> str:
@@ -121,30 +124,64 @@ _Line = tuple[int, str, str]
 
 
 def _table_lines(text: str, source: str) -> list[_Line]:
-    """Lines of a CSV with a header; empty when the text is a plain list of names."""
-    first = next((line for line in text.splitlines() if line.strip()), "").casefold()
-    cells = [cell.strip().strip('"') for cell in re.split(r"[,;\t]", first)]
-    if not set(cells) & set(_NAME_COLUMNS):
+    """Lines of a CSV with a heading of our two columns; empty when the text is a plain list of names."""
+    if not _has_heading(text):
         return []
     table = parse_csv(text, source)
-    name, prompt = table.need(_NAME_COLUMNS), table.find(_PROMPT_COLUMNS)
+    name, prompt = table.need(_NAME_COLUMNS), table.need(_PROMPT_COLUMNS)
     return [
-        (number, row[name], "" if prompt is None else row[prompt])
+        (number, row[name], row[prompt])
         for number, row in zip(table.numbers, table.rows, strict=True)
         if canonical(row[name])
     ]
 
 
+def _first_cells(text: str) -> list[str]:
+    body, delimiter, _ = dialect(text)
+    first = next((line for line in body.splitlines() if canonical(line)), "").casefold()
+    return [canonical(cell).strip('"') for cell in first.split(delimiter)]
+
+
+def _has_heading(text: str) -> bool:
+    """Both columns are named: one name alone may be a class that is called so."""
+    cells = set(_first_cells(text))
+    return bool(cells & set(_NAME_COLUMNS)) and bool(cells & set(_PROMPT_COLUMNS))
+
+
 def _plain_lines(text: str, source: str) -> list[_Line]:
-    lines = [(n, line, "") for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-    if source.casefold().endswith((".csv", ".tsv")):
-        for number, line, _ in lines:
-            if re.search(r"[,;\t]", line):
-                raise DataError(
-                    f"{source} line {number}: two columns without names. "
-                    "Let the first line be name,prompt."
-                )
-    return lines
+    lines = [(n, line, "") for n, line in enumerate(text.splitlines(), 1) if canonical(line)]
+    if not source.casefold().endswith((".csv", ".tsv")):
+        return lines
+    for number, line, _ in lines:
+        if re.search(f"[{DELIMITERS}]", line):
+            raise DataError(
+                f"{source} line {number}: two columns without names. "
+                "Let the first line be name,prompt."
+            )
+    if lines and _first_cells(text)[0] in _NAME_COLUMNS:
+        number, line, _ = lines[0]
+        raise DataError(
+            f'{source} line {number}: "{canonical(line)}" may be a heading or a class. Let the first line be '
+            "name,prompt (the prompts may stay empty), or give the list of classes as a .txt, which has no heading."
+        )
+    return [(number, _unquoted(canonical(line)), "") for number, line, _ in lines]
+
+
+def _unquoted(cell: str) -> str:
+    return cell[1:-1] if len(cell) > 2 and cell[0] == cell[-1] == '"' else cell
+
+
+def heading_remark(path: AnyPath, encoding: str | None = None) -> str | None:
+    """What people should know about the first line of a list of classes; None where it can only be a class.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    text = read_text(path, encoding)
+    cells = _first_cells(text)
+    if _has_heading(text) or len(cells) > 1 or cells[0] not in _NAME_COLUMNS:
+        return None
+    return f'the first line, "{cells[0]}", is taken for a class; a heading has two columns: name,prompt'
 
 
 def _check(

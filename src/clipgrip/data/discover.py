@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,14 +10,20 @@ from typing import Any
 from numpy.typing import NDArray
 from PIL import Image
 
+from clipgrip.data.images import may_be_image
 from clipgrip.data.issues import Issue
+from clipgrip.data.nearby import Folders, difference
 from clipgrip.data.sources import BytesSource, FileSource, ImageSource, ParquetSource
+from clipgrip.data.splitnames import check_one_split
 from clipgrip.data.tables import PARQUET_SUFFIXES, TABLE_SUFFIXES, Table, read_table
 from clipgrip.data.walk import relative, walk
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 
-PATH_COLUMNS = ("path", "file", "image", "filename", "file_name", "filepath")
+PATH_COLUMNS = (
+    *("path", "file", "image", "filename", "file_name", "filepath", "image_path", "img"),
+    *("image_name", "image_id", "id"),
+)
 LABEL_COLUMNS = ("label", "labels", "class")
 
 Item = AnyPath | Image.Image | NDArray[Any] | ImageSource
@@ -58,12 +63,7 @@ def place_key(path: str) -> str:
     return os.path.normcase(os.path.abspath(path))
 
 
-def nfc(text: str) -> str:
-    """The form in which names are compared."""
-    return unicodedata.normalize("NFC", text)
-
-
-def discover(images: Images, skip: Iterable[str] = ()) -> Found:
+def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = None) -> Found:
     """List the images under a place without reading them; ``skip`` holds keys of table files.
 
     Raises:
@@ -79,11 +79,13 @@ def discover(images: Images, skip: Iterable[str] = ()) -> Found:
             "Give a folder of images, one image, or a CSV or Parquet file that lists images."
         )
     if os.path.isdir(path):
-        return from_folder(path, path, frozenset(skip))
+        found = from_folder(path, path, frozenset(skip))
+        shards = _shards(found)
+        return _from_shards(shards, path) if shards else found
     if path.lower().endswith(PARQUET_SUFFIXES):
-        return _from_parquet(path)
+        return _from_parquet(path, os.path.dirname(path))
     if path.lower().endswith(TABLE_SUFFIXES):
-        return _from_table(read_table(path), os.path.dirname(path))
+        return _from_table(read_table(path, encoding), os.path.dirname(path))
     return Found(os.path.dirname(path), (file_entry(path, os.path.dirname(path)),))
 
 
@@ -92,6 +94,14 @@ def from_folder(folder: str, root: str, skip: frozenset[str] = frozenset()) -> F
     files, issues = walk(folder, root)
     entries = (file_entry(path, root) for path in files)
     return Found(root, tuple(entry for entry in entries if entry.key not in skip), tuple(issues))
+
+
+def _shards(found: Found) -> list[str]:
+    """The Parquet files of a folder that holds no image besides; none where it does."""
+    paths = [e.source.path for e in found.entries if isinstance(e.source, FileSource)]
+    shards = [path for path in paths if path.lower().endswith(PARQUET_SUFFIXES)]
+    others = (path for path in paths if not path.lower().endswith(PARQUET_SUFFIXES))
+    return [] if not shards or any(map(may_be_image, others)) else shards
 
 
 def file_entry(path: str, root: str) -> Entry:
@@ -159,9 +169,15 @@ def _from_table(table: Table, root: str) -> Found:
     column = table.need(PATH_COLUMNS)
     entries: dict[str, Entry] = {}
     issues: list[Issue] = []
+    folders = Folders()
     for number, row in enumerate(table.rows):
-        path = os.path.join(root, native(row[column]))
-        _add_file(os.path.abspath(path), root, entries, issues, table.where(number))
+        path, where = os.path.abspath(os.path.join(root, native(row[column]))), table.where(number)
+        found = path if os.path.lexists(openable(path)) else folders.nearby(path)
+        if found and found != path:
+            shown, how = relative(found, root), difference(path, found)
+            detail = f"{where}: taken for {shown}, which differs in {how}"
+            issues.append(Issue(relative(path, root), "matched-by-name", detail))
+        _add_file(found or path, root, entries, issues, where)
     return Found(root, tuple(entries.values()), tuple(issues), table_claims(table, column))
 
 
@@ -186,19 +202,26 @@ def native(path: str) -> str:
     return path.replace("\\", "/").strip() if os.sep == "/" else path.strip()
 
 
-def _from_parquet(path: str) -> Found:
-    from clipgrip.data.parquet import image_column, inner_paths, open_parquet
+def _from_parquet(path: str, root: str) -> Found:
+    """Images in the cells of a file, or beside it where a cell holds a path alone; keys are below ``root``."""
+    from clipgrip.data.parquet import image_column, inner_paths, lacking_bytes, open_parquet
 
-    table, root = read_table(path), os.path.dirname(path)
+    table, folder = read_table(path), os.path.dirname(path)
     file = open_parquet(path)
     column = image_column(file)
     if column is None:
-        return _from_table(table, root)
-    names = _cell_names(inner_paths(file, column), os.path.basename(path))
-    entries = tuple(
-        Entry(name, place_key(os.path.join(root, name)), ParquetSource(path, group, row, column))
-        for name, (group, row) in zip(names, _cells(file), strict=True)
-    )
+        return _from_table(table, folder)
+    inner, lacking = inner_paths(file, column), lacking_bytes(file, column)
+    names = _cell_names(inner, os.path.basename(path))
+    entries = []
+    for number, (name, (group, row)) in enumerate(zip(names, _cells(file), strict=True)):
+        beside = inner[number] if number in lacking else None
+        if beside:
+            entries.append(file_entry(os.path.abspath(os.path.join(folder, native(beside))), root))
+            continue
+        shown = relative(os.path.join(folder, name), root)
+        source = ParquetSource(path, group, row, column)
+        entries.append(Entry(shown, place_key(os.path.join(folder, name)), source))
     label = table.find(LABEL_COLUMNS)
     claims = (
         ()
@@ -208,7 +231,25 @@ def _from_parquet(path: str) -> Found:
             for number, (entry, row) in enumerate(zip(entries, table.rows, strict=True))
         )
     )
-    return Found(root, entries, (), claims)
+    return Found(root, tuple(entries), (), claims)
+
+
+def _from_shards(paths: Sequence[str], root: str) -> Found:
+    """The images of several Parquet files, as one data set is often cut."""
+    check_one_split(paths)
+    parts = [_from_parquet(path, root) for path in paths]
+    entries: dict[str, Entry] = {}
+    for path, part in zip(paths, parts, strict=True):
+        for entry in part.entries:
+            if entry.key in entries:
+                raise DataError(
+                    f"{path}: the image {entry.path} stands in an earlier file of {root} too. "
+                    "Give one of the files, or rename the images within."
+                )
+            entries[entry.key] = entry
+    issues = tuple(issue for part in parts for issue in part.issues)
+    claims = tuple(claim for part in parts for claim in part.claims)
+    return Found(root, tuple(entries.values()), issues, claims)
 
 
 def _cells(file: Any) -> list[tuple[int, int]]:

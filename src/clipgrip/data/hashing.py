@@ -7,16 +7,14 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from clipgrip.data.discover import Entry
-from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature, quick_check
+from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature, shown_of
 from clipgrip.data.issues import Issue
-from clipgrip.data.sources import FileSource, ImageSource
+from clipgrip.data.sources import MAX_BYTES, FileSource, ImageSource
 from clipgrip.errors import DataError
-from clipgrip.files import openable
-
-MAX_BYTES = 1 << 30
-"""The largest image file that is read."""
+from clipgrip.files import open_file, openable
 
 Progress = Callable[[int, int], None]
 """Called with how many are done and how many there are."""
@@ -24,22 +22,33 @@ Progress = Callable[[int, int], None]
 _THREADS = 4
 
 
-def examine(entry: Entry) -> str | Issue:
-    """SHA-256 of the bytes of a usable image, or what is wrong with it."""
+@dataclass(frozen=True)
+class Usable:
+    """An image that can be used: SHA-256 of its bytes, and a remark where they hold more than one picture."""
+
+    sha256: str
+    remark: Issue | None
+
+
+def examine(entry: Entry) -> Usable | Issue:
+    """A usable image, or what is wrong with it."""
     try:
         data = _read(entry.source)
-        quick_check(data)
+        said = shown_of(data)
     except UndecodableImage as error:
         return Issue(entry.path, error.reason, error.detail)
     except (OSError, DataError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return Issue(entry.path, "unreadable", f"cannot be read ({reason})")
-    return hashlib.sha256(data).hexdigest()
+    remark = None if said is None else Issue(entry.path, "first-page-only", said)
+    return Usable(hashlib.sha256(data).hexdigest(), remark)
 
 
-def examine_all(entries: Sequence[Entry], on_progress: Progress | None = None) -> list[str | Issue]:
+def examine_all(
+    entries: Sequence[Entry], on_progress: Progress | None = None
+) -> list[Usable | Issue]:
     """`examine` each entry; the answers stand in the order of the entries."""
-    answers: list[str | Issue] = []
+    answers: list[Usable | Issue] = []
     pool = ThreadPoolExecutor(_THREADS)
     try:
         for answer in pool.map(examine, entries):
@@ -52,17 +61,17 @@ def examine_all(entries: Sequence[Entry], on_progress: Progress | None = None) -
 
 
 def _read(source: ImageSource) -> bytes:
-    return _read_file(openable(source.path)) if isinstance(source, FileSource) else source.read()
+    return _read_file(source.path) if isinstance(source, FileSource) else source.read()
 
 
 def _read_file(path: str) -> bytes:
     """The bytes of a file whose head may be an image; nothing else is read to the end."""
-    state = os.stat(path)
+    state = os.stat(openable(path))
     if not stat.S_ISREG(state.st_mode):
         raise UndecodableImage("not-an-image", "not a regular file")
     if state.st_size > MAX_BYTES:
         raise UndecodableImage("too-large", f"more than {MAX_BYTES >> 20} MiB")
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         head = file.read(HEAD_BYTES)
         check_signature(head)
-        return head + file.read()
+        return head + file.read(MAX_BYTES)

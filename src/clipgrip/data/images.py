@@ -5,50 +5,47 @@ Safe to call from several threads: no global setting of Pillow or of Python's wa
 
 from __future__ import annotations
 
-import importlib
+import contextlib
 import io
 import math
-import re
+import threading
+from functools import partial
+from typing import Any
 
-from PIL import Image, ImageFile
+from PIL import Image
 
+from clipgrip.data.containers import (
+    check_scans,
+    jpeg2000_components,
+    png_essentials,
+    tiff_kind,
+    with_jpeg_end,
+)
+from clipgrip.data.deep import deepened, depth_of
+from clipgrip.data.formats import HEAD_BYTES, READERS, reader_of
 from clipgrip.data.pixels import orientation, to_rgb, upright
-from clipgrip.errors import DataError
+from clipgrip.data.unusable import UndecodableImage
+from clipgrip.files import open_file
+
+__all__ = [
+    "HEAD_BYTES",
+    "READERS",
+    "UndecodableImage",
+    "check_signature",
+    "decode",
+    "may_be_image",
+    "quick_check",
+    "shown_of",
+]
 
 MAX_PIXELS = 178_956_970
 """The most pixels an image may have by its header (Pillow's own hard limit)."""
-
-HEAD_BYTES = 32
-"""How much of a file is enough to tell its format."""
-
-READERS: tuple[tuple[bytes, str, str], ...] = (
-    (rb"\xff\xd8\xff", "JpegImagePlugin", "JpegImageFile"),
-    (rb"\x89PNG\r\n\x1a\n", "PngImagePlugin", "PngImageFile"),
-    (rb"BM", "BmpImagePlugin", "BmpImageFile"),
-    (rb"II[*+]\x00|MM\x00[*+]", "TiffImagePlugin", "TiffImageFile"),
-    (rb"RIFF....WEBP", "WebPImagePlugin", "WebPImageFile"),
-    (rb"GIF8[79]a", "GifImagePlugin", "GifImageFile"),
-    (rb"P[1-6]\s", "PpmImagePlugin", "PpmImageFile"),
-    (rb"\xff\x4f\xff\x51|\x00\x00\x00\x0cjP  \r\n\x87\n", "Jpeg2KImagePlugin", "Jpeg2KImageFile"),
-    (rb"....ftypavi[fs]", "AvifImagePlugin", "AvifImageFile"),
-)
-"""How a format begins, and who reads it. Formats that run programs (EPS, PDF) are not here."""
-
-_PATTERNS = tuple((re.compile(head, re.DOTALL), module, name) for head, module, name in READERS)
-_HEIC = re.compile(rb"....ftyp(hei[cxs]|hev[cx]|mif1|msf1)", re.DOTALL)
-_ALLOWED = "JPEG, PNG, BMP, TIFF, WebP, GIF, PPM, JPEG 2000 and AVIF"
-
-
-class UndecodableImage(DataError):
-    """These bytes are not an image that can be used. ``reason`` is a slug of `REASONS`."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
-
-    def __str__(self) -> str:
-        return self.detail
+MAX_JPEG2000_BYTES = 1_200_000_000
+"""Its decoder takes four bytes for each pixel and component, and four more for each pixel of the result."""
+LARGE_PIXELS = 30_000_000
+"""Larger ones are decoded one at a time, so that threads together stay within the memory."""
+_READ_TIFF = "read are 1, 3 and 4 bands of 8 or 16 bits, and one band of up to 32 bits"
+_LARGE = threading.Lock()
 
 
 def decode(data: bytes, *, at_least: int | None = None) -> Image.Image:
@@ -62,16 +59,37 @@ def decode(data: bytes, *, at_least: int | None = None) -> Image.Image:
     """
     try:
         image = _open(data)
-        if at_least:
-            share = min(1.0, at_least / max(image.size))
-            width, height = (math.ceil(side * share) for side in image.size)
-            image.draft("RGB", (width, height))
-        image.load()
-        return to_rgb(upright(image))
+        large = image.size[0] * image.size[1] > LARGE_PIXELS
+        with _LARGE if large else contextlib.nullcontext():
+            return to_rgb(upright(_loaded(image, data, at_least)))
     except UndecodableImage:
         raise
     except Exception as error:
-        raise _translated(error) from error
+        raise _translated(error, data) from error
+
+
+def _loaded(image: Any, data: bytes, at_least: int | None) -> Image.Image:
+    depth = depth_of(image)
+    try:
+        _load(image, at_least)
+    except OSError:
+        variants = with_jpeg_end(data) if image.format in ("JPEG", "MPO") else None
+        if variants is None:
+            raise
+        first, second = (_load(_open(one), at_least) for one in variants)
+        if first.tobytes() != second.tobytes():
+            raise  # what follows was taken for a part of the picture: it is not whole
+        return first
+    return deepened(image, depth, data, partial(_open, data))
+
+
+def _load(image: Any, at_least: int | None) -> Image.Image:
+    if at_least:
+        share = min(1.0, at_least / max(image.size))
+        width, height = (math.ceil(side * share) for side in image.size)
+        image.draft("RGB", (width, height))
+    image.load()
+    return image
 
 
 def quick_check(data: bytes) -> tuple[int, int]:
@@ -80,12 +98,29 @@ def quick_check(data: bytes) -> tuple[int, int]:
     Raises:
         UndecodableImage: the bytes are no image, the header is damaged, or the image is too large.
     """
-    try:
-        return _open(data).size
-    except UndecodableImage:
-        raise
-    except Exception as error:
-        raise _translated(error) from error
+    return _checked(data).size
+
+
+def shown_of(data: bytes) -> str | None:
+    """What is said of a file with pages or frames, of which the first is shown; None of a single picture.
+
+    Raises:
+        UndecodableImage: as `quick_check`.
+    """
+    image = _checked(data)
+    with contextlib.suppress(Exception):  # whatever is wrong with a second page, the first counts
+        if image.format == "TIFF":
+            return "a document with pages; the first is used" if _has_pages(image) else None
+        moving = b"acTL" in data[:1000] if image.format == "PNG" else image.is_animated
+        return "an animation; its first picture is used" if moving else None
+    return None
+
+
+def _has_pages(image: Any) -> bool:
+    """Whether a second picture follows that is no smaller copy of the first."""
+    image.seek(1)
+    reduced = int(image.tag_v2.get(254, 0)) & 1
+    return not reduced
 
 
 def upright_size(data: bytes) -> tuple[int, int]:
@@ -99,7 +134,7 @@ def upright_size(data: bytes) -> tuple[int, int]:
     except UndecodableImage:
         raise
     except Exception as error:
-        raise _translated(error) from error
+        raise _translated(error, data) from error
     width, height = image.size  # Pillow has turned a TIFF's already
     exif = image.info.get("exif")
     turned = isinstance(exif, bytes) and image.format != "TIFF" and orientation(exif) >= 5
@@ -112,38 +147,58 @@ def check_signature(head: bytes) -> None:
     Raises:
         UndecodableImage: empty, or no image format that is read here.
     """
-    _reader(head)
+    reader_of(head)
 
 
-def _open(data: bytes) -> ImageFile.ImageFile:
-    module, name = _reader(data[:HEAD_BYTES])
-    reader: type[ImageFile.ImageFile] = getattr(importlib.import_module(f"PIL.{module}"), name)
-    image = reader(io.BytesIO(data))
+def may_be_image(path: str) -> bool:
+    """Whether a file is one and begins as an image that is read here."""
+    try:
+        with open_file(path) as file:
+            check_signature(file.read(HEAD_BYTES))
+    except (OSError, UndecodableImage):
+        return False
+    return True
+
+
+def _checked(data: bytes) -> Any:
+    try:
+        return _open(data)
+    except UndecodableImage:
+        raise
+    except Exception as error:
+        raise _translated(error, data) from error
+
+
+def _open(data: bytes) -> Any:
+    reader = reader_of(data[:HEAD_BYTES])
+    if reader.name == "PngImageFile":
+        data = png_essentials(data)
+    elif reader.name == "JpegImageFile":
+        check_scans(data)
+    image = reader.load()(io.BytesIO(data))
     width, height = image.size
     if width < 1 or height < 1:
         raise UndecodableImage("corrupt", f"the header says {width} x {height} pixels")
-    if width * height > MAX_PIXELS:
+    most = MAX_PIXELS
+    if image.format == "JPEG2000":
+        most = min(most, MAX_JPEG2000_BYTES // (4 * jpeg2000_components(data)[0] + 4))
+    if width * height > most:
         raise UndecodableImage(
-            "too-large",
-            f"{width} x {height} pixels; at most {MAX_PIXELS // 1_000_000} million are read",
+            "too-large", f"{width} x {height} pixels; at most {most // 1_000_000} million are read"
         )
     return image
 
 
-def _reader(head: bytes) -> tuple[str, str]:
-    if not head:
-        raise UndecodableImage("empty-file", "the file has no content")
-    for pattern, module, name in _PATTERNS:
-        if pattern.match(head):
-            return module, name
-    if _HEIC.match(head):
-        raise UndecodableImage("not-an-image", "HEIC is not read; convert it to JPEG")
-    raise UndecodableImage("not-an-image", f"not one of the formats {_ALLOWED}")
-
-
-def _translated(error: Exception) -> UndecodableImage:
+def _translated(error: Exception, data: bytes) -> UndecodableImage:
     """Pillow reports damage by a dozen exception types; all mean that the image is unusable."""
     if isinstance(error, MemoryError | Image.DecompressionBombError):
         return UndecodableImage("too-large", "decoding it would take too much memory")
     detail = str(error) or type(error).__name__
+    name = reader_of(data[:HEAD_BYTES]).name
+    if name == "PpmImageFile" and isinstance(error, ValueError):
+        return UndecodableImage("not-an-image", "begins like a PPM, but goes on like a text")
+    if name == "TiffImageFile" and ("unknown" in detail or isinstance(error, KeyError)):
+        return UndecodableImage("unsupported", f"a TIFF with {tiff_kind(data)}; {_READ_TIFF}")
+    if name == "JpegImageFile" and "layers" in detail:
+        return UndecodableImage("unsupported", "a JPEG of more than 8 bits; convert it to PNG")
     return UndecodableImage("corrupt", f"damaged or cut off ({detail})")

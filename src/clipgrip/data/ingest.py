@@ -20,10 +20,12 @@ from clipgrip.data.discover import (
     place_key,
 )
 from clipgrip.data.hashing import Progress, examine_all
-from clipgrip.data.issues import Issue, tally
+from clipgrip.data.issues import NOTES, Issue, tally
 from clipgrip.data.manifest import Manifest, Row
 from clipgrip.data.match import Matched, PathIndex, match
 from clipgrip.data.merge import Merger
+from clipgrip.data.nearby import Folders
+from clipgrip.data.remarks import text_remarks
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 
@@ -48,6 +50,7 @@ def ingest(
     classes: ClassNames | AnyPath | Sequence[str],
     labels: AnyPath | Sequence[Label] | None = None,
     test: AnyPath | None = None,
+    encoding: str | None = None,
     on_progress: Progress | None = None,
 ) -> Ingested:
     """Find, hash and check images, and bind labels to them.
@@ -56,25 +59,27 @@ def ingest(
     images, a Parquet file that holds them, or a sequence of paths, Pillow images or arrays.
     ``labels`` and ``test`` are each a table ``path,label`` or a folder with one folder for each
     class; ``labels`` may also be one name, position, -1 or None for each item of a sequence of
-    images. What is in ``test`` never enters the pool, by place and by content.
+    images. What is in ``test`` never enters the pool, by place and by content. ``encoding`` is that of the text files;
+    without it they are UTF-8 or, where that is Japanese, cp932, and an issue says so.
 
     Raises:
         DataError: a place does not exist, a label is unknown, no label matches an image, or no
             image can be used.
         MissingPackage: a Parquet file, and pyarrow is not installed.
     """
-    names = ClassNames.of(classes)
-    found = discover(images, _table_keys(classes, labels, test))
-    tests = _brought(test, "test images", found)
-    labeled = _without_places(_labeled(images, labels, found, names), tests)
+    names = ClassNames.of(classes, encoding)
+    found = discover(images, _table_keys(classes, labels, test), encoding)
+    tests = _brought(test, "test images", found, encoding)
+    labeled = _without_places(_labeled(images, labels, found, names, encoding), tests)
     tests = replace(tests, entries=tests.entries + _listed_outside(found, tests))
     entries = _once(found.entries, tests.entries, labeled.entries)
     matched = _matched(found, labeled, tests, entries, names)
     rows, issues = _rows(entries, Merger(names, *(m.statements for m in matched)), on_progress)
     remarks = (part.issues for part in (found, tests, labeled, *matched))
-    everything = tuple(sorted({*issues, *(issue for part in remarks for issue in part)}))
+    said = text_remarks(classes, (images, labels, test), encoding)
+    everything = tuple(sorted({*issues, *said, *(issue for part in remarks for issue in part)}))
     if not rows:
-        raise _nothing_usable(found, everything)
+        raise _nothing_usable(found, [one for one in everything if one.reason not in NOTES])
     return Ingested(Manifest(tuple(rows), names), everything, found.root)
 
 
@@ -84,15 +89,21 @@ def _table_keys(*places: object) -> set[str]:
     return {place_key(path) for path in paths}
 
 
-def _brought(place: AnyPath | None, kind: str, found: Found) -> Found:
-    return Found(found.root, ()) if place is None else read_claims(place, kind, found.root)
+def _brought(place: AnyPath | None, kind: str, found: Found, encoding: str | None) -> Found:
+    if place is None:
+        return Found(found.root, ())
+    return read_claims(place, kind, found.root, encoding)
 
 
 def _labeled(
-    images: Images, labels: AnyPath | Sequence[Label] | None, found: Found, names: ClassNames
+    images: Images,
+    labels: AnyPath | Sequence[Label] | None,
+    found: Found,
+    names: ClassNames,
+    encoding: str | None,
 ) -> Found:
     if labels is None or isinstance(labels, str | os.PathLike):
-        return _brought(labels, "labels", found)
+        return _brought(labels, "labels", found, encoding)
     return Found(found.root, (), (), aligned_claims(images, labels, names))
 
 
@@ -112,13 +123,18 @@ def _listed_outside(found: Found, tests: Found) -> tuple[Entry, ...]:
         return ()
     index, bases = PathIndex(found.entries), (found.root, tests.root)
     missing = (claim for claim in tests.claims if index.by_place(claim.path, bases) is None)
-    files = (_existing(claim, bases) for claim in missing)
+    folders = Folders()
+    files = (_existing(claim, bases, folders) for claim in missing)
     return tuple(file_entry(path, found.root) for path in files if path is not None)
 
 
-def _existing(claim: Claim, bases: Sequence[str]) -> str | None:
-    paths = (os.path.abspath(os.path.join(base, native(claim.path))) for base in bases)
-    return next((path for path in paths if os.path.isfile(openable(path))), None)
+def _existing(claim: Claim, bases: Sequence[str], folders: Folders) -> str | None:
+    for base in bases:
+        path = os.path.abspath(os.path.join(base, native(claim.path)))
+        found = path if os.path.isfile(openable(path)) else folders.nearby(path)
+        if found is not None and os.path.isfile(openable(found)):
+            return found
+    return None
 
 
 def _once(*groups: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -153,8 +169,9 @@ def _rows(
     for entry, answer in zip(entries, examine_all(entries, on_progress), strict=True):
         if isinstance(answer, Issue):
             issues.append(answer)
-        else:
-            contents[answer].append(entry)
+            continue
+        contents[answer.sha256].append(entry)
+        issues += [answer.remark] if answer.remark is not None else []
     for sha256, alike in contents.items():
         row, left = merger.merge(sha256, alike)
         rows += [row] if row is not None else []

@@ -15,6 +15,7 @@ REASONS: dict[str, str] = {
     "too-large": "more pixels or bytes than are read",
     "empty-file": "the file has no content",
     "unreadable": "the file or folder may not be read, or a link leads nowhere",
+    "changed": "the file changed after it was read first",
     "missing-file": "a listed file does not exist",
     "hidden": "a hidden file, or one that an operating system or editor made",
     "repeated-folder": "a link to a folder that is read already",
@@ -23,11 +24,19 @@ REASONS: dict[str, str] = {
     "test-without-label": "a test image without a label; left out altogether",
     "conflicting-labels": "labels contradict each other",
     "label-without-image": "a label that belongs to no image",
-    "matched-by-name": "the image was found by its file name alone",
+    "text-encoding": "a text file that is not UTF-8, and how it was read",
+    "other-split": "a folder of a split that is not used",
+    "class-list": "how a list of classes was read",
+    "first-page-only": "a document with pages or an animation, of which the first is used",
+    "unsupported": "an image of a kind that is not read here",
+    "matched-by-name": "the image was found by its file name alone, or by a name that is almost the same",
 }
 """Every reason an issue can have, with its meaning."""
 
-NOTES = frozenset({"conflicting-labels", "label-without-image", "matched-by-name"})
+NOTES = frozenset(
+    {"conflicting-labels", "label-without-image", "matched-by-name", "text-encoding", "class-list"}
+    | {"first-page-only"}
+)
 """Reasons that are remarks: the image they name, if any, may still be used."""
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
-from clipgrip.data.discover import Claim, Entry, Found, native, nfc, place_key
+from clipgrip.data.discover import Claim, Entry, Found, native, place_key
 from clipgrip.data.issues import Issue
+from clipgrip.data.nearby import difference, folded, nfc, without_ending
 from clipgrip.errors import DataError, nearest
 
 
@@ -45,10 +46,14 @@ class PathIndex:
         self._exact: dict[str, Entry] = {}
         self._composed: dict[str, list[Entry]] = defaultdict(list)
         self._names: dict[str, list[Entry]] = defaultdict(list)
+        self._like: dict[str, list[Entry]] = defaultdict(list)
         for entry in entries:
             self._exact[entry.key] = entry
             self._composed[nfc(entry.key)].append(entry)
             self._names[nfc(os.path.basename(entry.key))].append(entry)
+            for place in {folded(entry.key), without_ending(entry.key)}:
+                self._like[place].append(entry)
+                self._like[os.path.basename(place)].append(entry)
 
     def by_place(self, path: str, bases: Sequence[str]) -> Entry | None:
         """The image at ``path``, absolute or relative to the first of ``bases`` that fits."""
@@ -60,6 +65,18 @@ class PathIndex:
                 if found is not None:
                     return found
         return self._exact.get(path)
+
+    def alike(self, path: str, bases: Sequence[str]) -> Entry | None:
+        """The only image whose path, or else bare name, differs in upper and lower case or in its ending alone.
+
+        A written name may lack the ending, as in many published tables; another ending is another file.
+        """
+        text = native(path)
+        places = (folded(place_key(os.path.join(base, text))) for base in bases)
+        for place in (*places, folded(os.path.basename(text))):
+            if len(found := self._like.get(place, [])) == 1:
+                return found[0]
+        return None
 
     def by_name(self, path: str) -> Entry | None:
         """The only image with this file name, wherever it lies."""
@@ -89,7 +106,7 @@ def match(
     for claim in found.claims:
         statement = Statement(position(claim, classes), claim.where)
         placed = index.by_place(claim.path, bases)
-        entry = placed or index.by_name(claim.path)
+        entry = placed or index.by_name(claim.path) or index.alike(claim.path, bases)
         if entry is not None:
             statements[entry.key].append(statement)
         if placed is None:
@@ -102,7 +119,11 @@ def match(
 def _remark(claim: Claim, entry: Entry | None) -> Issue:
     if entry is None:
         return Issue(claim.path, "label-without-image", f"{claim.where}: there is no such image")
-    detail = f"{claim.where}: taken for {entry.path}, the only image of that name"
+    if nfc(os.path.basename(native(claim.path))) == nfc(os.path.basename(entry.path)):
+        how = "the only image of that name"
+    else:
+        how = f"which differs in {difference(native(claim.path), entry.path)}"
+    detail = f"{claim.where}: taken for {entry.path}, {how}"
     return Issue(claim.path, "matched-by-name", detail)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import date
+from datetime import time as clock
+from decimal import Decimal
 from typing import Any
 
 from clipgrip.data.groups import GroupCache
@@ -11,12 +14,21 @@ from clipgrip.data.tables import Table
 from clipgrip.errors import DataError, MissingPackage
 from clipgrip.files import AnyPath, openable
 
+_BINARY = ("binary", "large_binary", "binary_view")
+_PLAIN = (
+    *("string", "large_string", "int", "uint", "float", "halffloat", "double", "bool", "decimal"),
+    *("date", "time", "timestamp", "null"),
+)
+TEXT_COLUMNS = ("path", "file_name", "filename", "filepath", "label", "labels", "class", "name")
+"""Columns that hold text even where a writer calls it bytes."""
 _IMAGE_COLUMNS = ("image", "img", "bytes", "picture", "photo")
 _GROUPS = GroupCache()
 
 
 def read_parquet_table(path: AnyPath) -> Table:
-    """All columns that hold text or numbers, as text; whole numbers without a point.
+    """All columns that hold text, numbers, truth values, dates, or lists of one of these, as text.
+
+    Whole numbers are written without a point, truth values as in Python and pandas, dates as ISO 8601 does.
 
     Class numbers that a Hugging Face data set explains become class names.
 
@@ -26,16 +38,21 @@ def read_parquet_table(path: AnyPath) -> Table:
     """
     name = os.path.basename(os.fspath(path))
     file = open_parquet(path)
-    fields = [field for field in file.schema_arrow if _is_plain(field.type)]
+    fields = [field for field in file.schema_arrow if _is_plain(field)]
+    others = [field for field in file.schema_arrow if field not in fields]
     table = file.read(columns=[field.name for field in fields])
     class_names = _hugging_face_names(file.schema_arrow.metadata or {})
     columns = [
-        [_text(value, class_names.get(field.name)) for value in table[field.name].to_pylist()]
+        [
+            _text(value, class_names.get(field.name), f"{name} row {row} column {field.name}")
+            for row, value in enumerate(table[field.name].to_pylist(), 1)
+        ]
         for field in fields
     ]
     rows = tuple(zip(*columns, strict=True))
     names = tuple(field.name for field in fields)
-    return Table(name, names, rows, tuple(range(1, len(rows) + 1)), unit="row")
+    unread = tuple((field.name, str(field.type)) for field in others if not _is_image(field))
+    return Table(name, names, rows, tuple(range(1, len(rows) + 1)), "row", unread)
 
 
 def open_parquet(path: AnyPath) -> Any:
@@ -60,7 +77,7 @@ def open_parquet(path: AnyPath) -> Any:
 
 def image_column(file: Any) -> str | None:
     """The column that holds encoded images, or None when there is none."""
-    names = [field.name for field in file.schema_arrow if _is_image(field.type)]
+    names = [field.name for field in file.schema_arrow if _is_image(field)]
     return next((name for name in _IMAGE_COLUMNS if name in names), names[0] if names else None)
 
 
@@ -73,6 +90,31 @@ def inner_paths(file: Any, column: str) -> list[str | None]:
     return [(cell or {}).get("path") for cell in table[column].to_pylist()]
 
 
+def lacking_bytes(file: Any, column: str) -> set[int]:
+    """Rows of a column ``{bytes, path}`` whose bytes are null, so that the path alone says where the image is."""
+    if not hasattr(file.schema_arrow.field(column).type, "get_field_index"):
+        return set()
+    lacking, start = set(), 0
+    for group in range(file.metadata.num_row_groups):
+        part = file.metadata.row_group(group)
+        if _null_count(part, f"{column}.bytes") != 0:
+            cells = file.read_row_group(group, columns=[f"{column}.bytes"])[column]
+            nulls = cells.combine_chunks().field("bytes").is_null().to_pylist()
+            lacking |= {start + row for row, null in enumerate(nulls) if null}
+        start += part.num_rows
+    return lacking
+
+
+def _null_count(group: Any, path: str) -> int | None:
+    """As the file itself counts; None where it does not."""
+    for number in range(group.num_columns):
+        column = group.column(number)
+        if column.path_in_schema == path:
+            facts = column.statistics
+            return facts.null_count if facts is not None and facts.has_null_count else None
+    return None
+
+
 def read_cell(path: str, group: int, row: int, column: str) -> bytes:
     """The bytes of one image; empty for an empty cell.
 
@@ -82,7 +124,10 @@ def read_cell(path: str, group: int, row: int, column: str) -> bytes:
     """
     stat = os.stat(openable(path))
     key = (path, stat.st_mtime_ns, stat.st_size, group, column)
-    value = _GROUPS.get(key, lambda: _group(path, group, column))[row].as_py()
+    cells = _GROUPS.get(key, lambda: _group(path, group, column))
+    if row >= len(cells):
+        raise OSError(f"{path}: the file changed and has no such row any more")
+    value = cells[row].as_py()
     return bytes(value) if value is not None else b""
 
 
@@ -96,27 +141,38 @@ def _group(path: str, group: int, column: str) -> Any:
     return cells.field("bytes") if hasattr(cells.type, "get_field_index") else cells
 
 
-def _is_image(kind: Any) -> bool:
+def _is_image(field: Any) -> bool:
+    """Whether a column holds encoded images; bytes in a column of labels or paths are text."""
+    return field.name.casefold() not in TEXT_COLUMNS and _is_bytes(field.type)
+
+
+def _is_bytes(kind: Any) -> bool:
     if hasattr(kind, "get_field_index"):
         position = kind.get_field_index("bytes")
-        return bool(position >= 0 and _is_image(kind.field(position).type))
-    return str(kind) in ("binary", "large_binary", "binary_view")
+        return bool(position >= 0 and _is_bytes(kind.field(position).type))
+    return str(kind) in _BINARY
 
 
-def _is_plain(kind: Any) -> bool:
-    return str(kind).startswith(
-        ("string", "large_string", "int", "uint", "float", "double", "dict")
-    )
+def _is_plain(field: Any) -> bool:
+    kind = getattr(field.type, "value_type", field.type)  # of a list or a dictionary, what is in it
+    text = str(kind) in _BINARY and field.name.casefold() in TEXT_COLUMNS
+    return text or str(kind).startswith(_PLAIN)
 
 
-def _text(value: object, class_names: list[str] | None) -> str:
+def _text(value: object, class_names: list[str] | None, where: str) -> str:
+    if isinstance(value, list):
+        if len(value) > 1:
+            raise DataError(f"{where}: {len(value)} values in one cell; an image has one.")
+        value = value[0] if value else None
     if value is None:
         return ""
-    if isinstance(value, float):
-        value = int(value) if value.is_integer() else value
-    if class_names and isinstance(value, int) and 0 <= value < len(class_names):
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, float | Decimal) and value == value // 1:
+        value = int(value)
+    if class_names and type(value) is int and 0 <= value < len(class_names):
         return class_names[value]
-    return str(value)
+    return value.isoformat() if isinstance(value, date | clock) else str(value)
 
 
 def _hugging_face_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
@@ -128,5 +184,5 @@ def _hugging_face_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
             for column, feature in features.items()
             if feature.get("_type") == "ClassLabel"
         }
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}

@@ -29,10 +29,25 @@ def to_rgb(image: Image.Image) -> Image.Image:
         ValueError: a colour mode that has no way to RGB.
     """
     if image.mode in _WIDE_MODES:
-        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
+        return _wide(image)
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         return _on_white(image)
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _wide(image: Image.Image) -> Image.Image:
+    """Grey of more than 8 bits: unsigned and inverted ones as the file says, a transparent value on white."""
+    tags = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
+    values = np.asarray(image)
+    if values.dtype == np.int32 and tags.get(258) == (32,) and tags.get(339, (1,)) == (1,):
+        values = values.view(np.uint32)
+    grey = _eight_bits(values)
+    if tags.get(262) == 0:  # white is zero
+        grey = 255 - grey
+    key = image.info.get("transparency")
+    if isinstance(key, int):
+        grey = np.where(values == key, np.uint8(255), grey)
+    return Image.fromarray(grey).convert("RGB")
 
 
 def upright(image: Image.Image) -> Image.Image:

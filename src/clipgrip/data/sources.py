@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from clipgrip.errors import DataError
-from clipgrip.files import openable
+from clipgrip.files import read_file
+
+MAX_BYTES = 1 << 30
+"""The largest image file that is read."""
 
 
 @runtime_checkable
@@ -34,10 +37,9 @@ class FileSource:
         """The bytes of the file.
 
         Raises:
-            OSError: the file is gone or may not be read.
+            OSError: the file is gone, may not be read, is no regular file, or is larger than `MAX_BYTES`.
         """
-        with open(openable(self.path), "rb") as file:
-            return file.read()
+        return read_file(self.path, MAX_BYTES)
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,23 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from clipgrip.data.text import MAX_BYTES, decoded, read_text
 from clipgrip.errors import DataError
-from clipgrip.files import AnyPath, openable, write_bytes_atomic
+from clipgrip.files import AnyPath, write_bytes_atomic
+
+__all__ = ["Table", "csv_bytes", "decoded", "parse_csv", "read_table", "read_text", "write_csv"]
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
-TABLE_SUFFIXES = (".csv", ".tsv", *PARQUET_SUFFIXES)
+TEXT_SUFFIXES = (".csv", ".tsv")
+TABLE_SUFFIXES = (*TEXT_SUFFIXES, *PARQUET_SUFFIXES)
 
 Cell = str | int | float | None
 
-_BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+MAX_COLUMNS = 1000
+"""The most columns of a table."""
+DELIMITERS = ",;\t|"
+
+_SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?[ \t]*\r?(?:\n|$)', re.IGNORECASE)
 _FORMULA = re.compile(r"'*[=+\-@＝＋－＠﹦﹢﹣﹫\t\r\n]")
 """Begins what a spreadsheet may run: also in the full width of Japanese keyboards, and behind a line feed."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -32,21 +40,34 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     numbers: tuple[int, ...]
     unit: str = "line"
+    unread: tuple[tuple[str, str], ...] = ()
+    """Columns of types that are no text, with their types."""
 
     def where(self, row: int) -> str:
         """``labels.csv line 4``: the place of a row, for messages."""
         return f"{self.name} {self.unit} {self.numbers[row]}"
 
     def find(self, names: Sequence[str]) -> int | None:
-        """Position of the first column called by one of ``names``, in any case."""
+        """Position of the first column called by one of ``names``, in any case.
+
+        Raises:
+            DataError: there is one, but of a type that is no text.
+        """
         folded = [column.strip().casefold() for column in self.columns]
-        return next((folded.index(name) for name in names if name in folded), None)
+        found = next((folded.index(name) for name in names if name in folded), None)
+        for column, kind in self.unread:
+            if found is None and column.strip().casefold() in names:
+                raise DataError(
+                    f'{self.name}: the column "{column}" is of the type {kind}, which is not read as text. '
+                    "Write it as text or whole numbers."
+                )
+        return found
 
     def need(self, names: Sequence[str]) -> int:
         """As `find`, for a column that has to be there.
 
         Raises:
-            DataError: no column has one of these names.
+            DataError: no column has one of these names, or one of another type.
         """
         position = self.find(names)
         if position is None:
@@ -58,10 +79,10 @@ class Table:
         return position
 
 
-def read_table(path: AnyPath) -> Table:
+def read_table(path: AnyPath, encoding: str | None = None) -> Table:
     """Read a CSV, TSV or Parquet file as text cells.
 
-    CSV: comma, semicolon or tab; byte order mark, else UTF-8, else Windows Japanese (cp932).
+    CSV: comma, semicolon, tab or bar, Excel's ``sep=`` line before them; its text as `text.decoded` reads it.
 
     Raises:
         DataError: the file cannot be read, decoded or split into columns.
@@ -72,57 +93,26 @@ def read_table(path: AnyPath) -> Table:
 
         return read_parquet_table(path)
     name = os.path.basename(os.fspath(path))
-    return parse_csv(read_text(path), name)
-
-
-def read_text(path: AnyPath) -> str:
-    """The text of a file: by its byte order mark, else as UTF-8, else as cp932.
-
-    Raises:
-        DataError: the file is missing, unreadable, or in another encoding.
-    """
-    try:
-        with open(openable(path), "rb") as file:
-            return decoded(file.read(), os.path.basename(os.fspath(path)))
-    except OSError as error:
-        raise DataError(
-            f"{os.fspath(path)}: cannot be read ({error.strerror}). Check the name."
-        ) from error
-
-
-def decoded(data: bytes, name: str) -> str:
-    """Text by its byte order mark, else as UTF-8, else as cp932.
-
-    Raises:
-        DataError: another encoding.
-    """
-    for encoding in [code for bom, code in _BOMS if data.startswith(bom)] or ["utf-8", "cp932"]:
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise DataError(
-        f"{name}: the text is neither UTF-8 nor Windows Japanese (cp932). "
-        'In Excel, save it as "CSV UTF-8".'
-    )
+    return parse_csv(read_text(path, encoding), name)
 
 
 def parse_csv(text: str, name: str) -> Table:
-    """Split CSV text; the first line that is not empty names the columns.
+    """Split CSV text; the first line that is not empty names the columns, after Excel's ``sep=`` line if there is one.
 
     Raises:
-        DataError: a quote is left open, or a row has more cells than there are columns.
+        DataError: a quote is left open, a row has more cells than there are columns, or there are too many columns.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-    rows: list[tuple[str, ...]] = []
-    numbers: list[int] = []
-    start = 1
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_BYTES))
+    text, delimiter, start = dialect(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    before, rows, numbers = start - 1, list[tuple[str, ...]](), list[int]()
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 rows.append(tuple(_unguarded(cell) for cell in cells))
                 numbers.append(start)
-            start = reader.line_num + 1
+                _check_width(rows, f"{name} line {start}")
+            start = before + reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{name} line {start}: not valid CSV ({error}).") from error
     if not rows:
@@ -135,10 +125,21 @@ def parse_csv(text: str, name: str) -> Table:
     return Table(name, columns, body, tuple(numbers[1:]))
 
 
-def _delimiter(text: str) -> str:
-    first = next((line for line in text.splitlines() if line.strip()), "")
+def dialect(text: str) -> tuple[str, str, int]:
+    """The text without Excel's ``sep=`` line, its delimiter, and the number of its first line."""
+    if found := _SEPARATOR_LINE.match(text):
+        return text[found.end() :], found[1], found[0].count("\n") + 1
+    first = next((line for line in io.StringIO(text) if line.strip()), "")
     bare = re.sub(r'"[^"]*"', "", first)
-    return max(",;\t", key=bare.count)
+    return text, max(DELIMITERS, key=bare.count), 1
+
+
+def _check_width(rows: Sequence[tuple[str, ...]], where: str) -> None:
+    if len(rows[-1]) > MAX_COLUMNS and (len(rows) == 1 or any(rows[-1][MAX_COLUMNS:])):
+        raise DataError(
+            f"{where}: {len(rows[-1])} columns; at most {MAX_COLUMNS} are read. "
+            "Keep the columns that are needed, such as path and label."
+        )
 
 
 def _fitted(cells: tuple[str, ...], width: int, where: str) -> tuple[str, ...]:

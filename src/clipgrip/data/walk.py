@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from clipgrip.data.issues import Issue
+from clipgrip.files import openable
 
 LITTER = frozenset(
     {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"}
@@ -36,30 +37,52 @@ def walk(folder: str, root: str) -> tuple[list[str], list[Issue]]:
 def _walk_real(
     folder: str, root: str, seen: set[str], files: list[str], issues: list[Issue]
 ) -> list[str]:
-    """Read a folder without following links; the linked folders in it are returned."""
+    """Read a folder without following links, however deep; the linked folders in it are returned."""
     links: list[str] = []
-
-    def cannot_read(error: OSError) -> None:
-        path = str(error.filename)
-        issues.append(Issue(relative(path, root), "unreadable", _plain(error)))
-
-    seen.add(os.path.realpath(folder))
-    for here, folders, names in os.walk(folder, onerror=cannot_read):
-        files += [os.path.join(here, name) for name in names if not name.startswith(OWN)]
-        linked = [name for name in folders if os.path.islink(os.path.join(here, name))]
-        links += [os.path.join(here, name) for name in sorted(linked)]
-        folders[:] = sorted(
-            name for name in folders if name not in linked and _is_new(here, name, seen)
-        )
+    real = os.path.realpath(folder)
+    seen.add(real)
+    pending = [(folder, real)]
+    while pending:
+        here, real = pending.pop()
+        for name in sorted(folders := _listed(here, root, files, issues)):
+            path = os.path.join(here, name)
+            if folders[name]:
+                links.append(path)
+                continue
+            inner = _real(real, path)
+            if inner not in seen:
+                seen.add(inner)
+                pending.append((path, inner))
     return links
 
 
-def _is_new(here: str, name: str, seen: set[str]) -> bool:
-    real = os.path.realpath(os.path.join(here, name))
-    if real in seen:
+def _listed(here: str, root: str, files: list[str], issues: list[Issue]) -> dict[str, bool]:
+    """The folders in a folder, and whether each is a link; its files are added to ``files``."""
+    folders: dict[str, bool] = {}
+    try:
+        with os.scandir(openable(here)) as entries:
+            for entry in entries:
+                if _is_folder(entry):
+                    folders[entry.name] = entry.is_symlink()
+                elif not entry.name.startswith(OWN):
+                    files.append(os.path.join(here, entry.name))
+    except OSError as error:
+        issues.append(Issue(relative(here, root), "unreadable", _plain(error)))
+    return folders
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
         return False
-    seen.add(real)
-    return True
+
+
+def _real(folder: str, path: str) -> str:
+    """Where a folder that is no link really lies, from where its parent does; Windows has junctions besides links."""
+    return (
+        os.path.realpath(path) if os.name == "nt" else os.path.join(folder, os.path.basename(path))
+    )
 
 
 def _unread(links: list[str], root: str, seen: set[str], issues: list[Issue]) -> list[str]:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip.errors import ClipgripError, ConfigError, DataError
-from clipgrip.files import openable, write_bytes_once
+from clipgrip.files import read_file, write_bytes_once
 from clipgrip.pilot.criteria import Criterion
 from clipgrip.pilot.plan import Pilot, Plan
 
 FORMAT = "clipgrip-pilot-1"
+MAX_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,7 @@ def _numbered(place: Path, number: int) -> Path:
 
 def _read(place: Path, number: int, replaces: str | None) -> Version:
     try:
-        with open(openable(place), "rb") as file:
-            data = file.read()
+        data = read_file(place, MAX_BYTES)
     except OSError as error:
         raise DataError(f"{place}: cannot be read ({error.strerror}).") from error
     try:
@@ -117,7 +117,10 @@ def _read(place: Path, number: int, replaces: str | None) -> Version:
         if content["format"] != FORMAT:
             raise KeyError(content["format"])
         version = _version(content, hashlib.sha256(data).hexdigest(), place.name)
-    except (ValueError, KeyError, TypeError, AttributeError, ClipgripError) as error:
+    except (
+        *(ValueError, KeyError, TypeError, AttributeError, RecursionError),
+        ClipgripError,
+    ) as error:
         raise DataError(
             f"{place}: not a pilot as clipgrip pilot writes it ({error}). Give the pilot.json as it was written."
         ) from None

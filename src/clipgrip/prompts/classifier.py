@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from clipgrip.backbone.base import Backbone
+from clipgrip.errors import PromptError
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template, as_templates, fill
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, Probs
 
@@ -33,6 +34,23 @@ def zero_shot(
 
     Of several templates, the mean of their unit vectors, brought to length one again (Radford et al., ICML 2021, arXiv
     2103.00020, section 3.1.4).
+
+    Raises:
+        PromptError: two classes are the same text to the model, or a text is too long for it.
     """
+    check_distinct(backbone, class_prompts)
     each = [backbone.text.encode_texts(fill(one, class_prompts)) for one in as_templates(template)]
     return each[0] if len(each) == 1 else F.normalize(torch.stack(each).mean(dim=0), dim=-1)
+
+
+def check_distinct(backbone: Backbone, class_prompts: Sequence[str]) -> None:
+    """PromptError where two prompts give the same tokens, as words that a tokenizer cannot read all do."""
+    first: dict[tuple[int, ...], str] = {}
+    for prompt, row in zip(class_prompts, backbone.text.tokenize(class_prompts), strict=True):
+        twin = first.setdefault(tuple(row), prompt)
+        if twin != prompt:
+            raise PromptError(
+                f'"{twin}" and "{prompt}" are the same tokens to the model {backbone.name}, so it cannot tell the two '
+                "classes apart: its tokenizer may not know their script. Give them other texts in the column prompt of "
+                "the list of classes, in English for most models, or choose a model that reads the language."
+            )

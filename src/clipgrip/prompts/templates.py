@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clipgrip.data.tables import read_text
+from clipgrip.data.text import read_text
 from clipgrip.errors import ConfigError
 from clipgrip.files import AnyPath
 
@@ -42,7 +42,7 @@ def first_template(template: Template) -> str:
     return as_templates(template)[0]
 
 
-def expand(template: Template) -> str | tuple[str, ...]:
+def expand(template: Template, encoding: str | None = None) -> str | tuple[str, ...]:
     """Templates with every ``@file`` replaced by its lines; a single one as plain text.
 
     Raises:
@@ -53,18 +53,18 @@ def expand(template: Template) -> str | tuple[str, ...]:
     found: list[str] = []
     for one in named:
         is_file = one.startswith(FILE_MARK) and "{}" not in one
-        found += read_templates(one.removeprefix(FILE_MARK)) if is_file else [one]
+        found += read_templates(one.removeprefix(FILE_MARK), encoding) if is_file else [one]
     checked = as_templates(found)
     return checked[0] if len(checked) == 1 else checked
 
 
-def read_templates(path: AnyPath) -> list[str]:
+def read_templates(path: AnyPath, encoding: str | None = None) -> list[str]:
     """One template a line; empty lines and lines that begin with ``#`` are left out.
 
     Raises:
         DataError: the file cannot be read.
     """
-    lines = (line.strip() for line in read_text(path).splitlines())
+    lines = (line.strip() for line in read_text(path, encoding).splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 

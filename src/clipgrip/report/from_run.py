@@ -8,10 +8,10 @@ from pathlib import Path
 from PIL import Image
 
 from clipgrip.data.manifest import Row
+from clipgrip.data.reading import open_row
 from clipgrip.data.sources import is_there
 from clipgrip.report.audited import Audited
 from clipgrip.report.facts import Judged, RunFacts
-from clipgrip.runs.embedding import load
 from clipgrip.runs.outcome import Outcome
 from clipgrip.trust.groups import read_groups
 
@@ -61,4 +61,4 @@ def _judged_paths(outcome: Outcome) -> list[str]:
 
 
 def _opener(rows: Sequence[Row]) -> Callable[[int], Image.Image]:
-    return lambda row: load(rows[row].source)
+    return lambda row: open_row(rows[row])

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from PIL import Image
 
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import Item, embed_images
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings
-from clipgrip.data.images import UndecodableImage, decode
+from clipgrip.data.images import UndecodableImage
 from clipgrip.data.issues import Issue
 from clipgrip.data.manifest import Manifest, Row
+from clipgrip.data.reading import open_picture, open_row
 from clipgrip.data.sources import ImageSource
 from clipgrip.errors import DataError
 from clipgrip.types import ImageEmbeds, Labels
@@ -84,21 +84,13 @@ def embed_manifest(
 
 def item(row: Row) -> Item:
     """What the embedding room needs of a row."""
-    return row.sha256, lambda: load(row.source)
+    return row.sha256, lambda: open_row(row)
 
 
 def source_item(source: ImageSource) -> Item:
     """The same for an image that is in no manifest: its content is hashed now."""
-    return hashlib.sha256(source.read()).hexdigest(), lambda: load(source)
-
-
-def load(source: ImageSource) -> Image.Image:
-    """The decoded picture; DataError where its file is gone or damaged."""
-    try:
-        data = source.read()
-    except OSError as error:
-        raise UndecodableImage("unreadable", f"cannot be read ({error.strerror})") from error
-    return decode(data)
+    sha256 = hashlib.sha256(source.read()).hexdigest()
+    return sha256, lambda: open_picture(source, sha256)
 
 
 def undecodable(path: str, error: DataError) -> Issue:

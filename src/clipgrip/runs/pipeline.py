@@ -57,8 +57,12 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         classes=project.classes,
         labels=project.labels,
         test=project.test,
+        encoding=project.encoding,
         on_progress=lambda done, total: hear.progress("hash", done, total),
     )
+    for issue in ingested.issues:
+        if issue.reason in ("text-encoding", "class-list"):
+            hear.note(f"{issue.path}: {issue.detail}.")
     issues = tuple(issue for issue in ingested.issues if not is_ours(ingested.root, issue.path))
     seconds = {"ingest": round(time.monotonic() - began, 3)}
     return carry_out(project, ingested.manifest, hear, issues=issues, seconds=seconds)
@@ -93,6 +97,7 @@ def carry_out(
         embedded.manifest.classes,
         seen=project.seen,
         all_candidates=project.candidates == "all",
+        encoding=project.encoding,
         note=hear.note,
     )
     start = start.suited_to(task, backbone, project.settings)
@@ -112,7 +117,13 @@ def _expected_task(project: Project, manifest: Manifest) -> Task:
         raise nothing_left(manifest, ())
     settings, labels = project.settings, torch.from_numpy(manifest.labels[manifest.pool])
     everywhere = settings.candidates == "all"
-    task = make_task(labels, manifest.classes, seen=project.seen, all_candidates=everywhere)
+    task = make_task(
+        labels,
+        manifest.classes,
+        seen=project.seen,
+        all_candidates=everywhere,
+        encoding=project.encoding,
+    )
     schedule(settings.strategy, task, k=settings.k, n_rounds=settings.rounds)
     return task
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from clipgrip.data.classes import ClassNames
-from clipgrip.data.tables import read_text
+from clipgrip.data.classes import ClassNames, canonical
 from clipgrip.data.task import Task, ssl, trzsl, ul
+from clipgrip.data.text import read_text
 from clipgrip.errors import DataError
 from clipgrip.types import Labels
 
@@ -18,6 +18,7 @@ def make_task(
     *,
     seen: Path | None,
     all_candidates: bool,
+    encoding: str | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Task:
     """UL without labels, SSL with labels for each class, TRZSL with labels for some classes only.
@@ -32,7 +33,7 @@ def make_task(
             )
         return ul(len(labels), len(classes))
     labeled = sorted(set(labels[labels >= 0].tolist()))
-    names = read_seen(seen, classes) if seen else labeled
+    names = read_seen(seen, classes, encoding) if seen else labeled
     if all_candidates or len(names) == len(classes):
         return ssl(labels, len(classes))
     _check_labeled(names, labeled, classes)
@@ -40,9 +41,9 @@ def make_task(
     return trzsl(labels, len(classes), names)
 
 
-def read_seen(path: Path, classes: ClassNames) -> list[int]:
+def read_seen(path: Path, classes: ClassNames, encoding: str | None = None) -> list[int]:
     """Class positions from a file with one name a line."""
-    lines = [line.strip() for line in read_text(path).splitlines()]
+    lines = [canonical(line) for line in read_text(path, encoding).splitlines()]
     return sorted({classes.index(name) for name in lines if name})
 
 

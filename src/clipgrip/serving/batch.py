@@ -34,6 +34,8 @@ def predict_files(
     predictor: Predictor,
     images: Path,
     on_progress: Callable[[str, int, int], None] = lambda *_: None,
+    *,
+    encoding: str | None = None,
 ) -> FileAnswers:
     """Label what lies under a place.
 
@@ -43,6 +45,7 @@ def predict_files(
     found = ingest(
         images,
         classes=predictor.classes,
+        encoding=encoding,
         on_progress=lambda done, total: on_progress("hash", done, total),
     )
     embedded = predictor.embed(

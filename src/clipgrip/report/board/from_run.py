@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipgrip.data.manifest import Row
+from clipgrip.data.reading import open_row
 from clipgrip.errors import ConfigError, DataError, nearest
 from clipgrip.pilot.store import Version, in_force
 from clipgrip.report.board.facts import (
@@ -25,7 +26,6 @@ from clipgrip.report.from_run import lost
 from clipgrip.report.pictures import thumbnail
 from clipgrip.review.store import has_review, open_review
 from clipgrip.runs.audits import StoredPromise, promises, stored_answers, stored_audits
-from clipgrip.runs.embedding import load
 from clipgrip.runs.events import Listener
 from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.outcome import Outcome
@@ -247,8 +247,8 @@ def _from_promise(told: StoredPromise) -> Automation:
     )
 
 
-def _picture(row: Row, opened: Callable[[Any], Any] = load) -> str | None:
+def _picture(row: Row, opened: Callable[[Row], Any] = open_row) -> str | None:
     try:
-        return thumbnail(opened(row.source))
+        return thumbnail(opened(row))
     except (DataError, OSError):
         return None

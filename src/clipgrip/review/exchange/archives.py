@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from clipgrip.data.images import HEAD_BYTES, READERS
+from clipgrip.data.archive import check_archive
+from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature
 from clipgrip.data.walk import LITTER
 from clipgrip.errors import DataError
 from clipgrip.review.exchange.claims import Claimed, Known, Left, Read
@@ -26,7 +26,6 @@ MISSING = "MISSING-README.txt"
 ENCODINGS = ("utf-8", "cp932", "cp437", "cp850", "cp1252", "gbk", "cp949")
 """How names without the mark of UTF-8 may be written."""
 _UTF8, _ENCRYPTED, _UNICODE_PATH = 0x800, 0x1, 0x7075
-_IMAGE = re.compile(b"|".join(b"(?:%s)" % head for head, _, _ in READERS), re.DOTALL)
 _BROKEN = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error)
 
 
@@ -38,6 +37,7 @@ def read_folders(data: bytes, known: Known) -> Iterator[Read]:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            check_archive(archive, len(data))
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             paths = names(entries, known)
             top = _common([path for path in paths if not _is_litter(path)])
@@ -114,7 +114,7 @@ def _entry(
         head, sha256 = _content(archive, entry)
     except _BROKEN as error:
         return Left("unreadable", path, path, str(error) or type(error).__name__)
-    if not _IMAGE.match(head):
+    if not _is_picture(head):
         return Left("no-picture", path, path)
     folders = [part for part in path.split("/")[:-1] if part not in ("", ".", "..")]
     if not folders:
@@ -126,6 +126,14 @@ def _entry(
     if len(classes) > 1:
         return Left("folders", path, path, ", ".join(classes), sha256)
     return Claimed(path, classes[0] if classes else folders[-1], path, sha256)
+
+
+def _is_picture(head: bytes) -> bool:
+    try:
+        check_signature(head)
+    except UndecodableImage:
+        return False
+    return True
 
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[bytes, str]:

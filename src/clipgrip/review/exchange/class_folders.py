@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from typing import IO
 
+from clipgrip.data.images import UndecodableImage
+from clipgrip.data.reading import read_row
 from clipgrip.review.exchange.archives import MISSING
 from clipgrip.review.exchange.naming import file_name, folder_names
 from clipgrip.review.exchange.snapshot import Line, Snapshot
@@ -35,10 +36,9 @@ def _bytes_of(line: Line) -> tuple[bytes, str]:
     if line.gone:
         return b"", GONE
     try:
-        data = line.row.source.read()
-    except OSError:
-        return b"", UNREADABLE
-    return (data, "") if hashlib.sha256(data).hexdigest() == line.row.sha256 else (b"", OTHER)
+        return read_row(line.row), ""
+    except UndecodableImage as error:
+        return b"", OTHER if error.reason == "changed" else UNREADABLE
 
 
 def _missing_text(told: Written) -> bytes:

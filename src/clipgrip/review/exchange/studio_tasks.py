@@ -11,10 +11,10 @@ from xml.sax.saxutils import quoteattr
 
 from PIL import Image
 
-from clipgrip.data.images import decode
-from clipgrip.errors import DataError
+from clipgrip.data.images import UndecodableImage
+from clipgrip.data.reading import open_row
 from clipgrip.review.exchange.snapshot import Line, Snapshot
-from clipgrip.review.exchange.written import GONE, UNREADABLE, Options, Written, as_json
+from clipgrip.review.exchange.written import GONE, OTHER, UNREADABLE, Options, Written, as_json
 
 CHOICE, SUBJECT = "class", "image"
 """Names of the choice and of what it is about in Label Studio's labeling configuration."""
@@ -49,9 +49,9 @@ def _shown(line: Line, prefix: str | None) -> tuple[str, str]:
         path = "/".join([*folders, line.row.path])
         return f"/data/local-files/?d={quote(path.encode('utf-8', 'surrogateescape'))}", ""
     try:
-        picture = decode(line.row.source.read(), at_least=SIDE)
-    except (OSError, DataError):
-        return "", UNREADABLE
+        picture = open_row(line.row, at_least=SIDE)
+    except UndecodableImage as error:
+        return "", OTHER if error.reason == "changed" else UNREADABLE
     picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=QUALITY)

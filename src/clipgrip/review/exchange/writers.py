@@ -7,17 +7,15 @@ from datetime import UTC, datetime
 from posixpath import basename, splitext
 from typing import IO, Any
 
-from clipgrip.data.images import upright_size
-from clipgrip.data.manifest import Row
-from clipgrip.data.sources import FileSource
+from clipgrip.data.images import UndecodableImage, upright_size
+from clipgrip.data.reading import read_row
 from clipgrip.data.tables import csv_bytes
-from clipgrip.errors import DataError
-from clipgrip.files import openable
 from clipgrip.review.exchange.snapshot import Line, Snapshot
 from clipgrip.review.exchange.written import (
     GONE,
     HIDDEN,
     ODD,
+    OTHER,
     TWINS,
     UNREADABLE,
     Options,
@@ -25,9 +23,6 @@ from clipgrip.review.exchange.written import (
     as_json,
     left_out,
 )
-
-HEAD = 1 << 18
-"""Bytes that are read to learn an image's size; the whole file where that is not enough."""
 
 
 def write_csv(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
@@ -137,19 +132,9 @@ def _size_of(line: Line) -> tuple[tuple[int, int], str]:
     if line.gone:
         return (0, 0), GONE
     try:
-        try:
-            return upright_size(_head(line.row)), ""
-        except DataError:
-            return upright_size(line.row.source.read()), ""
-    except (OSError, DataError):
-        return (0, 0), UNREADABLE
-
-
-def _head(row: Row) -> bytes:
-    if not isinstance(row.source, FileSource):
-        return row.source.read()
-    with open(openable(row.source.path), "rb") as file:
-        return file.read(HEAD)
+        return upright_size(read_row(line.row)), ""
+    except UndecodableImage as error:
+        return (0, 0), OTHER if error.reason == "changed" else UNREADABLE
 
 
 def write_fiftyone(shot: Snapshot, file: IO[bytes], _: Options) -> Written:

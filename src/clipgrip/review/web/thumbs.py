@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import secrets
 import threading
@@ -13,8 +12,9 @@ from pathlib import Path
 from PIL import Image
 
 from clipgrip.backbone.cache import default_root
-from clipgrip.data.images import UndecodableImage, decode
+from clipgrip.data.images import UndecodableImage
 from clipgrip.data.manifest import Row
+from clipgrip.data.reading import open_row
 
 FOLDER = "thumbs-v1"
 SIDE = 200
@@ -50,7 +50,7 @@ def picture(row: Row, side: int = LARGE) -> bytes:
     Raises:
         DataError: as `thumbnail`.
     """
-    image = decode(_read(row), at_least=side)
+    image = open_row(row, at_least=side)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     out = io.BytesIO()
     image.save(out, "JPEG", quality=QUALITY)
@@ -66,16 +66,6 @@ def warm(rows: Iterable[Row], stopped: threading.Event) -> None:
             thumbnail(row)
         except UndecodableImage:
             continue
-
-
-def _read(row: Row) -> bytes:
-    try:
-        data = row.source.read()
-    except OSError as error:
-        raise UndecodableImage("unreadable", f"cannot be read ({error.strerror})") from error
-    if hashlib.sha256(data).hexdigest() != row.sha256:
-        raise UndecodableImage("unreadable", "is no longer the file that the model saw")
-    return data
 
 
 def _place(sha256: str) -> Path:

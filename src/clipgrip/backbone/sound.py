@@ -1,0 +1,119 @@
+"""A model's folder before it is read: files that are files, JSON that is plain, numbers that can be meant."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+
+from clipgrip.errors import BackboneError, ClipgripError
+from clipgrip.files import open_file, read_file
+
+MAX_JSON = 64 << 20
+LIMITS = {
+    **dict.fromkeys(("num_hidden_layers", "num_attention_heads", "num_key_value_heads"), 1024),
+    **dict.fromkeys(("image_size", "patch_size"), 4096),
+    **dict.fromkeys(("hidden_size", "intermediate_size", "projection_dim", "num_channels"), 1 << 20),
+    **dict.fromkeys(("max_position_embeddings", "vocab_size", "type_vocab_size"), 1 << 24),
+}  # fmt: skip
+"""The largest values that a model has of these; more would take memory and hours before it fails."""
+AGAIN = "Copy the model again."
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; what cannot be read as one is a BackboneError."""
+    try:
+        content = json.loads(read_file(path, MAX_JSON), parse_constant=_no_number)
+    except FileNotFoundError:
+        raise BackboneError(
+            f"{path} is missing: this is not the folder of a model. {LAYOUT}"
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise BackboneError(f"{path} cannot be read: {why}. {AGAIN}") from error
+    if not isinstance(content, dict):
+        raise BackboneError(f"{path} does not hold a JSON object. {AGAIN}")
+    return content
+
+
+LAYOUT = (
+    "It needs config.json, preprocessor_config.json, tokenizer.json and model.safetensors, "
+    "as transformers' save_pretrained writes them."
+)
+
+
+def check_files(paths: Iterator[Path]) -> None:
+    """BackboneError where one of these is no file that can be read: a folder, a pipe, a link that leads nowhere."""
+    for path in paths:
+        try:
+            open_file(path).close()
+        except OSError as error:
+            raise BackboneError(f"{path} cannot be read: {error.strerror}. {AGAIN}") from error
+
+
+def check_code(path: Path, content: Mapping[str, Any]) -> None:
+    """BackboneError where a JSON file asks for code of the model's own, at any depth."""
+    if _asks_for_code(content):
+        raise BackboneError(
+            f"{path} asks for code that comes with the model (auto_map), and clipgrip runs none. Choose a model that "
+            "transformers knows by itself; google/siglip2-base-patch16-224, for one, reads many languages."
+        )
+
+
+def check_numbers(path: Path, config: Mapping[str, Any]) -> None:
+    """BackboneError where config.json says a size that no model has; sizes inside of it are looked at too."""
+    for name, value in config.items():
+        most = LIMITS.get(name)
+        if isinstance(value, Mapping):
+            check_numbers(path, value)
+        elif name.endswith(("_config", "_config_dict")) and value is not None:
+            raise BackboneError(f"{path}: {name} is no JSON object. {AGAIN}")
+        elif most and value is not None and not _is_whole(value, most):
+            raise BackboneError(
+                f"{path}: {name} is {str(value)[:40]!r}; it must be a whole number from 1 to {most}. {AGAIN}"
+            )
+
+
+@contextmanager
+def one_sentence(folder: Path) -> Iterator[None]:
+    """What goes wrong with a model's files beyond all checks, in one sentence; a full memory is none of it."""
+    try:
+        yield
+    except (ClipgripError, torch.OutOfMemoryError, OSError):
+        raise
+    except Exception as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise BackboneError(
+            f"{folder}: the model's files do not fit each other, or are damaged: {first[:200]} {AGAIN}"
+        ) from error
+
+
+def finite(value: Any) -> bool:
+    """Whether this is a number that can be reckoned with."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
+
+
+def _is_whole(value: Any, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
+
+
+def _asks_for_code(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return bool(value.get("auto_map")) or any(map(_asks_for_code, value.values()))
+    return isinstance(value, list) and any(map(_asks_for_code, value))
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number in JSON")

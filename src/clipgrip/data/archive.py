@@ -1,0 +1,32 @@
+"""Whether a ZIP is what its size says: no entry within another, no mountain out of a few kilobytes."""
+
+from __future__ import annotations
+
+import zipfile
+from itertools import pairwise
+
+from clipgrip.errors import DataError
+
+MOST_TIMES = 200
+"""How many times its own size a ZIP of images may unpack to; images hardly shrink."""
+ALWAYS_BYTES = 256 << 20
+"""So much may come out of any ZIP: a blank bitmap shrinks a thousandfold."""
+_HEADER_BYTES = 30
+
+
+def check_archive(archive: zipfile.ZipFile, size: int) -> None:
+    """DataError where a ZIP of ``size`` bytes would unpack to far more, or its entries lie within each other."""
+    entries = sorted(archive.infolist(), key=lambda entry: entry.header_offset)
+    for entry, following in pairwise(entries):
+        end = entry.header_offset + _HEADER_BYTES + entry.compress_size
+        if end > following.header_offset:
+            raise DataError(
+                f"the ZIP is damaged or made to deceive: {entry.filename} and {following.filename} overlap. "
+                "Pack the folders again."
+            )
+    total = sum(entry.file_size for entry in entries)
+    if total > max(ALWAYS_BYTES, MOST_TIMES * size):
+        raise DataError(
+            f"the ZIP of {size / 1e6:.1f} MB would unpack to {total / 1e9:.1f} GB, which no images do. "
+            "Pack the folders again, or give them in parts."
+        )

@@ -1,0 +1,58 @@
+"""The one door to the bytes of an image that is in a manifest: they are what was hashed, or an error.
+
+A file may change after it was hashed. Its new picture must never stand under the old content's hash or label, neither
+in the cache nor on a page nor in an export, so every reading compares.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from PIL import Image
+
+from clipgrip.data.images import UndecodableImage, decode
+from clipgrip.data.manifest import Row
+from clipgrip.data.sources import ImageSource
+
+
+def read_image(source: ImageSource, sha256: str) -> bytes:
+    """The bytes with this content hash.
+
+    Raises:
+        UndecodableImage: they cannot be read, or are others by now.
+    """
+    data = read_new(source)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise UndecodableImage(
+            "changed",
+            "is no longer the file that the model saw; bring the old one back, or run again to use the new one",
+        )
+    return data
+
+
+def read_row(row: Row) -> bytes:
+    """The bytes of a row's image; UndecodableImage as `read_image`."""
+    return read_image(row.source, row.sha256)
+
+
+def open_picture(source: ImageSource, sha256: str, *, at_least: int | None = None) -> Image.Image:
+    """The decoded picture of this content; UndecodableImage as `read_image` and `decode`."""
+    return decode(read_image(source, sha256), at_least=at_least)
+
+
+def open_row(row: Row, *, at_least: int | None = None) -> Image.Image:
+    """The decoded picture of a row; UndecodableImage as `open_picture`."""
+    return open_picture(row.source, row.sha256, at_least=at_least)
+
+
+def read_new(source: ImageSource) -> bytes:
+    """The bytes of an image whose hash is not known yet.
+
+    Raises:
+        UndecodableImage: they cannot be read.
+    """
+    try:
+        return source.read()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UndecodableImage("unreadable", f"cannot be read ({reason})") from error

@@ -1,0 +1,68 @@
+"""Folders and files that are named by split (train, val, test), as published data sets are laid out."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from clipgrip.errors import DataError
+
+SPLITS = {
+    **dict.fromkeys(("train", "training", "trainset"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing", "testset", "eval", "evaluation"), "test"),
+}
+"""What such a name means, in lower case."""
+
+
+def split_folders(folder: Path) -> dict[str, str]:
+    """The folders of the splits, as ``{"train": "Train", "test": "test"}``; empty where the folders are classes.
+
+    They are splits where all are named so, two at least, and there are folders in one of them.
+    """
+    try:
+        names = [p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
+    except OSError:
+        return {}
+    found = {SPLITS.get(name.casefold(), ""): name for name in sorted(names)}
+    if len(names) < 2 or len(found) != len(names) or "" in found or "train" not in found:
+        return {}
+    return found if any(_holds_folders(folder / name) for name in names) else {}
+
+
+def check_classes(folder: Path, kind: str) -> None:
+    """DataError where a folder that should hold class folders holds those of splits."""
+    if not (splits := split_folders(folder)):
+        return
+    told = ", ".join(splits.values())
+    train, test = (
+        folder / splits[key] if key in splits else folder / next(reversed(splits.values()))
+        for key in ("train", "test")
+    )
+    raise DataError(
+        f"{folder}: its folders ({told}) are splits, not classes of {kind}. "
+        f"Give them one by one:  clipgrip run {train} --labels {train} --test {test}"
+    )
+
+
+def check_one_split(paths: Iterable[str]) -> None:
+    """DataError where Parquet files of several splits lie together."""
+    found = {
+        SPLITS[word[0]]
+        for path in paths
+        if (word := re.match("[a-z]+", os.path.basename(path).casefold())) and word[0] in SPLITS
+    }
+    if len(found) > 1:
+        raise DataError(
+            f"the Parquet files are those of several splits ({', '.join(sorted(found))}). "
+            "Put the files of each into a folder of its own, and give one folder."
+        )
+
+
+def _holds_folders(folder: Path) -> bool:
+    try:
+        return any(path.is_dir() for path in folder.iterdir())
+    except OSError:
+        return False

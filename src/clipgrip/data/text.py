@@ -1,0 +1,109 @@
+"""The text of people's files: which encoding it is in, and characters that belong to no text."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from clipgrip.data.japanese import why_not_japanese
+from clipgrip.errors import ConfigError, DataError
+from clipgrip.files import AnyPath, read_file
+
+MAX_BYTES = 256 << 20
+"""The largest text file that is read."""
+EXAMPLES = "utf-8, cp932, gbk, big5, cp1252, cp1250 or euc-jp"
+
+_BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200b\ufeff]")
+
+
+def read_text(path: AnyPath, encoding: str | None = None) -> str:
+    """The text of a file, as `decoded`.
+
+    Raises:
+        DataError: the file is missing, unreadable, no regular file, very large, or in another encoding.
+    """
+    return decoded(_bytes(path), os.path.basename(os.fspath(path)), encoding)
+
+
+def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
+    """Text by its byte order mark, else in ``encoding``, else as UTF-8, else as cp932 where that is Japanese.
+
+    Raises:
+        DataError: another encoding, or text that no people write.
+    """
+    text = data.decode(taken_encoding(data, name, encoding), "strict")
+    text = text.rstrip("\x1a")  # where files of DOS end
+    if "\0" in text:
+        raise DataError(
+            f"{name}: NUL characters stand in it, so it is no text, or UTF-16 without its mark. "
+            'Save it as UTF-8 (in Excel: "CSV UTF-8").'
+        )
+    return text
+
+
+def taken_encoding(data: bytes, name: str, encoding: str | None = None) -> str:
+    """The name of the encoding in which `decoded` reads the bytes; DataError as there."""
+    marked = [code for bom, code in _BOMS if data.startswith(bom)]
+    tried = marked or ([encoding] if encoding else ["utf-8", "cp932"])
+    for one in tried:
+        try:
+            text = data.decode(one)
+        except (UnicodeDecodeError, UnicodeError):
+            continue
+        reason = why_not_japanese(text) if one == "cp932" and not encoding else None
+        if reason is None:
+            return one
+        raise _neither(name, f", in which it would hold {reason}")
+    if tried == [encoding]:
+        raise DataError(
+            f"{name}: the text is not {encoding}. Give --encoding the one it was saved in, for example {EXAMPLES}."
+        )
+    raise _neither(name, "")
+
+
+def encoding_remark(path: AnyPath, encoding: str | None = None) -> str | None:
+    """What people should know about how a text file was read; None where it is UTF-8 or has a mark.
+
+    Raises:
+        DataError: as `read_text`.
+    """
+    data = _bytes(path)
+    taken = taken_encoding(data, os.path.basename(os.fspath(path)), encoding)
+    if taken.startswith("utf") or data.isascii():
+        return None
+    if encoding:
+        return f"read as {taken}, as --encoding says"
+    return "read as Windows Japanese (cp932), being no UTF-8. If names look wrong, give --encoding or save it as UTF-8"
+
+
+def check_encoding(name: str) -> str:
+    """The name itself, or ConfigError where no text encoding is called so."""
+    try:
+        b"a".decode(name)
+    except (LookupError, UnicodeError, ValueError):
+        raise ConfigError(
+            f'encoding "{name}" is unknown. Give the one that the text files were saved in, for example {EXAMPLES}.'
+        ) from None
+    return name
+
+
+def without_controls(text: str) -> str:
+    """The text without characters that nobody sees or types: control characters, marks inside a file."""
+    return _NO_TEXT.sub("", text)
+
+
+def _bytes(path: AnyPath) -> bytes:
+    try:
+        return read_file(path, MAX_BYTES)
+    except OSError as error:
+        raise DataError(
+            f"{os.fspath(path)}: cannot be read ({error.strerror}). Check the name."
+        ) from error
+
+
+def _neither(name: str, reason: str) -> DataError:
+    return DataError(
+        f"{name}: the text is neither UTF-8 nor Windows Japanese (cp932){reason}. "
+        f'In Excel, save it as "CSV UTF-8", or give its encoding with --encoding, for example {EXAMPLES}.'
+    )
