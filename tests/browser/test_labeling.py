@@ -149,3 +149,12 @@ def test_the_grid_leads_to_the_large_image_and_its_examples(aki: Visitor) -> Non
     assert aki.page.locator("#examples img").count() > 0
     proposed = aki.page.inner_text("#proposed")
     assert aki.page.inner_text("#example-name") == proposed
+
+
+def test_looking_at_the_examples_of_a_class_moves_no_button(aki: Visitor) -> None:
+    aki.open("/one")
+    tops = "() => [...document.querySelectorAll('#choices button')].map((b) => b.getBoundingClientRect().top)"
+    before = aki.value(tops)
+    for klass in range(1, 5):  # some have no example
+        aki.page.hover(f"#choices [data-class='{klass}']")
+        assert aki.value(tops) == before

@@ -99,6 +99,7 @@ SCRIPT = (
     mark("{n} lines could not be used:"),
     mark("The model may decide {n} of {all} images; the promise is kept with name and time."),
     mark("Really?"),
+    mark("An input method is on, so the key cannot be read. Switch it off, or click."),
 )
 """What the page's script says."""
 

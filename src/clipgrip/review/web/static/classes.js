@@ -1,5 +1,6 @@
 // Names, words for the model, merging, splitting.
 import { at, element, named, post, say, thumb, toast } from "./core.js";
+import { confirms } from "./keys.js";
 
 const RISKY = new Set(["merge", "split", "remove"]);
 
@@ -9,7 +10,7 @@ for (const button of document.querySelectorAll("[data-do]")) {
 for (const field of document.querySelectorAll(".prompt-field, .name-field")) {
   field.addEventListener("keydown", (event) => {
     const row = field.closest("tr");
-    if (event.key === "Enter") act(row.dataset.class === "0" ? "add" : "preview", row);
+    if (confirms(event)) act(row.dataset.class === "0" ? "add" : "preview", row);
   });
 }
 

@@ -1,5 +1,6 @@
 // One image at a time.
-import { at, element, get, named, outbox, read, remember, say, thumb, toast, token, typing, undo } from "./core.js";
+import { at, element, get, named, outbox, read, remember, say, thumb, toast, token, undo } from "./core.js";
+import { keyed, once } from "./keys.js";
 
 const page = read("page");
 const audit = page.queue === "audit";
@@ -141,27 +142,32 @@ window.addEventListener("pointermove", (event) => {
 });
 window.addEventListener("pointerup", () => { drag = null; });
 
-document.addEventListener("keydown", (event) => {
-  if (typing(event)) return;
-  const key = event.key.toLowerCase();
-  const onButton = event.target.tagName === "BUTTON" || event.target.tagName === "A";
-  if (key in page.keys) answer("class", page.keys[key]);
-  else if (key === "0") answer("unsure");
-  else if (key === "z") takeBack();
-  else if (key === "+" || key === ";") scale(zoom * 1.5);
-  else if (key === "-") scale(zoom / 1.5);
-  else if (key === "arrowleft") move(-1);
-  else if (!audit && (key === "arrowright" || key === "s")) move(1);
-  else if (audit && key === "arrowright" && now() && answered.has(now().image)) move(1);
-  else if (!audit && key === "b") answer("ask");
-  else if (!audit && key === "enter" && !onButton && now()) answer("class", now().class);
-  else return;
-  event.preventDefault();
+const KEYS = {
+  0: () => answer("unsure"),
+  z: takeBack,
+  "+": () => scale(zoom * 1.5),
+  "=": () => scale(zoom * 1.5),
+  ";": () => scale(zoom * 1.5),
+  "-": () => scale(zoom / 1.5),
+  arrowleft: () => move(-1),
+};
+const FREE = {
+  b: () => answer("ask"),
+  s: () => move(1),
+  arrowright: () => move(1),
+};
+
+keyed((key, event) => {
+  if (key in page.keys) return () => answer("class", page.keys[key]);
+  if (key in KEYS) return KEYS[key];
+  if (audit) return key === "arrowright" && now() && answered.has(now().image) ? () => move(1) : null;
+  if (key === "enter" && !event.target.closest("button, a") && now()) return () => answer("class", now().class);
+  return FREE[key];
 });
 
 for (const button of document.querySelectorAll("#choices [data-class]")) {
   const klass = Number(button.dataset.class);
-  button.addEventListener("click", () => { answer("class", klass); button.blur(); });
+  button.addEventListener("click", once(() => { answer("class", klass); button.blur(); }));
   if (!audit) {
     button.addEventListener("pointerenter", () => examples(klass));
     button.addEventListener("focus", () => examples(klass));
@@ -169,10 +175,10 @@ for (const button of document.querySelectorAll("#choices [data-class]")) {
   }
 }
 for (const button of document.querySelectorAll("#choices [data-verdict]")) {
-  button.addEventListener("click", () => { answer(button.dataset.verdict); button.blur(); });
+  button.addEventListener("click", once(() => { answer(button.dataset.verdict); button.blur(); }));
 }
-at("right")?.addEventListener("click", () => now() && answer("class", now().class));
-at("undo").addEventListener("click", takeBack);
+at("right")?.addEventListener("click", once(() => now() && answer("class", now().class)));
+at("undo").addEventListener("click", once(takeBack));
 at("skip")?.addEventListener("click", () => move(1));
 at("in").addEventListener("click", () => scale(zoom * 1.5));
 at("out").addEventListener("click", () => scale(zoom / 1.5));
