@@ -46,7 +46,7 @@ class Screen:
     def page(self, name: str, **values: Any) -> str:
         """A page from its template."""
         shared = {
-            "screen": self,
+            "root": self.hall.root,
             "say": self.say,
             "language": self.say.language,
             "person": self.person,

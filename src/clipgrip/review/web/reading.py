@@ -63,7 +63,7 @@ def _images(app: FastAPI, hall: Hall) -> None:
         skip: Annotated[int, Query(ge=0)] = 0,
     ) -> Response:
         if queue == "audit":  # one by one, without the model's answer
-            return RedirectResponse("/audit", 303)
+            return RedirectResponse(hall.root + "/audit", 303)
         hall.refresh()
         return Page(pages.grid_page(screen_of(request, hall), queue, klass, n, skip))
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from clipgrip.data.manifest import Row
 from clipgrip.review.desk import OPEN, Desk
 from clipgrip.review.queues import QUEUES, doubtful
-from clipgrip.review.web.guard import Access
+from clipgrip.review.web.address import Access
 from clipgrip.review.web.thumbs import warm
 
 WARM = 400
@@ -40,6 +40,11 @@ class Hall:
     def folder(self) -> Path:
         """The folder of the review."""
         return self.desk.folder
+
+    @property
+    def root(self) -> str:
+        """What stands before the path of every page."""
+        return self.access.prefix
 
     @cached_property
     def name(self) -> str:

@@ -122,7 +122,7 @@ def _rounds(app: FastAPI, hall: Hall) -> None:
 
 def _choices(app: FastAPI) -> None:
     @app.post("/api/choice")
-    def choice(body: Choice) -> Json:
+    def choice(request: Request, body: Choice) -> Json:
         response = Json({"saved": True})
         for name, value in (("person", body.person), ("language", body.language)):
             if value is not None:
@@ -130,8 +130,7 @@ def _choices(app: FastAPI) -> None:
                     pages.COOKIES[name],
                     pages.encoded(value),
                     max_age=31_536_000,
-                    samesite="strict",
-                    httponly=True,
+                    **request.state.cookie,
                 )
         return response
 

@@ -1,5 +1,5 @@
 // Many images at a time.
-import { at, named, outbox, read, remember, say, toast, token, undo } from "./core.js";
+import { at, named, outbox, read, remember, root, say, toast, token, undo } from "./core.js";
 import { keyed, once } from "./keys.js";
 
 const page = read("page");
@@ -157,7 +157,7 @@ async function large(card) {
   await outbox.flush();
   const query = new URLSearchParams(location.search);
   query.set("image", card.dataset.image);
-  location.href = `/one?${query}`;
+  location.href = `${root}/one?${query}`;
 }
 
 const KEYS = {
@@ -189,7 +189,7 @@ for (const button of document.querySelectorAll("#bar [data-verdict]")) {
 at("right").addEventListener("click", once(() => answer(isRight)));
 at("undo").addEventListener("click", once(takeBack));
 at("next")?.addEventListener("click", more);
-at("queue").addEventListener("change", () => { location.href = `/review?queue=${at("queue").value}`; });
+at("queue").addEventListener("change", () => { location.href = `${root}/review?queue=${at("queue").value}`; });
 at("n")?.addEventListener("change", () => {
   const query = new URLSearchParams(location.search);
   query.set("n", at("n").value);

@@ -1,5 +1,5 @@
 // One image at a time.
-import { at, element, get, named, outbox, read, remember, say, thumb, toast, token, undo } from "./core.js";
+import { at, element, get, named, outbox, read, remember, root, say, thumb, toast, token, undo } from "./core.js";
 import { keyed, once } from "./keys.js";
 
 const page = read("page");
@@ -38,11 +38,11 @@ function show() {
     began = 0;
     scale(1);
     at("image").dataset.image = one.image;
-    at("image").src = `/image/${one.image}`;
+    at("image").src = `${root}/image/${one.image}`;
     at("image").alt = one.name;
   }
   const following = images[place + 1];
-  if (following) new Image().src = `/image/${following.image}`;
+  if (following) new Image().src = `${root}/image/${following.image}`;
   if (!audit) propose(one);
 }
 
@@ -116,7 +116,7 @@ async function takeBack() {
   if (found >= 0) {
     place = found;
     show();
-  } else location.href = `/one?queue=${page.queue}&image=${step[0].image}`;
+  } else location.href = `${root}/one?queue=${page.queue}&image=${step[0].image}`;
 }
 
 function scale(to) {
