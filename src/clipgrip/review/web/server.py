@@ -79,6 +79,7 @@ def serve(
             _server(hall).run(sockets=[listening])
         finally:
             hall.stopped.set()
+            hall.uploads.close()
 
 
 def _server(hall: Hall) -> Server:

@@ -16,6 +16,7 @@ from clipgrip.review.desk import OPEN, Desk
 from clipgrip.review.queues import QUEUES, doubtful
 from clipgrip.review.web.address import Access
 from clipgrip.review.web.thumbs import warm
+from clipgrip.review.web.uploads import Uploads
 
 WARM = 400
 """Thumbnails that are made before anyone asks."""
@@ -45,6 +46,11 @@ class Hall:
     def root(self) -> str:
         """What stands before the path of every page."""
         return self.access.prefix
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """Files that are coming in pieces."""
+        return Uploads(self.folder)
 
     @cached_property
     def name(self) -> str:

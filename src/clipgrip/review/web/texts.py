@@ -98,6 +98,8 @@ SCRIPT = (
     mark("{n} answers brought in."),
     mark("{n} lines could not be used:"),
     mark("The model may decide {n} of {all} images; the promise is kept with name and time."),
+    mark("{done} of {total} MB sent"),
+    mark("sent; the labels are being read …"),
     mark("Really?"),
     mark("An input method is on, so the key cannot be read. Switch it off, or click."),
 )

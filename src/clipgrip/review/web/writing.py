@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from clipgrip.errors import RunError
@@ -18,6 +20,7 @@ from clipgrip.review.web.answering import Json
 from clipgrip.review.web.bodies import Choice, ClassEdit, Earlier, Saids, Terms, Undo, Words
 from clipgrip.review.web.reading import screen_of
 from clipgrip.review.web.state import Hall
+from clipgrip.review.web.uploads import TOKEN
 
 
 def add_routes(app: FastAPI, hall: Hall) -> None:
@@ -137,8 +140,20 @@ def _choices(app: FastAPI) -> None:
 
 def _imports(app: FastAPI, hall: Hall) -> None:
     @app.post("/api/import/{form}")
-    async def bring(form: str, request: Request) -> Json:
+    async def bring(
+        form: str,
+        request: Request,
+        upload: Annotated[str, Query(pattern=TOKEN)] = "",
+        at: Annotated[int, Query(ge=0)] = 0,
+        of: Annotated[int, Query(ge=0)] = 0,
+    ) -> Json:
+        """A whole file or, with ``upload``, one piece of it."""
         data = await request.body()
         person = screen_of(request, hall).person
-        told = await run_in_threadpool(exchange.imported, hall.desk, form, data, person)
-        return Json(told)
+
+        def read(whole: bytes) -> dict[str, Any]:
+            return exchange.imported(hall.desk, form, whole, person)
+
+        if not upload:
+            return Json(await run_in_threadpool(read, data))
+        return Json(await run_in_threadpool(hall.uploads.add, upload, at, of, data, read))
