@@ -15,6 +15,7 @@ from clipgrip.data.manifest import Row
 from clipgrip.review.desk import OPEN, Desk
 from clipgrip.review.queues import QUEUES, doubtful
 from clipgrip.review.web.address import Access
+from clipgrip.review.web.presence import Presence
 from clipgrip.review.web.thumbs import warm
 from clipgrip.review.web.uploads import Uploads
 
@@ -33,6 +34,7 @@ class Hall:
     desk: Desk
     access: Access
     stopped: threading.Event = field(default_factory=threading.Event)
+    presence: Presence = field(default_factory=Presence)
     _held: dict[tuple[str, int | None, int], NDArray[np.int64]] = field(default_factory=dict)
     _loader: threading.Thread | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)

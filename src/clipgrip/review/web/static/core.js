@@ -54,7 +54,7 @@ let naming = Promise.resolve();
 
 // Answers wait here, in the browser's own storage, until the server says that they are on its disk. Sending twice is
 // harmless: each has a token.
-const PREFIX = `clipgrip:${meta("review")}:`;
+export const PREFIX = `clipgrip:${meta("review")}:`;
 const HERE = PREFIX + token();
 const MOST = 500;
 const STALE = new Set([401, 403]);  // not the answers are wrong, but the page

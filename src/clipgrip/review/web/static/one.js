@@ -1,6 +1,7 @@
 // One image at a time.
 import { at, element, get, named, outbox, read, remember, root, say, thumb, toast, token, undo } from "./core.js";
 import { keyed, once } from "./keys.js";
+import { open, trueSize, zoomBy } from "./zoom.js";
 
 const page = read("page");
 const audit = page.queue === "audit";
@@ -10,7 +11,6 @@ const answered = new Map();
 let place = 0;
 let left = page.left;
 let began = 0;
-let zoom = 1;
 let loading = null;
 const looks = [];
 
@@ -36,10 +36,8 @@ function show() {
   at("state").textContent = answered.has(one.image) ? `✓ ${answered.get(one.image)}` : "";
   if (at("image").dataset.image !== one.image) {
     began = 0;
-    scale(1);
-    at("image").dataset.image = one.image;
-    at("image").src = `${root}/image/${one.image}`;
     at("image").alt = one.name;
+    open(one.image);
   }
   const following = images[place + 1];
   if (following) new Image().src = `${root}/image/${following.image}`;
@@ -59,7 +57,7 @@ function examples(klass) {
   at("examples").replaceChildren(...(page.examples[klass] ?? []).map((image) => thumb(image)));
 }
 
-at("image").addEventListener("load", () => { began = performance.now(); });
+at("image").addEventListener("load", () => { began ||= performance.now(); });
 at("image").addEventListener("error", () => {
   if (now()) toast(say("The file is gone or cannot be shown."), true);
 });
@@ -119,36 +117,14 @@ async function takeBack() {
   } else location.href = `${root}/one?queue=${page.queue}&image=${step[0].image}`;
 }
 
-function scale(to) {
-  zoom = Math.max(1, Math.min(8, to));
-  at("scale").textContent = `${Math.round(100 * zoom)} %`;
-  at("image").style.width = zoom === 1 ? "" : `${100 * zoom}%`;
-  at("image").style.maxWidth = zoom === 1 ? "" : "none";
-  at("image").style.maxHeight = zoom === 1 ? "" : "none";
-}
-
-at("stage").addEventListener("wheel", (event) => {
-  if (!event.ctrlKey && zoom === 1 && event.deltaY > 0) return;
-  event.preventDefault();
-  scale(zoom * (event.deltaY < 0 ? 1.25 : 0.8));
-}, { passive: false });
-let drag = null;
-at("stage").addEventListener("pointerdown", (event) => {
-  drag = { x: event.clientX + at("stage").scrollLeft, y: event.clientY + at("stage").scrollTop };
-  event.preventDefault();
-});
-window.addEventListener("pointermove", (event) => {
-  if (drag) at("stage").scrollTo(drag.x - event.clientX, drag.y - event.clientY);
-});
-window.addEventListener("pointerup", () => { drag = null; });
-
 const KEYS = {
   0: () => answer("unsure"),
   z: takeBack,
-  "+": () => scale(zoom * 1.5),
-  "=": () => scale(zoom * 1.5),
-  ";": () => scale(zoom * 1.5),
-  "-": () => scale(zoom / 1.5),
+  "+": () => zoomBy(1.5),
+  "=": () => zoomBy(1.5),
+  ";": () => zoomBy(1.5),
+  "-": () => zoomBy(1 / 1.5),
+  "/": trueSize,
   arrowleft: () => move(-1),
 };
 const FREE = {
@@ -180,7 +156,5 @@ for (const button of document.querySelectorAll("#choices [data-verdict]")) {
 at("right")?.addEventListener("click", once(() => now() && answer("class", now().class)));
 at("undo").addEventListener("click", once(takeBack));
 at("skip")?.addEventListener("click", () => move(1));
-at("in").addEventListener("click", () => scale(zoom * 1.5));
-at("out").addEventListener("click", () => scale(zoom / 1.5));
 show();
 named();
