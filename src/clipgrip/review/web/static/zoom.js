@@ -8,17 +8,18 @@ const stage = at("stage");
 const image = at("image");
 let hash = "";
 let longest = 0;  // of the file itself; 0: not known yet
+let shape = [1, 1];  // width and height as shares of the longest side; kept while a sharper picture loads
+let fit = 1;
 let zoom = 0;  // 0: as large as fits
 
 const natural = () => Math.max(image.naturalWidth, image.naturalHeight);
-const shown = () => Math.max(image.getBoundingClientRect().width, image.getBoundingClientRect().height);
-const scale = () => (longest ? shown() * devicePixelRatio / longest : 1);
+const scale = () => (longest ? image.getBoundingClientRect().width * devicePixelRatio / (longest * shape[0]) : 1);
 
 function draw() {
-  const wide = longest ? zoom * longest * image.naturalWidth / natural() / devicePixelRatio : 0;
+  const sides = shape.map((share) => zoom ? `${zoom * longest * share / devicePixelRatio}px` : "");
   image.classList.toggle("zoomed", zoom > 0);
   image.classList.toggle("pixels", zoom >= PIXELS);
-  image.style.width = zoom ? `${wide}px` : "";
+  [image.style.width, image.style.height] = sides;
   at("scale").textContent = longest ? `${Math.round(100 * scale())} %` : "";
   at("true-size").setAttribute("aria-pressed", String(zoom > 0 && Math.abs(zoom - 1) < 0.005));
 }
@@ -27,9 +28,7 @@ function draw() {
 function set(to) {
   if (!longest) return;
   const before = zoom;
-  zoom = 0;
-  draw();
-  const fit = scale();
+  if (!zoom) fit = scale() || fit;
   const limited = Math.max(Math.min(fit, 1), Math.min(Math.max(MOST, 4 * fit), to));
   const middle = [stage.scrollLeft + stage.clientWidth / 2, stage.scrollTop + stage.clientHeight / 2];
   const grown = limited / (before || fit);
@@ -61,11 +60,16 @@ image.addEventListener("load", async () => {
     let side = natural();
     if (side >= PREVIEW) side = (await get(`/api/size/${one}`).catch(() => ({ longest: side }))).longest;
     if (one !== hash) return;
+    shape = [image.naturalWidth / natural(), image.naturalHeight / natural()];
     longest = side;
   }
   draw();
 });
-window.addEventListener("resize", draw);
+let wide = innerWidth;
+window.addEventListener("resize", () => {
+  if (innerWidth !== wide) fitted();  // not where only the address bar of a phone comes and goes
+  wide = innerWidth;
+});
 
 stage.addEventListener("wheel", (event) => {
   if (!event.ctrlKey && !zoom && event.deltaY > 0) return;
