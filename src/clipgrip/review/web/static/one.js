@@ -30,7 +30,6 @@ function show() {
   at("stage").classList.toggle("nothing", !one);
   at("name").textContent = one ? one.path : loading ? "…" : say("Nothing is left here.");
   if (!one) {
-    at("image").removeAttribute("src");
     return;
   }
   at("state").textContent = answered.has(one.image) ? `✓ ${answered.get(one.image)}` : "";
