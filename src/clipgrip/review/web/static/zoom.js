@@ -35,8 +35,7 @@ function set(to) {
   zoom = Math.abs(limited / fit - 1) < 0.01 && Math.abs(to - 1) > 0.005 ? 0 : limited;
   draw();
   stage.scrollTo(middle[0] * grown - stage.clientWidth / 2, middle[1] * grown - stage.clientHeight / 2);
-  const full = `${root}/image/${hash}?full=true`;
-  if (zoom > fit && image.getAttribute("src") !== full) image.src = full;  // what the preview smoothed away
+  if (zoom > fit && !image.src.endsWith("?full=true")) image.src = `${root}/image/${hash}?full=true`;  // sharper
 }
 
 export const zoomBy = (factor) => set((zoom || scale()) * factor);
