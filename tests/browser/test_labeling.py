@@ -151,7 +151,8 @@ def test_an_image_is_enlarged_moved_and_made_small_again(aki: Visitor) -> None:
 
 
 def _true_scale(visitor: Visitor) -> str:
-    """Screen pixels for each pixel of the image."""
+    """Screen pixels for each pixel of the image, once its sharper picture is there."""
+    _shown(visitor)
     return str(
         visitor.value(
             "() => ((one) => `${Math.round(100 * one.getBoundingClientRect().width / one.naturalWidth)} %`)"
