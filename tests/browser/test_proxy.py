@@ -43,14 +43,13 @@ def test_a_whole_visit_stays_below_the_path(
             ) as aki:  # a request to anywhere else, or a refused one, fails the test
                 for path in PAGES:
                     aki.open(path)
-                aki.page.click("nav a >> nth=3")
+                aki.moving(lambda: aki.page.click("nav a >> nth=3"))
                 aki.page.wait_for_function(
                     "() => document.getElementById('image').naturalWidth > 0"
                 )
                 aki.press("1")
                 aki.saved()
-                aki.page.click(".brand")
-                aki.ready()
+                aki.moving(lambda: aki.page.click(".brand"))
                 aki.moving(lambda: aki.page.click(".next .button"))
                 aki.open("/review?n=50")
                 aki.press("2")
