@@ -18,6 +18,7 @@ from benchmarks.knowledge import told
 from benchmarks.record import machine, record
 from benchmarks.situations import Situation, permuted, situations
 from clipgrip.data.task import ul
+from clipgrip.pseudolabel.refine.refiner import PoolRefiner
 from clipgrip.runs.confidence import estimate_facts
 from clipgrip.runs.embedding import Embeds
 from clipgrip.trust.knowledge import Finding
@@ -51,7 +52,8 @@ def _row(one: Situation, seed: int) -> dict[str, Any]:
     probs = one.logits.softmax(1)
     embeds = Embeds(one.images, one.images[:0], (), ())
     found = (Finding("pointless", {}),) if told(one) else ()
-    guess = estimate_facts(probs, embeds, ul(*probs.shape), found)
+    refiner = PoolRefiner.of("auto", one.images, probs)
+    guess = estimate_facts(probs, refiner, embeds, ul(*probs.shape), found)
     row = {"kind": one.kind, "name": one.name, "odd": seed % 2, "accuracy": round(one.accuracy, 4)}
     if guess is None:
         return {**row, "estimate": None}

@@ -37,16 +37,19 @@ class Serving:
     cache: Path
     port: int = 0
     process: subprocess.Popen[str] | None = None
+    options: tuple[str, ...] = ()
+    public: str = ""
+    """Where a reverse proxy offers it; empty: people open it directly."""
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return self.public or f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Returns when the link is printed."""
         words = [sys.executable, "-m", "clipgrip", "review", str(self.folder), "--no-browser"]
         self.process = subprocess.Popen(
-            [*words, "--port", str(self.port)],
+            [*words, "--port", str(self.port), *self.options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -155,7 +158,7 @@ class Visitor:
 
     def _request(self, request: Request) -> None:
         where = urlsplit(request.url)
-        if where.scheme != "blob" and where.netloc != f"127.0.0.1:{self.server.port}":
+        if where.scheme != "blob" and where.netloc != urlsplit(self.server.address).netloc:
             self.wrong.append(f"request: {request.url}")
 
 

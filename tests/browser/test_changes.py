@@ -81,3 +81,40 @@ def test_classes_are_added_merged_and_split(browser: Browser, own_server: Servin
         aki.open("/one")
         choices = aki.page.locator("#choices [data-class] .name").all_inner_texts()
         assert choices[-2:] == ["long scratch", "short scratch"]
+
+
+def test_what_was_typed_is_not_lost_when_another_class_is_added(
+    browser: Browser, own_server: Serving
+) -> None:
+    with visiting(browser, own_server) as aki:
+        aki.open("/classes")
+        line = _line(aki, 3)
+        aki.page.fill(f"{line} .prompt-field", "a spotless surface")
+        assert aki.page.inner_text(f"{line} .state") == "not kept yet"
+        aki.page.fill(f"{_line(aki, 0)} .name-field", "rust")
+        aki.moving(lambda: aki.page.click(f"{_line(aki, 0)} [data-do=add]"))
+        assert _names(aki)[-1] == "rust"
+        assert aki.page.input_value(f"{line} .prompt-field") == "a spotless surface"
+        assert aki.page.inner_text(f"{line} .state") == "not kept yet"
+        assert aki.page.input_value(f"{_line(aki, 0)} .name-field") == ""
+        aki.moving(lambda: aki.page.click(f"{line} [data-do=edit]"))
+        assert aki.page.inner_text(f"{line} .state") == ""
+        assert own_server.rows("SELECT prompt FROM class WHERE id = 3") == [("a spotless surface",)]
+
+
+def test_a_dialog_says_what_it_will_undo(browser: Browser, own_server: Serving) -> None:
+    with visiting(browser, own_server) as aki:
+        aki.open("/classes")
+        line = "tr[data-class]:not([data-class='0']) >> nth=0"
+        name = aki.page.input_value(f"{line} >> .name-field")
+        answers = aki.page.get_attribute(line, "data-answers")
+        aki.page.click(f"{line} >> summary")
+        aki.page.click(f"{line} >> [data-do=remove]")
+        (told,) = aki.wrong  # the dialog, which was not answered with yes
+        assert f"Take “{name}” away? The {answers} answers with this class become invalid" in told
+        assert name in _names(aki)
+        aki.wrong.clear()
+        aki.open("/rounds")
+        if aki.page.locator("[data-back]").count():
+            aki.page.click("[data-back]")
+            assert "Classes, their names and texts do not go back" in aki.wrong.pop()

@@ -128,17 +128,37 @@ def test_who_cannot_tell_says_so(aki: Visitor, server: Serving) -> None:
 def test_an_image_is_enlarged_moved_and_made_small_again(aki: Visitor) -> None:
     aki.open("/one")
     _shown(aki)
+    aki.page.wait_for_selector("#scale:has-text('%')")
     size = "() => document.getElementById('image').getBoundingClientRect().width"
-    before = aki.value(size)
+    before, shown = aki.value(size), aki.page.inner_text("#scale")
     aki.press("+", "+", "+")
-    assert aki.page.inner_text("#scale") == "338 %"
     assert aki.value(size) > 1.5 * before
+    assert _true_scale(aki) == aki.page.inner_text("#scale")
+    assert aki.value("() => getComputedStyle(document.getElementById('image')).imageRendering") == (
+        "pixelated"
+    )
     aki.press("-", "-", "-")
+    assert aki.page.inner_text("#scale") == shown == _true_scale(aki)
+    assert abs(aki.value(size) - before) < 2
+    aki.press("/")
     assert aki.page.inner_text("#scale") == "100 %"
+    assert aki.value(size) == aki.value("() => document.getElementById('image').naturalWidth")
+    aki.page.click("#true-size")
     assert abs(aki.value(size) - before) < 2
     aki.page.focus("#stage")
     aki.press("+", "ArrowRight")  # the next image begins small
-    assert aki.page.inner_text("#scale") == "100 %"
+    aki.page.wait_for_selector(f"#scale:has-text('{shown}')")
+
+
+def _true_scale(visitor: Visitor) -> str:
+    """Screen pixels for each pixel of the image, once its sharper picture is there."""
+    _shown(visitor)
+    return str(
+        visitor.value(
+            "() => ((one) => `${Math.round(100 * one.getBoundingClientRect().width / one.naturalWidth)} %`)"
+            "(document.getElementById('image'))"
+        )
+    )
 
 
 def test_the_grid_leads_to_the_large_image_and_its_examples(aki: Visitor) -> None:
@@ -149,3 +169,12 @@ def test_the_grid_leads_to_the_large_image_and_its_examples(aki: Visitor) -> Non
     assert aki.page.locator("#examples img").count() > 0
     proposed = aki.page.inner_text("#proposed")
     assert aki.page.inner_text("#example-name") == proposed
+
+
+def test_looking_at_the_examples_of_a_class_moves_no_button(aki: Visitor) -> None:
+    aki.open("/one")
+    tops = "() => [...document.querySelectorAll('#choices button')].map((b) => b.getBoundingClientRect().top)"
+    before = aki.value(tops)
+    for klass in range(1, 5):  # some have no example
+        aki.page.hover(f"#choices [data-class='{klass}']")
+        assert aki.value(tops) == before

@@ -26,6 +26,31 @@ def test_nothing_is_wider_than_a_small_screen(
             assert not cut, f"the tabs are cut off on {path}"
 
 
+CUT = """() => {
+  const wide = document.documentElement.clientWidth;
+  return [...document.querySelectorAll("body *")].filter((one) => {
+    if (!one.checkVisibility() || one.closest("dialog, .scroll, #stage")) return false;
+    const { left, right, width } = one.getBoundingClientRect();
+    const hidden = getComputedStyle(one).overflowX === "hidden" && one.scrollWidth > one.clientWidth + 1;
+    return width && (right > wide + 1 || left < -1 || hidden);
+  }).map((one) => `${one.tagName} ${one.className} ${one.textContent.trim().slice(0, 20)}`);
+}"""
+
+
+@pytest.mark.parametrize("language", ["en-GB", "ja-JP"])
+@pytest.mark.parametrize("width", [390, 768, 1024])
+def test_nothing_is_cut_off_on_a_phone_or_a_tablet(
+    browser: Browser, server: Serving, language: str, width: int
+) -> None:
+    with visiting(browser, server, "Aki", language) as aki:
+        aki.page.set_viewport_size({"width": width, "height": 800})
+        for path in PAGES:
+            aki.open(path)
+            wide, screen = aki.value(WIDTH)
+            assert wide <= screen, path
+            assert aki.value(CUT) == [], path
+
+
 @pytest.mark.parametrize("language", ["en-GB", "ja-JP"])
 def test_one_image_at_a_time_needs_no_scrolling(
     browser: Browser, server: Serving, language: str

@@ -12,8 +12,8 @@ from starlette.testclient import TestClient
 
 from clipgrip.review.desk import Desk
 from clipgrip.review.store import Answer
+from clipgrip.review.web.address import Access
 from clipgrip.review.web.app import create_app
-from clipgrip.review.web.guard import Access
 from clipgrip.review.web.state import Hall
 
 PORT = 8765

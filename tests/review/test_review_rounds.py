@@ -432,3 +432,31 @@ def test_a_round_that_harms_is_kept_but_not_used_until_somebody_asks(
     desk.load()
     assert desk.round.run == done.run
     assert "held" not in desk.round.facts
+
+
+def test_the_work_is_one_bar_that_never_goes_back_and_tells_the_time_left(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(1000))
+    monkeypatch.setattr(job.time, "monotonic", lambda: float(next(clock)))
+    hear = job.FileListener(folder, "Sato")
+    shares = []
+
+    def told(stage: str, done: int, total: int) -> job.Progress:
+        hear.progress(stage, done, total)
+        shares.append(hear.told["share"])
+        return job.Progress(**hear.told)
+
+    told("embed", 0, 0)
+    told("embed", 9, 9)
+    told("embed", 0, 9)  # the images of the round before were read first
+    assert told("pixels", 9, 9).left is None
+    hear.planned(4)
+    for number in range(1, 5):
+        for step in range(11):
+            now = told("round", step, 10)
+        hear.round_done({"number": number})
+    assert now.left is not None
+    assert told("answer", 9, 9).share == 1.0
+    assert shares == sorted(shares)
+    assert all(0 <= share <= 1 for share in shares)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from clipgrip.errors import ConfigError
+
+TOKEN = "CLIPGRIP_TOKEN"
+LONGEST = 1000
+"""Characters of a token, so that a wrong file is not taken for one."""
 
 
 def review(
@@ -17,11 +24,32 @@ def review(
         ),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen at; another one than 127.0.0.1 needs --token.")
+        str, typer.Option(help="Address to listen at; another one than 127.0.0.1 needs a token.")
     ] = "127.0.0.1",
     token: Annotated[
         str,
-        typer.Option(help="What the link must carry, at least 12 characters.", show_default=False),
+        typer.Option(
+            help="What the link must carry, at least 12 characters. Whoever sees this machine's processes sees it: "
+            "better in a file, or in the environment as CLIPGRIP_TOKEN.",
+            show_default=False,
+        ),
+    ] = "",
+    token_file: Annotated[
+        Path | None, typer.Option(help="File that holds the token.", show_default=False)
+    ] = None,
+    allow_name: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:PORT]",
+            help="Name under which a reverse proxy offers the page, as it stands in the browser. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    path_prefix: Annotated[
+        str,
+        typer.Option(
+            help="Path below which the proxy offers it, as /clipgrip.", show_default=False
+        ),
     ] = "",
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the link.")] = False,
 ) -> None:
@@ -30,17 +58,55 @@ def review(
     Answers are kept in the run's folder (review.db) the moment they are given. Stop it with Ctrl-C; nothing is lost.
     """
     from clipgrip.cli.screen import utf8_output
+    from clipgrip.review.web.address import PublicName
+    from clipgrip.review.web.address import path_prefix as prefix_of
     from clipgrip.review.web.server import check_access, serve
 
     utf8_output()
-    check_access(host, token)
+    secret = _token(token, token_file)
+    public = tuple(PublicName.of(name) for name in allow_name or ())
+    check_access(host, secret, bool(public))
+    if public and not secret:
+        typer.echo(
+            f"note: whoever reaches {public[0].name} may answer. Let the proxy ask who comes, or give a token "
+            "(--token-file).",
+            err=True,
+        )
 
     def ready(link: str) -> None:
         typer.echo(f"review of {run}: {link}")
         typer.echo("Stop with Ctrl-C; what was answered is kept.")
-        if not no_browser:
+        # a browser is given the link as an argument, which every list of processes shows
+        if not no_browser and (token or not secret):
             import webbrowser
 
             webbrowser.open(link)
 
-    serve(run, host=host, port=port, token=token, ready=ready)
+    serve(
+        run,
+        host=host,
+        port=port,
+        token=secret,
+        public=public,
+        prefix=prefix_of(path_prefix),
+        ready=ready,
+    )
+
+
+def _token(given: str, file: Path | None) -> str:
+    """The token from the option, the file or the environment, in this order."""
+    if given and file is not None:
+        raise ConfigError("--token and --token-file were both given. Give one of them.")
+    if file is None:
+        return given or os.environ.get(TOKEN, "")
+    try:
+        text = file.read_text("utf-8-sig").strip()
+    except OSError as error:
+        raise ConfigError(f"--token-file {file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        text = ""
+    if not text or len(text) > LONGEST or not text.isprintable():
+        raise ConfigError(
+            f"--token-file {file} holds no token. It must hold one line of text, of at least 12 characters."
+        )
+    return text

@@ -33,6 +33,16 @@ EVERY = 0.4
 """Seconds between two reports."""
 PATIENCE = 10.0
 """Seconds in which a round waits for those who only look whether another one lives."""
+SHARES = {
+    "hash": (0.0, 0.02),
+    "embed": (0.02, 0.08),
+    "pixels": (0.08, 0.12),
+    "round": (0.12, 0.96),
+    "answer": (0.96, 1.0),
+}
+"""Where each stage begins and ends in the whole work; most images are embedded already, so tuning takes the time."""
+ENOUGH = 0.02
+"""Share of the whole that the tuning must have done before its pace says when it ends."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,11 @@ class Progress:
     done: int = 0
     total: int = 0
     rounds: int = 0
+    planned: int = 0
+    share: float = 0.0
+    """Of the whole work, from 0 to 1; never goes back."""
+    left: float | None = None
+    """Seconds, once they can be told."""
     notes: tuple[str, ...] = ()
     error: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
@@ -134,10 +149,17 @@ class FileListener(Listener):
             Progress("running", os.getpid(), person, time.time(), stage="begin", token=token)
         )
         self._wrote = 0.0
+        self._tuning: tuple[float, float] | None = None
+        """Time and share when tuning began."""
+
+    def planned(self, rounds: int) -> None:
+        """Kept."""
+        self.told["planned"] = rounds
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Kept a few times a second."""
         self.told |= {"stage": stage, "done": done, "total": total}
+        self._reckon(stage, done / max(1, total))
         if time.monotonic() - self._wrote > EVERY or done == total:
             self._write()
 
@@ -150,6 +172,21 @@ class FileListener(Listener):
         """Counted."""
         self.told["rounds"] = facts["number"]
         self._write()
+
+    def _reckon(self, stage: str, within: float) -> None:
+        """How much of the whole is done and, from the pace of the tuning, when it ends."""
+        if stage == "round":
+            within = (self.told["rounds"] + within) / max(1, self.told["planned"])
+        begin, end = SHARES.get(stage, (0.0, 0.0))
+        share = max(self.told["share"], begin + (end - begin) * min(1.0, within))
+        self.told["share"] = share
+        if stage != "round":
+            return
+        now = time.monotonic()
+        self._tuning = self._tuning or (now, share)
+        since, before = self._tuning
+        if share - before >= ENOUGH:
+            self.told["left"] = (now - since) * (1 - share) / (share - before)
 
     def end(self, **values: Any) -> None:
         """The last report."""

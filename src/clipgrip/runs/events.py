@@ -11,6 +11,9 @@ class Listener:
     def progress(self, stage: str, done: int, total: int) -> None:
         """``done`` of ``total`` pieces of a stage: ``hash``, ``embed``, ``pixels``, ``round`` or ``answer``."""
 
+    def planned(self, rounds: int) -> None:
+        """How many rounds there will be, before the first begins."""
+
     def note(self, text: str) -> None:
         """A sentence that the user should read."""
 

@@ -123,6 +123,7 @@ def run_rounds(
 ) -> None:
     """Run what is not stored yet of the schedule; ``refine`` may have refined zero-shot's answers already."""
     ks = schedule(settings.strategy, task, k=settings.k, n_rounds=settings.rounds)
+    hear.planned(len(ks))
     last = [0.0]
 
     def on_step(step: int, steps: int, loss: float) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clipgrip.pseudolabel.blocks import even_sample
+from clipgrip.pseudolabel.refine.chunks import even_sample
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 
 

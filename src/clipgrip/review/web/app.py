@@ -24,7 +24,7 @@ SENTENCES = {
 
 def create_app(hall: Hall) -> FastAPI:
     """The application around one desk."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.add_middleware(Guard, access=hall.access, secret=hall.desk.store.secret())
     app.mount("/static", StaticFiles(packages=[("clipgrip.review.web", "static")]), "static")
     reading.add_routes(app, hall)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import logging
 import secrets
-from dataclasses import dataclass, field
 from hashlib import sha256
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from clipgrip.review.web.address import Access
+
 log = logging.getLogger(__name__)
 
-SESSION = "clipgrip_session"
-ACCESS = "clipgrip_access"
+SESSION = "clipgrip_session_"
+ACCESS = "clipgrip_access_"
+"""Names of cookies, with the review's own end: reviews on one host share the jar, whatever their ports."""
 READING = ("GET", "HEAD")
 MAX_BODY = 1 << 20
 MAX_UPLOAD = 64 << 20
@@ -37,53 +39,39 @@ HEADERS = {
 }
 
 
-@dataclass(frozen=True)
-class Access:
-    """What the server answers to. ``token`` empty: whoever reaches the loopback address may come in."""
-
-    host: str
-    port: int
-    token: str = field(default="", repr=False)
-    names: tuple[str, ...] = ()
-    """Further names of this machine under which people open the page."""
-
-    def admits(self, host: str) -> bool:
-        """Whether a Host header names this server. A name that is not ours may be a rebinding attack."""
-        name, port = _parted(host)
-        if port != self.port:
-            return False
-        if name in ("localhost", self.host, *self.names):
-            return True
-        try:
-            address = ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        return address.is_loopback or self.host in ("0.0.0.0", "::")
-
-
 class Guard:
     """Refuses what is not allowed, then lets the application answer, with the headers of a page that trusts nothing."""
 
     def __init__(self, app: ASGIApp, *, access: Access, secret: bytes) -> None:
         self.app, self.access, self.secret = app, access, secret
+        own = self._sign("cookies", "")[:12]
+        self.session, self.entrance = SESSION + own, ACCESS + own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        path = self.access.inner(scope["path"])
+        scope = {**scope, "path": path, "raw_path": quote(path).encode()}
         headers = Headers(scope=scope)
         cookies = _cookies(headers)
         refusal = self._refusal(scope, headers, cookies)
         if refusal is not None:
             await refusal(scope, receive, _Headed(send))
             return
-        session = cookies.get(SESSION, "")
+        session = cookies.get(self.session, "")
         fresh = "" if session else secrets.token_urlsafe(24)
-        scope["state"] = {**scope.get("state", {}), "csrf": self._csrf(session or fresh)}
+        scope["state"] = {
+            **scope.get("state", {}),
+            "csrf": self._csrf(session or fresh),
+            "cookie": self._cookie(headers),
+        }
         limit = MAX_UPLOAD if scope["path"].startswith(UPLOADS) else MAX_BODY
-        cookie = f"{SESSION}={fresh}; Path=/; HttpOnly; SameSite=Strict" if fresh else ""
-        sending = _Headed(send, cookie)
+        cookie = Response()
+        if fresh:
+            cookie.set_cookie(self.session, fresh, **self._cookie(headers))
+        sending = _Headed(send, cookie.headers.get("set-cookie", ""))
         try:
             await self.app(scope, _limited(receive, limit), sending)
         except Exception:
@@ -95,17 +83,21 @@ class Guard:
 
     def _refusal(self, scope: Scope, headers: Headers, cookies: dict[str, str]) -> Response | None:
         if not self.access.admits(headers.get("host", "")):
-            return PlainTextResponse("This address is not served here.", 400)
+            return PlainTextResponse(
+                "This address is not served here. If it is the name of a reverse proxy, start clipgrip review with "
+                "--allow-name and that name.",
+                400,
+            )
         if self.access.token and not self._known(cookies):
-            return self._entry(scope)
+            return self._entry(scope, headers)
         if scope["method"] in READING:
             return None
         if scope["method"] != "POST":
             return PlainTextResponse("Only GET and POST are answered here.", 405)
         origin = headers.get("origin")
-        if origin is not None and origin.partition("://")[2] != headers.get("host"):
+        if origin is not None and not self.access.admits_origin(origin, headers["host"]):
             return PlainTextResponse("Another page may not write here.", 403)
-        session = cookies.get(SESSION, "")
+        session = cookies.get(self.session, "")
         given = headers.get("x-csrf-token", "")
         if not session or not _same(given, self._csrf(session)):
             return PlainTextResponse("This page is too old to write. Reload it.", 403)
@@ -115,13 +107,13 @@ class Guard:
             return PlainTextResponse(_too_long(limit), 413)
         return None
 
-    def _entry(self, scope: Scope) -> Response:
+    def _entry(self, scope: Scope, headers: Headers) -> Response:
         """In with the token of the link; it becomes a cookie and leaves the address."""
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["method"] in READING and _same(given, self.access.token):
-            response = RedirectResponse("/" + scope["path"].lstrip("/"), 303)
+            response = RedirectResponse(f"{self.access.prefix}/{scope['path'].lstrip('/')}", 303)
             value = self._sign("access", self.access.token)
-            response.set_cookie(ACCESS, value, httponly=True, samesite="strict")
+            response.set_cookie(self.entrance, value, **self._cookie(headers))
             return response
         return PlainTextResponse(
             "This review needs the whole link, with its token, as the person who started it was shown.",
@@ -129,7 +121,17 @@ class Guard:
         )
 
     def _known(self, cookies: dict[str, str]) -> bool:
-        return _same(cookies.get(ACCESS, ""), self._sign("access", self.access.token))
+        return _same(cookies.get(self.entrance, ""), self._sign("access", self.access.token))
+
+    def _cookie(self, headers: Headers) -> dict[str, Any]:
+        """How cookies are set. A reverse proxy says whether the browser came by https; nothing else it says is used."""
+        by_https = headers.get("x-forwarded-proto", "").split(",")[0].strip() == "https"
+        return {
+            "path": self.access.prefix or "/",
+            "httponly": True,
+            "samesite": "strict",
+            "secure": bool(self.access.public) and by_https,
+        }
 
     def _csrf(self, session: str) -> str:
         return self._sign("csrf", session)
@@ -140,14 +142,6 @@ class Guard:
 
 def _too_long(limit: int) -> str:
     return f"More than {limit // 2**20} MB at once is not taken."
-
-
-def _parted(host: str) -> tuple[str, int]:
-    try:
-        parts = urlsplit(f"//{host}")
-        return (parts.hostname or "").casefold(), parts.port or 80
-    except ValueError:
-        return "", 0
 
 
 def _cookies(headers: Headers) -> dict[str, str]:

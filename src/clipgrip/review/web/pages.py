@@ -50,7 +50,7 @@ class Screen:
     def page(self, name: str, **values: Any) -> str:
         """A page from its template."""
         shared = {
-            "screen": self,
+            "root": self.hall.root,
             "say": self.say,
             "language": self.say.language,
             "person": self.person,
@@ -86,6 +86,7 @@ def overview_page(screen: Screen) -> str:
         rounds=[one for one in screen.hall.desk.rounds if "labels" in one.facts],
         running=job.progress(screen.hall.folder).state == "running",
         bars=_bars(found),
+        gone=screen.hall.presence.look(screen.hall.desk.view.rows),
     )
 
 
@@ -193,12 +194,21 @@ def progress_of(screen: Screen) -> dict[str, Any]:
         "loading": screen.hall.loading,
         "current": screen.hall.desk.round.number,
         "stage": say(stage),
-        "done": told.done,
-        "total": told.total,
+        "share": told.share,
+        "left": "" if told.left is None else _roughly(told.left, say),
         "rounds": told.rounds,
         "error": told.error,
         "round": told.round,
     }
+
+
+def _roughly(seconds: float, say: Words) -> str:
+    """A time that is not known better: no tenths."""
+    if seconds < 55:
+        return say("{n} s", n=max(5, 5 * round(seconds / 5)))
+    if seconds < 5400:
+        return say("{n} min", n=max(1, round(seconds / 60)))
+    return say("{n} h", n=f"{seconds / 3600:.1f}")
 
 
 def moves_of(screen: Screen, moves: Moves) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from clipgrip.review.web.answering import Json, Page
 from clipgrip.review.web.cards import Queue, batch
 from clipgrip.review.web.pages import Screen
 from clipgrip.review.web.state import Hall
-from clipgrip.review.web.thumbs import picture, thumbnail
+from clipgrip.review.web.thumbs import full as full_picture
+from clipgrip.review.web.thumbs import longest_side, picture, thumbnail
 
 FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 """For what is addressed by its content."""
@@ -65,7 +66,7 @@ def _images(app: FastAPI, hall: Hall) -> None:
         skip: Annotated[int, Query(ge=0)] = 0,
     ) -> Response:
         if queue == "audit":  # one by one, without the model's answer
-            return RedirectResponse("/audit", 303)
+            return RedirectResponse(hall.root + "/audit", 303)
         hall.refresh()
         return Page(pages.grid_page(screen_of(request, hall), queue, klass, n, skip))
 
@@ -98,6 +99,10 @@ def _values(app: FastAPI, hall: Hall) -> None:
     ) -> Json:
         screen = screen_of(request, hall)
         return Json(batch(hall, screen.say, queue, klass, n, skip, screen.person))
+
+    @app.get("/api/size/{image}")
+    def size(image: str) -> Json:
+        return Json({"longest": longest_side(hall.row(image))})
 
     @app.get("/api/rounds")
     def rounds(request: Request) -> Json:
@@ -151,5 +156,6 @@ def _pictures(app: FastAPI, hall: Hall) -> None:
         return Response(thumbnail(hall.row(image)), media_type="image/jpeg", headers=FOREVER)
 
     @app.get("/image/{image}")
-    def large(image: str) -> Response:
-        return Response(picture(hall.row(image)), media_type="image/jpeg", headers=FOREVER)
+    def large(image: str, full: bool = False) -> Response:
+        made = (full_picture if full else picture)(hall.row(image))
+        return Response(made, media_type="image/jpeg", headers=FOREVER)

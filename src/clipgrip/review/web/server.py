@@ -7,14 +7,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import uvicorn
 
 from clipgrip.errors import ConfigError, RunError
 from clipgrip.review.desk import Desk
 from clipgrip.review.store import open_review
+from clipgrip.review.web.address import Access, PublicName
 from clipgrip.review.web.app import create_app
-from clipgrip.review.web.guard import Access
+from clipgrip.review.web.connections import WAITING, Connection, Server, most_connections
 from clipgrip.review.web.state import Hall
 from clipgrip.runs.lock import InUse, locked
 
@@ -27,7 +29,7 @@ SHORTEST = 12
 """Characters of a token."""
 
 
-def check_access(host: str, token: str) -> None:
+def check_access(host: str, token: str, public: bool = False) -> None:
     """A page that others can reach needs a token that they cannot guess.
 
     Raises:
@@ -36,7 +38,13 @@ def check_access(host: str, token: str) -> None:
     if host not in LOOPBACK and len(token) < SHORTEST:
         raise ConfigError(
             f"--host {host} lets other machines reach the page, so it needs --token with at least {SHORTEST} "
-            "characters that nobody can guess. Everyone who is given the link may answer."
+            "characters that nobody can guess (or --token-file, or CLIPGRIP_TOKEN, which no list of processes shows). "
+            "Everyone who is given the link may answer."
+        )
+    if public and 0 < len(token) < SHORTEST:
+        raise ConfigError(
+            f"--allow-name lets others reach the page, so the token needs at least {SHORTEST} characters that nobody "
+            "can guess."
         )
 
 
@@ -46,6 +54,8 @@ def serve(
     host: str = "127.0.0.1",
     port: int | None = None,
     token: str = "",
+    public: tuple[PublicName, ...] = (),
+    prefix: str = "",
     ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve the review of a run until Ctrl-C; ``ready`` is told the link once it can be opened.
@@ -61,16 +71,33 @@ def serve(
         _alone(folder),
     ):
         chosen = listening.getsockname()[1]
-        hall = Hall(Desk(folder, store), Access(host, chosen, token, _own_names()))
+        access = Access(host, chosen, token, _own_names(), public, prefix)
+        hall = Hall(Desk(folder, store), access)
         hall.warm()
-        config = uvicorn.Config(
-            create_app(hall), log_level="warning", access_log=False, server_header=False
-        )
-        ready(link(host, chosen, token))
+        ready(link(host, chosen, token, prefix))
         try:
-            uvicorn.Server(config).run(sockets=[listening])
+            _server(hall).run(sockets=[listening])
         finally:
             hall.stopped.set()
+            hall.uploads.close()
+
+
+def _server(hall: Hall) -> Server:
+    most = most_connections()
+    protocol = type("Connection", (Connection,), {"most": most})
+    return Server(
+        uvicorn.Config(
+            create_app(hall),
+            http=protocol,
+            ws="none",
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # what a proxy says is read in guard, as far as it is safe
+            backlog=min(WAITING, most),
+        )
+    )
 
 
 @contextmanager
@@ -87,12 +114,12 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def link(host: str, port: int, token: str) -> str:
+def link(host: str, port: int, token: str, prefix: str = "") -> str:
     """What people open."""
     shown = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname(), "::1": "[::1]"}.get(
         host, host
     )
-    return f"http://{shown}:{port}/" + (f"?token={token}" if token else "")
+    return f"http://{shown}:{port}{prefix}/" + (f"?token={quote(token, safe='')}" if token else "")
 
 
 def _bound(host: str, port: int | None) -> socket.socket:
@@ -106,7 +133,7 @@ def _bound(host: str, port: int | None) -> socket.socket:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, one))
-            listening.listen(128)
+            listening.listen(WAITING)
             return listening
         except OSError as failed:
             listening.close()

@@ -15,8 +15,10 @@ from clipgrip.data.manifest import Row
 from clipgrip.review.desk import OPEN, Desk
 from clipgrip.review.exchange import Written
 from clipgrip.review.queues import QUEUES, doubtful
-from clipgrip.review.web.guard import Access
+from clipgrip.review.web.address import Access
+from clipgrip.review.web.presence import Presence
 from clipgrip.review.web.thumbs import warm
+from clipgrip.review.web.uploads import Uploads
 
 WARM = 400
 """Thumbnails that are made before anyone asks."""
@@ -33,6 +35,7 @@ class Hall:
     desk: Desk
     access: Access
     stopped: threading.Event = field(default_factory=threading.Event)
+    presence: Presence = field(default_factory=Presence)
     exports: dict[str, Written | str] = field(default_factory=dict)
     """By ticket: what the file for it holds, or why it could not be."""
     _held: dict[tuple[str, int | None, int], NDArray[np.int64]] = field(default_factory=dict)
@@ -43,6 +46,16 @@ class Hall:
     def folder(self) -> Path:
         """The folder of the review."""
         return self.desk.folder
+
+    @property
+    def root(self) -> str:
+        """What stands before the path of every page."""
+        return self.access.prefix
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """Files that are coming in pieces."""
+        return Uploads(self.folder)
 
     @cached_property
     def name(self) -> str:

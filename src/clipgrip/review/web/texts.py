@@ -105,7 +105,8 @@ SCRIPT = (
     mark("no answer would move"),
     mark("cannot tell"),
     mark("second opinion"),
-    mark("{done} of {total}"),
+    mark("about {time} left"),
+    mark("the time left shows soon"),
     mark("The round was stopped. It goes on from there when it is started again."),
     mark("The round failed: {why}"),
     mark("{n} answers brought in."),
@@ -129,7 +130,27 @@ SCRIPT = (
         "Nothing is proven yet: the model may decide none of the {all} images. "
         "The reading is stored with name and time."
     ),
-    mark("Really?"),
+    mark("{done} of {total} MB sent"),
+    mark("sent; the labels are being read …"),
+    mark(
+        "The model of round {n} answers again instead of that of round {now}. Answers that people gave stay. Classes, "
+        "their names and texts do not go back: they stay as they are now. No round is deleted."
+    ),
+    mark(
+        "Take “{klass}” away? The {n} answers with this class become invalid, and those images come back for review. "
+        "A class that was taken away does not come back."
+    ),
+    mark(
+        "Split “{klass}” into {names}? The {n} answers with “{klass}” become invalid, and those images come back for "
+        "review. A split cannot be undone."
+    ),
+    mark(
+        "Merge “{klass}” into “{into}”? Its {n} answers count as answers with “{into}” from now on. A merger cannot be "
+        "undone."
+    ),
+    mark("not kept yet"),
+    mark(", "),
+    mark("An input method is on, so the key cannot be read. Switch it off, or click."),
 )
 """What the page's script says."""
 

@@ -19,7 +19,10 @@ from clipgrip.data.reading import open_row
 FOLDER = "thumbs-v1"
 SIDE = 200
 LARGE = 1600
+FULL = 8192
+"""Where single pixels are looked at; a larger image is still made smaller."""
 QUALITY = 82
+FULL_QUALITY = 95
 END = b"\xff\xd9"
 """The last bytes of a JPEG: a file that was cut off lacks them."""
 
@@ -44,7 +47,25 @@ def thumbnail(row: Row) -> bytes:
     return data
 
 
-def picture(row: Row, side: int = LARGE) -> bytes:
+def full(row: Row) -> bytes:
+    """A JPEG with the image's own pixels, colours of neighbours not mixed.
+
+    Raises:
+        DataError: as `thumbnail`.
+    """
+    return picture(row, FULL, FULL_QUALITY, subsampling=0)
+
+
+def longest_side(row: Row) -> int:
+    """Of the image itself, in pixels.
+
+    Raises:
+        DataError: as `thumbnail`.
+    """
+    return max(quick_check(_read(row)))
+
+
+def picture(row: Row, side: int = LARGE, quality: int = QUALITY, **how: int) -> bytes:
     """A JPEG of at most ``side`` pixels a side, never the bytes of the file itself.
 
     Raises:
@@ -53,7 +74,7 @@ def picture(row: Row, side: int = LARGE) -> bytes:
     image = open_row(row, at_least=side)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=QUALITY)
+    image.save(out, "JPEG", quality=quality, **how)
     return out.getvalue()
 
 

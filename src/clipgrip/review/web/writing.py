@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from clipgrip.errors import RunError
@@ -18,6 +20,7 @@ from clipgrip.review.web.answering import Json
 from clipgrip.review.web.bodies import Choice, ClassEdit, Earlier, Saids, Terms, Undo, Words
 from clipgrip.review.web.reading import screen_of
 from clipgrip.review.web.state import Hall
+from clipgrip.review.web.uploads import TOKEN
 
 
 def add_routes(app: FastAPI, hall: Hall) -> None:
@@ -122,7 +125,7 @@ def _rounds(app: FastAPI, hall: Hall) -> None:
 
 def _choices(app: FastAPI) -> None:
     @app.post("/api/choice")
-    def choice(body: Choice) -> Json:
+    def choice(request: Request, body: Choice) -> Json:
         response = Json({"saved": True})
         for name, value in (("person", body.person), ("language", body.language)):
             if value is not None:
@@ -130,18 +133,27 @@ def _choices(app: FastAPI) -> None:
                     pages.COOKIES[name],
                     pages.encoded(value),
                     max_age=31_536_000,
-                    samesite="strict",
-                    httponly=True,
+                    **request.state.cookie,
                 )
         return response
 
 
 def _imports(app: FastAPI, hall: Hall) -> None:
     @app.post("/api/import/{form}")
-    async def bring(form: str, request: Request) -> Json:
+    async def bring(
+        form: str,
+        request: Request,
+        upload: Annotated[str, Query(pattern=TOKEN)] = "",
+        at: Annotated[int, Query(ge=0)] = 0,
+        of: Annotated[int, Query(ge=0)] = 0,
+    ) -> Json:
+        """A whole file or, with ``upload``, one piece of it."""
         data = await request.body()
         screen = screen_of(request, hall)
-        told = await run_in_threadpool(
-            exchange.imported, hall.desk, form, data, screen.person, screen.say
-        )
-        return Json(told)
+
+        def read(whole: bytes) -> dict[str, Any]:
+            return exchange.imported(hall.desk, form, whole, screen.person, screen.say)
+
+        if not upload:
+            return Json(await run_in_threadpool(read, data))
+        return Json(await run_in_threadpool(hall.uploads.add, upload, at, of, data, read))

@@ -3,6 +3,8 @@
 export const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const words = read("words");
 const meta = (name) => document.querySelector(`meta[name=${name}]`).content;
+// What stands before every path, where a reverse proxy offers the page below a path of its own.
+export const root = meta("root");
 export const at = (id) => document.getElementById(id);
 
 export function say(text, values = {}) {
@@ -17,7 +19,7 @@ export class Refused extends Error {
 }
 
 export async function post(path, body, raw = false) {
-  const response = await fetch(path, {
+  const response = await fetch(root + path, {
     method: "POST",
     headers: { "content-type": raw ? "application/octet-stream" : "application/json", "x-csrf-token": meta("csrf") },
     body: raw ? body : JSON.stringify(body ?? {}),
@@ -31,7 +33,7 @@ export async function post(path, body, raw = false) {
 }
 
 export async function get(path) {
-  const response = await fetch(path);
+  const response = await fetch(root + path);
   if (!response.ok) throw new Error(String(response.status));
   return response.json();
 }
@@ -52,7 +54,7 @@ let naming = Promise.resolve();
 
 // Answers wait here, in the browser's own storage, until the server says that they are on its disk. Sending twice is
 // harmless: each has a token.
-const PREFIX = `clipgrip:${meta("review")}:`;
+export const PREFIX = `clipgrip:${meta("review")}:`;
 const HERE = PREFIX + token();
 const MOST = 500;
 const STALE = new Set([401, 403]);  // not the answers are wrong, but the page
@@ -205,7 +207,7 @@ export function element(tag, className = "", text = "") {
 
 export function thumb(image, title = "") {
   const made = element("img");
-  made.src = `/thumb/${image}`;
+  made.src = `${root}/thumb/${image}`;
   made.alt = title;
   made.title = title;
   return made;

@@ -1,5 +1,42 @@
-// Labels from a file, and into one. What was left out is said, with the first names.
-import { at, element, get, named, post, say, toast, token } from "./core.js";
+// Labels from a file, which is sent in pieces, and into one. What was left out is said, with the first names.
+import { at, element, get, named, post, Refused, root, say, toast, token } from "./core.js";
+
+const PIECE = 4 << 20;
+const TRIES = 5;
+const MB = 1 << 20;
+
+function progress(done, total) {
+  at("meter").max = Math.max(1, total);
+  at("meter").value = done;
+  at("count").textContent = done < total || !total
+    ? say("{done} of {total} MB sent", { done: (done / MB).toFixed(1), total: (total / MB).toFixed(1) })
+    : say("sent; the labels are being read …");
+}
+
+// A piece whose answer was lost is sent again; the server takes it once.
+async function insisting(path, piece) {
+  for (let n = 1; ; n += 1) {
+    try {
+      return await post(path, piece, true);
+    } catch (error) {
+      if (error instanceof Refused || n === TRIES) throw error;
+      await new Promise((done) => setTimeout(done, 500 * n));
+    }
+  }
+}
+
+async function send(form, file) {
+  const upload = token();
+  let told;
+  for (let from = 0; from === 0 || from < file.size; from += PIECE) {
+    const piece = file.slice(from, from + PIECE);
+    const query = new URLSearchParams({ upload, at: String(from), of: String(file.size) });
+    progress(Math.max(0, from + piece.size - 1), file.size);
+    if (from + PIECE >= file.size) progress(file.size, file.size);
+    told = await insisting(`/api/import/${form}?${query}`, await piece.arrayBuffer());
+  }
+  return told;
+}
 
 function table(heads, rows) {
   const made = element("table", "small");
@@ -32,12 +69,18 @@ at("import").addEventListener("submit", async (event) => {
   event.preventDefault();
   if (!named()) return;
   const form = event.target;
+  const button = form.querySelector("button");
   at("problems").replaceChildren();
   at("told").textContent = "";
+  at("progress").hidden = false;
+  button.disabled = true;
   try {
-    showImport(await post(`/api/import/${form.form.value}`, await form.file.files[0].arrayBuffer(), true));
+    showImport(await send(form.form.value, form.file.files[0]));
   } catch (error) {
     toast(error.message, true);
+  } finally {
+    at("progress").hidden = true;
+    button.disabled = false;
   }
 });
 
@@ -63,7 +106,7 @@ for (const link of document.querySelectorAll("a[data-form]")) {
     const values = new URLSearchParams({ ticket: mine });
     const prefix = at("prefix").value.trim();
     if (link.dataset.form === "label-studio" && prefix) values.set("prefix", prefix);
-    link.href = `/export/${link.dataset.form}?${values}`;
+    link.href = `${root}/export/${link.dataset.form}?${values}`;
     at("exported").replaceChildren(element("p", "note", say("The file is being written …")));
     try {
       let told = { ready: false };

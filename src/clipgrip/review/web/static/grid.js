@@ -1,5 +1,6 @@
 // Many images at a time.
-import { at, named, outbox, post, read, remember, say, toast, token, typing, undo } from "./core.js";
+import { at, named, outbox, read, remember, root, say, toast, token, undo } from "./core.js";
+import { keyed, once } from "./keys.js";
 
 const page = read("page");
 const cards = [...document.querySelectorAll(".card")];
@@ -156,40 +157,39 @@ async function large(card) {
   await outbox.flush();
   const query = new URLSearchParams(location.search);
   query.set("image", card.dataset.image);
-  location.href = `/one?${query}`;
+  location.href = `${root}/one?${query}`;
 }
 
-document.addEventListener("keydown", (event) => {
-  if (typing(event)) return;
-  const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(), ArrowDown: columns() };
-  const key = event.key.toLowerCase();
-  if (event.key in moves) go(focus + moves[event.key], event.shiftKey);
-  else if (key in page.keys) answer(isClass(page.keys[key]));
-  else if (key === "0") answer(isVerdict("unsure"));
-  else if (key === "b") answer(isVerdict("ask"));
-  else if (event.target.tagName === "BUTTON" || event.target.tagName === "A") return;
-  else if (key === "enter") answer(isRight);
-  else if (key === " ") cards[focus]?.click();
-  else if (key === "z") takeBack();
-  else if (key === "s") skip();
-  else if (key === "n") more();
-  else if (key === "v") large(cards[focus]);
-  else if (key === "a") { cards.forEach((card) => select(card, true)); show(); }
-  else if (key === "escape") { cards.forEach((card) => select(card, false)); show(); }
-  else return;
-  event.preventDefault();
+const KEYS = {
+  enter: () => answer(isRight),
+  " ": () => cards[focus]?.click(),
+  z: takeBack,
+  s: skip,
+  n: more,
+  v: () => cards.length && large(cards[focus]),
+  a: () => { cards.forEach((card) => select(card, true)); show(); },
+  escape: () => { cards.forEach((card) => select(card, false)); show(); },
+};
+
+keyed((key, event) => {
+  const moves = { arrowleft: -1, arrowright: 1, arrowup: -columns(), arrowdown: columns() };
+  if (key in moves) return () => go(focus + moves[key], event.shiftKey);
+  if (key in page.keys) return () => answer(isClass(page.keys[key]));
+  if (key === "0") return () => answer(isVerdict("unsure"));
+  if (key === "b") return () => answer(isVerdict("ask"));
+  return event.target.closest("button, a") ? null : KEYS[key];
 });
 
 for (const button of document.querySelectorAll("#bar [data-class]")) {
-  button.addEventListener("click", () => answer(isClass(Number(button.dataset.class))));
+  button.addEventListener("click", once(() => answer(isClass(Number(button.dataset.class)))));
 }
 for (const button of document.querySelectorAll("#bar [data-verdict]")) {
-  button.addEventListener("click", () => answer(isVerdict(button.dataset.verdict)));
+  button.addEventListener("click", once(() => answer(isVerdict(button.dataset.verdict))));
 }
-at("right").addEventListener("click", () => answer(isRight));
-at("undo").addEventListener("click", takeBack);
+at("right").addEventListener("click", once(() => answer(isRight)));
+at("undo").addEventListener("click", once(takeBack));
 at("next")?.addEventListener("click", more);
-at("queue").addEventListener("change", () => { location.href = `/review?queue=${at("queue").value}`; });
+at("queue").addEventListener("change", () => { location.href = `${root}/review?queue=${at("queue").value}`; });
 at("n")?.addEventListener("change", () => {
   const query = new URLSearchParams(location.search);
   query.set("n", at("n").value);

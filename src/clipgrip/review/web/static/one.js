@@ -1,5 +1,7 @@
 // One image at a time.
-import { at, element, get, named, outbox, read, remember, say, thumb, toast, token, typing, undo } from "./core.js";
+import { at, element, get, named, outbox, read, remember, root, say, thumb, toast, token, undo } from "./core.js";
+import { keyed, once } from "./keys.js";
+import { open, trueSize, zoomBy } from "./zoom.js";
 
 const page = read("page");
 const audit = page.queue === "audit";
@@ -9,7 +11,6 @@ const answered = new Map();
 let place = 0;
 let left = page.left;
 let began = 0;
-let zoom = 1;
 let loading = null;
 const looks = [];
 
@@ -29,19 +30,16 @@ function show() {
   at("stage").classList.toggle("nothing", !one);
   at("name").textContent = one ? one.path : loading ? "…" : say("Nothing is left here.");
   if (!one) {
-    at("image").removeAttribute("src");
     return;
   }
   at("state").textContent = answered.has(one.image) ? `✓ ${answered.get(one.image)}` : "";
   if (at("image").dataset.image !== one.image) {
     began = 0;
-    scale(1);
-    at("image").dataset.image = one.image;
-    at("image").src = `/image/${one.image}`;
     at("image").alt = one.name;
+    open(one.image);
   }
   const following = images[place + 1];
-  if (following) new Image().src = `/image/${following.image}`;
+  if (following) new Image().src = `${root}/image/${following.image}`;
   if (!audit) propose(one);
 }
 
@@ -58,7 +56,7 @@ function examples(klass) {
   at("examples").replaceChildren(...(page.examples[klass] ?? []).map((image) => thumb(image)));
 }
 
-at("image").addEventListener("load", () => { began = performance.now(); });
+at("image").addEventListener("load", () => { began ||= performance.now(); });
 at("image").addEventListener("error", () => {
   if (now()) toast(say("The file is gone or cannot be shown."), true);
 });
@@ -115,53 +113,36 @@ async function takeBack() {
   if (found >= 0) {
     place = found;
     show();
-  } else location.href = `/one?queue=${page.queue}&image=${step[0].image}`;
+  } else location.href = `${root}/one?queue=${page.queue}&image=${step[0].image}`;
 }
 
-function scale(to) {
-  zoom = Math.max(1, Math.min(8, to));
-  at("scale").textContent = `${Math.round(100 * zoom)} %`;
-  at("image").style.width = zoom === 1 ? "" : `${100 * zoom}%`;
-  at("image").style.maxWidth = zoom === 1 ? "" : "none";
-  at("image").style.maxHeight = zoom === 1 ? "" : "none";
-}
+const KEYS = {
+  0: () => answer("unsure"),
+  z: takeBack,
+  "+": () => zoomBy(1.5),
+  "=": () => zoomBy(1.5),
+  ";": () => zoomBy(1.5),
+  "-": () => zoomBy(1 / 1.5),
+  "/": trueSize,
+  arrowleft: () => move(-1),
+};
+const FREE = {
+  b: () => answer("ask"),
+  s: () => move(1),
+  arrowright: () => move(1),
+};
 
-at("stage").addEventListener("wheel", (event) => {
-  if (!event.ctrlKey && zoom === 1 && event.deltaY > 0) return;
-  event.preventDefault();
-  scale(zoom * (event.deltaY < 0 ? 1.25 : 0.8));
-}, { passive: false });
-let drag = null;
-at("stage").addEventListener("pointerdown", (event) => {
-  drag = { x: event.clientX + at("stage").scrollLeft, y: event.clientY + at("stage").scrollTop };
-  event.preventDefault();
-});
-window.addEventListener("pointermove", (event) => {
-  if (drag) at("stage").scrollTo(drag.x - event.clientX, drag.y - event.clientY);
-});
-window.addEventListener("pointerup", () => { drag = null; });
-
-document.addEventListener("keydown", (event) => {
-  if (typing(event)) return;
-  const key = event.key.toLowerCase();
-  const onButton = event.target.tagName === "BUTTON" || event.target.tagName === "A";
-  if (key in page.keys) answer("class", page.keys[key]);
-  else if (key === "0") answer("unsure");
-  else if (key === "z") takeBack();
-  else if (key === "+" || key === ";") scale(zoom * 1.5);
-  else if (key === "-") scale(zoom / 1.5);
-  else if (key === "arrowleft") move(-1);
-  else if (!audit && (key === "arrowright" || key === "s")) move(1);
-  else if (audit && key === "arrowright" && now() && answered.has(now().image)) move(1);
-  else if (!audit && key === "b") answer("ask");
-  else if (!audit && key === "enter" && !onButton && now()) answer("class", now().class);
-  else return;
-  event.preventDefault();
+keyed((key, event) => {
+  if (key in page.keys) return () => answer("class", page.keys[key]);
+  if (key in KEYS) return KEYS[key];
+  if (audit) return key === "arrowright" && now() && answered.has(now().image) ? () => move(1) : null;
+  if (key === "enter" && !event.target.closest("button, a") && now()) return () => answer("class", now().class);
+  return FREE[key];
 });
 
 for (const button of document.querySelectorAll("#choices [data-class]")) {
   const klass = Number(button.dataset.class);
-  button.addEventListener("click", () => { answer("class", klass); button.blur(); });
+  button.addEventListener("click", once(() => { answer("class", klass); button.blur(); }));
   if (!audit) {
     button.addEventListener("pointerenter", () => examples(klass));
     button.addEventListener("focus", () => examples(klass));
@@ -169,12 +150,10 @@ for (const button of document.querySelectorAll("#choices [data-class]")) {
   }
 }
 for (const button of document.querySelectorAll("#choices [data-verdict]")) {
-  button.addEventListener("click", () => { answer(button.dataset.verdict); button.blur(); });
+  button.addEventListener("click", once(() => { answer(button.dataset.verdict); button.blur(); }));
 }
-at("right")?.addEventListener("click", () => now() && answer("class", now().class));
-at("undo").addEventListener("click", takeBack);
+at("right")?.addEventListener("click", once(() => now() && answer("class", now().class)));
+at("undo").addEventListener("click", once(takeBack));
 at("skip")?.addEventListener("click", () => move(1));
-at("in").addEventListener("click", () => scale(zoom * 1.5));
-at("out").addEventListener("click", () => scale(zoom / 1.5));
 show();
 named();

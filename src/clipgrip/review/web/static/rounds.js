@@ -10,9 +10,10 @@ function show(told) {
   at("stop").hidden = told.state !== "running";
   at("progress").hidden = !running;
   at("stage").textContent = told.stage;
-  at("count").textContent = told.total ? say("{done} of {total}", { done: told.done, total: told.total }) : "";
-  if (told.total) at("meter").value = told.done / told.total;
-  else at("meter").removeAttribute("value");
+  at("meter").value = told.loading && told.state !== "running" ? 1 : told.share;
+  const percent = `${Math.floor(100 * at("meter").value)} %`;
+  const left = told.left ? say("about {time} left", { time: told.left }) : say("the time left shows soon");
+  at("count").textContent = told.state === "running" ? `${percent} · ${left}` : percent;
   const texts = {
     failed: say("The round failed: {why}", { why: told.error }),
     stopped: say("The round was stopped. It goes on from there when it is started again."),
@@ -33,7 +34,7 @@ at("start").addEventListener("click", async () => {
   if (!named()) return;
   try {
     await post("/api/rounds/start");
-    show({ ...watched, state: "running", total: 0 });
+    show({ ...watched, state: "running", share: 0, left: "" });
   } catch (error) {
     toast(error.message, true);
   }
@@ -41,7 +42,8 @@ at("start").addEventListener("click", async () => {
 at("stop").addEventListener("click", () => post("/api/rounds/stop").catch((error) => toast(error.message, true)));
 for (const button of document.querySelectorAll("[data-back]")) {
   button.addEventListener("click", async () => {
-    if (!named() || !confirm(say("Really?"))) return;
+    const asked = say("The model of round {n} answers again instead of that of round {now}. Answers that people gave stay. Classes, their names and texts do not go back: they stay as they are now. No round is deleted.", { n: button.dataset.back, now: button.dataset.undone });
+    if (!named() || !confirm(asked)) return;
     try {
       await post("/api/rounds/back", { number: Number(button.dataset.back) });
       location.reload();

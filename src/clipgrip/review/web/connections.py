@@ -1,0 +1,123 @@
+"""Connections in bounds: who says nothing is let go, and no number of connections uses up the machine's files."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+import time
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+log = logging.getLogger(__name__)
+
+SILENT = 15.0
+"""Seconds in which a new connection has to ask for something, whole."""
+STALLED = 60.0
+"""Seconds without a byte in the middle of a body that is sent or fetched."""
+MOST = 512
+WAITING = 64
+"""Connections that wait to be accepted; asyncio accepts as many at once."""
+OTHERS = 128
+"""Open files that are no connections: libraries, databases, images."""
+FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+QUIET = 60.0
+"""Seconds between two lines of the log about the same shortage."""
+
+
+class Connection(H11Protocol):
+    """One browser's connection, which remembers when it was heard last."""
+
+    heard = 0.0
+    asked = False
+    most = MOST
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Takes the place of the longest silent one where there are too many."""
+        super().connection_made(transport)
+        self.heard = self.loop.time()
+        if len(self.connections) > self.most:
+            others = [c for c in self.connections if isinstance(c, Connection) and c is not self]
+            silent = [c for c in others if c.waits]
+            (min(silent, key=lambda c: c.heard) if silent else self).transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """A new connection has all of its time for the first request, however it is cut in pieces."""
+        if self.cycle is not None:
+            self.heard = self.loop.time()
+        super().data_received(data)
+        if self.cycle is not None and not self.asked:
+            self.asked, self.heard = True, self.loop.time()
+
+    def resume_writing(self) -> None:
+        """The browser fetches on."""
+        self.heard = self.loop.time()
+        super().resume_writing()
+
+    @property
+    def waits(self) -> bool:
+        """No request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def overdue(self, now: float) -> bool:
+        """Whether the other side has kept silent for too long where it is its turn."""
+        silent = now - self.heard
+        if self.waits:  # after an answer uvicorn's own timer runs
+            return silent > SILENT and self.timeout_keep_alive_task is None
+        sends = self.cycle.more_body and not self.flow.read_paused
+        return silent > STALLED and (sends or self.flow.write_paused)
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, which lets silent connections go and does not fill the log where files run out."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """With the handler of errors that nobody awaits."""
+        asyncio.get_running_loop().set_exception_handler(_Shortage())
+        await super().startup(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        if counter % 10 == 0:
+            now = asyncio.get_running_loop().time()
+            for one in list(self.server_state.connections):
+                if isinstance(one, Connection) and one.overdue(now):
+                    one.transport.abort()
+        return await super().on_tick(counter)
+
+
+class _Shortage:
+    """Where files run out asyncio reports every connection that it cannot accept: once a minute is enough."""
+
+    def __init__(self) -> None:
+        self.said = -QUIET
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if not (isinstance(error, OSError) and error.errno in FULL):
+            loop.default_exception_handler(context)
+        elif time.monotonic() - self.said >= QUIET:
+            self.said = time.monotonic()
+            log.error("no more connections can be accepted for now: %s", error.strerror)
+
+
+def most_connections() -> int:
+    """How many the limit of open files allows, after it was raised as far as the system lets it."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return MOST
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST + WAITING + OTHERS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        raised = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return MOST
+    return max(8, (soft - OTHERS) // 2)

@@ -1,0 +1,45 @@
+"""Which images are no longer where they were: looked up beside the page, since many files take seconds."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+
+from clipgrip.data.manifest import Row
+from clipgrip.data.sources import FileSource
+from clipgrip.files import openable
+
+EVERY = 60.0
+"""Seconds after which the files are looked for anew."""
+PATIENCE = 1.0
+"""Seconds that a page waits for the first look."""
+
+
+class Presence:
+    """Paths of images whose file is gone, as of the last look."""
+
+    def __init__(self) -> None:
+        self.gone: tuple[str, ...] = ()
+        self._looked = -EVERY
+        self._lock = threading.Lock()
+
+    def look(self, rows: Sequence[Row]) -> tuple[str, ...]:
+        """What is known to be gone; a look that is due begins in the background."""
+        with self._lock:
+            due = time.monotonic() - self._looked >= EVERY
+            if due:
+                self._looked = time.monotonic()
+        if due:
+            looking = threading.Thread(target=self._look, args=(rows,), daemon=True)
+            looking.start()
+            looking.join(PATIENCE)
+        return self.gone
+
+    def _look(self, rows: Sequence[Row]) -> None:
+        self.gone = tuple(
+            row.path
+            for row in rows
+            if isinstance(row.source, FileSource) and not os.path.isfile(openable(row.source.path))
+        )
