@@ -10,6 +10,9 @@ from torch import Tensor
 from clipgrip.pseudolabel.refine.chunks import even_sample
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 
+SAMPLE = 50_000
+"""Images that are read at least, of very many."""
+
 
 @dataclass(frozen=True)
 class Pointing:
@@ -28,7 +31,7 @@ class Pointing:
 
 def pointing(probs: Probs) -> Pointing:
     """Of answers (N, C); of very many images an even sample is read."""
-    logits = even_sample(probs).double().clamp_min(torch.finfo(torch.float32).tiny).log()
+    logits = even_sample(probs, SAMPLE).double().clamp_min(torch.finfo(torch.float32).tiny).log()
     found = logits - logits.mean(1, keepdim=True)
     found = found - found.mean(0)
     answers = torch.bincount(probs.argmax(1), minlength=probs.shape[1])
@@ -51,7 +54,7 @@ def likeness(class_embeds: ClassEmbeds, logit_scale: float) -> float:
 
 def best_cosine(image_embeds: ImageEmbeds, class_embeds: ClassEmbeds) -> float:
     """Mean cosine of an image (N, D) with the text (C, D) nearest to it."""
-    images = even_sample(image_embeds).float()
+    images = even_sample(image_embeds, SAMPLE).float()
     return float((images @ class_embeds.float().T).max(1).values.mean()) if len(images) else 0.0
 
 
