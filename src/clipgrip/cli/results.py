@@ -16,6 +16,7 @@ from clipgrip.runs.outputs import json_text
 from clipgrip.runs.rounds import name_of_round
 from clipgrip.trust.advice import headline, reasons, remedies
 from clipgrip.trust.knowledge import knows_nothing
+from clipgrip.trust.labels import label_sentences
 from clipgrip.words import Language, Words
 
 if TYPE_CHECKING:
@@ -95,6 +96,10 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
         f"{_rounds(len(metrics['rounds']), metrics['settings']['strategy'])}",
         *_stopped(metrics["stopped"]),
         *_doubts(metrics, Words(language)),
+        *(
+            f"labels       {text}"
+            for text in label_sentences(metrics.get("labels"), Words(language))
+        ),
         *_accuracy(metrics),
         *_calibration(metrics["calibration"]),
     ]

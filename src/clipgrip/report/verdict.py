@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from clipgrip.report.absent import missing
 from clipgrip.report.confidence import estimated, honest_words, went_back
 from clipgrip.report.reading import Reading, Scores
 from clipgrip.report.story import done, strategy
 from clipgrip.trust.advice import reasons, remedies
+from clipgrip.trust.labels import label_sentences
 from clipgrip.words import Words, mark
 
 Tone = Literal["good", "flat", "bad", "plain", "open", "audited", "guess"]
@@ -95,24 +97,6 @@ def verdict(run: Reading, say: Words) -> Verdict:
         + (_measured_points(run, after, say) if after else _unmeasured_points(run, say)),
         bars=_bars(run, say),
     )
-
-
-def missing(run: Reading, say: Words) -> list[str]:
-    """What the figures are not about, and what cannot be shown."""
-    all_ = int(run.data.get("pool", 0)) + int(run.data.get("test", 0))
-    values = {"all": say.number(all_)}
-    sentences = []
-    if run.facts.lost:
-        text = mark(
-            "{n} of the {all} images of the run are gone or cannot be read; this report is about the others only."
-        )
-        sentences.append(say(text, n=say.number(run.facts.lost), **values))
-    if run.facts.unseen:
-        text = mark(
-            "The files of {n} of the {all} images are gone: they are counted, but cannot be shown."
-        )
-        sentences.append(say(text, n=say.number(run.facts.unseen), **values))
-    return sentences
 
 
 def _doubts(run: Reading, say: Words) -> list[str]:
@@ -265,6 +249,7 @@ def _unmeasured_points(run: Reading, say: Words) -> list[str]:
             "are right."
         ),
     ]
+    points += label_sentences(run.metrics.get("labels"), say)
     points += [] if run.facts.audited else estimated(run, say)
     points += honest_words(run, say)
     points += _no_answers(run, say) + _settled(run, say)

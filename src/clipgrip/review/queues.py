@@ -50,15 +50,20 @@ def asked(desk: Desk, _klass: int | None = None, _person: str = "") -> Rows:
 
 
 def second(desk: Desk, klass: int | None = None, person: str = "") -> Rows:
-    """Images that one person decided, another one than ``person``: for a second opinion."""
+    """Images that one person decided, another one than ``person``: for a second opinion.
+
+    First come those whose label is not what the model said before it had learned from it.
+    """
     wanted = (desk.standing.state == DECIDED) & ~desk.standing.audit
     if klass is not None:
         wanted &= desk.standing.klass == klass
     rows = np.flatnonzero(wanted).tolist()
     people = {row: desk.opinions[desk.view.rows[row].sha256].people for row in rows}
-    return np.array(
-        [r for r in rows if len(people[r]) == 1 and person not in people[r]], dtype=np.int64
-    )
+    found = [r for r in rows if len(people[r]) == 1 and person not in people[r]]
+    labels = desk.view.outcome.run.facts.get("labels") or {}
+    contradicted = {sha256 for sha256, _ in labels.get("contradicted", ())}
+    found.sort(key=lambda r: desk.view.rows[r].sha256 not in contradicted)
+    return np.array(found, dtype=np.int64)
 
 
 def answered(desk: Desk, klass: int | None = None, _person: str = "") -> Rows:

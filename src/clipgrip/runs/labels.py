@@ -47,30 +47,3 @@ def joint_of_run(
     if not labels["uses_unlabeled"] or kept is None:
         return teacher.joint(through.pool)
     return teacher.joint(through.pool, pseudolabels_of(kept, embeds, task.n_classes))
-
-
-def label_line(facts: Mapping[str, Any] | None) -> str | None:
-    """What a terminal says of the labels before the rounds."""
-    if facts is None:
-        return None
-    held = facts["held_out"]
-    if held is None:
-        return (
-            f"{facts['given']} labels are learned from. No class has two, so none can be held out to see how far they "
-            "carry."
-        )
-    low, high = (100 * value for value in held["interval"])
-    line = (
-        f"Of {held['n']} labels, held out in turn, {100 * held['accuracy']:.0f} % are answered right "
-        f"({low:.0f} to {high:.0f}; the commonest class alone: {100 * held['commonest'] / held['n']:.0f} %"
-    )
-    if held["text"] is not None:
-        line += f"; the names alone: {100 * held['text'] / held['n']:.0f} %"
-    line += ")."
-    if facts["text_weight"] == 0:
-        line += " The names say nothing of these images, so the labels decide."
-    if not facts["uses_unlabeled"]:
-        line += (
-            " The unlabeled images made these answers worse, so the labels alone are learned from."
-        )
-    return line

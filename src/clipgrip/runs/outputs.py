@@ -18,6 +18,8 @@ from clipgrip.written import write_dated
 
 PREDICTIONS = "predictions.csv"
 TOP = ("label", "confidence", "label_2", "confidence_2", "label_3", "confidence_3")
+DECIDED_BY = "decided_by"
+"""Column of predictions.csv: a person, whose label stands as it was given, or the model."""
 
 
 def write_outputs(outcome: Outcome, issues: Iterable[Issue], hear: Listener) -> None:
@@ -27,15 +29,20 @@ def write_outputs(outcome: Outcome, issues: Iterable[Issue], hear: Listener) -> 
     """
     folder, names = outcome.folder, outcome.manifest.classes.display
     embeds, answers = outcome.embeds, outcome.answers
+    given = outcome.task.labels.tolist()
     predictions = sorted(
         [
-            *prediction_rows(embeds.pool_rows, answers.pool, names),
-            *prediction_rows(embeds.test_rows, answers.test, names),
+            *_decided(
+                prediction_rows(embeds.pool_rows, as_given(answers.pool, given), names),
+                embeds.pool_rows,
+                given,
+            ),
+            *((*row, "model") for row in prediction_rows(embeds.test_rows, answers.test, names)),
         ]
     )
     pseudolabels = ("round", "path", "label", "confidence"), _pseudolabel_rows(outcome)
     for name, table in (
-        (PREDICTIONS, csv_bytes(("path", *TOP), predictions)),
+        (PREDICTIONS, csv_bytes(("path", *TOP, DECIDED_BY), predictions)),
         ("pseudolabels.csv", csv_bytes(*pseudolabels)),
         ("issues.csv", issues_bytes(issues)),
     ):
@@ -48,6 +55,29 @@ def write_outputs(outcome: Outcome, issues: Iterable[Issue], hear: Listener) -> 
         outcome.start.class_embeds(outcome.learned),
         outcome.joint,
     )
+
+
+def as_given(probs: Probs, labels: Sequence[int]) -> Probs:
+    """(N, C) where people's labels, -1 for none, have probability 1 and the model's answers stay behind them."""
+    rows = [row for row, label in enumerate(labels) if label >= 0]
+    if not rows:
+        return probs
+    certain = probs.clone()
+    certain[rows] = certain[rows].clamp_max(1 - 1e-6)  # nothing the model says comes first
+    certain[rows, [labels[row] for row in rows]] = 1.0
+    return certain
+
+
+def _decided(
+    lines: Iterable[tuple[Any, ...]], rows: Sequence[Row], given: Sequence[int]
+) -> Iterator[tuple[Any, ...]]:
+    by = [
+        "person" if label >= 0 else "model"
+        for row, label in zip(rows, given, strict=True)
+        for _ in row.paths
+    ]
+    for line, who in zip(lines, by, strict=True):
+        yield (*line, who)
 
 
 def prediction_rows(

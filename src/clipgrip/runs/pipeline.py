@@ -27,7 +27,7 @@ from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, run_id, versions
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.knowledge import knowledge, to_facts
-from clipgrip.runs.labels import label_facts, label_line
+from clipgrip.runs.labels import label_facts
 from clipgrip.runs.lock import locked
 from clipgrip.runs.outcome import Outcome, assemble, backbone_facts, data_facts, seen_names
 from clipgrip.runs.outputs import write_outputs
@@ -37,6 +37,7 @@ from clipgrip.runs.store import RunStore, StoredRun, open_store
 from clipgrip.runs.tasks import make_task
 from clipgrip.trust.advice import headline, reasons
 from clipgrip.trust.knowledge import Finding, knows_nothing
+from clipgrip.trust.labels import label_sentences
 from clipgrip.types import Probs
 from clipgrip.words import Words
 
@@ -164,7 +165,7 @@ class Job:
         stored = store.run(identity)
         if self.project.settings.strategy == "zero-shot" or (stored and stored.finished):
             return
-        if stored and (line := label_line(stored.facts.get("labels"))):
+        for line in label_sentences(stored.facts.get("labels"), SAY) if stored else ():
             hear.note(line)
         hear.note(f"Tuning {self._values():,} values of a {self.project.settings.prompt} prompt.")
         inputs = inputs_of(

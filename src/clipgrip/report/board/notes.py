@@ -8,7 +8,7 @@ from clipgrip.report.board.doubts import doubts
 from clipgrip.report.board.figures import assumption_text, evidence_text, quantity
 from clipgrip.report.board.results import Results
 from clipgrip.report.board.savings import measured
-from clipgrip.words import Words
+from clipgrip.words import Words, mark
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,9 @@ def unknowns(results: Results, say: Words) -> tuple[str, ...]:
 
 
 def _lost(results: Results, say: Words) -> str:
-    if not results.facts.lost:
-        return ""
-    return say(
-        "{n} images of the run are gone or cannot be read; no figure here is about them.",
-        n=say.number(results.facts.lost),
-    )
+    lost = say.number(results.facts.lost)
+    text = mark("{n} images of the run are gone or cannot be read; no figure here is about them.")
+    return say(text, n=lost) if results.facts.lost else ""
 
 
 def risks(results: Results, say: Words) -> tuple[Risk, ...]:
