@@ -46,7 +46,6 @@ def automate(
     from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.errors import ConfigError
-    from clipgrip.report.audited import compared, line
     from clipgrip.runs import auditing
     from clipgrip.runs.outputs import json_text
     from clipgrip.runs.reopen import reopen
@@ -83,14 +82,18 @@ def automate(
     if as_json:
         typer.echo(json_text(facts), nl=False)
         return
-    said = compared(
-        list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True)),
-        audit.classes.display,
-    )
-    measured = [] if said is None else [line(said)]
+    measured = _measured(audit.pool.labels[rows].tolist(), truth.tolist(), audit.classes)
     texts = [*measured, *verdict(facts, len(rows)), *_go_on(facts, run, answers, len(sheet))]
     typer.echo("\n".join(texts))
     typer.echo(f"decisions: {place}")
+
+
+def _measured(answers: list[int], truth: list[int], classes: ClassNames) -> list[str]:
+    """The audited accuracy beside the commonest class."""
+    from clipgrip.report.audited import compared, line
+
+    said = compared(list(zip(answers, truth, strict=True)), classes.display)
+    return [] if said is None else [line(said)]
 
 
 def _kept(
