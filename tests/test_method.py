@@ -22,6 +22,7 @@ from clipgrip.pseudolabel.select import ALONE, SELECTORS, Chosen, Context
 from clipgrip.strategy import Reached, Round
 from clipgrip.training.loop import Recipe
 from clipgrip.training.loss import LOSSES
+from clipgrip.types import Probs
 
 LABELS = torch.tensor([0, 0, 1, 1, *[-1] * 36])
 

@@ -26,7 +26,9 @@ class Relief:
     """Signed distance to the outline, negative inside the part."""
 
 
-def smooth_noise(shape: tuple[int, int], sigma: float | Range, rng: np.random.Generator) -> Grid:
+def smooth_noise(
+    shape: tuple[int, int], sigma: float | tuple[float, float], rng: np.random.Generator
+) -> Grid:
     """Blurred white noise with unit variance; ``sigma`` in pixels, one or per axis."""
     white = rng.standard_normal(shape).astype(np.float32)
     blurred = ndimage.gaussian_filter(white, sigma, mode="wrap")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from clipgrip.errors import DataError
-from clipgrip.files import read_file
+from clipgrip.files import openable, read_file
 
 MAX_BYTES = 1 << 30
 """The largest image file that is read."""

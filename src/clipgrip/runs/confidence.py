@@ -14,6 +14,7 @@ from clipgrip.runs.rounds import Answers
 from clipgrip.trust.estimate import ENOUGH_LABELS, Estimate, by_labels, by_refinement
 from clipgrip.trust.honesty import honesty
 from clipgrip.trust.knowledge import FEW_IMAGES, Finding, knows_nothing
+from clipgrip.types import Probs
 
 GIVEN_UP = "agreement with refined answers"
 """The signal of runs before 0029: near 100 % wherever refining left the answers alone."""

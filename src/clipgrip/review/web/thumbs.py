@@ -12,9 +12,9 @@ from pathlib import Path
 from PIL import Image
 
 from clipgrip.backbone.cache import default_root
-from clipgrip.data.images import UndecodableImage
+from clipgrip.data.images import UndecodableImage, quick_check
 from clipgrip.data.manifest import Row
-from clipgrip.data.reading import open_row
+from clipgrip.data.reading import open_row, read_row
 
 FOLDER = "thumbs-v1"
 SIDE = 200
@@ -62,7 +62,7 @@ def longest_side(row: Row) -> int:
     Raises:
         DataError: as `thumbnail`.
     """
-    return max(quick_check(_read(row)))
+    return max(quick_check(read_row(row)))
 
 
 def picture(row: Row, side: int = LARGE, quality: int = QUALITY, **how: int) -> bytes:
