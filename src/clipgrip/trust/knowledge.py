@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from scipy import stats
-
 from clipgrip.trust.pointing import Pointing
 
 Kind = Literal["demo", "script", "alike", "codes", "pointless", "no-better", "one-class"]
@@ -109,7 +107,9 @@ def no_better(judged: Judged) -> bool:
     """
     if judged.total < JUDGED or judged.right > judged.common + CLOSE * judged.total:
         return False
-    chance = float(stats.binom.sf(judged.right - 1, judged.total, judged.common / judged.total))
+    from scipy.stats import binom  # here, since a predictor needs no statistics
+
+    chance = float(binom.sf(judged.right - 1, judged.total, judged.common / judged.total))
     return chance > 0.05
 
 
