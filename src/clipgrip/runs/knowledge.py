@@ -11,6 +11,7 @@ from clipgrip.metrics import commonest
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.rounds import Start
 from clipgrip.trust.knowledge import KINDS, Finding, Judged, Signs, findings, no_better
+from clipgrip.trust.labels import labels_teach
 from clipgrip.trust.pointing import best_cosine, likeness, pointing
 from clipgrip.trust.wording import is_code, unread
 from clipgrip.types import Labels, Probs
@@ -54,12 +55,14 @@ def to_facts(found: tuple[Finding, ...]) -> list[dict[str, Any]]:
 
 
 def doubts(metrics: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """What speaks against a run's answers; nothing where a test shows that they are better than the commonest class.
+    """What speaks against a run's answers; nothing where a test or held-out labels show that they are better.
 
-    None of a run that was made before it was looked for.
+    Better than the commonest class. None of a run that was made before it was looked for.
     """
     scores = (metrics.get("final") or {}).get("test")
     if scores is not None and not _is_chance(scores):
+        return ()
+    if scores is None and labels_teach(metrics.get("labels")):
         return ()
     known = [one for one in metrics.get("knowledge") or () if one["kind"] in KINDS]
     return tuple(

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 import torch
 
@@ -37,7 +38,7 @@ from clipgrip.runs.store import RunStore, StoredRun, open_store
 from clipgrip.runs.tasks import make_task
 from clipgrip.trust.advice import headline, reasons
 from clipgrip.trust.knowledge import Finding, knows_nothing
-from clipgrip.trust.labels import label_sentences
+from clipgrip.trust.labels import label_sentences, labels_teach
 from clipgrip.types import Probs
 from clipgrip.words import Words
 
@@ -103,8 +104,6 @@ def carry_out(
     )
     start = start.suited_to(task, backbone, project.settings)
     found = knowledge(start, backbone, embedded.embeds, task)
-    for line in ([headline(SAY)] if knows_nothing(found) else []) + reasons(found, SAY):
-        hear.note(line)
     left = tuple(sorted({*issues, *embedded.issues}))
     job = Job(
         project, backbone, embedded.manifest, embedded.embeds, task, start, left, times, found
@@ -152,6 +151,8 @@ class Job:
         folder = choose_folder(self.project.out, self.project.images, identity, hear.note)
         with locked(folder), open_store(folder, create=True) as store:
             stored = store.run(identity) or self._begun(store, identity)
+            if not stored.finished:
+                self._say_what_is_known(stored.facts, hear)
             self._run_rounds(store, identity, hear)
             store.finish(identity, _now())
             outcome = assemble(
@@ -160,13 +161,20 @@ class Job:
             write_outputs(outcome, self.issues, hear)
         return outcome
 
+    def _say_what_is_known(self, facts: dict[str, Any], hear: Listener) -> None:
+        """Before the rounds: what the labels say, or else what speaks against the answers."""
+        for line in label_sentences(facts.get("labels"), SAY):
+            hear.note(line)
+        if not labels_teach(facts.get("labels")):
+            told = [headline(SAY)] if knows_nothing(self.found) else []
+            for line in told + reasons(self.found, SAY):
+                hear.note(line)
+
     def _run_rounds(self, store: RunStore, identity: str, hear: Listener) -> None:
         """Nothing to do for zero-shot and for a run that is finished, so its images are not read."""
         stored = store.run(identity)
         if self.project.settings.strategy == "zero-shot" or (stored and stored.finished):
             return
-        for line in label_sentences(stored.facts.get("labels"), SAY) if stored else ():
-            hear.note(line)
         hear.note(f"Tuning {self._values():,} values of a {self.project.settings.prompt} prompt.")
         inputs = inputs_of(
             self.start.prompt,

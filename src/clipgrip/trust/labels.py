@@ -54,6 +54,12 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
     return sentences
 
 
+def labels_teach(facts: Mapping[str, Any] | None) -> bool:
+    """Whether held-out labels are answered clearly better than the commonest class would: no guesses any more."""
+    held = (facts or {}).get("held_out")
+    return held is not None and held["interval"][0] > held["commonest"] / held["n"]
+
+
 def _beside(held: Mapping[str, Any], say: Words) -> str:
     """The same labels by the commonest class, and by the names alone."""
     common = say.percent(held["commonest"] / held["n"], 0)
