@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -95,7 +96,8 @@ def test_sizes_are_those_that_people_see(desk: Desk, tmp_path: Path) -> None:
     out = io.BytesIO()
     Image.new("RGB", (40, 20)).save(out, "JPEG", exif=exif)
     rows = list(desk.view.rows)
-    rows[0] = replace(rows[0], source=BytesSource(out.getvalue()))
+    content = hashlib.sha256(out.getvalue()).hexdigest()
+    rows[0] = replace(rows[0], source=BytesSource(out.getvalue()), sha256=content)
     desk.view = replace(desk.view, rows=tuple(rows))
     images = json.loads(written(desk, "coco"))["images"]
     turned = next(one for one in images if one["file_name"] == rows[0].path)
@@ -299,7 +301,8 @@ def test_no_form_leaves_out_without_a_word(desk: Desk, gone: tuple[str, str]) ->
     assert browser.get("/api/exported/never").json() == {"ready": False}
     ja = Browser(desk, "ja")
     ja.get("/export/coco?ticket=x")
-    assert ja.get("/api/exported/x").json()["table"][0]["text"] == "画像ファイルがない"
+    texts = [line["text"] for line in ja.get("/api/exported/x").json()["table"]]
+    assert "画像ファイルがない" in texts
 
 
 def test_tables_keep_the_label_of_an_image_that_is_gone(desk: Desk, gone: tuple[str, str]) -> None:

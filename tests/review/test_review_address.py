@@ -119,7 +119,8 @@ def test_two_reviews_on_one_host_do_not_know_each_others_cookies(
     first.client.get("/", params={"token": TOKEN})
     names = set(first.client.cookies)
     assert len(names) == 2
-    desk.store._db.execute("DELETE FROM secret")  # as another run's review
+    with desk.store._db as db:
+        db.execute("DELETE FROM secret")  # as another run's review
     second = Browser(desk, access=Access("127.0.0.1", PORT + 1, TOKEN))
     second.client.base_url = f"http://127.0.0.1:{PORT + 1}"  # type: ignore[assignment]
     second.client.cookies.update(

@@ -76,6 +76,7 @@ def _forget_method(outcome: Outcome) -> None:
         facts = json.loads(text)
         del facts["method_id"], facts["method"]["refinement"]
         db.execute("UPDATE run SET facts = ?", (json.dumps(facts),))
+        db.execute("DELETE FROM seal")  # which older versions did not write
 
 
 def test_zero_shot_is_refined_once_in_a_fresh_run_without_a_test(
