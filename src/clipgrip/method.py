@@ -29,7 +29,7 @@ from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import PAPER_RECIPE, Recipe
 from clipgrip.training.loss import loss_named
 from clipgrip.training.state import Keeper
-from clipgrip.types import ImageEmbeds, Probs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 
 
 @dataclass(frozen=True)
@@ -188,12 +188,18 @@ def learn(
 
 
 def teacher_of(
-    method: Method, task: Task, image_embeds: ImageEmbeds, zero_shot: Probs, seed: int
+    method: Method,
+    task: Task,
+    image_embeds: ImageEmbeds,
+    zero_shot: Probs,
+    texts: ClassEmbeds,
+    *,
+    seed: int,
 ) -> Teacher | None:
     """What the task's labels teach, held-out answers included; None where the method or the task asks for none."""
     if method.head is None or not teaches(method.head, task):
         return None
-    teacher = Teacher.of(image_embeds, zero_shot, task, method.head)
+    teacher = Teacher.of(image_embeds, zero_shot, task, method.head, texts)
     checked = validate(
         teacher,
         image_embeds,

@@ -13,8 +13,8 @@ from functools import cached_property, partial
 import torch
 
 from clipgrip.data.task import Task
-from clipgrip.fewshot.joint import Joint
-from clipgrip.fewshot.teacher import Teacher, text_logits
+from clipgrip.fewshot.joint import Joint, joined_probs
+from clipgrip.fewshot.teacher import Teacher
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import Neighbours, changed_share
 from clipgrip.pseudolabel.refine.evidence import Evidence
@@ -160,13 +160,21 @@ def rounds(
 def joined(
     learner: PromptLearner, teacher: Teacher | None, pseudolabels: PseudoLabels
 ) -> tuple[Probs, Joint | None]:
-    """The round's answers (N, C) for the pool."""
-    probs = learner.predict_proba()
+    """The round's answers (N, C) for the pool, and what joins the prompt with the labels."""
     if teacher is None:
-        return probs, None
-    embeds = learner.image_embeds()
-    joint = teacher.joint(embeds, pseudolabels)
-    return joint.probs(embeds, text_logits(probs)), joint
+        return learner.predict_proba(), None
+    joint = teacher.joint(learner.image_embeds(), pseudolabels)
+    return answers_of(learner, joint), joint
+
+
+def answers_of(learner: PromptLearner, joint: Joint | None) -> Probs:
+    """(N, C) for the learner's inputs."""
+    if joint is None or not len(learner.inputs):
+        return learner.predict_proba()
+    prompt = learner.prompt
+    with torch.no_grad():
+        texts = prompt.class_embeds().cpu()
+    return joined_probs(learner.image_embeds().cpu(), texts, prompt.logit_scale, joint)
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def test_a_joint_is_written_and_read_whole_and_for_other_classes() -> None:
     joint = joint_of(images, some(truth, 5), text)
     again = Joint.from_tensors(joint.tensors())
     assert again.probs(images, text).equal(joint.probs(images, text))
-    turned = joint.renumbered([3, None, 0])
+    turned = joint.renumbered([3, None, 0], images[:3])
     probs = turned.probs(images, text[:, [3, 1, 0]])
     assert probs.shape == (len(images), 3)
     assert right(probs[truth == 3], torch.zeros(int((truth == 3).sum()))) > 0.9

@@ -36,7 +36,7 @@ from clipgrip.runs.tasks import make_task
 from clipgrip.serving.predictor import Predictor
 from clipgrip.strategy import Reached, Round, kept
 from clipgrip.training.loop import Recipe
-from clipgrip.types import ImageEmbeds, Probs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 
 RESIDUAL_RECIPE = Recipe(lr=0.001, steps=60, weight_decay=0.0)
 """For vectors of length one, whose numbers are small."""
@@ -82,7 +82,9 @@ def fit_images(
     text = start.answers({}, pool).pool
     told.vocabulary.compare(task.labels, text)
     inputs = inputs_of(start.prompt, model, pool).pool
-    done = _rounds(start.prompt, inputs, pool.pool, task, text, settings, start.method)
+    done = _rounds(
+        start.prompt, inputs, pool.pool, task, (start.zero_shot, text), settings, start.method
+    )
     tuned, joint, rounds = done.tuned, done.joint, done.rounds
     learned = tuned.learned() if tuned else {}
     facts = prompt_facts(settings, model, start, tuned=tuned, joint=joint)
@@ -139,7 +141,8 @@ def fit_embeds(
     pool, prompt = embeds.to(vectors.dtype), ResidualPrompt.untuned(vectors, logit_scale)
     text = predict_proba(pool, vectors, logit_scale)
     told.vocabulary.compare(labels, text)
-    done = _rounds(prompt, pool, pool, task, text, settings, _residual_method(settings, method))
+    chosen = _residual_method(settings, method)
+    done = _rounds(prompt, pool, pool, task, (vectors, text), settings, chosen)
     learned = done.tuned.class_embeds() if done.tuned else vectors
     head = final_head(learned, logit_scale, done.joint)
     return Fitted(head, told.vocabulary, done.rounds, paradigm(task))
@@ -219,21 +222,24 @@ def _rounds(
     inputs: Tensor,
     image_embeds: ImageEmbeds,
     task: Task,
-    text: Probs,
+    text: tuple[ClassEmbeds, Probs],
     settings: Settings,
     method: Method,
 ) -> _Done:
-    """All rounds of the settings' strategy, from the text's answers (N, C) on."""
+    """All rounds of the settings' strategy, from the text's class embeddings (C, D) and answers (N, C) on."""
+    texts, zero_shot = text
     ks = schedule(settings.strategy, task, k=settings.k, n_rounds=settings.rounds)
     asked = method if any(ks) else replace(method, refine=ZERO_SHOT)
-    teacher = teacher_of(asked, task, image_embeds, text, settings.seed) if ks else None
+    teacher = None
+    if ks:
+        teacher = teacher_of(asked, task, image_embeds, zero_shot, texts, seed=settings.seed)
     with few_threads():
         rounds = list(
             learn(
                 prompt,
                 inputs,
                 task,
-                Reached(0, text if teacher is None else teacher.start),
+                Reached(0, zero_shot if teacher is None else teacher.start),
                 ks=ks,
                 method=method,
                 image_embeds=image_embeds,

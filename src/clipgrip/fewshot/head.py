@@ -39,6 +39,9 @@ class HeadSettings:
     """How likely each is before a label is seen: one text in five says nothing, the rest are near CLIP's own scale."""
     head_weights: tuple[float, ...] = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.4)
     head_prior: tuple[float, ...] = (0.05, 0.05, 0.1, 0.2, 0.25, 0.25, 0.1)
+    untuned: float = 0.5
+    """Share of the untuned text beside the tuned prompt: two images a class of 100 tuned it 5 points worse, and where
+    images abound half of it costs nothing."""
     unlabeled: float = 0.5
     """Weight of a head that learned pseudolabels as well, beside one that learned labels alone."""
     folds: int = 5

@@ -37,6 +37,16 @@ class Joint:
     text_weight: float
     heads: tuple[Head, ...] = field(repr=False)
     n_classes: int
+    texts: ClassEmbeds | None = field(default=None, repr=False)
+    """The untuned class embeddings (C, D), which count beside the tuned: few images a class tune a prompt badly."""
+    untuned: float = 0.5
+    """Their share of the text."""
+
+    def class_embeds(self, tuned: ClassEmbeds) -> ClassEmbeds:
+        """(C, D) whose scaled products with images are the text's logits."""
+        if self.texts is None:
+            return tuned
+        return torch.lerp(tuned, self.texts.to(tuned), self.untuned)
 
     def logits(self, image_embeds: ImageEmbeds, text: Logits | None) -> Logits:
         """(N, C) from embeddings (N, D) and the text's logits (N, C)."""
@@ -55,8 +65,11 @@ class Joint:
         """(N, C) softmax of the logits; held-out labels set how sure they are."""
         return self.logits(image_embeds, text).softmax(1)
 
-    def renumbered(self, places: Sequence[int | None]) -> Joint:
-        """For other classes: for each of them its position among these, None for one that no label ever named."""
+    def renumbered(self, places: Sequence[int | None], texts: ClassEmbeds) -> Joint:
+        """For other classes: for each of them its position among these, None for one that no label ever named.
+
+        ``texts`` are the untuned class embeddings of the others.
+        """
         at = {old: new for new, old in enumerate(places) if old is not None}
         heads = []
         for head in self.heads:
@@ -65,7 +78,8 @@ class Joint:
                 classes = torch.tensor([at[int(head.classes[n])] for n in kept])
                 one = replace(head, weights=head.weights[:, kept], offsets=head.offsets[kept])
                 heads.append(replace(one, classes=classes))
-        return Joint(self.text_weight, tuple(heads), len(places))
+        changed = replace(self, heads=tuple(heads), n_classes=len(places))
+        return changed if self.texts is None else replace(changed, texts=texts)
 
     def tensors(self) -> dict[str, Tensor]:
         """All that it is, for a file."""
@@ -73,6 +87,9 @@ class Joint:
         for number, head in enumerate(self.heads):
             for one in fields(head):
                 found[f"{number}.{one.name}"] = getattr(head, one.name).contiguous()
+        if self.texts is not None:
+            found["texts"] = self.texts.contiguous()
+        found["untuned"] = torch.tensor(self.untuned, dtype=torch.float64)
         return {**found, "n_classes": torch.tensor(self.n_classes)}
 
     @classmethod
@@ -83,7 +100,13 @@ class Joint:
             Head(**{one.name: tensors[f"{number}.{one.name}"] for one in fields(Head)})
             for number in numbers
         ]
-        return cls(float(tensors["text_weight"]), tuple(heads), int(tensors["n_classes"]))
+        return cls(
+            float(tensors["text_weight"]),
+            tuple(heads),
+            int(tensors["n_classes"]),
+            tensors.get("texts"),
+            float(tensors["untuned"]),
+        )
 
     def with_head(self, head: Head, weight: float) -> Joint:
         """With one more head."""
@@ -94,9 +117,9 @@ def joined_probs(
     image_embeds: ImageEmbeds, class_embeds: ClassEmbeds, logit_scale: float, joint: Joint | None
 ) -> Probs:
     """(N, C): the text's own answers, or joined with what labels taught."""
-    logits = cosine_logits(image_embeds, class_embeds, logit_scale)
     if joint is None:
-        return logits.softmax(dim=1)
+        return cosine_logits(image_embeds, class_embeds, logit_scale).softmax(dim=1)
+    logits = cosine_logits(image_embeds, joint.class_embeds(class_embeds), logit_scale)
     return joint.probs(image_embeds, logits.log_softmax(dim=1))
 
 

@@ -16,7 +16,7 @@ from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.refine import refined_answers
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages
-from clipgrip.types import ImageEmbeds, Labels, Logits, Probs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs
 
 TINY = 1e-30
 
@@ -47,12 +47,19 @@ class Teacher:
     """(N, C) text and labels joined, without the unlabeled images: what a run never falls back below."""
     uses_unlabeled: bool = True
     """False where held-out labels are answered worse with the unlabeled images than without."""
+    texts: ClassEmbeds | None = field(default=None, repr=False)
+    """The untuned class embeddings (C, D)."""
     held_out: HeldOut | None = field(default=None, repr=False)
     """None where no class has two labels, and where a stored run is only opened again."""
 
     @classmethod
     def of(
-        cls, image_embeds: ImageEmbeds, zero_shot: Probs | None, task: Task, settings: HeadSettings
+        cls,
+        image_embeds: ImageEmbeds,
+        zero_shot: Probs | None,
+        task: Task,
+        settings: HeadSettings,
+        texts: ClassEmbeds | None = None,
     ) -> Teacher:
         """Of a pool (N, D), the text's answers (N, C) and the labels; nothing is validated yet."""
         fitted = _fitted(image_embeds, task.labels, task, settings)
@@ -61,7 +68,8 @@ class Teacher:
         said = None if text is None else text[task.labeled]
         weights = weigh(fitted, said, own, task.n_classes, settings)
         joint = join(fitted, own, task.n_classes, weights)
-        return cls(task, settings, weights, fitted.members, joint.probs(image_embeds, text))
+        start = joint.probs(image_embeds, text)
+        return cls(task, settings, weights, fitted.members, start, texts=texts)
 
     def validated(self, held_out: HeldOut | None) -> Teacher:
         """The same, knowing what its labels said when they were held out."""
@@ -73,6 +81,7 @@ class Teacher:
         task = self.task
         fitted = _fitted(image_embeds, task.labels, task, self.settings)
         joint = join(fitted, task.labels[task.labeled], task.n_classes, self.weights)
+        joint = replace(joint, texts=self.texts, untuned=self.settings.untuned)
         if pseudolabels is None or not len(pseudolabels.rows) or not self.uses_unlabeled:
             return joint
         taught = task.labels.clone()

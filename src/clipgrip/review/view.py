@@ -116,7 +116,9 @@ class Answerer:
         nothing = Embeds(self.embeds, self.embeds[:0], (), ())
         joint = self.outcome.joint
         if joint is not None:
-            joint = joint.renumbered(_places(classes, self.outcome.manifest.classes))
+            joint = joint.renumbered(
+                _places(classes, self.outcome.manifest.classes), start.zero_shot
+            )
         return start.answers(self.outcome.learned, nothing, joint).pool
 
     def view(self, classes: Sequence[StoredClass]) -> View:

@@ -43,7 +43,7 @@ def joint_of_run(
         return None
     assert start.method.head is not None  # `teaches` said so
     zero_shot = start.answers({}, embeds).pool
-    teacher = Teacher.of(embeds.pool, zero_shot, task, start.method.head)
+    teacher = Teacher.of(embeds.pool, zero_shot, task, start.method.head, start.zero_shot)
     if not labels["uses_unlabeled"] or kept is None:
         return teacher.joint(through.pool)
     return teacher.joint(through.pool, pseudolabels_of(kept, embeds, task.n_classes))

@@ -206,7 +206,9 @@ class Job:
         method, settings = self.start.method, self.project.settings
         if settings.strategy == "supervised":  # no unlabeled image is learned from
             method = replace(method, refine=ZERO_SHOT)
-        return teacher_of(method, self.task, self.embeds.pool, self._zero_shot, settings.seed)
+        texts = self.start.zero_shot
+        pool, zero_shot = self.embeds.pool, self._zero_shot
+        return teacher_of(method, self.task, pool, zero_shot, texts, seed=settings.seed)
 
     @cached_property
     def _refiner(self) -> PoolRefiner:

@@ -16,7 +16,7 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.data.task import Task
 from clipgrip.evaluate import pool_summary, test_scores
 from clipgrip.fewshot.joint import Joint, joined_probs
-from clipgrip.fewshot.teacher import Teacher, text_logits
+from clipgrip.fewshot.teacher import Teacher
 from clipgrip.method import PRESETS, Method, learn, schedule, untuned
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import zero_shot
@@ -29,7 +29,7 @@ from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import Inputs
 from clipgrip.runs.store import RunStore, StoredRound
 from clipgrip.runs.training import StoredTraining
-from clipgrip.strategy import Reached, Round, joined, short_classes
+from clipgrip.strategy import Reached, Round, answers_of, joined, short_classes
 from clipgrip.training.learner import PromptLearner
 from clipgrip.types import ClassEmbeds, Probs
 
@@ -243,7 +243,7 @@ def _stored(
     stored = StoredRound(done.number, done.k, done.changed, learned, {}, _named(done, embeds))
     takes_all = start.method.select == "everything"  # then no class is short of a k
     short = [] if takes_all else short_classes(done.pseudolabels, task, done.k)
-    test = _test_answers(done, inputs)
+    test = answers_of(replace(done.learner, inputs=inputs.test), done.joint)
     stored.facts.update(
         number=done.number,
         k=done.k,
@@ -266,15 +266,6 @@ def _stored(
     if done.stop:
         stored.facts["stop"] = {"reason": done.stop.reason, "kept": done.stop.best}
     return stored
-
-
-def _test_answers(done: Round, inputs: Inputs) -> Probs:
-    """(n, C) of the round for the test images."""
-    probs = done.learner.predict_proba(inputs.test)
-    if done.joint is None or not len(probs):
-        return probs
-    embeds = replace(done.learner, inputs=inputs.test).image_embeds()
-    return done.joint.probs(embeds, text_logits(probs))
 
 
 def _named(done: Round, embeds: Embeds) -> tuple[tuple[str, int, float], ...]:
