@@ -10,7 +10,7 @@ from clipgrip.report.confidence import estimated, honest_words, went_back
 from clipgrip.report.reading import Reading, Scores
 from clipgrip.report.story import done, strategy
 from clipgrip.trust.advice import reasons, remedies
-from clipgrip.trust.labels import label_sentences
+from clipgrip.trust.labels import held_out, label_sentences
 from clipgrip.words import Words, mark
 
 Tone = Literal["good", "flat", "bad", "plain", "open", "audited", "guess"]
@@ -225,6 +225,9 @@ def _unmeasured(run: Reading, say: Words) -> list[Figure]:
 def _audited(run: Reading, say: Words) -> Figure:
     found = run.facts.audited
     if found is None or found.right.interval is None:
+        if labels := held_out(run.metrics):
+            note = say("{n} labels, each held out in turn", n=say.number(labels["n"]))
+            return Figure(say("Right on labels"), say.percent(labels["accuracy"], 0), note)
         return Figure(say("Accuracy"), say("unknown"), say("no test labels were given"))
     note = say("95% interval {span}", span=say.span(found.right.interval))
     return Figure(say("Accuracy"), say.percent(found.right.value), note)
@@ -244,13 +247,13 @@ def _by_audit(run: Reading, say: Words) -> list[str]:
 def _unmeasured_points(run: Reading, say: Words) -> list[str]:
     points = [
         *_by_audit(run, say),
+        *label_sentences(run.metrics.get("labels"), say),
         say(
             "The confidence is CLIP's own and uncalibrated: a mean of 0.90 does not mean that 90% of the answers "
             "are right."
         ),
     ]
-    points += label_sentences(run.metrics.get("labels"), say)
-    points += [] if run.facts.audited else estimated(run, say)
+    points += [] if run.facts.audited or held_out(run.metrics) else estimated(run, say)
     points += honest_words(run, say)
     points += _no_answers(run, say) + _settled(run, say)
     if run.facts.audited:

@@ -54,6 +54,12 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
     return sentences
 
 
+def held_out(metrics: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What a run's held-out labels say of its answers; None where none could be held out."""
+    found: Mapping[str, Any] | None = (metrics.get("labels") or {}).get("held_out")
+    return found
+
+
 def labels_teach(facts: Mapping[str, Any] | None) -> bool:
     """Whether held-out labels are answered clearly better than the commonest class would: no guesses any more."""
     held = (facts or {}).get("held_out")
