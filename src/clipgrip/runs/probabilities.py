@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,13 @@ import numpy as np
 
 from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
-from clipgrip.errors import ConfigError, MissingPackage, RunError
-from clipgrip.files import write_bytes_atomic
+from clipgrip.errors import ConfigError, MissingPackage
 from clipgrip.types import Probs
+from clipgrip.written import check_output, write_output
 
 ENDINGS = (".csv", ".parquet", ".npz")
 PATH = "path"
+WRITTEN_BY = "all probabilities"
 
 
 def check_probabilities_place(path: Path) -> None:
@@ -26,7 +26,7 @@ def check_probabilities_place(path: Path) -> None:
     Raises:
         ConfigError: the ending is none of `ENDINGS`.
         MissingPackage: Parquet, and pyarrow is not installed.
-        RunError: the folder is not there, or may not be written.
+        RunError: the folder is not there or may not be written, or the name is another file's.
     """
     ending = path.suffix.lower()
     if ending not in ENDINGS:
@@ -35,10 +35,7 @@ def check_probabilities_place(path: Path) -> None:
         )
     if ending == ".parquet":
         _arrow()
-    folder = path.absolute().parent
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        reason = "is a folder" if path.is_dir() else f"cannot be written: see {folder}"
-        raise RunError(f"{path} {reason}. Name a file in a folder that is there.")
+    check_output(path, WRITTEN_BY)
 
 
 def write_probabilities(
@@ -63,7 +60,7 @@ def write_probabilities(
     values = np.array([tables[part][n] for _, part, n in lines], dtype=np.float32)
     values = values.reshape(len(lines), len(names))
     paths = [shown.encode("utf-8", "backslashreplace").decode() for shown, _, _ in lines]
-    write_bytes_atomic(path, _WRITERS[path.suffix.lower()](paths, list(names), values))
+    write_output(path, _WRITERS[path.suffix.lower()](paths, list(names), values), WRITTEN_BY)
 
 
 def _csv(paths: list[str], names: list[str], values: Any) -> bytes:
