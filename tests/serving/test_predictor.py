@@ -14,7 +14,7 @@ from projects import Place, assert_the_models_own, picture, project, quick, rows
 from safetensors.torch import load_file, save_file
 
 from clipgrip import method
-from clipgrip.errors import BackboneError, RunError
+from clipgrip.errors import BackboneError, PromptError, RunError
 from clipgrip.runs import checkpoint
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
@@ -169,3 +169,24 @@ def test_known_images_are_answered_without_the_model_and_without_transformers(
     )
     assert told.stdout.splitlines() == ["32 images labeled: p.csv", "[]"], told.stderr
     assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "run" / "predictions.csv").read_bytes()
+
+
+@pytest.mark.parametrize("harm", ["missing", "damaged"])
+def test_without_what_labels_taught_there_is_no_other_answer(
+    place: Place, tiny_clip: Path, tmp_path: Path, harm: str
+) -> None:
+    labels = place.labels("SSL")
+    with quick(tmp_path / "cache"):
+        outcome = run(project(place, tiny_clip, tmp_path / "run", labels=labels, strategy="grip"))
+        assert outcome.joint is not None
+        head = outcome.folder / "head.safetensors"
+        known = Predictor.open(outcome.folder)
+        assert known.predict_proba(outcome.embeds.pool).equal(outcome.answers.pool)
+        if harm == "missing":
+            head.unlink()
+        else:
+            data = bytearray(head.read_bytes())
+            data[-3] ^= 1
+            head.write_bytes(bytes(data))
+        with pytest.raises(PromptError, match=r"head\.safetensors"):
+            Predictor.open(outcome.folder)
