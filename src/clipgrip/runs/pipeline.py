@@ -166,7 +166,8 @@ class Job:
         for line in label_sentences(facts.get("labels"), SAY):
             hear.note(line)
         if not labels_teach(facts.get("labels")):
-            told = [headline(SAY)] if knows_nothing(self.found) else []
+            untold = knows_nothing(self.found) and self._teacher is None
+            told = [headline(SAY)] if untold else []
             for line in told + reasons(self.found, SAY):
                 hear.note(line)
 

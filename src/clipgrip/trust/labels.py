@@ -7,6 +7,11 @@ from typing import Any
 
 from clipgrip.words import Words
 
+FEW_A_CLASS = 3
+"""Labels a class under which holding one out leaves hardly any: a held-out figure is then a lower bound."""
+BELIEVED = 0.7
+"""Share of held-out labels answered right from which a contradicted label is worth a second look."""
+
 
 def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
     """Of the part "labels" of metrics.json; nothing where no label taught."""
@@ -14,13 +19,11 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
         return []
     held = facts["held_out"]
     if held is None:
-        return [
-            say(
-                "The run learned from {n} labels. No class has two, so none could be held out to see how good they "
-                "are.",
-                n=say.number(facts["given"]),
-            )
-        ]
+        text = say(
+            "The run learned from {n} labels. No class has two, so none could be held out to see how good they are.",
+            n=say.number(facts["given"]),
+        )
+        return [text, *_without_a_label(facts, say)]
     sentences = [
         say(
             "Of {n} labels, each held out in turn, {share} are answered right (95% interval {span}). Labels that were "
@@ -30,7 +33,15 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
             span=say.span(held["interval"]),
         ),
         _beside(held, say),
+        *_without_a_label(facts, say),
     ]
+    labeled = [count for count in facts["per_class"] if count]
+    if sum(labeled) < FEW_A_CLASS * len(labeled):
+        sentences.append(
+            say(
+                "With so few labels a class that figure is too low: while one is held out, its class has hardly any."
+            )
+        )
     if facts["text_weight"] == 0:
         sentences.append(
             say("The class names say nothing of these images, so the labels alone decide.")
@@ -41,7 +52,8 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
                 "The unlabeled images made these answers worse, so only the labels are learned from."
             )
         )
-    if count := len(facts.get("contradicted", [])):
+    count = len(facts.get("contradicted", []))
+    if count and held["accuracy"] >= BELIEVED:
         sentences.append(
             say.count(
                 count,
@@ -64,6 +76,30 @@ def labels_teach(facts: Mapping[str, Any] | None) -> bool:
     """Whether held-out labels are answered clearly better than the commonest class would: no guesses any more."""
     held = (facts or {}).get("held_out")
     return held is not None and held["interval"][0] > held["commonest"] / held["n"]
+
+
+def _without_a_label(facts: Mapping[str, Any], say: Words) -> list[str]:
+    """Of classes that nobody gave a label, no figure says anything."""
+    without = sum(count == 0 for count in facts["per_class"])
+    if not without:
+        return []
+    if facts["text_weight"] == 0:
+        return [
+            say.count(
+                without,
+                "{n} class has no label and is never answered, since its name says nothing of these images. Label some "
+                "of it.",
+                "{n} classes have no label and are never answered, since their names say nothing of these images. "
+                "Label some of each.",
+            )
+        ]
+    return [
+        say.count(
+            without,
+            "{n} class has no label: only its name speaks for it, and no figure here is about it.",
+            "{n} classes have no label: only their names speak for them, and no figure here is about them.",
+        )
+    ]
 
 
 def _beside(held: Mapping[str, Any], say: Words) -> str:
