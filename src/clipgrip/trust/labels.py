@@ -34,14 +34,8 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
         ),
         _beside(held, say),
         *_without_a_label(facts, say),
+        *_of_few(facts, say),
     ]
-    labeled = [count for count in facts["per_class"] if count]
-    if sum(labeled) < FEW_A_CLASS * len(labeled):
-        sentences.append(
-            say(
-                "With so few labels a class that figure is too low: while one is held out, its class has hardly any."
-            )
-        )
     if facts["text_weight"] == 0:
         sentences.append(
             say("The class names say nothing of these images, so the labels alone decide.")
@@ -52,18 +46,34 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
                 "The unlabeled images made these answers worse, so only the labels are learned from."
             )
         )
+    return sentences + _contradicted(facts, held, say)
+
+
+def _contradicted(facts: Mapping[str, Any], held: Mapping[str, Any], say: Words) -> list[str]:
+    """Labels that a model which is mostly right would not have given."""
     count = len(facts.get("contradicted", []))
-    if count and held["accuracy"] >= BELIEVED:
-        sentences.append(
-            say.count(
-                count,
-                "{n} label is not what the model says without it: one of the two is wrong. It comes first where the "
-                "review asks for a second opinion.",
-                "{n} labels are not what the model says without them: one of the two is wrong. They come first where "
-                "the review asks for a second opinion.",
-            )
+    if not count or held["accuracy"] < BELIEVED:
+        return []
+    return [
+        say.count(
+            count,
+            "{n} label is not what the model says without it: one of the two is wrong. It comes first where the "
+            "review asks for a second opinion.",
+            "{n} labels are not what the model says without them: one of the two is wrong. They come first where "
+            "the review asks for a second opinion.",
         )
-    return sentences
+    ]
+
+
+def _of_few(facts: Mapping[str, Any], say: Words) -> list[str]:
+    labeled = [count for count in facts["per_class"] if count]
+    if sum(labeled) >= FEW_A_CLASS * len(labeled):
+        return []
+    return [
+        say(
+            "With so few labels a class that figure is too low: while one is held out, its class has hardly any."
+        )
+    ]
 
 
 def held_out(metrics: Mapping[str, Any]) -> Mapping[str, Any] | None:
