@@ -65,9 +65,10 @@ def test_the_audit_shows_no_answer_of_the_model_and_keeps_its_images(
     assert not any({"proposed", "class", "confidence"} & set(one) for one in shown["images"])
     assert aki.page.locator("#proposed, #right, #examples, #skip").count() == 0
     audited = [one["image"] for one in shown["images"][:6]]
+    before = set(server.standing("audit"))  # what other tests have answered in the same review
     aki.press("1", "2", "3", "4", "0", "1")
     aki.saved()
-    assert set(audited) == set(server.standing("audit"))
+    assert set(audited) == set(server.standing("audit")) - before
     aki.open("/review?n=200")
     on_grid = aki.value("() => [...document.querySelectorAll('.card')].map((c) => c.dataset.image)")
     assert not set(audited) & set(on_grid)
