@@ -44,7 +44,7 @@ class Teacher:
     weights: JointWeights
     members: dict[str, float] = field(repr=False)
     start: Probs = field(repr=False)
-    """(N, C) text and labels joined, without the unlabeled images: what a run goes back to when its rounds go astray."""
+    """(N, C) text and labels joined, without the unlabeled images: rounds that go astray go back to these."""
     uses_unlabeled: bool = True
     """False where held-out labels are answered worse with the unlabeled images than without."""
     texts: ClassEmbeds | None = field(default=None, repr=False)
