@@ -87,7 +87,10 @@ class Teacher:
         taught = task.labels.clone()
         taught[pseudolabels.rows] = pseudolabels.labels
         head = _fitted(image_embeds, taught, task, self.settings).head
-        return joint.with_head(head, self.settings.unlabeled)
+        each = len(pseudolabels.rows) / task.n_classes
+        worth = each**2 / (each**2 + self.settings.half_worth**2)
+        joint = replace(joint, untuned=1 - (1 - joint.untuned) * worth)
+        return joint.with_head(head, self.settings.unlabeled * worth)
 
     def facts(self) -> dict[str, Any]:
         """What a run stores of it."""
