@@ -177,6 +177,7 @@ def learn(
         select=select,
         refine=refine or refiner_of(method, embeds, reached.zero_shot, teacher),
         teacher=teacher,
+        head=method.head,
         context=replace(
             _context(start, inputs, method, votes), temperature=_temperature(reached, task, method)
         ),

@@ -230,10 +230,10 @@ def test_resuming_reaches_bit_for_bit_what_the_loop_had_reached(
     images = torch.nn.functional.normalize(torch.randn(rows, 24, generator=noise), dim=1)
     embeds, task = Embeds(images, images[:0], (), ()), ul(rows, len(start.classes))
     inputs = Inputs(embeds.pool, embeds.test)
-    begun = reached([], start, embeds, inputs)
+    begun = reached([], start, embeds, inputs, task)
     (done,) = learn(start.prompt, images, task, begun, ks=[4], method=method, seed=0)
     learned = done.learner.prompt.learned()
-    again = reached([StoredRound(1, 4, done.changed, learned, {}, ())], start, embeds, inputs)
+    again = reached([StoredRound(1, 4, done.changed, learned, {}, ())], start, embeds, inputs, task)
     assert torch.equal(again.probs, done.probs)
     assert (again.number, again.changed) == (1, done.changed)
 
