@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import torch
+from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.fewshot.head import HeadSettings
@@ -52,6 +53,10 @@ class Round:
     """What it was decided from."""
     joint: Joint | None = None
     """What joins the prompt's answers with a head of labels and pseudolabels; None where nothing does."""
+
+    def predict_proba(self, inputs: Tensor) -> Probs:
+        """(N, C) for new images (N, ...), as the prompt consumes them."""
+        return answers_of(replace(self.learner, inputs=inputs), self.joint)
 
 
 def kept(done: Sequence[Round]) -> Round | None:

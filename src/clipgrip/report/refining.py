@@ -15,6 +15,10 @@ METHODS = {
     "half-balance": mark("the answers were moved half-way to equally many images of each class"),
     "zero-shot": mark("the answers were left as they were"),
 }
+JOINED = mark(
+    "Each answer joins the tuned class names with a classifier of the images that learned from the same answers: "
+    "words cannot say all that groups of images show."
+)
 WHY = {
     reasons.NOTHING_TO_DECIDE: mark("there was nothing to decide"),
     reasons.NONE_LOSES: mark("no class lost many of its images by it"),
@@ -38,7 +42,8 @@ WHY = {
 def refining(run: Reading, say: Words) -> list[str]:
     """A sentence for each stretch of rounds that were refined alike; none where rounds do not tell."""
     alike = groupby(_told(run), key=lambda entry: entry["refined"])
-    return [_sentence([entry["number"] for entry in group], how, say) for how, group in alike]
+    found = [_sentence([entry["number"] for entry in group], how, say) for how, group in alike]
+    return [*found, say(JOINED)] if found and run.rounds[-1].get("joined") else found
 
 
 def never_refined(run: Reading) -> bool:

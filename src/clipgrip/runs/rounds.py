@@ -29,7 +29,7 @@ from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import Inputs
 from clipgrip.runs.store import RunStore, StoredRound
 from clipgrip.runs.training import StoredTraining
-from clipgrip.strategy import Reached, Round, answers_of, joined, short_classes
+from clipgrip.strategy import Reached, Round, joined, short_classes
 from clipgrip.training.learner import PromptLearner
 from clipgrip.types import ClassEmbeds, Probs
 
@@ -246,7 +246,7 @@ def _stored(
     stored = StoredRound(done.number, done.k, done.changed, learned, {}, _named(done, embeds))
     takes_all = start.method.select == "everything"  # then no class is short of a k
     short = [] if takes_all else short_classes(done.pseudolabels, task, done.k)
-    test = answers_of(replace(done.learner, inputs=inputs.test), done.joint)
+    test = done.predict_proba(inputs.test)
     stored.facts.update(
         number=done.number,
         k=done.k,
@@ -260,6 +260,7 @@ def _stored(
             "why": [{"text": one.text, "values": one.values} for one in done.why],
         },
         evidence=asdict(done.evidence) if done.evidence else None,
+        joined=done.joint is not None,
         pool=pool_summary(done.probs[task.unlabeled]),
         test=test_scores(test, embeds.test_labels, task.candidates),
         **facts,
