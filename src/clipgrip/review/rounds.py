@@ -17,7 +17,7 @@ from clipgrip.errors import RunError
 from clipgrip.files import write_text_atomic
 from clipgrip.metrics import wilson_interval
 from clipgrip.review.answers import Opinion, effective, opinions
-from clipgrip.review.desk import now
+from clipgrip.review.states import ImageState
 from clipgrip.review.store import (
     ROUND,
     Change,
@@ -25,6 +25,7 @@ from clipgrip.review.store import (
     StoredClass,
     StoredRound,
     check_run,
+    now,
     open_review,
 )
 from clipgrip.review.view import Answerer
@@ -196,9 +197,9 @@ def _gain(
 ) -> dict[str, Any]:
     """Right answers before and after on the audited images, which neither has learned from, and answers changed."""
     old, new = (Answerer.of(one, pool).view(classes) for one in (before, after))
-    common = [image for image in new.place if image in old.place]
-    was = np.array([old.label[old.place[image]] for image in common])
-    is_ = np.array([new.label[new.place[image]] for image in common])
+    common = [image for image in new.row_by_hash if image in old.row_by_hash]
+    was = np.array([old.label[old.row_by_hash[image]] for image in common])
+    is_ = np.array([new.label[new.row_by_hash[image]] for image in common])
     truth = np.array(
         [-1 if (o := said.get(i)) is None or o.klass is None else o.klass for i in common]
     )
@@ -207,7 +208,9 @@ def _gain(
         [(o := said.get(i)) is not None and o.audit and i not in learned for i in common],
         dtype=bool,
     )
-    unsure = np.array([(o := said.get(i)) is not None and o.state == "unsure" for i in common])
+    unsure = np.array(
+        [(o := said.get(i)) is not None and o.state == ImageState.UNSURE for i in common]
+    )
     # where nobody can tell, it is wrong before and after, as on the overview
     judged = audit & ((truth >= 0) | unsure)
     right = [int((answers == truth)[judged].sum()) for answers in (was, is_)]

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,11 @@ Verdict = Literal["class", "unsure", "ask"]
 """A class; "cannot tell"; or a wish for a second opinion."""
 Purpose = Literal["review", "audit", "settle", "import"]
 """Why the image was shown: doubtful, drawn at random to measure, to settle a disagreement, or not at all."""
+
+
+def now() -> str:
+    """UTC to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True)

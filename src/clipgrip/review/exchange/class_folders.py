@@ -8,16 +8,16 @@ from typing import IO
 from clipgrip.data.images import UndecodableImage
 from clipgrip.data.reading import read_row
 from clipgrip.review.exchange.archives import MISSING
+from clipgrip.review.exchange.content import ExportContent, ExportLine
 from clipgrip.review.exchange.naming import file_name, folder_names
-from clipgrip.review.exchange.snapshot import Line, Snapshot
 from clipgrip.review.exchange.written import GONE, OTHER, UNREADABLE, Options, Written
 
 
-def write_folders(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
+def write_folders(content: ExportContent, file: IO[bytes], _: Options) -> Written:
     """The images that people decided, in a folder for each class; what is missing stands in a file in the ZIP."""
-    folders, told = folder_names(shot.classes), Written(len(shot.lines))
+    folders, told = folder_names(content.classes), Written(len(content.lines))
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for line in shot.lines:
+        for line in content.lines:
             if not line.by_people:
                 continue
             data, why = _bytes_of(line)
@@ -31,7 +31,7 @@ def write_folders(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
     return told
 
 
-def _bytes_of(line: Line) -> tuple[bytes, str]:
+def _bytes_of(line: ExportLine) -> tuple[bytes, str]:
     """The content, or why there is none."""
     if line.gone:
         return b"", GONE

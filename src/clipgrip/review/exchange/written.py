@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from clipgrip.review.exchange.snapshot import Snapshot
+from clipgrip.review.exchange.content import ExportContent
 from clipgrip.words import Words, mark
 
 NAMED = 5
@@ -53,7 +53,7 @@ class Options:
     prefix: str | None = None
 
 
-Writer = Callable[[Snapshot, IO[bytes], Options], Written]
+Writer = Callable[[ExportContent, IO[bytes], Options], Written]
 
 
 def as_json(value: Any) -> bytes:

@@ -13,7 +13,7 @@ from clipgrip.files import system_sentence
 from clipgrip.review.web import reading, writing
 from clipgrip.review.web.answering import Json, clean
 from clipgrip.review.web.guard import Guard
-from clipgrip.review.web.state import Hall
+from clipgrip.review.web.state import ServerState
 
 SENTENCES = {
     400: "What the page sent cannot be read. Reload it and try again.",
@@ -22,13 +22,13 @@ SENTENCES = {
 }
 
 
-def create_app(hall: Hall) -> FastAPI:
-    """The application around one desk."""
+def create_app(server: ServerState) -> FastAPI:
+    """The application around one session."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.add_middleware(Guard, access=hall.access, secret=hall.desk.store.secret())
+    app.add_middleware(Guard, access=server.access, secret=server.session.store.secret())
     app.mount("/static", StaticFiles(packages=[("clipgrip.review.web", "static")]), "static")
-    reading.add_routes(app, hall)
-    writing.add_routes(app, hall)
+    reading.add_routes(app, server)
+    writing.add_routes(app, server)
     _errors(app)
     return app
 
