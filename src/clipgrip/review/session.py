@@ -54,16 +54,14 @@ class ReviewSession:
             for one in answers:
                 check_answer(before, one)
             new = self.store.add_answers(answers)
-            last = before.answers[-1].number if before.answers else 0
             # another server's answers may be among them
-            self._snapshot = before.with_answers(self.store.answers(after=last))
+            self._snapshot = before.with_answers(self.store.answers(after=before.last))
             return new
 
     def undo(self, token: str, person: str) -> Answer | None:
         """Take an answer back; None where there is none to take back."""
         with self.lock:
-            latest_first = reversed(self._snapshot.answers)
-            answer = next((one for one in latest_first if one.token == token), None)
+            answer = self.store.find(token)
             if answer is None or not self.store.undo(token, person, now()):
                 return None
             self._snapshot = self._snapshot.without(answer)

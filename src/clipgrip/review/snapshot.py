@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from clipgrip.errors import DataError
 from clipgrip.review.answers import Opinion, opinions
 from clipgrip.review.class_table import ClassTable, first_classes
+from clipgrip.review.layers import Layers
 from clipgrip.review.loaded_round import LoadedRound, first_round, load_round
 from clipgrip.review.states import ImageState, ImageStates, Ints
 from clipgrip.review.store import Answer, ReviewStore
@@ -23,13 +25,13 @@ class ReviewSnapshot:
 
     round: LoadedRound
     view: View
-    answers: tuple[Answer, ...] = field(repr=False)
-    """Those that were not taken back, in the order in which they were stored."""
-    by_image: Mapping[str, tuple[Answer, ...]] = field(repr=False)
-    """The same by content hash."""
-    opinions: Mapping[str, Opinion] = field(repr=False)
+    by_image: Layers[tuple[Answer, ...]] = field(repr=False)
+    """Content hash -> answers that were not taken back, in the order in which they were stored."""
+    opinions: Layers[Opinion] = field(repr=False)
     """What people say of an image, by content hash; of those only that are not open."""
     states: ImageStates = field(repr=False)
+    last: int = 0
+    """Number of the last stored answer that was looked at."""
     version: int = 1
     """Rises when the answers of the model or the classes change, and when an image is open again."""
 
@@ -39,7 +41,14 @@ class ReviewSnapshot:
     ) -> ReviewSnapshot:
         """From a round, its answers for the classes of now, and what people answered."""
         states = ImageStates.unanswered(_file_labels(loaded, view))
-        return cls(loaded, view, (), {}, {}, states, version).with_answers(answers)
+        nothing = cls(loaded, view, Layers(), Layers(), states, version=version)
+        return nothing.with_answers(answers)
+
+    @cached_property
+    def answers(self) -> tuple[Answer, ...]:
+        """Those that were not taken back, in the order in which they were stored."""
+        every = (one for some in self.by_image.values() for one in some)
+        return tuple(sorted(every, key=lambda one: one.number))
 
     @property
     def classes(self) -> ClassTable:
@@ -63,32 +72,27 @@ class ReviewSnapshot:
         for one in answers:
             before = changed.get(one.image, self.by_image.get(one.image, ()))
             changed[one.image] = (*before, one)
-        return self._judged((*self.answers, *answers), changed)
+        last = max((one.number for one in answers), default=self.last)
+        return replace(self._judged(changed), last=max(last, self.last))
 
     def without(self, answer: Answer) -> ReviewSnapshot:
         """The moment after an answer was taken back."""
-        rest = tuple(one for one in self.by_image[answer.image] if one is not answer)
-        answers = tuple(one for one in self.answers if one is not answer)
-        return replace(self._judged(answers, {answer.image: rest}), version=self.version + 1)
+        known = self.by_image.get(answer.image, ())
+        rest = tuple(one for one in known if one.token != answer.token)
+        return replace(self._judged({answer.image: rest}), version=self.version + 1)
 
-    def _judged(
-        self, answers: tuple[Answer, ...], changed: Mapping[str, tuple[Answer, ...]]
-    ) -> ReviewSnapshot:
+    def _judged(self, changed: Mapping[str, tuple[Answer, ...]]) -> ReviewSnapshot:
         """With other answers to some images."""
         fresh = opinions((one for some in changed.values() for one in some), self.classes.counts_as)
         # an image whose file is gone has no row, and nothing that reads rows may meet its opinion
         row_of = self.view.row_by_hash
         rows = {image: row_of[image] for image in changed if image in row_of}
-        by_hash = dict(self.opinions)
-        for image in rows:
-            by_hash.pop(image, None)
-            if image in fresh:
-                by_hash[image] = fresh[image]
         return replace(
             self,
-            answers=answers,
-            by_image={**self.by_image, **changed},
-            opinions=by_hash,
+            by_image=self.by_image.changed(
+                {image: some or None for image, some in changed.items()}
+            ),
+            opinions=self.opinions.changed({image: fresh.get(image) for image in rows}),
             states=_with_opinions(self.states, {n: fresh.get(i) for i, n in rows.items()}),
         )
 

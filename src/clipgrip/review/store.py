@@ -24,6 +24,9 @@ NAME = "review.db"
 ROUND = "round-"
 """Begins the name of the folder of each later round, which lies in the folder of the review."""
 
+ANSWER = "token, image, verdict, class, purpose, person, at, seconds, round, proposed, confidence, number"
+"""The columns of an `Answer`, in the order of its fields."""
+
 Verdict = Literal["class", "unsure", "ask"]
 """A class; "cannot tell"; or a wish for a second opinion."""
 Purpose = Literal["review", "audit", "settle", "import"]
@@ -138,11 +141,15 @@ class ReviewStore:
         """Answers in the order they were stored, those after a number only; without the undone unless asked for."""
         where = "" if undone else "AND number NOT IN (SELECT answer FROM undo)"
         rows = self._all(
-            "SELECT token, image, verdict, class, purpose, person, at, seconds, round, proposed, confidence, number "
-            f"FROM answer WHERE number > ? {where} ORDER BY number",
+            f"SELECT {ANSWER} FROM answer WHERE number > ? {where} ORDER BY number",
             (after,),
         )
         return [Answer(*row) for row in rows]
+
+    def find(self, token: str) -> Answer | None:
+        """The answer of a token, also one that was taken back; None where there is none."""
+        rows = self._all(f"SELECT {ANSWER} FROM answer WHERE token = ?", (token,))
+        return Answer(*rows[0]) if rows else None
 
     def undone(self) -> list[tuple[str, str, str]]:
         """(token, person, time) of every answer that was taken back."""
