@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from clipgrip.review.acquire import helpful
+from clipgrip.labeling.acquire import helpful
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState, Ints, Mask
 
