@@ -454,7 +454,7 @@ def test_a_round_that_harms_is_kept_but_not_used_until_somebody_asks(
     assert overview(session.snapshot, terms_of(0.02, 0.95)).step != "round"
     with pytest.raises(RunError, match="Answer some images first"):
         next_round(session.folder)
-    for language, words in (("en", "Use this round anyway"), ("ja", "それでもこのラウンドを使う")):
+    for language, words in (("en", "Use this round anyway"), ("ja", "それでもこのモデルを使う")):
         browser = Browser(session, language)
         page = browser.get("/rounds").text
         assert words in page
