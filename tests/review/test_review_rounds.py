@@ -25,7 +25,7 @@ from clipgrip.review.overview import overview, terms_of
 from clipgrip.review.queues import audit, doubtful
 from clipgrip.review.rounds import go_back, harms, loss_p_value, manifest_of, next_round
 from clipgrip.review.session import ReviewSession
-from clipgrip.review.store import StoredRound, open_review
+from clipgrip.review.store import ReviewRound, open_review
 from clipgrip.runs.lock import locked
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
@@ -294,9 +294,9 @@ def test_the_folder_of_a_round_is_reviewed_from_the_folder_of_the_review(
     work(session, parts)
     next_round(session.folder)
     for name in ("review", "next"):
-        told = command(capsys, name, session.folder / "round-2")
-        assert told.code == 2
-        assert f"Give {session.folder} instead" in told.err
+        progress = command(capsys, name, session.folder / "round-2")
+        assert progress.code == 2
+        assert f"Give {session.folder} instead" in progress.err
     assert not (session.folder / "round-2" / "review.db").exists()
 
 
@@ -334,9 +334,9 @@ def test_a_round_beside_the_page_from_start_over_kill_to_done(small: Path) -> No
     assert job.progress(small).state == "none"
     job.stop(small)  # nothing to stop
     job.start(small, "Sato")
-    told = job.progress(small)
-    assert (told.state, told.person) == ("running", "Sato")
-    assert told.pid != os.getpid()
+    progress = job.progress(small)
+    assert (progress.state, progress.person) == ("running", "Sato")
+    assert progress.pid != os.getpid()
     with pytest.raises(RunError, match="running already"):
         job.start(small, "Ito")
     wait(lambda: job.progress(small).stage in ("embed", "round", "answer"), "no progress was told")
@@ -349,11 +349,13 @@ def test_a_round_beside_the_page_from_start_over_kill_to_done(small: Path) -> No
     assert job.progress(small).state == "stopped"
     job.start(small, "Ito")
     wait(lambda: job.progress(small).state != "running", "the round does not end")
-    told = job.progress(small)
-    assert (told.state, told.round, told.error) == ("done", 2, ""), (small / job.LOG).read_text()
+    progress = job.progress(small)
+    assert (progress.state, progress.round, progress.error) == ("done", 2, ""), (
+        small / job.LOG
+    ).read_text()
     with open_review(small) as store:
         _, done, *_held = store.rounds()
-        assert (done.number, done.facts, store.changes()[-1].person) == (2, told.facts, "Ito")
+        assert (done.number, done.facts, store.changes()[-1].person) == (2, progress.facts, "Ito")
 
 
 def test_a_round_that_is_stopped_says_so(small: Path) -> None:
@@ -389,11 +391,11 @@ def test_a_round_that_fails_says_why(folder: Path, monkeypatch: pytest.MonkeyPat
     with open_review(folder, create=True) as store:
         ReviewSession(folder, store)
     assert job.main(folder, "Sato") == 2
-    told = job.progress(folder)
-    assert told.state == "failed"
-    assert "Answer some images first" in told.error
+    progress = job.progress(folder)
+    assert progress.state == "failed"
+    assert "Answer some images first" in progress.error
 
-    def broken(*_: object) -> StoredRound:
+    def broken(*_: object) -> ReviewRound:
         raise ZeroDivisionError("of zero")
 
     monkeypatch.setattr("clipgrip.review.rounds.next_round", broken)
@@ -474,21 +476,21 @@ def test_the_work_is_one_bar_that_never_goes_back_and_tells_the_time_left(
     hear = job.FileListener(folder, "Sato")
     shares = []
 
-    def told(stage: str, done: int, total: int) -> job.Progress:
+    def progress(stage: str, done: int, total: int) -> job.Progress:
         hear.progress(stage, done, total)
-        shares.append(hear.told["share"])
-        return job.Progress(**hear.told)
+        shares.append(hear.progress["share"])
+        return job.Progress(**hear.progress)
 
-    told("embed", 0, 0)
-    told("embed", 9, 9)
-    told("embed", 0, 9)  # the images of the round before were read first
-    assert told("pixels", 9, 9).left is None
+    progress("embed", 0, 0)
+    progress("embed", 9, 9)
+    progress("embed", 0, 9)  # the images of the round before were read first
+    assert progress("pixels", 9, 9).left is None
     hear.planned(4)
     for number in range(1, 5):
         for step in range(11):
-            now = told("round", step, 10)
+            now = progress("round", step, 10)
         hear.round_done({"number": number})
     assert now.left is not None
-    assert told("answer", 9, 9).share == 1.0
+    assert progress("answer", 9, 9).share == 1.0
     assert shares == sorted(shares)
     assert all(0 <= share <= 1 for share in shares)

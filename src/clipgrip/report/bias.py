@@ -18,7 +18,7 @@ from clipgrip.trust.bias import (
     expected_shares,
     is_worse,
 )
-from clipgrip.trust.groups import Group, compare_groups
+from clipgrip.trust.groups import GroupShare, compare_groups
 from clipgrip.words import Words
 
 DOUBT = 0.5
@@ -38,7 +38,7 @@ class GroupTable:
     """The groups of one column, the highest share first."""
 
     column: str
-    groups: tuple[Group, ...]
+    groups: tuple[GroupShare, ...]
 
 
 @dataclass(frozen=True)

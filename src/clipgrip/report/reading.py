@@ -83,7 +83,7 @@ class Reading:
         return knows_nothing(self.doubts)
 
     @property
-    def kept(self) -> dict[str, Any]:
+    def best_round(self) -> dict[str, Any]:
         """The round whose answers the run gives; empty for zero-shot."""
         number = (
             self.stopped["kept"] if self.stopped else len(self.rounds) and self.rounds[-1]["number"]

@@ -13,8 +13,8 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Row
 from clipgrip.errors import RunError
 from clipgrip.review.states import Ints
-from clipgrip.review.store import StoredRound, now
-from clipgrip.review.view import Answerer
+from clipgrip.review.store import ReviewRound, now
+from clipgrip.review.view import RoundClassifier
 from clipgrip.runs.auditing import Audit
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
@@ -53,9 +53,9 @@ class LoadedRound:
 
     folder: Path
     """Of the review."""
-    rounds: tuple[StoredRound, ...]
+    rounds: tuple[ReviewRound, ...]
     """Every round up to this one, oldest first."""
-    answerer: Answerer = field(repr=False)
+    classifier: RoundClassifier = field(repr=False)
     file_labels: Mapping[str, int] = field(repr=False)
     """Content hash -> class position in the first run, of images that its own files labeled."""
     missing: tuple[Row, ...] = field(repr=False)
@@ -63,7 +63,7 @@ class LoadedRound:
     draw: AuditDraw = field(repr=False)
 
     @property
-    def stored(self) -> StoredRound:
+    def stored(self) -> ReviewRound:
         """As the review keeps it."""
         return self.rounds[-1]
 
@@ -73,7 +73,7 @@ class LoadedRound:
         return self.stored.number
 
 
-def load_round(folder: Path, rounds: Sequence[StoredRound]) -> LoadedRound:
+def load_round(folder: Path, rounds: Sequence[ReviewRound]) -> LoadedRound:
     """Read the last of these rounds.
 
     Raises:
@@ -81,19 +81,19 @@ def load_round(folder: Path, rounds: Sequence[StoredRound]) -> LoadedRound:
     """
     outcome = reopen(folder / rounds[-1].folder)
     pool = _began_with(folder, rounds[0])
-    answerer = Answerer.of(outcome, frozenset(row.sha256 for row in pool))
+    classifier = RoundClassifier.of(outcome, frozenset(row.sha256 for row in pool))
     audit = Audit.of(outcome, AUDIT_SEED) if len(outcome.task.unlabeled) else None
     return LoadedRound(
         folder=folder,
         rounds=tuple(rounds),
-        answerer=answerer,
+        classifier=classifier,
         file_labels={row.sha256: row.label for row in pool if row.label >= 0},
-        missing=tuple(row for row in pool if row.sha256 not in answerer.row_by_hash),
-        draw=AuditDraw.of(audit, answerer.row_by_hash),
+        missing=tuple(row for row in pool if row.sha256 not in classifier.row_by_hash),
+        draw=AuditDraw.of(audit, classifier.row_by_hash),
     )
 
 
-def first_round(folder: Path) -> tuple[ClassNames, StoredRound]:
+def first_round(folder: Path) -> tuple[ClassNames, ReviewRound]:
     """The run that a review begins with, and its classes.
 
     Raises:
@@ -105,10 +105,10 @@ def first_round(folder: Path) -> tuple[ClassNames, StoredRound]:
             raise RunError(
                 f"the run in {folder} is not finished. Run the same clipgrip run command again to finish it."
             )
-        return runs.classes(run.id), StoredRound(1, ".", run.id, now())
+        return runs.classes(run.id), ReviewRound(1, ".", run.id, now())
 
 
-def _began_with(folder: Path, first: StoredRound) -> tuple[Row, ...]:
+def _began_with(folder: Path, first: ReviewRound) -> tuple[Row, ...]:
     """The images under review, which are the first run's pool, never its test, with the labels it was given."""
     with open_store(folder / first.folder) as runs:
         manifest = runs.manifest(first.run)

@@ -71,7 +71,7 @@ def gap(snapshot: ReviewSnapshot) -> int:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ErrorEstimate:
     """What the model's confidence says about errors where nobody looked."""
 
     by_class: dict[int, float | None]
@@ -80,7 +80,7 @@ class Estimate:
     """Whether the audit set the confidence right; else it is the model's own word."""
 
 
-def estimate(snapshot: ReviewSnapshot) -> Estimate:
+def estimate(snapshot: ReviewSnapshot) -> ErrorEstimate:
     """Expected share of errors among the answers that nobody checked, overall and by answered class."""
     rows = measured_rows(snapshot)
     rows = rows[snapshot.states.klass[rows] >= 0]
@@ -94,7 +94,7 @@ def estimate(snapshot: ReviewSnapshot) -> Estimate:
     doubt = 1 - fit(logits[open_rows]).amax(1).numpy()
     answers = snapshot.view.label[open_rows]
     by_class = {one.id: _mean(doubt[answers == one.id]) for one in snapshot.classes.active}
-    return Estimate(by_class, _mean(doubt), enough)
+    return ErrorEstimate(by_class, _mean(doubt), enough)
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -14,8 +14,8 @@ from clipgrip.review.answers import Pace, pace
 from clipgrip.review.doubts import Baseline, baseline, doubts
 from clipgrip.review.measure import (
     AuditProof,
+    ErrorEstimate,
     Errors,
-    Estimate,
     audit_proof,
     errors,
     estimate,
@@ -88,7 +88,7 @@ class Overview:
     """What speaks against the model's answers."""
     waiting: int
     """Audit answers that do not count yet."""
-    estimated: Estimate
+    estimated: ErrorEstimate
     proof: AuditProof | None
     classes: tuple[ClassLine, ...]
     persons: tuple[PersonLine, ...]
@@ -174,7 +174,7 @@ def _decided_by_model(snapshot: ReviewSnapshot, proof: AuditProof | None) -> int
 
 
 def _class_lines(
-    snapshot: ReviewSnapshot, found: Errors, expected: Estimate, terms: Terms
+    snapshot: ReviewSnapshot, found: Errors, expected: ErrorEstimate, terms: Terms
 ) -> tuple[ClassLine, ...]:
     states = snapshot.states
     opened = snapshot.classes.counts(snapshot.view.label[states.among(ImageState.OPEN)])

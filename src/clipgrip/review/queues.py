@@ -92,7 +92,7 @@ def most_helpful(snapshot: ReviewSnapshot, klass: int | None = None, _person: st
     barred = states.audit if klass is None else states.audit | (view.label != klass)
     labeled = np.flatnonzero(states.state != ImageState.OPEN).tolist()
     excluded = np.flatnonzero(barred).tolist()
-    images = snapshot.round.answerer.embeds
+    images = snapshot.round.classifier.embeds
     return helpful(images, view.probs, HELPFUL, labeled=labeled, excluded=excluded).numpy()
 
 

@@ -21,14 +21,14 @@ from clipgrip.review.states import ImageState
 from clipgrip.review.store import (
     ROUND,
     Change,
+    ReviewRound,
     ReviewStore,
     StoredClass,
-    StoredRound,
     check_run,
     now,
     open_review,
 )
-from clipgrip.review.view import Answerer
+from clipgrip.review.view import RoundClassifier
 from clipgrip.runs.events import Listener
 from clipgrip.runs.lock import locked
 from clipgrip.runs.outcome import Outcome
@@ -39,7 +39,7 @@ from clipgrip.runs.store import StoredRun, open_store
 SEEN = "seen.txt"
 
 
-def next_round(folder: Path, person: str = "", listener: Listener | None = None) -> StoredRound:
+def next_round(folder: Path, person: str = "", listener: Listener | None = None) -> ReviewRound:
     """Run the next round of a review, or go on with one that was stopped; keep it in the review when it is done.
 
     Decided images are its labels; images of the random audit are its test images, so it never learns from them.
@@ -48,7 +48,7 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
         RunError: there is no review, or nothing was answered since the last round.
         ClipgripError: as `clipgrip.runs.pipeline.run`.
     """
-    hear = listener or Listener()
+    listener = listener or Listener()
     check_run(folder)
     with locked(folder), open_review(folder) as store:
         rounds = store.rounds()
@@ -62,19 +62,19 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
             assert first is not None
             began_with = runs.manifest(first.id)
         classes = store.classes()  # as they are now: people go on while the round learns
-        said = opinions(store.answers(), effective(classes))
-        manifest = manifest_of(began_with, classes, said)
-        before = reopen(folder / rounds[-1].folder, hear)
+        by_hash = opinions(store.answers(), effective(classes))
+        manifest = manifest_of(began_with, classes, by_hash)
+        before = reopen(folder / rounds[-1].folder, listener)
         _check_new(before.manifest, manifest)
         if held := next((r for r in rounds if r.number == rounds[-1].facts.get("held")), None):
             with open_store(folder / held.folder) as runs:
                 _check_new(runs.manifest(held.run), manifest)
         place = folder / f"{ROUND}{number}"
         project = _project(first, folder, place, manifest, _seen(first, began_with, classes))
-        outcome = carry_out(project, manifest, hear)
+        outcome = carry_out(project, manifest, listener)
         pool = frozenset(row.sha256 for row in began_with.rows if row.split == "pool")
-        facts = _gain(before, outcome, classes, said, pool)
-        done = StoredRound(
+        facts = _gain(before, outcome, classes, by_hash, pool)
+        done = ReviewRound(
             number, outcome.folder.relative_to(folder).as_posix(), outcome.run.id, now(), facts
         )
         store.add_round(done)
@@ -98,7 +98,7 @@ def loss_p_value(facts: Mapping[str, Any]) -> float:
     return float(stats.binom.sf(facts["put_wrong"] - 1, changed, 0.5)) if changed else 1.0
 
 
-def _hold_back(store: ReviewStore, done: StoredRound, before: StoredRound, person: str) -> None:
+def _hold_back(store: ReviewStore, done: ReviewRound, before: ReviewRound, person: str) -> None:
     """The round is kept, and the model before it stays in use; `go_back` to the round uses it anyway."""
     first = store.rounds()[0]
     came_from = before.facts.get("back_to", before.number if before.facts else first.number)
@@ -109,7 +109,7 @@ def _hold_back(store: ReviewStore, done: StoredRound, before: StoredRound, perso
     store.record(Change("hold", person, again.at, change))
 
 
-def go_back(folder: Path, number: int, person: str = "") -> StoredRound:
+def go_back(folder: Path, number: int, person: str = "") -> ReviewRound:
     """Work on with the model of an earlier round; nothing is deleted, and the answers stay.
 
     Raises:
@@ -129,7 +129,7 @@ def go_back(folder: Path, number: int, person: str = "") -> StoredRound:
 
 
 def manifest_of(
-    first: Manifest, classes: list[StoredClass], said: Mapping[str, Opinion]
+    first: Manifest, classes: list[StoredClass], by_hash: Mapping[str, Opinion]
 ) -> Manifest:
     """The first run's images with the classes of now; labels from people, audited images as test."""
     active = [one for one in classes if one.state == "active"]
@@ -138,7 +138,7 @@ def manifest_of(
     given = _given(first, classes, columns)
 
     def row(one: Row) -> Row:
-        opinion = said.get(one.sha256)
+        opinion = by_hash.get(one.sha256)
         if opinion is None or one.split == "test":
             return replace(one, label=given.get(one.label, -1))
         label = -1 if opinion.klass is None else columns[opinion.klass]
@@ -192,24 +192,24 @@ def _gain(
     before: Outcome,
     after: Outcome,
     classes: list[StoredClass],
-    said: Mapping[str, Opinion],
+    by_hash: Mapping[str, Opinion],
     pool: frozenset[str],
 ) -> dict[str, Any]:
     """Right answers before and after on the audited images, which neither has learned from, and answers changed."""
-    old, new = (Answerer.of(one, pool).view(classes) for one in (before, after))
+    old, new = (RoundClassifier.of(one, pool).view(classes) for one in (before, after))
     common = [image for image in new.row_by_hash if image in old.row_by_hash]
     was = np.array([old.label[old.row_by_hash[image]] for image in common])
     is_ = np.array([new.label[new.row_by_hash[image]] for image in common])
     truth = np.array(
-        [-1 if (o := said.get(i)) is None or o.klass is None else o.klass for i in common]
+        [-1 if (o := by_hash.get(i)) is None or o.klass is None else o.klass for i in common]
     )
     learned = {row.sha256 for row in before.manifest.rows if row.label >= 0 and row.split == "pool"}
     audit = np.array(
-        [(o := said.get(i)) is not None and o.audit and i not in learned for i in common],
+        [(o := by_hash.get(i)) is not None and o.audit and i not in learned for i in common],
         dtype=bool,
     )
     unsure = np.array(
-        [(o := said.get(i)) is not None and o.state == ImageState.UNSURE for i in common]
+        [(o := by_hash.get(i)) is not None and o.state == ImageState.UNSURE for i in common]
     )
     # where nobody can tell, it is wrong before and after, as on the overview
     judged = audit & ((truth >= 0) | unsure)

@@ -39,7 +39,7 @@ class ReviewSession:
         """Read the newest round and all answers anew; people go on with the old ones until the new are there."""
         loaded = load_round(self.folder, self.store.rounds())
         with self.lock:
-            view = loaded.answerer.view(self.store.classes())
+            view = loaded.classifier.view(self.store.classes())
             version = self._snapshot.version + 1
             self._snapshot = ReviewSnapshot.of(loaded, view, self.store.answers(), version)
 
@@ -78,7 +78,7 @@ class ReviewSession:
         with self.lock:
             before = self._snapshot
             every = {one.id: one for one in (*before.classes.stored, *classes)}
-            view = before.round.answerer.view(tuple(every.values()))
+            view = before.round.classifier.view(tuple(every.values()))
             self.store.write_classes(classes, Change(action, person, now(), facts))
             self._snapshot = ReviewSnapshot.of(
                 before.round, view, self.store.answers(), before.version + 1

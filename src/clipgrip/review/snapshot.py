@@ -108,7 +108,7 @@ def read_snapshot(folder: Path, store: ReviewStore) -> ReviewSnapshot:
         names, first = first_round(folder)
         rounds, classes = [first], classes or first_classes(names)
     loaded = load_round(folder, rounds)
-    return ReviewSnapshot.of(loaded, loaded.answerer.view(classes), store.answers())
+    return ReviewSnapshot.of(loaded, loaded.classifier.view(classes), store.answers())
 
 
 def _file_labels(loaded: LoadedRound, view: View) -> Ints:

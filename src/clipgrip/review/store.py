@@ -74,7 +74,7 @@ class StoredClass:
 
 
 @dataclass(frozen=True)
-class StoredRound:
+class ReviewRound:
     """A run of the model that was reviewed; 1 is the run that the review began with."""
 
     number: int
@@ -173,15 +173,15 @@ class ReviewStore:
             self._seals.renew("class")
             self._record(change)
 
-    def rounds(self) -> list[StoredRound]:
+    def rounds(self) -> list[ReviewRound]:
         """Every round, oldest first."""
         rows = self._all("SELECT number, folder, run, at, facts FROM round ORDER BY number")
         return [
-            StoredRound(number, folder, run, at, parsed(facts))
+            ReviewRound(number, folder, run, at, parsed(facts))
             for number, folder, run, at, facts in rows
         ]
 
-    def add_round(self, done: StoredRound) -> None:
+    def add_round(self, done: ReviewRound) -> None:
         """Keep a finished round; the same one twice is kept once."""
         facts = json.dumps(done.facts, sort_keys=True, allow_nan=False)
         with self._writing() as db:

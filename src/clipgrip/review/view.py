@@ -76,7 +76,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Answerer:
+class RoundClassifier:
     """Applies the newest round's prompt to any class names: the images are not encoded again."""
 
     outcome: Outcome = field(repr=False)
@@ -91,7 +91,7 @@ class Answerer:
         return {row.sha256: n for n, row in enumerate(self.rows)}
 
     @classmethod
-    def of(cls, outcome: Outcome, hashes: frozenset[str]) -> Answerer:
+    def of(cls, outcome: Outcome, hashes: frozenset[str]) -> RoundClassifier:
         """For the images with these content hashes, pool or test."""
         settings = Settings(**outcome.run.settings)
         backbone = model_of(settings)

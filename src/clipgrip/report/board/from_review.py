@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from clipgrip.report.board.facts import Automation, BoardFacts, Effort, Evidence
-from clipgrip.report.board.from_run import Answers, Asked, common, kept_promise, without_review
+from clipgrip.report.board.facts import Automation, BoardEvidence, BoardFacts, Effort
+from clipgrip.report.board.from_run import Asked, JudgedImages, common, kept_promise, without_review
 from clipgrip.review.answers import pace
 from clipgrip.review.measure import audit_proof, measured_rows
 from clipgrip.review.snapshot import ReviewSnapshot, read_snapshot
@@ -51,11 +51,11 @@ def review_facts(folder: Path, store: ReviewStore, asked: Asked) -> BoardFacts |
     )
 
 
-def _judged(snapshot: ReviewSnapshot, names: tuple[str, ...]) -> Answers:
+def _judged(snapshot: ReviewSnapshot, names: tuple[str, ...]) -> JudgedImages:
     """The audited images by the classes of now."""
     rows = measured_rows(snapshot)
     view, classes = snapshot.view, snapshot.classes
-    return Answers(
+    return JudgedImages(
         names,
         tuple(view.rows[row] for row in rows.tolist()),
         classes.columns(snapshot.states.klass[rows]),
@@ -65,8 +65,8 @@ def _judged(snapshot: ReviewSnapshot, names: tuple[str, ...]) -> Answers:
 
 
 def _evidence(
-    snapshot: ReviewSnapshot, judged: Answers, answers: Iterable[Answer]
-) -> Evidence | None:
+    snapshot: ReviewSnapshot, judged: JudgedImages, answers: Iterable[Answer]
+) -> BoardEvidence | None:
     """The audit; None where no image of it counts yet."""
     images = {row.sha256 for row in judged.rows}
     counted = [one for one in answers if one.image in images]
@@ -75,13 +75,13 @@ def _evidence(
     times = sorted(one.at for one in counted)
     people = tuple(dict.fromkeys(one.person for one in counted if one.person))
     drawn_from = int((snapshot.states.file_label < 0).sum())
-    return Evidence(
+    return BoardEvidence(
         "audit", judged.counts, times[0], times[-1], people, NAME, drawn_from, judged.unsure
     )
 
 
 def _automation(
-    snapshot: ReviewSnapshot, evidence: Evidence | None, asked: Asked
+    snapshot: ReviewSnapshot, evidence: BoardEvidence | None, asked: Asked
 ) -> Automation | None:
     """The promise that was kept, if it is as strict as the criteria ask for; else what the audit proves by now."""
     audit = snapshot.round.draw.audit

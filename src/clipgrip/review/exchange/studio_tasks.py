@@ -24,15 +24,15 @@ SIDE, QUALITY = 256, 75
 
 def write_label_studio(content: ExportContent, file: IO[bytes], options: Options) -> Written:
     """Tasks with people's answers and the model's predictions, one for each content."""
-    told = Written(len(content.lines))
+    written = Written(len(content.lines))
     with _JsonList(file) as tasks:
         for number, line in enumerate(content.lines, 1):
             shown, why = _shown(line, options.prefix)
             if why:
-                told.left.append((line.row.path, why))
+                written.left.append((line.row.path, why))
                 continue
             said = [{"result": [_choice(line.label)]}] if line.by_people else []
-            told.labels += len(said)
+            written.labels += len(said)
             data = {SUBJECT: shown, "path": line.row.path, "sha256": line.row.sha256}
             tasks.add(
                 {
@@ -42,7 +42,7 @@ def write_label_studio(content: ExportContent, file: IO[bytes], options: Options
                     "predictions": _guess(line, content),
                 }
             )
-    return told
+    return written
 
 
 def _shown(line: ExportLine, prefix: str | None) -> tuple[str, str]:

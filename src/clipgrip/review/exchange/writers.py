@@ -65,7 +65,7 @@ def write_history(content: ExportContent, file: IO[bytes], _: Options) -> Writte
 
 def write_coco(content: ExportContent, file: IO[bytes], _: Options) -> Written:
     """People's answers as annotations of whole images."""
-    told, place = (
+    written, place = (
         Written(len(content.lines)),
         {name: n for n, name in enumerate(content.classes, 1)},
     )
@@ -74,9 +74,9 @@ def write_coco(content: ExportContent, file: IO[bytes], _: Options) -> Written:
     for line in content.lines:
         size, why = _size_of(line)
         if why:
-            told.left.append((line.row.path, why))
+            written.left.append((line.row.path, why))
             continue
-        told.labels += line.by_people
+        written.labels += line.by_people
         for path in line.row.paths:
             images.append(_image(len(images) + 1, path, size, line.row))
             if line.by_people:
@@ -85,7 +85,7 @@ def write_coco(content: ExportContent, file: IO[bytes], _: Options) -> Written:
     file.write(
         as_json(
             {
-                "info": _info(told),
+                "info": _info(written),
                 "licenses": [],
                 "images": images,
                 "annotations": annotations,
@@ -95,7 +95,7 @@ def write_coco(content: ExportContent, file: IO[bytes], _: Options) -> Written:
             }
         )
     )
-    return told
+    return written
 
 
 def _image(number: int, path: str, size: tuple[int, int], row: Row) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def _whole(number: int, image: int, category: int, size: tuple[int, int]) -> dic
     }
 
 
-def _info(told: Written) -> dict[str, Any]:
+def _info(written: Written) -> dict[str, Any]:
     made = datetime.now(UTC)
     return {
         "description": "clipgrip review: people's answers as annotations of whole images",
@@ -126,8 +126,8 @@ def _info(told: Written) -> dict[str, Any]:
         "contributor": "clipgrip",
         "date_created": made.isoformat(timespec="seconds"),
         "url": "",
-        "images_under_review": told.images,
-        "left_out": left_out(told),
+        "images_under_review": written.images,
+        "left_out": left_out(written),
     }
 
 
@@ -143,7 +143,10 @@ def _size_of(line: ExportLine) -> tuple[tuple[int, int], str]:
 
 def write_fiftyone(content: ExportContent, file: IO[bytes], _: Options) -> Written:
     """FiftyOne's keys are paths without their ending; a key without a file makes it read nothing at all."""
-    told, place = Written(len(content.lines)), {name: n for n, name in enumerate(content.classes)}
+    written, place = (
+        Written(len(content.lines)),
+        {name: n for n, name in enumerate(content.classes)},
+    )
     paths = [path for line in content.lines if not line.gone for path in line.row.paths]
     stems = Counter(splitext(path)[0] for path in (*paths, *content.others))
     labels: dict[str, int] = {}
@@ -154,12 +157,12 @@ def write_fiftyone(content: ExportContent, file: IO[bytes], _: Options) -> Writt
         for path in line.row.paths:
             found[_no_key(path, line, stems)].append(path)
         labels |= {splitext(path)[0]: place[line.label] for path in found.pop("", [])}
-        told.left += [(path, why) for why, some in found.items() for path in some]
-    told.labels = len(labels)
+        written.left += [(path, why) for why, some in found.items() for path in some]
+    written.labels = len(labels)
     file.write(
-        as_json({"classes": list(content.classes), "labels": labels, "left_out": left_out(told)})
+        as_json({"classes": list(content.classes), "labels": labels, "left_out": left_out(written)})
     )
-    return told
+    return written
 
 
 def _no_key(path: str, line: ExportLine, stems: Counter[str]) -> str:

@@ -36,7 +36,7 @@ def create_app(server: ServerState) -> FastAPI:
 def _errors(app: FastAPI) -> None:
     """Every refusal as a sentence: as JSON to scripts, as text elsewhere."""
 
-    def told(request: Request, status: int, sentence: str) -> Response:
+    def refusal(request: Request, status: int, sentence: str) -> Response:
         if request.url.path.startswith("/api/"):
             return Json({"error": sentence}, status)
         return Response(clean(sentence) + "\n", status, media_type="text/plain; charset=utf-8")
@@ -46,22 +46,22 @@ def _errors(app: FastAPI) -> None:
         if isinstance(error, RunError) and request.url.path == "/api/answers":
             status = 503  # the disk refused: the page keeps the answers and sends them again
         missing = isinstance(error, DataError) and request.url.path.startswith(("/thumb", "/image"))
-        return told(request, 404 if missing else status, str(error))
+        return refusal(request, 404 if missing else status, str(error))
 
     async def system(request: Request, error: Exception) -> Response:
         assert isinstance(error, OSError)
-        return told(request, 503, system_sentence(error))
+        return refusal(request, 503, system_sentence(error))
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][1:])
-        return told(request, 400, f"{where}: {first['msg']}. Reload the page and try again.")
+        return refusal(request, 400, f"{where}: {first['msg']}. Reload the page and try again.")
 
     async def missing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         status = error.status_code
-        return told(request, status, SENTENCES.get(status, error.detail))
+        return refusal(request, status, SENTENCES.get(status, error.detail))
 
     app.add_exception_handler(ClipgripError, ours)
     app.add_exception_handler(OSError, system)

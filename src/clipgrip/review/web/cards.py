@@ -10,7 +10,7 @@ import numpy as np
 from clipgrip.review.queues import surest
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState
-from clipgrip.review.web.screen import Screen
+from clipgrip.review.web.context import PageContext
 
 Queue = Literal["doubtful", "surest", "helpful", "disagree", "asked", "second", "answered", "audit"]
 EXAMPLES = 6
@@ -18,16 +18,18 @@ KEYS = "123456789qwertyupdfghjklxcm"
 """Of the classes in their order; what is left out means something else, or looks like 0 or 1."""
 
 
-def batch(screen: Screen, queue: Queue, klass: int | None, n: int, skip: int = 0) -> dict[str, Any]:
+def batch(
+    context: PageContext, queue: Queue, klass: int | None, n: int, skip: int = 0
+) -> dict[str, Any]:
     """Images of a queue as values for the page, and how many are left."""
-    rows = screen.server.queue(screen.snapshot, queue, klass, screen.person)
+    rows = context.server.queue(context.snapshot, queue, klass, context.person)
     shown = rows[skip : skip + n].tolist()
-    return {"left": len(rows), "images": [card(screen, row, queue) for row in shown]}
+    return {"left": len(rows), "images": [card(context, row, queue) for row in shown]}
 
 
-def card(screen: Screen, row: int, queue: Queue) -> dict[str, Any]:
+def card(context: PageContext, row: int, queue: Queue) -> dict[str, Any]:
     """One image; without the model's answer where the audit asks."""
-    snapshot, names = screen.snapshot, screen.snapshot.classes.names
+    snapshot, names = context.snapshot, context.snapshot.classes.names
     view, image = snapshot.view, snapshot.view.rows[row]
     opinion = snapshot.opinions.get(image.sha256)
     shown: dict[str, Any] = {
@@ -49,7 +51,7 @@ def card(screen: Screen, row: int, queue: Queue) -> dict[str, Any]:
         }
     if opinion is not None:
         shown["state"] = opinion.state.word
-        unsure = screen.say("cannot tell")
+        unsure = context.say("cannot tell")
         shown["said"] = [
             f"{person or '?'}: {unsure if id_ is None else names[id_]}"
             for person, id_ in opinion.by_person
@@ -59,11 +61,11 @@ def card(screen: Screen, row: int, queue: Queue) -> dict[str, Any]:
     return shown
 
 
-def class_choices(screen: Screen, queue: Queue) -> list[dict[str, Any]]:
+def class_choices(context: PageContext, queue: Queue) -> list[dict[str, Any]]:
     """Every class with its key and how many images of the queue it has."""
     by_class = queue in ("doubtful", "surest")
-    snapshot = screen.snapshot
-    rows = screen.server.queue(snapshot, queue, None) if by_class else None
+    snapshot = context.snapshot
+    rows = context.server.queue(snapshot, queue, None) if by_class else None
     numbers = {} if rows is None else snapshot.classes.counts(snapshot.view.label[rows])
     return [
         {

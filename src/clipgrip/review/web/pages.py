@@ -12,7 +12,7 @@ from clipgrip.review.exchange.studio_tasks import labeling_config
 from clipgrip.review.overview import Overview, Step, asked_for, overview
 from clipgrip.review.web import cards
 from clipgrip.review.web.cards import Queue
-from clipgrip.review.web.screen import Screen
+from clipgrip.review.web.context import PageContext
 from clipgrip.review.web.texts import QUEUE_NAMES, STAGES, next_step, words_of_change
 from clipgrip.trust.advice import headline, reasons, remedies
 from clipgrip.trust.knowledge import knows_nothing
@@ -22,22 +22,22 @@ FIRST = 60
 """Images that come with the page of single ones; the script fetches more."""
 
 
-def overview_page(screen: Screen) -> str:
+def overview_page(context: PageContext) -> str:
     """Where the review stands."""
-    found = _overview(screen)
-    return screen.page(
+    found = _overview(context)
+    return context.page(
         "overview.html",
         tab="overview",
         o=found,
-        step=next_step(found, screen.say),
+        step=next_step(found, context.say),
         link=LINKS[found.step],
-        held=_held_back(screen),
-        terms=asked_for(screen.server.session.store),
-        **_doubts(found, screen.say),
-        rounds=[one for one in screen.snapshot.round.rounds if "labels" in one.facts],
-        running=job.progress(screen.server.folder).state == "running",
+        held=_held_back(context),
+        terms=asked_for(context.server.session.store),
+        **_doubts(found, context.say),
+        rounds=[one for one in context.snapshot.round.rounds if "labels" in one.facts],
+        running=job.progress(context.server.folder).state == "running",
         bars=_bars(found),
-        gone=screen.server.presence.look(screen.snapshot.view.rows),
+        gone=context.server.presence.look(context.snapshot.view.rows),
     )
 
 
@@ -53,10 +53,10 @@ LINKS: dict[Step, str] = {
 }
 
 
-def grid_page(screen: Screen, queue: Queue, klass: int | None, n: int, skip: int) -> str:
+def grid_page(context: PageContext, queue: Queue, klass: int | None, n: int, skip: int) -> str:
     """Many images at a time."""
-    found = cards.batch(screen, queue, klass, n, skip)
-    return screen.page(
+    found = cards.batch(context, queue, klass, n, skip)
+    return context.page(
         "grid.html",
         tab="review",
         queue=queue,
@@ -66,21 +66,21 @@ def grid_page(screen: Screen, queue: Queue, klass: int | None, n: int, skip: int
         skip=skip,
         total=found["left"],
         cards=found["images"],
-        classes=cards.class_choices(screen, queue),
-        keys=cards.keys(screen.snapshot),
+        classes=cards.class_choices(context, queue),
+        keys=cards.keys(context.snapshot),
         purpose=cards.purpose(queue),
     )
 
 
-def one_page(screen: Screen, queue: Queue, klass: int | None, image: str) -> str:
+def one_page(context: PageContext, queue: Queue, klass: int | None, image: str) -> str:
     """One image at a time; the audit's without the model's answer, which would lead people on."""
-    found = cards.batch(screen, queue, klass, FIRST)
+    found = cards.batch(context, queue, klass, FIRST)
     images = found["images"]
-    row = screen.snapshot.view.row_by_hash.get(image)
+    row = context.snapshot.view.row_by_hash.get(image)
     if row is not None:
-        first = cards.card(screen, row, queue)
+        first = cards.card(context, row, queue)
         images = [first, *(card for card in images if card["image"] != image)]
-    return screen.page(
+    return context.page(
         "one.html",
         tab="audit" if queue == "audit" else "one",
         queue=queue,
@@ -88,44 +88,44 @@ def one_page(screen: Screen, queue: Queue, klass: int | None, image: str) -> str
         klass=klass,
         total=found["left"],
         images=images,
-        classes=cards.class_choices(screen, queue),
-        keys=cards.keys(screen.snapshot),
-        examples={} if queue == "audit" else cards.examples(screen.snapshot),
+        classes=cards.class_choices(context, queue),
+        keys=cards.keys(context.snapshot),
+        examples={} if queue == "audit" else cards.examples(context.snapshot),
         purpose=cards.purpose(queue),
-        goal=_overview(screen) if queue == "audit" else None,
+        goal=_overview(context) if queue == "audit" else None,
     )
 
 
-def classes_page(screen: Screen) -> str:
+def classes_page(context: PageContext) -> str:
     """Names, words for the model, and what may be done with them."""
-    return screen.page(
+    return context.page(
         "classes.html",
         tab="classes",
-        lines=_overview(screen).classes,
+        lines=_overview(context).classes,
         changes=[
-            (screen.say.date(c.at), c.person, words_of_change(c, screen.say))
-            for c in reversed(screen.server.session.store.changes())
+            (context.say.date(c.at), c.person, words_of_change(c, context.say))
+            for c in reversed(context.server.session.store.changes())
         ][:50],
     )
 
 
-def rounds_page(screen: Screen) -> str:
+def rounds_page(context: PageContext) -> str:
     """The next round: begin it, watch it, see what it brought."""
-    return screen.page(
+    return context.page(
         "rounds.html",
         tab="rounds",
-        o=_overview(screen),
-        rounds=list(reversed(screen.snapshot.round.rounds)),
-        state=progress_of(screen),
+        o=_overview(context),
+        rounds=list(reversed(context.snapshot.round.rounds)),
+        state=progress_of(context),
     )
 
 
-def files_page(screen: Screen) -> str:
+def files_page(context: PageContext) -> str:
     """In and out."""
-    snapshot = screen.snapshot
+    snapshot = context.snapshot
     rows = (*snapshot.view.rows, *snapshot.round.missing)
     gone = sorted(row.path for row in rows if not is_there(row.source))
-    return screen.page(
+    return context.page(
         "files.html",
         tab="files",
         exports=EXPORTS,
@@ -137,14 +137,14 @@ def files_page(screen: Screen) -> str:
     )
 
 
-def progress_of(screen: Screen) -> dict[str, Any]:
+def progress_of(context: PageContext) -> dict[str, Any]:
     """How far the next round is."""
-    progress, say = job.progress(screen.server.folder), screen.say
+    progress, say = job.progress(context.server.folder), context.say
     stage = STAGES.get(progress.stage, STAGES["begin"])
     return {
         "state": progress.state,
-        "loading": screen.server.loading,
-        "current": screen.snapshot.round.number,
+        "loading": context.server.loading,
+        "current": context.snapshot.round.number,
         "stage": say(stage),
         "share": progress.share,
         "left": "" if progress.left is None else _roughly(progress.left, say),
@@ -163,9 +163,9 @@ def _roughly(seconds: float, say: Words) -> str:
     return say("{n} h", n=f"{seconds / 3600:.1f}")
 
 
-def moves_of(screen: Screen, moves: Moves) -> dict[str, Any]:
+def moves_of(context: PageContext, moves: Moves) -> dict[str, Any]:
     """What other words would change."""
-    say = screen.say
+    say = context.say
     return {
         "sentence": say(
             "{moved} of {of} answers would move.",
@@ -177,13 +177,13 @@ def moves_of(screen: Screen, moves: Moves) -> dict[str, Any]:
     }
 
 
-def _overview(screen: Screen) -> Overview:
-    return overview(screen.snapshot, asked_for(screen.server.session.store))
+def _overview(context: PageContext) -> Overview:
+    return overview(context.snapshot, asked_for(context.server.session.store))
 
 
-def _held_back(screen: Screen) -> dict[str, Any]:
+def _held_back(context: PageContext) -> dict[str, Any]:
     """The facts of the newest entry where it holds a round back; empty otherwise."""
-    facts = screen.snapshot.round.stored.facts
+    facts = context.snapshot.round.stored.facts
     return facts if "held" in facts else {}
 
 

@@ -13,7 +13,7 @@ from clipgrip.review import exchange
 from clipgrip.review.web import pages
 from clipgrip.review.web.answering import Json, Page
 from clipgrip.review.web.cards import Queue, batch
-from clipgrip.review.web.screen import Screen
+from clipgrip.review.web.context import PageContext
 from clipgrip.review.web.state import ServerState
 from clipgrip.review.web.thumbs import full as full_picture
 from clipgrip.review.web.thumbs import longest_side, picture, thumbnail
@@ -32,9 +32,9 @@ def add_routes(app: FastAPI, server: ServerState) -> None:
     _pictures(app, server)
 
 
-def screen_of(request: Request, server: ServerState) -> Screen:
+def context_of(request: Request, server: ServerState) -> PageContext:
     """Who asks, in which language."""
-    return Screen.of(
+    return PageContext.of(
         server, request.cookies, request.headers.get("accept-language", ""), request.state.csrf
     )
 
@@ -42,11 +42,11 @@ def screen_of(request: Request, server: ServerState) -> Screen:
 def _figures(app: FastAPI, server: ServerState) -> None:
     """Pages about the whole."""
 
-    def show(path: str, build: Callable[[Screen], str]) -> None:
+    def show(path: str, build: Callable[[PageContext], str]) -> None:
         @app.get(path, response_class=Page)
         def answer(request: Request) -> Response:
             server.refresh()
-            return Page(build(screen_of(request, server)))
+            return Page(build(context_of(request, server)))
 
     show("/", pages.overview_page)
     show("/classes", pages.classes_page)
@@ -68,7 +68,7 @@ def _images(app: FastAPI, server: ServerState) -> None:
         if queue == "audit":  # one by one, without the model's answer
             return RedirectResponse(server.root + "/audit", 303)
         server.refresh()
-        return Page(pages.grid_page(screen_of(request, server), queue, klass, n, skip))
+        return Page(pages.grid_page(context_of(request, server), queue, klass, n, skip))
 
     @app.get("/one", response_class=Page)
     def one(
@@ -78,12 +78,12 @@ def _images(app: FastAPI, server: ServerState) -> None:
         image: str = "",
     ) -> Response:
         server.refresh()
-        return Page(pages.one_page(screen_of(request, server), queue, klass, image))
+        return Page(pages.one_page(context_of(request, server), queue, klass, image))
 
     @app.get("/audit", response_class=Page)
     def audit(request: Request) -> Response:
         server.refresh()
-        return Page(pages.one_page(screen_of(request, server), "audit", None, ""))
+        return Page(pages.one_page(context_of(request, server), "audit", None, ""))
 
 
 def _values(app: FastAPI, server: ServerState) -> None:
@@ -97,7 +97,7 @@ def _values(app: FastAPI, server: ServerState) -> None:
         n: Annotated[int, Query(ge=1, le=500)] = 20,
         skip: Annotated[int, Query(ge=0)] = 0,
     ) -> Json:
-        return Json(batch(screen_of(request, server), queue, klass, n, skip))
+        return Json(batch(context_of(request, server), queue, klass, n, skip))
 
     @app.get("/api/size/{image}")
     def size(image: str) -> Json:
@@ -106,7 +106,7 @@ def _values(app: FastAPI, server: ServerState) -> None:
     @app.get("/api/rounds")
     def rounds(request: Request) -> Json:
         server.refresh()
-        return Json(pages.progress_of(screen_of(request, server)))
+        return Json(pages.progress_of(context_of(request, server)))
 
     @app.get("/healthz")
     def healthz() -> Json:
@@ -148,7 +148,7 @@ def _exports(app: FastAPI, server: ServerState) -> None:
             return Json({"ready": False})
         if isinstance(made, str):
             return Json({"ready": True, "error": made})
-        return Json({"ready": True, **made.told(screen_of(request, server).say)})
+        return Json({"ready": True, **made.summary(context_of(request, server).say)})
 
 
 def _pictures(app: FastAPI, server: ServerState) -> None:

@@ -16,9 +16,17 @@ from clipgrip.review.rounds import go_back
 from clipgrip.review.store import Answer, now
 from clipgrip.review.web import pages
 from clipgrip.review.web.answering import Json
-from clipgrip.review.web.bodies import Choice, ClassEdit, Earlier, Saids, Terms, Undo, Words
-from clipgrip.review.web.reading import screen_of
-from clipgrip.review.web.screen import COOKIES, encoded
+from clipgrip.review.web.bodies import (
+    AnswersBody,
+    ChoiceBody,
+    ClassEditBody,
+    EarlierBody,
+    TermsBody,
+    UndoBody,
+    WordsBody,
+)
+from clipgrip.review.web.context import COOKIES, encoded
+from clipgrip.review.web.reading import context_of
 from clipgrip.review.web.state import ServerState
 from clipgrip.review.web.uploads import TOKEN
 
@@ -36,8 +44,8 @@ def _answers(app: FastAPI, server: ServerState) -> None:
     session = server.session
 
     @app.post("/api/answers")
-    def answers(request: Request, body: Saids) -> Json:
-        person, when, snapshot = screen_of(request, server).person, now(), session.snapshot
+    def answers(request: Request, body: AnswersBody) -> Json:
+        person, when, snapshot = context_of(request, server).person, now(), session.snapshot
         rows, view = [snapshot.row(one.image) for one in body.answers], snapshot.view
         new = session.answer(
             [
@@ -60,8 +68,8 @@ def _answers(app: FastAPI, server: ServerState) -> None:
         return Json({"saved": [one.token for one in body.answers], "new": new})
 
     @app.post("/api/undo")
-    def undo(request: Request, body: Undo) -> Json:
-        person = screen_of(request, server).person
+    def undo(request: Request, body: UndoBody) -> Json:
+        person = context_of(request, server).person
         taken = [answer for token in body.tokens if (answer := session.undo(token, person))]
         return Json({"undone": [a.token for a in taken], "images": [a.image for a in taken]})
 
@@ -70,8 +78,8 @@ def _classes(app: FastAPI, server: ServerState) -> None:
     session = server.session
 
     @app.post("/api/classes")
-    def classes(request: Request, body: ClassEdit) -> Json:
-        person = screen_of(request, server).person
+    def classes(request: Request, body: ClassEditBody) -> Json:
+        person = context_of(request, server).person
         match body.action:
             case "add":
                 edits.add(session, body.name, body.prompt, person)
@@ -86,10 +94,10 @@ def _classes(app: FastAPI, server: ServerState) -> None:
         return Json({"saved": True})
 
     @app.post("/api/classes/preview")
-    def preview(request: Request, body: Words) -> Json:
+    def preview(request: Request, body: WordsBody) -> Json:
         return Json(
             pages.moves_of(
-                screen_of(request, server),
+                context_of(request, server),
                 edits.preview(session.snapshot, body.id, body.name, body.prompt),
             )
         )
@@ -100,7 +108,7 @@ def _rounds(app: FastAPI, server: ServerState) -> None:
 
     @app.post("/api/rounds/start")
     def start(request: Request) -> Json:
-        job.start(server.folder, screen_of(request, server).person)
+        job.start(server.folder, context_of(request, server).person)
         return Json({"started": True})
 
     @app.post("/api/rounds/stop")
@@ -109,16 +117,16 @@ def _rounds(app: FastAPI, server: ServerState) -> None:
         return Json({"stopped": True})
 
     @app.post("/api/rounds/back")
-    def back(request: Request, body: Earlier) -> Json:
+    def back(request: Request, body: EarlierBody) -> Json:
         if job.progress(server.folder).state == "running":
             raise RunError("a round is running. Wait until it is done, or stop it first.")
-        go_back(server.folder, body.number, screen_of(request, server).person)
+        go_back(server.folder, body.number, context_of(request, server).person)
         session.load()
         return Json({"round": session.snapshot.round.number})
 
     @app.post("/api/promise")
-    def promise(request: Request, body: Terms) -> Json:
-        person = screen_of(request, server).person
+    def promise(request: Request, body: TermsBody) -> Json:
+        person = context_of(request, server).person
         terms = terms_of(body.max_error / 100, body.confidence / 100)
         facts = keep_promise(session, terms, tuple(body.ok), person)
         return Json({"decided": facts["decided_by_model"], "pool": facts["pool"]})
@@ -126,7 +134,7 @@ def _rounds(app: FastAPI, server: ServerState) -> None:
 
 def _choices(app: FastAPI) -> None:
     @app.post("/api/choice")
-    def choice(request: Request, body: Choice) -> Json:
+    def choice(request: Request, body: ChoiceBody) -> Json:
         response = Json({"saved": True})
         for name, value in (("person", body.person), ("language", body.language)):
             if value is not None:
@@ -150,10 +158,10 @@ def _imports(app: FastAPI, server: ServerState) -> None:
     ) -> Json:
         """A whole file or, with ``upload``, one piece of it."""
         data = await request.body()
-        screen = screen_of(request, server)
+        context = context_of(request, server)
 
         def read(whole: bytes) -> dict[str, Any]:
-            return exchange.imported(server.session, form, whole, screen.person, screen.say)
+            return exchange.imported(server.session, form, whole, context.person, context.say)
 
         if not upload:
             return Json(await run_in_threadpool(read, data))

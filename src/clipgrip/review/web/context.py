@@ -17,7 +17,7 @@ COOKIES = {"person": "clipgrip_person", "language": "clipgrip_language"}
 
 
 @dataclass(frozen=True)
-class Screen:
+class PageContext:
     """One request. Everything on a page is of the same snapshot, whatever others answer meanwhile."""
 
     server: ServerState = field(repr=False)
@@ -29,7 +29,7 @@ class Screen:
     @classmethod
     def of(
         cls, server: ServerState, cookies: Mapping[str, str], accepted: str, csrf: str
-    ) -> Screen:
+    ) -> PageContext:
         """From the cookies, or from what the browser accepts."""
         chosen = cookies.get(COOKIES["language"], "")
         language: Language = _accepted(accepted)
