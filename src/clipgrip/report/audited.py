@@ -43,10 +43,10 @@ def audited(folder: Path, outcome: Outcome) -> Audited | None:
             return Audited(Share(total - found.overall.count, total), common.name, common.right)
     with open_store(outcome.folder) as runs:
         audits = stored_audits(runs, outcome.run.id)
-        said = dict(stored_answers(runs, outcome.run.id, audits[-1].audit)) if audits else {}
+        truth = dict(stored_answers(runs, outcome.run.id, audits[-1].audit)) if audits else {}
     answers = outcome.answers.pool.argmax(1).tolist()
     images = [image.sha256 for image in outcome.embeds.pool_rows]
-    pairs = [(a, said[image]) for a, image in zip(answers, images, strict=True) if image in said]
+    pairs = [(a, truth[image]) for a, image in zip(answers, images, strict=True) if image in truth]
     return compared(pairs, outcome.manifest.classes.display)
 
 

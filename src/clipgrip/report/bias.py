@@ -148,6 +148,8 @@ def _tables(run: Reading) -> list[GroupTable]:
         known = [True] * len(has)
     tables = []
     for column, groups in columns.items():
-        kept = [group if keep else "" for group, keep in zip(groups, known, strict=True)]
-        tables.append(GroupTable(column, compare_groups(kept, has, comparisons=len(columns))))
+        shown_groups = [group if keep else "" for group, keep in zip(groups, known, strict=True)]
+        tables.append(
+            GroupTable(column, compare_groups(shown_groups, has, comparisons=len(columns)))
+        )
     return [table for table in tables if table.groups]

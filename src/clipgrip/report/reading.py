@@ -67,13 +67,13 @@ class Reading:
     @property
     def doubts(self) -> tuple[Finding, ...]:
         """What speaks against the answers: by the audit where people answered enough of it."""
-        found, said = doubts(self.metrics), self.facts.audited
-        if said is None or said.right.total < JUDGED:
+        found, audited = doubts(self.metrics), self.facts.audited
+        if audited is None or audited.right.total < JUDGED:
             return found
-        if not no_better(said.judged):
+        if not no_better(audited.judged):
             return ()
         return (
-            Finding("no-better", vars(said.judged)),
+            Finding("no-better", vars(audited.judged)),
             *(one for one in found if one.kind != "no-better"),
         )
 

@@ -228,8 +228,8 @@ def _living(folder: Path) -> Iterator[None]:
     until = time.monotonic() + PATIENCE
     while True:
         with suppress(RunError):
-            held = locked(folder, LOCK)
-            held.__enter__()
+            only_one = locked(folder, LOCK)
+            only_one.__enter__()
             break
         if time.monotonic() > until:
             raise RunError("a round is running already. Wait until it is done, or stop it first.")
@@ -237,7 +237,7 @@ def _living(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        held.__exit__(None, None, None)
+        only_one.__exit__(None, None, None)
 
 
 def _listen(folder: Path, token: str, ended: threading.Event) -> None:

@@ -66,9 +66,9 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
         manifest = manifest_of(began_with, classes, by_hash)
         before = reopen(folder / rounds[-1].folder, listener)
         _check_new(before.manifest, manifest)
-        if held := next((r for r in rounds if r.number == rounds[-1].facts.get("held")), None):
-            with open_store(folder / held.folder) as runs:
-                _check_new(runs.manifest(held.run), manifest)
+        if candidate := next((r for r in rounds if r.number == rounds[-1].facts.get("held")), None):
+            with open_store(folder / candidate.folder) as runs:
+                _check_new(runs.manifest(candidate.run), manifest)
         place = folder / f"{ROUND}{number}"
         project = _project(first, folder, place, manifest, _seen(first, began_with, classes))
         outcome = carry_out(project, manifest, listener)

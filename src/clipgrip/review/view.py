@@ -97,10 +97,10 @@ class RoundClassifier:
         backbone = model_of(settings)
         seen = _through(outcome, backbone)
         rows = (*seen.pool_rows, *seen.test_rows)
-        kept = [n for n, row in enumerate(rows) if row.sha256 in hashes]
-        kept.sort(key=lambda n: rows[n].sha256)
+        positions = [n for n, row in enumerate(rows) if row.sha256 in hashes]
+        positions.sort(key=lambda n: rows[n].sha256)
         everything = torch.cat([seen.pool, seen.test]) if len(seen.test) else seen.pool
-        return cls(outcome, backbone, tuple(rows[n] for n in kept), everything[kept])
+        return cls(outcome, backbone, tuple(rows[n] for n in positions), everything[positions])
 
     def probs(self, classes: ClassNames) -> Probs:
         """(N, C) for these classes, from the round's learned values and what labels taught it of them.

@@ -91,23 +91,23 @@ def _trial(bench: NoiseBench, cell: NoiseCell, answers: Probs, other: Probs) -> 
     every = cell.rule == ALL_ROWS
     k = len(answers) if every else bench.fair_share
     chosen = selector(cell.rule)(answers, k, Context(bench.pool, votes=(other,)))
-    told = selection_report(chosen, answers, k)
+    report = selection_report(chosen, answers, k)
     pseudolabels = PseudoLabels(chosen.rows, chosen.distributions(classes), chosen.confidence)
     recipe = replace(bench.recipe, loss=cell.loss)
     learner = PromptLearner(bench.prompt, bench.pool, recipe).fit(
         ul(len(answers), classes), pseudolabels, generator=generator(cell.seed, "stress", "tune")
     )
     right = chosen.labels == bench.truth[chosen.rows]
-    wrong, purity = answers.argmax(dim=1) != bench.truth, told.estimated_purity
+    wrong, purity = answers.argmax(dim=1) != bench.truth, report.estimated_purity
     return {
         **cell._asdict(),
         "noise": round(wrong.double().mean().item(), 6),
         "chosen": len(chosen.rows),
-        "coverage": round(told.coverage, 6),
+        "coverage": round(report.coverage, 6),
         "purity": round(right.double().mean().item(), 6) if len(right) else None,
         "estimated_purity": None if purity is None else round(purity, 6),
-        "balance": round(told.balance, 6),
-        "classes_short": len(told.short),
+        "balance": round(report.balance, 6),
+        "classes_short": len(report.short),
         "accuracy": round(accuracy(learner.predict_proba(bench.test), bench.test_truth), 6),
     }
 

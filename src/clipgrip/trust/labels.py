@@ -9,7 +9,7 @@ from clipgrip.words import Words
 
 FEW_A_CLASS = 3
 """Labels a class under which holding one out leaves hardly any: a held-out figure is then a lower bound."""
-BELIEVED = 0.7
+TRUSTED_FROM = 0.7
 """Share of held-out labels answered right from which a contradicted label is worth a second look."""
 
 
@@ -52,7 +52,7 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
 def _contradicted(facts: Mapping[str, Any], measured: Mapping[str, Any], say: Words) -> list[str]:
     """Labels that a model which is mostly right would not have given."""
     count = len(facts.get("contradicted", []))
-    if not count or measured["accuracy"] < BELIEVED:
+    if not count or measured["accuracy"] < TRUSTED_FROM:
         return []
     return [
         say.count(

@@ -88,13 +88,13 @@ def _automation(
     if evidence is None or audit is None:
         return None
     terms = asked.terms(evidence.first)
-    kept = kept_promise(snapshot.view.outcome, terms, audit.id)
+    stored = kept_promise(snapshot.view.outcome, terms, audit.id)
     if (
-        kept is not None
-        and kept.max_error <= terms.max_error
-        and kept.confidence >= terms.confidence
+        stored is not None
+        and stored.max_error <= terms.max_error
+        and stored.confidence >= terms.confidence
     ):
-        return kept
+        return stored
     names = {one.name: one.id for one in snapshot.classes.active}
     good = [names[name] for name in asked.good(tuple(names))]
     proof = audit_proof(snapshot, terms, good)

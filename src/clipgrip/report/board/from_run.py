@@ -185,10 +185,10 @@ def _audited(outcome: Outcome) -> tuple[BoardEvidence, JudgedImages] | None:
         audits = stored_audits(store, outcome.run.id)
         if not audits:
             return None
-        said = dict(stored_answers(store, outcome.run.id, audits[-1].audit))
-    rows = [row for row, image in enumerate(outcome.embeds.pool_rows) if image.sha256 in said]
+        by_hash = dict(stored_answers(store, outcome.run.id, audits[-1].audit))
+    rows = [row for row, image in enumerate(outcome.embeds.pool_rows) if image.sha256 in by_hash]
     images = tuple(outcome.embeds.pool_rows[row] for row in rows)
-    truth = np.array([said[image.sha256] for image in images], dtype=np.int64)
+    truth = np.array([by_hash[image.sha256] for image in images], dtype=np.int64)
     answers = _answers(outcome, images, truth, outcome.answers.pool[rows])
     last = audits[-1]
     evidence = BoardEvidence(
@@ -211,8 +211,8 @@ def _tested(outcome: Outcome) -> tuple[BoardEvidence, JudgedImages] | None:
 def _answers(outcome: Outcome, images: tuple[Row, ...], truth: Whole, probs: Any) -> JudgedImages:
     confidence, answer = probs.max(1)
     names = outcome.manifest.classes.display
-    said = answer.numpy().astype(np.int64)
-    return JudgedImages(names, images, truth, said, confidence.double().numpy())
+    labels = answer.numpy().astype(np.int64)
+    return JudgedImages(names, images, truth, labels, confidence.double().numpy())
 
 
 def kept_promise(outcome: Outcome, terms: Terms, audit: str | None = None) -> Automation | None:

@@ -31,14 +31,14 @@ def write_label_studio(content: ExportContent, file: IO[bytes], options: Options
             if why:
                 written.left.append((line.row.path, why))
                 continue
-            said = [{"result": [_choice(line.label)]}] if line.by_people else []
-            written.labels += len(said)
+            people = [{"result": [_choice(line.label)]}] if line.by_people else []
+            written.labels += len(people)
             data = {SUBJECT: shown, "path": line.row.path, "sha256": line.row.sha256}
             tasks.add(
                 {
                     "id": number,
                     "data": data,
-                    "annotations": said,
+                    "annotations": people,
                     "predictions": _guess(line, content),
                 }
             )

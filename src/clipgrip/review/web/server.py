@@ -103,9 +103,9 @@ def _server(state: ServerState) -> Server:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """One server for a review: what one of two keeps in memory the other would not know."""
-    with ExitStack() as held:
+    with ExitStack() as stack:
         try:
-            held.enter_context(locked(folder, LOCK))
+            stack.enter_context(locked(folder, LOCK))
         except InUse:
             raise RunError(
                 f"the review of {folder} is open already, in another process. Use the link that it printed, "
