@@ -478,8 +478,8 @@ def test_the_work_is_one_bar_that_never_goes_back_and_tells_the_time_left(
 
     def progress(stage: str, done: int, total: int) -> job.Progress:
         hear.progress(stage, done, total)
-        shares.append(hear.progress["share"])
-        return job.Progress(**hear.progress)
+        shares.append(hear.current["share"])
+        return job.Progress(**hear.current)
 
     progress("embed", 0, 0)
     progress("embed", 9, 9)
