@@ -11,12 +11,12 @@ import numpy as np
 from scipy import stats
 
 from clipgrip.config import Project
-from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Manifest, Row
 from clipgrip.errors import RunError
 from clipgrip.files import write_text_atomic
 from clipgrip.metrics import wilson_interval
 from clipgrip.review.answers import Opinion, effective, opinions
+from clipgrip.review.class_table import ClassTable
 from clipgrip.review.states import ImageState
 from clipgrip.review.store import (
     ROUND,
@@ -132,28 +132,23 @@ def manifest_of(
     first: Manifest, classes: list[StoredClass], by_hash: Mapping[str, Opinion]
 ) -> Manifest:
     """The first run's images with the classes of now; labels from people, audited images as test."""
-    active = [one for one in classes if one.state == "active"]
-    names = ClassNames(tuple(c.name for c in active), tuple(c.prompt for c in active))
-    columns = {one.id: n for n, one in enumerate(active)}
-    given = _given(first, classes, columns)
+    table = ClassTable(tuple(classes))
+    given = _given(first, table)
 
     def row(one: Row) -> Row:
         opinion = by_hash.get(one.sha256)
         if opinion is None or one.split == "test":
             return replace(one, label=given.get(one.label, -1))
-        label = -1 if opinion.klass is None else columns[opinion.klass]
+        label = -1 if opinion.klass is None else table.column[opinion.klass]
         return replace(one, label=label, split="test" if opinion.audit else "pool")
 
-    return Manifest(tuple(row(one) for one in first.rows), names)
+    return Manifest(tuple(row(one) for one in first.rows), table.class_names)
 
 
-def _given(
-    first: Manifest, classes: list[StoredClass], columns: Mapping[int, int]
-) -> dict[int, int]:
-    """Class position of the first run -> position of now. Classes of the first run have the first ids, in its order."""
-    counts_as = effective(classes)
-    found = {n: counts_as.get(n + 1) for n in range(len(first.classes))}
-    return {n: columns[id_] for n, id_ in found.items() if id_ is not None}
+def _given(first: Manifest, table: ClassTable) -> dict[int, int]:
+    """Class position of the first run -> position of now."""
+    found = {n: table.of_first_run(n) for n in range(len(first.classes))}
+    return {n: table.column[id_] for n, id_ in found.items() if id_ is not None}
 
 
 def _check_new(before: Manifest, manifest: Manifest) -> None:
@@ -167,9 +162,9 @@ def _check_new(before: Manifest, manifest: Manifest) -> None:
 
 def _seen(first: StoredRun, began_with: Manifest, classes: list[StoredClass]) -> list[str]:
     """Seen classes of the first run as they are called now, or what they were merged into."""
-    counts_as, names = effective(classes), {one.id: one.name for one in classes}
-    ids = (counts_as[began_with.classes.index(name) + 1] for name in first.facts["data"]["seen"])
-    return list(dict.fromkeys(names[id_] for id_ in ids if id_ is not None))
+    table, seen = ClassTable(tuple(classes)), first.facts["data"]["seen"]
+    ids = (table.of_first_run(began_with.classes.index(name)) for name in seen)
+    return list(dict.fromkeys(table.names[id_] for id_ in ids if id_ is not None))
 
 
 def _project(
