@@ -25,7 +25,7 @@ from clipgrip.data.task import Task
 from clipgrip.method import PRESETS, Method, learn, schedule, untuned
 from clipgrip.metrics import accuracy, seen_unseen
 from clipgrip.prompts.classifier import predict_proba, zero_shot
-from clipgrip.strategy import Reached, best_round
+from clipgrip.strategy import Reached, kept
 from clipgrip.training.loop import Recipe
 from clipgrip.types import ImageEmbeds, Labels, Probs
 
@@ -114,7 +114,7 @@ def one_run(
     ks = schedule(strategy, given)
     rounds = list(learn(prompt, demo.pool, given, reached, ks=ks, method=method, seed=seed))
     seconds = time.perf_counter() - began
-    best = best_round(rounds)
+    best = kept(rounds)
     tuned = best.learner if best else None
 
     def answers(embeds: ImageEmbeds) -> Probs:

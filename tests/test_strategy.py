@@ -15,7 +15,7 @@ from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import SELECTORS, balanced
 from clipgrip.seeds import generator
-from clipgrip.strategy import Reached, Round, Watch, best_round, choose, rounds, short_classes
+from clipgrip.strategy import Reached, Round, Watch, choose, kept, rounds, short_classes
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import Recipe
 from clipgrip.types import Probs
@@ -88,9 +88,9 @@ def test_rows_are_of_the_pool_and_not_of_the_unlabeled_part() -> None:
 def test_each_round_starts_from_the_untuned_prompt() -> None:
     """The last round alone, from the answers before it and with its own batches, is the last of the whole run."""
     first = untuned(batch_size=7)
-    before = first.prompt.learned()["ctx"].clone()
+    kept = first.prompt.learned()["ctx"].clone()
     done = list(rounds(first, TASKS["SSL"], start(), ks=[2, 4, 8], seed=0))
-    assert torch.equal(first.prompt.learned()["ctx"], before)
+    assert torch.equal(first.prompt.learned()["ctx"], kept)
     chosen = choose(done[1].probs, TASKS["SSL"], 8, balanced)
     alone = untuned(batch_size=7).fit(TASKS["SSL"], chosen, generator=generator(0, "round", 3))
     assert torch.equal(alone.prompt.learned()["ctx"], ctx(done[2]))
@@ -251,11 +251,11 @@ def test_a_round_that_collapses_is_the_last_and_the_best_before_it_is_kept() -> 
     assert [one.stop is None for one in done] == [True, True, False]
     assert done[-1].stop is not None
     assert "swallows" in done[-1].stop.reason
-    best = best_round(done)
+    best = kept(done)
     assert best is not None
     assert best.number in (1, 2)
-    assert best_round(done[:2]) is done[1]
-    assert best_round([]) is None
+    assert kept(done[:2]) is done[1]
+    assert kept([]) is None
 
 
 @pytest.mark.parametrize("after", [1, 2, 3])

@@ -53,7 +53,7 @@ class Round:
     """What joins the prompt's answers with the labels; None where nothing does."""
 
 
-def best_round(done: Sequence[Round]) -> Round | None:
+def kept(done: Sequence[Round]) -> Round | None:
     """The round whose learner counts: the last, unless it ended the run for another; None for zero-shot."""
     if not done or done[-1].stop is None:
         return done[-1] if done else None

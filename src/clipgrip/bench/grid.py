@@ -24,7 +24,7 @@ from clipgrip.prompts.base import Prompt, learned_parameters
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.inputs import Inputs, inputs_of
-from clipgrip.strategy import Reached, Round, best_round
+from clipgrip.strategy import Reached, Round, kept
 from clipgrip.types import Probs
 
 
@@ -100,7 +100,7 @@ class Bench:
         after, facts = before, {"rounds": 0, "values": 0}
         if start is not None:
             done = self._rounds(cell, task, before[0], start, on_step)
-            if best := best_round(done):
+            if best := kept(done):
                 learner = best.learner
                 after = learner.predict_proba(), learner.predict_proba(start.inputs.test)
             facts = {"rounds": len(done), "values": learned_parameters(start.prompt)}

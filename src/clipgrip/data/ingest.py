@@ -76,8 +76,8 @@ def ingest(
     matched = _matched(found, labeled, tests, entries, names)
     rows, issues = _rows(entries, Merger(names, *(m.statements for m in matched)), on_progress)
     remarks = (part.issues for part in (found, tests, labeled, *matched))
-    in_texts = text_remarks(classes, (images, labels, test), encoding)
-    everything = tuple(sorted({*issues, *in_texts, *(issue for part in remarks for issue in part)}))
+    said = text_remarks(classes, (images, labels, test), encoding)
+    everything = tuple(sorted({*issues, *said, *(issue for part in remarks for issue in part)}))
     if not rows:
         raise _nothing_usable(found, [one for one in everything if one.reason not in NOTES])
     return Ingested(Manifest(tuple(rows), names), everything, found.root)

@@ -29,12 +29,12 @@ class Merger:
         inside = [entry for entry in ordered if entry.key in self.test]
         if inside:
             return self._test(sha256, inside, [e for e in ordered if e.key not in self.test])
-        labels = _about(ordered, self.labels)
-        if len({one.label for one in labels}) > 1:
-            detail = f"{self._quarrel(labels)}; the image counts as unlabeled"
+        said = _about(ordered, self.labels)
+        if len({one.label for one in said}) > 1:
+            detail = f"{self._quarrel(said)}; the image counts as unlabeled"
             row = _row(sha256, ordered, -1, "pool")
             return row, [Issue(entry.path, "conflicting-labels", detail) for entry in ordered]
-        label = labels[0].label if labels else -1
+        label = said[0].label if said else -1
         return _row(sha256, ordered, label, "pool"), _copies(ordered[0], ordered[1:])
 
     def _test(
@@ -42,37 +42,35 @@ class Merger:
     ) -> tuple[Row | None, list[Issue]]:
         copy_of = f"the same content as the test image {inside[0].path}"
         left_out = [Issue(entry.path, "duplicate-of-test", copy_of) for entry in outside]
-        labels = _about(inside, self.test)
-        if not labels:
+        said = _about(inside, self.test)
+        if not said:
             detail = "listed as a test image, but without a label"
             return None, left_out + [Issue(e.path, "test-without-label", detail) for e in inside]
-        if len({one.label for one in labels}) > 1:
-            detail = f"{self._quarrel(labels)}; the test image is left out"
+        if len({one.label for one in said}) > 1:
+            detail = f"{self._quarrel(said)}; the test image is left out"
             return None, left_out + [Issue(e.path, "conflicting-labels", detail) for e in inside]
-        row = _row(sha256, inside + outside, labels[0].label, "test")
-        return row, left_out + _copies(inside[0], inside[1:]) + self._doubt(
-            labels, inside + outside
-        )
+        row = _row(sha256, inside + outside, said[0].label, "test")
+        return row, left_out + _copies(inside[0], inside[1:]) + self._doubt(said, inside + outside)
 
-    def _doubt(self, labels: list[Statement], entries: list[Entry]) -> list[Issue]:
+    def _doubt(self, said: list[Statement], entries: list[Entry]) -> list[Issue]:
         """A remark when the labels file disagrees with the test label, which holds."""
-        others = [one for one in _about(entries, self.labels) if one.label != labels[0].label]
+        others = [one for one in _about(entries, self.labels) if one.label != said[0].label]
         if not others:
             return []
-        detail = f"{self._quarrel([labels[0], *others])}; the test label holds"
+        detail = f"{self._quarrel([said[0], *others])}; the test label holds"
         return [Issue(entries[0].path, "conflicting-labels", detail)]
 
-    def _quarrel(self, labels: list[Statement]) -> str:
-        one = labels[0]
-        other = next(later for later in labels if later.label != one.label)
+    def _quarrel(self, said: list[Statement]) -> str:
+        one = said[0]
+        other = next(later for later in said if later.label != one.label)
         names = self.classes.display
         return f'"{names[one.label]}" by {one.where}, "{names[other.label]}" by {other.where}'
 
 
 def _about(entries: Sequence[Entry], statements: Statements) -> list[Statement]:
     """What is said about these images, without "unlabeled"."""
-    labels = (one for entry in entries for one in statements.get(entry.key, ()))
-    return sorted((one for one in labels if one.label >= 0), key=lambda one: (one.where, one.label))
+    said = (one for entry in entries for one in statements.get(entry.key, ()))
+    return sorted((one for one in said if one.label >= 0), key=lambda one: (one.where, one.label))
 
 
 def _row(sha256: str, entries: Sequence[Entry], label: int, split: Split) -> Row:

@@ -34,7 +34,7 @@ from clipgrip.runs.outcome import prompt_facts
 from clipgrip.runs.rounds import Start, method_for
 from clipgrip.runs.tasks import make_task
 from clipgrip.serving.predictor import Predictor
-from clipgrip.strategy import Reached, Round, best_round
+from clipgrip.strategy import Reached, Round, kept
 from clipgrip.training.loop import Recipe
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 
@@ -247,7 +247,7 @@ def _rounds(
                 teacher=teacher,
             )
         )
-    best = best_round(rounds)
+    best = kept(rounds)
     if best is None:
         return _Done(rounds, None, teacher.joint(image_embeds) if teacher else None)
     return _Done(rounds, best.learner.prompt, best.joint)

@@ -55,8 +55,8 @@ def pack(learned: dict[str, Tensor], facts: PromptFacts) -> bytes:
     """The bytes of a checkpoint; equal values give equal bytes."""
     values = {name: value.detach().contiguous().cpu() for name, value in learned.items()}
     prompt = asdict(facts)
-    header = {"format": FORMAT, "prompt": prompt, "sha256": _digest(values, prompt)}
-    return save(values, {KEY: json.dumps(header, sort_keys=True)})
+    said = {"format": FORMAT, "prompt": prompt, "sha256": _digest(values, prompt)}
+    return save(values, {KEY: json.dumps(said, sort_keys=True)})
 
 
 def write_folder(
@@ -81,20 +81,20 @@ def read(path: Path) -> tuple[dict[str, Tensor], PromptFacts]:
     """Learned values and facts; PromptError where the file is no checkpoint of clipgrip."""
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get(KEY, "{}"))
+            said = json.loads((file.metadata() or {}).get(KEY, "{}"))
             learned = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (OSError, ValueError, SafetensorError) as error:
         raise PromptError(
             f"{path} cannot be read as a prompt: {error}. Restore it, or run the same clipgrip run command again, "
             "which writes it anew."
         ) from None
-    if header.get("format") != FORMAT:
+    if said.get("format") != FORMAT:
         raise PromptError(
-            f"{path} is not a prompt that this clipgrip knows (format {header.get('format')!r}, "
+            f"{path} is not a prompt that this clipgrip knows (format {said.get('format')!r}, "
             f"known: {FORMAT}). Give the folder of a run, or a prompt.safetensors that clipgrip wrote."
         )
-    facts = header.get("prompt", {})
-    if header.get("sha256") != _digest(learned, facts):
+    facts = said.get("prompt", {})
+    if said.get("sha256") != _digest(learned, facts):
         raise PromptError(
             f"{path} is damaged: its content is not what was written. Restore it, or run the same clipgrip run "
             "command again, which writes it anew."
@@ -141,8 +141,8 @@ def _digest(learned: dict[str, Tensor], facts: dict[str, Any]) -> str:
 def write_class_embeds(path: Path, class_embeds: Tensor, prompt: bytes) -> None:
     """Keep what follows from a prompt beside it, so that predicting needs no text tower."""
     values = {"class_embeds": class_embeds.detach().contiguous().cpu()}
-    digests = f"{hashlib.sha256(prompt).hexdigest()}:{_plain_digest(values)}"
-    write_bytes_atomic(path, save(values, {"prompt": digests}))
+    said = f"{hashlib.sha256(prompt).hexdigest()}:{_plain_digest(values)}"
+    write_bytes_atomic(path, save(values, {"prompt": said}))
 
 
 def read_class_embeds(path: Path, prompt: bytes) -> Tensor | None:

@@ -25,7 +25,7 @@ from clipgrip.runs.embedding import Embeds, embed_manifest
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outputs import json_text
 from clipgrip.seeds import generator
-from clipgrip.stress import NoiseBench, block, blocks, measure
+from clipgrip.stress import Bench, block, blocks, measure
 from clipgrip.written import check_folder, write_dated
 
 RESULTS = "results.json"
@@ -50,7 +50,7 @@ class StressInput:
     template: str = "a photo of a {}."
 
 
-def prepared(given: StressInput, hear: Listener) -> tuple[NoiseBench, dict[str, Any]]:
+def prepared(given: StressInput, hear: Listener) -> tuple[Bench, dict[str, Any]]:
     """The bench, and what determines its results.
 
     Without test images, three in ten of the labeled are kept for measuring, the same ones each time.
@@ -93,7 +93,7 @@ def prepared(given: StressInput, hear: Listener) -> tuple[NoiseBench, dict[str, 
         "zero_shot": round(accuracy(own_test, test_truth), 6),
         "zero_shot_pool": round(accuracy(own, truth), 6),
     }
-    return NoiseBench(prompt, pool, truth, test, test_truth, own, method.recipe), facts
+    return Bench(prompt, pool, truth, test, test_truth, own, method.recipe), facts
 
 
 def stress(given: StressInput, out: Path, seeds: int, hear: Listener) -> dict[str, Any]:

@@ -27,7 +27,7 @@ RULES_TRIED = tuple(name for name in SELECTORS if name not in (ALL_ROWS, "rounds
 """Here "rounds" would be "models" again: both compare with one other answer."""
 
 
-class NoiseCell(NamedTuple):
+class Cell(NamedTuple):
     """What one trial tries. ``rate`` is the share of wrong answers planted."""
 
     seed: int
@@ -38,7 +38,7 @@ class NoiseCell(NamedTuple):
 
 
 @dataclass(frozen=True)
-class NoiseBench:
+class Bench:
     """A prompt and images (N, D) whose truth is known, to plant noise in; test images to measure on."""
 
     prompt: Prompt = field(repr=False)
@@ -62,14 +62,14 @@ def blocks(seeds: int) -> list[tuple[int, str, float]]:
     return [(seed, *one) for seed in range(seeds) for one in [("none", 0.0), *noisy]]
 
 
-def block(seed: int, kind: str, rate: float) -> list[NoiseCell]:
+def block(seed: int, kind: str, rate: float) -> list[Cell]:
     """All rules and losses against one kind and rate of noise."""
     losses = [(ALL_ROWS, loss) for loss in LOSSES_TRIED]
     rules = [(rule, _loss_of(rule)) for rule in RULES_TRIED]
-    return [NoiseCell(seed, kind, rate, *pair) for pair in losses + rules]
+    return [Cell(seed, kind, rate, *pair) for pair in losses + rules]
 
 
-def measure(bench: NoiseBench, cells: list[NoiseCell]) -> Iterator[dict[str, Any]]:
+def measure(bench: Bench, cells: list[Cell]) -> Iterator[dict[str, Any]]:
     """A row for each cell: what was chosen, how much of it is right, and the accuracy on the test images.
 
     A rule may take a class's fair share, N/C; where losses are compared every row is taken. The second model of
@@ -80,34 +80,34 @@ def measure(bench: NoiseBench, cells: list[NoiseCell]) -> Iterator[dict[str, Any
         yield _trial(bench, cell, answers, other)
 
 
-def _planted(bench: NoiseBench, cell: NoiseCell, name: str) -> Probs:
+def _planted(bench: Bench, cell: Cell, name: str) -> Probs:
     kind = cell.kind if cell.rate else next(iter(KINDS))
     draw = generator(cell.seed, "stress", name, kind, cell.rate)
     return noisy_answers(bench.zero_shot, bench.truth, cell.rate, kind, draw)
 
 
-def _trial(bench: NoiseBench, cell: NoiseCell, answers: Probs, other: Probs) -> dict[str, Any]:
+def _trial(bench: Bench, cell: Cell, answers: Probs, other: Probs) -> dict[str, Any]:
     classes = answers.shape[1]
     every = cell.rule == ALL_ROWS
     k = len(answers) if every else bench.fair_share
     chosen = selector(cell.rule)(answers, k, Context(bench.pool, votes=(other,)))
-    report = selection_report(chosen, answers, k)
+    told = selection_report(chosen, answers, k)
     pseudolabels = PseudoLabels(chosen.rows, chosen.distributions(classes), chosen.confidence)
     recipe = replace(bench.recipe, loss=cell.loss)
     learner = PromptLearner(bench.prompt, bench.pool, recipe).fit(
         ul(len(answers), classes), pseudolabels, generator=generator(cell.seed, "stress", "tune")
     )
     right = chosen.labels == bench.truth[chosen.rows]
-    wrong, purity = answers.argmax(dim=1) != bench.truth, report.estimated_purity
+    wrong, purity = answers.argmax(dim=1) != bench.truth, told.estimated_purity
     return {
         **cell._asdict(),
         "noise": round(wrong.double().mean().item(), 6),
         "chosen": len(chosen.rows),
-        "coverage": round(report.coverage, 6),
+        "coverage": round(told.coverage, 6),
         "purity": round(right.double().mean().item(), 6) if len(right) else None,
         "estimated_purity": None if purity is None else round(purity, 6),
-        "balance": round(report.balance, 6),
-        "classes_short": len(report.short),
+        "balance": round(told.balance, 6),
+        "classes_short": len(told.short),
         "accuracy": round(accuracy(learner.predict_proba(bench.test), bench.test_truth), 6),
     }
 

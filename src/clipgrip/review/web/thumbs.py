@@ -35,9 +35,9 @@ def thumbnail(row: Row) -> bytes:
     """
     place = _place(row.sha256)
     with contextlib.suppress(OSError):
-        stored = place.read_bytes()
-        if stored.endswith(END):
-            return stored
+        kept = place.read_bytes()
+        if kept.endswith(END):
+            return kept
     data = picture(row, SIDE)
     with contextlib.suppress(OSError):  # a full disk makes it slow, not wrong
         place.parent.mkdir(parents=True, exist_ok=True)
