@@ -78,9 +78,9 @@ def ending_of(head: bytes) -> str:
 
 def safe(name: str) -> str:
     """A name as the name of a file or folder that any system can make."""
-    safe = "".join(c if c.isprintable() and c not in _UNSAFE else "_" for c in name)
-    safe = safe.encode()[:_LONGEST].decode(errors="ignore").strip(" .") or "_"
-    return f"_{safe}" if safe.split(".")[0].strip().casefold() in _RESERVED else safe
+    kept = "".join(c if c.isprintable() and c not in _UNSAFE else "_" for c in name)
+    kept = kept.encode()[:_LONGEST].decode(errors="ignore").strip(" .") or "_"
+    return f"_{kept}" if kept.split(".")[0].strip().casefold() in _RESERVED else kept
 
 
 def no_split(name: str) -> str:
