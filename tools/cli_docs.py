@@ -7,28 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from clipgrip.cli.tree import paths
+
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
-COMMANDS = (
-    "",
-    "demo",
-    "run",
-    "suggest",
-    "predict",
-    "compare",
-    "pilot",
-    "report",
-    "audit",
-    "automate",
-    "review",
-    "next",
-    "models",
-    "models add",
-    "models remove",
-    "doctor",
-    "init",
-    "bench",
-    "stress",
-)
+COMMANDS = ("", *(" ".join(words) for words in paths()))
 HEAD = """# The command line
 
 Written by `python tools/cli_docs.py` from the commands' own help. Exit codes: 0 done, 1 `doctor` found something to

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,11 +103,3 @@ def round_line(facts: dict[str, Any]) -> str:
     if facts["test"] is not None:
         line += f"   test accuracy {100 * facts['test']['accuracy']:5.1f} %"
     return f"{line}   {facts['seconds']:.1f} s"
-
-
-def utf8_output() -> None:
-    """Replace what an old console cannot show instead of stopping."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="replace")
