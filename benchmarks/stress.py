@@ -2,7 +2,7 @@
 
     python -m benchmarks.stress [--seeds 3] [--sets digits surfaces]
 
-The same as ``clipgrip stress``, with means and deviations of the test accuracy in one file. It chooses nothing: the
+The same as ``clipgrip bench stress``, with means and deviations of the test accuracy in one file. It chooses nothing: the
 noise is made, and the test images measure what was made of it.
 """
 

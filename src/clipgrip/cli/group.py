@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from clipgrip.cli.former import advise, renewed
+from clipgrip.cli.spoken import words_of
 from clipgrip.cli.tree import FORMER, PANELS, Entry, Group, Panel
 from clipgrip.errors import ConfigError, nearest
+from clipgrip.words import mark
 
+COMMANDS = mark("Commands")
 HELP_NAMES = ("-h", "--help")
 CONTEXT = {"help_option_names": list(HELP_NAMES)}
 
@@ -58,12 +63,10 @@ class Tree(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """The group's name alone, where it means one of its commands."""
         group = self.group
-        if group is not None and group.alone and not ctx.resilient_parsing:
-            is_named = args[:1] and args[0] in (*self._entries(), *HELP_NAMES)
-            if not is_named and (args or not group.once):
-                if group.once:
-                    advise(ctx.command_path, f"{ctx.command_path} {group.alone}")
-                args = [group.alone, *args]
+        if group is not None and not ctx.resilient_parsing and self._means_one(group, args):
+            if group.once:
+                advise(ctx.command_path, f"{ctx.command_path} {group.alone}")
+            args = [group.alone, *args]
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -82,10 +85,22 @@ class Tree(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The panels with a line for each command."""
-        width = max(map(len, self._entries()))
+        say, width = words_of(sys.argv[1:]), max(map(len, self._entries()))
         for panel in self.panels:
-            with formatter.section(panel.title):
-                formatter.write_dl([(f"{one.name:<{width}}", one.summary) for one in panel.entries])
+            with formatter.section(say(panel.title)):
+                formatter.write_dl(
+                    [(f"{one.name:<{width}}", say(one.summary)) for one in panel.entries]
+                )
+
+    def _means_one(self, group: Group, args: list[str]) -> bool:
+        """Whether the group is called as the one command that its name was, or means alone."""
+        if not group.alone or not args:
+            return bool(group.alone) and not group.once
+        first = args[0]
+        if first in (*self._entries(), *HELP_NAMES):
+            return False
+        is_typo = nearest(first, self._entries()) and not Path(first).exists()
+        return first.startswith("-") or not is_typo
 
     def _entries(self) -> dict[str, Entry | Group]:
         return {entry.name: entry for panel in self.panels for entry in panel.entries}
@@ -103,9 +118,7 @@ def _inner(name: str) -> tuple[Entry, ...]:
 def made(entry: Entry | Group) -> Any:
     """The command, or the group of commands."""
     if isinstance(entry, Group):
-        tree = tree_of(
-            (Panel("Commands", entry.entries),), help=f"{entry.summary}.", name=entry.name
-        )
+        tree = tree_of((Panel(COMMANDS, entry.entries),), help=f"{entry.summary}.", name=entry.name)
         tree.group = entry
         return tree
     from clipgrip.cli.options import command_of  # reads all settings, so only for a command

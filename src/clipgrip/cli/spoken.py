@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import cast
 
 from clipgrip.cli.shared import LANG
@@ -13,7 +14,7 @@ from clipgrip.words import LANGUAGES, Language, Words
 def words_of(arguments: Sequence[str]) -> Words:
     """In the last language that stands after ``--lang``, else that of the environment, else English."""
     named = os.environ.get(LANG, "")
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in pairwise([*arguments, ""]):
         option, equals, value = word.partition("=")
         if option == "--lang":
             named = value if equals else following
