@@ -16,11 +16,10 @@ def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     kind, *marks = get_args(annotation) if get_origin(annotation) is Annotated else [annotation]
     allowed = choices(kind)
     if allowed and marks:
-        option = next(
-            (one for one in marks[0].param_decls or () if one.startswith("--")), f"--{name}"
-        )
+        named = (marks[0].default, *(marks[0].param_decls or ()))  # typer keeps the first apart
+        longs = [one for one in named if isinstance(one, str) and one.startswith("--")]
         info = closed(marks[0], allowed)
-        info.parser = _parser(option.replace("_", "-"), allowed)
+        info.parser = _parser([*longs, f"--{name}"][0].replace("_", "-"), allowed)
         annotation = Annotated[_open(kind), info]
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
