@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -68,7 +72,7 @@ def test_the_list_speaks_japanese_where_that_is_asked_for(
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_command_has_the_shared_options(words: tuple[str, ...]) -> None:
     options = {one for parameter in called(words).params for one in parameter.opts}
-    assert options >= {"--lang", "--json"}
+    assert options >= {"--lang", "--json", "-q", "--quiet", "-v", "--verbose", "--log-file"}
 
 
 @pytest.mark.parametrize("old", FORMER)
@@ -206,3 +210,131 @@ def test_init_tells_in_json_what_it_found(
 ) -> None:
     told = command(capsys, "init", place.folder, "--json")
     assert json.loads(told.out)["images"] == "images"
+
+
+def test_a_log_says_what_was_called_with_what_and_how_it_ended(
+    place: Place, tiny_clip: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", place.images, "--classes", place.classes, "--backbone", tiny_clip]
+    words += ["--rounds", 1, "--out", "out"]
+    told = command(capsys, *words, "--log-file", "log.txt")
+    assert told.code == 0, told.err
+    log = (here / "log.txt").read_text("utf-8")
+    assert log.startswith("clipgrip log\n")
+    for part in (
+        "called: clipgrip run",
+        "torch 2",
+        "settings: {",
+        "'rounds': 1",
+        "round  1",
+        "32 images",
+    ):
+        assert part in log
+    assert "versions:" not in told.err
+    told = command(capsys, "report", "none", "--log-file", "log.txt", "-v")
+    after = (here / "log.txt").read_text("utf-8").removeprefix(log)
+    assert "called: clipgrip report none" in after
+    assert "(exit code 2)" in after
+    assert "ERROR" in after
+    assert "versions: clipgrip" in told.err
+    assert told.err.count("none") < 6
+
+
+def test_a_log_holds_the_traceback_of_a_fault_and_no_token(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("clipgrip.written.check_writable", fails)
+    with pytest.raises(RuntimeError):
+        command(capsys, "init", "new", "--log-file", "log.txt", "--json")
+    assert json.loads(capsys.readouterr().out) == {"error": "a fault", "kind": "RuntimeError"}
+    log = (here / "log.txt").read_text("utf-8")
+    assert "Traceback" in log
+    assert "RuntimeError: a fault" in log
+    for words in (["--token", "a secret of mine"], ["--token=a secret of mine"]):
+        command(capsys, "review", "none", *words, "--log-file", "log.txt")
+    assert "secret" not in (here / "log.txt").read_text("utf-8")
+
+
+def test_a_file_that_is_no_log_is_not_added_to(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "labels.csv").write_text("path,label\n")
+    told = command(capsys, "models", "list", "--log-file", "labels.csv")
+    assert (told.code, told.out) == (2, "")
+    assert "labels.csv is there and is no log" in told.err
+    assert (here / "labels.csv").read_text() == "path,label\n"
+    assert "cannot be written" in command(capsys, "models", "list", "--log-file", "no/l.txt").err
+    assert "both given" in command(capsys, "models", "list", "-q", "-v").err
+
+
+def test_quiet_shows_results_and_no_progress(
+    place: Place, tiny_clip: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", place.images, "--classes", place.classes, "--backbone", tiny_clip]
+    told = command(capsys, *words, "--rounds", 1, "--out", "out", "-q")
+    assert told.code == 0
+    assert "32 images" in told.out
+    assert "pseudolabels" not in told.err
+    assert "encoding" not in told.err
+
+
+COMPLETE = """
+eval "$(_CLIPGRIP_COMPLETE=source_bash clipgrip)"
+COMP_WORDS=({words})
+COMP_CWORD=$(({count} - 1))
+_clipgrip_completion clipgrip
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["clipgrip", "re"], ["review", "report"]),
+        (["clipgrip", "labels", "''"], ["suggest", "learn"]),
+        (["clipgrip", "report", "clip"], ["clipgrip-runs/line 3"]),
+        (
+            ["clipgrip", "run", "--strategy", "''"],
+            ["zero-shot", "supervised", "fpl", "ifpl", "grip"],
+        ),
+        (["clipgrip", "report", "--for", "b"], ["board"]),
+        (["clipgrip", "--lang", "j"], ["ja"]),
+        (["clipgrip", "audit", "automate", "--max"], ["--max-error"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_bash_completes_commands_values_and_runs(
+    words: list[str], expected: list[str], here: Path
+) -> None:
+    (here / "clipgrip-runs" / "line 3").mkdir(parents=True)
+    (here / "clipgrip-runs" / "line 3" / "runs.db").touch()
+    (here / "bin").mkdir()
+    start = here / "bin" / "clipgrip"
+    start.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m clipgrip "$@"\n')
+    start.chmod(0o755)
+    script = COMPLETE.format(words=" ".join(words), count=len(words))
+    path = os.pathsep.join([str(start.parent), os.environ["PATH"]])
+    told = subprocess.run(
+        ["bash", "-c", script],
+        env={**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (told.stdout.split("\n")[:-1], told.stderr) == (expected, "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_a_script_for_completion(shell: str) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "clipgrip"],
+        env={**os.environ, "_CLIPGRIP_COMPLETE": f"source_{shell}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"complete_{shell}" in told.stdout

@@ -13,9 +13,9 @@ STORE = "runs.db"
 
 
 def run_folders(incomplete: str) -> list[str]:
-    """Folders of runs to complete a word with: below what is typed so far, else here and in clipgrip-runs."""
+    """Folders of runs to complete a word with: below what is typed so far, here and in clipgrip-runs."""
     typed = Path(incomplete)
-    places = [typed, typed.parent] if incomplete else [Path(), RUNS]
+    places = {Path(), RUNS, typed, typed.parent}
     found = {str(folder) for place in places for folder in _runs_in(place)}
     return sorted(folder for folder in found if folder.startswith(incomplete))
 

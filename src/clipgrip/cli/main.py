@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from clipgrip.cli.group import show_help, tree_of
+from clipgrip.cli.log import LOGGER, end
 from clipgrip.cli.shared import Shared, parameters
 from clipgrip.cli.spoken import wants_json
 from clipgrip.cli.tree import PANELS
@@ -63,6 +64,19 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin halt a busy machine
     utf8_output()
     try:
+        sys.exit(_run())
+    except Exception as error:
+        LOGGER.critical("unexpected fault", exc_info=error)
+        if wants_json(sys.argv[1:]):
+            print(document({"error": str(error), "kind": type(error).__name__}), end="")
+        raise
+    finally:
+        end()
+
+
+def _run() -> int:
+    """The exit code."""
+    try:
         code = root().main(prog_name="clipgrip", standalone_mode=False)
     except ClipgripError as error:
         code = _failed(str(error), type(error).__name__, error.exit_code)
@@ -77,8 +91,9 @@ def main() -> None:
     except UsageError as error:
         code = _failed(usage_sentence(error), "UsageError")
     if code == STOPPED:
+        print(file=sys.stderr)
         code = _failed(STOPPED_SENTENCE, "Stopped", STOPPED)
-    sys.exit(code or 0)
+    return code or 0
 
 
 def usage_sentence(error: Any) -> str:
@@ -93,4 +108,5 @@ def _failed(sentence: str, kind: str, code: int = 2) -> int:
     if wants_json(sys.argv[1:]):
         print(document({"error": sentence, "kind": kind}), end="")
     print(f"clipgrip: {sentence}", file=sys.stderr)
+    LOGGER.error("%s (exit code %d)", sentence, code)
     return code

@@ -12,6 +12,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from clipgrip.cli.closed import choices, closed, parameter
+from clipgrip.cli.log import note_values
 from clipgrip.cli.shared import Shared, parameters
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.config import Project, Settings
@@ -42,6 +43,7 @@ def command_of(function: Callable[..., Result | None]) -> Callable[..., None]:
         ui = here.over(context.find_root().obj).ui()
         for name in every:
             values[name] = {key: values.pop(key) for key in list(values) if key not in own}
+        note_values(values)
         result = function(**values, **dict.fromkeys(asks, ui))
         if result is not None:
             ui.tell(result)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from clipgrip.cli.log import LOGGER
 from clipgrip.words import Language, Words
 
 if TYPE_CHECKING:
@@ -28,12 +29,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Ui:
-    """What the shared options say: ``--lang``, ``--json``, ``-q``, ``-v``."""
+    """What the shared options say: ``--lang``, ``--json``, ``-q``."""
 
     language: Language = "en"
     as_json: bool = False
     quiet: bool = False
-    verbose: bool = False
 
     @cached_property
     def say(self) -> Words:
@@ -45,10 +45,14 @@ class Ui:
         """Progress and notes, on standard error."""
         from clipgrip.cli.screen import Screen
 
-        return Screen()
+        return Screen(quiet=self.quiet)
 
     def tell(self, result: Result) -> None:
         """Print a result on standard output."""
+        for text in result.lines:
+            LOGGER.info("%s", text)
+        if "settings" in result.facts:
+            LOGGER.debug("settings: %s", result.facts["settings"])
         if self.as_json:
             typer.echo(document(result.facts), nl=False)
         elif result.lines:
