@@ -17,6 +17,8 @@ from clipgrip.errors import ConfigError
 from clipgrip.files import system_sentence
 
 LOGGER = logging.getLogger("clipgrip.command")
+LOGGER.propagate = False
+LOGGER.addHandler(logging.NullHandler())  # else Python itself would print what nobody asked for
 WARNINGS = logging.getLogger("py.warnings")
 FIRST = "clipgrip log"
 """How such a file begins, so that no other file is added to."""
@@ -36,14 +38,14 @@ def begin(file: Path | None, *, verbose: bool, words: Sequence[str]) -> None:
         _add(shown, "%(message)s")
     if file is not None:
         _add(_opened(file), "%(asctime)s %(levelname)-7s %(message)s")
-    if LOGGER.handlers:
+    if verbose or file is not None:
         logging.captureWarnings(capture=True)
         _describe(words)
 
 
 def end() -> None:
     """Close what `begin` opened."""
-    for handler in list(LOGGER.handlers):
+    for handler in [one for one in LOGGER.handlers if not isinstance(one, logging.NullHandler)]:
         for logger in (LOGGER, WARNINGS):
             logger.removeHandler(handler)
         handler.close()
@@ -60,7 +62,6 @@ def note_values(values: Mapping[str, Any]) -> None:
 def _add(handler: logging.Handler, form: str) -> None:
     handler.setFormatter(logging.Formatter(form))
     LOGGER.setLevel(logging.DEBUG)
-    LOGGER.propagate = False
     for logger in (LOGGER, WARNINGS):
         logger.addHandler(handler)
 
