@@ -25,7 +25,8 @@ mend, 2 the input cannot be used (a sentence says why), 130 stopped by Ctrl-C (t
   `_CLIPGRIP_COMPLETE=source_bash clipgrip` (`source_zsh`, `source_fish`) and load it where that shell starts.
 - **Several values:** an option that may be given several times is named once for each: `--template A --template B`.
 - **Old names** of commands and options (`next`, `suggest`, `pilot`, `automate`, `stress`, `audit RUN`, `bench DATA`;
-  `--n`, `--budget`, `--images` of a pilot, `--seeds`, `--paradigms`, `--strategies`, `--presets`, `--prompts`) work until 0.3 and say what took their place.
+  `--n`, `--budget`, `--images` of a pilot, `--seeds`, `--paradigms`, `--strategies`, `--presets`,
+  `--prompts`) work until 0.3 and say what took their place.
 """
 
 
