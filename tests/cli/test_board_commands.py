@@ -12,8 +12,8 @@ import pytest
 from projects import CLASSES, Place, Told, command, rows
 
 from clipgrip.data.tables import write_csv
-from clipgrip.review.desk import Desk
 from clipgrip.review.rounds import next_round
+from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import Answer, open_review
 from clipgrip.runs.audits import promises
 from clipgrip.runs.store import open_store
@@ -31,7 +31,7 @@ def report(capsys: pytest.CaptureFixture[str], folder: Path, *more: object) -> T
 
 
 def audited(capsys: pytest.CaptureFixture[str], folder: Path, place: Place) -> None:
-    """The whole way of clipgrip audit and automate, by sheet."""
+    """The whole way of clipgrip audit draw and automate, by sheet."""
     sheet = folder.parent / "audit.csv"
     command(capsys, "audit", folder, "--n", 12, "--out", sheet)
     cells = rows(sheet)
@@ -46,13 +46,13 @@ def reviewed(folder: Path, place: Place, *, cannot_tell: int = 1, most: int = 99
     """Two people answer the draw of the review, three seconds an image; the last they cannot tell."""
     at = datetime.now(UTC)
     with open_review(folder, create=True) as store:
-        desk = Desk(folder, store)
-        ids = {name: id_ for id_, name in desk.names.items()}
-        shown = desk.drawn.tolist()[:most]
+        session = ReviewSession(folder, store)
+        ids = {name: id_ for id_, name in session.snapshot.classes.names.items()}
+        shown = session.snapshot.round.draw.rows.tolist()[:most]
         for n, row in enumerate(shown):
-            image = desk.view.rows[row]
+            image = session.snapshot.view.rows[row]
             unsure = n >= len(shown) - cannot_tell
-            desk.answer(
+            session.answer(
                 [
                     Answer(
                         token=f"t{n}",
@@ -218,7 +218,7 @@ def test_a_pilot_is_planned_from_a_folder_or_from_numbers(
         (("--classes", "CLASSES", "--images", 900, "--share", "dent"), "CLASS=SHARE"),
         (("--classes", "CLASSES", "--images", 900, "--misses", "0.1"), "--ok-class"),
         (("--classes", "CLASSES", "--images", 900, "--revise", "why"), "nothing to revise"),
-        (("--classes", "CLASSES", "--images", 900, "--lang", "fr"), "Allowed: en, ja"),
+        (("--classes", "CLASSES", "--images", 900, "--lang", "fr"), "Known: en, ja"),
     ],
 )  # fmt: skip
 def test_a_pilot_that_makes_no_sense_is_refused(

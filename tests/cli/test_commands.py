@@ -40,7 +40,8 @@ COMMANDS = (
 )
 FILES = {
     *("predictions.csv", "pseudolabels.csv", "issues.csv", "metrics.json"),
-    *("prompt.safetensors", "class_embeds.safetensors", "runs.db", "report.html"),
+    *("prompt.safetensors", "head.safetensors", "class_embeds.safetensors"),
+    *("runs.db", "report.html"),
 }
 
 
