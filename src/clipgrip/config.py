@@ -100,6 +100,8 @@ class Project(Settings):
     out: Path | None = None
     encoding: str | None = None
     """That of the text files: classes, seen, labels, test, templates."""
+    ignore_folders: bool = False
+    """Folders of the images that are named like classes are not taken as labels."""
 
     @field_validator("encoding")
     @classmethod

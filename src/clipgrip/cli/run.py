@@ -23,6 +23,14 @@ def run(
         Path | None,
         typer.Option(help="Known labels: CSV path,label, or class folders.", show_default=False),
     ] = None,
+    ignore_folders: Annotated[
+        bool | None,
+        typer.Option(
+            "--ignore-folders",
+            help="Images in folders named like classes are not taken as labeled by them.",
+            show_default=False,
+        ),
+    ] = None,
     seen: Annotated[
         Path | None,
         typer.Option(help="Classes whose images are all labeled, one a line.", show_default=False),
@@ -135,7 +143,7 @@ def run(
         "images": images, "classes": classes, "labels": labels, "seen": seen, "test": test,
         "backbone": backbone, "prompt": prompt, "strategy": strategy, "preset": preset,
         "rounds": rounds, "k": k, "seed": seed, "template": template or None, "candidates": candidates,
-        "engine": engine, "out": out, "encoding": encoding,
+        "engine": engine, "out": out, "encoding": encoding, "ignore_folders": ignore_folders,
     }  # fmt: skip
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.config import project

@@ -57,6 +57,13 @@ def suggest(
         str | None,
         typer.Option(help="nano, a hub name, or a folder.  [default: nano]", show_default=False),
     ] = None,
+    ignore_folders: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-folders",
+            help="Images in folders named like classes are not taken as labeled by them.",
+        ),
+    ] = False,
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of the sample that stands for very many images.")
     ] = 0,
@@ -91,10 +98,10 @@ def suggest(
         model = load_backbone(backbone or "nano")
         names = ClassNames.read(classes) if classes else None
         texts = expand(template) if template else DEFAULT_TEMPLATE
-        files = {"labels": labels, "test": test}
         with screen.live():
             found = from_images(
-                where, budget, model, classes=names, template=texts, audits=sheets, seed=seed, hear=screen, **files
+                where, budget, model, classes=names, labels=labels, test=test, template=texts, audits=sheets,
+                seed=seed, ignore_folders=ignore_folders, hear=screen,
             )  # fmt: skip
     write_suggestions(out, found)
     typer.echo(

@@ -54,6 +54,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         class_names: the classes in the order in which people read them, a file of them, or a `ClassNames`. None takes
             the names that y holds.
         random_state: scikit-learn's name for ``seed``; where it is given it counts.
+        ignore_folders: X is a folder, and its folders that are named like classes are not taken as labels. Otherwise
+            the images in them are labeled so, as by ``clipgrip run``, and a warning says how many.
         class_embeds: only for embeddings.
         logit_scale: only for embeddings: the factor on the cosine, 100 in CLIP.
         method: taken instead of the preset's: every number of tuning and refinement (``clipgrip.Method``). It is not
@@ -85,6 +87,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         engine: str = "torch",
         seed: int = 0,
         random_state: int | np.random.RandomState | None = None,
+        ignore_folders: bool = False,
         class_embeds: Any = None,
         logit_scale: float = 100.0,
         method: Method | None = None,
@@ -101,6 +104,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.engine = engine
         self.seed = seed
         self.random_state = random_state
+        self.ignore_folders = ignore_folders
         self.class_embeds = class_embeds
         self.logit_scale = logit_scale
         self.method = method
@@ -132,7 +136,9 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     'GripClassifier: class_embeds is only for backbone="embeddings", and backbone is '
                     f'"{self.backbone}". Leave one of them away.'
                 )
-            fitted = fit_images(images_of(X), y, names, settings, self.method)
+            fitted = fit_images(
+                images_of(X), y, names, settings, self.method, ignore_folders=self.ignore_folders
+            )
             self.__dict__.pop("n_features_in_", None)  # of an earlier fit on embeddings
         self._learned(fitted.vocabulary)
         self.head_, self.predictor_, self.rounds_ = fitted.head, fitted.predictor, fitted.rounds
