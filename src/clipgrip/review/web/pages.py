@@ -17,7 +17,17 @@ from clipgrip.review.overview import Overview, Step, asked_for, overview
 from clipgrip.review.web import cards
 from clipgrip.review.web.cards import Queue
 from clipgrip.review.web.state import Hall
-from clipgrip.review.web.texts import QUEUE_NAMES, STAGES, for_script, next_step, words_of_change
+from clipgrip.review.web.texts import (
+    AUDIT_RESET,
+    QUEUE_NAMES,
+    STAGES,
+    audit_reset,
+    for_script,
+    held_back,
+    hold_said,
+    next_step,
+    words_of_change,
+)
 from clipgrip.trust.advice import headline, reasons, remedies
 from clipgrip.trust.knowledge import knows_nothing
 from clipgrip.words import LANGUAGES, Language, Words
@@ -80,9 +90,9 @@ def overview_page(screen: Screen) -> str:
         o=found,
         step=next_step(found, screen.say),
         link=LINKS[found.step],
-        held=_held(screen),
+        held=held_back(screen.hall.desk.rounds, screen.say),
         terms=asked_for(screen.hall.desk),
-        **_doubts(found, screen.say),
+        **_doubts(found, screen),
         rounds=[one for one in screen.hall.desk.rounds if "labels" in one.facts],
         running=job.progress(screen.hall.folder).state == "running",
         bars=_bars(found),
@@ -141,6 +151,7 @@ def one_page(screen: Screen, queue: Queue, klass: int | None, image: str) -> str
         examples={} if queue == "audit" else cards.examples(screen.hall),
         purpose=cards.purpose(queue),
         goal=_overview(screen) if queue == "audit" else None,
+        reset=audit_reset(screen.hall.desk.rounds, screen.say) if queue == "audit" else [],
     )
 
 
@@ -164,6 +175,9 @@ def rounds_page(screen: Screen) -> str:
         tab="rounds",
         o=_overview(screen),
         rounds=list(reversed(screen.hall.desk.rounds)),
+        reset=AUDIT_RESET,
+        hold_said=lambda facts: hold_said(screen.hall.desk.rounds, facts, screen.say),
+        zero_shot=screen.hall.desk.view.outcome.run.settings["strategy"] == "zero-shot",
         state=progress_of(screen),
     )
 
@@ -229,18 +243,15 @@ def _overview(screen: Screen) -> Overview:
     return overview(screen.hall.desk, asked_for(screen.hall.desk))
 
 
-def _held(screen: Screen) -> dict[str, Any]:
-    """The facts of the newest entry where it holds a round back; empty otherwise."""
-    facts = screen.hall.desk.rounds[-1].facts
-    return facts if "held" in facts else {}
-
-
-def _doubts(o: Overview, say: Words) -> dict[str, Any]:
+def _doubts(o: Overview, screen: Screen) -> dict[str, Any]:
     """What speaks against the answers, and what helps most, as sentences."""
+    say, view = screen.say, screen.hall.desk.view
+    learns = view.outcome.run.settings["strategy"] != "zero-shot"
+    given = int(view.learned.sum())
     return {
         "guesses": headline(say) if knows_nothing(o.doubts) else "",
         "against": reasons(o.doubts, say),
-        "remedies": remedies(o.doubts, len(o.classes), say),
+        "remedies": remedies(o.doubts, len(o.classes), say, given=given, learns=learns),
     }
 
 
