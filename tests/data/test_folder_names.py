@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from data_helpers import CLASSES, csv_file, label_of, plant, png, reasons
 
-from clipgrip.data.foldernames import ClassFolders, class_key
+from clipgrip.bench.source import class_folders as names_of_grid
+from clipgrip.data.classfolders import ClassFolders, class_key
 from clipgrip.data.ingest import Ingested, ingest
+from clipgrip.data.layout import class_folders
 from clipgrip.data.manifest import ClassNames
+from clipgrip.data.portable import folder_names, folders_table, named_otherwise
 
 
 def taken(root: Path, **more: object) -> Ingested:
@@ -171,3 +174,39 @@ def test_the_folder_of_all_images_is_no_label(tmp_path: Path) -> None:
     plant(tmp_path / "cat", {"1.png": png(1), "dog/2.png": png(2)})
     result = taken(tmp_path / "cat")
     assert [label_of(result, path) for path in ("1.png", "dog/2.png")] == [None, "dog"]
+
+
+ODD = ("test", "Val", "train 1", "CON", "nul.txt", "part.", "part", "a/b", "a?b", " .", "猫")
+
+
+def test_what_an_export_makes_of_a_name_is_taken_for_the_class_everywhere(tmp_path: Path) -> None:
+    names = ClassNames.from_names(ODD)
+    made = folder_names(names.display)
+    assert len({folder.casefold() for folder in made.values()}) == len(ODD)
+    for number, folder in enumerate(made.values()):
+        plant(tmp_path / "out", {f"{folder}/{number}.png": png(number)})
+    (tmp_path / "out" / "folders.csv").write_bytes(folders_table(names.display))
+    expected = {f"{n}.png": name for n, name in enumerate(names.display)}
+    for result in (
+        taken(tmp_path / "out", classes=names),
+        ingest(tmp_path / "out", classes=names, labels=tmp_path / "out"),
+    ):
+        rows = result.manifest.rows
+        assert {row.path.split("/")[1]: names.display[row.label] for row in rows} == expected
+        assert not details(result, "folder-of-test")
+    assert class_folders(tmp_path / "out") == sorted(names.display)
+    assert sorted(names_of_grid(tmp_path / "out")) == sorted(names.display)
+
+
+def test_a_table_of_folders_stands_only_where_a_folder_is_named_otherwise(tmp_path: Path) -> None:
+    assert folders_table(["cat", "猫"]) == b""
+    assert named_otherwise(tmp_path) == {}
+    (tmp_path / "folders.csv").write_text("somebody's,own\n")
+    assert named_otherwise(tmp_path) == {}
+
+
+def test_folders_given_as_labels_are_folded_as_those_of_the_images_are(tmp_path: Path) -> None:
+    plant(tmp_path / "in", {"1.png": png(1)})
+    plant(tmp_path / "given", {"OTTER/1.png": png(1)})
+    result = ingest(tmp_path / "in", classes=CLASSES, labels=tmp_path / "given")
+    assert label_of(result, "1.png") == "otter"

@@ -19,11 +19,11 @@ from PIL import Image
 from projects import Place, picture, project, quick, rows
 from review_helpers import Browser, answer, id_of, truth
 
+from clipgrip.data.portable import folder_names
 from clipgrip.review import classes as edits
 from clipgrip.review import job
 from clipgrip.review.desk import Desk
 from clipgrip.review.exchange import EXPORTS
-from clipgrip.review.exchange.naming import folder_names
 from clipgrip.review.queues import audit, doubtful
 from clipgrip.review.rounds import next_round
 from clipgrip.review.store import open_review

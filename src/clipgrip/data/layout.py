@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipgrip.data.portable import named_otherwise
 from clipgrip.data.splitnames import split_folders
 
 
@@ -37,14 +38,15 @@ def class_folders(images: Path) -> list[str]:
     """Names of the folders that hold images, two at least; they may be classes.
 
     Those at the top, else those at the bottom, as in ``lot1/scratch``; a number alone names no class, but what is
-    around it does.
+    around it does. Folders of an export are of the classes that its table says.
     """
     if not images.is_dir():
         return []
     if splits := split_folders(images):
         images = images / splits["train"]
+    otherwise = named_otherwise(images)
     if len(top := _at_top(images)) > 1:
-        return top
+        return sorted(otherwise.get(name, name) for name in top)
     names = sorted({_name(images, folder) for folder in _with_images(images)} - {""})
     return names if len(names) > 1 else []
 

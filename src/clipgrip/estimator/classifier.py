@@ -193,17 +193,20 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return frame(probs, self._vocabulary, names, index, probabilities=probabilities)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write the tuned prompt into a folder; the images are not needed to use it."""
+        """Write the tuned prompt into a folder; the images are not needed to use it.
+
+        Raises:
+            RunError: files are there that no `save` wrote, or that were changed since; they stay as they are.
+        """
         self._check_fitted()
         if self.predictor_ is None:
             raise DataError(
                 "a classifier of embeddings belongs to no model that a folder could name. Keep it with joblib.dump."
             )
-        Path(folder).mkdir(parents=True, exist_ok=True)
         fitted, facts = self.predictor_, self.predictor_.facts
         if not self._vocabulary.by_name:
             facts = replace(facts, settings=facts.settings | POSITIONS)
-        checkpoint.write_folder(
+        checkpoint.save_folder(
             Path(folder), fitted.learned, facts, fitted.class_embeds, fitted.joint
         )
 

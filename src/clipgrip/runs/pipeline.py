@@ -68,7 +68,9 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     for sentence in folder_sentences(folders, SAY):
         hear.note(sentence)
     if ingested.by_folder and project.seen is None and not _has_all_labels(ingested.manifest):
-        project = project.model_copy(update={"candidates": "all"})  # what lies elsewhere is anything
+        project = project.model_copy(
+            update={"candidates": "all"}
+        )  # what lies elsewhere is anything
     for issue in ingested.issues:
         if issue.reason in ("text-encoding", "class-list"):
             hear.note(f"{issue.path}: {issue.detail}.")
