@@ -8,11 +8,11 @@ import pytest
 from data_helpers import CLASSES, csv_file, label_of, plant, png, reasons
 
 from clipgrip.bench.source import class_folders as names_of_grid
-from clipgrip.data.classfolders import ClassFolders, class_key
+from clipgrip.data.classfolders import ClassFolders
 from clipgrip.data.ingest import Ingested, ingest
 from clipgrip.data.layout import class_folders
-from clipgrip.data.manifest import ClassNames
-from clipgrip.data.portable import folder_names, folders_table, named_otherwise
+from clipgrip.data.manifest import ClassNames, canonical
+from clipgrip.data.portable import class_key, folder_names, folders_table, named_otherwise
 
 
 def taken(root: Path, **more: object) -> Ingested:
@@ -176,11 +176,28 @@ def test_the_folder_of_all_images_is_no_label(tmp_path: Path) -> None:
     assert [label_of(result, path) for path in ("1.png", "dog/2.png")] == [None, "dog"]
 
 
-ODD = ("test", "Val", "train 1", "CON", "nul.txt", "part.", "part", "a/b", "a?b", " .", "猫")
+ODD = (
+    "test",
+    "Val",
+    "train 1",
+    "CON",
+    "nul.txt",
+    "part.",
+    "part",
+    "a/b",
+    "a?b",
+    "A b",
+    "test~",
+    "ok",
+    "OK",
+    " .",
+    "猫",
+)
 
 
 def test_what_an_export_makes_of_a_name_is_taken_for_the_class_everywhere(tmp_path: Path) -> None:
-    names = ClassNames.from_names(ODD)
+    display = tuple(canonical(name) for name in ODD)
+    names = ClassNames(display, tuple(f"text {n}" for n in range(len(ODD))))
     made = folder_names(names.display)
     assert len({folder.casefold() for folder in made.values()}) == len(ODD)
     for number, folder in enumerate(made.values()):

@@ -353,7 +353,7 @@ def test_hostile_names_are_exported_safely(hostile: Desk, tmp_path: Path) -> Non
         elif form != "folders":
             json.loads(told.content)
     archive = zipfile.ZipFile(io.BytesIO(browser.get("/export/folders").content))
-    names = archive.namelist()
+    names = [name for name in archive.namelist() if name != "folders.csv"]
     assert len(names) == len(hostile.view.rows)
     assert len({name.partition("/")[0] for name in names}) == len(NAMES)
     for name in names:

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
-import unicodedata
 from collections import defaultdict
 from functools import lru_cache
 
 from clipgrip.data.classes import ClassNames, canonical
 from clipgrip.data.glossary import proposed
-from clipgrip.data.portable import folder_names
+from clipgrip.data.portable import SEPARATORS, class_key, folder_names
 
-SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")
-"""Spaces, underscores, hyphens and dashes: the same between the words of a name."""
 NEAR = 0.8
 """Likeness from which a folder may be meant for a class (difflib's ratio): "scratchs" and "scratch" have 0.93."""
-
-
-def class_key(name: str) -> str:
-    """The form in which folders and classes are compared: case, width and what stands between words are one."""
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", canonical(name)).casefold())
-    return SEPARATORS.sub(" ", text).strip()
 
 
 class ClassFolders:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from clipgrip.errors import ClipgripError
 
 FOLDERS = "folders.csv"
 """Beside class folders of which some could not be called like their class: which is of which."""
+SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")
+"""Spaces, underscores, hyphens and dashes: the same between the words of a name."""
 _UNSAFE = frozenset('<>:"/\\|?*')
 _RESERVED = frozenset(
     (
@@ -32,18 +35,33 @@ _SPLIT = re.compile(
 """A word that Hugging Face's ``imagefolder`` takes for a split; where one file has such a name, it reads no other."""
 
 
+def class_key(name: str) -> str:
+    """The form in which folders and classes are compared: case, width and what stands between words are one."""
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", canonical(name)).casefold())
+    return SEPARATORS.sub(" ", text).strip()
+
+
 def folder_names(names: Sequence[str]) -> dict[str, str]:
-    """Class name -> a folder that any system can make, no two the same where capitals do not count."""
+    """Class name -> a folder that any system can make, no two the same where capitals do not count.
+
+    A class that can have a folder of its name has it; the others' are not even almost like another's.
+    """
     found: dict[str, str] = {}
     taken: set[str] = set()
     for name in names:
+        if no_split(safe(name)) == name and name.casefold() not in taken:
+            found[name] = name
+            taken |= {name.casefold(), class_key(name)}
+    for name in names:
+        if name in found:
+            continue
         folder = made = no_split(safe(name))
         number = 2
-        while made.casefold() in taken:
+        while {made.casefold(), class_key(made)} & taken:
             made, number = f"{folder} {number}", number + 1
-        taken.add(made.casefold())
+        taken |= {made.casefold(), class_key(made)}
         found[name] = made
-    return found
+    return {name: found[name] for name in names}
 
 
 def safe(name: str) -> str:
