@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clipgrip.cli.encoding import Encoding
+
 if TYPE_CHECKING:
     from clipgrip.data.classes import ClassNames
     from clipgrip.runs.auditing import Audit
@@ -40,6 +42,7 @@ def automate(
             help="The decisions.  [default: automation.csv beside the model]", show_default=False
         ),
     ] = None,
+    encoding: Encoding = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
 ) -> None:
     """Decide which images the model may label at a promised error rate, from a filled audit."""
@@ -56,7 +59,7 @@ def automate(
     if about not in ("pool", "source"):
         raise ConfigError(f'--about "{about}" is not known. Known: pool, source.')
     terms = Terms(max_error, confidence, "pool" if about == "pool" else "source")
-    sheet, screen = auditing.Sheet.read(answers), Screen()
+    sheet, screen = auditing.Sheet.read(answers, encoding), Screen()
     newest = at_work(run, screen)
     place = out or newest / "automation.csv"
     if place.resolve() == answers.resolve():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clipgrip.cli.encoding import Encoding
 from clipgrip.data.layout import class_folders as class_folders
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def init(
     folder: Annotated[
         Path, typer.Argument(help="Folder of the project; images in it are found.")
     ] = Path(),
+    encoding: Encoding = None,
 ) -> None:
     """Write project.toml and classes.csv for what a folder holds; files that are there stay as they are.
 
@@ -67,21 +69,22 @@ def init(
     if not (folder / "classes.csv").exists():
         words = _asked(names)
     _write_new(folder / "classes.csv", classes_csv(names, words))
-    labels, said = _folders_said(folder, found.images)
-    _write_new(folder / "project.toml", _project(found, labels).encode())
+    labels, said = _folders_said(folder, found.images, encoding)
+    _write_new(folder / "project.toml", _project(found, labels, encoding).encode())
     _say_next(folder, names, words, said)
 
 
-def _project(found: Layout, labels: str) -> str:
+def _project(found: Layout, labels: str, encoding: str | None) -> str:
     """The text of project.toml; ``labels`` says how many images their folders label."""
     quoted = [json.dumps(place or "", ensure_ascii=False) for place in (found.images, found.test)]
     ignore = f"# {labels}\nignore_folders = false\n" if labels else NOT_IGNORED
     test = f"test = {quoted[1]}             # never learned from\n" if found.test else ""
-    text = PROJECT.format(images=quoted[0], backbone="nano", test=test, folders=ignore)
+    named = f'encoding = "{encoding}"         # of the text files\n' if encoding else ""
+    text = PROJECT.format(images=quoted[0], backbone="nano", test=test + named, folders=ignore)
     return text.replace("\n\n\n", "\n\n")
 
 
-def _folders_said(folder: Path, images: str) -> tuple[str, list[str]]:
+def _folders_said(folder: Path, images: str, encoding: str | None) -> tuple[str, list[str]]:
     """How many images ``clipgrip run`` will take for labeled by their folders, and all sentences about folders."""
     from clipgrip.data.classes import ClassNames
     from clipgrip.data.discover import discover
@@ -93,7 +96,7 @@ def _folders_said(folder: Path, images: str) -> tuple[str, list[str]]:
     from clipgrip.words import Words
 
     try:
-        classes = ClassNames.read(folder / "classes.csv")
+        classes = ClassNames.read(folder / "classes.csv", encoding)
         entries = [
             one
             for one in discover(folder / images).entries

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clipgrip.cli.encoding import Encoding
+
 if TYPE_CHECKING:
     from clipgrip.pilot.criteria import Criterion
     from clipgrip.pilot.plan import Plan
@@ -102,6 +104,7 @@ def pilot(
         typer.Option(help="Why the criteria change: adds a dated version.", show_default=False),
     ] = "",
     out: Annotated[Path, typer.Option(help="Where the plan is kept.")] = Path("pilot.json"),
+    encoding: Encoding = None,
     lang: Annotated[str, typer.Option(help="Language of the page: en or ja.")] = "en",
 ) -> None:
     """Plan a pilot before it starts: images to answer, chances of yes and no, criteria that stay.
@@ -115,7 +118,7 @@ def pilot(
 
     utf8_output()
     check_language(lang)
-    names, number = _counted(source, classes, images)
+    names, number = _counted(source, classes, images, encoding)
     given = {"accuracy": accuracy, "misses": misses, "overkill": overkill, "payback": payback}
     wanted = Pilot(
         classes=names,
@@ -177,14 +180,14 @@ def summary(version: Version, worked: Plan) -> list[str]:
 
 
 def _counted(
-    source: Path | None, classes: Path | None, images: int | None
+    source: Path | None, classes: Path | None, images: int | None, encoding: str | None
 ) -> tuple[tuple[str, ...], int]:
     """Class names and number of images, as given, else as found in the source."""
     from clipgrip.data.classes import ClassNames
     from clipgrip.errors import ConfigError
 
     found: tuple[tuple[str, ...], int] = ((), 0) if source is None else _found(source)
-    names = found[0] if classes is None else ClassNames.read(classes).display
+    names = found[0] if classes is None else ClassNames.read(classes, encoding).display
     number = images if images is not None else found[1]
     if not names:
         raise ConfigError("a pilot needs the class names. Give --classes FILE, or a run.")
@@ -196,8 +199,8 @@ def _counted(
 
 
 def _found(source: Path) -> tuple[tuple[str, ...], int]:
-    from clipgrip.cli.init import class_folders
     from clipgrip.data.discover import discover
+    from clipgrip.data.layout import class_folders
     from clipgrip.runs.store import NAME, open_store
 
     if (source / NAME).is_file():

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from clipgrip.cli.encoding import Encoding
+
 
 def predict(
     run: Annotated[
@@ -24,13 +26,7 @@ def predict(
             help="Also write the probability of every class for every image: a .csv, .parquet or .npz file.",
         ),
     ] = None,
-    encoding: Annotated[
-        str | None,
-        typer.Option(
-            help="Encoding of a CSV that lists the images, such as cp932, gbk or cp1252.  [default: UTF-8, else cp932]",
-            show_default=False,
-        ),
-    ] = None,
+    encoding: Encoding = None,
 ) -> None:
     """Label new images with a tuned prompt.
 
@@ -38,7 +34,6 @@ def predict(
     """
     from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
-    from clipgrip.data.text import check_encoding
     from clipgrip.runs.probabilities import check_probabilities_place, write_probabilities
     from clipgrip.serving.batch import (
         check_answers_place,
@@ -52,8 +47,6 @@ def predict(
     check_answers_place(out, images)
     if all_probabilities is not None:
         check_probabilities_place(all_probabilities)
-    if encoding is not None:
-        check_encoding(encoding)
     screen = Screen()
     predictor = Predictor.open(at_work(run, screen))
     with screen.live():

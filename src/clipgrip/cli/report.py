@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clipgrip.cli.encoding import Encoding
+
 if TYPE_CHECKING:
     from clipgrip.report.board.from_run import Asked
 
@@ -60,6 +62,7 @@ def report(
             help="Folder for the report.  [default: the run's, reviewed or not]", show_default=False
         ),
     ] = None,
+    encoding: Encoding = None,
     currency: Annotated[str, typer.Option(help="For the board: what costs are in.")] = "JPY",
 ) -> None:
     """Write report.html of a run anew, or the report for the board: a page to print and an Excel sheet.
@@ -91,7 +94,9 @@ def report(
         found = audited(run, outcome)
     if found is not None:
         typer.echo(line(found))
-    typer.echo(f"report       {write_report(outcome, lang, screen.note, groups, place, found)}")
+    typer.echo(
+        f"report       {write_report(outcome, lang, screen.note, groups, place, found, encoding)}"
+    )
     if gone := lost(outcome):
         typer.echo(
             f"missing      {gone} images of the run; the report says so and is about the others"

@@ -46,12 +46,13 @@ def write_report(
     groups: Path | None = None,
     folder: Path | None = None,
     audited: Audited | None = None,
+    encoding: str | None = None,
 ) -> Path:
     """report.html in ``folder``, else in the run's own."""
     from clipgrip.report.build import build_report
     from clipgrip.report.from_run import facts
 
-    html = build_report(facts(outcome, groups, audited), language)  # type: ignore[arg-type]
+    html = build_report(facts(outcome, groups, audited, encoding), language)  # type: ignore[arg-type]
     return _written((folder or outcome.folder) / "report.html", _bytes(html), note)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from clipgrip.cli.encoding import Encoding
 from clipgrip.errors import ConfigError
 
 TOKEN = "CLIPGRIP_TOKEN"
@@ -51,6 +52,7 @@ def review(
             help="Path below which the proxy offers it, as /clipgrip.", show_default=False
         ),
     ] = "",
+    encoding: Encoding = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the link.")] = False,
 ) -> None:
     """Open a page in the browser to audit, label, change classes and run the next round.
@@ -89,6 +91,7 @@ def review(
         token=secret,
         public=public,
         prefix=prefix_of(path_prefix),
+        encoding=encoding,
         ready=ready,
     )
 

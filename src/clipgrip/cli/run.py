@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from clipgrip.cli.encoding import Encoding
+
 
 def run(
     images: Annotated[
@@ -122,13 +124,7 @@ def run(
             help="Also write the probability of every class for every image: a .csv, .parquet or .npz file.",
         ),
     ] = None,
-    encoding: Annotated[
-        str | None,
-        typer.Option(
-            help="Encoding of the text files, such as cp932, gbk or cp1252.  [default: UTF-8, else cp932]",
-            show_default=False,
-        ),
-    ] = None,
+    encoding: Encoding = None,
     lang: Annotated[str, typer.Option(help="Language of the report: en or ja.")] = "en",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print metrics.json instead of the table.")

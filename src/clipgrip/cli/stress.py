@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from clipgrip.cli.encoding import Encoding
+
 DEMOS = {"demo": "digits", "digits": "digits", "surfaces": "surfaces"}
 
 
@@ -42,6 +44,7 @@ def stress(
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="How often everything is tried.", min=1)] = 2,
+    encoding: Encoding = None,
     lang: Annotated[str, typer.Option(help="Language of the page: en or ja.")] = "en",
 ) -> None:
     """Plant wrong pseudolabels, 0 to 60 %, and see which selection rules and losses stand it.
@@ -61,7 +64,7 @@ def stress(
 
     check_place(out)
     screen = Screen()
-    wanted = _input(data, out, given, backbone=backbone, template=template)
+    wanted = _input(data, out, given, backbone=backbone, template=template, encoding=encoding)
     with screen.live():
         results = run_stress(wanted, out, seeds, screen)
     html = build_stress(results, lang).encode("utf-8", "backslashreplace")  # type: ignore[arg-type]
@@ -71,7 +74,13 @@ def stress(
 
 
 def _input(
-    data: str, out: Path, given: dict[str, Any], *, backbone: str, template: str | None
+    data: str,
+    out: Path,
+    given: dict[str, Any],
+    *,
+    backbone: str,
+    template: str | None,
+    encoding: str | None,
 ) -> Any:
     """A demo set where ``data`` names one, else the files given."""
     from clipgrip.cli.demo import TEMPLATES
@@ -96,7 +105,7 @@ def _input(
                 f"Give it, or take a demo set: {', '.join(DEMOS)}."
             )
     words = template or "a photo of a {}."
-    return StressInput(Path(data), **given, backbone=backbone, template=words)
+    return StressInput(Path(data), **given, backbone=backbone, template=words, encoding=encoding)
 
 
 def summary(results: dict[str, Any]) -> str:

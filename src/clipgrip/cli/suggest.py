@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clipgrip.cli.encoding import Encoding
+
 if TYPE_CHECKING:
     from clipgrip.review.suggest import Suggestions
     from clipgrip.runs.auditing import Sheet
@@ -67,6 +69,7 @@ def suggest(
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of the sample that stands for very many images.")
     ] = 0,
+    encoding: Encoding = None,
     out: Annotated[Path, typer.Option(help="Where to write the sheet.")] = Path("suggest.csv"),
 ) -> None:
     """Choose the images whose labels say most, as a CSV sheet to fill.
@@ -87,7 +90,7 @@ def suggest(
     if out.is_file():
         raise ConfigError(f"{out} exists, perhaps with labels in it. Give another --out.")
     check_output(out, SUGGEST)
-    sheets, screen = _sheets(audit), Screen()
+    sheets, screen = _sheets(audit, encoding), Screen()
     more = {"classes": classes, "labels": labels, "test": test, "template": template, "backbone": backbone}  # fmt: skip
     if is_run := (where / RUN).is_file():
         _check_alone(where, more)
@@ -96,12 +99,12 @@ def suggest(
     else:
         _check_named(classes, {"labels": labels, "test": test, "template": template})
         model = load_backbone(backbone or "nano")
-        names = ClassNames.read(classes) if classes else None
-        texts = expand(template) if template else DEFAULT_TEMPLATE
+        names = ClassNames.read(classes, encoding) if classes else None
+        texts = expand(template, encoding) if template else DEFAULT_TEMPLATE
         with screen.live():
             found = from_images(
                 where, budget, model, classes=names, labels=labels, test=test, template=texts, audits=sheets,
-                seed=seed, ignore_folders=ignore_folders, hear=screen,
+                seed=seed, encoding=encoding, ignore_folders=ignore_folders, hear=screen,
             )  # fmt: skip
     write_suggestions(out, found)
     typer.echo(
@@ -145,15 +148,15 @@ def told(found: Suggestions, budget: int, out: Path) -> list[str]:
     ]
 
 
-def _sheets(audits: list[Path] | None) -> list[Sheet]:
+def _sheets(audits: list[Path] | None, encoding: str | None) -> list[Sheet]:
     """The sheets that were named; else the one that lies where clipgrip audit writes it, if it is one."""
     from clipgrip.errors import DataError
     from clipgrip.runs.auditing import Sheet
 
     if audits is not None:
-        return [Sheet.read(path) for path in audits]
+        return [Sheet.read(path, encoding) for path in audits]
     try:
-        return [Sheet.read(AUDIT)] if AUDIT.is_file() else []
+        return [Sheet.read(AUDIT, encoding)] if AUDIT.is_file() else []
     except DataError:
         return []
 

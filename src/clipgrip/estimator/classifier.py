@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state, estimator_html_repr
 
 from clipgrip.config import Settings, checked
 from clipgrip.data.classes import ClassNames
+from clipgrip.data.text import check_encoding
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.fitting import fit_embeds, fit_images
 from clipgrip.estimator.heads import final_head
@@ -56,6 +57,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         random_state: scikit-learn's name for ``seed``; where it is given it counts.
         ignore_folders: X is a folder, and its folders that are named like classes are not taken as labels. Otherwise
             the images in them are labeled so, as by ``clipgrip run``, and a warning says how many.
+        encoding: of the file of class names, and of a CSV that lists images; UTF-8, else cp932.
         class_embeds: only for embeddings.
         logit_scale: only for embeddings: the factor on the cosine, 100 in CLIP.
         method: taken instead of the preset's: every number of tuning and refinement (``clipgrip.Method``). It is not
@@ -88,6 +90,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed: int = 0,
         random_state: int | np.random.RandomState | None = None,
         ignore_folders: bool = False,
+        encoding: str | None = None,
         class_embeds: Any = None,
         logit_scale: float = 100.0,
         method: Method | None = None,
@@ -105,6 +108,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.seed = seed
         self.random_state = random_state
         self.ignore_folders = ignore_folders
+        self.encoding = encoding
         self.class_embeds = class_embeds
         self.logit_scale = logit_scale
         self.method = method
@@ -118,7 +122,9 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             BackboneError: the model cannot be used.
         """
         settings = self._settings()
-        names = class_names_of(self.class_names)
+        if self.encoding is not None:
+            check_encoding(self.encoding)
+        names = class_names_of(self.class_names, self.encoding)
         if self.backbone == EMBEDDINGS:
             embeds = embeds_of(self, X, reset=True)
             fitted = fit_embeds(
@@ -137,7 +143,13 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     f'"{self.backbone}". Leave one of them away.'
                 )
             fitted = fit_images(
-                images_of(X), y, names, settings, self.method, ignore_folders=self.ignore_folders
+                images_of(X),
+                y,
+                names,
+                settings,
+                self.method,
+                ignore_folders=self.ignore_folders,
+                encoding=self.encoding,
             )
             self.__dict__.pop("n_features_in_", None)  # of an earlier fit on embeddings
         self._learned(fitted.vocabulary)
@@ -246,7 +258,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Names of the images, None for embeddings, and (N, C) in display order."""
         if self.predictor_ is None:
             return None, self.head_.predict_proba(embeds_of(self, X, reset=False)).numpy()
-        named = Named.of(images_of(X))
+        named = Named.of(images_of(X), self.encoding)
         embedded = self.predictor_.embed(items := named.items())
         if embedded.failures:
             raise named.undecodable(items, dict(embedded.failures))

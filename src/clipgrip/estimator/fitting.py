@@ -65,6 +65,7 @@ def fit_images(
     method: Method | None = None,
     *,
     ignore_folders: bool = False,
+    encoding: str | None = None,
 ) -> Fitted:
     """Embed the images, pseudolabel, tune, repeat.
 
@@ -73,7 +74,9 @@ def fit_images(
     """
     names, told = _told_of_images(images, y, names)
     labels = None if y is None else told.labels.tolist()
-    ingested = ingest(images, classes=names, labels=labels, folders=not ignore_folders)
+    ingested = ingest(
+        images, classes=names, labels=labels, encoding=encoding, folders=not ignore_folders
+    )
     _say_folders(ingested)
     model = model_of(settings)
     everywhere = settings.candidates == "all" or ingested.by_folder > 0

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request
 from starlette.concurrency import run_in_threadpool
 
+from clipgrip.data.text import in_utf8
 from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
 from clipgrip.review import exchange, job
@@ -152,7 +153,9 @@ def _imports(app: FastAPI, hall: Hall) -> None:
         screen = screen_of(request, hall)
 
         def read(whole: bytes) -> dict[str, Any]:
-            return exchange.imported(hall.desk, form, whole, screen.person, screen.say)
+            return exchange.imported(
+                hall.desk, form, in_utf8(whole, hall.encoding), screen.person, screen.say
+            )
 
         if not upload:
             return Json(await run_in_threadpool(read, data))
