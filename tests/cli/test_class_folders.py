@@ -125,14 +125,14 @@ def test_where_every_image_lies_in_a_class_folder_the_run_says_what_that_means(
 def test_a_suggestion_does_not_ask_for_what_its_folder_says(
     sorted_half: Path, tiny_clip: Path, run_command: Run
 ) -> None:
-    given = ["suggest", "photos", "--classes", "classes.txt", "--backbone", tiny_clip]
-    told = run_command(*given, "--budget", 4, "--out", "s.csv")
+    given = ["labels", "suggest", "photos", "--classes", "classes.txt", "--backbone", tiny_clip]
+    told = run_command(*given, "--count", 4, "--out", "s.csv")
     assert told.code == 0, told.err
     asked = [row["path"] for row in rows(Path("s.csv")) if not row["label"]]
     assert asked
     assert all(path.startswith("unsorted/") for path in asked)
     assert SAID in told.err
-    told = run_command(*given, "--budget", 32, "--ignore-folders", "--out", "all.csv")
+    told = run_command(*given, "--count", 32, "--ignore-folders", "--out", "all.csv")
     assert "known labels" not in told.out
     assert SAID not in told.err
 

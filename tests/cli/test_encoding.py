@@ -15,10 +15,20 @@ from clipgrip.data.text import in_utf8
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.review.web.server import serve
 
-READS = (
-    *("run", "suggest", "predict", "audit", "automate", "stress", "pilot", "report", "init"),
-    "review",
-)
+READS = {
+    "run": ["x", "--classes", "classes.txt"],
+    "labels suggest": ["x"],
+    "predict": ["x", "x"],
+    "audit draw": ["x"],
+    "audit read": ["x", "--answers", "a.csv"],
+    "audit automate": ["x", "--answers", "a.csv"],
+    "audit plan": [],
+    "bench stress": [],
+    "report": ["x"],
+    "init": [],
+    "review": ["x"],
+}
+"""Commands, and what they cannot be called without."""
 GERMAN = ("Kratzer", "Größe", "gut", "Stahl")
 """In cp1252 neither UTF-8 nor Japanese."""
 
@@ -37,10 +47,9 @@ def german(place: Place, tmp_path: Path, quick: pytest.MonkeyPatch) -> Path:
 def test_the_option_is_one_and_an_unknown_encoding_is_refused_by_all(
     german: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    listed = command(capsys, name, "--help")
+    listed = command(capsys, *name.split(), "--help")
     assert "--encoding" in listed.out
-    more = {"automate": ["x", "--answers", "a.csv"], "pilot": [], "stress": []}.get(name, ["x"])
-    told = command(capsys, name, *more, "--encoding", "klingon")
+    told = command(capsys, *name.split(), *READS[name], "--encoding", "klingon")
     assert told.code == 2
     assert 'encoding "klingon" is unknown' in told.err
 
@@ -48,17 +57,24 @@ def test_the_option_is_one_and_an_unknown_encoding_is_refused_by_all(
 def test_suggest_and_pilot_read_what_german_windows_wrote(
     german: Path, place: Place, tiny_clip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = ["suggest", place.images, "--classes", "classes.txt", "--labels", "labels.csv"]
-    given += ["--backbone", tiny_clip, "--budget", 2]
+    given = [
+        "labels",
+        "suggest",
+        place.images,
+        "--classes",
+        "classes.txt",
+        "--labels",
+        "labels.csv",
+    ]
+    given += ["--backbone", tiny_clip, "--count", 2]
     told = command(capsys, *given)
     assert told.code == 2
     assert "--encoding" in told.err
     told = command(capsys, *given, "--encoding", "cp1252")
     assert told.code == 0, told.err
     assert [row["label"] for row in rows(Path("suggest.csv")) if row["label"]] == ["Größe"] * 2
-    told = command(
-        capsys, "pilot", "--classes", "classes.txt", "--images", 500, "--encoding", "cp1252"
-    )
+    more = ["--classes", "classes.txt", "--count", 500, "--encoding", "cp1252"]
+    told = command(capsys, "audit", "plan", *more)
     assert told.code == 0, told.err
     assert "Größe" in Path("pilot.json").read_text("utf-8")
 
@@ -69,14 +85,14 @@ def test_an_audit_in_another_encoding_is_read(
     more = ["--backbone", tiny_clip, "--strategy", "zero-shot", "--encoding", "cp1252"]
     told = command(capsys, "run", place.images, "--classes", "classes.txt", *more, "--out", "out")
     assert told.code == 0, told.err
-    command(capsys, "audit", "out", "--n", 4)
+    command(capsys, "audit", "draw", "out", "--count", 4)
     text = Path("audit.csv").read_text("utf-8-sig").splitlines()
     column = text[0].split(",").index("answer")
     cells = [line.split(",") for line in text]
     for line in cells[1:]:
         line[column] = "Größe"
     Path("audit.csv").write_bytes("\n".join(map(",".join, cells)).encode("cp1252"))
-    given = ["automate", "out", "--answers", "audit.csv"]
+    given = ["audit", "automate", "out", "--answers", "audit.csv"]
     assert command(capsys, *given).code == 2
     told = command(capsys, *given, "--encoding", "cp1252")
     assert told.code == 0, told.err

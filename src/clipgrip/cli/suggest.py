@@ -1,4 +1,4 @@
-"""clipgrip suggest."""
+"""clipgrip labels suggest."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipgrip.cli.encoding import Encoding
+from clipgrip.cli.arguments import Encoding
+from clipgrip.cli.options import Setting
+from clipgrip.cli.ui import Result, Ui
 
 if TYPE_CHECKING:
     from clipgrip.review.suggest import Suggestions
     from clipgrip.runs.auditing import Sheet
 
 AUDIT = Path("audit.csv")
-"""Where ``clipgrip audit`` writes its sheet unless told otherwise."""
+"""Where ``clipgrip audit draw`` writes its sheet unless told otherwise."""
 
 
 def suggest(
+    ui: Ui,
     where: Annotated[
         Path,
         typer.Argument(
@@ -26,7 +29,9 @@ def suggest(
             help="Folder of images, a CSV or Parquet file that lists them, or the folder of a finished run.",
         ),
     ],
-    budget: Annotated[int, typer.Option(min=1, help="How many images you will label.")] = 30,
+    count: Annotated[
+        int, typer.Option("-n", "--count", min=1, help="How many images you will label.")
+    ] = 30,
     classes: Annotated[
         Path | None,
         typer.Option(
@@ -45,40 +50,25 @@ def suggest(
     audit: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Sheet of clipgrip audit, whose images are never suggested.  [default: audit.csv if it is here]",
+            help="Sheet of clipgrip audit draw, whose images are never suggested.  [default: audit.csv if it is here]",
             show_default=False,
         ),
     ] = None,
-    template: Annotated[
-        list[str] | None,
-        typer.Option(
-            help='Text around a class name.  [default: "a photo of a {}."]', show_default=False
-        ),
-    ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(help="nano, a hub name, or a folder.  [default: nano]", show_default=False),
-    ] = None,
-    ignore_folders: Annotated[
-        bool,
-        typer.Option(
-            "--ignore-folders",
-            help="Images in folders named like classes are not taken as labeled by them.",
-        ),
-    ] = False,
+    template: Annotated[list[str] | None, Setting()] = None,
+    backbone: Annotated[str | None, Setting()] = None,
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of the sample that stands for very many images.")
     ] = 0,
+    ignore_folders: Annotated[bool, Setting()] = False,
     encoding: Encoding = None,
     out: Annotated[Path, typer.Option(help="Where to write the sheet.")] = Path("suggest.csv"),
-) -> None:
+) -> Result:
     """Choose the images whose labels say most, as a CSV sheet to fill.
 
     For a folder: typical and diverse images, or with --classes those that the model doubts. For a finished run: those
-    whose labels help it most. They are no random sample: to prove a rate, use clipgrip audit.
+    whose labels help it most. They are no random sample: to prove a rate, use clipgrip audit draw.
     """
     from clipgrip.backbone.registry import load_backbone
-    from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.data.classes import ClassNames
     from clipgrip.errors import ConfigError
     from clipgrip.prompts.templates import DEFAULT_TEMPLATE, expand
@@ -86,16 +76,15 @@ def suggest(
     from clipgrip.runs.store import NAME as RUN
     from clipgrip.written import check_output
 
-    utf8_output()
     if out.is_file():
         raise ConfigError(f"{out} exists, perhaps with labels in it. Give another --out.")
     check_output(out, SUGGEST)
-    sheets, screen = _sheets(audit, encoding), Screen()
+    sheets, screen = _sheets(audit, encoding), ui.screen
     more = {"classes": classes, "labels": labels, "test": test, "template": template, "backbone": backbone}  # fmt: skip
     if is_run := (where / RUN).is_file():
         _check_alone(where, more)
         with screen.live():
-            found = from_run(where, budget, audits=sheets, seed=seed, hear=screen)
+            found = from_run(where, count, audits=sheets, seed=seed, hear=screen)
     else:
         _check_named(classes, {"labels": labels, "test": test, "template": template})
         model = load_backbone(backbone or "nano")
@@ -103,13 +92,13 @@ def suggest(
         texts = expand(template, encoding) if template else DEFAULT_TEMPLATE
         with screen.live():
             found = from_images(
-                where, budget, model, classes=names, labels=labels, test=test, template=texts, audits=sheets,
+                where, count, model, classes=names, labels=labels, test=test, template=texts, audits=sheets,
                 seed=seed, encoding=encoding, ignore_folders=ignore_folders, hear=screen,
             )  # fmt: skip
     write_suggestions(out, found)
-    typer.echo(
-        "\n".join([*told(found, budget, out), f"Then:    {_command(where, is_run, more, out)}"])
-    )
+    then = _command(where, is_run, more, out)
+    facts = {"suggested": len(found.rows), "pool": found.pool, "sheet": out, "then": then}
+    return Result([*told(found, count, out), f"Then:    {then}"], facts)
 
 
 def _command(where: Path, is_run: bool, more: dict[str, Any], out: Path) -> str:
@@ -127,10 +116,10 @@ def _command(where: Path, is_run: bool, more: dict[str, Any], out: Path) -> str:
     return " ".join(["clipgrip run", shlex.quote(str(where)), *options, end])
 
 
-def told(found: Suggestions, budget: int, out: Path) -> list[str]:
+def told(found: Suggestions, count: int, out: Path) -> list[str]:
     """What was chosen and what to do with it."""
     lines = [f"{len(found.rows)} of {found.pool} images to label: {out}"]
-    if len(found.rows) < budget:
+    if len(found.rows) < count:
         lines.append("the others look like these, are labeled already, or are kept apart")
     if found.kept_apart:
         lines.append(f"{found.kept_apart} images were drawn for an audit and are kept apart")
@@ -149,7 +138,7 @@ def told(found: Suggestions, budget: int, out: Path) -> list[str]:
 
 
 def _sheets(audits: list[Path] | None, encoding: str | None) -> list[Sheet]:
-    """The sheets that were named; else the one that lies where clipgrip audit writes it, if it is one."""
+    """The sheets that were named; else the one that lies where clipgrip audit draw writes it, if it is one."""
     from clipgrip.errors import DataError
     from clipgrip.runs.auditing import Sheet
 
