@@ -27,6 +27,7 @@ from clipgrip.review.exchange import EXPORTS
 from clipgrip.review.queues import audit, doubtful
 from clipgrip.review.rounds import next_round
 from clipgrip.review.store import open_review
+from clipgrip.review.web.texts import AUDIT_RESET
 from clipgrip.runs.pipeline import run
 from clipgrip.words import Words
 
@@ -415,3 +416,14 @@ def test_the_page_of_a_loading_round_says_so(desk: Desk, monkeypatch: pytest.Mon
     told = browser.get("/api/rounds").json()
     assert (told["current"], told["state"]) == (2, "done")
     assert np.isfinite(desk.view.confidence).all()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_audit_page_says_before_any_round_what_a_round_does_to_the_audit(
+    desk: Desk, language: str
+) -> None:
+    sentence = Words("ja" if language == "ja" else "en")(AUDIT_RESET)
+    browser = Browser(desk, language)
+    for path in ("/audit", "/rounds"):
+        assert sentence in browser.get(path).text
+    assert sentence not in browser.get("/one").text
