@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clipgrip.review.overview import Overview, Step
-from clipgrip.review.store import Change, StoredRound
+from clipgrip.review.store import Change, ReviewRound
 from clipgrip.words import Words, mark
 
 QUEUE_NAMES = {
@@ -173,7 +173,7 @@ def next_step(o: Overview, say: Words) -> str:
     return say(one if o.step_count == 1 else many, n=say.number(o.step_count), klass=o.step_class)
 
 
-def held_back(rounds: Sequence[StoredRound], say: Words) -> str:
+def held_back(rounds: Sequence[ReviewRound], say: Words) -> str:
     """That the newest round is not put to use, and by how many audited images; empty where it is."""
     facts = rounds[-1].facts
     if "held" not in facts:
@@ -181,7 +181,7 @@ def held_back(rounds: Sequence[StoredRound], say: Words) -> str:
     return hold_said(rounds, facts, say)
 
 
-def hold_said(rounds: Sequence[StoredRound], facts: Mapping[str, Any], say: Words) -> str:
+def hold_said(rounds: Sequence[ReviewRound], facts: Mapping[str, Any], say: Words) -> str:
     """What a round that is held back did to the audited images; ``facts`` are those of the entry that says so."""
     held = next(one for one in rounds if one.number == facts["held"]).facts
     return say(
@@ -198,7 +198,7 @@ def hold_said(rounds: Sequence[StoredRound], facts: Mapping[str, Any], say: Word
     )
 
 
-def audit_reset(rounds: Sequence[StoredRound], say: Words) -> list[str]:
+def audit_reset(rounds: Sequence[ReviewRound], say: Words) -> list[str]:
     """What a round does to the audit: said before the first, and after each that was run."""
     ran = [one.number for one in rounds if "labels" in one.facts]
     said = [say(AUDIT_RESET)]
