@@ -26,13 +26,14 @@ from review_helpers import Browser, answer, show
 
 from clipgrip.backbone.cache import ROOT_VARIABLE
 from clipgrip.data.manifest import Row
+from clipgrip.data.portable import folder_names
 from clipgrip.data.sources import BytesSource, FileSource
 from clipgrip.data.tables import csv_bytes, parse_csv
 from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
 from clipgrip.review.exchange import EXPORTS, Options, exported, imported
 from clipgrip.review.exchange.archives import MISSING
-from clipgrip.review.exchange.naming import file_name, folder_names
+from clipgrip.review.exchange.naming import file_name
 from clipgrip.review.exchange.studio_tasks import labeling_config
 from clipgrip.review.session import ReviewSession
 
@@ -201,17 +202,18 @@ def test_every_image_of_the_zip_is_one_for_imagefolder(
     edits.edit(session, 2, "dev 2", "dent", "Ito")
     placed(session, tmp_path / "data", *names)
     archive = zipfile.ZipFile(io.BytesIO(written(session, "folders")))
-    assert len(archive.namelist()) == len(names) + int(
-        (session.snapshot.states.file_label >= 0).sum()
-    )
-    for path in archive.namelist():
+    table = archive.read("folders.csv").decode("utf-8-sig").splitlines()
+    assert {"folder,class", "test~,test", "dev~ 2,dev 2"} <= set(table)
+    pictures = [path for path in archive.namelist() if path != "folders.csv"]
+    assert len(pictures) == len(names) + int((session.snapshot.states.file_label >= 0).sum())
+    for path in pictures:
         assert os.path.splitext(path)[1].lower() == ".png"
         assert splits_of(path) == []
-    assert {path.rpartition("-")[2] for path in archive.namelist()} >= {
+    assert {path.rpartition("-")[2] for path in pictures} >= {
         "contest.png",
         "x train~ 3.png",
     }
-    assert {path.split("/")[0] for path in archive.namelist()} >= {"test~", "dev~ 2"}
+    assert {path.split("/")[0] for path in pictures} >= {"test~", "dev~ 2"}
 
 
 def test_folders_renamed_for_readers_come_back_as_their_classes(session: ReviewSession) -> None:

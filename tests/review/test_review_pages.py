@@ -19,14 +19,15 @@ from PIL import Image
 from projects import Place, picture, project, quick, rows
 from review_helpers import Browser, answer, id_of, truth
 
+from clipgrip.data.portable import folder_names
 from clipgrip.review import classes as edits
 from clipgrip.review import job
 from clipgrip.review.exchange import EXPORTS
-from clipgrip.review.exchange.naming import folder_names
 from clipgrip.review.queues import audit, doubtful
 from clipgrip.review.rounds import next_round
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import open_review
+from clipgrip.review.web.texts import AUDIT_RESET
 from clipgrip.runs.pipeline import run
 from clipgrip.words import Words
 
@@ -358,7 +359,7 @@ def test_hostile_names_are_exported_safely(hostile: ReviewSession, tmp_path: Pat
         elif form != "folders":
             json.loads(told.content)
     archive = zipfile.ZipFile(io.BytesIO(browser.get("/export/folders").content))
-    names = archive.namelist()
+    names = [name for name in archive.namelist() if name != "folders.csv"]
     assert len(names) == len(hostile.snapshot.view.rows)
     assert len({name.partition("/")[0] for name in names}) == len(NAMES)
     for name in names:
@@ -424,3 +425,14 @@ def test_the_page_of_a_loading_round_says_so(
     told = browser.get("/api/rounds").json()
     assert (told["current"], told["state"]) == (2, "done")
     assert np.isfinite(session.snapshot.view.confidence).all()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_audit_page_says_before_any_round_what_a_round_does_to_the_audit(
+    session: ReviewSession, language: str
+) -> None:
+    sentence = Words("ja" if language == "ja" else "en")(AUDIT_RESET)
+    browser = Browser(session, language)
+    for path in ("/audit", "/rounds"):
+        assert sentence in browser.get(path).text
+    assert sentence not in browser.get("/one").text

@@ -169,9 +169,8 @@ def test_an_image_that_was_learned_is_never_measured_on(
     assert row not in measured_rows(session.snapshot)
 
 
-@pytest.mark.usefixtures("used")
 def test_the_answers_after_a_round_began_are_fresh(session: ReviewSession, parts: Place) -> None:
-    work(session, parts)
+    work(session, parts, audited=0)  # nothing measures the round, so it is put to use
     next_round(session.folder)
     answer(session, int(doubtful(session.snapshot)[0]), 1)  # of round 1, while round 2 was learning
     session.load()
@@ -200,14 +199,13 @@ def test_a_stopped_round_goes_on_to_the_same_result(
     assert prompts[0] == prompts[1]
 
 
-@pytest.mark.usefixtures("used")
 def test_answers_between_stop_and_start_go_to_a_folder_of_their_own(
     session: ReviewSession, parts: Place
 ) -> None:
     def stop() -> None:
         raise KeyboardInterrupt
 
-    work(session, parts)
+    work(session, parts, audited=0)  # nothing measures the round, so it is put to use
     with pytest.raises(KeyboardInterrupt):
         next_round(session.folder, "", Dying(9, stop))
     answer(session, int(doubtful(session.snapshot)[0]), 1)
@@ -461,6 +459,9 @@ def test_a_round_that_harms_is_kept_but_not_used_until_somebody_asks(
         page = browser.get("/rounds").text
         assert words in page
         assert "3.1%" in page
+        assert (f"of {done.facts['audited']} audited images 8 were right" in page) == (
+            language == "en"
+        )
         assert '<p class="note held">' in browser.get("/").text
     go_back(session.folder, done.number)
     session.load()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clipgrip.cli.arguments import Encoding
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 
@@ -58,6 +59,8 @@ def suggest(
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of the sample that stands for very many images.")
     ] = 0,
+    ignore_folders: Annotated[bool, Setting()] = False,
+    encoding: Encoding = None,
     out: Annotated[Path, typer.Option(help="Where to write the sheet.")] = Path("suggest.csv"),
 ) -> Result:
     """Choose the images whose labels say most, as a CSV sheet to fill.
@@ -77,7 +80,7 @@ def suggest(
     if out.is_file():
         raise ConfigError(f"{out} exists, perhaps with labels in it. Give another --out.")
     check_output(out, SUGGEST)
-    sheets, screen = _sheets(audit), ui.screen
+    sheets, screen = _sheets(audit, encoding), ui.screen
     more = {"classes": classes, "labels": labels, "test": test, "template": template, "backbone": backbone}  # fmt: skip
     if is_run := (where / RUN).is_file():
         _check_alone(where, more)
@@ -86,12 +89,12 @@ def suggest(
     else:
         _check_named(classes, {"labels": labels, "test": test, "template": template})
         model = load_backbone(backbone or "nano")
-        names = ClassNames.read(classes) if classes else None
-        texts = expand(template) if template else DEFAULT_TEMPLATE
-        files = {"labels": labels, "test": test}
+        names = ClassNames.read(classes, encoding) if classes else None
+        texts = expand(template, encoding) if template else DEFAULT_TEMPLATE
         with screen.live():
             found = from_images(
-                where, count, model, classes=names, template=texts, audits=sheets, seed=seed, hear=screen, **files
+                where, count, model, classes=names, labels=labels, test=test, template=texts, audits=sheets,
+                seed=seed, encoding=encoding, ignore_folders=ignore_folders, hear=screen,
             )  # fmt: skip
     write_suggestions(out, found)
     then = _command(where, is_run, more, out)
@@ -135,15 +138,15 @@ def told(found: Suggestions, count: int, out: Path) -> list[str]:
     ]
 
 
-def _sheets(audits: list[Path] | None) -> list[Sheet]:
+def _sheets(audits: list[Path] | None, encoding: str | None) -> list[Sheet]:
     """The sheets that were named; else the one that lies where clipgrip audit draw writes it, if it is one."""
     from clipgrip.errors import DataError
     from clipgrip.runs.auditing import Sheet
 
     if audits is not None:
-        return [Sheet.read(path) for path in audits]
+        return [Sheet.read(path, encoding) for path in audits]
     try:
-        return [Sheet.read(AUDIT)] if AUDIT.is_file() else []
+        return [Sheet.read(AUDIT, encoding)] if AUDIT.is_file() else []
     except DataError:
         return []
 

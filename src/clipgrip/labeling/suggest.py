@@ -29,7 +29,9 @@ from clipgrip.runs.embedding import Embeds, embed_manifest
 from clipgrip.runs.events import Listener
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
+from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.types import ImageEmbeds, Probs
+from clipgrip.words import Words
 from clipgrip.written import write_output
 
 HEADER = ("path", "label", "why")
@@ -64,11 +66,14 @@ def from_images(
     template: Template = DEFAULT_TEMPLATE,
     audits: Sequence[Sheet] = (),
     seed: int = 0,
+    encoding: str | None = None,
+    ignore_folders: bool = False,
     hear: Listener | None = None,
 ) -> Suggestions:
     """What to label before anything is learned.
 
     With class names the images that zero-shot, refined by the pool, doubts; without them the representative ones.
+    Images in folders named like ``classes`` are labeled already, unless ``ignore_folders``.
 
     Raises:
         DataError: the images, the labels or a sheet cannot be used.
@@ -79,8 +84,12 @@ def from_images(
         classes=classes or _names_in(images),
         labels=labels,
         test=test,
+        encoding=encoding,
+        folders=classes is not None and not ignore_folders,
         on_progress=partial(hear.progress, "hash"),
     )
+    for sentence in folder_sentences(folder_facts(found), Words("en")):
+        hear.note(sentence)
     cache, progress = cache_of(backbone), partial(hear.progress, "embed")
     embedded = embed_manifest(backbone, found.manifest, cache=cache, on_progress=progress)
     issues = sorted({*found.issues, *embedded.issues})

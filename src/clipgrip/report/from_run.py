@@ -16,7 +16,12 @@ from clipgrip.runs.outcome import Outcome
 from clipgrip.trust.groups import read_groups
 
 
-def facts(outcome: Outcome, groups: Path | None = None, audited: Audited | None = None) -> RunFacts:
+def facts(
+    outcome: Outcome,
+    groups: Path | None = None,
+    audited: Audited | None = None,
+    encoding: str | None = None,
+) -> RunFacts:
     """Everything a report says; pictures are opened only when they are shown.
 
     ``groups`` is a table with a column of paths and a column for each way to group the images.
@@ -45,7 +50,7 @@ def facts(outcome: Outcome, groups: Path | None = None, audited: Audited | None 
         lost=lost(outcome),
         unseen=sum(not is_there(row.source) for row in (*embeds.pool_rows, *embeds.test_rows)),
         audited=audited,
-        groups={} if groups is None else read_groups(groups, _judged_paths(outcome)),
+        groups={} if groups is None else read_groups(groups, _judged_paths(outcome), encoding),
     )
 
 

@@ -37,6 +37,8 @@ from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import StoredRun, open_store
 
 SEEN = "seen.txt"
+LEARNS = "grip"
+"""The strategy of the rounds after a run whose own, zero-shot, learns from no answer."""
 
 
 def next_round(folder: Path, person: str = "", listener: Listener | None = None) -> ReviewRound:
@@ -170,8 +172,13 @@ def _seen(first: StoredRun, began_with: Manifest, classes: list[StoredClass]) ->
 def _project(
     first: StoredRun, folder: Path, place: Path, manifest: Manifest, seen: list[str]
 ) -> Project:
-    """The first run's settings. Where some classes had all their labels, they keep them; else any image may be any."""
+    """The first run's settings. Where some classes had all their labels, they keep them; else any image may be any.
+
+    A first run that only asked the model (zero-shot) learned nothing; its rounds learn from the answers all the same.
+    """
     settings = dict(first.settings)
+    if settings["strategy"] == "zero-shot":
+        settings["strategy"] = LEARNS
     labeled = {manifest.classes.display[row.label] for row in manifest.rows if row.label >= 0}
     names = [name for name in seen if name in labeled]
     if names:

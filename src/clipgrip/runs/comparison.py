@@ -30,8 +30,8 @@ from clipgrip.written import write_output
 
 COMPARE = "compare"
 """Which command wrote a file."""
-DOUBTFUL = 0.3
-"""Disagreement from which an image is worth a look."""
+DOUBTFUL = 0.5
+"""Disagreement from which runs give an image different answers."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,18 @@ class Comparison:
 
     @cached_property
     def disagreement(self) -> Tensor:
-        """(N,) from 0, all say the same, to 1."""
-        return disagreement(self.ballots, self.weights)
+        """(N,) from 0, all say the same, to 1: from `DOUBTFUL` on where the answers differ, below where they do not.
+
+        Within each half by how far the probabilities differ. These alone would call nothing doubtful where all runs are
+        unsure, however many answers differ.
+        """
+        called = self.ballots.argmax(2)
+        differ = (called != called[0]).any(0)
+        return (1 - DOUBTFUL) * disagreement(self.ballots, self.weights) + DOUBTFUL * differ
 
     @property
     def doubtful(self) -> int:
-        """Images with much disagreement."""
+        """Images that not all runs give the same answer."""
         return int((self.disagreement >= DOUBTFUL).sum())
 
     @cached_property

@@ -23,6 +23,8 @@ def label_facts(teacher: Teacher | None, embeds: Embeds) -> dict[str, Any] | Non
         held = facts["held_out"]
         held["accuracy"] = held["right"] / held["n"]
         held["interval"] = list(wilson_interval(held["right"], held["n"]))
+    if not len(teacher.task.unlabeled):
+        facts["unlabeled"] = 0
     facts["contradicted"] = [
         [embeds.pool_rows[row].sha256, answer] for row, answer in teacher.contradicted()
     ]

@@ -79,13 +79,15 @@ def holm(p_values: Mapping[str, float], tests: int | None = None) -> dict[str, f
     return adjusted
 
 
-def read_groups(file: AnyPath, paths: Sequence[str]) -> dict[str, list[str]]:
+def read_groups(
+    file: AnyPath, paths: Sequence[str], encoding: str | None = None
+) -> dict[str, list[str]]:
     """Column name -> the group of each image of ``paths``, "" where the file does not name it.
 
     Raises:
         DataError: no column "path", no other column, no path known, or a column with over 50 values.
     """
-    table = read_table(file)
+    table = read_table(file, encoding)
     place = table.need(("path", "file", "image", "filename"))
     columns = [i for i in range(len(table.columns)) if i != place]
     if not columns:

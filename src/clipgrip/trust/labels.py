@@ -23,8 +23,9 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
             "The run learned from {n} labels. No class has two, so none could be held out to see how good they are.",
             n=say.number(facts["given"]),
         )
-        return [text, *_without_a_label(facts, say)]
+        return [*_of_all(facts, say), text, *_without_a_label(facts, say)]
     sentences = [
+        *_of_all(facts, say),
         say(
             "Of {n} labels, each held out in turn, {share} are answered right (95% interval {span}). Labels that were "
             "not drawn at random speak only for images like them.",
@@ -40,7 +41,7 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
         sentences.append(
             say("The class names say nothing of these images, so the labels alone decide.")
         )
-    if not facts["uses_unlabeled"]:
+    if not facts["uses_unlabeled"] and facts.get("unlabeled") != 0:
         sentences.append(
             say(
                 "The unlabeled images made these answers worse, so only the labels are learned from."
@@ -61,6 +62,18 @@ def _contradicted(facts: Mapping[str, Any], measured: Mapping[str, Any], say: Wo
             "review asks for a second opinion.",
             "{n} labels are not what the model says without them: one of the two is wrong. They come first where "
             "the review asks for a second opinion.",
+        )
+    ]
+
+
+def _of_all(facts: Mapping[str, Any], say: Words) -> list[str]:
+    """Nothing is left to sort: the run is worth what it says of new images."""
+    if facts.get("unlabeled") != 0:
+        return []
+    return [
+        say(
+            "Every image has a label, so there is nothing left to sort here: the run makes a classifier of new images "
+            "from them, and holding labels out (cross-validation) measures it."
         )
     ]
 

@@ -6,15 +6,19 @@ import zipfile
 from typing import IO
 
 from clipgrip.data.images import UndecodableImage
+from clipgrip.data.portable import FOLDERS, folder_names, folders_table
 from clipgrip.data.reading import read_row
 from clipgrip.review.exchange.archives import MISSING
 from clipgrip.review.exchange.content import ExportContent, ExportLine
-from clipgrip.review.exchange.naming import file_name, folder_names
+from clipgrip.review.exchange.naming import file_name
 from clipgrip.review.exchange.written import GONE, OTHER, UNREADABLE, Options, Written
 
 
 def write_folders(content: ExportContent, file: IO[bytes], _: Options) -> Written:
-    """The images that people decided, in a folder for each class; what is missing stands in a file in the ZIP."""
+    """The images that people decided, in a folder for each class; what is missing stands in a file in the ZIP.
+
+    Which folder is which class stands there too, where one cannot be called like its class.
+    """
     folders, written = folder_names(content.classes), Written(len(content.lines))
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for line in content.lines:
@@ -26,6 +30,11 @@ def write_folders(content: ExportContent, file: IO[bytes], _: Options) -> Writte
                 continue
             archive.writestr(f"{folders[line.label]}/{file_name(line.row, data)}", data)
             written.labels += 1
+        if table := folders_table(content.classes):
+            archive.writestr(FOLDERS, table)
+            written.renamed = [
+                f"{name} → {folders[name]}" for name in content.classes if folders[name] != name
+            ]
         if written.left:
             archive.writestr(MISSING, _missing_text(written))
     return written

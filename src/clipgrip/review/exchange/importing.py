@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clipgrip.data.classes import canonical
+from clipgrip.data.portable import folder_names
 from clipgrip.errors import DataError, nearest
 from clipgrip.review.exchange.archives import read_folders
 from clipgrip.review.exchange.claims import REASONS, Claimed, Left, Read, Reader
@@ -16,7 +17,6 @@ from clipgrip.review.exchange.coco import read_coco
 from clipgrip.review.exchange.fiftyone import read_fiftyone
 from clipgrip.review.exchange.finding import Finder, How, Place
 from clipgrip.review.exchange.label_studio import read_label_studio
-from clipgrip.review.exchange.naming import folder_names
 from clipgrip.review.exchange.tables import read_csv
 from clipgrip.review.exchange.written import NAMED
 from clipgrip.review.session import ReviewSession

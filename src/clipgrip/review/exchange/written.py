@@ -19,6 +19,11 @@ HIDDEN = mark("FiftyOne does not see files whose names begin with a dot")
 ODD = mark("the name of the file is no text that JSON can hold")
 TWINS = mark("FiftyOne cannot tell images apart whose names differ only in the ending; rename one")
 
+RENAMED = mark(
+    "These classes cannot have a folder of their name on every system and for every reader: {names}. folders.csv in "
+    "the ZIP says which is which, and clipgrip takes such folders for their classes."
+)
+
 
 @dataclass
 class Written:
@@ -30,6 +35,8 @@ class Written:
     """Labels in the file."""
     left: list[tuple[str, str]] = field(default_factory=list)
     """(path, reason) of each image that belongs into it and is not there."""
+    renamed: list[str] = field(default_factory=list)
+    """Classes whose folder has another name, with that name."""
 
     def summary(self, say: Words) -> dict[str, Any]:
         """What the page says of it: counts, and what was left out with the first names."""
@@ -38,6 +45,7 @@ class Written:
         return {
             "images": self.images,
             "labels": self.labels,
+            "note": say(RENAMED, names=say.names(self.renamed)) if self.renamed else "",
             "table": [
                 {"text": say(why), "n": len(paths), "first": paths[:NAMED]}
                 for why, paths in by_reason.items()

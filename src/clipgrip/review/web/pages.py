@@ -13,7 +13,16 @@ from clipgrip.review.overview import Overview, Step, asked_for, overview
 from clipgrip.review.web import cards
 from clipgrip.review.web.cards import Queue
 from clipgrip.review.web.context import PageContext
-from clipgrip.review.web.texts import QUEUE_NAMES, STAGES, next_step, words_of_change
+from clipgrip.review.web.texts import (
+    AUDIT_RESET,
+    QUEUE_NAMES,
+    STAGES,
+    audit_reset,
+    held_back,
+    hold_said,
+    next_step,
+    words_of_change,
+)
 from clipgrip.trust.advice import headline, reasons, remedies
 from clipgrip.trust.knowledge import knows_nothing
 from clipgrip.words import Words
@@ -31,9 +40,9 @@ def overview_page(context: PageContext) -> str:
         o=found,
         step=next_step(found, context.say),
         link=LINKS[found.step],
-        held=_held_back(context),
+        held=held_back(context.snapshot.round.rounds, context.say),
         terms=asked_for(context.server.session.store),
-        **_doubts(found, context.say),
+        **_doubts(found, context),
         rounds=[one for one in context.snapshot.round.rounds if "labels" in one.facts],
         running=job.progress(context.server.folder).state == "running",
         bars=_bars(found),
@@ -93,6 +102,7 @@ def one_page(context: PageContext, queue: Queue, klass: int | None, image: str) 
         examples={} if queue == "audit" else cards.examples(context.snapshot),
         purpose=cards.purpose(queue),
         goal=_overview(context) if queue == "audit" else None,
+        reset=audit_reset(context.snapshot.round.rounds, context.say) if queue == "audit" else [],
     )
 
 
@@ -116,6 +126,9 @@ def rounds_page(context: PageContext) -> str:
         tab="rounds",
         o=_overview(context),
         rounds=list(reversed(context.snapshot.round.rounds)),
+        reset=AUDIT_RESET,
+        hold_said=lambda facts: hold_said(context.snapshot.round.rounds, facts, context.say),
+        zero_shot=_strategy(context) == "zero-shot",
         state=progress_of(context),
     )
 
@@ -181,18 +194,19 @@ def _overview(context: PageContext) -> Overview:
     return overview(context.snapshot, asked_for(context.server.session.store))
 
 
-def _held_back(context: PageContext) -> dict[str, Any]:
-    """The facts of the newest entry where it holds a round back; empty otherwise."""
-    facts = context.snapshot.round.stored.facts
-    return facts if "held" in facts else {}
+def _strategy(context: PageContext) -> str:
+    """Of the run whose model is in use."""
+    return str(context.snapshot.view.outcome.run.settings["strategy"])
 
 
-def _doubts(o: Overview, say: Words) -> dict[str, Any]:
+def _doubts(o: Overview, context: PageContext) -> dict[str, Any]:
     """What speaks against the answers, and what helps most, as sentences."""
+    say, learns = context.say, _strategy(context) != "zero-shot"
+    given = int(context.snapshot.view.learned.sum())
     return {
         "guesses": headline(say) if knows_nothing(o.doubts) else "",
         "against": reasons(o.doubts, say),
-        "remedies": remedies(o.doubts, len(o.classes), say),
+        "remedies": remedies(o.doubts, len(o.classes), say, given=given, learns=learns),
     }
 
 

@@ -56,9 +56,12 @@ def serve(
     token: str = "",
     public: tuple[PublicName, ...] = (),
     prefix: str = "",
+    encoding: str | None = None,
     ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve the review of a run until Ctrl-C; ``ready`` is told the link once it can be opened.
+
+    ``encoding`` is that of tables which people bring in.
 
     Raises:
         ConfigError: the port is taken, or another address without a token.
@@ -72,7 +75,7 @@ def serve(
     ):
         chosen = listening.getsockname()[1]
         access = Access(host, chosen, token, _own_names(), public, prefix)
-        state = ServerState(ReviewSession(folder, store), access)
+        state = ServerState(ReviewSession(folder, store), access, encoding)
         state.warm()
         ready(link(host, chosen, token, prefix))
         try:

@@ -33,6 +33,8 @@ class ServerState:
 
     session: ReviewSession
     access: Access
+    encoding: str | None = None
+    """That of tables which people bring in; None to tell it from the file."""
     stopped: threading.Event = field(default_factory=threading.Event)
     presence: Presence = field(default_factory=Presence)
     exports: dict[str, Written | str] = field(default_factory=dict)

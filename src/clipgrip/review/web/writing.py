@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request
 from starlette.concurrency import run_in_threadpool
 
+from clipgrip.data.text import in_utf8
 from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
 from clipgrip.review import exchange, job
@@ -161,7 +162,9 @@ def _imports(app: FastAPI, server: ServerState) -> None:
         context = context_of(request, server)
 
         def read(whole: bytes) -> dict[str, Any]:
-            return exchange.imported(server.session, form, whole, context.person, context.say)
+            return exchange.imported(
+                server.session, form, in_utf8(whole, server.encoding), context.person, context.say
+            )
 
         if not upload:
             return Json(await run_in_threadpool(read, data))
