@@ -19,10 +19,10 @@ from clipgrip.types import Logits, Mask, Probs
 TINY = 1e-12
 
 
-def clustered(given: RefineInput, *, text_factor: float = 1.0) -> Refined:
+def clustered(given: RefineInput) -> Refined:
     """Balance, mixture, discriminants; then again with the class shares that came out.
 
-    ``text_factor`` times the weight λ of the text. Classes of which the text expects no image are not modelled.
+    Classes of which the text expects no image are not modelled.
     """
     images, settings = given.images, given.settings
     labels = torch.where(given.labeled, given.probs.argmax(1), -1)
@@ -33,15 +33,15 @@ def clustered(given: RefineInput, *, text_factor: float = 1.0) -> Refined:
     modelled, first = _expected(given), _first_prior(given)
     prior_weight = settings.prototype_prior_weight if given.prototypes else 1.0
     prior = _among(first, modelled[given.candidates])
-    answers = _cluster_once(given, pool, prior, modelled, text_factor)
+    answers = _cluster_once(given, pool, prior, modelled)
     without_overgrown = modelled & ~_overgrown(given, answers, modelled)
     if without_overgrown.sum() not in (0, 1, modelled.sum()):
         modelled, prior = without_overgrown, _among(first, without_overgrown[given.candidates])
-        answers = _cluster_once(given, pool, prior, modelled, text_factor)
+        answers = _cluster_once(given, pool, prior, modelled)
     for _ in range(settings.cluster_rounds - 1):
         prior = (1 - prior_weight) * prior + prior_weight * answers.mean(0)
         del answers  # as large as all else that a round needs
-        answers = _cluster_once(given, pool, prior, modelled, text_factor)
+        answers = _cluster_once(given, pool, prior, modelled)
     return Refined(given.with_unlabeled(_with_rare(given, answers, modelled)), "clusters")
 
 
@@ -98,13 +98,11 @@ def _with_rare(given: RefineInput, answers: Probs, modelled: Mask) -> Probs:
     return whole
 
 
-def _cluster_once(
-    given: RefineInput, pool: Pool, prior: Tensor, modelled: Mask, text_factor: float
-) -> Probs:
+def _cluster_once(given: RefineInput, pool: Pool, prior: Tensor, modelled: Mask) -> Probs:
     """(n, K) over the modelled classes, as sure as the two ways to see the clusters agree."""
     shares = sinkhorn(_unlabeled_among(given, modelled), prior, given.settings)
     balanced = given.with_unlabeled(shares, modelled)
-    text = _log(balanced, text_factor * _text_weight(given))
+    text = _log(balanced, _text_weight(given))
     first = mixture(pool, balanced, text)
     del shares, balanced  # of a million images each of these is 400 MB
     answers = given.restricted(first, modelled).argmax(1)
