@@ -24,7 +24,7 @@ from clipgrip.pseudolabel.refine.measure import (
     present_classes,
 )
 from clipgrip.pseudolabel.refine.reasons import ABSENT, PER_CLASS, PER_PRESENT, Reason
-from clipgrip.pseudolabel.refine.simple import half_balanced, untouched
+from clipgrip.pseudolabel.refine.simple import half_balanced, propagated, untouched
 from clipgrip.types import Mask
 
 
@@ -79,7 +79,8 @@ def _at_fitting_scale(given: RefineInput) -> RefineInput:
 def _present(scaled: RefineInput) -> Mask:
     """Candidates (C,) that the pool holds; labeled classes always."""
     present = scaled.candidates.clone()
-    present[scaled.candidates] = present_classes(scaled.unlabeled_probs, scaled.settings)
+    near = scaled.restricted(propagated(scaled).probs, scaled.candidates)
+    present[scaled.candidates] = present_classes(near, scaled.settings)
     present[scaled.probs[scaled.labeled].argmax(1)] = True
     return present & scaled.candidates
 

@@ -27,7 +27,7 @@ KEEP_WHOLE = Choice("zero-shot", reasons.WOULD_DIVIDE)
 
 def decide(evidence: Evidence, settings: Refinement) -> Choice:
     """What to try; clusters are accepted or not afterwards."""
-    if evidence.images_per_present_class >= settings.cluster_min_images:
+    if evidence.images_per_cluster >= settings.cluster_min_images:
         return KEEP_WHOLE if evidence.undivided else Choice("joined", reasons.NONE_LOSES)
     if evidence.some_absent:
         return Choice("zero-shot", None)

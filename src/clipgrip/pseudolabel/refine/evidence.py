@@ -36,9 +36,12 @@ class Evidence:
         return self.n_present is not None and self.n_present < self.n_classes
 
     @property
-    def images_per_present_class(self) -> float:
-        """0 where a single class is there: nothing is left to tell apart."""
+    def images_per_cluster(self) -> float:
+        """Per class that is there, as far as that is known; 0 where a single class is there.
+
+        Which classes are absent is only estimated: the middle (geometric) between all and those present counts.
+        """
         if not self.some_absent:
             return self.images_per_class
         present = self.n_present or 0
-        return self.n_unlabeled / present if present > 1 else 0.0
+        return self.images_per_class * (self.n_classes / present) ** 0.5 if present > 1 else 0.0

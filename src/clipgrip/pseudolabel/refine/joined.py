@@ -24,12 +24,13 @@ def joined(given: RefineInput) -> Refined:
 
 
 def join(given: RefineInput, clusters: Probs) -> Refined:
-    """The geometric mean of the answers, of what flows among neighbours, and of the ``clusters``, which it takes over."""
+    """The geometric mean of the answers, of what flows among neighbours, and of the ``clusters``."""
+    # ``clusters`` are taken over: of a million images each view is as large as all that a round needs
     confidence = mean_confidence(given.restricted(clusters, given.candidates))
     near, logits = propagated(given).probs, clusters
     for rows in chunk_slices(len(logits)):
         logits[rows] = (_log(given.probs[rows]) + _log(near[rows]) + _log(clusters[rows])) / 3
-    del near  # of a million images each view is as large as all that a round needs
+    del near
     unlabeled = given.restricted(logits, given.candidates)
     return Refined(given.with_unlabeled(tempered(unlabeled, confidence, given.settings)), "joined")
 

@@ -32,7 +32,7 @@ class Refinement:
 
     # Which refinement: decide.py
     cluster_min_images: float = 4.0
-    """Images per class that is there from which clusters are better than a text."""
+    """Images per class (``Evidence.images_per_cluster``) from which clusters are better than a text alone."""
     even_max_resistance: float = 0.45
     """Resistance (see ``evidence``) up to which fewer images gain by going half the way to equal shares."""
     sure_confidence: float = 0.85
@@ -51,7 +51,7 @@ class Refinement:
     absent_resistance: float = 0.7
     """Resistance from which classes are absent: lower where all are present, higher where a third are."""
     absent_share: float = 0.2
-    """A class with less than this part of a fair share is absent, once it is established that some are."""
+    """A class that answers less than this part of a fair share is absent, once it is established that some are."""
     absent_weight: float = 0.4
     """Factor on the probability of an absent class."""
 
