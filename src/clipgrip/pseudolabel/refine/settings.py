@@ -35,8 +35,6 @@ class Refinement:
     """Images per class (``Evidence.images_per_cluster``) from which clusters are better than a text alone."""
     even_max_resistance: float = 0.45
     """Resistance (see ``evidence``) up to which fewer images gain by going half the way to equal shares."""
-    sure_confidence: float = 0.85
-    """Mean confidence from which a text counts as sure."""
 
     max_lost_share: float = 0.12
     """Share of the images that one class may lose by clusters: a class that fills the pool must not be split up."""
@@ -60,28 +58,12 @@ class Refinement:
     """Scaling steps at most."""
     balance_tolerance: float = 1e-7
     """Stop when no factor changes by more than this share of its value."""
-    sure_answer: float = 0.9
-    """Confidence of a sure answer."""
-    min_sure_answers: int = 30
-    """Fewer sure answers are no evidence for or against a prior."""
     prior_confidence_power: float = 2.0
     """Power of its confidence with which an answer counts for the class prior."""
 
     # Clusters: clusters.py
     cluster_rounds: int = 2
     """Rounds of balance, mixture and discriminants; each takes the class shares of the one before as its prior."""
-    max_overruled: float = 0.005
-    """The first prior is uniform where that changes at most this share of the sure answers."""
-    max_text_weight: float = 4.0
-    """Upper bound of λ, which is at least 1."""
-    text_weight_error: float = 0.25
-    """λ is this over the text's mean error (1 - confidence): 1 at a confidence of 0.75, the bound near certainty."""
-    min_expected_images: float = 1.0
-    """A class of which the text expects fewer has no cluster to be found."""
-    overgrown_factor: float = 1.5
-    """A cluster is part of a neighbour's if it has more than this factor of the images that a sure text expects ..."""
-    overgrown_images: float = 3.0
-    """... and this many more."""
     prototype_prior_weight: float = 0.5
     """Weight of the first round's class shares in the second round's prior; 1 for texts."""
     prototype_confidence_power: float = 4.0
@@ -167,13 +149,10 @@ class Refinement:
 
 
 MAY_BE_ZERO = (
-    "max_overruled",
     "absent_share",
     "absent_resistance",
     "even_max_resistance",
     "max_lost_share",
-    "overgrown_images",
-    "min_expected_images",
     "balance_tolerance",
     "mixture_tolerance",
     "propagation_share",
@@ -183,9 +162,6 @@ AT_MOST_ONE = (
     "half_balance_power",
     "absent_share",
     "absent_weight",
-    "sure_answer",
-    "sure_confidence",
-    "max_overruled",
     "prototype_prior_weight",
     "discriminant_shrinkage",
     "subspace_shrinkage",
