@@ -48,7 +48,7 @@ def main() -> None:
     for name, values in _variants():
         if chosen.only and name.split(" x")[0] not in chosen.only:
             continue
-        rows.append(_row(name, trials, default, _gains(trials, replace(DEFAULT, **values))))
+        rows.append(_row(name, trials, default, _gains(trials, DEFAULT.with_values(values))))
         print(_line(rows[-1]), flush=True)
         record("ablate", {"every": chosen.every, "pools": len(trials), "rows": rows})
 
@@ -64,7 +64,7 @@ def _variants() -> Iterator[tuple[str, dict[str, Any]]]:
         for factor in (0.5, 2.0):
             changed = type(value)(value * factor)
             try:
-                replace(DEFAULT, **{field.name: changed})
+                DEFAULT.with_values({field.name: changed})
             except ConfigError:
                 changed = type(value)(1)
             if changed != value:

@@ -33,6 +33,7 @@ TOO_FEW: dict[str, Any] = {"resistance": None}
 JOINED = Choice("joined", reasons.NONE_LOSES)
 WHOLE = Choice("zero-shot", reasons.WOULD_DIVIDE)
 HALF = Choice("half-balance", reasons.NEARLY_EQUAL)
+BALANCE = Choice("balance", reasons.LITTLE_RESISTANCE)
 UNEQUAL = Choice("zero-shot", reasons.UNEQUAL)
 FEW_OF_FEW = Choice("zero-shot", None)
 
@@ -47,7 +48,10 @@ def few(images: float, **more: Any) -> dict[str, Any]:
         ({}, JOINED),
         (few(4), JOINED),
         (few(3.9), UNEQUAL),
-        (few(4, **EVEN), JOINED),
+        (few(8, **EVEN), JOINED),
+        (few(7.9, **EVEN), BALANCE),
+        (few(4, **EVEN), BALANCE),
+        (few(4, resistance=0.31), JOINED),
         (few(3.9, **EVEN), HALF),
         (few(3.9, resistance=0.45), HALF),
         (few(3.9, resistance=0.46), UNEQUAL),

@@ -40,7 +40,7 @@ def confidence(probs: Tensor) -> float:
 
 
 def even(probs: Tensor) -> bool:
-    return is_even(evidence(probs), DEFAULT)
+    return is_even(evidence(probs), DEFAULT.even_max_resistance)
 
 
 def answers(counts: list[int], *, sure: float = 6.0, noise: float = 1.0) -> tuple[Tensor, Tensor]:

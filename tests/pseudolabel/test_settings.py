@@ -50,7 +50,7 @@ def test_every_bound_names_a_setting_that_there_is() -> None:
 
 CHANGES: dict[str, dict[str, float]] = {
     "digits": {
-        "cluster_min_images": 1e6,
+        "cluster_min_images_equal": 1e6,
         "mixture_temperature": 2.0,
         "mixture_outer_steps": 1,
         "mixture_inner_steps": 1,
@@ -71,6 +71,7 @@ CHANGES: dict[str, dict[str, float]] = {
     },
     "dominated": {"max_lost_share": 1.0},
     "absent": {"absent_resistance": 5.0, "absent_weight": 1.0, "absent_share": 0.0},
+    "few": {"balance_max_resistance": 0.0, "cluster_min_images_equal": 3.0},
     "fewer": {
         "even_max_resistance": 0.0,
         "half_balance_power": 0.1,

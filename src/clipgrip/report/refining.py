@@ -22,6 +22,7 @@ WHY = {
     reasons.WOULD_DIVIDE: mark(
         "groups of similar images would have divided up a class that gets very many of the answers"
     ),
+    reasons.LITTLE_RESISTANCE: mark("equally frequent classes ask for few changes"),
     reasons.NEARLY_EQUAL: mark("the classes seem to be about equally frequent"),
     reasons.UNEQUAL: mark(
         "the classes seem to be unequally frequent, or images are too few to tell"

@@ -24,7 +24,12 @@ from clipgrip.pseudolabel.refine.measure import (
     present_classes,
 )
 from clipgrip.pseudolabel.refine.reasons import ABSENT, PER_CLASS, PER_PRESENT, Reason
-from clipgrip.pseudolabel.refine.simple import half_balanced, propagated, untouched
+from clipgrip.pseudolabel.refine.simple import (
+    balanced_assignment,
+    half_balanced,
+    propagated,
+    untouched,
+)
 from clipgrip.types import Mask
 
 
@@ -51,7 +56,9 @@ def auto(given: RefineInput) -> Refined:
             found = join(scaled, clusters)
             return replace(found, reasons=_why(choice, evidence), evidence=evidence)
         choice = KEEP_WHOLE
-    found = half_balanced(scaled) if choice.method == "half-balance" else untouched(given)
+    methods = {"balance": balanced_assignment, "half-balance": half_balanced}
+    apply = methods.get(choice.method)
+    found = untouched(given) if apply is None else apply(scaled)
     return replace(found, reasons=_why(choice, evidence), evidence=evidence)
 
 

@@ -1,7 +1,7 @@
 """Which refinement a pool bears, and whether it is accepted: numbers in, a decision out, no tensor.
 
-Join text, neighbours and clusters if there are images enough per class; else move half the way to equal shares if the
-answers hardly resist; else keep zero-shot's answers. What would split up a class is given up.
+Join text, neighbours and clusters if there are images enough per class; else move to equal shares, or half the way, if
+the answers hardly resist; else keep zero-shot's answers. What would split up a class is given up.
 """
 
 from __future__ import annotations
@@ -27,11 +27,15 @@ KEEP_WHOLE = Choice("zero-shot", reasons.WOULD_DIVIDE)
 
 def decide(evidence: Evidence, settings: Refinement) -> Choice:
     """What to try; clusters are accepted or not afterwards."""
-    if evidence.images_per_cluster >= settings.cluster_min_images:
+    equal = is_even(evidence, settings.balance_max_resistance)
+    least = settings.cluster_min_images_equal if equal else settings.cluster_min_images
+    if evidence.images_per_cluster >= least:
         return KEEP_WHOLE if evidence.undivided else Choice("joined", reasons.NONE_LOSES)
     if evidence.some_absent:
         return Choice("zero-shot", None)
-    if is_even(evidence, settings):
+    if equal and evidence.images_per_class >= settings.cluster_min_images:
+        return Choice("balance", reasons.LITTLE_RESISTANCE)
+    if is_even(evidence, settings.even_max_resistance):
         return Choice("half-balance", reasons.NEARLY_EQUAL)
     return Choice("zero-shot", reasons.UNEQUAL)
 
@@ -46,10 +50,10 @@ def has_gone_astray(lost_before: float | None, settings: Refinement) -> bool:
     return lost_before is not None and not accept(lost_before, settings)
 
 
-def is_even(evidence: Evidence, settings: Refinement) -> bool:
+def is_even(evidence: Evidence, max_resistance: float) -> bool:
     """Whether the classes seem about equally frequent; False for too few images."""
     resistance = evidence.resistance
-    return resistance is not None and resistance <= settings.even_max_resistance
+    return resistance is not None and resistance <= max_resistance
 
 
 def absence_is_clear(evidence: Evidence, settings: Refinement) -> bool:

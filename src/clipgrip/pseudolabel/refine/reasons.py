@@ -5,6 +5,7 @@ from __future__ import annotations
 NOTHING_TO_DECIDE = "there is nothing to decide"
 NONE_LOSES = "no class loses many of its images"
 WOULD_DIVIDE = "clusters would divide up a class that gets many of the answers"
+LITTLE_RESISTANCE = "equally frequent classes ask little of the answers"
 NEARLY_EQUAL = "the classes seem to be about equally frequent"
 UNEQUAL = "the classes seem to be unequally frequent, or images too few to tell"
 PER_CLASS = "there are {n} images per class"

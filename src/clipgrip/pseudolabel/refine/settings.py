@@ -33,8 +33,12 @@ class Refinement:
     # Which refinement: decide.py
     cluster_min_images: float = 4.0
     """Images per class (``Evidence.images_per_cluster``) from which clusters are better than a text alone."""
+    cluster_min_images_equal: float = 8.0
+    """The same where the classes seem equally frequent, so that fewer images gain more by equal shares."""
+    balance_max_resistance: float = 0.3
+    """Resistance (see ``evidence``) up to which they seem so."""
     even_max_resistance: float = 0.45
-    """Resistance (see ``evidence``) up to which fewer images gain by going half the way to equal shares."""
+    """Resistance up to which fewer images gain by going half the way to equal shares."""
 
     max_lost_share: float = 0.12
     """Share of the images that one class may lose by clusters: a class that fills the pool must not be split up."""
@@ -152,6 +156,7 @@ MAY_BE_ZERO = (
     "absent_share",
     "absent_resistance",
     "even_max_resistance",
+    "balance_max_resistance",
     "max_lost_share",
     "balance_tolerance",
     "mixture_tolerance",
