@@ -10,6 +10,7 @@ from clipgrip.report.reading import Reading
 from clipgrip.words import Words, mark
 
 METHODS = {
+    "joined": mark("similar images improved the answers"),
     "clusters": mark("groups of similar images improved the answers"),
     "balance": mark("the answers were improved by giving each class equally many images"),
     "half-balance": mark("the answers were moved half-way to equally many images of each class"),
@@ -22,9 +23,6 @@ JOINED = mark(
 WHY = {
     reasons.NOTHING_TO_DECIDE: mark("there was nothing to decide"),
     reasons.NONE_LOSES: mark("no class lost many of its images by it"),
-    reasons.STRONG_TEXT: mark(
-        "the class names were given more weight, as a class would else have lost many of its images"
-    ),
     reasons.WOULD_DIVIDE: mark(
         "groups of similar images would have divided up a class that gets very many of the answers"
     ),
