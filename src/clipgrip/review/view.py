@@ -14,12 +14,13 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Row
+from clipgrip.prompts.classifier import zero_shot
 from clipgrip.review.store import StoredClass
 from clipgrip.runs.embedding import Embeds, model_of
 from clipgrip.runs.inputs import embeds_through
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.rounds import Start
-from clipgrip.types import ImageEmbeds, Probs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 
 Whole = NDArray[np.int64]
 Numbers = NDArray[np.float32]
@@ -120,6 +121,11 @@ class Answerer:
                 _places(classes, self.outcome.manifest.classes), start.zero_shot
             )
         return start.answers(self.outcome.learned, nothing, joint).pool
+
+    def texts(self, classes: Sequence[StoredClass]) -> ClassEmbeds:
+        """(C, D) of the untuned texts."""
+        template = Settings(**self.outcome.run.settings).template
+        return zero_shot(self.backbone, [one.prompt for one in classes], template)
 
     def view(self, classes: Sequence[StoredClass]) -> View:
         """The answers for the active classes."""

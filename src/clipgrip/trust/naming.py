@@ -24,14 +24,15 @@ FEW_A_CLASS = 3
 """Images a class on the mean, below which nothing is said without labels."""
 FEW_CLASSES = 3
 """Classes from which the others say what is usual; of two, only labels tell which text is wrong."""
-FREE = (-0.37, -0.24, -2.34, -0.64)
+FREE = (-0.63, -0.19, -2.55, -0.64)
 """Weights of lead, near_lead, rise and share, by logistic regression on the even half of the benchmark."""
-FREE_LIMIT = 1.42
-TAUGHT = (-0.37, -2.34, -0.5, -0.3)
+FREE_LIMIT = 1.05
+TAUGHT = (-0.16, -0.86, -0.64, -0.25)
 """Weights of lead, rise, own_rise and own_lead where the class has labels."""
-TAUGHT_LIMIT = 1.0
+TAUGHT_LIMIT = -2.33
 ANOTHERS = 0.5
-"""Rise, as a share of the rise of a group's own text, from which another text points at that group too."""
+"""Rise on another's images, as a share of what its own text has there (labels: what is usual), from which a text points
+at them."""
 SHOWN = 8
 """Images that show what a name points at."""
 
@@ -212,12 +213,11 @@ def _judged(seen: Seen, c: int, fit: float | None, step: int) -> NameFit:
 
 
 def _group(seen: Seen, c: int) -> int | None:
-    """The other class whose images the text points at about as its own text does; by labels where there are some."""
-    matches = seen.matches[c].clone()
+    """The other class whose images the text points at clearly; by labels where there are some."""
+    pointed, usual = seen.matches[c].clone(), 1.0
     if int(seen.labeled[c]):
-        own = seen.rises.diagonal().clamp_min(1e-6)
-        by_label = (seen.rises[:, c] / own).nan_to_num(0.0)
-        matches = torch.where(seen.labeled > 0, by_label, matches)
-    matches[c] = 0.0
-    best = int(matches.argmax())
-    return best if float(matches[best]) >= ANOTHERS else None
+        pointed = seen.rises[:, c].nan_to_num(0.0)
+        usual = float(seen.rises.diagonal().nanmedian())
+    pointed[c] = 0.0
+    best = int(pointed.argmax())
+    return best if float(pointed[best]) >= max(ANOTHERS * usual, 1e-6) else None

@@ -19,6 +19,7 @@ from clipgrip.review.web.cards import Queue
 from clipgrip.review.web.state import Hall
 from clipgrip.review.web.texts import QUEUE_NAMES, STAGES, for_script, next_step, words_of_change
 from clipgrip.trust.advice import headline, reasons, remedies
+from clipgrip.trust.doubted import in_short, reason
 from clipgrip.trust.knowledge import knows_nothing
 from clipgrip.words import LANGUAGES, Language, Words
 
@@ -83,6 +84,7 @@ def overview_page(screen: Screen) -> str:
         held=_held(screen),
         terms=asked_for(screen.hall.desk),
         **_doubts(found, screen.say),
+        doubted=_doubted(screen),
         rounds=[one for one in screen.hall.desk.rounds if "labels" in one.facts],
         running=job.progress(screen.hall.folder).state == "running",
         bars=_bars(found),
@@ -150,6 +152,9 @@ def classes_page(screen: Screen) -> str:
         "classes.html",
         tab="classes",
         lines=_overview(screen).classes,
+        named=screen.hall.names.lines(),
+        doubted=_doubted(screen),
+        why=reason,
         changes=[
             (screen.say.date(c.at), c.person, words_of_change(c, screen.say))
             for c in reversed(screen.hall.desk.store.changes())
@@ -242,6 +247,13 @@ def _doubts(o: Overview, say: Words) -> dict[str, Any]:
         "against": reasons(o.doubts, say),
         "remedies": remedies(o.doubts, len(o.classes), say),
     }
+
+
+def _doubted(screen: Screen) -> str:
+    """One sentence about the names that do not seem to fit; empty where all do."""
+    lines = screen.hall.names.lines().values()
+    names = [line.told.name for line in lines if line.doubted]
+    return in_short(names, len(lines), screen.say) if names else ""
 
 
 def _bars(o: Overview) -> list[tuple[str, float, float, int]]:

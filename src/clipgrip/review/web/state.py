@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from clipgrip.data.manifest import Row
 from clipgrip.review.desk import OPEN, Desk
 from clipgrip.review.exchange import Written
+from clipgrip.review.naming import NameBoard
 from clipgrip.review.queues import QUEUES, doubtful
 from clipgrip.review.web.address import Access
 from clipgrip.review.web.presence import Presence
@@ -56,6 +57,11 @@ class Hall:
     def uploads(self) -> Uploads:
         """Files that are coming in pieces."""
         return Uploads(self.folder)
+
+    @cached_property
+    def names(self) -> NameBoard:
+        """Which class names fit."""
+        return NameBoard(self.desk)
 
     @cached_property
     def name(self) -> str:

@@ -1,0 +1,91 @@
+"""Which names fit their images, with the classes as people have them now and the labels that they gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from clipgrip.prompts.wordings import wordings
+from clipgrip.review.desk import DECIDED, GIVEN, Desk
+from clipgrip.runs.knowledge import doubts as doubts_of_run
+from clipgrip.trust.doubted import ToldName
+from clipgrip.trust.knowledge import knows_nothing
+from clipgrip.trust.naming import NameFit, naming
+from clipgrip.types import ClassEmbeds, Labels
+
+
+@dataclass(frozen=True)
+class NameLine:
+    """One class: what is said of its text, how well it fits (0 to 1), and other words to try."""
+
+    told: ToldName
+    fit: float | None
+    wordings: tuple[str, ...]
+
+    @property
+    def doubted(self) -> bool:
+        """Whether the text points at no group, or at another's."""
+        return self.told.verdict in ("nothing", "other")
+
+
+@dataclass
+class NameBoard:
+    """Remembers what it said until classes or labels change."""
+
+    desk: Desk
+    _texts: tuple[int, ClassEmbeds] | None = field(default=None, repr=False)
+    _lines: tuple[tuple[int, int], Mapping[int, NameLine]] | None = field(default=None, repr=False)
+
+    def lines(self) -> Mapping[int, NameLine]:
+        """By class id; empty where the model seems to know nothing of all names, or labels alone decide."""
+        with self.desk.lock:
+            labels, version = _labels(self.desk), self.desk.version
+            view, answerer = self.desk.view, self.desk.answerer
+        key = version, hash(labels.numpy().tobytes())
+        if self._lines is not None and self._lines[0] == key:
+            return self._lines[1]
+        if _untold(view.outcome.run.facts):
+            return {}
+        if self._texts is None or self._texts[0] != version:
+            self._texts = version, answerer.texts(view.classes)
+        scale = answerer.backbone.logit_scale
+        found = naming(answerer.embeds, self._texts[1], scale, labels)
+        names = [one.name for one in view.classes]
+        taken = {one.prompt.casefold() for one in view.classes}
+        lines = {
+            one.id: _line(fit, names, one.prompt, taken)
+            for one, fit in zip(view.classes, found.names, strict=True)
+        }
+        self._lines = key, lines
+        return lines
+
+
+def _line(fit: NameFit, names: list[str], prompt: str, taken: set[str]) -> NameLine:
+    name = names[fit.position]
+    other = None if fit.group is None else names[fit.group]
+    words = wordings(name, prompt)
+    return NameLine(
+        ToldName(name, fit.verdict, other, fit.labeled),
+        fit.fit,
+        tuple(text for text in words if text.casefold() not in taken),
+    )
+
+
+def _untold(facts: Mapping[str, object]) -> bool:
+    """Whether the model is in doubt as a whole. Labels answered by chance alone do not hinder: names may be swapped."""
+    found = tuple(one for one in doubts_of_run(facts) if one.kind != "no-better")
+    labels = facts.get("labels")
+    return knows_nothing(found) or (isinstance(labels, dict) and labels["text_weight"] == 0)
+
+
+def _labels(desk: Desk) -> Labels:
+    """(N,) positions of the classes that people gave, those of the audit apart, -1 elsewhere."""
+    standing = desk.standing
+    known = np.isin(standing.state, (DECIDED, GIVEN)) & ~standing.audit
+    labels = torch.full((len(standing.klass),), -1)
+    for position, one in enumerate(desk.view.classes):
+        labels[torch.from_numpy(known & (standing.klass == one.id))] = position
+    return labels
