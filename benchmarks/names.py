@@ -3,8 +3,9 @@
     CLIPGRIP_DATA=FOLDER python -m benchmarks.names [--seeds 8] [--fit]
 
 The weights and limits were fitted on even seeds (``--fit`` prints them anew); odd ones judge, and the two never share a
-class of Caltech or ImageNet. One name in seven is planted, at least one a pool. Where there is no text tower, a code is a
-random text as unlike the others as real ones are, and an unread script a text near the middle of all texts.
+class of Caltech or ImageNet. One name in seven is planted, at least one a pool. Where there is no text tower, a code is
+a random text as unlike the others as real ones are, and an unread script a text near the middle of all texts. Pools of
+which the product says that the model knows nothing, and of two classes, are left out: no name is judged there.
 """
 
 from __future__ import annotations
@@ -127,7 +128,11 @@ def _real() -> ClassEmbeds:
 def _rows(seed: int) -> Iterator[dict[str, Any]]:
     for one in pools(seed):
         for kind in ("none", *KINDS):
-            found = (one, torch.empty(0, dtype=torch.long)) if kind == "none" else planted(one, seed, kind)
+            found = (
+                (one, torch.empty(0, dtype=torch.long))
+                if kind == "none"
+                else planted(one, seed, kind)
+            )
             if found is not None and not told(found[0]):
                 for shots in SHOTS:
                     yield from _of(found[0], found[1].tolist(), seed, kind, shots, one.texts)
@@ -193,7 +198,9 @@ def _table(rows: list[dict[str, Any]], odd: int) -> dict[str, dict[str, str]]:
         false = [r["doubted"] for r in mine if not r["wrong"]]
         table[f"no label: {pool}"] = {"found": _share(found), "false": _share(false)}
     small = [r for r in free if r["few"] and not r["wrong"]]
-    table["no label: right names of 0 to 3 images"] = {"doubted": _share([r["doubted"] for r in small])}
+    table["no label: right names of 0 to 3 images"] = {
+        "doubted": _share([r["doubted"] for r in small])
+    }
     return table
 
 
@@ -222,7 +229,9 @@ def _fit(rows: list[dict[str, Any]]) -> None:
 
     for name, taught in (("FREE", False), ("TAUGHT", True)):
         mine = [r for r in rows if bool(r["shots"]) == taught and not r["few"]]
-        mine = [r for r in mine if taught or (r["kind"] != "swapped" and r["classes"] >= FEW_CLASSES)]
+        mine = [
+            r for r in mine if taught or (r["kind"] != "swapped" and r["classes"] >= FEW_CLASSES)
+        ]
         x, y = np.array([r["figures"] for r in mine]), np.array([r["wrong"] for r in mine])
         scaler = StandardScaler().fit(x)
         model = LogisticRegression(class_weight="balanced").fit(scaler.transform(x), y)

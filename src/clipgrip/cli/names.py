@@ -162,7 +162,9 @@ def _check_out(out: Path | None, wanted: list[str]) -> None:
     if out.exists():
         raise ConfigError(f"{out} exists, perhaps with your own words in it. Give another --out.")
     if out.suffix.lower() != ".csv":
-        raise ConfigError(f"{out} has two columns, name and prompt. Give --out a name that ends in .csv.")
+        raise ConfigError(
+            f"{out} has two columns, name and prompt. Give --out a name that ends in .csv."
+        )
     check_output(out, "names")
 
 

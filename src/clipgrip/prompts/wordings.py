@@ -21,7 +21,9 @@ VARIANTS = ("{} on the surface", "a surface with {}", "a close-up of {}")
 DENIES = ("without", "no ", "free of")
 MOST = 6
 """Wordings proposed for a class."""
-SMALL = frozenset(("a", "an", "the", "of", "on", "in", "with", "and", "or", "from", "part", "surface"))
+SMALL = frozenset(
+    ("a", "an", "the", "of", "on", "in", "with", "and", "or", "from", "part", "surface")
+)
 
 
 def wordings(name: str, prompt: str) -> tuple[str, ...]:
@@ -32,7 +34,9 @@ def wordings(name: str, prompt: str) -> tuple[str, ...]:
     """
     foreign = [text for text in (name, prompt) if is_japanese(text)]
     found = [english for text in foreign if (english := proposed(text))]
-    found += _related({*_words(name), *_words(prompt), *(w for text in found for w in _words(text))})
+    found += _related(
+        {*_words(name), *_words(prompt), *(w for text in found for w in _words(text))}
+    )
     if not is_japanese(name):
         found.append(prompt_text(name))
     bare = next((text for text in (prompt, *found) if not is_japanese(text)), "")

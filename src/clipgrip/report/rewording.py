@@ -94,7 +94,11 @@ def _trial(found: Rewording, one: Tried, say: Words) -> list[str]:
     if one.template is not None:
         told.append(f"  “{one.template}”")
     figures = [
-        say("{moved} of {of} answers would move.", moved=say.number(moved.moved), of=say.number(moved.of))
+        say(
+            "{moved} of {of} answers would move.",
+            moved=say.number(moved.moved),
+            of=say.number(moved.of),
+        )
     ]
     if not found.against:
         figures += [_fits(found, one, say)]
@@ -118,7 +122,9 @@ def _fits(found: Rewording, one: Tried, say: Words) -> str:
         before, after = (n.names[c].fit for n in (found.names, one.moved.fits))
         if before is None or after is None:
             return say(MARKS["unknown"])
-        return say("Fit {before} before, {after} after.", before=f"{before:.2f}", after=f"{after:.2f}")
+        return say(
+            "Fit {before} before, {after} after.", before=f"{before:.2f}", after=f"{after:.2f}"
+        )
     return say(
         "Names doubted: {before} before, {after} after.",
         before=len(found.names.doubted),

@@ -115,4 +115,3 @@ class Trial:
 
     def _naming(self, texts: ClassEmbeds) -> Naming:
         return naming(self.images, texts, self.backbone.logit_scale, self.labels)
-

@@ -186,9 +186,7 @@ def _matches(rises: Tensor, nearest: Tensor, leaders: Tensor) -> Tensor:
 
 
 def _enough(images: int, classes: int) -> bool:
-    return (
-        classes >= FEW_CLASSES and images >= FEW_IMAGES and images >= FEW_A_CLASS * classes
-    )
+    return classes >= FEW_CLASSES and images >= FEW_IMAGES and images >= FEW_A_CLASS * classes
 
 
 def _fit(seen: Seen, c: int, enough: bool) -> float | None:
