@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks import situations as made
+from benchmarks.features import with_prototypes
 from benchmarks.knowledge import told
 from benchmarks.record import machine, record
 from benchmarks.situations import WORDS, Situation
@@ -116,7 +117,7 @@ def _words(n: int, seed: int) -> ClassEmbeds:
 
 def _prototypes(one: Situation, n: int, draw: torch.Generator) -> ClassEmbeds:
     source, shots = one.kind.split()[0], 2 if one.name.startswith("2") else 1
-    held = made.with_prototypes(source, "test", shots).classes
+    held = with_prototypes(source, "test", shots).classes
     strange = held[(held @ one.texts.T).max(1).values < 0.999]
     return strange[torch.randperm(len(strange), generator=draw)[:n]]
 
