@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from clipgrip.cli.arguments import Run
+from clipgrip.cli.ui import Result, Ui
 
 if TYPE_CHECKING:
     from clipgrip.data.classes import ClassNames
@@ -20,15 +22,14 @@ MOST = 8
 
 
 def names(
-    run: Annotated[
-        Path, typer.Argument(help="Folder of a finished run; of a reviewed one, its newest round.")
-    ],
-    try_: Annotated[
+    ui: Ui,
+    run: Run,
+    tries: Annotated[
         list[str] | None,
         typer.Option(
             "--try",
             metavar="CLASS=TEXT",
-            help='Your own words for a class, as in "scratch=a long thin scratch on metal". Several times.',
+            help='Your own words for a class, as in "scratch=a long thin scratch on metal"; once for each.',
             show_default=False,
         ),
     ] = None,
@@ -39,43 +40,32 @@ def names(
             show_default=False,
         ),
     ] = None,
-    lang: Annotated[str, typer.Option(help="Language: en or ja.")] = "en",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Which class names fit their images, and what other words would change.
+) -> Result:
+    """Say which class names fit their images, and what other words would change.
 
     For names that are doubted, other words are proposed. Nothing of the run is touched: answers are those of the model
     before it was tuned.
     """
-    from clipgrip.cli.results import check_language
     from clipgrip.cli.reviewed import at_work
-    from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.report.rewording import lines, values
     from clipgrip.runs.embedding import model_of
     from clipgrip.runs.outcome import settings_of
     from clipgrip.runs.reopen import reopen
     from clipgrip.runs.rewording import Trial
-    from clipgrip.words import Words
 
-    utf8_output()
-    check_language(lang)
-    screen, wanted = Screen(), try_ or []
+    wanted = tries or []
     _check_out(out, wanted)
-    newest = at_work(run, screen)
-    with screen.live():
-        outcome = reopen(newest, screen)
-    say = Words("ja" if lang == "ja" else "en")
+    newest = at_work(run, ui.screen)
+    with ui.screen.live():
+        outcome = reopen(newest, ui.screen)
     words = [_wish(one, outcome.manifest.classes) for one in wanted]
     trial = Trial.of(outcome, model_of(settings_of(outcome.run)))
-    found = _reworded(outcome, trial, words, say)
+    found = _reworded(outcome, trial, words, ui.say)
+    told, facts = lines(found, ui.say), values(found)
     if out is not None:
         _write(out, trial.worded(dict(words)))
-    if as_json:
-        typer.echo(json.dumps(values(found), indent=1, ensure_ascii=False))
-        return
-    typer.echo("\n".join(lines(found, say)))
-    if out is not None:
-        typer.echo(f"classes      {out}")
+        told, facts = [*told, f"classes      {out}"], {**facts, "classes_file": out}
+    return Result(told, facts)
 
 
 def _reworded(
