@@ -39,8 +39,9 @@ def wordings(name: str, prompt: str) -> tuple[str, ...]:
     )
     if not is_japanese(name):
         found.append(prompt_text(name))
-    bare = next((text for text in (prompt, *found) if not is_japanese(text)), "")
-    if len(bare.split()) <= 3 and not any(char.isdigit() for char in bare):
+    plain = [text for text in (*found, prompt) if not is_japanese(text)][::-1]
+    bare = next((text for text in plain if _is_bare(text) and text != prompt), prompt)
+    if _is_bare(bare):
         found += [variant.format(bare) for variant in VARIANTS]
     kept = dict.fromkeys(canonical(text) for text in found)
     return tuple(text for text in kept if text.casefold() != prompt.casefold())[:MOST]
@@ -50,6 +51,12 @@ def templates_beside(template: Template) -> tuple[str, ...]:
     """Templates other than those that are used already."""
     used = as_templates(template)
     return tuple(one for one in TEMPLATES if one not in used)
+
+
+def _is_bare(text: str) -> bool:
+    """Whether it is a word or two, and neither a code nor in a script that the glossary reads."""
+    digits = any(char.isdigit() for char in text)
+    return 0 < len(text.split()) <= 3 and not digits and not is_japanese(text)
 
 
 def _related(words: set[str]) -> list[str]:
