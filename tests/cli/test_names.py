@@ -63,6 +63,18 @@ def test_words_are_proposed_and_nothing_of_the_run_changes(made: Path, capsys: A
     assert {name: after[name] for name in before} == before
 
 
+def test_two_texts_that_point_at_each_other_s_images_are_tried_the_other_way_round(
+    made: Path, quick: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def swapped(*_: Any) -> Naming:
+        return Naming(tuple(NameFit(c, 0.1, "other", c ^ 1, 2) for c in range(4)))
+
+    quick.setattr("clipgrip.runs.rewording.naming", swapped)
+    found = json.loads(command(capsys, "names", made, "--json").out)["proposed"]
+    assert found[0]["texts"] == {"scratch": "dent", "dent": "scratch"}
+    assert found[1]["texts"] == {"good part": "steel", "steel": "good part"}
+
+
 def test_own_words_are_tried_alone_and_together_and_written_for_the_next_run(
     made: Path, tmp_path: Path, capsys: Any
 ) -> None:

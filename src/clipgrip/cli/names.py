@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clipgrip.report.rewording import Rewording, Tried
     from clipgrip.runs.outcome import Outcome
     from clipgrip.runs.rewording import Trial
+    from clipgrip.trust.naming import Naming
     from clipgrip.words import Words
 
 MOST = 8
@@ -84,10 +85,17 @@ def _reworded(
         classes=trial.classes,
         names=fits,
         against=(headline(say), *reasons(found, say)) if lost else (),
-        proposed=() if words else _proposed(trial, list(asked)[:MOST]),
+        proposed=() if words else (*_exchanges(trial, fits), *_proposed(trial, list(asked)[:MOST])),
         templates=() if words else tuple(_template(trial, one) for one in trial.templates()),
         tried=_tried(trial, words),
     )
+
+
+def _exchanges(trial: Trial, fits: Naming) -> list[Tried]:
+    """Pairs of texts that point at each other's images, the other way round."""
+    texts, points = trial.classes.prompts, {one.position: one.group for one in fits.doubted}
+    pairs = [(a, b) for a, b in points.items() if b is not None and a < b and points.get(b) == a]
+    return [_words(trial, {a: texts[b], b: texts[a]}) for a, b in pairs]
 
 
 def _proposed(trial: Trial, positions: list[int]) -> tuple[Tried, ...]:
