@@ -7,9 +7,9 @@ import torch
 from projects import Place
 from review_helpers import Browser, answer, truth
 
-from clipgrip.review.desk import Desk
 from clipgrip.review.naming import NameBoard
 from clipgrip.review.queues import doubtful
+from clipgrip.review.session import ReviewSession
 from clipgrip.trust.naming import NameFit, Naming
 
 
@@ -32,9 +32,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     ("language", "words"), [("en", "do not seem|does not seem"), ("ja", "合って")]
 )
 def test_a_doubted_name_is_said_on_the_overview_and_shown_with_other_words(
-    desk: Desk, asked: list[list[int]], language: str, words: str
+    session: ReviewSession, asked: list[list[int]], language: str, words: str
 ) -> None:
-    browser = Browser(desk, language)
+    browser = Browser(session, language)
     front, page = browser.get("/").text, browser.get("/classes").text
     assert any(word in front for word in words.split("|"))
     assert 'href="/classes"' in front
@@ -44,26 +44,30 @@ def test_a_doubted_name_is_said_on_the_overview_and_shown_with_other_words(
 
 
 def test_people_s_answers_count_but_not_those_of_the_audit(
-    desk: Desk, parts: Place, asked: list[list[int]]
+    session: ReviewSession, parts: Place, asked: list[list[int]]
 ) -> None:
-    board, ids = NameBoard(desk), truth(desk, parts)
+    board, ids = NameBoard(session), truth(session, parts)
     board.lines()
-    row = int(doubtful(desk)[0])
-    answer(desk, row, int(ids[row]))
+    row = int(doubtful(session.snapshot)[0])
+    answer(session, row, int(ids[row]))
     board.lines()
     assert sum(label >= 0 for label in asked[1]) == sum(label >= 0 for label in asked[0]) + 1
-    drawn = next(r for r in desk.drawn.tolist() if r != row and desk.standing.klass[r] < 0)
-    answer(desk, drawn, int(ids[drawn]), purpose="audit")
+    drawn = next(
+        r
+        for r in session.snapshot.round.draw.rows.tolist()
+        if r != row and session.snapshot.states.klass[r] < 0
+    )
+    answer(session, drawn, int(ids[drawn]), purpose="audit")
     assert len(asked) == 2
     board.lines()
     assert len(asked) == 2  # nothing has changed for it
 
 
 def test_no_name_is_judged_where_the_run_said_that_the_model_knows_nothing(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = desk.view.outcome.run.facts
+    facts = session.snapshot.view.outcome.run.facts
     monkeypatch.setitem(facts, "knowledge", [{"kind": "pointless"}])
     monkeypatch.setitem(facts, "labels", None)
-    assert NameBoard(desk).lines() == {}
-    assert 'id="doubted"' not in Browser(desk).get("/classes").text
+    assert NameBoard(session).lines() == {}
+    assert 'id="doubted"' not in Browser(session).get("/classes").text

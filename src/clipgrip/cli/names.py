@@ -62,11 +62,11 @@ def names(
     words = [_wish(one, outcome.manifest.classes) for one in wanted]
     trial = Trial.of(outcome, model_of(settings_of(outcome.run)))
     found = _reworded(outcome, trial, words, ui.say)
-    told, facts = lines(found, ui.say), values(found)
+    text, facts = lines(found, ui.say), values(found)
     if out is not None:
         _write(out, trial.worded(dict(words)))
-        told, facts = [*told, f"classes      {out}"], {**facts, "classes_file": out}
-    return Result(told, facts)
+        text, facts = [*text, f"classes      {out}"], {**facts, "classes_file": out}
+    return Result(text, facts)
 
 
 def _reworded(

@@ -43,8 +43,8 @@ def wordings(name: str, prompt: str) -> tuple[str, ...]:
     bare = next((text for text in plain if _is_bare(text) and text != prompt), prompt)
     if _is_bare(bare):
         found += [variant.format(bare) for variant in VARIANTS]
-    kept = dict.fromkeys(canonical(text) for text in found)
-    return tuple(text for text in kept if text.casefold() != prompt.casefold())[:MOST]
+    distinct = dict.fromkeys(canonical(text) for text in found)
+    return tuple(text for text in distinct if text.casefold() != prompt.casefold())[:MOST]
 
 
 def templates_beside(template: Template) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ class Rewording:
     templates: tuple[Tried, ...]
     tried: tuple[Tried, ...]
 
-    def told(self, one: NameFit) -> ToldName:
+    def about(self, one: NameFit) -> ToldName:
         """A name, to be said."""
         names = self.classes.display
         other = None if one.group is None else names[one.group]
@@ -45,17 +45,17 @@ class Rewording:
 
 def lines(found: Rewording, say: Words) -> list[str]:
     """To be read on a terminal."""
-    told = list(found.against) if found.against else _names(found, say)
+    shown = list(found.against) if found.against else _names(found, say)
     if found.proposed:
-        told += ["", say("Other words, and what the untuned model would answer with them:")]
-        told += [line for one in found.proposed for line in _trial(found, one, say)]
+        shown += ["", say("Other words, and what the untuned model would answer with them:")]
+        shown += [line for one in found.proposed for line in _trial(found, one, say)]
     if found.templates:
-        told += ["", say("Another text around every name:")]
-        told += [line for one in found.templates for line in _trial(found, one, say)]
+        shown += ["", say("Another text around every name:")]
+        shown += [line for one in found.templates for line in _trial(found, one, say)]
     if found.tried:
-        told += ["", say("Your words:")]
-        told += [line for one in found.tried for line in _trial(found, one, say)]
-    return [*told, "", how_to_take(say)]
+        shown += ["", say("Your words:")]
+        shown += [line for one in found.tried for line in _trial(found, one, say)]
+    return [*shown, "", how_to_take(say)]
 
 
 def values(found: Rewording) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def values(found: Rewording) -> dict[str, Any]:
 def _names(found: Rewording, say: Words) -> list[str]:
     names = found.classes.display
     width = min(30, max(map(_columns, names)))
-    told = [
+    shown = [
         f"{'' if one.fit is None else f'{one.fit:.2f}':>4}  {_padded(names[one.position], width)}  "
         f"{say(MARKS[one.verdict])}"
         for one in sorted(found.names.names, key=lambda n: (n.fit is None, n.fit, n.position))
@@ -82,17 +82,17 @@ def _names(found: Rewording, say: Words) -> list[str]:
     doubted = found.names.doubted
     head = say("How well each text fits its images, from 0 to 1; below 0.50 it is doubted:")
     if not doubted:
-        return [head, *told, say("No name is doubted.")]
+        return [head, *shown, say("No name is doubted.")]
     short = in_short([names[one.position] for one in doubted], len(names), say)
-    why = [f"{names[one.position]}: {reason(found.told(one), say)}" for one in doubted]
-    return [head, *told, "", short, *why]
+    why = [f"{names[one.position]}: {reason(found.about(one), say)}" for one in doubted]
+    return [head, *shown, "", short, *why]
 
 
 def _trial(found: Rewording, one: Tried, say: Words) -> list[str]:
     names, moved = found.classes.display, one.moved
-    told = [f"  {names[c]}: “{text}”" for c, text in one.texts.items()]
+    shown = [f"  {names[c]}: “{text}”" for c, text in one.texts.items()]
     if one.template is not None:
-        told.append(f"  “{one.template}”")
+        shown.append(f"  “{one.template}”")
     figures = [
         say(
             "{moved} of {of} answers would move.",
@@ -111,9 +111,9 @@ def _trial(found: Rewording, one: Tried, say: Words) -> list[str]:
                 after=say.number(moved.right[1]),
             )
         )
-    told.append("    " + say(" ").join(figures))
+    shown.append("    " + say(" ").join(figures))
     steps = [f"{names[a]} → {names[b]}: {n}" for a, b, n in moved.pairs[:PAIRS]]
-    return told + (["    " + say(", ").join(steps)] if steps else [])
+    return shown + (["    " + say(", ").join(steps)] if steps else [])
 
 
 def _fits(found: Rewording, one: Tried, say: Words) -> str:
@@ -146,10 +146,10 @@ def _class(found: Rewording, one: NameFit, judged: bool) -> dict[str, Any]:
 
 def _values(found: Rewording, one: Tried) -> dict[str, Any]:
     names, moved, judged = found.classes.display, one.moved, not found.against
-    shown: dict[str, Any] = {"texts": {names[c]: text for c, text in one.texts.items()}}
+    facts: dict[str, Any] = {"texts": {names[c]: text for c, text in one.texts.items()}}
     if one.template is not None:
-        shown["template"] = one.template
-    return shown | {
+        facts["template"] = one.template
+    return facts | {
         "moved": moved.moved,
         "of": moved.of,
         "pairs": [{"before": names[a], "after": names[b], "n": n} for a, b, n in moved.pairs],

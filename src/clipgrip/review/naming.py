@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 
 from clipgrip.prompts.wordings import wordings
-from clipgrip.review.desk import DECIDED, GIVEN, Desk
+from clipgrip.review.session import ReviewSession
+from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.runs.knowledge import doubts as doubts_of_run
 from clipgrip.trust.doubted import ToldName
 from clipgrip.trust.knowledge import knows_nothing
@@ -21,43 +21,43 @@ from clipgrip.types import ClassEmbeds, Labels
 class NameLine:
     """One class: what is said of its text, how well it fits (0 to 1), and other words to try."""
 
-    told: ToldName
+    about: ToldName
     fit: float | None
     wordings: tuple[str, ...]
 
     @property
     def doubted(self) -> bool:
         """Whether the text points at no group, or at another's."""
-        return self.told.verdict in ("nothing", "other")
+        return self.about.verdict in ("nothing", "other")
 
 
 @dataclass
 class NameBoard:
     """Remembers what it said until classes or labels change."""
 
-    desk: Desk
+    session: ReviewSession
     _texts: tuple[int, ClassEmbeds] | None = field(default=None, repr=False)
     _lines: tuple[tuple[int, int], Mapping[int, NameLine]] | None = field(default=None, repr=False)
 
     def lines(self) -> Mapping[int, NameLine]:
         """By class id; empty where the model seems to know nothing of all names, or labels alone decide."""
-        with self.desk.lock:
-            labels, version = _labels(self.desk), self.desk.version
-            view, answerer = self.desk.view, self.desk.answerer
+        now = self.session.snapshot
+        labels, version, view = _labels(now), now.version, now.view
+        classifier, active = now.round.classifier, now.classes.active
         key = version, hash(labels.numpy().tobytes())
         if self._lines is not None and self._lines[0] == key:
             return self._lines[1]
         if _untold(view.outcome.run.facts):
             return {}
         if self._texts is None or self._texts[0] != version:
-            self._texts = version, answerer.texts(view.classes)
-        scale = answerer.backbone.logit_scale
-        found = naming(answerer.embeds, self._texts[1], scale, labels)
-        names = [one.name for one in view.classes]
-        taken = {one.prompt.casefold() for one in view.classes}
+            self._texts = version, classifier.texts(active)
+        scale = classifier.backbone.logit_scale
+        found = naming(classifier.embeds, self._texts[1], scale, labels)
+        names = [one.name for one in active]
+        taken = {one.prompt.casefold() for one in active}
         lines = {
             one.id: _line(fit, names, one.prompt, taken)
-            for one, fit in zip(view.classes, found.names, strict=True)
+            for one, fit in zip(active, found.names, strict=True)
         }
         self._lines = key, lines
         return lines
@@ -81,11 +81,11 @@ def _untold(facts: Mapping[str, object]) -> bool:
     return knows_nothing(found) or (isinstance(labels, dict) and labels["text_weight"] == 0)
 
 
-def _labels(desk: Desk) -> Labels:
+def _labels(now: ReviewSnapshot) -> Labels:
     """(N,) positions of the classes that people gave, those of the audit apart, -1 elsewhere."""
-    standing = desk.standing
-    known = np.isin(standing.state, (DECIDED, GIVEN)) & ~standing.audit
-    labels = torch.full((len(standing.klass),), -1)
-    for position, one in enumerate(desk.view.classes):
-        labels[torch.from_numpy(known & (standing.klass == one.id))] = position
+    states = now.states
+    known = states.labeled & ~states.audit
+    labels = torch.full((len(states.klass),), -1)
+    for position, one in enumerate(now.classes.active):
+        labels[torch.from_numpy(known & (states.klass == one.id))] = position
     return labels

@@ -104,10 +104,10 @@ def naming(
     enough = _enough(len(images), len(class_embeds))
     fits = [_fit(seen, c, enough) for c in range(len(class_embeds))]
     names = tuple(_judged(seen, c, fit, step) for c, fit in enumerate(fits))
-    kept = [one.position for one in names if not one.doubted]
-    if len(kept) == len(names) or not kept:
+    trusted = [one.position for one in names if not one.doubted]
+    if len(trusted) == len(names) or not trusted:
         return Naming(names)
-    best = (images.float() @ class_embeds[kept].float().T).max(1).values
+    best = (images.float() @ class_embeds[trusted].float().T).max(1).values
     rows = best.topk(min(SHOWN, len(best)), largest=False).indices
     return Naming(names, tuple((rows * step).tolist()))
 
