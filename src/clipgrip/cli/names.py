@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from clipgrip.data.classes import ClassNames
     from clipgrip.report.rewording import Rewording, Tried
     from clipgrip.runs.outcome import Outcome
-    from clipgrip.runs.rewording import Trial
+    from clipgrip.runs.rewording import TextTrial
     from clipgrip.trust.naming import Naming
     from clipgrip.words import Words
 
@@ -52,7 +52,7 @@ def names(
     from clipgrip.runs.embedding import model_of
     from clipgrip.runs.outcome import settings_of
     from clipgrip.runs.reopen import reopen
-    from clipgrip.runs.rewording import Trial
+    from clipgrip.runs.rewording import TextTrial
 
     wanted = tries or []
     _check_out(out, wanted)
@@ -60,7 +60,7 @@ def names(
     with ui.screen.live():
         outcome = reopen(newest, ui.screen)
     words = [_wish(one, outcome.manifest.classes) for one in wanted]
-    trial = Trial.of(outcome, model_of(settings_of(outcome.run)))
+    trial = TextTrial.of(outcome, model_of(settings_of(outcome.run)))
     found = _reworded(outcome, trial, words, ui.say)
     text, facts = lines(found, ui.say), values(found)
     if out is not None:
@@ -70,7 +70,7 @@ def names(
 
 
 def _reworded(
-    outcome: Outcome, trial: Trial, words: list[tuple[int, str]], say: Words
+    outcome: Outcome, trial: TextTrial, words: list[tuple[int, str]], say: Words
 ) -> Rewording:
     from clipgrip.report.rewording import Rewording
     from clipgrip.runs.knowledge import doubts
@@ -91,14 +91,14 @@ def _reworded(
     )
 
 
-def _exchanges(trial: Trial, fits: Naming) -> list[Tried]:
+def _exchanges(trial: TextTrial, fits: Naming) -> list[Tried]:
     """Pairs of texts that point at each other's images, the other way round."""
     texts, points = trial.classes.prompts, {one.position: one.group for one in fits.doubted}
     pairs = [(a, b) for a, b in points.items() if b is not None and a < b and points.get(b) == a]
     return [_words(trial, {a: texts[b], b: texts[a]}) for a, b in pairs]
 
 
-def _proposed(trial: Trial, positions: list[int]) -> tuple[Tried, ...]:
+def _proposed(trial: TextTrial, positions: list[int]) -> tuple[Tried, ...]:
     """For each class the wordings after which it fits best first."""
     proposed: list[Tried] = []
     for c in positions:
@@ -111,7 +111,7 @@ def _fit(one: Tried, c: int) -> float:
     return one.moved.fits.names[c].fit or 0.0
 
 
-def _tried(trial: Trial, words: list[tuple[int, str]]) -> tuple[Tried, ...]:
+def _tried(trial: TextTrial, words: list[tuple[int, str]]) -> tuple[Tried, ...]:
     """Each alone, then all together where they are of several classes."""
     found = [_words(trial, {c: text}) for c, text in words]
     together = dict(words)
@@ -120,13 +120,13 @@ def _tried(trial: Trial, words: list[tuple[int, str]]) -> tuple[Tried, ...]:
     return tuple(found)
 
 
-def _words(trial: Trial, texts: dict[int, str]) -> Tried:
+def _words(trial: TextTrial, texts: dict[int, str]) -> Tried:
     from clipgrip.report.rewording import Tried
 
     return Tried(texts, None, trial.with_words(texts))
 
 
-def _template(trial: Trial, template: str) -> Tried:
+def _template(trial: TextTrial, template: str) -> Tried:
     from clipgrip.report.rewording import Tried
 
     return Tried({}, template, trial.with_template(template))

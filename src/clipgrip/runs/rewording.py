@@ -38,7 +38,7 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Trial:
+class TextTrial:
     """The texts of a run at hand, to be exchanged."""
 
     backbone: ClipBackbone = field(repr=False)
@@ -49,7 +49,7 @@ class Trial:
     texts: ClassEmbeds = field(repr=False)
 
     @classmethod
-    def of(cls, outcome: Outcome, backbone: ClipBackbone) -> Trial:
+    def of(cls, outcome: Outcome, backbone: ClipBackbone) -> TextTrial:
         """Of a run and its model."""
         labels = outcome.task.labels
         rows = even_sample(torch.arange(len(labels)), SAMPLE)
