@@ -50,6 +50,7 @@ def facts(
         lost=lost(outcome),
         unseen=sum(not is_there(row.source) for row in (*embeds.pool_rows, *embeds.test_rows)),
         audited=audited,
+        row_of={row.sha256: n for n, row in enumerate(embeds.pool_rows)},
         groups={} if groups is None else read_groups(groups, _judged_paths(outcome), encoding),
     )
 

@@ -30,6 +30,7 @@ from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.knowledge import knowledge, to_facts
 from clipgrip.runs.labels import label_facts
 from clipgrip.runs.lock import locked
+from clipgrip.runs.naming import doubted_names, name_facts
 from clipgrip.runs.outcome import Outcome, assemble, backbone_facts, data_facts, seen_names
 from clipgrip.runs.outputs import write_outputs
 from clipgrip.runs.place import check_place, choose_folder, is_ours, wanted_folder
@@ -37,6 +38,7 @@ from clipgrip.runs.rounds import Start, method_for, run_rounds
 from clipgrip.runs.store import RunStore, StoredRun, open_store
 from clipgrip.runs.tasks import make_task
 from clipgrip.trust.advice import headline, reasons
+from clipgrip.trust.doubted import in_short
 from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.trust.knowledge import Finding, knows_nothing
 from clipgrip.trust.labels import label_sentences, labels_teach
@@ -190,6 +192,8 @@ class Job:
             told = [headline(SAY)] if untold else []
             for line in told + reasons(self.found, SAY):
                 hear.note(line)
+        if doubted := [one["name"] for one in doubted_names(facts)]:
+            hear.note(in_short(doubted, len(self.manifest.classes), SAY))
 
     def _run_rounds(self, store: RunStore, identity: str, hear: Listener) -> None:
         """Nothing to do for zero-shot and for a run that is finished, so its images are not read."""
@@ -255,6 +259,7 @@ class Job:
             "method": self.start.method.facts(),
             "method_id": self.start.method.fingerprint(),
             "knowledge": to_facts(self.found),
+            "names": name_facts(self.start, self.embeds, self.task, self.found),
             "labels": label_facts(self._teacher, self.embeds),
             "estimate": estimate_facts(
                 self._zero_shot,
