@@ -140,13 +140,17 @@ def _write(wanted: Any, worked: Plan, out: Path, more: dict[str, str], lang: str
     from clipgrip.report.board.pilot_page import build_pilot
     from clipgrip.written import write_dated
 
+    pages = []
+
+    def draw(version: Version) -> None:
+        html = build_pilot(version, worked, lang)  # type: ignore[arg-type]
+        target = out.with_name(version.file).with_suffix(".html")
+        data = html.encode("utf-8", "backslashreplace")
+        pages.append(write_dated(target, data, "pilot", _note))
+
     made = datetime.now(UTC).isoformat(timespec="seconds")
-    version = write_version(out, wanted, worked, made=made, **more)
-    kept = out.with_name(version.file)
-    html = build_pilot(version, worked, lang)  # type: ignore[arg-type]
-    page = write_dated(
-        kept.with_suffix(".html"), html.encode("utf-8", "backslashreplace"), "pilot", _note
-    )
+    version = write_version(out, wanted, worked, made=made, before=draw, **more)
+    kept, page = out.with_name(version.file), pages[0]
     typer.echo("\n".join(summary(version, worked)))
     typer.echo(f"kept         {kept}  (version {version.number})\npage         {page}")
 

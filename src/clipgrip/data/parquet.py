@@ -10,10 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 from clipgrip.data.groups import GroupCache
-from clipgrip.data.tables import Table
+from clipgrip.data.tables import MAX_COLUMNS, Table
+from clipgrip.data.text import MAX_BYTES
 from clipgrip.errors import DataError, MissingPackage
 from clipgrip.files import AnyPath, openable
 
+MOST_ROWS = 10_000_000
+MOST_CELLS = 40_000_000
 _BINARY = ("binary", "large_binary", "binary_view")
 _PLAIN = (
     *("string", "large_string", "int", "uint", "float", "halffloat", "double", "bool", "decimal"),
@@ -40,7 +43,7 @@ def read_parquet_table(path: AnyPath) -> Table:
     file = open_parquet(path)
     fields = [field for field in file.schema_arrow if _is_plain(field)]
     others = [field for field in file.schema_arrow if field not in fields]
-    table = file.read(columns=[field.name for field in fields])
+    table = _text_of(file, [field.name for field in fields], name)
     class_names = _hugging_face_names(file.schema_arrow.metadata or {})
     columns = [
         [
@@ -53,6 +56,34 @@ def read_parquet_table(path: AnyPath) -> Table:
     names = tuple(field.name for field in fields)
     unread = tuple((field.name, str(field.type)) for field in others if not _is_image(field))
     return Table(name, names, rows, tuple(range(1, len(rows) + 1)), "row", unread)
+
+
+def _text_of(file: Any, columns: list[str], name: str) -> Any:
+    """The columns as a table, read in pieces: a few kilobytes may stand for gigabytes of the same value.
+
+    Raises:
+        DataError: more rows or columns than any table of images has, or more text.
+    """
+    import pyarrow as pa
+
+    count = file.metadata.num_rows
+    if count > MOST_ROWS or len(columns) > MAX_COLUMNS or count * len(columns) > MOST_CELLS:
+        raise DataError(
+            f"{name}: {count:,} rows of {len(columns):,} columns. At most {MOST_ROWS:,} rows, {MAX_COLUMNS} columns and "
+            f"{MOST_CELLS:,} cells are read. Keep the columns that are needed, such as path and label, or split the file."
+        )
+    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    sizes = [
+        part.column(n).total_uncompressed_size for part in groups for n in range(part.num_columns)
+    ]
+    largest = max([1, *sizes])  # no value is longer than all the values of its part of a column
+    read, parts = 0, []
+    for part in file.iter_batches(max(1, min(8192, MAX_BYTES // largest)), columns=columns):
+        read += part.nbytes
+        if read > 4 * MAX_BYTES:
+            raise DataError(f"{name}: more than {4 * MAX_BYTES >> 20} MiB of text. Split the file.")
+        parts.append(part)
+    return pa.Table.from_batches(parts) if parts else file.read(columns=columns)
 
 
 def open_parquet(path: AnyPath) -> Any:

@@ -1,0 +1,32 @@
+"""A browser without a network: the review's application, asked in this process."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from clipgrip.review.desk import Desk
+from clipgrip.review.web.address import Access
+from clipgrip.review.web.app import create_app
+from clipgrip.review.web.state import Hall
+
+PORT = 8765
+BASE = f"http://127.0.0.1:{PORT}"
+
+
+class Browser:
+    """A browser that has opened a page, so that it may write."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.hall = Hall(desk, Access("127.0.0.1", PORT))
+        self.app = create_app(self.hall)
+        self.client = TestClient(self.app, base_url=BASE, raise_server_exceptions=False)
+        found = re.search(r'<meta name="csrf" content="(\w+)">', self.client.get("/files").text)
+        assert found
+        self.headers = {"x-csrf-token": found[1], "origin": BASE}
+
+    def post(self, path: str, body: Any, **more: Any) -> Any:
+        """JSON as the page sends it."""
+        return self.client.post(path, headers=self.headers, json=body, **more)
