@@ -25,7 +25,13 @@ class Browser:
         self.client = TestClient(self.app, base_url=BASE, raise_server_exceptions=False)
         found = re.search(r'<meta name="csrf" content="(\w+)">', self.client.get("/files").text)
         assert found
+        self._jar = dict(self.client.cookies)
         self.headers = {"x-csrf-token": found[1], "origin": BASE}
+
+    def again(self) -> None:
+        """With the cookies of the page that it opened."""
+        self.client.cookies.clear()
+        self.client.cookies.update(self._jar)
 
     def post(self, path: str, body: Any, **more: Any) -> Any:
         """JSON as the page sends it."""

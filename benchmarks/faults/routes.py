@@ -74,6 +74,7 @@ def _path(route: BaseRoute) -> str:
 def _asked(place: Place, method: str, path: str) -> Attempt:
     def attempt(chance: random.Random, _: int) -> Outcome:
         browser = opened(place)
+        browser.again()
         images = [row.sha256 for row in browser.hall.desk.view.rows]
 
         def word() -> str:

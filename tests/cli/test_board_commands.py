@@ -12,6 +12,7 @@ import pytest
 from projects import CLASSES, Place, Told, command, rows
 
 from clipgrip.data.tables import write_csv
+from clipgrip.pilot.store import sealed
 from clipgrip.review.desk import Desk
 from clipgrip.review.rounds import next_round
 from clipgrip.review.store import Answer, open_review

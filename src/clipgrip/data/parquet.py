@@ -69,8 +69,8 @@ def _text_of(file: Any, columns: list[str], name: str) -> Any:
     count = file.metadata.num_rows
     if count > MOST_ROWS or len(columns) > MAX_COLUMNS or count * len(columns) > MOST_CELLS:
         raise DataError(
-            f"{name}: {count:,} rows of {len(columns):,} columns. At most {MOST_ROWS:,} rows, {MAX_COLUMNS} columns and "
-            f"{MOST_CELLS:,} cells are read. Keep the columns that are needed, such as path and label, or split the file."
+            f"{name}: {count:,} rows of {len(columns):,} columns. At most {MOST_ROWS:,} rows, {MAX_COLUMNS} columns "
+            f"and {MOST_CELLS:,} cells are read. Keep the columns that are needed, such as path and label, or split it."
         )
     groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
     sizes = [
