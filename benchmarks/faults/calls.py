@@ -24,10 +24,10 @@ from benchmarks.faults.trials import Attempt, Case, Outcome
 from benchmarks.faults.works import WORKS, Work, reference
 
 SHIM = ("open", "fsync", "replace", "link")
-TRACED = ("pwrite64", "fdatasync", "fsync", "write", "ftruncate", "rename", "unlink")
-WITH_DATABASES = ("run", "next", "automate")
-STEP = 1024
-"""Bytes between two limits of a file's size."""
+TRACED = ("pwrite64", "fdatasync", "write", "ftruncate", "unlink")
+WITH_DATABASES = ("run", "next")
+LIMITS = tuple(dict.fromkeys(round(256 * 1.25**n) for n in range(40)))
+"""Bytes beyond which no file grows: from what holds nothing to what holds all."""
 NUMBERS = (errno.ENOSPC, errno.EIO)
 
 
@@ -38,7 +38,8 @@ def cases(place: Place, quick: bool) -> Iterator[Case]:
         for call in SHIM:
             kind = f"`{work.name}`, n-th {call} refused"
             yield Case("calls", kind, most, _Shim(place, work, call))
-        yield Case("calls", f"`{work.name}`, files end at n KiB", most, _limited(place, work))
+        kind = f"`{work.name}`, no room beyond a size, SQLite's writes too"
+        yield Case("calls", kind, min(most, len(LIMITS)), _limited(place, work))
     if shutil.which("strace"):
         for work in (work for work in WORKS if work.name in WITH_DATABASES):
             for call in TRACED:
@@ -102,7 +103,7 @@ def _limited(place: Place, work: Work) -> Attempt:
     def attempt(_: random.Random, number: int) -> Outcome:
         known = reference(place, work)
         work.begin(place)
-        ended = work.do(place, before=lambda: _limit(STEP * (number + 1)))
+        ended = work.do(place, before=lambda: _limit(LIMITS[-1 - number]))
         return judged(place, work, known.content, ended, ended.code != 0)
 
     return attempt
