@@ -23,13 +23,9 @@ from clipgrip import method
 from clipgrip.cli.main import main
 from clipgrip.review.desk import Desk
 from clipgrip.review.store import Answer, open_review
-from clipgrip.runs import stress
-from clipgrip.stress import blocks
 
 CLASSES = ("scratch", "dent", "good part", "steel")
 IMAGES = 12
-BLOCKS = 2
-"""Of a stress test."""
 PATIENCE = 120.0
 """Seconds after which a command hangs."""
 
@@ -71,7 +67,6 @@ class Place:
         """Noise in four colours; presets of a few steps; a cache and a folder of models of its own."""
         place = cls(folder)
         place._draw(seed)
-        stress.blocks = lambda seeds: blocks(seeds)[:BLOCKS]
         os.environ["CLIPGRIP_CACHE"] = str(folder / "cache")
         os.environ["CLIPGRIP_MODELS"] = str(folder / "models")
         for methods in method.PRESETS.values():

@@ -80,8 +80,8 @@ WORKS = (
     Work("pilot", (*PILOT, "--out", "pilot.json"), "pilot.json"),
     Work("next", ("next", "again"), "again", "reviewed"),
     Work("bench", (*BENCH, "--out", "grid"), "grid"),
-    Work("stress", (*STRESS, "--out", "noise"), "noise"),
     Work("models add", ("models", "add", MODEL, "--name", "some/model"), "models"),
+    Work("stress", (*STRESS, "--out", "noise"), "noise"),
 )  # fmt: skip
 
 
