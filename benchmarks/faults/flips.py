@@ -65,9 +65,10 @@ class Flip:
 
 
 def cases(place: Place, quick: bool) -> Iterator[Case]:
-    """Each kind of file; reading weights takes longest."""
+    """Each kind of file; weights and caches, which are made anew, take longest."""
     for name, flip in flips(place).items():
-        times = 30 if quick else 200 if name.startswith("an added model") else 2000
+        slow = name.startswith(("an added model", "the cache"))
+        times = 30 if quick else 200 if slow else 2000
         yield Case("flips", f"one flipped bit of {name}", times, flip)
 
 
