@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.faults.place import Place
 from benchmarks.faults.trials import FINE, Attempt, Case, Outcome
-from benchmarks.faults.works import WORKS, Work, reference
+from benchmarks.faults.works import DEMO, WORKS, Work, reference
 from clipgrip.review.store import open_review
 
 SOON = 1.5
@@ -22,9 +22,9 @@ SOON = 1.5
 def cases(place: Place, quick: bool) -> Iterator[Case]:
     """Every command, and the review while it takes answers."""
     times = 2 if quick else 100
-    for work in WORKS:
-        yield Case("kills", f"`{work.name}` killed, then again", times, _killed(place, work))
     yield Case("kills", "`review` killed while it takes answers", times, _review(place))
+    for work in (*WORKS, DEMO):
+        yield Case("kills", f"`{work.name}` killed, then again", times, _killed(place, work))
 
 
 def _killed(place: Place, work: Work) -> Attempt:

@@ -84,6 +84,9 @@ WORKS = (
     Work("stress", (*STRESS, "--out", "noise"), "noise"),
 )  # fmt: skip
 
+DEMO = Work("demo", ("demo", "--out", "shown"), "shown")
+"""Some ten seconds each."""
+
 
 @dataclass(frozen=True)
 class Reference:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from projects import Place
 from starlette.testclient import TestClient
 
+from clipgrip.data.sources import FileSource
 from clipgrip.review.desk import Desk
 from clipgrip.review.store import Answer
 from clipgrip.review.web.address import Access
@@ -42,6 +45,19 @@ def answer(desk: Desk, row: int, klass: int | None, person: str = "Sato", **more
     given = said(desk.view.rows[row].sha256, klass, person, round=desk.round.number, **more)
     assert desk.answer([given]) == 1
     return given
+
+
+def placed(desk: Desk, folder: Path, *paths: str) -> None:
+    """Let the first rows of a review lie under other paths, as real files, all of them answered."""
+    rows = list(desk.view.rows)
+    for n, path in enumerate(paths):
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(rows[n].source.read())
+        rows[n] = replace(rows[n], paths=(path,), source=FileSource(str(place)))
+    desk.view = replace(desk.view, rows=tuple(rows))
+    for n in range(len(paths)):
+        answer(desk, n, 1 + n % 4)
 
 
 def truth(desk: Desk, place: Place) -> np.ndarray:

@@ -22,11 +22,11 @@ import pytest
 from PIL import Image
 from projects import Place
 from pycocotools.coco import COCO
-from review_helpers import Browser, answer
+from review_helpers import Browser, answer, placed
 
 from clipgrip.backbone.cache import ROOT_VARIABLE
 from clipgrip.data.manifest import Row
-from clipgrip.data.sources import BytesSource, FileSource
+from clipgrip.data.sources import BytesSource
 from clipgrip.data.tables import csv_bytes, parse_csv
 from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
@@ -39,19 +39,6 @@ from clipgrip.review.exchange.studio_tasks import labeling_config
 
 def written(desk: Desk, form: str, **options: Any) -> bytes:
     return b"".join(exported(desk, form, Options(**options)))
-
-
-def placed(desk: Desk, folder: Path, *paths: str, form: str = "PNG") -> None:
-    """Let the first rows of a review lie under other paths, as real files, all of them answered."""
-    rows = list(desk.view.rows)
-    for n, path in enumerate(paths):
-        place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(rows[n].source.read())
-        rows[n] = replace(rows[n], paths=(path,), source=FileSource(str(place)))
-    desk.view = replace(desk.view, rows=tuple(rows))
-    for n in range(len(paths)):
-        answer(desk, n, 1 + n % 4)
 
 
 # -- COCO -------------------------------------------------------------------------------------------------------------
