@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection
 from datetime import date
 from datetime import time as clock
 from decimal import Decimal
@@ -62,15 +63,15 @@ def _text_of(file: Any, columns: list[str], name: str) -> Any:
     """The columns as a table, read in pieces: a few kilobytes may stand for gigabytes of the same value.
 
     Raises:
-        DataError: more rows or columns than any table of images has, or more text.
+        DataError: more columns or cells than any table of images has, or more text.
     """
     import pyarrow as pa
 
     count = file.metadata.num_rows
-    if count > MOST_ROWS or len(columns) > MAX_COLUMNS or count * len(columns) > MOST_CELLS:
+    if len(columns) > MAX_COLUMNS or count * len(columns) > MOST_CELLS:
         raise DataError(
-            f"{name}: {count:,} rows of {len(columns):,} columns. At most {MOST_ROWS:,} rows, {MAX_COLUMNS} columns "
-            f"and {MOST_CELLS:,} cells are read. Keep the columns that are needed, such as path and label, or split it."
+            f"{name}: {count:,} rows of {len(columns):,} columns. At most {MAX_COLUMNS} columns and {MOST_CELLS:,} "
+            "cells are read. Keep the columns that are needed, such as path and label, or split the file."
         )
     groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
     sizes = [
@@ -86,8 +87,8 @@ def _text_of(file: Any, columns: list[str], name: str) -> Any:
     return pa.Table.from_batches(parts) if parts else file.read(columns=columns)
 
 
-def open_parquet(path: AnyPath) -> Any:
-    """An open ``pyarrow.parquet.ParquetFile``.
+def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
+    """An open ``pyarrow.parquet.ParquetFile``; of the columns ``once`` equal values stay one in memory.
 
     Raises:
         DataError: not a Parquet file.
@@ -101,9 +102,17 @@ def open_parquet(path: AnyPath) -> Any:
             'Parquet needs pyarrow. Install it with: pip install "clipgrip[parquet]"'
         ) from error
     try:
-        return parquet.ParquetFile(openable(path))
+        file = parquet.ParquetFile(openable(path))
+        leaves = [file.schema.column(n).path for n in range(len(file.schema))]
+        if repeated := [leaf for leaf in leaves if leaf in once]:
+            file = parquet.ParquetFile(openable(path), read_dictionary=repeated)
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(f"{os.fspath(path)}: cannot be read as Parquet ({error}).") from error
+    if file.metadata.num_rows > MOST_ROWS:
+        raise DataError(
+            f"{os.fspath(path)}: {file.metadata.num_rows:,} rows; at most {MOST_ROWS:,} are read. Split the file."
+        )
+    return file
 
 
 def image_column(file: Any) -> str | None:
@@ -117,7 +126,7 @@ def inner_paths(file: Any, column: str) -> list[str | None]:
     kind = file.schema_arrow.field(column).type
     if not hasattr(kind, "get_field_index") or kind.get_field_index("path") < 0:
         return [None] * file.metadata.num_rows
-    table = file.read(columns=[f"{column}.path"])
+    table = _text_of(file, [f"{column}.path"], "the table")
     return [(cell or {}).get("path") for cell in table[column].to_pylist()]
 
 
@@ -165,7 +174,7 @@ def read_cell(path: str, group: int, row: int, column: str) -> bytes:
 def _group(path: str, group: int, column: str) -> Any:
     """The images of one row group."""
     try:
-        file = open_parquet(path)
+        file = open_parquet(path, (column, f"{column}.bytes"))
         cells = file.read_row_group(group, columns=[column])[column].combine_chunks()
     except (DataError, ValueError, IndexError) as error:
         raise OSError(f"{path}: {error}") from error
