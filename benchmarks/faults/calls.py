@@ -153,7 +153,7 @@ def _refuse_open(os_open: Callable[..., int]) -> None:
             more.setdefault("opener", lambda path, flags: os_open(path, flags, 0o666))
         return real(file, mode, *words, **more)
 
-    builtins.open = io.open = opening  # type: ignore[assignment]
+    builtins.open = io.open = opening
 
 
 def _limit(size: int) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.faults.place import Place
+from benchmarks.faults.place import Place, given
 from benchmarks.faults.trials import FINE, Attempt, Case, Outcome
 
 NAMES = (
@@ -141,17 +141,14 @@ def _round_trip(place: Place, folder: Path, images: int) -> Outcome:
 def _trip(folder: Path, images: int) -> str:
     from clipgrip.review.desk import Desk
     from clipgrip.review.exchange import Options, exported, imported
-    from clipgrip.review.store import Answer, open_review
+    from clipgrip.review.store import open_review
 
     wrong = []
     with open_review(folder, create=True) as store:
         desk = Desk(folder, store)
         ids = [one.id for one in desk.classes]
         answers = [
-            Answer(
-                *(f"token-{number:04d}", row.sha256, "class", ids[number % len(ids)]),
-                *("review", NAMES[number % len(NAMES)], "2026-01-01T00:00:00.000+00:00", 1.0, 1),
-            )
+            given(number, row.sha256, ids[number % len(ids)], NAMES[number % len(NAMES)])
             for number, row in enumerate(desk.view.rows)
         ]
         desk.answer(answers)

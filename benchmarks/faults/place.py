@@ -56,6 +56,13 @@ def nothing() -> None:
     """Done before a command that is not disturbed."""
 
 
+def given(number: int, image: str, klass: int, person: str) -> Answer:
+    """One answer of a person."""
+    when = "2026-01-01T00:00:00.000+00:00"
+    token = f"token-{number:06d}"
+    return Answer(token, image, "class", klass, "review", person, when, 1.0, 1)
+
+
 @dataclass(frozen=True)
 class Place:
     """A folder of images with classes and labels, runs on them, and what commands write."""
@@ -105,10 +112,7 @@ class Place:
             store.secret()
             desk = Desk(folder, store)
             for number, row in enumerate(desk.view.rows):
-                answer = Answer(
-                    *(f"token-{number:04d}", row.sha256, "class", desk.classes[number % 4].id),
-                    *("review", "Ito", "2026-01-01T00:00:00.000+00:00", 1.0, 1),
-                )
+                answer = given(number, row.sha256, desk.classes[number % 4].id, "Ito")
                 store.add_answers([answer])
 
     def _fill(self, drawn: str, filled: str) -> None:

@@ -49,7 +49,7 @@ def opened(place: Place) -> Browser:
     """A review that has been opened, with its images, and stays open to the end."""
     folder = shutil.copytree(place.folder / "reviewed", place.folder / "asked")
     store = _STAYS_OPEN.enter_context(open_review(folder))
-    job._begun = _no_round
+    job._begun = _no_round  # type: ignore[assignment]
     return Browser(Desk(folder, store))
 
 
@@ -72,7 +72,7 @@ def _path(route: BaseRoute) -> str:
 
 
 def _asked(place: Place, method: str, path: str) -> Attempt:
-    def attempt(chance: random.Random, _: int) -> Outcome:
+    def attempt(chance: random.Random, _n: int) -> Outcome:
         browser = opened(place)
         browser.again()
         images = [row.sha256 for row in browser.hall.desk.view.rows]
@@ -87,7 +87,7 @@ def _asked(place: Place, method: str, path: str) -> Attempt:
         while "{" in place_ and path:
             before, _, rest = place_.partition("{")
             place_ = before + _plain(word()) + rest.partition("}")[2]
-        query = {chance.choice(QUERIES): _plain(word()) for _ in range(chance.randrange(3))}
+        query = {chance.choice(QUERIES): _plain(word()) for _q in range(chance.randrange(3))}
         headers = dict(browser.headers) if chance.random() < 0.9 else {}
         if chance.random() < 0.2:
             headers[chance.choice(HEADERS)] = (

@@ -45,7 +45,7 @@ def write_version(
     made: str,
     by: str = "",
     reason: str = "",
-    before: Callable[[Version], object] = lambda _: None,
+    before: Callable[[Version], None] = lambda _: None,
 ) -> Version:
     """Keep a pilot: the first version at ``place``, a later one beside it as ``NAME-2.json``, ``NAME-3.json``.
 
