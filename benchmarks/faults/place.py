@@ -85,7 +85,7 @@ class Place:
         place.warm([*run, "twin", "--seed", "1"])
         place.warm([*run, "labeled", "--labels", "labels.csv", "--candidates", "all"])
         place._review()
-        place.warm(["audit", "whole", "--out", "drawn.csv"])
+        place.warm(["audit", "draw", "whole", "--out", "drawn.csv"])
         place._fill("drawn.csv", "filled.csv")
         return place
 

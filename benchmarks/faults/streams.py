@@ -12,7 +12,7 @@ from benchmarks.faults.trials import Attempt, Case, Outcome
 from benchmarks.faults.works import WORKS, Work, reference
 
 SHOWN = (
-    *(["--help"], ["--version"], ["run", "--help"], ["doctor"], ["models"]),
+    *(["--help"], ["--version"], ["run", "--help"], ["doctor"], ["models", "list"]),
     *(["run", "images", "--classes", "missing.txt"], ["no-such-command"]),
 )
 ENDS = (0, 1, 2, 120, 141, -13)

@@ -58,10 +58,10 @@ class Work:
 
 MODEL = str(files("clipgrip.backbone.nano") / "weights")
 RUN = ("run", "images", "--classes", "classes.txt", "--rounds", "3")
-STRESS = ("stress", "images", "--classes", "classes.txt", "--labels", "truth.csv", "--seeds", "1")
-BENCH = ("bench", "by class", "--smoke", "--strategies", "zero-shot,fpl", "--paradigms", "UL")
-PILOT = ("pilot", "--images", "1000", "--classes", "classes.txt", "--accuracy", "0.9:0.8")
-AUTOMATE = ("automate", "whole", "--answers", "filled.csv")
+STRESS = ("bench", "stress", "images", "--classes", "classes.txt", "--labels", "truth.csv", "--seeds", "1")
+BENCH = ("bench", "grid", "by class", "--smoke", "--strategies", "zero-shot,fpl", "--paradigms", "UL")
+PILOT = ("audit", "plan", "--count", "1000", "--classes", "classes.txt", "--accuracy", "0.9:0.8")
+AUTOMATE = ("audit", "automate", "whole", "--answers", "filled.csv")
 WORKS = (
     Work("run", (*RUN, "--out", "out"), "out"),
     Work(
@@ -70,18 +70,18 @@ WORKS = (
         "out",
     ),
     Work("predict", ("predict", "whole", "images", "--out", "p.csv"), "p.csv"),
-    Work("audit", ("audit", "whole", "--out", "sheet.csv"), "sheet.csv"),
-    Work("automate", (*AUTOMATE, "--out", "decided.csv"), "decided.csv"),
+    Work("audit draw", ("audit", "draw", "whole", "--out", "sheet.csv"), "sheet.csv"),
+    Work("audit automate", (*AUTOMATE, "--out", "decided.csv"), "decided.csv"),
     Work("report", ("report", "whole", "--out", "reports"), "reports"),
     Work("report --for board", ("report", "whole", "--for", "board", "--out", "board"), "board"),
     Work("compare", ("compare", "whole", "twin", "--out", "compared.csv"), "compared.csv"),
-    Work("suggest", ("suggest", "images", "--budget", "5", "--out", "ask.csv"), "ask.csv"),
+    Work("labels suggest", ("labels", "suggest", "images", "--count", "5", "--out", "ask.csv"), "ask.csv"),
     Work("init", ("init", "begun"), "begun", "images"),
-    Work("pilot", (*PILOT, "--out", "pilot.json"), "pilot.json"),
-    Work("next", ("next", "again"), "again", "reviewed"),
-    Work("bench", (*BENCH, "--out", "grid"), "grid"),
+    Work("audit plan", (*PILOT, "--out", "pilot.json"), "pilot.json"),
+    Work("labels learn", ("labels", "learn", "again"), "again", "reviewed"),
+    Work("bench grid", (*BENCH, "--out", "grid"), "grid"),
     Work("models add", ("models", "add", MODEL, "--name", "some/model"), "models"),
-    Work("stress", (*STRESS, "--out", "noise"), "noise"),
+    Work("bench stress", (*STRESS, "--out", "noise"), "noise"),
 )  # fmt: skip
 
 DEMO = Work("demo", ("demo", "--out", "shown"), "shown")
