@@ -58,8 +58,10 @@ class Work:
 
 MODEL = str(files("clipgrip.backbone.nano") / "weights")
 RUN = ("run", "images", "--classes", "classes.txt", "--rounds", "3")
-STRESS = ("bench", "stress", "images", "--classes", "classes.txt", "--labels", "truth.csv", "--seeds", "1")
-BENCH = ("bench", "grid", "by class", "--smoke", "--strategies", "zero-shot,fpl", "--paradigms", "UL")
+KNOWN = ("images", "--classes", "classes.txt", "--labels", "truth.csv")
+STRESS = ("bench", "stress", *KNOWN, "--seeds", "1")
+FEW = ("--strategies", "zero-shot,fpl", "--paradigms", "UL")
+BENCH = ("bench", "grid", "by class", "--smoke", *FEW)
 PILOT = ("audit", "plan", "--count", "1000", "--classes", "classes.txt", "--accuracy", "0.9:0.8")
 AUTOMATE = ("audit", "automate", "whole", "--answers", "filled.csv")
 WORKS = (
