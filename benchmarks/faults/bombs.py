@@ -83,15 +83,15 @@ def brought(form: str) -> Use:
     """An import of the review."""
 
     def use(place: Place, data: bytes) -> None:
-        from clipgrip.review.desk import Desk
         from clipgrip.review.exchange import imported
+        from clipgrip.review.session import ReviewSession
         from clipgrip.review.store import open_review
 
         folder = place.folder / "reviewed"
         with open_review(folder) as store:
-            desk = Desk(folder, store)
+            session = ReviewSession(folder, store)
             try:
-                told = imported(desk, form, data, "Ito")
+                told = imported(session, form, data, "Ito")
             except ClipgripError as error:
                 print(error)
                 raise SystemExit(2) from None

@@ -7,10 +7,10 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from clipgrip.review.desk import Desk
+from clipgrip.review.session import ReviewSession
 from clipgrip.review.web.address import Access
 from clipgrip.review.web.app import create_app
-from clipgrip.review.web.state import Hall
+from clipgrip.review.web.state import ServerState
 
 PORT = 8765
 BASE = f"http://127.0.0.1:{PORT}"
@@ -19,9 +19,9 @@ BASE = f"http://127.0.0.1:{PORT}"
 class Browser:
     """A browser that has opened a page, so that it may write."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.hall = Hall(desk, Access("127.0.0.1", PORT))
-        self.app = create_app(self.hall)
+    def __init__(self, session: ReviewSession) -> None:
+        self.server = ServerState(session, Access("127.0.0.1", PORT))
+        self.app = create_app(self.server)
         self.client = TestClient(self.app, base_url=BASE, raise_server_exceptions=False)
         found = re.search(r'<meta name="csrf" content="(\w+)">', self.client.get("/files").text)
         assert found

@@ -81,16 +81,17 @@ def _review(place: Place) -> Attempt:
 def _answer(folder: Path, writing: int) -> None:
     """Answers through the page's own routes; each that was acknowledged is said."""
     from benchmarks.faults.browser import Browser
-    from clipgrip.review.desk import Desk
+    from clipgrip.review.session import ReviewSession
 
     with open_review(folder, create=True) as store:
-        desk = Desk(folder, store)
-        browser = Browser(desk)
-        images = [row.sha256 for row in desk.view.rows]
+        session = ReviewSession(folder, store)
+        classes = session.snapshot.classes.stored
+        browser = Browser(session)
+        images = [row.sha256 for row in session.snapshot.view.rows]
         os.write(writing, b"begun...")
         for number in range(100_000):
             token = f"token-{number:06d}"
-            klass = desk.classes[number % len(desk.classes)].id
+            klass = classes[number % len(classes)].id
             said = {"token": token, "image": images[number % len(images)], "klass": klass}
             if browser.post("/api/answers", {"answers": [said]}).status_code == 200:
                 os.write(writing, f"{token}\n".encode())

@@ -139,22 +139,22 @@ def _round_trip(place: Place, folder: Path, images: int) -> Outcome:
 
 
 def _trip(folder: Path, images: int) -> str:
-    from clipgrip.review.desk import Desk
     from clipgrip.review.exchange import Options, exported, imported
+    from clipgrip.review.session import ReviewSession
     from clipgrip.review.store import open_review
 
     wrong = []
     with open_review(folder, create=True) as store:
-        desk = Desk(folder, store)
-        ids = [one.id for one in desk.classes]
+        session = ReviewSession(folder, store)
+        ids = [one.id for one in session.snapshot.classes.stored]
         answers = [
             given(number, row.sha256, ids[number % len(ids)], NAMES[number % len(NAMES)])
-            for number, row in enumerate(desk.view.rows)
+            for number, row in enumerate(session.snapshot.view.rows)
         ]
-        desk.answer(answers)
+        session.answer(answers)
         for form in FORMS:
-            made = b"".join(exported(desk, form, Options()))
-            told = imported(desk, form, made, f"reader of {form}")
+            made = b"".join(exported(session.snapshot, store, form, Options()))
+            told = imported(session, form, made, f"reader of {form}")
             left = json.loads(made)["left_out"] if form == "fiftyone" else []
             if told["answers"] != images - len(left):
                 wrong.append(

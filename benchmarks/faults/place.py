@@ -21,7 +21,7 @@ from PIL import Image
 
 from clipgrip import method
 from clipgrip.cli.main import main
-from clipgrip.review.desk import Desk
+from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import Answer, open_review
 
 CLASSES = ("scratch", "dent", "good part", "steel")
@@ -110,9 +110,11 @@ class Place:
         folder = Path(shutil.copytree(self.folder / "whole", self.folder / "reviewed"))
         with open_review(folder, create=True) as store:
             store.secret()
-            desk = Desk(folder, store)
-            for number, row in enumerate(desk.view.rows):
-                answer = given(number, row.sha256, desk.classes[number % 4].id, "Ito")
+            session = ReviewSession(folder, store)
+            for number, row in enumerate(session.snapshot.view.rows):
+                answer = given(
+                    number, row.sha256, session.snapshot.classes.stored[number % 4].id, "Ito"
+                )
                 store.add_answers([answer])
 
     def _fill(self, drawn: str, filled: str) -> None:

@@ -16,7 +16,7 @@ from benchmarks.faults.browser import Browser
 from benchmarks.faults.place import Place
 from benchmarks.faults.trials import Attempt, Case, Outcome
 from clipgrip.review import job
-from clipgrip.review.desk import Desk
+from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import open_review
 
 WORDS = (
@@ -50,7 +50,7 @@ def opened(place: Place) -> Browser:
     folder = shutil.copytree(place.folder / "reviewed", place.folder / "asked")
     store = _STAYS_OPEN.enter_context(open_review(folder))
     job._begun = _no_round  # type: ignore[assignment]
-    return Browser(Desk(folder, store))
+    return Browser(ReviewSession(folder, store))
 
 
 def _no_round(*_: Any) -> Any:
@@ -75,7 +75,7 @@ def _asked(place: Place, method: str, path: str) -> Attempt:
     def attempt(chance: random.Random, _n: int) -> Outcome:
         browser = opened(place)
         browser.again()
-        images = [row.sha256 for row in browser.hall.desk.view.rows]
+        images = [row.sha256 for row in browser.server.session.snapshot.view.rows]
 
         def word() -> str:
             if chance.random() < 0.3:

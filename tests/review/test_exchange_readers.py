@@ -10,20 +10,22 @@ from pathlib import Path
 import pytest
 from review_helpers import placed
 
-from clipgrip.review.desk import Desk
 from clipgrip.review.exchange import Options, exported
+from clipgrip.review.session import ReviewSession
 
 NAMES = ("no ending", "photo.", "UP.PNG", "test_01.png", "my-val.png", "傷 1.png", "a,b.png")
 
 
 def test_hugging_face_loads_every_image_of_the_class_folders(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    session: ReviewSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
     monkeypatch.setenv("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     datasets = pytest.importorskip("datasets")
-    placed(desk, tmp_path / "data", *NAMES)
-    archive = zipfile.ZipFile(io.BytesIO(b"".join(exported(desk, "folders", Options()))))
+    placed(session, tmp_path / "data", *NAMES)
+    archive = zipfile.ZipFile(
+        io.BytesIO(b"".join(exported(session.snapshot, session.store, "folders", Options())))
+    )
     archive.extractall(tmp_path / "folders")
     names = [name for name in archive.namelist() if "/" in name]
     loaded = datasets.load_dataset(
@@ -34,5 +36,5 @@ def test_hugging_face_loads_every_image_of_the_class_folders(
     label = part.features["label"]
     paths = [os.path.relpath(one["image"]["path"], tmp_path / "folders") for one in part]
     found = set(zip(paths, label.int2str(part["label"]), strict=True))
-    assert len(found) == len(NAMES) + int((desk.view.given >= 0).sum())
+    assert len(found) == len(NAMES) + int((session.snapshot.view.given >= 0).sum())
     assert found == {(name, name.split("/")[0]) for name in names}
