@@ -36,5 +36,5 @@ def test_hugging_face_loads_every_image_of_the_class_folders(
     label = part.features["label"]
     paths = [os.path.relpath(one["image"]["path"], tmp_path / "folders") for one in part]
     found = set(zip(paths, label.int2str(part["label"]), strict=True))
-    assert len(found) == len(NAMES) + int((session.snapshot.view.given >= 0).sum())
+    assert len(found) == len(NAMES) + int((session.snapshot.states.file_label >= 0).sum())
     assert found == {(name, name.split("/")[0]) for name in names}
