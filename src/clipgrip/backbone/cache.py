@@ -15,6 +15,7 @@ import io
 import json
 import logging
 import os
+import shutil
 import sqlite3
 import sys
 import time
@@ -27,11 +28,13 @@ import numpy as np
 from jaxtyping import Float
 
 from clipgrip.backbone.base import Backbone
+from clipgrip.data.images import READING
 from clipgrip.errors import CacheError
 from clipgrip.files import is_full, write_bytes_atomic
 
 FORMAT = 2
 """1 had no digests, and rows of files that changed between hashing and reading."""
+FOLDER = f"embeddings-v{FORMAT}-{READING}"
 ROOT_VARIABLE = "CLIPGRIP_CACHE"
 MAX_ROWS = 8192
 """The most rows of one shard."""
@@ -71,7 +74,7 @@ class EmbeddingCache:
 
     def __init__(self, root: Path, key: str, width: int) -> None:
         """Open or create; ``key`` names what determines an embedding, ``width`` is D."""
-        self.folder = Path(root) / f"embeddings-v{FORMAT}" / key
+        self.folder = Path(root) / FOLDER / key
         self.width = width
         with _as_cache_error(f"The cache folder {self.folder} cannot be used"):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -79,6 +82,7 @@ class EmbeddingCache:
                 for statement in SCHEMA.split(";"):
                     index.execute(statement)
         self._remove_stale()
+        remove_older(Path(root), "embeddings", FOLDER)
 
     @classmethod
     def for_backbone(cls, backbone: Backbone, root: Path | None = None) -> EmbeddingCache:
@@ -213,6 +217,14 @@ class EmbeddingCache:
             index.execute("BEGIN IMMEDIATE")
             with index:
                 yield index
+
+
+def remove_older(root: Path, kind: str, current: str) -> None:
+    """Take away what an older clipgrip kept of this kind: it is never read again."""
+    with contextlib.suppress(OSError):
+        for path in root.glob(f"{kind}-v*"):
+            if path.name != current:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def default_root() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from clipgrip.written import check_folder, write_dated
 RESULTS = "results.json"
 STRESS = "stress"
 """Which command wrote a file."""
+DIGEST = "sha256"
 DATA = "data"
 """Folder in ``out`` where a demo set may lie."""
 TEST_SHARE = 0.3
@@ -109,7 +111,7 @@ def stress(given: StressInput, out: Path, seeds: int, hear: Listener) -> dict[st
     bench, facts = prepared(given, hear)
     out.mkdir(parents=True, exist_ok=True)
     with lock.locked(out):
-        rows = _kept(out, facts["settings"])
+        rows = kept(out, facts["settings"])
         done = {(row["seed"], row["kind"], row["rate"]) for row in rows}
         wanted = [one for one in blocks(seeds) if one not in done]
         tried, total = 0, sum(len(block(*one)) for one in wanted)
@@ -120,7 +122,7 @@ def stress(given: StressInput, out: Path, seeds: int, hear: Listener) -> dict[st
                 tried += 1
                 hear.progress("stress", tried, total)
             rows += fresh
-            write_text_atomic(out / RESULTS, json_text({**facts, "rows": rows}))
+            write_text_atomic(out / RESULTS, json_text(_sealed({**facts, "rows": rows})))
         rows = [row for row in rows if row["seed"] < seeds]
         table = csv_bytes(tuple(rows[0]), [tuple(row.values()) for row in rows])
         write_dated(out / "results.csv", table, STRESS, hear.note)
@@ -152,19 +154,25 @@ def check_place(out: Path) -> None:
     check_folder(out, RESULTS, "stress test", beside=(lock.NAME, DATA))
 
 
-def _kept(out: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
+def kept(out: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows of the same test that were measured before."""
     path = out / RESULTS
     if not path.exists():
         return []
     try:
         found = json.loads(path.read_text("utf-8"))
-        same = found["settings"] == settings
-    except (ValueError, KeyError, TypeError):
-        same = False
-    if not same:
+        whole, same = found[DIGEST] == _sealed(found)[DIGEST], found["settings"] == settings
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        whole = same = False
+    if not (whole and same):
         raise RunError(
-            f"{path} is of another stress test, or of another version of clipgrip. "
+            f"{path} is of another stress test, of another version of clipgrip, or damaged. "
             "Choose another --out, or delete it."
         )
     return list(found["rows"])
+
+
+def _sealed(content: dict[str, Any]) -> dict[str, Any]:
+    """With the SHA-256 of all the rest."""
+    rest = {key: value for key, value in content.items() if key != DIGEST}
+    return {**rest, DIGEST: hashlib.sha256(json_text(rest).encode()).hexdigest()}
