@@ -22,8 +22,8 @@ import numpy as np
 from benchmarks import promise, trust
 from benchmarks.pools import Made
 from benchmarks.record import machine, record
-from clipgrip.trust.promise import Terms
 from clipgrip.trust.scope import Answered
+from clipgrip.trust.terms import Terms
 
 SETS = (
     "caltech58",

@@ -23,7 +23,8 @@ import numpy as np
 
 from benchmarks.pools import MODELS, Made, good, limit_of, waves_of
 from benchmarks.record import RESULTS, record
-from clipgrip.trust.promise import About, Promise, Terms, look_sizes, promise
+from clipgrip.trust.promise import Promise, look_sizes, promise
+from clipgrip.trust.terms import About, Terms
 from clipgrip.trust.scope import (
     Answered,
     Group,

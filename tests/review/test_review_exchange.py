@@ -20,7 +20,7 @@ from clipgrip.review.desk import DECIDED, Desk
 from clipgrip.review.exchange import EXPORTS, IMPORTS, exported, imported
 from clipgrip.review.queues import audit, doubtful
 from clipgrip.review.store import open_review
-from clipgrip.trust.promise import Terms
+from clipgrip.trust.terms import Terms
 
 LABELS = {
     "csv": "csv",

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+USUAL = 100
+"""Images where no number of them proves anything."""
+
 
 def audit(
     run: Annotated[
@@ -17,7 +20,7 @@ def audit(
         typer.Option(
             "--n",
             min=1,
-            help="Images to draw.  [default: as many as can prove 2 % at 95 %]",
+            help="Images to draw.  [default: as many as can promise half of the images at 2 %, 95 % sure]",
             show_default=False,
         ),
     ] = None,
@@ -41,14 +44,16 @@ def audit(
 ) -> None:
     """Draw images at random for a person to answer, as a CSV sheet.
 
-    A larger --n begins with the same images, so an audit can be continued: give the sheet so far as --answers.
+    --n is the plan: what it proves is read there with nothing kept back. A larger --n begins with the same images, so
+    an audit can be continued: give the sheet so far as --answers; its plan stays.
     """
     from clipgrip.cli.reviewed import at_work
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.errors import ConfigError
     from clipgrip.runs.auditing import AUDIT, Audit, Sheet, write_sheet
     from clipgrip.runs.reopen import reopen
-    from clipgrip.trust.promise import Terms, look_sizes
+    from clipgrip.trust.planning import usual_plan
+    from clipgrip.trust.terms import Terms
     from clipgrip.written import check_output
 
     utf8_output()
@@ -64,22 +69,26 @@ def audit(
     newest = at_work(run, screen)
     with screen.live():
         drawn = Audit.of(reopen(newest, screen), seed or 0 if sheet is None else sheet.seed)
-    looks = look_sizes(len(drawn.pool), Terms())
     given = {} if sheet is None else sheet.texts(drawn)
-    n = min(n or (looks[0] if looks else 100), len(drawn.pool))
+    n = min(n or usual_plan(len(drawn.pool), Terms()) or USUAL, len(drawn.pool))
     if n < len(given):
         raise ConfigError(
             f"{answers} has {len(given)} answers, --n {n} would leave some out. Give a larger --n."
         )
-    write_sheet(drawn, n, out, show_labels=show_labels, given=given)
+    planned = n if sheet is None else sheet.planned
+    write_sheet(drawn, n, out, show_labels=show_labels, given=given, planned=planned)
     typer.echo(f"{n} of {len(drawn.pool)} images drawn at random: {out}")
     if sheet is not None:
         typer.echo(f"answers taken over from {answers}: {len(given)}")
-    typer.echo(f"classes: {drawn.classes.listing()}")
+    _say_how(drawn.classes.listing(), planned)
+
+
+def _say_how(classes: str, planned: int | None) -> None:
+    typer.echo(f"classes: {classes}")
     typer.echo(
         "Fill the column answer with a class name, from the top without a gap, then run clipgrip automate."
     )
-    if looks:
+    if planned:
         typer.echo(
-            f"For at most 2 % errors, 95 % sure, it is read at {', '.join(map(str, looks))} answers."
+            f"Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
         )

@@ -24,7 +24,7 @@ from clipgrip.review.measure import (
 )
 from clipgrip.review.queues import asked, disagreements, doubtful
 from clipgrip.trust.knowledge import LABELS_PER_CLASS, Finding, knows_nothing
-from clipgrip.trust.promise import Terms
+from clipgrip.trust.terms import Terms
 
 FIRST_AUDIT = 50
 """Audited images from which an error rate is worth a look: ±11 points at an accuracy of 80 %."""
@@ -235,8 +235,8 @@ def _next_step(
         return "second", n, ""
     if guesses and len(doubtful(desk)):
         return "rethink", LABELS_PER_CLASS * len(desk.view.classes), ""
-    if told is not None and told.told.next_look and _worth_more(desk, found, told):
-        return "more-audit", told.told.next_look - told.answers, ""
+    if told is not None and told.told.following is not None and _worth_more(desk, found, told):
+        return "more-audit", told.told.following.draws or 1, ""
     if rest := len(doubtful(desk)):
         return "review", rest, _worst_class(desk, found)
     return "done", 0, ""
@@ -253,6 +253,8 @@ def _worth_more(desk: Desk, found: Errors, told: Promised) -> bool:
     wrong = Share(int(np.isin(surest, found.wrong).sum()), len(surest))
     if wrong.interval is not None and wrong.interval[0] > told.told.terms.max_error:
         return False
+    if told.told.decided.any() and not any(one.pays for one in told.told.wider):
+        return False  # answers would take more images from the model than they add
     return any(isinstance(more, int) and 0 < more <= MOST_MORE for more in told.more.values())
 
 

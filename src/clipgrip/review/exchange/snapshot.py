@@ -11,7 +11,7 @@ from clipgrip.data.sources import is_there
 from clipgrip.review.answers import Opinion, opinions
 from clipgrip.review.desk import DECIDED, GIVEN, OPEN, STATES, Desk
 from clipgrip.review.measure import promised
-from clipgrip.trust.promise import Terms
+from clipgrip.trust.terms import Terms
 
 
 @dataclass(frozen=True)
