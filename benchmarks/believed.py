@@ -5,8 +5,10 @@
 The answers are CLIP's own, from texts or from the mean of a few images a class; nothing is tuned. *Estimated*: without
 labels, by `clipgrip.trust.estimate.by_refinement`; `benchmarks.estimates` judges its interval. *Calibration*:
 equal-mass error before and after one temperature from 50 labels, judged on other images, mean of five draws. *Promise*:
-of so many random audits of these very answers, how many ended with more wrong among the decided images than promised,
-at up to 1,000 answers; *naive* takes the widest threshold at which the audit's own error rate keeps the limit.
+of so many random audits of these very answers, how many ended with more wrong among all labels within the scope than
+promised, with the share in scope: with a plan of so many answers, by the bets alone at as many, and by a fixed-sequence
+exact test read once there, which is what the plan has to reach; *naive* takes the widest threshold at which the audit's
+own error rate keeps the limit.
 """
 
 from __future__ import annotations

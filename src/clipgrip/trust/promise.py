@@ -16,7 +16,7 @@ import numpy as np
 
 from clipgrip.errors import DataError
 from clipgrip.trust.bounds import most_inside, pool_p_value, rate_p_value
-from clipgrip.trust.proof import Null, proof, right_needed
+from clipgrip.trust.proof import Null, is_proven, right_needed
 from clipgrip.trust.scope import (
     Answered,
     Group,
@@ -209,8 +209,7 @@ class _Sequence:
             allowed = self.terms.max_error * (self.sizes[at] - len(wrong)) + 1e-9
             if null.wrong - 1 - wrong.sum() > allowed:
                 return False  # more answers fell inside than the null was put for
-        path = proof(wrong, null, self.seen.alpha, self._planned(at))
-        return bool(len(path) and path.max() >= 1 - 1e-9)
+        return is_proven(wrong, null, self.seen.alpha, self._planned(at))
 
     def _start(self) -> int:
         """The strictest scope of the sequence; no error of the audit has a say."""

@@ -56,6 +56,16 @@ def proof(wrong: Answers, null: Null, alpha: float, planned: int | None = None) 
     return tested + max(0.0, alpha - level) * bets
 
 
+def is_proven(wrong: Answers, null: Null, alpha: float, planned: int | None = None) -> bool:
+    """Whether the proof stands after these answers, or stood after some of them."""
+    if planned is not None and len(wrong) >= planned:  # the answer of most, without the way to it
+        most, _ = critical(null.size, null.wrong, planned, alpha)
+        if wrong[:planned].sum() <= most:
+            return True
+    path = proof(wrong, null, alpha, planned)
+    return bool(len(path) and path.max() >= 1 - 1e-9)
+
+
 def right_needed(
     wrong: Answers, null: Null, alpha: float, planned: int | None = None
 ) -> int | None:
