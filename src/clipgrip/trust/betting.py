@@ -84,7 +84,8 @@ def critical(size: int | None, null: float, planned: int, alpha: float) -> tuple
     law: Any = (
         stats.binom(planned, null) if size is None else stats.hypergeom(size, int(null), planned)
     )
-    highest = planned if alpha >= 0.5 else min(planned, int(law.mean()) + 1)  # the median is lower
+    mean = planned * (null if size is None else null / size)
+    highest = planned if alpha >= 0.5 else min(planned, int(mean) + 1)  # the median is lower
     levels = law.cdf(np.arange(highest + 1))
     most = int(np.searchsorted(levels, alpha * (1 + 1e-9), side="right")) - 1
     return most, float(levels[most]) if most >= 0 else 0.0
