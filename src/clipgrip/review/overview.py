@@ -240,21 +240,16 @@ def _next_step(
         return "round", fresh, ""
     if n := len(asked(snapshot)):
         return "second", n, ""
-<<<<<<< HEAD
-    if guesses and len(doubtful(desk)):
-        return "rethink", LABELS_PER_CLASS * len(desk.view.classes), ""
-    if told is not None and told.told.following is not None and _worth_more(desk, found, told):
-        return "more-audit", told.told.following.draws or 1, ""
-    if rest := len(doubtful(desk)):
-        return "review", rest, _worst_class(desk, found)
-=======
     if guesses and len(doubtful(snapshot)):
         return "rethink", LABELS_PER_CLASS * len(snapshot.classes.active), ""
-    if proof is not None and proof.promise.next_look and _worth_more(snapshot, found, proof):
-        return "more-audit", proof.promise.next_look - proof.answers, ""
+    if (
+        proof is not None
+        and proof.promise.following is not None
+        and _worth_more(snapshot, found, proof)
+    ):
+        return "more-audit", proof.promise.following.draws or 1, ""
     if rest := len(doubtful(snapshot)):
         return "review", rest, _worst_class(snapshot, found)
->>>>>>> main
     return "done", 0, ""
 
 
@@ -270,13 +265,9 @@ def _worth_more(snapshot: ReviewSnapshot, found: Errors, proof: AuditProof) -> b
     wrong = Share(int(np.isin(surest, found.wrong).sum()), len(surest))
     if wrong.interval is not None and wrong.interval[0] > proof.promise.terms.max_error:
         return False
-<<<<<<< HEAD
-    if told.told.decided.any() and not any(one.pays for one in told.told.wider):
+    if proof.promise.decided.any() and not any(one.pays for one in proof.promise.wider):
         return False  # answers would take more images from the model than they add
-    return any(isinstance(more, int) and 0 < more <= MOST_MORE for more in told.more.values())
-=======
     return any(isinstance(more, int) and 0 < more <= MOST_MORE for more in proof.more.values())
->>>>>>> main
 
 
 def _worst_class(snapshot: ReviewSnapshot, found: Errors) -> str:
