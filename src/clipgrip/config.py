@@ -37,9 +37,9 @@ class Settings(BaseModel):
     prompt: Literal["textual", "visual", "visual-deep", "multimodal"] = "textual"
     strategy: Strategy = "grip"
     preset: Preset = "default"
-    rounds: int | None = Field(None, ge=1, le=1000)
-    k: int | None = Field(None, ge=1)
-    seed: int = Field(0, ge=0, le=2**31 - 1)
+    rounds: int | None = Field(default=None, ge=1, le=1000)
+    k: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
     template: str | tuple[str, ...] = "a photo of a {}."
     """Text around a class name, or several, whose mean zero-shot takes; a tuned prompt starts from the first."""
     candidates: Literal["auto", "all"] = "auto"

@@ -28,8 +28,10 @@ from clipgrip.runs import store
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.inputs import Inputs
 from clipgrip.runs.pipeline import run
+from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.reopen import reopen
-from clipgrip.runs.rounds import Start, reached
+from clipgrip.runs.rounds import reached
+from clipgrip.runs.start import Start
 from clipgrip.runs.store import StoredRound
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -230,10 +232,11 @@ def test_resuming_reaches_bit_for_bit_what_the_loop_had_reached(
     images = torch.nn.functional.normalize(torch.randn(rows, 24, generator=noise), dim=1)
     embeds, task = Embeds(images, images[:0], (), ()), ul(rows, len(start.classes))
     inputs = Inputs(embeds.pool, embeds.test)
-    begun = reached([], start, embeds, inputs)
+    ready = Prepared(settings, start, embeds, task)
+    begun = reached([], ready, inputs)
     (done,) = learn(start.prompt, images, task, begun, ks=[4], method=method, seed=0)
     learned = done.learner.prompt.learned()
-    again = reached([StoredRound(1, 4, done.changed, learned, {}, ())], start, embeds, inputs)
+    again = reached([StoredRound(1, 4, done.changed, learned, {}, ())], ready, inputs)
     assert torch.equal(again.probs, done.probs)
     assert (again.number, again.changed) == (1, done.changed)
 
