@@ -16,9 +16,9 @@ Logits = Float[Tensor, "N C"]
 """Scaled cosine similarities."""
 Probs = Float[Tensor, "N C"]
 """Rows sum to one."""
-Labels = Int[Tensor, "N"]
+Labels = Int[Tensor, " N"]
 """Class positions; -1 means unlabeled."""
-Mask = Bool[Tensor, "C"]
+Mask = Bool[Tensor, " C"]
 """A set of classes."""
 Pixels = Float[Tensor, "B 3 H W"]
 """Preprocessed images."""

@@ -128,7 +128,7 @@ def scaled(head: Head, weight: float) -> Head:
     return replace(head, weights=weight * head.weights, offsets=weight * head.offsets)
 
 
-def spread(logits: Logits, classes: Int[Tensor, K], n_classes: int) -> Logits:
+def spread(logits: Logits, classes: Int[Tensor, " K"], n_classes: int) -> Logits:
     """(N, C) log-probabilities: classes that the head does not know get an equal part each of a fair share.
 
     So a head neither denies nor favours a class of which it never saw an image; the text decides.

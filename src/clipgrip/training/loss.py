@@ -52,7 +52,7 @@ def mixing_weights(n_labeled: int, n_pseudo: int, *, labeled_share: float) -> We
     return Weights(labeled_share, 1 - labeled_share)
 
 
-def label_shift(labels: Labels, targets: Probs) -> Float[Tensor, C]:
+def label_shift(labels: Labels, targets: Probs) -> Float[Tensor, " C"]:
     """(C,) to add to the logits of labeled images: the log of their class shares over the pool's.
 
     ``labels`` (n,) are a person's, ``targets`` (N, C) the pseudolabels; each class counts half an image more. Labels

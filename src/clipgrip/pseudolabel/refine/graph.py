@@ -26,14 +26,14 @@ CHUNK = 512
 class Cell:
     """Images whose neighbours are among them, with symmetric weights in compressed sparse rows."""
 
-    rows: Int[Tensor, n]
+    rows: Int[Tensor, " n"]
     """Their positions in the pool."""
-    offsets: Int[Tensor, n_and_one] = field(repr=False)
-    columns: Int[Tensor, edges] = field(repr=False)
-    weights: Float[Tensor, edges] = field(repr=False)
+    offsets: Int[Tensor, " n_and_one"] = field(repr=False)
+    columns: Int[Tensor, " edges"] = field(repr=False)
+    weights: Float[Tensor, " edges"] = field(repr=False)
 
     @property
-    def sources(self) -> Int[Tensor, edges]:
+    def sources(self) -> Int[Tensor, " edges"]:
         """The image of the cell at which each edge begins; ``columns`` are where they end."""
         return torch.arange(len(self.rows)).repeat_interleave(self.offsets.diff().long())
 

@@ -28,7 +28,7 @@ Scatter = Float[Tensor, "D D"]
 class Subspace:
     """d directions in which neighbours vary alike, and the mean of the images."""
 
-    mean: Float[Tensor, D] = field(repr=False)
+    mean: Float[Tensor, " D"] = field(repr=False)
     directions: Float[Tensor, "D d"] = field(repr=False)
 
     def project(self, embeds: Float[Tensor, "N D"]) -> Float[Tensor, "N d"]:
@@ -84,7 +84,7 @@ class Pool:
         """Some images in float32."""
         return self.images[rows].float()
 
-    def weights(self, of_label: float) -> Float[Tensor, N]:
+    def weights(self, of_label: float) -> Float[Tensor, " N"]:
         """(N,) one per image, ``of_label`` per labeled one."""
         return torch.where(self.labeled, of_label, 1.0)
 
