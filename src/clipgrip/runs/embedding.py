@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
@@ -30,7 +32,7 @@ class Embeds:
     """Unit vectors of the pool (N, D) and of the test images (n, D), with their rows."""
 
     pool: ImageEmbeds
-    test: ImageEmbeds
+    test: Float[Tensor, "n D"]
     pool_rows: tuple[Row, ...]
     test_rows: tuple[Row, ...]
 

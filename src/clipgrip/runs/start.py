@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
@@ -24,7 +25,7 @@ class Answers:
     """Probabilities for the pool (N, C) and for the test images (n, C)."""
 
     pool: Probs
-    test: Probs
+    test: Float[Tensor, "n C"]
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,15 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from clipgrip.errors import DataError
 from clipgrip.metrics import exact_interval
 from clipgrip.trust.calibration import Temperature
 from clipgrip.trust.fitting import HIGHEST, LOWEST
 from clipgrip.trust.halves import half_agreement
-from clipgrip.types import ImageEmbeds, Labels, Logits, Probs
+from clipgrip.types import ImageEmbeds, Logits, Probs
 
 ADVICE = (
     "An estimate without labels can be further off than its interval says, above all where class names do not fit. "
@@ -98,7 +100,7 @@ def by_confidence(probs: Probs, *, half_width: float = 0.2) -> Estimate:
     return _estimate(value, half_width, "mean confidence", "calibrated answers")
 
 
-def by_threshold(probs: Probs, source: Probs, labels: Labels) -> Estimate:
+def by_threshold(probs: Probs, source: Float[Tensor, "n C"], labels: Int[Tensor, " n"]) -> Estimate:
     """Average thresholded confidence: the share of images over the threshold that explains the source's accuracy.
 
     Source: Garg et al., ICLR 2022 (arXiv 2201.04234), eqs. 1 and 2, by maximum confidence. Needs a labeled source that

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Int
+from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError, nearest
@@ -22,7 +24,7 @@ from clipgrip.pseudolabel.refine.simple import (
     untouched,
 )
 from clipgrip.pseudolabel.refine.space import PoolImages
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Mask, Probs, RowMask
 
 
 def refine(
@@ -30,7 +32,7 @@ def refine(
     class_embeds: ClassEmbeds,
     *,
     logit_scale: float,
-    labeled: Labels | None = None,
+    labeled: Int[Tensor, " n"] | None = None,
     candidates: Mask | None = None,
     method: str = "auto",
     settings: Refinement = DEFAULT,
@@ -66,7 +68,7 @@ def refined(
     class_embeds: ClassEmbeds,
     *,
     logit_scale: float,
-    labeled: Labels | None = None,
+    labeled: Int[Tensor, " n"] | None = None,
     candidates: Mask | None = None,
     method: str = "auto",
     settings: Refinement = DEFAULT,
@@ -81,7 +83,7 @@ def refined_answers(
     image_embeds: ImageEmbeds | PoolImages,
     probs: Probs,
     *,
-    labeled: Mask,
+    labeled: RowMask,
     candidates: Mask,
     method: str = "auto",
     settings: Refinement = DEFAULT,

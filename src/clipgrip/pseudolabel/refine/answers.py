@@ -7,6 +7,7 @@ from functools import cached_property
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Int
 from torch import Tensor
 
 from clipgrip.errors import DataError
@@ -15,7 +16,7 @@ from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Mask, Probs, RowMask, SomeProbs
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class RefineInput:
 
     images: PoolImages = field(repr=False)
     probs: Probs = field(repr=False)
-    labeled: Mask = field(repr=False)
+    labeled: RowMask = field(repr=False)
     """(N,) True where a person labeled."""
     candidates: Mask
     prototype_embeds: ClassEmbeds | None = field(default=None, repr=False)
@@ -65,17 +66,17 @@ class RefineInput:
         return bool(self.candidates.all()) and not bool(self.labeled.any())
 
     @property
-    def unlabeled_probs(self) -> Probs:
+    def unlabeled_probs(self) -> SomeProbs:
         """Unlabeled rows, candidate classes."""
         return self._unlabeled(self.probs)
 
     @property
-    def confidence_probs(self) -> Probs:
+    def confidence_probs(self) -> SomeProbs:
         """The same at the scale that was asked for: what confidence is read from."""
         at_given = self.probs_at_given_scale
         return self._unlabeled(self.probs if at_given is None else at_given)
 
-    def _unlabeled(self, probs: Probs) -> Probs:
+    def _unlabeled(self, probs: Probs) -> SomeProbs:
         return probs if self.is_unrestricted else self.restricted(probs, self.candidates)
 
     def restricted(self, values: Tensor, classes: Mask) -> Tensor:
@@ -84,7 +85,7 @@ class RefineInput:
             values = values[~self.labeled]
         return values if bool(classes.all()) else values[:, classes]
 
-    def with_unlabeled(self, answers: Probs, classes: Mask | None = None) -> Probs:
+    def with_unlabeled(self, answers: SomeProbs, classes: Mask | None = None) -> Probs:
         """All rows and classes, with these answers for the unlabeled rows and the candidates, or other ``classes``."""
         if self.is_unrestricted and answers.shape == self.probs.shape:
             return answers
@@ -100,7 +101,7 @@ def input_of(
     image_embeds: ImageEmbeds,
     class_embeds: ClassEmbeds,
     logit_scale: float,
-    labeled: Labels | None,
+    labeled: Int[Tensor, " n"] | None,
     candidates: Mask | None,
     settings: Refinement,
 ) -> RefineInput:
@@ -162,7 +163,7 @@ def _check(images: Tensor, classes: Tensor, labels: Tensor, candidates: Tensor) 
 def _are_prototypes(
     images: ImageEmbeds,
     cosines: Tensor,
-    unlabeled: Mask,
+    unlabeled: RowMask,
     candidates: Mask,
     settings: Refinement,
 ) -> bool:

@@ -14,7 +14,7 @@ from clipgrip.pseudolabel.refine.discriminant import discriminant, tempered
 from clipgrip.pseudolabel.refine.measure import damp_absent, mean_confidence
 from clipgrip.pseudolabel.refine.mixture import mixture
 from clipgrip.pseudolabel.refine.space import Pool
-from clipgrip.types import Logits, Mask, Probs
+from clipgrip.types import Logits, Mask, Probs, SomeProbs
 
 TINY = 1e-12
 
@@ -65,7 +65,7 @@ def _among(prior: Tensor, classes: Mask) -> Tensor:
     return prior[classes] / prior[classes].sum()
 
 
-def _overgrown(given: RefineInput, answers: Probs, modelled: Mask) -> Mask:
+def _overgrown(given: RefineInput, answers: SomeProbs, modelled: Mask) -> Mask:
     """Classes (C,) that took far more images than a sure text expects: parts of a neighbour's cluster."""
     grown, settings = torch.zeros_like(modelled), given.settings
     if given.prototypes or mean_confidence(given.confidence_probs) < settings.sure_confidence:
@@ -88,7 +88,7 @@ def _expected(given: RefineInput) -> Mask:
     return expected if int(expected.sum()) > 1 else given.candidates
 
 
-def _with_rare(given: RefineInput, answers: Probs, modelled: Mask) -> Probs:
+def _with_rare(given: RefineInput, answers: SomeProbs, modelled: Mask) -> SomeProbs:
     """Clusters share what the text leaves them; classes without a cluster keep what the text gives them."""
     columns = modelled[given.candidates]
     if bool(columns.all()):
@@ -100,7 +100,7 @@ def _with_rare(given: RefineInput, answers: Probs, modelled: Mask) -> Probs:
 
 def _cluster_once(
     given: RefineInput, pool: Pool, prior: Tensor, modelled: Mask, text_factor: float
-) -> Probs:
+) -> SomeProbs:
     """(n, K) over the modelled classes, as sure as the two ways to see the clusters agree."""
     shares = sinkhorn(_unlabeled_among(given, modelled), prior, given.settings)
     balanced = given.with_unlabeled(shares, modelled)
@@ -114,7 +114,7 @@ def _cluster_once(
     return tempered(logits, float(agreement), given.settings)
 
 
-def _unlabeled_among(given: RefineInput, modelled: Mask) -> Probs:
+def _unlabeled_among(given: RefineInput, modelled: Mask) -> SomeProbs:
     """(n, K) what the text says of the modelled classes alone."""
     columns = modelled[given.candidates]
     if bool(columns.all()):

@@ -18,7 +18,7 @@ from torch import Tensor
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.pseudolabel.refine.graph import Graph, neighbour_graph
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
-from clipgrip.types import ImageEmbeds, Labels, Mask, Probs
+from clipgrip.types import ImageEmbeds, Labels, Probs, RowMask
 
 TINY = 1e-9
 Scatter = Float[Tensor, "D D"]
@@ -72,7 +72,7 @@ class Pool:
     settings: Refinement = field(default=DEFAULT, repr=False)
 
     @cached_property
-    def labeled(self) -> Mask:
+    def labeled(self) -> RowMask:
         """(N,) True where a person labeled."""
         return self.labels >= 0
 

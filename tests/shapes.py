@@ -1,0 +1,34 @@
+"""Shapes are checked while tests run: each call whose hints name one, arguments and result, by jaxtyping and beartype.
+
+Other hints are mypy's: it has read them, and some of them (protocols) cannot be asked at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import isclass
+from typing import Any, get_args
+
+from beartype import beartype
+from jaxtyping import AbstractArray, install_import_hook
+
+
+def check_shapes() -> None:
+    """For everything of clipgrip that is imported from now on."""
+    install_import_hook("clipgrip", f"{__name__}.checked")
+
+
+def checked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, whose hints that hold a shape are checked at each call."""
+    hints = {name: hint for name, hint in function.__annotations__.items() if has_shape(hint)}
+    if not hints:
+        return function
+    function.__annotations__ = hints
+    return beartype(function)
+
+
+def has_shape(hint: object) -> bool:
+    """Whether an array of some shape is asked for, by itself or within another hint."""
+    if isclass(hint) and issubclass(hint, AbstractArray):
+        return True
+    return any(has_shape(part) for part in get_args(hint))
