@@ -71,9 +71,10 @@ def suggest(
     from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.data.classes import ClassNames
     from clipgrip.errors import ConfigError
-    from clipgrip.prompts.templates import DEFAULT_TEMPLATE, expand
+    from clipgrip.prompts.templates import DEFAULT_TEMPLATE
     from clipgrip.review.suggest import SUGGEST, from_images, from_run, write_suggestions
     from clipgrip.runs.store import NAME as RUN
+    from clipgrip.template_files import expand
     from clipgrip.written import check_output
 
     utf8_output()

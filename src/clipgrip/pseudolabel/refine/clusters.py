@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
@@ -88,7 +89,7 @@ def _expected(given: RefineInput) -> Mask:
     return expected if int(expected.sum()) > 1 else given.candidates
 
 
-def _with_rare(given: RefineInput, answers: SomeProbs, modelled: Mask) -> SomeProbs:
+def _with_rare(given: RefineInput, answers: Float[Tensor, "n K"], modelled: Mask) -> SomeProbs:
     """Clusters share what the text leaves them; classes without a cluster keep what the text gives them."""
     columns = modelled[given.candidates]
     if bool(columns.all()):
