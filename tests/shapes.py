@@ -12,6 +12,11 @@ from typing import Any, get_args
 from beartype import beartype
 from jaxtyping import AbstractArray, install_import_hook
 
+DOORS = {
+    f"clipgrip.pseudolabel.refine.{name}" for name in ("refine", "refined", "answers.input_of")
+}
+"""They take arrays of any library, compare the shapes themselves, and say in words what does not fit."""
+
 
 def check_shapes() -> None:
     """For everything of clipgrip that is imported from now on."""
@@ -21,7 +26,7 @@ def check_shapes() -> None:
 def checked(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, whose hints that hold a shape are checked at each call."""
     hints = {name: hint for name, hint in function.__annotations__.items() if has_shape(hint)}
-    if not hints:
+    if not hints or f"{function.__module__}.{function.__qualname__}" in DOORS:
         return function
     function.__annotations__ = hints
     return beartype(function)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from clipgrip.data.task import Task
@@ -24,7 +24,7 @@ from clipgrip.pseudolabel.refine.simple import (
     untouched,
 )
 from clipgrip.pseudolabel.refine.space import PoolImages
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Mask, Probs, RowMask
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs, RowMask
 
 
 def refine(
@@ -32,7 +32,7 @@ def refine(
     class_embeds: ClassEmbeds,
     *,
     logit_scale: float,
-    labeled: Int[Tensor, " n"] | None = None,
+    labeled: Labels | None = None,
     candidates: Mask | None = None,
     method: str = "auto",
     settings: Refinement = DEFAULT,
@@ -68,7 +68,7 @@ def refined(
     class_embeds: ClassEmbeds,
     *,
     logit_scale: float,
-    labeled: Int[Tensor, " n"] | None = None,
+    labeled: Labels | None = None,
     candidates: Mask | None = None,
     method: str = "auto",
     settings: Refinement = DEFAULT,

@@ -7,7 +7,6 @@ from functools import cached_property
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Int
 from torch import Tensor
 
 from clipgrip.errors import DataError
@@ -16,7 +15,7 @@ from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Mask, Probs, RowMask, SomeProbs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs, RowMask, SomeProbs
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def input_of(
     image_embeds: ImageEmbeds,
     class_embeds: ClassEmbeds,
     logit_scale: float,
-    labeled: Int[Tensor, " n"] | None,
+    labeled: Labels | None,
     candidates: Mask | None,
     settings: Refinement,
 ) -> RefineInput:
