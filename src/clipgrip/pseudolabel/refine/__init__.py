@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Int
-from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError, nearest
