@@ -1,4 +1,4 @@
-"""The paper's grid on the two demo sets with nano, through ``clipgrip bench``'s own code.
+"""The paper's grid on the two demo sets with nano, through ``clipgrip bench grid``'s own code.
 
     python -m benchmarks.grid [--prompts textual visual multimodal] [--strategies ...] [--seeds 3]
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.stress [--seeds 3] [--sets digits surfaces]
 
-The same as ``clipgrip stress``, with means and deviations of the test accuracy in one file. It chooses nothing: the
-noise is made, and the test images measure what was made of it.
+The same as ``clipgrip bench stress``, with means and deviations of the test accuracy in one file. It chooses nothing:
+the noise is made, and the test images measure what was made of it.
 """
 
 from __future__ import annotations

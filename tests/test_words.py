@@ -18,7 +18,7 @@ from clipgrip.errors import ConfigError
 from clipgrip.words import LANGUAGES, Words, catalogue
 
 PACKAGE = Path(clipgrip.__file__).parent
-FOLDERS = (PACKAGE / "trust", PACKAGE / "report", PACKAGE / "review")
+FOLDERS = (PACKAGE / "trust", PACKAGE / "report", PACKAGE / "review", PACKAGE / "cli")
 MODULES = [PACKAGE / "words.py", *(path for folder in FOLDERS for path in folder.rglob("*.py"))]
 TEMPLATES = [path for folder in FOLDERS for path in folder.rglob("templates/*.html")]
 CALLS = {"say", "mark", "self", "say.count"}

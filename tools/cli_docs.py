@@ -7,32 +7,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+from clipgrip.cli.tree import paths
+
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
-COMMANDS = (
-    "",
-    "demo",
-    "run",
-    "suggest",
-    "predict",
-    "compare",
-    "pilot",
-    "report",
-    "audit",
-    "automate",
-    "review",
-    "next",
-    "models",
-    "models add",
-    "models remove",
-    "doctor",
-    "init",
-    "bench",
-    "stress",
-)
+COMMANDS = ("", *(" ".join(words) for words in paths()))
 HEAD = """# The command line
 
 Written by `python tools/cli_docs.py` from the commands' own help. Exit codes: 0 done, 1 `doctor` found something to
 mend, 2 the input cannot be used (a sentence says why), 130 stopped by Ctrl-C (the same command goes on).
+
+- **For programs:** `--json` prints one document on standard output, `{"error": ..., "kind": ...}` where a command
+  fails; progress goes to standard error.
+- **Language:** `--lang ja` before or after the command, or `CLIPGRIP_LANG=ja` in the environment.
+- **Less and more:** `-q` shows no progress, `-v` also versions, settings and times; `--log-file FILE` keeps all
+  of it.
+- **Completion** of commands, values and runs: `clipgrip --install-completion`, or print the script of a shell with
+  `_CLIPGRIP_COMPLETE=source_bash clipgrip` (`source_zsh`, `source_fish`) and load it where that shell starts.
+- **Several values:** an option that may be given several times is named once for each: `--template A --template B`.
+- **Old names** of commands and options (`next`, `suggest`, `pilot`, `automate`, `stress`, `audit RUN`, `bench DATA`;
+  `--n`, `--budget`, `--images` of a pilot, `--seeds`, `--paradigms`, `--strategies`, `--presets`,
+  `--prompts`) work until 0.3 and say what took their place.
 """
 
 

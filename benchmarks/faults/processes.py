@@ -18,7 +18,7 @@ Work = tuple[str, list[str], str]
 COMMANDS: tuple[Work, ...] = (
     ("run", ["run", "images", "--classes", "classes.txt", "--rounds", "3", "--out", "out"], "out"),
     ("predict", ["predict", "whole", "images", "--out", "p.csv"], "p.csv"),
-    ("audit", ["audit", "whole", "--out", "sheet.csv"], "sheet.csv"),
+    ("audit", ["audit", "draw", "whole", "--out", "sheet.csv"], "sheet.csv"),
     ("report", ["report", "whole", "--out", "reports"], "reports"),
 )
 CALLS = ("fsync", "replace", "link")

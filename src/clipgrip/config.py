@@ -23,9 +23,36 @@ from clipgrip.files import read_file
 
 Strategy = Literal["zero-shot", "supervised", "fpl", "ifpl", "grip"]
 Preset = Literal["default", "paper"]
+Prompt = Literal["textual", "visual", "visual-deep", "multimodal"]
+Candidates = Literal["auto", "all"]
+Precision = Literal["auto", "float32", "bfloat16"]
+Engine = Literal["torch", "onnx", "onnx-int8"]
 MAX_BYTES = 1 << 20
 """The largest project file that is read."""
 FILES = ("images", "classes", "labels", "seen", "test", "out")
+
+
+def setting(
+    default: Any = ...,
+    help: str = "",
+    *,
+    otherwise: str = "",
+    example: str = "",
+    option: bool = True,
+    **bounds: int,
+) -> Any:
+    """A setting, declared once: options, the file of ``clipgrip init`` and the documentation are made from it.
+
+    Args:
+        default: its value unless given; none where it has to be.
+        help: one sentence for people.
+        otherwise: what happens where it is not given, if the default does not say it.
+        example: TOML for the file of ``clipgrip init``, where it stands commented out; else its default stands there.
+        option: whether it is an option of the command line too, beside the project file.
+        bounds: ``ge`` and ``le``.
+    """
+    more = {"otherwise": otherwise, "example": example, "option": option}
+    return Field(default, description=help, json_schema_extra=more, **bounds)  # type: ignore[call-overload]
 
 
 class Settings(BaseModel):
@@ -33,20 +60,39 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    backbone: str = "nano"
-    prompt: Literal["textual", "visual", "visual-deep", "multimodal"] = "textual"
-    strategy: Strategy = "grip"
-    preset: Preset = "default"
-    rounds: int | None = Field(default=None, ge=1, le=1000)
-    k: int | None = Field(default=None, ge=1)
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
-    template: str | tuple[str, ...] = "a photo of a {}."
-    """Text around a class name, or several, whose mean zero-shot takes; a tuned prompt starts from the first."""
-    candidates: Literal["auto", "all"] = "auto"
-    """``all``: unlabeled images may be of any class, even when some classes have no labels."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    engine: Literal["torch", "onnx", "onnx-int8"] = "torch"
-    """What computes image embeddings; both others need ``pip install 'clipgrip[onnx]'``."""
+    backbone: str = setting("nano", "Model that sees the images: nano, a hub name, or a folder.")
+    prompt: Prompt = setting("textual", "What is tuned.")
+    strategy: Strategy = setting("grip", "How labels are found and learned from.")
+    preset: Preset = setting("default", "paper: the constants of the NeurIPS 2023 paper.")
+    rounds: int | None = setting(
+        None, "Rounds of ifpl and grip.", otherwise="10", example="10", ge=1, le=1000
+    )
+    k: int | None = setting(
+        None,
+        "Take only the surest images of each class: k, in grip growing to k.",
+        otherwise="all, softly; paper: 16",
+        example="16",
+        ge=1,
+    )
+    seed: int = setting(0, "Seed of all that is random.", ge=0, le=2**31 - 1)
+    template: str | tuple[str, ...] = setting(
+        "a photo of a {}.",
+        "Text around a class name. Several, or @FILE with one a line: zero-shot takes their mean, tuning starts from "
+        "the first.",
+    )
+    candidates: Candidates = setting(
+        "auto",
+        "all: unlabeled images may be of any class, even where only some classes have labels.",
+        example='"all"',
+    )
+    precision: Precision = setting(
+        "auto", "Numbers that the model computes with.", example='"float32"', option=False
+    )
+    engine: Engine = setting(
+        "torch",
+        "What encodes images; onnx needs pip install 'clipgrip[onnx]'. See clipgrip doctor --measure.",
+        example='"onnx"',
+    )
     refinement: dict[str, Any] = Field(default_factory=dict)
     """Numbers of ``pseudolabel.Refinement`` that differ from the method's own: the table [refinement]."""
 
@@ -92,14 +138,32 @@ class Settings(BaseModel):
 class Project(Settings):
     """Settings with the files they apply to."""
 
-    images: Path
-    classes: Path
-    labels: Path | None = None
-    seen: Path | None = None
-    test: Path | None = None
-    out: Path | None = None
-    encoding: str | None = None
-    """That of the text files: classes, seen, labels, test, templates."""
+    images: Path = setting(
+        help="Folder of images, read to the bottom, or a CSV or Parquet file that lists them."
+    )
+    classes: Path = setting(
+        help="Class names: one a line, or CSV name,prompt: what people read, and what the model reads."
+    )
+    labels: Path | None = setting(
+        None, "Known labels: CSV path,label, or class folders.", example='"labels.csv"'
+    )
+    seen: Path | None = setting(
+        None, "Classes whose images are all labeled, one a line.", example='"seen.txt"'
+    )
+    test: Path | None = setting(
+        None,
+        "Images to measure on, never to learn from: CSV path,label, or class folders.",
+        example='"test.csv"',
+    )
+    out: Path | None = setting(
+        None, "Folder for the results.", otherwise="clipgrip-runs/NAME", example='"clipgrip-run"'
+    )
+    encoding: str | None = setting(
+        None,
+        "Encoding of the text files, such as cp932, gbk or cp1252.",
+        otherwise="UTF-8, else cp932",
+        example='"cp932"',
+    )
 
     @field_validator("encoding")
     @classmethod

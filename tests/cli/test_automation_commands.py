@@ -222,7 +222,7 @@ def test_a_longer_sheet_takes_the_answers_over(
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--n", 5], "--n 5 would leave some out"),
+        (["--n", 5], "--count 5 would leave some out"),
         (["--seed", 3], "was drawn with --seed 0"),
         (["--out", "audit.csv"], "perhaps with answers in it"),
     ],

@@ -31,7 +31,7 @@ def report(capsys: pytest.CaptureFixture[str], folder: Path, *more: object) -> T
 
 
 def audited(capsys: pytest.CaptureFixture[str], folder: Path, place: Place) -> None:
-    """The whole way of clipgrip audit and automate, by sheet."""
+    """The whole way of clipgrip audit draw and automate, by sheet."""
     sheet = folder.parent / "audit.csv"
     command(capsys, "audit", folder, "--n", 12, "--out", sheet)
     cells = rows(sheet)
@@ -218,7 +218,7 @@ def test_a_pilot_is_planned_from_a_folder_or_from_numbers(
         (("--classes", "CLASSES", "--images", 900, "--share", "dent"), "CLASS=SHARE"),
         (("--classes", "CLASSES", "--images", 900, "--misses", "0.1"), "--ok-class"),
         (("--classes", "CLASSES", "--images", 900, "--revise", "why"), "nothing to revise"),
-        (("--classes", "CLASSES", "--images", 900, "--lang", "fr"), "Allowed: en, ja"),
+        (("--classes", "CLASSES", "--images", 900, "--lang", "fr"), "Known: en, ja"),
     ],
 )  # fmt: skip
 def test_a_pilot_that_makes_no_sense_is_refused(

@@ -165,7 +165,7 @@ def place_of(config: Path) -> str:
         ),
         (
             ["--config", "project.toml", "--prompt", "wave", "--prompt", "visual"],
-            "prompt = 'wave' is not allowed",
+            '--prompt "wave" is not known',
         ),
         (["--config", "gone.toml", "--prompt", "visual"], "gone.toml cannot be read"),
         (["out", "--prompt", "visual"], "Add --config project.toml"),

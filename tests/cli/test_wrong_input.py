@@ -344,7 +344,7 @@ def test_a_half_filled_sheet_says_how_to_go_on(
     assert "answers: 9 given" in told.out
     assert "go on filling sheet.csv" in told.out
     told = command(capsys, "automate", "run", "--answers", sheet.name, "--max-error", 0.1)
-    assert "clipgrip audit run --n" in told.out
+    assert "clipgrip audit draw run --count" in told.out
     assert "keeps the answers given so far" in told.out
 
 

@@ -1,4 +1,4 @@
-"""clipgrip audit."""
+"""clipgrip audit draw."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from typing import Annotated
 
 import typer
 
+from clipgrip.cli.arguments import Run
+from clipgrip.cli.ui import Result, Ui
 
-def audit(
-    run: Annotated[
-        Path, typer.Argument(help="Folder of a finished run; of a reviewed one, its newest round.")
-    ],
-    n: Annotated[
+
+def draw(
+    ui: Ui,
+    run: Run,
+    count: Annotated[
         int | None,
         typer.Option(
-            "--n",
+            "-n",
+            "--count",
             min=1,
             help="Images to draw.  [default: as many as can prove 2 % at 95 %]",
             show_default=False,
@@ -38,20 +41,18 @@ def audit(
     show_labels: Annotated[
         bool, typer.Option("--show-labels", help="Show the model's answers. They lead people on.")
     ] = False,
-) -> None:
+) -> Result:
     """Draw images at random for a person to answer, as a CSV sheet.
 
-    A larger --n begins with the same images, so an audit can be continued: give the sheet so far as --answers.
+    A larger --count begins with the same images, so an audit can be continued: give the sheet so far as --answers.
     """
     from clipgrip.cli.reviewed import at_work
-    from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.errors import ConfigError
     from clipgrip.runs.auditing import AUDIT, Audit, Sheet, write_sheet
     from clipgrip.runs.reopen import reopen
     from clipgrip.trust.promise import Terms, look_sizes
     from clipgrip.written import check_output
 
-    utf8_output()
     if out.is_file():
         raise ConfigError(f"{out} exists, perhaps with answers in it. Give another --out.")
     check_output(out, AUDIT)
@@ -60,26 +61,27 @@ def audit(
         raise ConfigError(
             f"{answers} was drawn with --seed {sheet.seed}: another draw. Leave out --seed or --answers."
         )
-    screen = Screen()
-    newest = at_work(run, screen)
-    with screen.live():
-        drawn = Audit.of(reopen(newest, screen), seed or 0 if sheet is None else sheet.seed)
+    newest = at_work(run, ui.screen)
+    with ui.screen.live():
+        drawn = Audit.of(reopen(newest, ui.screen), seed or 0 if sheet is None else sheet.seed)
     looks = look_sizes(len(drawn.pool), Terms())
     given = {} if sheet is None else sheet.texts(drawn)
-    n = min(n or (looks[0] if looks else 100), len(drawn.pool))
+    n = min(count or (looks[0] if looks else 100), len(drawn.pool))
     if n < len(given):
         raise ConfigError(
-            f"{answers} has {len(given)} answers, --n {n} would leave some out. Give a larger --n."
+            f"{answers} has {len(given)} answers, --count {n} would leave some out. Give a larger one."
         )
     write_sheet(drawn, n, out, show_labels=show_labels, given=given)
-    typer.echo(f"{n} of {len(drawn.pool)} images drawn at random: {out}")
+    lines = [f"{n} of {len(drawn.pool)} images drawn at random: {out}"]
     if sheet is not None:
-        typer.echo(f"answers taken over from {answers}: {len(given)}")
-    typer.echo(f"classes: {drawn.classes.listing()}")
-    typer.echo(
-        "Fill the column answer with a class name, from the top without a gap, then run clipgrip automate."
+        lines.append(f"answers taken over from {answers}: {len(given)}")
+    lines.append(f"classes: {drawn.classes.listing()}")
+    lines.append(
+        "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
     )
     if looks:
-        typer.echo(
+        lines.append(
             f"For at most 2 % errors, 95 % sure, it is read at {', '.join(map(str, looks))} answers."
         )
+    facts = {"drawn": n, "pool": len(drawn.pool), "sheet": out, "taken_over": len(given)}
+    return Result(lines, {**facts, "audit": drawn.id, "read_at": list(looks)})

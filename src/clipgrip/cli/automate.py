@@ -1,12 +1,15 @@
-"""clipgrip automate."""
+"""clipgrip audit automate."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from clipgrip.cli.arguments import By, Run, Sheet
+from clipgrip.cli.ui import Result, Ui
 
 if TYPE_CHECKING:
     from clipgrip.data.classes import ClassNames
@@ -15,24 +18,24 @@ if TYPE_CHECKING:
 
 
 def automate(
-    run: Annotated[
-        Path, typer.Argument(help="Folder of a finished run; of a reviewed one, its newest round.")
-    ],
-    answers: Annotated[
-        Path, typer.Option(help="The filled sheet of clipgrip audit.", show_default=False)
-    ],
+    ui: Ui,
+    run: Run,
+    answers: Sheet,
     max_error: Annotated[float, typer.Option(help="Largest share of errors allowed.")] = 0.02,
     confidence: Annotated[float, typer.Option(help="How sure that has to be.")] = 0.95,
     about: Annotated[
-        str, typer.Option(help="pool: these images; source: new images like the audited ones.")
+        Literal["pool", "source"],
+        typer.Option(help="pool: these images; source: new images like the audited ones."),
     ] = "pool",
-    by: Annotated[str, typer.Option(help="Who answered.")] = "",
+    by: By = "",
     per_class: Annotated[
         bool, typer.Option("--per-class", help="Promise it for each class apart.")
     ] = False,
     ok_class: Annotated[
         list[str] | None,
-        typer.Option(help="A class that means OK: promise misses and overkill apart."),
+        typer.Option(
+            help="A class that means OK: promise misses and overkill apart.", show_default=False
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -40,23 +43,17 @@ def automate(
             help="The decisions.  [default: automation.csv beside the model]", show_default=False
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
-) -> None:
+) -> Result:
     """Decide which images the model may label at a promised error rate, from a filled audit."""
     from clipgrip.cli.reviewed import at_work
-    from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.errors import ConfigError
     from clipgrip.runs import auditing
-    from clipgrip.runs.outputs import json_text
     from clipgrip.runs.reopen import reopen
     from clipgrip.trust.promise import Terms, more_answers, promise
     from clipgrip.written import check_output, check_writable, write_dated, write_output
 
-    utf8_output()
-    if about not in ("pool", "source"):
-        raise ConfigError(f'--about "{about}" is not known. Known: pool, source.')
-    terms = Terms(max_error, confidence, "pool" if about == "pool" else "source")
-    sheet, screen = auditing.Sheet.read(answers), Screen()
+    terms = Terms(max_error, confidence, about)
+    sheet, screen = auditing.Sheet.read(answers), ui.screen
     newest = at_work(run, screen)
     place = out or newest / "automation.csv"
     if place.resolve() == answers.resolve():
@@ -71,21 +68,16 @@ def automate(
     rows, truth = sheet.answers(audit)
     told = promise(audit.pool, rows, truth, groups, terms)
     facts = auditing.promise_facts(told, audit, more_answers(told, audit.pool, rows, truth, groups))
-    given = list(zip((audit.hashes[row] for row in rows), truth.tolist(), strict=True))
-    if not _kept(newest, audit, given, facts, by):
+    if not keep_answers(newest, audit, rows, truth, by, facts):
         screen.note(f"{newest} may not be written: the promise stands in {place} alone.")
     table = auditing.automation_csv(audit, told, rows, truth, groups)
     if out:
         write_output(place, table, auditing.AUTOMATE)
     else:
         place = write_dated(place, table, auditing.AUTOMATE, screen.note)
-    if as_json:
-        typer.echo(json_text(facts), nl=False)
-        return
     measured = _measured(audit.pool.labels[rows].tolist(), truth.tolist(), audit.classes)
     texts = [*measured, *verdict(facts, len(rows)), *_go_on(facts, run, answers, len(sheet))]
-    typer.echo("\n".join(texts))
-    typer.echo(f"decisions: {place}")
+    return Result([*texts, f"decisions: {place}"], facts)
 
 
 def _measured(answers: list[int], truth: list[int], classes: ClassNames) -> list[str]:
@@ -96,20 +88,22 @@ def _measured(answers: list[int], truth: list[int], classes: ClassNames) -> list
     return [] if said is None else [line(said)]
 
 
-def _kept(
-    run: Path, audit: Audit, given: list[tuple[str, int]], facts: dict[str, Any], by: str
+def keep_answers(
+    run: Path, audit: Audit, rows: Any, truth: Any, by: str, facts: dict[str, Any] | None = None
 ) -> bool:
-    """Keep answers and promise in the run; False where it may only be read."""
+    """Keep answers, and what was promised by them, in the run; False where it may only be read."""
     from clipgrip.runs import audits
     from clipgrip.runs.database import is_writable
     from clipgrip.runs.store import NAME, open_store
 
     if not is_writable(run / NAME):
         return False
+    given = list(zip((audit.hashes[row] for row in rows), truth.tolist(), strict=True))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with open_store(run) as store:
         audits.add_answers(store, audit.run, audit.id, given, by=by, at=now)
-        audits.add_promise(store, audit.run, audits.StoredPromise(audit.id, by, now, facts))
+        if facts is not None:
+            audits.add_promise(store, audit.run, audits.StoredPromise(audit.id, by, now, facts))
     return True
 
 
@@ -155,7 +149,7 @@ def _go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[
     if needed <= drawn:
         return [f"next read at {needed} answers: go on filling {answers}"]
     return [
-        f"next read at {needed} answers: clipgrip audit {run} --n {needed} --answers {answers} --out NEW.csv",
+        f"next read at {needed} answers: clipgrip audit draw {run} --count {needed} --answers {answers} --out NEW.csv",
         "  (it begins with the same images and keeps the answers given so far)",
     ]
 

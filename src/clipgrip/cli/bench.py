@@ -1,38 +1,55 @@
-"""clipgrip bench."""
+"""clipgrip bench grid."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
+
+from clipgrip.cli.options import Setting
+from clipgrip.cli.ui import Result, Ui
+from clipgrip.config import Preset, Prompt, Strategy
 
 if TYPE_CHECKING:
     from clipgrip.cli.screen import Screen
 
+Known = Literal["flowers102", "resisc45", "fgvc-aircraft", "mnist", "eurosat", "dtd"]
+Paradigm = Literal["UL", "SSL", "TRZSL"]
 
-def bench(
+
+def grid(
+    ui: Ui,
     data: Annotated[
         Path,
         typer.Argument(help="One folder of images per class, or the downloaded folder of --set."),
     ],
     known: Annotated[
-        str | None,
+        Known | None,
         typer.Option(
             "--set",
-            help="flowers102, resisc45, fgvc-aircraft, mnist, eurosat or dtd: read its official files.",
+            help="Read the official files of a known set.",
             show_default=False,
         ),
     ] = None,
-    prompts: Annotated[
-        str, typer.Option(help="textual, visual, visual-deep, multimodal, with commas.")
-    ] = "textual",
-    paradigms: Annotated[str, typer.Option(help="UL, SSL, TRZSL.")] = "UL,SSL,TRZSL",
-    strategies: Annotated[
-        str, typer.Option(help="zero-shot, supervised, fpl, ifpl, grip.")
-    ] = "zero-shot,supervised,fpl,ifpl,grip",
-    presets: Annotated[str, typer.Option(help="default, paper.")] = "default",
-    backbone: Annotated[str, typer.Option(help="nano, a hub name, or a folder.")] = "nano",
+    prompt: Annotated[
+        list[Prompt] | None,
+        typer.Option(help="What is tuned; once for each.  [default: textual]", show_default=False),
+    ] = None,
+    paradigm: Annotated[
+        list[Paradigm] | None,
+        typer.Option(
+            help="Which labels are known; once for each.  [default: all]", show_default=False
+        ),
+    ] = None,
+    strategy: Annotated[
+        list[Strategy] | None,
+        typer.Option(help="Once for each.  [default: all]", show_default=False),
+    ] = None,
+    preset: Annotated[
+        list[Preset] | None,
+        typer.Option(help="Once for each.  [default: default]", show_default=False),
+    ] = None,
     template: Annotated[
         str | None,
         typer.Option(
@@ -40,7 +57,9 @@ def bench(
         ),
     ] = None,
     shots: Annotated[int, typer.Option(help="Labels per class in SSL.")] = 2,
-    seeds: Annotated[int, typer.Option(help="How often labels are drawn anew.")] = 3,
+    repeats: Annotated[
+        int, typer.Option(help="How often labels are drawn anew: seeds 0, 1, ...")
+    ] = 3,
     test_share: Annotated[
         float, typer.Option(help="Share held out to measure, where there is no official split.")
     ] = 0.3,
@@ -53,54 +72,46 @@ def bench(
             help="Folder for the results.  [default: clipgrip-bench/NAME]", show_default=False
         ),
     ] = None,
-    lang: Annotated[str, typer.Option(help="Language of the page: en or ja.")] = "en",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print results.json instead of the table.")
-    ] = False,
-) -> None:
+    *,
+    backbone: Annotated[str, Setting()],
+) -> Result:
     """Run the paper's grid on a data set whose labels are known, and compare.
 
     Test images are held out first, labels are drawn anew with each seed, finished cells are kept: the same command goes
     on where it was stopped.
     """
-    from clipgrip.cli.screen import Screen, utf8_output
-
-    utf8_output()
-    from clipgrip.bench.results import results_json
-    from clipgrip.bench.run import GridResult, GridSettings, names, run_grid
-    from clipgrip.cli.results import check_language
+    from clipgrip.bench.run import GridResult, GridSettings, run_grid
     from clipgrip.report.grid import build_grid, text_table
 
-    check_language(lang)
     folder = out or Path("clipgrip-bench") / (known or data.resolve().name)
     settings = GridSettings(
         data=data,
         out=folder,
         known=known,
-        prompts=names(prompts),
-        paradigms=names(paradigms),
-        strategies=names(strategies),
-        presets=names(presets),
+        prompts=tuple(prompt or ("textual",)),
+        paradigms=tuple(paradigm or get_args(Paradigm)),
+        strategies=tuple(strategy or get_args(Strategy)),
+        presets=tuple(preset or ("default",)),
         backbone=backbone,
         template=template,
         shots=shots,
-        seeds=seeds,
+        seeds=repeats,
         test_share=test_share,
         smoke=smoke,
     )
-    screen, page = Screen(), folder / "results.html"
+    screen, page = ui.screen, folder / "results.html"
 
     def show(result: GridResult) -> None:
-        _write_page(page, build_grid(result.facts, result.rows, lang), screen)  # type: ignore[arg-type]
+        _write_page(page, build_grid(result.facts, result.rows, ui.language), screen)
 
     with screen.live():
         result = run_grid(settings, screen, show)
-    if as_json:
-        typer.echo(results_json(result.facts, result.rows), nl=False)
-        return
-    typer.echo(text_table(result.rows))
-    typer.echo(f"page         {page}")
-    typer.echo(f"figures      {folder / 'results.csv'}")
+    lines = [
+        text_table(result.rows),
+        f"page         {page}",
+        f"figures      {folder / 'results.csv'}",
+    ]
+    return Result(lines, {**result.facts, "rows": list(result.rows)})
 
 
 def _write_page(page: Path, html: str, screen: Screen) -> None:

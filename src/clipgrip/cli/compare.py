@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from clipgrip.cli.arguments import run_folders
+from clipgrip.cli.ui import Result, Ui
+from clipgrip.config import Prompt
 
 if TYPE_CHECKING:
     from clipgrip.config import Project
@@ -14,11 +19,13 @@ if TYPE_CHECKING:
 
 
 def compare(
+    ui: Ui,
     runs: Annotated[
         list[Path] | None,
         typer.Argument(
             help="Folders of finished runs; of a reviewed one, its newest round.",
             show_default=False,
+            autocompletion=run_folders,
         ),
     ] = None,
     config: Annotated[
@@ -35,7 +42,7 @@ def compare(
         ),
     ] = None,
     prompt: Annotated[
-        list[str] | None,
+        list[Prompt] | None,
         typer.Option(
             help="A kind of prompt to run it with; several times.  [default: the project's]",
             show_default=False,
@@ -44,10 +51,7 @@ def compare(
     out: Annotated[Path, typer.Option(help="Where to write the images with their answers.")] = Path(
         "comparison.csv"
     ),
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the figures as JSON instead of a table.")
-    ] = False,
-) -> None:
+) -> Result:
     """Compare runs over the same images, and join their answers: finished ones, or a project run in several ways.
 
     Runs of one model count as one vote. Images about which runs disagree come first in the CSV: look at those. Run it
@@ -55,16 +59,13 @@ def compare(
     """
     from clipgrip.backbone.registry import find_folder, may_download
     from clipgrip.cli.reviewed import at_work
-    from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.errors import ConfigError
     from clipgrip.runs.comparison import COMPARE, need_two, write_comparison
     from clipgrip.runs.comparison import compare as compare_runs
-    from clipgrip.runs.outputs import json_text
     from clipgrip.runs.pipeline import run
     from clipgrip.runs.reopen import reopen
     from clipgrip.written import check_output
 
-    utf8_output()
     if (backbone or prompt) and not config:
         raise ConfigError(
             "--backbone and --prompt say how to run a project. Add --config project.toml, or leave them out."
@@ -72,7 +73,7 @@ def compare(
     check_output(out, COMPARE, reads=[config] if config else [])
     ways = several_ways(config, backbone or [], prompt or []) if config else []
     need_two(len(runs or []) + len(ways))
-    screen = Screen()
+    screen = ui.screen
     for model in dict.fromkeys(way.backbone for way in ways):
         find_folder(model, online=may_download())  # a missing one is told before any way is run
     newest = [at_work(folder, screen) for folder in runs or []]
@@ -84,13 +85,10 @@ def compare(
             outcomes.append(run(way, screen))
     compared = compare_runs(outcomes)
     write_comparison(out, compared)
-    if as_json:
-        typer.echo(json_text(figures(compared)), nl=False)
-    else:
-        typer.echo(f"{table(compared)}\nanswers      {out}")
+    return Result([table(compared), f"answers      {out}"], figures(compared) | {"answers": out})
 
 
-def several_ways(config: Path, backbones: list[str], prompts: list[str]) -> list[Project]:
+def several_ways(config: Path, backbones: list[str], prompts: Sequence[str]) -> list[Project]:
     """The project of a file with each of the backbones and prompts, each way into a folder of its own.
 
     Raises:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
+from clipgrip.cli.options import Setting
+from clipgrip.cli.ui import Result, Ui
 
-class DemoSet(StrEnum):
-    """Images that come with the package, or are made by it."""
-
-    digits = "digits"
-    surfaces = "surfaces"
-
-
+DemoSet = Literal["digits", "surfaces"]
+"""Images that come with the package, or are made by it."""
 TEMPLATES = {
     "digits": "a photo of the number {}.",
     "surfaces": "a photo of a metal surface with {}.",
@@ -25,32 +21,29 @@ STRATEGIES = ("fpl", "ifpl", "grip")
 
 
 def demo(
+    ui: Ui,
     which: Annotated[
         DemoSet, typer.Argument(help="Real handwritten digits, or generated metal parts.")
-    ] = DemoSet.digits,
+    ] = "digits",
     out: Annotated[Path, typer.Option(help="Folder for images and results.")] = Path(
         "clipgrip-demo"
     ),
-    seed: Annotated[int, typer.Option(help="Seed of all that is random.")] = 0,
-    lang: Annotated[str, typer.Option(help="Language of the report: en or ja.")] = "en",
-) -> None:
+    *,
+    seed: Annotated[int, Setting()],
+) -> Result:
     """See it work offline: CLIP labels real images, a prompt is tuned on them, accuracy rises.
 
     No label is used to learn. The labels of the test images only measure.
     """
-    from clipgrip.cli.screen import Screen, utf8_output
-
-    utf8_output()
-    from clipgrip.cli.results import check_language, write_report
+    from clipgrip.cli.results import write_report
     from clipgrip.config import project
     from clipgrip.data import samples
     from clipgrip.runs.pipeline import run
     from clipgrip.written import check_writable
 
-    check_language(lang)
-    check_writable(out / which.value)
-    sample = getattr(samples, which.value)(out / which.value / "data")
-    screen, rows = Screen(), []
+    check_writable(out / which)
+    sample = getattr(samples, which)(out / which / "data")
+    screen, rows = ui.screen, []
     for strategy in STRATEGIES:
         screen.note(f"{strategy.upper()}:")
         began = time.monotonic()
@@ -58,16 +51,22 @@ def demo(
             "images": sample.images,
             "classes": sample.classes,
             "test": sample.test,
-            "template": TEMPLATES[which.value],
+            "template": TEMPLATES[which],
             "strategy": strategy,
             "seed": seed,
-            "out": out / which.value / strategy,
+            "out": out / which / strategy,
         }
         with screen.live():
             outcome = run(project(options), screen)
         rows.append((strategy, outcome.metrics, time.monotonic() - began))
-    typer.echo(table(rows))
-    typer.echo(f"report       {write_report(outcome, lang, screen.note)}")
+    report = write_report(outcome, ui.language, screen.note)
+    facts = {
+        "set": which,
+        "zero_shot": rows[0][1]["zero_shot"]["test"],
+        "strategies": {name: m["final"]["test"] | {"seconds": s} for name, m, s in rows},
+        "report": report,
+    }
+    return Result([table(rows), f"report       {report}"], facts)
 
 
 def table(rows: list[tuple[str, dict[str, Any], float]]) -> str:

@@ -13,6 +13,8 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from clipgrip.cli.ui import Result
+
 
 class Finding(NamedTuple):
     """One line: what was looked at, what was found, and what to do if it is bad."""
@@ -27,21 +29,19 @@ def doctor(
     measure: Annotated[
         bool, typer.Option("--measure", help="Also measure which engine is fastest here; seconds.")
     ] = False,
-) -> None:
+) -> Result:
     """Check this machine: versions, memory, threads, torchvision, folders and models.
 
     Exit code 1 where something must be mended.
     """
-    from clipgrip.cli.screen import utf8_output
-
-    utf8_output()
-    bad = False
-    for finding in _findings(measure):
-        bad = bad or not finding.good
-        typer.echo(f"{'ok ' if finding.good else 'BAD'}  {finding.subject:<14}  {finding.found}")
-        if finding.remedy:
-            typer.echo(f"     {'':<14}  -> {finding.remedy}")
-    raise typer.Exit(1 if bad else 0)
+    findings, lines = list(_findings(measure)), []
+    for one in findings:
+        lines.append(f"{'ok ' if one.good else 'BAD'}  {one.subject:<14}  {one.found}")
+        if one.remedy:
+            lines.append(f"     {'':<14}  -> {one.remedy}")
+    good = all(one.good for one in findings)
+    facts = {"good": good, "findings": [one._asdict() for one in findings]}
+    return Result(lines, facts, code=0 if good else 1)
 
 
 def _findings(measure: bool) -> Iterator[Finding]:

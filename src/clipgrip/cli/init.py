@@ -2,58 +2,36 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-PROJECT = """\
-# A clipgrip project. Start it with:  clipgrip run --config project.toml
-# Paths are relative to this file.
-
-images = {images}          # a folder (read to the bottom), or a CSV or Parquet file that lists images
-classes = "classes.csv"    # name,prompt: what people read, and the English words that the model reads
-out = "clipgrip-run"
-
-# labels = "labels.csv"    # path,label: known labels; for each class a few, or for some classes all
-# test = "test.csv"        # path,label: images to measure on; never learned from
-{test}
-backbone = "{backbone}"
-# backbone = "openai/clip-vit-base-patch32"   # recommended for photographs; see: clipgrip models
-template = "a photo of a {{}}."   # or several: ["a photo of a {{}}.", ...], or "@templates.txt", one a line
-strategy = "grip"          # zero-shot, supervised, fpl, ifpl or grip
-preset = "default"         # or "paper": the constants of the NeurIPS 2023 paper
-# rounds = 10
-# k = 16                   # take only the surest of each class: k, in grip growing to k
-seed = 0
-
-# [refinement]             # numbers of the refinement (clipgrip.Refinement); they make another run
-# neighbours = 3
-"""
+from clipgrip.cli.ui import Result
 
 
 def init(
     folder: Annotated[
         Path, typer.Argument(help="Folder of the project; images in it are found.")
     ] = Path(),
-) -> None:
+) -> Result:
     """Write project.toml and classes.csv for what a folder holds; files that are there stay as they are."""
-    from clipgrip.cli.screen import utf8_output
+    from clipgrip.cli.project_file import project_text
     from clipgrip.errors import DataError
     from clipgrip.written import check_writable
 
-    utf8_output()
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file. Give a folder.")
     check_writable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     images = _image_folder(folder)
     names = class_folders(folder / images)
-    _write_new(folder / "classes.csv", classes_csv(names))
-    text = PROJECT.format(images=json.dumps(images, ensure_ascii=False), backbone="nano", test="")
-    _write_new(folder / "project.toml", text.replace("\n\n\n", "\n\n").encode())
-    _say_next(folder, names)
+    text = project_text({"images": images, "classes": "classes.csv", "out": "clipgrip-run"})
+    files = {"classes.csv": classes_csv(names), "project.toml": text.encode()}
+    written = {name: _write_new(folder / name, data) for name, data in files.items()}
+    lines = [f"{'wrote' if new else 'kept':<8} {folder / name}" for name, new in written.items()]
+    facts = {"folder": folder, "images": images, "classes": names, "written": written}
+    return Result([*lines, *_say_next(folder, names)], facts)
 
 
 def class_folders(images: Path) -> list[str]:
@@ -101,35 +79,36 @@ def classes_csv(names: list[str]) -> bytes:
     return csv_bytes(("name", "prompt"), rows)
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def _write_new(path: Path, data: bytes) -> bool:
+    """Whether it was written; a file that is there stays."""
     from clipgrip.files import write_bytes_once
 
     try:
         write_bytes_once(path, data)
     except FileExistsError:
-        typer.echo(f"kept     {path}")
-    else:
-        typer.echo(f"wrote    {path}")
+        return False
+    return True
 
 
-def _say_next(folder: Path, names: list[str]) -> None:
+def _say_next(folder: Path, names: list[str]) -> list[str]:
     from clipgrip.data.glossary import is_japanese, proposed
 
+    lines: list[str] = []
     foreign = [name for name in names if is_japanese(name)]
     if foreign:
         missing = [name for name in foreign if proposed(name) is None]
-        typer.echo(
+        lines.append(
             f"Most models read only English: the glossary proposed words for {len(foreign) - len(missing)} "
             f"of {len(foreign)} Japanese names, in the column prompt."
         )
         if missing:
-            typer.echo(f"Write English words for: {', '.join(missing)}")
+            lines.append(f"Write English words for: {', '.join(missing)}")
     if names:
-        typer.echo(
+        lines.append(
             f"Classes were taken from {len(names)} folder names; check them, and their English prompt texts."
         )
     else:
-        typer.echo(
+        lines.append(
             "Write your classes into classes.csv: the name people use, and a few English words for the model."
         )
-    typer.echo(f"Then:    clipgrip run --config {folder / 'project.toml'}")
+    return [*lines, f"Then:    clipgrip run --config {folder / 'project.toml'}"]

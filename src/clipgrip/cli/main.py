@@ -1,107 +1,112 @@
-"""The command line: every command in a file of its own, nothing heavy imported before it is needed."""
+"""The command line: what it is called with, and how it ends."""
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
+from typing import Annotated, Any
 
 import typer
 
-from clipgrip.cli import (
-    audit,
-    automate,
-    bench,
-    compare,
-    demo,
-    doctor,
-    init,
-    models,
-    next,
-    pilot,
-    predict,
-    report,
-    review,
-    run,
-    stress,
-    suggest,
-)
+from clipgrip.cli.group import show_help, tree_of
+from clipgrip.cli.log import LOGGER, end
+from clipgrip.cli.shared import Shared, parameters
+from clipgrip.cli.spoken import wants_json
+from clipgrip.cli.tree import PANELS
+from clipgrip.cli.ui import document, utf8_output
 from clipgrip.errors import ClipgripError
 from clipgrip.files import system_sentence
 
 STOPPED = 130
 """Exit code after Ctrl-C."""
+STOPPED_SENTENCE = "stopped. What is done is kept; the same command goes on."
 NUL = "a path holds the character NUL, which no file's name can hold. Take it out of the setting or the table."
-
-app = typer.Typer(
-    name="clipgrip",
-    help="Images, class names, few or no labels: a classifier you can trust.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (
-    demo.demo,
-    run.run,
-    suggest.suggest,
-    predict.predict,
-    compare.compare,
-    pilot.pilot,
-    report.report,
-    audit.audit,
-    automate.automate,
-    review.review,
-    next.next_,
-    doctor.doctor,
-    init.init,
-    bench.bench,
-    stress.stress,
-):
-    app.command(command.__name__.rstrip("_"))(command)
-app.add_typer(models.app, name="models")
+UsageError: Any = typer.BadParameter.__base__  # typer has no public name for it
 
 
-@app.callback(invoke_without_command=True)
-def _version(
-    context: typer.Context,
-    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
-) -> None:
-    if version:
-        from clipgrip import __version__
+def root() -> Any:
+    """All commands."""
 
-        typer.echo(f"clipgrip {__version__}")
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(2)
+    def start(context: typer.Context, version: bool = False, **shared: Any) -> None:
+        if version:
+            from clipgrip import __version__
 
+            typer.echo(f"clipgrip {__version__}")
+            raise typer.Exit
+        context.obj = Shared(**shared)
+        show_help(context)
 
-def _say_stopped() -> None:
-    print("\nclipgrip: stopped. What is done is kept; the same command goes on.", file=sys.stderr)
+    own = [
+        inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
+        inspect.Parameter(
+            "version",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False,
+            annotation=Annotated[
+                bool, typer.Option("--version", help="Show the version and exit.")
+            ],
+        ),
+    ]
+    start.__signature__ = inspect.Signature([*own, *parameters()])  # type: ignore[attr-defined]
+    start.__annotations__ = {}
+    return tree_of(
+        PANELS,
+        start,
+        name="clipgrip",
+        help="Images, class names, few or no labels: a classifier you can trust.",
+    )
 
 
 def main() -> None:
     """Run a command; errors of the input end with code 2 and a sentence, Ctrl-C with 130."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its warnings are not for users
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin halt a busy machine
+    utf8_output()
     try:
-        app()
-    except ClipgripError as error:
-        print(f"clipgrip: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _say_stopped()
-        sys.exit(STOPPED)
-    except SystemExit as end:  # Typer turns a Ctrl-C into this
-        if end.code == STOPPED:
-            _say_stopped()
+        sys.exit(_run())
+    except Exception as error:
+        LOGGER.critical("unexpected fault", exc_info=error)
+        if wants_json(sys.argv[1:]):
+            print(document({"error": str(error), "kind": type(error).__name__}), end="")
         raise
+    finally:
+        end()
+
+
+def _run() -> int:
+    """The exit code."""
+    try:
+        code = root().main(prog_name="clipgrip", standalone_mode=False)
+    except ClipgripError as error:
+        code = _failed(str(error), type(error).__name__, error.exit_code)
+    except KeyboardInterrupt:
+        code = STOPPED
     except OSError as error:
-        print(f"clipgrip: {system_sentence(error)}", file=sys.stderr)
-        sys.exit(2)
+        code = _failed(system_sentence(error), type(error).__name__)
     except ValueError as error:
         if "null" not in str(error):  # how Python says that a name holds what no system allows
             raise
-        print(f"clipgrip: {NUL}", file=sys.stderr)
-        sys.exit(2)
+        code = _failed(NUL, "ConfigError")
+    except UsageError as error:
+        code = _failed(usage_sentence(error), "UsageError")
+    if code == STOPPED:
+        print(file=sys.stderr)
+        code = _failed(STOPPED_SENTENCE, "Stopped", STOPPED)
+    return code or 0
+
+
+def usage_sentence(error: Any) -> str:
+    """What the command line cannot be read for, and where to look."""
+    text, context = error.format_message().rstrip(".").replace("Value error, ", ""), error.ctx
+    path = "clipgrip" if context is None else context.command_path
+    return f"{text[:1].lower()}{text[1:]}. See {path} --help."
+
+
+def _failed(sentence: str, kind: str, code: int = 2) -> int:
+    """Say why it ended: on standard error, and as the one document on standard output where JSON is wanted."""
+    if wants_json(sys.argv[1:]):
+        print(document({"error": sentence, "kind": kind}), end="")
+    print(f"clipgrip: {sentence}", file=sys.stderr)
+    LOGGER.error("%s (exit code %d)", sentence, code)
+    return code

@@ -7,32 +7,23 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(
-    help="Models that can be used, which are on this machine, and how to bring one to it.",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode=None,
-)
+from clipgrip.cli.ui import Result
 
 
-@app.callback(invoke_without_command=True)
-def models(context: typer.Context) -> None:
+def list_() -> Result:
     """Models that can be used, which are on this machine, and how to bring one to it."""
-    if context.invoked_subcommand is not None:
-        return
     from clipgrip.backbone.added import models_root
     from clipgrip.backbone.checkpoint import SUPPORTED
-    from clipgrip.backbone.registry import ONLINE_VARIABLE, pickle_recipe, recipe
-    from clipgrip.backbone.registry import models as known_models
-    from clipgrip.cli.screen import utf8_output
+    from clipgrip.backbone.registry import ONLINE_VARIABLE, models, pickle_recipe, recipe
 
-    utf8_output()
-    known = known_models()
+    known = models()
     width = max(len(model.name) for model in known)
-    for model in known:
-        here = "here" if model.folder else "not here"
-        typer.echo(f"{model.name:<{width}}  {here:<8}  {model.megabytes:>5} MB  {model.note}")
+    lines = [
+        f"{model.name:<{width}}  {'here' if model.folder else 'not here':<8}  {model.megabytes:>5} MB  {model.note}"
+        for model in known
+    ]
     kinds = "\n".join(f"  {kind:<26}{who}" for kind, who in SUPPORTED.items())
-    typer.echo(
+    lines.append(
         f"\nOther models of these kinds (model_type in config.json) work too:\n{kinds}\n"
         "Give a hub name to --backbone, pinned as NAME@REVISION if you like, or a folder.\n"
         f"With a connection: set {ONLINE_VARIABLE}=1 for one run; later runs need none.\n"
@@ -40,9 +31,17 @@ def models(context: typer.Context) -> None:
         f"{pickle_recipe('ORGANISATION/NAME')}\n"
         f"Added models lie in {models_root()}."
     )
+    facts = {
+        "models": [
+            {"name": m.name, "folder": m.folder, "megabytes": m.megabytes, "note": m.note}
+            for m in known
+        ],
+        "kinds": list(SUPPORTED),
+        "added": models_root(),
+    }
+    return Result(lines, facts)
 
 
-@app.command()
 def add(
     folder: Annotated[Path, typer.Argument(help="Folder that holds config.json and the weights.")],
     name: Annotated[
@@ -52,28 +51,37 @@ def add(
             show_default=False,
         ),
     ] = None,
-) -> None:
+) -> Result:
     """Check a model that was copied by hand, and copy it into clipgrip's own folder of models.
 
     It is read and used once; only configuration, tokenizer and safetensors weights are copied. Files that can run code
     (pickles, Python) are left where they are.
     """
     from clipgrip.backbone.adding import add_model
-    from clipgrip.cli.screen import utf8_output
 
-    utf8_output()
     made = add_model(folder, name)
-    typer.echo(f"model        {made.model.name}")
-    typer.echo(f"fingerprint  {made.model.fingerprint}")
-    typer.echo(f"folder       {made.model.folder}")
+    lines = [
+        f"model        {made.model.name}",
+        f"fingerprint  {made.model.fingerprint}",
+        f"folder       {made.model.folder}",
+    ]
     if made.left:
-        typer.echo(f"not copied   {', '.join(made.left)}  (can run code, not needed)")
-    typer.echo(f"next         clipgrip run IMAGES --classes FILE --backbone {made.model.name}")
+        lines.append(f"not copied   {', '.join(made.left)}  (can run code, not needed)")
+    lines.append(f"next         clipgrip run IMAGES --classes FILE --backbone {made.model.name}")
+    facts = {
+        "name": made.model.name,
+        "fingerprint": made.model.fingerprint,
+        "folder": made.model.folder,
+        "not_copied": list(made.left),
+    }
+    return Result(lines, facts)
 
 
-@app.command()
-def remove(name: Annotated[str, typer.Argument(help="Name of a model that was added.")]) -> None:
+def remove(
+    name: Annotated[str, typer.Argument(help="Name of a model that was added.")],
+) -> Result:
     """Delete a model that was added; those in the Hugging Face cache stay."""
     from clipgrip.backbone.added import remove_model
 
-    typer.echo(f"removed {remove_model(name)}")
+    gone = remove_model(name)
+    return Result([f"removed {gone}"], {"removed": gone})

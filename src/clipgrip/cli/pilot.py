@@ -1,20 +1,28 @@
-"""clipgrip pilot."""
+"""clipgrip audit plan."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from clipgrip.cli.arguments import By, OkClass
+from clipgrip.cli.options import Setting
+from clipgrip.cli.ui import Result, Ui
+
 if TYPE_CHECKING:
     from clipgrip.pilot.criteria import Criterion
-    from clipgrip.pilot.plan import Plan
+    from clipgrip.pilot.plan import Pilot, Plan
     from clipgrip.pilot.store import Version
 
+Rule = Literal["proven", "estimate"]
 
-def pilot(
+
+def plan(
+    ui: Ui,
     source: Annotated[
         Path | None,
         typer.Argument(
@@ -22,12 +30,10 @@ def pilot(
             show_default=False,
         ),
     ] = None,
-    classes: Annotated[
-        Path | None,
-        typer.Option(help="Class names: one a line, or CSV name,prompt.", show_default=False),
-    ] = None,
-    images: Annotated[
-        int | None, typer.Option(help="Images expected in the pilot.", show_default=False)
+    classes: Annotated[Path | None, Setting()] = None,
+    count: Annotated[
+        int | None,
+        typer.Option("-n", "--count", help="Images expected in the pilot.", show_default=False),
     ] = None,
     precision: Annotated[
         float, typer.Option(help="Half width of the accuracy's 95 % interval.")
@@ -74,12 +80,9 @@ def pilot(
         str | None,
         typer.Option(metavar="LIMIT[:EDGE]", help="Months, at most.", show_default=False),
     ] = None,
-    ok_class: Annotated[
-        list[str] | None,
-        typer.Option(help="A class that means OK; once for each.", show_default=False),
-    ] = None,
+    ok_class: OkClass = None,
     rule: Annotated[
-        str,
+        Rule,
         typer.Option(
             help="proven: the worse end of the interval has to reach the limit; estimate: the share."
         ),
@@ -96,26 +99,22 @@ def pilot(
         ),
     ] = None,
     seconds: Annotated[float, typer.Option(help="Assumed seconds for an answer.")] = 5.0,
-    by: Annotated[str, typer.Option(help="Who fixes the criteria.")] = "",
+    by: By = "",
     revise: Annotated[
         str,
         typer.Option(help="Why the criteria change: adds a dated version.", show_default=False),
     ] = "",
     out: Annotated[Path, typer.Option(help="Where the plan is kept.")] = Path("pilot.json"),
-    lang: Annotated[str, typer.Option(help="Language of the page: en or ja.")] = "en",
-) -> None:
+) -> Result:
     """Plan a pilot before it starts: images to answer, chances of yes and no, criteria that stay.
 
     Writes pilot.json once, and a page to print. clipgrip report RUN --for board --pilot pilot.json judges by it.
     LIMIT gives yes, up to EDGE gives yes with conditions, beyond gives no.
     """
-    from clipgrip.cli.results import check_language
-    from clipgrip.cli.screen import utf8_output
-    from clipgrip.pilot.plan import Pilot, plan
+    from clipgrip.pilot.plan import Pilot
+    from clipgrip.pilot.plan import plan as worked_out
 
-    utf8_output()
-    check_language(lang)
-    names, number = _counted(source, classes, images)
+    names, number = _counted(source, classes, count)
     given = {"accuracy": accuracy, "misses": misses, "overkill": overkill, "payback": payback}
     wanted = Pilot(
         classes=names,
@@ -127,13 +126,12 @@ def pilot(
         shares=_shares(share or []),
         expected=expect,
         seconds=seconds,
-        rule=rule,  # type: ignore[arg-type]
+        rule=rule,
     )
-    worked = plan(wanted)
-    _write(wanted, worked, out, {"by": by, "reason": revise}, lang)
+    return _write(wanted, worked_out(wanted), out, {"by": by, "reason": revise}, ui)
 
 
-def _write(wanted: Any, worked: Plan, out: Path, more: dict[str, str], lang: str) -> None:
+def _write(wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], ui: Ui) -> Result:
     from datetime import UTC, datetime
 
     from clipgrip.pilot.store import write_version
@@ -143,16 +141,15 @@ def _write(wanted: Any, worked: Plan, out: Path, more: dict[str, str], lang: str
     made = datetime.now(UTC).isoformat(timespec="seconds")
     version = write_version(out, wanted, worked, made=made, **more)
     kept = out.with_name(version.file)
-    html = build_pilot(version, worked, lang)  # type: ignore[arg-type]
-    page = write_dated(
-        kept.with_suffix(".html"), html.encode("utf-8", "backslashreplace"), "pilot", _note
-    )
-    typer.echo("\n".join(summary(version, worked)))
-    typer.echo(f"kept         {kept}  (version {version.number})\npage         {page}")
-
-
-def _note(text: str) -> None:
-    typer.echo(text, err=True)
+    html = build_pilot(version, worked, ui.language).encode("utf-8", "backslashreplace")
+    page = write_dated(kept.with_suffix(".html"), html, "pilot", ui.screen.note)
+    lines = [
+        *summary(version, worked),
+        f"kept         {kept}  (version {version.number})",
+        f"page         {page}",
+    ]
+    facts = {"pilot": kept, "version": version.number, "page": page, "plan": asdict(worked)}
+    return Result(lines, facts)
 
 
 def summary(version: Version, worked: Plan) -> list[str]:
@@ -190,7 +187,7 @@ def _counted(
         raise ConfigError("a pilot needs the class names. Give --classes FILE, or a run.")
     if not number:
         raise ConfigError(
-            "a pilot needs the number of images expected. Give --images N, or a folder to count."
+            "a pilot needs the number of images expected. Give --count N, or a folder to count."
         )
     return names, number
 

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from clipgrip.cli.arguments import AllProbabilities, Run
+from clipgrip.cli.ui import Result, Ui
+
 
 def predict(
-    run: Annotated[
-        Path, typer.Argument(help="Folder of a finished run; of a reviewed one, its newest round.")
-    ],
+    ui: Ui,
+    run: Run,
     images: Annotated[
         Path, typer.Argument(help="Folder of images, one image, or a CSV or Parquet file.")
     ],
     out: Annotated[Path, typer.Option(help="Where to write the answers.")] = Path(
         "predictions.csv"
     ),
-    all_probabilities: Annotated[
-        Path | None,
-        typer.Option(
-            help="Also write the probability of every class for every image: a .csv, .parquet or .npz file.",
-        ),
-    ] = None,
+    all_probabilities: AllProbabilities = None,
     encoding: Annotated[
         str | None,
         typer.Option(
@@ -31,13 +28,12 @@ def predict(
             show_default=False,
         ),
     ] = None,
-) -> None:
+) -> Result:
     """Label new images with a tuned prompt.
 
     Files that cannot be used are listed beside the answers, in a file that ends with .issues.csv.
     """
     from clipgrip.cli.reviewed import at_work
-    from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.data.text import check_encoding
     from clipgrip.runs.probabilities import check_probabilities_place, write_probabilities
     from clipgrip.serving.batch import (
@@ -48,21 +44,23 @@ def predict(
     )
     from clipgrip.serving.predictor import Predictor
 
-    utf8_output()
     check_answers_place(out, images)
     if all_probabilities is not None:
         check_probabilities_place(all_probabilities)
     if encoding is not None:
         check_encoding(encoding)
-    screen = Screen()
-    predictor = Predictor.open(at_work(run, screen))
-    with screen.live():
-        answers = predict_files(predictor, images, screen.progress, encoding=encoding)
+    predictor = Predictor.open(at_work(run, ui.screen))
+    with ui.screen.live():
+        answers = predict_files(predictor, images, ui.screen.progress, encoding=encoding)
     write_predictions(out, predictor, answers)
-    typer.echo(f"{len(answers.rows)} images labeled: {out}")
+    lines = [f"{len(answers.rows)} images labeled: {out}"]
+    facts: dict[str, Any] = {"images": len(answers.rows), "predictions": out}
     if all_probabilities is not None:
         names = predictor.classes.display
         write_probabilities(all_probabilities, [(answers.rows, answers.probs)], names)
-        typer.echo(f"all probabilities: {all_probabilities}")
+        lines.append(f"all probabilities: {all_probabilities}")
+        facts["all_probabilities"] = all_probabilities
     if answers.issues:
-        typer.echo(f"{len(answers.issues)} remarks on files: {issues_path(out)}")
+        lines.append(f"{len(answers.issues)} remarks on files: {issues_path(out)}")
+        facts["issues"] = issues_path(out)
+    return Result(lines, facts | {"remarks": len(answers.issues)})

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from clipgrip.cli.arguments import OkClass, Run
+from clipgrip.cli.ui import Result, Ui
 
 if TYPE_CHECKING:
     from clipgrip.report.board.from_run import Asked
 
-AUDIENCES = ("team", "board")
-
 
 def report(
-    run: Annotated[
-        Path,
-        typer.Argument(help="Folder of a finished run; for the board, the one that was reviewed."),
-    ],
+    ui: Ui,
+    run: Run,
     audience: Annotated[
-        str,
+        Literal["team", "board"],
         typer.Option(
             "--for",
             help="team: report.html. board: board.html (1 to 3 pages A4) and board.xlsx to decide on.",
         ),
     ] = "team",
-    lang: Annotated[str, typer.Option(help="Language: en or ja.")] = "en",
     groups: Annotated[
         Path | None,
         typer.Option(
@@ -47,13 +46,7 @@ def report(
             show_default=False,
         ),
     ] = None,
-    ok_class: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="For the board: a class that means OK.  [default: those of the pilot]",
-            show_default=False,
-        ),
-    ] = None,
+    ok_class: OkClass = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -61,50 +54,45 @@ def report(
         ),
     ] = None,
     currency: Annotated[str, typer.Option(help="For the board: what costs are in.")] = "JPY",
-) -> None:
+) -> Result:
     """Write report.html of a run anew, or the report for the board: a page to print and an Excel sheet.
 
     A file that a person changed, such as a filled board.xlsx, stays: the new one gets a dated name.
     """
-    from clipgrip.cli.results import check_language, write_board, write_report
+    from clipgrip.cli.results import write_board, write_report
     from clipgrip.cli.reviewed import at_work
-    from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.report.audited import audited, line
     from clipgrip.report.from_run import lost
     from clipgrip.runs.reopen import reopen
     from clipgrip.written import check_writable
 
-    utf8_output()
-    check_language(lang)
     _check(audience, groups, bool(pilot or assume or ok_class))
-    screen, place = Screen(), out or run
+    screen, place = ui.screen, out or run
     check_writable(place)
     if audience == "board":
         wanted = _asked(pilot, assume or [], ok_class or [], currency)
         with screen.live():
-            page, sheet = write_board(run, wanted, lang, screen, place)
-        typer.echo(f"report       {page}\nsheet        {sheet}")
-        return
+            page, sheet = write_board(run, wanted, ui.language, screen, place)
+        lines = [f"report       {page}", f"sheet        {sheet}"]
+        return Result(lines, {"report": page, "sheet": sheet})
     newest = at_work(run, screen)
     with screen.live():
         outcome = reopen(newest, screen)
         found = audited(run, outcome)
-    if found is not None:
-        typer.echo(line(found))
-    typer.echo(f"report       {write_report(outcome, lang, screen.note, groups, place, found)}")
+    page = write_report(outcome, ui.language, screen.note, groups, place, found)
+    lines = [] if found is None else [line(found)]
+    lines.append(f"report       {page}")
     if gone := lost(outcome):
-        typer.echo(
+        lines.append(
             f"missing      {gone} images of the run; the report says so and is about the others"
         )
+    audit = None if found is None else asdict(found)
+    return Result(lines, {"report": page, "audited": audit, "missing": gone})
 
 
 def _check(audience: str, groups: Path | None, for_board: bool) -> None:
-    from clipgrip.errors import ConfigError, nearest
+    from clipgrip.errors import ConfigError
 
-    if audience not in AUDIENCES:
-        raise ConfigError(
-            f'--for "{audience}" is not known. Known: {", ".join(AUDIENCES)}.{nearest(audience, AUDIENCES)}'
-        )
     if audience == "board" and groups:
         raise ConfigError(
             "--groups belongs to the report for the team. Leave it out, or leave --for out."

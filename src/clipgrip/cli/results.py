@@ -6,13 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from clipgrip.errors import ConfigError
 from clipgrip.runs.confidence import estimate_of
 from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.outcome import Outcome
-from clipgrip.runs.outputs import json_text
 from clipgrip.runs.rounds import name_of_round
 from clipgrip.trust.advice import headline, reasons, remedies
 from clipgrip.trust.knowledge import knows_nothing
@@ -24,7 +20,6 @@ if TYPE_CHECKING:
     from clipgrip.report.board.from_run import Asked
     from clipgrip.runs.events import Listener
 
-LANGUAGES = ("en", "ja")
 PARADIGMS = {
     "UL": "no labels (UL)",
     "SSL": "a few labels (SSL)",
@@ -32,15 +27,9 @@ PARADIGMS = {
 }
 
 
-def check_language(language: str) -> None:
-    """ConfigError unless reports are written in that language."""
-    if language not in LANGUAGES:
-        raise ConfigError(f'--lang "{language}" is not known. Allowed: {", ".join(LANGUAGES)}.')
-
-
 def write_report(
     outcome: Outcome,
-    language: str,
+    language: Language,
     note: Callable[[str], None],
     groups: Path | None = None,
     folder: Path | None = None,
@@ -50,12 +39,12 @@ def write_report(
     from clipgrip.report.build import build_report
     from clipgrip.report.from_run import facts
 
-    html = build_report(facts(outcome, groups, audited), language)  # type: ignore[arg-type]
+    html = build_report(facts(outcome, groups, audited), language)
     return _written((folder or outcome.folder) / "report.html", _bytes(html), note)
 
 
 def write_board(
-    folder: Path, asked: Asked, language: str, listener: Listener, out: Path | None = None
+    folder: Path, asked: Asked, language: Language, listener: Listener, out: Path | None = None
 ) -> tuple[Path, Path]:
     """board.html and board.xlsx in ``out``, else in the run's folder."""
     from clipgrip.report.board.from_run import board_facts
@@ -63,7 +52,7 @@ def write_board(
     from clipgrip.report.board.sheet import build_sheet
 
     facts, place = board_facts(folder, asked, listener), out or folder
-    html, sheet = build_board(facts, language), build_sheet(facts, language)  # type: ignore[arg-type]
+    html, sheet = build_board(facts, language), build_sheet(facts, language)
     at = _written(place / "board.xlsx", sheet, listener.note)
     return _written(place / "board.html", _bytes(html), listener.note), at
 
@@ -77,15 +66,6 @@ def _written(path: Path, data: bytes, note: Callable[[str], None]) -> Path:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
-
-
-def show_outcome(
-    outcome: Outcome, report: Path, *, as_json: bool, language: Language = "en"
-) -> None:
-    """The result in a few lines, or metrics.json."""
-    metrics = outcome.metrics
-    lines = summary(metrics, outcome.folder, report, language)
-    typer.echo(json_text(metrics) if as_json else lines, nl=not as_json)
 
 
 def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Language = "en") -> str:

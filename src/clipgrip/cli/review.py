@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from clipgrip.cli.arguments import run_folders
+from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError
 
 TOKEN = "CLIPGRIP_TOKEN"
@@ -16,7 +18,13 @@ LONGEST = 1000
 
 
 def review(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    ui: Ui,
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of a finished run.", autocompletion=run_folders, show_default=False
+        ),
+    ],
     port: Annotated[
         int | None,
         typer.Option(
@@ -57,25 +65,22 @@ def review(
 
     Answers are kept in the run's folder (review.db) the moment they are given. Stop it with Ctrl-C; nothing is lost.
     """
-    from clipgrip.cli.screen import utf8_output
     from clipgrip.review.web.address import PublicName
     from clipgrip.review.web.address import path_prefix as prefix_of
     from clipgrip.review.web.server import check_access, serve
 
-    utf8_output()
     secret = _token(token, token_file)
     public = tuple(PublicName.of(name) for name in allow_name or ())
     check_access(host, secret, bool(public))
     if public and not secret:
-        typer.echo(
+        ui.screen.note(
             f"note: whoever reaches {public[0].name} may answer. Let the proxy ask who comes, or give a token "
-            "(--token-file).",
-            err=True,
+            "(--token-file)."
         )
 
     def ready(link: str) -> None:
-        typer.echo(f"review of {run}: {link}")
-        typer.echo("Stop with Ctrl-C; what was answered is kept.")
+        lines = [f"review of {run}: {link}", "Stop with Ctrl-C; what was answered is kept."]
+        ui.tell(Result(lines, {"run": run, "link": link}))
         # a browser is given the link as an argument, which every list of processes shows
         if not no_browser and (token or not secret):
             import webbrowser

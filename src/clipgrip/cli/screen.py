@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from clipgrip.cli.log import LOGGER
 from clipgrip.runs.events import Listener
 
 STAGES = {
@@ -30,10 +30,11 @@ LOG_SECONDS = 15.0
 class Screen(Listener):
     """Progress on standard error; standard output stays for results."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
         self._console = console or Console(
             stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False
         )
+        self._quiet = quiet
         self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._began: dict[str, float] = {}
@@ -43,7 +44,7 @@ class Screen(Listener):
     def live(self) -> Iterator[None]:
         """Show bars while the work goes on, where there is a terminal; each time anew."""
         self._tasks, self._began, self._said = {}, {}, {}
-        if not self._console.is_terminal:
+        if self._quiet or not self._console.is_terminal:
             yield
             return
         columns = (
@@ -62,6 +63,11 @@ class Screen(Listener):
         if done <= 1 or stage not in self._began:
             self._began[stage] = time.monotonic()
         rate = self._rate(stage, done)
+        if done == total:
+            seconds = time.monotonic() - self._began[stage]
+            LOGGER.debug("%s: %d of %d in %.1f s", STAGES[stage], done, total, seconds)
+        if self._quiet:
+            return
         if self._progress is not None:
             self._move(stage, done, total, rate)
         elif stage != "round" or done < total:  # a round that is done has a line of its own
@@ -69,11 +75,14 @@ class Screen(Listener):
 
     def note(self, text: str) -> None:
         """A sentence of its own."""
+        LOGGER.info("%s", text)
         self._console.print(text, markup=False, emoji=False)
 
     def round_done(self, facts: dict[str, Any]) -> None:
         """One line per round."""
-        self._console.print(round_line(facts))
+        LOGGER.info("%s", round_line(facts))
+        if not self._quiet:
+            self._console.print(round_line(facts))
 
     def _move(self, stage: str, done: int, total: int, rate: str) -> None:
         assert self._progress is not None
@@ -104,11 +113,3 @@ def round_line(facts: dict[str, Any]) -> str:
     if facts["test"] is not None:
         line += f"   test accuracy {100 * facts['test']['accuracy']:5.1f} %"
     return f"{line}   {facts['seconds']:.1f} s"
-
-
-def utf8_output() -> None:
-    """Replace what an old console cannot show instead of stopping."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="replace")

@@ -1,4 +1,4 @@
-"""clipgrip stress."""
+"""clipgrip bench stress."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from clipgrip.cli.options import Setting
+from clipgrip.cli.ui import Result, Ui
+
 DEMOS = {"demo": "digits", "digits": "digits", "surfaces": "surfaces"}
 
 
 def stress(
+    ui: Ui,
     data: Annotated[
         str,
         typer.Argument(
@@ -18,10 +22,7 @@ def stress(
         ),
     ] = "demo",
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("clipgrip-stress"),
-    classes: Annotated[
-        Path | None,
-        typer.Option(help="Class names: one a line, or CSV name,prompt.", show_default=False),
-    ] = None,
+    classes: Annotated[Path | None, Setting()] = None,
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -34,25 +35,22 @@ def stress(
             help="Images to measure on; else three in ten of the labeled.", show_default=False
         ),
     ] = None,
-    backbone: Annotated[str, typer.Option(help="nano, a hub name, or a folder.")] = "nano",
     template: Annotated[
         str | None,
         typer.Option(
             help='Text around a class name.  [default: "a photo of a {}."]', show_default=False
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="How often everything is tried.", min=1)] = 2,
-    lang: Annotated[str, typer.Option(help="Language of the page: en or ja.")] = "en",
-) -> None:
+    repeats: Annotated[
+        int, typer.Option(help="How often everything is tried: seeds 0, 1, ...", min=1)
+    ] = 2,
+    *,
+    backbone: Annotated[str, Setting()],
+) -> Result:
     """Plant wrong pseudolabels, 0 to 60 %, and see which selection rules and losses stand it.
 
     Writes results.csv, results.json and stress.html. Run it again to go on where it was stopped, or with more seeds.
     """
-    from clipgrip.cli.results import check_language
-    from clipgrip.cli.screen import Screen, utf8_output
-
-    utf8_output()
-    check_language(lang)
     given: dict[str, Any] = {"classes": classes, "labels": labels, "test": test}
     from clipgrip.report.stress import build_stress
     from clipgrip.runs.stress import STRESS, check_place
@@ -60,14 +58,14 @@ def stress(
     from clipgrip.written import write_dated
 
     check_place(out)
-    screen = Screen()
+    screen = ui.screen
     wanted = _input(data, out, given, backbone=backbone, template=template)
     with screen.live():
-        results = run_stress(wanted, out, seeds, screen)
-    html = build_stress(results, lang).encode("utf-8", "backslashreplace")  # type: ignore[arg-type]
+        results = run_stress(wanted, out, repeats, screen)
+    html = build_stress(results, ui.language).encode("utf-8", "backslashreplace")
     page = write_dated(out / "stress.html", html, STRESS, screen.note)
-    typer.echo(summary(results))
-    typer.echo(f"results      {out / 'results.csv'}\nreport       {page}")
+    lines = [summary(results), f"results      {out / 'results.csv'}", f"report       {page}"]
+    return Result(lines, results)
 
 
 def _input(

@@ -1,4 +1,4 @@
-"""clipgrip suggest."""
+"""clipgrip labels suggest."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clipgrip.cli.options import Setting
+from clipgrip.cli.ui import Result, Ui
+
 if TYPE_CHECKING:
     from clipgrip.review.suggest import Suggestions
     from clipgrip.runs.auditing import Sheet
 
 AUDIT = Path("audit.csv")
-"""Where ``clipgrip audit`` writes its sheet unless told otherwise."""
+"""Where ``clipgrip audit draw`` writes its sheet unless told otherwise."""
 
 
 def suggest(
+    ui: Ui,
     where: Annotated[
         Path,
         typer.Argument(
@@ -24,7 +28,9 @@ def suggest(
             help="Folder of images, a CSV or Parquet file that lists them, or the folder of a finished run.",
         ),
     ],
-    budget: Annotated[int, typer.Option(min=1, help="How many images you will label.")] = 30,
+    count: Annotated[
+        int, typer.Option("-n", "--count", min=1, help="How many images you will label.")
+    ] = 30,
     classes: Annotated[
         Path | None,
         typer.Option(
@@ -43,32 +49,23 @@ def suggest(
     audit: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Sheet of clipgrip audit, whose images are never suggested.  [default: audit.csv if it is here]",
+            help="Sheet of clipgrip audit draw, whose images are never suggested.  [default: audit.csv if it is here]",
             show_default=False,
         ),
     ] = None,
-    template: Annotated[
-        list[str] | None,
-        typer.Option(
-            help='Text around a class name.  [default: "a photo of a {}."]', show_default=False
-        ),
-    ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(help="nano, a hub name, or a folder.  [default: nano]", show_default=False),
-    ] = None,
+    template: Annotated[list[str] | None, Setting()] = None,
+    backbone: Annotated[str | None, Setting()] = None,
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of the sample that stands for very many images.")
     ] = 0,
     out: Annotated[Path, typer.Option(help="Where to write the sheet.")] = Path("suggest.csv"),
-) -> None:
+) -> Result:
     """Choose the images whose labels say most, as a CSV sheet to fill.
 
     For a folder: typical and diverse images, or with --classes those that the model doubts. For a finished run: those
-    whose labels help it most. They are no random sample: to prove a rate, use clipgrip audit.
+    whose labels help it most. They are no random sample: to prove a rate, use clipgrip audit draw.
     """
     from clipgrip.backbone.registry import load_backbone
-    from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.data.classes import ClassNames
     from clipgrip.errors import ConfigError
     from clipgrip.prompts.templates import DEFAULT_TEMPLATE
@@ -77,16 +74,15 @@ def suggest(
     from clipgrip.template_files import expand
     from clipgrip.written import check_output
 
-    utf8_output()
     if out.is_file():
         raise ConfigError(f"{out} exists, perhaps with labels in it. Give another --out.")
     check_output(out, SUGGEST)
-    sheets, screen = _sheets(audit), Screen()
+    sheets, screen = _sheets(audit), ui.screen
     more = {"classes": classes, "labels": labels, "test": test, "template": template, "backbone": backbone}  # fmt: skip
     if is_run := (where / RUN).is_file():
         _check_alone(where, more)
         with screen.live():
-            found = from_run(where, budget, audits=sheets, seed=seed, hear=screen)
+            found = from_run(where, count, audits=sheets, seed=seed, hear=screen)
     else:
         _check_named(classes, {"labels": labels, "test": test, "template": template})
         model = load_backbone(backbone or "nano")
@@ -95,12 +91,12 @@ def suggest(
         files = {"labels": labels, "test": test}
         with screen.live():
             found = from_images(
-                where, budget, model, classes=names, template=texts, audits=sheets, seed=seed, hear=screen, **files
+                where, count, model, classes=names, template=texts, audits=sheets, seed=seed, hear=screen, **files
             )  # fmt: skip
     write_suggestions(out, found)
-    typer.echo(
-        "\n".join([*told(found, budget, out), f"Then:    {_command(where, is_run, more, out)}"])
-    )
+    then = _command(where, is_run, more, out)
+    facts = {"suggested": len(found.rows), "pool": found.pool, "sheet": out, "then": then}
+    return Result([*told(found, count, out), f"Then:    {then}"], facts)
 
 
 def _command(where: Path, is_run: bool, more: dict[str, Any], out: Path) -> str:
@@ -118,10 +114,10 @@ def _command(where: Path, is_run: bool, more: dict[str, Any], out: Path) -> str:
     return " ".join(["clipgrip run", shlex.quote(str(where)), *options, end])
 
 
-def told(found: Suggestions, budget: int, out: Path) -> list[str]:
+def told(found: Suggestions, count: int, out: Path) -> list[str]:
     """What was chosen and what to do with it."""
     lines = [f"{len(found.rows)} of {found.pool} images to label: {out}"]
-    if len(found.rows) < budget:
+    if len(found.rows) < count:
         lines.append("the others look like these, are labeled already, or are kept apart")
     if found.kept_apart:
         lines.append(f"{found.kept_apart} images were drawn for an audit and are kept apart")
@@ -140,7 +136,7 @@ def told(found: Suggestions, budget: int, out: Path) -> list[str]:
 
 
 def _sheets(audits: list[Path] | None) -> list[Sheet]:
-    """The sheets that were named; else the one that lies where clipgrip audit writes it, if it is one."""
+    """The sheets that were named; else the one that lies where clipgrip audit draw writes it, if it is one."""
     from clipgrip.errors import DataError
     from clipgrip.runs.auditing import Sheet
 

@@ -122,7 +122,7 @@ def _read(place: Path, number: int, replaces: str | None) -> Version:
         ClipgripError,
     ) as error:
         raise DataError(
-            f"{place}: not a pilot as clipgrip pilot writes it ({error}). Give the pilot.json as it was written."
+            f"{place}: not a pilot as clipgrip audit plan writes it ({error}). Give the pilot.json as it was written."
         ) from None
     if (version.number, content["replaces"]) != (number, replaces):
         raise DataError(

@@ -32,7 +32,7 @@ class Audited:
 
 
 def audited(folder: Path, outcome: Outcome) -> Audited | None:
-    """By the review in a run's folder, else by the last sheet of clipgrip audit; None where nobody answered one."""
+    """By the review in a run's folder, else by the last sheet of clipgrip audit draw; None where nobody answered."""
     if has_review(folder):
         with open_review(folder) as store:
             desk = Desk(folder, store)

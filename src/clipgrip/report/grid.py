@@ -1,4 +1,4 @@
-"""The page of ``clipgrip bench``: the paper's grid with ours beside it."""
+"""The page of ``clipgrip bench grid``: the paper's grid with ours beside it."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class Sheet:
         if not seed.isdecimal():
             raise DataError(
                 f"{table.name}: not the sheet of one audit (column audit). A promise needs images that were drawn at "
-                "random: draw them with clipgrip audit, and fill the column answer of its sheet."
+                "random: draw them with clipgrip audit draw, and fill the column answer of its sheet."
             )
         return cls(int(seed), mark, table)
 
@@ -150,7 +150,7 @@ class Sheet:
             raise DataError(
                 f"{self.table.name}: its images were not drawn for the answers that this run gives now (audit "
                 f"{self.mark}, here {audit.mark}). It belongs to another run, or the predictions changed since. "
-                "Draw a new sheet with clipgrip audit."
+                "Draw a new sheet with clipgrip audit draw."
             )
         said = self._said(audit)
         rows = [row for row in audit.order if row in said]

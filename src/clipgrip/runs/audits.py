@@ -35,7 +35,7 @@ def add_answers(
         if known.setdefault(sha256, label) != label:
             raise DataError(
                 f"the image {sha256[:12]} was answered otherwise before, and answers of an audit are not changed once "
-                "they are counted. Give the answer as it was, or begin another audit (clipgrip audit --seed)."
+                "they are counted. Give the answer as it was, or begin another audit (clipgrip audit draw --seed)."
             )
         fresh.append((run, audit, sha256, label, by, at))
     with store.db:

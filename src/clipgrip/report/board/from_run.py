@@ -150,7 +150,7 @@ def board_facts(folder: Path, asked: Asked, listener: Listener | None = None) ->
 
 
 def without_review(outcome: Outcome, asked: Asked) -> dict[str, Any]:
-    """Evidence, errors and automation from the run itself: the sheets of clipgrip audit, else its test images."""
+    """Evidence, errors and automation from the run itself: the sheets of clipgrip audit draw, else its test images."""
     evidence, answers = _audited(outcome) or _tested(outcome) or (None, None)
     good = asked.good(outcome.manifest.classes.display)
     return {
@@ -180,7 +180,7 @@ def common(outcome: Outcome, asked: Asked) -> dict[str, Any]:
 
 
 def _audited(outcome: Outcome) -> tuple[Evidence, Answers] | None:
-    """The audit of clipgrip automate that was answered last."""
+    """The audit, of those read by clipgrip audit automate, that was answered last."""
     with open_store(outcome.folder) as store:
         audits = stored_audits(store, outcome.run.id)
         if not audits:

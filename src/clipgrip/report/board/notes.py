@@ -261,7 +261,9 @@ def _answers_source(results: Results, say: Words) -> str:
 def _promise_source(results: Results, say: Words) -> str:
     automation = results.facts.automation
     if automation is None:
-        return say("No promise was made for this run; clipgrip automate makes one from an audit.")
+        return say(
+            "No promise was made for this run; clipgrip audit automate makes one from an audit."
+        )
     return say(
         "Risk control from a random audit, told on {said}: {wrong} wrong of {audited} audited images within the scope; "
         "file {where}.",

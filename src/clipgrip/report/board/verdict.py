@@ -26,15 +26,15 @@ CRITERIA = {
 }
 HOW = {
     "accuracy": mark(
-        "Draw images at random and answer them, on the review page or with clipgrip audit."
+        "Draw images at random and answer them, on the review page or with clipgrip audit draw."
     ),
     "misses": mark(
-        "Draw images at random and answer them, on the review page or with clipgrip audit."
+        "Draw images at random and answer them, on the review page or with clipgrip audit draw."
     ),
     "overkill": mark(
-        "Draw images at random and answer them, on the review page or with clipgrip audit."
+        "Draw images at random and answer them, on the review page or with clipgrip audit draw."
     ),
-    "automated": mark("Run clipgrip automate with the error that the criterion allows."),
+    "automated": mark("Run clipgrip audit automate with the error that the criterion allows."),
     "payback": mark(
         "Give the missing assumptions with --assume, or fill the yellow cells of board.xlsx."
     ),

@@ -1,4 +1,4 @@
-"""clipgrip next."""
+"""clipgrip labels learn."""
 
 from __future__ import annotations
 
@@ -7,41 +7,51 @@ from typing import Annotated
 
 import typer
 
+from clipgrip.cli.arguments import By, run_folders
+from clipgrip.cli.ui import Result, Ui
 
-def next_(
-    run: Annotated[Path, typer.Argument(help="Folder of a run that people have reviewed.")],
-    by: Annotated[str, typer.Option(help="Who runs it.")] = "",
-) -> None:
+
+def learn(
+    ui: Ui,
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of a run that people have reviewed.",
+            autocompletion=run_folders,
+            show_default=False,
+        ),
+    ],
+    by: By = "",
+) -> Result:
     """Run the next round of a review: learn anew with what people answered, as the page does.
 
     Images of the random audit are kept out of learning. Run it again to go on where it was stopped.
     """
-    from clipgrip.cli.screen import Screen, utf8_output
     from clipgrip.review.rounds import harms, next_round
 
-    utf8_output()
-    screen = Screen()
-    with screen.live():
-        done = next_round(run, by, screen)
+    with ui.screen.live():
+        done = next_round(run, by, ui.screen)
     facts = done.facts
-    typer.echo(f"round {done.number}: {run / done.folder}")
-    typer.echo(
-        f"learned from {facts['labels']} labels; {facts['changed']} of {facts['images']} answers changed"
-    )
+    lines = [
+        f"round {done.number}: {run / done.folder}",
+        f"learned from {facts['labels']} labels; {facts['changed']} of {facts['images']} answers changed",
+    ]
     if facts["audited"]:
         before, after = (
             100 * facts[key] / facts["audited"] for key in ("right_before", "right_after")
         )
-        typer.echo(
+        lines.append(
             f"right on {facts['audited']} audited images: {before:.1f} % before, {after:.1f} % after "
             f"({facts['put_right']} put right, {facts['put_wrong']} put wrong)"
         )
     else:
-        typer.echo(
+        lines.append(
             "what it brought is not measured: no image of a random audit was answered before it"
         )
     if harms(facts):
-        typer.echo(
+        lines.append(
             f"round {done.number} is held back: it made the audited answers worse, so the former model stays. "
             "The review page can use it anyway (Next round)."
         )
+    more = {"round": done.number, "folder": run / done.folder, "held_back": harms(facts)}
+    return Result(lines, {**facts, **more})

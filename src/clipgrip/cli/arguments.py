@@ -1,0 +1,53 @@
+"""Arguments that several commands take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RUNS = Path("clipgrip-runs")
+"""Where runs lie unless --out says otherwise."""
+STORE = "runs.db"
+
+
+def run_folders(incomplete: str) -> list[str]:
+    """Folders of runs to complete a word with: below what is typed so far, here and in clipgrip-runs."""
+    typed = Path(incomplete)
+    places = {Path(), RUNS, typed, typed.parent}
+    found = {str(folder) for place in places for folder in _runs_in(place)}
+    return sorted(folder for folder in found if folder.startswith(incomplete))
+
+
+def _runs_in(place: Path) -> list[Path]:
+    try:
+        return [entry for entry in place.iterdir() if (entry / STORE).is_file()]
+    except OSError:
+        return []
+
+
+Run = Annotated[
+    Path,
+    typer.Argument(
+        help="Folder of a finished run; of a reviewed one, its newest round.",
+        autocompletion=run_folders,
+        show_default=False,
+    ),
+]
+OkClass = Annotated[
+    list[str] | None,
+    typer.Option("--ok-class", help="A class that means OK; once for each.", show_default=False),
+]
+Sheet = Annotated[
+    Path,
+    typer.Option("--answers", help="The filled sheet of clipgrip audit draw.", show_default=False),
+]
+By = Annotated[str, typer.Option("--by", help="Who does it.", show_default=False)]
+AllProbabilities = Annotated[
+    Path | None,
+    typer.Option(
+        help="Also write the probability of every class for every image: a .csv, .parquet or .npz file.",
+        show_default=False,
+    ),
+]

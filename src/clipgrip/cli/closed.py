@@ -1,0 +1,66 @@
+"""Options that take one of a few values: shown, completed, and refused with the nearest one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from copy import copy
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from clipgrip.errors import ConfigError, nearest
+
+
+def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    """A parameter for typer; one that is a ``Literal``, or a list of them, takes only what is in it."""
+    kind, *marks = get_args(annotation) if get_origin(annotation) is Annotated else [annotation]
+    allowed = choices(kind)
+    if allowed and marks:
+        named = (marks[0].default, *(marks[0].param_decls or ()))  # typer keeps the first apart
+        longs = [one for one in named if isinstance(one, str) and one.startswith("--")]
+        info = closed(marks[0], allowed)
+        info.parser = _parser([*longs, f"--{name}"][0].replace("_", "-"), allowed)
+        annotation = Annotated[_open(kind), info]
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
+
+
+def choices(kind: Any) -> tuple[str, ...]:
+    """The values of a ``Literal``, of one or None, or of a list of them; none of anything else."""
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    for inner in get_args(kind):
+        if found := choices(inner):
+            return found
+    return ()
+
+
+def closed(info: Any, allowed: Sequence[str]) -> Any:
+    """A copy of what typer is told of an option, that shows and completes the values."""
+    info = copy(info)
+    info.metavar = f"<{'|'.join(allowed)}>"
+    info.autocompletion = lambda incomplete: [one for one in allowed if one.startswith(incomplete)]
+    return info
+
+
+def _parser(option: str, allowed: Sequence[str]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            known = ", ".join(allowed)
+            raise ConfigError(
+                f'{option} "{text}" is not known. Known: {known}.{nearest(text, allowed)}'
+            )
+        return text
+
+    return parse
+
+
+def _open(kind: Any) -> Any:
+    """The same kind with any text in the place of the ``Literal``."""
+    if get_origin(kind) is Literal:
+        return str
+    if get_origin(kind) is list:
+        return list[str]
+    inner = next(one for one in get_args(kind) if one is not NoneType)
+    return _open(inner) | None

@@ -1,0 +1,156 @@
+"""A group of commands that imports only the one that is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from clipgrip.cli.former import advise, renewed
+from clipgrip.cli.spoken import words_of
+from clipgrip.cli.tree import FORMER, PANELS, Entry, Group, Panel
+from clipgrip.errors import ConfigError, nearest
+from clipgrip.words import mark
+
+COMMANDS = mark("Commands")
+HELP_NAMES = ("-h", "--help")
+CONTEXT = {"help_option_names": list(HELP_NAMES)}
+
+
+class Command(TyperCommand):
+    """A command that knows the old names of its options, and perhaps an old name of its own."""
+
+    entry: Entry
+    new_name = ""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put new names for old ones; say so once for each."""
+        if self.new_name and not ctx.resilient_parsing:
+            advise(ctx.command_path, f"clipgrip {self.new_name}")
+        args, found = renewed(args, self.entry.former)
+        for old, new in dict(found).items():
+            if not ctx.resilient_parsing:
+                advise(old, new)
+        return super().parse_args(ctx, args)
+
+
+class Tree(TyperGroup):
+    """Commands in panels, each made when it is called."""
+
+    panels: tuple[Panel, ...] = ()
+    group: Group | None = None
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names in the order of use."""
+        return list(self._entries())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, new or old; None where there is none."""
+        entry = self._entries().get(cmd_name)
+        if entry is not None:
+            return made(entry)
+        if self.group is None and cmd_name in FORMER:
+            group, name = FORMER[cmd_name]
+            inner = made(next(e for e in _inner(group) if e.name == name))
+            inner.hidden, inner.new_name = True, f"{group} {name}"
+            return inner
+        return None
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The group's name alone, where it means one of its commands."""
+        group = self.group
+        if group is not None and not ctx.resilient_parsing and self._means_one(group, args):
+            if group.once:
+                advise(ctx.command_path, f"{ctx.command_path} {group.alone}")
+            args = [group.alone, *args]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is called.
+
+        Raises:
+            ConfigError: there is none of that name.
+        """
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            known = self.list_commands(ctx)
+            raise ConfigError(
+                f'{ctx.command_path}: no command "{name}". Known: {", ".join(known)}.{nearest(name, [*known, *FORMER])}'
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The panels with a line for each command."""
+        say, width = words_of(sys.argv[1:]), max(map(len, self._entries()))
+        for panel in self.panels:
+            with formatter.section(say(panel.title)):
+                formatter.write_dl(
+                    [(f"{one.name:<{width}}", say(one.summary)) for one in panel.entries]
+                )
+
+    def _means_one(self, group: Group, args: list[str]) -> bool:
+        """Whether the group is called as the one command that its name was, or means alone."""
+        if not group.alone or not args:
+            return bool(group.alone) and not group.once
+        first = args[0]
+        if first in (*self._entries(), *HELP_NAMES):
+            return False
+        is_typo = nearest(first, self._entries()) and not Path(first).exists()
+        return first.startswith("-") or not is_typo
+
+    def _entries(self) -> dict[str, Entry | Group]:
+        return {entry.name: entry for panel in self.panels for entry in panel.entries}
+
+
+def _inner(name: str) -> tuple[Entry, ...]:
+    return next(
+        entry.entries
+        for panel in PANELS
+        for entry in panel.entries
+        if isinstance(entry, Group) and entry.name == name
+    )
+
+
+def made(entry: Entry | Group) -> Any:
+    """The command, or the group of commands."""
+    if isinstance(entry, Group):
+        tree = tree_of((Panel(COMMANDS, entry.entries),), help=f"{entry.summary}.", name=entry.name)
+        tree.group = entry
+        return tree
+    from clipgrip.cli.options import command_of  # reads all settings, so only for a command
+
+    module, _, name = entry.at.partition(":")
+    function = getattr(import_module(f"clipgrip.cli.{module}"), name)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(entry.name, cls=Command, short_help=entry.summary, context_settings=CONTEXT)(
+        command_of(function)
+    )
+    command: Any = typer.main.get_command(app)
+    command.entry = entry
+    return command
+
+
+def tree_of(panels: tuple[Panel, ...], callback: Any = None, **more: Any) -> Any:
+    """A group of the commands in the panels."""
+    app = typer.Typer(
+        cls=Tree,
+        add_completion=callback is not None,
+        rich_markup_mode=None,
+        context_settings=CONTEXT,
+        **more,
+    )
+    app.callback(invoke_without_command=True)(callback or show_help)
+    tree: Any = typer.main.get_command(app)
+    tree.panels = panels
+    return tree
+
+
+def show_help(context: typer.Context) -> None:
+    """Help where no command is named."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)

@@ -1,0 +1,91 @@
+"""The options that every command has, before its name or after it."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, cast, get_type_hints
+
+import typer
+
+from clipgrip.cli.closed import parameter
+from clipgrip.cli.log import begin
+from clipgrip.cli.ui import Ui
+from clipgrip.errors import ConfigError, nearest
+from clipgrip.words import LANGUAGES, Language
+
+LANG = "CLIPGRIP_LANG"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Their values; None or False where one was not given here."""
+
+    lang: Annotated[
+        Language | None,
+        typer.Option(
+            "--lang",
+            help=f"Language of what is said and written.  [default: {LANG}, else en]",
+            show_default=False,
+        ),
+    ] = None
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document, errors too.")
+    ] = False
+
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="No progress; only results, notes and errors.")
+    ] = False
+    verbose: Annotated[
+        bool,
+        typer.Option("-v", "--verbose", help="Also versions, settings, warnings and times."),
+    ] = False
+    log_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--log-file",
+            help="Write down what is done in this file; it grows with each command.",
+            show_default=False,
+        ),
+    ] = None
+
+    def over(self, outer: Shared) -> Shared:
+        """These where they were given, else those before the command's name."""
+        mine = {one.name: getattr(self, one.name) for one in fields(self)}
+        return Shared(**{name: value or getattr(outer, name) for name, value in mine.items()})
+
+    def ui(self) -> Ui:
+        """What they mean; the log begins.
+
+        Raises:
+            ConfigError: the log cannot be written, or both -q and -v are given.
+        """
+        if self.quiet and self.verbose:
+            raise ConfigError("--quiet and --verbose were both given. Give one of them.")
+        language = self.lang or usual_language()
+        if self.verbose or self.log_file is not None:
+            begin(self.log_file, verbose=self.verbose, words=sys.argv[1:])
+        return Ui(language, as_json=self.as_json, quiet=self.quiet)
+
+
+def usual_language() -> Language:
+    """That of the environment, else English.
+
+    Raises:
+        ConfigError: there are no texts in it.
+    """
+    named = os.environ.get(LANG) or "en"
+    if named not in LANGUAGES:
+        raise ConfigError(
+            f'{LANG} "{named}" is not known. Known: {", ".join(LANGUAGES)}.{nearest(named, LANGUAGES)}'
+        )
+    return cast(Language, named)
+
+
+def parameters() -> list[inspect.Parameter]:
+    """The shared options for typer."""
+    hints = get_type_hints(Shared, include_extras=True)
+    return [parameter(one.name, hints[one.name], one.default) for one in fields(Shared)]

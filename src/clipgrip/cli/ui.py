@@ -1,0 +1,74 @@
+"""How a command speaks: results in lines or as one JSON document, progress beside them, in the reader's language."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from clipgrip.cli.log import LOGGER
+from clipgrip.words import Language, Words
+
+if TYPE_CHECKING:
+    from clipgrip.cli.screen import Screen
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command found: lines for a person, facts for a program, and the exit code."""
+
+    lines: Sequence[str]
+    facts: Mapping[str, Any]
+    code: int = 0
+
+
+@dataclass(frozen=True)
+class Ui:
+    """What the shared options say: ``--lang``, ``--json``, ``-q``."""
+
+    language: Language = "en"
+    as_json: bool = False
+    quiet: bool = False
+
+    @cached_property
+    def say(self) -> Words:
+        """Fixed sentences in the reader's language."""
+        return Words(self.language)
+
+    @cached_property
+    def screen(self) -> Screen:
+        """Progress and notes, on standard error."""
+        from clipgrip.cli.screen import Screen
+
+        return Screen(quiet=self.quiet)
+
+    def tell(self, result: Result) -> None:
+        """Print a result on standard output."""
+        for text in result.lines:
+            LOGGER.info("%s", text)
+        if "settings" in result.facts:
+            LOGGER.debug("settings: %s", result.facts["settings"])
+        if self.as_json:
+            typer.echo(document(result.facts), nl=False)
+        elif result.lines:
+            typer.echo("\n".join(result.lines))
+
+
+def document(facts: Mapping[str, Any]) -> str:
+    """One JSON document; paths are written as texts."""
+    return (
+        json.dumps(dict(facts), indent=1, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+    )
+
+
+def utf8_output() -> None:
+    """Replace what an old console cannot show instead of stopping."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
