@@ -12,6 +12,11 @@ from typing import Any, get_args
 from beartype import beartype
 from jaxtyping import AbstractArray, install_import_hook
 
+ROOMS = (
+    *("backbone", "prompts", "pseudolabel", "fewshot", "training", "trust", "strategy", "evaluate"),
+    *("method", "metrics", "starts", "runs", "estimator", "bench", "stress", "research"),
+)
+"""Where tensors are computed with. Others hand them on, or take what people give and say in words what is wrong."""
 DOORS = {
     f"clipgrip.pseudolabel.refine.{name}" for name in ("refine", "refined", "answers.input_of")
 }
@@ -19,8 +24,8 @@ DOORS = {
 
 
 def check_shapes() -> None:
-    """For everything of clipgrip that is imported from now on."""
-    install_import_hook("clipgrip", f"{__name__}.checked")
+    """For all that is imported from now on of the rooms that compute."""
+    install_import_hook([f"clipgrip.{room}" for room in ROOMS], f"{__name__}.checked")
 
 
 def checked(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -31,8 +31,8 @@ def covering(
     weights: Weights,
     n: int,
     *,
-    known: Rows,
-    barred: Rows,
+    known: Int[Tensor, " K"],
+    barred: Int[Tensor, " B"],
     draw: torch.Generator,
 ) -> Rows:
     """At most ``n`` rows, best first, that with the ``known`` ones cover the weighted images best.
