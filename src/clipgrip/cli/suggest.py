@@ -12,7 +12,7 @@ from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 
 if TYPE_CHECKING:
-    from clipgrip.review.suggest import Suggestions
+    from clipgrip.labeling.suggest import Suggestions
     from clipgrip.runs.auditing import Sheet
 
 AUDIT = Path("audit.csv")
@@ -68,8 +68,9 @@ def suggest(
     from clipgrip.backbone.registry import load_backbone
     from clipgrip.data.classes import ClassNames
     from clipgrip.errors import ConfigError
+    from clipgrip.labeling.suggest import SUGGEST, from_images, write_suggestions
     from clipgrip.prompts.templates import DEFAULT_TEMPLATE
-    from clipgrip.review.suggest import SUGGEST, from_images, from_run, write_suggestions
+    from clipgrip.review.to_label import from_run
     from clipgrip.runs.store import NAME as RUN
     from clipgrip.template_files import expand
     from clipgrip.written import check_output

@@ -11,7 +11,7 @@ from clipgrip.data.manifest import Row
 from clipgrip.data.reading import open_row
 from clipgrip.data.sources import is_there
 from clipgrip.report.audited import Audited
-from clipgrip.report.facts import Judged, RunFacts
+from clipgrip.report.facts import MeasuredAnswers, RunFacts
 from clipgrip.report.group_table import read_groups
 from clipgrip.runs.outcome import Outcome
 
@@ -25,7 +25,7 @@ def facts(outcome: Outcome, groups: Path | None = None, audited: Audited | None 
         DataError: the table of groups cannot be used.
     """
     embeds, zero_shot = outcome.embeds, outcome.zero_shot
-    judged = Judged(
+    judged = MeasuredAnswers(
         paths=tuple(row.path for row in embeds.test_rows),
         labels=embeds.test_labels,
         zero_shot=zero_shot.test,

@@ -37,24 +37,24 @@ WHY = {
 
 def refining(run: Reading, say: Words) -> list[str]:
     """A sentence for each stretch of rounds that were refined alike; none where rounds do not tell."""
-    alike = groupby(_told(run), key=lambda entry: entry["refined"])
+    alike = groupby(_refined_rounds(run), key=lambda entry: entry["refined"])
     return [_sentence([entry["number"] for entry in group], how, say) for how, group in alike]
 
 
 def never_refined(run: Reading) -> bool:
     """Whether every round learned from answers that were left as they were."""
-    return {entry["refined"]["method"] for entry in _told(run)} == {"zero-shot"}
+    return {entry["refined"]["method"] for entry in _refined_rounds(run)} == {"zero-shot"}
 
 
 def would_divide(run: Reading) -> bool:
     """Whether a class that fills the images was kept whole in the last round."""
-    told = _told(run)
-    return bool(told) and any(
-        one["text"] == reasons.WOULD_DIVIDE for one in told[-1]["refined"]["why"]
+    rounds = _refined_rounds(run)
+    return bool(rounds) and any(
+        one["text"] == reasons.WOULD_DIVIDE for one in rounds[-1]["refined"]["why"]
     )
 
 
-def _told(run: Reading) -> list[dict[str, Any]]:
+def _refined_rounds(run: Reading) -> list[dict[str, Any]]:
     """Rounds that say how they were refined; without reasons nobody asked for a refinement."""
     every = [entry for entry in run.rounds if (entry.get("refined") or {}).get("why")]
     return [entry for entry in every if entry["refined"]["method"] in METHODS]

@@ -124,8 +124,8 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
     """
     need_two(len(outcomes))
     _check_classes(outcomes)
-    held = [_answers(outcome) for outcome in outcomes]
-    common = sorted(set.intersection(*(set(answers) for answers in held)))
+    by_run = [_answers(outcome) for outcome in outcomes]
+    common = sorted(set.intersection(*(set(answers) for answers in by_run)))
     if not common:
         raise RunError(
             "these runs have no image in common (the same content, whatever the path). "
@@ -136,7 +136,7 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
     ballots = torch.stack(
         [
             torch.stack([answers[key] for key in common])[:, places]
-            for answers, places in zip(held, order, strict=True)
+            for answers, places in zip(by_run, order, strict=True)
         ]
     )
     rows = {row.sha256: row for row in outcomes[0].manifest.rows}
@@ -151,7 +151,7 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
         paths=tuple(rows[key].path for key in common),
         ballots=ballots,
         truth=truth,
-        left_out=len(set.union(*(set(answers) for answers in held))) - len(common),
+        left_out=len(set.union(*(set(answers) for answers in by_run))) - len(common),
         calibrated_by=tested if tested >= ENOUGH else 0,
     )
 

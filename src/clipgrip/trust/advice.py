@@ -9,7 +9,7 @@ from clipgrip.words import Words, mark
 
 LARGER = "openai/clip-vit-base-patch32"
 HEADLINE = mark("The model seems to know nothing of these classes: take its answers for guesses.")
-SAID: dict[Kind, str] = {
+SENTENCES: dict[Kind, str] = {
     "demo": mark(
         "nano is made for its demos, drawn digits and drawn metal surfaces, and these images are unlike them."
     ),
@@ -75,4 +75,4 @@ def _reason(one: Finding, say: Words) -> str:
         values["names"] = say.names(values["names"], 3)
     if "share" in values:
         values["share"] = say.percent(values["share"], 0)
-    return say(SAID[one.kind], **values)
+    return say(SENTENCES[one.kind], **values)

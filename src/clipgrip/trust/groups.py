@@ -11,7 +11,7 @@ from clipgrip.metrics import wilson_interval
 
 
 @dataclass(frozen=True)
-class Group:
+class GroupShare:
     """``count`` of ``total`` images of a group have the property, with an interval that holds for all groups at once.
 
     ``p_value`` is against all other groups, Holm-adjusted for the number of groups compared.
@@ -37,7 +37,7 @@ class Group:
 
 def compare_groups(
     groups: Sequence[str], has: Sequence[bool], comparisons: int = 1
-) -> tuple[Group, ...]:
+) -> tuple[GroupShare, ...]:
     """Each group's share of images with a property (right, doubtful), the highest first.
 
     Fisher's exact test of each group against the rest, Holm's step-down correction (1979); Wilson intervals with
@@ -56,7 +56,7 @@ def compare_groups(
     adjusted = holm(raw, tests)
     z = float(norm.ppf(1 - 0.025 / tests))
     found = [
-        Group(name, *cell, *wilson_interval(*cell, z=z), adjusted[name])
+        GroupShare(name, *cell, *wilson_interval(*cell, z=z), adjusted[name])
         for name, cell in totals.items()
     ]
     return tuple(sorted(found, key=lambda group: (-group.share, group.name)))

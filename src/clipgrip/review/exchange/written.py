@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from clipgrip.review.exchange.snapshot import Snapshot
+from clipgrip.review.exchange.content import ExportContent
 from clipgrip.words import Words, mark
 
 NAMED = 5
@@ -31,7 +31,7 @@ class Written:
     left: list[tuple[str, str]] = field(default_factory=list)
     """(path, reason) of each image that belongs into it and is not there."""
 
-    def told(self, say: Words) -> dict[str, Any]:
+    def summary(self, say: Words) -> dict[str, Any]:
         """What the page says of it: counts, and what was left out with the first names."""
         reasons = dict.fromkeys(why for _, why in self.left)
         by_reason = {why: [path for path, one in self.left if one == why] for why in reasons}
@@ -53,7 +53,7 @@ class Options:
     prefix: str | None = None
 
 
-Writer = Callable[[Snapshot, IO[bytes], Options], Written]
+Writer = Callable[[ExportContent, IO[bytes], Options], Written]
 
 
 def as_json(value: Any) -> bytes:
@@ -61,6 +61,6 @@ def as_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
 
 
-def left_out(told: Written) -> list[dict[str, str]]:
+def left_out(written: Written) -> list[dict[str, str]]:
     """For the file itself."""
-    return [{"path": path, "why": why} for path, why in told.left]
+    return [{"path": path, "why": why} for path, why in written.left]

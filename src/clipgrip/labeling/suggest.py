@@ -17,12 +17,11 @@ from clipgrip.data.ingest import ingest
 from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.files import AnyPath
+from clipgrip.labeling.acquire import doubt, helpful, representative
+from clipgrip.labeling.coverage import nearest_counts
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
 from clipgrip.pseudolabel.refine import refine
-from clipgrip.review.acquire import doubt, helpful, representative
-from clipgrip.review.coverage import nearest_counts
-from clipgrip.review.store import has_review, newest_round, open_review
 from clipgrip.runs.auditing import Sheet
 from clipgrip.runs.audits import audited
 from clipgrip.runs.embedding import Embeds, embedded
@@ -101,29 +100,33 @@ def from_run(
     n: int,
     *,
     audits: Sequence[Sheet] = (),
+    apart: frozenset[str] = frozenset(),
+    answered: frozenset[str] = frozenset(),
     seed: int = 0,
     hear: Listener | None = None,
 ) -> Suggestions:
     """What to label after a finished run: the images whose answers help its answers most.
+
+    Args:
+        folder: of the run whose answers count.
+        n: how many images a person will label.
+        audits: sheets whose images are never suggested.
+        apart: content hashes of other images that are never suggested.
+        answered: content hashes of images that people answered elsewhere, which are not asked again.
+        seed: of the sample that stands for very many images.
+        hear: told how far it is.
 
     Raises:
         RunError: the folder holds no finished run.
         BackboneError: the model is not here, or is another one than the run's.
     """
     hear = hear or Listener()
-    newest = newest_round(folder)
-    outcome = reopen(newest, hear)
+    outcome = reopen(folder, hear)
     embeds, classes = outcome.embeds, outcome.manifest.classes
-    with open_store(newest) as store:
-        apart = audited(store, outcome.run.id) | _drawn(audits, embeds.pool_rows, hear)
-    answered: set[str] = set()
-    if has_review(folder):
-        with open_review(folder) as review:
-            answers = review.answers()
-        apart |= {answer.image for answer in answers if answer.purpose == "audit"}
-        answered = {answer.image for answer in answers} - apart
+    with open_store(folder) as store:
+        apart |= audited(store, outcome.run.id) | _drawn(audits, embeds.pool_rows, hear)
     probs = outcome.answers.pool
-    return _suggested(embeds, classes, probs, n, apart, frozenset(answered), seed, classes)
+    return _suggested(embeds, classes, probs, n, apart, answered - apart, seed, classes)
 
 
 def write_suggestions(place: AnyPath, found: Suggestions) -> None:
@@ -138,7 +141,7 @@ def _suggested(
     names: ClassNames,
     probs: Probs | None,
     n: int,
-    apart: frozenset[str] | set[str],
+    apart: frozenset[str],
     answered: frozenset[str],
     seed: int,
     classes: ClassNames | None,
