@@ -108,7 +108,7 @@ class Settings(BaseModel):
                 f'template = {template!r} is not allowed. Give a text such as "a photo of a {{}}.", several of them, '
                 'or "@FILE", a file with one a line.'
             )
-        from clipgrip.prompts.templates import expand  # imports torch, so only where it is needed
+        from clipgrip.template_files import expand  # imports torch, so only where it is needed
 
         return expand(parts)
 
@@ -195,7 +195,7 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
                 "(clipgrip init makes one)."
             )
     if values.get("encoding") is not None and isinstance(values.get("template"), str | list):
-        from clipgrip.prompts.templates import expand  # imports torch, so only where it is needed
+        from clipgrip.template_files import expand  # imports torch, so only where it is needed
 
         values["template"] = expand(values["template"], check_encoding(str(values["encoding"])))
     return checked(

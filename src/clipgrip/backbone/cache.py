@@ -96,8 +96,8 @@ class EmbeddingCache:
         in the log and reported missing: it is computed again.
         """
         rows: dict[str, list[int]] = defaultdict(list)
-        for row, content in enumerate(hashes):
-            rows[content].append(row)
+        for row, sha256 in enumerate(hashes):
+            rows[sha256].append(row)
         found = CachedEmbeds(
             np.zeros((len(hashes), self.width), np.float32), np.ones(len(hashes), np.bool_)
         )
@@ -106,12 +106,12 @@ class EmbeddingCache:
             if shard is None:
                 continue
             wrong = []
-            for content, place, digest in places:
-                if not 0 <= place < len(shard) or _digest(content, shard[place]) != digest:
-                    wrong.append(content)
+            for sha256, place, digest in places:
+                if not 0 <= place < len(shard) or _digest(sha256, shard[place]) != digest:
+                    wrong.append(sha256)
                     continue
-                found.embeds[rows[content]] = shard[place]
-                found.missing[rows[content]] = False
+                found.embeds[rows[sha256]] = shard[place]
+                found.missing[rows[sha256]] = False
             self._forget_rows(wrong)
         return found
 
@@ -240,9 +240,9 @@ def default_root() -> Path:
     return base / "clipgrip"
 
 
-def _digest(content: str, embed: Float[np.ndarray, " D"]) -> bytes:
+def _digest(sha256: str, embed: Float[np.ndarray, " D"]) -> bytes:
     """Of one row: whose it is, and its float16 values as they are stored."""
-    return hashlib.sha256(content.encode() + embed.astype("<f2").tobytes()).digest()
+    return hashlib.sha256(sha256.encode() + embed.astype("<f2").tobytes()).digest()
 
 
 @contextlib.contextmanager

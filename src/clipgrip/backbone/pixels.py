@@ -64,7 +64,7 @@ def read_pixels(
 
 def _path(backbone: Backbone, items: Sequence[Item], root: Path) -> Path:
     """A name for all that determines the bytes: the images, their order, and what is done to them."""
-    names = "\n".join([backbone.fingerprint, preprocess.MODE, *(content for content, _ in items)])
+    names = "\n".join([backbone.fingerprint, preprocess.MODE, *(sha256 for sha256, _ in items)])
     return root / FOLDER / f"{hashlib.sha256(names.encode()).hexdigest()}.npy"
 
 
@@ -121,16 +121,16 @@ def _fill(
     on_progress: Callable[[int, int], None],
 ) -> np.ndarray:
     rows: dict[str, list[int]] = {}
-    for row, (content, _) in enumerate(items):
-        rows.setdefault(content, []).append(row)
+    for row, (sha256, _) in enumerate(items):
+        rows.setdefault(sha256, []).append(row)
     distinct, done = list(rows), 0
     parts = [distinct[start : start + BATCH] for start in range(0, len(distinct), BATCH)]
     with closing(decode_ahead(backbone, dict(items), parts)) as decoded:
         for batch in decoded:
-            for content, result in batch:
+            for sha256, result in batch:
                 if isinstance(result, DataError):
                     raise result
-                pixels[rows[content]] = result
+                pixels[rows[sha256]] = result
             done += len(batch)
             on_progress(done, len(distinct))
     return pixels

@@ -50,7 +50,7 @@ def names(
     from clipgrip.cli.reviewed import at_work
     from clipgrip.report.rewording import lines, values
     from clipgrip.runs.embedding import model_of
-    from clipgrip.runs.outcome import settings_of
+    from clipgrip.runs.identity import settings_of
     from clipgrip.runs.reopen import reopen
     from clipgrip.runs.rewording import TextTrial
 

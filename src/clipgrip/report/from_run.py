@@ -12,8 +12,8 @@ from clipgrip.data.reading import open_row
 from clipgrip.data.sources import is_there
 from clipgrip.report.audited import Audited
 from clipgrip.report.facts import MeasuredAnswers, RunFacts
+from clipgrip.report.group_table import read_groups
 from clipgrip.runs.outcome import Outcome
-from clipgrip.trust.groups import read_groups
 
 
 def facts(

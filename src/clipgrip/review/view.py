@@ -21,7 +21,7 @@ from clipgrip.review.store import StoredClass
 from clipgrip.runs.embedding import Embeds, model_of
 from clipgrip.runs.inputs import embeds_through
 from clipgrip.runs.outcome import Outcome
-from clipgrip.runs.rounds import Start
+from clipgrip.runs.start import Start
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 
 Numbers = NDArray[np.float32]

@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clipgrip.data.task import Task
-from clipgrip.runs.embedding import Embeds
-from clipgrip.runs.rounds import Start
+from clipgrip.runs.prepare import Prepared
 from clipgrip.trust.doubted import ToldName
 from clipgrip.trust.knowledge import Finding, knows_nothing
 from clipgrip.trust.naming import naming
 
 
-def name_facts(
-    start: Start, embeds: Embeds, task: Task, found: tuple[Finding, ...]
-) -> dict[str, Any] | None:
+def name_facts(ready: Prepared, found: tuple[Finding, ...]) -> dict[str, Any] | None:
     """The part of metrics.json about names; None where the model seems to know nothing of all of them.
 
     That labels are answered no better than by chance does not hinder: names may be swapped.
     """
     if knows_nothing(tuple(one for one in found if one.kind != "no-better")):
         return None
-    seen = naming(embeds.pool, start.zero_shot, start.prompt.logit_scale, task.labels)
+    start, embeds = ready.start, ready.embeds
+    scale = start.prompt.logit_scale
+    seen = naming(embeds.pool, start.zero_shot, scale, ready.task.labels)
     names, rows = start.classes.display, embeds.pool_rows
     return {
         "classes": [

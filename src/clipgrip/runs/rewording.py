@@ -14,7 +14,8 @@ from clipgrip.prompts.classifier import zero_shot
 from clipgrip.prompts.templates import Template
 from clipgrip.prompts.wordings import templates_beside, wordings
 from clipgrip.pseudolabel.refine.chunks import even_sample
-from clipgrip.runs.outcome import Outcome, settings_of
+from clipgrip.runs.identity import settings_of
+from clipgrip.runs.outcome import Outcome
 from clipgrip.trust.naming import Naming, naming
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels
 

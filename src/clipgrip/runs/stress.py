@@ -12,19 +12,19 @@ import torch
 from torch import Tensor
 
 from clipgrip import __version__
-from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.registry import load_backbone
+from clipgrip.config import Settings
 from clipgrip.data.ingest import ingest
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import DataError, RunError
 from clipgrip.files import write_text_atomic
-from clipgrip.method import PRESETS, untuned
+from clipgrip.method import PRESETS
 from clipgrip.metrics import accuracy
-from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.runs import lock
-from clipgrip.runs.embedding import Embeds, embed_manifest
+from clipgrip.runs.embedding import Embeds, embedded
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outputs import json_text
+from clipgrip.runs.start import Start
 from clipgrip.seeds import generator
 from clipgrip.stress import Bench, block, blocks, measure
 from clipgrip.written import check_folder, write_dated
@@ -71,21 +71,15 @@ def prepared(given: StressInput, hear: Listener) -> tuple[Bench, dict[str, Any]]
         on_progress=lambda done, total: hear.progress("hash", done, total),
     )
     backbone = load_backbone(given.backbone)
-    embedded = embed_manifest(
-        backbone,
-        ingested.manifest,
-        cache=cache_of(backbone),
-        on_progress=lambda done, total: hear.progress("embed", done, total),
-    )
-    names, method = embedded.manifest.classes, PRESETS["default"]["textual"]
-    pool, truth, test, test_truth = _parts(embedded.embeds)
+    found = embedded(backbone, ingested.manifest, hear)
+    names, method = found.manifest.classes, PRESETS["default"]["textual"]
+    pool, truth, test, test_truth = _parts(found.embeds)
     _check_enough(truth, test_truth, len(names))
-    answers = zero_shot(backbone, names.prompts, given.template)
-    prompt = untuned(backbone, names.prompts, method, template=given.template, seed=0)
-    own, own_test = (predict_proba(part, answers, backbone.logit_scale) for part in (pool, test))
+    start = Start.of(backbone, names, Settings(template=given.template), method)
+    own = start.answers({}, Embeds(pool, test, (), ()))
     settings = {
         "clipgrip": __version__,
-        "data": embedded.manifest.fingerprint,
+        "data": found.manifest.fingerprint,
         "images": backbone.image_key,
         "template": given.template,
         "recipe": repr(method.recipe),
@@ -95,10 +89,10 @@ def prepared(given: StressInput, hear: Listener) -> tuple[Bench, dict[str, Any]]
         "classes": len(names),
         "pool": len(truth),
         "test": len(test_truth),
-        "zero_shot": round(accuracy(own_test, test_truth), 6),
-        "zero_shot_pool": round(accuracy(own, truth), 6),
+        "zero_shot": round(accuracy(own.test, test_truth), 6),
+        "zero_shot_pool": round(accuracy(own.pool, truth), 6),
     }
-    return Bench(prompt, pool, truth, test, test_truth, own, method.recipe), facts
+    return Bench(start.prompt, pool, truth, test, test_truth, own.pool, method.recipe), facts
 
 
 def stress(given: StressInput, out: Path, seeds: int, hear: Listener) -> dict[str, Any]:
