@@ -91,11 +91,8 @@ def fit_images(
 
 def _say_folders(ingested: Ingested) -> None:
     """A warning of labels that nobody gave as y."""
-    said = folder_sentences(
-        folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues),
-        Words("en"),
-        "ignore_folders=True",
-    )
+    facts = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
+    said = folder_sentences(facts, Words("en"), "ignore_folders=True")
     if said:
         warnings.warn(" ".join(said), UserWarning, stacklevel=4)
 
