@@ -178,7 +178,10 @@ def joined(
         return answers_of(learner, joint), joint
     if head is None or not len(pseudolabels.rows):
         return learner.predict_proba(), None
-    found = joint_without_labels(learner.image_embeds(), task, pseudolabels, head)
+    with torch.no_grad():
+        texts = learner.prompt.class_embeds().cpu()
+    text = texts, learner.prompt.logit_scale
+    found = joint_without_labels(learner.image_embeds().cpu(), text, task, pseudolabels, head)
     return answers_of(learner, found), found
 
 

@@ -31,14 +31,18 @@ def half_right_texts() -> Tensor:
     )
 
 
-def pseudolabels(rows: Tensor, classes: Tensor) -> PseudoLabels:
-    return PseudoLabels.hard(rows, classes[rows], torch.ones(len(rows)), CLASSES)
+TEXT = half_right_texts(), SCALE
+
+
+def pseudolabels(rows: Tensor, classes: Tensor, confidence: float = 1.0) -> PseudoLabels:
+    sure = torch.full((len(rows),), confidence)
+    return PseudoLabels.hard(rows, classes[rows], sure, CLASSES)
 
 
 def right(task: Task, chosen: PseudoLabels, pool: Tensor) -> tuple[float, float]:
     """Share of new images that the text answers rightly, and the text with the head."""
     new, truth = images(400, 1)
-    joint = joint_without_labels(pool, task, chosen, HeadSettings())
+    joint = joint_without_labels(pool, TEXT, task, chosen, HeadSettings())
     assert joint is not None
     answers = [joined_probs(new, half_right_texts(), SCALE, one).argmax(1) for one in (None, joint)]
     alone, both = (float((found == truth).float().mean()) for found in answers)
@@ -66,24 +70,34 @@ def test_few_pseudolabels_a_class_hardly_speak() -> None:
     for n in (16, 1600):
         pool, classes = images(n, 0)
         joint = joint_without_labels(
-            pool, ul(n, CLASSES), pseudolabels(torch.arange(n), classes), HeadSettings()
+            pool, TEXT, ul(n, CLASSES), pseudolabels(torch.arange(n), classes), HeadSettings()
         )
         plain, both = (joined_probs(pool[:16], half_right_texts(), SCALE, j) for j in (None, joint))
         moved.append(float((plain - both).abs().sum()))
     assert moved[0] < moved[1] / 2
 
 
+@pytest.mark.parametrize("confidence", [0.6, 0.9])
+def test_the_joined_answers_are_as_sure_as_their_pseudolabels_were(confidence: float) -> None:
+    """Prompt and head learned the same and agree: their plain sum would be sure of everything."""
+    pool, classes = images(400, 0)
+    chosen = pseudolabels(torch.arange(400), classes, confidence)
+    joint = joint_without_labels(pool, TEXT, ul(400, CLASSES), chosen, HeadSettings())
+    sure = joined_probs(pool, *TEXT, joint).amax(1).mean()
+    assert float(sure) == pytest.approx(confidence, abs=0.02)
+
+
 @pytest.mark.parametrize("settings", [None, HeadSettings(alone=0.0)])
 def test_a_method_without_a_head_joins_nothing(settings: HeadSettings | None) -> None:
     pool, classes = images(40, 0)
     chosen = pseudolabels(torch.arange(40), classes)
-    assert joint_without_labels(pool, ul(40, CLASSES), chosen, settings) is None
+    assert joint_without_labels(pool, TEXT, ul(40, CLASSES), chosen, settings) is None
 
 
 def test_one_class_teaches_no_head() -> None:
     pool, _ = images(40, 0)
     chosen = pseudolabels(torch.arange(40), torch.zeros(40, dtype=torch.long))
-    assert joint_without_labels(pool, ul(40, CLASSES), chosen, HeadSettings()) is None
+    assert joint_without_labels(pool, TEXT, ul(40, CLASSES), chosen, HeadSettings()) is None
 
 
 def test_runs_from_before_are_opened_without_it() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from clipgrip.data.task import ul
+from clipgrip.data.task import ssl, ul
 from clipgrip.pseudolabel.refine import refiner
 from clipgrip.pseudolabel.refine.answers import Refined
 from clipgrip.pseudolabel.refine.reasons import (
@@ -64,3 +64,22 @@ def test_zero_shot_is_refined_once_for_the_estimate_and_round_1(
     assert refine(zero_shot.clone(), task) is ahead  # known by its values, not by where it lies
     refine(tuned, task)
     assert asked.calls == [(False, False), (True, False)]
+
+
+@pytest.mark.parametrize("labeled", [0, 3])
+def test_no_round_is_surer_than_the_first_refinement_was(
+    labeled: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers that learned from refined ones agree with them; that is no evidence that they are right."""
+    monkeypatch.setattr(refiner, "refined_task", Asked(NONE_LOSES))
+    zero_shot, sharp = torch.rand(200, 3).softmax(1), (9 * torch.rand(200, 3)).softmax(1)
+    labels = torch.full((200,), -1)
+    labels[:labeled] = torch.arange(labeled)
+    task = ssl(labels, 3)
+    rows = task.unlabeled
+    refine = PoolRefiner.of("auto", torch.randn(200, 5), zero_shot)
+    first, later = refine(zero_shot, task).probs, refine(sharp, task).probs
+    assert later[rows].amax(1).mean() <= first[rows].amax(1).mean() + 1e-4
+    assert torch.equal(later.argmax(1), sharp.argmax(1))
+    assert torch.equal(later[: len(labels) - len(rows)], sharp[: len(labels) - len(rows)])
+    assert refine(zero_shot * 0.5 + 1 / 6, task).probs.amax(1).mean() < first.amax(1).mean()

@@ -240,10 +240,11 @@ def test_resuming_reaches_bit_for_bit_what_the_loop_had_reached(
     (done,) = learn(start.prompt, images, task, begun, ks=[4], method=method, seed=0)
     learned = done.learner.prompt.learned()
     taught = done.pseudolabels
-    pairs = zip(taught.rows.tolist(), taught.labels.tolist(), strict=True)
-    stored = StoredRound(
-        1, 4, done.changed, learned, {}, tuple((f"{row:06d}", c, 1.0) for row, c in pairs)
+    told = zip(
+        taught.rows.tolist(), taught.labels.tolist(), taught.confidence.tolist(), strict=True
     )
+    named = tuple((f"{row:06d}", c, p) for row, c, p in told)
+    stored = StoredRound(1, 4, done.changed, learned, {}, named)
     again = reached([stored], ready, inputs)
     assert torch.equal(again.probs, done.probs)
     assert (again.number, again.changed) == (1, done.changed)

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.fewshot.head import FittedHead, HeadSettings, fit_head
-from clipgrip.fewshot.joint import Joint, JointWeights, join, weigh
+from clipgrip.fewshot.joint import Joint, JointWeights, join, scaled, weigh
 from clipgrip.fewshot.validate import HeldOut, Refine, held_out, mean_of
+from clipgrip.prompts.classifier import cosine_logits
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.refine import refined_answers
 from clipgrip.pseudolabel.refine.settings import Refinement
@@ -19,6 +20,8 @@ from clipgrip.pseudolabel.refine.space import PoolImages
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs
 
 TINY = 1e-30
+FACTORS = tuple(2.0 ** (step / 8) for step in range(-56, 1))
+"""Of logits, from 1/128 to 1: nine per cent apart, and a sum of two that agree is never too doubtful."""
 MOST_TAUGHT = 100_000
 """Pseudolabels that teach a head."""
 
@@ -165,6 +168,7 @@ def validate(
 
 def joint_without_labels(
     image_embeds: ImageEmbeds,
+    text: tuple[ClassEmbeds, float],
     task: Task,
     pseudolabels: PseudoLabels,
     settings: HeadSettings | None,
@@ -172,14 +176,29 @@ def joint_without_labels(
     """The prompt's answers joined with a head of its pseudolabels: a prompt cannot say all that they teach it.
 
     For tasks whose labels teach no head themselves (none at all, or of other classes than the images without one);
-    labels that there are teach this one. ``image_embeds`` (N, D) are as the prompt sees the pool. None where there is
-    nothing to join.
+    labels that there are teach this one. ``image_embeds`` (N, D) are as the prompt sees the pool, ``text`` its class
+    embeddings (C, D) and their scale. None where there is nothing to join.
+
+    Both learned the same and agree, so their sum is far too sure. A temperature makes it as sure on the pool as the
+    pseudolabels were.
     """
     if settings is None or not settings.alone or len(pseudolabels.labels.unique()) < 2:
         return None
     head = _fitted(image_embeds, _taught(task, pseudolabels), task, settings).head
     weight = settings.alone * _worth(task, pseudolabels, settings)
-    return Joint(1.0, (), task.n_classes).with_head(head, weight)
+    sharp = Joint(1.0, (), task.n_classes).with_head(head, weight)
+    rows = pseudolabels.rows[:: max(1, len(pseudolabels.rows) // MOST_TAUGHT)]
+    said = cosine_logits(image_embeds[rows], *text).log_softmax(1)
+    logits = sharp.logits(image_embeds[rows], said)
+    factor = _as_sure_as(logits, float(pseudolabels.confidence.double().mean()))
+    return Joint(factor, (scaled(sharp.heads[0], factor),), task.n_classes)
+
+
+def _as_sure_as(logits: Logits, confidence: float) -> float:
+    """The factor in `FACTORS` under which the mean confidence of these logits (n, C) is nearest to the given."""
+    return min(
+        FACTORS, key=lambda f: abs(float((f * logits).softmax(1).amax(1).mean()) - confidence)
+    )
 
 
 def _taught(task: Task, pseudolabels: PseudoLabels) -> Labels:

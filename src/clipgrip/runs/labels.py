@@ -40,7 +40,8 @@ def joint_of_run(
         if kept is None:
             return None
         pseudolabels = pseudolabels_of(kept, ready.embeds, ready.task.n_classes)
-        return joint_without_labels(through.pool, ready.task, pseudolabels, head)
+        text = ready.start.class_embeds(kept.learned), ready.start.prompt.logit_scale
+        return joint_without_labels(through.pool, text, ready.task, pseudolabels, head)
     pool, texts = ready.embeds.pool, ready.start.zero_shot
     teacher = Teacher.of(pool, ready.zero_shot.pool, ready.task, head, texts)
     if not labels["uses_unlabeled"] or kept is None:

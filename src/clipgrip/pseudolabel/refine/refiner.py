@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from clipgrip.data.task import Task
 from clipgrip.pseudolabel.refine import refined_task
 from clipgrip.pseudolabel.refine.answers import Refined
+from clipgrip.pseudolabel.refine.discriminant import tempered
 from clipgrip.pseudolabel.refine.reasons import WOULD_DIVIDE
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages
-from clipgrip.types import ImageEmbeds, Probs
+from clipgrip.types import ImageEmbeds, Probs, SomeProbs
 
 Refiner = Callable[[Probs, Task], Refined]
 """Better probabilities (N, C) of the pool from the pool itself, and how."""
+TINY = 1e-30
 ZERO_SHOT = "zero-shot"
 """The refinement that leaves answers as they are."""
 
@@ -33,6 +35,9 @@ class PoolRefiner:
     Zero-shot's answers are refined once, whoever asks first: the estimate of their accuracy or round 1. If
     clusters would split up a class of those, no round seeks any: else the rounds take bit by bit what the first was
     refused. A run that goes on finds that out again.
+
+    No round is surer on the mean than the first refinement was. Its confidence is how far two ways to see the clusters
+    agree; answers that learned from them agree with them, which is no evidence.
     """
 
     method: str
@@ -40,6 +45,7 @@ class PoolRefiner:
     zero_shot: Probs = field(repr=False)
     _first: Refined | None = field(default=None, init=False, repr=False)
     _undivided: bool | None = field(default=None, init=False)
+    _sure: float = field(default=1.0, init=False)
 
     @classmethod
     def of(
@@ -60,7 +66,7 @@ class PoolRefiner:
             return self._take_first(task)
         if self._undivided is None:
             self._take_first(task)
-        return refined_task(
+        found = refined_task(
             self.images,
             probs,
             task,
@@ -68,6 +74,7 @@ class PoolRefiner:
             zero_shot=self.zero_shot,
             undivided=bool(self._undivided),
         )
+        return replace(found, probs=self._no_surer(found.probs, task))
 
     def look_ahead(self, task: Task) -> Refined:
         """Zero-shot's answers refined, which round 1 then takes without refining them again."""
@@ -83,4 +90,26 @@ class PoolRefiner:
     def _refine_zero_shot(self, task: Task) -> Refined:
         first = refined_task(self.images, self.zero_shot, task, self.method)
         self._undivided = any(one.text == WOULD_DIVIDE for one in first.reasons)
+        self._sure = _mean_confidence(_unlabeled(first.probs, task))
         return first
+
+    def _no_surer(self, probs: Probs, task: Task) -> Probs:
+        answers = _unlabeled(probs, task)
+        if _mean_confidence(answers) <= self._sure:
+            return probs
+        softer = tempered(answers.clamp_min(TINY).log(), self._sure, self.images.settings)
+        if len(task.unlabeled) == len(probs) and bool(task.candidates.all()):
+            return softer
+        rows, classes = task.unlabeled[:, None], task.candidate_classes
+        return probs.index_put((rows, classes), softer)
+
+
+def _unlabeled(probs: Probs, task: Task) -> SomeProbs:
+    """(n, K) of the unlabeled rows over the classes that they may have."""
+    if len(task.unlabeled) == len(probs) and bool(task.candidates.all()):
+        return probs
+    return probs[task.unlabeled][:, task.candidate_classes]
+
+
+def _mean_confidence(probs: SomeProbs) -> float:
+    return float(probs.amax(1).mean()) if len(probs) else 1.0
