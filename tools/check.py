@@ -1,4 +1,4 @@
-"""Everything that must hold before a commit: lint, format, types, import order, tests.
+"""Everything that must hold before a commit: lint, format, types, import order, the docs and their site, tests.
 
 ``python tools/check.py`` runs all of it and stops at the first that fails; ``python tools/check.py lint types`` only
 these.
@@ -16,6 +16,7 @@ CHECKS = {
     "types": ["mypy"],
     "imports": ["lint-imports"],
     "docs": [sys.executable, "tools/cli_docs.py", "--check"],
+    "site": [sys.executable, "-m", "tools.docs_site"],
     "tests": [sys.executable, "-m", "pytest"],
 }
 
