@@ -29,7 +29,7 @@ def execute(path: Path) -> None:
     import nbformat
     from nbclient import NotebookClient
 
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as folder:
         resources = {"metadata": {"path": folder}}
         NotebookClient(notebook, timeout=300, resources=resources).execute()
@@ -38,7 +38,7 @@ def execute(path: Path) -> None:
         cell.metadata = {}  # no times of execution
         if cell.cell_type == "code":  # without advice of the machine on which it ran
             cell.outputs = [one for one in cell.outputs if one.get("name") != "stderr"]
-    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+    nbformat.write(notebook, path)
 
 
 def code_cells(path: Path) -> list[str]:

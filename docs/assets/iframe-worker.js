@@ -18,7 +18,7 @@ if (location.protocol === "file:") {
 
     postMessage(data) {
       if (!this.#ready) this.#waiting.push(data);
-      else this.#frame.contentWindow.dispatchEvent(new MessageEvent("message", { data }));
+      else this.#frame.contentWindow.dispatchEvent(new MessageEvent("message", { data: structuredClone(data) }));
     }
 
     terminate() {
@@ -28,7 +28,10 @@ if (location.protocol === "file:") {
 
     #start(url) {
       const inside = this.#frame.contentWindow;
-      inside.postMessage = (data) => setTimeout(() => this.#tell(new MessageEvent("message", { data })));
+      inside.postMessage = (data) => {
+        const event = new MessageEvent("message", { data: structuredClone(data) });
+        setTimeout(() => this.#tell(event));
+      };
       const script = inside.document.createElement("script");
       script.src = url;
       script.onload = () => {
