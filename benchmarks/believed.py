@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import promise, trust
-from benchmarks.pools import Made
+from benchmarks.promise_pools import Made
 from benchmarks.record import machine, record
 from clipgrip.trust.promise import Terms
 from clipgrip.trust.scope import Answered

@@ -22,7 +22,7 @@ from benchmarks.sets import DemoSet, load, task
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.task import Task
-from clipgrip.method import PRESETS, Method, learn, schedule, untuned
+from clipgrip.method import PRESETS, Method, learn, schedule, teacher_of, untuned
 from clipgrip.metrics import accuracy, seen_unseen
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.strategy import Reached, kept
@@ -112,13 +112,16 @@ def one_run(
     prompt = untuned(backbone, demo.classes.prompts, method, template=demo.template, seed=seed)
     reached = Reached(0, predict_proba(demo.pool, zero, scale))
     ks = schedule(strategy, given)
-    rounds = list(learn(prompt, demo.pool, given, reached, ks=ks, method=method, seed=seed))
+    teacher = teacher_of(method, given, demo.pool, reached.probs, zero, seed=seed)
+    begun = reached if teacher is None else Reached(0, teacher.start)
+    rounds = list(
+        learn(prompt, demo.pool, given, begun, ks=ks, method=method, seed=seed, teacher=teacher)
+    )
     seconds = time.perf_counter() - began
     best = kept(rounds)
-    tuned = best.learner if best else None
 
     def answers(embeds: ImageEmbeds) -> Probs:
-        return tuned.predict_proba(embeds) if tuned else predict_proba(embeds, zero, scale)
+        return best.predict_proba(embeds) if best else predict_proba(embeds, zero, scale)
 
     hidden = demo.pool_truth.masked_fill(given.labels >= 0, -1)
     return {

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.pools import MODELS, Made, good, limit_of, waves_of
+from benchmarks.promise_pools import MODELS, Made, good, limit_of, waves_of
 from benchmarks.record import RESULTS, record
 from clipgrip.trust.promise import About, Promise, Terms, look_sizes, promise
 from clipgrip.trust.scope import (

@@ -127,7 +127,7 @@ class Bench:
         hidden = demo.pool_truth.masked_fill(given.labels >= 0, -1)
         return {
             "pool": accuracy(last.probs, hidden),
-            "test": score(last.learner.predict_proba(demo.test), demo.test_truth, given),
+            "test": score(last.predict_proba(demo.test), demo.test_truth, given),
             **facts(last, given, hidden),
             "rounds": float(len(done)),
             "seconds": seconds,

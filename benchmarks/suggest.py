@@ -32,9 +32,9 @@ from benchmarks.features import with_prototypes, with_text
 from benchmarks.record import RESULTS, machine, record
 from benchmarks.sets import load
 from clipgrip.backbone.registry import load_backbone
+from clipgrip.labeling.acquire import helpful, representative
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.pseudolabel import refine
-from clipgrip.review.acquire import helpful, representative
 from clipgrip.seeds import generator
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Probs
 

@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.record import machine, record
 from benchmarks.refine_speed import clusters
-from clipgrip.review.acquire import helpful, representative
+from clipgrip.labeling.acquire import helpful, representative
 
 SCALE = 100.0
 

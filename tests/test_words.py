@@ -125,3 +125,30 @@ def test_long_lists_are_counted() -> None:
     assert Words("en").names(["a", "b", "c"], limit=3) == "a, b, c"
     assert Words("en").names(["a", "b", "c"], limit=2) == "a, b and 1 more"
     assert Words("ja").names(["a", "b", "c"], limit=2) == "a、b、ほか1件"
+
+
+JAPANESE = {
+    "監査": "抜き取り確認",
+    "約束": "保証",
+    "確からしさ": "信頼度（区間・保証）、確信度（モデル）",
+    "チューニング": "学習、プロンプトの調整",
+    "レビュー": "確認、確認作業、確認画面",
+    "フォルダ(?!ー)": "フォルダー",
+    "ブラウザ(?!ー)": "ブラウザー",
+    "サーバ(?!ー)": "サーバー",
+    "無作為に抽出": "無作為に抜き取る",
+    "報告": "レポート",
+    "この処理": "この実行",
+    "モデルの回答": "モデルの判定（回答するのは人）",
+    "中位|好条件|慎重": "標準、楽観、控えめ",
+    "裏で|決着|を読み直され|ほんとうに": "plain words, as a plant uses them",
+}
+"""What one word is for, beside words that once stood for the same."""
+GUIDE = Path(__file__).parents[1] / "docs" / "operations" / "guide.ja.md"
+
+
+@pytest.mark.parametrize("other", JAPANESE, ids=list(JAPANESE))
+def test_screens_reports_and_guide_have_one_japanese_word_for_one_thing(other: str) -> None:
+    texts = [*catalogue("ja").values(), *GUIDE.read_text("utf-8").splitlines()]
+    found = [text for text in texts if re.search(other, text)]
+    assert not found, f"instead: {JAPANESE[other]}"

@@ -19,7 +19,7 @@ from PIL import Image
 from benchmarks.faults.place import Place, Trial
 from clipgrip.data.images import UndecodableImage, decode, quick_check
 from clipgrip.errors import ClipgripError
-from clipgrip.review.desk import Desk
+from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import Answer, open_review
 from clipgrip.runs import checkpoint
 from clipgrip.runs.store import open_store
@@ -36,8 +36,8 @@ def flips(place: Place, chance: random.Random, times: int) -> Iterator[Trial]:
     """The same is read as before, or a sentence is said."""
     folder = Path(shutil.copytree(place.folder / "whole", place.folder / "flipped"))
     with open_review(folder, create=True) as store:
-        desk = Desk(folder, store)
-        rows = [row.sha256 for row in desk.view.rows]
+        session = ReviewSession(folder, store)
+        rows = [row.sha256 for row in session.snapshot.view.rows]
         said = [
             Answer(f"t{n}", image, "class", 1, "review", "Ito", "2026", 1.0, 1)
             for n, image in enumerate(rows)

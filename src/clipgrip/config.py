@@ -164,6 +164,9 @@ class Project(Settings):
         otherwise="UTF-8, else cp932",
         example='"cp932"',
     )
+    ignore_folders: bool = setting(
+        False, "Images in folders named like classes are not taken as labeled by them."
+    )
 
     @field_validator("encoding")
     @classmethod

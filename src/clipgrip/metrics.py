@@ -132,8 +132,8 @@ def risk_coverage(probs: Probs, labels: Labels) -> tuple[Tensor, Tensor]:
     confidence, called = probs.max(1)
     order = confidence.argsort(descending=True, stable=True)
     wrong = (called != labels)[order].double()
-    kept = torch.arange(1, len(order) + 1, dtype=torch.double)
-    return kept / len(order), wrong.cumsum(0) / kept
+    n_sure = torch.arange(1, len(order) + 1, dtype=torch.double)
+    return n_sure / len(order), wrong.cumsum(0) / n_sure
 
 
 def commonest(labels: Labels) -> tuple[int, int]:

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import torch
+from torch import Tensor
 
 from clipgrip.data.task import Task
+from clipgrip.fewshot.head import HeadSettings
 from clipgrip.fewshot.joint import Joint, joined_probs
-from clipgrip.fewshot.teacher import Teacher
+from clipgrip.fewshot.teacher import Teacher, joint_without_labels
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import Neighbours, changed_share
 from clipgrip.pseudolabel.refine.evidence import Evidence
@@ -50,7 +52,11 @@ class Round:
     evidence: Evidence | None = None
     """What it was decided from."""
     joint: Joint | None = None
-    """What joins the prompt's answers with the labels; None where nothing does."""
+    """What joins the prompt's answers with a head of labels and pseudolabels; None where nothing does."""
+
+    def predict_proba(self, inputs: Tensor) -> Probs:
+        """(N, C) for new images (N, ...), as the prompt consumes them."""
+        return answers_of(replace(self.learner, inputs=inputs), self.joint)
 
 
 def kept(done: Sequence[Round]) -> Round | None:
@@ -110,6 +116,7 @@ def rounds(
     select: Selector = balanced,
     refine: Refiner = as_they_are,
     teacher: Teacher | None = None,
+    head: HeadSettings | None = None,
     context: Context = ALONE,
     stop_below: float = 0.0,
     watch: Watch | None = None,
@@ -120,8 +127,9 @@ def rounds(
 
     Every round tunes from the untuned prompt. Once fewer than ``stop_below`` of the answers change, only the last k
     is left to run, and nothing where the last k has just been run. A stop of ``watch`` is the last. ``keeper`` lets a
-    training go on in its middle. ``teacher`` joins each prompt's answers with what labels say. ``context`` is what
-    selection may know of the pool that no round changes: embeddings, other models' answers, the temperature.
+    training go on in its middle. ``teacher`` joins each prompt's answers with what labels say; without one a ``head``
+    of such settings joins them with what the pseudolabels say. ``context`` is what selection may know of the pool that
+    no round changes: embeddings, other models' answers, the temperature.
     """
     while reached.number < len(ks) and not (watch and watch.stop(reached.past)):
         settled = reached.changed < stop_below
@@ -142,7 +150,7 @@ def rounds(
             recalled=keeper.recall(number) if keeper else None,
             offer=partial(keeper.offer, number) if keeper else _forget,
         )
-        probs, joint = joined(learner, teacher, pseudolabels)
+        probs, joint = joined(learner, task, pseudolabels, teacher, head)
         changed = changed_share(
             *(_open_answers(answers, task) for answers in (reached.probs, probs))
         )
@@ -158,13 +166,20 @@ def rounds(
 
 
 def joined(
-    learner: PromptLearner, teacher: Teacher | None, pseudolabels: PseudoLabels
+    learner: PromptLearner,
+    task: Task,
+    pseudolabels: PseudoLabels,
+    teacher: Teacher | None,
+    head: HeadSettings | None,
 ) -> tuple[Probs, Joint | None]:
-    """The round's answers (N, C) for the pool, and what joins the prompt with the labels."""
-    if teacher is None:
+    """The round's answers (N, C) for the pool, and what joins the prompt with labels and pseudolabels."""
+    if teacher is not None:
+        joint = teacher.joint(learner.image_embeds(), pseudolabels)
+        return answers_of(learner, joint), joint
+    if head is None or not len(pseudolabels.rows):
         return learner.predict_proba(), None
-    joint = teacher.joint(learner.image_embeds(), pseudolabels)
-    return answers_of(learner, joint), joint
+    found = joint_without_labels(learner.image_embeds(), task, pseudolabels, head)
+    return answers_of(learner, found), found
 
 
 def answers_of(learner: PromptLearner, joint: Joint | None) -> Probs:

@@ -12,8 +12,8 @@ import pytest
 from projects import CLASSES, Place, Told, command, rows
 
 from clipgrip.data.tables import write_csv
-from clipgrip.review.desk import Desk
 from clipgrip.review.rounds import next_round
+from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import Answer, open_review
 from clipgrip.runs.audits import promises
 from clipgrip.runs.store import open_store
@@ -46,13 +46,13 @@ def reviewed(folder: Path, place: Place, *, cannot_tell: int = 1, most: int = 99
     """Two people answer the draw of the review, three seconds an image; the last they cannot tell."""
     at = datetime.now(UTC)
     with open_review(folder, create=True) as store:
-        desk = Desk(folder, store)
-        ids = {name: id_ for id_, name in desk.names.items()}
-        shown = desk.drawn.tolist()[:most]
+        session = ReviewSession(folder, store)
+        ids = {name: id_ for id_, name in session.snapshot.classes.names.items()}
+        shown = session.snapshot.round.draw.rows.tolist()[:most]
         for n, row in enumerate(shown):
-            image = desk.view.rows[row]
+            image = session.snapshot.view.rows[row]
             unsure = n >= len(shown) - cannot_tell
-            desk.answer(
+            session.answer(
                 [
                     Answer(
                         token=f"t{n}",

@@ -16,10 +16,10 @@ from rich.console import Console
 
 from clipgrip import __version__
 from clipgrip.cli.demo import table
-from clipgrip.cli.init import class_folders
 from clipgrip.cli.results import summary
 from clipgrip.cli.screen import Screen, round_line
 from clipgrip.data.classes import ClassNames
+from clipgrip.data.layout import class_folders
 from clipgrip.runs.pipeline import run
 
 COMMANDS = (
@@ -40,7 +40,8 @@ COMMANDS = (
 )
 FILES = {
     *("predictions.csv", "pseudolabels.csv", "issues.csv", "metrics.json"),
-    *("prompt.safetensors", "class_embeds.safetensors", "runs.db", "report.html"),
+    *("prompt.safetensors", "head.safetensors", "class_embeds.safetensors"),
+    *("runs.db", "report.html"),
 }
 
 

@@ -45,6 +45,24 @@ def test_the_table_has_each_run_and_each_consensus(
     assert signals == sorted(signals, reverse=True)
 
 
+def test_images_with_different_answers_are_the_doubtful_ones_however_unsure_all_runs_are() -> None:
+    first = torch.tensor([[0.52, 0.48], [0.52, 0.48], [0.99, 0.01], [0.51, 0.49]])
+    second = torch.tensor([[0.48, 0.52], [0.55, 0.45], [0.51, 0.49], [0.40, 0.60]])
+    compared = comparison.Comparison(
+        names=("a", "b"),
+        families=("one", "other"),
+        classes=("cat", "dog"),
+        paths=("1", "2", "3", "4"),
+        ballots=torch.stack([first, second]),
+        truth=torch.full((4,), -1),
+        left_out=0,
+    )
+    assert compared.doubtful == 2
+    assert (compared.disagreement >= comparison.DOUBTFUL).tolist() == [True, False, False, True]
+    disagreeing = [1 - one.agreement for one in compared.answerers[:2]]
+    assert compared.doubtful == sum(4 * share for share in disagreeing), "each is one run's own"
+
+
 def test_json_has_the_runs_own_accuracy(
     two: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

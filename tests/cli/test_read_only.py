@@ -107,12 +107,12 @@ def test_what_stands_in_the_log_of_a_killed_process_is_read_also_there(tmp_path:
 
 
 def test_a_review_that_may_only_be_read_says_which_round_it_works_with(tmp_path: Path) -> None:
-    from clipgrip.review.store import StoredRound
+    from clipgrip.review.store import ReviewRound
 
     (tmp_path / "runs.db").touch()
     with open_review(tmp_path, create=True) as review:
-        review.add_round(StoredRound(1, ".", "abc", "now"))
-        review.add_round(StoredRound(2, "round-2", "abd", "now"))
+        review.add_round(ReviewRound(1, ".", "abc", "now"))
+        review.add_round(ReviewRound(2, "round-2", "abd", "now"))
     before = snapshot(tmp_path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)

@@ -100,7 +100,7 @@ def test_class_folders_serve_as_images_as_labels_and_as_test(
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(place.images / path, folder)
     common = ["run", "pool", "--classes", place.classes, "--backbone", tiny_clip, "--rounds", 1]
-    told = command(capsys, *common, "--test", "test", "--out", "ul")
+    told = command(capsys, *common, "--test", "test", "--out", "ul", "--ignore-folders")
     assert told.code == 0, told.err
     assert "no labels (UL)" in told.out
     assert "8 test images" in told.out
@@ -110,3 +110,7 @@ def test_class_folders_serve_as_images_as_labels_and_as_test(
     assert metrics["data"]["labeled"] == 24
     assert [done["k"] for done in metrics["rounds"]] == [0]
     assert metrics["data"]["classes"] == list(CLASSES)
+    told = command(capsys, *common, "--test", "test", "--out", "unasked")
+    assert "24 of 24 images lie in folders named like classes" in told.out
+    unasked = json.loads(Path("unasked/metrics.json").read_text("utf-8"))
+    assert unasked["run"] == metrics["run"], "labels are labels, whoever brought them"

@@ -22,7 +22,7 @@ from sklearn.exceptions import NotFittedError
 from vectors import NAMES, Vectors, on_texts, vectors
 
 from clipgrip import GripClassifier
-from clipgrip.errors import ConfigError, DataError, MissingPackage
+from clipgrip.errors import ConfigError, DataError, MissingPackage, RunError
 
 
 @pytest.fixture(scope="module")
@@ -171,3 +171,49 @@ def test_a_notebook_shows_the_classes_and_every_name_is_escaped(given: Vectors) 
         assert "one &amp; two" in shown
     with sklearn.config_context(display="text"):
         assert not hasattr(model, "_repr_html_")
+
+
+@pytest.mark.parametrize(
+    "name", ["prompt.safetensors", "class_embeds.safetensors", "head.safetensors"]
+)
+def test_save_replaces_what_it_saved_and_no_file_of_anybody_else(
+    on_images: GripClassifier, tmp_path: Path, name: str
+) -> None:
+    on_images.save(tmp_path / "model")
+    on_images.save(tmp_path / "model")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+    (tmp_path / "model" / name).write_bytes(b"mine")
+    with pytest.raises(RunError, match=f"{name} is there already.*Save into another folder"):
+        on_images.save(tmp_path / "model")
+    found = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+    assert found == {**before, name: b"mine"}
+
+
+def test_save_into_a_file_a_link_or_the_folder_of_a_run_is_refused(
+    on_images: GripClassifier, finished: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"mine")
+    with pytest.raises(RunError, match="is a file"):
+        on_images.save(tmp_path / "file")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "prompt.safetensors").symlink_to(tmp_path / "file")
+    with pytest.raises(RunError, match="is there already"):
+        on_images.save(tmp_path / "model")
+    assert (tmp_path / "file").read_bytes() == b"mine"
+    run = (finished / "prompt.safetensors").read_bytes()
+    with pytest.raises(RunError, match="is there already"):
+        on_images.save(finished)
+    assert (finished / "prompt.safetensors").read_bytes() == run
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_classifier_saved_without_labels_leaves_no_head_of_an_earlier_one(
+    place: Place, tiny_clip: Path, tmp_path: Path
+) -> None:
+    items = [str(place.images / path) for path in place.truth]
+    model = GripClassifier(CLASSES, backbone=str(tiny_clip), rounds=1)
+    model.fit(items, list(place.truth.values())).save(tmp_path)
+    assert (tmp_path / "head.safetensors").is_file()
+    model.fit(items).save(tmp_path)
+    assert not (tmp_path / "head.safetensors").exists()
+    assert GripClassifier.load(tmp_path).predictor_ is not None

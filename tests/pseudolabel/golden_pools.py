@@ -58,8 +58,8 @@ def pools() -> dict[str, GoldenPool]:
     return {
         "digits": _digits(),
         "surfaces": _surfaces(),
-        "dominated, strong text": clusters(dominant, noise=0.8),
-        "dominated, left alone": clusters(dominant, noise=1.4, text_noise=1.3),
+        "dominated": clusters(dominant, noise=0.8),
+        "dominated, joined": clusters(dominant, noise=1.4, text_noise=1.3),
         "prototypes": replace(even, classes=even.images[shots]),
         "absent": cones([40, 0, 40, 0, 0, 40, *[0] * 6]),
         "few of absent": cones([3, 0, 3, 0, 0, 3, *[0] * 30, *[3] * 16]),

@@ -39,8 +39,8 @@ def confidence(probs: Tensor) -> float:
     return evidence(probs).standard_confidence
 
 
-def even(probs: Tensor, resistance: float) -> bool:
-    return is_even(evidence(probs), resistance, DEFAULT)
+def even(probs: Tensor) -> bool:
+    return is_even(evidence(probs), DEFAULT.even_max_resistance)
 
 
 def answers(counts: list[int], *, sure: float = 6.0, noise: float = 1.0) -> tuple[Tensor, Tensor]:
@@ -71,10 +71,10 @@ def test_equal_classes_do_not_resist_and_absent_ones_do() -> None:
 
 
 def test_a_class_that_fills_the_pool_or_is_not_in_it_makes_it_uneven() -> None:
-    assert even(answers([40] * 8)[0], 0.3)
-    assert not even(answers([300] + [10] * 7)[0], 0.3)
-    assert not even(answers([40] * 6 + [0] * 2)[0], 0.3)
-    assert not even(answers([5] * 8)[0], 0.3)  # too few to tell
+    assert even(answers([40] * 8)[0])
+    assert not even(answers([300] + [10] * 7)[0])
+    assert not even(answers([40] * 6 + [0] * 2)[0])
+    assert not even(answers([5] * 8)[0])  # too few to tell
 
 
 def test_half_the_way_to_equal_shares_leaves_few_images_alone() -> None:

@@ -13,7 +13,6 @@ from clipgrip.pseudolabel.refine.answers import Refined
 from clipgrip.pseudolabel.refine.reasons import (
     NONE_LOSES,
     PER_CLASS,
-    STRONG_TEXT,
     WOULD_DIVIDE,
     Reason,
 )
@@ -22,14 +21,14 @@ from clipgrip.types import Probs
 
 
 class Asked:
-    """Stands for the refinement; notes whether zero-shot's answers came beside others, and a strong text."""
+    """Stands for the refinement; notes whether zero-shot's answers came beside others, and whether none are sought."""
 
     def __init__(self, why: str) -> None:
         self.why, self.calls = why, list[tuple[bool, bool]]()
 
     def __call__(self, _: Any, probs: Probs, *rest: Any, **known: Any) -> Refined:
         beside = known.get("zero_shot") is not None
-        self.calls.append((beside, known.get("strong_text", False)))
+        self.calls.append((beside, known.get("undivided", False)))
         return Refined(probs, "clusters", (Reason(self.why), Reason(PER_CLASS, n=3)))
 
 
@@ -40,8 +39,8 @@ def test_no_refinement_leaves_answers_as_they_are() -> None:
     assert as_they_are(probs, ul(8, 3)).probs is probs
 
 
-@pytest.mark.parametrize("why", [STRONG_TEXT, WOULD_DIVIDE, NONE_LOSES])
-def test_a_run_that_goes_on_takes_as_strong_a_text_as_one_that_never_stopped(
+@pytest.mark.parametrize("why", [WOULD_DIVIDE, NONE_LOSES])
+def test_a_run_that_goes_on_seeks_clusters_only_if_one_that_never_stopped_does(
     why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(refiner, "refined_task", asked := Asked(why))

@@ -11,9 +11,7 @@ from torch import Tensor
 
 from clipgrip.pseudolabel import Refinement
 from clipgrip.pseudolabel.refine import refined_answers, space
-from clipgrip.pseudolabel.refine.answers import RefineInput
 from clipgrip.pseudolabel.refine.graph import Graph, neighbour_graph
-from clipgrip.pseudolabel.refine.measure import cut_links
 from clipgrip.pseudolabel.refine.settings import DEFAULT
 from clipgrip.pseudolabel.refine.space import PoolImages, discriminating
 
@@ -112,26 +110,3 @@ def test_the_graph_of_a_pool_is_made_once_for_all_rounds() -> None:
         assert built.call_count == 1
     assert first.method == "clusters"
     assert again.method == "propagation"
-
-
-def test_links_are_cut_where_one_class_is_divided_and_not_where_strangers_leave_it() -> None:
-    embeds, labels = made()
-    images = PoolImages(embeds)
-    truth = F.one_hot(labels, CLASSES).float()
-    given = {
-        "images": images,
-        "labeled": torch.zeros(len(labels), dtype=torch.bool),
-        "candidates": torch.ones(CLASSES, dtype=torch.bool),
-    }
-    divided = torch.where((torch.arange(len(labels)) % 4 < 2) & (labels == 0), 1, labels)
-    given_truth = RefineInput(probs=truth, **given)
-    assert cut_links(given_truth, truth) == 0
-    weights = dense(images.graph, len(labels))
-    left, stays = (labels == 0) & (divided == 1), (labels == 0) & (divided == 0)
-    expected = float(weights[left][:, stays].sum() / weights.sum())
-    assert cut_links(given_truth, F.one_hot(divided, CLASSES).float()) == pytest.approx(
-        expected, abs=1e-6
-    )
-    assert expected > DEFAULT.max_cut_links
-    swallowed = F.one_hot(torch.where(labels == 1, 0, labels), CLASSES).float()
-    assert cut_links(RefineInput(probs=swallowed, **given), truth) < DEFAULT.max_cut_links

@@ -14,9 +14,9 @@ from clipgrip.pilot.plan import Pilot
 from clipgrip.pilot.store import Version
 from clipgrip.report.board.facts import (
     Automation,
+    BoardEvidence,
     BoardFacts,
     Effort,
-    Evidence,
     Given,
     WorstError,
 )
@@ -102,7 +102,7 @@ def board_facts(
 ) -> BoardFacts:
     """A run with an audit, a promise and measured seconds, unless said otherwise."""
     evidence = (
-        Evidence(
+        BoardEvidence(
             kind,  # type: ignore[arg-type]
             counts(len(names), each, wrong),  # type: ignore[arg-type]
             FIRST,

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from clipgrip.errors import DataError
 from clipgrip.evaluate import pool_summary, test_scores
-from clipgrip.report.facts import Judged, RunFacts
+from clipgrip.report.facts import MeasuredAnswers, RunFacts
 
 SURFACES = ("OK part", "scratch", "dent", "burr", "rust", "stain", "crack", "pore")
 FACTORY = ("良品", "キズ", "打痕", "バリ", "サビ", "汚れ", "クラック", "ピンホール")
@@ -89,7 +89,7 @@ def build_facts(
         return picture(row)
 
     test = (
-        Judged(
+        MeasuredAnswers(
             tuple("test/" + paths.format(i) for i in range(len(test_truth))),
             test_truth,
             zero_test,

@@ -20,7 +20,7 @@ def told(method: str, *why: reasons.Reason) -> dict[str, Any]:
 
 
 PER_CLASS = reasons.Reason(reasons.PER_CLASS, n=25)
-CLUSTERS = told("clusters", reasons.Reason(reasons.NONE_LOSES), PER_CLASS)
+JOINED = told("joined", reasons.Reason(reasons.NONE_LOSES), PER_CLASS)
 ALONE = told("zero-shot", reasons.Reason(reasons.WOULD_DIVIDE), PER_CLASS)
 
 
@@ -34,9 +34,9 @@ def run_of(make_facts: MakeFacts, *rounds: dict[str, Any] | None) -> Reading:
 
 
 def test_rounds_that_were_refined_alike_share_a_sentence(make_facts: MakeFacts) -> None:
-    run = run_of(make_facts, CLUSTERS, CLUSTERS, ALONE)
+    run = run_of(make_facts, JOINED, JOINED, ALONE)
     assert refining(run, Words("en")) == [
-        "Rounds 1 to 2: groups of similar images improved the answers (no class lost many of its images by it; "
+        "Rounds 1 to 2: similar images improved the answers (no class lost many of its images by it; "
         "on average 25 images for each class).",
         "Round 3: the answers were left as they were (groups of similar images would have divided up a class that gets "
         "very many of the answers; on average 25 images for each class).",
@@ -69,7 +69,7 @@ def test_runs_that_do_not_tell_say_nothing(
 
 def test_every_reason_has_plain_words_in_both_languages() -> None:
     texts = [v for k, v in vars(reasons).items() if k.isupper() and isinstance(v, str)]
-    assert set(WHY) == {*texts} - {reasons.PROTOTYPES}  # a run's classes are texts
+    assert set(WHY) == {*texts}
     for say in (Words("en"), Words("ja")):
         for text in WHY.values():
             assert say(text, n=3, absent=1, classes=4)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from projects import Place, make_place, project, quick
 
-from clipgrip.review.desk import Desk
+from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import open_review
 from clipgrip.runs.pipeline import run
 
@@ -40,7 +40,7 @@ def folder(begun: Path, quick: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def desk(folder: Path) -> Iterator[Desk]:
+def session(folder: Path) -> Iterator[ReviewSession]:
     """A review that has just begun."""
     with open_review(folder, create=True) as store:
-        yield Desk(folder, store)
+        yield ReviewSession(folder, store)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from projects import Place
 from starlette.testclient import TestClient
 
-from clipgrip.review.desk import Desk
+from clipgrip.data.manifest import Row
+from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import Answer
 from clipgrip.review.web.address import Access
 from clipgrip.review.web.app import create_app
-from clipgrip.review.web.state import Hall
+from clipgrip.review.web.state import ServerState
 
 PORT = 8765
 BASE = f"http://127.0.0.1:{PORT}"
@@ -37,30 +40,46 @@ def said(image: str, klass: int | None, person: str = "Sato", **more: Any) -> An
     return Answer(**(values | more))
 
 
-def answer(desk: Desk, row: int, klass: int | None, person: str = "Sato", **more: Any) -> Answer:
+def answer(
+    session: ReviewSession, row: int, klass: int | None, person: str = "Sato", **more: Any
+) -> Answer:
     """Answer the image of a row."""
-    given = said(desk.view.rows[row].sha256, klass, person, round=desk.round.number, **more)
-    assert desk.answer([given]) == 1
+    given = said(
+        session.snapshot.view.rows[row].sha256,
+        klass,
+        person,
+        round=session.snapshot.round.number,
+        **more,
+    )
+    assert session.answer([given]) == 1
     return given
 
 
-def truth(desk: Desk, place: Place) -> np.ndarray:
+def show(session: ReviewSession, rows: Sequence[Row]) -> None:
+    """Let the images under review be these from now on."""
+    view = replace(session.snapshot.view, rows=tuple(rows))
+    session._snapshot = replace(session.snapshot, view=view)
+
+
+def truth(session: ReviewSession, place: Place) -> np.ndarray:
     """(N,) id of the true class of each image under review."""
-    ids = {one.name: one.id for one in desk.classes}
-    return np.array([ids[place.truth[row.path]] for row in desk.view.rows])
+    ids = {one.name: one.id for one in session.snapshot.classes.stored}
+    return np.array([ids[place.truth[row.path]] for row in session.snapshot.view.rows])
 
 
-def id_of(desk: Desk, name: str) -> int:
+def id_of(session: ReviewSession, name: str) -> int:
     """Id of an active class."""
-    return next(one.id for one in desk.view.classes if one.name == name)
+    return next(one.id for one in session.snapshot.classes.active if one.name == name)
 
 
 class Browser:
     """A browser that has opened the first page."""
 
-    def __init__(self, desk: Desk, language: str = "en", access: Access | None = None) -> None:
-        self.hall = Hall(desk, access or Access("127.0.0.1", PORT))
-        self.app = create_app(self.hall)
+    def __init__(
+        self, session: ReviewSession, language: str = "en", access: Access | None = None
+    ) -> None:
+        self.server = ServerState(session, access or Access("127.0.0.1", PORT))
+        self.app = create_app(self.server)
         self.client = TestClient(self.app, base_url=BASE, headers={"accept-language": language})
 
     def get(self, path: str, **more: Any) -> Any:

@@ -22,47 +22,48 @@ import pytest
 from PIL import Image
 from projects import Place
 from pycocotools.coco import COCO
-from review_helpers import Browser, answer
+from review_helpers import Browser, answer, show
 
 from clipgrip.backbone.cache import ROOT_VARIABLE
 from clipgrip.data.manifest import Row
+from clipgrip.data.portable import folder_names
 from clipgrip.data.sources import BytesSource, FileSource
 from clipgrip.data.tables import csv_bytes, parse_csv
 from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
-from clipgrip.review.desk import Desk
 from clipgrip.review.exchange import EXPORTS, Options, exported, imported
 from clipgrip.review.exchange.archives import MISSING
-from clipgrip.review.exchange.naming import file_name, folder_names
+from clipgrip.review.exchange.naming import file_name
 from clipgrip.review.exchange.studio_tasks import labeling_config
+from clipgrip.review.session import ReviewSession
 
 
-def written(desk: Desk, form: str, **options: Any) -> bytes:
-    return b"".join(exported(desk, form, Options(**options)))
+def written(session: ReviewSession, form: str, **options: Any) -> bytes:
+    return b"".join(exported(session.snapshot, session.store, form, Options(**options)))
 
 
-def placed(desk: Desk, folder: Path, *paths: str, form: str = "PNG") -> None:
+def placed(session: ReviewSession, folder: Path, *paths: str, form: str = "PNG") -> None:
     """Let the first rows of a review lie under other paths, as real files, all of them answered."""
-    rows = list(desk.view.rows)
+    rows = list(session.snapshot.view.rows)
     for n, path in enumerate(paths):
         place = folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(rows[n].source.read())
         rows[n] = replace(rows[n], paths=(path,), source=FileSource(str(place)))
-    desk.view = replace(desk.view, rows=tuple(rows))
+    show(session, rows)
     for n in range(len(paths)):
-        answer(desk, n, 1 + n % 4)
+        answer(session, n, 1 + n % 4)
 
 
 # -- COCO -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def coco(desk: Desk, tmp_path: Path) -> COCO:
+def coco(session: ReviewSession, tmp_path: Path) -> COCO:
     for row in range(6):
-        answer(desk, row, 2)
+        answer(session, row, 2)
     path = tmp_path / "coco.json"
-    path.write_bytes(written(desk, "coco"))
+    path.write_bytes(written(session, "coco"))
     with contextlib.redirect_stdout(io.StringIO()):
         return COCO(str(path))
 
@@ -73,13 +74,15 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools'
-def test_pycocotools_reads_all_of_coco(desk: Desk, coco: COCO, parts: Place) -> None:
+def test_pycocotools_reads_all_of_coco(session: ReviewSession, coco: COCO, parts: Place) -> None:
     with contextlib.redirect_stdout(io.StringIO()):
         coco.info()
-    labeled = 6 + int((desk.view.given >= 0).sum())
+    labeled = 6 + int((session.snapshot.states.file_label >= 0).sum())
     assert len(coco.getAnnIds(areaRng=[1, 1e9])) == len(coco.getAnnIds(iscrowd=False)) == labeled
-    assert len(coco.getImgIds()) == len(desk.view.rows)
-    assert {one["name"] for one in coco.loadCats(coco.getCatIds())} == set(desk.names.values())
+    assert len(coco.getImgIds()) == len(session.snapshot.view.rows)
+    assert {one["name"] for one in coco.loadCats(coco.getCatIds())} == set(
+        session.snapshot.classes.names.values()
+    )
     for one in coco.loadAnns(coco.getAnnIds()):
         image = coco.loadImgs(one["image_id"])[0]
         size = (image["width"], image["height"])
@@ -90,16 +93,16 @@ def test_pycocotools_reads_all_of_coco(desk: Desk, coco: COCO, parts: Place) -> 
         assert key in coco.dataset
 
 
-def test_sizes_are_those_that_people_see(desk: Desk, tmp_path: Path) -> None:
+def test_sizes_are_those_that_people_see(session: ReviewSession, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # lies on its side
     out = io.BytesIO()
     Image.new("RGB", (40, 20)).save(out, "JPEG", exif=exif)
-    rows = list(desk.view.rows)
+    rows = list(session.snapshot.view.rows)
     content = hashlib.sha256(out.getvalue()).hexdigest()
     rows[0] = replace(rows[0], source=BytesSource(out.getvalue()), sha256=content)
-    desk.view = replace(desk.view, rows=tuple(rows))
-    images = json.loads(written(desk, "coco"))["images"]
+    show(session, rows)
+    images = json.loads(written(session, "coco"))["images"]
     turned = next(one for one in images if one["file_name"] == rows[0].path)
     assert (turned["width"], turned["height"]) == (20, 40)
 
@@ -119,7 +122,7 @@ def fiftyone_reads(folder: Path, labels: dict[str, Any]) -> dict[str, str]:
 
 
 def test_fiftyone_reads_every_key_and_no_label_goes_to_another_image(
-    desk: Desk, tmp_path: Path
+    session: ReviewSession, tmp_path: Path
 ) -> None:
     names = (
         "a.png",
@@ -132,9 +135,9 @@ def test_fiftyone_reads_every_key_and_no_label_goes_to_another_image(
         "tar.gz.png",
         "é/ü.png",
     )
-    placed(desk, tmp_path / "data", *names)
-    labels = json.loads(written(desk, "fiftyone"))
-    ours = {row.path: row for row in desk.view.rows if row.path in names}
+    placed(session, tmp_path / "data", *names)
+    labels = json.loads(written(session, "fiftyone"))
+    ours = {row.path: row for row in session.snapshot.view.rows if row.path in names}
     keys = {os.path.splitext(name)[0] for name in names}  # the other images are in another folder
     labels["labels"] = {key: value for key, value in labels["labels"].items() if key in keys}
     found = fiftyone_reads(tmp_path / "data", labels)
@@ -147,16 +150,23 @@ def test_fiftyone_reads_every_key_and_no_label_goes_to_another_image(
         "é/ü.png",
     }
     for path, label in found.items():
-        assert label == desk.names[int(desk.standing.klass[desk.row(ours[path].sha256)])]
+        assert (
+            label
+            == session.snapshot.classes.names[
+                int(session.snapshot.states.klass[session.snapshot.row(ours[path].sha256)])
+            ]
+        )
     assert {one["path"] for one in labels["left_out"]} == {"a.png", "a.bmp", ".hidden.png"}
 
 
-def test_a_twin_that_nobody_answered_takes_no_label_either(desk: Desk, tmp_path: Path) -> None:
-    placed(desk, tmp_path / "data", "a.png")
-    rows = list(desk.view.rows)
+def test_a_twin_that_nobody_answered_takes_no_label_either(
+    session: ReviewSession, tmp_path: Path
+) -> None:
+    placed(session, tmp_path / "data", "a.png")
+    rows = list(session.snapshot.view.rows)
     rows[1] = replace(rows[1], paths=("a.jpg",))
-    desk.view = replace(desk.view, rows=tuple(rows))
-    labels = json.loads(written(desk, "fiftyone"))
+    show(session, rows)
+    labels = json.loads(written(session, "fiftyone"))
     assert "a" not in labels["labels"]
     assert [one["path"] for one in labels["left_out"]] == ["a.png"]
 
@@ -174,7 +184,9 @@ def splits_of(path: str) -> list[str]:
     return found + ([name] if re.fullmatch(f"(.*{SEP})?({KEYWORDS}){SEP}.*", name) else [])
 
 
-def test_every_image_of_the_zip_is_one_for_imagefolder(desk: Desk, tmp_path: Path) -> None:
+def test_every_image_of_the_zip_is_one_for_imagefolder(
+    session: ReviewSession, tmp_path: Path
+) -> None:
     names = (
         "no ending",
         "photo.",
@@ -186,26 +198,32 @@ def test_every_image_of_the_zip_is_one_for_imagefolder(desk: Desk, tmp_path: Pat
         "v1.2.final",
         "contest.png",
     )
-    edits.edit(desk, 1, "test", "scratch", "Ito")
-    edits.edit(desk, 2, "dev 2", "dent", "Ito")
-    placed(desk, tmp_path / "data", *names)
-    archive = zipfile.ZipFile(io.BytesIO(written(desk, "folders")))
-    assert len(archive.namelist()) == len(names) + int((desk.view.given >= 0).sum())
-    for path in archive.namelist():
+    edits.edit(session, 1, "test", "scratch", "Ito")
+    edits.edit(session, 2, "dev 2", "dent", "Ito")
+    placed(session, tmp_path / "data", *names)
+    archive = zipfile.ZipFile(io.BytesIO(written(session, "folders")))
+    table = archive.read("folders.csv").decode("utf-8-sig").splitlines()
+    assert {"folder,class", "test~,test", "dev~ 2,dev 2"} <= set(table)
+    pictures = [path for path in archive.namelist() if path != "folders.csv"]
+    assert len(pictures) == len(names) + int((session.snapshot.states.file_label >= 0).sum())
+    for path in pictures:
         assert os.path.splitext(path)[1].lower() == ".png"
         assert splits_of(path) == []
-    assert {path.rpartition("-")[2] for path in archive.namelist()} >= {
+    assert {path.rpartition("-")[2] for path in pictures} >= {
         "contest.png",
         "x train~ 3.png",
     }
-    assert {path.split("/")[0] for path in archive.namelist()} >= {"test~", "dev~ 2"}
+    assert {path.split("/")[0] for path in pictures} >= {"test~", "dev~ 2"}
 
 
-def test_folders_renamed_for_readers_come_back_as_their_classes(desk: Desk) -> None:
-    answer(desk, 0, 1)
-    edits.edit(desk, 1, "test", "scratch", "Ito")
-    told = imported(desk, "folders", written(desk, "folders"), "Abe")
-    assert (told["problems"], told["answers"]) == ([], 1 + int((desk.view.given >= 0).sum()))
+def test_folders_renamed_for_readers_come_back_as_their_classes(session: ReviewSession) -> None:
+    answer(session, 0, 1)
+    edits.edit(session, 1, "test", "scratch", "Ito")
+    told = imported(session, "folders", written(session, "folders"), "Abe")
+    assert (told["problems"], told["answers"]) == (
+        [],
+        1 + int((session.snapshot.states.file_label >= 0).sum()),
+    )
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000"])
@@ -228,9 +246,9 @@ def test_two_classes_never_share_a_folder() -> None:
 # -- Label Studio -----------------------------------------------------------------------------------------------------
 
 
-def test_tasks_carry_a_picture_that_can_be_shown(desk: Desk) -> None:
-    tasks = json.loads(written(desk, "label-studio"))
-    assert len(tasks) == len(desk.view.rows)
+def test_tasks_carry_a_picture_that_can_be_shown(session: ReviewSession) -> None:
+    tasks = json.loads(written(session, "label-studio"))
+    assert len(tasks) == len(session.snapshot.view.rows)
     for task in tasks:
         kind, _, data = task["data"]["image"].partition(",")
         assert kind == "data:image/jpeg;base64"
@@ -241,57 +259,61 @@ def test_tasks_carry_a_picture_that_can_be_shown(desk: Desk) -> None:
     ("prefix", "below"), [("images", "images/"), (".", ""), ("", ""), ("\\a b\\c/", "a b/c/")]
 )
 def test_tasks_may_name_local_files_of_label_studio(
-    desk: Desk, tmp_path: Path, prefix: str, below: str
+    session: ReviewSession, tmp_path: Path, prefix: str, below: str
 ) -> None:
-    placed(desk, tmp_path, "傷 1+2%.png")
-    tasks = json.loads(written(desk, "label-studio", prefix=prefix))
+    placed(session, tmp_path, "傷 1+2%.png")
+    tasks = json.loads(written(session, "label-studio", prefix=prefix))
     address = next(t["data"]["image"] for t in tasks if t["data"]["path"] == "傷 1+2%.png")
     assert address.isascii()
     assert parse_qs(urlsplit(address).query)["d"] == [below + "傷 1+2%.png"]
-    told = imported(desk, "label-studio", json.dumps(tasks).encode(), "Abe")
+    told = imported(session, "label-studio", json.dumps(tasks).encode(), "Abe")
     assert told["problems"] == []
 
 
-def test_the_labeling_interface_has_the_names_of_the_tasks(desk: Desk) -> None:
+def test_the_labeling_interface_has_the_names_of_the_tasks(session: ReviewSession) -> None:
     config = labeling_config(['a "b" <c>', "dent"])
     assert '<Choice value="dent"/>' in config
     assert "&lt;c&gt;" in config
-    result = json.loads(written(desk, "label-studio"))[0]["predictions"][0]["result"][0]
+    result = json.loads(written(session, "label-studio"))[0]["predictions"][0]["result"][0]
     assert f'<Choices name="{result["from_name"]}" toName="{result["to_name"]}"' in config
-    assert "labeling" not in Browser(desk).get("/files").text.partition('<pre id="config">')[2][:20]
-    assert "&lt;Choices" in Browser(desk, "ja").get("/files").text
+    assert (
+        "labeling" not in Browser(session).get("/files").text.partition('<pre id="config">')[2][:20]
+    )
+    assert "&lt;Choices" in Browser(session, "ja").get("/files").text
 
 
 # -- what is missing --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def gone(desk: Desk, parts: Place, tmp_path: Path) -> tuple[str, str]:
+def gone(session: ReviewSession, parts: Place, tmp_path: Path) -> tuple[str, str]:
     """Two answered images: the file of one is gone, that of the other is another one by now."""
     names = ("gone.png", "changed.png", "here.png")
-    placed(desk, tmp_path / "data", *names)
+    placed(session, tmp_path / "data", *names)
     (tmp_path / "data" / "gone.png").unlink()
     Image.new("RGB", (9, 9)).save(tmp_path / "data" / "changed.png")
     return names[0], names[1]
 
 
-def test_the_zip_says_what_is_missing_in_it(desk: Desk, gone: tuple[str, str]) -> None:
-    made = exported(desk, "folders")
+def test_the_zip_says_what_is_missing_in_it(session: ReviewSession, gone: tuple[str, str]) -> None:
+    made = exported(session.snapshot, session.store, "folders")
     archive = zipfile.ZipFile(io.BytesIO(b"".join(made)))
     text = archive.read(MISSING).decode("utf-8-sig")
     assert "gone.png: the image file is gone" in text
     assert "changed.png: the image file is another one by now" in text
     assert len(archive.namelist()) == made.written.labels + 1
     assert [path for path, _ in made.written.left] == ["changed.png", "gone.png"]
-    told = imported(desk, "folders", b"".join(exported(desk, "folders")), "Abe")
+    told = imported(
+        session, "folders", b"".join(exported(session.snapshot, session.store, "folders")), "Abe"
+    )
     assert told["problems"] == []
 
 
-def test_no_form_leaves_out_without_a_word(desk: Desk, gone: tuple[str, str]) -> None:
-    browser = Browser(desk)
+def test_no_form_leaves_out_without_a_word(session: ReviewSession, gone: tuple[str, str]) -> None:
+    browser = Browser(session)
     for form in EXPORTS:
         got = browser.get(f"/export/{form}?ticket={form}")
-        assert got.headers["x-clipgrip-images"] == str(len(desk.view.rows))
+        assert got.headers["x-clipgrip-images"] == str(len(session.snapshot.view.rows))
         told = browser.get(f"/api/exported/{form}").json()
         left = [name for line in told["table"] for name in line["first"]]
         assert ("gone.png" in left) == (form in ("folders", "label-studio", "coco", "fiftyone"))
@@ -299,51 +321,55 @@ def test_no_form_leaves_out_without_a_word(desk: Desk, gone: tuple[str, str]) ->
         if form in ("coco", "fiftyone"):
             assert b"the image file is gone" in got.content
     assert browser.get("/api/exported/never").json() == {"ready": False}
-    ja = Browser(desk, "ja")
+    ja = Browser(session, "ja")
     ja.get("/export/coco?ticket=x")
     texts = [line["text"] for line in ja.get("/api/exported/x").json()["table"]]
     assert "画像ファイルがない" in texts
 
 
-def test_tables_keep_the_label_of_an_image_that_is_gone(desk: Desk, gone: tuple[str, str]) -> None:
-    table = parse_csv(written(desk, "csv").decode("utf-8-sig"), "csv")
+def test_tables_keep_the_label_of_an_image_that_is_gone(
+    session: ReviewSession, gone: tuple[str, str]
+) -> None:
+    table = parse_csv(written(session, "csv").decode("utf-8-sig"), "csv")
     lines = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
-    assert len(lines) == len(desk.view.rows)
+    assert len(lines) == len(session.snapshot.view.rows)
     assert lines["gone.png"]["file"] == "missing"
     assert lines["gone.png"]["label"]
     assert lines["here.png"]["file"] == ""
-    assert "gone.png" in written(desk, "labels").decode()
+    assert "gone.png" in written(session, "labels").decode()
 
 
 def test_images_that_no_round_can_read_are_counted_on_every_page(
-    desk: Desk, parts: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    session: ReviewSession, parts: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    rows = desk.view.rows
-    answer(desk, 0, 2)
+    rows = session.snapshot.view.rows
+    answer(session, 0, 2)
     monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path / "empty cache"))
     files = [parts.images / row.path for row in rows[:3]]
     for file in files:
         file.rename(file.with_suffix(".away"))
     try:
-        desk.load()
-        assert [row.sha256 for row in desk.missing] == [row.sha256 for row in rows[:3]]
+        session.load()
+        assert [row.sha256 for row in session.snapshot.round.missing] == [
+            row.sha256 for row in rows[:3]
+        ]
         for language in ("en", "ja"):
-            browser = Browser(desk, language)
+            browser = Browser(session, language)
             for page in ("/", "/files", "/classes", "/rounds", "/review", "/one", "/audit"):
                 text = browser.get(page).text
                 assert re.search(rf"(3 of the {len(rows)} images|{len(rows)}枚のうち3枚)", text), (
                     page
                 )
-        table = parse_csv(written(desk, "csv").decode("utf-8-sig"), "csv")
+        table = parse_csv(written(session, "csv").decode("utf-8-sig"), "csv")
         lines = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
         assert len(lines) == len(rows)
         told = lines[rows[0].path]
         assert (told["label"], told["decided_by"], told["file"]) == ("dent", "person", "missing")
-        made = exported(desk, "folders")
+        made = exported(session.snapshot, session.store, "folders")
         assert b"".join(made)
         assert rows[0].path in dict(made.written.left)
-        assert rows[0].path.encode() in written(desk, "history")
-        again = imported(desk, "csv", f"path,label\n{rows[1].path},dent\n".encode(), "Abe")
+        assert rows[0].path.encode() in written(session, "history")
+        again = imported(session, "csv", f"path,label\n{rows[1].path},dent\n".encode(), "Abe")
         assert (again["answers"], again["table"][0]["reason"]) == (0, "elsewhere")
     finally:
         for file in files:
@@ -353,28 +379,32 @@ def test_images_that_no_round_can_read_are_counted_on_every_page(
 # -- whole or not at all ----------------------------------------------------------------------------------------------
 
 
-def during(desk: Desk, monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
+def during(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]
+) -> None:
     """Let something happen after the review was looked at and before the file is written."""
     from clipgrip.review.exchange import exporting
 
-    whole = exporting.snapshot
+    whole = exporting.export_content
 
     def then(*args: Any, **more: Any) -> Any:
         shot = whole(*args, **more)
         act()
         return shot
 
-    monkeypatch.setattr(exporting, "snapshot", then)
+    monkeypatch.setattr(exporting, "export_content", then)
 
 
 @pytest.mark.parametrize("form", EXPORTS)
-def test_an_export_is_of_one_moment(desk: Desk, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+def test_an_export_is_of_one_moment(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
     for row in range(8):
-        answer(desk, row, 2)
-    before = written(desk, form)
-    during(desk, monkeypatch, lambda: edits.merge(desk, 2, 4, "Ito"))
+        answer(session, row, 2)
+    before = written(session, form)
+    during(session, monkeypatch, lambda: edits.merge(session, 2, 4, "Ito"))
     cut = re.compile(rb'"date_created": "[^"]*"')
-    after = written(desk, form)
+    after = written(session, form)
     if form != "folders":
         assert cut.sub(b"", after) == cut.sub(b"", before)
     else:
@@ -384,16 +414,16 @@ def test_an_export_is_of_one_moment(desk: Desk, monkeypatch: pytest.MonkeyPatch,
         )
 
 
-def test_classes_that_change_all_the_time_break_no_export(desk: Desk) -> None:
+def test_classes_that_change_all_the_time_break_no_export(session: ReviewSession) -> None:
     for row in range(8):
-        answer(desk, row, 2)
+        answer(session, row, 2)
     stop, errors = threading.Event(), []
 
     def rename() -> None:
         n = 0
         while not stop.is_set():
             n += 1
-            edits.edit(desk, 2, f"dent {n}", f"dent {n}", "Ito")
+            edits.edit(session, 2, f"dent {n}", f"dent {n}", "Ito")
 
     thread = threading.Thread(target=rename)
     thread.start()
@@ -401,7 +431,7 @@ def test_classes_that_change_all_the_time_break_no_export(desk: Desk) -> None:
         for _ in range(3):
             for form in EXPORTS:
                 try:
-                    written(desk, form)
+                    written(session, form)
                 except Exception as error:
                     errors.append((form, error))
     finally:
@@ -411,15 +441,15 @@ def test_classes_that_change_all_the_time_break_no_export(desk: Desk) -> None:
 
 
 def test_a_full_disk_is_a_refusal_and_never_half_a_file(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any, **__: Any) -> Any:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
     with pytest.raises(RunError, match=r"labels\.csv cannot be written.*No space left"):
-        exported(desk, "labels")
-    browser = Browser(desk)
+        exported(session.snapshot, session.store, "labels")
+    browser = Browser(session)
     assert browser.get("/export/labels?ticket=a").status_code == 409
     assert "No space left" in browser.get("/api/exported/a").json()["error"]
 

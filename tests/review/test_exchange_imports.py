@@ -18,19 +18,25 @@ from review_helpers import Browser, answer, id_of
 from clipgrip.data.manifest import Row
 from clipgrip.data.sources import BytesSource
 from clipgrip.errors import DataError
-from clipgrip.review.desk import DECIDED, Desk
 from clipgrip.review.exchange import imported
 from clipgrip.review.exchange.finding import Finder
+from clipgrip.review.session import ReviewSession
+from clipgrip.review.states import ImageState
 
 
-def decided(desk: Desk) -> dict[str, str]:
-    at = (desk.standing.state == DECIDED).nonzero()[0].tolist()
-    return {desk.view.rows[n].path: desk.names[int(desk.standing.klass[n])] for n in at}
+def decided(session: ReviewSession) -> dict[str, str]:
+    at = (session.snapshot.states.state == ImageState.DECIDED).nonzero()[0].tolist()
+    return {
+        session.snapshot.view.rows[n].path: session.snapshot.classes.names[
+            int(session.snapshot.states.klass[n])
+        ]
+        for n in at
+    }
 
 
-def bring(desk: Desk, form: str, value: Any, person: str = "Ito") -> dict[str, Any]:
+def bring(session: ReviewSession, form: str, value: Any, person: str = "Ito") -> dict[str, Any]:
     data = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return imported(desk, form, data, person)
+    return imported(session, form, data, person)
 
 
 def reasons(told: dict[str, Any]) -> dict[str, int]:
@@ -141,12 +147,12 @@ def test_a_name_that_two_images_have_means_neither(written: str, meant: str | No
     assert place.ambiguous == (meant is None)
 
 
-def test_names_of_our_own_class_folders_come_back_from_other_tools(desk: Desk) -> None:
-    row = desk.view.rows[3]
+def test_names_of_our_own_class_folders_come_back_from_other_tools(session: ReviewSession) -> None:
+    row = session.snapshot.view.rows[3]
     exported = f"{row.sha256[:12]}-another name.jpg"
     for path in (f"dent/{exported}", f"/data/upload/2/1a2b3c4d-{exported.replace(' ', '_')}"):
-        assert Finder(desk.view.rows).find(path).image == row.sha256
-    assert Finder(desk.view.rows).find(f"dent/{'0' * 12}-{row.path}").image is None
+        assert Finder(session.snapshot.view.rows).find(path).image == row.sha256
+    assert Finder(session.snapshot.view.rows).find(f"dent/{'0' * 12}-{row.path}").image is None
 
 
 def test_two_names_that_label_studio_makes_one_mean_neither() -> None:
@@ -161,9 +167,11 @@ def test_a_percent_code_that_two_names_may_mean_means_neither() -> None:
     assert both.find("100%25.png").image == "100%25.png"
 
 
-def test_the_label_of_a_test_image_goes_to_no_image_under_review(desk: Desk, parts: Place) -> None:
+def test_the_label_of_a_test_image_goes_to_no_image_under_review(
+    session: ReviewSession, parts: Place
+) -> None:
     name = sorted(parts.test_paths)[0]
-    told = bring(desk, "csv", f"path,label\n{name},dent\n".encode())
+    told = bring(session, "csv", f"path,label\n{name},dent\n".encode())
     assert (told["answers"], reasons(told)) == (0, {"elsewhere": 1})
 
 
@@ -185,16 +193,16 @@ def task(path: str, *annotations: Any, **more: Any) -> dict[str, Any]:
     return {"id": 1, "data": {"image": path}, "annotations": listed, **more}
 
 
-def paths(desk: Desk) -> list[str]:
-    return [row.path for row in desk.view.rows]
+def paths(session: ReviewSession) -> list[str]:
+    return [row.path for row in session.snapshot.view.rows]
 
 
-def test_a_skipped_annotation_is_no_answer_and_said(desk: Desk) -> None:
-    a, b, *_ = paths(desk)
+def test_a_skipped_annotation_is_no_answer_and_said(session: ReviewSession) -> None:
+    a, b, *_ = paths(session)
     skipped = {"was_cancelled": True, "result": [choice("dent")]}
-    told = bring(desk, "label-studio", [task(a, skipped), task(b, skipped, [choice("steel")])])
+    told = bring(session, "label-studio", [task(a, skipped), task(b, skipped, [choice("steel")])])
     assert (told["answers"], reasons(told)) == (1, {"skipped": 2})
-    assert decided(desk) == {b: "steel"}
+    assert decided(session) == {b: "steel"}
     assert told["table"][-1]["first"] == [a, b]
 
 
@@ -219,58 +227,58 @@ def test_a_skipped_annotation_is_no_answer_and_said(desk: Desk) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_answer_to_one_question_is_left_out_and_said(
-    desk: Desk, made: dict[str, Any], reason: str
+    session: ReviewSession, made: dict[str, Any], reason: str
 ) -> None:
-    told = bring(desk, "label-studio", [{"data": {"image": paths(desk)[0]}, **made}])
+    told = bring(session, "label-studio", [{"data": {"image": paths(session)[0]}, **made}])
     assert told["answers"] == 0
-    assert decided(desk) == {}
+    assert decided(session) == {}
     assert reasons(told) == {reason: 1} or (reason == "questions" and reasons(told) == {reason: 2})
     assert told["table"][-1]["text"]
 
 
-def test_two_people_who_agree_give_one_answer(desk: Desk) -> None:
-    a = paths(desk)[0]
-    told = bring(desk, "label-studio", [task(a, [choice("dent")], [choice("dent")])])
+def test_two_people_who_agree_give_one_answer(session: ReviewSession) -> None:
+    a = paths(session)[0]
+    told = bring(session, "label-studio", [task(a, [choice("dent")], [choice("dent")])])
     assert (told["answers"], reasons(told)) == (1, {})
 
 
-def test_another_question_beside_the_class_is_left_out(desk: Desk) -> None:
-    a, b, c, *_ = paths(desk)
+def test_another_question_beside_the_class_is_left_out(session: ReviewSession) -> None:
+    a, b, c, *_ = paths(session)
     made = [
         task(a, [choice("bright", "light"), choice("dent")]),
         task(b, [choice("steel"), choice("dark", "light")]),
         task(c, [choice("dark", "light")]),
     ]
-    told = bring(desk, "label-studio", made)
-    assert decided(desk) == {a: "dent", b: "steel"}
+    told = bring(session, "label-studio", made)
+    assert decided(session) == {a: "dent", b: "steel"}
     assert reasons(told) == {"other": 3}
     assert told["problems"] == []
 
 
-def test_one_broken_task_refuses_only_itself(desk: Desk) -> None:
-    a, b, *_ = paths(desk)
+def test_one_broken_task_refuses_only_itself(session: ReviewSession) -> None:
+    a, b, *_ = paths(session)
     odd: list[Any] = [
         task(a, [choice("dent")]),
         7,
         {"data": {}},
         task(b, {"result": 5}, [choice("steel")]),
     ]
-    told = bring(desk, "label-studio", odd)
-    assert decided(desk) == {a: "dent", b: "steel"}
+    told = bring(session, "label-studio", odd)
+    assert decided(session) == {a: "dent", b: "steel"}
     assert reasons(told) == {"malformed": 3}
 
 
-def test_an_image_under_another_key_is_found(desk: Desk) -> None:
-    a = paths(desk)[0]
+def test_an_image_under_another_key_is_found(session: ReviewSession) -> None:
+    a = paths(session)[0]
     made = {
         "data": {"foto": f"/data/upload/1/1a2b3c4d-{a}", "line": "B"},
         "annotations": [{"result": [choice("dent")]}],
     }
-    assert bring(desk, "label-studio", [made])["answers"] == 1
+    assert bring(session, "label-studio", [made])["answers"] == 1
 
 
-def test_json_min_csv_and_tsv_of_label_studio_are_read(desk: Desk) -> None:
-    a, b, c, d, *_ = paths(desk)
+def test_json_min_csv_and_tsv_of_label_studio_are_read(session: ReviewSession) -> None:
+    a, b, c, d, *_ = paths(session)
     facts = {
         "annotator": 1,
         "annotation_id": 2,
@@ -291,8 +299,8 @@ def test_json_min_csv_and_tsv_of_label_studio_are_read(desk: Desk) -> None:
         {"image": c, "id": 3, "class": "steel", **facts},
         {"image": d, "id": 4, "boxes": [{"x": 1, "rectanglelabels": ["dent"]}], **facts},
     ]
-    told = bring(desk, "label-studio", rows)
-    assert decided(desk) == {a: "dent"}
+    told = bring(session, "label-studio", rows)
+    assert decided(session) == {a: "dent"}
     assert reasons(told) == {"ticks": 1, "disagree": 1, "kind": 1, "other": 1}
     for form, mark in (("label-studio", ","), ("csv", ","), ("label-studio", "\t"), ("csv", "\t")):
         lines = [
@@ -301,7 +309,7 @@ def test_json_min_csv_and_tsv_of_label_studio_are_read(desk: Desk) -> None:
             mark.join((c, "2", '"{""choices"": [""dent"", ""steel""]}"', "1", "2", "2026")),
             mark.join((d, "3", "", "1", "3", "2026")),
         ]
-        told = bring(desk, form, "\n".join(lines).encode(), f"Abe {form} {mark}")
+        told = bring(session, form, "\n".join(lines).encode(), f"Abe {form} {mark}")
         assert (told["answers"], reasons(told)) == (1, {"ticks": 1, "no-label": 1})
 
 
@@ -333,16 +341,18 @@ def test_json_min_csv_and_tsv_of_label_studio_are_read(desk: Desk) -> None:
     ],
 )  # fmt: skip
 def test_labels_of_fiftyone_with_all_that_may_stand_beside_them(
-    desk: Desk, value: Any, label: str
+    session: ReviewSession, value: Any, label: str
 ) -> None:
-    a, b, *_ = paths(desk)
+    a, b, *_ = paths(session)
     names = ["steel", "dent"]
-    told = bring(desk, "fiftyone", {"classes": names, "labels": {Path(a).stem: value, b: "steel"}})
-    assert decided(desk).pop(b) == "steel"
+    told = bring(
+        session, "fiftyone", {"classes": names, "labels": {Path(a).stem: value, b: "steel"}}
+    )
+    assert decided(session).pop(b) == "steel"
     if label == "dent":
-        assert (decided(desk)[a], reasons(told)) == ("dent", {})
+        assert (decided(session)[a], reasons(told)) == ("dent", {})
     else:
-        assert (a in decided(desk), reasons(told)) == (False, {label: 1})
+        assert (a in decided(session), reasons(told)) == (False, {label: 1})
 
 
 def coco(images: list[Any], annotations: list[Any]) -> dict[str, Any]:
@@ -350,8 +360,8 @@ def coco(images: list[Any], annotations: list[Any]) -> dict[str, Any]:
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
-def test_one_bad_row_of_coco_refuses_only_itself(desk: Desk) -> None:
-    a, b, c, *_ = paths(desk)
+def test_one_bad_row_of_coco_refuses_only_itself(session: ReviewSession) -> None:
+    a, b, c, *_ = paths(session)
     images: list[Any] = [
         {"id": 1, "file_name": a},
         {"id": "2", "file_name": b},
@@ -363,13 +373,13 @@ def test_one_bad_row_of_coco_refuses_only_itself(desk: Desk) -> None:
         {"image_id": 1, "category_id": 77}, None, {"image_id": 3, "category_id": 1},
         {"image_id": True, "category_id": 1},
     ]  # fmt: skip
-    told = bring(desk, "coco", coco(images, annotations))
-    assert decided(desk) == {a: "dent", b: "steel"}
+    told = bring(session, "coco", coco(images, annotations))
+    assert decided(session) == {a: "dent", b: "steel"}
     assert reasons(told) == {"malformed": 6, "no-label": 1}
 
 
-def test_labels_from_boxes_around_parts_are_said(desk: Desk) -> None:
-    a, b, *_ = paths(desk)
+def test_labels_from_boxes_around_parts_are_said(session: ReviewSession) -> None:
+    a, b, *_ = paths(session)
     images = [
         {"id": n, "file_name": name, "width": 40, "height": 30} for n, name in ((1, a), (2, b))
     ]
@@ -378,42 +388,42 @@ def test_labels_from_boxes_around_parts_are_said(desk: Desk) -> None:
         {"image_id": 2, "category_id": 1, "bbox": [0, 0, 40, 30]},
         {"image_id": 1, "category_id": 1, "bbox": [0, 0, 10**400, None]},
     ]
-    told = bring(desk, "coco", coco(images, boxes))
+    told = bring(session, "coco", coco(images, boxes))
     assert told["answers"] == 2
     assert [(line["n"], line["first"]) for line in told["table"] if line["kind"] == "note"] == [
         (1, [a])
     ]
 
 
-def test_an_id_that_stands_for_two_images_means_neither(desk: Desk) -> None:
-    a, b, c, *_ = paths(desk)
+def test_an_id_that_stands_for_two_images_means_neither(session: ReviewSession) -> None:
+    a, b, c, *_ = paths(session)
     images = [{"id": 1, "file_name": a}, {"id": 1, "file_name": b}, {"id": 2, "file_name": c}]
     told = bring(
-        desk,
+        session,
         "coco",
         coco(images, [{"image_id": 1, "category_id": 1}, {"image_id": 2, "category_id": 1}]),
     )
-    assert decided(desk) == {c: "dent"}
+    assert decided(session) == {c: "dent"}
     assert reasons(told)["malformed"] == 2
 
 
-def test_names_from_before_roboflow_are_found(desk: Desk) -> None:
-    a, b, *_ = paths(desk)
+def test_names_from_before_roboflow_are_found(session: ReviewSession) -> None:
+    a, b, *_ = paths(session)
     renamed = f"{Path(a).stem.replace(' ', '-')}_png.rf.0123456789abcdef0123456789abcdef.jpg"
     images = [
         {"id": 1, "file_name": renamed},
         {"id": 2, "file_name": "x.rf.0123456789.jpg", "extra": {"name": b}},
     ]
     told = bring(
-        desk,
+        session,
         "coco",
         coco(images, [{"image_id": 1, "category_id": 1}, {"image_id": 2, "category_id": 2}]),
     )
-    assert (decided(desk), how(told)) == ({a: "dent", b: "steel"}, {"name": 1, "path": 1})
+    assert (decided(session), how(told)) == ({a: "dent", b: "steel"}, {"name": 1, "path": 1})
 
 
-def test_one_column_for_each_class_is_read(desk: Desk) -> None:
-    a, b, c, d, *_ = paths(desk)
+def test_one_column_for_each_class_is_read(session: ReviewSession) -> None:
+    a, b, c, d, *_ = paths(session)
     lines = [
         "filename, dent, steel, rust",
         f"{a}, 1, 0, 0",
@@ -421,16 +431,16 @@ def test_one_column_for_each_class_is_read(desk: Desk) -> None:
         f"{c}, 0, 0, 0",
         f"{d}, 0, 0, 1",
     ]
-    told = bring(desk, "csv", "\n".join(lines).encode())
-    assert decided(desk) == {a: "dent"}
+    told = bring(session, "csv", "\n".join(lines).encode())
+    assert decided(session) == {a: "dent"}
     assert reasons(told) == {"ticks": 1, "no-label": 1, "class": 1}
 
 
 # -- ZIP --------------------------------------------------------------------------------------------------------------
 
 
-def image_bytes(desk: Desk, row: int) -> bytes:
-    return desk.view.rows[row].source.read()
+def image_bytes(session: ReviewSession, row: int) -> bytes:
+    return session.snapshot.view.rows[row].source.read()
 
 
 def zipped(*files: tuple[str | bytes, bytes]) -> bytes:
@@ -449,49 +459,49 @@ def zipped(*files: tuple[str | bytes, bytes]) -> bytes:
 
 @pytest.mark.parametrize("encoding", ["cp932", "utf-8", "gbk", "cp949"])
 def test_names_without_the_mark_of_utf8_are_read_in_the_writers_encoding(
-    desk: Desk, encoding: str
+    session: ReviewSession, encoding: str
 ) -> None:
     from clipgrip.review import classes as edits
 
     name = (
         "크기" if encoding == "cp949" else "表良品"
     )  # the second byte of 表 in cp932 is a backslash
-    edits.edit(desk, 2, name, "dent", "Ito")
+    edits.edit(session, 2, name, "dent", "Ito")
     told = bring(
-        desk,
+        session,
         "folders",
-        zipped((f"{name}/写真 01.png".encode(encoding, "ignore"), image_bytes(desk, 0))),
+        zipped((f"{name}/写真 01.png".encode(encoding, "ignore"), image_bytes(session, 0))),
     )
-    assert (told["answers"], decided(desk)) == (1, {paths(desk)[0]: name})
+    assert (told["answers"], decided(session)) == (1, {paths(session)[0]: name})
 
 
-def test_a_name_that_info_zip_keeps_in_utf8_is_read(desk: Desk) -> None:
+def test_a_name_that_info_zip_keeps_in_utf8_is_read(session: ReviewSession) -> None:
     raw = b"d_nt/x.png"
     extra = b"\x01" + struct.pack("<I", zlib.crc32(raw)) + "dent/ü.png".encode()
     info = zipfile.ZipInfo(raw.decode())
     info.extra = struct.pack("<HH", 0x7075, len(extra)) + extra
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr(info, image_bytes(desk, 0))
-    assert bring(desk, "folders", out.getvalue())["answers"] == 1
+        archive.writestr(info, image_bytes(session, 0))
+    assert bring(session, "folders", out.getvalue())["answers"] == 1
 
 
-def test_folders_as_people_pack_them(desk: Desk) -> None:
+def test_folders_as_people_pack_them(session: ReviewSession) -> None:
     data = zipped(
-        ("dent\\a.png", image_bytes(desk, 0)),
-        ("steel/lot 3/b.png", image_bytes(desk, 1)),
-        ("steel/lot 3/deep/b.png", image_bytes(desk, 2)),
-        ("photos 2026/dent/lot/c.png", image_bytes(desk, 3)),
-        ("flat.png", image_bytes(desk, 4)),
-        ("rust/lot0/d.png", image_bytes(desk, 5)),
-        ("dent/steel/e.png", image_bytes(desk, 6)),
+        ("dent\\a.png", image_bytes(session, 0)),
+        ("steel/lot 3/b.png", image_bytes(session, 1)),
+        ("steel/lot 3/deep/b.png", image_bytes(session, 2)),
+        ("photos 2026/dent/lot/c.png", image_bytes(session, 3)),
+        ("flat.png", image_bytes(session, 4)),
+        ("rust/lot0/d.png", image_bytes(session, 5)),
+        ("dent/steel/e.png", image_bytes(session, 6)),
         ("dent/readme.txt", b"hello"),
         ("__MACOSX/dent/._a.png", b"\0\5\x16\7"), ("dent/._a.png", b"\0\5\x16\7"), ("dent/.DS_Store", b"x"),
         ("dent/Thumbs.db", b"x"), ("desktop.ini", b"x"),
     )  # fmt: skip
-    told = bring(desk, "folders", data)
-    names = paths(desk)
-    assert decided(desk) == {
+    told = bring(session, "folders", data)
+    names = paths(session)
+    assert decided(session) == {
         names[0]: "dent",
         names[1]: "steel",
         names[2]: "steel",
@@ -500,40 +510,41 @@ def test_folders_as_people_pack_them(desk: Desk) -> None:
     assert reasons(told) == {"folder": 1, "class": 1, "folders": 1, "no-picture": 1, "litter": 5}
 
 
-def test_the_folder_around_everything_may_be_called_like_a_class(desk: Desk) -> None:
+def test_the_folder_around_everything_may_be_called_like_a_class(session: ReviewSession) -> None:
     data = zipped(
-        ("steel/dent/a.png", image_bytes(desk, 0)), ("steel/scratch/b.png", image_bytes(desk, 1))
+        ("steel/dent/a.png", image_bytes(session, 0)),
+        ("steel/scratch/b.png", image_bytes(session, 1)),
     )
-    bring(desk, "folders", data)
-    assert decided(desk) == {paths(desk)[0]: "dent", paths(desk)[1]: "scratch"}
+    bring(session, "folders", data)
+    assert decided(session) == {paths(session)[0]: "dent", paths(session)[1]: "scratch"}
 
 
-def test_a_damaged_or_encrypted_file_in_a_zip_is_left_out_alone(desk: Desk) -> None:
-    good, bad = image_bytes(desk, 0), image_bytes(desk, 1)
+def test_a_damaged_or_encrypted_file_in_a_zip_is_left_out_alone(session: ReviewSession) -> None:
+    good, bad = image_bytes(session, 0), image_bytes(session, 1)
     data = zipped(("dent/a.png", good), ("dent/b.png", bad)).replace(bad, bad[:-1] + b"!")
-    told = bring(desk, "folders", data)
+    told = bring(session, "folders", data)
     assert (told["answers"], reasons(told)) == (1, {"unreadable": 1})
 
 
-def test_another_content_under_a_known_name_is_taken_and_said(desk: Desk) -> None:
+def test_another_content_under_a_known_name_is_taken_and_said(session: ReviewSession) -> None:
     out = io.BytesIO()
     from PIL import Image
 
-    Image.open(io.BytesIO(image_bytes(desk, 0))).resize((8, 8)).save(out, "PNG")
-    told = bring(desk, "folders", zipped((f"dent/{paths(desk)[0]}", out.getvalue())))
+    Image.open(io.BytesIO(image_bytes(session, 0))).resize((8, 8)).save(out, "PNG")
+    told = bring(session, "folders", zipped((f"dent/{paths(session)[0]}", out.getvalue())))
     assert how(told) == {"other-content": 1}
 
 
 # -- the table --------------------------------------------------------------------------------------------------------
 
 
-def test_every_import_ends_with_a_table_in_the_readers_language(desk: Desk) -> None:
-    a, b, c, *_ = paths(desk)
-    answer(desk, 1, id_of(desk, "dent"), "")
-    answer(desk, 2, id_of(desk, "dent"), "")
+def test_every_import_ends_with_a_table_in_the_readers_language(session: ReviewSession) -> None:
+    a, b, c, *_ = paths(session)
+    answer(session, 1, id_of(session, "dent"), "")
+    answer(session, 2, id_of(session, "dent"), "")
     data = f"path,label\n{a},dent\n{b},dent\n{c},steel\nno.png,dent\n".encode()
     for language, taken in (("en", "found by path"), ("ja", "パスで一致")):
-        told = Browser(desk, language).post("/api/import/csv", data).json()
+        told = Browser(session, language).post("/api/import/csv", data).json()
         kinds = {line["kind"]: (line["n"], line["first"]) for line in told["table"]}
         if language == "en":
             assert kinds == {
@@ -545,17 +556,17 @@ def test_every_import_ends_with_a_table_in_the_readers_language(desk: Desk) -> N
             assert all(not line["text"].isascii() for line in told["table"])
 
 
-def test_nothing_at_all_is_said_too(desk: Desk) -> None:
+def test_nothing_at_all_is_said_too(session: ReviewSession) -> None:
     for form, data in (
         ("csv", b"path,label\n"),
         ("label-studio", b"[]"),
         ("fiftyone", b'{"labels": {}}'),
     ):
-        told = bring(desk, form, data)
+        told = bring(session, form, data)
         assert (told["answers"], told["table"]) == (0, [])
         assert told["note"]
 
 
-def test_a_file_of_which_no_row_is_right_is_refused(desk: Desk) -> None:
+def test_a_file_of_which_no_row_is_right_is_refused(session: ReviewSession) -> None:
     with pytest.raises(DataError, match="Is this FiftyOne"):
-        bring(desk, "fiftyone", {"labels": {"x": True}})
+        bring(session, "fiftyone", {"labels": {"x": True}})

@@ -11,26 +11,28 @@ from review_helpers import BASE, PORT, Browser
 from starlette.testclient import TestClient
 
 from clipgrip.errors import ConfigError
-from clipgrip.review.desk import Desk
+from clipgrip.review.session import ReviewSession
 from clipgrip.review.web.address import Access, PublicName, path_prefix
 from clipgrip.review.web.app import create_app
 from clipgrip.review.web.server import check_access, link
-from clipgrip.review.web.state import Hall
+from clipgrip.review.web.state import ServerState
 
 TOKEN = "a token nobody can guess"
 NAME = "review.plant.example"
 
 
-def behind(desk: Desk, *names: str, prefix: str = "", token: str = "") -> TestClient:
+def behind(session: ReviewSession, *names: str, prefix: str = "", token: str = "") -> TestClient:
     public = tuple(PublicName.of(name) for name in names)
     access = Access("127.0.0.1", PORT, token, (), public, path_prefix(prefix))
-    return TestClient(create_app(Hall(desk, access)), base_url=BASE, follow_redirects=False)
+    return TestClient(
+        create_app(ServerState(session, access)), base_url=BASE, follow_redirects=False
+    )
 
 
 def test_a_name_is_answered_at_the_usual_ports_and_a_name_with_a_port_at_that_one(
-    desk: Desk,
+    session: ReviewSession,
 ) -> None:
-    client = behind(desk, NAME, "other.example:8443")
+    client = behind(session, NAME, "other.example:8443")
     for host, status in (
         (NAME, 200), (f"{NAME}:443", 200), (f"{NAME}:80", 200), (f"{NAME}:{PORT}", 200), (NAME.upper(), 200),
         (f"{NAME}.", 200), ("other.example:8443", 200), ("other.example", 200), (f"127.0.0.1:{PORT}", 200),
@@ -40,8 +42,8 @@ def test_a_name_is_answered_at_the_usual_ports_and_a_name_with_a_port_at_that_on
         assert client.get("/healthz", headers={"host": host}).status_code == status, host
 
 
-def test_what_a_forwarding_header_says_opens_no_door(desk: Desk) -> None:
-    client = behind(desk, NAME)
+def test_what_a_forwarding_header_says_opens_no_door(session: ReviewSession) -> None:
+    client = behind(session, NAME)
     for header in ("x-forwarded-host", "x-forwarded-server", "forwarded", "x-original-host"):
         told = client.get("/", headers={"host": "evil.example", header: f"host={NAME}"})
         assert told.status_code == 400
@@ -50,8 +52,8 @@ def test_what_a_forwarding_header_says_opens_no_door(desk: Desk) -> None:
         assert "evil" not in client.get("/", headers={header: "/evil"}).text
 
 
-def test_a_page_under_the_name_may_write_and_no_other(desk: Desk) -> None:
-    client = behind(desk, NAME, "other.example:8443")
+def test_a_page_under_the_name_may_write_and_no_other(session: ReviewSession) -> None:
+    client = behind(session, NAME, "other.example:8443")
     for host in (NAME, f"127.0.0.1:{PORT}"):  # a proxy may say its own address instead
         page = client.get("/", headers={"host": host})
         token = re.search(r'name="csrf" content="(\w+)"', page.text)
@@ -66,8 +68,8 @@ def test_a_page_under_the_name_may_write_and_no_other(desk: Desk) -> None:
             assert told.status_code == status, (host, origin)
 
 
-def test_every_link_script_and_cookie_respects_the_prefix(desk: Desk) -> None:
-    client = behind(desk, NAME, prefix="clipgrip")
+def test_every_link_script_and_cookie_respects_the_prefix(session: ReviewSession) -> None:
+    client = behind(session, NAME, prefix="clipgrip")
     for path in ("/", "/review", "/one", "/audit", "/classes", "/rounds", "/files"):
         told = client.get("/clipgrip" + path)
         assert told.status_code == 200, path
@@ -83,7 +85,7 @@ def test_every_link_script_and_cookie_respects_the_prefix(desk: Desk) -> None:
     assert client.get("/clipgrip/static/core.js").status_code == 200
     assert client.get("/clipgripper/review").status_code == 404
     assert client.get("/clipgrip/review?queue=audit").headers["location"] == "/clipgrip/audit"
-    fresh = behind(desk, NAME, prefix="clipgrip").get("/clipgrip/")
+    fresh = behind(session, NAME, prefix="clipgrip").get("/clipgrip/")
     assert "path=/clipgrip;" in fresh.headers["set-cookie"].lower() + ";"
 
 
@@ -96,8 +98,10 @@ def test_no_script_asks_for_an_address_of_its_own() -> None:
                 assert asked.startswith(("root +", "`${root}/")), f"{file.name}: {line.strip()}"
 
 
-def test_the_token_leads_below_the_prefix_and_its_cookie_is_secure_by_https(desk: Desk) -> None:
-    client = behind(desk, NAME, prefix="/clipgrip/", token=TOKEN)
+def test_the_token_leads_below_the_prefix_and_its_cookie_is_secure_by_https(
+    session: ReviewSession,
+) -> None:
+    client = behind(session, NAME, prefix="/clipgrip/", token=TOKEN)
     asked = {"host": NAME, "x-forwarded-proto": "https"}
     told = client.get("/clipgrip/classes", params={"token": TOKEN}, headers=asked)
     assert (told.status_code, told.headers["location"]) == (303, "/clipgrip/classes")
@@ -113,15 +117,15 @@ def test_the_token_leads_below_the_prefix_and_its_cookie_is_secure_by_https(desk
 
 
 def test_two_reviews_on_one_host_do_not_know_each_others_cookies(
-    desk: Desk, tmp_path: Path
+    session: ReviewSession, tmp_path: Path
 ) -> None:
-    first = Browser(desk, access=Access("127.0.0.1", PORT, TOKEN))
+    first = Browser(session, access=Access("127.0.0.1", PORT, TOKEN))
     first.client.get("/", params={"token": TOKEN})
     names = set(first.client.cookies)
     assert len(names) == 2
-    with desk.store._db as db:
+    with session.store._db as db:
         db.execute("DELETE FROM secret")  # as another run's review
-    second = Browser(desk, access=Access("127.0.0.1", PORT + 1, TOKEN))
+    second = Browser(session, access=Access("127.0.0.1", PORT + 1, TOKEN))
     second.client.base_url = f"http://127.0.0.1:{PORT + 1}"  # type: ignore[assignment]
     second.client.cookies.update(
         first.client.cookies

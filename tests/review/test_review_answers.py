@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from review_helpers import said
 
 from clipgrip.review.answers import LONGEST, effective, opinions, pace
+from clipgrip.review.states import ImageState
 from clipgrip.review.store import Answer, StoredClass
 
 A, B = "a" * 64, "b" * 64
@@ -19,7 +20,7 @@ ALL = effective([StoredClass(n, str(n), str(n)) for n in (CAT, DOG, FOX, OLD)])
 
 def state(*answers: Answer, counts_as: dict[int, int | None] = ALL) -> tuple[str, int | None]:
     found = opinions(answers, counts_as).get(A)
-    return ("none", None) if found is None else (found.state, found.klass)
+    return ("none", None) if found is None else (found.state.word, found.klass)
 
 
 def test_the_last_word_of_each_person_counts() -> None:
@@ -76,7 +77,7 @@ def test_an_audited_image_stays_audited_also_when_its_class_is_gone() -> None:
     gone = {**ALL, OLD: None}
     audited = said(A, OLD, purpose="audit")
     found = opinions([audited], gone)[A]
-    assert (found.state, found.klass, found.audit) == ("open", None, True)
+    assert (found.state.word, found.klass, found.audit) == ("open", None, True)
     assert opinions([audited, said(A, CAT, "Ito", purpose="settle")], gone)[A].audit
 
 
@@ -121,10 +122,10 @@ def test_a_settled_image_is_decided_whatever_was_said_before(history, person, kl
 @given(HISTORY, st.sets(st.sampled_from([DOG, FOX, OLD])))
 def test_a_state_and_its_class_go_together(history, gone) -> None:
     for found in opinions(history, ALL | dict.fromkeys(gone)).values():
-        assert (found.klass is not None) == (found.state == "decided")
+        assert (found.klass is not None) == (found.state == ImageState.DECIDED)
         assert found.klass not in gone
-        assert found.audit or found.state != "open"
-        assert found.people == tuple(person for person, _ in found.said)
+        assert found.audit or found.state != ImageState.OPEN
+        assert found.people == tuple(person for person, _ in found.by_person)
 
 
 @settings(deadline=None)

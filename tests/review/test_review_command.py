@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from projects import command
 
-from clipgrip.review.store import StoredRound, newest_round, open_review
+from clipgrip.review.store import ReviewRound, newest_round, open_review
 
 
 def test_another_address_without_a_token_is_refused_before_anything_is_opened(
@@ -62,9 +62,9 @@ def test_the_newest_round_is_put_to_work(folder: Path) -> None:
     with open_review(folder, create=True) as store:
         assert newest_round(folder) == folder
         for number, place in ((1, "."), (2, "round-2"), (3, ".")):
-            store.add_round(StoredRound(number, place, "0" * 12, "2026-01-01"))
+            store.add_round(ReviewRound(number, place, "0" * 12, "2026-01-01"))
             assert newest_round(folder) == (folder / place if place != "." else folder)
-        store.add_round(StoredRound(4, "round-2", "0" * 12, "2026-01-01"))
+        store.add_round(ReviewRound(4, "round-2", "0" * 12, "2026-01-01"))
     folder.chmod(0o555)
     try:
         assert newest_round(folder) == folder / "round-2"

@@ -13,13 +13,13 @@ from review_helpers import BASE, PORT, Browser
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from clipgrip.review.desk import Desk
+from clipgrip.review.session import ReviewSession
 from clipgrip.review.web import guard, writing
 from clipgrip.review.web.address import Access
 from clipgrip.review.web.app import create_app
 from clipgrip.review.web.guard import Guard
 from clipgrip.review.web.server import check_access, link
-from clipgrip.review.web.state import Hall
+from clipgrip.review.web.state import ServerState
 
 TOKEN = "a token nobody can guess"
 PAGES = (
@@ -29,8 +29,8 @@ PAGES = (
 
 
 @pytest.fixture
-def browser(desk: Desk) -> Browser:
-    return Browser(desk)
+def browser(session: ReviewSession) -> Browser:
+    return Browser(session)
 
 
 def writing_paths(browser: Browser) -> list[str]:
@@ -48,7 +48,7 @@ def test_every_writing_route_demands_the_csrf_token_of_the_page(browser: Browser
     paths = writing_paths(browser)
     assert len(paths) >= 9
     token = browser.csrf()
-    other = Browser(browser.hall.desk).csrf()
+    other = Browser(browser.server.session).csrf()
     assert other != token
     for path in paths:
         for headers in (
@@ -62,8 +62,8 @@ def test_every_writing_route_demands_the_csrf_token_of_the_page(browser: Browser
                 path, headers={k: v.encode("latin-1") for k, v in headers.items()}, json={}
             )
             assert told.status_code == 403, (path, headers)
-    assert browser.hall.desk.store.changes()[1:] == []
-    assert browser.hall.desk.store.answers() == []
+    assert browser.server.session.store.changes()[1:] == []
+    assert browser.server.session.store.answers() == []
 
 
 def test_every_writing_route_refuses_another_origin(browser: Browser) -> None:
@@ -134,9 +134,9 @@ def test_another_address_demands_a_token_that_cannot_be_guessed() -> None:
     assert link("127.0.0.1", 1, "x") == "http://127.0.0.1:1/?token=x"
 
 
-def test_without_the_token_of_the_link_nothing_is_shown(desk: Desk) -> None:
+def test_without_the_token_of_the_link_nothing_is_shown(session: ReviewSession) -> None:
     client = TestClient(
-        create_app(Hall(desk, Access("127.0.0.1", PORT, TOKEN))),
+        create_app(ServerState(session, Access("127.0.0.1", PORT, TOKEN))),
         base_url=BASE,
         follow_redirects=False,
     )
@@ -148,7 +148,7 @@ def test_without_the_token_of_the_link_nothing_is_shown(desk: Desk) -> None:
         "/static/core.js",
         "/healthz",
         "/export/csv",
-        f"/thumb/{desk.view.rows[0].sha256}",
+        f"/thumb/{session.snapshot.view.rows[0].sha256}",
     )
     for path in paths:
         for query in ("", "?token=", "?token=wrong", "?token=%ff%fe", "?Token=x"):
@@ -168,9 +168,9 @@ def test_without_the_token_of_the_link_nothing_is_shown(desk: Desk) -> None:
         assert client.get(path).status_code == 200
 
 
-def test_the_token_leads_to_no_other_site(desk: Desk) -> None:
+def test_the_token_leads_to_no_other_site(session: ReviewSession) -> None:
     client = TestClient(
-        create_app(Hall(desk, Access("127.0.0.1", PORT, TOKEN))),
+        create_app(ServerState(session, Access("127.0.0.1", PORT, TOKEN))),
         base_url=BASE,
         follow_redirects=False,
     )
@@ -181,7 +181,7 @@ def test_the_token_leads_to_no_other_site(desk: Desk) -> None:
 
 
 def test_nothing_outside_is_reached_through_a_path(browser: Browser) -> None:
-    image = browser.hall.desk.view.rows[0].sha256
+    image = browser.server.session.snapshot.view.rows[0].sha256
     assert browser.get(f"/thumb/{image}").status_code == 200
     for path in (
         "/thumb/../../etc/passwd", "/thumb/%2e%2e/%2e%2e/etc/passwd", "/thumb/..%2f..%2fetc%2fpasswd",
@@ -239,7 +239,7 @@ def complete(told: Any) -> None:
 def test_every_answer_has_the_headers_errors_too(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    image = browser.hall.desk.view.rows[0].sha256
+    image = browser.server.session.snapshot.view.rows[0].sha256
     for path, status in (
         *((page, 200) for page in PAGES), (f"/thumb/{image}", 200), (f"/image/{image}", 200), ("/static/core.js", 200),
         ("/api/next", 200), ("/api/rounds", 200), ("/export/csv", 200), ("/export/nothing", 400), ("/nowhere", 404),
@@ -298,10 +298,10 @@ def test_cookies_of_the_session_cannot_be_read_by_scripts(browser: Browser) -> N
         assert browser.client.get("/healthz", headers={"cookie": odd}).status_code == 200
 
 
-def test_a_restart_of_the_server_leaves_open_pages_able_to_write(desk: Desk) -> None:
-    first = Browser(desk)
+def test_a_restart_of_the_server_leaves_open_pages_able_to_write(session: ReviewSession) -> None:
+    first = Browser(session)
     token = first.csrf()
-    second = Browser(desk)
+    second = Browser(session)
     second.client.cookies = first.client.cookies
     told = second.client.post(
         "/api/choice", json={"person": "Sato"}, headers={"x-csrf-token": token}

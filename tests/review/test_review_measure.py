@@ -12,40 +12,40 @@ from review_helpers import Browser, answer, truth
 from clipgrip.data.tables import write_csv
 from clipgrip.metrics import Share, wilson_interval
 from clipgrip.review import classes as edits
-from clipgrip.review import doubts as doubts_module
-from clipgrip.review.desk import Desk
-from clipgrip.review.measure import errors, estimate, gap, measured_rows, prefix, promised
+from clipgrip.review.measure import audit_proof, errors, estimate, gap, measured_rows, prefix
 from clipgrip.review.overview import asked_for, mark, mark_of_class, overview, terms_of
 from clipgrip.review.promises import keep_promise
 from clipgrip.review.queues import audit, doubtful
+from clipgrip.review.session import ReviewSession
 from clipgrip.runs import audits
 from clipgrip.runs.auditing import Sheet, write_sheet
 from clipgrip.runs.store import open_store
+from clipgrip.trust.knowledge import JUDGED
 from clipgrip.trust.promise import Terms, promise
 from clipgrip.trust.scope import misses_and_overkill, overall
 
 LOOSE = Terms(0.45, 0.5)
 
 
-def audit_truly(desk: Desk, place: Place, n: int) -> list[int]:
+def audit_truly(session: ReviewSession, place: Place, n: int) -> list[int]:
     """Answer the first ``n`` of the draw with the truth."""
-    ids, shown = truth(desk, place), audit(desk)[:n].tolist()
+    ids, shown = truth(session, place), audit(session.snapshot)[:n].tolist()
     for row in shown:
-        answer(desk, row, int(ids[row]), purpose="audit")
+        answer(session, row, int(ids[row]), purpose="audit")
     return shown
 
 
-def test_errors_are_those_counted_by_hand(desk: Desk, parts: Place) -> None:
-    shown, ids = audit_truly(desk, parts, 15), truth(desk, parts)
-    found = errors(desk)
-    said = desk.view.label
+def test_errors_are_those_counted_by_hand(session: ReviewSession, parts: Place) -> None:
+    shown, ids = audit_truly(session, parts, 15), truth(session, parts)
+    found = errors(session.snapshot)
+    said = session.snapshot.view.label
     wrong = [row for row in shown if said[row] != ids[row]]
     assert 0 < len(wrong) < 15
     assert (found.overall.count, found.overall.total) == (len(wrong), 15)
     assert found.overall.value == len(wrong) / 15
     assert found.overall.interval == wilson_interval(len(wrong), 15)
     assert sorted(found.wrong) == sorted(wrong)
-    for one in desk.classes:
+    for one in session.snapshot.classes.stored:
         as_said = [row for row in shown if said[row] == one.id]
         of_class = [row for row in shown if ids[row] == one.id]
         answered, true = found.answered[one.id], found.true[one.id]
@@ -54,125 +54,131 @@ def test_errors_are_those_counted_by_hand(desk: Desk, parts: Place) -> None:
         assert true.count == sum(row in wrong for row in of_class)
 
 
-def test_nothing_audited_is_no_rate(desk: Desk) -> None:
-    found = errors(desk)
+def test_nothing_audited_is_no_rate(session: ReviewSession) -> None:
+    found = errors(session.snapshot)
     assert (found.overall.value, found.overall.interval) == (None, None)
     assert mark(found.overall, 0.02) == "unknown"
 
 
-def test_an_answer_behind_a_gap_waits(desk: Desk, parts: Place) -> None:
-    order, ids = desk.drawn.tolist(), truth(desk, parts)
+def test_an_answer_behind_a_gap_waits(session: ReviewSession, parts: Place) -> None:
+    order, ids = session.snapshot.round.draw.rows.tolist(), truth(session, parts)
     for place in (0, 1, 3, 4):
-        answer(desk, order[place], int(ids[order[place]]), purpose="audit")
-    assert list(prefix(desk)) == order[:2]
-    assert gap(desk) == 2
-    assert errors(desk).overall.total == 2
-    assert audit(desk)[0] == order[2]
-    answer(desk, order[2], int(ids[order[2]]), purpose="audit")
-    assert (gap(desk), errors(desk).overall.total) == (0, 5)
+        answer(session, order[place], int(ids[order[place]]), purpose="audit")
+    assert list(prefix(session.snapshot)) == order[:2]
+    assert gap(session.snapshot) == 2
+    assert errors(session.snapshot).overall.total == 2
+    assert audit(session.snapshot)[0] == order[2]
+    answer(session, order[2], int(ids[order[2]]), purpose="audit")
+    assert (gap(session.snapshot), errors(session.snapshot).overall.total) == (0, 5)
 
 
-def test_an_image_that_cannot_be_told_counts_as_wrong(desk: Desk) -> None:
-    order = desk.drawn.tolist()
-    answer(desk, order[0], int(desk.view.label[order[0]]), purpose="audit")
-    answer(desk, order[1], None, purpose="audit")
-    found = errors(desk)
+def test_an_image_that_cannot_be_told_counts_as_wrong(session: ReviewSession) -> None:
+    order = session.snapshot.round.draw.rows.tolist()
+    answer(session, order[0], int(session.snapshot.view.label[order[0]]), purpose="audit")
+    answer(session, order[1], None, purpose="audit")
+    found = errors(session.snapshot)
     assert (found.overall.count, found.overall.total) == (1, 2)
     assert found.wrong == (order[1],)
-    told = promised(desk, LOOSE)
+    told = audit_proof(session.snapshot, LOOSE)
     assert told is not None
     assert told.truth[1] == -1
 
 
-def test_a_disagreement_stops_the_count_until_it_is_settled(desk: Desk) -> None:
-    order = desk.drawn.tolist()
+def test_a_disagreement_stops_the_count_until_it_is_settled(session: ReviewSession) -> None:
+    order = session.snapshot.round.draw.rows.tolist()
     for row in order[:3]:
-        answer(desk, row, 1, purpose="audit")
-    answer(desk, order[1], 2, "Ito", purpose="audit")
-    assert (len(prefix(desk)), gap(desk)) == (1, 2)
-    answer(desk, order[1], 2, "Abe", purpose="settle")
-    assert (len(prefix(desk)), gap(desk)) == (3, 0)
+        answer(session, row, 1, purpose="audit")
+    answer(session, order[1], 2, "Ito", purpose="audit")
+    assert (len(prefix(session.snapshot)), gap(session.snapshot)) == (1, 2)
+    answer(session, order[1], 2, "Abe", purpose="settle")
+    assert (len(prefix(session.snapshot)), gap(session.snapshot)) == (3, 0)
 
 
-def test_a_drawn_image_that_was_reviewed_counts_with_that_answer(desk: Desk) -> None:
-    order = desk.drawn.tolist()
-    answer(desk, order[0], 3)
-    answer(desk, order[1], 2, purpose="audit")
-    assert order[0] not in audit(desk)
-    assert measured_rows(desk).tolist() == order[:2]
-    assert desk.standing.audit[order[1]]
-    assert not desk.standing.audit[order[0]]
+def test_a_drawn_image_that_was_reviewed_counts_with_that_answer(session: ReviewSession) -> None:
+    order = session.snapshot.round.draw.rows.tolist()
+    answer(session, order[0], 3)
+    answer(session, order[1], 2, purpose="audit")
+    assert order[0] not in audit(session.snapshot)
+    assert measured_rows(session.snapshot).tolist() == order[:2]
+    assert session.snapshot.states.audit[order[1]]
+    assert not session.snapshot.states.audit[order[0]]
 
 
 @pytest.mark.parametrize("ok", [(), (3,)])
 def test_the_promise_is_that_of_the_same_audit(
-    desk: Desk, parts: Place, ok: tuple[int, ...]
+    session: ReviewSession, parts: Place, ok: tuple[int, ...]
 ) -> None:
-    shown, ids = audit_truly(desk, parts, 16), truth(desk, parts)
-    told = promised(desk, LOOSE, ok)
+    shown, ids = audit_truly(session, parts, 16), truth(session, parts)
+    told = audit_proof(session.snapshot, LOOSE, ok)
     assert told is not None
-    assert desk.audit is not None
-    place = {image: n for n, image in enumerate(desk.audit.hashes)}
-    at = np.array([place[desk.view.rows[row].sha256] for row in shown])
+    assert session.snapshot.round.draw.audit is not None
+    place = {image: n for n, image in enumerate(session.snapshot.round.draw.audit.hashes)}
+    at = np.array([place[session.snapshot.view.rows[row].sha256] for row in shown])
     groups = misses_and_overkill(4, [2]) if ok else overall(4)
-    expected = promise(desk.audit.pool, at, ids[shown] - 1, groups, LOOSE)
-    assert told.told.scopes == expected.scopes
-    assert (told.told.decided == expected.decided).all()
-    assert told.told.counted > 0
+    expected = promise(session.snapshot.round.draw.audit.pool, at, ids[shown] - 1, groups, LOOSE)
+    assert told.promise.scopes == expected.scopes
+    assert (told.promise.decided == expected.decided).all()
+    assert told.promise.counted > 0
 
 
 def test_the_sheet_of_the_command_line_is_the_same_draw(
-    desk: Desk, parts: Place, tmp_path: object
+    session: ReviewSession, parts: Place, tmp_path: object
 ) -> None:
-    audit_truly(desk, parts, 6)
-    assert desk.audit is not None
-    sheet = desk.folder / "sheet.csv"
-    write_sheet(desk.audit, 6, sheet)
+    audit_truly(session, parts, 6)
+    assert session.snapshot.round.draw.audit is not None
+    sheet = session.folder / "sheet.csv"
+    write_sheet(session.snapshot.round.draw.audit, 6, sheet)
     cells = rows(sheet)
     for cell in cells:
         cell["answer"] = parts.truth[cell["path"]]
     write_csv(sheet, list(cells[0]), [list(cell.values()) for cell in cells])
-    at, said = Sheet.read(sheet).answers(desk.audit)
-    told = promised(desk, LOOSE)
+    at, said = Sheet.read(sheet).answers(session.snapshot.round.draw.audit)
+    told = audit_proof(session.snapshot, LOOSE)
     assert told is not None
     assert (told.rows, told.truth) == (tuple(at.tolist()), tuple(said.tolist()))
 
 
 def test_a_promise_is_kept_with_who_and_what_people_said_stands_in_its_file(
-    desk: Desk, parts: Place
+    session: ReviewSession, parts: Place
 ) -> None:
-    ids = truth(desk, parts)
-    unsure, *shown = audit(desk)[:16].tolist()
-    answer(desk, unsure, None, purpose="audit")
+    ids = truth(session, parts)
+    unsure, *shown = audit(session.snapshot)[:16].tolist()
+    answer(session, unsure, None, purpose="audit")
     for row in shown:
-        answer(desk, row, int(ids[row]), purpose="audit")
-    reviewed = [row for row in doubtful(desk)[:3].tolist() if row not in (unsure, *shown)]
+        answer(session, row, int(ids[row]), purpose="audit")
+    reviewed = [
+        row for row in doubtful(session.snapshot)[:3].tolist() if row not in (unsure, *shown)
+    ]
     for row in reviewed:
-        answer(desk, row, 4)
-    facts = keep_promise(desk, LOOSE, (), "Sato")
-    lines = {line["path"]: line for line in rows(desk.folder / "automation.csv")}
-    assert len(lines) == len(desk.audit.hashes) if desk.audit else False
-    path = desk.view.rows[unsure].path
+        answer(session, row, 4)
+    facts = keep_promise(session, LOOSE, (), "Sato")
+    lines = {line["path"]: line for line in rows(session.folder / "automation.csv")}
+    assert (
+        len(lines) == len(session.snapshot.round.draw.audit.hashes)
+        if session.snapshot.round.draw.audit
+        else False
+    )
+    path = session.snapshot.view.rows[unsure].path
     assert (lines[path]["decided_by"], lines[path]["label"]) == ("person", "")
     for row in shown:
-        path = desk.view.rows[row].path
+        path = session.snapshot.view.rows[row].path
         assert (lines[path]["decided_by"], lines[path]["label"]) == ("person", parts.truth[path])
     for row in reviewed:
-        line = lines[desk.view.rows[row].path]
+        line = lines[session.snapshot.view.rows[row].path]
         assert (line["decided_by"], line["label"]) == ("person", "steel")
-    with open_store(desk.folder) as store:
-        (kept,) = audits.promises(store, desk.round.run)
+    with open_store(session.folder) as store:
+        (kept,) = audits.promises(store, session.snapshot.round.stored.run)
     assert (kept.said_by, kept.facts) == ("Sato", facts)
-    assert desk.store.changes()[-1].action == "promise"
+    assert session.store.changes()[-1].action == "promise"
 
 
-def test_no_promise_about_classes_that_the_run_did_not_have(desk: Desk) -> None:
-    edits.edit(desk, 1, "scratch", "another text", "Sato")
-    assert promised(desk, LOOSE) is None
+def test_no_promise_about_classes_that_the_run_did_not_have(session: ReviewSession) -> None:
+    edits.edit(session, 1, "scratch", "another text", "Sato")
+    assert audit_proof(session.snapshot, LOOSE) is None
     with pytest.raises(Exception, match="Run the next round first"):
-        keep_promise(desk, LOOSE, (), "Sato")
-    edits.edit(desk, 1, "another name", "scratch", "Sato")  # the words are again the run's
-    assert promised(desk, LOOSE) is not None
+        keep_promise(session, LOOSE, (), "Sato")
+    edits.edit(session, 1, "another name", "scratch", "Sato")  # the words are again the run's
+    assert audit_proof(session.snapshot, LOOSE) is not None
 
 
 def test_a_share_out_of_range_is_refused() -> None:
@@ -181,14 +187,17 @@ def test_a_share_out_of_range_is_refused() -> None:
             terms_of(wrong, 0.95)
 
 
-def test_confidence_is_set_right_only_by_enough_audited_images(desk: Desk, parts: Place) -> None:
-    before = estimate(desk)
+def test_confidence_is_set_right_only_by_enough_audited_images(
+    session: ReviewSession, parts: Place
+) -> None:
+    before = estimate(session.snapshot)
     assert not before.calibrated
     assert before.overall == pytest.approx(
-        float(1 - desk.view.confidence[desk.standing.state == 0].mean()), abs=1e-3
+        float(1 - session.snapshot.view.confidence[session.snapshot.states.state == 0].mean()),
+        abs=1e-3,
     )
-    audit_truly(desk, parts, len(desk.drawn.tolist()))
-    after = estimate(desk)
+    audit_truly(session, parts, len(session.snapshot.round.draw.rows.tolist()))
+    after = estimate(session.snapshot)
     assert after.overall is None  # nothing is left open
     assert set(after.by_class) == {1, 2, 3, 4}
 
@@ -249,36 +258,38 @@ def test_a_class_is_marked_by_its_misses_as_well(
     assert mark_of_class(answered, missed, 0.02) == expected
 
 
-def test_the_page_keeps_the_limit_that_was_asked_for(desk: Desk) -> None:
-    assert (asked_for(desk).max_error, asked_for(desk).confidence) == (0.02, 0.95)
-    keep_promise(desk, terms_of(0.05, 0.9), (), "Sato")
-    assert (asked_for(desk).max_error, asked_for(desk).confidence) == (0.05, 0.9)
-    page = Browser(desk).get("/").text
+def test_the_page_keeps_the_limit_that_was_asked_for(session: ReviewSession) -> None:
+    assert (asked_for(session.store).max_error, asked_for(session.store).confidence) == (0.02, 0.95)
+    keep_promise(session, terms_of(0.05, 0.9), (), "Sato")
+    assert (asked_for(session.store).max_error, asked_for(session.store).confidence) == (0.05, 0.9)
+    page = Browser(session).get("/").text
     assert 'value="5"' in page
     assert 'value="90"' in page
     assert "With at most 5% wrong, 90% sure" in page
 
 
-def test_the_audited_figure_stands_beside_the_commonest_class(desk: Desk, parts: Place) -> None:
-    ids = truth(desk, parts)
-    for row in audit(desk)[:20].tolist():
-        answer(desk, row, int(ids[row]), purpose="audit")
-    found = overview(desk, terms_of(0.02, 0.95))
+def test_the_audited_figure_stands_beside_the_commonest_class(
+    session: ReviewSession, parts: Place
+) -> None:
+    ids = truth(session, parts)
+    for row in audit(session.snapshot)[:20].tolist():
+        answer(session, row, int(ids[row]), purpose="audit")
+    found = overview(session.snapshot, terms_of(0.02, 0.95))
     shown = ids[list(found.audited.rows)].tolist()
     assert found.common is not None
     assert found.common.right == Share(max(map(shown.count, shown)), 20)
-    assert f"“{found.common.name}” for every image" in Browser(desk).get("/").text
+    assert f"“{found.common.name}” for every image" in Browser(session).get("/").text
 
 
 def test_a_model_that_guesses_is_not_looked_at_any_further(
-    desk: Desk, parts: Place, monkeypatch: pytest.MonkeyPatch
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = truth(desk, parts)
-    for row in audit(desk).tolist():
-        answer(desk, row, int(ids[row]), purpose="audit")
-    monkeypatch.setattr(doubts_module, "no_better", lambda _: True)
-    found = overview(desk, terms_of(0.02, 0.95))
-    kinds = [one.kind for one in found.doubts]
-    assert kinds[:1] == ["no-better"]
-    assert found.step in ("rethink", "done")  # every drawn image has its answer
-    assert "What helps most, in this order:" in Browser(desk).get("/").text
+    monkeypatch.setattr("clipgrip.review.overview.FIRST_AUDIT", JUDGED)  # there are but 46 images
+    view = session.snapshot.view
+    for row in audit(session.snapshot)[:JUDGED].tolist():  # the others stay open
+        other = next(one for one in (1, 2) if one != view.label[row])
+        answer(session, row, other, purpose="audit")
+    found = overview(session.snapshot, terms_of(0.02, 0.95))
+    assert [one.kind for one in found.doubts][:1] == ["no-better"]
+    assert found.step == "rethink"
+    assert "What helps most, in this order:" in Browser(session).get("/").text

@@ -19,14 +19,15 @@ from PIL import Image
 from projects import Place, picture, project, quick, rows
 from review_helpers import Browser, answer, id_of, truth
 
+from clipgrip.data.portable import folder_names
 from clipgrip.review import classes as edits
 from clipgrip.review import job
-from clipgrip.review.desk import Desk
 from clipgrip.review.exchange import EXPORTS
-from clipgrip.review.exchange.naming import folder_names
 from clipgrip.review.queues import audit, doubtful
 from clipgrip.review.rounds import next_round
+from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import open_review
+from clipgrip.review.web.texts import AUDIT_RESET
 from clipgrip.runs.pipeline import run
 from clipgrip.words import Words
 
@@ -89,8 +90,8 @@ def pages(browser: Browser) -> Iterator[tuple[str, Parsed]]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_page_of_a_review_that_has_just_begun(desk: Desk, language: str) -> None:
-    for path, page in pages(Browser(desk, language)):
+def test_every_page_of_a_review_that_has_just_begun(session: ReviewSession, language: str) -> None:
+    for path, page in pages(Browser(session, language)):
         (html,) = [attributes for tag, attributes in page.elements if tag == "html"]
         assert html["lang"] == language
         assert (Words("ja")("Random audit") in page.texts) == (language == "ja"), path
@@ -98,38 +99,38 @@ def test_every_page_of_a_review_that_has_just_begun(desk: Desk, language: str) -
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_with_many_answers_changed_classes_and_rounds(
-    desk: Desk, parts: Place, language: str, monkeypatch: pytest.MonkeyPatch
+    session: ReviewSession, parts: Place, language: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clipgrip.review.rounds.harms", lambda _: False)
-    ids = truth(desk, parts)
-    for row in audit(desk)[:9].tolist():
-        answer(desk, row, int(ids[row]), purpose="audit")
-    for n, row in enumerate(doubtful(desk)[:8].tolist()):
-        answer(desk, row, 1 + n % 4, "")
+    ids = truth(session, parts)
+    for row in audit(session.snapshot)[:9].tolist():
+        answer(session, row, int(ids[row]), purpose="audit")
+    for n, row in enumerate(doubtful(session.snapshot)[:8].tolist()):
+        answer(session, row, 1 + n % 4, "")
         if n % 2:
-            answer(desk, row, 1 + n % 3, "Ito")
+            answer(session, row, 1 + n % 3, "Ito")
         if n == 6:
-            answer(desk, row, None, verdict="ask")
-    next_round(desk.folder, "Sato")
-    desk.load()
-    edits.add(desk, "rust", "rusty", "Sato")
-    edits.edit(desk, 1, "キズ", "scratch", "")
-    edits.split(desk, 3, ["good", "very good"], "Ito")
-    edits.merge(desk, 2, 1, "Ito")
-    edits.remove(desk, 4, "Ito")
-    browser = Browser(desk, language)
+            answer(session, row, None, verdict="ask")
+    next_round(session.folder, "Sato")
+    session.load()
+    edits.add(session, "rust", "rusty", "Sato")
+    edits.edit(session, 1, "キズ", "scratch", "")
+    edits.split(session, 3, ["good", "very good"], "Ito")
+    edits.merge(session, 2, 1, "Ito")
+    edits.remove(session, 4, "Ito")
+    browser = Browser(session, language)
     assert browser.post("/api/import/csv", b"path,label\npart 01.png,rust\n").json()["answers"] == 1
     assert browser.post("/api/rounds/back", {"number": 1}).status_code == 200
     for _ in pages(browser):
         pass
-    desk.folder.joinpath("next-round.json").unlink(missing_ok=True)
+    session.folder.joinpath("next-round.json").unlink(missing_ok=True)
     for values in (
         {"state": "running", "stage": "embed", "done": 3, "total": 9},
         {"state": "failed", "error": "<b>broken</b>"},
         {"state": "stopped", "stage": "no such stage"},
         {"state": "done", "round": 2},
     ):
-        job.write(desk.folder, job.Progress(**values))  # type: ignore[arg-type]
+        job.write(session.folder, job.Progress(**values))  # type: ignore[arg-type]
         for _ in pages(browser):
             pass
         told = browser.get("/api/rounds").json()
@@ -138,23 +139,25 @@ def test_every_page_with_many_answers_changed_classes_and_rounds(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_page_when_all_is_answered(desk: Desk, parts: Place, language: str) -> None:
-    ids = truth(desk, parts)
-    for row in audit(desk).tolist():
-        answer(desk, row, int(ids[row]), purpose="audit")
-    texts = dict(pages(Browser(desk, language)))
+def test_every_page_when_all_is_answered(
+    session: ReviewSession, parts: Place, language: str
+) -> None:
+    ids = truth(session, parts)
+    for row in audit(session.snapshot).tolist():
+        answer(session, row, int(ids[row]), purpose="audit")
+    texts = dict(pages(Browser(session, language)))
     assert not [a for tag, a in texts["/review"].elements if tag == "div" and "data-image" in a]
 
 
-def test_the_language_is_the_browsers_until_it_is_chosen(desk: Desk) -> None:
+def test_the_language_is_the_browsers_until_it_is_chosen(session: ReviewSession) -> None:
     def language(browser: Browser) -> str | None:
         return next(a["lang"] for tag, a in Parsed(browser.get("/").text).elements if tag == "html")
 
     for header, wanted in (
         ("ja", "ja"), ("ja-JP,en;q=0.5", "ja"), ("en-US,ja;q=0.9", "en"), ("de,fr", "en"), ("", "en"), ("de, JA", "ja"),
     ):  # fmt: skip
-        assert language(Browser(desk, header)) == wanted, header
-    browser = Browser(desk, "ja")
+        assert language(Browser(session, header)) == wanted, header
+    browser = Browser(session, "ja")
     assert browser.post("/api/choice", {"language": "en", "person": "佐藤 <b>"}).status_code == 200
     page = Parsed(browser.get("/").text)
     assert language(browser) == "en"
@@ -162,17 +165,17 @@ def test_the_language_is_the_browsers_until_it_is_chosen(desk: Desk) -> None:
     assert browser.post("/api/choice", {"language": "de"}).status_code == 400
 
 
-def test_a_name_is_text_without_control_characters(desk: Desk) -> None:
-    browser = Browser(desk)
+def test_a_name_is_text_without_control_characters(session: ReviewSession) -> None:
+    browser = Browser(session)
     browser.post("/api/choice", {"person": " a\x00b\n\u202ec "})
-    given = {"token": "t" * 16, "image": desk.view.rows[0].sha256, "klass": 1}
+    given = {"token": "t" * 16, "image": session.snapshot.view.rows[0].sha256, "klass": 1}
     told = browser.post("/api/answers", {"answers": [given]})
     assert told.json() == {"saved": ["t" * 16], "new": 1}
-    assert desk.answers()[0].person == "abc"
+    assert session.snapshot.answers[0].person == "abc"
 
 
-def test_the_audit_never_shows_what_the_model_says(desk: Desk) -> None:
-    browser = Browser(desk)
+def test_the_audit_never_shows_what_the_model_says(session: ReviewSession) -> None:
+    browser = Browser(session)
     page = Parsed(browser.get("/audit").text)
     held = json.loads(next(text for text in page.texts if '"purpose"' in text))
     assert held["purpose"] == "audit"
@@ -182,8 +185,8 @@ def test_the_audit_never_shows_what_the_model_says(desk: Desk) -> None:
         assert set(one) == {"image", "name", "path", "state", "said"}
 
 
-def test_answers_undo_and_promise_through_the_page(desk: Desk) -> None:
-    browser = Browser(desk)
+def test_answers_undo_and_promise_through_the_page(session: ReviewSession) -> None:
+    browser = Browser(session)
     browser.post("/api/choice", {"person": "佐藤"})
     images = [one["image"] for one in browser.get("/api/next?n=3").json()["images"]]
     given = [
@@ -197,7 +200,7 @@ def test_answers_undo_and_promise_through_the_page(desk: Desk) -> None:
     told = browser.post("/api/undo", {"tokens": ["token-0-abc", "token-9-abc"]}).json()
     assert told == {"undone": ["token-0-abc"], "images": images[:1]}
     assert browser.get("/api/next").json()["left"] == left["left"] + 1
-    assert {a.person for a in desk.answers()} == {"佐藤"}
+    assert {a.person for a in session.snapshot.answers} == {"佐藤"}
     audited = [one["image"] for one in browser.get("/api/next?queue=audit").json()["images"]]
     wrong = {"token": "token-a-abc", "image": audited[0], "verdict": "class", "klass": None}
     assert browser.post("/api/answers", {"answers": [wrong]}).status_code == 400
@@ -206,28 +209,29 @@ def test_answers_undo_and_promise_through_the_page(desk: Desk) -> None:
     assert browser.post("/api/promise", {"max_error": 50}).status_code == 400
 
 
-def test_a_full_disk_is_no_refusal_so_the_page_keeps_its_answers(desk: Desk) -> None:
-    browser = Browser(desk)
-    db = desk.store._db
+def test_a_full_disk_is_no_refusal_so_the_page_keeps_its_answers(session: ReviewSession) -> None:
+    browser = Browser(session)
+    db = session.store._db
     db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').fetchone()[0]}")
     given = [
-        {"token": f"token-{n:04}", "image": desk.view.rows[n % 30].sha256, "klass": 2}
+        {"token": f"token-{n:04}", "image": session.snapshot.view.rows[n % 30].sha256, "klass": 2}
         for n in range(999)
     ]
     told = browser.post("/api/answers", {"answers": given})
     assert told.status_code == 503
     assert "Make space" in told.json()["error"]
-    assert desk.answers() == desk.store.answers() == []
+    assert session.snapshot.answers == ()
+    assert session.store.answers() == []
 
 
-def test_words_are_tried_before_they_are_kept(desk: Desk) -> None:
-    browser = Browser(desk, "ja")
+def test_words_are_tried_before_they_are_kept(session: ReviewSession) -> None:
+    browser = Browser(session, "ja")
     body = {"id": 2, "name": "dent", "prompt": "round red cat"}
     told = browser.post("/api/classes/preview", body).json()
-    assert str(len(desk.view.rows)) in told["sentence"]
-    assert desk.classes[1].prompt == "dent"
+    assert str(len(session.snapshot.view.rows)) in told["sentence"]
+    assert session.snapshot.classes.stored[1].prompt == "dent"
     assert browser.post("/api/classes", {"action": "edit", **body}).json() == {"saved": True}
-    assert desk.classes[1].prompt == "round red cat"
+    assert session.snapshot.classes.stored[1].prompt == "round red cat"
     long = {"action": "edit", "id": 2, "name": "dent", "prompt": "long word " * 49}
     told = browser.post("/api/classes", long)
     assert told.status_code == 400
@@ -237,15 +241,15 @@ def test_words_are_tried_before_they_are_kept(desk: Desk) -> None:
 
 
 def test_pictures_are_made_anew_and_a_changed_file_is_not_shown(
-    parts: Place, desk: Desk, tmp_path: Path
+    parts: Place, session: ReviewSession, tmp_path: Path
 ) -> None:
-    browser = Browser(desk)
-    row = desk.view.rows[0]
+    browser = Browser(session)
+    row = session.snapshot.view.rows[0]
     for kind in ("thumb", "image"):
         told = browser.get(f"/{kind}/{row.sha256}")
         assert told.headers["content-type"] == "image/jpeg"
         assert Image.open(io.BytesIO(told.content)).size == (40, 36)
-    other = desk.view.rows[1]
+    other = session.snapshot.view.rows[1]
     place = parts.images / other.path
     kept = place.read_bytes()
     try:
@@ -299,15 +303,17 @@ def hostile_run(
 
 
 @pytest.fixture
-def hostile(hostile_run: Path, quick: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Desk]:
+def hostile(
+    hostile_run: Path, quick: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[ReviewSession]:
     folder = Path(shutil.copytree(hostile_run, tmp_path / "<b>run"))
     with open_review(folder, create=True) as store:
-        yield Desk(folder, store)
+        yield ReviewSession(folder, store)
 
 
-def test_hostile_names_are_shown_as_text(hostile: Desk) -> None:
-    assert len(hostile.view.rows) == len(FILES) + 2
-    for n in range(len(hostile.view.rows)):
+def test_hostile_names_are_shown_as_text(hostile: ReviewSession) -> None:
+    assert len(hostile.snapshot.view.rows) == len(FILES) + 2
+    for n in range(len(hostile.snapshot.view.rows)):
         answer(hostile, n, 1 + n % len(NAMES), "<i>Ito</i>")
         answer(hostile, n, 1 + (n + n % 2) % len(NAMES), "{{7*7}}")
     edits.edit(hostile, 2, NAMES[1] + "2", "</script><script>", "<i>Ito</i>")
@@ -330,14 +336,14 @@ def test_hostile_names_are_shown_as_text(hostile: Desk) -> None:
         }
         assert names >= {name for name in FILES if "\n" not in name}
         assert any("\udcff" in name for name in names)
-        for row in hostile.view.rows:
+        for row in hostile.snapshot.view.rows:
             assert browser.get(f"/thumb/{row.sha256}").status_code == 200
     found = browser.post("/api/classes/preview", {"id": 1, "name": NAMES[0], "prompt": "<u>"})
     assert found.headers["content-type"] == "application/json"
 
 
-def test_hostile_names_are_exported_safely(hostile: Desk, tmp_path: Path) -> None:
-    for n in range(len(hostile.view.rows)):
+def test_hostile_names_are_exported_safely(hostile: ReviewSession, tmp_path: Path) -> None:
+    for n in range(len(hostile.snapshot.view.rows)):
         answer(hostile, n, 1 + n % len(NAMES), "=SUM(A1)")
     browser = Browser(hostile)
     for form in EXPORTS:
@@ -353,8 +359,8 @@ def test_hostile_names_are_exported_safely(hostile: Desk, tmp_path: Path) -> Non
         elif form != "folders":
             json.loads(told.content)
     archive = zipfile.ZipFile(io.BytesIO(browser.get("/export/folders").content))
-    names = archive.namelist()
-    assert len(names) == len(hostile.view.rows)
+    names = [name for name in archive.namelist() if name != "folders.csv"]
+    assert len(names) == len(hostile.snapshot.view.rows)
     assert len({name.partition("/")[0] for name in names}) == len(NAMES)
     for name in names:
         assert safe_on_windows(name), name
@@ -402,11 +408,15 @@ def test_no_two_classes_share_a_folder() -> None:
     assert found["猫"] == "猫"
 
 
-def test_the_page_of_a_loading_round_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    browser = Browser(desk)
-    answer(desk, int(doubtful(desk)[0]), id_of(desk, "dent"))
-    done = next_round(desk.folder)
-    job.write(desk.folder, job.Progress(**(asdict(job.Progress()) | {"state": "done", "round": 2})))
+def test_the_page_of_a_loading_round_says_so(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = Browser(session)
+    answer(session, int(doubtful(session.snapshot)[0]), id_of(session, "dent"))
+    done = next_round(session.folder)
+    job.write(
+        session.folder, job.Progress(**(asdict(job.Progress()) | {"state": "done", "round": 2}))
+    )
     browser.get("/")
     for _ in range(300):
         if browser.get("/api/rounds").json()["current"] == done.number:
@@ -414,4 +424,15 @@ def test_the_page_of_a_loading_round_says_so(desk: Desk, monkeypatch: pytest.Mon
         time.sleep(0.1)
     told = browser.get("/api/rounds").json()
     assert (told["current"], told["state"]) == (2, "done")
-    assert np.isfinite(desk.view.confidence).all()
+    assert np.isfinite(session.snapshot.view.confidence).all()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_audit_page_says_before_any_round_what_a_round_does_to_the_audit(
+    session: ReviewSession, language: str
+) -> None:
+    sentence = Words("ja" if language == "ja" else "en")(AUDIT_RESET)
+    browser = Browser(session, language)
+    for path in ("/audit", "/rounds"):
+        assert sentence in browser.get(path).text
+    assert sentence not in browser.get("/one").text

@@ -20,12 +20,12 @@ from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
 from clipgrip.review import job
 from clipgrip.review import rounds as rounds_module
-from clipgrip.review.desk import Desk
 from clipgrip.review.measure import measured_rows
 from clipgrip.review.overview import overview, terms_of
 from clipgrip.review.queues import audit, doubtful
 from clipgrip.review.rounds import go_back, harms, loss_p_value, manifest_of, next_round
-from clipgrip.review.store import StoredRound, open_review
+from clipgrip.review.session import ReviewSession
+from clipgrip.review.store import ReviewRound, open_review
 from clipgrip.runs.lock import locked
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
@@ -33,17 +33,19 @@ from clipgrip.runs.store import open_store
 
 
 def work(
-    desk: Desk, place: Place, audited: int = 10, reviewed: int = 6
+    session: ReviewSession, place: Place, audited: int = 10, reviewed: int = 6
 ) -> tuple[set[str], set[str]]:
     """Audit and review with the truth; the hashes of both."""
-    ids = truth(desk, place)
-    shown = audit(desk)[:audited].tolist()
+    ids = truth(session, place)
+    shown = audit(session.snapshot)[:audited].tolist()
     for row in shown:
-        answer(desk, row, int(ids[row]), purpose="audit")
-    looked = doubtful(desk)[:reviewed].tolist()
+        answer(session, row, int(ids[row]), purpose="audit")
+    looked = doubtful(session.snapshot)[:reviewed].tolist()
     for row in looked:
-        answer(desk, row, int(ids[row]))
-    return {desk.view.rows[n].sha256 for n in shown}, {desk.view.rows[n].sha256 for n in looked}
+        answer(session, row, int(ids[row]))
+    return {session.snapshot.view.rows[n].sha256 for n in shown}, {
+        session.snapshot.view.rows[n].sha256 for n in looked
+    }
 
 
 @pytest.fixture
@@ -52,18 +54,20 @@ def used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clipgrip.review.rounds.harms", lambda _: False)
 
 
-def first_manifest(desk: Desk) -> Any:
-    with open_store(desk.folder) as store:
-        return store.manifest(desk.rounds[0].run)
+def first_manifest(session: ReviewSession) -> Any:
+    with open_store(session.folder) as store:
+        return store.manifest(session.snapshot.round.rounds[0].run)
 
 
 def test_peoples_labels_are_learned_and_the_audit_becomes_the_test(
-    desk: Desk, parts: Place
+    session: ReviewSession, parts: Place
 ) -> None:
-    audited, reviewed = work(desk, parts)
-    first = first_manifest(desk)
-    manifest = manifest_of(first, desk.classes, desk.opinions)
-    ids = dict(zip((row.sha256 for row in desk.view.rows), truth(desk, parts), strict=True))
+    audited, reviewed = work(session, parts)
+    first = first_manifest(session)
+    manifest = manifest_of(first, session.snapshot.classes.stored, session.snapshot.opinions)
+    ids = dict(
+        zip((row.sha256 for row in session.snapshot.view.rows), truth(session, parts), strict=True)
+    )
     for before, row in zip(first.rows, manifest.rows, strict=True):
         if row.sha256 in audited:
             assert (row.split, row.label) == ("test", ids[row.sha256] - 1)
@@ -74,48 +78,50 @@ def test_peoples_labels_are_learned_and_the_audit_becomes_the_test(
 
 
 def test_undecided_images_are_unlabeled_and_changed_classes_are_those_of_now(
-    desk: Desk, parts: Place
+    session: ReviewSession, parts: Place
 ) -> None:
-    rows = doubtful(desk)[:5].tolist()
-    answer(desk, rows[0], 2)
-    answer(desk, rows[1], 3)
-    answer(desk, rows[2], 1)
-    answer(desk, rows[2], 4, "Ito")
-    answer(desk, rows[3], None)
-    answer(desk, rows[4], 4)
-    edits.merge(desk, 2, 1, "Sato")
-    edits.split(desk, 3, ["good round part", "good square part"], "Sato")
-    edits.edit(desk, 4, "鋼", "steel", "Sato")
-    manifest = manifest_of(first_manifest(desk), desk.classes, desk.opinions)
+    rows = doubtful(session.snapshot)[:5].tolist()
+    answer(session, rows[0], 2)
+    answer(session, rows[1], 3)
+    answer(session, rows[2], 1)
+    answer(session, rows[2], 4, "Ito")
+    answer(session, rows[3], None)
+    answer(session, rows[4], 4)
+    edits.merge(session, 2, 1, "Sato")
+    edits.split(session, 3, ["good round part", "good square part"], "Sato")
+    edits.edit(session, 4, "鋼", "steel", "Sato")
+    manifest = manifest_of(
+        first_manifest(session), session.snapshot.classes.stored, session.snapshot.opinions
+    )
     assert manifest.classes.display == ("scratch", "鋼", "good round part", "good square part")
     labels = {row.sha256: row.label for row in manifest.rows if row.split == "pool"}
-    hashes = [desk.view.rows[row].sha256 for row in rows]
+    hashes = [session.snapshot.view.rows[row].sha256 for row in rows]
     assert [labels[image] for image in hashes] == [0, -1, -1, -1, 1]
     assert sum(label == 0 for label in labels.values()) == 3  # two were given
     kept = {row.label for row in manifest.rows if row.split == "test"}
     assert kept == {0, -1, 1}  # dent counts as scratch, good part is gone
 
 
-def test_nothing_new_is_no_round(desk: Desk) -> None:
+def test_nothing_new_is_no_round(session: ReviewSession) -> None:
     with pytest.raises(RunError, match="Answer some images first"):
-        next_round(desk.folder)
-    given = answer(desk, int(doubtful(desk)[0]), 1)
-    desk.undo(given.token, "Sato")
+        next_round(session.folder)
+    given = answer(session, int(doubtful(session.snapshot)[0]), 1)
+    session.undo(given.token, "Sato")
     with pytest.raises(RunError, match="Answer some images first"):
-        next_round(desk.folder)
-    assert len(desk.store.rounds()) == 1
+        next_round(session.folder)
+    assert len(session.store.rounds()) == 1
 
 
 @pytest.mark.usefixtures("used")
 def test_a_round_learns_from_people_never_from_the_audit_and_tells_what_it_brought(
-    desk: Desk, parts: Place
+    session: ReviewSession, parts: Place
 ) -> None:
-    audited, reviewed = work(desk, parts)
-    before, ids = desk.view.label.copy(), truth(desk, parts)
-    old = dict(zip(desk.view.place, before.tolist(), strict=True))
-    done = next_round(desk.folder, "Ito")
+    audited, reviewed = work(session, parts)
+    before, ids = session.snapshot.view.label.copy(), truth(session, parts)
+    old = dict(zip(session.snapshot.view.row_by_hash, before.tolist(), strict=True))
+    done = next_round(session.folder, "Ito")
     assert (done.number, done.folder) == (2, "round-2")
-    outcome = reopen(desk.folder / done.folder)
+    outcome = reopen(session.folder / done.folder)
     assert not {row.sha256 for row in outcome.embeds.pool_rows} & audited
     labels = outcome.embeds.pool_labels.tolist()
     learned = {
@@ -125,46 +131,57 @@ def test_a_round_learns_from_people_never_from_the_audit_and_tells_what_it_broug
     }
     assert reviewed < learned
     assert len(learned) == len(reviewed) + 2
-    desk.load()
-    assert desk.store.rounds() == desk.rounds
-    assert (desk.round.number, desk.store.changes()[-1].person) == (2, "Ito")
-    judged = [row for row, one in enumerate(desk.view.rows) if one.sha256 in audited]
-    right = [int((values[judged] == ids[judged]).sum()) for values in (before, desk.view.label)]
+    session.load()
+    assert tuple(session.store.rounds()) == session.snapshot.round.rounds
+    assert (session.snapshot.round.number, session.store.changes()[-1].person) == (2, "Ito")
+    judged = [row for row, one in enumerate(session.snapshot.view.rows) if one.sha256 in audited]
+    right = [
+        int((values[judged] == ids[judged]).sum())
+        for values in (before, session.snapshot.view.label)
+    ]
     facts = done.facts
     assert (facts["audited"], facts["labels"]) == (10, 8)
     assert [facts["right_before"], facts["right_after"]] == right
     assert right[1] - right[0] == facts["put_right"] - facts["put_wrong"]
-    changed = sum(old[i] != desk.view.label[n] for i, n in desk.view.place.items())
+    changed = sum(
+        old[i] != session.snapshot.view.label[n]
+        for i, n in session.snapshot.view.row_by_hash.items()
+    )
     assert facts["changed"] >= changed
-    assert sorted(measured_rows(desk)) == sorted(judged)  # no answer of this round's draw yet
-    assert not {desk.view.rows[row].sha256 for row in audit(desk)} & (audited | reviewed)
-    assert overview(desk, terms_of(0.02, 0.95)).fresh == 0
+    assert sorted(measured_rows(session.snapshot)) == sorted(
+        judged
+    )  # no answer of this round's draw yet
+    assert not {session.snapshot.view.rows[row].sha256 for row in audit(session.snapshot)} & (
+        audited | reviewed
+    )
+    assert overview(session.snapshot, terms_of(0.02, 0.95)).fresh == 0
 
 
-def test_an_image_that_was_learned_is_never_measured_on(desk: Desk, parts: Place) -> None:
-    _, reviewed = work(desk, parts)
-    row = desk.view.place[min(reviewed)]
-    next_round(desk.folder)
-    answer(desk, row, 1, "Ito", purpose="audit")  # from a page that was open meanwhile
-    desk.load()
-    assert desk.standing.audit[row]
-    assert row not in measured_rows(desk)
+def test_an_image_that_was_learned_is_never_measured_on(
+    session: ReviewSession, parts: Place
+) -> None:
+    _, reviewed = work(session, parts)
+    row = session.snapshot.view.row_by_hash[min(reviewed)]
+    next_round(session.folder)
+    answer(session, row, 1, "Ito", purpose="audit")  # from a page that was open meanwhile
+    session.load()
+    assert session.snapshot.states.audit[row]
+    assert row not in measured_rows(session.snapshot)
 
 
-@pytest.mark.usefixtures("used")
-def test_the_answers_after_a_round_began_are_fresh(desk: Desk, parts: Place) -> None:
-    work(desk, parts)
-    next_round(desk.folder)
-    answer(desk, int(doubtful(desk)[0]), 1)  # of round 1, while round 2 was learning
-    desk.load()
-    assert overview(desk, terms_of(0.02, 0.95)).fresh == 1
+def test_the_answers_after_a_round_began_are_fresh(session: ReviewSession, parts: Place) -> None:
+    work(session, parts, audited=0)  # nothing measures the round, so it is put to use
+    next_round(session.folder)
+    answer(session, int(doubtful(session.snapshot)[0]), 1)  # of round 1, while round 2 was learning
+    session.load()
+    assert overview(session.snapshot, terms_of(0.02, 0.95)).fresh == 1
 
 
 def test_a_stopped_round_goes_on_to_the_same_result(
-    desk: Desk, parts: Place, tmp_path: Path
+    session: ReviewSession, parts: Place, tmp_path: Path
 ) -> None:
-    work(desk, parts)
-    copy = shutil.copytree(desk.folder, tmp_path / "copy")
+    work(session, parts)
+    copy = shutil.copytree(session.folder, tmp_path / "copy")
     whole = next_round(copy)
 
     def stop() -> None:
@@ -172,56 +189,61 @@ def test_a_stopped_round_goes_on_to_the_same_result(
 
     for at in (3, 6, 9):
         with pytest.raises(KeyboardInterrupt):
-            next_round(desk.folder, "", Dying(at, stop))
-        assert len(desk.store.rounds()) == 1
-    done = next_round(desk.folder)
+            next_round(session.folder, "", Dying(at, stop))
+        assert len(session.store.rounds()) == 1
+    done = next_round(session.folder)
     assert (done.number, done.folder, done.run) == (whole.number, whole.folder, whole.run)
     timeless = {"seconds": 0}
     assert done.facts | timeless == whole.facts | timeless
-    prompts = [(f / "round-2" / "prompt.safetensors").read_bytes() for f in (copy, desk.folder)]
+    prompts = [(f / "round-2" / "prompt.safetensors").read_bytes() for f in (copy, session.folder)]
     assert prompts[0] == prompts[1]
 
 
-@pytest.mark.usefixtures("used")
 def test_answers_between_stop_and_start_go_to_a_folder_of_their_own(
-    desk: Desk, parts: Place
+    session: ReviewSession, parts: Place
 ) -> None:
     def stop() -> None:
         raise KeyboardInterrupt
 
-    work(desk, parts)
+    work(session, parts, audited=0)  # nothing measures the round, so it is put to use
     with pytest.raises(KeyboardInterrupt):
-        next_round(desk.folder, "", Dying(9, stop))
-    answer(desk, int(doubtful(desk)[0]), 1)
-    done = next_round(desk.folder)
+        next_round(session.folder, "", Dying(9, stop))
+    answer(session, int(doubtful(session.snapshot)[0]), 1)
+    done = next_round(session.folder)
     assert done.facts["labels"] == 9
-    desk.load()
-    assert desk.view.outcome.run.id == done.run
+    session.load()
+    assert session.snapshot.view.outcome.run.id == done.run
 
 
 def test_classes_that_change_while_a_round_learns_are_for_the_next_one(
-    desk: Desk, parts: Place
+    session: ReviewSession, parts: Place
 ) -> None:
-    work(desk, parts)
+    work(session, parts)
     done = next_round(
-        desk.folder, "", Dying(6, lambda: edits.split(desk, 1, ["long", "short"], "Ito"))
+        session.folder, "", Dying(6, lambda: edits.split(session, 1, ["long", "short"], "Ito"))
     )
     assert (done.facts["labels"], done.facts["audited"]) == (8, 10)
-    desk.load()
-    assert [c.name for c in desk.view.classes] == ["dent", "good part", "steel", "long", "short"]
-    assert not desk.view.as_run
+    session.load()
+    assert [c.name for c in session.snapshot.classes.active] == [
+        "dent",
+        "good part",
+        "steel",
+        "long",
+        "short",
+    ]
+    assert not session.snapshot.view.as_run
 
 
-def test_classes_of_now_are_learned(desk: Desk, parts: Place) -> None:
-    work(desk, parts)
-    edits.add(desk, "rust", "rusty steel", "Sato")
-    edits.merge(desk, 1, 2, "Sato")
-    answer(desk, int(doubtful(desk)[0]), id_of(desk, "rust"))
-    done = next_round(desk.folder)
-    desk.load()
-    names = desk.view.outcome.manifest.classes.display
+def test_classes_of_now_are_learned(session: ReviewSession, parts: Place) -> None:
+    work(session, parts)
+    edits.add(session, "rust", "rusty steel", "Sato")
+    edits.merge(session, 1, 2, "Sato")
+    answer(session, int(doubtful(session.snapshot)[0]), id_of(session, "rust"))
+    done = next_round(session.folder)
+    session.load()
+    names = session.snapshot.view.outcome.manifest.classes.display
     assert names == ("dent", "good part", "steel", "rust")
-    assert desk.view.as_run
+    assert session.snapshot.view.as_run
     assert done.facts["labels"] == 9
 
 
@@ -231,41 +253,49 @@ def test_a_run_with_seen_classes_keeps_them_also_renamed(
     out = tmp_path / "trzsl"
     run(project(parts, tiny_clip, out, rounds=1, labels=parts.labels("TRZSL")))
     with open_review(out, create=True) as store:
-        desk = Desk(out, store)
-        assert desk.view.outcome.run.facts["data"]["seen"] == list(SEEN)
-        work(desk, parts, 3, 2)
-        edits.edit(desk, id_of(desk, "scratch"), "キズ", "scratch", "Sato")
+        session = ReviewSession(out, store)
+        assert session.snapshot.view.outcome.run.facts["data"]["seen"] == list(SEEN)
+        work(session, parts, 3, 2)
+        edits.edit(session, id_of(session, "scratch"), "キズ", "scratch", "Sato")
         done = next_round(out)
         facts = reopen(out / done.folder).run.facts["data"]
         assert facts["seen"] == ["キズ", "dent"]
 
 
 @pytest.mark.usefixtures("used")
-def test_back_to_an_earlier_model_keeps_answers_and_audit(desk: Desk, parts: Place) -> None:
-    audited, _ = work(desk, parts)
-    next_round(desk.folder)
-    desk.load()
-    said = len(desk.answers())
-    back = go_back(desk.folder, 1, "Ito")
-    desk.load()
-    assert (back.number, back.run, desk.round.number) == (3, desk.rounds[0].run, 3)
-    assert len(desk.answers()) == said
-    assert {desk.view.rows[n].sha256 for n in measured_rows(desk)} >= audited
+def test_back_to_an_earlier_model_keeps_answers_and_audit(
+    session: ReviewSession, parts: Place
+) -> None:
+    audited, _ = work(session, parts)
+    next_round(session.folder)
+    session.load()
+    said = len(session.snapshot.answers)
+    back = go_back(session.folder, 1, "Ito")
+    session.load()
+    assert (back.number, back.run, session.snapshot.round.number) == (
+        3,
+        session.snapshot.round.rounds[0].run,
+        3,
+    )
+    assert len(session.snapshot.answers) == said
+    assert {
+        session.snapshot.view.rows[n].sha256 for n in measured_rows(session.snapshot)
+    } >= audited
     for wrong in (0, 3, 9):
         with pytest.raises(RunError, match="no earlier round"):
-            go_back(desk.folder, wrong)
+            go_back(session.folder, wrong)
 
 
 def test_the_folder_of_a_round_is_reviewed_from_the_folder_of_the_review(
-    desk: Desk, parts: Place, capsys: pytest.CaptureFixture[str]
+    session: ReviewSession, parts: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    work(desk, parts)
-    next_round(desk.folder)
+    work(session, parts)
+    next_round(session.folder)
     for name in ("review", "next"):
-        told = command(capsys, name, desk.folder / "round-2")
-        assert told.code == 2
-        assert f"Give {desk.folder} instead" in told.err
-    assert not (desk.folder / "round-2" / "review.db").exists()
+        progress = command(capsys, name, session.folder / "round-2")
+        assert progress.code == 2
+        assert f"Give {session.folder} instead" in progress.err
+    assert not (session.folder / "round-2" / "review.db").exists()
 
 
 # -- beside the page --------------------------------------------------------------------------------------------------
@@ -292,7 +322,7 @@ def small(
     monkeypatch.setenv("CLIPGRIP_CACHE", str(shared_cache))
     folder = Path(shutil.copytree(begun, tmp_path / "run"))
     with open_review(folder, create=True) as store:
-        work(Desk(folder, store), parts)
+        work(ReviewSession(folder, store), parts)
     yield folder
     if child := job._children.pop(folder.resolve(), None):
         child.wait()
@@ -302,9 +332,9 @@ def test_a_round_beside_the_page_from_start_over_kill_to_done(small: Path) -> No
     assert job.progress(small).state == "none"
     job.stop(small)  # nothing to stop
     job.start(small, "Sato")
-    told = job.progress(small)
-    assert (told.state, told.person) == ("running", "Sato")
-    assert told.pid != os.getpid()
+    progress = job.progress(small)
+    assert (progress.state, progress.person) == ("running", "Sato")
+    assert progress.pid != os.getpid()
     with pytest.raises(RunError, match="running already"):
         job.start(small, "Ito")
     wait(lambda: job.progress(small).stage in ("embed", "round", "answer"), "no progress was told")
@@ -317,11 +347,13 @@ def test_a_round_beside_the_page_from_start_over_kill_to_done(small: Path) -> No
     assert job.progress(small).state == "stopped"
     job.start(small, "Ito")
     wait(lambda: job.progress(small).state != "running", "the round does not end")
-    told = job.progress(small)
-    assert (told.state, told.round, told.error) == ("done", 2, ""), (small / job.LOG).read_text()
+    progress = job.progress(small)
+    assert (progress.state, progress.round, progress.error) == ("done", 2, ""), (
+        small / job.LOG
+    ).read_text()
     with open_review(small) as store:
         _, done, *_held = store.rounds()
-        assert (done.number, done.facts, store.changes()[-1].person) == (2, told.facts, "Ito")
+        assert (done.number, done.facts, store.changes()[-1].person) == (2, progress.facts, "Ito")
 
 
 def test_a_round_that_is_stopped_says_so(small: Path) -> None:
@@ -355,13 +387,13 @@ def test_a_round_that_is_stopped_in_the_middle_says_so(
 
 def test_a_round_that_fails_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_review(folder, create=True) as store:
-        Desk(folder, store)
+        ReviewSession(folder, store)
     assert job.main(folder, "Sato") == 2
-    told = job.progress(folder)
-    assert told.state == "failed"
-    assert "Answer some images first" in told.error
+    progress = job.progress(folder)
+    assert progress.state == "failed"
+    assert "Answer some images first" in progress.error
 
-    def broken(*_: object) -> StoredRound:
+    def broken(*_: object) -> ReviewRound:
         raise ZeroDivisionError("of zero")
 
     monkeypatch.setattr("clipgrip.review.rounds.next_round", broken)
@@ -402,9 +434,9 @@ def test_the_chance_of_a_loss_is_mcnemars() -> None:
 
 
 def test_a_round_that_harms_is_kept_but_not_used_until_somebody_asks(
-    desk: Desk, parts: Place, monkeypatch: pytest.MonkeyPatch
+    session: ReviewSession, parts: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work(desk, parts, reviewed=20)
+    work(session, parts, reviewed=20)
     gain = rounds_module._gain
 
     def harmful(*given: Any) -> dict[str, Any]:
@@ -412,26 +444,29 @@ def test_a_round_that_harms_is_kept_but_not_used_until_somebody_asks(
         return gain(*given) | worse
 
     monkeypatch.setattr(rounds_module, "_gain", harmful)
-    before = desk.view.label.copy()
-    done = next_round(desk.folder, "Ito")
-    desk.load()
-    assert [one.number for one in desk.rounds] == [1, 2, 3]
-    assert desk.round.run == desk.rounds[0].run
-    assert desk.round.facts["held"] == done.number == 2
-    assert (desk.view.label == before).all()
-    assert overview(desk, terms_of(0.02, 0.95)).step != "round"
+    before = session.snapshot.view.label.copy()
+    done = next_round(session.folder, "Ito")
+    session.load()
+    assert [one.number for one in session.snapshot.round.rounds] == [1, 2, 3]
+    assert session.snapshot.round.stored.run == session.snapshot.round.rounds[0].run
+    assert session.snapshot.round.stored.facts["held"] == done.number == 2
+    assert (session.snapshot.view.label == before).all()
+    assert overview(session.snapshot, terms_of(0.02, 0.95)).step != "round"
     with pytest.raises(RunError, match="Answer some images first"):
-        next_round(desk.folder)
-    for language, words in (("en", "Use this round anyway"), ("ja", "それでもこのラウンドを使う")):
-        browser = Browser(desk, language)
+        next_round(session.folder)
+    for language, words in (("en", "Use this round anyway"), ("ja", "それでもこのモデルを使う")):
+        browser = Browser(session, language)
         page = browser.get("/rounds").text
         assert words in page
         assert "3.1%" in page
+        assert (f"of {done.facts['audited']} audited images 8 were right" in page) == (
+            language == "en"
+        )
         assert '<p class="note held">' in browser.get("/").text
-    go_back(desk.folder, done.number)
-    desk.load()
-    assert desk.round.run == done.run
-    assert "held" not in desk.round.facts
+    go_back(session.folder, done.number)
+    session.load()
+    assert session.snapshot.round.stored.run == done.run
+    assert "held" not in session.snapshot.round.stored.facts
 
 
 def test_the_work_is_one_bar_that_never_goes_back_and_tells_the_time_left(
@@ -442,21 +477,21 @@ def test_the_work_is_one_bar_that_never_goes_back_and_tells_the_time_left(
     hear = job.FileListener(folder, "Sato")
     shares = []
 
-    def told(stage: str, done: int, total: int) -> job.Progress:
+    def progress(stage: str, done: int, total: int) -> job.Progress:
         hear.progress(stage, done, total)
-        shares.append(hear.told["share"])
-        return job.Progress(**hear.told)
+        shares.append(hear.current["share"])
+        return job.Progress(**hear.current)
 
-    told("embed", 0, 0)
-    told("embed", 9, 9)
-    told("embed", 0, 9)  # the images of the round before were read first
-    assert told("pixels", 9, 9).left is None
+    progress("embed", 0, 0)
+    progress("embed", 9, 9)
+    progress("embed", 0, 9)  # the images of the round before were read first
+    assert progress("pixels", 9, 9).left is None
     hear.planned(4)
     for number in range(1, 5):
         for step in range(11):
-            now = told("round", step, 10)
+            now = progress("round", step, 10)
         hear.round_done({"number": number})
     assert now.left is not None
-    assert told("answer", 9, 9).share == 1.0
+    assert progress("answer", 9, 9).share == 1.0
     assert shares == sorted(shares)
     assert all(0 <= share <= 1 for share in shares)

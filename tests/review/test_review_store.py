@@ -20,9 +20,9 @@ from clipgrip.errors import RunError
 from clipgrip.review.store import (
     NAME,
     Change,
+    ReviewRound,
     ReviewStore,
     StoredClass,
-    StoredRound,
     has_review,
     open_review,
 )
@@ -88,7 +88,7 @@ def test_no_method_changes_or_deletes_an_answer(store: ReviewStore) -> None:
     store.add_answers([given])
     store.undo(given.token, "Ito", "later")
     store.write_classes([StoredClass(1, "kitten", "kitten")], BEGIN)
-    store.add_round(StoredRound(1, ".", "r", "now"))
+    store.add_round(ReviewRound(1, ".", "r", "now"))
     store.record(BEGIN)
     words = [statement.split()[0] for statement in seen]
     assert "INSERT" in words
@@ -100,9 +100,9 @@ def test_rounds_changes_classes_and_the_secret_come_back_as_they_were(place: Pat
         secret = store.secret()
         store.write_classes([StoredClass(1, "猫", "cat"), StoredClass(2, "犬", "dog")], BEGIN)
         store.write_classes([StoredClass(1, "猫", "cat", "merged", 2)], BEGIN)
-        done = StoredRound(2, "round-2", "run", "now", {"labels": 3})
+        done = ReviewRound(2, "round-2", "run", "now", {"labels": 3})
         store.add_round(done)
-        store.add_round(StoredRound(2, "elsewhere", "other", "now"))
+        store.add_round(ReviewRound(2, "elsewhere", "other", "now"))
     with open_review(place) as store:
         assert store.secret() == secret
         assert len(secret) == 32

@@ -11,7 +11,7 @@ import pytest
 from review_helpers import Browser
 
 from clipgrip.errors import DataError, RunError
-from clipgrip.review.desk import Desk
+from clipgrip.review.session import ReviewSession
 from clipgrip.review.web import uploads
 from clipgrip.review.web.uploads import Uploads
 
@@ -53,10 +53,10 @@ def test_what_cannot_become_a_file_is_a_sentence(
     coming.close()
 
 
-def test_a_zip_comes_in_pieces_and_is_read_once(desk: Desk) -> None:
-    browser = Browser(desk)
-    row = desk.view.rows[0]
-    name = desk.names[1]
+def test_a_zip_comes_in_pieces_and_is_read_once(session: ReviewSession) -> None:
+    browser = Browser(session)
+    row = session.snapshot.view.rows[0]
+    name = session.snapshot.classes.names[1]
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr(f"{name}/{row.paths[0]}", row.source.read())
@@ -67,7 +67,7 @@ def test_a_zip_comes_in_pieces_and_is_read_once(desk: Desk) -> None:
             told = browser.post(path, data[start : start + size])
             assert told.status_code == 200, told.text
     assert told.json()["answers"] == 1
-    assert len(desk.answers()) == 1
+    assert len(session.snapshot.answers) == 1
     told = browser.post("/api/import/nothing?upload=other-file&at=0&of=1", b"x")
     assert (told.status_code, "no import" in told.json()["error"]) == (400, True)
     assert browser.post("/api/import/csv?upload=%2e%2e%2f&at=0&of=1", b"x").status_code == 400

@@ -19,8 +19,7 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import FileSource, Manifest, Row
 from clipgrip.errors import ClipgripError, RunError
 from clipgrip.review.schema import MIGRATIONS as REVIEW
-from clipgrip.review.store import Answer, Change, ReviewStore, StoredClass, open_review
-from clipgrip.review.store import StoredRound as ReviewRound
+from clipgrip.review.store import Answer, Change, ReviewRound, ReviewStore, StoredClass, open_review
 from clipgrip.runs import audits, checkpoint, migrations
 from clipgrip.runs.seal import NOTHING
 from clipgrip.runs.store import RunStore, StoredRound, StoredRun, open_store

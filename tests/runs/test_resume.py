@@ -21,6 +21,7 @@ from runs_forks import in_a_fork
 from clipgrip import files
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
+from clipgrip.data.manifest import FileSource, Row
 from clipgrip.data.task import ul
 from clipgrip.method import PRESETS, learn
 from clipgrip.pseudolabel.stop import RULES, Stop, Summary
@@ -228,12 +229,19 @@ def test_resuming_reaches_bit_for_bit_what_the_loop_had_reached(
     start = Start.of(backbone, ClassNames.read(place.classes), settings, method)
     noise = torch.Generator().manual_seed(0)
     images = torch.nn.functional.normalize(torch.randn(rows, 24, generator=noise), dim=1)
-    embeds, task = Embeds(images, images[:0], (), ()), ul(rows, len(start.classes))
+    source = FileSource(Path("gone.png"))
+    files = tuple(Row(f"{n:06d}", (f"{n}.png",), -1, "pool", source) for n in range(rows))
+    embeds, task = Embeds(images, images[:0], files, ()), ul(rows, len(start.classes))
     inputs = Inputs(embeds.pool, embeds.test)
-    begun = reached([], start, embeds, inputs)
+    begun = reached([], start, embeds, inputs, task)
     (done,) = learn(start.prompt, images, task, begun, ks=[4], method=method, seed=0)
     learned = done.learner.prompt.learned()
-    again = reached([StoredRound(1, 4, done.changed, learned, {}, ())], start, embeds, inputs)
+    taught = done.pseudolabels
+    pairs = zip(taught.rows.tolist(), taught.labels.tolist(), strict=True)
+    stored = StoredRound(
+        1, 4, done.changed, learned, {}, tuple((f"{row:06d}", c, 1.0) for row, c in pairs)
+    )
+    again = reached([stored], start, embeds, inputs, task)
     assert torch.equal(again.probs, done.probs)
     assert (again.number, again.changed) == (1, done.changed)
 

@@ -42,7 +42,7 @@ def test_without_good_class_embeddings_they_are_made_from_the_prompt(
     elif damage == "cut":
         path.write_bytes(data[:-7])
     else:
-        checkpoint.write_class_embeds(path, torch.zeros(4, 24), b"another prompt")
+        path.write_bytes(checkpoint.pack_class_embeds(torch.zeros(4, 24), b"another prompt"))
     answers = predict_files(Predictor.open(tmp_path / "run"), place.images)
     write_predictions(tmp_path / "p.csv", Predictor.open(finished), answers)
     assert rows(tmp_path / "p.csv") == rows(finished / "predictions.csv")

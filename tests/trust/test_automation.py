@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.pools import MODELS, at_the_limit, good, never_wrong
+from benchmarks.promise_pools import MODELS, at_the_limit, good, never_wrong
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.trust.audit import audit_id, audit_order, audit_size
 from clipgrip.trust.bounds import pool_bound, pool_p_value, rate_bound

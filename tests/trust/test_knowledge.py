@@ -185,3 +185,29 @@ def test_texts_that_are_one_text_are_alike() -> None:
     one = F.normalize(torch.ones(4, 8) + 0.001 * torch.eye(4, 8), dim=1)
     assert likeness(one, 100.0) < 1
     assert likeness(torch.eye(4, 8), 100.0) > 50
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_labels_that_are_there_are_to_be_used_before_more_are_asked_for(language: str) -> None:
+    say = Words("ja" if language == "ja" else "en")
+    found = (Finding("demo", {}),)
+    unused = remedies(found, 8, say, given=24, learns=False)
+    assert "--strategy grip" in unused[0]
+    assert "24" in unused[0]
+    assert len(unused) == 3
+    assert not any("40" in text for text in unused)
+    too_few = remedies(found, 8, say, given=24)
+    assert any("24" in text and "40" in text for text in too_few)
+    assert remedies((), 8, say, given=24, learns=False) == []
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_names_that_the_model_cannot_read_get_the_words_of_the_glossary(language: str) -> None:
+    say = Words("ja" if language == "ja" else "en")
+    told = reasons((Finding("script", {"names": ["キズ", "деталь"]}),), say)
+    assert len(told) == 2
+    assert "キズ → a scratch on the surface" in told[1]
+    assert "деталь" not in told[1]
+    without = reasons((Finding("script", {"names": ["деталь"]}),), say)
+    assert len(without) == 2
+    assert "prompt" in without[1]

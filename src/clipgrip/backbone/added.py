@@ -14,7 +14,7 @@ from clipgrip.backbone.sound import read_json
 from clipgrip.errors import BackboneError, nearest
 
 ROOT_VARIABLE = "CLIPGRIP_MODELS"
-SAID = "clipgrip.json"
+RECORD = "clipgrip.json"
 """What a model is called here and its fingerprint, beside its files."""
 PART = ".part"
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*[\w-](/[A-Za-z0-9][\w.-]*[\w-])?")
@@ -88,7 +88,7 @@ def place_of(name: str) -> Path:
 
 def read_added(folder: Path) -> Added | None:
     """What a folder of clipgrip's says about itself; None where it is none."""
-    if not folder.name.startswith("models--") or not (folder / SAID).is_file():
+    if not folder.name.startswith("models--") or not (folder / RECORD).is_file():
         return None
-    said = read_json(folder / SAID)
-    return Added(str(said.get("name")), folder, str(said.get("fingerprint")))
+    record = read_json(folder / RECORD)
+    return Added(str(record.get("name")), folder, str(record.get("fingerprint")))

@@ -18,8 +18,8 @@ import torch
 
 from clipgrip.backbone.added import (
     PART,
+    RECORD,
     ROOT_VARIABLE,
-    SAID,
     Added,
     check_name,
     place_of,
@@ -121,12 +121,12 @@ def _copy(checkpoint: Checkpoint, model: Added) -> None:
             _copy_through(path, part / path.name)
         if Checkpoint.open(part).fingerprint() != model.fingerprint:
             raise BackboneError(f"{checkpoint.folder} changed while it was copied. Add it again.")
-        said = {
+        record = {
             "name": model.name,
             "fingerprint": model.fingerprint,
             "added": date.today().isoformat(),
         }
-        write_text_atomic(part / SAID, json.dumps(said, indent=1) + "\n")
+        write_text_atomic(part / RECORD, json.dumps(record, indent=1) + "\n")
         os.replace(part, target)
     except OSError as error:
         todo = "Make room there" if is_full(error) else "Look after the disk and its permissions"

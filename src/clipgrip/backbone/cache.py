@@ -57,7 +57,7 @@ SELECT shard, content, row, digest FROM embedding WHERE content IN (SELECT value
 log = logging.getLogger(__name__)
 
 
-class Found(NamedTuple):
+class CachedEmbeds(NamedTuple):
     """What the cache holds of the hashes that were asked for."""
 
     embeds: Float[np.ndarray, "N D"]
@@ -85,7 +85,7 @@ class EmbeddingCache:
         """The cache of a backbone's image embeddings under ``root`` or the user's cache folder."""
         return cls(root or default_root(), backbone.image_key, backbone.embed_dim)
 
-    def get(self, hashes: Sequence[str]) -> Found:
+    def get(self, hashes: Sequence[str]) -> CachedEmbeds:
         """Stored embeddings of ``hashes``.
 
         Each shard is compared with its SHA-256, each row with its digest. What is damaged is forgotten with a warning
@@ -94,7 +94,7 @@ class EmbeddingCache:
         rows: dict[str, list[int]] = defaultdict(list)
         for row, content in enumerate(hashes):
             rows[content].append(row)
-        found = Found(
+        found = CachedEmbeds(
             np.zeros((len(hashes), self.width), np.float32), np.ones(len(hashes), np.bool_)
         )
         for name, places in self._find(list(rows)).items():

@@ -16,7 +16,7 @@ from clipgrip.backbone import preprocess, processors
 from clipgrip.backbone.base import TextTower
 from clipgrip.backbone.checkpoint import Checkpoint, pick
 from clipgrip.backbone.engine import Engine, check_engine, on_engine, suffix
-from clipgrip.backbone.families import FAMILIES, Source
+from clipgrip.backbone.families import FAMILIES, TowerSource
 from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.sound import AGAIN, one_sentence
 from clipgrip.errors import BackboneError, ConfigError, nearest
@@ -54,7 +54,7 @@ class ClipBackbone:
         settings = processors.complete(self._checkpoint.preprocessor, self._family.processor)
         self._preprocess = preprocess.Preprocess.from_config(settings)
         self.image_size = self._image_size()
-        self._source = Source(self._checkpoint, self._device)
+        self._source = TowerSource(self._checkpoint, self._device)
         tower = self._family.image(self._source, self._preprocess, DTYPES[self.precision])
         self._tower = on_engine(tower, self.engine, self.fingerprint)
         self.embed_dim = self._tower.embed_dim

@@ -34,7 +34,7 @@ class ImageSide(Protocol):
 
 
 @dataclass(frozen=True)
-class Source:
+class TowerSource:
     """A checkpoint and where its weights go; the model by transformers' own modules is read once, when asked for."""
 
     checkpoint: Checkpoint
@@ -51,13 +51,13 @@ class Source:
 class Family(NamedTuple):
     """How models of one ``model_type`` are read."""
 
-    image: Callable[[Source, Preprocess, torch.dtype], ImageSide]
-    text: Callable[[Source], TextTower]
+    image: Callable[[TowerSource, Preprocess, torch.dtype], ImageSide]
+    text: Callable[[TowerSource], TextTower]
     processor: str = "CLIPImageProcessor"
     """The image processor, where the checkpoint does not name one."""
 
 
-def fast_image(source: Source, preprocess: Preprocess, dtype: torch.dtype) -> ImageTower:
+def fast_image(source: TowerSource, preprocess: Preprocess, dtype: torch.dtype) -> ImageTower:
     """CLIP's image tower, which Chinese-CLIP, AltCLIP and MetaCLIP 2 have too."""
     tensors = source.checkpoint.tensors("vision_model.", "visual_projection.")
     # transformers writes AltCLIP's blocks under either name
@@ -66,21 +66,21 @@ def fast_image(source: Source, preprocess: Preprocess, dtype: torch.dtype) -> Im
     return ImageTower(tensors, shape, preprocess, device=source.device, dtype=dtype)
 
 
-def full_image(source: Source, preprocess: Preprocess, dtype: torch.dtype) -> ImageSide:
+def full_image(source: TowerSource, preprocess: Preprocess, dtype: torch.dtype) -> ImageSide:
     """Any other image tower, by transformers' own modules."""
     from clipgrip.backbone.full import FullImage
 
     return FullImage(source.model, preprocess, source.device, dtype)
 
 
-def clip_text(source: Source) -> TextTower:
+def clip_text(source: TowerSource) -> TextTower:
     """CLIP's causal text tower."""
     from clipgrip.backbone import modules
 
     return modules.clip_text(source.checkpoint, source.device)
 
 
-def first_token_text(source: Source) -> TextTower:
+def first_token_text(source: TowerSource) -> TextTower:
     """A BERT or RoBERTa beside CLIP's image tower, read at its first token, then projected."""
     from clipgrip.backbone.modules import whole_model
 
@@ -89,7 +89,7 @@ def first_token_text(source: Source) -> TextTower:
     return _bert(source, model, lambda found: found.last_hidden_state[:, 0])
 
 
-def pooled_text(source: Source) -> TextTower:
+def pooled_text(source: TowerSource) -> TextTower:
     """A text tower with a pooler, as in an encoder of two; BackboneError where no prompt can be tuned on it."""
     tower = source.model.text_model
     takes = inspect.signature(tower.forward).parameters
@@ -101,7 +101,7 @@ def pooled_text(source: Source) -> TextTower:
     return _bert(source, source.model, lambda found: found.pooler_output)
 
 
-def siglip_text(source: Source) -> TextTower:
+def siglip_text(source: TowerSource) -> TextTower:
     """SigLIP's text tower: not causal, texts filled up to all positions, read at the last one.
 
     Its loss is a sigmoid with a bias on the logits; clipgrip compares classes by softmax, in which one bias for all
@@ -135,7 +135,7 @@ FAMILIES: dict[str, Family] = {
 """By ``model_type``, the same names as `checkpoint.SUPPORTED`."""
 
 
-def _bert(source: Source, model: Any, pool: Callable[[Any], Tensor]) -> TextTower:
+def _bert(source: TowerSource, model: Any, pool: Callable[[Any], Tensor]) -> TextTower:
     from clipgrip.backbone.full import FullText, TextModules, TextRules
     from clipgrip.backbone.modules import tokenizer
 

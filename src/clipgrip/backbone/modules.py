@@ -107,10 +107,10 @@ def _check_complete(checkpoint: Checkpoint, found: Mapping[str, Any]) -> None:
             ("unknown", "unexpected_keys"),
         )
     }
-    said = [f"{len(names)} {kind} ({names[0]})" for kind, names in wrong.items() if names]
-    if said:
+    problems = [f"{len(names)} {kind} ({names[0]})" for kind, names in wrong.items() if names]
+    if problems:
         raise BackboneError(
-            f"{checkpoint.folder}: config.json and weights do not fit: {', '.join(said)}. Copy the model again."
+            f"{checkpoint.folder}: config.json and weights do not fit: {', '.join(problems)}. Copy the model again."
         )
 
 

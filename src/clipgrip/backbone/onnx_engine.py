@@ -63,7 +63,7 @@ def float_tower(parts: TowerParts) -> OnnxTower:
 def int8_tower(parts: TowerParts, fingerprint: str, root: Path | None = None) -> OnnxTower:
     """The tower with matrix products of 8-bit numbers; quantised once per model, then read from the cache folder."""
     path = (root or default_root()) / f"onnx-v{FORMAT}" / f"{fingerprint[:40]}-int8.onnx"
-    model = _kept(path)
+    model = _prepared(path)
     if model is None:
         model = quantised(written(parts))
         _keep(path, model)
@@ -133,7 +133,7 @@ def _keep(path: Path, model: bytes) -> None:
         log.warning("The 8-bit model cannot be kept in %s: %s", path.parent, error.strerror)
 
 
-def _kept(path: Path) -> bytes | None:
+def _prepared(path: Path) -> bytes | None:
     """What was quantised before; None where it is missing or damaged."""
     try:
         content = path.read_bytes()

@@ -16,7 +16,7 @@ from clipgrip.errors import CacheError
 from clipgrip.files import sweep
 
 log = logging.getLogger(__name__)
-_said: set[str] = set()
+_warned: set[str] = set()
 
 
 class OptionalCache(EmbeddingCache):
@@ -28,7 +28,7 @@ class OptionalCache(EmbeddingCache):
 
     def put(self, hashes: Sequence[str], embeds: Float[np.ndarray, "N D"]) -> None:
         """Store rows where that is possible."""
-        if str(self.folder) in _said:
+        if str(self.folder) in _warned:
             return
         try:
             super().put(hashes, embeds)
@@ -54,8 +54,8 @@ def cache_for(key: str, width: int) -> EmbeddingCache | None:
 
 
 def _say(folder: str, error: CacheError) -> None:
-    if folder not in _said:
-        _said.add(folder)
+    if folder not in _warned:
+        _warned.add(folder)
         log.warning(
             "%s Until then the work goes on without it, and each image is encoded anew. Set %s to a folder that can "
             "be written.",

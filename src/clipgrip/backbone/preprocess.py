@@ -154,10 +154,10 @@ def _pair(value: Any) -> tuple[int, int]:
     raise _wrong_size(value)
 
 
-def _edge(value: Any, said: Any) -> int:
+def _edge(value: Any, size: Any) -> int:
     whole = isinstance(value, int) and not isinstance(value, bool)
     if not whole or not 1 <= value <= MOST_EDGE:
-        raise _wrong_size(said)
+        raise _wrong_size(size)
     return int(value)
 
 

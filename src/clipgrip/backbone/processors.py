@@ -37,19 +37,19 @@ def complete(config: Mapping[str, Any], fallback: str) -> dict[str, Any]:
     Raises:
         BackboneError: the processor is not one of those whose pixels are known here.
     """
-    said = {name: value for name, value in config.items() if value is not None}
+    values = {name: value for name, value in config.items() if value is not None}
     name = _plain(
-        said.get("image_processor_type") or said.get("feature_extractor_type") or fallback
+        values.get("image_processor_type") or values.get("feature_extractor_type") or fallback
     )
     if name not in PROCESSORS:
         raise BackboneError(
             f'preprocessor_config.json asks for the image processor "{name}"; known are '
             f"{', '.join(PROCESSORS)}.{nearest(name, PROCESSORS)}"
         )
-    size = said.get("size")
+    size = values.get("size")
     if isinstance(size, int) and name in INT_IS_SQUARE:
-        said["size"] = {"height": size, "width": size}
-    return PROCESSORS[name] | said
+        values["size"] = {"height": size, "width": size}
+    return PROCESSORS[name] | values
 
 
 def _plain(name: str) -> str:

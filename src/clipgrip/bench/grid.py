@@ -19,13 +19,13 @@ from clipgrip.bench.memory import PeakMemory
 from clipgrip.bench.source import Source
 from clipgrip.data.splits import PAPER_SEEDS, few_shots, paper_seen
 from clipgrip.data.task import Task, ssl, trzsl, ul
-from clipgrip.method import PRESETS, Method, learn, schedule, untuned
+from clipgrip.method import PRESETS, Method, learn, schedule, teacher_of, untuned
 from clipgrip.prompts.base import Prompt, learned_parameters
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.inputs import Inputs, inputs_of
 from clipgrip.strategy import Reached, Round, kept
-from clipgrip.types import Probs
+from clipgrip.types import ClassEmbeds, Probs
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,9 @@ class Bench:
         )
         after, facts = before, {"rounds": 0, "values": 0}
         if start is not None:
-            done = self._rounds(cell, task, before[0], start, on_step)
+            done = self._rounds(cell, task, (zero, before[0]), start, on_step)
             if best := kept(done):
-                learner = best.learner
-                after = learner.predict_proba(), learner.predict_proba(start.inputs.test)
+                after = best.probs, best.predict_proba(start.inputs.test)
             facts = {"rounds": len(done), "values": learned_parameters(start.prompt)}
         return {
             **asdict(cell),
@@ -117,19 +116,22 @@ class Bench:
         self,
         cell: Cell,
         task: Task,
-        probs: Probs,
+        text: tuple[ClassEmbeds, Probs],
         start: _Start,
         on_step: Callable[[int, int, float], None],
     ) -> list[Round]:
+        (texts, probs), pool = text, self.embeds.pool
+        teacher = teacher_of(start.method, task, pool, probs, texts, seed=cell.seed)
         return list(
             learn(
                 start.prompt,
                 start.inputs.pool,
                 task,
-                Reached(0, probs),
+                Reached(0, probs if teacher is None else teacher.start),
                 ks=schedule(cell.strategy, task, n_rounds=self.rounds),
                 method=start.method,
-                image_embeds=self.embeds.pool,
+                image_embeds=pool,
+                teacher=teacher,
                 seed=cell.seed,
                 on_step=on_step,
             )

@@ -13,6 +13,7 @@ from clipgrip.data.issues import Issue
 from clipgrip.data.known import KNOWN, KnownSet
 from clipgrip.data.known.base import SplitBy
 from clipgrip.data.manifest import Manifest
+from clipgrip.data.portable import named_otherwise
 from clipgrip.data.splitnames import split_folders
 from clipgrip.data.splits import hold_out
 from clipgrip.data.tables import csv_bytes
@@ -92,9 +93,9 @@ def class_folders(folder: Path) -> list[str]:
         raise DataError(
             f"{folder}: no such folder. Give a folder that holds one folder of images for each class."
         )
-    names = sorted(
-        path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
-    )
+    folders = (path.name for path in folder.iterdir() if path.is_dir())
+    otherwise = named_otherwise(folder)
+    names = sorted(otherwise.get(name, name) for name in folders if not name.startswith("."))
     if len(names) < 2:
         raise DataError(
             f"{folder} holds {len(names)} class folders; a grid needs one folder for each class, two at least. For a "

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from clipgrip.data.text import check_encoding
+
 RUNS = Path("clipgrip-runs")
 """Where runs lie unless --out says otherwise."""
 STORE = "runs.db"
@@ -44,6 +46,15 @@ Sheet = Annotated[
     typer.Option("--answers", help="The filled sheet of clipgrip audit draw.", show_default=False),
 ]
 By = Annotated[str, typer.Option("--by", help="Who does it.", show_default=False)]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding",
+        callback=lambda name: None if name is None else check_encoding(name),
+        help="Encoding of the text files, such as cp932, gbk or cp1252.  [default: UTF-8, else cp932]",
+        show_default=False,
+    ),
+]
 AllProbabilities = Annotated[
     Path | None,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clipgrip.cli.arguments import Run
+from clipgrip.cli.arguments import Encoding, Run
 from clipgrip.cli.ui import Result, Ui
 
 
@@ -38,6 +38,7 @@ def draw(
             min=0, help="Seed of the draw.  [default: 0, or that of --answers]", show_default=False
         ),
     ] = None,
+    encoding: Encoding = None,
     show_labels: Annotated[
         bool, typer.Option("--show-labels", help="Show the model's answers. They lead people on.")
     ] = False,
@@ -56,7 +57,7 @@ def draw(
     if out.is_file():
         raise ConfigError(f"{out} exists, perhaps with answers in it. Give another --out.")
     check_output(out, AUDIT)
-    sheet = None if answers is None else Sheet.read(answers)
+    sheet = None if answers is None else Sheet.read(answers, encoding)
     if sheet is not None and seed not in (None, sheet.seed):
         raise ConfigError(
             f"{answers} was drawn with --seed {sheet.seed}: another draw. Leave out --seed or --answers."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from clipgrip.cli.arguments import By, Run, Sheet
+from clipgrip.cli.arguments import By, Encoding, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
 
 
-def read(ui: Ui, run: Run, answers: Sheet, by: By = "") -> Result:
+def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = None) -> Result:
     """Say what the answers of a filled sheet show so far: how many of the run's answers are right.
 
     The answers are kept in the run, so its report shows them too. Nothing is decided: that is clipgrip audit automate.
@@ -19,7 +19,7 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "") -> Result:
     from clipgrip.runs import auditing
     from clipgrip.runs.reopen import reopen
 
-    sheet = auditing.Sheet.read(answers)
+    sheet = auditing.Sheet.read(answers, encoding)
     newest = at_work(run, ui.screen)
     with ui.screen.live():
         audit = auditing.Audit.of(reopen(newest, ui.screen), sheet.seed)

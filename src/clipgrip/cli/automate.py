@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from clipgrip.cli.arguments import By, Run, Sheet
+from clipgrip.cli.arguments import By, Encoding, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def automate(
         typer.Option(help="pool: these images; source: new images like the audited ones."),
     ] = "pool",
     by: By = "",
+    encoding: Encoding = None,
     per_class: Annotated[
         bool, typer.Option("--per-class", help="Promise it for each class apart.")
     ] = False,
@@ -53,7 +54,7 @@ def automate(
     from clipgrip.written import check_output, check_writable, write_dated, write_output
 
     terms = Terms(max_error, confidence, about)
-    sheet, screen = auditing.Sheet.read(answers), ui.screen
+    sheet, screen = auditing.Sheet.read(answers, encoding), ui.screen
     newest = at_work(run, screen)
     place = out or newest / "automation.csv"
     if place.resolve() == answers.resolve():

@@ -124,7 +124,7 @@ def table(compared: Comparison) -> str:
     ]
     total = len(compared.paths)
     lines.append(f"{total} images in common, {compared.left_out} left out that not all runs hold")
-    lines.append(f"{compared.doubtful} images are doubtful: the runs disagree on them")
+    lines.append(f"{compared.doubtful} images are doubtful: not all runs give them the same answer")
     lines.append(_calibration(compared))
     if len(set(compared.families)) == 1:
         lines.append("all runs are of one model and err alike: their agreement is no proof")

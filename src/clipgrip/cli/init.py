@@ -2,80 +2,124 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from clipgrip.cli.ui import Result
+from clipgrip.cli.arguments import Encoding
+from clipgrip.cli.ui import Result, Ui
+
+UNDO = "ignore_folders = true in project.toml"
 
 
 def init(
+    ui: Ui,
     folder: Annotated[
         Path, typer.Argument(help="Folder of the project; images in it are found.")
     ] = Path(),
+    encoding: Encoding = None,
 ) -> Result:
-    """Write project.toml and classes.csv for what a folder holds; files that are there stay as they are."""
-    from clipgrip.cli.project_file import project_text
+    """Write project.toml and classes.csv for what a folder holds; files that are there stay as they are.
+
+    Folders of images that are named like classes are labels, and the project says how many. On a terminal you are
+    asked for English words for class names that most models cannot read.
+    """
+    from clipgrip.data.layout import layout
     from clipgrip.errors import DataError
+    from clipgrip.trust.folders import folder_sentences
+    from clipgrip.words import Words
     from clipgrip.written import check_writable
 
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file. Give a folder.")
     check_writable(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    images = _image_folder(folder)
-    names = class_folders(folder / images)
-    text = project_text({"images": images, "classes": "classes.csv", "out": "clipgrip-run"})
-    files = {"classes.csv": classes_csv(names), "project.toml": text.encode()}
-    written = {name: _write_new(folder / name, data) for name, data in files.items()}
+    found = layout(folder)
+    names = list(found.classes)
+    words = {} if ui.as_json or (folder / "classes.csv").exists() else _asked(names)
+    written = {"classes.csv": _write_new(folder / "classes.csv", classes_csv(names, words))}
+    labels = _folder_labels(folder, found.images, encoding)
+    given = {"images": found.images, "classes": "classes.csv", "out": "clipgrip-run"}
+    more = {"test": found.test, "encoding": encoding}
+    given |= {name: value for name, value in more.items() if value}
+    text = _project(given, folder_sentences(labels, Words("en"), UNDO) if labels else [])
+    written["project.toml"] = _write_new(folder / "project.toml", text.encode())
     lines = [f"{'wrote' if new else 'kept':<8} {folder / name}" for name, new in written.items()]
-    facts = {"folder": folder, "images": images, "classes": names, "written": written}
-    return Result([*lines, *_say_next(folder, names)], facts)
-
-
-def class_folders(images: Path) -> list[str]:
-    """Names of the folders that hold images, two at least; they may be classes."""
-    from clipgrip.data.splitnames import split_folders
-
-    if not images.is_dir():
-        return []
-    if splits := split_folders(images):
-        images = images / splits["train"]
-    folders = (path for path in images.iterdir() if path.is_dir())
-    names = sorted(path.name for path in folders if _holds_images(path))
-    return names if len(names) > 1 else []
-
-
-def _image_folder(folder: Path) -> str:
-    """``images`` or the only sub-folder where there is one; the folder itself where images lie in it."""
-    if _holds_images(folder) or class_folders(folder):
-        return "."
-    inside = (
-        [entry.name for entry in sorted(folder.iterdir()) if entry.is_dir()]
-        if folder.exists()
-        else []
+    said = folder_sentences(labels, ui.say, UNDO)
+    facts = {"folder": folder, "images": found.images, "classes": names, "written": written}
+    return Result(
+        [*lines, *_say_next(folder, names, words, said)], {**facts, "labels_by_folder": labels}
     )
-    return inside[0] if len(inside) == 1 else "images"
 
 
-def _holds_images(folder: Path) -> bool:
+def _project(given: Mapping[str, str], said: list[str]) -> str:
+    """The text of project.toml; what the folders of the images say stands above the setting that ignores it."""
+    from clipgrip.cli.project_file import project_text
+
+    lines = [" ".join(sentence.split()) for sentence in said]
+    printable = "\n# ".join("".join(c if c.isprintable() else "?" for c in one) for one in lines)
+    return project_text(given, {"ignore_folders": printable} if printable else {})
+
+
+def _folder_labels(folder: Path, images: str, encoding: str | None) -> dict[str, Any] | None:
+    """What ``clipgrip run`` will take the folders of the images for."""
+    from clipgrip.data.classes import ClassNames
+    from clipgrip.data.discover import discover
+    from clipgrip.data.foldernames import folder_labels
     from clipgrip.data.images import may_be_image
+    from clipgrip.data.sources import FileSource
+    from clipgrip.errors import ClipgripError
+    from clipgrip.trust.folders import facts_of
 
-    files = (path for path in sorted(folder.iterdir()) if not path.name.startswith("."))
-    return any(may_be_image(str(path)) for path in files)
+    try:
+        classes = ClassNames.read(folder / "classes.csv", encoding)
+        entries = [
+            one
+            for one in discover(folder / images).entries
+            if isinstance(one.source, FileSource) and may_be_image(one.source.path)
+        ]
+    except ClipgripError:  # of a person's own classes.csv, or no images yet: the run will say it
+        return None
+    named = folder_labels(entries, classes, apart=(), splits=())
+    return facts_of(len(named.statements), len(entries), named.issues)
 
 
-def classes_csv(names: list[str]) -> bytes:
-    """A table of the classes with what the model reads, from the glossary for Japanese; an example without any."""
+def _asked(names: list[str]) -> dict[str, str]:
+    """English words that a person gives for names which no glossary knows; on a terminal only."""
+    missing = _unread(names)
+    if not missing or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return {}
+    typer.echo(
+        "Most models read only English. What can be seen, in a few English words (Enter: later)?"
+    )
+    given = {name: typer.prompt(f"  {name}", default="", show_default=False) for name in missing}
+    return {name: " ".join(text.split()) for name, text in given.items() if text.strip()}
+
+
+def _unread(names: list[str]) -> list[str]:
+    """Names in another script that the glossary has no words for."""
+    from clipgrip.data.glossary import is_foreign, proposed
+
+    return [name for name in names if is_foreign(name) and proposed(name) is None]
+
+
+def classes_csv(names: list[str], words: Mapping[str, str] | None = None) -> bytes:
+    """A table of the classes with what the model reads: ``words``, or the glossary's; an example without names."""
     from clipgrip.data.classes import prompt_text
     from clipgrip.data.glossary import proposed
     from clipgrip.data.tables import csv_bytes
 
-    rows = [(name, proposed(name) or prompt_text(name)) for name in names] or [
-        ("OK", "flawless part"),
-        ("scratch", "scratched part"),
-    ]
+    taken: set[str] = set()
+    rows = []
+    for name in names:
+        text = (words or {}).get(name) or proposed(name) or prompt_text(name)
+        text = prompt_text(name) if text.casefold() in taken else text  # two classes need two texts
+        taken.add(text.casefold())
+        rows.append((name, text))
+    rows = rows or [("OK", "flawless part"), ("scratch", "scratched part")]
     return csv_bytes(("name", "prompt"), rows)
 
 
@@ -90,19 +134,21 @@ def _write_new(path: Path, data: bytes) -> bool:
     return True
 
 
-def _say_next(folder: Path, names: list[str]) -> list[str]:
-    from clipgrip.data.glossary import is_japanese, proposed
+def _say_next(
+    folder: Path, names: list[str], words: Mapping[str, str], said: list[str]
+) -> list[str]:
+    from clipgrip.data.glossary import is_foreign
 
     lines: list[str] = []
-    foreign = [name for name in names if is_japanese(name)]
+    foreign = [name for name in names if is_foreign(name)]
+    missing = [name for name in _unread(names) if name not in words]
     if foreign:
-        missing = [name for name in foreign if proposed(name) is None]
         lines.append(
-            f"Most models read only English: the glossary proposed words for {len(foreign) - len(missing)} "
-            f"of {len(foreign)} Japanese names, in the column prompt."
+            f"Most models read only English: the glossary proposed words for {len(foreign) - len(_unread(names))} "
+            f"of {len(foreign)} names in another script; they stand in the column prompt of classes.csv."
         )
-        if missing:
-            lines.append(f"Write English words for: {', '.join(missing)}")
+    if missing:
+        lines.append(f"Write English words for: {', '.join(missing)}")
     if names:
         lines.append(
             f"Classes were taken from {len(names)} folder names; check them, and their English prompt texts."
@@ -111,4 +157,4 @@ def _say_next(folder: Path, names: list[str]) -> list[str]:
         lines.append(
             "Write your classes into classes.csv: the name people use, and a few English words for the model."
         )
-    return [*lines, f"Then:    clipgrip run --config {folder / 'project.toml'}"]
+    return [*lines, *said, f"Then:    clipgrip run --config {folder / 'project.toml'}"]

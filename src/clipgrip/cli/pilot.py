@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from clipgrip.cli.arguments import By, OkClass
+from clipgrip.cli.arguments import By, Encoding, OkClass
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 
@@ -100,6 +100,7 @@ def plan(
     ] = None,
     seconds: Annotated[float, typer.Option(help="Assumed seconds for an answer.")] = 5.0,
     by: By = "",
+    encoding: Encoding = None,
     revise: Annotated[
         str,
         typer.Option(help="Why the criteria change: adds a dated version.", show_default=False),
@@ -114,7 +115,7 @@ def plan(
     from clipgrip.pilot.plan import Pilot
     from clipgrip.pilot.plan import plan as worked_out
 
-    names, number = _counted(source, classes, count)
+    names, number = _counted(source, classes, count, encoding)
     given = {"accuracy": accuracy, "misses": misses, "overkill": overkill, "payback": payback}
     wanted = Pilot(
         classes=names,
@@ -174,14 +175,14 @@ def summary(version: Version, worked: Plan) -> list[str]:
 
 
 def _counted(
-    source: Path | None, classes: Path | None, images: int | None
+    source: Path | None, classes: Path | None, images: int | None, encoding: str | None
 ) -> tuple[tuple[str, ...], int]:
     """Class names and number of images, as given, else as found in the source."""
     from clipgrip.data.classes import ClassNames
     from clipgrip.errors import ConfigError
 
     found: tuple[tuple[str, ...], int] = ((), 0) if source is None else _found(source)
-    names = found[0] if classes is None else ClassNames.read(classes).display
+    names = found[0] if classes is None else ClassNames.read(classes, encoding).display
     number = images if images is not None else found[1]
     if not names:
         raise ConfigError("a pilot needs the class names. Give --classes FILE, or a run.")
@@ -193,8 +194,8 @@ def _counted(
 
 
 def _found(source: Path) -> tuple[tuple[str, ...], int]:
-    from clipgrip.cli.init import class_folders
     from clipgrip.data.discover import discover
+    from clipgrip.data.layout import class_folders
     from clipgrip.runs.store import NAME, open_store
 
     if (source / NAME).is_file():

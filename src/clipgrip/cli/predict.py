@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clipgrip.cli.arguments import AllProbabilities, Run
+from clipgrip.cli.arguments import AllProbabilities, Encoding, Run
 from clipgrip.cli.ui import Result, Ui
 
 
@@ -21,20 +21,13 @@ def predict(
         "predictions.csv"
     ),
     all_probabilities: AllProbabilities = None,
-    encoding: Annotated[
-        str | None,
-        typer.Option(
-            help="Encoding of a CSV that lists the images, such as cp932, gbk or cp1252.  [default: UTF-8, else cp932]",
-            show_default=False,
-        ),
-    ] = None,
+    encoding: Encoding = None,
 ) -> Result:
     """Label new images with a tuned prompt.
 
     Files that cannot be used are listed beside the answers, in a file that ends with .issues.csv.
     """
     from clipgrip.cli.reviewed import at_work
-    from clipgrip.data.text import check_encoding
     from clipgrip.runs.probabilities import check_probabilities_place, write_probabilities
     from clipgrip.serving.batch import (
         check_answers_place,
@@ -47,8 +40,6 @@ def predict(
     check_answers_place(out, images)
     if all_probabilities is not None:
         check_probabilities_place(all_probabilities)
-    if encoding is not None:
-        check_encoding(encoding)
     predictor = Predictor.open(at_work(run, ui.screen))
     with ui.screen.live():
         answers = predict_files(predictor, images, ui.screen.progress, encoding=encoding)

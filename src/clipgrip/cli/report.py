@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from clipgrip.cli.arguments import OkClass, Run
+from clipgrip.cli.arguments import Encoding, OkClass, Run
 from clipgrip.cli.ui import Result, Ui
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def report(
             help="Folder for the report.  [default: the run's, reviewed or not]", show_default=False
         ),
     ] = None,
+    encoding: Encoding = None,
     currency: Annotated[str, typer.Option(help="For the board: what costs are in.")] = "JPY",
 ) -> Result:
     """Write report.html of a run anew, or the report for the board: a page to print and an Excel sheet.
@@ -79,7 +80,7 @@ def report(
     with screen.live():
         outcome = reopen(newest, screen)
         found = audited(run, outcome)
-    page = write_report(outcome, ui.language, screen.note, groups, place, found)
+    page = write_report(outcome, ui.language, screen.note, groups, place, found, encoding)
     lines = [] if found is None else [line(found)]
     lines.append(f"report       {page}")
     if gone := lost(outcome):

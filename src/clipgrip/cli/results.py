@@ -11,6 +11,7 @@ from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.rounds import name_of_round
 from clipgrip.trust.advice import headline, reasons, remedies
+from clipgrip.trust.folders import folder_sentences
 from clipgrip.trust.knowledge import knows_nothing
 from clipgrip.trust.labels import label_sentences
 from clipgrip.words import Language, Words
@@ -34,12 +35,13 @@ def write_report(
     groups: Path | None = None,
     folder: Path | None = None,
     audited: Audited | None = None,
+    encoding: str | None = None,
 ) -> Path:
     """report.html in ``folder``, else in the run's own."""
     from clipgrip.report.build import build_report
     from clipgrip.report.from_run import facts
 
-    html = build_report(facts(outcome, groups, audited), language)
+    html = build_report(facts(outcome, groups, audited, encoding), language)
     return _written((folder or outcome.folder) / "report.html", _bytes(html), note)
 
 
@@ -72,14 +74,11 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
     """Plain sentences about a run; what speaks against its answers in the reader's language."""
     data, used = metrics["data"], metrics["data"]["pool"] + metrics["data"]["test"]
     lines = [
-        f"{used} images of {len(data['classes'])} classes, {PARADIGMS[metrics['paradigm']]}, "
+        f"{used} images of {len(data['classes'])} classes, {_given(metrics)}, "
         f"{_rounds(len(metrics['rounds']), metrics['settings']['strategy'])}",
         *_stopped(metrics["stopped"]),
         *_doubts(metrics, Words(language)),
-        *(
-            f"labels       {text}"
-            for text in label_sentences(metrics.get("labels"), Words(language))
-        ),
+        *_labels(metrics, Words(language)),
         *_accuracy(metrics),
         *_calibration(metrics["calibration"]),
     ]
@@ -99,11 +98,27 @@ def _doubts(metrics: dict[str, Any], say: Words) -> list[str]:
     found = doubts(metrics)
     if not found:
         return []
-    helps = enumerate(remedies(found, len(metrics["data"]["classes"]), say), 1)
+    data, learns = metrics["data"], metrics["settings"]["strategy"] != "zero-shot"
+    advised = remedies(found, len(data["classes"]), say, given=data["labeled"], learns=learns)
+    helps = enumerate(advised, 1)
     told = [headline(say)] if knows_nothing(found) else []
     return [
         *(f"doubt        {text}" for text in [*told, *reasons(found, say)]),
         *(f"  {n}. {text}" for n, text in helps),
+    ]
+
+
+def _given(metrics: dict[str, Any]) -> str:
+    """What people had labeled."""
+    every = metrics["data"]["labeled"] and not metrics["data"]["unlabeled"]
+    return "all of them labeled" if every else PARADIGMS[metrics["paradigm"]]
+
+
+def _labels(metrics: dict[str, Any], say: Words) -> list[str]:
+    """Where they came from, and what they say of the answers."""
+    folders = folder_sentences(metrics["data"].get("folders"), say)
+    return [
+        f"labels       {text}" for text in [*folders, *label_sentences(metrics.get("labels"), say)]
     ]
 
 
@@ -125,8 +140,7 @@ def _stopped(stopped: dict[str, Any] | None) -> list[str]:
 def _accuracy(metrics: dict[str, Any]) -> list[str]:
     before, after = metrics["zero_shot"]["test"], metrics["final"]["test"]
     if after is None:
-        unknown = "accuracy     unknown: nobody has answered a random sample; the review draws one and asks"
-        return [unknown, *_estimate(estimate_of(metrics))]
+        return [f"accuracy     unknown: {_unknown(metrics)}", *_estimate(estimate_of(metrics))]
     low, high = (100 * edge for edge in after["interval"])
     back = (metrics["stopped"] or {}).get("kept") == 0
     name = "tuned" if metrics["rounds"] and not back else "zero-shot"
@@ -143,6 +157,13 @@ def _accuracy(metrics: dict[str, Any]) -> list[str]:
             f"harmonic mean {_percent(after['harmonic_mean'])}"
         )
     return lines
+
+
+def _unknown(metrics: dict[str, Any]) -> str:
+    """Why it is, and what would tell it."""
+    if metrics["data"]["unlabeled"]:
+        return "nobody has answered a random sample; the review draws one and asks"
+    return "every image here has a label, and none was kept to measure on; keep some as --test"
 
 
 def _commonest(after: dict[str, Any], names: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clipgrip.cli.arguments import run_folders
+from clipgrip.cli.arguments import Encoding, run_folders
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError
 
@@ -59,6 +59,7 @@ def review(
             help="Path below which the proxy offers it, as /clipgrip.", show_default=False
         ),
     ] = "",
+    encoding: Encoding = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the link.")] = False,
 ) -> None:
     """Open a page in the browser to audit, label, change classes and run the next round.
@@ -94,6 +95,7 @@ def review(
         token=secret,
         public=public,
         prefix=prefix_of(path_prefix),
+        encoding=encoding,
         ready=ready,
     )
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from clipgrip.cli.arguments import Encoding
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 
@@ -44,6 +45,7 @@ def stress(
     repeats: Annotated[
         int, typer.Option(help="How often everything is tried: seeds 0, 1, ...", min=1)
     ] = 2,
+    encoding: Encoding = None,
     *,
     backbone: Annotated[str, Setting()],
 ) -> Result:
@@ -59,7 +61,7 @@ def stress(
 
     check_place(out)
     screen = ui.screen
-    wanted = _input(data, out, given, backbone=backbone, template=template)
+    wanted = _input(data, out, given, backbone=backbone, template=template, encoding=encoding)
     with screen.live():
         results = run_stress(wanted, out, repeats, screen)
     html = build_stress(results, ui.language).encode("utf-8", "backslashreplace")
@@ -69,7 +71,13 @@ def stress(
 
 
 def _input(
-    data: str, out: Path, given: dict[str, Any], *, backbone: str, template: str | None
+    data: str,
+    out: Path,
+    given: dict[str, Any],
+    *,
+    backbone: str,
+    template: str | None,
+    encoding: str | None,
 ) -> Any:
     """A demo set where ``data`` names one, else the files given."""
     from clipgrip.cli.demo import TEMPLATES
@@ -94,7 +102,7 @@ def _input(
                 f"Give it, or take a demo set: {', '.join(DEMOS)}."
             )
     words = template or "a photo of a {}."
-    return StressInput(Path(data), **given, backbone=backbone, template=words)
+    return StressInput(Path(data), **given, backbone=backbone, template=words, encoding=encoding)
 
 
 def summary(results: dict[str, Any]) -> str:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clipgrip.cli.arguments import Encoding
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 
 if TYPE_CHECKING:
-    from clipgrip.review.suggest import Suggestions
+    from clipgrip.labeling.suggest import Suggestions
     from clipgrip.runs.auditing import Sheet
 
 AUDIT = Path("audit.csv")
@@ -58,6 +59,8 @@ def suggest(
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of the sample that stands for very many images.")
     ] = 0,
+    ignore_folders: Annotated[bool, Setting()] = False,
+    encoding: Encoding = None,
     out: Annotated[Path, typer.Option(help="Where to write the sheet.")] = Path("suggest.csv"),
 ) -> Result:
     """Choose the images whose labels say most, as a CSV sheet to fill.
@@ -68,15 +71,16 @@ def suggest(
     from clipgrip.backbone.registry import load_backbone
     from clipgrip.data.classes import ClassNames
     from clipgrip.errors import ConfigError
+    from clipgrip.labeling.suggest import SUGGEST, from_images, write_suggestions
     from clipgrip.prompts.templates import DEFAULT_TEMPLATE, expand
-    from clipgrip.review.suggest import SUGGEST, from_images, from_run, write_suggestions
+    from clipgrip.review.to_label import from_run
     from clipgrip.runs.store import NAME as RUN
     from clipgrip.written import check_output
 
     if out.is_file():
         raise ConfigError(f"{out} exists, perhaps with labels in it. Give another --out.")
     check_output(out, SUGGEST)
-    sheets, screen = _sheets(audit), ui.screen
+    sheets, screen = _sheets(audit, encoding), ui.screen
     more = {"classes": classes, "labels": labels, "test": test, "template": template, "backbone": backbone}  # fmt: skip
     if is_run := (where / RUN).is_file():
         _check_alone(where, more)
@@ -85,12 +89,12 @@ def suggest(
     else:
         _check_named(classes, {"labels": labels, "test": test, "template": template})
         model = load_backbone(backbone or "nano")
-        names = ClassNames.read(classes) if classes else None
-        texts = expand(template) if template else DEFAULT_TEMPLATE
-        files = {"labels": labels, "test": test}
+        names = ClassNames.read(classes, encoding) if classes else None
+        texts = expand(template, encoding) if template else DEFAULT_TEMPLATE
         with screen.live():
             found = from_images(
-                where, count, model, classes=names, template=texts, audits=sheets, seed=seed, hear=screen, **files
+                where, count, model, classes=names, labels=labels, test=test, template=texts, audits=sheets,
+                seed=seed, encoding=encoding, ignore_folders=ignore_folders, hear=screen,
             )  # fmt: skip
     write_suggestions(out, found)
     then = _command(where, is_run, more, out)
@@ -134,15 +138,15 @@ def told(found: Suggestions, count: int, out: Path) -> list[str]:
     ]
 
 
-def _sheets(audits: list[Path] | None) -> list[Sheet]:
+def _sheets(audits: list[Path] | None, encoding: str | None) -> list[Sheet]:
     """The sheets that were named; else the one that lies where clipgrip audit draw writes it, if it is one."""
     from clipgrip.errors import DataError
     from clipgrip.runs.auditing import Sheet
 
     if audits is not None:
-        return [Sheet.read(path) for path in audits]
+        return [Sheet.read(path, encoding) for path in audits]
     try:
-        return [Sheet.read(AUDIT)] if AUDIT.is_file() else []
+        return [Sheet.read(AUDIT, encoding)] if AUDIT.is_file() else []
     except DataError:
         return []
 

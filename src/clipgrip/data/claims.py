@@ -59,7 +59,8 @@ def _class_folders(folder: str, root: str) -> Found:
     for entry in found.entries:
         inner = relative(os.path.join(root, entry.path), folder).split("/")
         label = inner[0] if len(inner) > 1 else ""
-        claims.append(Claim(entry.key, label, f"folder {os.path.basename(folder)}/{label}"))
+        where = f"folder {os.path.basename(folder)}/{label}"
+        claims.append(Claim(entry.key, label, where, folder=True))
     return Found(folder, found.entries, found.issues, tuple(claims))
 
 

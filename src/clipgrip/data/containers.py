@@ -18,7 +18,7 @@ MAX_CHUNKS = 100_000
 MAX_SCANS = 200
 """Progressive files have about ten; each costs a pass over the whole picture."""
 
-_KEPT = (b"tRNS", b"eXIf")
+_SAFE_CHUNKS = (b"tRNS", b"eXIf")
 """Ancillary chunks of PNG that change what is seen."""
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -40,7 +40,7 @@ def png_essentials(data: bytes) -> bytes:
         if end > len(data):  # cut off: what is there, for the reader to say so
             return b"".join((*parts, data[position:]))
         chunk = data[position:end]
-        if not head[4] & 0x20 or (head[4:] in _KEPT and _is_intact(chunk)):
+        if not head[4] & 0x20 or (head[4:] in _SAFE_CHUNKS and _is_intact(chunk)):
             parts.append(chunk)
         position = end
     raise UndecodableImage("corrupt", f"a PNG of more than {MAX_CHUNKS} parts")

@@ -46,6 +46,8 @@ class Claim:
     path: str
     label: str
     where: str
+    folder: bool = False
+    """Whether the label is the name of a folder, which may be written almost like the class."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,14 @@ def is_japanese(text: str) -> bool:
     return JAPANESE.search(unicodedata.normalize("NFKC", text)) is not None
 
 
+def is_foreign(text: str) -> bool:
+    """Whether it has a letter that is not Latin: most models of images and texts read only English."""
+    return any(
+        c.isalpha() and not unicodedata.name(c, "").startswith(("LATIN", "FULLWIDTH LATIN"))
+        for c in unicodedata.normalize("NFC", text)
+    )
+
+
 def proposed(name: str) -> str | None:
     """English words for a Japanese class name; None where the glossary has none.
 

@@ -19,19 +19,19 @@ class GroupCache:
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Key, Any] = OrderedDict()
+        self._values: OrderedDict[Key, Any] = OrderedDict()
 
     def get(self, key: Key, load: Callable[[], Any]) -> Any:
         """The value for ``key``, from ``load`` when it is not kept; a value has ``nbytes``."""
         with self._lock:
-            if key not in self._kept:
-                self._kept[key] = load()
+            if key not in self._values:
+                self._values[key] = load()
                 self._trim()
-            self._kept.move_to_end(key)
-            return self._kept[key]
+            self._values.move_to_end(key)
+            return self._values[key]
 
     def _trim(self) -> None:
-        total = sum(int(value.nbytes) for value in self._kept.values())
-        while total > self._max_bytes and len(self._kept) > 1:
-            _, oldest = self._kept.popitem(last=False)
+        total = sum(int(value.nbytes) for value in self._values.values())
+        while total > self._max_bytes and len(self._values) > 1:
+            _, oldest = self._values.popitem(last=False)
             total -= int(oldest.nbytes)

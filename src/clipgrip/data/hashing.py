@@ -34,13 +34,13 @@ def examine(entry: Entry) -> Usable | Issue:
     """A usable image, or what is wrong with it."""
     try:
         data = _read(entry.source)
-        said = shown_of(data)
+        detail = shown_of(data)
     except UndecodableImage as error:
         return Issue(entry.path, error.reason, error.detail)
     except (OSError, DataError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return Issue(entry.path, "unreadable", f"cannot be read ({reason})")
-    remark = None if said is None else Issue(entry.path, "first-page-only", said)
+    remark = None if detail is None else Issue(entry.path, "first-page-only", detail)
     return Usable(hashlib.sha256(data).hexdigest(), remark)
 
 

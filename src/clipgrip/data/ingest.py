@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from clipgrip.data.claims import Label, aligned_claims, read_claims
 from clipgrip.data.classes import ClassNames
@@ -19,6 +20,7 @@ from clipgrip.data.discover import (
     native,
     place_key,
 )
+from clipgrip.data.foldernames import FolderLabels, folder_labels
 from clipgrip.data.hashing import Progress, examine_all
 from clipgrip.data.issues import NOTES, Issue, tally
 from clipgrip.data.manifest import Manifest, Row
@@ -26,6 +28,7 @@ from clipgrip.data.match import Matched, PathIndex, match
 from clipgrip.data.merge import Merger
 from clipgrip.data.nearby import Folders
 from clipgrip.data.remarks import text_remarks
+from clipgrip.data.splitnames import split_folders
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 
@@ -42,6 +45,8 @@ class Ingested:
     manifest: Manifest
     issues: tuple[Issue, ...]
     root: str = field(default="", compare=False)
+    by_folder: int = field(default=0, compare=False)
+    """Rows of the pool whose label is that of a folder named like a class."""
 
 
 def ingest(
@@ -51,6 +56,7 @@ def ingest(
     labels: AnyPath | Sequence[Label] | None = None,
     test: AnyPath | None = None,
     encoding: str | None = None,
+    folders: bool = False,
     on_progress: Progress | None = None,
 ) -> Ingested:
     """Find, hash and check images, and bind labels to them.
@@ -60,7 +66,8 @@ def ingest(
     ``labels`` and ``test`` are each a table ``path,label`` or a folder with one folder for each
     class; ``labels`` may also be one name, position, -1 or None for each item of a sequence of
     images. What is in ``test`` never enters the pool, by place and by content. ``encoding`` is that of the text files;
-    without it they are UTF-8 or, where that is Japanese, cp932, and an issue says so.
+    without it they are UTF-8 or, where that is Japanese, cp932, and an issue says so. With ``folders`` an
+    image in a folder of ``images`` that is named like a class is of it, unless ``labels`` say otherwise.
 
     Raises:
         DataError: a place does not exist, a label is unknown, no label matches an image, or no
@@ -74,13 +81,16 @@ def ingest(
     tests = replace(tests, entries=tests.entries + _listed_outside(found, tests))
     entries = _once(found.entries, tests.entries, labeled.entries)
     matched = _matched(found, labeled, tests, entries, names)
-    rows, issues = _rows(entries, Merger(names, *(m.statements for m in matched)), on_progress)
-    remarks = (part.issues for part in (found, tests, labeled, *matched))
+    apart = {entry.key for entry in tests.entries} | set(matched[1].statements)
+    named = _named(images, found, names, apart) if folders else FolderLabels()
+    merger = Merger(names, matched[0].statements, matched[1].statements, named.statements)
+    rows, issues, by_folder = _rows(entries, merger, on_progress)
+    remarks = (part.issues for part in (found, tests, labeled, named, *matched))
     said = text_remarks(classes, (images, labels, test), encoding)
     everything = tuple(sorted({*issues, *said, *(issue for part in remarks for issue in part)}))
     if not rows:
         raise _nothing_usable(found, [one for one in everything if one.reason not in NOTES])
-    return Ingested(Manifest(tuple(rows), names), everything, found.root)
+    return Ingested(Manifest(tuple(rows), names), everything, found.root, by_folder)
 
 
 def _table_keys(*places: object) -> set[str]:
@@ -137,6 +147,14 @@ def _existing(claim: Claim, bases: Sequence[str], folders: Folders) -> str | Non
     return None
 
 
+def _named(images: Images, found: Found, names: ClassNames, apart: set[str]) -> FolderLabels:
+    """What the folders say; nothing of a list in memory, whose order of images is all that is said of them."""
+    if not isinstance(images, str | os.PathLike):
+        return FolderLabels()
+    splits = tuple(split_folders(Path(images)).values())
+    return folder_labels(found.entries, names, apart=apart, splits=splits)
+
+
 def _once(*groups: Iterable[Entry]) -> tuple[Entry, ...]:
     entries: dict[str, Entry] = {}
     for group in groups:
@@ -162,7 +180,7 @@ def _matched(
 
 def _rows(
     entries: tuple[Entry, ...], merger: Merger, on_progress: Progress | None
-) -> tuple[list[Row], list[Issue]]:
+) -> tuple[list[Row], list[Issue], int]:
     contents: dict[str, list[Entry]] = defaultdict(list)
     rows: list[Row] = []
     issues: list[Issue] = []
@@ -172,11 +190,13 @@ def _rows(
             continue
         contents[answer.sha256].append(entry)
         issues += [answer.remark] if answer.remark is not None else []
+    by_folder = 0
     for sha256, alike in contents.items():
         row, left = merger.merge(sha256, alike)
         rows += [row] if row is not None else []
+        by_folder += row is not None and merger.labeled_by_folder(row, alike)
         issues += left
-    return rows, issues
+    return rows, issues, by_folder
 
 
 def _nothing_usable(found: Found, issues: Sequence[Issue]) -> DataError:

@@ -27,6 +27,10 @@ REASONS: dict[str, str] = {
     "text-encoding": "a text file that is not UTF-8, and how it was read",
     "other-split": "a folder of a split that is not used",
     "class-list": "how a list of classes was read",
+    "folder-disagrees": "the folder is named like another class than the labels say; the labels hold",
+    "nested-class-folders": "in folders of several classes; the nearest is taken",
+    "folder-like-class": "a folder named almost like a class; its images are not labeled by it",
+    "folder-of-test": "below a folder named test or val; not labeled by the folder",
     "first-page-only": "a document with pages or an animation, of which the first is used",
     "unsupported": "an image of a kind that is not read here",
     "matched-by-name": "the image was found by its file name alone, or by a name that is almost the same",
@@ -35,7 +39,8 @@ REASONS: dict[str, str] = {
 
 NOTES = frozenset(
     {"conflicting-labels", "label-without-image", "matched-by-name", "text-encoding", "class-list"}
-    | {"first-page-only"}
+    | {"first-page-only", "folder-disagrees", "nested-class-folders", "folder-like-class"}
+    | {"folder-of-test"}
 )
 """Reasons that are remarks: the image they name, if any, may still be used."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import Entry
@@ -22,6 +22,8 @@ class Merger:
     classes: ClassNames
     labels: Statements
     test: Statements
+    folders: Statements = field(default_factory=dict)
+    """What folders named like classes say; only where nobody else says anything."""
 
     def merge(self, sha256: str, entries: Sequence[Entry]) -> tuple[Row | None, list[Issue]]:
         """The row for a content, if it can be used, and an issue for each file not shown."""
@@ -29,13 +31,23 @@ class Merger:
         inside = [entry for entry in ordered if entry.key in self.test]
         if inside:
             return self._test(sha256, inside, [e for e in ordered if e.key not in self.test])
-        said = _about(ordered, self.labels)
+        given, by_folder = _about(ordered, self.labels), _about(ordered, self.folders)
+        said = given or by_folder
         if len({one.label for one in said}) > 1:
             detail = f"{self._quarrel(said)}; the image counts as unlabeled"
             row = _row(sha256, ordered, -1, "pool")
             return row, [Issue(entry.path, "conflicting-labels", detail) for entry in ordered]
         label = said[0].label if said else -1
-        return _row(sha256, ordered, label, "pool"), _copies(ordered[0], ordered[1:])
+        others = [one for one in by_folder if one.label != label]
+        issues = _copies(ordered[0], ordered[1:])
+        if others:
+            detail = f"{self._quarrel([said[0], others[0]])}; the labels hold"
+            issues.append(Issue(ordered[0].path, "folder-disagrees", detail))
+        return _row(sha256, ordered, label, "pool"), issues
+
+    def labeled_by_folder(self, row: Row, entries: Sequence[Entry]) -> bool:
+        """Whether nobody but its folder says what a row of the pool is."""
+        return row.split == "pool" and row.label >= 0 and not _about(entries, self.labels)
 
     def _test(
         self, sha256: str, inside: list[Entry], outside: list[Entry]
@@ -53,12 +65,16 @@ class Merger:
         return row, left_out + _copies(inside[0], inside[1:]) + self._doubt(said, inside + outside)
 
     def _doubt(self, said: list[Statement], entries: list[Entry]) -> list[Issue]:
-        """A remark when the labels file disagrees with the test label, which holds."""
-        others = [one for one in _about(entries, self.labels) if one.label != said[0].label]
-        if not others:
-            return []
-        detail = f"{self._quarrel([said[0], *others])}; the test label holds"
-        return [Issue(entries[0].path, "conflicting-labels", detail)]
+        """A remark when the labels file, or the folder, disagrees with the test label, which holds."""
+        for reason, statements in (
+            ("conflicting-labels", self.labels),
+            ("folder-disagrees", self.folders),
+        ):
+            others = [one for one in _about(entries, statements) if one.label != said[0].label]
+            if others:
+                detail = f"{self._quarrel([said[0], *others])}; the test label holds"
+                return [Issue(entries[0].path, reason, detail)]
+        return []
 
     def _quarrel(self, said: list[Statement]) -> str:
         one = said[0]

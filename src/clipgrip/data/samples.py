@@ -54,7 +54,7 @@ class SamplePaths:
 
 
 @dataclass(frozen=True)
-class _Sample:
+class _DemoImage:
     image: Image.Image
     label: str
     is_test: bool
@@ -88,7 +88,7 @@ def surfaces(
     return _provide(Path(folder), settings, classes, _surface_images(seed, pool, test, size))
 
 
-def _digit_images() -> Iterator[_Sample]:
+def _digit_images() -> Iterator[_DemoImage]:
     from sklearn.datasets import load_digits
 
     data = load_digits()
@@ -98,23 +98,23 @@ def _digit_images() -> Iterator[_Sample]:
     for position, (values, target) in enumerate(zip(data.images, data.target, strict=True)):
         grey = Image.fromarray((values * (255 / 16)).round().astype(np.uint8))
         large = grey.resize((64, 64), Image.Resampling.BICUBIC)
-        yield _Sample(large, _DIGITS[int(target)], position in test)
+        yield _DemoImage(large, _DIGITS[int(target)], position in test)
 
 
-def _surface_images(seed: int, pool: int, test: int, size: int) -> Iterator[_Sample]:
+def _surface_images(seed: int, pool: int, test: int, size: int) -> Iterator[_DemoImage]:
     from clipgrip.data.surfaces import DEMO_DOMAIN, SURFACE_CLASSES, render_surface
 
     for position, name in enumerate(SURFACE_CLASSES):
         for number in range(pool + test):
             rng = np.random.default_rng((seed, position, number))
-            yield _Sample(render_surface(name, DEMO_DOMAIN, rng, size), name, number >= pool)
+            yield _DemoImage(render_surface(name, DEMO_DOMAIN, rng, size), name, number >= pool)
 
 
 def _provide(
     folder: Path,
     settings: dict[str, object],
     classes: list[tuple[str, str]],
-    samples: Iterable[_Sample],
+    samples: Iterable[_DemoImage],
 ) -> SamplePaths:
     """The set in ``folder``: as it is when complete, else made beside it and then renamed."""
     if folder.exists() and any(folder.iterdir()):
@@ -155,7 +155,7 @@ def _write(
     paths: SamplePaths,
     settings: dict[str, object],
     classes: list[tuple[str, str]],
-    samples: Iterable[_Sample],
+    samples: Iterable[_DemoImage],
 ) -> None:
     paths.images.mkdir(parents=True)
     rows = sorted((_save(sample, paths.images), sample.label, sample.is_test) for sample in samples)
@@ -166,7 +166,7 @@ def _write(
     write_text_atomic(paths.folder / MARKER, json.dumps(marker, sort_keys=True) + "\n")
 
 
-def _save(sample: _Sample, folder: Path) -> str:
+def _save(sample: _DemoImage, folder: Path) -> str:
     """Write an image under a name made from its pixels, which tells nothing of its class."""
     name = hashlib.sha256(sample.image.tobytes()).hexdigest()[:12] + ".png"
     out = io.BytesIO()

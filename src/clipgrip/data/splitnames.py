@@ -36,13 +36,13 @@ def check_classes(folder: Path, kind: str) -> None:
     """DataError where a folder that should hold class folders holds those of splits."""
     if not (splits := split_folders(folder)):
         return
-    told = ", ".join(splits.values())
+    names = ", ".join(splits.values())
     train, test = (
         folder / splits[key] if key in splits else folder / next(reversed(splits.values()))
         for key in ("train", "test")
     )
     raise DataError(
-        f"{folder}: its folders ({told}) are splits, not classes of {kind}. "
+        f"{folder}: its folders ({names}) are splits, not classes of {kind}. "
         f"Give them one by one:  clipgrip run {train} --labels {train} --test {test}"
     )
 

@@ -77,6 +77,21 @@ def encoding_remark(path: AnyPath, encoding: str | None = None) -> str | None:
     return "read as Windows Japanese (cp932), being no UTF-8. If names look wrong, give --encoding or save it as UTF-8"
 
 
+def in_utf8(data: bytes, encoding: str | None) -> bytes:
+    """A file that is brought in, its text in UTF-8; as it is where it is UTF-8 or has a mark, or is no text (a ZIP).
+
+    Raises:
+        DataError: its text is not in ``encoding``.
+    """
+    if encoding is None or data.startswith((b"PK", *(bom for bom, _ in _BOMS))):
+        return data
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return decoded(data, "the file", encoding).encode()
+    return data
+
+
 def check_encoding(name: str) -> str:
     """The name itself, or ConfigError where no text encoding is called so."""
     try:

@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state, estimator_html_repr
 
 from clipgrip.config import Settings, checked
 from clipgrip.data.classes import ClassNames
+from clipgrip.data.text import check_encoding
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.fitting import fit_embeds, fit_images
 from clipgrip.estimator.heads import final_head
@@ -57,6 +58,9 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         class_names: the classes in the order in which people read them, a file of them, or a `ClassNames`. None takes
             the names that y holds.
         random_state: scikit-learn's name for ``seed``; where it is given it counts.
+        ignore_folders: X is a folder, and its folders that are named like classes are not taken as labels. Otherwise
+            the images in them are labeled so, as by ``clipgrip run``, and a warning says how many.
+        encoding: of the file of class names, and of a CSV that lists images; UTF-8, else cp932.
         class_embeds: only for embeddings.
         logit_scale: only for embeddings: the factor on the cosine, 100 in CLIP.
         method: taken instead of the preset's: every number of tuning and refinement (``clipgrip.Method``). It is not
@@ -87,6 +91,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         engine: str = "torch",
         seed: int = 0,
         random_state: int | np.random.RandomState | None = None,
+        ignore_folders: bool = False,
+        encoding: str | None = None,
         class_embeds: Any = None,
         logit_scale: float = 100.0,
         method: Method | None = None,
@@ -103,6 +109,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.engine = engine
         self.seed = seed
         self.random_state = random_state
+        self.ignore_folders = ignore_folders
+        self.encoding = encoding
         self.class_embeds = class_embeds
         self.logit_scale = logit_scale
         self.method = method
@@ -116,7 +124,9 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             BackboneError: the model cannot be used.
         """
         settings = self._settings()
-        names = class_names_of(self.class_names)
+        if self.encoding is not None:
+            check_encoding(self.encoding)
+        names = class_names_of(self.class_names, self.encoding)
         if self.backbone == EMBEDDINGS:
             embeds = embeds_of(self, X, reset=True)
             fitted = fit_embeds(
@@ -134,7 +144,15 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     'GripClassifier: class_embeds is only for backbone="embeddings", and backbone is '
                     f'"{self.backbone}". Leave one of them away.'
                 )
-            fitted = fit_images(images_of(X), y, names, settings, self.method)
+            fitted = fit_images(
+                images_of(X),
+                y,
+                names,
+                settings,
+                self.method,
+                ignore_folders=self.ignore_folders,
+                encoding=self.encoding,
+            )
             self.__dict__.pop("n_features_in_", None)  # of an earlier fit on embeddings
         self._learned(fitted.vocabulary)
         self.head_, self.predictor_, self.rounds_ = fitted.head, fitted.predictor, fitted.rounds
@@ -189,17 +207,20 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return frame(probs, self._vocabulary, names, index, probabilities=probabilities)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write the tuned prompt into a folder; the images are not needed to use it."""
+        """Write the tuned prompt into a folder; the images are not needed to use it.
+
+        Raises:
+            RunError: files are there that no `save` wrote, or that were changed since; they stay as they are.
+        """
         self._check_fitted()
         if self.predictor_ is None:
             raise DataError(
                 "a classifier of embeddings belongs to no model that a folder could name. Keep it with joblib.dump."
             )
-        Path(folder).mkdir(parents=True, exist_ok=True)
         fitted, facts = self.predictor_, self.predictor_.facts
         if not self._vocabulary.by_name:
             facts = replace(facts, settings=facts.settings | POSITIONS)
-        checkpoint.write_folder(
+        checkpoint.save_folder(
             Path(folder), fitted.learned, facts, fitted.class_embeds, fitted.joint
         )
 
@@ -239,7 +260,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Names of the images, None for embeddings, and (N, C) in display order."""
         if self.predictor_ is None:
             return None, self.head_.predict_proba(embeds_of(self, X, reset=False)).numpy()
-        named = Named.of(images_of(X))
+        named = Named.of(images_of(X), self.encoding)
         embedded = self.predictor_.embed(items := named.items())
         if embedded.failures:
             raise named.undecodable(items, dict(embedded.failures))

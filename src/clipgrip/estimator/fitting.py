@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ import clipgrip
 from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.ingest import Images, ingest
+from clipgrip.data.ingest import Images, Ingested, ingest
 from clipgrip.data.issues import Issue
 from clipgrip.data.task import Task, paradigm
 from clipgrip.errors import ConfigError, DataError
@@ -36,7 +37,9 @@ from clipgrip.runs.tasks import make_task
 from clipgrip.serving.predictor import Predictor
 from clipgrip.strategy import Reached, Round, kept
 from clipgrip.training.loop import Recipe
+from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
+from clipgrip.words import Words
 
 RESIDUAL_RECIPE = Recipe(lr=0.001, steps=60, weight_decay=0.0)
 """For vectors of length one, whose numbers are small."""
@@ -60,6 +63,9 @@ def fit_images(
     names: ClassNames | None,
     settings: Settings,
     method: Method | None = None,
+    *,
+    ignore_folders: bool = False,
+    encoding: str | None = None,
 ) -> Fitted:
     """Embed the images, pseudolabel, tune, repeat.
 
@@ -68,9 +74,12 @@ def fit_images(
     """
     names, told = _told_of_images(images, y, names)
     labels = None if y is None else told.labels.tolist()
-    ingested = ingest(images, classes=names, labels=labels)
+    ingested = ingest(
+        images, classes=names, labels=labels, encoding=encoding, folders=not ignore_folders
+    )
+    _say_folders(ingested)
     model = model_of(settings)
-    everywhere = settings.candidates == "all"
+    everywhere = settings.candidates == "all" or ingested.by_folder > 0
     given = torch.from_numpy(ingested.manifest.labels[ingested.manifest.pool])
     expected = make_task(given, names, seen=None, all_candidates=everywhere)
     start = Start.of(model, names, settings, method_for(settings, expected, method))
@@ -92,6 +101,13 @@ def fit_images(
     head = final_head(predictor.class_embeds, facts.logit_scale, joint)
     issues = ingested.issues + embedded.issues
     return Fitted(head, told.vocabulary, rounds, paradigm(task), issues, predictor)
+
+
+def _say_folders(ingested: Ingested) -> None:
+    """A warning of labels that nobody gave as y."""
+    said = folder_sentences(folder_facts(ingested), Words("en"), "ignore_folders=True")
+    if said:
+        warnings.warn(" ".join(said), UserWarning, stacklevel=4)
 
 
 def _told_of_images(images: Images, y: Any, names: ClassNames | None) -> tuple[ClassNames, Target]:

@@ -103,10 +103,10 @@ class Named:
     sources: list[ImageSource] = field(repr=False)
 
     @classmethod
-    def of(cls, images: Images) -> Named:
+    def of(cls, images: Images, encoding: str | None = None) -> Named:
         """A folder in the order of its sorted paths."""
         if isinstance(images, str | os.PathLike):
-            entries = discover(images).entries
+            entries = discover(images, (), encoding).entries
             return cls([entry.path for entry in entries], [entry.source for entry in entries])
         pairs = [_source(number, image) for number, image in enumerate(images)]
         return cls([name for name, _ in pairs], [source for _, source in pairs])

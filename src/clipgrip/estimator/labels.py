@@ -202,14 +202,14 @@ def _from_y(values: list[Value]) -> Target:
     return Target(np.array(labels, np.int64), Vocabulary.of_values(classes))
 
 
-def class_names_of(given: Any) -> ClassNames | None:
+def class_names_of(given: Any, encoding: str | None = None) -> ClassNames | None:
     """The parameter ``class_names``: None as it is, a list, array, Series or file of names, or a `ClassNames`.
 
     Raises:
         DataError: a name is no text; or as `ClassNames`.
     """
     if given is None or isinstance(given, ClassNames | str | os.PathLike):
-        return None if given is None else ClassNames.of(given)
+        return None if given is None else ClassNames.of(given, encoding)
     names = [_plain(name) for name in given]
     wrong = next((name for name in names if not isinstance(name, str)), None)
     if wrong is not None:

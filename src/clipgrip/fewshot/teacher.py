@@ -19,6 +19,8 @@ from clipgrip.pseudolabel.refine.space import PoolImages
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs
 
 TINY = 1e-30
+MOST_TAUGHT = 100_000
+"""Pseudolabels that teach a head."""
 
 
 def teaches(settings: HeadSettings | None, task: Task) -> bool:
@@ -84,10 +86,10 @@ class Teacher:
         joint = replace(joint, texts=self.texts, untuned=self.settings.untuned)
         if pseudolabels is None or not len(pseudolabels.rows) or not self.uses_unlabeled:
             return joint
-        taught = task.labels.clone()
-        taught[pseudolabels.rows] = pseudolabels.labels
-        head = _fitted(image_embeds, taught, task, self.settings).head
-        return joint.with_head(head, self.settings.unlabeled)
+        head = _fitted(image_embeds, _taught(task, pseudolabels), task, self.settings).head
+        worth = _worth(task, pseudolabels, self.settings)
+        joint = replace(joint, untuned=1 - (1 - joint.untuned) * worth)
+        return joint.with_head(head, self.settings.unlabeled * worth)
 
     def facts(self) -> dict[str, Any]:
         """What a run stores of it."""
@@ -159,6 +161,39 @@ def validate(
         refiner=refiner,
         generator=generator,
     )
+
+
+def joint_without_labels(
+    image_embeds: ImageEmbeds,
+    task: Task,
+    pseudolabels: PseudoLabels,
+    settings: HeadSettings | None,
+) -> Joint | None:
+    """The prompt's answers joined with a head of its pseudolabels: a prompt cannot say all that they teach it.
+
+    For tasks whose labels teach no head themselves (none at all, or of other classes than the images without one);
+    labels that there are teach this one. ``image_embeds`` (N, D) are as the prompt sees the pool. None where there is
+    nothing to join.
+    """
+    if settings is None or not settings.alone or len(pseudolabels.labels.unique()) < 2:
+        return None
+    head = _fitted(image_embeds, _taught(task, pseudolabels), task, settings).head
+    weight = settings.alone * _worth(task, pseudolabels, settings)
+    return Joint(1.0, (), task.n_classes).with_head(head, weight)
+
+
+def _taught(task: Task, pseudolabels: PseudoLabels) -> Labels:
+    """(N,) labels and pseudolabels, -1 elsewhere; evenly `MOST_TAUGHT` of the latter, as more change no head."""
+    taught = task.labels.clone()
+    every = max(1, len(pseudolabels.rows) // MOST_TAUGHT)
+    taught[pseudolabels.rows[::every]] = pseudolabels.labels[::every]
+    return taught
+
+
+def _worth(task: Task, pseudolabels: PseudoLabels, settings: HeadSettings) -> float:
+    """How far so many pseudolabels a class may speak."""
+    each = len(pseudolabels.rows) / int(task.candidates.sum())
+    return each**2 / (each**2 + settings.half_worth**2)
 
 
 def _fitted(

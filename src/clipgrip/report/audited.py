@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipgrip.metrics import Share
-from clipgrip.review.desk import Desk
 from clipgrip.review.doubts import baseline
 from clipgrip.review.measure import errors
+from clipgrip.review.snapshot import read_snapshot
 from clipgrip.review.store import has_review, open_review
 from clipgrip.runs.audits import stored_answers, stored_audits
 from clipgrip.runs.outcome import Outcome
@@ -35,18 +35,18 @@ def audited(folder: Path, outcome: Outcome) -> Audited | None:
     """By the review in a run's folder, else by the last sheet of clipgrip audit draw; None where nobody answered."""
     if has_review(folder):
         with open_review(folder) as store:
-            desk = Desk(folder, store)
-            found = errors(desk)
-            common = baseline(desk, found)
-            if common is not None:
-                total = found.overall.total
-                return Audited(Share(total - found.overall.count, total), common.name, common.right)
+            snapshot = read_snapshot(folder, store)
+        found = errors(snapshot)
+        common = baseline(snapshot, found)
+        if common is not None:
+            total = found.overall.total
+            return Audited(Share(total - found.overall.count, total), common.name, common.right)
     with open_store(outcome.folder) as runs:
         audits = stored_audits(runs, outcome.run.id)
-        said = dict(stored_answers(runs, outcome.run.id, audits[-1].audit)) if audits else {}
+        truth = dict(stored_answers(runs, outcome.run.id, audits[-1].audit)) if audits else {}
     answers = outcome.answers.pool.argmax(1).tolist()
     images = [image.sha256 for image in outcome.embeds.pool_rows]
-    pairs = [(a, said[image]) for a, image in zip(answers, images, strict=True) if image in said]
+    pairs = [(a, truth[image]) for a, image in zip(answers, images, strict=True) if image in truth]
     return compared(pairs, outcome.manifest.classes.display)
 
 

@@ -18,7 +18,7 @@ from clipgrip.trust.bias import (
     expected_shares,
     is_worse,
 )
-from clipgrip.trust.groups import Group, compare_groups
+from clipgrip.trust.groups import GroupShare, compare_groups
 from clipgrip.words import Words
 
 DOUBT = 0.5
@@ -38,7 +38,7 @@ class GroupTable:
     """The groups of one column, the highest share first."""
 
     column: str
-    groups: tuple[Group, ...]
+    groups: tuple[GroupShare, ...]
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,8 @@ def _tables(run: Reading) -> list[GroupTable]:
         known = [True] * len(has)
     tables = []
     for column, groups in columns.items():
-        kept = [group if keep else "" for group, keep in zip(groups, known, strict=True)]
-        tables.append(GroupTable(column, compare_groups(kept, has, comparisons=len(columns))))
+        shown_groups = [group if keep else "" for group, keep in zip(groups, known, strict=True)]
+        tables.append(
+            GroupTable(column, compare_groups(shown_groups, has, comparisons=len(columns)))
+        )
     return [table for table in tables if table.groups]

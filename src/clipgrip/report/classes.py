@@ -53,7 +53,7 @@ def class_rows(run: Reading) -> list[ClassRow]:
 
 
 def _row(run: Reading, c: int) -> ClassRow:
-    last = run.kept
+    last = run.best_round
     after, before = run.after or {}, run.before or {}
     return ClassRow(
         position=c,

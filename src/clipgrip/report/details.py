@@ -21,7 +21,7 @@ SCORES = {
 
 
 @dataclass(frozen=True)
-class Table:
+class DetailTable:
     """Lines of a name and one or more cells."""
 
     title: str
@@ -29,7 +29,7 @@ class Table:
     head: tuple[str, ...] = ()
 
 
-def tables(run: Reading, say: Words) -> list[Table]:
+def tables(run: Reading, say: Words) -> list[DetailTable]:
     """Settings, data, backbone, times, versions and scores, those that there are."""
     made = [
         _plain(say("Settings"), run.settings),
@@ -46,8 +46,8 @@ def tables(run: Reading, say: Words) -> list[Table]:
     return [table for table in made if table.rows]
 
 
-def _plain(title: str, values: Mapping[str, Any]) -> Table:
-    return Table(title, [(key, _text(value)) for key, value in values.items()])
+def _plain(title: str, values: Mapping[str, Any]) -> DetailTable:
+    return DetailTable(title, [(key, _text(value)) for key, value in values.items()])
 
 
 def _text(value: Any) -> str:
@@ -56,18 +56,18 @@ def _text(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _times(run: Reading, say: Words) -> Table:
+def _times(run: Reading, say: Words) -> DetailTable:
     seconds = run.metrics.get("seconds", {})
-    return Table(say("Times"), [(key, say.seconds(value)) for key, value in seconds.items()])
+    return DetailTable(say("Times"), [(key, say.seconds(value)) for key, value in seconds.items()])
 
 
-def _scores(run: Reading, say: Words) -> Table:
+def _scores(run: Reading, say: Words) -> DetailTable:
     after = run.after or {}
     before = run.before if run.is_tuned else None
     head = ("", say("Before"), say("After")) if before else ()
     keys = [key for key in SCORES if after.get(key) is not None]
     rows = [(say(SCORES[key]), *_cells(key, before, after)) for key in keys]
-    return Table(say("Scores on the test images"), rows, head)
+    return DetailTable(say("Scores on the test images"), rows, head)
 
 
 def _cells(key: str, before: Scores | None, after: Scores) -> tuple[str, ...]:

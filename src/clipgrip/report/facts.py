@@ -13,7 +13,7 @@ from clipgrip.types import Labels, Probs
 
 
 @dataclass(frozen=True)
-class Judged:
+class MeasuredAnswers:
     """Test images with their truth (n,), CLIP's zero-shot answers (n, C) and the tuned answers (n, C)."""
 
     paths: tuple[str, ...]
@@ -36,7 +36,7 @@ class RunFacts:
     probs: Probs
     open_image: Callable[[int], Image.Image]
     """Row of the pool to its picture; may raise DataError when the file is gone."""
-    test: Judged | None
+    test: MeasuredAnswers | None
     folder: str
     """Where the run lies, as the user would type it."""
     audited: Audited | None = None

@@ -11,12 +11,17 @@ from clipgrip.data.manifest import Row
 from clipgrip.data.reading import open_row
 from clipgrip.data.sources import is_there
 from clipgrip.report.audited import Audited
-from clipgrip.report.facts import Judged, RunFacts
+from clipgrip.report.facts import MeasuredAnswers, RunFacts
 from clipgrip.runs.outcome import Outcome
 from clipgrip.trust.groups import read_groups
 
 
-def facts(outcome: Outcome, groups: Path | None = None, audited: Audited | None = None) -> RunFacts:
+def facts(
+    outcome: Outcome,
+    groups: Path | None = None,
+    audited: Audited | None = None,
+    encoding: str | None = None,
+) -> RunFacts:
     """Everything a report says; pictures are opened only when they are shown.
 
     ``groups`` is a table with a column of paths and a column for each way to group the images.
@@ -25,7 +30,7 @@ def facts(outcome: Outcome, groups: Path | None = None, audited: Audited | None 
         DataError: the table of groups cannot be used.
     """
     embeds, zero_shot = outcome.embeds, outcome.zero_shot
-    judged = Judged(
+    judged = MeasuredAnswers(
         paths=tuple(row.path for row in embeds.test_rows),
         labels=embeds.test_labels,
         zero_shot=zero_shot.test,
@@ -45,7 +50,7 @@ def facts(outcome: Outcome, groups: Path | None = None, audited: Audited | None 
         lost=lost(outcome),
         unseen=sum(not is_there(row.source) for row in (*embeds.pool_rows, *embeds.test_rows)),
         audited=audited,
-        groups={} if groups is None else read_groups(groups, _judged_paths(outcome)),
+        groups={} if groups is None else read_groups(groups, _judged_paths(outcome), encoding),
     )
 
 

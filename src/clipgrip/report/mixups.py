@@ -28,7 +28,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Cell:
+class MixupCell:
     """A count of the matrix with its share of the row, from 0 to 1."""
 
     count: int
@@ -41,7 +41,7 @@ class Mixups:
     """With a test, truth against answer; else the zero-shot answer against the run's."""
 
     kind: Literal["confusion", "flows"]
-    matrix: list[list[Cell]]
+    matrix: list[list[MixupCell]]
     pairs: list[Pair]
     moved: int
     total: int
@@ -69,11 +69,11 @@ def _counts(run: Reading) -> tuple[Tensor, Literal["confusion", "flows"]]:
     return confusion(run.facts.probs[run.rows], run.facts.zero_shot[run.rows].argmax(1)), "flows"
 
 
-def _matrix(counts: Tensor) -> list[list[Cell]]:
+def _matrix(counts: Tensor) -> list[list[MixupCell]]:
     shares = counts / counts.sum(1, keepdim=True).clamp_min(1)
     return [
         [
-            Cell(int(count), float(share), i == j)
+            MixupCell(int(count), float(share), i == j)
             for j, (count, share) in enumerate(zip(*row, strict=True))
         ]
         for i, row in enumerate(zip(counts.tolist(), shares.tolist(), strict=True))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from clipgrip.errors import DataError
-from clipgrip.report.facts import Judged
+from clipgrip.report.facts import MeasuredAnswers
 from clipgrip.report.mixups import confident_errors
 from clipgrip.report.reading import Reading
 
@@ -93,7 +93,7 @@ def errors(run: Reading) -> list[Picture]:
     return [error_picture(run, test, place) for place in confident_errors(run)]
 
 
-def error_picture(run: Reading, test: Judged, place: int) -> Picture:
+def error_picture(run: Reading, test: MeasuredAnswers, place: int) -> Picture:
     """A test image with its answer and its truth."""
     return Picture(
         source=_source(test.open_image, place),

@@ -67,13 +67,13 @@ class Reading:
     @property
     def doubts(self) -> tuple[Finding, ...]:
         """What speaks against the answers: by the audit where people answered enough of it."""
-        found, said = doubts(self.metrics), self.facts.audited
-        if said is None or said.right.total < JUDGED:
+        found, audited = doubts(self.metrics), self.facts.audited
+        if audited is None or audited.right.total < JUDGED:
             return found
-        if not no_better(said.judged):
+        if not no_better(audited.judged):
             return ()
         return (
-            Finding("no-better", vars(said.judged)),
+            Finding("no-better", vars(audited.judged)),
             *(one for one in found if one.kind != "no-better"),
         )
 
@@ -83,7 +83,7 @@ class Reading:
         return knows_nothing(self.doubts)
 
     @property
-    def kept(self) -> dict[str, Any]:
+    def best_round(self) -> dict[str, Any]:
         """The round whose answers the run gives; empty for zero-shot."""
         number = (
             self.stopped["kept"] if self.stopped else len(self.rounds) and self.rounds[-1]["number"]

@@ -10,17 +10,19 @@ from clipgrip.report.reading import Reading
 from clipgrip.words import Words, mark
 
 METHODS = {
+    "joined": mark("similar images improved the answers"),
     "clusters": mark("groups of similar images improved the answers"),
     "balance": mark("the answers were improved by giving each class equally many images"),
     "half-balance": mark("the answers were moved half-way to equally many images of each class"),
     "zero-shot": mark("the answers were left as they were"),
 }
+JOINED = mark(
+    "Each answer joins the tuned class names with a classifier of the images that learned from the same answers: "
+    "words cannot say all that groups of images show."
+)
 WHY = {
     reasons.NOTHING_TO_DECIDE: mark("there was nothing to decide"),
     reasons.NONE_LOSES: mark("no class lost many of its images by it"),
-    reasons.STRONG_TEXT: mark(
-        "the class names were given more weight, as a class would else have lost many of its images"
-    ),
     reasons.WOULD_DIVIDE: mark(
         "groups of similar images would have divided up a class that gets very many of the answers"
     ),
@@ -37,24 +39,25 @@ WHY = {
 
 def refining(run: Reading, say: Words) -> list[str]:
     """A sentence for each stretch of rounds that were refined alike; none where rounds do not tell."""
-    alike = groupby(_told(run), key=lambda entry: entry["refined"])
-    return [_sentence([entry["number"] for entry in group], how, say) for how, group in alike]
+    alike = groupby(_refined_rounds(run), key=lambda entry: entry["refined"])
+    found = [_sentence([entry["number"] for entry in group], how, say) for how, group in alike]
+    return [*found, say(JOINED)] if found and run.rounds[-1].get("joined") else found
 
 
 def never_refined(run: Reading) -> bool:
     """Whether every round learned from answers that were left as they were."""
-    return {entry["refined"]["method"] for entry in _told(run)} == {"zero-shot"}
+    return {entry["refined"]["method"] for entry in _refined_rounds(run)} == {"zero-shot"}
 
 
 def would_divide(run: Reading) -> bool:
     """Whether a class that fills the images was kept whole in the last round."""
-    told = _told(run)
-    return bool(told) and any(
-        one["text"] == reasons.WOULD_DIVIDE for one in told[-1]["refined"]["why"]
+    rounds = _refined_rounds(run)
+    return bool(rounds) and any(
+        one["text"] == reasons.WOULD_DIVIDE for one in rounds[-1]["refined"]["why"]
     )
 
 
-def _told(run: Reading) -> list[dict[str, Any]]:
+def _refined_rounds(run: Reading) -> list[dict[str, Any]]:
     """Rounds that say how they were refined; without reasons nobody asked for a refinement."""
     every = [entry for entry in run.rounds if (entry.get("refined") or {}).get("why")]
     return [entry for entry in every if entry["refined"]["method"] in METHODS]

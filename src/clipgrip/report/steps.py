@@ -64,6 +64,13 @@ def _test(run: Reading, say: Words) -> list[Step]:
 def _tune(run: Reading, say: Words) -> list[Step]:
     if run.is_tuned:
         return []
+    given = int(run.data.get("labeled", 0))
+    if given:
+        why = say(
+            "People labeled {n} images, and zero-shot learns nothing from them. GRIP does.",
+            n=say.number(given),
+        )
+        return [Step(say("Learn from the labels"), why, _run("--strategy grip"))]
     why = say("GRIP tunes the prompt on the surest answers and needs no label.")
     return [Step(say("Tune the prompt"), why, _run("--strategy grip"))]
 
@@ -76,6 +83,8 @@ def _predict(run: Reading, say: Words) -> list[Step]:
 
 
 def _label(run: Reading, say: Words) -> list[Step]:
+    if run.data.get("labeled") and (not run.is_tuned or not run.data.get("unlabeled", 1)):
+        return []  # there are labels that nothing learned from yet, or no image is left to label
     why = say(
         "A few answers per class help most. The same page shows the most doubtful images first, takes many answers at "
         "a time, and runs the next round with them."

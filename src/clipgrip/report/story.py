@@ -13,6 +13,7 @@ PARADIGMS = {
         "labels for some classes only (TRZSL): people had labeled {labeled} of the images"
     ),
 }
+ALL_LABELED = mark("labels for all of them: people had labeled {labeled} of the images")
 STRATEGIES = {
     "zero-shot": mark("CLIP answered from the class names alone; nothing was tuned."),
     "supervised": mark("The prompt was tuned on the given labels only, without pseudolabels."),
@@ -62,8 +63,9 @@ LEFT_ALONE = {
 
 def done(run: Reading, say: Words) -> str:
     """How many images and classes, and what people gave."""
+    every = run.data.get("labeled") and not run.data.get("unlabeled", 1)
     paradigm = say(
-        PARADIGMS[run.metrics.get("paradigm", "UL")],
+        ALL_LABELED if every else PARADIGMS[run.metrics.get("paradigm", "UL")],
         labeled=say.number(int(run.data.get("labeled", 0))),
     )
     return say(

@@ -10,6 +10,7 @@ from clipgrip.report.confidence import estimated, honest_words, went_back
 from clipgrip.report.reading import Reading, Scores
 from clipgrip.report.story import done, strategy
 from clipgrip.trust.advice import reasons, remedies
+from clipgrip.trust.folders import folder_sentences
 from clipgrip.trust.labels import held_out, label_sentences
 from clipgrip.words import Words, mark
 
@@ -93,6 +94,7 @@ def verdict(run: Reading, say: Words) -> Verdict:
         figures=_measured(run, after, say) if after else _unmeasured(run, say),
         points=missing(run, say)
         + _doubts(run, say)
+        + folder_sentences(run.data.get("folders"), say)
         + went_back(run, say)
         + (_measured_points(run, after, say) if after else _unmeasured_points(run, say)),
         bars=_bars(run, say),
@@ -101,7 +103,9 @@ def verdict(run: Reading, say: Words) -> Verdict:
 
 def _doubts(run: Reading, say: Words) -> list[str]:
     """What speaks against the answers, and what helps most, in this order."""
-    return reasons(run.doubts, say) + remedies(run.doubts, len(run.names), say)
+    given = int(run.data.get("labeled", 0))
+    advised = remedies(run.doubts, len(run.names), say, given=given, learns=run.is_tuned)
+    return reasons(run.doubts, say) + advised
 
 
 def _tone(run: Reading) -> Tone:

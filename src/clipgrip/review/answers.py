@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from clipgrip.review.states import ImageState
 from clipgrip.review.store import Answer, StoredClass
 
-State = Literal["open", "decided", "disagree", "unsure", "asked"]
 LONGEST = 120.0
 """Seconds; who looked longer at one image was away from the screen."""
 
@@ -18,11 +17,11 @@ LONGEST = 120.0
 class Opinion:
     """Where an image stands. ``klass`` is the class id where it is decided."""
 
-    state: State
+    state: ImageState
     klass: int | None
     people: tuple[str, ...]
     """Who said something that counts, first to last."""
-    said: tuple[tuple[str, int | None], ...]
+    by_person: tuple[tuple[str, int | None], ...]
     """(person, class id, None for "cannot tell"), the last word of each."""
     audit: bool
     """Drawn at random to measure: never learned from."""
@@ -51,15 +50,17 @@ def opinions(answers: Iterable[Answer], counts_as: Mapping[int, int | None]) -> 
     by_image: dict[str, list[Answer]] = defaultdict(list)
     for answer in answers:
         by_image[answer.image].append(answer)
-    found = {image: _opinion(said, counts_as) for image, said in by_image.items()}
-    return {image: one for image, one in found.items() if one.audit or one.state != "open"}
+    judged = {image: _opinion(some, counts_as) for image, some in by_image.items()}
+    return {
+        image: one for image, one in judged.items() if one.audit or one.state != ImageState.OPEN
+    }
 
 
-def _opinion(said: list[Answer], counts_as: Mapping[int, int | None]) -> Opinion:
-    audit = any(answer.purpose == "audit" for answer in said)
+def _opinion(answers: list[Answer], counts_as: Mapping[int, int | None]) -> Opinion:
+    audit = any(answer.purpose == "audit" for answer in answers)
     words: dict[str, int | None] = {}
     asked = False
-    for answer in said:
+    for answer in answers:
         void = answer.klass is not None and counts_as.get(answer.klass) is None
         if void or answer.purpose == "settle":
             words, asked = {}, False
@@ -73,14 +74,14 @@ def _opinion(said: list[Answer], counts_as: Mapping[int, int | None]) -> Opinion
     classes = {klass for klass in words.values() if klass is not None}
     people = tuple(words)
     if not words and not asked:
-        state: State = "open"
+        state = ImageState.OPEN
     elif len(classes) > 1:
-        state = "disagree"
+        state = ImageState.DISAGREE
     elif asked and len(words) < 2:
-        state = "asked"
+        state = ImageState.ASKED
     else:
-        state = "decided" if classes else "unsure"
-    klass = classes.pop() if state == "decided" else None
+        state = ImageState.DECIDED if classes else ImageState.UNSURE
+    klass = classes.pop() if state == ImageState.DECIDED else None
     return Opinion(state, klass, people, tuple(words.items()), audit)
 
 

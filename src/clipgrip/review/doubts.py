@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clipgrip.metrics import Share
-from clipgrip.review.desk import Desk, counted
 from clipgrip.review.measure import Errors
+from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.runs.knowledge import doubts as doubts_of_run
 from clipgrip.trust.knowledge import JUDGED, Finding, Judged, no_better
 
@@ -19,19 +19,18 @@ class Baseline:
     right: Share
 
 
-def baseline(desk: Desk, found: Errors) -> Baseline | None:
+def baseline(snapshot: ReviewSnapshot, found: Errors) -> Baseline | None:
     """None where nothing was audited; an image that nobody can tell is right for no class."""
-    ids = [one.id for one in desk.view.classes]
-    numbers = counted(desk.standing.klass[list(found.rows)], ids)
-    most = max(ids, key=lambda id_: numbers[id_])
+    numbers = snapshot.classes.counts(snapshot.states.klass[list(found.rows)])
+    most = max(numbers, key=lambda id_: numbers[id_])
     if not numbers[most]:
         return None
-    return Baseline(desk.names[most], Share(numbers[most], len(found.rows)))
+    return Baseline(snapshot.classes.names[most], Share(numbers[most], len(found.rows)))
 
 
-def doubts(desk: Desk, found: Errors, common: Baseline | None) -> tuple[Finding, ...]:
+def doubts(snapshot: ReviewSnapshot, found: Errors, common: Baseline | None) -> tuple[Finding, ...]:
     """By the audit where it has answers enough, else by what the run saw before it learned."""
-    seen = doubts_of_run(desk.view.outcome.run.facts)
+    seen = doubts_of_run(snapshot.view.outcome.run.facts)
     if common is None or found.overall.total < JUDGED:
         return seen
     right = found.overall.total - found.overall.count

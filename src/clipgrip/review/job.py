@@ -78,12 +78,12 @@ def progress(folder: Path) -> Progress:
     """What the file says, checked against whether its process lives."""
     try:
         values = json.loads((folder / NAME).read_text("utf-8"), parse_constant=_no_number)
-        told = _progress.validate_json(json.dumps({**values, "notes": list(values["notes"])}))
+        current = _progress.validate_json(json.dumps({**values, "notes": list(values["notes"])}))
     except (OSError, ValidationError, ValueError, KeyError, TypeError):
         return Progress()
-    if told.state == "running" and not _alive(folder):
-        return Progress(**{**asdict(told), "state": "stopped", "notes": told.notes})
-    return told
+    if current.state == "running" and not _alive(folder):
+        return Progress(**{**asdict(current), "state": "stopped", "notes": current.notes})
+    return current
 
 
 def _no_number(text: str) -> float:
@@ -100,13 +100,13 @@ def start(folder: Path, person: str) -> None:
         if progress(folder).state == "running":
             raise RunError("a round is running already. Wait until it is done, or stop it first.")
         token = secrets.token_hex(8)
-        told = Progress("running", 0, person, time.time(), stage="begin", token=token)
+        current = Progress("running", 0, person, time.time(), stage="begin", token=token)
         try:
-            write(folder, told)  # on a full disk nothing begins
+            write(folder, current)  # on a full disk nothing begins
             with open(folder / LOG, "ab") as log:
                 child = _begun(folder, person, token, log)
             _children[folder.resolve()] = child
-            write(folder, Progress(**{**asdict(told), "notes": (), "pid": child.pid}))
+            write(folder, Progress(**{**asdict(current), "notes": (), "pid": child.pid}))
         except OSError as error:
             raise RunError(f"the round cannot begin: {system_sentence(error)}") from None
 
@@ -127,17 +127,17 @@ def stop(folder: Path) -> None:
     Raises:
         RunError: the folder cannot be written.
     """
-    told = progress(folder)
-    if told.state == "running":
+    current = progress(folder)
+    if current.state == "running":
         try:
-            write_text_atomic(folder / STOP, told.token)
+            write_text_atomic(folder / STOP, current.token)
         except OSError as error:
             raise RunError(f"the round cannot be stopped: {system_sentence(error)}") from None
 
 
-def write(folder: Path, told: Progress) -> None:
+def write(folder: Path, current: Progress) -> None:
     """Keep how far it is; the file is whole at any moment."""
-    write_text_atomic(folder / NAME, json.dumps(asdict(told), ensure_ascii=False))
+    write_text_atomic(folder / NAME, json.dumps(asdict(current), ensure_ascii=False))
 
 
 class FileListener(Listener):
@@ -145,7 +145,7 @@ class FileListener(Listener):
 
     def __init__(self, folder: Path, person: str, token: str = "") -> None:
         self.folder = folder
-        self.told: dict[str, Any] = asdict(
+        self.current: dict[str, Any] = asdict(
             Progress("running", os.getpid(), person, time.time(), stage="begin", token=token)
         )
         self._wrote = 0.0
@@ -154,48 +154,48 @@ class FileListener(Listener):
 
     def planned(self, rounds: int) -> None:
         """Kept."""
-        self.told["planned"] = rounds
+        self.current["planned"] = rounds
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Kept a few times a second."""
-        self.told |= {"stage": stage, "done": done, "total": total}
+        self.current |= {"stage": stage, "done": done, "total": total}
         self._reckon(stage, done / max(1, total))
         if time.monotonic() - self._wrote > EVERY or done == total:
             self._write()
 
     def note(self, text: str) -> None:
         """Kept in full."""
-        self.told["notes"] = (*self.told["notes"], text)[-5:]
+        self.current["notes"] = (*self.current["notes"], text)[-5:]
         self._write()
 
     def round_done(self, facts: dict[str, Any]) -> None:
         """Counted."""
-        self.told["rounds"] = facts["number"]
+        self.current["rounds"] = facts["number"]
         self._write()
 
     def _reckon(self, stage: str, within: float) -> None:
         """How much of the whole is done and, from the pace of the tuning, when it ends."""
         if stage == "round":
-            within = (self.told["rounds"] + within) / max(1, self.told["planned"])
+            within = (self.current["rounds"] + within) / max(1, self.current["planned"])
         begin, end = SHARES.get(stage, (0.0, 0.0))
-        share = max(self.told["share"], begin + (end - begin) * min(1.0, within))
-        self.told["share"] = share
+        share = max(self.current["share"], begin + (end - begin) * min(1.0, within))
+        self.current["share"] = share
         if stage != "round":
             return
         now = time.monotonic()
         self._tuning = self._tuning or (now, share)
         since, before = self._tuning
         if share - before >= ENOUGH:
-            self.told["left"] = (now - since) * (1 - share) / (share - before)
+            self.current["left"] = (now - since) * (1 - share) / (share - before)
 
     def end(self, **values: Any) -> None:
         """The last report."""
-        self.told |= values
+        self.current |= values
         self._write()
 
     def _write(self) -> None:
         self._wrote = time.monotonic()
-        write(self.folder, Progress(**self.told))
+        write(self.folder, Progress(**self.current))
 
 
 _starting = threading.Lock()
@@ -228,8 +228,8 @@ def _living(folder: Path) -> Iterator[None]:
     until = time.monotonic() + PATIENCE
     while True:
         with suppress(RunError):
-            held = locked(folder, LOCK)
-            held.__enter__()
+            only_one = locked(folder, LOCK)
+            only_one.__enter__()
             break
         if time.monotonic() > until:
             raise RunError("a round is running already. Wait until it is done, or stop it first.")
@@ -237,7 +237,7 @@ def _living(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        held.__exit__(None, None, None)
+        only_one.__exit__(None, None, None)
 
 
 def _listen(folder: Path, token: str, ended: threading.Event) -> None:
@@ -253,12 +253,12 @@ def _listen(folder: Path, token: str, ended: threading.Event) -> None:
 def main(folder: Path, person: str, token: str = "") -> int:
     """Run the round and say how it ended."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    hear, ended = FileListener(folder, person, token), threading.Event()
+    listener, ended = FileListener(folder, person, token), threading.Event()
     try:
         with _living(folder):
             threading.Thread(target=_listen, args=(folder, token, ended), daemon=True).start()
             try:
-                return _carried_out(folder, person, hear)
+                return _carried_out(folder, person, listener)
             finally:
                 ended.set()
     except RunError as error:  # the other round writes the file
@@ -266,24 +266,24 @@ def main(folder: Path, person: str, token: str = "") -> int:
         return error.exit_code
 
 
-def _carried_out(folder: Path, person: str, hear: FileListener) -> int:
+def _carried_out(folder: Path, person: str, listener: FileListener) -> int:
     from clipgrip.review.rounds import next_round
 
     try:
-        done = next_round(folder, person, hear)
+        done = next_round(folder, person, listener)
     except OSError as error:
-        hear.end(state="failed", error=system_sentence(error))
+        listener.end(state="failed", error=system_sentence(error))
         return 2
     except ClipgripError as error:
-        hear.end(state="failed", error=str(error))
+        listener.end(state="failed", error=str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        hear.end(state="stopped")
+        listener.end(state="stopped")
         return 130
     except Exception as error:
-        hear.end(state="failed", error=f"{type(error).__name__}: {error}")
+        listener.end(state="failed", error=f"{type(error).__name__}: {error}")
         raise
-    hear.end(state="done", facts=done.facts, round=done.number)
+    listener.end(state="done", facts=done.facts, round=done.number)
     return 0
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from clipgrip.metrics import Share
-from clipgrip.review.desk import DECIDED, OPEN, UNSURE, Desk, Whole
 from clipgrip.review.queues import audited
+from clipgrip.review.snapshot import ReviewSnapshot
+from clipgrip.review.states import ImageState, Ints
 from clipgrip.trust.calibration import Temperature, logits_of
 from clipgrip.trust.fitting import fit_temperature, labels_needed
 from clipgrip.trust.promise import Promise, Terms, more_answers, promise
@@ -29,17 +30,17 @@ class Errors:
     wrong: tuple[int, ...]
 
 
-def errors(desk: Desk) -> Errors:
+def errors(snapshot: ReviewSnapshot) -> Errors:
     """The model's errors on images drawn at random that it has not learned from.
 
     These are the draw of this round from the top to the first image without an answer, and the draws of earlier
     rounds, which were kept out of learning. An image that people could not tell counts as an error; so does one of an
     earlier draw that waits to be answered again, since leaving it out would favour the model.
     """
-    rows = measured_rows(desk)
-    answers, truth = desk.view.label[rows], desk.standing.klass[rows]
+    rows = measured_rows(snapshot)
+    answers, truth = snapshot.view.label[rows], snapshot.states.klass[rows]
     wrong = answers != truth
-    ids = [one.id for one in desk.view.classes]
+    ids = snapshot.classes.ids.tolist()
     return Errors(
         Share(int(wrong.sum()), len(rows)),
         {id_: Share(int(wrong[answers == id_].sum()), int((answers == id_).sum())) for id_ in ids},
@@ -49,27 +50,28 @@ def errors(desk: Desk) -> Errors:
     )
 
 
-def measured_rows(desk: Desk) -> np.ndarray:
+def measured_rows(snapshot: ReviewSnapshot) -> Ints:
     """Rows that the model is measured on."""
-    before = desk.standing.audit & ~desk.view.learned
-    before[desk.drawn] = False
-    return np.concatenate([np.flatnonzero(before), prefix(desk)])
+    before = snapshot.states.audit & ~snapshot.view.learned
+    before[snapshot.round.draw.rows] = False
+    return np.concatenate([np.flatnonzero(before), prefix(snapshot)])
 
 
-def prefix(desk: Desk) -> Whole:
+def prefix(snapshot: ReviewSnapshot) -> Ints:
     """Rows of this round's draw from the top to the first image without a clear answer."""
-    waiting = ~np.isin(desk.standing.state[desk.drawn], (DECIDED, UNSURE))
-    return desk.drawn[: int(waiting.argmax())] if waiting.any() else desk.drawn
+    drawn = snapshot.round.draw.rows
+    waiting = ~snapshot.states.among(ImageState.DECIDED, ImageState.UNSURE)[drawn]
+    return drawn[: int(waiting.argmax())] if waiting.any() else drawn
 
 
-def gap(desk: Desk) -> int:
+def gap(snapshot: ReviewSnapshot) -> int:
     """Audit answers that do not count yet, because an earlier image of the draw waits for its answer."""
-    answered = audited(desk) & desk.standing.audit[desk.drawn]
-    return int(answered[len(prefix(desk)) :].sum())
+    answered = audited(snapshot) & snapshot.states.audit[snapshot.round.draw.rows]
+    return int(answered[len(prefix(snapshot)) :].sum())
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ErrorEstimate:
     """What the model's confidence says about errors where nobody looked."""
 
     by_class: dict[int, float | None]
@@ -78,22 +80,21 @@ class Estimate:
     """Whether the audit set the confidence right; else it is the model's own word."""
 
 
-def estimate(desk: Desk) -> Estimate:
+def estimate(snapshot: ReviewSnapshot) -> ErrorEstimate:
     """Expected share of errors among the answers that nobody checked, overall and by answered class."""
-    rows = measured_rows(desk)
-    rows = rows[desk.standing.klass[rows] >= 0]
-    open_rows = np.flatnonzero(desk.standing.state == OPEN)
-    logits = logits_of(desk.view.probs)
+    rows = measured_rows(snapshot)
+    rows = rows[snapshot.states.klass[rows] >= 0]
+    open_rows = np.flatnonzero(snapshot.states.state == ImageState.OPEN)
+    logits = logits_of(snapshot.view.probs)
     fit = Temperature(1.0)
-    enough = len(rows) >= labels_needed("temperature", len(desk.view.classes))
+    enough = len(rows) >= labels_needed("temperature", len(snapshot.classes.active))
     if enough:
-        columns = {one.id: n for n, one in enumerate(desk.view.classes)}
-        truth = torch.tensor([columns[id_] for id_ in desk.standing.klass[rows].tolist()])
+        truth = torch.from_numpy(snapshot.classes.columns(snapshot.states.klass[rows]))
         fit = fit_temperature(logits[rows], truth)
     doubt = 1 - fit(logits[open_rows]).amax(1).numpy()
-    answers = desk.view.label[open_rows]
-    by_class = {one.id: _mean(doubt[answers == one.id]) for one in desk.view.classes}
-    return Estimate(by_class, _mean(doubt), enough)
+    answers = snapshot.view.label[open_rows]
+    by_class = {one.id: _mean(doubt[answers == one.id]) for one in snapshot.classes.active}
+    return ErrorEstimate(by_class, _mean(doubt), enough)
 
 
 def _mean(values: np.ndarray) -> float | None:
@@ -101,10 +102,10 @@ def _mean(values: np.ndarray) -> float | None:
 
 
 @dataclass(frozen=True)
-class Promised:
+class AuditProof:
     """What the audit proves, and how many more answers would prove all of it."""
 
-    told: Promise
+    promise: Promise
     more: dict[str, int | None]
     groups: tuple[Group, ...]
     rows: tuple[int, ...]
@@ -118,31 +119,28 @@ class Promised:
         return len(self.rows)
 
 
-def promised(desk: Desk, terms: Terms, ok: Sequence[int] = ()) -> Promised | None:
+def audit_proof(
+    snapshot: ReviewSnapshot, terms: Terms, ok: Sequence[int] = ()
+) -> AuditProof | None:
     """The promise for this round's answers; None where there is no draw, or the classes are no longer the run's.
 
     Args:
         ok: class ids that mean "OK part": misses and overkill are then promised apart.
     """
-    audit, view = desk.audit, desk.view
-    if audit is None or not view.as_run:
+    draw, view, column = snapshot.round.draw, snapshot.view, snapshot.classes.column
+    if draw.audit is None or not view.as_run:
         return None
-    columns = {one.id: n for n, one in enumerate(view.classes)}
-    shown = prefix(desk)
-    place = np.full(
-        len(view.rows) + 1, -1
-    )  # one more for -1: an image of the pool that is not under review
-    place[desk.audit_rows] = np.arange(len(desk.audit_rows))
-    rows = place[shown]
-    truth = [columns.get(int(desk.standing.klass[row]), -1) for row in shown]
-    said = audit.pool.labels[rows].tolist()
-    n = len(view.classes)
+    pool, shown, n = draw.audit.pool, prefix(snapshot), len(column)
+    # one more for -1: an image of the pool that is not under review
+    position = np.full(len(view.rows) + 1, -1)
+    position[draw.pool_rows] = np.arange(len(draw.pool_rows))
+    rows = position[shown]
+    truth = snapshot.classes.columns(snapshot.states.klass[shown])
     # an image that nobody can tell counts against the model
-    known = [t if t >= 0 else (answer + 1) % n for t, answer in zip(truth, said, strict=True)]
-    places = [columns[id_] for id_ in ok if id_ in columns]
-    apart = 0 < len(places) < n
-    groups: tuple[Group, ...] = misses_and_overkill(n, places) if apart else overall(n)
-    truths = np.array(known, dtype=np.int64)
-    told = promise(audit.pool, rows, truths, groups, terms)
-    more = more_answers(told, audit.pool, rows, truths, groups)
-    return Promised(told, dict(more), groups, tuple(rows.tolist()), tuple(truth))
+    judged = np.where(truth >= 0, truth, (pool.labels[rows] + 1) % n)
+    ok_columns = [column[id_] for id_ in ok if id_ in column]
+    apart = 0 < len(ok_columns) < n
+    groups: tuple[Group, ...] = misses_and_overkill(n, ok_columns) if apart else overall(n)
+    found = promise(pool, rows, judged, groups, terms)
+    more = more_answers(found, pool, rows, judged, groups)
+    return AuditProof(found, dict(more), groups, tuple(rows.tolist()), tuple(truth.tolist()))

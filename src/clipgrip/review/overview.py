@@ -11,18 +11,20 @@ import numpy as np
 from clipgrip.errors import ConfigError
 from clipgrip.metrics import Share
 from clipgrip.review.answers import Pace, pace
-from clipgrip.review.desk import ASKED, DECIDED, DISAGREE, GIVEN, OPEN, UNSURE, Desk, counted
 from clipgrip.review.doubts import Baseline, baseline, doubts
 from clipgrip.review.measure import (
+    AuditProof,
+    ErrorEstimate,
     Errors,
-    Estimate,
-    Promised,
+    audit_proof,
     errors,
     estimate,
     gap,
-    promised,
 )
 from clipgrip.review.queues import asked, disagreements, doubtful
+from clipgrip.review.snapshot import ReviewSnapshot
+from clipgrip.review.states import ImageState
+from clipgrip.review.store import ReviewStore
 from clipgrip.trust.knowledge import LABELS_PER_CLASS, Finding, knows_nothing
 from clipgrip.trust.promise import Terms
 
@@ -86,8 +88,8 @@ class Overview:
     """What speaks against the model's answers."""
     waiting: int
     """Audit answers that do not count yet."""
-    estimated: Estimate
-    promised: Promised | None
+    estimated: ErrorEstimate
+    proof: AuditProof | None
     classes: tuple[ClassLine, ...]
     persons: tuple[PersonLine, ...]
     pace: Pace | None
@@ -98,56 +100,58 @@ class Overview:
     step_class: str
 
 
-def overview(desk: Desk, terms: Terms, ok: tuple[int, ...] = ()) -> Overview:
+def overview(snapshot: ReviewSnapshot, terms: Terms, ok: tuple[int, ...] = ()) -> Overview:
     """Count everything."""
-    with desk.lock:
-        state, view = desk.standing.state, desk.view
-        found, expected, told = errors(desk), estimate(desk), promised(desk, terms, ok)
-        answers = desk.answers()
-        model = _decided_by_model(desk, told)
-        fresh = int(((state == DECIDED) & ~desk.standing.audit & ~view.learned).sum())
-        common = baseline(desk, found)
-        against = doubts(desk, found, common)
-        news = min(fresh, _since_held_back(desk)) if "held" in desk.round.facts else fresh
-        step, count, name = _next_step(desk, found, told, news, knows_nothing(against))
-        return Overview(
-            images=len(view.rows),
-            people=int((state == DECIDED).sum()),
-            given=int((state == GIVEN).sum()),
-            model=model,
-            open=int((state == OPEN).sum()) - model,
-            disagree=int((state == DISAGREE).sum()),
-            unsure=int((state == UNSURE).sum()),
-            asked=int((state == ASKED).sum()),
-            audited=found,
-            common=common,
-            doubts=against,
-            waiting=gap(desk),
-            estimated=expected,
-            promised=told,
-            classes=_class_lines(desk, found, expected, terms),
-            persons=_person_lines(desk),
-            pace=pace(answers),
-            fresh=fresh,
-            step=step,
-            step_count=count,
-            step_class=name,
-        )
+    states = snapshot.states
+    found, expected = errors(snapshot), estimate(snapshot)
+    proof = audit_proof(snapshot, terms, ok)
+    model = _decided_by_model(snapshot, proof)
+    decided = states.among(ImageState.DECIDED) & ~states.audit
+    fresh = int((decided & ~snapshot.view.learned).sum())
+    common = baseline(snapshot, found)
+    against = doubts(snapshot, found, common)
+    held_back = "held" in snapshot.round.stored.facts
+    news = min(fresh, _since_held_back(snapshot)) if held_back else fresh
+    step, count, name = _next_step(snapshot, found, proof, news, knows_nothing(against))
+    return Overview(
+        images=len(states.state),
+        people=states.count(ImageState.DECIDED),
+        given=states.count(ImageState.GIVEN),
+        model=model,
+        open=states.count(ImageState.OPEN) - model,
+        disagree=states.count(ImageState.DISAGREE),
+        unsure=states.count(ImageState.UNSURE),
+        asked=states.count(ImageState.ASKED),
+        audited=found,
+        common=common,
+        doubts=against,
+        waiting=gap(snapshot),
+        estimated=expected,
+        proof=proof,
+        classes=_class_lines(snapshot, found, expected, terms),
+        persons=_person_lines(snapshot),
+        pace=pace(snapshot.answers),
+        fresh=fresh,
+        step=step,
+        step_count=count,
+        step_class=name,
+    )
 
 
-def asked_for(desk: Desk) -> Terms:
+def asked_for(store: ReviewStore) -> Terms:
     """The terms that the last promise was asked for with; at most 2 % at 95 % before there is one."""
-    for change in reversed(desk.store.changes()):
+    for change in reversed(store.changes()):
         if change.action == "promise":
             return Terms(change.facts["max_error"], change.facts["confidence"])
     return Terms()
 
 
-def _since_held_back(desk: Desk) -> int:
+def _since_held_back(snapshot: ReviewSnapshot) -> int:
     """Labels that the round which is held back did not learn from."""
-    held = next(one for one in desk.rounds if one.number == desk.round.facts["held"])
-    known = np.isin(desk.standing.state, (DECIDED, GIVEN)) & ~desk.standing.audit
-    return max(0, int(known.sum()) - int(held.facts["labels"]))
+    number = snapshot.round.stored.facts["held"]
+    held_back = next(one for one in snapshot.round.rounds if one.number == number)
+    known = snapshot.states.labeled & ~snapshot.states.audit
+    return max(0, int(known.sum()) - int(held_back.facts["labels"]))
 
 
 def terms_of(max_error: float, confidence: float) -> Terms:
@@ -161,21 +165,20 @@ def terms_of(max_error: float, confidence: float) -> Terms:
     return Terms(max_error, confidence)
 
 
-def _decided_by_model(desk: Desk, told: Promised | None) -> int:
+def _decided_by_model(snapshot: ReviewSnapshot, proof: AuditProof | None) -> int:
     """Open images within the promise."""
-    if told is None or desk.audit is None:
+    if proof is None:
         return 0
-    inside = desk.audit_rows[told.told.decided]
-    return int((desk.standing.state[inside[inside >= 0]] == OPEN).sum())
+    inside = snapshot.round.draw.pool_rows[proof.promise.decided]
+    return int((snapshot.states.state[inside[inside >= 0]] == ImageState.OPEN).sum())
 
 
 def _class_lines(
-    desk: Desk, found: Errors, expected: Estimate, terms: Terms
+    snapshot: ReviewSnapshot, found: Errors, expected: ErrorEstimate, terms: Terms
 ) -> tuple[ClassLine, ...]:
-    state = desk.standing.state
-    ids = [one.id for one in desk.view.classes]
-    opened = counted(desk.view.label[state == OPEN], ids)
-    decided = counted(desk.standing.klass[np.isin(state, (DECIDED, GIVEN))], ids)
+    states = snapshot.states
+    opened = snapshot.classes.counts(snapshot.view.label[states.among(ImageState.OPEN)])
+    decided = snapshot.classes.counts(states.klass[states.labeled])
     return tuple(
         ClassLine(
             id=one.id,
@@ -188,7 +191,7 @@ def _class_lines(
             estimated=expected.by_class[one.id],
             mark=mark_of_class(found.answered[one.id], found.true[one.id], terms.max_error),
         )
-        for one in desk.view.classes
+        for one in snapshot.classes.active
     )
 
 
@@ -212,54 +215,58 @@ def mark_of_class(answered: Share, missed: Share, allowed: float) -> Mark:
     return "unclear" if "unclear" in marks else "good"
 
 
-def _person_lines(desk: Desk) -> tuple[PersonLine, ...]:
-    said = defaultdict(list)
-    for answer in desk.answers():
-        said[answer.person].append(answer)
-    lines = (PersonLine(name, len(given), pace(given)) for name, given in said.items())
+def _person_lines(snapshot: ReviewSnapshot) -> tuple[PersonLine, ...]:
+    by_person = defaultdict(list)
+    for answer in snapshot.answers:
+        by_person[answer.person].append(answer)
+    lines = (PersonLine(name, len(some), pace(some)) for name, some in by_person.items())
     return tuple(sorted(lines, key=lambda line: (-line.answers, line.name)))
 
 
 def _next_step(
-    desk: Desk, found: Errors, told: Promised | None, fresh: int, guesses: bool
+    snapshot: ReviewSnapshot,
+    found: Errors,
+    proof: AuditProof | None,
+    fresh: int,
+    guesses: bool,
 ) -> tuple[Step, int, str]:
     """What to do now: the first that applies. To look at more of what a model guesses is time lost."""
-    if n := len(disagreements(desk)):
+    if n := len(disagreements(snapshot)):
         return "settle", n, ""
-    counted_now, drawn = len(found.rows), 0 if desk.audit is None else len(desk.audit.hashes)
-    if counted_now < min(FIRST_AUDIT, drawn):
-        return "audit", min(FIRST_AUDIT, drawn) - counted_now, ""
-    if fresh >= max(ENOUGH, 2 * len(desk.view.classes)):
+    counted, drawn = len(found.rows), len(snapshot.round.draw.pool_rows)
+    if counted < min(FIRST_AUDIT, drawn):
+        return "audit", min(FIRST_AUDIT, drawn) - counted, ""
+    if fresh >= max(ENOUGH, 2 * len(snapshot.classes.active)):
         return "round", fresh, ""
-    if n := len(asked(desk)):
+    if n := len(asked(snapshot)):
         return "second", n, ""
-    if guesses and len(doubtful(desk)):
-        return "rethink", LABELS_PER_CLASS * len(desk.view.classes), ""
-    if told is not None and told.told.next_look and _worth_more(desk, found, told):
-        return "more-audit", told.told.next_look - told.answers, ""
-    if rest := len(doubtful(desk)):
-        return "review", rest, _worst_class(desk, found)
+    if guesses and len(doubtful(snapshot)):
+        return "rethink", LABELS_PER_CLASS * len(snapshot.classes.active), ""
+    if proof is not None and proof.promise.next_look and _worth_more(snapshot, found, proof):
+        return "more-audit", proof.promise.next_look - proof.answers, ""
+    if rest := len(doubtful(snapshot)):
+        return "review", rest, _worst_class(snapshot, found)
     return "done", 0, ""
 
 
-def _worth_more(desk: Desk, found: Errors, told: Promised) -> bool:
+def _worth_more(snapshot: ReviewSnapshot, found: Errors, proof: AuditProof) -> bool:
     """Whether more audit answers are likely to widen what the model may decide.
 
     Some group has to be within reach, and the surest quarter of the measured images not clearly worse than promised:
     with a poor model people's time is better spent on doubtful images.
     """
     rows = np.array(found.rows, dtype=np.int64)
-    surest = rows[np.argsort(-desk.view.confidence[rows], kind="stable")][: max(1, len(rows) // 4)]
+    order = np.argsort(-snapshot.view.confidence[rows], kind="stable")
+    surest = rows[order[: max(1, len(rows) // 4)]]
     wrong = Share(int(np.isin(surest, found.wrong).sum()), len(surest))
-    if wrong.interval is not None and wrong.interval[0] > told.told.terms.max_error:
+    if wrong.interval is not None and wrong.interval[0] > proof.promise.terms.max_error:
         return False
-    return any(isinstance(more, int) and 0 < more <= MOST_MORE for more in told.more.values())
+    return any(isinstance(more, int) and 0 < more <= MOST_MORE for more in proof.more.values())
 
 
-def _worst_class(desk: Desk, found: Errors) -> str:
+def _worst_class(snapshot: ReviewSnapshot, found: Errors) -> str:
     """The class with the most open images in doubt, weighed by its audited errors."""
-    rows = doubtful(desk)[:200]
-    ids = [one.id for one in desk.view.classes]
-    numbers = counted(desk.view.label[rows], ids)
-    worst = max(ids, key=lambda id_: numbers[id_] * (0.1 + (found.answered[id_].value or 0.0)))
-    return desk.names[worst]
+    rows = doubtful(snapshot)[:200]
+    numbers = snapshot.classes.counts(snapshot.view.label[rows])
+    worst = max(numbers, key=lambda id_: numbers[id_] * (0.1 + (found.answered[id_].value or 0.0)))
+    return snapshot.classes.names[worst]

@@ -11,23 +11,24 @@ import numpy as np
 from scipy import stats
 
 from clipgrip.config import Project
-from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Manifest, Row
 from clipgrip.errors import RunError
 from clipgrip.files import write_text_atomic
 from clipgrip.metrics import wilson_interval
 from clipgrip.review.answers import Opinion, effective, opinions
-from clipgrip.review.desk import now
+from clipgrip.review.class_table import ClassTable
+from clipgrip.review.states import ImageState
 from clipgrip.review.store import (
     ROUND,
     Change,
+    ReviewRound,
     ReviewStore,
     StoredClass,
-    StoredRound,
     check_run,
+    now,
     open_review,
 )
-from clipgrip.review.view import Answerer
+from clipgrip.review.view import RoundClassifier
 from clipgrip.runs.events import Listener
 from clipgrip.runs.lock import locked
 from clipgrip.runs.outcome import Outcome
@@ -36,9 +37,11 @@ from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import StoredRun, open_store
 
 SEEN = "seen.txt"
+LEARNS = "grip"
+"""The strategy of the rounds after a run whose own, zero-shot, learns from no answer."""
 
 
-def next_round(folder: Path, person: str = "", listener: Listener | None = None) -> StoredRound:
+def next_round(folder: Path, person: str = "", listener: Listener | None = None) -> ReviewRound:
     """Run the next round of a review, or go on with one that was stopped; keep it in the review when it is done.
 
     Decided images are its labels; images of the random audit are its test images, so it never learns from them.
@@ -47,7 +50,7 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
         RunError: there is no review, or nothing was answered since the last round.
         ClipgripError: as `clipgrip.runs.pipeline.run`.
     """
-    hear = listener or Listener()
+    listener = listener or Listener()
     check_run(folder)
     with locked(folder), open_review(folder) as store:
         rounds = store.rounds()
@@ -61,19 +64,19 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
             assert first is not None
             began_with = runs.manifest(first.id)
         classes = store.classes()  # as they are now: people go on while the round learns
-        said = opinions(store.answers(), effective(classes))
-        manifest = manifest_of(began_with, classes, said)
-        before = reopen(folder / rounds[-1].folder, hear)
+        by_hash = opinions(store.answers(), effective(classes))
+        manifest = manifest_of(began_with, classes, by_hash)
+        before = reopen(folder / rounds[-1].folder, listener)
         _check_new(before.manifest, manifest)
-        if held := next((r for r in rounds if r.number == rounds[-1].facts.get("held")), None):
-            with open_store(folder / held.folder) as runs:
-                _check_new(runs.manifest(held.run), manifest)
+        if candidate := next((r for r in rounds if r.number == rounds[-1].facts.get("held")), None):
+            with open_store(folder / candidate.folder) as runs:
+                _check_new(runs.manifest(candidate.run), manifest)
         place = folder / f"{ROUND}{number}"
         project = _project(first, folder, place, manifest, _seen(first, began_with, classes))
-        outcome = carry_out(project, manifest, hear)
+        outcome = carry_out(project, manifest, listener)
         pool = frozenset(row.sha256 for row in began_with.rows if row.split == "pool")
-        facts = _gain(before, outcome, classes, said, pool)
-        done = StoredRound(
+        facts = _gain(before, outcome, classes, by_hash, pool)
+        done = ReviewRound(
             number, outcome.folder.relative_to(folder).as_posix(), outcome.run.id, now(), facts
         )
         store.add_round(done)
@@ -97,7 +100,7 @@ def loss_p_value(facts: Mapping[str, Any]) -> float:
     return float(stats.binom.sf(facts["put_wrong"] - 1, changed, 0.5)) if changed else 1.0
 
 
-def _hold_back(store: ReviewStore, done: StoredRound, before: StoredRound, person: str) -> None:
+def _hold_back(store: ReviewStore, done: ReviewRound, before: ReviewRound, person: str) -> None:
     """The round is kept, and the model before it stays in use; `go_back` to the round uses it anyway."""
     first = store.rounds()[0]
     came_from = before.facts.get("back_to", before.number if before.facts else first.number)
@@ -108,7 +111,7 @@ def _hold_back(store: ReviewStore, done: StoredRound, before: StoredRound, perso
     store.record(Change("hold", person, again.at, change))
 
 
-def go_back(folder: Path, number: int, person: str = "") -> StoredRound:
+def go_back(folder: Path, number: int, person: str = "") -> ReviewRound:
     """Work on with the model of an earlier round; nothing is deleted, and the answers stay.
 
     Raises:
@@ -128,31 +131,26 @@ def go_back(folder: Path, number: int, person: str = "") -> StoredRound:
 
 
 def manifest_of(
-    first: Manifest, classes: list[StoredClass], said: Mapping[str, Opinion]
+    first: Manifest, classes: list[StoredClass], by_hash: Mapping[str, Opinion]
 ) -> Manifest:
     """The first run's images with the classes of now; labels from people, audited images as test."""
-    active = [one for one in classes if one.state == "active"]
-    names = ClassNames(tuple(c.name for c in active), tuple(c.prompt for c in active))
-    columns = {one.id: n for n, one in enumerate(active)}
-    given = _given(first, classes, columns)
+    table = ClassTable(tuple(classes))
+    given = _given(first, table)
 
     def row(one: Row) -> Row:
-        opinion = said.get(one.sha256)
+        opinion = by_hash.get(one.sha256)
         if opinion is None or one.split == "test":
             return replace(one, label=given.get(one.label, -1))
-        label = -1 if opinion.klass is None else columns[opinion.klass]
+        label = -1 if opinion.klass is None else table.column[opinion.klass]
         return replace(one, label=label, split="test" if opinion.audit else "pool")
 
-    return Manifest(tuple(row(one) for one in first.rows), names)
+    return Manifest(tuple(row(one) for one in first.rows), table.class_names)
 
 
-def _given(
-    first: Manifest, classes: list[StoredClass], columns: Mapping[int, int]
-) -> dict[int, int]:
-    """Class position of the first run -> position of now. Classes of the first run have the first ids, in its order."""
-    counts_as = effective(classes)
-    found = {n: counts_as.get(n + 1) for n in range(len(first.classes))}
-    return {n: columns[id_] for n, id_ in found.items() if id_ is not None}
+def _given(first: Manifest, table: ClassTable) -> dict[int, int]:
+    """Class position of the first run -> position of now."""
+    found = {n: table.of_first_run(n) for n in range(len(first.classes))}
+    return {n: table.column[id_] for n, id_ in found.items() if id_ is not None}
 
 
 def _check_new(before: Manifest, manifest: Manifest) -> None:
@@ -166,16 +164,21 @@ def _check_new(before: Manifest, manifest: Manifest) -> None:
 
 def _seen(first: StoredRun, began_with: Manifest, classes: list[StoredClass]) -> list[str]:
     """Seen classes of the first run as they are called now, or what they were merged into."""
-    counts_as, names = effective(classes), {one.id: one.name for one in classes}
-    ids = (counts_as[began_with.classes.index(name) + 1] for name in first.facts["data"]["seen"])
-    return list(dict.fromkeys(names[id_] for id_ in ids if id_ is not None))
+    table, seen = ClassTable(tuple(classes)), first.facts["data"]["seen"]
+    ids = (table.of_first_run(began_with.classes.index(name)) for name in seen)
+    return list(dict.fromkeys(table.names[id_] for id_ in ids if id_ is not None))
 
 
 def _project(
     first: StoredRun, folder: Path, place: Path, manifest: Manifest, seen: list[str]
 ) -> Project:
-    """The first run's settings. Where some classes had all their labels, they keep them; else any image may be any."""
+    """The first run's settings. Where some classes had all their labels, they keep them; else any image may be any.
+
+    A first run that only asked the model (zero-shot) learned nothing; its rounds learn from the answers all the same.
+    """
     settings = dict(first.settings)
+    if settings["strategy"] == "zero-shot":
+        settings["strategy"] = LEARNS
     labeled = {manifest.classes.display[row.label] for row in manifest.rows if row.label >= 0}
     names = [name for name in seen if name in labeled]
     if names:
@@ -191,23 +194,25 @@ def _gain(
     before: Outcome,
     after: Outcome,
     classes: list[StoredClass],
-    said: Mapping[str, Opinion],
+    by_hash: Mapping[str, Opinion],
     pool: frozenset[str],
 ) -> dict[str, Any]:
     """Right answers before and after on the audited images, which neither has learned from, and answers changed."""
-    old, new = (Answerer.of(one, pool).view(classes) for one in (before, after))
-    common = [image for image in new.place if image in old.place]
-    was = np.array([old.label[old.place[image]] for image in common])
-    is_ = np.array([new.label[new.place[image]] for image in common])
+    old, new = (RoundClassifier.of(one, pool).view(classes) for one in (before, after))
+    common = [image for image in new.row_by_hash if image in old.row_by_hash]
+    was = np.array([old.label[old.row_by_hash[image]] for image in common])
+    is_ = np.array([new.label[new.row_by_hash[image]] for image in common])
     truth = np.array(
-        [-1 if (o := said.get(i)) is None or o.klass is None else o.klass for i in common]
+        [-1 if (o := by_hash.get(i)) is None or o.klass is None else o.klass for i in common]
     )
     learned = {row.sha256 for row in before.manifest.rows if row.label >= 0 and row.split == "pool"}
     audit = np.array(
-        [(o := said.get(i)) is not None and o.audit and i not in learned for i in common],
+        [(o := by_hash.get(i)) is not None and o.audit and i not in learned for i in common],
         dtype=bool,
     )
-    unsure = np.array([(o := said.get(i)) is not None and o.state == "unsure" for i in common])
+    unsure = np.array(
+        [(o := by_hash.get(i)) is not None and o.state == ImageState.UNSURE for i in common]
+    )
     # where nobody can tell, it is wrong before and after, as on the overview
     judged = audit & ((truth >= 0) | unsure)
     right = [int((answers == truth)[judged].sum()) for answers in (was, is_)]

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,10 +24,18 @@ NAME = "review.db"
 ROUND = "round-"
 """Begins the name of the folder of each later round, which lies in the folder of the review."""
 
+ANSWER = "token, image, verdict, class, purpose, person, at, seconds, round, proposed, confidence, number"
+"""The columns of an `Answer`, in the order of its fields."""
+
 Verdict = Literal["class", "unsure", "ask"]
 """A class; "cannot tell"; or a wish for a second opinion."""
 Purpose = Literal["review", "audit", "settle", "import"]
 """Why the image was shown: doubtful, drawn at random to measure, to settle a disagreement, or not at all."""
+
+
+def now() -> str:
+    """UTC to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,7 @@ class StoredClass:
 
 
 @dataclass(frozen=True)
-class StoredRound:
+class ReviewRound:
     """A run of the model that was reviewed; 1 is the run that the review began with."""
 
     number: int
@@ -132,11 +141,15 @@ class ReviewStore:
         """Answers in the order they were stored, those after a number only; without the undone unless asked for."""
         where = "" if undone else "AND number NOT IN (SELECT answer FROM undo)"
         rows = self._all(
-            "SELECT token, image, verdict, class, purpose, person, at, seconds, round, proposed, confidence, number "
-            f"FROM answer WHERE number > ? {where} ORDER BY number",
+            f"SELECT {ANSWER} FROM answer WHERE number > ? {where} ORDER BY number",
             (after,),
         )
         return [Answer(*row) for row in rows]
+
+    def find(self, token: str) -> Answer | None:
+        """The answer of a token, also one that was taken back; None where there is none."""
+        rows = self._all(f"SELECT {ANSWER} FROM answer WHERE token = ?", (token,))
+        return Answer(*rows[0]) if rows else None
 
     def undone(self) -> list[tuple[str, str, str]]:
         """(token, person, time) of every answer that was taken back."""
@@ -160,15 +173,15 @@ class ReviewStore:
             self._seals.renew("class")
             self._record(change)
 
-    def rounds(self) -> list[StoredRound]:
+    def rounds(self) -> list[ReviewRound]:
         """Every round, oldest first."""
         rows = self._all("SELECT number, folder, run, at, facts FROM round ORDER BY number")
         return [
-            StoredRound(number, folder, run, at, parsed(facts))
+            ReviewRound(number, folder, run, at, parsed(facts))
             for number, folder, run, at, facts in rows
         ]
 
-    def add_round(self, done: StoredRound) -> None:
+    def add_round(self, done: ReviewRound) -> None:
         """Keep a finished round; the same one twice is kept once."""
         facts = json.dumps(done.facts, sort_keys=True, allow_nan=False)
         with self._writing() as db:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,6 +14,8 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Row
+from clipgrip.review.class_table import ClassTable
+from clipgrip.review.states import Ints, Mask
 from clipgrip.review.store import StoredClass
 from clipgrip.runs.embedding import Embeds, model_of
 from clipgrip.runs.inputs import embeds_through
@@ -21,44 +23,34 @@ from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.rounds import Start
 from clipgrip.types import ImageEmbeds, Probs
 
-Whole = NDArray[np.int64]
 Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class View:
-    """N images in the order of their content hashes, and what the model says of them.
-
-    ``label`` holds class ids, ``second`` those of the runner-up; ``given`` the class ids that the run's own label files
-    gave, -1 elsewhere.
-    """
+    """N images in the order of their content hashes, and what the model says of them."""
 
     outcome: Outcome = field(repr=False)
-    classes: tuple[StoredClass, ...]
+    classes: ClassTable
     rows: tuple[Row, ...] = field(repr=False)
+    row_by_hash: Mapping[str, int] = field(repr=False)
     probs: Probs = field(repr=False)
-    given: Whole = field(repr=False)
+    """(N, C), a column for each active class."""
     as_run: bool
     """Whether the classes are those that the run was tuned with."""
 
     @cached_property
-    def place(self) -> dict[str, int]:
-        """Content hash -> row."""
-        return {row.sha256: n for n, row in enumerate(self.rows)}
-
-    @cached_property
-    def _top(self) -> tuple[Numbers, Whole]:
+    def _top(self) -> tuple[Numbers, Ints]:
         values, columns = self.probs.topk(min(2, self.probs.shape[1]), dim=1)
-        ids = np.array([one.id for one in self.classes], dtype=np.int64)
-        return values.numpy(), ids[columns.numpy()]
+        return values.numpy(), self.classes.ids[columns.numpy()]
 
     @property
-    def label(self) -> Whole:
+    def label(self) -> Ints:
         """(N,) class id of the model's answer."""
         return self._top[1][:, 0]
 
     @property
-    def second(self) -> Whole:
+    def second(self) -> Ints:
         """(N,) class id of the runner-up."""
         return self._top[1][:, -1]
 
@@ -73,7 +65,7 @@ class View:
         return self._top[0][:, 0] - self._top[0][:, -1]
 
     @cached_property
-    def learned(self) -> NDArray[np.bool_]:
+    def learned(self) -> Mask:
         """(N,) whether the round learned from a label of the image."""
         labeled = {
             row.sha256
@@ -84,7 +76,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Answerer:
+class RoundClassifier:
     """Applies the newest round's prompt to any class names: the images are not encoded again."""
 
     outcome: Outcome = field(repr=False)
@@ -93,17 +85,22 @@ class Answerer:
     embeds: ImageEmbeds = field(repr=False)
     """(N, D) as the learned prompt sees the images."""
 
+    @cached_property
+    def row_by_hash(self) -> Mapping[str, int]:
+        """Content hash -> row."""
+        return {row.sha256: n for n, row in enumerate(self.rows)}
+
     @classmethod
-    def of(cls, outcome: Outcome, hashes: frozenset[str]) -> Answerer:
+    def of(cls, outcome: Outcome, hashes: frozenset[str]) -> RoundClassifier:
         """For the images with these content hashes, pool or test."""
         settings = Settings(**outcome.run.settings)
         backbone = model_of(settings)
         seen = _through(outcome, backbone)
         rows = (*seen.pool_rows, *seen.test_rows)
-        kept = [n for n, row in enumerate(rows) if row.sha256 in hashes]
-        kept.sort(key=lambda n: rows[n].sha256)
+        positions = [n for n, row in enumerate(rows) if row.sha256 in hashes]
+        positions.sort(key=lambda n: rows[n].sha256)
         everything = torch.cat([seen.pool, seen.test]) if len(seen.test) else seen.pool
-        return cls(outcome, backbone, tuple(rows[n] for n in kept), everything[kept])
+        return cls(outcome, backbone, tuple(rows[n] for n in positions), everything[positions])
 
     def probs(self, classes: ClassNames) -> Probs:
         """(N, C) for these classes, from the round's learned values and what labels taught it of them.
@@ -123,16 +120,15 @@ class Answerer:
 
     def view(self, classes: Sequence[StoredClass]) -> View:
         """The answers for the active classes."""
-        active = tuple(one for one in classes if one.state == "active")
-        names = ClassNames(tuple(c.name for c in active), tuple(c.prompt for c in active))
-        run = self.outcome.manifest.classes
+        table = ClassTable(tuple(classes))
+        names = table.class_names
         return View(
             outcome=self.outcome,
-            classes=active,
+            classes=table,
             rows=self.rows,
+            row_by_hash=self.row_by_hash,
             probs=self.probs(names),
-            given=np.full(len(self.rows), -1, dtype=np.int64),
-            as_run=names.prompts == run.prompts,
+            as_run=names.prompts == self.outcome.manifest.classes.prompts,
         )
 
 

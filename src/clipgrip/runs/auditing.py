@@ -109,13 +109,13 @@ class Sheet:
     table: Table = field(repr=False)
 
     @classmethod
-    def read(cls, place: AnyPath) -> Sheet:
+    def read(cls, place: AnyPath, encoding: str | None = None) -> Sheet:
         """Read a sheet.
 
         Raises:
             DataError: not a table, or without the mark of one audit in every row.
         """
-        table = read_table(place)
+        table = read_table(place, encoding)
         column = table.find(("audit",))
         marks = set() if column is None else {row[column].strip() for row in table.rows}
         mark = marks.pop() if len(marks) == 1 else ""

@@ -13,9 +13,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
-from clipgrip.errors import PromptError
+from clipgrip.errors import PromptError, RunError
 from clipgrip.fewshot.joint import Joint
 from clipgrip.files import write_bytes_atomic
+from clipgrip.written import may_replace, remove_output, write_output
 
 FORMAT = "1"
 KEY = "clipgrip"
@@ -24,6 +25,8 @@ NAME = "prompt.safetensors"
 CLASS_EMBEDS = "class_embeds.safetensors"
 HEAD = "head.safetensors"
 """What labels taught beside the prompt: `fewshot.Joint`."""
+SAVE = "save"
+"""Which call wrote a file."""
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +73,45 @@ def write_folder(
 
     Each whole or not at all, and the prompt, which names the digest of the second, after it.
     """
+    for name, data in _files(learned, facts, class_embeds, joint).items():
+        write_bytes_atomic(folder / name, data)
+
+
+def save_folder(
+    folder: Path,
+    learned: dict[str, Tensor],
+    facts: PromptFacts,
+    class_embeds: Tensor,
+    joint: Joint | None = None,
+) -> None:
+    """The same into a folder that a person named, where only what was saved so and not changed since is replaced.
+
+    Raises:
+        RunError: the folder is a file, or a file in it is somebody's; nothing was written then.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file. Give save the name of a folder.")
+    files = _files(learned, facts, class_embeds, joint)
+    for name in (HEAD, NAME, CLASS_EMBEDS):
+        if not may_replace(folder / name, SAVE):
+            raise RunError(
+                f"{folder / name} is there already, and it is no file that save wrote and nobody changed since: it may "
+                "hold what you need, and stays. Save into another folder, or move it away."
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        write_output(folder / name, data, SAVE)
+    if HEAD not in files:
+        remove_output(folder / HEAD, SAVE)
+
+
+def _files(
+    learned: dict[str, Tensor], facts: PromptFacts, class_embeds: Tensor, joint: Joint | None
+) -> dict[str, bytes]:
+    """By name, in the order in which they are written."""
     prompt = pack(learned, facts)
-    if joint is not None:
-        write_bytes_atomic(folder / HEAD, save(joint.tensors()))
-    write_bytes_atomic(folder / NAME, prompt)
-    write_class_embeds(folder / CLASS_EMBEDS, class_embeds, prompt)
+    head = {} if joint is None else {HEAD: save(joint.tensors())}
+    return {**head, NAME: prompt, CLASS_EMBEDS: pack_class_embeds(class_embeds, prompt)}
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], PromptFacts]:
@@ -138,11 +175,11 @@ def _digest(learned: dict[str, Tensor], facts: dict[str, Any]) -> str:
     return hashlib.sha256(save(learned, {KEY: json.dumps(facts, sort_keys=True)})).hexdigest()
 
 
-def write_class_embeds(path: Path, class_embeds: Tensor, prompt: bytes) -> None:
-    """Keep what follows from a prompt beside it, so that predicting needs no text tower."""
+def pack_class_embeds(class_embeds: Tensor, prompt: bytes) -> bytes:
+    """What follows from a prompt and is kept beside it, so that predicting needs no text tower."""
     values = {"class_embeds": class_embeds.detach().contiguous().cpu()}
     said = f"{hashlib.sha256(prompt).hexdigest()}:{_plain_digest(values)}"
-    write_bytes_atomic(path, save(values, {"prompt": said}))
+    return save(values, {"prompt": said})
 
 
 def read_class_embeds(path: Path, prompt: bytes) -> Tensor | None:

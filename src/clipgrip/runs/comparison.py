@@ -30,8 +30,8 @@ from clipgrip.written import write_output
 
 COMPARE = "compare"
 """Which command wrote a file."""
-DOUBTFUL = 0.3
-"""Disagreement from which an image is worth a look."""
+DOUBTFUL = 0.5
+"""Disagreement from which runs give an image different answers."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,18 @@ class Comparison:
 
     @cached_property
     def disagreement(self) -> Tensor:
-        """(N,) from 0, all say the same, to 1."""
-        return disagreement(self.ballots, self.weights)
+        """(N,) from 0, all say the same, to 1: from `DOUBTFUL` on where the answers differ, below where they do not.
+
+        Within each half by how far the probabilities differ. These alone would call nothing doubtful where all runs are
+        unsure, however many answers differ.
+        """
+        called = self.ballots.argmax(2)
+        differ = (called != called[0]).any(0)
+        return (1 - DOUBTFUL) * disagreement(self.ballots, self.weights) + DOUBTFUL * differ
 
     @property
     def doubtful(self) -> int:
-        """Images with much disagreement."""
+        """Images that not all runs give the same answer."""
         return int((self.disagreement >= DOUBTFUL).sum())
 
     @cached_property
@@ -124,8 +130,8 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
     """
     need_two(len(outcomes))
     _check_classes(outcomes)
-    held = [_answers(outcome) for outcome in outcomes]
-    common = sorted(set.intersection(*(set(answers) for answers in held)))
+    by_run = [_answers(outcome) for outcome in outcomes]
+    common = sorted(set.intersection(*(set(answers) for answers in by_run)))
     if not common:
         raise RunError(
             "these runs have no image in common (the same content, whatever the path). "
@@ -136,7 +142,7 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
     ballots = torch.stack(
         [
             torch.stack([answers[key] for key in common])[:, places]
-            for answers, places in zip(held, order, strict=True)
+            for answers, places in zip(by_run, order, strict=True)
         ]
     )
     rows = {row.sha256: row for row in outcomes[0].manifest.rows}
@@ -151,7 +157,7 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
         paths=tuple(rows[key].path for key in common),
         ballots=ballots,
         truth=truth,
-        left_out=len(set.union(*(set(answers) for answers in held))) - len(common),
+        left_out=len(set.union(*(set(answers) for answers in by_run))) - len(common),
         calibrated_by=tested if tested >= ENOUGH else 0,
     )
 

@@ -53,14 +53,14 @@ def estimate_facts(
     None where a test measures it, where ``found`` says that the model knows nothing, and where the images leave the
     answers alone and so say nothing of them.
     """
-    if (embeds.test_labels >= 0).any() or not len(task.unlabeled):
+    if (embeds.test_labels >= 0).any():
         return None
     known = task.labels >= 0
     total = int(known.sum())
     if bool(task.candidates.all()) and total >= ENOUGH_LABELS:
         right = int((zero_shot.argmax(1) == task.labels)[known].sum())
         return {**_facts(by_labels(right, total)), "right": right, "labels": total}
-    if refiner is None or knows_nothing(tuple(found)):
+    if refiner is None or not len(task.unlabeled) or knows_nothing(tuple(found)):
         return None
     return _without_labels(zero_shot, refiner, task)
 

@@ -48,12 +48,12 @@ def opened(
     Raises:
         RunError: written by a newer clipgrip, damaged, or it cannot be written or read.
     """
-    with ExitStack() as held:
-        held.enter_context(plain_errors(path))
+    with ExitStack() as stack:
+        stack.enter_context(plain_errors(path))
         closed = path.exists() and not is_writable(path)
-        place = held.enter_context(_copied(path)) if closed else path
+        place = stack.enter_context(_copied(path)) if closed else path
         connected = sqlite3.connect(place, timeout=30, check_same_thread=not threads)
-        db = held.enter_context(closing(connected))
+        db = stack.enter_context(closing(connected))
         for pragma in PRAGMAS:
             db.execute(f"PRAGMA {pragma}")
         migrate(db, migrations, path.name)

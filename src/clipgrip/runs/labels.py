@@ -7,7 +7,7 @@ from typing import Any
 
 from clipgrip.data.task import Task
 from clipgrip.fewshot.joint import Joint
-from clipgrip.fewshot.teacher import Teacher, teaches
+from clipgrip.fewshot.teacher import Teacher, joint_without_labels, teaches
 from clipgrip.metrics import wilson_interval
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.rounds import Start, pseudolabels_of
@@ -23,6 +23,8 @@ def label_facts(teacher: Teacher | None, embeds: Embeds) -> dict[str, Any] | Non
         held = facts["held_out"]
         held["accuracy"] = held["right"] / held["n"]
         held["interval"] = list(wilson_interval(held["right"], held["n"]))
+    if not len(teacher.task.unlabeled):
+        facts["unlabeled"] = 0
     facts["contradicted"] = [
         [embeds.pool_rows[row].sha256, answer] for row, answer in teacher.contradicted()
     ]
@@ -40,7 +42,10 @@ def joint_of_run(
     """The joined classifier of a stored run; ``through`` are the embeddings as its prompt sees the images."""
     labels = facts.get("labels")
     if labels is None or not teaches(start.method.head, task):
-        return None
+        if kept is None:
+            return None
+        pseudolabels = pseudolabels_of(kept, embeds, task.n_classes)
+        return joint_without_labels(through.pool, task, pseudolabels, start.method.head)
     assert start.method.head is not None  # `teaches` said so
     zero_shot = start.answers({}, embeds).pool
     teacher = Teacher.of(embeds.pool, zero_shot, task, start.method.head, start.zero_shot)

@@ -122,8 +122,10 @@ def prompt_facts(
     )
 
 
-def data_facts(manifest: Manifest, task: Task, not_used: int) -> dict[str, Any]:
-    """The part of metrics.json about the images."""
+def data_facts(
+    manifest: Manifest, task: Task, not_used: int, folders: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The part of metrics.json about the images; ``folders`` where some are named like classes."""
     return {
         "fingerprint": manifest.fingerprint,
         "pool": len(manifest.pool),
@@ -134,6 +136,7 @@ def data_facts(manifest: Manifest, task: Task, not_used: int) -> dict[str, Any]:
         "not_used": not_used,
         "classes": list(manifest.classes.display),
         "prompts": list(manifest.classes.prompts),
+        **({} if folders is None else {"folders": folders}),
     }
 
 

@@ -37,6 +37,7 @@ from clipgrip.runs.rounds import Start, method_for, run_rounds
 from clipgrip.runs.store import RunStore, StoredRun, open_store
 from clipgrip.runs.tasks import make_task
 from clipgrip.trust.advice import headline, reasons
+from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.trust.knowledge import Finding, knows_nothing
 from clipgrip.trust.labels import label_sentences, labels_teach
 from clipgrip.types import Probs
@@ -60,14 +61,29 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         labels=project.labels,
         test=project.test,
         encoding=project.encoding,
+        folders=not project.ignore_folders,
         on_progress=lambda done, total: hear.progress("hash", done, total),
     )
+    folders = folder_facts(ingested)
+    for sentence in folder_sentences(folders, SAY):
+        hear.note(sentence)
+    if ingested.by_folder and project.seen is None and not _has_all_labels(ingested.manifest):
+        project = project.model_copy(
+            update={"candidates": "all"}
+        )  # what lies elsewhere is anything
     for issue in ingested.issues:
         if issue.reason in ("text-encoding", "class-list"):
             hear.note(f"{issue.path}: {issue.detail}.")
     issues = tuple(issue for issue in ingested.issues if not is_ours(ingested.root, issue.path))
     seconds = {"ingest": round(time.monotonic() - began, 3)}
-    return carry_out(project, ingested.manifest, hear, issues=issues, seconds=seconds)
+    return carry_out(
+        project, ingested.manifest, hear, issues=issues, seconds=seconds, folders=folders
+    )
+
+
+def _has_all_labels(manifest: Manifest) -> bool:
+    """Whether each class has a label."""
+    return set(manifest.labels[manifest.pool].tolist()) >= set(range(len(manifest.classes)))
 
 
 def carry_out(
@@ -77,8 +93,11 @@ def carry_out(
     *,
     issues: tuple[Issue, ...] = (),
     seconds: dict[str, float] | None = None,
+    folders: dict[str, Any] | None = None,
 ) -> Outcome:
     """The run of images that are read and labeled already; of the project's files only ``seen`` is read.
+
+    ``folders`` is what the folders of the images were taken for.
 
     Raises:
         ClipgripError: as `run`.
@@ -106,8 +125,8 @@ def carry_out(
     found = knowledge(start, backbone, embedded.embeds, task)
     left = tuple(sorted({*issues, *embedded.issues}))
     job = Job(
-        project, backbone, embedded.manifest, embedded.embeds, task, start, left, times, found
-    )
+        project, backbone, embedded.manifest, embedded.embeds, task, start, left, times, found, folders
+    )  # fmt: skip
     return job.finish(hear)
 
 
@@ -142,6 +161,7 @@ class Job:
     seconds: dict[str, float]
     found: tuple[Finding, ...] = ()
     """What speaks against zero-shot's answers."""
+    folders: dict[str, Any] | None = None
 
     def finish(self, hear: Listener) -> Outcome:
         """Do what is left to do in the run's folder, under its lock."""
@@ -230,7 +250,7 @@ class Job:
         facts = {
             "versions": versions(),
             "machine": machine(),
-            "data": data_facts(self.manifest, self.task, len(self.issues)),
+            "data": data_facts(self.manifest, self.task, len(self.issues), self.folders),
             "paradigm": paradigm(self.task),
             "method": self.start.method.facts(),
             "method_id": self.start.method.fingerprint(),

@@ -29,7 +29,7 @@ from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import Inputs
 from clipgrip.runs.store import RunStore, StoredRound
 from clipgrip.runs.training import StoredTraining
-from clipgrip.strategy import Reached, Round, answers_of, joined, short_classes
+from clipgrip.strategy import Reached, Round, joined, short_classes
 from clipgrip.training.learner import PromptLearner
 from clipgrip.types import ClassEmbeds, Probs
 
@@ -134,7 +134,7 @@ def run_rounds(
         start.prompt,
         inputs.pool,
         task,
-        reached(store.rounds(identity), start, embeds, inputs, teacher),
+        reached(store.rounds(identity), start, embeds, inputs, task, teacher),
         ks=ks,
         method=start.method,
         image_embeds=embeds.pool,
@@ -171,6 +171,7 @@ def reached(
     start: Start,
     embeds: Embeds,
     inputs: Inputs,
+    task: Task,
     teacher: Teacher | None = None,
 ) -> Reached:
     """How far the stored rounds have come, bit for bit as the loop left it."""
@@ -182,8 +183,8 @@ def reached(
     if (
         start.method.select == "rounds"
     ):  # the only rule that looks back; a pass over pixels is not cheap
-        previous = _answers(stored[:-1], first, start, embeds, inputs, teacher)
-    answers = _answers(stored, first, start, embeds, inputs, teacher)
+        previous = _answers(stored[:-1], first, start, embeds, inputs, task, teacher)
+    answers = _answers(stored, first, start, embeds, inputs, task, teacher)
     return Reached(last.number, answers, last.changed, previous, first, _past(stored))
 
 
@@ -212,6 +213,7 @@ def _answers(
     start: Start,
     embeds: Embeds,
     inputs: Inputs,
+    task: Task,
     teacher: Teacher | None,
 ) -> Probs:
     """(N, C) of the last stored round for the pool."""
@@ -219,7 +221,8 @@ def _answers(
         return first
     # the loop's own sums, in its batches: others differ in the last bit, which can turn a choice
     learner = PromptLearner(start.tuned(stored[-1].learned), inputs.pool)
-    return joined(learner, teacher, pseudolabels_of(stored[-1], embeds, len(start.classes)))[0]
+    pseudolabels = pseudolabels_of(stored[-1], embeds, len(start.classes))
+    return joined(learner, task, pseudolabels, teacher, start.method.head)[0]
 
 
 def pseudolabels_of(stored: StoredRound, embeds: Embeds, n_classes: int) -> PseudoLabels:
@@ -243,7 +246,7 @@ def _stored(
     stored = StoredRound(done.number, done.k, done.changed, learned, {}, _named(done, embeds))
     takes_all = start.method.select == "everything"  # then no class is short of a k
     short = [] if takes_all else short_classes(done.pseudolabels, task, done.k)
-    test = answers_of(replace(done.learner, inputs=inputs.test), done.joint)
+    test = done.predict_proba(inputs.test)
     stored.facts.update(
         number=done.number,
         k=done.k,
@@ -257,6 +260,7 @@ def _stored(
             "why": [{"text": one.text, "values": one.values} for one in done.why],
         },
         evidence=asdict(done.evidence) if done.evidence else None,
+        joined=done.joint is not None,
         pool=pool_summary(done.probs[task.unlabeled]),
         test=test_scores(test, embeds.test_labels, task.candidates),
         **facts,

@@ -67,9 +67,9 @@ class Seals:
             if seal is not None and seal != found:
                 raise sqlite3.DatabaseError(f'its table "{name}" does not hold what was written')
             # an index that no longer fits its table would hide rows from a query
-            (said,) = self._db.execute(f"PRAGMA integrity_check('{name}')").fetchone()
-            if said != "ok":
-                raise sqlite3.DatabaseError(said)
+            (answer,) = self._db.execute(f"PRAGMA integrity_check('{name}')").fetchone()
+            if answer != "ok":
+                raise sqlite3.DatabaseError(answer)
             self._checked.add(name)
 
     def renew(self, name: str) -> None:

@@ -48,6 +48,8 @@ class StressInput:
     test: Path | None = None
     backbone: str = "nano"
     template: str = "a photo of a {}."
+    encoding: str | None = None
+    """That of the tables."""
 
 
 def prepared(given: StressInput, hear: Listener) -> tuple[Bench, dict[str, Any]]:
@@ -63,6 +65,7 @@ def prepared(given: StressInput, hear: Listener) -> tuple[Bench, dict[str, Any]]
         classes=given.classes,
         labels=given.labels,
         test=given.test,
+        encoding=given.encoding,
         on_progress=lambda done, total: hear.progress("hash", done, total),
     )
     backbone = load_backbone(given.backbone)

@@ -14,7 +14,7 @@ from torch import Tensor
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import cosine_logits
 from clipgrip.training.loss import Loss, Weights, cross_entropy, loss_named, mixed_loss
-from clipgrip.training.memory import Inputs, rows_at_once
+from clipgrip.training.memory import InputRows, rows_at_once
 from clipgrip.training.state import TrainingState
 
 AnyPrompt = TypeVar("AnyPrompt", bound=Prompt)
@@ -68,7 +68,7 @@ def batches(rows: int, size: int, generator: torch.Generator) -> Iterator[Tensor
 
 def tune(
     prompt: AnyPrompt,
-    inputs: Inputs,
+    inputs: InputRows,
     targets: Tensor,
     labeled: Tensor,
     *,
@@ -112,7 +112,7 @@ def tune(
 class Batch(NamedTuple):
     """``rows`` of the training rows."""
 
-    inputs: Inputs
+    inputs: InputRows
     targets: Tensor
     labeled: Tensor
     rows: Tensor

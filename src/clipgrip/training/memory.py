@@ -15,7 +15,7 @@ ANSWERED_AT_ONCE = 64
 """Images in one pass without gradient."""
 
 
-class Inputs(Protocol):
+class InputRows(Protocol):
     """Rows that a prompt consumes."""
 
     def __len__(self) -> int: ...
@@ -36,12 +36,12 @@ class Picked:
         return self._inputs[self._rows[rows]]
 
 
-def picked(inputs: Tensor, rows: Tensor) -> Inputs:
+def picked(inputs: Tensor, rows: Tensor) -> InputRows:
     """Vectors are gathered once; images stay where they are, perhaps on the disk."""
     return inputs[rows] if inputs.ndim == 2 else Picked(inputs, rows)
 
 
-def rows_at_once(prompt: Prompt, inputs: Inputs, *, budget: int = BUDGET) -> int:
+def rows_at_once(prompt: Prompt, inputs: InputRows, *, budget: int = BUDGET) -> int:
     """How many rows one pass with gradient may hold; all where they are vectors, which weigh little."""
     if not len(inputs) or inputs[torch.tensor([0])].ndim == 2:
         return max(1, len(inputs))

@@ -36,12 +36,12 @@ class TrainingState:
         for name, value in values.items():
             value.data.copy_(self.tensors[name])
             at = f"{name}{BETWEEN}"
-            kept = {
+            moments = {
                 key.removeprefix(at): t for key, t in self.tensors.items() if key.startswith(at)
             }
             optimizer.state[value] = {
                 key: t.clone() if t.ndim == 0 else t.clone().to(value.device)
-                for key, t in kept.items()
+                for key, t in moments.items()
             }
 
 

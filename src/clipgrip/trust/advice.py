@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
+from clipgrip.data.glossary import proposed
 from clipgrip.trust.knowledge import JUDGED, LABELS_PER_CLASS, Finding, Help, Kind, helps
 from clipgrip.words import Words, mark
 
+PROPOSED = 12
+"""Proposals that one sentence holds."""
 LARGER = "openai/clip-vit-base-patch32"
 HEADLINE = mark("The model seems to know nothing of these classes: take its answers for guesses.")
-SAID: dict[Kind, str] = {
+SENTENCES: dict[Kind, str] = {
     "demo": mark(
         "nano is made for its demos, drawn digits and drawn metal surfaces, and these images are unlike them."
     ),
@@ -32,7 +36,7 @@ SAID: dict[Kind, str] = {
         "classes apart: label some images that are not, or answer a few drawn at random."
     ),
 }
-HELPS: dict[Help, str] = {
+HELPS: dict[Help | Literal["learn", "more"], str] = {
     "model": mark(
         "Take another model, for example --backbone {model} for photographs: clipgrip models lists them and says how "
         "one comes to this machine."
@@ -40,6 +44,14 @@ HELPS: dict[Help, str] = {
     "labels": mark(
         "Label about {labels} images, {each} of each class where possible, and run again: they teach the model and "
         "show how often it is right."
+    ),
+    "learn": mark(
+        "Let the run learn from the {given} labels that are there: the strategy zero-shot does not. Take --strategy "
+        "grip, or leave --strategy away."
+    ),
+    "more": mark(
+        "Label about {labels} more images, of every class, and run again: {given} labels are not enough to teach the "
+        "model these classes."
     ),
     "words": mark(
         "Use other words: in classes.csv, the column prompt takes a few English words for what can be seen, as in "
@@ -54,19 +66,56 @@ def headline(say: Words) -> str:
 
 
 def reasons(found: Sequence[Finding], say: Words) -> list[str]:
-    """A sentence for each finding."""
-    return [_reason(one, say) for one in found]
+    """A sentence for each finding, and for names in another script the English that the glossary has for them."""
+    return [text for one in found for text in [_reason(one, say), *_english(one, say)]]
 
 
-def remedies(found: Sequence[Finding], classes: int, say: Words) -> list[str]:
-    """What to do, what helps most first; empty where the model is not in doubt."""
-    labels = say.number(max(JUDGED, LABELS_PER_CLASS * classes))
-    values: dict[Help, dict[str, object]] = {
+def remedies(
+    found: Sequence[Finding], classes: int, say: Words, *, given: int = 0, learns: bool = True
+) -> list[str]:
+    """What to do, what helps most first; empty where the model is not in doubt.
+
+    Args:
+        given: labels that are there already.
+        learns: whether the strategy learns from labels.
+    """
+    wanted = max(JUDGED, LABELS_PER_CLASS * classes)
+    more = max(LABELS_PER_CLASS * classes, wanted - given)
+    values: dict[Help | Literal["learn", "more"], dict[str, object]] = {
         "model": {"model": LARGER},
-        "labels": {"labels": labels, "each": LABELS_PER_CLASS},
+        "labels": {"labels": say.number(wanted), "each": LABELS_PER_CLASS},
+        "learn": {"given": say.number(given)},
+        "more": {"labels": say.number(more), "given": say.number(given)},
         "words": {},
     }
-    return [say(HELPS[one], **values[one]) for one in helps(tuple(found))]
+    order: list[Help | Literal["learn", "more"]] = list(helps(tuple(found)))
+    if given and order:
+        place = order.index("labels")
+        order[place] = "more"
+        if not learns:  # nothing is nearer at hand than labels that only need to be used
+            order = ["learn", *order[:place], *order[place + 1 :]]
+    return [say(HELPS[one], **values[one]) for one in order]
+
+
+def _english(one: Finding, say: Words) -> list[str]:
+    """The glossary's words for the texts that the model cannot read."""
+    if one.kind != "script":
+        return []
+    pairs = [f"{name} → {words}" for name in one.values["names"] if (words := proposed(name))]
+    if not pairs:
+        return [
+            say(
+                "The glossary of inspection terms has no English for them: write a few English words for what can be "
+                "seen into the column prompt of the file of classes."
+            )
+        ]
+    return [
+        say(
+            "The glossary of inspection terms proposes: {pairs}. Write such words into the column prompt of the file "
+            "of classes; clipgrip init does so for new projects.",
+            pairs=say.names(pairs, PROPOSED),
+        )
+    ]
 
 
 def _reason(one: Finding, say: Words) -> str:
@@ -75,4 +124,4 @@ def _reason(one: Finding, say: Words) -> str:
         values["names"] = say.names(values["names"], 3)
     if "share" in values:
         values["share"] = say.percent(values["share"], 0)
-    return say(SAID[one.kind], **values)
+    return say(SENTENCES[one.kind], **values)

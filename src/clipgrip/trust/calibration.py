@@ -66,13 +66,13 @@ class VectorScaling:
 class Isotonic:
     """A rising curve for each class, one against the rest, rows renormalised (Zadrozny & Elkan, KDD 2002).
 
-    ``knots[c]`` are probabilities before, rising; ``values[c]`` those after; straight lines between. A share ``kept``
+    ``knots[c]`` are probabilities before, rising; ``values[c]`` those after; straight lines between. A share ``share``
     of the answer before is mixed in, so that no class becomes impossible.
     """
 
     knots: tuple[tuple[float, ...], ...] = field(repr=False)
     values: tuple[tuple[float, ...], ...] = field(repr=False)
-    kept: float
+    share: float
 
     def __call__(self, logits: Logits) -> Probs:
         """Calibrated probabilities (N, C); a row that every curve maps to zero keeps what it had."""
@@ -81,7 +81,7 @@ class Isotonic:
         raw = torch.stack([_interpolated(column, x, y) for column, x, y in curves], 1)
         total = raw.sum(1, keepdim=True)
         mapped = torch.where(total > 0, raw / total.clamp_min(1e-12), probs)
-        return (1 - self.kept) * mapped + self.kept * probs
+        return (1 - self.share) * mapped + self.share * probs
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -89,7 +89,7 @@ class Isotonic:
             "kind": "isotonic",
             "knots": self.knots,
             "values": self.values,
-            "kept": self.kept,
+            "kept": self.share,
         }
 
 

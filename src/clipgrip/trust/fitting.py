@@ -100,7 +100,7 @@ def fit_isotonic(logits: Logits, labels: Labels) -> Isotonic:
         knots.append(tuple(curve.X_thresholds_.tolist()))
         values.append(tuple(curve.y_thresholds_.tolist()))
     n, classes = probs.shape
-    return Isotonic(tuple(knots), tuple(values), kept=classes / (n + classes))
+    return Isotonic(tuple(knots), tuple(values), share=classes / (n + classes))
 
 
 FITS: Mapping[str, Callable[[Logits, Labels], Calibration]] = {

@@ -17,7 +17,7 @@ MAX_GROUPS = 50
 
 
 @dataclass(frozen=True)
-class Group:
+class GroupShare:
     """``count`` of ``total`` images of a group have the property, with an interval that holds for all groups at once.
 
     ``p_value`` is against all other groups, Holm-adjusted for the number of groups compared.
@@ -43,7 +43,7 @@ class Group:
 
 def compare_groups(
     groups: Sequence[str], has: Sequence[bool], comparisons: int = 1
-) -> tuple[Group, ...]:
+) -> tuple[GroupShare, ...]:
     """Each group's share of images with a property (right, doubtful), the highest first.
 
     Fisher's exact test of each group against the rest, Holm's step-down correction (1979); Wilson intervals with
@@ -62,7 +62,7 @@ def compare_groups(
     adjusted = holm(raw, tests)
     z = float(norm.ppf(1 - 0.025 / tests))
     found = [
-        Group(name, *cell, *wilson_interval(*cell, z=z), adjusted[name])
+        GroupShare(name, *cell, *wilson_interval(*cell, z=z), adjusted[name])
         for name, cell in totals.items()
     ]
     return tuple(sorted(found, key=lambda group: (-group.share, group.name)))
@@ -79,13 +79,15 @@ def holm(p_values: Mapping[str, float], tests: int | None = None) -> dict[str, f
     return adjusted
 
 
-def read_groups(file: AnyPath, paths: Sequence[str]) -> dict[str, list[str]]:
+def read_groups(
+    file: AnyPath, paths: Sequence[str], encoding: str | None = None
+) -> dict[str, list[str]]:
     """Column name -> the group of each image of ``paths``, "" where the file does not name it.
 
     Raises:
         DataError: no column "path", no other column, no path known, or a column with over 50 values.
     """
-    table = read_table(file)
+    table = read_table(file, encoding)
     place = table.need(("path", "file", "image", "filename"))
     columns = [i for i in range(len(table.columns)) if i != place]
     if not columns:

@@ -9,7 +9,7 @@ from clipgrip.words import Words
 
 FEW_A_CLASS = 3
 """Labels a class under which holding one out leaves hardly any: a held-out figure is then a lower bound."""
-BELIEVED = 0.7
+TRUSTED_FROM = 0.7
 """Share of held-out labels answered right from which a contradicted label is worth a second look."""
 
 
@@ -17,22 +17,23 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
     """Of the part "labels" of metrics.json; nothing where no label taught."""
     if not facts:
         return []
-    held = facts["held_out"]
-    if held is None:
+    measured = facts["held_out"]
+    if measured is None:
         text = say(
             "The run learned from {n} labels. No class has two, so none could be held out to see how good they are.",
             n=say.number(facts["given"]),
         )
-        return [text, *_without_a_label(facts, say)]
+        return [*_of_all(facts, say), text, *_without_a_label(facts, say)]
     sentences = [
+        *_of_all(facts, say),
         say(
             "Of {n} labels, each held out in turn, {share} are answered right (95% interval {span}). Labels that were "
             "not drawn at random speak only for images like them.",
-            n=say.number(held["n"]),
-            share=say.percent(held["accuracy"], 0),
-            span=say.span(held["interval"]),
+            n=say.number(measured["n"]),
+            share=say.percent(measured["accuracy"], 0),
+            span=say.span(measured["interval"]),
         ),
-        _beside(held, say),
+        _beside(measured, say),
         *_without_a_label(facts, say),
         *_of_few(facts, say),
     ]
@@ -40,19 +41,19 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
         sentences.append(
             say("The class names say nothing of these images, so the labels alone decide.")
         )
-    if not facts["uses_unlabeled"]:
+    if not facts["uses_unlabeled"] and facts.get("unlabeled") != 0:
         sentences.append(
             say(
                 "The unlabeled images made these answers worse, so only the labels are learned from."
             )
         )
-    return sentences + _contradicted(facts, held, say)
+    return sentences + _contradicted(facts, measured, say)
 
 
-def _contradicted(facts: Mapping[str, Any], held: Mapping[str, Any], say: Words) -> list[str]:
+def _contradicted(facts: Mapping[str, Any], measured: Mapping[str, Any], say: Words) -> list[str]:
     """Labels that a model which is mostly right would not have given."""
     count = len(facts.get("contradicted", []))
-    if not count or held["accuracy"] < BELIEVED:
+    if not count or measured["accuracy"] < TRUSTED_FROM:
         return []
     return [
         say.count(
@@ -61,6 +62,18 @@ def _contradicted(facts: Mapping[str, Any], held: Mapping[str, Any], say: Words)
             "review asks for a second opinion.",
             "{n} labels are not what the model says without them: one of the two is wrong. They come first where "
             "the review asks for a second opinion.",
+        )
+    ]
+
+
+def _of_all(facts: Mapping[str, Any], say: Words) -> list[str]:
+    """Nothing is left to sort: the run is worth what it says of new images."""
+    if facts.get("unlabeled") != 0:
+        return []
+    return [
+        say(
+            "Every image has a label, so there is nothing left to sort here: the run makes a classifier of new images "
+            "from them, and holding labels out (cross-validation) measures it."
         )
     ]
 
@@ -84,8 +97,8 @@ def held_out(metrics: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def labels_teach(facts: Mapping[str, Any] | None) -> bool:
     """Whether held-out labels are answered clearly better than the commonest class would: no guesses any more."""
-    held = (facts or {}).get("held_out")
-    return held is not None and held["interval"][0] > held["commonest"] / held["n"]
+    measured = (facts or {}).get("held_out")
+    return measured is not None and measured["interval"][0] > measured["commonest"] / measured["n"]
 
 
 def _without_a_label(facts: Mapping[str, Any], say: Words) -> list[str]:
@@ -112,13 +125,13 @@ def _without_a_label(facts: Mapping[str, Any], say: Words) -> list[str]:
     ]
 
 
-def _beside(held: Mapping[str, Any], say: Words) -> str:
+def _beside(measured: Mapping[str, Any], say: Words) -> str:
     """The same labels by the commonest class, and by the names alone."""
-    common = say.percent(held["commonest"] / held["n"], 0)
-    if held["text"] is None:
+    common = say.percent(measured["commonest"] / measured["n"], 0)
+    if measured["text"] is None:
         return say("The commonest class for all of them would be right in {common}.", common=common)
     return say(
         "The commonest class for all of them would be right in {common}, the class names alone in {names}.",
         common=common,
-        names=say.percent(held["text"] / held["n"], 0),
+        names=say.percent(measured["text"] / measured["n"], 0),
     )

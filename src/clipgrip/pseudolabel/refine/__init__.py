@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,7 @@ from clipgrip.errors import ConfigError, nearest
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput, input_of
 from clipgrip.pseudolabel.refine.auto import auto
 from clipgrip.pseudolabel.refine.clusters import clustered
+from clipgrip.pseudolabel.refine.joined import joined
 from clipgrip.pseudolabel.refine.reasons import NOTHING_TO_DECIDE, Reason
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.pseudolabel.refine.simple import (
@@ -86,21 +88,19 @@ def refined_answers(
     method: str = "auto",
     settings: Refinement = DEFAULT,
     zero_shot: Probs | None = None,
-    strong_text: bool = False,
+    undivided: bool = False,
 ) -> Refined:
     """The same from any answers (N, C), a tuned prompt's for example; ``labeled`` rows (N,) are one-hot and stay.
 
     Unlabeled rows must answer candidates only. ``zero_shot`` (N, C) are the untuned answers, which a prompt tuned on
-    refined ones has left already: `auto` counts from there what a class loses. ``strong_text``: those were refined with
-    a strong text, and so are these. ``PoolImages`` bring their own ``settings``.
+    refined ones has left already: `auto` counts from there what a class loses. ``undivided``: clusters would have split
+    a class of those up, so none are sought in these. ``PoolImages`` bring their own ``settings``.
     """
     images = image_embeds
     if not isinstance(images, PoolImages):
         images = PoolImages(torch.as_tensor(images), settings)
     return _refined(
-        RefineInput(
-            images, probs, labeled, candidates, zero_shot=zero_shot, strong_text=strong_text
-        ),
+        RefineInput(images, probs, labeled, candidates, zero_shot=zero_shot, undivided=undivided),
         method,
     )
 
@@ -112,7 +112,7 @@ def refined_task(
     method: str,
     *,
     zero_shot: Probs | None = None,
-    strong_text: bool = False,
+    undivided: bool = False,
 ) -> Refined:
     """Refined answers (N, C) of a task: labeled rows one-hot, the others among the candidates."""
     return refined_answers(
@@ -122,7 +122,7 @@ def refined_task(
         candidates=task.candidates,
         method=method,
         zero_shot=None if zero_shot is None else _with_labels(zero_shot, task),
-        strong_text=strong_text,
+        undivided=undivided,
     )
 
 
@@ -138,7 +138,11 @@ def check_method(method: str) -> None:
 def _refined(given: RefineInput, method: str) -> Refined:
     if len(given.unlabeled_probs) == 0 or int(given.candidates.sum()) < 2:
         return Refined(given.probs, "zero-shot", (Reason(NOTHING_TO_DECIDE),))
-    return REFINERS[method](given)
+    copies = None if method == "zero-shot" else given.images.copies
+    if copies is None:
+        return REFINERS[method](given)
+    found = REFINERS[method](given.once(copies))
+    return replace(found, probs=copies.on_all(found.probs, given.probs, given.labeled))
 
 
 def _with_labels(probs: Probs, task: Task) -> Probs:
@@ -156,6 +160,7 @@ REFINERS: dict[str, Callable[[RefineInput], Refined]] = {
     "half-balance": half_balanced,
     "prior": own_prior,
     "clusters": clustered,
+    "joined": joined,
     "propagation": propagated,
 }
 """Ways to refine; ``auto`` chooses."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from clipgrip.errors import DataError
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
+from clipgrip.pseudolabel.refine.copies import Copies
 from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.refine.settings import Refinement
@@ -46,8 +47,8 @@ class RefineInput:
     """The candidates that the pool is taken to hold; all where None."""
     zero_shot: Probs | None = field(default=None, repr=False)
     """Zero-shot's answers (N, C), where ``probs`` are a tuned prompt's."""
-    strong_text: bool = False
-    """Whether clusters of zero-shot's answers would split up a class, so that a strong text is tried at once."""
+    undivided: bool = False
+    """Whether clusters of zero-shot's answers would split up a class, so that none are sought."""
 
     @property
     def settings(self) -> Refinement:
@@ -83,6 +84,19 @@ class RefineInput:
         if bool(self.labeled.any()):
             values = values[~self.labeled]
         return values if bool(classes.all()) else values[:, classes]
+
+    def once(self, copies: Copies) -> RefineInput:
+        """Each image once, by a row that a person labeled where there is one."""
+        rows = copies.representatives(self.labeled)
+        at_given, first = self.probs_at_given_scale, self.zero_shot
+        return replace(
+            self,
+            images=self.images.once,
+            probs=self.probs[rows],
+            labeled=self.labeled[rows],
+            probs_at_given_scale=None if at_given is None else at_given[rows],
+            zero_shot=None if first is None else first[rows],
+        )
 
     def with_unlabeled(self, answers: Probs, classes: Mask | None = None) -> Probs:
         """All rows and classes, with these answers for the unlabeled rows and the candidates, or other ``classes``."""

@@ -102,13 +102,3 @@ def sure_prior(probs: Probs, power: float = DEFAULT.prior_confidence_power) -> P
         doubt += float((1 - confidence).sum())
     prior = ((sums + doubt / probs.shape[1]) / len(probs)).float()
     return prior / prior.sum()
-
-
-def overruled(before: Probs, after: Probs, settings: Refinement = DEFAULT) -> float:
-    """Share of the sure answers that another distribution would change; 1 where too few are sure to tell."""
-    confidence, answers = before.max(1)
-    sure = confidence > settings.sure_answer
-    if int(sure.sum()) < settings.min_sure_answers:
-        return 1.0
-    changed = sure & (after.argmax(1) != answers)
-    return float(changed.sum()) / int(sure.sum())

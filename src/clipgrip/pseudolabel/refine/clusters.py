@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
-from clipgrip.pseudolabel.refine.balance import overruled, sinkhorn, sure_prior, uniform
-from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample
+from clipgrip.pseudolabel.refine.balance import Prior, sinkhorn, sure_prior
+from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.pseudolabel.refine.discriminant import discriminant, tempered
-from clipgrip.pseudolabel.refine.measure import damp_absent, mean_confidence
+from clipgrip.pseudolabel.refine.measure import damp_absent
 from clipgrip.pseudolabel.refine.mixture import mixture
 from clipgrip.pseudolabel.refine.space import Pool
 from clipgrip.types import Logits, Mask, Probs
@@ -19,10 +19,10 @@ from clipgrip.types import Logits, Mask, Probs
 TINY = 1e-12
 
 
-def clustered(given: RefineInput, *, text_factor: float = 1.0) -> Refined:
+def clustered(given: RefineInput) -> Refined:
     """Balance, mixture, discriminants; then again with the class shares that came out.
 
-    ``text_factor`` times the weight λ of the text. Classes of which the text expects no image are not modelled.
+    Classes that are not there have no cluster; they keep what the text gives them.
     """
     images, settings = given.images, given.settings
     labels = torch.where(given.labeled, given.probs.argmax(1), -1)
@@ -30,19 +30,16 @@ def clustered(given: RefineInput, *, text_factor: float = 1.0) -> Refined:
     if given.prototype_embeds is not None:
         prototypes = images.subspace.project(given.prototype_embeds)
         given = _rescored_in_subspace(given, pool.images, prototypes)
-    modelled, first = _expected(given), _first_prior(given)
-    prior_weight = settings.prototype_prior_weight if given.prototypes else 1.0
-    prior = _among(first, modelled[given.candidates])
-    answers = _cluster_once(given, pool, prior, modelled, text_factor)
-    without_overgrown = modelled & ~_overgrown(given, answers, modelled)
-    if without_overgrown.sum() not in (0, 1, modelled.sum()):
-        modelled, prior = without_overgrown, _among(first, without_overgrown[given.candidates])
-        answers = _cluster_once(given, pool, prior, modelled, text_factor)
+    present = _present(given)
+    prior = _first_prior(given)[present[given.candidates]]
+    prior /= prior.sum()
+    answers = _cluster_once(given, pool, prior, present)
+    weight = settings.prototype_prior_weight if given.prototypes else 1.0
     for _ in range(settings.cluster_rounds - 1):
-        prior = (1 - prior_weight) * prior + prior_weight * answers.mean(0)
+        prior = (1 - weight) * prior + weight * answers.mean(0)
         del answers  # as large as all else that a round needs
-        answers = _cluster_once(given, pool, prior, modelled, text_factor)
-    return Refined(given.with_unlabeled(_with_rare(given, answers, modelled)), "clusters")
+        answers = _cluster_once(given, pool, prior, present)
+    return Refined(given.with_unlabeled(_with_absent(given, answers, present)), "clusters")
 
 
 def _rescored_in_subspace(given: RefineInput, images: Tensor, prototypes: Tensor) -> RefineInput:
@@ -60,37 +57,15 @@ def _rescored_in_subspace(given: RefineInput, images: Tensor, prototypes: Tensor
     return replace(rescored, probs=rescored.with_unlabeled(damped))
 
 
-def _among(prior: Tensor, classes: Mask) -> Tensor:
-    """The prior of some of the classes."""
-    return prior[classes] / prior[classes].sum()
+def _present(given: RefineInput) -> Mask:
+    """Classes (C,) that have a cluster."""
+    present = given.present
+    return given.candidates if present is None or int(present.sum()) < 2 else present
 
 
-def _overgrown(given: RefineInput, answers: Probs, modelled: Mask) -> Mask:
-    """Classes (C,) that took far more images than a sure text expects: parts of a neighbour's cluster."""
-    grown, settings = torch.zeros_like(modelled), given.settings
-    if given.prototypes or mean_confidence(given.confidence_probs) < settings.sure_confidence:
-        return grown
-    expected = given.confidence_probs.sum(0)[modelled[given.candidates]]
-    counts = torch.bincount(answers.argmax(1), minlength=answers.shape[1])
-    grown[modelled] = counts > settings.overgrown_factor * expected + settings.overgrown_images
-    return grown
-
-
-def _expected(given: RefineInput) -> Mask:
-    """Classes (C,) of which a text expects an image at least; the others have no cluster to find."""
-    expected = (given.candidates if given.present is None else given.present).clone()
-    if given.prototypes:
-        return expected
-    sums = given.confidence_probs.sum(0)
-    expected[given.candidates] &= sums >= given.settings.min_expected_images
-    labeled = given.probs[given.labeled].argmax(1)
-    expected[labeled] = given.candidates[labeled]
-    return expected if int(expected.sum()) > 1 else given.candidates
-
-
-def _with_rare(given: RefineInput, answers: Probs, modelled: Mask) -> Probs:
+def _with_absent(given: RefineInput, answers: Probs, present: Mask) -> Probs:
     """Clusters share what the text leaves them; classes without a cluster keep what the text gives them."""
-    columns = modelled[given.candidates]
+    columns = present[given.candidates]
     if bool(columns.all()):
         return answers
     whole = given.unlabeled_probs.clone()
@@ -98,62 +73,38 @@ def _with_rare(given: RefineInput, answers: Probs, modelled: Mask) -> Probs:
     return whole
 
 
-def _cluster_once(
-    given: RefineInput, pool: Pool, prior: Tensor, modelled: Mask, text_factor: float
-) -> Probs:
-    """(n, K) over the modelled classes, as sure as the two ways to see the clusters agree."""
-    shares = sinkhorn(_unlabeled_among(given, modelled), prior, given.settings)
-    balanced = given.with_unlabeled(shares, modelled)
-    text = _log(balanced, text_factor * _text_weight(given))
+def _cluster_once(given: RefineInput, pool: Pool, prior: Prior, present: Mask) -> Probs:
+    """(n, K) over the classes that are there, as sure as the two ways to see the clusters agree."""
+    shares = sinkhorn(_among(given, present), prior, given.settings)
+    balanced = given.with_unlabeled(shares, present)
+    text = _log(balanced)
     first = mixture(pool, balanced, text)
     del shares, balanced  # of a million images each of these is 400 MB
-    answers = given.restricted(first, modelled).argmax(1)
-    logits = given.restricted(discriminant(pool, first, text), modelled)
+    answers = given.restricted(first, present).argmax(1)
+    logits = given.restricted(discriminant(pool, first, text), present)
     del first, text
     agreement = (answers == logits.argmax(1)).float().mean()
     return tempered(logits, float(agreement), given.settings)
 
 
-def _unlabeled_among(given: RefineInput, modelled: Mask) -> Probs:
-    """(n, K) what the text says of the modelled classes alone."""
-    columns = modelled[given.candidates]
+def _among(given: RefineInput, present: Mask) -> Probs:
+    """(n, K) what the text says of these classes alone."""
+    columns = present[given.candidates]
     if bool(columns.all()):
         return given.unlabeled_probs
     among = given.unlabeled_probs[:, columns]
     return among / among.sum(1, keepdim=True).clamp_min(TINY)
 
 
-def _log(probs: Probs, weight: float) -> Logits:
-    """λ log of the probabilities."""
+def _log(probs: Probs) -> Logits:
     logs = torch.empty_like(probs)
     for rows in chunk_slices(len(probs)):
-        logs[rows] = weight * probs[rows].clamp_min(TINY).log()
+        logs[rows] = probs[rows].clamp_min(TINY).log()
     return logs
 
 
-def _text_weight(given: RefineInput) -> float:
-    """λ from 1 at a mean confidence of 0.75 to 4 near certainty: sure texts are not to be talked over."""
-    error, settings = 1 - mean_confidence(given.confidence_probs) + 1e-6, given.settings
-    return min(max(settings.text_weight_error / error, 1.0), settings.max_text_weight)
-
-
-def _uniform_fits(given: RefineInput) -> bool:
-    """Whether the uniform prior leaves the sure answers of a text alone."""
-    if given.prototypes:
-        return False
+def _first_prior(given: RefineInput) -> Prior:
     settings = given.settings
-    before, sure = (
-        even_sample(probs, settings.decision_sample)
-        for probs in (given.unlabeled_probs, given.confidence_probs)
-    )
-    even = sinkhorn(before, uniform(int(given.candidates.sum())), settings)
-    return overruled(sure, even, settings) <= settings.max_overruled
-
-
-def _first_prior(given: RefineInput) -> Tensor:
-    settings = given.settings
-    if _uniform_fits(given):
-        return uniform(int(given.candidates.sum()))
     power = settings.prior_confidence_power
     if given.prototypes:
         power = settings.prototype_confidence_power

@@ -31,9 +31,8 @@ def measure(given: RefineInput, lost_before: float | None = None) -> Evidence:
         confidence=mean_confidence(given.confidence_probs),
         standard_confidence=mean_confidence(logits.softmax(1)),
         resistance=None if factors is None else float(factors.std()),
-        max_log_factor=None if factors is None else float(factors.abs().max()),
         prototypes=given.prototypes,
-        strong_text=given.strong_text,
+        undivided=given.undivided,
         lost_before=lost_before,
     )
 
@@ -70,20 +69,14 @@ def _spread(logits: Logits) -> float:
     return spread if spread > 1e-3 else 0.0
 
 
-def present_classes(probs: Probs, settings: Refinement = DEFAULT) -> Mask:
-    """Classes (C,) with ``absent_share`` of a fair share of the answers, the fair share among those that are left.
+def present_classes(answers: Probs, settings: Refinement = DEFAULT) -> Mask:
+    """Classes (C,) that are the answer of at least ``absent_share`` of a fair share of the images (n, C).
 
-    As many equal classes as have the entropy of the shares count as there (perplexity); repeated until none leaves.
+    Of answers that neighbours agreed on: a text that no image fits takes single images from many classes, of which
+    the neighbours are of another; its soft share may be larger than that of a rare class.
     """
-    logits = standard_logits(probs, settings)
-    present = torch.ones(logits.shape[1], dtype=torch.bool)
-    while True:
-        shares = logits[:, present].softmax(1).double().mean(0)
-        effective = torch.special.entr(shares).sum().exp()
-        enough = shares * effective >= settings.absent_share
-        if enough.all():
-            return present
-        present[present.nonzero().squeeze(1)[~enough]] = False
+    counts = torch.bincount(answers.argmax(1), minlength=answers.shape[1])
+    return counts >= settings.absent_share * len(answers) / answers.shape[1]
 
 
 def damp_absent(probs: Probs, present: Mask, settings: Refinement = DEFAULT) -> Probs:
@@ -98,21 +91,3 @@ def lost_share(given: RefineInput, now: Probs) -> float:
     before, after = (given.restricted(p, given.candidates).argmax(1) for p in (first, now))
     lost = torch.bincount(before[before != after], minlength=1)
     return float(lost.max()) / len(before)
-
-
-def cut_links(given: RefineInput, now: Probs) -> float:
-    """The largest share of the pool's links that run between what one class lost since zero-shot and what it kept.
-
-    Images that were wrongly its own have few neighbours among those that stay; parts of one class have many.
-    """
-    first = given.probs if given.zero_shot is None else given.zero_shot
-    before, after = first.argmax(1), now.argmax(1)
-    cut = torch.zeros(first.shape[1], dtype=torch.float64)
-    total = 0.0
-    for cell in given.images.graph.cells:
-        was, stays = before[cell.rows], (before == after)[cell.rows]
-        here, there = cell.sources, cell.columns.long()
-        within = ~stays[here] & stays[there] & (was[here] == was[there])
-        cut.index_add_(0, was[here[within]], cell.weights[within].double())
-        total += float(cell.weights.sum())
-    return float(cut.max()) / max(total, 1e-12)

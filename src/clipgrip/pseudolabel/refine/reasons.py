@@ -4,8 +4,6 @@ from __future__ import annotations
 
 NOTHING_TO_DECIDE = "there is nothing to decide"
 NONE_LOSES = "no class loses many of its images"
-PROTOTYPES = "the classes are given by images, which are less sure than texts"
-STRONG_TEXT = "the texts are held more firmly, so that no class loses many of its images"
 WOULD_DIVIDE = "clusters would divide up a class that gets many of the answers"
 LITTLE_RESISTANCE = "equally frequent classes ask little of the answers"
 NEARLY_EQUAL = "the classes seem to be about equally frequent"
@@ -13,10 +11,6 @@ UNEQUAL = "the classes seem to be unequally frequent, or images too few to tell"
 PER_CLASS = "there are {n} images per class"
 ABSENT = "{absent} of {classes} classes hardly appear in these images"
 PER_PRESENT = "there are {n} images for each of the others"
-
-
-NEED_STRONG_TEXT = (STRONG_TEXT, WOULD_DIVIDE)
-"""Reasons about zero-shot's answers for which all rounds that learn from them keep a strong text."""
 
 
 class Reason(str):

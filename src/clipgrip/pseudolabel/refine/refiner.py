@@ -10,7 +10,7 @@ import torch
 from clipgrip.data.task import Task
 from clipgrip.pseudolabel.refine import refined_task
 from clipgrip.pseudolabel.refine.answers import Refined
-from clipgrip.pseudolabel.refine.reasons import NEED_STRONG_TEXT
+from clipgrip.pseudolabel.refine.reasons import WOULD_DIVIDE
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages
 from clipgrip.types import ImageEmbeds, Probs
@@ -30,16 +30,16 @@ def as_they_are(probs: Probs, _: Task) -> Refined:
 class PoolRefiner:
     """What each round of one run does to the answers before it chooses among them.
 
-    Zero-shot's answers are refined once, whoever asks first: the estimate of their accuracy or round 1. If they need a
-    strong text, all rounds use one: else the rounds take bit by bit what the first was refused. A run that goes on
-    finds that out again.
+    Zero-shot's answers are refined once, whoever asks first: the estimate of their accuracy or round 1. If
+    clusters would split up a class of those, no round seeks any: else the rounds take bit by bit what the first was
+    refused. A run that goes on finds that out again.
     """
 
     method: str
     images: PoolImages = field(repr=False)
     zero_shot: Probs = field(repr=False)
     _first: Refined | None = field(default=None, init=False, repr=False)
-    _strong_text: bool | None = field(default=None, init=False)
+    _undivided: bool | None = field(default=None, init=False)
 
     @classmethod
     def of(
@@ -58,7 +58,7 @@ class PoolRefiner:
             return as_they_are(probs, task)
         if torch.equal(probs, self.zero_shot):
             return self._take_first(task)
-        if self._strong_text is None:
+        if self._undivided is None:
             self._take_first(task)
         return refined_task(
             self.images,
@@ -66,7 +66,7 @@ class PoolRefiner:
             task,
             self.method,
             zero_shot=self.zero_shot,
-            strong_text=bool(self._strong_text),
+            undivided=bool(self._undivided),
         )
 
     def look_ahead(self, task: Task) -> Refined:
@@ -82,5 +82,5 @@ class PoolRefiner:
 
     def _refine_zero_shot(self, task: Task) -> Refined:
         first = refined_task(self.images, self.zero_shot, task, self.method)
-        self._strong_text = any(one.text in NEED_STRONG_TEXT for one in first.reasons)
+        self._undivided = any(one.text == WOULD_DIVIDE for one in first.reasons)
         return first

@@ -32,37 +32,16 @@ class Refinement:
 
     # Which refinement: decide.py
     cluster_min_images: float = 4.0
-    """Images per class from which clusters are better than a text."""
-    cluster_min_images_present: float = 5.0
-    """The same where some classes are absent, per class that is present."""
-    cluster_min_images_even: float = 15.0
-    """The same where the classes seem equally frequent, so that balancing helps as well."""
-    cluster_min_images_even_unsure: float = 8.0
-    """The same where, besides, the text is unsure, so that clusters have more to gain."""
-    cluster_min_images_prototypes: float = 3.0
-    """The same for prototypes, which know less than a text."""
-    balance_min_images: float = 3.0
-    """Images per class from which equal class shares can be asked for."""
+    """Images per class (``Evidence.images_per_cluster``) from which clusters are better than a text alone."""
+    cluster_min_images_equal: float = 8.0
+    """The same where the classes seem equally frequent, so that fewer images gain more by equal shares."""
     balance_max_resistance: float = 0.3
-    """Resistance (see ``evidence``) up to which balancing gained on all measured pools; unequal pools are over it."""
-    half_balance_max_resistance: float = 0.45
-    """The same for going half the way to equal shares."""
-    dominant_log_factor: float = 1.8
-    """Log factor from which one class dominates the pool or is not in it, so that balancing is out of the question."""
-    sure_confidence: float = 0.85
-    """Mean confidence from which a text counts as sure."""
+    """Resistance (see ``evidence``) up to which they seem so."""
+    even_max_resistance: float = 0.45
+    """Resistance up to which fewer images gain by going half the way to equal shares."""
 
-    # Whether an attempt is accepted: decide.accept
-    allowed_loss_classes: float = 70.0
-    """Share of the images that one class may lose: the number of classes over this, within the two bounds below."""
-    min_allowed_loss: float = 0.12
-    """Of few classes: a class that fills the pool must not be split up."""
-    max_allowed_loss: float = 0.4
-    """Of many classes: one that gets so many answers is rather a text that attracts other classes' images."""
-    strong_text_weight: float = 4.0
-    """Factor on the text's weight λ in the second attempt, after plain clusters would have split a dominant class."""
-    max_cut_links: float = 0.03
-    """Share of the neighbour graph's links that the second attempt may cut between what a class loses and keeps."""
+    max_lost_share: float = 0.12
+    """Share of the images that one class may lose by clusters: a class that fills the pool must not be split up."""
 
     # Absent classes: evidence.py
     half_balance_power: float = 0.5
@@ -73,10 +52,8 @@ class Refinement:
     """Fewer images say nothing of the class shares."""
     absent_resistance: float = 0.7
     """Resistance from which classes are absent: lower where all are present, higher where a third are."""
-    absent_resistance_unsure: float = 1.5
-    """The same for an unsure text whose clusters could explain the resistance as well."""
     absent_share: float = 0.2
-    """A class with less than this part of a fair share is absent, once it is established that some are."""
+    """A class that answers less than this part of a fair share is absent, once it is established that some are."""
     absent_weight: float = 0.4
     """Factor on the probability of an absent class."""
 
@@ -85,28 +62,12 @@ class Refinement:
     """Scaling steps at most."""
     balance_tolerance: float = 1e-7
     """Stop when no factor changes by more than this share of its value."""
-    sure_answer: float = 0.9
-    """Confidence of a sure answer."""
-    min_sure_answers: int = 30
-    """Fewer sure answers are no evidence for or against a prior."""
     prior_confidence_power: float = 2.0
     """Power of its confidence with which an answer counts for the class prior."""
 
     # Clusters: clusters.py
     cluster_rounds: int = 2
     """Rounds of balance, mixture and discriminants; each takes the class shares of the one before as its prior."""
-    max_overruled: float = 0.005
-    """The first prior is uniform where that changes at most this share of the sure answers."""
-    max_text_weight: float = 4.0
-    """Upper bound of λ, which is at least 1."""
-    text_weight_error: float = 0.25
-    """λ is this over the text's mean error (1 - confidence): 1 at a confidence of 0.75, the bound near certainty."""
-    min_expected_images: float = 1.0
-    """A class of which the text expects fewer has no cluster to be found."""
-    overgrown_factor: float = 1.5
-    """A cluster is part of a neighbour's if it has more than this factor of the images that a sure text expects ..."""
-    overgrown_images: float = 3.0
-    """... and this many more."""
     prototype_prior_weight: float = 0.5
     """Weight of the first round's class shares in the second round's prior; 1 for texts."""
     prototype_confidence_power: float = 4.0
@@ -192,18 +153,13 @@ class Refinement:
 
 
 MAY_BE_ZERO = (
-    "min_allowed_loss",
-    "max_allowed_loss",
-    "max_cut_links",
-    "max_overruled",
     "absent_share",
     "absent_resistance",
-    "overgrown_images",
-    "min_expected_images",
+    "even_max_resistance",
+    "balance_max_resistance",
+    "max_lost_share",
     "balance_tolerance",
     "mixture_tolerance",
-    "balance_max_resistance",
-    "half_balance_max_resistance",
     "propagation_share",
 )
 AT_MOST_ONE = (
@@ -211,15 +167,10 @@ AT_MOST_ONE = (
     "half_balance_power",
     "absent_share",
     "absent_weight",
-    "sure_answer",
-    "sure_confidence",
-    "max_overruled",
     "prototype_prior_weight",
     "discriminant_shrinkage",
     "subspace_shrinkage",
-    "max_cut_links",
-    "min_allowed_loss",
-    "max_allowed_loss",
+    "max_lost_share",
     "propagation_share",
 )
 

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
+from clipgrip.pseudolabel.refine.copies import Copies, copies_among
 from clipgrip.pseudolabel.refine.graph import Graph, neighbour_graph
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.types import ImageEmbeds, Labels, Mask, Probs
@@ -46,6 +47,18 @@ class PoolImages:
 
     embeds: ImageEmbeds = field(repr=False)
     settings: Refinement = field(default=DEFAULT, repr=False)
+
+    @cached_property
+    def copies(self) -> Copies | None:
+        """Which rows show the same image; None where each shows another."""
+        return copies_among(self.embeds)
+
+    @cached_property
+    def once(self) -> PoolImages:
+        """The first row of each image."""
+        if self.copies is None:
+            return self
+        return PoolImages(self.embeds[self.copies.first], self.settings)
 
     @cached_property
     def graph(self) -> Graph:

@@ -14,7 +14,7 @@ Counts = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class BoardEvidence:
     """Images whose truth people gave, against the model's answers.
 
     ``audit``: drawn at random from ``pool`` images. ``test``: labeled by people beforehand, chosen by them.
@@ -104,7 +104,7 @@ class BoardFacts:
     """Images that can still be read."""
     labeled: int
     ok_classes: tuple[str, ...] = ()
-    evidence: Evidence | None = None
+    evidence: BoardEvidence | None = None
     automation: Automation | None = None
     audit_effort: Effort | None = None
     review_effort: Effort | None = None

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from clipgrip.report.board.facts import Automation, BoardFacts, Effort, Evidence
-from clipgrip.report.board.from_run import Answers, Asked, common, kept_promise, without_review
+from clipgrip.report.board.facts import Automation, BoardEvidence, BoardFacts, Effort
+from clipgrip.report.board.from_run import Asked, JudgedImages, common, kept_promise, without_review
 from clipgrip.review.answers import pace
-from clipgrip.review.desk import DECIDED, GIVEN, Desk, now
-from clipgrip.review.measure import measured_rows, promised
-from clipgrip.review.store import NAME, Answer, ReviewStore
+from clipgrip.review.measure import audit_proof, measured_rows
+from clipgrip.review.snapshot import ReviewSnapshot, read_snapshot
+from clipgrip.review.store import NAME, Answer, ReviewStore, now
 
 
 def review_facts(folder: Path, store: ReviewStore, asked: Asked) -> BoardFacts | None:
@@ -22,23 +22,22 @@ def review_facts(folder: Path, store: ReviewStore, asked: Asked) -> BoardFacts |
     Raises:
         ConfigError: an OK class that the review does not know.
     """
-    answers = store.answers()
-    if not answers:
+    if not store.answers():
         return None
-    desk = Desk(folder, store)
-    names = tuple(one.name for one in desk.view.classes)
+    snapshot = read_snapshot(folder, store)
+    names, answers = snapshot.classes.class_names.display, snapshot.answers
     asked.check(names)
-    judged = _judged(desk, names)
-    evidence = _evidence(desk, judged, answers)
+    judged = _judged(snapshot, names)
+    evidence = _evidence(snapshot, judged, answers)
     audit = [one for one in answers if one.purpose == "audit"]
     others = [one for one in answers if one.purpose in ("review", "settle")]
-    known = np.isin(desk.standing.state, (DECIDED, GIVEN)) & ~desk.standing.audit
+    labeled = snapshot.states.labeled & ~snapshot.states.audit
     found: dict[str, Any] = {
         "evidence": evidence,
         "errors": judged.worst(asked.good(names)),
-        "automation": _automation(desk, evidence, asked),
+        "automation": _automation(snapshot, evidence, asked),
     }
-    outcome = desk.view.outcome
+    outcome = snapshot.view.outcome
     if evidence is None and outcome.manifest.classes.display == names:
         found = without_review(outcome, asked)
     return BoardFacts(
@@ -46,28 +45,28 @@ def review_facts(folder: Path, store: ReviewStore, asked: Asked) -> BoardFacts |
         **found,
         class_names=names,
         ok_classes=asked.ok_classes,
-        labeled=int(known.sum()),
+        labeled=int(labeled.sum()),
         audit_effort=_effort(audit),
         review_effort=_effort(others),
     )
 
 
-def _judged(desk: Desk, names: tuple[str, ...]) -> Answers:
+def _judged(snapshot: ReviewSnapshot, names: tuple[str, ...]) -> JudgedImages:
     """The audited images by the classes of now."""
-    rows = measured_rows(desk)
-    column = {one.id: n for n, one in enumerate(desk.view.classes)}
-    truth = [column.get(int(id_), -1) for id_ in desk.standing.klass[rows]]
-    answer = [column[int(id_)] for id_ in desk.view.label[rows]]
-    return Answers(
+    rows = measured_rows(snapshot)
+    view, classes = snapshot.view, snapshot.classes
+    return JudgedImages(
         names,
-        tuple(desk.view.rows[row] for row in rows.tolist()),
-        np.array(truth, dtype=np.int64),
-        np.array(answer, dtype=np.int64),
-        desk.view.confidence[rows].astype(np.float64),
+        tuple(view.rows[row] for row in rows.tolist()),
+        classes.columns(snapshot.states.klass[rows]),
+        classes.columns(view.label[rows]),
+        view.confidence[rows].astype(np.float64),
     )
 
 
-def _evidence(desk: Desk, judged: Answers, answers: Iterable[Answer]) -> Evidence | None:
+def _evidence(
+    snapshot: ReviewSnapshot, judged: JudgedImages, answers: Iterable[Answer]
+) -> BoardEvidence | None:
     """The audit; None where no image of it counts yet."""
     images = {row.sha256 for row in judged.rows}
     counted = [one for one in answers if one.image in images]
@@ -75,38 +74,41 @@ def _evidence(desk: Desk, judged: Answers, answers: Iterable[Answer]) -> Evidenc
         return None
     times = sorted(one.at for one in counted)
     people = tuple(dict.fromkeys(one.person for one in counted if one.person))
-    drawn_from = int((desk.view.given < 0).sum())
-    return Evidence(
+    drawn_from = int((snapshot.states.file_label < 0).sum())
+    return BoardEvidence(
         "audit", judged.counts, times[0], times[-1], people, NAME, drawn_from, judged.unsure
     )
 
 
-def _automation(desk: Desk, evidence: Evidence | None, asked: Asked) -> Automation | None:
+def _automation(
+    snapshot: ReviewSnapshot, evidence: BoardEvidence | None, asked: Asked
+) -> Automation | None:
     """The promise that was kept, if it is as strict as the criteria ask for; else what the audit proves by now."""
-    if evidence is None or desk.audit is None:
+    audit = snapshot.round.draw.audit
+    if evidence is None or audit is None:
         return None
     terms = asked.terms(evidence.first)
-    kept = kept_promise(desk.view.outcome, terms, desk.audit.id)
+    stored = kept_promise(snapshot.view.outcome, terms, audit.id)
     if (
-        kept is not None
-        and kept.max_error <= terms.max_error
-        and kept.confidence >= terms.confidence
+        stored is not None
+        and stored.max_error <= terms.max_error
+        and stored.confidence >= terms.confidence
     ):
-        return kept
-    names = {one.name: one.id for one in desk.view.classes}
+        return stored
+    names = {one.name: one.id for one in snapshot.classes.active}
     good = [names[name] for name in asked.good(tuple(names))]
-    proven = promised(desk, terms, good)
-    if proven is None:
+    proof = audit_proof(snapshot, terms, good)
+    if proof is None:
         return None
-    told = proven.told
-    model = int(told.decided.sum())
+    promise = proof.promise
+    model = int(promise.decided.sum())
     return Automation(
         model,
-        len(told.decided) - model,
-        told.terms.max_error,
-        told.terms.confidence,
-        sum(scope.audited for scope in told.scopes),
-        sum(scope.wrong for scope in told.scopes),
+        len(promise.decided) - model,
+        promise.terms.max_error,
+        promise.terms.confidence,
+        sum(scope.audited for scope in promise.scopes),
+        sum(scope.wrong for scope in promise.scopes),
         now(),
         "",
         NAME,

@@ -16,9 +16,9 @@ from clipgrip.errors import ConfigError, DataError, nearest
 from clipgrip.pilot.store import Version, in_force
 from clipgrip.report.board.facts import (
     Automation,
+    BoardEvidence,
     BoardFacts,
     Counts,
-    Evidence,
     Given,
     WorstError,
 )
@@ -76,7 +76,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answers:
+class JudgedImages:
     """n judged images: the truth that people gave (-1: they could not tell), and the model's answer and confidence."""
 
     names: tuple[str, ...]
@@ -179,25 +179,25 @@ def common(outcome: Outcome, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _audited(outcome: Outcome) -> tuple[Evidence, Answers] | None:
+def _audited(outcome: Outcome) -> tuple[BoardEvidence, JudgedImages] | None:
     """The audit, of those read by clipgrip audit automate, that was answered last."""
     with open_store(outcome.folder) as store:
         audits = stored_audits(store, outcome.run.id)
         if not audits:
             return None
-        said = dict(stored_answers(store, outcome.run.id, audits[-1].audit))
-    rows = [row for row, image in enumerate(outcome.embeds.pool_rows) if image.sha256 in said]
+        by_hash = dict(stored_answers(store, outcome.run.id, audits[-1].audit))
+    rows = [row for row, image in enumerate(outcome.embeds.pool_rows) if image.sha256 in by_hash]
     images = tuple(outcome.embeds.pool_rows[row] for row in rows)
-    truth = np.array([said[image.sha256] for image in images], dtype=np.int64)
+    truth = np.array([by_hash[image.sha256] for image in images], dtype=np.int64)
     answers = _answers(outcome, images, truth, outcome.answers.pool[rows])
     last = audits[-1]
-    evidence = Evidence(
+    evidence = BoardEvidence(
         "audit", answers.counts, last.first, last.last, last.by, NAME, len(outcome.task.unlabeled)
     )
     return evidence, answers
 
 
-def _tested(outcome: Outcome) -> tuple[Evidence, Answers] | None:
+def _tested(outcome: Outcome) -> tuple[BoardEvidence, JudgedImages] | None:
     """The test images of the run; None where it has none."""
     images = outcome.embeds.test_rows
     if not images:
@@ -205,34 +205,34 @@ def _tested(outcome: Outcome) -> tuple[Evidence, Answers] | None:
     truth = outcome.embeds.test_labels.numpy().astype(np.int64)
     answers = _answers(outcome, images, truth, outcome.answers.test)
     when = outcome.run.created
-    return Evidence("test", answers.counts, when, when, (), NAME), answers
+    return BoardEvidence("test", answers.counts, when, when, (), NAME), answers
 
 
-def _answers(outcome: Outcome, images: tuple[Row, ...], truth: Whole, probs: Any) -> Answers:
+def _answers(outcome: Outcome, images: tuple[Row, ...], truth: Whole, probs: Any) -> JudgedImages:
     confidence, answer = probs.max(1)
     names = outcome.manifest.classes.display
-    said = answer.numpy().astype(np.int64)
-    return Answers(names, images, truth, said, confidence.double().numpy())
+    labels = answer.numpy().astype(np.int64)
+    return JudgedImages(names, images, truth, labels, confidence.double().numpy())
 
 
 def kept_promise(outcome: Outcome, terms: Terms, audit: str | None = None) -> Automation | None:
     """The newest promise of a run that is at least as strict as ``terms``, else the newest; of one audit if named."""
     with open_store(outcome.folder) as store:
-        told = promises(store, outcome.run.id)
-    told = [one for one in told if audit in (None, one.audit)]
-    if not told:
+        stored = promises(store, outcome.run.id)
+    stored = [one for one in stored if audit in (None, one.audit)]
+    if not stored:
         return None
     strict = [
         one
-        for one in told
+        for one in stored
         if one.facts["max_error"] <= terms.max_error + 1e-9
         and one.facts["confidence"] >= terms.confidence - 1e-9
     ]
-    return _from_promise((strict or told)[-1])
+    return _from_promise((strict or stored)[-1])
 
 
-def _from_promise(told: StoredPromise) -> Automation:
-    facts = told.facts
+def _from_promise(stored: StoredPromise) -> Automation:
+    facts = stored.facts
     by_model = facts["decided_by_model"]
     return Automation(
         by_model,
@@ -241,8 +241,8 @@ def _from_promise(told: StoredPromise) -> Automation:
         facts["confidence"],
         sum(scope["audited"] for scope in facts["scopes"]),
         sum(scope["wrong"] for scope in facts["scopes"]),
-        told.said_at,
-        told.said_by,
+        stored.said_at,
+        stored.said_by,
         NAME,
     )
 

@@ -33,7 +33,7 @@ def build_board(facts: BoardFacts, language: Language = "en") -> str:
             ok_classes=results.ok_classes,
             verdict=board_verdict(results, say),
             evidence="" if results.accuracy is None else evidence_text(results, say),
-            kept=kept,
+            no_break=no_break,
             figures=figures(results, say),
             unknowns=unknowns(results, say),
             classes=results.classes,
@@ -48,7 +48,7 @@ def build_board(facts: BoardFacts, language: Language = "en") -> str:
     return printable(html)
 
 
-def kept(text: str) -> Markup:
+def no_break(text: str) -> Markup:
     """The text with its command-line options kept on one line."""
     options = _OPTION.sub(r'<span class="option">\g<0></span>', str(escape(text)))
     return Markup(options)

@@ -29,7 +29,7 @@ class ClassResult:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedCriterion:
     """A criterion with what was found and what follows; ``more`` answers would prove what is seen so far."""
 
     criterion: Criterion
@@ -117,7 +117,7 @@ class Results:
         return tuple(sorted(found, key=_worst_first))
 
     @cached_property
-    def judged(self) -> tuple[Judged, ...]:
+    def judged(self) -> tuple[JudgedCriterion, ...]:
         """The criteria in their order; empty where none were fixed in advance."""
         if self.version is None:
             return ()
@@ -133,10 +133,12 @@ class Results:
         """The verdict; None where no criteria were fixed in advance."""
         return overall(one.judgement for one in self.judged) if self.version else None
 
-    def _judge(self, criterion: Criterion, version: Version) -> Judged:
+    def _judge(self, criterion: Criterion, version: Version) -> JudgedCriterion:
         found = self._found(criterion)
         judgement = judge(criterion, found, version.pilot.rule)
-        return Judged(criterion, found, judgement, self._more(criterion, found, judgement, version))
+        return JudgedCriterion(
+            criterion, found, judgement, self._more(criterion, found, judgement, version)
+        )
 
     def _found(self, criterion: Criterion) -> Measured:
         shares = {"accuracy": self.accuracy, "misses": self.misses, "overkill": self.overkill}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import inf
 
 from clipgrip.pilot.criteria import Criterion, Judgement
-from clipgrip.report.board.results import Judged, Results
+from clipgrip.report.board.results import JudgedCriterion, Results
 from clipgrip.words import Words, mark
 
 WORDS: dict[Judgement, str] = {
@@ -135,7 +135,7 @@ def _lead(results: Results, judgement: Judgement, say: Words) -> str:
     return say(texts[judgement], names=say.names(names))
 
 
-def _point(one: Judged, say: Words) -> str:
+def _point(one: JudgedCriterion, say: Words) -> str:
     criterion, found = one.criterion, one.found
     values = {
         "name": say(CRITERIA[criterion.name]),
@@ -159,7 +159,7 @@ def _point(one: Judged, say: Words) -> str:
     )
 
 
-def _unproven(one: Judged, values: dict[str, str], say: Words) -> str:
+def _unproven(one: JudgedCriterion, values: dict[str, str], say: Words) -> str:
     if one.criterion.name == "payback":
         return say(
             "{name}: {value} in the middle case keeps to the limit {limit}, but the cautious case does not. Replace "
@@ -179,7 +179,7 @@ def _unproven(one: Judged, values: dict[str, str], say: Words) -> str:
     )
 
 
-def _row(one: Judged, proven: bool, say: Words) -> CriterionRow:
+def _row(one: JudgedCriterion, proven: bool, say: Words) -> CriterionRow:
     criterion, found = one.criterion, one.found
     sign = ("≥ ", "≤ ")[not criterion.higher]
     return CriterionRow(
@@ -209,7 +209,7 @@ def criterion_note(criterion: Criterion, proven: bool, say: Words) -> str:
     return say(notes[criterion.name])
 
 
-def _span(one: Judged, say: Words) -> str:
+def _span(one: JudgedCriterion, say: Words) -> str:
     if one.found.interval is None:
         return ""
     low, high = (value_text(one.criterion.name, end, say) for end in one.found.interval)

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 from clipgrip.data.archive import check_archive
 from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature
+from clipgrip.data.portable import FOLDERS
 from clipgrip.data.walk import LITTER
 from clipgrip.errors import DataError
 from clipgrip.review.exchange.claims import Claimed, Known, Left, Read
@@ -156,4 +157,5 @@ def _is_litter(path: str) -> bool:
     parts = PurePosixPath(path).parts
     if any(part.casefold() in LITTER or part.startswith("._") for part in parts):
         return True
-    return bool(parts) and (parts[-1].startswith(".") or path == MISSING)
+    ours = path == MISSING or parts[-1:] == (FOLDERS,)
+    return bool(parts) and (parts[-1].startswith(".") or ours)

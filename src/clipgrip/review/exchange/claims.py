@@ -50,7 +50,7 @@ class Left:
 
 
 @dataclass(frozen=True)
-class Reason:
+class LeftOutReason:
     """Why something is no answer."""
 
     text: str
@@ -63,58 +63,58 @@ class Reason:
 
 
 REASONS = {
-    "no-image": Reason(mark("no such image in this review"), 'no image "{name}" in this review'),
-    "ambiguous": Reason(
+    "no-image": LeftOutReason(mark("no such image in this review"), 'no image "{name}" in this review'),
+    "ambiguous": LeftOutReason(
         mark("several images have this name; the file has to give more of the path"),
         'several images are called "{name}"; give more of the path',
     ),
-    "elsewhere": Reason(
+    "elsewhere": LeftOutReason(
         mark("an image of the run that is not under review: a test image, or its file is gone"),
         '"{name}" is not under review: it is a test image, or its file is gone',
     ),
-    "class": Reason(mark("no class of this review"), 'unknown class "{what}".', spoils=True),
-    "disagree": Reason(
+    "class": LeftOutReason(mark("no class of this review"), 'unknown class "{what}".', spoils=True),
+    "disagree": LeftOutReason(
         mark("people disagree: the file has different labels for one image"),
         '"{name}" has two different labels',
         spoils=True,
     ),
-    "ticks": Reason(
+    "ticks": LeftOutReason(
         mark("more than one class is ticked"),
         '"{name}" has more than one class ticked ({what})',
         spoils=True,
     ),
-    "questions": Reason(
+    "questions": LeftOutReason(
         mark("several questions of the file have answers named like classes; export only one"),
         '"{name}": the questions {what} all have answers named like classes; export only one of them',
         spoils=True,
     ),
-    "skipped": Reason(mark("skipped by the person who looked"), '"{name}" was skipped'),
-    "kind": Reason(
+    "skipped": LeftOutReason(mark("skipped by the person who looked"), '"{name}" was skipped'),
+    "kind": LeftOutReason(
         mark("another kind of label than one class for the whole image"),
         '"{name}": {what} is not read; only one class for the whole image is',
     ),
-    "folder": Reason(mark("not in a folder of a class"), '"{name}" is not in a folder of a class'),
-    "folders": Reason(
+    "folder": LeftOutReason(mark("not in a folder of a class"), '"{name}" is not in a folder of a class'),
+    "folders": LeftOutReason(
         mark("in folders of several classes"), '"{name}" is in folders of several classes ({what})'
     ),
-    "no-picture": Reason(mark("no image file"), '"{name}" is no image file'),
-    "unreadable": Reason(mark("cannot be read"), '"{name}" cannot be read ({what})'),
-    "malformed": Reason(mark("not as this format has it"), "{what}"),
-    "other": Reason(
+    "no-picture": LeftOutReason(mark("no image file"), '"{name}" is no image file'),
+    "unreadable": LeftOutReason(mark("cannot be read"), '"{name}" cannot be read ({what})'),
+    "malformed": LeftOutReason(mark("not as this format has it"), "{what}"),
+    "other": LeftOutReason(
         mark("an answer to another question, or another field"),
         '"{name}": {what} is another question or field',
         harmless=True,
     ),
-    "draft": Reason(
+    "draft": LeftOutReason(
         mark("begun, but not handed in"), '"{name}" has only a draft', harmless=True
     ),
-    "no-label": Reason(mark("no label in the file"), '"{name}" has no label', harmless=True),
-    "model": Reason(
+    "no-label": LeftOutReason(mark("no label in the file"), '"{name}" has no label', harmless=True),
+    "model": LeftOutReason(
         mark("decided by the model, not by a person"),
         '"{name}" was decided by the model',
         harmless=True,
     ),
-    "litter": Reason(mark("a file of the system"), '"{name}" is a file of the system', harmless=True),
+    "litter": LeftOutReason(mark("a file of the system"), '"{name}" is a file of the system', harmless=True),
 }  # fmt: skip
 
 

@@ -6,32 +6,41 @@ import zipfile
 from typing import IO
 
 from clipgrip.data.images import UndecodableImage
+from clipgrip.data.portable import FOLDERS, folder_names, folders_table
 from clipgrip.data.reading import read_row
 from clipgrip.review.exchange.archives import MISSING
-from clipgrip.review.exchange.naming import file_name, folder_names
-from clipgrip.review.exchange.snapshot import Line, Snapshot
+from clipgrip.review.exchange.content import ExportContent, ExportLine
+from clipgrip.review.exchange.naming import file_name
 from clipgrip.review.exchange.written import GONE, OTHER, UNREADABLE, Options, Written
 
 
-def write_folders(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
-    """The images that people decided, in a folder for each class; what is missing stands in a file in the ZIP."""
-    folders, told = folder_names(shot.classes), Written(len(shot.lines))
+def write_folders(content: ExportContent, file: IO[bytes], _: Options) -> Written:
+    """The images that people decided, in a folder for each class; what is missing stands in a file in the ZIP.
+
+    Which folder is which class stands there too, where one cannot be called like its class.
+    """
+    folders, written = folder_names(content.classes), Written(len(content.lines))
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for line in shot.lines:
+        for line in content.lines:
             if not line.by_people:
                 continue
             data, why = _bytes_of(line)
             if why:
-                told.left.append((line.row.path, why))
+                written.left.append((line.row.path, why))
                 continue
             archive.writestr(f"{folders[line.label]}/{file_name(line.row, data)}", data)
-            told.labels += 1
-        if told.left:
-            archive.writestr(MISSING, _missing_text(told))
-    return told
+            written.labels += 1
+        if table := folders_table(content.classes):
+            archive.writestr(FOLDERS, table)
+            written.renamed = [
+                f"{name} → {folders[name]}" for name in content.classes if folders[name] != name
+            ]
+        if written.left:
+            archive.writestr(MISSING, _missing_text(written))
+    return written
 
 
-def _bytes_of(line: Line) -> tuple[bytes, str]:
+def _bytes_of(line: ExportLine) -> tuple[bytes, str]:
     """The content, or why there is none."""
     if line.gone:
         return b"", GONE
@@ -41,11 +50,11 @@ def _bytes_of(line: Line) -> tuple[bytes, str]:
         return b"", OTHER if error.reason == "changed" else UNREADABLE
 
 
-def _missing_text(told: Written) -> bytes:
+def _missing_text(written: Written) -> bytes:
     lines = [
-        f"{told.labels + len(told.left)} images have a label from people; {told.labels} are in this ZIP, "
-        f"{len(told.left)} are not. Their labels stand in the export labels.csv.",
+        f"{written.labels + len(written.left)} images have a label from people; {written.labels} are in this ZIP, "
+        f"{len(written.left)} are not. Their labels stand in the export labels.csv.",
         "",
-        *(f"{path}: {why}" for path, why in told.left),
+        *(f"{path}: {why}" for path, why in written.left),
     ]
     return ("\r\n".join(lines) + "\r\n").encode("utf-8-sig", "backslashreplace")

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from clipgrip.errors import DataError, RunError, nearest
-from clipgrip.review.desk import Desk
 from clipgrip.review.exchange import writers
 from clipgrip.review.exchange.class_folders import write_folders
-from clipgrip.review.exchange.snapshot import snapshot
+from clipgrip.review.exchange.content import answer_history, export_content
 from clipgrip.review.exchange.studio_tasks import write_label_studio
 from clipgrip.review.exchange.written import Options, Writer, Written
+from clipgrip.review.snapshot import ReviewSnapshot
+from clipgrip.review.store import ReviewStore
 from clipgrip.words import mark
 
 CSV = "text/csv; charset=utf-8"
@@ -38,8 +39,10 @@ class Export:
                 yield chunk
 
 
-def exported(desk: Desk, form: str, options: Options | None = None) -> Export:
-    """An export of the review as it stands now.
+def exported(
+    snapshot: ReviewSnapshot, store: ReviewStore, form: str, options: Options | None = None
+) -> Export:
+    """An export of the review at this moment; ``history`` reads every event from the store.
 
     Raises:
         DataError: there is no such format.
@@ -48,11 +51,12 @@ def exported(desk: Desk, form: str, options: Options | None = None) -> Export:
     if form not in EXPORTS:
         raise DataError(f'no export "{form}". Known: {", ".join(EXPORTS)}.{nearest(form, EXPORTS)}')
     name, media, write = _WRITERS[form]
-    shot = snapshot(desk, history=form == "history")
+    history = list(answer_history(snapshot, store)) if form == "history" else []
+    content = export_content(snapshot, history)
     try:
         file = tempfile.TemporaryFile()  # noqa: SIM115  closed when it was sent
         try:
-            written = write(shot, file, options or Options())
+            written = write(content, file, options or Options())
             size = file.seek(0, 2)
         except BaseException:
             file.close()

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from clipgrip.data.classes import canonical
+from clipgrip.data.portable import folder_names
 from clipgrip.errors import DataError, nearest
-from clipgrip.review.desk import Desk, now
 from clipgrip.review.exchange.archives import read_folders
 from clipgrip.review.exchange.claims import REASONS, Claimed, Left, Read, Reader
 from clipgrip.review.exchange.coco import read_coco
 from clipgrip.review.exchange.fiftyone import read_fiftyone
 from clipgrip.review.exchange.finding import Finder, How, Place
 from clipgrip.review.exchange.label_studio import read_label_studio
-from clipgrip.review.exchange.naming import folder_names
 from clipgrip.review.exchange.tables import read_csv
 from clipgrip.review.exchange.written import NAMED
-from clipgrip.review.store import Answer, Change
+from clipgrip.review.session import ReviewSession
+from clipgrip.review.snapshot import ReviewSnapshot
+from clipgrip.review.store import Answer, Change, now
 from clipgrip.words import Words, mark
 
 SHOWN = 20
@@ -51,7 +52,7 @@ class _Sorted:
 
 
 def imported(
-    desk: Desk, form: str, data: bytes, person: str, say: Words | None = None
+    session: ReviewSession, form: str, data: bytes, person: str, say: Words | None = None
 ) -> dict[str, Any]:
     """Keep what a file says; a table of what was taken, what was left out, and why.
 
@@ -68,31 +69,30 @@ def imported(
     """
     if form not in IMPORTS:
         raise DataError(f'no import "{form}". Known: {", ".join(IMPORTS)}.{nearest(form, IMPORTS)}')
-    with desk.lock:
-        ids, rows = (
-            _ids(desk, form),
-            (*desk.view.outcome.manifest.rows, *desk.missing, *desk.view.rows),
-        )
+    before = session.snapshot
+    ids, view = _ids(before, form), before.view
+    rows = (*view.outcome.manifest.rows, *before.round.missing, *view.rows)
     read = list(_READERS[form](data, lambda name: canonical(name) in ids))
     _check(read)
-    finder = Finder(rows)  # people go on meanwhile
+    finder = Finder(rows)
     places = [
         finder.find(one.path if isinstance(one, Claimed) else one.name, one.sha256) for one in read
     ]
-    with desk.lock:
-        found = _sorted(_ids(desk, form), desk.view.place, zip(read, places, strict=True))
-        said = {image: _said(desk, image, person) for image in found.klass}
-        fresh = {image: klass for image, klass in found.klass.items() if said[image] != klass}
-        when = now()
-        answers = [_answer(desk, image, klass, person, when) for image, klass in fresh.items()]
-        kept = desk.answer(answers) if answers else 0
-        if kept:
-            desk.store.record(Change("import", person, when, {"form": form, "answers": kept}))
-    changed = [image for image in fresh if said[image] is not None]
+    with session.lock:  # people went on meanwhile
+        snapshot, when = session.snapshot, now()
+        pairs = zip(read, places, strict=True)
+        found = _sorted(_ids(snapshot, form), snapshot.view.row_by_hash, pairs)
+        earlier = {image: _earlier(snapshot, image, person) for image in found.klass}
+        fresh = {image: klass for image, klass in found.klass.items() if earlier[image] != klass}
+        answers = [_answer(snapshot, image, klass, person, when) for image, klass in fresh.items()]
+        new = session.answer(answers) if answers else 0
+        if new:
+            session.store.record(Change("import", person, when, {"form": form, "answers": new}))
+    changed = [image for image in fresh if earlier[image] is not None]
     same = [image for image in found.klass if image not in fresh]
     problems = [left.problem for left in found.left if not REASONS[left.reason].harmless]
     return {
-        "answers": kept,
+        "answers": new,
         "problems": problems[:SHOWN],
         "more": max(0, len(problems) - SHOWN),
         "table": _table(found, list(fresh), same, changed, say or Words("en")),
@@ -100,13 +100,13 @@ def imported(
     }
 
 
-def _ids(desk: Desk, form: str) -> dict[str, int]:
+def _ids(snapshot: ReviewSnapshot, form: str) -> dict[str, int]:
     """Class id by the names that a file may use for it."""
-    ids = {canonical(one.name): one.id for one in desk.view.classes}
+    ids = {canonical(one.name): one.id for one in snapshot.classes.active}
     if form == "folders":
         # a class whose name is no name of a folder was written under another one
-        made = folder_names([one.name for one in desk.view.classes])
-        ids = {canonical(made[one.name]): one.id for one in desk.view.classes} | ids
+        made = folder_names([one.name for one in snapshot.classes.active])
+        ids = {canonical(made[one.name]): one.id for one in snapshot.classes.active} | ids
     return ids
 
 
@@ -118,7 +118,7 @@ def _check(read: Sequence[Read]) -> None:
 
 
 def _sorted(
-    ids: dict[str, int], reviewed: dict[str, int], read: Iterable[tuple[Read, Place]]
+    ids: Mapping[str, int], reviewed: Mapping[str, int], read: Iterable[tuple[Read, Place]]
 ) -> _Sorted:
     found, spoiled = _Sorted(), set[str]()
     labels: dict[str, set[int]] = defaultdict(set)
@@ -143,7 +143,7 @@ def _sorted(
 
 
 def _refused(
-    claim: Claimed, place: Place, ids: dict[str, int], reviewed: dict[str, int]
+    claim: Claimed, place: Place, ids: Mapping[str, int], reviewed: Mapping[str, int]
 ) -> Left | None:
     """Why a claim cannot be used."""
     where, path = claim.where, claim.path
@@ -156,14 +156,14 @@ def _refused(
     return None
 
 
-def _said(desk: Desk, image: str, person: str) -> int | None:
+def _earlier(snapshot: ReviewSnapshot, image: str, person: str) -> int | None:
     """The class that a person gave an image; None for none, or one that cannot be told."""
-    opinion = desk.opinion(image)
-    return None if opinion is None else dict(opinion.said).get(person)
+    opinion = snapshot.opinions.get(image)
+    return None if opinion is None else dict(opinion.by_person).get(person)
 
 
-def _answer(desk: Desk, image: str, klass: int, person: str, when: str) -> Answer:
-    row = desk.row(image)
+def _answer(snapshot: ReviewSnapshot, image: str, klass: int, person: str, when: str) -> Answer:
+    row = snapshot.row(image)
     return Answer(
         token=uuid.uuid4().hex,
         image=image,
@@ -173,9 +173,9 @@ def _answer(desk: Desk, image: str, klass: int, person: str, when: str) -> Answe
         person=person,
         at=when,
         seconds=None,
-        round=desk.round.number,
-        proposed=int(desk.view.label[row]),
-        confidence=float(desk.view.confidence[row]),
+        round=snapshot.round.number,
+        proposed=int(snapshot.view.label[row]),
+        confidence=float(snapshot.view.confidence[row]),
     )
 
 

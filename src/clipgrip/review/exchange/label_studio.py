@@ -38,7 +38,7 @@ _REGION = frozenset({"x", "y", "width", "height", "points", "start", "end", "rle
 
 
 @dataclass(frozen=True)
-class _Said:
+class _QuestionAnswer:
     """The answer of one annotation to one question."""
 
     task: str
@@ -74,7 +74,7 @@ def is_label_studio(table: Table) -> bool:
 
 def read_table(table: Table, known: Known) -> Iterator[Read]:
     """The lines of Label Studio's CSV or TSV, which are JSON-MIN in cells."""
-    found: list[_Said | Left] = []
+    found: list[_QuestionAnswer | Left] = []
     for number, cells in enumerate(table.rows):
         row = {name: _cell(cell) for name, cell in zip(table.columns, cells, strict=True)}
         found += _line(row, table.where(number))
@@ -90,7 +90,7 @@ def _cell(text: str) -> Any:
     return text
 
 
-def _task(task: Any, number: int) -> Iterator[_Said | Left]:
+def _task(task: Any, number: int) -> Iterator[_QuestionAnswer | Left]:
     where = f"task {number}"
     try:
         if isinstance(task, dict) and "data" not in task:
@@ -101,7 +101,7 @@ def _task(task: Any, number: int) -> Iterator[_Said | Left]:
         yield malformed(error, where, _name_of(task))
 
 
-def _whole(task: Any, where: str) -> Iterator[_Said | Left]:
+def _whole(task: Any, where: str) -> Iterator[_QuestionAnswer | Left]:
     path, sha256 = _image(part(task, "data", dict, where), where)
     annotations = maybe(task, "annotations", where)
     if "completions" in task and not annotations:
@@ -116,13 +116,15 @@ def _whole(task: Any, where: str) -> Iterator[_Said | Left]:
             yield malformed(error, where, path)
 
 
-def _annotation(annotation: Any, where: str, path: str, sha256: str) -> list[_Said | Left]:
+def _annotation(
+    annotation: Any, where: str, path: str, sha256: str
+) -> list[_QuestionAnswer | Left]:
     if not isinstance(annotation, dict):
         raise DataError(f"{where}: an annotation is no object, but {annotation!r:.40}.")
     results = maybe(annotation, "result", where)
     if annotation.get("was_cancelled") or annotation.get("skipped"):
         return [Left("skipped", where, path, sha256=sha256)]
-    found: list[_Said | Left] = []
+    found: list[_QuestionAnswer | Left] = []
     ticked: dict[str, list[str]] = defaultdict(list)
     for result in results:
         question, labels, kind = _result(result, where)
@@ -131,7 +133,9 @@ def _annotation(annotation: Any, where: str, path: str, sha256: str) -> list[_Sa
         else:
             ticked[question] += labels
     found += [
-        _Said(where, path, sha256, q, tuple(dict.fromkeys(a))) for q, a in ticked.items() if a
+        _QuestionAnswer(where, path, sha256, q, tuple(dict.fromkeys(a)))
+        for q, a in ticked.items()
+        if a
     ]
     return found or [Left("no-label", where, path, sha256=sha256)]
 
@@ -151,25 +155,25 @@ def _result(result: Any, where: str) -> tuple[str, list[str], str]:
     return str(result.get("from_name", "")), [str(label) for label in labels], ""
 
 
-def _line(row: dict[str, Any], where: str) -> list[_Said | Left]:
+def _line(row: dict[str, Any], where: str) -> list[_QuestionAnswer | Left]:
     try:
         return _minimal(row, where)
     except DataError as error:
         return [malformed(error, where)]
 
 
-def _minimal(row: dict[str, Any], where: str) -> list[_Said | Left]:
+def _minimal(row: dict[str, Any], where: str) -> list[_QuestionAnswer | Left]:
     """A line of JSON-MIN: the values of the task beside the answers, by question."""
     path, sha256 = _image(row, where)
-    found: list[_Said | Left] = []
+    found: list[_QuestionAnswer | Left] = []
     for key, value in row.items():
         if key.strip().casefold() in _FACTS or value is None or value in ("", [], path):
             continue
         if isinstance(value, dict) and isinstance(value.get("choices"), list):
             if labels := tuple(dict.fromkeys(str(label) for label in value["choices"])):
-                found.append(_Said(where, path, sha256, key, labels))
+                found.append(_QuestionAnswer(where, path, sha256, key, labels))
         elif isinstance(value, str) and key.strip().casefold() not in IMAGE_KEYS:
-            found.append(_Said(where, path, sha256, key, (value,)))
+            found.append(_QuestionAnswer(where, path, sha256, key, (value,)))
         elif isinstance(value, list | dict):
             found.append(Left("kind", where, path, _kind(value, key), sha256))
     return found or [Left("no-label", where, path, sha256=sha256)]
@@ -206,7 +210,7 @@ def _name_of(task: Any) -> str:
     return image if isinstance(image, str) else ""
 
 
-def _chosen(found: Sequence[_Said | Left], known: Known) -> Iterator[Read]:
+def _chosen(found: Sequence[_QuestionAnswer | Left], known: Known) -> Iterator[Read]:
     """The answers to the one question that is about the class.
 
     It is the one whose answers are named like classes. Two such questions in one task are two things that were asked,
@@ -215,17 +219,17 @@ def _chosen(found: Sequence[_Said | Left], known: Known) -> Iterator[Read]:
     naming: set[str] = set()
     by_task: dict[str, set[str]] = defaultdict(set)
     for one in found:
-        if isinstance(one, _Said) and any(known(label) for label in one.labels):
+        if isinstance(one, _QuestionAnswer) and any(known(label) for label in one.labels):
             naming.add(one.question)
     for one in found:
-        if isinstance(one, _Said) and one.question in naming:
+        if isinstance(one, _QuestionAnswer) and one.question in naming:
             by_task[one.task].add(one.question)
     rivals = set().union(*(asked for asked in by_task.values() if len(asked) > 1))
     for one in found:
-        yield _judged(one, naming, rivals) if isinstance(one, _Said) else one
+        yield _judged(one, naming, rivals) if isinstance(one, _QuestionAnswer) else one
 
 
-def _judged(one: _Said, naming: set[str], rivals: set[str]) -> Read:
+def _judged(one: _QuestionAnswer, naming: set[str], rivals: set[str]) -> Read:
     if one.question in rivals:
         what = ", ".join(sorted(rivals))
         return Left("questions", one.task, one.path, what, one.sha256)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from clipgrip.data.images import UndecodableImage
 from clipgrip.data.reading import open_row
-from clipgrip.review.exchange.snapshot import Line, Snapshot
+from clipgrip.review.exchange.content import ExportContent, ExportLine
 from clipgrip.review.exchange.written import GONE, OTHER, UNREADABLE, Options, Written, as_json
 
 CHOICE, SUBJECT = "class", "image"
@@ -22,25 +22,30 @@ SIDE, QUALITY = 256, 75
 """Pixels and JPEG quality of a picture inside a task of Label Studio."""
 
 
-def write_label_studio(shot: Snapshot, file: IO[bytes], options: Options) -> Written:
+def write_label_studio(content: ExportContent, file: IO[bytes], options: Options) -> Written:
     """Tasks with people's answers and the model's predictions, one for each content."""
-    told = Written(len(shot.lines))
+    written = Written(len(content.lines))
     with _JsonList(file) as tasks:
-        for number, line in enumerate(shot.lines, 1):
+        for number, line in enumerate(content.lines, 1):
             shown, why = _shown(line, options.prefix)
             if why:
-                told.left.append((line.row.path, why))
+                written.left.append((line.row.path, why))
                 continue
-            said = [{"result": [_choice(line.label)]}] if line.by_people else []
-            told.labels += len(said)
+            people = [{"result": [_choice(line.label)]}] if line.by_people else []
+            written.labels += len(people)
             data = {SUBJECT: shown, "path": line.row.path, "sha256": line.row.sha256}
             tasks.add(
-                {"id": number, "data": data, "annotations": said, "predictions": _guess(line, shot)}
+                {
+                    "id": number,
+                    "data": data,
+                    "annotations": people,
+                    "predictions": _guess(line, content),
+                }
             )
-    return told
+    return written
 
 
-def _shown(line: Line, prefix: str | None) -> tuple[str, str]:
+def _shown(line: ExportLine, prefix: str | None) -> tuple[str, str]:
     """The address of an image for Label Studio, or why there is none."""
     if line.gone:
         return "", GONE
@@ -58,8 +63,8 @@ def _shown(line: Line, prefix: str | None) -> tuple[str, str]:
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii"), ""
 
 
-def _guess(line: Line, shot: Snapshot) -> list[dict[str, Any]]:
-    score = {"model_version": f"round {shot.round}", "score": round(line.confidence or 0.0, 6)}
+def _guess(line: ExportLine, content: ExportContent) -> list[dict[str, Any]]:
+    score = {"model_version": f"round {content.round}", "score": round(line.confidence or 0.0, 6)}
     return [{**score, "result": [_choice(line.model)]}] if line.model else []
 
 

@@ -1,4 +1,4 @@
-"""Tables, COCO and FiftyOne: what people and the model decided. A writer takes a snapshot, never the review."""
+"""Tables, COCO and FiftyOne: what people and the model decided, from the content of an export."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clipgrip.data.images import UndecodableImage, upright_size
 from clipgrip.data.manifest import Row
 from clipgrip.data.reading import read_row
 from clipgrip.data.tables import csv_bytes
-from clipgrip.review.exchange.snapshot import Line, Snapshot
+from clipgrip.review.exchange.content import ExportContent, ExportLine
 from clipgrip.review.exchange.written import (
     GONE,
     HIDDEN,
@@ -26,54 +26,57 @@ from clipgrip.review.exchange.written import (
 )
 
 
-def write_csv(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
+def write_csv(content: ExportContent, file: IO[bytes], _: Options) -> Written:
     """Every image with its label, who decided, and the model's answer."""
     header = (
         "path", "label", "decided_by", "state", "people", "model_label", "model_confidence", "file", "sha256",
     )  # fmt: skip
     rows = (
         (
-            path, line.label, line.by, line.state,
+            path, line.label, line.by, line.state.word,
             "; ".join(line.opinion.people) if line.opinion else "",
             line.model, "" if line.confidence is None else f"{line.confidence:.6f}",
             "missing" if line.gone else "", line.row.sha256,
         )
-        for line in shot.lines
+        for line in content.lines
         for path in line.row.paths
     )  # fmt: skip
     file.write(csv_bytes(header, rows))
-    return Written(len(shot.lines), sum(bool(line.label) for line in shot.lines))
+    return Written(len(content.lines), sum(bool(line.label) for line in content.lines))
 
 
-def write_labels(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
+def write_labels(content: ExportContent, file: IO[bytes], _: Options) -> Written:
     """People's answers only."""
-    lines = [line for line in shot.lines if line.by_people]
+    lines = [line for line in content.lines if line.by_people]
     rows = ((path, line.label) for line in lines for path in line.row.paths)
     file.write(csv_bytes(("path", "label"), rows))
-    return Written(len(shot.lines), len(lines))
+    return Written(len(content.lines), len(lines))
 
 
-def write_history(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
+def write_history(content: ExportContent, file: IO[bytes], _: Options) -> Written:
     """Every key press."""
     header = (
         "number", "at", "person", "path", "verdict", "class", "purpose", "seconds", "round", "model_answered",
         "model_confidence", "taken_back_by", "taken_back_at", "sha256",
     )  # fmt: skip
-    file.write(csv_bytes(header, shot.history))
-    return Written(len(shot.lines), len(shot.history))
+    file.write(csv_bytes(header, content.history))
+    return Written(len(content.lines), len(content.history))
 
 
-def write_coco(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
+def write_coco(content: ExportContent, file: IO[bytes], _: Options) -> Written:
     """People's answers as annotations of whole images."""
-    told, place = Written(len(shot.lines)), {name: n for n, name in enumerate(shot.classes, 1)}
+    written, place = (
+        Written(len(content.lines)),
+        {name: n for n, name in enumerate(content.classes, 1)},
+    )
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for line in shot.lines:
+    for line in content.lines:
         size, why = _size_of(line)
         if why:
-            told.left.append((line.row.path, why))
+            written.left.append((line.row.path, why))
             continue
-        told.labels += line.by_people
+        written.labels += line.by_people
         for path in line.row.paths:
             images.append(_image(len(images) + 1, path, size, line.row))
             if line.by_people:
@@ -82,7 +85,7 @@ def write_coco(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
     file.write(
         as_json(
             {
-                "info": _info(told),
+                "info": _info(written),
                 "licenses": [],
                 "images": images,
                 "annotations": annotations,
@@ -92,7 +95,7 @@ def write_coco(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
             }
         )
     )
-    return told
+    return written
 
 
 def _image(number: int, path: str, size: tuple[int, int], row: Row) -> dict[str, Any]:
@@ -114,7 +117,7 @@ def _whole(number: int, image: int, category: int, size: tuple[int, int]) -> dic
     }
 
 
-def _info(told: Written) -> dict[str, Any]:
+def _info(written: Written) -> dict[str, Any]:
     made = datetime.now(UTC)
     return {
         "description": "clipgrip review: people's answers as annotations of whole images",
@@ -123,12 +126,12 @@ def _info(told: Written) -> dict[str, Any]:
         "contributor": "clipgrip",
         "date_created": made.isoformat(timespec="seconds"),
         "url": "",
-        "images_under_review": told.images,
-        "left_out": left_out(told),
+        "images_under_review": written.images,
+        "left_out": left_out(written),
     }
 
 
-def _size_of(line: Line) -> tuple[tuple[int, int], str]:
+def _size_of(line: ExportLine) -> tuple[tuple[int, int], str]:
     """Width and height as people see the image, or why they are not known."""
     if line.gone:
         return (0, 0), GONE
@@ -138,28 +141,31 @@ def _size_of(line: Line) -> tuple[tuple[int, int], str]:
         return (0, 0), OTHER if error.reason == "changed" else UNREADABLE
 
 
-def write_fiftyone(shot: Snapshot, file: IO[bytes], _: Options) -> Written:
+def write_fiftyone(content: ExportContent, file: IO[bytes], _: Options) -> Written:
     """FiftyOne's keys are paths without their ending; a key without a file makes it read nothing at all."""
-    told, place = Written(len(shot.lines)), {name: n for n, name in enumerate(shot.classes)}
-    paths = [path for line in shot.lines if not line.gone for path in line.row.paths]
-    stems = Counter(splitext(path)[0] for path in (*paths, *shot.others))
+    written, place = (
+        Written(len(content.lines)),
+        {name: n for n, name in enumerate(content.classes)},
+    )
+    paths = [path for line in content.lines if not line.gone for path in line.row.paths]
+    stems = Counter(splitext(path)[0] for path in (*paths, *content.others))
     labels: dict[str, int] = {}
-    for line in shot.lines:
+    for line in content.lines:
         if not line.by_people:
             continue
         found = defaultdict(list)
         for path in line.row.paths:
             found[_no_key(path, line, stems)].append(path)
         labels |= {splitext(path)[0]: place[line.label] for path in found.pop("", [])}
-        told.left += [(path, why) for why, some in found.items() for path in some]
-    told.labels = len(labels)
+        written.left += [(path, why) for why, some in found.items() for path in some]
+    written.labels = len(labels)
     file.write(
-        as_json({"classes": list(shot.classes), "labels": labels, "left_out": left_out(told)})
+        as_json({"classes": list(content.classes), "labels": labels, "left_out": left_out(written)})
     )
-    return told
+    return written
 
 
-def _no_key(path: str, line: Line, stems: Counter[str]) -> str:
+def _no_key(path: str, line: ExportLine, stems: Counter[str]) -> str:
     """Why FiftyOne has no key for an image; empty where it has."""
     if line.gone:
         return GONE

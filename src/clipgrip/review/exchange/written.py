@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from clipgrip.review.exchange.snapshot import Snapshot
+from clipgrip.review.exchange.content import ExportContent
 from clipgrip.words import Words, mark
 
 NAMED = 5
@@ -18,6 +18,11 @@ UNREADABLE = mark("the image file cannot be read")
 HIDDEN = mark("FiftyOne does not see files whose names begin with a dot")
 ODD = mark("the name of the file is no text that JSON can hold")
 TWINS = mark("FiftyOne cannot tell images apart whose names differ only in the ending; rename one")
+
+RENAMED = mark(
+    "These classes cannot have a folder of their name on every system and for every reader: {names}. folders.csv in "
+    "the ZIP says which is which, and clipgrip takes such folders for their classes."
+)
 
 
 @dataclass
@@ -30,14 +35,17 @@ class Written:
     """Labels in the file."""
     left: list[tuple[str, str]] = field(default_factory=list)
     """(path, reason) of each image that belongs into it and is not there."""
+    renamed: list[str] = field(default_factory=list)
+    """Classes whose folder has another name, with that name."""
 
-    def told(self, say: Words) -> dict[str, Any]:
+    def summary(self, say: Words) -> dict[str, Any]:
         """What the page says of it: counts, and what was left out with the first names."""
         reasons = dict.fromkeys(why for _, why in self.left)
         by_reason = {why: [path for path, one in self.left if one == why] for why in reasons}
         return {
             "images": self.images,
             "labels": self.labels,
+            "note": say(RENAMED, names=say.names(self.renamed)) if self.renamed else "",
             "table": [
                 {"text": say(why), "n": len(paths), "first": paths[:NAMED]}
                 for why, paths in by_reason.items()
@@ -53,7 +61,7 @@ class Options:
     prefix: str | None = None
 
 
-Writer = Callable[[Snapshot, IO[bytes], Options], Written]
+Writer = Callable[[ExportContent, IO[bytes], Options], Written]
 
 
 def as_json(value: Any) -> bytes:
@@ -61,6 +69,6 @@ def as_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
 
 
-def left_out(told: Written) -> list[dict[str, str]]:
+def left_out(written: Written) -> list[dict[str, str]]:
     """For the file itself."""
-    return [{"path": path, "why": why} for path, why in told.left]
+    return [{"path": path, "why": why} for path, why in written.left]

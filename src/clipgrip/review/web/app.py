@@ -13,7 +13,7 @@ from clipgrip.files import system_sentence
 from clipgrip.review.web import reading, writing
 from clipgrip.review.web.answering import Json, clean
 from clipgrip.review.web.guard import Guard
-from clipgrip.review.web.state import Hall
+from clipgrip.review.web.state import ServerState
 
 SENTENCES = {
     400: "What the page sent cannot be read. Reload it and try again.",
@@ -22,13 +22,13 @@ SENTENCES = {
 }
 
 
-def create_app(hall: Hall) -> FastAPI:
-    """The application around one desk."""
+def create_app(server: ServerState) -> FastAPI:
+    """The application around one session."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.add_middleware(Guard, access=hall.access, secret=hall.desk.store.secret())
+    app.add_middleware(Guard, access=server.access, secret=server.session.store.secret())
     app.mount("/static", StaticFiles(packages=[("clipgrip.review.web", "static")]), "static")
-    reading.add_routes(app, hall)
-    writing.add_routes(app, hall)
+    reading.add_routes(app, server)
+    writing.add_routes(app, server)
     _errors(app)
     return app
 
@@ -36,7 +36,7 @@ def create_app(hall: Hall) -> FastAPI:
 def _errors(app: FastAPI) -> None:
     """Every refusal as a sentence: as JSON to scripts, as text elsewhere."""
 
-    def told(request: Request, status: int, sentence: str) -> Response:
+    def refusal(request: Request, status: int, sentence: str) -> Response:
         if request.url.path.startswith("/api/"):
             return Json({"error": sentence}, status)
         return Response(clean(sentence) + "\n", status, media_type="text/plain; charset=utf-8")
@@ -46,22 +46,22 @@ def _errors(app: FastAPI) -> None:
         if isinstance(error, RunError) and request.url.path == "/api/answers":
             status = 503  # the disk refused: the page keeps the answers and sends them again
         missing = isinstance(error, DataError) and request.url.path.startswith(("/thumb", "/image"))
-        return told(request, 404 if missing else status, str(error))
+        return refusal(request, 404 if missing else status, str(error))
 
     async def system(request: Request, error: Exception) -> Response:
         assert isinstance(error, OSError)
-        return told(request, 503, system_sentence(error))
+        return refusal(request, 503, system_sentence(error))
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][1:])
-        return told(request, 400, f"{where}: {first['msg']}. Reload the page and try again.")
+        return refusal(request, 400, f"{where}: {first['msg']}. Reload the page and try again.")
 
     async def missing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         status = error.status_code
-        return told(request, status, SENTENCES.get(status, error.detail))
+        return refusal(request, status, SENTENCES.get(status, error.detail))
 
     app.add_exception_handler(ClipgripError, ours)
     app.add_exception_handler(OSError, system)

@@ -16,7 +16,7 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Said(Body):
+class AnswerBody(Body):
     """One answer as the browser sends it."""
 
     token: str = Field(min_length=8, max_length=64, pattern=r"^[\w-]+$")
@@ -27,19 +27,19 @@ class Said(Body):
     seconds: float | None = Field(None, ge=0, le=86400)
 
 
-class Saids(Body):
+class AnswersBody(Body):
     """Answers that are kept together or not at all."""
 
-    answers: list[Said] = Field(min_length=1, max_length=MOST_ANSWERS)
+    answers: list[AnswerBody] = Field(min_length=1, max_length=MOST_ANSWERS)
 
 
-class Undo(Body):
+class UndoBody(Body):
     """Tokens of answers to take back."""
 
     tokens: list[str] = Field(min_length=1, max_length=MOST_ANSWERS)
 
 
-class ClassEdit(Body):
+class ClassEditBody(Body):
     """A change of the classes."""
 
     action: Literal["add", "edit", "merge", "split", "remove"]
@@ -50,7 +50,7 @@ class ClassEdit(Body):
     names: list[str] = Field([], max_length=50)
 
 
-class Words(Body):
+class WordsBody(Body):
     """Words to try out."""
 
     id: int
@@ -58,14 +58,14 @@ class Words(Body):
     prompt: str = Field("", max_length=500)
 
 
-class Choice(Body):
+class ChoiceBody(Body):
     """The reader's name and language."""
 
     person: str | None = Field(None, max_length=80)
     language: Literal["en", "ja"] | None = None
 
 
-class Terms(Body):
+class TermsBody(Body):
     """What is to be promised, in per cent."""
 
     max_error: float = Field(2.0, gt=0, lt=50)
@@ -73,7 +73,7 @@ class Terms(Body):
     ok: list[int] = Field([], max_length=1000)
 
 
-class Earlier(Body):
+class EarlierBody(Body):
     """A round to go back to."""
 
     number: int = Field(ge=1)

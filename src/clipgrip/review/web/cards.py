@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
-from clipgrip.review.desk import counted
+import numpy as np
+
 from clipgrip.review.queues import surest
-from clipgrip.review.web.state import Hall
-from clipgrip.words import Words
+from clipgrip.review.snapshot import ReviewSnapshot
+from clipgrip.review.states import ImageState
+from clipgrip.review.web.context import PageContext
 
 Queue = Literal["doubtful", "surest", "helpful", "disagree", "asked", "second", "answered", "audit"]
 EXAMPLES = 6
@@ -17,55 +19,54 @@ KEYS = "123456789qwertyupdfghjklxcm"
 
 
 def batch(
-    hall: Hall, say: Words, queue: Queue, klass: int | None, n: int, skip: int = 0, person: str = ""
+    context: PageContext, queue: Queue, klass: int | None, n: int, skip: int = 0
 ) -> dict[str, Any]:
     """Images of a queue as values for the page, and how many are left."""
-    rows = hall.queue(queue, klass, person)
+    rows = context.server.queue(context.snapshot, queue, klass, context.person)
     shown = rows[skip : skip + n].tolist()
-    return {"left": len(rows), "images": [card(hall, say, row, queue) for row in shown]}
+    return {"left": len(rows), "images": [card(context, row, queue) for row in shown]}
 
 
-def card(hall: Hall, say: Words, row: int, queue: Queue) -> dict[str, Any]:
+def card(context: PageContext, row: int, queue: Queue) -> dict[str, Any]:
     """One image; without the model's answer where the audit asks."""
-    desk = hall.desk
-    view, image = desk.view, desk.view.rows[row]
-    opinion = desk.opinion(image.sha256)
+    snapshot, names = context.snapshot, context.snapshot.classes.names
+    view, image = snapshot.view, snapshot.view.rows[row]
+    opinion = snapshot.opinions.get(image.sha256)
     shown: dict[str, Any] = {
         "image": image.sha256,
         "name": PurePosixPath(image.path).name,
         "path": image.path,
-        "state": "open",
+        "state": ImageState.OPEN.word,
         "said": [],
     }
-    if (
-        desk.standing.audit[row] and queue != "audit"
-    ):  # a disagreement about what measures the model
+    if snapshot.states.audit[row] and queue != "audit":
+        # a disagreement about what measures the model
         shown |= {"class": 0, "proposed": "?", "second": "?", "confidence": 0.0}
     elif queue != "audit":
         shown |= {
             "class": int(view.label[row]),
-            "proposed": desk.names[int(view.label[row])],
-            "second": desk.names[int(view.second[row])],
+            "proposed": names[int(view.label[row])],
+            "second": names[int(view.second[row])],
             "confidence": round(float(view.confidence[row]), 3),
         }
     if opinion is not None:
-        shown["state"] = opinion.state
-        unsure = say("cannot tell")
+        shown["state"] = opinion.state.word
+        unsure = context.say("cannot tell")
         shown["said"] = [
-            f"{person or '?'}: {unsure if id_ is None else desk.names[id_]}"
-            for person, id_ in opinion.said
+            f"{person or '?'}: {unsure if id_ is None else names[id_]}"
+            for person, id_ in opinion.by_person
         ]
         if opinion.klass is not None:
-            shown["decided"] = desk.names[opinion.klass]
+            shown["decided"] = names[opinion.klass]
     return shown
 
 
-def class_choices(hall: Hall, queue: Queue) -> list[dict[str, Any]]:
+def class_choices(context: PageContext, queue: Queue) -> list[dict[str, Any]]:
     """Every class with its key and how many images of the queue it has."""
     by_class = queue in ("doubtful", "surest")
-    rows = hall.queue(queue, None) if by_class else None
-    ids = [one.id for one in hall.desk.view.classes]
-    numbers = counted(hall.desk.view.label[rows], ids) if rows is not None else {}
+    snapshot = context.snapshot
+    rows = context.server.queue(snapshot, queue, None) if by_class else None
+    numbers = {} if rows is None else snapshot.classes.counts(snapshot.view.label[rows])
     return [
         {
             "id": one.id,
@@ -73,26 +74,23 @@ def class_choices(hall: Hall, queue: Queue) -> list[dict[str, Any]]:
             "key": KEYS[n] if n < len(KEYS) else "",
             "n": numbers.get(one.id),
         }
-        for n, one in enumerate(hall.desk.view.classes)
+        for n, one in enumerate(snapshot.classes.active)
     ]
 
 
-def keys(hall: Hall) -> dict[str, int]:
+def keys(snapshot: ReviewSnapshot) -> dict[str, int]:
     """The first classes by their key."""
-    return {key: one.id for key, one in zip(KEYS, hall.desk.view.classes, strict=False)}
+    return {key: one.id for key, one in zip(KEYS, snapshot.classes.active, strict=False)}
 
 
-def examples(hall: Hall) -> dict[str, list[str]]:
+def examples(snapshot: ReviewSnapshot) -> dict[str, list[str]]:
     """Class id -> its surest images: those that people decided first, then the model's most confident."""
-    desk = hall.desk
-    found = {}
-    for one in desk.view.classes:
-        people = [
-            desk.view.rows[row].sha256
-            for row in (desk.standing.klass == one.id).nonzero()[0][:EXAMPLES].tolist()
-        ]
-        sure = [desk.view.rows[row].sha256 for row in surest(desk, one.id)[:EXAMPLES].tolist()]
-        found[str(one.id)] = (people[: EXAMPLES // 2] + sure)[:EXAMPLES]
+    found, rows = {}, snapshot.view.rows
+    for one in snapshot.classes.active:
+        decided = np.flatnonzero(snapshot.states.klass == one.id)[:EXAMPLES].tolist()
+        sure = surest(snapshot, one.id)[:EXAMPLES].tolist()
+        shown = (decided[: EXAMPLES // 2] + sure)[:EXAMPLES]
+        found[str(one.id)] = [rows[row].sha256 for row in shown]
     return found
 
 

@@ -94,14 +94,14 @@ class _Shortage:
     """Where files run out asyncio reports every connection that it cannot accept: once a minute is enough."""
 
     def __init__(self) -> None:
-        self.said = -QUIET
+        self.warned_at = -QUIET
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
         if not (isinstance(error, OSError) and error.errno in FULL):
             loop.default_exception_handler(context)
-        elif time.monotonic() - self.said >= QUIET:
-            self.said = time.monotonic()
+        elif time.monotonic() - self.warned_at >= QUIET:
+            self.warned_at = time.monotonic()
             log.error("no more connections can be accepted for now: %s", error.strerror)
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, unquote
 
 from clipgrip.data.sources import is_there
-from clipgrip.markup import templates
 from clipgrip.review import job
 from clipgrip.review.classes import Moves
 from clipgrip.review.exchange import EXPORTS, IMPORTS
@@ -16,77 +12,41 @@ from clipgrip.review.exchange.studio_tasks import labeling_config
 from clipgrip.review.overview import Overview, Step, asked_for, overview
 from clipgrip.review.web import cards
 from clipgrip.review.web.cards import Queue
-from clipgrip.review.web.state import Hall
-from clipgrip.review.web.texts import QUEUE_NAMES, STAGES, for_script, next_step, words_of_change
+from clipgrip.review.web.context import PageContext
+from clipgrip.review.web.texts import (
+    AUDIT_RESET,
+    QUEUE_NAMES,
+    STAGES,
+    audit_reset,
+    held_back,
+    hold_said,
+    next_step,
+    words_of_change,
+)
 from clipgrip.trust.advice import headline, reasons, remedies
 from clipgrip.trust.knowledge import knows_nothing
-from clipgrip.words import LANGUAGES, Language, Words
+from clipgrip.words import Words
 
 FIRST = 60
 """Images that come with the page of single ones; the script fetches more."""
-COOKIES = {"person": "clipgrip_person", "language": "clipgrip_language"}
 
 
-@dataclass(frozen=True)
-class Screen:
-    """One request: who asks, in which language."""
-
-    hall: Hall = field(repr=False)
-    say: Words
-    person: str
-    csrf: str = field(repr=False)
-
-    @classmethod
-    def of(cls, hall: Hall, cookies: Mapping[str, str], accepted: str, csrf: str) -> Screen:
-        """From the cookies, or from what the browser accepts."""
-        chosen = cookies.get(COOKIES["language"], "")
-        language: Language = _accepted(accepted)
-        if chosen in LANGUAGES:
-            language = "ja" if chosen == "ja" else "en"
-        told = unquote(cookies.get(COOKIES["person"], ""))
-        person = "".join(c for c in told if c.isprintable())[:80].strip()
-        return cls(hall, Words(language), person, csrf)
-
-    def page(self, name: str, **values: Any) -> str:
-        """A page from its template."""
-        shared = {
-            "root": self.hall.root,
-            "say": self.say,
-            "language": self.say.language,
-            "person": self.person,
-            "csrf": self.csrf,
-            "words": for_script(self.say),
-            "project": self.hall.folder.resolve().name,
-            "review": self.hall.name,
-            "round": self.hall.desk.round.number,
-            "loading": self.hall.loading,
-            "missing": len(self.hall.desk.missing),
-            "under_review": len(self.hall.desk.view.rows) + len(self.hall.desk.missing),
-        }
-        return templates("clipgrip.review.web").get_template(name).render(**shared, **values)
-
-
-def encoded(value: str) -> str:
-    """A value that a cookie can hold."""
-    return quote(value.strip(), safe="")
-
-
-def overview_page(screen: Screen) -> str:
+def overview_page(context: PageContext) -> str:
     """Where the review stands."""
-    found = _overview(screen)
-    return screen.page(
+    found = _overview(context)
+    return context.page(
         "overview.html",
         tab="overview",
         o=found,
-        step=next_step(found, screen.say),
+        step=next_step(found, context.say),
         link=LINKS[found.step],
-        held=_held(screen),
-        terms=asked_for(screen.hall.desk),
-        **_doubts(found, screen.say),
-        rounds=[one for one in screen.hall.desk.rounds if "labels" in one.facts],
-        running=job.progress(screen.hall.folder).state == "running",
+        held=held_back(context.snapshot.round.rounds, context.say),
+        terms=asked_for(context.server.session.store),
+        **_doubts(found, context),
+        rounds=[one for one in context.snapshot.round.rounds if "labels" in one.facts],
+        running=job.progress(context.server.folder).state == "running",
         bars=_bars(found),
-        gone=screen.hall.presence.look(screen.hall.desk.view.rows),
+        gone=context.server.presence.look(context.snapshot.view.rows),
     )
 
 
@@ -102,10 +62,10 @@ LINKS: dict[Step, str] = {
 }
 
 
-def grid_page(screen: Screen, queue: Queue, klass: int | None, n: int, skip: int) -> str:
+def grid_page(context: PageContext, queue: Queue, klass: int | None, n: int, skip: int) -> str:
     """Many images at a time."""
-    held = cards.batch(screen.hall, screen.say, queue, klass, n, skip, screen.person)
-    return screen.page(
+    found = cards.batch(context, queue, klass, n, skip)
+    return context.page(
         "grid.html",
         tab="review",
         queue=queue,
@@ -113,92 +73,97 @@ def grid_page(screen: Screen, queue: Queue, klass: int | None, n: int, skip: int
         klass=klass,
         n=n,
         skip=skip,
-        total=held["left"],
-        cards=held["images"],
-        classes=cards.class_choices(screen.hall, queue),
-        keys=cards.keys(screen.hall),
+        total=found["left"],
+        cards=found["images"],
+        classes=cards.class_choices(context, queue),
+        keys=cards.keys(context.snapshot),
         purpose=cards.purpose(queue),
     )
 
 
-def one_page(screen: Screen, queue: Queue, klass: int | None, image: str) -> str:
+def one_page(context: PageContext, queue: Queue, klass: int | None, image: str) -> str:
     """One image at a time; the audit's without the model's answer, which would lead people on."""
-    held = cards.batch(screen.hall, screen.say, queue, klass, FIRST, 0, screen.person)
-    images = held["images"]
-    if image in screen.hall.desk.view.place:
-        first = cards.card(screen.hall, screen.say, screen.hall.desk.row(image), queue)
+    found = cards.batch(context, queue, klass, FIRST)
+    images = found["images"]
+    row = context.snapshot.view.row_by_hash.get(image)
+    if row is not None:
+        first = cards.card(context, row, queue)
         images = [first, *(card for card in images if card["image"] != image)]
-    return screen.page(
+    return context.page(
         "one.html",
         tab="audit" if queue == "audit" else "one",
         queue=queue,
         queues=QUEUE_NAMES,
         klass=klass,
-        total=held["left"],
+        total=found["left"],
         images=images,
-        classes=cards.class_choices(screen.hall, queue),
-        keys=cards.keys(screen.hall),
-        examples={} if queue == "audit" else cards.examples(screen.hall),
+        classes=cards.class_choices(context, queue),
+        keys=cards.keys(context.snapshot),
+        examples={} if queue == "audit" else cards.examples(context.snapshot),
         purpose=cards.purpose(queue),
-        goal=_overview(screen) if queue == "audit" else None,
+        goal=_overview(context) if queue == "audit" else None,
+        reset=audit_reset(context.snapshot.round.rounds, context.say) if queue == "audit" else [],
     )
 
 
-def classes_page(screen: Screen) -> str:
+def classes_page(context: PageContext) -> str:
     """Names, words for the model, and what may be done with them."""
-    return screen.page(
+    return context.page(
         "classes.html",
         tab="classes",
-        lines=_overview(screen).classes,
+        lines=_overview(context).classes,
         changes=[
-            (screen.say.date(c.at), c.person, words_of_change(c, screen.say))
-            for c in reversed(screen.hall.desk.store.changes())
+            (context.say.date(c.at), c.person, words_of_change(c, context.say))
+            for c in reversed(context.server.session.store.changes())
         ][:50],
     )
 
 
-def rounds_page(screen: Screen) -> str:
+def rounds_page(context: PageContext) -> str:
     """The next round: begin it, watch it, see what it brought."""
-    return screen.page(
+    return context.page(
         "rounds.html",
         tab="rounds",
-        o=_overview(screen),
-        rounds=list(reversed(screen.hall.desk.rounds)),
-        state=progress_of(screen),
+        o=_overview(context),
+        rounds=list(reversed(context.snapshot.round.rounds)),
+        reset=AUDIT_RESET,
+        hold_said=lambda facts: hold_said(context.snapshot.round.rounds, facts, context.say),
+        zero_shot=_strategy(context) == "zero-shot",
+        state=progress_of(context),
     )
 
 
-def files_page(screen: Screen) -> str:
+def files_page(context: PageContext) -> str:
     """In and out."""
-    desk = screen.hall.desk
-    rows = (*desk.view.rows, *desk.missing)
+    snapshot = context.snapshot
+    rows = (*snapshot.view.rows, *snapshot.round.missing)
     gone = sorted(row.path for row in rows if not is_there(row.source))
-    return screen.page(
+    return context.page(
         "files.html",
         tab="files",
         exports=EXPORTS,
         imports=IMPORTS,
-        answers=len(desk.answers()),
+        answers=len(snapshot.answers),
         images=len(rows),
         gone=gone,
-        config=labeling_config([one.name for one in desk.view.classes]),
+        config=labeling_config([one.name for one in snapshot.classes.active]),
     )
 
 
-def progress_of(screen: Screen) -> dict[str, Any]:
+def progress_of(context: PageContext) -> dict[str, Any]:
     """How far the next round is."""
-    told, say = job.progress(screen.hall.folder), screen.say
-    stage = STAGES.get(told.stage, STAGES["begin"])
+    progress, say = job.progress(context.server.folder), context.say
+    stage = STAGES.get(progress.stage, STAGES["begin"])
     return {
-        "state": told.state,
-        "loading": screen.hall.loading,
-        "current": screen.hall.desk.round.number,
+        "state": progress.state,
+        "loading": context.server.loading,
+        "current": context.snapshot.round.number,
         "stage": say(stage),
-        "share": told.share,
-        "left": "" if told.left is None else _roughly(told.left, say),
-        "rounds": told.rounds,
-        "error": told.error,
-        "round": told.round,
+        "share": progress.share,
+        "left": "" if progress.left is None else _roughly(progress.left, say),
+        "rounds": progress.rounds,
+        "error": progress.error,
+        "round": progress.round,
     }
 
 
@@ -211,9 +176,9 @@ def _roughly(seconds: float, say: Words) -> str:
     return say("{n} h", n=f"{seconds / 3600:.1f}")
 
 
-def moves_of(screen: Screen, moves: Moves) -> dict[str, Any]:
+def moves_of(context: PageContext, moves: Moves) -> dict[str, Any]:
     """What other words would change."""
-    say = screen.say
+    say = context.say
     return {
         "sentence": say(
             "{moved} of {of} answers would move.",
@@ -225,22 +190,23 @@ def moves_of(screen: Screen, moves: Moves) -> dict[str, Any]:
     }
 
 
-def _overview(screen: Screen) -> Overview:
-    return overview(screen.hall.desk, asked_for(screen.hall.desk))
+def _overview(context: PageContext) -> Overview:
+    return overview(context.snapshot, asked_for(context.server.session.store))
 
 
-def _held(screen: Screen) -> dict[str, Any]:
-    """The facts of the newest entry where it holds a round back; empty otherwise."""
-    facts = screen.hall.desk.rounds[-1].facts
-    return facts if "held" in facts else {}
+def _strategy(context: PageContext) -> str:
+    """Of the run whose model is in use."""
+    return str(context.snapshot.view.outcome.run.settings["strategy"])
 
 
-def _doubts(o: Overview, say: Words) -> dict[str, Any]:
+def _doubts(o: Overview, context: PageContext) -> dict[str, Any]:
     """What speaks against the answers, and what helps most, as sentences."""
+    say, learns = context.say, _strategy(context) != "zero-shot"
+    given = int(context.snapshot.view.learned.sum())
     return {
         "guesses": headline(say) if knows_nothing(o.doubts) else "",
         "against": reasons(o.doubts, say),
-        "remedies": remedies(o.doubts, len(o.classes), say),
+        "remedies": remedies(o.doubts, len(o.classes), say, given=given, learns=learns),
     }
 
 
@@ -258,14 +224,3 @@ def _bars(o: Overview) -> list[tuple[str, float, float, int]]:
         bars.append((kind, start, width, n))
         start += width
     return bars
-
-
-def _accepted(header: str) -> Language:
-    """The language of the browser: Japanese where it stands before English."""
-    for part in header.lower().split(","):
-        tag = part.split(";")[0].strip()
-        if tag.startswith("ja"):
-            return "ja"
-        if tag.startswith("en"):
-            return "en"
-    return "en"

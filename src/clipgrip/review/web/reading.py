@@ -13,8 +13,8 @@ from clipgrip.review import exchange
 from clipgrip.review.web import pages
 from clipgrip.review.web.answering import Json, Page
 from clipgrip.review.web.cards import Queue, batch
-from clipgrip.review.web.pages import Screen
-from clipgrip.review.web.state import Hall
+from clipgrip.review.web.context import PageContext
+from clipgrip.review.web.state import ServerState
 from clipgrip.review.web.thumbs import full as full_picture
 from clipgrip.review.web.thumbs import longest_side, picture, thumbnail
 
@@ -23,30 +23,30 @@ FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 ClassId = Annotated[int | None, Query(alias="class")]
 
 
-def add_routes(app: FastAPI, hall: Hall) -> None:
+def add_routes(app: FastAPI, server: ServerState) -> None:
     """Everything that is answered to a GET."""
-    _figures(app, hall)
-    _images(app, hall)
-    _values(app, hall)
-    _exports(app, hall)
-    _pictures(app, hall)
+    _figures(app, server)
+    _images(app, server)
+    _values(app, server)
+    _exports(app, server)
+    _pictures(app, server)
 
 
-def screen_of(request: Request, hall: Hall) -> Screen:
+def context_of(request: Request, server: ServerState) -> PageContext:
     """Who asks, in which language."""
-    return Screen.of(
-        hall, request.cookies, request.headers.get("accept-language", ""), request.state.csrf
+    return PageContext.of(
+        server, request.cookies, request.headers.get("accept-language", ""), request.state.csrf
     )
 
 
-def _figures(app: FastAPI, hall: Hall) -> None:
+def _figures(app: FastAPI, server: ServerState) -> None:
     """Pages about the whole."""
 
-    def show(path: str, build: Callable[[Screen], str]) -> None:
+    def show(path: str, build: Callable[[PageContext], str]) -> None:
         @app.get(path, response_class=Page)
         def answer(request: Request) -> Response:
-            hall.refresh()
-            return Page(build(screen_of(request, hall)))
+            server.refresh()
+            return Page(build(context_of(request, server)))
 
     show("/", pages.overview_page)
     show("/classes", pages.classes_page)
@@ -54,7 +54,7 @@ def _figures(app: FastAPI, hall: Hall) -> None:
     show("/files", pages.files_page)
 
 
-def _images(app: FastAPI, hall: Hall) -> None:
+def _images(app: FastAPI, server: ServerState) -> None:
     """Pages that show images."""
 
     @app.get("/review", response_class=Page)
@@ -66,9 +66,9 @@ def _images(app: FastAPI, hall: Hall) -> None:
         skip: Annotated[int, Query(ge=0)] = 0,
     ) -> Response:
         if queue == "audit":  # one by one, without the model's answer
-            return RedirectResponse(hall.root + "/audit", 303)
-        hall.refresh()
-        return Page(pages.grid_page(screen_of(request, hall), queue, klass, n, skip))
+            return RedirectResponse(server.root + "/audit", 303)
+        server.refresh()
+        return Page(pages.grid_page(context_of(request, server), queue, klass, n, skip))
 
     @app.get("/one", response_class=Page)
     def one(
@@ -77,16 +77,16 @@ def _images(app: FastAPI, hall: Hall) -> None:
         klass: ClassId = None,
         image: str = "",
     ) -> Response:
-        hall.refresh()
-        return Page(pages.one_page(screen_of(request, hall), queue, klass, image))
+        server.refresh()
+        return Page(pages.one_page(context_of(request, server), queue, klass, image))
 
     @app.get("/audit", response_class=Page)
     def audit(request: Request) -> Response:
-        hall.refresh()
-        return Page(pages.one_page(screen_of(request, hall), "audit", None, ""))
+        server.refresh()
+        return Page(pages.one_page(context_of(request, server), "audit", None, ""))
 
 
-def _values(app: FastAPI, hall: Hall) -> None:
+def _values(app: FastAPI, server: ServerState) -> None:
     """What scripts ask for."""
 
     @app.get("/api/next")
@@ -97,24 +97,23 @@ def _values(app: FastAPI, hall: Hall) -> None:
         n: Annotated[int, Query(ge=1, le=500)] = 20,
         skip: Annotated[int, Query(ge=0)] = 0,
     ) -> Json:
-        screen = screen_of(request, hall)
-        return Json(batch(hall, screen.say, queue, klass, n, skip, screen.person))
+        return Json(batch(context_of(request, server), queue, klass, n, skip))
 
     @app.get("/api/size/{image}")
     def size(image: str) -> Json:
-        return Json({"longest": longest_side(hall.row(image))})
+        return Json({"longest": longest_side(server.row(image))})
 
     @app.get("/api/rounds")
     def rounds(request: Request) -> Json:
-        hall.refresh()
-        return Json(pages.progress_of(screen_of(request, hall)))
+        server.refresh()
+        return Json(pages.progress_of(context_of(request, server)))
 
     @app.get("/healthz")
     def healthz() -> Json:
         return Json({"ok": True})
 
 
-def _exports(app: FastAPI, hall: Hall) -> None:
+def _exports(app: FastAPI, server: ServerState) -> None:
     """Files for other tools, and what they hold."""
 
     @app.get("/export/{form}")
@@ -125,11 +124,13 @@ def _exports(app: FastAPI, hall: Hall) -> None:
     ) -> Response:
         """Written whole before the first byte: what fails is a refusal, never half a file behind a 200."""
         try:
-            made = exchange.exported(hall.desk, form, exchange.Options(prefix))
+            made = exchange.exported(
+                server.session.snapshot, server.session.store, form, exchange.Options(prefix)
+            )
         except ClipgripError as error:
-            hall.note_export(ticket, str(error))
+            server.note_export(ticket, str(error))
             raise
-        hall.note_export(ticket, made.written)
+        server.note_export(ticket, made.written)
         headers = {
             "content-disposition": f'attachment; filename="{made.name}"',
             "content-length": str(made.size),
@@ -142,20 +143,20 @@ def _exports(app: FastAPI, hall: Hall) -> None:
     @app.get("/api/exported/{ticket}")
     def exported(request: Request, ticket: str) -> Json:
         """What a file that was asked for with this ticket holds, once it is written."""
-        made = hall.exports.get(ticket)
+        made = server.exports.get(ticket)
         if made is None:
             return Json({"ready": False})
         if isinstance(made, str):
             return Json({"ready": True, "error": made})
-        return Json({"ready": True, **made.told(screen_of(request, hall).say)})
+        return Json({"ready": True, **made.summary(context_of(request, server).say)})
 
 
-def _pictures(app: FastAPI, hall: Hall) -> None:
+def _pictures(app: FastAPI, server: ServerState) -> None:
     @app.get("/thumb/{image}")
     def thumb(image: str) -> Response:
-        return Response(thumbnail(hall.row(image)), media_type="image/jpeg", headers=FOREVER)
+        return Response(thumbnail(server.row(image)), media_type="image/jpeg", headers=FOREVER)
 
     @app.get("/image/{image}")
     def large(image: str, full: bool = False) -> Response:
-        made = (full_picture if full else picture)(hall.row(image))
+        made = (full_picture if full else picture)(server.row(image))
         return Response(made, media_type="image/jpeg", headers=FOREVER)

@@ -12,12 +12,12 @@ from urllib.parse import quote
 import uvicorn
 
 from clipgrip.errors import ConfigError, RunError
-from clipgrip.review.desk import Desk
+from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import open_review
 from clipgrip.review.web.address import Access, PublicName
 from clipgrip.review.web.app import create_app
 from clipgrip.review.web.connections import WAITING, Connection, Server, most_connections
-from clipgrip.review.web.state import Hall
+from clipgrip.review.web.state import ServerState
 from clipgrip.runs.lock import InUse, locked
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -56,9 +56,12 @@ def serve(
     token: str = "",
     public: tuple[PublicName, ...] = (),
     prefix: str = "",
+    encoding: str | None = None,
     ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve the review of a run until Ctrl-C; ``ready`` is told the link once it can be opened.
+
+    ``encoding`` is that of tables which people bring in.
 
     Raises:
         ConfigError: the port is taken, or another address without a token.
@@ -72,22 +75,22 @@ def serve(
     ):
         chosen = listening.getsockname()[1]
         access = Access(host, chosen, token, _own_names(), public, prefix)
-        hall = Hall(Desk(folder, store), access)
-        hall.warm()
+        state = ServerState(ReviewSession(folder, store), access, encoding)
+        state.warm()
         ready(link(host, chosen, token, prefix))
         try:
-            _server(hall).run(sockets=[listening])
+            _server(state).run(sockets=[listening])
         finally:
-            hall.stopped.set()
-            hall.uploads.close()
+            state.stopped.set()
+            state.uploads.close()
 
 
-def _server(hall: Hall) -> Server:
+def _server(state: ServerState) -> Server:
     most = most_connections()
     protocol = type("Connection", (Connection,), {"most": most})
     return Server(
         uvicorn.Config(
-            create_app(hall),
+            create_app(state),
             http=protocol,
             ws="none",
             lifespan="off",
@@ -103,9 +106,9 @@ def _server(hall: Hall) -> Server:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """One server for a review: what one of two keeps in memory the other would not know."""
-    with ExitStack() as held:
+    with ExitStack() as stack:
         try:
-            held.enter_context(locked(folder, LOCK))
+            stack.enter_context(locked(folder, LOCK))
         except InUse:
             raise RunError(
                 f"the review of {folder} is open already, in another process. Use the link that it printed, "

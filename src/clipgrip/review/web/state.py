@@ -1,4 +1,4 @@
-"""What all requests share: the desk, its folder, and how the server may be reached."""
+"""What all requests share: the session, its folder, and how the server may be reached."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from clipgrip.data.manifest import Row
-from clipgrip.review.desk import OPEN, Desk
 from clipgrip.review.exchange import Written
 from clipgrip.review.queues import QUEUES, doubtful
+from clipgrip.review.session import ReviewSession
+from clipgrip.review.snapshot import ReviewSnapshot
+from clipgrip.review.states import ImageState, Ints
 from clipgrip.review.web.address import Access
 from clipgrip.review.web.presence import Presence
 from clipgrip.review.web.thumbs import warm
@@ -24,28 +23,30 @@ WARM = 400
 """Thumbnails that are made before anyone asks."""
 ORDERS = ("doubtful", "surest", "helpful")
 """Queues of open images, whose order stays while they are answered."""
-HELD = 64
+REMEMBERED = 64
 """Queues that are remembered, so that 100,000 images are not sorted again for each page."""
 
 
 @dataclass
-class Hall:
+class ServerState:
     """One server's state."""
 
-    desk: Desk
+    session: ReviewSession
     access: Access
+    encoding: str | None = None
+    """That of tables which people bring in; None to tell it from the file."""
     stopped: threading.Event = field(default_factory=threading.Event)
     presence: Presence = field(default_factory=Presence)
     exports: dict[str, Written | str] = field(default_factory=dict)
     """By ticket: what the file for it holds, or why it could not be."""
-    _held: dict[tuple[str, int | None, int], NDArray[np.int64]] = field(default_factory=dict)
+    _orders: dict[tuple[str, int | None, int], Ints] = field(default_factory=dict)
     _loader: threading.Thread | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def folder(self) -> Path:
         """The folder of the review."""
-        return self.desk.folder
+        return self.session.folder
 
     @property
     def root(self) -> str:
@@ -60,40 +61,42 @@ class Hall:
     @cached_property
     def name(self) -> str:
         """What tells this review from any other in a browser's storage, wherever its folder lies."""
-        return hashlib.sha256(b"name" + self.desk.store.secret()).hexdigest()[:16]
+        return hashlib.sha256(b"name" + self.session.store.secret()).hexdigest()[:16]
 
     def warm(self) -> None:
         """Make the first thumbnails in the background."""
-        rows = [self.desk.view.rows[n] for n in doubtful(self.desk)[:WARM].tolist()]
+        snapshot = self.session.snapshot
+        rows = [snapshot.view.rows[n] for n in doubtful(snapshot)[:WARM].tolist()]
         threading.Thread(target=warm, args=(rows, self.stopped), daemon=True).start()
 
     def row(self, image: str) -> Row:
         """The image of a content hash."""
-        return self.desk.view.rows[self.desk.row(image)]
+        snapshot = self.session.snapshot
+        return snapshot.view.rows[snapshot.row(image)]
 
-    def queue(self, name: str, klass: int | None, person: str = "") -> NDArray[np.int64]:
+    def queue(
+        self, snapshot: ReviewSnapshot, name: str, klass: int | None, person: str = ""
+    ) -> Ints:
         """Rows of a queue; answered ones drop out of a remembered order, which is not sorted anew for each answer."""
         if name not in ORDERS:
-            with self.desk.lock:
-                return QUEUES[name](self.desk, klass, person)
-        key = (name, klass, self.desk.version)
-        rows = self._held.get(key)
+            return QUEUES[name](snapshot, klass, person)
+        key = (name, klass, snapshot.version)
+        rows = self._orders.get(key)
         if rows is None:
-            rows = QUEUES[name](self.desk, klass, person)
+            rows = QUEUES[name](snapshot, klass, person)
             with self._lock:
-                if len(self._held) >= HELD:
-                    self._held.clear()
-                self._held[key] = rows
-        with self.desk.lock:
-            standing = self.desk.standing
-            return rows[(standing.state[rows] == OPEN) & ~standing.audit[rows]]
+                if len(self._orders) >= REMEMBERED:
+                    self._orders.clear()
+                self._orders[key] = rows
+        states = snapshot.states
+        return rows[(states.state[rows] == ImageState.OPEN) & ~states.audit[rows]]
 
     def note_export(self, ticket: str, made: Written | str) -> None:
         """Remember what the page that asked will want to know."""
         if not ticket:
             return
         with self._lock:
-            if len(self.exports) >= HELD:
+            if len(self.exports) >= REMEMBERED:
                 del self.exports[next(iter(self.exports))]
             self.exports[ticket] = made
 
@@ -104,12 +107,13 @@ class Hall:
 
     def refresh(self) -> None:
         """Begin to read the newest round when one was finished since; people go on meanwhile."""
-        behind = self.desk.store.rounds()[-1].number > self.desk.round.number
+        newest = self.session.store.rounds()[-1].number
+        behind = newest > self.session.snapshot.round.number
         with self._lock:
             if behind and not self.loading:
                 self._loader = threading.Thread(target=self._load, daemon=True)
                 self._loader.start()
 
     def _load(self) -> None:
-        self.desk.load()
+        self.session.load()
         self.warm()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from clipgrip.review.overview import Overview, Step
-from clipgrip.review.store import Change
+from clipgrip.review.store import Change, ReviewRound
 from clipgrip.words import Words, mark
 
 QUEUE_NAMES = {
@@ -70,6 +73,10 @@ NEXT: dict[Step, tuple[str, str]] = {
         mark("Every image has its answer. Export the labels, or use the model on new images."),
     ),
 }
+AUDIT_RESET = mark(
+    "After a round the audit begins anew for the new answers: it draws from the images that have no label then. Images "
+    "answered for an earlier audit still count, as the model never learns from them, and every answer stays."
+)
 CHANGES = {
     "begin": mark("review begun"),
     "add": mark("class added: {names}"),
@@ -164,6 +171,46 @@ def next_step(o: Overview, say: Words) -> str:
     """What to do now, in one sentence."""
     one, many = NEXT[o.step]
     return say(one if o.step_count == 1 else many, n=say.number(o.step_count), klass=o.step_class)
+
+
+def held_back(rounds: Sequence[ReviewRound], say: Words) -> str:
+    """That the newest round is not put to use, and by how many audited images; empty where it is."""
+    facts = rounds[-1].facts
+    if "held" not in facts:
+        return ""
+    return hold_said(rounds, facts, say)
+
+
+def hold_said(rounds: Sequence[ReviewRound], facts: Mapping[str, Any], say: Words) -> str:
+    """What a round that is held back did to the audited images; ``facts`` are those of the entry that says so."""
+    held = next(one for one in rounds if one.number == facts["held"]).facts
+    return say(
+        "Round {held} is held back: of {n} audited images {before} were right before it and {after} after it "
+        "({broken} put wrong, {fixed} put right). The model of round {back} stays in use; answers and round are kept, "
+        "and you may use it anyway.",
+        held=facts["held"],
+        n=say.number(held["audited"]),
+        before=say.number(held["right_before"]),
+        after=say.number(held["right_after"]),
+        broken=say.number(held["put_wrong"]),
+        fixed=say.number(held["put_right"]),
+        back=facts["back_to"],
+    )
+
+
+def audit_reset(rounds: Sequence[ReviewRound], say: Words) -> list[str]:
+    """What a round does to the audit: said before the first, and after each that was run."""
+    ran = [one.number for one in rounds if "labels" in one.facts]
+    said = [say(AUDIT_RESET)]
+    if ran:
+        said.insert(
+            0,
+            say(
+                "Since round {n} these images are drawn anew: that is how it should be, no answer was lost.",
+                n=ran[-1],
+            ),
+        )
+    return said
 
 
 def words_of_change(change: Change, say: Words) -> str:

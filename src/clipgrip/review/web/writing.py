@@ -7,138 +7,148 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request
 from starlette.concurrency import run_in_threadpool
 
+from clipgrip.data.text import in_utf8
 from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
 from clipgrip.review import exchange, job
-from clipgrip.review.desk import now
 from clipgrip.review.overview import terms_of
 from clipgrip.review.promises import keep_promise
 from clipgrip.review.rounds import go_back
-from clipgrip.review.store import Answer
+from clipgrip.review.store import Answer, now
 from clipgrip.review.web import pages
 from clipgrip.review.web.answering import Json
-from clipgrip.review.web.bodies import Choice, ClassEdit, Earlier, Saids, Terms, Undo, Words
-from clipgrip.review.web.reading import screen_of
-from clipgrip.review.web.state import Hall
+from clipgrip.review.web.bodies import (
+    AnswersBody,
+    ChoiceBody,
+    ClassEditBody,
+    EarlierBody,
+    TermsBody,
+    UndoBody,
+    WordsBody,
+)
+from clipgrip.review.web.context import COOKIES, encoded
+from clipgrip.review.web.reading import context_of
+from clipgrip.review.web.state import ServerState
 from clipgrip.review.web.uploads import TOKEN
 
 
-def add_routes(app: FastAPI, hall: Hall) -> None:
+def add_routes(app: FastAPI, server: ServerState) -> None:
     """Everything that is answered to a POST."""
-    _answers(app, hall)
-    _classes(app, hall)
-    _rounds(app, hall)
+    _answers(app, server)
+    _classes(app, server)
+    _rounds(app, server)
     _choices(app)
-    _imports(app, hall)
+    _imports(app, server)
 
 
-def _answers(app: FastAPI, hall: Hall) -> None:
-    desk = hall.desk
+def _answers(app: FastAPI, server: ServerState) -> None:
+    session = server.session
 
     @app.post("/api/answers")
-    def answers(request: Request, body: Saids) -> Json:
-        person, when, view = screen_of(request, hall).person, now(), desk.view
-        rows = [desk.row(said.image) for said in body.answers]
-        kept = desk.answer(
+    def answers(request: Request, body: AnswersBody) -> Json:
+        person, when, snapshot = context_of(request, server).person, now(), session.snapshot
+        rows, view = [snapshot.row(one.image) for one in body.answers], snapshot.view
+        new = session.answer(
             [
                 Answer(
-                    token=said.token,
-                    image=said.image,
-                    verdict=said.verdict,
-                    klass=said.klass if said.verdict == "class" else None,
-                    purpose=said.purpose,
+                    token=one.token,
+                    image=one.image,
+                    verdict=one.verdict,
+                    klass=one.klass if one.verdict == "class" else None,
+                    purpose=one.purpose,
                     person=person,
                     at=when,
-                    seconds=said.seconds,
-                    round=desk.round.number,
+                    seconds=one.seconds,
+                    round=snapshot.round.number,
                     proposed=int(view.label[row]),
                     confidence=float(view.confidence[row]),
                 )
-                for said, row in zip(body.answers, rows, strict=True)
+                for one, row in zip(body.answers, rows, strict=True)
             ]
         )
-        return Json({"saved": [said.token for said in body.answers], "new": kept})
+        return Json({"saved": [one.token for one in body.answers], "new": new})
 
     @app.post("/api/undo")
-    def undo(request: Request, body: Undo) -> Json:
-        person = screen_of(request, hall).person
-        taken = [answer for token in body.tokens if (answer := desk.undo(token, person))]
+    def undo(request: Request, body: UndoBody) -> Json:
+        person = context_of(request, server).person
+        taken = [answer for token in body.tokens if (answer := session.undo(token, person))]
         return Json({"undone": [a.token for a in taken], "images": [a.image for a in taken]})
 
 
-def _classes(app: FastAPI, hall: Hall) -> None:
-    desk = hall.desk
+def _classes(app: FastAPI, server: ServerState) -> None:
+    session = server.session
 
     @app.post("/api/classes")
-    def classes(request: Request, body: ClassEdit) -> Json:
-        person = screen_of(request, hall).person
+    def classes(request: Request, body: ClassEditBody) -> Json:
+        person = context_of(request, server).person
         match body.action:
             case "add":
-                edits.add(desk, body.name, body.prompt, person)
+                edits.add(session, body.name, body.prompt, person)
             case "edit":
-                edits.edit(desk, body.id, body.name, body.prompt, person)
+                edits.edit(session, body.id, body.name, body.prompt, person)
             case "merge":
-                edits.merge(desk, body.id, body.into, person)
+                edits.merge(session, body.id, body.into, person)
             case "split":
-                edits.split(desk, body.id, body.names, person)
+                edits.split(session, body.id, body.names, person)
             case "remove":
-                edits.remove(desk, body.id, person)
+                edits.remove(session, body.id, person)
         return Json({"saved": True})
 
     @app.post("/api/classes/preview")
-    def preview(request: Request, body: Words) -> Json:
+    def preview(request: Request, body: WordsBody) -> Json:
         return Json(
             pages.moves_of(
-                screen_of(request, hall), edits.preview(desk, body.id, body.name, body.prompt)
+                context_of(request, server),
+                edits.preview(session.snapshot, body.id, body.name, body.prompt),
             )
         )
 
 
-def _rounds(app: FastAPI, hall: Hall) -> None:
-    desk = hall.desk
+def _rounds(app: FastAPI, server: ServerState) -> None:
+    session = server.session
 
     @app.post("/api/rounds/start")
     def start(request: Request) -> Json:
-        job.start(hall.folder, screen_of(request, hall).person)
+        job.start(server.folder, context_of(request, server).person)
         return Json({"started": True})
 
     @app.post("/api/rounds/stop")
     def stop(_: Request) -> Json:
-        job.stop(hall.folder)
+        job.stop(server.folder)
         return Json({"stopped": True})
 
     @app.post("/api/rounds/back")
-    def back(request: Request, body: Earlier) -> Json:
-        if job.progress(hall.folder).state == "running":
+    def back(request: Request, body: EarlierBody) -> Json:
+        if job.progress(server.folder).state == "running":
             raise RunError("a round is running. Wait until it is done, or stop it first.")
-        go_back(hall.folder, body.number, screen_of(request, hall).person)
-        desk.load()
-        return Json({"round": desk.round.number})
+        go_back(server.folder, body.number, context_of(request, server).person)
+        session.load()
+        return Json({"round": session.snapshot.round.number})
 
     @app.post("/api/promise")
-    def promise(request: Request, body: Terms) -> Json:
-        person = screen_of(request, hall).person
+    def promise(request: Request, body: TermsBody) -> Json:
+        person = context_of(request, server).person
         terms = terms_of(body.max_error / 100, body.confidence / 100)
-        facts = keep_promise(desk, terms, tuple(body.ok), person)
+        facts = keep_promise(session, terms, tuple(body.ok), person)
         return Json({"decided": facts["decided_by_model"], "pool": facts["pool"]})
 
 
 def _choices(app: FastAPI) -> None:
     @app.post("/api/choice")
-    def choice(request: Request, body: Choice) -> Json:
+    def choice(request: Request, body: ChoiceBody) -> Json:
         response = Json({"saved": True})
         for name, value in (("person", body.person), ("language", body.language)):
             if value is not None:
                 response.set_cookie(
-                    pages.COOKIES[name],
-                    pages.encoded(value),
+                    COOKIES[name],
+                    encoded(value),
                     max_age=31_536_000,
                     **request.state.cookie,
                 )
         return response
 
 
-def _imports(app: FastAPI, hall: Hall) -> None:
+def _imports(app: FastAPI, server: ServerState) -> None:
     @app.post("/api/import/{form}")
     async def bring(
         form: str,
@@ -149,11 +159,13 @@ def _imports(app: FastAPI, hall: Hall) -> None:
     ) -> Json:
         """A whole file or, with ``upload``, one piece of it."""
         data = await request.body()
-        screen = screen_of(request, hall)
+        context = context_of(request, server)
 
         def read(whole: bytes) -> dict[str, Any]:
-            return exchange.imported(hall.desk, form, whole, screen.person, screen.say)
+            return exchange.imported(
+                server.session, form, in_utf8(whole, server.encoding), context.person, context.say
+            )
 
         if not upload:
             return Json(await run_in_threadpool(read, data))
-        return Json(await run_in_threadpool(hall.uploads.add, upload, at, of, data, read))
+        return Json(await run_in_threadpool(server.uploads.add, upload, at, of, data, read))

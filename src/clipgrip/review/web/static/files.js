@@ -91,6 +91,7 @@ function showExport(told) {
   }
   const left = told.table.reduce((n, line) => n + line.n, 0);
   const parts = [element("p", "", say("Saved: {labels} labels of {images} images under review.", told))];
+  if (told.note) parts.push(element("p", "note", told.note));
   if (left) {
     parts.push(element("p", "missing", say("{n} images are not in the file; their labels stand in the CSV.", { n: left })));
     const heads = [[say("Why"), ""], [say("How many"), "n"], [say("The first of them"), "name"]];

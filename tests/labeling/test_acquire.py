@@ -12,8 +12,8 @@ from hypothesis import strategies as some
 from torch import Tensor
 
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.review import coverage
-from clipgrip.review.acquire import doubt, helpful, representative
+from clipgrip.labeling import coverage
+from clipgrip.labeling.acquire import doubt, helpful, representative
 
 DIM = 16
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.review.coverage import Rows, covering
+from clipgrip.labeling.coverage import Rows, covering
 from clipgrip.seeds import generator
 from clipgrip.types import ImageEmbeds, Probs
 

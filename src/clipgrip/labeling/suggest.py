@@ -18,19 +18,20 @@ from clipgrip.data.ingest import ingest
 from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.files import AnyPath
+from clipgrip.labeling.acquire import doubt, helpful, representative
+from clipgrip.labeling.coverage import nearest_counts
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
 from clipgrip.pseudolabel.refine import refine
-from clipgrip.review.acquire import doubt, helpful, representative
-from clipgrip.review.coverage import nearest_counts
-from clipgrip.review.store import has_review, newest_round, open_review
 from clipgrip.runs.auditing import Sheet
 from clipgrip.runs.audits import audited
 from clipgrip.runs.embedding import Embeds, embed_manifest
 from clipgrip.runs.events import Listener
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
+from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.types import ImageEmbeds, Probs
+from clipgrip.words import Words
 from clipgrip.written import write_output
 
 HEADER = ("path", "label", "why")
@@ -65,11 +66,14 @@ def from_images(
     template: Template = DEFAULT_TEMPLATE,
     audits: Sequence[Sheet] = (),
     seed: int = 0,
+    encoding: str | None = None,
+    ignore_folders: bool = False,
     hear: Listener | None = None,
 ) -> Suggestions:
     """What to label before anything is learned.
 
     With class names the images that zero-shot, refined by the pool, doubts; without them the representative ones.
+    Images in folders named like ``classes`` are labeled already, unless ``ignore_folders``.
 
     Raises:
         DataError: the images, the labels or a sheet cannot be used.
@@ -80,8 +84,12 @@ def from_images(
         classes=classes or _names_in(images),
         labels=labels,
         test=test,
+        encoding=encoding,
+        folders=classes is not None and not ignore_folders,
         on_progress=partial(hear.progress, "hash"),
     )
+    for sentence in folder_sentences(folder_facts(found), Words("en")):
+        hear.note(sentence)
     cache, progress = cache_of(backbone), partial(hear.progress, "embed")
     embedded = embed_manifest(backbone, found.manifest, cache=cache, on_progress=progress)
     issues = sorted({*found.issues, *embedded.issues})
@@ -103,29 +111,33 @@ def from_run(
     n: int,
     *,
     audits: Sequence[Sheet] = (),
+    apart: frozenset[str] = frozenset(),
+    answered: frozenset[str] = frozenset(),
     seed: int = 0,
     hear: Listener | None = None,
 ) -> Suggestions:
     """What to label after a finished run: the images whose answers help its answers most.
+
+    Args:
+        folder: of the run whose answers count.
+        n: how many images a person will label.
+        audits: sheets whose images are never suggested.
+        apart: content hashes of other images that are never suggested.
+        answered: content hashes of images that people answered elsewhere, which are not asked again.
+        seed: of the sample that stands for very many images.
+        hear: told how far it is.
 
     Raises:
         RunError: the folder holds no finished run.
         BackboneError: the model is not here, or is another one than the run's.
     """
     hear = hear or Listener()
-    newest = newest_round(folder)
-    outcome = reopen(newest, hear)
+    outcome = reopen(folder, hear)
     embeds, classes = outcome.embeds, outcome.manifest.classes
-    with open_store(newest) as store:
-        apart = audited(store, outcome.run.id) | _drawn(audits, embeds.pool_rows, hear)
-    answered: set[str] = set()
-    if has_review(folder):
-        with open_review(folder) as review:
-            answers = review.answers()
-        apart |= {answer.image for answer in answers if answer.purpose == "audit"}
-        answered = {answer.image for answer in answers} - apart
+    with open_store(folder) as store:
+        apart |= audited(store, outcome.run.id) | _drawn(audits, embeds.pool_rows, hear)
     probs = outcome.answers.pool
-    return _suggested(embeds, classes, probs, n, apart, frozenset(answered), seed, classes)
+    return _suggested(embeds, classes, probs, n, apart, answered - apart, seed, classes)
 
 
 def write_suggestions(place: AnyPath, found: Suggestions) -> None:
@@ -140,7 +152,7 @@ def _suggested(
     names: ClassNames,
     probs: Probs | None,
     n: int,
-    apart: frozenset[str] | set[str],
+    apart: frozenset[str],
     answered: frozenset[str],
     seed: int,
     classes: ClassNames | None,

@@ -1,0 +1,1 @@
+"""Pools of many kinds, on which ways to refine answers are compared."""

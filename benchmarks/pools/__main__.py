@@ -1,0 +1,57 @@
+"""What refinement makes of pools of many kinds, beside other published ways: gain over zero-shot, harm, the worst.
+
+    python -m benchmarks.pools [--seeds 1] [--ways clipgrip Sinkhorn ...] [--pools]
+
+Half of the sets may choose a rule or a number (`choose`), the other half judges it (`held`). Figures are points of
+accuracy over the pool; strangers do not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from benchmarks.pools.measure import Row, Trial, all_pools, measured, table
+from benchmarks.pools.rivals import WAYS
+from benchmarks.record import machine, record
+
+
+def main() -> None:
+    """Measure, print the table, and write ``results/pools.json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
+    parser.add_argument("--pools", action="store_true", help="print each pool")
+    chosen = parser.parse_args()
+    ways, rows, began = {name: WAYS[name] for name in chosen.ways}, [], time.perf_counter()
+    print(machine())
+    for pool in all_pools(chosen.seeds):
+        rows.append(measured(Trial.of(pool), ways))
+        if chosen.pools:
+            print(_line(rows[-1], chosen.ways), flush=True)
+    tables = {name: table(rows, name) for name in ways}
+    print_tables(tables)
+    print(f"{len(rows)} pools, {time.perf_counter() - began:.0f} s")
+    record("pools", {"seeds": chosen.seeds, "tables": tables, "rows": rows})
+
+
+def print_tables(tables: dict[str, dict[str, dict[str, float]]]) -> None:
+    """A line per group of pools, a column per way: mean gain, per cent harmed, worst."""
+    print(f"{'mean / % harmed / worst':<24}" + "".join(f"{name:>24}" for name in tables))
+    for group in next(iter(tables.values())):
+        cells = "".join(f"{_cell(one[group]):>24}" for one in tables.values())
+        print(f"{group:<24}{cells}")
+
+
+def _cell(one: dict[str, float]) -> str:
+    return f"{one['mean']:+.1f} / {one['harmed']:.0f} / {one['worst']:+.1f}"
+
+
+def _line(row: Row, ways: list[str]) -> str:
+    gains = " ".join(f"{name} {row[name]:+5.1f}" for name in ways)
+    start = f"{row['set']:<24} {row['condition']:<16} {row['images']:5} {row['classes']:4}"
+    return f"{start} {row['zero_shot']:5.1f}  {gains}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""What the folders of the images were taken for, as sentences: labels, where they are named like classes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clipgrip.data.ingest import Ingested
+from clipgrip.data.issues import Issue
+from clipgrip.words import Words, mark
+
+UNDO = "--ignore-folders"
+"""The option of the commands that learn."""
+SHOWN = 3
+REMARKS = {
+    "folder-disagrees": (
+        mark("{n} image lies in a folder named like another class than its label; the label holds: {examples}."),
+        mark("{n} images lie in folders named like other classes than their labels; the labels hold: {examples}."),
+    ),
+    "nested-class-folders": (
+        mark("{n} image lies in folders of several classes; the nearest is taken: {examples}."),
+        mark("{n} images lie in folders of several classes; the nearest is taken: {examples}."),
+    ),
+    "folder-like-class": (
+        mark("{n} folder is named almost like a class, and its images are not labeled by it: {examples}."),
+        mark("{n} folders are named almost like classes, and their images are not labeled by them: {examples}."),
+    ),
+    "folder-of-test": (
+        mark("Images below this folder are not labeled by their folders, as they may be meant to measure on: "
+             "{examples}. To measure on them, give it as the test."),
+        mark("Images below these folders are not labeled by their folders, as they may be meant to measure on: "
+             "{examples}. To measure on them, give one as the test."),
+    ),
+}  # fmt: skip
+"""By the reason of an issue: of one, and of several."""
+
+
+def folder_facts(ingested: Ingested) -> dict[str, Any] | None:
+    """Plain values for metrics.json; None where no folder is named like a class."""
+    return facts_of(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
+
+
+def facts_of(labeled: int, images: int, issues: Sequence[Issue]) -> dict[str, Any] | None:
+    """Of so many images, labeled by their folders and all; None where there is nothing to say."""
+    remarks: dict[str, Any] = {}
+    by_reason = {reason: [one for one in issues if one.reason == reason] for reason in REMARKS}
+    for reason, found in by_reason.items():
+        if found:
+            examples = [_example(one) for one in found[:SHOWN]]
+            remarks[reason] = {"count": len(found), "examples": examples}
+    if not labeled and not remarks:
+        return None
+    return {"labeled": labeled, "images": images, "remarks": remarks}
+
+
+def folder_sentences(facts: Mapping[str, Any] | None, say: Words, undo: str = UNDO) -> list[str]:
+    """How many images are labeled by their folders and how that is undone, and what was not plain."""
+    if not facts:
+        return []
+    sentences = []
+    if n := facts["labeled"]:
+        values = {"n": say.number(n), "total": say.number(facts["images"]), "undo": undo}
+        sentences.append(
+            say(
+                "{n} of {total} images lie in folders named like classes and are taken as labels; {undo} undoes it.",
+                **values,
+            )
+        )
+    for reason, one in facts["remarks"].items():
+        single, several = REMARKS[reason]
+        text = single if one["count"] == 1 else several
+        more = one["count"] - len(one["examples"])
+        listed = say(", ").join(one["examples"])
+        examples = say("{listed} and {rest} more", listed=listed, rest=more) if more else listed
+        sentences.append(say(text, n=say.number(one["count"]), examples=examples))
+    return sentences
+
+
+def _example(issue: Issue) -> str:
+    """The image or folder, and the classes that are named beside it, in any language."""
+    names = re.findall('"([^"]+)"', issue.detail)
+    return f"{issue.path} ({', '.join(dict.fromkeys(names))})" if names else issue.path

@@ -1,0 +1,103 @@
+"""One word per thing: no class name twice, no private participle as a name. The words are in docs/glossary.md."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import clipgrip
+
+SOURCE = Path(clipgrip.__file__).parent
+FILES = {path.relative_to(SOURCE).as_posix(): path for path in sorted(SOURCE.rglob("*.py"))}
+GLOSSARY = Path(__file__).parents[1] / "docs" / "glossary.md"
+
+TWICE = {"Bench", "Cell", "Entry", "Finding", "Group", "Head", "Panel"}
+"""Class names that still stand for two things. This set may only shrink."""
+
+PARTICIPLES = {"believed", "firm", "hear", "held", "kept", "said", "sober", "told"}
+"""What is neither a noun nor a verb says not what it holds: say probs, listener, promise, labels, best_round."""
+
+REMAINING = {
+    "bench/run.py": {"hear", "kept"},
+    "cli/audit_read.py": {"kept", "said"},
+    "cli/automate.py": {"said", "told"},
+    "cli/pilot.py": {"kept"},
+    "cli/results.py": {"told"},
+    "cli/screen.py": {"said"},
+    "cli/suggest.py": {"told"},
+    "data/ingest.py": {"said"},
+    "data/merge.py": {"said"},
+    "estimator/encoded.py": {"held"},
+    "estimator/fitting.py": {"told"},
+    "fewshot/joint.py": {"held", "kept", "said"},
+    "fewshot/teacher.py": {"said"},
+    "fewshot/validate.py": {"said"},
+    "labeling/suggest.py": {"hear", "said", "told"},
+    "pseudolabel/refine/space.py": {"kept"},
+    "pseudolabel/select/top.py": {"held"},
+    "review/exchange/naming.py": {"kept"},
+    "review/to_label.py": {"hear"},
+    "review/web/thumbs.py": {"kept"},
+    "runs/auditing.py": {"said", "told"},
+    "runs/audits.py": {"said"},
+    "runs/checkpoint.py": {"said"},
+    "runs/embedding.py": {"kept"},
+    "runs/labels.py": {"held", "kept"},
+    "runs/outcome.py": {"hear"},
+    "runs/outputs.py": {"hear"},
+    "runs/pipeline.py": {"hear", "told"},
+    "runs/reopen.py": {"hear"},
+    "runs/rounds.py": {"hear"},
+    "runs/stress.py": {"hear", "kept"},
+    "strategy.py": {"kept"},
+    "stress/trial.py": {"told"},
+    "trust/bounds.py": {"held"},
+    "trust/promise.py": {"told"},
+}
+"""Files that still have some of them. This may only shrink: no file and no word is to be added."""
+
+
+def named(tree: ast.AST) -> Iterator[str]:
+    """Every name that a module gives: types, functions, parameters, attributes, variables."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+
+
+def test_no_class_name_stands_twice() -> None:
+    where = defaultdict(list)
+    for name, path in FILES.items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                where[node.name].append(name)
+    twice = {name: files for name, files in where.items() if len(files) > 1}
+    assert {name: files for name, files in twice.items() if name not in TWICE} == {}
+
+
+def test_no_private_participle_is_a_name() -> None:
+    found = defaultdict(set)
+    for name, path in FILES.items():
+        words = {path.stem, *named(ast.parse(path.read_text("utf-8")))}
+        found[name] = {word.strip("_").lower() for word in words} & PARTICIPLES
+    new = {name: words - REMAINING.get(name, set()) for name, words in found.items()}
+    assert {name: words for name, words in new.items() if words} == {}
+
+
+def test_the_glossary_fits_a_page_and_has_each_term_once() -> None:
+    lines = GLOSSARY.read_text("utf-8").splitlines()
+    assert len(lines) <= 40
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
+    terms = [term for row in rows[2:] for term in row[0].split(", ")]
+    assert len(terms) == len(set(terms))
+    assert all(len(row) == 3 for row in rows)
+    others = {word for row in rows[2:] for word in row[2].split(", ")}
+    assert others >= PARTICIPLES - {"held", "sober"}
+    assert not others & set(terms)
