@@ -5,8 +5,10 @@
 The answers are CLIP's own, from texts or from the mean of a few images a class; nothing is tuned. *Estimated*: without
 labels, by `clipgrip.trust.estimate.by_refinement`; `benchmarks.estimates` judges its interval. *Calibration*:
 equal-mass error before and after one temperature from 50 labels, judged on other images, mean of five draws. *Promise*:
-of so many random audits of these very answers, how many ended with more wrong among the decided images than promised,
-at up to 1,000 answers; *naive* takes the widest threshold at which the audit's own error rate keeps the limit.
+of so many random audits of these very answers, how many ended with more wrong among all labels within the scope than
+promised, with the share in scope: with a plan of so many answers, by the bets alone at as many, and by a fixed-sequence
+exact test read once there, which is what the plan has to reach; *naive* takes the widest threshold at which the audit's
+own error rate keeps the limit.
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ import numpy as np
 from benchmarks import promise, trust
 from benchmarks.promise_pools import Made
 from benchmarks.record import machine, record
-from clipgrip.trust.promise import Terms
-from clipgrip.trust.scope import Answered
+from clipgrip.trust.bounds import pool_p_value
+from clipgrip.trust.promise import promise as promised
+from clipgrip.trust.scope import Answered, overall, pool_levels
+from clipgrip.trust.terms import Terms
 
 SETS = (
     "caltech58",
@@ -34,6 +38,8 @@ SETS = (
     "digits",
     "surfaces",
 )
+PLANS = ((0.05, 250), (0.02, 400))
+"""Promised error and answers at which plan, bets and an exact test are compared."""
 LABELS = "temperature 50"
 HEAD = (
     "set              images classes  accuracy estimated   calibration error   "
@@ -71,7 +77,7 @@ def _row(
     classes = case.logits.shape[1]
     make = partial(_these_answers, case)
     kept = promise.measured(
-        promise.Case(case.name, "overall", Terms(max_error), make, classes), draws
+        promise.Case(case.name, "overall", Terms(max_error), make, classes, None), draws
     )
     return {
         "set": case.name,
@@ -85,7 +91,43 @@ def _row(
             for when, name in (("before", "before"), ("after", LABELS))
         },
         **{key: kept[key] for key in ("broken", "automated", "answers", "naive_broken")},
+        "plans": [plans(*make(np.random.default_rng(0)), *one, draws) for one in PLANS],
     }
+
+
+def plans(
+    pool: Answered, truth: np.ndarray, max_error: float, answers: int, draws: int
+) -> dict[str, Any]:
+    """Mean share in scope after so many answers, and broken draws: planned, by bets alone, by an exact test once."""
+    groups, terms = overall(int(max(pool.labels.max(), truth.max())) + 1), Terms(max_error)
+    found: dict[str, list[tuple[float, bool]]] = {"planned": [], "bets": [], "exact": []}
+    for n in range(draws):
+        rows = np.random.default_rng([5, n]).permutation(len(pool))[:answers]
+        for name, plan in (("planned", rows), ("bets", None)):
+            told = promised(pool, rows, truth[rows], groups, terms, planned=plan)
+            size = told.scopes[0].size
+            found[name].append((size / len(pool), promise.broken(told, pool, truth, groups, None)))
+        found["exact"].append((_exact_once(pool, truth, rows, max_error), False))
+    row: dict[str, Any] = {"max_error": max_error, "answers": answers, "draws": draws}
+    for name, draw in found.items():
+        row[name] = float(np.mean([share for share, _ in draw]))
+        row[f"{name}_broken"] = float(np.mean([one for _, one in draw]))
+    return row
+
+
+def _exact_once(pool: Answered, truth: np.ndarray, rows: np.ndarray, max_error: float) -> float:
+    """Share in scope by a fixed-sequence exact test read once; it begins where no error may still pass."""
+    wrong, level, share = (pool.labels != truth)[rows], pool.confidence[rows], 0.0
+    for threshold in pool_levels(pool.confidence):
+        size, inside = int((pool.confidence >= threshold).sum()), level >= threshold
+        allowed = np.floor(max_error * size + 1e-9)
+        expected = int(len(rows) * size / len(pool))
+        if not share and pool_p_value(0, expected - int(expected**0.5), size, allowed) > 0.05:
+            continue
+        if pool_p_value(wrong[inside].sum(), inside.sum(), size, allowed) > 0.05:
+            break
+        share = size / len(pool)
+    return share
 
 
 def _these_answers(case: trust.Case, _: np.random.Generator) -> Made:

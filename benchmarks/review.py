@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.record import RESULTS, machine, record
 from benchmarks.served import CHROMIUM, Served, own_cache, photographs, synthetic
+from clipgrip.review.web import thumbs
 
 BROWSERS, PER_SECOND, SECONDS, KILLS = 4, 20, 60, 10
 PAGE = 200
@@ -179,13 +180,13 @@ def pages(folder: Path, browser: Browser) -> dict[str, Any]:
     names = sorted(path.name for path in root.iterdir() if path.is_dir())
     server = Served(photographs(folder, paths, names))
     server.start()
-    thumbs = folder / "cache" / "thumbs-v1"
-    while len(list(thumbs.rglob("*.jpg"))) < min(400, len(set(paths))) - 20:
+    kept = folder / "cache" / thumbs.FOLDER
+    while len(list(kept.rglob("*.jpg"))) < min(400, len(set(paths))) - 20:
         time.sleep(0.3)
     warm = [_page_seconds(browser, server) for _ in range(5)]
     cold = []
     for _ in range(3):
-        shutil.rmtree(thumbs)
+        shutil.rmtree(kept)
         cold.append(_page_seconds(browser, server))
     server.kill()
     return {

@@ -15,14 +15,13 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.registry import load_backbone
-from clipgrip.config import project
+from clipgrip.config import Settings, project
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import FileSource, Manifest, Row
 from clipgrip.runs.events import Listener
@@ -122,9 +121,8 @@ def synthetic(folder: Path, count: int, pictures: int = 200, seed: int = 0) -> P
         noise = rng.standard_normal((len(part), backbone.embed_dim)) / backbone.embed_dim**0.5
         near = centres[rng.integers(0, len(CLASSES), len(part))] + 1.5 * noise
         cache.put(part, (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32))
-    options: dict[str, Any] = {"images": images, "classes": images, "out": folder / "run"}
     manifest = Manifest(rows, ClassNames(CLASSES, CLASSES))
-    carry_out(project({**options, "strategy": "zero-shot"}), manifest, Listener())
+    carry_out(Settings(strategy="zero-shot"), manifest, folder / "run", Listener())
     return folder / "run"
 
 

@@ -13,6 +13,10 @@ os.environ["OMP_NUM_THREADS"] = (
 )
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
+from shapes import check_shapes
+
+check_shapes()  # before anything of clipgrip is imported
+
 import pytest
 from pictures import random_image
 from PIL import Image

@@ -170,3 +170,22 @@ def test_a_file_of_templates_that_is_not_there_is_named_as_data(tmp_path: Path) 
     gone = tmp_path / "gone.txt"
     with pytest.raises(DataError, match=r"gone\.txt: cannot be read"):
         checked(Settings, {"template": f"@{gone}"}, lambda _: "here")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".".join(["a"] * 5000) + " = 1",
+        "[" + ".".join(["a"] * 5000) + "]",
+        "b = {" + ".".join(["a"] * 5000) + " = 1}",
+        "seed = " + "[" * 5000,
+        "seed = " + "{a=" * 5000,
+        "seed = " + "9" * 60_000,
+        *(f"{'a.' * 990}a = 'x'", f"seed = {'[' * 400}{']' * 400}"),
+    ],
+)
+def test_settings_that_are_nested_without_end_are_refused_in_a_sentence(
+    tmp_path: Path, text: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"project\.toml"):
+        project(FILES, toml(tmp_path, text))

@@ -247,3 +247,34 @@ def test_a_killed_write_leaves_no_half_file(
     with pytest.raises(OSError, match="full"):
         write_version(tmp_path / "pilot.json", pilot(), plan(pilot()), made=MADE)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_changed_digit_of_a_pilot_is_found_without_a_later_version(tmp_path: Path) -> None:
+    place = tmp_path / "pilot.json"
+    write_version(place, pilot(), plan(pilot()), made=MADE)
+    place.write_text(place.read_text("utf-8").replace('"limit": 0.9', '"limit": 0.8'), "utf-8")
+    with pytest.raises(DataError, match="changed after it was written, or is damaged"):
+        read_versions(place)
+
+
+def test_a_pilot_of_the_format_without_digest_is_read(tmp_path: Path) -> None:
+    place = tmp_path / "pilot.json"
+    kept = write_version(place, pilot(), plan(pilot()), made=MADE)
+    content = json.loads(place.read_text("utf-8"))
+    del content["sha256"]
+    place.write_text(json.dumps({**content, "format": "clipgrip-pilot-1"}), "utf-8")
+    (read,) = read_versions(place)
+    assert (read.pilot, read.made) == (kept.pilot, kept.made)
+
+
+def test_where_its_page_cannot_be_written_no_pilot_is_kept(tmp_path: Path) -> None:
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    place = tmp_path / "pilot.json"
+    with pytest.raises(OSError, match="No space"):
+        write_version(place, pilot(), plan(pilot()), made=MADE, before=full)
+    assert list(tmp_path.iterdir()) == []
+    heard: list[object] = []
+    kept = write_version(place, pilot(), plan(pilot()), made=MADE, before=heard.append)
+    assert heard == [kept]

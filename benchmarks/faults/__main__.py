@@ -1,117 +1,88 @@
-"""The campaign: ``python -m benchmarks.faults [--quick] [--seed N] [--write]``; exit code 1 where anything was bad.
+"""The campaign: ``python -m benchmarks.faults [--quick] [--only PART] [--seed N] [--write [--resume]]``.
 
-``--write`` puts the figures into docs/reliability.md, with machine and date.
+Exit code 1 where anything was bad. ``--write`` keeps each kind of fault as soon as it was tried, in
+benchmarks/results/faults.json, and puts the figures into docs/reliability.md, with machine and date; with ``--resume``
+kinds that are kept there already, of the same seed, are left out. ``--only`` tries one part, or the kinds in whose name
+the word stands.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import random
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from benchmarks.faults import damage, processes
-from benchmarks.faults.place import COMPARED, Place, Trial
-from benchmarks.record import machine, record
+from benchmarks.faults import (
+    bombs,
+    calls,
+    equal,
+    flips,
+    hostile,
+    kills,
+    names,
+    pictures,
+    processes,
+    routes,
+    streams,
+)
+from benchmarks.faults.figures import Figures
+from benchmarks.faults.place import Place
+from benchmarks.faults.trials import Case, tried
 
-PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
-
-
-def campaign(place: Place, chance: random.Random, *, quick: bool) -> Iterator[Trial]:
-    """Every kind of fault."""
-    few, many = (2, 60) if quick else (25, 2000)
-    yield equal_runs(place)
-    yield from processes.kills(place, chance, few)
-    yield from processes.calls(place, 2 if quick else 12)
-    yield processes.sharing(place, 1 if quick else 10)
-    yield from damage.flips(place, chance, many)
-    yield damage.pictures(chance, 5 * many)
-    yield damage.bombs()
-    yield damage.names(place)
-
-
-def equal_runs(place: Place) -> Trial:
-    """Two equal runs: equal tables and prompt; in metrics.json only what is listed here differs."""
-    bad = [ended.said[-300:] for out in ("whole", "twin") if (ended := place.run(out)).code]
-    if not bad:
-        whole, twin = place.outputs("whole"), place.outputs("twin")
-        bad += [f"{name} differs" for name in COMPARED if whole[name] != twin[name]]
-        first, second = (
-            json.loads((place.folder / out / "metrics.json").read_text("utf-8"))
-            for out in ("whole", "twin")
-        )
-        keys = {key.rpartition(".")[2] for key in differing(first, second)}
-        bad += [f"{key} differs" for key in sorted(keys - DIFFER)]
-    return Trial("equal runs are equal but for dates and seconds", 1, tuple(bad))
+PARTS = {
+    part.__name__.rpartition(".")[2]: part
+    for part in (
+        *(equal, kills, calls, processes, flips, pictures),
+        *(bombs, hostile, names, streams, routes),
+    )
+}
 
 
-DIFFER = {"created", *("ingest", "embed", "rounds", "total", "seconds")}
-"""Keys of metrics.json that may differ: the moment, and how long the parts took."""
-
-
-def differing(one: Any, other: Any, key: str = "") -> Iterator[str]:
-    """Where two values of JSON differ."""
-    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
-        for name in one:
-            yield from differing(one[name], other[name], f"{key}.{name}")
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for a, b in zip(one, other, strict=True):
-            yield from differing(a, b, key)
-    elif one != other:
-        yield key
-
-
-def table(trials: list[Trial], seed: int, size: str) -> str:
-    """The figures as they stand in the page."""
-    lines = [
-        f"{date.today().isoformat()}, {machine()}, seed {seed}, {size}:",
-        "",
-        "| fault | trials | bad |",
-        "| --- | ---: | ---: |",
-        *(f"| {one.kind} | {one.trials} | {len(one.bad)} |" for one in trials),
-    ]
-    return "\n".join(lines)
+def campaign(place: Place, only: str, *, quick: bool) -> Iterator[Case]:
+    """Every kind of fault, or those that were asked for."""
+    for name, part in PARTS.items():
+        if only in PARTS and only != name:
+            continue
+        for case in part.cases(place, quick):
+            if only in (name, *PARTS) or only in case.kind:
+                yield case
 
 
 def main() -> int:
     """Run it, print it, keep it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few trials of each kind")
+    parser.add_argument("--only", default="", help=", ".join(PARTS))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help="into docs/reliability.md")
+    parser.add_argument("--write", action="store_true", help="keep the figures")
+    parser.add_argument("--resume", action="store_true", help="leave out what is kept")
     wanted = parser.parse_args()
+    if wanted.write and wanted.quick:
+        parser.error("figures are kept of whole parts only: leave --quick out")
     torch.set_num_threads(1)  # what is forked has no other threads
-    warnings.simplefilter("ignore", DeprecationWarning)
+    warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    trials = []
+    figures, failed = Figures.read(wanted.seed), False
     with tempfile.TemporaryDirectory() as folder:
         place = Place.make(Path(folder, "place"), wanted.seed)
-        for one in campaign(place, random.Random(wanted.seed), quick=wanted.quick):
-            trials.append(one)
-            print(
-                f"{one.kind}: {len(one.bad)} bad of {one.trials}",
-                *one.bad[:3],
-                sep="\n  ",
-                flush=True,
-            )
-    size = "quick" if wanted.quick else "full"
-    if wanted.write:
-        before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-        text = table(trials, wanted.seed, size)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", "utf-8")
-        found = [{"kind": one.kind, "trials": one.trials, "bad": one.bad} for one in trials]
-        record("faults", {"seed": wanted.seed, "size": size, "trials": found})
-    return int(any(one.bad for one in trials))
+        for case in campaign(place, wanted.only, quick=wanted.quick):
+            if wanted.resume and figures.holds(case):
+                continue
+            trial = tried(case, wanted.seed)
+            failed |= bool(trial.bad)
+            seen = ", ".join(f"{number} {what}" for what, number in trial.seen.items())
+            head = f"[{trial.seconds:.0f} s] {trial.kind}: {len(trial.bad)} bad of {trial.trials} {seen}"
+            print(head, *trial.bad[:5], sep="\n  ", flush=True)
+            if wanted.write:
+                figures.keep(trial)
+                figures.write(list(PARTS))
+    return int(failed)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
+import csv
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -11,30 +12,22 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-import clipgrip.report.build
-import clipgrip.report.from_run
-import clipgrip.runs.auditing
-import clipgrip.runs.pipeline
-import clipgrip.serving.batch  # noqa: F401  (imported once, before the forks)
 from clipgrip import method
 from clipgrip.cli.main import main
+from clipgrip.review.session import ReviewSession
+from clipgrip.review.store import Answer, open_review
 
 CLASSES = ("scratch", "dent", "good part", "steel")
-COMPARED = ("predictions.csv", "pseudolabels.csv", "issues.csv", "prompt.safetensors")
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A kind of fault, how often it was tried, and what should not have happened."""
-
-    kind: str
-    trials: int
-    bad: tuple[str, ...]
+IMAGES = 12
+PATIENCE = 120.0
+"""Seconds after which a command hangs."""
 
 
 @dataclass(frozen=True)
@@ -43,85 +36,193 @@ class Ended:
 
     code: int
     said: str
+    seconds: float = 0.0
+    """Of the processor."""
+    megabytes: float = 0.0
+    """The most that was in memory at once."""
 
     @property
     def is_sentence(self) -> bool:
         """Whether it ended well, or refused with a sentence."""
         return self.code in (0, 2) and "Traceback" not in self.said
 
+    @property
+    def end(self) -> str:
+        """What it said last."""
+        return f"exit code {self.code}, {self.said[-300:]}"
+
+
+def nothing() -> None:
+    """Done before a command that is not disturbed."""
+
+
+def given(number: int, image: str, klass: int, person: str) -> Answer:
+    """One answer of a person."""
+    when = "2026-01-01T00:00:00.000+00:00"
+    token = f"token-{number:06d}"
+    return Answer(token, image, "class", klass, "review", person, when, 1.0, 1)
+
 
 @dataclass(frozen=True)
 class Place:
-    """A folder of images, and one for what commands write."""
+    """A folder of images with classes and labels, runs on them, and what commands write."""
 
     folder: Path
 
     @classmethod
-    def make(cls, folder: Path, seed: int, count: int = 24) -> Place:
-        """Noise in four colours; presets of a few steps; a cache of its own."""
-        (folder / "images").mkdir(parents=True)
-        rng = np.random.default_rng(seed)
-        for number in range(count):
-            pixels = rng.integers(0, 100, (40, 44, 3), np.uint8)
-            pixels[..., number % 3] += np.uint8(40 * (number % len(CLASSES)))
-            Image.fromarray(pixels).save(folder / "images" / f"part {number:02d}.png")
-        (folder / "classes.txt").write_text("\n".join(CLASSES) + "\n")
+    def make(cls, folder: Path, seed: int) -> Place:
+        """Noise in four colours; presets of a few steps; a cache and a folder of models of its own."""
+        place = cls(folder)
+        place._draw(seed)
         os.environ["CLIPGRIP_CACHE"] = str(folder / "cache")
+        os.environ["CLIPGRIP_MODELS"] = str(folder / "models")
         for methods in method.PRESETS.values():
             for kind, one in methods.items():
                 short = {"epochs": 1} if one.recipe.epochs else {"steps": 3}
-                methods[kind] = replace(one, recipe=replace(one.recipe, **short))  # type: ignore[arg-type]
-        return cls(folder)
+                methods[kind] = replace(one, recipe=replace(one.recipe, **short), stop=())  # type: ignore[arg-type]
+        run = ["run", "images", "--classes", "classes.txt", "--rounds", "3", "--out"]
+        place.warm([*run, "whole"])
+        place.warm([*run, "twin", "--seed", "1"])
+        place.warm([*run, "labeled", "--labels", "labels.csv", "--candidates", "all"])
+        place._review()
+        place.warm(["audit", "draw", "whole", "--out", "drawn.csv"])
+        place._fill("drawn.csv", "filled.csv")
+        return place
 
-    def run(self, out: str, **hooks: object) -> Ended:
-        """``clipgrip run``."""
-        words = ["run", "images", "--classes", "classes.txt", "--rounds", "3", "--out", out]
-        return self.command(words, **hooks)  # type: ignore[arg-type]
+    def _draw(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        truth = []
+        for number in range(IMAGES):
+            pixels = rng.integers(0, 100, (40, 44, 3), np.uint8)
+            name, klass = f"part {number:02d}.png", number % len(CLASSES)
+            pixels[..., number % 3] += np.uint8(40 * klass)
+            truth.append((name, CLASSES[klass]))
+            for folder in ("images", f"by class/{CLASSES[klass]}"):
+                (self.folder / folder).mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(self.folder / folder / name)
+        (self.folder / "classes.txt").write_text("\n".join(CLASSES) + "\n")
+        for table, rows in (("truth.csv", truth), ("labels.csv", truth[:6])):
+            with (self.folder / table).open("w", newline="") as file:
+                csv.writer(file).writerows([("path", "label"), *rows])
 
-    def command(
-        self, words: list[str], *, before: Callable[[], object] = lambda: None, kill: float = 0.0
+    def _review(self) -> None:
+        """A run that people have answered."""
+        folder = Path(shutil.copytree(self.folder / "whole", self.folder / "reviewed"))
+        with open_review(folder, create=True) as store:
+            store.secret()
+            session = ReviewSession(folder, store)
+            for number, row in enumerate(session.snapshot.view.rows):
+                answer = given(
+                    number, row.sha256, session.snapshot.classes.stored[number % 4].id, "Ito"
+                )
+                store.add_answers([answer])
+
+    def _fill(self, drawn: str, filled: str) -> None:
+        with (self.folder / drawn).open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        with (self.folder / filled).open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows([{**row, "answer": CLASSES[0]} for row in rows])
+
+    def warm(self, words: list[str]) -> None:
+        """A command in this process, so that forks find its modules imported."""
+        before = os.getcwd()
+        out, err = (os.dup(stream) for stream in (1, 2))
+        try:
+            code = self._in_child(partial(_clipgrip, words), nothing, self.folder.with_name("said"))
+        finally:
+            for kept, stream in ((out, 1), (err, 2)):
+                os.dup2(kept, stream)
+                os.close(kept)
+            os.chdir(before)
+        if code:
+            raise AssertionError(self.folder.with_name("said").read_text("utf-8", "replace"))
+
+    def command(self, words: list[str], **disturbed: Any) -> Ended:
+        """``clipgrip`` with these words in a fork, in the place's folder; more as in `fork`."""
+        return self.fork(partial(_clipgrip, words), **disturbed)
+
+    def fork(
+        self,
+        work: Callable[[], object],
+        *,
+        before: Callable[[], object] = nothing,
+        kill: float = 0.0,
+        watch: Callable[[int], object] = lambda _: None,
     ) -> Ended:
-        """A command in a fork; ``before`` is done there first, and after ``kill`` seconds it is killed."""
-        log = self.folder / f"said-{time.monotonic_ns()}"
+        """Work in a process of its own; ``before`` is done there first, and after ``kill`` seconds it is killed.
+
+        ``watch`` is given its process, in this one.
+        """
+        log = self.folder.with_name(f"said-{time.monotonic_ns()}")
         child = os.fork()
         if child == 0:
-            os._exit(self._in_child(words, before, log))
-        if kill:
-            time.sleep(kill)
-            os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
+            os._exit(self._in_child(work, before, log))
+        watch(child)
+        status, usage = _waited(child, kill or PATIENCE)
         said = log.read_text("utf-8", "replace") if log.exists() else ""
         log.unlink(missing_ok=True)
-        return Ended(os.waitstatus_to_exitcode(status), said)
+        if status == -signal.SIGKILL and not kill:
+            said += "\nTraceback: it hangs"
+        return Ended(status, said, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
-    def _in_child(self, words: list[str], before: Callable[[], object], log: Path) -> int:
+    def _in_child(self, work: Callable[[], object], before: Callable[[], object], log: Path) -> int:
         os.chdir(self.folder)
         with log.open("w") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
-        sys.argv = ["clipgrip", *words]
+        code = 0
         try:
             before()
-            main()
+            work()
         except SystemExit as end:
-            return end.code if isinstance(end.code, int) else 1
+            code = end.code if isinstance(end.code, int) else bool(end.code)
         except BaseException:
+            code = 1
             traceback.print_exc()
-            return 1
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        return 0
-
-    def outputs(self, out: str) -> dict[str, bytes]:
-        """What must be equal between two equal runs."""
-        return {name: (self.folder / out / name).read_bytes() for name in COMPARED}
+            code = _flushed() or code
+        return code
 
     def parts(self) -> list[str]:
         """What is not whole and stayed."""
         return [path.name for path in self.folder.rglob("*.part")]
 
-    def gone(self, out: str) -> None:
+    def gone(self, name: str) -> None:
         """Take away what a command wrote."""
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self.folder / out)
+        path = self.folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _clipgrip(words: list[str]) -> None:
+    sys.argv = ["clipgrip", *words]
+    main()
+
+
+def _flushed() -> int:
+    """As Python ends: 120 where what was printed cannot be written."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            return 120
+    return 0
+
+
+def _waited(child: int, patience: float) -> tuple[int, resource.struct_rusage]:
+    """The exit status, and what it used; after ``patience`` seconds it is killed."""
+    until, pause = time.monotonic() + patience, 0.002
+    while time.monotonic() < until:
+        ended, status, usage = os.wait4(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status), usage
+        time.sleep(min(pause, max(0.0, until - time.monotonic())))
+        pause = min(2 * pause, 0.02)
+    os.kill(child, signal.SIGKILL)
+    _, status, usage = os.wait4(child, 0)
+    return os.waitstatus_to_exitcode(status), usage

@@ -28,6 +28,7 @@ Candidates = Literal["auto", "all"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Engine = Literal["torch", "onnx", "onnx-int8"]
 MAX_BYTES = 1 << 20
+MOST_DOTS = 1000
 """The largest project file that is read."""
 FILES = ("images", "classes", "labels", "seen", "test", "out")
 
@@ -107,7 +108,7 @@ class Settings(BaseModel):
                 f'template = {template!r} is not allowed. Give a text such as "a photo of a {{}}.", several of them, '
                 'or "@FILE", a file with one a line.'
             )
-        from clipgrip.prompts.templates import expand  # imports torch, so only where it is needed
+        from clipgrip.template_files import expand  # imports torch, so only where it is needed
 
         return expand(parts)
 
@@ -194,7 +195,7 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
                 "(clipgrip init makes one)."
             )
     if values.get("encoding") is not None and isinstance(values.get("template"), str | list):
-        from clipgrip.prompts.templates import expand  # imports torch, so only where it is needed
+        from clipgrip.template_files import expand  # imports torch, so only where it is needed
 
         values["template"] = expand(values["template"], check_encoding(str(values["encoding"])))
     return checked(
@@ -216,7 +217,8 @@ def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str
 def read_toml(path: Path) -> dict[str, Any]:
     """The keys of a project file, its paths made absolute."""
     try:
-        values = tomllib.loads(read_file(path, MAX_BYTES).decode("utf-8-sig").replace("\r\n", "\n"))
+        values = _parsed(read_file(path, MAX_BYTES).decode("utf-8-sig").replace("\r\n", "\n"))
+        wrong = next((key for key, value in values.items() if "\0" in str(value)), None)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}. Check the name.") from None
     except UnicodeDecodeError:
@@ -227,11 +229,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         if not isinstance(error, tomllib.TOMLDecodeError):  # a number of thousands of digits
             error = ValueError("a value is too long or nested too deep")
         raise ConfigError(f"{path} is not valid TOML: {error}. Mend that line.") from None
-    for key, value in values.items():
-        if "\0" in str(value):
-            raise ConfigError(
-                f"{path}: {key} holds the character NUL, which no name can hold. Take it out."
-            )
+    if wrong is not None:
+        raise ConfigError(
+            f"{path}: {wrong} holds the character NUL, which no name can hold. Take it out."
+        )
     for key in FILES:
         if isinstance(values.get(key), str):
             if "\0" in values[key]:
@@ -245,6 +246,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     if isinstance(backbone, str) and backbone != "nano" and (path.parent / backbone).is_dir():
         values["backbone"] = str(path.parent / backbone)
     return values
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """TOML; its parser's time grows with the square of a key's dots, so there are not many."""
+    if any(part.count(".") > MOST_DOTS for line in text.split("\n") for part in line.split("=")):
+        raise RecursionError
+    return tomllib.loads(text)
 
 
 def _from_folder(folder: Path, template: Any) -> Any:

@@ -27,7 +27,7 @@ from clipgrip.pseudolabel.stop import Stop, Summary, first_stop, summarise
 from clipgrip.seeds import generator
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.state import Keeper, TrainingState
-from clipgrip.types import ImageEmbeds, Probs
+from clipgrip.types import ImageEmbeds, Probs, SomeProbs
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def _forget(state: Callable[[], TrainingState]) -> None:
     """Keep nothing."""
 
 
-def _open_answers(probs: Probs, task: Task) -> Probs:
+def _open_answers(probs: Probs, task: Task) -> SomeProbs:
     """What pseudolabels are chosen from: unlabeled rows, candidate classes."""
     return probs[task.unlabeled][:, task.candidate_classes]
 

@@ -16,10 +16,14 @@ Logits = Float[Tensor, "N C"]
 """Scaled cosine similarities."""
 Probs = Float[Tensor, "N C"]
 """Rows sum to one."""
-Labels = Int[Tensor, "N"]
+SomeProbs = Float[Tensor, "n c"]
+"""Those of some images over some classes; rows sum to one."""
+Labels = Int[Tensor, " N"]
 """Class positions; -1 means unlabeled."""
-Mask = Bool[Tensor, "C"]
+Mask = Bool[Tensor, " C"]
 """A set of classes."""
+RowMask = Bool[Tensor, " N"]
+"""A set of images."""
 Pixels = Float[Tensor, "B 3 H W"]
 """Preprocessed images."""
 TokenEmbeds = Float[Tensor, "P E"]

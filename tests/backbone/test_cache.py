@@ -247,3 +247,14 @@ def test_the_cache_lies_where_the_user_says(
     monkeypatch.setattr("sys.platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "Local"))
     assert default_root() == tmp_path / "Local" / "clipgrip"
+
+
+def test_what_an_older_reader_of_pictures_made_is_taken_away_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    for name in ("embeddings-v1", "embeddings-v2", "embeddings-v2-1", "thumbs-v1", "other"):
+        (tmp_path / name / "key").mkdir(parents=True)
+    open_cache(tmp_path)
+    found = {path.name for path in tmp_path.iterdir()}
+    assert found == {module.FOLDER, "thumbs-v1", "other"}
+    assert str(module.READING) in module.FOLDER

@@ -13,7 +13,7 @@ from pictures import random_image
 from PIL import Image
 
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.pixels import read_pixels
+from clipgrip.backbone.pixels import FOLDER, read_pixels
 from clipgrip.data.images import UndecodableImage
 from clipgrip.errors import CacheError, DataError
 
@@ -44,7 +44,7 @@ def test_many_lie_in_a_file_that_is_written_once(
     in_memory = read_pixels(backbone, items())
     mapped = read_pixels(backbone, items(), root=tmp_path, in_memory=1000)
     assert torch.equal(mapped, in_memory)
-    (file,) = (tmp_path / "pixels-v1").iterdir()
+    (file,) = (tmp_path / FOLDER).iterdir()
 
     def fail(_: Any) -> Any:
         raise AssertionError("decoded again")
@@ -57,14 +57,14 @@ def test_many_lie_in_a_file_that_is_written_once(
     mapped[0] = 0  # a copy in memory: the file is never changed
     assert file.read_bytes() == before
     read_pixels(backbone, items()[::-1], root=tmp_path, in_memory=1000)
-    assert len(list((tmp_path / "pixels-v1").iterdir())) == 2
+    assert len(list((tmp_path / FOLDER).iterdir())) == 2
 
 
 def test_a_flipped_bit_in_the_file_is_found_and_the_pixels_are_made_anew(
     backbone: ClipBackbone, tmp_path: Path
 ) -> None:
     whole = read_pixels(backbone, items(), root=tmp_path, in_memory=1000).clone()
-    (file,) = (tmp_path / "pixels-v1").iterdir()
+    (file,) = (tmp_path / FOLDER).iterdir()
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
@@ -79,7 +79,7 @@ def test_an_image_that_cannot_be_read_leaves_no_half_file(
 
     with pytest.raises(DataError, match="gone"):
         read_pixels(backbone, [*items(), ("f" * 64, gone)], root=tmp_path, in_memory=1000)
-    assert list((tmp_path / "pixels-v1").iterdir()) == []
+    assert list((tmp_path / FOLDER).iterdir()) == []
 
 
 def test_a_cache_that_cannot_be_written_says_how_much_room_is_needed(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from projects import Place, Told, command, rows
 
+from clipgrip.cli.automate import verdict
 from clipgrip.data.tables import write_csv
 from clipgrip.runs.audits import promises, stored_answers
 from clipgrip.runs.store import open_store
@@ -71,7 +72,10 @@ def test_a_filled_sheet_becomes_decisions_and_is_kept_with_who_and_when(
         (said,) = promises(store, run.id)
     assert (said.said_by, said.facts) == ("Sato", facts)
     again = automate(capsys, folder, sheet, *loose)
-    assert "promise: of the images that the model decides here, at most 90 % are wrong" in again.out
+    assert (
+        "promise: of all labels within the scope, also those put right in the audit, at most 90 % are wrong"
+        in again.out
+    )
     with open_store(folder) as store:
         assert len(promises(store, run.id)) == 2
 
@@ -85,6 +89,7 @@ def test_a_strict_promise_on_few_answers_leaves_all_to_people(
         assert told.code == 0, told.err
         assert "the model decides 0 of" in told.out
         assert "nothing proven yet" in told.out
+        assert "proven by an exact test at the 12 answers planned" in told.out
 
 
 def test_a_longer_draw_begins_with_the_same_images_and_another_seed_does_not(
@@ -175,11 +180,50 @@ def test_an_answer_once_counted_is_not_changed(
     assert "answered otherwise before" in told.err
 
 
+def test_the_plan_stays_that_of_the_first_sheet_and_a_promise_names_what_it_is_of(
+    place: Place, folder: Path, sheet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(sheet, place.truth)
+    loose = ("--max-error", 0.9, "--confidence", 0.5)
+    assert json.loads(automate(capsys, folder, sheet, *loose, "--json").out)["planned"] == 12
+    longer = sheet.with_name("longer.csv")
+    command(capsys, "audit", folder, "--n", 16, "--answers", sheet, "--out", longer)
+    assert {row["audit"].split("-")[2] for row in rows(longer)} == {"12"}
+    new = sheet.with_name("new.csv")
+    command(capsys, "audit", folder, "--n", 16, "--out", new)
+    fill(new, place.truth)
+    again = json.loads(automate(capsys, folder, new, *loose, "--json").out)
+    assert (again["planned"], again["answers_counted"]) == (12, 16)
+    for about, words in (
+        ("decided", "of the images that the model decides here"),
+        ("pool", "of the images that the model decides here"),
+        ("source", "a new image of the same source"),
+        ("delivered", "of all labels within the scope"),
+    ):
+        assert words in automate(capsys, folder, new, "--about", about).out
+
+
+def test_a_sheet_and_a_promise_of_version_0_1_stay_readable(
+    place: Place, folder: Path, sheet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = fill(sheet, place.truth)
+    save(sheet, [row | {"audit": row["audit"].rpartition("-")[0]} for row in cells])
+    told = automate(capsys, folder, sheet)
+    assert told.code == 0, told.err
+    assert "proven by bets on every answer" in told.out
+    before = {"about": "pool", "look": 2, "max_error": 0.02, "confidence": 0.95, "pool": 24,
+              "decided_by_model": 9, "answers_counted": 12, "scopes": []}  # fmt: skip
+    lines = "\n".join(verdict(before, 12))
+    assert "of the images that the model decides here, at most 2 % are wrong" in lines
+    assert "proven by looks at sizes fixed before" in lines
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
+        (("--at-least", 3), "at-least is 3"),
         (("--max-error", 2), "between 0 and 1"),
-        (("--about", "moon"), "Known: pool, source"),
+        (("--about", "moon"), "Known: delivered, decided, source"),
         (("--ok-class", "goood part"), 'Did you mean "good part"'),
         (("--ok-class", "steel", "--per-class"), "Give one of them"),
     ],

@@ -12,6 +12,7 @@ import pytest
 from projects import CLASSES, Place, Told, command, rows
 
 from clipgrip.data.tables import write_csv
+from clipgrip.pilot.store import sealed
 from clipgrip.review.rounds import next_round
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import Answer, open_review
@@ -173,7 +174,7 @@ def _made_later(pilot: Any, capsys: pytest.CaptureFixture[str], folder: Path) ->
     place = folder.parent / "pilot.json"
     content = json.loads(place.read_text("utf-8"))
     content["made"] = (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="seconds")
-    place.write_text(json.dumps(content), "utf-8")
+    place.write_text(json.dumps(sealed(content)), "utf-8")
     return place.read_text("utf-8")
 
 

@@ -17,6 +17,7 @@ import pytest
 from data_helpers import encoded, picture, plant, png, reasons
 from PIL import Image
 
+from clipgrip.data import deep
 from clipgrip.data.containers import MAX_SCANS
 from clipgrip.data.images import UndecodableImage, decode, quick_check
 from clipgrip.data.ingest import ingest
@@ -288,3 +289,24 @@ def test_random_changes_of_deep_pictures_are_pictures_or_reasons() -> None:
                 changed[chance.randrange(min(len(data), 400))] = chance.randrange(256)
             with contextlib.suppress(UndecodableImage):
                 decode(bytes(changed))
+
+
+@pytest.mark.parametrize("kind", [2, 4, 6])
+def test_deep_colour_is_made_some_rows_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, kind: int
+) -> None:
+    values = {2: COLOUR, 4: np.stack([RAMP, RAMP], -1), 6: np.dstack([COLOUR, RAMP])}[kind]
+    data = png16(values, kind)
+    whole = decode(data).tobytes()
+    for samples in (1, 200, 3 * W * 5):
+        monkeypatch.setattr(deep, "AT_ONCE", samples)
+        assert decode(data).tobytes() == whole
+
+
+def test_deep_colour_of_more_pixels_than_fit_into_memory_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deep, "MAX_PIXELS", W * H - 1)
+    with pytest.raises(UndecodableImage, match="40 x 16 pixels, 12 bits in 16-bit colour"):
+        decode(png16(COLOUR, 2))
+    assert decode(png16(COLOUR * 16, 2)).size == (W, H)

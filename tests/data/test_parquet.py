@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from data_helpers import CLASSES, csv_file, label_of, plant, png, reasons, used
 
+from clipgrip.data import parquet
 from clipgrip.data.images import decode
 from clipgrip.data.ingest import ingest
 from clipgrip.data.sources import ParquetSource
@@ -108,3 +109,41 @@ def test_without_pyarrow_the_pip_command_is_told(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingPackage, match=r'pip install "clipgrip\[parquet\]"'):
         ingest(path, classes=CLASSES)
+
+
+def test_more_rows_columns_or_text_than_a_table_of_images_has_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / "a.parquet", {"path": ["a.png", "b.png"], "label": ["x", "y"]})
+    for name, most in (("MOST_ROWS", 1), ("MAX_COLUMNS", 1), ("MOST_CELLS", 3)):
+        with monkeypatch.context() as patch:
+            patch.setattr(parquet, name, most)
+            with pytest.raises(DataError, match=r"a\.parquet: 2 rows.*[Aa]t most"):
+                read_table(path)
+    assert read_table(path).rows == (("a.png", "x"), ("b.png", "y"))
+
+
+def test_a_value_that_is_repeated_is_not_unpacked_beyond_what_a_text_may_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "MAX_BYTES", 100_000)
+    path = save(tmp_path / "a.parquet", {"path": ["x" * 10_000] * 5000}, group=5000)
+    assert path.stat().st_size < 50_000
+    with pytest.raises(DataError, match="more than 0 MiB of text"):
+        read_table(path)
+    few = save(tmp_path / "b.parquet", {"path": ["x" * 10_000] * 30}, group=7)
+    assert len(read_table(few).rows) == 30
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_an_image_that_stands_in_very_many_rows_is_in_memory_once(
+    tmp_path: Path, inner: bool
+) -> None:
+    image = png(1) + bytes(1_000_000)
+    cells = pa.DictionaryArray.from_arrays(pa.array([0] * 5000, pa.int32()), pa.array([image]))
+    if inner:
+        nothing = pa.array([None] * 5000, pa.string())
+        cells = pa.StructArray.from_arrays([cells, nothing], ["bytes", "path"])
+    path = str(save(tmp_path / "a.parquet", {"image": cells}, group=5000))
+    assert parquet.read_cell(path, 0, 4999, "image") == image
+    assert parquet._group(path, 0, "image").nbytes < 10_000_000

@@ -11,7 +11,7 @@ import torch
 from vectors import on_texts, vectors
 
 import clipgrip
-from clipgrip.estimator import fitting
+from clipgrip.runs import prepare
 
 SHOW = "import os; print(os.environ.get('OMP_WAIT_POLICY'), clipgrip.THREADS_SPIN)"
 
@@ -46,14 +46,14 @@ def test_after_torch_nothing_is_set_that_would_have_no_effect() -> None:
 def test_threads_that_spin_are_halved_while_a_prompt_is_tuned_and_then_given_back(
     monkeypatch: pytest.MonkeyPatch, spin: bool, during: int
 ) -> None:
-    given, seen, learn = vectors(), [], fitting.learn
+    given, seen, learn = vectors(), [], prepare.learn
 
     def watching(*args: object, **more: object) -> object:
         seen.append(torch.get_num_threads())
         return learn(*args, **more)
 
     monkeypatch.setattr(clipgrip, "THREADS_SPIN", spin)
-    monkeypatch.setattr(fitting, "learn", watching)
+    monkeypatch.setattr(prepare, "learn", watching)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(4)

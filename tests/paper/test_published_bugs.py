@@ -278,3 +278,13 @@ def test_unseen_classes_alone_are_candidates_and_all_classes_are_answered() -> N
     task = trzsl(torch.tensor([0, 0, -1, -1]), 3, [0])
     assert task.candidate_classes.tolist() == [1, 2]
     assert task.n_classes == 3
+
+
+def test_a_figure_that_changed_on_the_disk_is_measured_again(tmp_path: Path) -> None:
+    """Published: figures are text without any check."""
+    Finished(tmp_path).add("one", {"test": 0.5})
+    Finished(tmp_path).add("two", {"test": 0.25})
+    path = tmp_path / "cells.jsonl"
+    path.write_text(path.read_text("utf-8").replace("0.5,", "0.7,"), "utf-8")
+    kept = Finished(tmp_path)
+    assert (kept.get("one"), kept.get("two")) == (None, {"test": 0.25})

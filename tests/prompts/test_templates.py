@@ -12,8 +12,9 @@ from builders import backbone, clip_model, full_text_features
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.method import PRESETS, untuned
 from clipgrip.prompts.classifier import cosine_logits, predict_proba, zero_shot
-from clipgrip.prompts.templates import as_templates, check_template, expand, fill, first_template
+from clipgrip.prompts.templates import as_templates, check_template, fill, first_template
 from clipgrip.prompts.textual import TextualPrompt
+from clipgrip.template_files import expand
 
 
 @pytest.mark.parametrize("template", ["a photo", "", "{} and {}"])

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from projects import Place
 from starlette.testclient import TestClient
 
 from clipgrip.data.manifest import Row
+from clipgrip.data.sources import FileSource
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import Answer
 from clipgrip.review.web.address import Access
@@ -59,6 +61,19 @@ def show(session: ReviewSession, rows: Sequence[Row]) -> None:
     """Let the images under review be these from now on."""
     view = replace(session.snapshot.view, rows=tuple(rows))
     session._snapshot = replace(session.snapshot, view=view)
+
+
+def placed(session: ReviewSession, folder: Path, *paths: str) -> None:
+    """Let the first rows of a review lie under other paths, as real files, all of them answered."""
+    rows = list(session.snapshot.view.rows)
+    for n, path in enumerate(paths):
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(rows[n].source.read())
+        rows[n] = replace(rows[n], paths=(path,), source=FileSource(str(place)))
+    show(session, rows)
+    for n in range(len(paths)):
+        answer(session, n, 1 + n % 4)
 
 
 def truth(session: ReviewSession, place: Place) -> np.ndarray:

@@ -22,12 +22,12 @@ import pytest
 from PIL import Image
 from projects import Place
 from pycocotools.coco import COCO
-from review_helpers import Browser, answer, show
+from review_helpers import Browser, answer, placed, show
 
 from clipgrip.backbone.cache import ROOT_VARIABLE
 from clipgrip.data.manifest import Row
 from clipgrip.data.portable import folder_names
-from clipgrip.data.sources import BytesSource, FileSource
+from clipgrip.data.sources import BytesSource
 from clipgrip.data.tables import csv_bytes, parse_csv
 from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
@@ -40,19 +40,6 @@ from clipgrip.review.session import ReviewSession
 
 def written(session: ReviewSession, form: str, **options: Any) -> bytes:
     return b"".join(exported(session.snapshot, session.store, form, Options(**options)))
-
-
-def placed(session: ReviewSession, folder: Path, *paths: str, form: str = "PNG") -> None:
-    """Let the first rows of a review lie under other paths, as real files, all of them answered."""
-    rows = list(session.snapshot.view.rows)
-    for n, path in enumerate(paths):
-        place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(rows[n].source.read())
-        rows[n] = replace(rows[n], paths=(path,), source=FileSource(str(place)))
-    show(session, rows)
-    for n in range(len(paths)):
-        answer(session, n, 1 + n % 4)
 
 
 # -- COCO -------------------------------------------------------------------------------------------------------------

@@ -570,3 +570,13 @@ def test_nothing_at_all_is_said_too(session: ReviewSession) -> None:
 def test_a_file_of_which_no_row_is_right_is_refused(session: ReviewSession) -> None:
     with pytest.raises(DataError, match="Is this FiftyOne"):
         bring(session, "fiftyone", {"labels": {"x": True}})
+
+
+def test_names_that_differ_in_blanks_or_in_how_an_accent_is_written_are_told_apart() -> None:
+    names = ("\u00e9.png", "e\u0301.png", "  a.png", "b\t.png", "\u200b.png", "c.png")
+    both = finder(*names)
+    for name in names:
+        assert both.find(name).image == name
+        assert both.find(name.removesuffix(".png")).image == name
+    assert both.find("a").image == "  a.png"
+    assert both.find("folder/\u00e9.png").ambiguous

@@ -21,7 +21,7 @@ from clipgrip.review.queues import audit, doubtful
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.states import ImageState
 from clipgrip.review.store import open_review
-from clipgrip.trust.promise import Terms
+from clipgrip.trust.terms import Terms
 
 LABELS = {
     "csv": "csv",

@@ -21,8 +21,9 @@ from clipgrip.runs import audits
 from clipgrip.runs.auditing import Sheet, write_sheet
 from clipgrip.runs.store import open_store
 from clipgrip.trust.knowledge import JUDGED
-from clipgrip.trust.promise import Terms, promise
+from clipgrip.trust.promise import promise
 from clipgrip.trust.scope import misses_and_overkill, overall
+from clipgrip.trust.terms import Terms
 
 LOOSE = Terms(0.45, 0.5)
 

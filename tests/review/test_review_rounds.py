@@ -260,6 +260,7 @@ def test_a_run_with_seen_classes_keeps_them_also_renamed(
         done = next_round(out)
         facts = reopen(out / done.folder).run.facts["data"]
         assert facts["seen"] == ["キズ", "dent"]
+    assert not (out / "seen.txt").exists()  # handed on as a value
 
 
 @pytest.mark.usefixtures("used")

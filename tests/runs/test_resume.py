@@ -29,8 +29,10 @@ from clipgrip.runs import store
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.inputs import Inputs
 from clipgrip.runs.pipeline import run
+from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.reopen import reopen
-from clipgrip.runs.rounds import Start, reached
+from clipgrip.runs.rounds import reached
+from clipgrip.runs.start import Start
 from clipgrip.runs.store import StoredRound
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -233,7 +235,8 @@ def test_resuming_reaches_bit_for_bit_what_the_loop_had_reached(
     files = tuple(Row(f"{n:06d}", (f"{n}.png",), -1, "pool", source) for n in range(rows))
     embeds, task = Embeds(images, images[:0], files, ()), ul(rows, len(start.classes))
     inputs = Inputs(embeds.pool, embeds.test)
-    begun = reached([], start, embeds, inputs, task)
+    ready = Prepared(settings, start, embeds, task)
+    begun = reached([], ready, inputs)
     (done,) = learn(start.prompt, images, task, begun, ks=[4], method=method, seed=0)
     learned = done.learner.prompt.learned()
     taught = done.pseudolabels
@@ -241,7 +244,7 @@ def test_resuming_reaches_bit_for_bit_what_the_loop_had_reached(
     stored = StoredRound(
         1, 4, done.changed, learned, {}, tuple((f"{row:06d}", c, 1.0) for row, c in pairs)
     )
-    again = reached([stored], start, embeds, inputs, task)
+    again = reached([stored], ready, inputs)
     assert torch.equal(again.probs, done.probs)
     assert (again.number, again.changed) == (1, done.changed)
 

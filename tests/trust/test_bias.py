@@ -9,6 +9,7 @@ import torch
 from scipy.stats import fisher_exact
 
 from clipgrip.errors import DataError
+from clipgrip.report.group_table import read_groups
 from clipgrip.trust.bias import (
     answered_shares,
     class_bias,
@@ -17,7 +18,7 @@ from clipgrip.trust.bias import (
     expected_shares,
     is_worse,
 )
-from clipgrip.trust.groups import compare_groups, holm, read_groups
+from clipgrip.trust.groups import compare_groups, holm
 
 EVEN = torch.full((4,), 0.25)
 

@@ -10,17 +10,16 @@ from trust_data import features, overconfident
 
 from clipgrip import metrics
 from clipgrip.errors import DataError
-from clipgrip.trust.estimate import (
+from clipgrip.research.estimates import (
     by_agreement,
     by_confidence,
     by_halves,
-    by_labels,
-    by_refinement,
     by_threshold,
     matching_temperature,
     temperature_without_labels,
 )
-from clipgrip.trust.halves import gaussian_answers, half_agreement
+from clipgrip.research.halves import gaussian_answers, half_agreement
+from clipgrip.trust.estimate import by_labels, by_refinement
 
 
 def clusters(

@@ -35,8 +35,10 @@ KNOWS = Signs(NAMES, best_cosine=0.3, likeness=40.0, pointing=SEEN)
         ({"pointing": None, "likeness": None, "best_cosine": None}, []),
         ({"demo_model": True}, ["demo"]),
         ({"demo_model": True, "best_cosine": 0.5}, []),
-        ({"unread": ("良品",)}, ["script"]),
-        ({"unread": ("良品",), "likeness": 2.0}, ["script"]),
+        ({"unread": ("良品", "キズ", "打痕", "バリ")}, ["script"]),
+        ({"unread": NAMES, "likeness": 2.0}, ["script"]),
+        ({"unread": ("良品",)}, ["some-unread"]),
+        ({"unread": ("良品",), "likeness": 2.0}, ["some-unread", "alike"]),
         ({"likeness": 2.0}, ["alike"]),
         ({"codes": NAMES}, []),
         ({"codes": NAMES[:3], "pointing": replace(SEEN, skew=0.1, spread=3.0)}, []),
@@ -56,7 +58,7 @@ KNOWS = Signs(NAMES, best_cosine=0.3, likeness=40.0, pointing=SEEN)
 def test_signs_come_to_findings(change: dict[str, object], kinds: list[str]) -> None:
     found = findings(replace(KNOWS, **change))  # type: ignore[arg-type]
     assert [one.kind for one in found] == kinds
-    assert knows_nothing(found) == bool(set(kinds) - {"one-class"})
+    assert knows_nothing(found) == bool(set(kinds) - {"one-class", "some-unread"})
 
 
 @pytest.mark.parametrize(
@@ -88,9 +90,11 @@ def test_the_faults_of_words_ask_for_words_first_and_others_for_another_model() 
 def test_every_finding_has_its_sentence_in_both_languages(language: str) -> None:
     say = Words(language)  # type: ignore[arg-type]
     signs = replace(KNOWS, demo_model=True, unread=("良品", "キズ"), codes=NAMES)
+    half = replace(KNOWS, unread=NAMES[:4])
     dull = replace(SEEN, skew=0.0, spread=1.0)
     for one in (
         replace(signs, pointing=dull, judged=Judged(1, 2, 50, "OK")),
+        half,
         replace(KNOWS, likeness=1.0),
         replace(KNOWS, pointing=dull),
         replace(KNOWS, pointing=replace(dull, top=0.99)),

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from clipgrip import metrics
 from clipgrip.errors import DataError
-from clipgrip.trust.prior import bbse_prior, em_prior, reweighted, total_variation
+from clipgrip.research.prior import bbse_prior, em_prior, reweighted
+from clipgrip.trust.bias import total_variation
 
 SOURCE = torch.full((3,), 1 / 3)
 TARGET = torch.tensor([0.7, 0.25, 0.05])

@@ -57,7 +57,7 @@ class ImagePrompts(Protocol):
     depth: int
     """How many blocks the tower has, each of which may get prompt tokens of its own."""
     device: torch.device
-    class_token: Float[Tensor, E]
+    class_token: Float[Tensor, " E"]
     """The token that the answer is read from, with its position."""
 
     def encode(

@@ -15,6 +15,7 @@ import io
 import json
 import logging
 import os
+import shutil
 import sqlite3
 import sys
 import time
@@ -27,11 +28,13 @@ import numpy as np
 from jaxtyping import Float
 
 from clipgrip.backbone.base import Backbone
+from clipgrip.data.images import READING
 from clipgrip.errors import CacheError
 from clipgrip.files import is_full, write_bytes_atomic
 
 FORMAT = 2
 """1 had no digests, and rows of files that changed between hashing and reading."""
+FOLDER = f"embeddings-v{FORMAT}-{READING}"
 ROOT_VARIABLE = "CLIPGRIP_CACHE"
 MAX_ROWS = 8192
 """The most rows of one shard."""
@@ -71,7 +74,7 @@ class EmbeddingCache:
 
     def __init__(self, root: Path, key: str, width: int) -> None:
         """Open or create; ``key`` names what determines an embedding, ``width`` is D."""
-        self.folder = Path(root) / f"embeddings-v{FORMAT}" / key
+        self.folder = Path(root) / FOLDER / key
         self.width = width
         with _as_cache_error(f"The cache folder {self.folder} cannot be used"):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -79,6 +82,7 @@ class EmbeddingCache:
                 for statement in SCHEMA.split(";"):
                     index.execute(statement)
         self._remove_stale()
+        remove_older(Path(root), "embeddings", FOLDER)
 
     @classmethod
     def for_backbone(cls, backbone: Backbone, root: Path | None = None) -> EmbeddingCache:
@@ -92,8 +96,8 @@ class EmbeddingCache:
         in the log and reported missing: it is computed again.
         """
         rows: dict[str, list[int]] = defaultdict(list)
-        for row, content in enumerate(hashes):
-            rows[content].append(row)
+        for row, sha256 in enumerate(hashes):
+            rows[sha256].append(row)
         found = CachedEmbeds(
             np.zeros((len(hashes), self.width), np.float32), np.ones(len(hashes), np.bool_)
         )
@@ -102,12 +106,12 @@ class EmbeddingCache:
             if shard is None:
                 continue
             wrong = []
-            for content, place, digest in places:
-                if not 0 <= place < len(shard) or _digest(content, shard[place]) != digest:
-                    wrong.append(content)
+            for sha256, place, digest in places:
+                if not 0 <= place < len(shard) or _digest(sha256, shard[place]) != digest:
+                    wrong.append(sha256)
                     continue
-                found.embeds[rows[content]] = shard[place]
-                found.missing[rows[content]] = False
+                found.embeds[rows[sha256]] = shard[place]
+                found.missing[rows[sha256]] = False
             self._forget_rows(wrong)
         return found
 
@@ -215,6 +219,14 @@ class EmbeddingCache:
                 yield index
 
 
+def remove_older(root: Path, kind: str, current: str) -> None:
+    """Take away what an older clipgrip kept of this kind: it is never read again."""
+    with contextlib.suppress(OSError):
+        for path in root.glob(f"{kind}-v*"):
+            if path.name != current:
+                shutil.rmtree(path, ignore_errors=True)
+
+
 def default_root() -> Path:
     """The folder in CLIPGRIP_CACHE, or the user's cache folder on this system."""
     if chosen := os.environ.get(ROOT_VARIABLE):
@@ -228,9 +240,9 @@ def default_root() -> Path:
     return base / "clipgrip"
 
 
-def _digest(content: str, embed: Float[np.ndarray, " D"]) -> bytes:
+def _digest(sha256: str, embed: Float[np.ndarray, " D"]) -> bytes:
     """Of one row: whose it is, and its float16 values as they are stored."""
-    return hashlib.sha256(content.encode() + embed.astype("<f2").tobytes()).digest()
+    return hashlib.sha256(sha256.encode() + embed.astype("<f2").tobytes()).digest()
 
 
 @contextlib.contextmanager

@@ -64,8 +64,8 @@ def embed_images(
     ``on_progress(done, total)`` counts distinct images, cached and failed ones included.
     """
     loaders: dict[str, Loader] = {}
-    for content, loader in items:
-        loaders.setdefault(content, loader)
+    for sha256, loader in items:
+        loaders.setdefault(sha256, loader)
     table = _Table.read(list(loaders), cache, backbone.embed_dim)
     failures: list[tuple[str, DataError]] = []
     report = on_progress or _silent
@@ -75,15 +75,15 @@ def embed_images(
     with _Shelf(cache) as shelf, closing(decoded):
         for batch in decoded:
             failures += [
-                (content, result) for content, result in batch if isinstance(result, DataError)
+                (sha256, result) for sha256, result in batch if isinstance(result, DataError)
             ]
-            good = {content: result for content, result in batch if isinstance(result, np.ndarray)}
+            good = {sha256: result for sha256, result in batch if isinstance(result, np.ndarray)}
             embeds = _encode(backbone, list(good.values()))
             table.fill(list(good), embeds)
             shelf.add(list(good), embeds)
             done += len(batch)
             report(done, len(loaders))
-    return table.embedded([content for content, _ in items], failures)
+    return table.embedded([sha256 for sha256, _ in items], failures)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class _Table:
 
     @classmethod
     def read(cls, hashes: list[str], cache: EmbeddingCache | None, width: int) -> _Table:
-        rows = {content: row for row, content in enumerate(hashes)}
+        rows = {sha256: row for row, sha256 in enumerate(hashes)}
         if cache is None:
             return cls(
                 rows, np.zeros((len(hashes), width), np.float32), np.zeros(len(hashes), np.bool_)
@@ -114,13 +114,13 @@ class _Table:
         return [batch for batch in batches if batch]
 
     def fill(self, hashes: list[str], embeds: Float[np.ndarray, "B D"]) -> None:
-        rows = [self.rows[content] for content in hashes]
+        rows = [self.rows[sha256] for sha256 in hashes]
         self.embeds[rows] = embeds
         self.known[rows] = True
 
     def embedded(self, hashes: list[str], failures: list[tuple[str, DataError]]) -> Embedded:
-        good = [content for content in hashes if self.known[self.rows[content]]]
-        rows = self.embeds[[self.rows[content] for content in good]]
+        good = [sha256 for sha256 in hashes if self.known[self.rows[sha256]]]
+        rows = self.embeds[[self.rows[sha256] for sha256 in good]]
         return Embedded(F.normalize(torch.from_numpy(rows), dim=-1), good, failures)
 
 
@@ -169,17 +169,17 @@ def decode_ahead(
 ) -> Generator[list[Decoded]]:
     """Decoded batches in order, made by threads that end with this generator."""
 
-    def decode(content: str) -> Decoded:
+    def decode(sha256: str) -> Decoded:
         try:
-            return content, backbone.preprocess(loaders[content]())
+            return sha256, backbone.preprocess(loaders[sha256]())
         except DataError as error:
-            return content, error
+            return sha256, error
 
     pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="clipgrip-decode")
     ahead: deque[list[Future[Decoded]]] = deque()
     try:
         for batch in batches:
-            ahead.append([pool.submit(decode, content) for content in batch])
+            ahead.append([pool.submit(decode, sha256) for sha256 in batch])
             if len(ahead) > BATCHES_AHEAD:
                 yield [future.result() for future in ahead.popleft()]
         while ahead:

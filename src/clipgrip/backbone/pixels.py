@@ -15,8 +15,9 @@ from torch import Tensor
 
 from clipgrip.backbone import preprocess
 from clipgrip.backbone.base import Backbone
-from clipgrip.backbone.cache import default_root
+from clipgrip.backbone.cache import default_root, remove_older
 from clipgrip.backbone.embed import Item, decode_ahead
+from clipgrip.data.images import READING
 from clipgrip.errors import CacheError, DataError
 from clipgrip.files import is_full, part_name, sweep
 
@@ -24,6 +25,7 @@ IN_MEMORY = 2**30
 """Bytes up to which pixels stay in memory; more go to a memory-mapped file in the cache."""
 BATCH = 32
 DIGEST_BYTES = 32
+FOLDER = f"pixels-v1-{READING}"
 
 
 def read_pixels(
@@ -62,8 +64,8 @@ def read_pixels(
 
 def _path(backbone: Backbone, items: Sequence[Item], root: Path) -> Path:
     """A name for all that determines the bytes: the images, their order, and what is done to them."""
-    names = "\n".join([backbone.fingerprint, preprocess.MODE, *(content for content, _ in items)])
-    return root / "pixels-v1" / f"{hashlib.sha256(names.encode()).hexdigest()}.npy"
+    names = "\n".join([backbone.fingerprint, preprocess.MODE, *(sha256 for sha256, _ in items)])
+    return root / FOLDER / f"{hashlib.sha256(names.encode()).hexdigest()}.npy"
 
 
 def _digest(path: Path, size: int) -> bytes:
@@ -97,6 +99,7 @@ def _write(
     """The file appears whole: what a killed process left is begun anew."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent)
+    remove_older(path.parents[1], "pixels", FOLDER)
     part = Path(part_name(path.parent))
     try:
         mapped = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
@@ -118,16 +121,16 @@ def _fill(
     on_progress: Callable[[int, int], None],
 ) -> np.ndarray:
     rows: dict[str, list[int]] = {}
-    for row, (content, _) in enumerate(items):
-        rows.setdefault(content, []).append(row)
+    for row, (sha256, _) in enumerate(items):
+        rows.setdefault(sha256, []).append(row)
     distinct, done = list(rows), 0
     parts = [distinct[start : start + BATCH] for start in range(0, len(distinct), BATCH)]
     with closing(decode_ahead(backbone, dict(items), parts)) as decoded:
         for batch in decoded:
-            for content, result in batch:
+            for sha256, result in batch:
                 if isinstance(result, DataError):
                     raise result
-                pixels[rows[content]] = result
+                pixels[rows[sha256]] = result
             done += len(batch)
             on_progress(done, len(distinct))
     return pixels

@@ -17,24 +17,16 @@ from clipgrip.bench.cells import Cell
 from clipgrip.bench.measures import measured
 from clipgrip.bench.memory import PeakMemory
 from clipgrip.bench.source import Source
+from clipgrip.config import Settings
 from clipgrip.data.splits import PAPER_SEEDS, few_shots, paper_seen
 from clipgrip.data.task import Task, ssl, trzsl, ul
-from clipgrip.method import PRESETS, Method, learn, schedule, teacher_of, untuned
+from clipgrip.method import PRESETS, Method
 from clipgrip.prompts.base import Prompt, learned_parameters
-from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.inputs import Inputs, inputs_of
-from clipgrip.strategy import Reached, Round, kept
-from clipgrip.types import ClassEmbeds, Probs
-
-
-@dataclass(frozen=True)
-class _Start:
-    """What a tuning begins with."""
-
-    method: Method
-    prompt: Prompt
-    inputs: Inputs
+from clipgrip.runs.prepare import Prepared
+from clipgrip.runs.start import Answers, Start, method_for
+from clipgrip.strategy import Round, kept
 
 
 @dataclass
@@ -89,79 +81,50 @@ class Bench:
         self, cell: Cell, on_step: Callable[[int, int, float], None] = lambda *_: None
     ) -> dict[str, Any]:
         """The figures of one cell; its seconds are tuning and answering, without reading model and images."""
-        task, classes = self.task(cell), self.source.manifest.classes.prompts
-        zero = zero_shot(self.backbone, classes, self.source.template)
-        start = self._start(cell, task) if cell.preset else None
-        began, memory, scale = time.perf_counter(), PeakMemory(), self.backbone.logit_scale
-        before = (
-            predict_proba(self.embeds.pool, zero, scale),
-            predict_proba(self.embeds.test, zero, scale),
-        )
-        after, facts = before, {"rounds": 0, "values": 0}
-        if start is not None:
-            done = self._rounds(cell, task, (zero, before[0]), start, on_step)
+        ready = self._prepared(cell, self.task(cell))
+        inputs = self._consumed(ready.start.prompt) if cell.preset else None
+        began, memory = time.perf_counter(), PeakMemory()
+        after, facts = ready.zero_shot, {"rounds": 0, "values": 0}
+        if inputs is not None:
+            done = self._rounds(ready, inputs, on_step)
             if best := kept(done):
-                after = best.probs, best.predict_proba(start.inputs.test)
-            facts = {"rounds": len(done), "values": learned_parameters(start.prompt)}
+                after = Answers(best.probs, best.predict_proba(inputs.test))
+            facts = {"rounds": len(done), "values": learned_parameters(ready.start.prompt)}
         return {
             **asdict(cell),
-            **self._figures(task, before, after),
+            **self._figures(ready, after),
             **facts,
-            **self._drawn(task),
+            **self._drawn(ready.task),
             "seconds": round(time.perf_counter() - began, 3),
             "peak_megabytes": memory.megabytes(),
         }
 
     def _rounds(
-        self,
-        cell: Cell,
-        task: Task,
-        text: tuple[ClassEmbeds, Probs],
-        start: _Start,
-        on_step: Callable[[int, int, float], None],
+        self, ready: Prepared, inputs: Inputs, on_step: Callable[[int, int, float], None]
     ) -> list[Round]:
-        (texts, probs), pool = text, self.embeds.pool
-        teacher = teacher_of(start.method, task, pool, probs, texts, seed=cell.seed)
-        return list(
-            learn(
-                start.prompt,
-                start.inputs.pool,
-                task,
-                Reached(0, probs if teacher is None else teacher.start),
-                ks=schedule(cell.strategy, task, n_rounds=self.rounds),
-                method=start.method,
-                image_embeds=pool,
-                teacher=teacher,
-                seed=cell.seed,
-                on_step=on_step,
-            )
-        )
+        return list(ready.learn(inputs.pool, on_step=on_step))
 
-    def _start(self, cell: Cell, task: Task) -> _Start:
-        method = self.method(cell, task)
-        prompt = untuned(
-            self.backbone,
-            self.source.manifest.classes.prompts,
-            method,
-            template=self.source.template,
-            seed=cell.seed,
-            kind=cell.prompt,
-        )
-        return _Start(method, prompt, self._consumed(prompt))
+    def _prepared(self, cell: Cell, task: Task) -> Prepared:
+        values: dict[str, Any] = {"strategy": cell.strategy, "seed": cell.seed}
+        if cell.preset:
+            values |= {"prompt": cell.prompt, "preset": cell.preset}
+        settings = Settings(template=self.source.template, rounds=self.rounds, **values)
+        method = self.method(cell, task) if cell.preset else method_for(settings, task)
+        start = Start.of(self.backbone, self.source.manifest.classes, settings, method)
+        return Prepared(settings, start, self.embeds, task)
 
     def _consumed(self, prompt: Prompt) -> Inputs:
         if prompt.consumes not in self._inputs:
             self._inputs[prompt.consumes] = inputs_of(prompt, self.backbone, self.embeds)
         return self._inputs[prompt.consumes]
 
-    def _figures(
-        self, task: Task, before: tuple[Probs, Probs], after: tuple[Probs, Probs]
-    ) -> dict[str, Any]:
+    def _figures(self, ready: Prepared, after: Answers) -> dict[str, Any]:
+        task, before = ready.task, ready.zero_shot
         hidden = torch.where(task.labels >= 0, -1, self.source.pool_truth)
         figures = {
-            **measured(before[1], after[1], self.source.test_truth, task),
-            "pool": metrics.accuracy(after[0], hidden),
-            "pool_zero_shot": metrics.accuracy(before[0], hidden),
+            **measured(before.test, after.test, self.source.test_truth, task),
+            "pool": metrics.accuracy(after.pool, hidden),
+            "pool_zero_shot": metrics.accuracy(before.pool, hidden),
         }
         return {name: None if value != value else value for name, value in figures.items()}
 

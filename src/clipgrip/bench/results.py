@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import statistics
@@ -15,6 +16,8 @@ from clipgrip.files import naming, write_text_atomic
 from clipgrip.written import write_dated
 
 CELLS = "cells.jsonl"
+DIGEST = "sha256"
+"""Of a line without it: a flipped bit is another figure."""
 KEYS = ("prompt", "paradigm", "strategy", "preset")
 FIGURES = (
     *(
@@ -48,20 +51,23 @@ class Finished:
         """Keep a cell's figures, durably."""
         self._known[identity] = figures
         with naming(self._path), self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"id": identity, **figures}, allow_nan=False) + "\n")
+            line = {"id": identity, **figures}
+            file.write(json.dumps({**line, DIGEST: _digest(line)}, allow_nan=False) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
     def _read(self) -> dict[str, dict[str, Any]]:
-        """A line that is not whole, as a killed process leaves it, is taken out; its cell runs again."""
+        """A line that is not whole, as a killed process leaves it, or damaged is taken out; its cell runs again."""
         if not self._path.is_file():
             return {}
         known, whole = {}, []
         for line in self._path.read_text("utf-8", "replace").splitlines():
             try:
                 figures = json.loads(line)
+                if figures.pop(DIGEST) != _digest(figures):
+                    continue
                 known[str(figures.pop("id"))] = figures
-            except (ValueError, AttributeError, LookupError, TypeError):
+            except (ValueError, AttributeError, LookupError, TypeError, RecursionError):
                 continue
             whole.append(line)
         write_text_atomic(self._path, "".join(f"{line}\n" for line in whole))
@@ -97,6 +103,10 @@ def write_results(folder: Path, facts: dict[str, Any], rows: Sequence[dict[str, 
 def results_json(facts: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
     """What results.json holds."""
     return json.dumps({**facts, "rows": list(rows)}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _digest(line: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(line, sort_keys=True).encode()).hexdigest()
 
 
 def _cell(value: Any) -> Any:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.bench.cells import PARADIGMS, STRATEGIES, Cell, cells
 from clipgrip.bench.grid import Bench
@@ -17,7 +16,7 @@ from clipgrip.data.known import KNOWN
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.method import PRESETS, PROMPTS
 from clipgrip.prompts.templates import check_template
-from clipgrip.runs.embedding import embed_manifest
+from clipgrip.runs.embedding import embedded
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, versions
 from clipgrip.runs.lock import NAME, locked
@@ -173,19 +172,14 @@ def _source(settings: GridSettings, hear: Listener) -> Source:
 
 def _bench(settings: GridSettings, source: Source, hear: Listener) -> Bench:
     backbone = load_backbone(settings.backbone)
-    embedded = embed_manifest(
-        backbone,
-        source.manifest,
-        cache=cache_of(backbone),
-        on_progress=lambda done, total: hear.progress("embed", done, total),
-    )
-    issues = source.issues + embedded.issues
+    found = embedded(backbone, source.manifest, hear)
+    issues = source.issues + found.issues
     if issues:
         first = issues[0]
         hear.note(f"{len(issues)} remarks on the files; the first: {first.path}: {first.detail}")
-    kept = replace(source, manifest=embedded.manifest, issues=issues)
+    kept = replace(source, manifest=found.manifest, issues=issues)
     quick = (SMOKE_ROUNDS, SMOKE_STEPS) if settings.smoke else (None, None)
-    return Bench(kept, backbone, embedded.embeds, settings.shots, *quick)
+    return Bench(kept, backbone, found.embeds, settings.shots, *quick)
 
 
 def _line(cell: Cell, run: dict[str, Any]) -> str:

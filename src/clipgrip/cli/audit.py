@@ -10,6 +10,9 @@ import typer
 from clipgrip.cli.arguments import Encoding, Run
 from clipgrip.cli.ui import Result, Ui
 
+USUAL = 100
+"""Images where no number of them proves anything."""
+
 
 def draw(
     ui: Ui,
@@ -20,7 +23,7 @@ def draw(
             "-n",
             "--count",
             min=1,
-            help="Images to draw.  [default: as many as can prove 2 % at 95 %]",
+            help="Images to draw.  [default: as many as can promise half of the images at 2 %, 95 % sure]",
             show_default=False,
         ),
     ] = None,
@@ -45,13 +48,15 @@ def draw(
 ) -> Result:
     """Draw images at random for a person to answer, as a CSV sheet.
 
-    A larger --count begins with the same images, so an audit can be continued: give the sheet so far as --answers.
+    --count is the plan: what it proves is read there with nothing kept back. A larger --count begins with the same
+    images, so an audit can be continued: give the sheet so far as --answers; its plan stays.
     """
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
     from clipgrip.runs.auditing import AUDIT, Audit, Sheet, write_sheet
     from clipgrip.runs.reopen import reopen
-    from clipgrip.trust.promise import Terms, look_sizes
+    from clipgrip.trust.planning import usual_plan
+    from clipgrip.trust.terms import Terms
     from clipgrip.written import check_output
 
     if out.is_file():
@@ -65,14 +70,14 @@ def draw(
     newest = at_work(run, ui.screen)
     with ui.screen.live():
         drawn = Audit.of(reopen(newest, ui.screen), seed or 0 if sheet is None else sheet.seed)
-    looks = look_sizes(len(drawn.pool), Terms())
     given = {} if sheet is None else sheet.texts(drawn)
-    n = min(count or (looks[0] if looks else 100), len(drawn.pool))
+    n = min(count or usual_plan(len(drawn.pool), Terms()) or USUAL, len(drawn.pool))
     if n < len(given):
         raise ConfigError(
             f"{answers} has {len(given)} answers, --count {n} would leave some out. Give a larger one."
         )
-    write_sheet(drawn, n, out, show_labels=show_labels, given=given)
+    planned = n if sheet is None else sheet.planned
+    write_sheet(drawn, n, out, show_labels=show_labels, given=given, planned=planned)
     lines = [f"{n} of {len(drawn.pool)} images drawn at random: {out}"]
     if sheet is not None:
         lines.append(f"answers taken over from {answers}: {len(given)}")
@@ -80,9 +85,9 @@ def draw(
     lines.append(
         "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
     )
-    if looks:
+    if planned:
         lines.append(
-            f"For at most 2 % errors, 95 % sure, it is read at {', '.join(map(str, looks))} answers."
+            f"Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
         )
     facts = {"drawn": n, "pool": len(drawn.pool), "sheet": out, "taken_over": len(given)}
-    return Result(lines, {**facts, "audit": drawn.id, "read_at": list(looks)})
+    return Result(lines, {**facts, "audit": drawn.id, "planned": planned})

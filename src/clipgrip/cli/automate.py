@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clipgrip.data.classes import ClassNames
     from clipgrip.runs.auditing import Audit
     from clipgrip.trust.scope import Group
+    from clipgrip.trust.terms import Terms
 
 
 def automate(
@@ -24,9 +25,20 @@ def automate(
     max_error: Annotated[float, typer.Option(help="Largest share of errors allowed.")] = 0.02,
     confidence: Annotated[float, typer.Option(help="How sure that has to be.")] = 0.95,
     about: Annotated[
-        Literal["pool", "source"],
-        typer.Option(help="pool: these images; source: new images like the audited ones."),
-    ] = "pool",
+        Literal["delivered", "decided", "source", "pool"],
+        typer.Option(
+            help="delivered: all labels within the scope, those put right in the audit among them; decided: the "
+            "model's own alone; source: new images like the audited ones; pool: the older word for decided."
+        ),
+    ] = "delivered",
+    at_least: Annotated[
+        float | None,
+        typer.Option(
+            help="Smallest share of the images worth a promise; it begins there and widens.  [default: as the plan "
+            "allows, 0.4 without one]",
+            show_default=False,
+        ),
+    ] = None,
     by: By = "",
     encoding: Encoding = None,
     per_class: Annotated[
@@ -48,12 +60,13 @@ def automate(
     """Decide which images the model may label at a promised error rate, from a filled audit."""
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
-    from clipgrip.runs import auditing
+    from clipgrip.runs import auditing, promised
     from clipgrip.runs.reopen import reopen
-    from clipgrip.trust.promise import Terms, more_answers, promise
+    from clipgrip.trust.planning import more_answers
+    from clipgrip.trust.promise import promise
     from clipgrip.written import check_output, check_writable, write_dated, write_output
 
-    terms = Terms(max_error, confidence, about)
+    terms = _terms(max_error, confidence, about, at_least)
     sheet, screen = auditing.Sheet.read(answers, encoding), ui.screen
     newest = at_work(run, screen)
     place = out or newest / "automation.csv"
@@ -67,11 +80,12 @@ def automate(
         check_writable(newest)
     groups = _groups(audit.classes, per_class, ok_class or [])
     rows, truth = sheet.answers(audit)
-    told = promise(audit.pool, rows, truth, groups, terms)
-    facts = auditing.promise_facts(told, audit, more_answers(told, audit.pool, rows, truth, groups))
+    plan = _first_plan(newest, audit, sheet.planned)
+    told = promise(audit.pool, rows, truth, groups, terms, planned=audit.planned(plan))
+    facts = promised.promise_facts(told, audit, more_answers(told, audit.pool, rows, truth, groups))
     if not keep_answers(newest, audit, rows, truth, by, facts):
         screen.note(f"{newest} may not be written: the promise stands in {place} alone.")
-    table = auditing.automation_csv(audit, told, rows, truth, groups)
+    table = promised.automation_csv(audit, told, rows, truth, groups)
     if out:
         write_output(place, table, auditing.AUTOMATE)
     else:
@@ -79,6 +93,22 @@ def automate(
     measured = _measured(audit.pool.labels[rows].tolist(), truth.tolist(), audit.classes)
     texts = [*measured, *verdict(facts, len(rows)), *_go_on(facts, run, answers, len(sheet))]
     return Result([*texts, f"decisions: {place}"], facts)
+
+
+def _terms(max_error: float, confidence: float, about: str, least: float | None) -> Terms:
+    from clipgrip.trust.terms import BEFORE, Terms
+
+    return Terms(max_error, confidence, BEFORE.get(about, about), least)  # type: ignore[arg-type]
+
+
+def _first_plan(run: Path, audit: Audit, planned: int | None) -> int | None:
+    """The plan with which the first promise of this audit was read: a later sheet does not change it."""
+    from clipgrip.runs.audits import promises
+    from clipgrip.runs.store import open_store
+
+    with open_store(run) as store:
+        kept = [one.facts for one in promises(store, audit.run) if one.audit == audit.id]
+    return next((facts["planned"] for facts in kept if "planned" in facts), planned)
 
 
 def _measured(answers: list[int], truth: list[int], classes: ClassNames) -> list[str]:
@@ -124,33 +154,47 @@ def _groups(classes: ClassNames, per_class: bool, ok: list[str]) -> tuple[Group,
     return scope.per_class(classes.display) if per_class else scope.overall(len(classes))
 
 
+WHAT = {
+    "delivered": "of all labels within the scope, also those put right in the audit, at most {error} are wrong",
+    "decided": "of the images that the model decides here, at most {error} are wrong",
+    "pool": "of the images that the model decides here, at most {error} are wrong",
+    "source": "a new image of the same source within the scope is wrong in at most {error}",
+}
+
+
 def verdict(facts: dict[str, Any], given: int) -> list[str]:
-    """The lines that a person reads."""
+    """The lines that a person reads; also of a promise that version 0.1 kept."""
+    from clipgrip.runs.promised import proven_by
+
     model, total = facts["decided_by_model"], facts["pool"]
     error, sure = f"{100 * facts['max_error']:g} %", f"{100 * facts['confidence']:g} %"
     lines = [f"the model decides {model} of {total} images; {total - model} are a person's"]
-    if facts["about"] == "pool":
-        lines.append(
-            f"promise: of the images that the model decides here, at most {error} are wrong, {sure} sure"
-        )
-    else:
-        lines.append(
-            f"promise: a new image of the same source within the scope is wrong in at most {error}, {sure} sure"
-        )
+    lines.append(f"promise: {WHAT[facts['about']].format(error=error)}, {sure} sure")
+    if facts["about"] == "source":
         lines.append("  (only if the model learned from none of the audited images)")
+    lines.append(f"proven by {proven_by(facts)}")
     lines.append(f"answers: {given} given, {facts['answers_counted']} counted")
     return [*lines, *(_scope_line(scope) for scope in facts["scopes"])]
 
 
 def _go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[str]:
-    """How to reach the next reading: further down the sheet, or by a longer one."""
-    needed = facts["next_look"]
-    if not needed:
-        return []
-    if needed <= drawn:
-        return [f"next read at {needed} answers: go on filling {answers}"]
+    """What would widen the promise: further down the sheet, or by a longer one; and when to stop."""
+    following, given = facts["next_wider"], facts["answers_counted"]
+    lines = []
+    if following is not None:
+        right, draws = following["right_answers"], following["draws"]
+        lines.append(
+            f"{right} more right answers in a row within {following['group']}, in about {draws} more images of "
+            f"the draw, would prove the next wider scope ({following['images']} images more)"
+        )
+    if facts["stop"]:
+        return [*lines, "stop here: more answers take more images from the model than they add"]
+    if following is None or given + following["draws"] <= drawn:
+        return lines
+    wanted = given + following["draws"]
     return [
-        f"next read at {needed} answers: clipgrip audit draw {run} --count {needed} --answers {answers} --out NEW.csv",
+        *lines,
+        f"draw on: clipgrip audit draw {run} --count {wanted} --answers {answers} --out NEW.csv",
         "  (it begins with the same images and keeps the answers given so far)",
     ]
 

@@ -72,7 +72,7 @@ def _folder_labels(folder: Path, images: str, encoding: str | None) -> dict[str,
     from clipgrip.data.images import may_be_image
     from clipgrip.data.sources import FileSource
     from clipgrip.errors import ClipgripError
-    from clipgrip.trust.folders import facts_of
+    from clipgrip.trust.folders import folder_facts
 
     try:
         classes = ClassNames.read(folder / "classes.csv", encoding)
@@ -84,7 +84,7 @@ def _folder_labels(folder: Path, images: str, encoding: str | None) -> dict[str,
     except ClipgripError:  # of a person's own classes.csv, or no images yet: the run will say it
         return None
     named = folder_labels(entries, classes, apart=(), splits=())
-    return facts_of(len(named.statements), len(entries), named.issues)
+    return folder_facts(len(named.statements), len(entries), named.issues)
 
 
 def _asked(names: list[str]) -> dict[str, str]:

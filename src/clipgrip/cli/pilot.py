@@ -139,11 +139,17 @@ def _write(wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], ui: Ui)
     from clipgrip.report.board.pilot_page import build_pilot
     from clipgrip.written import write_dated
 
+    pages = []
+
+    def draw(version: Version) -> None:
+        html = build_pilot(version, worked, ui.language)
+        target = out.with_name(version.file).with_suffix(".html")
+        data = html.encode("utf-8", "backslashreplace")
+        pages.append(write_dated(target, data, "pilot", ui.screen.note))
+
     made = datetime.now(UTC).isoformat(timespec="seconds")
-    version = write_version(out, wanted, worked, made=made, **more)
-    kept = out.with_name(version.file)
-    html = build_pilot(version, worked, ui.language).encode("utf-8", "backslashreplace")
-    page = write_dated(kept.with_suffix(".html"), html, "pilot", ui.screen.note)
+    version = write_version(out, wanted, worked, made=made, before=draw, **more)
+    kept, page = out.with_name(version.file), pages[0]
     lines = [
         *summary(version, worked),
         f"kept         {kept}  (version {version.number})",

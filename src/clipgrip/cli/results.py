@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from clipgrip.runs.confidence import estimate_of
 from clipgrip.runs.knowledge import doubts
+from clipgrip.runs.naming import doubted_names
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.rounds import name_of_round
 from clipgrip.trust.advice import headline, reasons, remedies
+from clipgrip.trust.doubted import in_short, where_to_look
 from clipgrip.trust.folders import folder_sentences
 from clipgrip.trust.knowledge import knows_nothing
 from clipgrip.trust.labels import label_sentences
@@ -78,6 +80,7 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
         f"{_rounds(len(metrics['rounds']), metrics['settings']['strategy'])}",
         *_stopped(metrics["stopped"]),
         *_doubts(metrics, Words(language)),
+        *_names(metrics, folder, Words(language)),
         *_labels(metrics, Words(language)),
         *_accuracy(metrics),
         *_calibration(metrics["calibration"]),
@@ -120,6 +123,14 @@ def _labels(metrics: dict[str, Any], say: Words) -> list[str]:
     return [
         f"labels       {text}" for text in [*folders, *label_sentences(metrics.get("labels"), say)]
     ]
+
+
+def _names(metrics: dict[str, Any], folder: Path, say: Words) -> list[str]:
+    doubted = [one["name"] for one in doubted_names(metrics)]
+    if not doubted:
+        return []
+    told = in_short(doubted, len(metrics["data"]["classes"]), say)
+    return [f"names        {told}{say(' ')}{where_to_look(f'clipgrip names {folder}', say)}"]
 
 
 def _rounds(number: int, strategy: str) -> str:

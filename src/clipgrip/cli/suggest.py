@@ -72,9 +72,10 @@ def suggest(
     from clipgrip.data.classes import ClassNames
     from clipgrip.errors import ConfigError
     from clipgrip.labeling.suggest import SUGGEST, from_images, write_suggestions
-    from clipgrip.prompts.templates import DEFAULT_TEMPLATE, expand
+    from clipgrip.prompts.templates import DEFAULT_TEMPLATE
     from clipgrip.review.to_label import from_run
     from clipgrip.runs.store import NAME as RUN
+    from clipgrip.template_files import expand
     from clipgrip.written import check_output
 
     if out.is_file():

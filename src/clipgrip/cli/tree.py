@@ -142,7 +142,13 @@ PANELS = (
             LABELS,
         ),
     ),
-    Panel(mark("Trust"), (AUDIT,)),
+    Panel(
+        mark("Trust"),
+        (
+            AUDIT,
+            Entry("names", mark("Say which class names fit, and try other words"), "names:names"),
+        ),
+    ),
     Panel(
         mark("Models and machine"),
         (

@@ -20,6 +20,13 @@ _NATIVE = "L" if sys.byteorder == "little" else "B"
 _OTHER = {"B": "L", "L": "B", "N": "B" if _NATIVE == "L" else "L"}
 _PLANAR = 2
 
+MAX_PIXELS = 80_000_000
+"""The most pixels of which all 16 bits of colour are read: it takes some 20 bytes for each."""
+AT_ONCE = 4_000_000
+"""Samples that are made at once."""
+
+Rows = Callable[[slice], UInt16[np.ndarray, "H W C"]]
+"""All bits of the samples in some rows."""
 Again = Callable[[], Any]
 """Opens the same bytes once more."""
 
@@ -55,19 +62,25 @@ def deepened(image: Image.Image, depth: Depth, data: bytes, again: Again) -> Ima
     dark = _DARK + (depth.format == "PPM")  # which is rounded
     if high[..., :3].max(initial=0) > dark and not isinstance(key, tuple):
         return image
-    values = _values(high, depth, data, again)
-    if values is None:
+    _check_size(image)
+    rows = _rows(high, depth, data, again)
+    if rows is None:
         if high[..., :3].max(initial=0) == 0 or isinstance(key, tuple):
             return image
         raise UndecodableImage(
             "unsupported",
             f"12 bits in 16-bit colour of this kind of {depth.format}; convert it to PNG",
         )
-    made = Image.fromarray(_eight_bits(values, image.mode), image.mode)
-    if isinstance(key, tuple):
-        clear = (values == np.array(key, np.uint16)).all(-1)
-        made.putalpha(Image.fromarray(np.where(clear, 0, 255).astype(np.uint8)))
-    return made
+    return _made(rows, high.shape, image.mode, key)
+
+
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise UndecodableImage(
+            "too-large",
+            f"{width} x {height} pixels, 12 bits in 16-bit colour; at most {MAX_PIXELS // 1_000_000} million are read",
+        )
 
 
 def _is_deep(depth: Depth, data: bytes) -> bool:
@@ -76,14 +89,13 @@ def _is_deep(depth: Depth, data: bytes) -> bool:
     return ";16" in depth.rawmode or (depth.format == "PPM" and _ppm_top(depth) == 65535)
 
 
-def _values(
-    high: UInt8[np.ndarray, "H W C"], depth: Depth, data: bytes, again: Again
-) -> UInt16[np.ndarray, "H W C"] | None:
-    """All 16 bits, or None where nothing gives the low ones."""
+def _rows(high: UInt8[np.ndarray, "H W C"], depth: Depth, data: bytes, again: Again) -> Rows | None:
+    """What gives all 16 bits of some rows, or None where nothing gives the low ones."""
     tile = depth.tile
     if depth.format == "PPM" and tile is not None and tile.codec_name == "ppm":
         shape, start = high.shape, tile.offset
-        return np.frombuffer(data, ">u2", int(np.prod(shape)), start).reshape(shape).astype("u2")
+        whole = np.frombuffer(data, ">u2", int(np.prod(shape)), start).reshape(shape)
+        return lambda some: whole[some].astype("u2")
     kind, _, order = depth.rawmode.partition(";16")
     if order not in _OTHER or kind in ("RGBa", "I"):
         return None
@@ -93,23 +105,48 @@ def _values(
         return None
     if kind == "LA":  # one pixel is four bytes: high and low of grey, high and low of alpha
         second.tile = [_with_rawmode(one, "RGBA") for one in second.tile]
-        parts = np.asarray(second).astype(np.uint16)
-        grey, alpha = parts[..., 0] << 8 | parts[..., 1], parts[..., 2] << 8 | parts[..., 3]
-        return np.stack([grey, grey, grey, alpha], -1)
+        parts = np.asarray(second)
+        return lambda some: _grey_alpha(parts[some].astype(np.uint16))
     second.tile = [
         _with_rawmode(one, f"{_rawmode(one)[:-1]}{_OTHER[order]}") for one in second.tile
     ]
-    return high.astype(np.uint16) << 8 | np.asarray(second)
+    low = np.asarray(second)
+    return lambda some: high[some].astype(np.uint16) << 8 | low[some]
 
 
-def _eight_bits(values: UInt16[np.ndarray, "H W C"], mode: str) -> UInt8[np.ndarray, "H W C"]:
-    """Colour and alpha scaled, each as 12 bits where it lies within them; the high byte otherwise."""
-    made = (values >> 8).astype(np.uint8)
-    colour = 4 if mode == "CMYK" else 3
-    for part in (slice(0, colour), slice(colour, None)):
-        if values[..., part].size and values[..., part].max() <= TWELVE:
-            made[..., part] = (values[..., part].astype(np.uint32) * 255 + TWELVE // 2) // TWELVE
-    return made
+def _grey_alpha(parts: UInt16[np.ndarray, "H W 4"]) -> UInt16[np.ndarray, "H W 4"]:
+    grey, alpha = parts[..., 0] << 8 | parts[..., 1], parts[..., 2] << 8 | parts[..., 3]
+    return np.stack([grey, grey, grey, alpha], -1)
+
+
+def _made(rows: Rows, shape: tuple[int, ...], mode: str, key: Any) -> Image.Image:
+    """Colour and alpha scaled, each as 12 bits where it lies within them; the high byte otherwise.
+
+    Some rows at a time: numbers of 32 bits for a whole picture take gigabytes.
+    """
+    step = max(1, AT_ONCE // (shape[1] * shape[2]))
+    bands = [slice(start, start + step) for start in range(0, shape[0], step)]
+    split = 4 if mode == "CMYK" else 3
+    kinds = [part for part in (slice(0, split), slice(split, shape[2])) if part.start < part.stop]
+    most = [max(int(rows(band)[..., part].max(initial=0)) for band in bands) for part in kinds]
+    made = np.empty(shape, np.uint8)
+    clear = np.zeros(shape[:2], np.bool_) if isinstance(key, tuple) else None
+    for band in bands:
+        values = rows(band)
+        for part, top in zip(kinds, most, strict=True):
+            made[band, :, part] = _eight_bits(values[..., part], top <= TWELVE)
+        if clear is not None:
+            clear[band] = (values == np.array(key, np.uint16)).all(-1)
+    image = Image.fromarray(made, mode)
+    if clear is not None:
+        image.putalpha(Image.fromarray(np.where(clear, np.uint8(0), np.uint8(255))))
+    return image
+
+
+def _eight_bits(values: UInt16[np.ndarray, "H W C"], twelve: bool) -> UInt8[np.ndarray, "H W C"]:
+    if twelve:
+        return ((values.astype(np.uint32) * 255 + TWELVE // 2) // TWELVE).astype(np.uint8)
+    return (values >> 8).astype(np.uint8)
 
 
 def _has_deep_planes(image: ImageFile.ImageFile) -> bool:

@@ -38,6 +38,11 @@ __all__ = [
     "shown_of",
 ]
 
+READING = 2
+"""Revision of how bytes become pixels: part of the name of every cache of what was made of pictures.
+
+1 read 12 bits in 16-bit colour as black, inverted 16-bit grey as a negative, and refused some whole pictures.
+"""
 MAX_PIXELS = 178_956_970
 """The most pixels an image may have by its header (Pillow's own hard limit)."""
 MAX_JPEG2000_BYTES = 1_200_000_000

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection
 from datetime import date
 from datetime import time as clock
 from decimal import Decimal
 from typing import Any
 
 from clipgrip.data.groups import GroupCache
-from clipgrip.data.tables import Table
+from clipgrip.data.tables import MAX_COLUMNS, Table
+from clipgrip.data.text import MAX_BYTES
 from clipgrip.errors import DataError, MissingPackage
 from clipgrip.files import AnyPath, openable
 
+MOST_ROWS = 10_000_000
+MOST_CELLS = 40_000_000
 _BINARY = ("binary", "large_binary", "binary_view")
 _PLAIN = (
     *("string", "large_string", "int", "uint", "float", "halffloat", "double", "bool", "decimal"),
@@ -40,7 +44,7 @@ def read_parquet_table(path: AnyPath) -> Table:
     file = open_parquet(path)
     fields = [field for field in file.schema_arrow if _is_plain(field)]
     others = [field for field in file.schema_arrow if field not in fields]
-    table = file.read(columns=[field.name for field in fields])
+    table = _text_of(file, [field.name for field in fields], name)
     class_names = _hugging_face_names(file.schema_arrow.metadata or {})
     columns = [
         [
@@ -55,8 +59,36 @@ def read_parquet_table(path: AnyPath) -> Table:
     return Table(name, names, rows, tuple(range(1, len(rows) + 1)), "row", unread)
 
 
-def open_parquet(path: AnyPath) -> Any:
-    """An open ``pyarrow.parquet.ParquetFile``.
+def _text_of(file: Any, columns: list[str], name: str) -> Any:
+    """The columns as a table, read in pieces: a few kilobytes may stand for gigabytes of the same value.
+
+    Raises:
+        DataError: more columns or cells than any table of images has, or more text.
+    """
+    import pyarrow as pa
+
+    count = file.metadata.num_rows
+    if len(columns) > MAX_COLUMNS or count * len(columns) > MOST_CELLS:
+        raise DataError(
+            f"{name}: {count:,} rows of {len(columns):,} columns. At most {MAX_COLUMNS} columns and {MOST_CELLS:,} "
+            "cells are read. Keep the columns that are needed, such as path and label, or split the file."
+        )
+    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    sizes = [
+        part.column(n).total_uncompressed_size for part in groups for n in range(part.num_columns)
+    ]
+    largest = max([1, *sizes])  # no value is longer than all the values of its part of a column
+    read, parts = 0, []
+    for part in file.iter_batches(max(1, min(8192, MAX_BYTES // largest)), columns=columns):
+        read += part.nbytes
+        if read > 4 * MAX_BYTES:
+            raise DataError(f"{name}: more than {4 * MAX_BYTES >> 20} MiB of text. Split the file.")
+        parts.append(part)
+    return pa.Table.from_batches(parts) if parts else file.read(columns=columns)
+
+
+def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
+    """An open ``pyarrow.parquet.ParquetFile``; of the columns ``once`` equal values stay one in memory.
 
     Raises:
         DataError: not a Parquet file.
@@ -70,9 +102,17 @@ def open_parquet(path: AnyPath) -> Any:
             'Parquet needs pyarrow. Install it with: pip install "clipgrip[parquet]"'
         ) from error
     try:
-        return parquet.ParquetFile(openable(path))
+        file = parquet.ParquetFile(openable(path))
+        leaves = [file.schema.column(n).path for n in range(len(file.schema))]
+        if repeated := [leaf for leaf in leaves if leaf in once]:
+            file = parquet.ParquetFile(openable(path), read_dictionary=repeated)
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(f"{os.fspath(path)}: cannot be read as Parquet ({error}).") from error
+    if file.metadata.num_rows > MOST_ROWS:
+        raise DataError(
+            f"{os.fspath(path)}: {file.metadata.num_rows:,} rows; at most {MOST_ROWS:,} are read. Split the file."
+        )
+    return file
 
 
 def image_column(file: Any) -> str | None:
@@ -86,7 +126,7 @@ def inner_paths(file: Any, column: str) -> list[str | None]:
     kind = file.schema_arrow.field(column).type
     if not hasattr(kind, "get_field_index") or kind.get_field_index("path") < 0:
         return [None] * file.metadata.num_rows
-    table = file.read(columns=[f"{column}.path"])
+    table = _text_of(file, [f"{column}.path"], "the table")
     return [(cell or {}).get("path") for cell in table[column].to_pylist()]
 
 
@@ -134,7 +174,7 @@ def read_cell(path: str, group: int, row: int, column: str) -> bytes:
 def _group(path: str, group: int, column: str) -> Any:
     """The images of one row group."""
     try:
-        file = open_parquet(path)
+        file = open_parquet(path, (column, f"{column}.bytes"))
         cells = file.read_row_group(group, columns=[column])[column].combine_chunks()
     except (DataError, ValueError, IndexError) as error:
         raise OSError(f"{path}: {error}") from error

@@ -13,32 +13,28 @@ import torch
 from torch import Tensor
 
 import clipgrip
-from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.ingest import Images, Ingested, ingest
 from clipgrip.data.issues import Issue
-from clipgrip.data.task import Task, paradigm
+from clipgrip.data.task import paradigm
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.heads import Head, final_head, head_of_labels
 from clipgrip.estimator.inputs import class_vectors
 from clipgrip.estimator.labels import Target, Vocabulary, read, target, unlabeled
 from clipgrip.fewshot.joint import Joint
-from clipgrip.method import PRESETS, Method, learn, schedule, teacher_of
+from clipgrip.method import PRESETS, Method
 from clipgrip.prompts.base import Prompt
-from clipgrip.prompts.classifier import predict_proba
-from clipgrip.prompts.residual import ResidualPrompt
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
-from clipgrip.runs.embedding import embed_manifest, model_of
+from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.outcome import prompt_facts
-from clipgrip.runs.rounds import Start, method_for
-from clipgrip.runs.tasks import make_task
+from clipgrip.runs.prepare import Prepared, prepare, prepare_arrays
 from clipgrip.serving.predictor import Predictor
-from clipgrip.strategy import Reached, Round, kept
+from clipgrip.strategy import Round, kept
 from clipgrip.training.loop import Recipe
 from clipgrip.trust.folders import folder_facts, folder_sentences
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
+from clipgrip.types import ImageEmbeds
 from clipgrip.words import Words
 
 RESIDUAL_RECIPE = Recipe(lr=0.001, steps=60, weight_decay=0.0)
@@ -78,34 +74,25 @@ def fit_images(
         images, classes=names, labels=labels, encoding=encoding, folders=not ignore_folders
     )
     _say_folders(ingested)
-    model = model_of(settings)
-    everywhere = settings.candidates == "all" or ingested.by_folder > 0
-    given = torch.from_numpy(ingested.manifest.labels[ingested.manifest.pool])
-    expected = make_task(given, names, seen=None, all_candidates=everywhere)
-    start = Start.of(model, names, settings, method_for(settings, expected, method))
-    cache = cache_of(model)
-    embedded = embed_manifest(model, ingested.manifest, cache=cache)
-    pool = embedded.embeds
-    task = make_task(pool.pool_labels, names, seen=None, all_candidates=everywhere)
-    start = start.suited_to(task, model, settings, method)
-    text = start.answers({}, pool).pool
-    told.vocabulary.compare(task.labels, text)
-    inputs = inputs_of(start.prompt, model, pool).pool
-    done = _rounds(
-        start.prompt, inputs, pool.pool, task, (start.zero_shot, text), settings, start.method
-    )
-    tuned, joint, rounds = done.tuned, done.joint, done.rounds
+    if ingested.by_folder:  # what lies elsewhere is anything
+        settings = settings.model_copy(update={"candidates": "all"})
+    prepared = prepare(settings, ingested.manifest, Listener(), method=method)
+    ready, model = prepared.ready, prepared.backbone
+    told.vocabulary.compare(ready.task.labels, ready.zero_shot.pool)
+    done = _rounds(ready, inputs_of(ready.start.prompt, model, ready.embeds).pool)
+    tuned, joint = done.tuned, done.joint
     learned = tuned.learned() if tuned else {}
-    facts = prompt_facts(settings, model, start, tuned=tuned, joint=joint)
-    predictor = Predictor(facts, learned, start.class_embeds(learned), joint)
+    facts = prompt_facts(settings, model, ready.start, tuned=tuned, joint=joint)
+    predictor = Predictor(facts, learned, ready.start.class_embeds(learned), joint)
     head = final_head(predictor.class_embeds, facts.logit_scale, joint)
-    issues = ingested.issues + embedded.issues
-    return Fitted(head, told.vocabulary, rounds, paradigm(task), issues, predictor)
+    issues = ingested.issues + prepared.issues
+    return Fitted(head, told.vocabulary, done.rounds, paradigm(ready.task), issues, predictor)
 
 
 def _say_folders(ingested: Ingested) -> None:
     """A warning of labels that nobody gave as y."""
-    said = folder_sentences(folder_facts(ingested), Words("en"), "ignore_folders=True")
+    facts = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
+    said = folder_sentences(facts, Words("en"), "ignore_folders=True")
     if said:
         warnings.warn(" ".join(said), UserWarning, stacklevel=4)
 
@@ -151,17 +138,20 @@ def fit_embeds(
     vectors = class_vectors(class_embeds, None if names is None else len(names), embeds.shape[1])
     named = names or ClassNames.from_names(f"class {n}" for n in range(len(vectors)))
     told = _told_of_rows(y, names, named, len(embeds))
-    everywhere = settings.candidates == "all"
-    labels = torch.from_numpy(told.labels)
-    task = make_task(labels, named, seen=None, all_candidates=everywhere)
-    pool, prompt = embeds.to(vectors.dtype), ResidualPrompt.untuned(vectors, logit_scale)
-    text = predict_proba(pool, vectors, logit_scale)
-    told.vocabulary.compare(labels, text)
-    chosen = _residual_method(settings, method)
-    done = _rounds(prompt, pool, pool, task, (vectors, text), settings, chosen)
+    ready = prepare_arrays(
+        embeds,
+        torch.from_numpy(told.labels),
+        named,
+        vectors,
+        logit_scale,
+        settings=settings,
+        method=_residual_method(settings, method),
+    )
+    told.vocabulary.compare(ready.task.labels, ready.zero_shot.pool)
+    done = _rounds(ready, ready.embeds.pool)
     learned = done.tuned.class_embeds() if done.tuned else vectors
     head = final_head(learned, logit_scale, done.joint)
-    return Fitted(head, told.vocabulary, done.rounds, paradigm(task))
+    return Fitted(head, told.vocabulary, done.rounds, paradigm(ready.task))
 
 
 def _told_of_rows(y: Any, names: ClassNames | None, named: ClassNames, n_rows: int) -> Target:
@@ -233,39 +223,14 @@ class _Done:
     joint: Joint | None
 
 
-def _rounds(
-    prompt: Prompt,
-    inputs: Tensor,
-    image_embeds: ImageEmbeds,
-    task: Task,
-    text: tuple[ClassEmbeds, Probs],
-    settings: Settings,
-    method: Method,
-) -> _Done:
-    """All rounds of the settings' strategy, from the text's class embeddings (C, D) and answers (N, C) on."""
-    texts, zero_shot = text
-    ks = schedule(settings.strategy, task, k=settings.k, n_rounds=settings.rounds)
-    asked = method if any(ks) else replace(method, refine=ZERO_SHOT)
-    teacher = None
-    if ks:
-        teacher = teacher_of(asked, task, image_embeds, zero_shot, texts, seed=settings.seed)
+def _rounds(ready: Prepared, inputs: Tensor) -> _Done:
+    """All rounds of the settings' strategy; ``inputs`` (N, ...) are the pool as the prompt consumes it."""
+    teacher = ready.teacher
     with few_threads():
-        rounds = list(
-            learn(
-                prompt,
-                inputs,
-                task,
-                Reached(0, zero_shot if teacher is None else teacher.start),
-                ks=ks,
-                method=method,
-                image_embeds=image_embeds,
-                seed=settings.seed,
-                teacher=teacher,
-            )
-        )
+        rounds = list(ready.learn(inputs))
     best = kept(rounds)
     if best is None:
-        return _Done(rounds, None, teacher.joint(image_embeds) if teacher else None)
+        return _Done(rounds, None, teacher.joint(ready.embeds.pool) if teacher else None)
     return _Done(rounds, best.learner.prompt, best.joint)
 
 

@@ -74,10 +74,10 @@ class HeadSettings:
 class Head:
     """Logits over ``classes`` from image embeddings: centred at ``mean`` (D,), unit length, times weights (D, K)."""
 
-    mean: Float[Tensor, D] = field(repr=False)
+    mean: Float[Tensor, " D"] = field(repr=False)
     weights: Float[Tensor, "D K"] = field(repr=False)
-    offsets: Float[Tensor, K] = field(repr=False)
-    classes: Int[Tensor, K] = field(repr=False)
+    offsets: Float[Tensor, " K"] = field(repr=False)
+    classes: Int[Tensor, " K"] = field(repr=False)
     """Positions of the classes that had a label; the head knows no other."""
 
     def logits(self, image_embeds: ImageEmbeds) -> Logits:
@@ -94,7 +94,7 @@ class FittedHead:
     """A head and its held-out logits (n, K): what it answers for some of its labels without having seen them."""
 
     head: Head
-    rows: Int[Tensor, n] = field(repr=False)
+    rows: Int[Tensor, " n"] = field(repr=False)
     """Positions of these labels among all; only of classes with at least two."""
     held_out: Logits = field(repr=False)
     members: dict[str, float]
@@ -106,7 +106,7 @@ def fit_head(
     labels: Labels,
     n_classes: int,
     *,
-    mean: Float[Tensor, D],
+    mean: Float[Tensor, " D"],
     settings: HeadSettings,
 ) -> FittedHead:
     """From labeled images (n, D) and their classes (n,), of which at least one stands in ``labels``.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipgrip.fewshot.head import FittedHead, Head, HeadSettings
@@ -76,8 +76,8 @@ class Joint:
             kept = [n for n, c in enumerate(head.classes.tolist()) if c in at]
             if kept:
                 classes = torch.tensor([at[int(head.classes[n])] for n in kept])
-                one = replace(head, weights=head.weights[:, kept], offsets=head.offsets[kept])
-                heads.append(replace(one, classes=classes))
+                weights, offsets = head.weights[:, kept], head.offsets[kept]
+                heads.append(replace(head, weights=weights, offsets=offsets, classes=classes))
         changed = replace(self, heads=tuple(heads), n_classes=len(places))
         return changed if self.texts is None else replace(changed, texts=texts)
 
@@ -128,7 +128,7 @@ def scaled(head: Head, weight: float) -> Head:
     return replace(head, weights=weight * head.weights, offsets=weight * head.offsets)
 
 
-def spread(logits: Logits, classes: Int[Tensor, K], n_classes: int) -> Logits:
+def spread(logits: Float[Tensor, "N K"], classes: Int[Tensor, " K"], n_classes: int) -> Logits:
     """(N, C) log-probabilities: classes that the head does not know get an equal part each of a fair share.
 
     So a head neither denies nor favours a class of which it never saw an image; the text decides.

@@ -29,7 +29,7 @@ class Member:
 
     name: str
     weights: Float[Tensor, "D K"] = field(repr=False)
-    offsets: Float[Tensor, K] = field(repr=False)
+    offsets: Float[Tensor, " K"] = field(repr=False)
     held_out: Logits = field(repr=False)
 
 

@@ -15,7 +15,7 @@ BLOCK = 8192
 TINY = 1e-9
 
 
-def centred(image_embeds: ImageEmbeds, mean: Float[Tensor, D]) -> Float[Tensor, "N D"]:
+def centred(image_embeds: ImageEmbeds, mean: Float[Tensor, " D"]) -> Float[Tensor, "N D"]:
     """Unit vectors as seen from the mean of the images, in float64.
 
     CLIP's embeddings lie in a narrow cone; what tells them apart is where they lie as seen from its axis.
@@ -27,13 +27,13 @@ def centred(image_embeds: ImageEmbeds, mean: Float[Tensor, D]) -> Float[Tensor, 
 class Moments:
     """Counts, sums and the scatter of labeled images, centred and of unit length, in float64."""
 
-    counts: Float[Tensor, C]
+    counts: Float[Tensor, " C"]
     sums: Float[Tensor, "C D"] = field(repr=False)
     scatter: Float[Tensor, "D D"] = field(repr=False)
 
     @classmethod
     def of(
-        cls, image_embeds: ImageEmbeds, labels: Labels, n_classes: int, mean: Float[Tensor, D]
+        cls, image_embeds: ImageEmbeds, labels: Labels, n_classes: int, mean: Float[Tensor, " D"]
     ) -> Moments:
         """Of images (n, D) and their classes (n,), none of them -1."""
         width = image_embeds.shape[1]
@@ -57,6 +57,6 @@ class Moments:
         return self.sums / self.counts.clamp_min(1)[:, None]
 
     @property
-    def present(self) -> Int[Tensor, K]:
+    def present(self) -> Int[Tensor, " K"]:
         """The classes that have an image."""
         return (self.counts > 0).nonzero().squeeze(1)

@@ -24,7 +24,7 @@ Refine = Callable[[Probs, Labels], Probs]
 class HeldOut:
     """Answers for labels that were held out, in folds. Rows are positions in the pool."""
 
-    rows: Int[Tensor, n] = field(repr=False)
+    rows: Int[Tensor, " n"] = field(repr=False)
     """Labels of classes with at least two: another cannot be held out."""
     truth: Labels = field(repr=False)
     text: Labels = field(repr=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipgrip.errors import ConfigError, DataError
@@ -103,7 +103,7 @@ def doubt(ballots: Sequence[Probs]) -> Float[Tensor, " N"]:
 
 def _checked(
     image_embeds: ImageEmbeds, n: int, labeled: RowsLike, excluded: RowsLike
-) -> tuple[Rows, Rows]:
+) -> tuple[Rows, Int[Tensor, " m"]]:
     if n < 0:
         raise ConfigError(f"n = {n} images cannot be suggested. Give 0 or more.")
     known, barred = (torch.as_tensor(rows, dtype=torch.long) for rows in (labeled, excluded))

@@ -22,8 +22,8 @@ NOTHING = 1e-6
 SAME = 1e-3
 """A distance from the mean of all images that is no direction."""
 
-Rows = Int[Tensor, "n"]
-Weights = Float[Tensor, "N"]
+Rows = Int[Tensor, " n"]
+Weights = Float[Tensor, " N"]
 
 
 def covering(
@@ -31,8 +31,8 @@ def covering(
     weights: Weights,
     n: int,
     *,
-    known: Rows,
-    barred: Rows,
+    known: Int[Tensor, " K"],
+    barred: Int[Tensor, " B"],
     draw: torch.Generator,
 ) -> Rows:
     """At most ``n`` rows, best first, that with the ``known`` ones cover the weighted images best.
@@ -60,7 +60,7 @@ def covering(
     return candidates[torch.tensor(chosen, dtype=torch.long)]
 
 
-def nearest_counts(image_embeds: ImageEmbeds, rows: Rows) -> Int[Tensor, n]:
+def nearest_counts(image_embeds: ImageEmbeds, rows: Rows) -> Int[Tensor, " n"]:
     """(n,) for each of some rows: how many images are nearer to it than to any other of them, itself included."""
     space = Space.of(image_embeds)
     counts = torch.zeros(len(rows), dtype=torch.long)
@@ -80,7 +80,7 @@ class Space:
     """The images as seen from their mean: CLIP's images lie in a narrow cone, and only inside it do they differ."""
 
     images: ImageEmbeds = field(repr=False)
-    mean: Float[Tensor, D] = field(repr=False)
+    mean: Float[Tensor, " D"] = field(repr=False)
 
     @classmethod
     def of(cls, images: ImageEmbeds) -> Space:
@@ -108,9 +108,9 @@ class Ground:
     """How far each of n candidates stands for each of R images (n, R), and what these weigh (R,)."""
 
     similar: Float[Tensor, "n R"] = field(repr=False)
-    weights: Float[Tensor, R] = field(repr=False)
+    weights: Float[Tensor, " R"] = field(repr=False)
 
-    def choose(self, n: int, covered: Float[Tensor, R]) -> list[int]:
+    def choose(self, n: int, covered: Float[Tensor, " R"]) -> list[int]:
         """At most ``n`` candidates, best first, where the images are ``covered`` so far already.
 
         Gains only fall as more is covered, so an old gain is a bound and few are computed anew (Minoux, 1978).
@@ -147,7 +147,7 @@ class Ground:
         ranks = typical.masked_fill(~equals, -torch.inf)
         return int((ranks >= ranks.max() - self._nothing).nonzero()[0])
 
-    def _gains(self, rows: Rows, covered: Tensor) -> Float[Tensor, n]:
+    def _gains(self, rows: Rows, covered: Tensor) -> Float[Tensor, " n"]:
         """What each of some candidates would add."""
         parts = [
             (self.similar[part] - covered).clamp_min_(0) @ self.weights for part in rows.split(256)
@@ -163,7 +163,7 @@ def _candidates(weights: Weights, draw: torch.Generator) -> Rows:
     return weights.double().multinomial(SAMPLE, generator=draw).sort().values
 
 
-def _references(weights: Weights, draw: torch.Generator) -> tuple[Rows, Float[Tensor, R]]:
+def _references(weights: Weights, draw: torch.Generator) -> tuple[Rows, Float[Tensor, " R"]]:
     """All rows with a weight and these, or a sample with replacement and how often each came: coverage is unbiased."""
     rows = weights.nonzero().squeeze(1)
     if len(rows) <= SAMPLE:

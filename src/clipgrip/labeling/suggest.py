@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.discover import PATH_COLUMNS, discover
 from clipgrip.data.ingest import ingest
@@ -25,7 +24,7 @@ from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
 from clipgrip.pseudolabel.refine import refine
 from clipgrip.runs.auditing import Sheet
 from clipgrip.runs.audits import audited
-from clipgrip.runs.embedding import Embeds, embed_manifest
+from clipgrip.runs.embedding import Embeds, embedded
 from clipgrip.runs.events import Listener
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
@@ -88,15 +87,16 @@ def from_images(
         folders=classes is not None and not ignore_folders,
         on_progress=partial(hear.progress, "hash"),
     )
-    for sentence in folder_sentences(folder_facts(found), Words("en")):
+    for sentence in folder_sentences(
+        folder_facts(found.by_folder, len(found.manifest.pool), found.issues), Words("en")
+    ):
         hear.note(sentence)
-    cache, progress = cache_of(backbone), partial(hear.progress, "embed")
-    embedded = embed_manifest(backbone, found.manifest, cache=cache, on_progress=progress)
-    issues = sorted({*found.issues, *embedded.issues})
+    seen = embedded(backbone, found.manifest, hear)
+    issues = sorted({*found.issues, *seen.issues})
     if issues:
         first = issues[0]
         hear.note(f"{len(issues)} remarks on files. The first: {first.path}: {first.detail}")
-    embeds, names = embedded.embeds, found.manifest.classes
+    embeds, names = seen.embeds, found.manifest.classes
     probs = None
     if classes is not None:
         texts = zero_shot(backbone, classes.prompts, template)

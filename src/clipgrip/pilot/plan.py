@@ -19,7 +19,8 @@ from clipgrip.pilot.power import (
     draw_size,
     yes_counts,
 )
-from clipgrip.trust.promise import Terms, look_sizes, passing_chance
+from clipgrip.trust.planning import plan_size
+from clipgrip.trust.terms import Terms
 
 SECONDS = 5.0
 """Seconds a person is assumed to take for one answer, until it is measured."""
@@ -171,23 +172,11 @@ def _promise(pilot: Pilot) -> list[Need]:
 
 
 def _answers_for_promise(images: int, share: float, max_error: float, error: float) -> int | None:
-    """The smallest look at which a scope of at least that share passes with probability `POWER`."""
-    terms = Terms(max_error, CONFIDENCE, "pool")
-    looks = look_sizes(images, terms)
-    alpha = terms.alpha / max(1, len(looks))
-    sizes = {round(images * (share + (1 - share) * part / SCOPES)) for part in range(SCOPES + 1)}
-    return next(
-        (
-            n
-            for n in looks
-            if any(_passes(terms, alpha, n, (size, images), error) for size in sizes)
-        ),
-        None,
-    )
-
-
-def _passes(terms: Terms, alpha: float, count: int, sizes: tuple[int, int], error: float) -> bool:
-    return passing_chance(terms, alpha, count, sizes, error) >= POWER
+    """The smallest plan by which a scope of at least that share passes with probability `POWER`."""
+    terms = Terms(max_error, CONFIDENCE)
+    shares = (share + (1 - share) * part / SCOPES for part in range(SCOPES + 1))
+    plans = [plan_size(images, terms, share=one, error=error, power=POWER) for one in shares]
+    return min((plan for plan in plans if plan is not None), default=None)
 
 
 def hoped(pilot: Pilot, one: Criterion) -> float:

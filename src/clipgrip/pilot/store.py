@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,10 @@ from clipgrip.files import read_file, write_bytes_once
 from clipgrip.pilot.criteria import Criterion
 from clipgrip.pilot.plan import Pilot, Plan
 
-FORMAT = "clipgrip-pilot-1"
+FORMAT = "clipgrip-pilot-2"
+UNSEALED = "clipgrip-pilot-1"
+"""An older format, without the digest of its own content."""
+DIGEST = "sha256"
 MAX_BYTES = 16 << 20
 
 
@@ -35,9 +38,18 @@ class Version:
 
 
 def write_version(
-    place: Path, pilot: Pilot, worked: Plan, *, made: str, by: str = "", reason: str = ""
+    place: Path,
+    pilot: Pilot,
+    worked: Plan,
+    *,
+    made: str,
+    by: str = "",
+    reason: str = "",
+    before: Callable[[Version], None] = lambda _: None,
 ) -> Version:
     """Keep a pilot: the first version at ``place``, a later one beside it as ``NAME-2.json``, ``NAME-3.json``.
+
+    ``before`` is given the version before it is kept: where that fails, nothing is.
 
     Raises:
         ConfigError: there is a version already and no ``reason`` for another, or a reason but no version.
@@ -67,12 +79,14 @@ def write_version(
         "pilot": asdict(pilot),
         "plan": {"images_to_answer": worked.images, **_plain(worked)},
     }
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(sealed(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    data = text.encode("utf-8", "backslashreplace")
+    version = _parsed(data, target, number, replaces)
     try:
-        write_bytes_once(target, text.encode("utf-8", "backslashreplace"))
+        write_bytes_once(target, data, lambda: before(version))
     except FileExistsError:
         raise ConfigError(f"{target} appeared meanwhile. Look at it, then try again.") from None
-    return _read(target, number, replaces)
+    return version
 
 
 def read_versions(place: Path) -> tuple[Version, ...]:
@@ -103,6 +117,13 @@ def moment(iso: str) -> datetime:
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A version's content with the SHA-256 of all the rest."""
+    rest = {key: value for key, value in content.items() if key != DIGEST}
+    text = json.dumps(rest, sort_keys=True)
+    return {**rest, DIGEST: hashlib.sha256(text.encode()).hexdigest()}
+
+
 def _numbered(place: Path, number: int) -> Path:
     return place if number == 1 else place.with_name(f"{place.stem}-{number}{place.suffix}")
 
@@ -112,10 +133,16 @@ def _read(place: Path, number: int, replaces: str | None) -> Version:
         data = read_file(place, MAX_BYTES)
     except OSError as error:
         raise DataError(f"{place}: cannot be read ({error.strerror}).") from error
+    return _parsed(data, place, number, replaces)
+
+
+def _parsed(data: bytes, place: Path, number: int, replaces: str | None) -> Version:
     try:
         content = json.loads(data)
-        if content["format"] != FORMAT:
+        if content["format"] not in (FORMAT, UNSEALED):
             raise KeyError(content["format"])
+        if content["format"] == FORMAT and content[DIGEST] != sealed(content)[DIGEST]:
+            raise ValueError("it was changed after it was written, or is damaged")
         version = _version(content, hashlib.sha256(data).hexdigest(), place.name)
     except (
         *(ValueError, KeyError, TypeError, AttributeError, RecursionError),

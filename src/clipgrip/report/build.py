@@ -9,6 +9,7 @@ from clipgrip.report.confidence import confidence
 from clipgrip.report.details import tables
 from clipgrip.report.facts import RunFacts
 from clipgrip.report.mixups import mixups
+from clipgrip.report.names import names_section
 from clipgrip.report.pictures import errors, galleries
 from clipgrip.report.reading import Reading
 from clipgrip.report.refining import refining
@@ -38,6 +39,7 @@ def build_report(facts: RunFacts, language: Language = "en") -> str:
         classes=classes,
         shown=classes if len(classes) <= SHOWN else classes[:WORST],
         spread=spread_sentences(run, say),
+        doubted=names_section(run, say),
         mixups=mixups(run),
         bias=bias_section(run, say),
         errors=errors(run),

@@ -47,3 +47,5 @@ class RunFacts:
     """Images of the run that cannot be read any more: no figure is about them."""
     unseen: int = 0
     """Images that are in the figures, by what is kept of them, while their files are gone."""
+    row_of: Mapping[str, int] = field(default_factory=dict)
+    """Content hash of an image to its row of the pool."""

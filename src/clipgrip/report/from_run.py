@@ -12,8 +12,8 @@ from clipgrip.data.reading import open_row
 from clipgrip.data.sources import is_there
 from clipgrip.report.audited import Audited
 from clipgrip.report.facts import MeasuredAnswers, RunFacts
+from clipgrip.report.group_table import read_groups
 from clipgrip.runs.outcome import Outcome
-from clipgrip.trust.groups import read_groups
 
 
 def facts(
@@ -50,6 +50,7 @@ def facts(
         lost=lost(outcome),
         unseen=sum(not is_there(row.source) for row in (*embeds.pool_rows, *embeds.test_rows)),
         audited=audited,
+        row_of={row.sha256: n for n, row in enumerate(embeds.pool_rows)},
         groups={} if groups is None else read_groups(groups, _judged_paths(outcome), encoding),
     )
 

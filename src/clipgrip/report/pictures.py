@@ -69,12 +69,13 @@ def _gallery(run: Reading, c: int, rows: list[int], each: int) -> Gallery:
     return Gallery(
         name=run.names[c],
         answers=len(rows),
-        surest=[_of_pool(run, row) for row in surest],
-        doubtful=[_of_pool(run, row) for row in rest[::-1][:each]],
+        surest=[of_pool(run, row) for row in surest],
+        doubtful=[of_pool(run, row) for row in rest[::-1][:each]],
     )
 
 
-def _of_pool(run: Reading, row: int) -> Picture:
+def of_pool(run: Reading, row: int) -> Picture:
+    """An image of the pool with its answer and the runner-up."""
     top, second = run.facts.probs[row].topk(2).indices.tolist()
     return Picture(
         source=_source(run.facts.open_image, row),

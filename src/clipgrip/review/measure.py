@@ -14,8 +14,10 @@ from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState, Ints
 from clipgrip.trust.calibration import Temperature, logits_of
 from clipgrip.trust.fitting import fit_temperature, labels_needed
-from clipgrip.trust.promise import Promise, Terms, more_answers, promise
+from clipgrip.trust.planning import more_answers
+from clipgrip.trust.promise import Promise, promise
 from clipgrip.trust.scope import Group, misses_and_overkill, overall
+from clipgrip.trust.terms import Terms
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState
 from clipgrip.review.store import ReviewStore
 from clipgrip.trust.knowledge import LABELS_PER_CLASS, Finding, knows_nothing
-from clipgrip.trust.promise import Terms
+from clipgrip.trust.terms import Terms
 
 FIRST_AUDIT = 50
 """Audited images from which an error rate is worth a look: ±11 points at an accuracy of 80 %."""
@@ -242,8 +242,12 @@ def _next_step(
         return "second", n, ""
     if guesses and len(doubtful(snapshot)):
         return "rethink", LABELS_PER_CLASS * len(snapshot.classes.active), ""
-    if proof is not None and proof.promise.next_look and _worth_more(snapshot, found, proof):
-        return "more-audit", proof.promise.next_look - proof.answers, ""
+    if (
+        proof is not None
+        and proof.promise.following is not None
+        and _worth_more(snapshot, found, proof)
+    ):
+        return "more-audit", proof.promise.following.draws or 1, ""
     if rest := len(doubtful(snapshot)):
         return "review", rest, _worst_class(snapshot, found)
     return "done", 0, ""
@@ -261,6 +265,8 @@ def _worth_more(snapshot: ReviewSnapshot, found: Errors, proof: AuditProof) -> b
     wrong = Share(int(np.isin(surest, found.wrong).sum()), len(surest))
     if wrong.interval is not None and wrong.interval[0] > proof.promise.terms.max_error:
         return False
+    if proof.promise.decided.any() and not any(one.pays for one in proof.promise.wider):
+        return False  # answers would take more images from the model than they add
     return any(isinstance(more, int) and 0 < more <= MOST_MORE for more in proof.more.values())
 
 

@@ -13,9 +13,10 @@ from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState
 from clipgrip.review.store import Change, now
 from clipgrip.runs import audits
-from clipgrip.runs.auditing import AUTOMATE, Audit, automation_csv, promise_facts
+from clipgrip.runs.auditing import AUTOMATE, Audit
+from clipgrip.runs.promised import automation_csv, promise_facts
 from clipgrip.runs.store import open_store
-from clipgrip.trust.promise import Terms
+from clipgrip.trust.terms import Terms
 from clipgrip.written import write_dated
 
 AUTOMATION = "automation.csv"

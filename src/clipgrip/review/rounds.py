@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from clipgrip.config import Project
+from clipgrip.config import Settings
 from clipgrip.data.manifest import Manifest, Row
 from clipgrip.errors import RunError
-from clipgrip.files import write_text_atomic
 from clipgrip.metrics import wilson_interval
 from clipgrip.review.answers import Opinion, effective, opinions
 from clipgrip.review.class_table import ClassTable
@@ -30,13 +29,13 @@ from clipgrip.review.store import (
 )
 from clipgrip.review.view import RoundClassifier
 from clipgrip.runs.events import Listener
+from clipgrip.runs.identity import settings_of
 from clipgrip.runs.lock import locked
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.pipeline import carry_out
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import StoredRun, open_store
 
-SEEN = "seen.txt"
 LEARNS = "grip"
 """The strategy of the rounds after a run whose own, zero-shot, learns from no answer."""
 
@@ -72,8 +71,8 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
             with open_store(folder / candidate.folder) as runs:
                 _check_new(runs.manifest(candidate.run), manifest)
         place = folder / f"{ROUND}{number}"
-        project = _project(first, folder, place, manifest, _seen(first, began_with, classes))
-        outcome = carry_out(project, manifest, listener)
+        settings, seen = _rule(first, manifest, _seen(first, began_with, classes))
+        outcome = carry_out(settings, manifest, place, listener, seen=seen)
         pool = frozenset(row.sha256 for row in began_with.rows if row.split == "pool")
         facts = _gain(before, outcome, classes, by_hash, pool)
         done = ReviewRound(
@@ -169,25 +168,22 @@ def _seen(first: StoredRun, began_with: Manifest, classes: list[StoredClass]) ->
     return list(dict.fromkeys(table.names[id_] for id_ in ids if id_ is not None))
 
 
-def _project(
-    first: StoredRun, folder: Path, place: Path, manifest: Manifest, seen: list[str]
-) -> Project:
-    """The first run's settings. Where some classes had all their labels, they keep them; else any image may be any.
+def _rule(
+    first: StoredRun, manifest: Manifest, seen: list[str]
+) -> tuple[Settings, list[int] | None]:
+    """The first run's settings, and positions of the seen classes that still have labels.
 
-    A first run that only asked the model (zero-shot) learned nothing; its rounds learn from the answers all the same.
+    Where some classes had all their labels, they keep them; else any image may be of any class. A first run that only
+    asked the model (zero-shot) learned nothing; its rounds learn from the answers all the same.
     """
-    settings = dict(first.settings)
-    if settings["strategy"] == "zero-shot":
-        settings["strategy"] = LEARNS
-    labeled = {manifest.classes.display[row.label] for row in manifest.rows if row.label >= 0}
-    names = [name for name in seen if name in labeled]
-    if names:
-        place_of_seen = folder / SEEN
-        write_text_atomic(place_of_seen, "\n".join(names) + "\n")
-        settings["seen"] = place_of_seen
-    else:
-        settings["candidates"] = "all"
-    return Project(images=folder, classes=folder, out=place, **settings)
+    settings, names = settings_of(first), enumerate(manifest.classes.display)
+    if settings.strategy == "zero-shot":
+        settings = settings.model_copy(update={"strategy": LEARNS})
+    labeled = {row.label for row in manifest.rows}
+    positions = [n for n, name in names if name in seen and n in labeled]
+    if positions:
+        return settings, positions
+    return settings.model_copy(update={"candidates": "all"}), None
 
 
 def _gain(

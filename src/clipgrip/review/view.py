@@ -14,14 +14,15 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Row
+from clipgrip.prompts.classifier import zero_shot
 from clipgrip.review.class_table import ClassTable
 from clipgrip.review.states import Ints, Mask
 from clipgrip.review.store import StoredClass
 from clipgrip.runs.embedding import Embeds, model_of
 from clipgrip.runs.inputs import embeds_through
 from clipgrip.runs.outcome import Outcome
-from clipgrip.runs.rounds import Start
-from clipgrip.types import ImageEmbeds, Probs
+from clipgrip.runs.start import Start
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 
 Numbers = NDArray[np.float32]
 
@@ -117,6 +118,11 @@ class RoundClassifier:
                 _places(classes, self.outcome.manifest.classes), start.zero_shot
             )
         return start.answers(self.outcome.learned, nothing, joint).pool
+
+    def texts(self, classes: Sequence[StoredClass]) -> ClassEmbeds:
+        """(C, D) of the untuned texts."""
+        template = Settings(**self.outcome.run.settings).template
+        return zero_shot(self.backbone, [one.prompt for one in classes], template)
 
     def view(self, classes: Sequence[StoredClass]) -> View:
         """The answers for the active classes."""

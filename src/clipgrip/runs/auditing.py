@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -18,8 +17,7 @@ from clipgrip.errors import DataError, RunError, nearest
 from clipgrip.files import AnyPath
 from clipgrip.runs.outcome import Outcome
 from clipgrip.trust.audit import audit_id, audit_order
-from clipgrip.trust.promise import Promise
-from clipgrip.trust.scope import Answered, Group, Whole
+from clipgrip.trust.scope import Answered, Whole
 from clipgrip.written import write_output
 
 AUDIT = "audit"
@@ -27,6 +25,8 @@ AUTOMATE = "automate"
 """Which command wrote a file."""
 
 ANSWER_COLUMNS = ("answer", "label", "class")
+MARK = re.compile(r"(([0-9]+)-[^-]*)(?:-([1-9][0-9]*))?")
+"""Column audit: seed and id of the draw, then the answers planned; sheets of version 0.1 have no plan."""
 SHEET = ("number", "audit", "path", "answer")
 
 
@@ -80,6 +80,10 @@ class Audit:
         """What the sheet carries: seed and id."""
         return f"{self.seed}-{self.id}"
 
+    def planned(self, answers: int | None) -> Whole | None:
+        """Rows of a draw that was planned to have so many answers; None where nothing was planned."""
+        return None if answers is None else np.array(self.order[:answers], dtype=np.int64)
+
 
 def write_sheet(
     audit: Audit,
@@ -88,24 +92,26 @@ def write_sheet(
     *,
     show_labels: bool = False,
     given: Mapping[int, str] | None = None,
+    planned: int | None = None,
 ) -> None:
     """The first ``n`` drawn images as a CSV whose column ``answer`` holds what is ``given`` (row -> text)."""
     given = given or {}
     names = audit.classes.display
-    rows = []
+    rows, mark = [], audit.mark if planned is None else f"{audit.mark}-{planned}"
     for number, row in enumerate(audit.order[:n], 1):
         shown = (names[audit.pool.labels[row]],) if show_labels else ()
-        rows.append((number, audit.mark, audit.paths[row][0], given.get(row, ""), *shown))
+        rows.append((number, mark, audit.paths[row][0], given.get(row, ""), *shown))
     header = (*SHEET, *(("predicted",) if show_labels else ()))
     write_output(place, csv_bytes(header, rows), AUDIT)
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A filled sheet: the seed of its draw, its mark, and the table."""
+    """A filled sheet: the seed of its draw, its mark, the answers planned when it was drawn first, and the table."""
 
     seed: int
     mark: str
+    planned: int | None
     table: Table = field(repr=False)
 
     @classmethod
@@ -118,14 +124,14 @@ class Sheet:
         table = read_table(place, encoding)
         column = table.find(("audit",))
         marks = set() if column is None else {row[column].strip() for row in table.rows}
-        mark = marks.pop() if len(marks) == 1 else ""
-        seed = mark.rpartition("-")[0]
-        if not seed.isdecimal():
+        found = MARK.fullmatch(marks.pop() if len(marks) == 1 else "")
+        if found is None:
             raise DataError(
                 f"{table.name}: not the sheet of one audit (column audit). A promise needs images that were drawn at "
                 "random: draw them with clipgrip audit draw, and fill the column answer of its sheet."
             )
-        return cls(int(seed), mark, table)
+        mark, seed, planned = found.groups()
+        return cls(int(seed), mark, int(planned) if planned else None, table)
 
     def __len__(self) -> int:
         """Images in it, answered or not."""
@@ -180,80 +186,3 @@ class Sheet:
             if said.setdefault(places[path], label) != label:
                 raise DataError(f'{where}: "{path}" has two different answers. Keep one of them.')
         return said
-
-
-def automation_csv(
-    audit: Audit,
-    told: Promise,
-    rows: Whole,
-    truth: Whole,
-    groups: Sequence[Group],
-    *,
-    reviewed: Mapping[int, int] | None = None,
-) -> bytes:
-    """automation.csv: for each file who decides, the label where there is one, and why.
-
-    Args:
-        truth: class of each of the audited ``rows``, -1 where a person could not tell.
-        reviewed: row -> class that people gave outside the audit.
-    """
-    said = dict(zip(rows.tolist(), truth.tolist(), strict=True))
-    reviewed = reviewed or {}
-    names, lines = audit.classes.display, []
-    for row, paths in enumerate(audit.paths):
-        label, decided = int(audit.pool.labels[row]), bool(told.decided[row])
-        if row in said:
-            known = said[row] >= 0
-            by, shown = "person", names[said[row]] if known else ""
-            why = "answered in the audit" if known else "could not be told in the audit"
-        elif row in reviewed:
-            by, shown, why = "person", names[reviewed[row]], "answered in the review"
-        elif decided:
-            by, shown, why = (
-                "model",
-                names[label],
-                f"within the scope {_scope_of(groups, told, label)}",
-            )
-        else:
-            by, shown, why = "person", "", f"outside the scope {_scope_of(groups, told, label)}"
-        lines += [(path, by, shown, f"{audit.pool.confidence[row]:.6f}", why) for path in paths]
-    return csv_bytes(("path", "decided_by", "label", "confidence", "reason"), sorted(lines))
-
-
-def promise_facts(told: Promise, audit: Audit, more: dict[str, int | None]) -> dict[str, Any]:
-    """What is stored and printed with --json."""
-    terms = told.terms
-    return {
-        "audit": audit.id,
-        "max_error": terms.max_error,
-        "confidence": terms.confidence,
-        "about": terms.about,
-        "pool": len(audit.pool),
-        "look": told.look,
-        "answers_counted": told.counted,
-        "next_look": told.next_look,
-        "decided_by_model": int(told.decided.sum()),
-        "decided": hashlib.sha256(told.decided.tobytes()).hexdigest()[:16],
-        "scopes": [
-            {
-                "group": scope.group,
-                "threshold": scope.threshold,
-                "images": scope.size,
-                "audited": scope.audited,
-                "wrong": scope.wrong,
-                "more_answers_for_all": more[scope.group],
-            }
-            for scope in told.scopes
-        ],
-    }
-
-
-def _scope_of(groups: Sequence[Group], told: Promise, label: int) -> str:
-    group, scope = next(
-        (group, scope)
-        for group, scope in zip(groups, told.scopes, strict=True)
-        if group.called[label]
-    )
-    if scope.threshold is None:
-        return f"of {group.name}: none proven"
-    return f"of {group.name}: confidence at least {scope.threshold:.6f}"

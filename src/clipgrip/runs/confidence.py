@@ -10,7 +10,7 @@ from clipgrip.pseudolabel.refine import refined_task
 from clipgrip.pseudolabel.refine.refiner import PoolRefiner
 from clipgrip.pseudolabel.select import narrowed
 from clipgrip.runs.embedding import Embeds
-from clipgrip.runs.rounds import Answers
+from clipgrip.runs.start import Answers
 from clipgrip.trust.estimate import ENOUGH_LABELS, Estimate, by_labels, by_refinement
 from clipgrip.trust.honesty import honesty
 from clipgrip.trust.knowledge import FEW_IMAGES, Finding, knows_nothing

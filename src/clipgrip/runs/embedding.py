@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import Item, embed_images
+from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings
 from clipgrip.data.images import UndecodableImage
@@ -19,6 +23,7 @@ from clipgrip.data.manifest import Manifest, Row
 from clipgrip.data.reading import open_picture, open_row
 from clipgrip.data.sources import ImageSource
 from clipgrip.errors import DataError
+from clipgrip.runs.events import Listener
 from clipgrip.types import ImageEmbeds, Labels
 
 
@@ -27,7 +32,7 @@ class Embeds:
     """Unit vectors of the pool (N, D) and of the test images (n, D), with their rows."""
 
     pool: ImageEmbeds
-    test: ImageEmbeds
+    test: Float[Tensor, "n D"]
     pool_rows: tuple[Row, ...]
     test_rows: tuple[Row, ...]
 
@@ -54,6 +59,12 @@ class EmbeddedManifest:
 def model_of(settings: Settings) -> ClipBackbone:
     """The model as the settings want it."""
     return load_backbone(settings.backbone, precision=settings.precision, engine=settings.engine)
+
+
+def embedded(backbone: ClipBackbone, manifest: Manifest, hear: Listener) -> EmbeddedManifest:
+    """As `embed_manifest`, with the cache in the user's folder, saying how far it is."""
+    progress = partial(hear.progress, "embed")
+    return embed_manifest(backbone, manifest, cache=cache_of(backbone), on_progress=progress)
 
 
 def embed_manifest(

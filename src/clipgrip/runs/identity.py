@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import sqlite3
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -16,6 +17,7 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.config import Settings
 from clipgrip.data.manifest import Manifest
 from clipgrip.method import Method
+from clipgrip.runs.store import StoredRun
 
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "scikit-learn")
 
@@ -33,6 +35,23 @@ def run_id(
     }
     text = json.dumps(determines, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def settings_of(run: StoredRun) -> Settings:
+    """The settings of a stored run.
+
+    Raises:
+        sqlite3.DatabaseError: what is stored of the run cannot be what was written, so the database is damaged.
+    """
+    try:
+        settings, facts = Settings(**run.settings), run.facts
+        _ = facts["versions"]["clipgrip"], set(facts["data"]["seen"]), facts["data"]["pool"] + 0
+        _ = sum(facts["seconds"].values()), facts["backbone"]["name"]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise sqlite3.DatabaseError(
+            f"what it says of its run cannot be read ({type(error).__name__})"
+        ) from None
+    return settings
 
 
 def versions() -> dict[str, str]:

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from clipgrip.backbone.base import Backbone
-from clipgrip.data.task import Task
 from clipgrip.metrics import commonest
-from clipgrip.runs.embedding import Embeds
-from clipgrip.runs.rounds import Start
+from clipgrip.runs.prepare import Prepared
 from clipgrip.trust.knowledge import KINDS, Finding, Judged, Signs, findings, no_better
 from clipgrip.trust.labels import labels_teach
 from clipgrip.trust.pointing import best_cosine, likeness, pointing
@@ -19,11 +17,12 @@ from clipgrip.types import Labels, Probs
 DEMO_MODEL = "nano"
 
 
-def knowledge(start: Start, backbone: Backbone, embeds: Embeds, task: Task) -> tuple[Finding, ...]:
+def knowledge(ready: Prepared, backbone: Backbone) -> tuple[Finding, ...]:
     """What speaks against zero-shot's answers, from names, texts, images and labels."""
+    start, embeds, task = ready.start, ready.embeds, ready.task
     texts, names = start.zero_shot, start.classes.display
     prompts = dict.fromkeys(start.classes.prompts)
-    rows, answers = task.unlabeled, start.answers({}, embeds)
+    rows, answers = task.unlabeled, ready.zero_shot
     free = len(rows) > 0 and bool(task.candidates.all())
     signs = Signs(
         names=names,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clipgrip.data.task import Task
 from clipgrip.fewshot.joint import Joint
 from clipgrip.fewshot.teacher import Teacher, joint_without_labels, teaches
 from clipgrip.metrics import wilson_interval
 from clipgrip.runs.embedding import Embeds
-from clipgrip.runs.rounds import Start, pseudolabels_of
+from clipgrip.runs.prepare import Prepared
+from clipgrip.runs.rounds import pseudolabels_of
 from clipgrip.runs.store import StoredRound
 
 
@@ -32,23 +32,17 @@ def label_facts(teacher: Teacher | None, embeds: Embeds) -> dict[str, Any] | Non
 
 
 def joint_of_run(
-    facts: Mapping[str, Any],
-    start: Start,
-    task: Task,
-    embeds: Embeds,
-    through: Embeds,
-    kept: StoredRound | None,
+    facts: Mapping[str, Any], ready: Prepared, through: Embeds, kept: StoredRound | None
 ) -> Joint | None:
     """The joined classifier of a stored run; ``through`` are the embeddings as its prompt sees the images."""
-    labels = facts.get("labels")
-    if labels is None or not teaches(start.method.head, task):
+    labels, head = facts.get("labels"), ready.method.head
+    if labels is None or head is None or not teaches(head, ready.task):
         if kept is None:
             return None
-        pseudolabels = pseudolabels_of(kept, embeds, task.n_classes)
-        return joint_without_labels(through.pool, task, pseudolabels, start.method.head)
-    assert start.method.head is not None  # `teaches` said so
-    zero_shot = start.answers({}, embeds).pool
-    teacher = Teacher.of(embeds.pool, zero_shot, task, start.method.head, start.zero_shot)
+        pseudolabels = pseudolabels_of(kept, ready.embeds, ready.task.n_classes)
+        return joint_without_labels(through.pool, ready.task, pseudolabels, head)
+    pool, texts = ready.embeds.pool, ready.start.zero_shot
+    teacher = Teacher.of(pool, ready.zero_shot.pool, ready.task, head, texts)
     if not labels["uses_unlabeled"] or kept is None:
         return teacher.joint(through.pool)
-    return teacher.joint(through.pool, pseudolabels_of(kept, embeds, task.n_classes))
+    return teacher.joint(through.pool, pseudolabels_of(kept, ready.embeds, ready.task.n_classes))

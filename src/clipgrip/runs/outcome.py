@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,15 +16,17 @@ from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import Task
 from clipgrip.evaluate import pool_summary, test_scores
 from clipgrip.fewshot.joint import Joint
-from clipgrip.method import Method
 from clipgrip.prompts.base import Prompt
 from clipgrip.runs.checkpoint import PromptFacts, head_digest
 from clipgrip.runs.confidence import calibration_facts
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
+from clipgrip.runs.identity import settings_of
 from clipgrip.runs.inputs import embeds_through
 from clipgrip.runs.labels import joint_of_run
-from clipgrip.runs.rounds import Answers, Start, kept_round, method_for
+from clipgrip.runs.prepare import Prepared, PreparedImages
+from clipgrip.runs.rounds import kept_round
+from clipgrip.runs.start import Answers, Start
 from clipgrip.runs.store import RunStore, StoredRound, StoredRun
 
 METHOD_UNKNOWN = "unknown"
@@ -39,9 +40,8 @@ class Outcome:
     folder: Path
     run: StoredRun
     manifest: Manifest
-    task: Task = field(repr=False)
-    embeds: Embeds = field(repr=False)
-    start: Start = field(repr=False)
+    ready: Prepared = field(repr=False)
+    """What it began with."""
     rounds: tuple[StoredRound, ...] = field(repr=False)
     answers: Answers = field(repr=False)
     prompt: PromptFacts = field(repr=False)
@@ -60,10 +60,25 @@ class Outcome:
         stop = self.rounds[-1].facts.get("stop") if self.rounds else None
         return {"round": self.rounds[-1].number, **stop} if stop else None
 
-    @cached_property
+    @property
+    def task(self) -> Task:
+        """Which images were labeled, and which classes the others may take."""
+        return self.ready.task
+
+    @property
+    def embeds(self) -> Embeds:
+        """The images as the untuned model sees them."""
+        return self.ready.embeds
+
+    @property
+    def start(self) -> Start:
+        """The untuned prompt."""
+        return self.ready.start
+
+    @property
     def zero_shot(self) -> Answers:
         """What CLIP answered before anything was learned."""
-        return self.start.answers({}, self.embeds)
+        return self.ready.zero_shot
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -151,23 +166,6 @@ def backbone_facts(backbone: ClipBackbone) -> dict[str, Any]:
     }
 
 
-def settings_of(run: StoredRun) -> Settings:
-    """The settings of a stored run.
-
-    Raises:
-        sqlite3.DatabaseError: what is stored of the run cannot be what was written, so the database is damaged.
-    """
-    try:
-        settings, facts = Settings(**run.settings), run.facts
-        _ = facts["versions"]["clipgrip"], set(facts["data"]["seen"]), facts["data"]["pool"] + 0
-        _ = sum(facts["seconds"].values()), facts["backbone"]["name"]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise sqlite3.DatabaseError(
-            f"what it says of its run cannot be read ({type(error).__name__})"
-        ) from None
-    return settings
-
-
 def seen_names(classes: ClassNames, task: Task) -> list[str]:
     """Classes that no unlabeled image may take."""
     pairs = zip(classes.display, task.candidates.tolist(), strict=True)
@@ -175,38 +173,29 @@ def seen_names(classes: ClassNames, task: Task) -> list[str]:
 
 
 def assemble(
-    folder: Path,
-    store: RunStore,
-    run: StoredRun,
-    backbone: ClipBackbone,
-    manifest: Manifest,
-    embeds: Embeds,
-    task: Task,
-    hear: Listener,
+    folder: Path, store: RunStore, run: StoredRun, prepared: PreparedImages, hear: Listener
 ) -> Outcome:
     """The outcome of the rounds that are stored."""
-    settings = settings_of(run)
-    known = run.facts.get("method")
-    method = Method.from_facts(known) if known else method_for(settings, task)
-    start = Start.of(backbone, manifest.classes, settings, method)
+    ready, backbone = prepared.ready, prepared.backbone
     rounds = tuple(store.rounds(run.id))
     best = kept_round(rounds)
     learned = best.learned if best else {}
-    tuned = start.tuned(learned) if best else None
-    through = embeds
+    tuned = ready.start.tuned(learned) if best else None
+    through = ready.embeds
     if tuned:
         progress = partial(hear.progress, "answer")
-        through = embeds_through(tuned, backbone, embeds, progress)
-    joint = joint_of_run(run.facts, start, task, embeds, through, best)
+        through = embeds_through(tuned, backbone, ready.embeds, progress)
+    joint = joint_of_run(run.facts, ready, through, best)
+    facts = prompt_facts(
+        settings_of(run), backbone, ready.start, tuned=tuned, run=run.id, joint=joint
+    )
     return Outcome(
         folder=folder,
         run=run,
-        manifest=manifest,
-        task=task,
-        embeds=embeds,
-        start=start,
+        manifest=prepared.manifest,
+        ready=ready,
         rounds=rounds,
-        answers=start.answers(learned, through, joint),
-        prompt=prompt_facts(settings, backbone, start, tuned=tuned, run=run.id, joint=joint),
+        answers=ready.start.answers(learned, through, joint),
+        prompt=facts,
         joint=joint,
     )

@@ -3,44 +3,42 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.optional_cache import cache_of
-from clipgrip.config import Project
+from clipgrip.config import Project, Settings
 from clipgrip.data.ingest import ingest
 from clipgrip.data.issues import Issue
 from clipgrip.data.manifest import Manifest
-from clipgrip.data.task import Task, paradigm
+from clipgrip.data.task import paradigm
 from clipgrip.errors import RunError
-from clipgrip.fewshot.teacher import Teacher
-from clipgrip.method import refiner_of, schedule, teacher_of
 from clipgrip.prompts.base import learned_parameters
-from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner
 from clipgrip.runs.confidence import estimate_facts
-from clipgrip.runs.embedding import Embeds, embed_manifest, model_of, nothing_left
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, run_id, versions
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.knowledge import knowledge, to_facts
 from clipgrip.runs.labels import label_facts
 from clipgrip.runs.lock import locked
+from clipgrip.runs.naming import doubted_names, name_facts
 from clipgrip.runs.outcome import Outcome, assemble, backbone_facts, data_facts, seen_names
 from clipgrip.runs.outputs import write_outputs
 from clipgrip.runs.place import check_place, choose_folder, is_ours, wanted_folder
-from clipgrip.runs.rounds import Start, method_for, run_rounds
+from clipgrip.runs.prepare import Prepared, PreparedImages, prepare
+from clipgrip.runs.rounds import run_rounds
 from clipgrip.runs.store import RunStore, StoredRun, open_store
-from clipgrip.runs.tasks import make_task
+from clipgrip.runs.tasks import read_seen
 from clipgrip.trust.advice import headline, reasons
+from clipgrip.trust.doubted import in_short
 from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.trust.knowledge import Finding, knows_nothing
 from clipgrip.trust.labels import label_sentences, labels_teach
-from clipgrip.types import Probs
 from clipgrip.words import Words
 
 SAY = Words("en")
@@ -54,7 +52,8 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         ClipgripError: the input cannot be used; the message says what to do.
     """
     hear, began = listener or Listener(), time.monotonic()
-    check_place(wanted_folder(project.out, project.images))
+    wanted = wanted_folder(project.out, project.images)
+    check_place(wanted)
     ingested = ingest(
         project.images,
         classes=project.classes,
@@ -64,7 +63,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         folders=not project.ignore_folders,
         on_progress=lambda done, total: hear.progress("hash", done, total),
     )
-    folders = folder_facts(ingested)
+    folders = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
     for sentence in folder_sentences(folders, SAY):
         hear.note(sentence)
     if ingested.by_folder and project.seen is None and not _has_all_labels(ingested.manifest):
@@ -76,8 +75,19 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
             hear.note(f"{issue.path}: {issue.detail}.")
     issues = tuple(issue for issue in ingested.issues if not is_ours(ingested.root, issue.path))
     seconds = {"ingest": round(time.monotonic() - began, 3)}
+    manifest, seen = ingested.manifest, None
+    if project.seen:
+        given = torch.from_numpy(manifest.labels[manifest.pool])
+        seen = read_seen(project.seen, given, manifest.classes, project.encoding)
     return carry_out(
-        project, ingested.manifest, hear, issues=issues, seconds=seconds, folders=folders
+        project.settings,
+        manifest,
+        wanted,
+        hear,
+        seen=seen,
+        issues=issues,
+        seconds=seconds,
+        folders=folders,
     )
 
 
@@ -87,15 +97,19 @@ def _has_all_labels(manifest: Manifest) -> bool:
 
 
 def carry_out(
-    project: Project,
+    settings: Settings,
     manifest: Manifest,
+    wanted: Path,
     hear: Listener,
     *,
+    seen: Sequence[int] | None = None,
     issues: tuple[Issue, ...] = (),
     seconds: dict[str, float] | None = None,
     folders: dict[str, Any] | None = None,
 ) -> Outcome:
-    """The run of images that are read and labeled already; of the project's files only ``seen`` is read.
+    """The run of images that are read and labeled already, in the folder ``wanted`` where that is free.
+
+    ``seen`` are the classes whose images are all labeled, where somebody says so.
 
     ``folders`` is what the folders of the images were taken for.
 
@@ -103,81 +117,43 @@ def carry_out(
         ClipgripError: as `run`.
     """
     began = time.monotonic()
-    backbone = model_of(project.settings)
-    method = method_for(project.settings, _expected_task(project, manifest))
-    start = Start.of(backbone, manifest.classes, project.settings, method)
-    embedded = embed_manifest(
-        backbone,
-        manifest,
-        cache=cache_of(backbone),
-        on_progress=lambda done, total: hear.progress("embed", done, total),
-    )
+    prepared = prepare(settings, manifest, hear, seen=seen)
     times = {**(seconds or {"ingest": 0.0}), "embed": round(time.monotonic() - began, 3)}
-    task = make_task(
-        embedded.embeds.pool_labels,
-        embedded.manifest.classes,
-        seen=project.seen,
-        all_candidates=project.candidates == "all",
-        encoding=project.encoding,
-        note=hear.note,
-    )
-    start = start.suited_to(task, backbone, project.settings)
-    found = knowledge(start, backbone, embedded.embeds, task)
-    left = tuple(sorted({*issues, *embedded.issues}))
-    job = Job(
-        project, backbone, embedded.manifest, embedded.embeds, task, start, left, times, found, folders
-    )  # fmt: skip
-    return job.finish(hear)
-
-
-def _expected_task(project: Project, manifest: Manifest) -> Task:
-    """The task if every image can be decoded: what can be said against it is said before any is encoded."""
-    if len(manifest.pool) == 0:
-        raise nothing_left(manifest, ())
-    settings, labels = project.settings, torch.from_numpy(manifest.labels[manifest.pool])
-    everywhere = settings.candidates == "all"
-    task = make_task(
-        labels,
-        manifest.classes,
-        seen=project.seen,
-        all_candidates=everywhere,
-        encoding=project.encoding,
-    )
-    schedule(settings.strategy, task, k=settings.k, n_rounds=settings.rounds)
-    return task
+    found = knowledge(prepared.ready, prepared.backbone)
+    left = tuple(sorted({*issues, *prepared.issues}))
+    return Job(prepared, wanted, left, times, found, folders).finish(hear)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run whose input is ready: settings, model, images, embeddings, task and untuned prompt."""
+    """A run whose input is ready, and the folder where it goes if nothing is in the way."""
 
-    project: Project
-    backbone: ClipBackbone
-    manifest: Manifest
-    embeds: Embeds
-    task: Task
-    start: Start
+    prepared: PreparedImages
+    wanted: Path
     issues: tuple[Issue, ...]
     seconds: dict[str, float]
     found: tuple[Finding, ...] = ()
     """What speaks against zero-shot's answers."""
     folders: dict[str, Any] | None = None
 
+    @property
+    def ready(self) -> Prepared:
+        """What the rounds begin with."""
+        return self.prepared.ready
+
     def finish(self, hear: Listener) -> Outcome:
         """Do what is left to do in the run's folder, under its lock."""
-        settings = self.project.settings
-        seen = seen_names(self.manifest.classes, self.task)
-        identity = run_id(settings, self.manifest, self.backbone, seen, self.start.method)
-        folder = choose_folder(self.project.out, self.project.images, identity, hear.note)
+        manifest, ready = self.prepared.manifest, self.ready
+        seen = seen_names(manifest.classes, ready.task)
+        identity = run_id(ready.settings, manifest, self.prepared.backbone, seen, ready.method)
+        folder = choose_folder(self.wanted, identity, hear.note)
         with locked(folder), open_store(folder, create=True) as store:
             stored = store.run(identity) or self._begun(store, identity)
             if not stored.finished:
                 self._say_what_is_known(stored.facts, hear)
             self._run_rounds(store, identity, hear)
             store.finish(identity, _now())
-            outcome = assemble(
-                folder, store, stored, self.backbone, self.manifest, self.embeds, self.task, hear
-            )
+            outcome = assemble(folder, store, stored, self.prepared, hear)
             write_outputs(outcome, self.issues, hear)
         return outcome
 
@@ -186,91 +162,57 @@ class Job:
         for line in label_sentences(facts.get("labels"), SAY):
             hear.note(line)
         if not labels_teach(facts.get("labels")):
-            untold = knows_nothing(self.found) and self._teacher is None
+            untold = knows_nothing(self.found) and self.ready.teacher is None
             told = [headline(SAY)] if untold else []
             for line in told + reasons(self.found, SAY):
                 hear.note(line)
+        if doubted := [one["name"] for one in doubted_names(facts)]:
+            hear.note(in_short(doubted, self.ready.task.n_classes, SAY))
 
     def _run_rounds(self, store: RunStore, identity: str, hear: Listener) -> None:
         """Nothing to do for zero-shot and for a run that is finished, so its images are not read."""
-        stored = store.run(identity)
-        if self.project.settings.strategy == "zero-shot" or (stored and stored.finished):
+        stored, ready = store.run(identity), self.ready
+        if not ready.ks or (stored and stored.finished):
             return
-        hear.note(f"Tuning {self._values():,} values of a {self.project.settings.prompt} prompt.")
-        inputs = inputs_of(
-            self.start.prompt,
-            self.backbone,
-            self.embeds,
-            lambda done, total: hear.progress("pixels", done, total),
-        )
-        settings = self.project.settings
-        run_rounds(
-            store,
-            identity,
-            self.start,
-            self.embeds,
-            inputs,
-            self.task,
-            settings,
-            hear,
-            refine=self._refiner,
-            teacher=self._teacher,
-        )
-
-    @cached_property
-    def _zero_shot(self) -> Probs:
-        return self.start.answers({}, self.embeds).pool
-
-    @cached_property
-    def _teacher(self) -> Teacher | None:
-        """What the labels teach, asked before anything is tuned."""
-        method, settings = self.start.method, self.project.settings
-        if settings.strategy == "supervised":  # no unlabeled image is learned from
-            method = replace(method, refine=ZERO_SHOT)
-        texts = self.start.zero_shot
-        pool, zero_shot = self.embeds.pool, self._zero_shot
-        return teacher_of(method, self.task, pool, zero_shot, texts, seed=settings.seed)
-
-    @cached_property
-    def _refiner(self) -> PoolRefiner:
-        """One for the estimate and the rounds, so that the first answers are refined once."""
-        first = self._zero_shot if self._teacher is None else self._teacher.start
-        return refiner_of(self.start.method, self.embeds.pool, first, self._teacher)
+        hear.note(f"Tuning {self._values():,} values of a {ready.settings.prompt} prompt.")
+        progress = partial(hear.progress, "pixels")
+        inputs = inputs_of(ready.start.prompt, self.prepared.backbone, ready.embeds, progress)
+        run_rounds(store, identity, ready, inputs, hear)
 
     def _values(self) -> int:
         """How many numbers are tuned."""
-        tunes = self.project.settings.strategy != "zero-shot"
-        return learned_parameters(self.start.prompt) if tunes else 0
+        return learned_parameters(self.ready.start.prompt) if self.ready.ks else 0
 
     def _begun(self, store: RunStore, identity: str) -> StoredRun:
         if store.run() is not None:
             raise RunError(
                 "another run began in the same folder at the same moment. Run the command again."
             )
+        ready, backbone, manifest = self.ready, self.prepared.backbone, self.prepared.manifest
         facts = {
             "versions": versions(),
             "machine": machine(),
-            "data": data_facts(self.manifest, self.task, len(self.issues), self.folders),
-            "paradigm": paradigm(self.task),
-            "method": self.start.method.facts(),
-            "method_id": self.start.method.fingerprint(),
+            "data": data_facts(manifest, ready.task, len(self.issues), self.folders),
+            "paradigm": paradigm(ready.task),
+            "method": ready.method.facts(),
+            "method_id": ready.method.fingerprint(),
             "knowledge": to_facts(self.found),
-            "labels": label_facts(self._teacher, self.embeds),
+            "names": name_facts(ready, self.found),
+            "labels": label_facts(ready.teacher, ready.embeds),
             "estimate": estimate_facts(
-                self._zero_shot,
-                None if self._teacher else self._refiner,
-                self.embeds,
-                self.task,
+                ready.zero_shot.pool,
+                None if ready.teacher else ready.refiner,
+                ready.embeds,
+                ready.task,
                 self.found,
             ),
-            "tuned": {"prompt": self.project.settings.prompt, "values": self._values()},
-            "backbone": backbone_facts(self.backbone),
+            "tuned": {"prompt": ready.settings.prompt, "values": self._values()},
+            "backbone": backbone_facts(backbone),
             "seconds": self.seconds,
         }
-        fingerprints = self.manifest.fingerprint, self.backbone.fingerprint
-        settings = self.project.settings.model_dump()
-        run = StoredRun(identity, _now(), None, settings, *fingerprints, facts)
-        return store.begin(run, self.manifest)
+        fingerprints = manifest.fingerprint, backbone.fingerprint
+        run = StoredRun(identity, _now(), None, ready.settings.model_dump(), *fingerprints, facts)
+        return store.begin(run, manifest)
 
 
 def _now() -> str:

@@ -20,14 +20,11 @@ def wanted_folder(out: Path | None, images: Path) -> Path:
     return out or DEFAULT_PARENT / (images.resolve().stem or "images")
 
 
-def choose_folder(
-    out: Path | None, images: Path, identity: str, note: Callable[[str], None]
-) -> Path:
-    """``out`` (or clipgrip-runs/NAME) where it is free or holds this run; else ``out-2``, ``out-3`` and so on.
+def choose_folder(wanted: Path, identity: str, note: Callable[[str], None]) -> Path:
+    """``wanted`` where it is free or holds this run; else ``wanted-2``, ``wanted-3`` and so on.
 
-    RunError where ``out`` is a folder with other things in it.
+    RunError where it is a folder with other things in it.
     """
-    wanted = wanted_folder(out, images)
     for folder in _numbered(wanted):
         check_place(folder)
         if _is_free(folder) or holds(folder, identity):

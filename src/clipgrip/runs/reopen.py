@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
-from clipgrip.backbone.optional_cache import cache_of
-from clipgrip.data.task import Task
-from clipgrip.errors import BackboneError, RunError
-from clipgrip.runs.embedding import embed_manifest, model_of
+from clipgrip.errors import RunError
 from clipgrip.runs.events import Listener
-from clipgrip.runs.outcome import Outcome, assemble, settings_of
+from clipgrip.runs.outcome import Outcome, assemble
+from clipgrip.runs.prepare import prepare_stored
 from clipgrip.runs.store import open_store
 
 
@@ -29,24 +25,7 @@ def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
             raise RunError(
                 f"the run in {folder} is not finished. Run the same clipgrip run command again to finish it."
             )
-        settings, manifest = settings_of(run), store.manifest(run.id)
-        backbone = model_of(settings)
-        if backbone.fingerprint != run.backbone_fingerprint:
-            raise BackboneError(
-                f'the run in {folder} was made with another model than "{settings.backbone}" as it is here now. '
-                "Bring back the same model, or run anew."
-            )
-        embedded = embed_manifest(
-            backbone,
-            manifest,
-            cache=cache_of(backbone),
-            on_progress=lambda done, total: hear.progress("embed", done, total),
-        )
-        for issue in embedded.issues[:3]:
+        prepared = prepare_stored(folder, store, run, hear)
+        for issue in prepared.issues[:3]:
             hear.note(f"{issue.path}: {issue.detail}; left out of the report")
-        seen = set(run.facts["data"]["seen"])
-        candidates = torch.tensor([name not in seen for name in manifest.classes.display])
-        task = Task(embedded.embeds.pool_labels, candidates)
-        return assemble(
-            folder, store, run, backbone, embedded.manifest, embedded.embeds, task, hear
-        )
+        return assemble(folder, store, run, prepared, hear)

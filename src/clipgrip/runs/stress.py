@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +12,19 @@ import torch
 from torch import Tensor
 
 from clipgrip import __version__
-from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.registry import load_backbone
+from clipgrip.config import Settings
 from clipgrip.data.ingest import ingest
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import DataError, RunError
 from clipgrip.files import write_text_atomic
-from clipgrip.method import PRESETS, untuned
+from clipgrip.method import PRESETS
 from clipgrip.metrics import accuracy
-from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.runs import lock
-from clipgrip.runs.embedding import Embeds, embed_manifest
+from clipgrip.runs.embedding import Embeds, embedded
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outputs import json_text
+from clipgrip.runs.start import Start
 from clipgrip.seeds import generator
 from clipgrip.stress import Bench, block, blocks, measure
 from clipgrip.written import check_folder, write_dated
@@ -31,6 +32,7 @@ from clipgrip.written import check_folder, write_dated
 RESULTS = "results.json"
 STRESS = "stress"
 """Which command wrote a file."""
+DIGEST = "sha256"
 DATA = "data"
 """Folder in ``out`` where a demo set may lie."""
 TEST_SHARE = 0.3
@@ -69,21 +71,15 @@ def prepared(given: StressInput, hear: Listener) -> tuple[Bench, dict[str, Any]]
         on_progress=lambda done, total: hear.progress("hash", done, total),
     )
     backbone = load_backbone(given.backbone)
-    embedded = embed_manifest(
-        backbone,
-        ingested.manifest,
-        cache=cache_of(backbone),
-        on_progress=lambda done, total: hear.progress("embed", done, total),
-    )
-    names, method = embedded.manifest.classes, PRESETS["default"]["textual"]
-    pool, truth, test, test_truth = _parts(embedded.embeds)
+    found = embedded(backbone, ingested.manifest, hear)
+    names, method = found.manifest.classes, PRESETS["default"]["textual"]
+    pool, truth, test, test_truth = _parts(found.embeds)
     _check_enough(truth, test_truth, len(names))
-    answers = zero_shot(backbone, names.prompts, given.template)
-    prompt = untuned(backbone, names.prompts, method, template=given.template, seed=0)
-    own, own_test = (predict_proba(part, answers, backbone.logit_scale) for part in (pool, test))
+    start = Start.of(backbone, names, Settings(template=given.template), method)
+    own = start.answers({}, Embeds(pool, test, (), ()))
     settings = {
         "clipgrip": __version__,
-        "data": embedded.manifest.fingerprint,
+        "data": found.manifest.fingerprint,
         "images": backbone.image_key,
         "template": given.template,
         "recipe": repr(method.recipe),
@@ -93,10 +89,10 @@ def prepared(given: StressInput, hear: Listener) -> tuple[Bench, dict[str, Any]]
         "classes": len(names),
         "pool": len(truth),
         "test": len(test_truth),
-        "zero_shot": round(accuracy(own_test, test_truth), 6),
-        "zero_shot_pool": round(accuracy(own, truth), 6),
+        "zero_shot": round(accuracy(own.test, test_truth), 6),
+        "zero_shot_pool": round(accuracy(own.pool, truth), 6),
     }
-    return Bench(prompt, pool, truth, test, test_truth, own, method.recipe), facts
+    return Bench(start.prompt, pool, truth, test, test_truth, own.pool, method.recipe), facts
 
 
 def stress(given: StressInput, out: Path, seeds: int, hear: Listener) -> dict[str, Any]:
@@ -109,7 +105,7 @@ def stress(given: StressInput, out: Path, seeds: int, hear: Listener) -> dict[st
     bench, facts = prepared(given, hear)
     out.mkdir(parents=True, exist_ok=True)
     with lock.locked(out):
-        rows = _kept(out, facts["settings"])
+        rows = kept(out, facts["settings"])
         done = {(row["seed"], row["kind"], row["rate"]) for row in rows}
         wanted = [one for one in blocks(seeds) if one not in done]
         tried, total = 0, sum(len(block(*one)) for one in wanted)
@@ -120,7 +116,7 @@ def stress(given: StressInput, out: Path, seeds: int, hear: Listener) -> dict[st
                 tried += 1
                 hear.progress("stress", tried, total)
             rows += fresh
-            write_text_atomic(out / RESULTS, json_text({**facts, "rows": rows}))
+            write_text_atomic(out / RESULTS, json_text(_sealed({**facts, "rows": rows})))
         rows = [row for row in rows if row["seed"] < seeds]
         table = csv_bytes(tuple(rows[0]), [tuple(row.values()) for row in rows])
         write_dated(out / "results.csv", table, STRESS, hear.note)
@@ -152,19 +148,25 @@ def check_place(out: Path) -> None:
     check_folder(out, RESULTS, "stress test", beside=(lock.NAME, DATA))
 
 
-def _kept(out: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
+def kept(out: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows of the same test that were measured before."""
     path = out / RESULTS
     if not path.exists():
         return []
     try:
         found = json.loads(path.read_text("utf-8"))
-        same = found["settings"] == settings
-    except (ValueError, KeyError, TypeError):
-        same = False
-    if not same:
+        whole, same = found[DIGEST] == _sealed(found)[DIGEST], found["settings"] == settings
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        whole = same = False
+    if not (whole and same):
         raise RunError(
-            f"{path} is of another stress test, or of another version of clipgrip. "
+            f"{path} is of another stress test, of another version of clipgrip, or damaged. "
             "Choose another --out, or delete it."
         )
     return list(found["rows"])
+
+
+def _sealed(content: dict[str, Any]) -> dict[str, Any]:
+    """With the SHA-256 of all the rest."""
+    rest = {key: value for key, value in content.items() if key != DIGEST}
+    return {**rest, DIGEST: hashlib.sha256(json_text(rest).encode()).hexdigest()}

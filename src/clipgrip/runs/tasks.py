@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import torch
 
 from clipgrip.data.classes import ClassNames, canonical
 from clipgrip.data.task import Task, ssl, trzsl, ul
@@ -16,33 +18,43 @@ def make_task(
     labels: Labels,
     classes: ClassNames,
     *,
-    seen: Path | None,
+    seen: Sequence[int] | None = None,
     all_candidates: bool,
-    encoding: str | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Task:
     """UL without labels, SSL with labels for each class, TRZSL with labels for some classes only.
 
-    ``seen`` names the classes whose images are all labeled; without it they are those that have a label.
+    ``seen`` are the classes whose images are all labeled; where nobody says so they are those that have a label.
+    """
+    labeled = sorted(set(labels[labels >= 0].tolist()))
+    if not labeled and not seen:
+        return ul(len(labels), len(classes))
+    known = labeled if seen is None else sorted(set(seen))
+    if all_candidates or len(known) == len(classes):
+        return ssl(labels, len(classes))
+    _check_labeled(known, labeled, classes)
+    note(_explain(known, classes))
+    return trzsl(labels, len(classes), known)
+
+
+def stored_task(labels: Labels, classes: ClassNames, seen: Sequence[str]) -> Task:
+    """The task of a stored run, whose seen classes are kept by name."""
+    return Task(labels, torch.tensor([name not in seen for name in classes.display]))
+
+
+def read_seen(
+    path: Path, labels: Labels, classes: ClassNames, encoding: str | None = None
+) -> list[int]:
+    """Class positions from a file with one name a line.
+
+    Raises:
+        DataError: no image has a label, or a line names no class.
     """
     if not (labels >= 0).any():
-        if seen:
-            raise DataError(
-                f"{seen.name} names seen classes, but no image of the pool is labeled. Give --labels too, "
-                "or leave --seen away."
-            )
-        return ul(len(labels), len(classes))
-    labeled = sorted(set(labels[labels >= 0].tolist()))
-    names = read_seen(seen, classes, encoding) if seen else labeled
-    if all_candidates or len(names) == len(classes):
-        return ssl(labels, len(classes))
-    _check_labeled(names, labeled, classes)
-    note(_explain(names, classes))
-    return trzsl(labels, len(classes), names)
-
-
-def read_seen(path: Path, classes: ClassNames, encoding: str | None = None) -> list[int]:
-    """Class positions from a file with one name a line."""
+        raise DataError(
+            f"{path.name} names seen classes, but no image of the pool is labeled. Give --labels too, "
+            "or leave --seen away."
+        )
     lines = [canonical(line) for line in read_text(path, encoding).splitlines()]
     return sorted({classes.index(name) for name in lines if name})
 

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from jaxtyping import Float, Int
+from torch import Tensor
+
 from clipgrip.data.task import ul
 from clipgrip.metrics import accuracy
 from clipgrip.prompts.base import Prompt
@@ -44,8 +47,8 @@ class Bench:
     prompt: Prompt = field(repr=False)
     pool: ImageEmbeds = field(repr=False)
     truth: Labels = field(repr=False)
-    test: ImageEmbeds = field(repr=False)
-    test_truth: Labels = field(repr=False)
+    test: Float[Tensor, "n D"] = field(repr=False)
+    test_truth: Int[Tensor, " n"] = field(repr=False)
     zero_shot: Probs = field(repr=False)
     """(N, C) the model's own answers for the pool: their confidence is what the planted answers have."""
     recipe: Recipe = field(default_factory=Recipe)

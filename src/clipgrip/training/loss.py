@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipgrip.training.losses import LOSSES, Loss, cross_entropy, loss_named
-from clipgrip.types import Labels, Logits, Probs
+from clipgrip.types import Logits, Probs
 
 __all__ = [
     "LOSSES",
@@ -52,7 +52,7 @@ def mixing_weights(n_labeled: int, n_pseudo: int, *, labeled_share: float) -> We
     return Weights(labeled_share, 1 - labeled_share)
 
 
-def label_shift(labels: Labels, targets: Probs) -> Float[Tensor, C]:
+def label_shift(labels: Int[Tensor, " n"], targets: Probs) -> Float[Tensor, " C"]:
     """(C,) to add to the logits of labeled images: the log of their class shares over the pool's.
 
     ``labels`` (n,) are a person's, ``targets`` (N, C) the pseudolabels; each class counts half an image more. Labels

@@ -21,6 +21,10 @@ SENTENCES: dict[Kind, str] = {
         "The model cannot read these texts and takes them for single bytes, as it was trained in another script: "
         "{names}."
     ),
+    "some-unread": mark(
+        "The model cannot read these texts and takes them for single bytes, as it was trained in another script: "
+        "{names}."
+    ),
     "alike": mark("To the model the texts of all classes are nearly the same text."),
     "codes": mark("These texts look like codes, and no code says what can be seen: {names}."),
     "pointless": mark(

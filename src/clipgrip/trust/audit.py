@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from math import ceil
 
 from clipgrip.errors import ConfigError
-from clipgrip.trust.promise import Terms, look_sizes, passing_chance
+from clipgrip.trust.planning import plan_size
+from clipgrip.trust.terms import Terms
 
 
 def audit_order(hashes: Sequence[str], seed: int) -> list[int]:
@@ -35,8 +36,8 @@ def audit_size(
     """Answers needed, either for the error rate ± ``precision`` or to earn a promise for all answers.
 
     ``error`` is the assumed error rate. A precision uses the normal approximation at 95 %, with the correction for a
-    finite pool of ``size``. A promise is earned with probability ``power``; None where no audit earns it, as when the
-    error is not below the promised one.
+    finite pool of ``size``. A promise is earned with probability ``power`` by a plan that is read once; None where no
+    audit earns it, as when the error is not below the promised one.
 
     Raises:
         ConfigError: neither or both of ``terms`` and ``precision``, or a share out of range.
@@ -48,7 +49,7 @@ def audit_size(
     if precision is not None:
         return _for_precision(precision, max(error, 0.005), size)
     assert terms is not None
-    return _for_promise(terms, error, size or 100_000, power)
+    return plan_size(size or 100_000, terms, error=error, power=power)
 
 
 def _for_precision(precision: float, error: float, size: int | None) -> int:
@@ -56,13 +57,6 @@ def _for_precision(precision: float, error: float, size: int | None) -> int:
     if size:
         needed = min(size, needed / (1 + (needed - 1) / size))
     return ceil(needed)
-
-
-def _for_promise(terms: Terms, error: float, size: int, power: float) -> int | None:
-    looks = look_sizes(size, terms)
-    alpha = terms.alpha / max(1, len(looks))
-    chances = ((n, passing_chance(terms, alpha, n, (size, size), error)) for n in looks)
-    return next((n for n, chance in chances if chance >= power), None)
 
 
 def _digest(*parts: object) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 
 from clipgrip.pseudolabel.refine.balance import Prior, sure_prior
-from clipgrip.trust.prior import total_variation
 from clipgrip.types import Probs
 
 PREFERRED = 2.0
@@ -115,3 +114,8 @@ def is_worse(found: Drift, images: int) -> bool:
 def _is_beyond_chance(row: ClassBias, images: int) -> bool:
     deviation = (row.expected * (1 - row.expected) / max(1, images)) ** 0.5
     return abs(row.answered - row.expected) > 3 * deviation
+
+
+def total_variation(first: Prior, second: Prior) -> float:
+    """Half the sum of absolute differences: 0 for equal shares, 1 for shares without a class in common."""
+    return (first - second).abs().sum().item() / 2

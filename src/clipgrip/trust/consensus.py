@@ -17,7 +17,7 @@ Ballots = Float[Tensor, "M N C"]
 """Each model's probabilities."""
 Votes = Int[Tensor, "M N"]
 """Each model's class for each image; -1 where it gave none."""
-Weights = Float[Tensor, "M"]
+Weights = Float[Tensor, " M"]
 """How much each model counts; they sum to one."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip import metrics
@@ -126,7 +127,7 @@ def cross_fitted(
     *,
     folds: int = 5,
     seed: int = 0,
-) -> Probs:
+) -> Float[Tensor, "n C"]:
     """Probabilities of the labeled rows, each from a calibration fitted without it; rows in their order.
 
     Raises:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clipgrip.data.ingest import Ingested
 from clipgrip.data.issues import Issue
 from clipgrip.words import Words, mark
 
@@ -36,12 +35,7 @@ REMARKS = {
 """By the reason of an issue: of one, and of several."""
 
 
-def folder_facts(ingested: Ingested) -> dict[str, Any] | None:
-    """Plain values for metrics.json; None where no folder is named like a class."""
-    return facts_of(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
-
-
-def facts_of(labeled: int, images: int, issues: Sequence[Issue]) -> dict[str, Any] | None:
+def folder_facts(labeled: int, images: int, issues: Sequence[Issue]) -> dict[str, Any] | None:
     """Of so many images, labeled by their folders and all; None where there is nothing to say."""
     remarks: dict[str, Any] = {}
     by_reason = {reason: [one for one in issues if one.reason == reason] for reason in REMARKS}

@@ -7,7 +7,9 @@ from typing import Any, Literal, get_args
 
 from clipgrip.trust.pointing import Pointing
 
-Kind = Literal["demo", "script", "alike", "codes", "pointless", "no-better", "one-class"]
+Kind = Literal[
+    "demo", "script", "some-unread", "alike", "codes", "pointless", "no-better", "one-class"
+]
 KINDS: tuple[str, ...] = get_args(Kind)
 Help = Literal["model", "labels", "words"]
 
@@ -72,14 +74,16 @@ def findings(signs: Signs) -> tuple[Finding, ...]:
     made: list[Finding] = []
     if signs.demo_model and signs.best_cosine is not None and signs.best_cosine < DEMO_COSINE:
         made.append(Finding("demo", {}))
+    most = 2 * len(signs.unread) >= len(signs.names)
     if signs.unread:
-        made.append(Finding("script", {"names": list(signs.unread)}))
-    elif signs.likeness is not None and signs.likeness < ALIKE:
+        kind: Kind = "script" if most else "some-unread"
+        made.append(Finding(kind, {"names": list(signs.unread)}))
+    if not (signs.unread and most) and signs.likeness is not None and signs.likeness < ALIKE:
         made.append(Finding("alike", {}))
     clear = signs.pointing is not None and signs.pointing.skew >= CLEARLY_SKEWED
     if signs.codes and 2 * len(signs.codes) >= len(signs.names) and not clear:
         made.append(Finding("codes", {"names": list(signs.codes)}))
-    if not made and signs.pointing is not None and points_at_nothing(signs.pointing):
+    if not knows_nothing(tuple(made)) and signs.pointing and points_at_nothing(signs.pointing):
         made.append(Finding("pointless", {}))
     if signs.judged is not None and no_better(signs.judged):
         made.append(Finding("no-better", vars(signs.judged)))
@@ -87,8 +91,11 @@ def findings(signs: Signs) -> tuple[Finding, ...]:
 
 
 def knows_nothing(found: tuple[Finding, ...]) -> bool:
-    """Whether the answers are to be taken for guesses; that nearly all are one class is not enough for it."""
-    return any(one.kind != "one-class" for one in found)
+    """Whether the answers are to be taken for guesses.
+
+    That nearly all are one class is not enough for it, nor that fewer than half of the texts cannot be read.
+    """
+    return any(one.kind not in ("one-class", "some-unread") for one in found)
 
 
 def points_at_nothing(seen: Pointing) -> bool:

@@ -1,23 +1,22 @@
 """Automate as much as possible with at most so many errors: risk control from a random audit.
 
-Fixed-sequence testing as in Learn then Test (Angelopoulos et al., arXiv 2110.01052): scopes from strict to wide, each
-with an exact p-value, until one fails. Whatever the model's confidence is worth, the promise holds: a bad one only
-automates less. Looks at a growing audit share the allowed error probability in equal parts (alpha
-spending), so it may stop at any.
+Fixed-sequence testing as in Learn then Test (Angelopoulos et al., arXiv 2110.01052): scopes from strict to wide, in an
+order that no answer sets, each with its own wealth of bets (`clipgrip.trust.proof`), until one is not proven. Whatever
+the model's confidence is worth, the promise holds: a bad one only automates less. Every answer counts at once, and
+reading the audit as often as one likes costs nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from itertools import takewhile
-from typing import Literal
+from math import ceil
 
 import numpy as np
 
-from clipgrip.errors import ConfigError, DataError
-from clipgrip.trust.bounds import Values, most_inside, pool_p_value, rate_p_value
+from clipgrip.errors import DataError
+from clipgrip.trust.bounds import most_inside, pool_p_value, rate_p_value
+from clipgrip.trust.proof import Null, is_proven, right_needed
 from clipgrip.trust.scope import (
     Answered,
     Group,
@@ -27,45 +26,12 @@ from clipgrip.trust.scope import (
     pool_levels,
     source_levels,
 )
+from clipgrip.trust.terms import Terms
 
-GROWTH = 2
-"""How many times as many answers the next look has."""
-MOST_LOOKS = 6
-"""For one group; one more each time that the number of groups doubles."""
-AT_A_TIME = 1024
-"""Sizes of an audit that are tried at once when the first look is sought: of 100,000, a few hundred are enough."""
-
-About = Literal["pool", "source"]
-
-
-@dataclass(frozen=True)
-class Terms:
-    """At most ``max_error`` of the model's decisions are wrong, ``confidence`` sure.
-
-    About the *pool*: share of wrong among the images of this pool that the model decides (those outside the counted
-    audit). About the *source*: probability that an answer within the scope is wrong for a new image that comes from
-    where the audited ones came from, if the model has learned from none of these.
-
-    Raises:
-        ConfigError: a share that is not between 0 and 1.
-    """
-
-    max_error: float = 0.02
-    confidence: float = 0.95
-    about: About = "pool"
-
-    def __post_init__(self) -> None:
-        for name in ("max_error", "confidence"):
-            if not 0 < getattr(self, name) < 1:
-                raise ConfigError(
-                    f"{name.replace('_', '-')} is {getattr(self, name)}; it has to lie between 0 and 1, as in 0.02 "
-                    "for 2 %."
-                )
-
-    @property
-    def alpha(self) -> float:
-        """Probability with which the promise may fail."""
-        return 1 - self.confidence
+LEAST, FEW_GROUPS = 0.4, 2
+"""Without a plan the scopes begin with this share of a group; with more groups than these, with all of each."""
+HORIZON = 0.2
+"""Share of the pool up to which *decided* is read where no size is planned."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +41,7 @@ class Scope:
     group: str
     threshold: float | None
     size: int
-    """Images of the pool within the scope, counted audit answers among them."""
+    """Images of the pool within the scope, audited ones among them."""
     audited: int
     wrong: int
     whole: bool
@@ -83,112 +49,78 @@ class Scope:
 
 
 @dataclass(frozen=True)
+class Wider:
+    """The next wider scope of a group: what would prove it, and what it would add."""
+
+    group: str
+    right: int | None
+    """Right answers in a row within it that would; None where no number does."""
+    draws: int | None
+    """Images of the draw that hold about so many."""
+    images: int
+    """Images that it holds more than the scope proven now."""
+
+    @property
+    def pays(self) -> bool:
+        """Whether it adds more images than people would have to answer."""
+        return self.draws is not None and self.draws < self.images
+
+
+@dataclass(frozen=True)
 class Promise:
-    """Scopes that hold together, from the first ``counted`` answers of the audit (look ``look``, 0: none yet)."""
+    """Scopes that hold together, from the first ``counted`` answers of the audit."""
 
     terms: Terms
-    look: int
     counted: int
-    next_look: int | None
+    planned: int | None
+    """Answers at which the exact test is read, if such a size was fixed before."""
     scopes: tuple[Scope, ...]
+    wider: tuple[Wider, ...]
+    """For each group that is not promised as a whole."""
     decided: Truths = field(repr=False)
     """(N,) rows that the model decides."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether every answer of every group is promised."""
+        return all(scope.whole for scope in self.scopes)
+
+    @property
+    def following(self) -> Wider | None:
+        """The next wider scope that needs the fewest further answers; None where no number proves any."""
+        open_ones = [one for one in self.wider if one.draws is not None]
+        return min(open_ones, key=lambda one: one.draws or 0) if open_ones else None
+
 
 def promise(
-    pool: Answered, rows: Whole, truth: Whole, groups: Sequence[Group], terms: Terms
-) -> Promise:
-    """The widest scopes that the audit proves: its drawn ``rows`` (n,) in their order, and the ``truth`` (n,) of each.
-
-    Raises:
-        DataError: a row twice or outside the pool.
-    """
-    _check_audit(pool, rows, truth)
-    looks = look_sizes(len(pool), terms, len(groups))
-    done = sum(size <= len(rows) for size in looks)
-    counted = looks[done - 1] if done else 0
-    following = looks[done] if done < len(looks) else None
-    alpha = terms.alpha / max(1, len(looks)) / max(1, len(groups))
-    seen = _Seen(pool, rows[:counted], truth[:counted], terms, alpha)
-    scopes = tuple(_scope(seen, group) for group in groups)
-    decided = np.zeros(len(pool), bool)
-    for group, scope in zip(groups, scopes, strict=True):
-        if scope.threshold is not None:
-            decided |= group.members(pool.labels) & (pool.confidence >= scope.threshold)
-    decided[rows[:counted]] = False
-    return Promise(terms, done, counted, following, scopes, decided)
-
-
-@cache
-def look_sizes(size: int, terms: Terms, n_groups: int = 1) -> tuple[int, ...]:
-    """Answers at which the audit is looked at; fixed before it begins, so that stopping at any of them is fair.
-
-    The first is the smallest that can prove anything, if not one answer is wrong; each has twice as many as the one
-    before. Many groups get more looks, since each holds a part of the answers only. Empty where the pool is too small.
-    """
-    sizes: list[int] = []
-    for n_looks in range(1, MOST_LOOKS + (n_groups - 1).bit_length() + 1):
-        first = _first_proof(size, terms, terms.alpha / n_looks / n_groups)
-        if first is None or first * GROWTH ** (n_looks - 1) >= size:
-            break
-        sizes = [first * GROWTH**look for look in range(n_looks)]
-    return tuple(sizes)
-
-
-def _first_proof(size: int, terms: Terms, alpha: float) -> int | None:
-    """The fewest answers, none of them wrong, that prove all ``size`` images; None where not even all do."""
-    for start in range(1, size, AT_A_TIME):
-        counts = np.arange(start, min(start + AT_A_TIME, size))
-        whole, zero = np.full_like(counts, size), np.zeros_like(counts)
-        proven = p_values(terms, zero, counts, whole, counted=counts, total=size) <= alpha
-        if proven.any():
-            return int(counts[proven.argmax()])
-    return None
-
-
-def more_answers(
-    told: Promise,
     pool: Answered,
     rows: Whole,
     truth: Whole,
     groups: Sequence[Group],
+    terms: Terms,
     *,
-    power: float = 0.8,
-) -> dict[str, int | None]:
-    """By group: answers beyond ``rows`` (n,) until all of it is promised with probability ``power``.
+    planned: Whole | None = None,
+) -> Promise:
+    """The widest scopes that the audit proves: its drawn ``rows`` (n,) in their order, and the ``truth`` (n,) of each.
 
-    Should its error rate stay as it is seen in all answers given; 0 where it is promised already, None where no size
-    of audit is enough.
+    Args:
+        planned: the rows of the whole draw that was planned before the first answer, in their order. The exact test is
+            then read at its end with all of alpha. ``rows`` are its beginning, or go on from it.
+
+    Raises:
+        DataError: a row twice or outside the pool, or rows that are not those planned.
     """
-    looks = look_sizes(len(pool), told.terms, len(groups))
-    alpha = told.terms.alpha / max(1, len(looks)) / len(groups)
-    needed: dict[str, int | None] = {}
-    for group, scope in zip(groups, told.scopes, strict=True):
-        inside = group.members(pool.labels)
-        members = inside[rows]
-        wrong = int(group.wrong[pool.labels[rows], truth][members].sum())
-        rate = (wrong + 0.5) / (members.sum() + 1) if members.any() else 0.0
-        size = int(inside.sum())
-        chances = (
-            (count, passing_chance(told.terms, alpha, count, (size, len(pool)), rate))
-            for count in looks[told.look :]
-        )
-        enough = next((count for count, chance in chances if chance >= power), None)
-        needed[group.name] = 0 if scope.whole else None if enough is None else enough - len(rows)
-    return needed
-
-
-def passing_chance(
-    terms: Terms, alpha: float, count: int, sizes: tuple[int, int], rate: float
-) -> float:
-    """Probability that a group of ``sizes[0]`` among ``sizes[1]`` images passes as a whole with ``count`` answers."""
-    size, total = sizes
-    expected = round(count * size / total)
-    wrong = np.arange(expected + 1)
-    audited, whole = np.full_like(wrong, expected), np.full_like(wrong, size)
-    values = p_values(terms, wrong, audited, whole, counted=count, total=total)
-    passing = int((values <= alpha).sum())
-    return float(rate_p_value(passing - 1, expected, rate)) if passing else 0.0
+    _check_audit(pool, rows, truth, planned)
+    horizon = _horizon(pool, planned)
+    alpha = terms.alpha / max(1, len(groups))
+    ends = [len(rows)]
+    if terms.about == "decided" and horizon < len(rows):
+        ends.append(horizon)
+    found = [
+        _told(_Seen(pool, rows[:n], truth[:n], terms, alpha, planned, horizon), groups)
+        for n in ends
+    ]
+    return max(found, key=lambda one: int(one.decided.sum()))
 
 
 @dataclass(frozen=True)
@@ -198,75 +130,135 @@ class _Seen:
     truth: Whole
     terms: Terms
     alpha: float
+    planned: Whole | None
+    horizon: int
 
 
-def _scope(seen: _Seen, group: Group) -> Scope:
-    pool, rows, terms = seen.pool, seen.rows, seen.terms
-    inside = group.members(pool.labels)
-    confidence = pool.confidence[inside]
-    levels = pool_levels(confidence) if terms.about == "pool" else source_levels()
-    members = inside[rows]
-    level = pool.confidence[rows][members]
-    bad = group.wrong[pool.labels[rows], seen.truth][members]
-    sizes, audited = _at_least(confidence, levels), _at_least(level, levels)
-    wrong = _at_least(level[bad], levels)
-    passed = _fixed_sequence(seen, sizes, audited, wrong)
-    if passed is None or sizes[passed] == 0:
-        return Scope(group.name, None, 0, 0, 0, False)
-    whole = bool(sizes[passed] == len(confidence))
-    counts = int(sizes[passed]), int(audited[passed]), int(wrong[passed])
-    return Scope(group.name, float(levels[passed]), *counts, whole)
+def _told(seen: _Seen, groups: Sequence[Group]) -> Promise:
+    decided, scopes, wider = np.zeros(len(seen.pool), bool), [], []
+    for group in groups:
+        scope, following = _Sequence(seen, group, len(groups)).read()
+        scopes.append(scope)
+        wider += [] if following is None else [following]
+        if scope.threshold is not None:
+            inside = group.members(seen.pool.labels)
+            decided |= inside & (seen.pool.confidence >= scope.threshold)
+    decided[seen.rows] = False
+    planned = None if seen.planned is None else len(seen.planned)
+    return Promise(seen.terms, len(seen.rows), planned, tuple(scopes), tuple(wider), decided)
 
 
-def _fixed_sequence(seen: _Seen, sizes: Whole, audited: Whole, wrong: Whole) -> int | None:
-    """The last level before the first that fails; None where the first already fails."""
-    counts = {"counted": len(seen.rows), "total": len(seen.pool)}
-    flawless = p_values(seen.terms, np.zeros_like(wrong), audited, sizes, **counts)
-    first = _first_level(seen, sizes, audited) if (flawless <= seen.alpha).any() else None
-    if first is None:
-        return None
-    passes = p_values(seen.terms, wrong, audited, sizes, **counts) <= seen.alpha
-    length = len(list(takewhile(bool, passes[first:])))
-    return first + length - 1 if length else None
+class _Sequence:
+    """The scopes of a group from strict to wide."""
+
+    def __init__(self, seen: _Seen, group: Group, n_groups: int) -> None:
+        pool, rows, terms = seen.pool, seen.rows, seen.terms
+        inside = group.members(pool.labels)
+        self.seen, self.group, self.terms = seen, group, terms
+        self.confidence = pool.confidence[inside]
+        self.levels = source_levels() if terms.about == "source" else pool_levels(self.confidence)
+        self.sizes = _at_least(self.confidence, self.levels)
+        members = inside[rows]
+        self.level = pool.confidence[rows][members]
+        self.bad = group.wrong[pool.labels[rows], seen.truth][members]
+        self.drawn: Numbers | None = None
+        if seen.planned is not None:
+            self.drawn = pool.confidence[seen.planned[inside[seen.planned]]]
+        self.few = n_groups <= FEW_GROUPS
+
+    def read(self) -> tuple[Scope, Wider | None]:
+        """The last scope before the first that is not proven, and what would prove that one."""
+        start, passed = self._start(), None
+        at = start
+        while at < len(self.levels) and self._proven(at):
+            passed, at = at, at + 1
+        if passed is not None and self.sizes[passed] == 0:
+            passed = None
+        size = 0 if passed is None else int(self.sizes[passed])
+        whole = size == len(self.confidence) > 0
+        following = None if whole or at >= len(self.levels) else self._wider(at, size)
+        if passed is None:
+            return Scope(self.group.name, None, 0, 0, 0, False), following
+        wrong = self._answers(passed)
+        counts = size, len(wrong), int(wrong.sum())
+        threshold = float(self.levels[passed])
+        return Scope(self.group.name, threshold, *counts, whole), following
+
+    def _answers(self, at: int) -> Truths:
+        return self.bad[self.level >= self.levels[at]]
+
+    def _null(self, at: int) -> Null:
+        """What has to be refuted; it depends on no draw, so that the first scope that fails is the same in all."""
+        error, size = self.terms.max_error, int(self.sizes[at])
+        if self.terms.about == "source":
+            return Null(None, error)
+        return Null.of_pool(size, error * (size - self._left_out(at)))
+
+    def _left_out(self, at: int) -> int:
+        """Audited images that a promise of what the model decides may leave out."""
+        if self.terms.about != "decided":
+            return 0
+        return int(most_inside(self.sizes[at], len(self.seen.pool), self.seen.horizon))
+
+    def _planned(self, at: int) -> int | None:
+        return None if self.drawn is None else int((self.drawn >= self.levels[at]).sum())
+
+    def _proven(self, at: int) -> bool:
+        null, wrong = self._null(at), self._answers(at)
+        if self.terms.about == "decided":
+            allowed = self.terms.max_error * (self.sizes[at] - len(wrong)) + 1e-9
+            if null.wrong - 1 - wrong.sum() > allowed:
+                return False  # more answers fell inside than the null was put for
+        return is_proven(wrong, null, self.seen.alpha, self._planned(at))
+
+    def _start(self) -> int:
+        """The strictest scope of the sequence; no error of the audit has a say."""
+        if not len(self.levels):
+            return 0
+        least = self.terms.least
+        if least is None and self.drawn is not None:
+            return self._start_of_plan()
+        share = least or (LEAST if self.few else 1.0)
+        sizes = self._unasked() if self.terms.about == "source" else self.sizes
+        return int((sizes >= share * sizes[-1] - 1e-9).argmax())
+
+    def _unasked(self) -> Whole:
+        """About new images only those outside the audit are asked how many a threshold holds."""
+        asked = self.level if self.drawn is None else self.drawn
+        return self.sizes - _at_least(asked, self.levels)
+
+    def _start_of_plan(self) -> int:
+        """Where the plan can be expected to prove something: with one wrong answer if half the group suffices."""
+        planned, total = self.seen.horizon, len(self.seen.pool)
+        sizes = self.sizes
+        if self.terms.about == "source":
+            sizes, total = self._unasked(), total - planned
+        expected = np.floor(sizes * planned / max(1, total)).astype(np.int64)
+        surely = np.floor(expected - np.sqrt(expected)).astype(np.int64)
+        for mistakes, there in ((1, surely), (0, surely), (0, expected)):
+            enough = (self._p_values(mistakes, there) <= self.seen.alpha) & (there > mistakes)
+            if enough.any() and (not mistakes or sizes[enough.argmax()] <= sizes[-1] / 2):
+                return int(enough.argmax())
+        return len(self.levels) - 1
+
+    def _p_values(self, mistakes: int, answers: Whole) -> Numbers:
+        if self.terms.about == "source":
+            return rate_p_value(np.full_like(answers, mistakes), answers, self.terms.max_error)
+        nulls = np.array([self._null(at).wrong for at in range(len(self.levels))])
+        return pool_p_value(mistakes, answers, self.sizes, nulls - 1)
+
+    def _wider(self, at: int, size: int) -> Wider:
+        wrong, inside = self._answers(at), int(self.sizes[at])
+        right = right_needed(wrong, self._null(at), self.seen.alpha, self._planned(at))
+        rest, left = inside - len(wrong), len(self.seen.pool) - len(self.seen.rows)
+        if not right or (self.terms.about != "source" and right > rest):
+            return Wider(self.group.name, None, None, inside - size)
+        draws = ceil(right * left / max(1, rest))
+        return Wider(self.group.name, right, draws, inside - size)
 
 
-def _first_level(seen: _Seen, sizes: Whole, audited: Whole) -> int | None:
-    """Where the sequence begins: the strictest scope that can pass, with one wrong answer if half the group suffices.
-
-    No error of the audit has a say, so the level of the tests stays exact.
-    About the pool, its sizes are fixed; about the source, only images outside the audit are asked.
-    """
-    total, counted = len(seen.pool), len(seen.rows)
-    if not counted:
-        return None
-    rest, others = (
-        (sizes, total) if seen.terms.about == "pool" else (sizes - audited, total - counted)
-    )
-    expected = np.floor(rest * counted / max(1, others)).astype(np.int64)
-    surely = np.floor(expected - np.sqrt(expected)).astype(np.int64)
-    for mistakes, there in ((1, surely), (0, surely), (0, expected)):
-        few = np.full_like(sizes, mistakes)
-        values = p_values(seen.terms, few, there, sizes, counted=counted, total=total)
-        enough = (values <= seen.alpha) & (there > mistakes)
-        if enough.any() and (not mistakes or rest[enough.argmax()] <= rest[-1] / 2):
-            return int(enough.argmax())
-    return None
-
-
-def p_values(
-    terms: Terms, wrong: Whole, audited: Whole, sizes: Whole, *, counted: int | Whole, total: int
-) -> Values:
-    """P-values of "the promise does not hold in this scope".
-
-    About the pool the question depends on no draw: the scope may hold ``max_error`` times what is left of it where the
-    most audit answers that can be expected fell inside. Fell in more, it does not pass. So what passes rightly has a
-    share of wrong among what is left of at most ``max_error``.
-    """
-    if terms.about == "source":
-        return rate_p_value(wrong, audited, terms.max_error)
-    most = most_inside(sizes, total, counted)
-    values = pool_p_value(wrong, audited, sizes, np.floor(terms.max_error * (sizes - most) + 1e-9))
-    return np.where(audited > most, 1.0, values)
+def _horizon(pool: Answered, planned: Whole | None) -> int:
+    return ceil(HORIZON * len(pool)) if planned is None else len(planned)
 
 
 def _at_least(confidence: Numbers, levels: Numbers) -> Whole:
@@ -274,10 +266,15 @@ def _at_least(confidence: Numbers, levels: Numbers) -> Whole:
     return (len(ordered) - np.searchsorted(ordered, levels, side="left")).astype(np.int64)
 
 
-def _check_audit(pool: Answered, rows: Whole, truth: Whole) -> None:
+def _check_audit(pool: Answered, rows: Whole, truth: Whole, planned: Whole | None) -> None:
     if len(rows) != len(truth):
         raise DataError(f"{len(rows)} audited images but {len(truth)} answers. Give one for each.")
     if len(np.unique(rows)) != len(rows):
         raise DataError("the audit holds an image twice. Give each once, in the order of the draw.")
     if len(rows) and not (rows.min() >= 0 and rows.max() < len(pool)):
         raise DataError(f"the audit holds an image outside the pool of {len(pool)}.")
+    both = 0 if planned is None else min(len(planned), len(rows))
+    if planned is not None and (planned[:both] != rows[:both]).any():
+        raise DataError(
+            "the answers are not those of the planned draw. Give its rows in their order."
+        )

@@ -24,7 +24,7 @@ from clipgrip.pseudolabel.refine.simple import (
     untouched,
 )
 from clipgrip.pseudolabel.refine.space import PoolImages
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs, RowMask
 
 
 def refine(
@@ -83,7 +83,7 @@ def refined_answers(
     image_embeds: ImageEmbeds | PoolImages,
     probs: Probs,
     *,
-    labeled: Mask,
+    labeled: RowMask,
     candidates: Mask,
     method: str = "auto",
     settings: Refinement = DEFAULT,

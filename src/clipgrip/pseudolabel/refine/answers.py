@@ -16,7 +16,7 @@ from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs, RowMask, SomeProbs
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class RefineInput:
 
     images: PoolImages = field(repr=False)
     probs: Probs = field(repr=False)
-    labeled: Mask = field(repr=False)
+    labeled: RowMask = field(repr=False)
     """(N,) True where a person labeled."""
     candidates: Mask
     prototype_embeds: ClassEmbeds | None = field(default=None, repr=False)
@@ -66,17 +66,17 @@ class RefineInput:
         return bool(self.candidates.all()) and not bool(self.labeled.any())
 
     @property
-    def unlabeled_probs(self) -> Probs:
+    def unlabeled_probs(self) -> SomeProbs:
         """Unlabeled rows, candidate classes."""
         return self._unlabeled(self.probs)
 
     @property
-    def confidence_probs(self) -> Probs:
+    def confidence_probs(self) -> SomeProbs:
         """The same at the scale that was asked for: what confidence is read from."""
         at_given = self.probs_at_given_scale
         return self._unlabeled(self.probs if at_given is None else at_given)
 
-    def _unlabeled(self, probs: Probs) -> Probs:
+    def _unlabeled(self, probs: Probs) -> SomeProbs:
         return probs if self.is_unrestricted else self.restricted(probs, self.candidates)
 
     def restricted(self, values: Tensor, classes: Mask) -> Tensor:
@@ -98,7 +98,7 @@ class RefineInput:
             zero_shot=None if first is None else first[rows],
         )
 
-    def with_unlabeled(self, answers: Probs, classes: Mask | None = None) -> Probs:
+    def with_unlabeled(self, answers: SomeProbs, classes: Mask | None = None) -> Probs:
         """All rows and classes, with these answers for the unlabeled rows and the candidates, or other ``classes``."""
         if self.is_unrestricted and answers.shape == self.probs.shape:
             return answers
@@ -176,7 +176,7 @@ def _check(images: Tensor, classes: Tensor, labels: Tensor, candidates: Tensor) 
 def _are_prototypes(
     images: ImageEmbeds,
     cosines: Tensor,
-    unlabeled: Mask,
+    unlabeled: RowMask,
     candidates: Mask,
     settings: Refinement,
 ) -> bool:

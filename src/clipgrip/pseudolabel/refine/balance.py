@@ -17,7 +17,7 @@ from clipgrip.types import Logits, Probs
 
 TINY = 1e-12
 BALANCE_CHUNK = 8192
-Prior = Float[Tensor, "C"]
+Prior = Float[Tensor, " C"]
 
 
 def sinkhorn(probs: Probs, prior: Prior, settings: Refinement = DEFAULT) -> Probs:

@@ -14,7 +14,7 @@ from clipgrip.pseudolabel.refine.discriminant import discriminant, tempered
 from clipgrip.pseudolabel.refine.measure import damp_absent
 from clipgrip.pseudolabel.refine.mixture import mixture
 from clipgrip.pseudolabel.refine.space import Pool
-from clipgrip.types import Logits, Mask, Probs
+from clipgrip.types import Logits, Mask, Probs, SomeProbs
 
 TINY = 1e-12
 
@@ -63,7 +63,7 @@ def _present(given: RefineInput) -> Mask:
     return given.candidates if present is None or int(present.sum()) < 2 else present
 
 
-def _with_absent(given: RefineInput, answers: Probs, present: Mask) -> Probs:
+def _with_absent(given: RefineInput, answers: SomeProbs, present: Mask) -> SomeProbs:
     """Clusters share what the text leaves them; classes without a cluster keep what the text gives them."""
     columns = present[given.candidates]
     if bool(columns.all()):
@@ -73,7 +73,7 @@ def _with_absent(given: RefineInput, answers: Probs, present: Mask) -> Probs:
     return whole
 
 
-def _cluster_once(given: RefineInput, pool: Pool, prior: Prior, present: Mask) -> Probs:
+def _cluster_once(given: RefineInput, pool: Pool, prior: Prior, present: Mask) -> SomeProbs:
     """(n, K) over the classes that are there, as sure as the two ways to see the clusters agree."""
     shares = sinkhorn(_among(given, present), prior, given.settings)
     balanced = given.with_unlabeled(shares, present)
@@ -87,7 +87,7 @@ def _cluster_once(given: RefineInput, pool: Pool, prior: Prior, present: Mask) -
     return tempered(logits, float(agreement), given.settings)
 
 
-def _among(given: RefineInput, present: Mask) -> Probs:
+def _among(given: RefineInput, present: Mask) -> SomeProbs:
     """(n, K) what the text says of these classes alone."""
     columns = present[given.candidates]
     if bool(columns.all()):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.seeds import generator
-from clipgrip.types import ImageEmbeds, Mask, Probs
+from clipgrip.types import ImageEmbeds, Probs, RowMask
 
 SAME = 1e-5
 """Embeddings that differ less than this along random directions are one: rounding makes a tenth of it."""
@@ -26,19 +26,19 @@ DIRECTIONS = 3
 class Copies:
     """Which rows show the same image."""
 
-    image_of: Int[Tensor, N] = field(repr=False)
+    image_of: Int[Tensor, " N"] = field(repr=False)
     """(N,) the number of the image that each row shows."""
-    first: Int[Tensor, n] = field(repr=False)
+    first: Int[Tensor, " n"] = field(repr=False)
     """(n,) the first row of each image."""
 
-    def representatives(self, labeled: Mask) -> Int[Tensor, n]:
+    def representatives(self, labeled: RowMask) -> Int[Tensor, " n"]:
         """(n,) a row of each image: the first that a person labeled, or the first."""
         rows = labeled.nonzero().squeeze(1).flip(0)
         chosen = self.first.clone()
         chosen[self.image_of[rows]] = rows
         return chosen
 
-    def on_all(self, answers: Probs, labels: Probs, labeled: Mask) -> Probs:
+    def on_all(self, answers: Probs, labels: Probs, labeled: RowMask) -> Probs:
         """(N, C) each image's answers on all of its rows; labeled rows keep their ``labels``."""
         every = answers[self.image_of]
         every[labeled] = labels[labeled]

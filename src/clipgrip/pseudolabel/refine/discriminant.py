@@ -15,7 +15,7 @@ from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.pseudolabel.refine.space import Pool, Scatter
 from clipgrip.types import Logits, Probs
 
-Moments = tuple[Float[Tensor, "C D"], Float[Tensor, "C"]]
+Moments = tuple[Float[Tensor, "C D"], Float[Tensor, " C"]]
 """Weighted sums of images and weights, a class each, in float64."""
 
 

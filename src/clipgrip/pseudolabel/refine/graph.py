@@ -17,7 +17,7 @@ from torch import Tensor
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.seeds import generator
-from clipgrip.types import ImageEmbeds, Mask, Probs
+from clipgrip.types import ImageEmbeds, Probs, RowMask
 
 CHUNK = 512
 
@@ -26,14 +26,14 @@ CHUNK = 512
 class Cell:
     """Images whose neighbours are among them, with symmetric weights in compressed sparse rows."""
 
-    rows: Int[Tensor, n]
+    rows: Int[Tensor, " n"]
     """Their positions in the pool."""
-    offsets: Int[Tensor, n_and_one] = field(repr=False)
-    columns: Int[Tensor, edges] = field(repr=False)
-    weights: Float[Tensor, edges] = field(repr=False)
+    offsets: Int[Tensor, " n_and_one"] = field(repr=False)
+    columns: Int[Tensor, " edges"] = field(repr=False)
+    weights: Float[Tensor, " edges"] = field(repr=False)
 
     @property
-    def sources(self) -> Int[Tensor, edges]:
+    def sources(self) -> Int[Tensor, " edges"]:
         """The image of the cell at which each edge begins; ``columns`` are where they end."""
         return torch.arange(len(self.rows)).repeat_interleave(self.offsets.diff().long())
 
@@ -132,7 +132,9 @@ def _centres(sample: Tensor, count: int, steps: int) -> Tensor:
     return centres
 
 
-def propagate(graph: Graph, probs: Probs, labeled: Mask, settings: Refinement = DEFAULT) -> Probs:
+def propagate(
+    graph: Graph, probs: Probs, labeled: RowMask, settings: Refinement = DEFAULT
+) -> Probs:
     """(N, C): each image mixes its neighbours' answers with its own; labeled rows stay.
 
     The diffusion of Zhou et al. (NeurIPS 2003) from zero-shot answers instead of from labels alone, as in ZLaP (CVPR
@@ -144,7 +146,7 @@ def propagate(graph: Graph, probs: Probs, labeled: Mask, settings: Refinement = 
     return answers
 
 
-def _propagate_in(cell: Cell, probs: Probs, labeled: Mask, settings: Refinement) -> Probs:
+def _propagate_in(cell: Cell, probs: Probs, labeled: RowMask, settings: Refinement) -> Probs:
     degrees = cell.spread(torch.ones(len(probs), 1)).clamp_min(1e-9)
     answers, share = probs, settings.propagation_share
     for _ in range(settings.propagation_steps):

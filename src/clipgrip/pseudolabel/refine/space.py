@@ -19,7 +19,7 @@ from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.pseudolabel.refine.copies import Copies, copies_among
 from clipgrip.pseudolabel.refine.graph import Graph, neighbour_graph
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
-from clipgrip.types import ImageEmbeds, Labels, Mask, Probs
+from clipgrip.types import ImageEmbeds, Labels, Probs, RowMask
 
 TINY = 1e-9
 Scatter = Float[Tensor, "D D"]
@@ -29,7 +29,7 @@ Scatter = Float[Tensor, "D D"]
 class Subspace:
     """d directions in which neighbours vary alike, and the mean of the images."""
 
-    mean: Float[Tensor, D] = field(repr=False)
+    mean: Float[Tensor, " D"] = field(repr=False)
     directions: Float[Tensor, "D d"] = field(repr=False)
 
     def project(self, embeds: Float[Tensor, "N D"]) -> Float[Tensor, "N d"]:
@@ -85,7 +85,7 @@ class Pool:
     settings: Refinement = field(default=DEFAULT, repr=False)
 
     @cached_property
-    def labeled(self) -> Mask:
+    def labeled(self) -> RowMask:
         """(N,) True where a person labeled."""
         return self.labels >= 0
 
@@ -97,7 +97,7 @@ class Pool:
         """Some images in float32."""
         return self.images[rows].float()
 
-    def weights(self, of_label: float) -> Float[Tensor, N]:
+    def weights(self, of_label: float) -> Float[Tensor, " N"]:
         """(N,) one per image, ``of_label`` per labeled one."""
         return torch.where(self.labeled, of_label, 1.0)
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipgrip.types import ImageEmbeds, Labels, Mask, Probs
+from clipgrip.types import ImageEmbeds, Labels, Mask, Probs, SomeProbs
 
 
 class Chosen(NamedTuple):
@@ -73,7 +73,7 @@ class Selector(Protocol):
         """The trusted rows; ConfigError where the context lacks what the rule needs."""
 
 
-def narrowed(probs: Probs, rows: Tensor, classes: Mask | Tensor) -> Probs:
+def narrowed(probs: Probs, rows: Tensor, classes: Mask | Tensor) -> SomeProbs:
     """Some rows over some classes, summing to one again."""
     among = probs[rows][:, classes]
     return among / among.sum(dim=1, keepdim=True).clamp_min(1e-30)

@@ -31,7 +31,7 @@ from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import NAME, open_store
-from clipgrip.trust.promise import Terms
+from clipgrip.trust.terms import Terms
 
 WORST = 10
 

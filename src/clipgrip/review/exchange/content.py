@@ -13,7 +13,7 @@ from clipgrip.review.measure import audit_proof
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState
 from clipgrip.review.store import ReviewStore
-from clipgrip.trust.promise import Terms
+from clipgrip.trust.terms import Terms
 
 
 @dataclass(frozen=True)

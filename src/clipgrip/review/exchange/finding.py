@@ -49,6 +49,11 @@ class Finder:
         paths = [(canonical(path), image) for image, row in every.items() for path in row.paths]
         self._paths = _Names(paths)
         self._stems = _Names([(splitext(path)[0], image) for path, image in paths])
+        self._letters: dict[str, set[str]] = defaultdict(set)
+        for image, row in every.items():
+            for path in row.paths:
+                self._letters[path].add(image)
+                self._letters[splitext(path)[0]].add(image)
         self._slugs: dict[str, set[str]] = defaultdict(set)
         self._uploads: dict[str, set[str]] = defaultdict(set)
         self._begins: dict[str, set[str]] = defaultdict(set)
@@ -64,6 +69,10 @@ class Finder:
         if sha256 in self._hashes:
             return Place(sha256, "content")
         found, how = self._found(canonical(path))
+        letters = self._letters.get(path, set())
+        if len(found) != 1 and len(letters) == 1:
+            # names that differ only in blanks, signs that nobody sees, or how an accent is written
+            found, how = letters, "path"
         if len(found) != 1:
             return Place(None, how, len(found) > 1)
         return Place(next(iter(found)), "other-content" if len(sha256) == 64 else how)

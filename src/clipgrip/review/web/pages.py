@@ -24,6 +24,7 @@ from clipgrip.review.web.texts import (
     words_of_change,
 )
 from clipgrip.trust.advice import headline, reasons, remedies
+from clipgrip.trust.doubted import in_short, reason
 from clipgrip.trust.knowledge import knows_nothing
 from clipgrip.words import Words
 
@@ -43,6 +44,7 @@ def overview_page(context: PageContext) -> str:
         held=held_back(context.snapshot.round.rounds, context.say),
         terms=asked_for(context.server.session.store),
         **_doubts(found, context),
+        doubted=_doubted(context),
         rounds=[one for one in context.snapshot.round.rounds if "labels" in one.facts],
         running=job.progress(context.server.folder).state == "running",
         bars=_bars(found),
@@ -112,6 +114,9 @@ def classes_page(context: PageContext) -> str:
         "classes.html",
         tab="classes",
         lines=_overview(context).classes,
+        named=context.server.names.lines(),
+        doubted=_doubted(context),
+        why=reason,
         changes=[
             (context.say.date(c.at), c.person, words_of_change(c, context.say))
             for c in reversed(context.server.session.store.changes())
@@ -208,6 +213,13 @@ def _doubts(o: Overview, context: PageContext) -> dict[str, Any]:
         "against": reasons(o.doubts, say),
         "remedies": remedies(o.doubts, len(o.classes), say, given=given, learns=learns),
     }
+
+
+def _doubted(context: PageContext) -> str:
+    """One sentence about the names that do not seem to fit; empty where all do."""
+    lines = context.server.names.lines().values()
+    names = [line.about.name for line in lines if line.doubted]
+    return in_short(names, len(lines), context.say) if names else ""
 
 
 def _bars(o: Overview) -> list[tuple[str, float, float, int]]:

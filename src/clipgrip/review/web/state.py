@@ -10,6 +10,7 @@ from pathlib import Path
 
 from clipgrip.data.manifest import Row
 from clipgrip.review.exchange import Written
+from clipgrip.review.naming import NameBoard
 from clipgrip.review.queues import QUEUES, doubtful
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.snapshot import ReviewSnapshot
@@ -57,6 +58,11 @@ class ServerState:
     def uploads(self) -> Uploads:
         """Files that are coming in pieces."""
         return Uploads(self.folder)
+
+    @cached_property
+    def names(self) -> NameBoard:
+        """Which class names fit."""
+        return NameBoard(self.session)
 
     @cached_property
     def name(self) -> str:

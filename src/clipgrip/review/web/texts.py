@@ -106,7 +106,7 @@ SCRIPT = (
     mark("{n} left"),
     mark("{seconds} s an image"),
     mark("{n} answered"),
-    mark("{now} answered; the audit is read at {n}."),
+    mark("{now} answered; if all are right, the model may decide more at about {n}."),
     mark("Nothing is left here."),
     mark("The file is gone or cannot be shown."),
     mark("no answer would move"),

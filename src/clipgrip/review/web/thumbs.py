@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import secrets
 import threading
@@ -11,20 +12,22 @@ from pathlib import Path
 
 from PIL import Image
 
-from clipgrip.backbone.cache import default_root
-from clipgrip.data.images import UndecodableImage, quick_check
+from clipgrip.backbone.cache import default_root, remove_older
+from clipgrip.data.images import READING, UndecodableImage, quick_check
 from clipgrip.data.manifest import Row
 from clipgrip.data.reading import open_row, read_row
 
-FOLDER = "thumbs-v1"
+FORMAT = 2
+"""1 had no digests."""
+FOLDER = f"thumbs-v{FORMAT}-{READING}"
 SIDE = 200
 LARGE = 1600
 FULL = 8192
 """Where single pixels are looked at; a larger image is still made smaller."""
 QUALITY = 82
 FULL_QUALITY = 95
-END = b"\xff\xd9"
-"""The last bytes of a JPEG: a file that was cut off lacks them."""
+DIGEST_BYTES = 32
+"""A kept file ends with the SHA-256 of the JPEG before it."""
 
 
 def thumbnail(row: Row) -> bytes:
@@ -33,17 +36,21 @@ def thumbnail(row: Row) -> bytes:
     Raises:
         DataError: the file has gone, or is no image any more.
     """
-    place = _place(row.sha256)
+    kept = place_of(row.sha256)
     with contextlib.suppress(OSError):
-        kept = place.read_bytes()
-        if kept.endswith(END):
-            return kept
+        content = kept.read_bytes()
+        data, digest = content[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
+        if hashlib.sha256(data).digest() == digest:
+            return data
     data = picture(row, SIDE)
     with contextlib.suppress(OSError):  # a full disk makes it slow, not wrong
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_suffix(f".{secrets.token_hex(4)}")
-        part.write_bytes(data)
-        part.replace(place)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(f".{secrets.token_hex(4)}")
+        try:
+            part.write_bytes(data + hashlib.sha256(data).digest())
+            part.replace(kept)
+        finally:
+            part.unlink(missing_ok=True)
     return data
 
 
@@ -79,7 +86,8 @@ def picture(row: Row, side: int = LARGE, quality: int = QUALITY, **how: int) -> 
 
 
 def warm(rows: Iterable[Row], stopped: threading.Event) -> None:
-    """Make the thumbnails that will be asked for first."""
+    """Make the thumbnails that will be asked for first; those of an older reader of pictures are taken away."""
+    remove_older(default_root(), "thumbs", FOLDER)
     for row in rows:
         if stopped.is_set():
             return
@@ -89,5 +97,6 @@ def warm(rows: Iterable[Row], stopped: threading.Event) -> None:
             continue
 
 
-def _place(sha256: str) -> Path:
+def place_of(sha256: str) -> Path:
+    """Where the thumbnail of this content is kept."""
     return default_root() / FOLDER / sha256[:2] / f"{sha256}.jpg"

@@ -32,7 +32,7 @@ function forget(id) {
 }
 
 for (const button of document.querySelectorAll("[data-do]")) {
-  button.addEventListener("click", () => act(button.dataset.do, button.closest("tr")));
+  button.addEventListener("click", () => act(button.dataset.do, button.closest("tr"), button.dataset.words));
 }
 for (const field of document.querySelectorAll(".name-field, .prompt-field, .parts")) {
   const kept = drafts.get(place(field));
@@ -47,8 +47,14 @@ for (const field of document.querySelectorAll(".prompt-field, .name-field")) {
   });
 }
 
-async function act(what, row) {
+async function act(what, row, words) {
   if (!named()) return;
+  if (what === "words") { // other words are only tried; Keep takes them
+    const field = row.querySelector(".prompt-field");
+    field.value = words;
+    draft(field);
+    what = "preview";
+  }
   const body = {
     id: Number(row.dataset.class),
     name: row.querySelector(".name-field").value,

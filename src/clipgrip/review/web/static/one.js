@@ -25,7 +25,7 @@ function show() {
   const goal = at("goal");
   if (goal) {
     const given = Number(goal.dataset.now) + answered.size;
-    goal.textContent = say("{now} answered; the audit is read at {n}.", { now: given, n: goal.dataset.n });
+    goal.textContent = say("{now} answered; if all are right, the model may decide more at about {n}.", { now: given, n: goal.dataset.n });
   }
   at("stage").classList.toggle("nothing", !one);
   at("name").textContent = one ? one.path : loading ? "…" : say("Nothing is left here.");

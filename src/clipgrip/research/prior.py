@@ -63,8 +63,3 @@ def bbse_prior(probs: Probs, labeled: Probs, labels: Labels) -> Prior:
     ratio = torch.linalg.lstsq(joint, answered[:, None], driver="gelsd").solution[:, 0]
     prior = (ratio.clamp_min(0) * joint.sum(0)).clamp_min(0)
     return (prior / prior.sum()).to(probs.dtype)
-
-
-def total_variation(first: Prior, second: Prior) -> float:
-    """Half the sum of absolute differences: 0 for equal shares, 1 for shares without a class in common."""
-    return (first - second).abs().sum().item() / 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.seeds import generator
@@ -33,7 +34,9 @@ def half_agreement(
     return sum(shares) / len(shares)
 
 
-def gaussian_answers(images: ImageEmbeds, known: ImageEmbeds, probs: Probs) -> Labels:
+def gaussian_answers(
+    images: ImageEmbeds, known: Float[Tensor, "n D"], probs: Float[Tensor, "n C"]
+) -> Labels:
     """Classes (N,) of images by Gaussians of one covariance, learned from the answers (n, C) for other images.
 
     The covariance is shrunk to a multiple of the identity; classes without images are never the answer.

@@ -1,0 +1,174 @@
+"""clipgrip names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clipgrip.cli.arguments import Run
+from clipgrip.cli.ui import Result, Ui
+
+if TYPE_CHECKING:
+    from clipgrip.data.classes import ClassNames
+    from clipgrip.report.rewording import Rewording, Tried
+    from clipgrip.runs.outcome import Outcome
+    from clipgrip.runs.rewording import TextTrial
+    from clipgrip.trust.naming import Naming
+    from clipgrip.words import Words
+
+MOST = 8
+"""Classes for which other words are proposed."""
+
+
+def names(
+    ui: Ui,
+    run: Run,
+    tries: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--try",
+            metavar="CLASS=TEXT",
+            help='Your own words for a class, as in "scratch=a long thin scratch on metal"; once for each.',
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the list of classes with the words of --try, for the next run: a new CSV file.",
+            show_default=False,
+        ),
+    ] = None,
+) -> Result:
+    """Say which class names fit their images, and what other words would change.
+
+    For names that are doubted, other words are proposed. Nothing of the run is touched: answers are those of the model
+    before it was tuned.
+    """
+    from clipgrip.cli.reviewed import at_work
+    from clipgrip.report.rewording import lines, values
+    from clipgrip.runs.embedding import model_of
+    from clipgrip.runs.identity import settings_of
+    from clipgrip.runs.reopen import reopen
+    from clipgrip.runs.rewording import TextTrial
+
+    wanted = tries or []
+    _check_out(out, wanted)
+    newest = at_work(run, ui.screen)
+    with ui.screen.live():
+        outcome = reopen(newest, ui.screen)
+    words = [_wish(one, outcome.manifest.classes) for one in wanted]
+    trial = TextTrial.of(outcome, model_of(settings_of(outcome.run)))
+    found = _reworded(outcome, trial, words, ui.say)
+    text, facts = lines(found, ui.say), values(found)
+    if out is not None:
+        _write(out, trial.worded(dict(words)))
+        text, facts = [*text, f"classes      {out}"], {**facts, "classes_file": out}
+    return Result(text, facts)
+
+
+def _reworded(
+    outcome: Outcome, trial: TextTrial, words: list[tuple[int, str]], say: Words
+) -> Rewording:
+    from clipgrip.report.rewording import Rewording
+    from clipgrip.runs.knowledge import doubts
+    from clipgrip.trust.advice import headline, reasons
+    from clipgrip.trust.knowledge import knows_nothing
+
+    found = doubts(outcome.run.facts)
+    lost = knows_nothing(tuple(one for one in found if one.kind != "no-better"))
+    fits = trial.names()
+    asked = range(len(trial.classes)) if lost else [one.position for one in fits.doubted]
+    return Rewording(
+        classes=trial.classes,
+        names=fits,
+        against=(headline(say), *reasons(found, say)) if lost else (),
+        proposed=() if words else (*_exchanges(trial, fits), *_proposed(trial, list(asked)[:MOST])),
+        templates=() if words else tuple(_template(trial, one) for one in trial.templates()),
+        tried=_tried(trial, words),
+    )
+
+
+def _exchanges(trial: TextTrial, fits: Naming) -> list[Tried]:
+    """Pairs of texts that point at each other's images, the other way round."""
+    texts, points = trial.classes.prompts, {one.position: one.group for one in fits.doubted}
+    pairs = [(a, b) for a, b in points.items() if b is not None and a < b and points.get(b) == a]
+    return [_words(trial, {a: texts[b], b: texts[a]}) for a, b in pairs]
+
+
+def _proposed(trial: TextTrial, positions: list[int]) -> tuple[Tried, ...]:
+    """For each class the wordings after which it fits best first."""
+    proposed: list[Tried] = []
+    for c in positions:
+        found = [_words(trial, {c: text}) for text in trial.proposals(c)]
+        proposed += sorted(found, key=lambda one: -_fit(one, c))
+    return tuple(proposed)
+
+
+def _fit(one: Tried, c: int) -> float:
+    return one.moved.fits.names[c].fit or 0.0
+
+
+def _tried(trial: TextTrial, words: list[tuple[int, str]]) -> tuple[Tried, ...]:
+    """Each alone, then all together where they are of several classes."""
+    found = [_words(trial, {c: text}) for c, text in words]
+    together = dict(words)
+    if len(together) > 1:
+        found.append(_words(trial, together))
+    return tuple(found)
+
+
+def _words(trial: TextTrial, texts: dict[int, str]) -> Tried:
+    from clipgrip.report.rewording import Tried
+
+    return Tried(texts, None, trial.with_words(texts))
+
+
+def _template(trial: TextTrial, template: str) -> Tried:
+    from clipgrip.report.rewording import Tried
+
+    return Tried({}, template, trial.with_template(template))
+
+
+def _wish(given: str, classes: ClassNames) -> tuple[int, str]:
+    """Position of the class and its text; a name may hold the sign = too."""
+    from clipgrip.data.classes import canonical
+    from clipgrip.errors import ConfigError
+
+    for at in (n for n, char in enumerate(given) if char == "="):
+        name, text = given[:at], canonical(given[at + 1 :])
+        if name in classes and text:
+            return classes.index(name), text
+    name, sign, text = given.partition("=")
+    if sign and canonical(text):
+        classes.index(name)  # says which classes there are
+    raise ConfigError(
+        f'--try "{given}" is not CLASS=TEXT. Write for example --try "{classes.display[0]}=a few English words".'
+    )
+
+
+def _check_out(out: Path | None, wanted: list[str]) -> None:
+    from clipgrip.errors import ConfigError
+    from clipgrip.written import check_output
+
+    if out is None:
+        return
+    if not wanted:
+        raise ConfigError("--out writes the words of --try. Give --try CLASS=TEXT too.")
+    if out.exists():
+        raise ConfigError(f"{out} exists, perhaps with your own words in it. Give another --out.")
+    if out.suffix.lower() != ".csv":
+        raise ConfigError(
+            f"{out} has two columns, name and prompt. Give --out a name that ends in .csv."
+        )
+    check_output(out, "names")
+
+
+def _write(out: Path, classes: ClassNames) -> None:
+    from clipgrip.data.tables import csv_bytes
+    from clipgrip.files import write_bytes_once
+
+    rows = zip(classes.display, classes.prompts, strict=True)
+    write_bytes_once(out, csv_bytes(("name", "prompt"), rows))

@@ -1,0 +1,48 @@
+"""A table that says of which line, camera or shift an image is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clipgrip.data.tables import read_table
+from clipgrip.errors import DataError
+from clipgrip.files import AnyPath
+
+MAX_GROUPS = 50
+"""Values of one column, at most: beyond it the column is no grouping."""
+
+
+def read_groups(
+    file: AnyPath, paths: Sequence[str], encoding: str | None = None
+) -> dict[str, list[str]]:
+    """Column name -> the group of each image of ``paths``, "" where the file does not name it.
+
+    Raises:
+        DataError: no column "path", no other column, no path known, or a column with over 50 values.
+    """
+    table = read_table(file, encoding)
+    place = table.need(("path", "file", "image", "filename"))
+    columns = [i for i in range(len(table.columns)) if i != place]
+    if not columns:
+        raise DataError(
+            f'{table.name}: only the column "{table.columns[place]}". '
+            "Add a column for each grouping, such as line, camera or shift."
+        )
+    rows = {row[place].strip().replace("\\", "/"): row for row in table.rows}
+    if not any(path in rows for path in paths):
+        shown = next(iter(rows), "nothing")
+        raise DataError(
+            f'{table.name}: none of its paths is an image of this run (it starts with "{shown}", the run with '
+            f'"{next(iter(paths), "nothing")}"). Write the paths as predictions.csv has them.'
+        )
+    found = {}
+    for column in columns:
+        name = table.columns[column].strip() or f"column {column + 1}"
+        found[name] = [rows[path][column].strip() if path in rows else "" for path in paths]
+        kinds = len(set(found[name]) - {""})
+        if kinds > MAX_GROUPS:
+            raise DataError(
+                f'{table.name}: column "{name}" holds {kinds} different values; up to {MAX_GROUPS} can be compared. '
+                "Leave the column out, or put its values into fewer groups."
+            )
+    return found

@@ -1,0 +1,170 @@
+"""Names, other words for them and what these would change, as lines to read and as plain values."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from clipgrip.data.classes import ClassNames
+from clipgrip.runs.rewording import Moved
+from clipgrip.trust.doubted import MARKS, ToldName, how_to_take, in_short, reason
+from clipgrip.trust.naming import NameFit, Naming
+from clipgrip.words import Words
+
+PAIRS = 4
+"""Moves that are told for one wording, the most frequent ones."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Other texts for some classes, by position, or another template, and what it would change."""
+
+    texts: dict[int, str]
+    template: str | None
+    moved: Moved
+
+
+@dataclass(frozen=True)
+class Rewording:
+    """All that is known of a run's names. ``against``: why the model is in doubt as a whole, no name is judged then."""
+
+    classes: ClassNames
+    names: Naming
+    against: tuple[str, ...]
+    proposed: tuple[Tried, ...]
+    templates: tuple[Tried, ...]
+    tried: tuple[Tried, ...]
+
+    def about(self, one: NameFit) -> ToldName:
+        """A name, to be said."""
+        names = self.classes.display
+        other = None if one.group is None else names[one.group]
+        return ToldName(names[one.position], one.verdict, other, one.labeled)
+
+
+def lines(found: Rewording, say: Words) -> list[str]:
+    """To be read on a terminal."""
+    shown = list(found.against) if found.against else _names(found, say)
+    if found.proposed:
+        shown += ["", say("Other words, and what the untuned model would answer with them:")]
+        shown += [line for one in found.proposed for line in _trial(found, one, say)]
+    if found.templates:
+        shown += ["", say("Another text around every name:")]
+        shown += [line for one in found.templates for line in _trial(found, one, say)]
+    if found.tried:
+        shown += ["", say("Your words:")]
+        shown += [line for one in found.tried for line in _trial(found, one, say)]
+    return [*shown, "", how_to_take(say)]
+
+
+def values(found: Rewording) -> dict[str, Any]:
+    """The same as plain values."""
+    judged = not found.against
+    return {
+        "judged": judged,
+        "against": list(found.against),
+        "classes": [_class(found, one, judged) for one in found.names.names],
+        "proposed": [_values(found, one) for one in found.proposed],
+        "templates": [_values(found, one) for one in found.templates],
+        "tried": [_values(found, one) for one in found.tried],
+    }
+
+
+def _names(found: Rewording, say: Words) -> list[str]:
+    names = found.classes.display
+    width = min(30, max(map(_columns, names)))
+    shown = [
+        f"{'' if one.fit is None else f'{one.fit:.2f}':>4}  {_padded(names[one.position], width)}  "
+        f"{say(MARKS[one.verdict])}"
+        for one in sorted(found.names.names, key=lambda n: (n.fit is None, n.fit, n.position))
+    ]
+    doubted = found.names.doubted
+    head = say("How well each text fits its images, from 0 to 1; below 0.50 it is doubted:")
+    if not doubted:
+        return [head, *shown, say("No name is doubted.")]
+    short = in_short([names[one.position] for one in doubted], len(names), say)
+    why = [f"{names[one.position]}: {reason(found.about(one), say)}" for one in doubted]
+    return [head, *shown, "", short, *why]
+
+
+def _trial(found: Rewording, one: Tried, say: Words) -> list[str]:
+    names, moved = found.classes.display, one.moved
+    shown = [f"  {names[c]}: “{text}”" for c, text in one.texts.items()]
+    if one.template is not None:
+        shown.append(f"  “{one.template}”")
+    figures = [
+        say(
+            "{moved} of {of} answers would move.",
+            moved=say.number(moved.moved),
+            of=say.number(moved.of),
+        )
+    ]
+    if not found.against:
+        figures += [_fits(found, one, say)]
+    if moved.right is not None:
+        figures.append(
+            say(
+                "Right on {n} labeled images: {before} before, {after} after.",
+                n=say.number(moved.labeled),
+                before=say.number(moved.right[0]),
+                after=say.number(moved.right[1]),
+            )
+        )
+    shown.append("    " + say(" ").join(figures))
+    steps = [f"{names[a]} → {names[b]}: {n}" for a, b, n in moved.pairs[:PAIRS]]
+    return shown + (["    " + say(", ").join(steps)] if steps else [])
+
+
+def _fits(found: Rewording, one: Tried, say: Words) -> str:
+    if len(one.texts) == 1:
+        (c,) = one.texts
+        before, after = (n.names[c].fit for n in (found.names, one.moved.fits))
+        if before is None or after is None:
+            return say(MARKS["unknown"])
+        return say(
+            "Fit {before} before, {after} after.", before=f"{before:.2f}", after=f"{after:.2f}"
+        )
+    return say(
+        "Names doubted: {before} before, {after} after.",
+        before=len(found.names.doubted),
+        after=len(one.moved.fits.doubted),
+    )
+
+
+def _class(found: Rewording, one: NameFit, judged: bool) -> dict[str, Any]:
+    names, c = found.classes.display, one.position
+    return {
+        "name": names[c],
+        "text": found.classes.prompts[c],
+        "fit": round(one.fit, 4) if judged and one.fit is not None else None,
+        "verdict": one.verdict if judged else "unknown",
+        "group": None if one.group is None or not judged else names[one.group],
+        "labeled": one.labeled,
+    }
+
+
+def _values(found: Rewording, one: Tried) -> dict[str, Any]:
+    names, moved, judged = found.classes.display, one.moved, not found.against
+    facts: dict[str, Any] = {"texts": {names[c]: text for c, text in one.texts.items()}}
+    if one.template is not None:
+        facts["template"] = one.template
+    return facts | {
+        "moved": moved.moved,
+        "of": moved.of,
+        "pairs": [{"before": names[a], "after": names[b], "n": n} for a, b, n in moved.pairs],
+        "fit": {names[c]: moved.fits.names[c].fit for c in one.texts} if judged else None,
+        "doubted": [names[n.position] for n in moved.fits.doubted] if judged else None,
+        "labeled": moved.labeled,
+        "right_before": None if moved.right is None else moved.right[0],
+        "right_after": None if moved.right is None else moved.right[1],
+    }
+
+
+def _columns(text: str) -> int:
+    """Columns of a terminal: wide letters take two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * max(0, width - _columns(text))

@@ -1,0 +1,91 @@
+"""Which names fit their images, with the classes as people have them now and the labels that they gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from clipgrip.prompts.wordings import wordings
+from clipgrip.review.session import ReviewSession
+from clipgrip.review.snapshot import ReviewSnapshot
+from clipgrip.runs.knowledge import doubts as doubts_of_run
+from clipgrip.trust.doubted import ToldName
+from clipgrip.trust.knowledge import knows_nothing
+from clipgrip.trust.naming import NameFit, naming
+from clipgrip.types import ClassEmbeds, Labels
+
+
+@dataclass(frozen=True)
+class NameLine:
+    """One class: what is said of its text, how well it fits (0 to 1), and other words to try."""
+
+    about: ToldName
+    fit: float | None
+    wordings: tuple[str, ...]
+
+    @property
+    def doubted(self) -> bool:
+        """Whether the text points at no group, or at another's."""
+        return self.about.verdict in ("nothing", "other")
+
+
+@dataclass
+class NameBoard:
+    """Remembers what it said until classes or labels change."""
+
+    session: ReviewSession
+    _texts: tuple[int, ClassEmbeds] | None = field(default=None, repr=False)
+    _lines: tuple[tuple[int, int], Mapping[int, NameLine]] | None = field(default=None, repr=False)
+
+    def lines(self) -> Mapping[int, NameLine]:
+        """By class id; empty where the model seems to know nothing of all names, or labels alone decide."""
+        now = self.session.snapshot
+        labels, version, view = _labels(now), now.version, now.view
+        classifier, active = now.round.classifier, now.classes.active
+        key = version, hash(labels.numpy().tobytes())
+        if self._lines is not None and self._lines[0] == key:
+            return self._lines[1]
+        if _untold(view.outcome.run.facts):
+            return {}
+        if self._texts is None or self._texts[0] != version:
+            self._texts = version, classifier.texts(active)
+        scale = classifier.backbone.logit_scale
+        found = naming(classifier.embeds, self._texts[1], scale, labels)
+        names = [one.name for one in active]
+        taken = {one.prompt.casefold() for one in active}
+        lines = {
+            one.id: _line(fit, names, one.prompt, taken)
+            for one, fit in zip(active, found.names, strict=True)
+        }
+        self._lines = key, lines
+        return lines
+
+
+def _line(fit: NameFit, names: list[str], prompt: str, taken: set[str]) -> NameLine:
+    name = names[fit.position]
+    other = None if fit.group is None else names[fit.group]
+    words = wordings(name, prompt)
+    return NameLine(
+        ToldName(name, fit.verdict, other, fit.labeled),
+        fit.fit,
+        tuple(text for text in words if text.casefold() not in taken),
+    )
+
+
+def _untold(facts: Mapping[str, object]) -> bool:
+    """Whether the model is in doubt as a whole. Labels answered by chance alone do not hinder: names may be swapped."""
+    found = tuple(one for one in doubts_of_run(facts) if one.kind != "no-better")
+    labels = facts.get("labels")
+    return knows_nothing(found) or (isinstance(labels, dict) and labels["text_weight"] == 0)
+
+
+def _labels(now: ReviewSnapshot) -> Labels:
+    """(N,) positions of the classes that people gave, those of the audit apart, -1 elsewhere."""
+    states = now.states
+    known = states.labeled & ~states.audit
+    labels = torch.full((len(states.klass),), -1)
+    for position, one in enumerate(now.classes.active):
+        labels[torch.from_numpy(known & (states.klass == one.id))] = position
+    return labels

@@ -1,0 +1,55 @@
+"""Which class names of a run fit its images: looked at before anything is learned, and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clipgrip.runs.prepare import Prepared
+from clipgrip.trust.doubted import ToldName
+from clipgrip.trust.knowledge import Finding, knows_nothing
+from clipgrip.trust.naming import naming
+
+
+def name_facts(ready: Prepared, found: tuple[Finding, ...]) -> dict[str, Any] | None:
+    """The part of metrics.json about names; None where the model seems to know nothing of all of them.
+
+    That labels are answered no better than by chance does not hinder: names may be swapped.
+    """
+    if knows_nothing(tuple(one for one in found if one.kind != "no-better")):
+        return None
+    start, embeds = ready.start, ready.embeds
+    scale = start.prompt.logit_scale
+    seen = naming(embeds.pool, start.zero_shot, scale, ready.task.labels)
+    names, rows = start.classes.display, embeds.pool_rows
+    return {
+        "classes": [
+            {
+                "name": names[one.position],
+                "fit": None if one.fit is None else round(one.fit, 4),
+                "verdict": one.verdict,
+                "group": None if one.group is None else names[one.group],
+                "labeled": one.labeled,
+                "points_at": [rows[row].sha256 for row in one.rows],
+            }
+            for one in seen.names
+        ],
+        "nameless": [rows[row].sha256 for row in seen.nameless],
+    }
+
+
+def doubted_names(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Facts of the names that do not fit, the worst first; none where labels alone decide, whatever names say.
+
+    None of a run that was made before it was looked for.
+    """
+    if (metrics.get("labels") or {}).get("text_weight") == 0:
+        return []
+    classes = (metrics.get("names") or {}).get("classes", ())
+    found = [one for one in classes if one["verdict"] in ("nothing", "other")]
+    return sorted(found, key=lambda one: float(one["fit"]))
+
+
+def told_name(one: Mapping[str, Any]) -> ToldName:
+    """A class's facts, to be said."""
+    return ToldName(one["name"], one["verdict"], one["group"], one["labeled"])

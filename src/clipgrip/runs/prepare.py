@@ -1,0 +1,190 @@
+"""All that stands before the first round, made in one place: for a run, a stored run, a fit and a measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.config import Settings
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.issues import Issue
+from clipgrip.data.manifest import Manifest
+from clipgrip.data.task import Task
+from clipgrip.errors import BackboneError
+from clipgrip.fewshot.teacher import Teacher
+from clipgrip.method import Method, learn, refiner_of, schedule, teacher_of
+from clipgrip.prompts.residual import ResidualPrompt
+from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner
+from clipgrip.runs.embedding import Embeds, embedded, model_of, nothing_left
+from clipgrip.runs.events import Listener
+from clipgrip.runs.identity import settings_of
+from clipgrip.runs.start import Answers, Start, method_for
+from clipgrip.runs.store import RunStore, StoredRun
+from clipgrip.runs.tasks import make_task, stored_task
+from clipgrip.strategy import Reached, Round
+from clipgrip.training.state import Keeper
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Probs
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A pool that is ready for its rounds. What follows from it is computed once, when it is first asked for."""
+
+    settings: Settings
+    start: Start
+    embeds: Embeds = field(repr=False)
+    task: Task = field(repr=False)
+
+    @property
+    def method(self) -> Method:
+        """How its prompt is tuned."""
+        return self.start.method
+
+    @cached_property
+    def ks(self) -> list[int]:
+        """Pseudolabels per class in each round; empty for zero-shot."""
+        settings = self.settings
+        return schedule(settings.strategy, self.task, k=settings.k, n_rounds=settings.rounds)
+
+    @cached_property
+    def zero_shot(self) -> Answers:
+        """What CLIP answers before anything is learned."""
+        return self.start.answers({}, self.embeds)
+
+    @cached_property
+    def teacher(self) -> Teacher | None:
+        """What the labels teach, asked before anything is tuned; None where they teach nothing."""
+        if not self.ks:
+            return None
+        # where no unlabeled image is learned from, none is refined to see how well held-out labels are answered
+        method = self.method if any(self.ks) else replace(self.method, refine=ZERO_SHOT)
+        pool, zero_shot = self.embeds.pool, self.zero_shot.pool
+        return teacher_of(
+            method, self.task, pool, zero_shot, self.start.zero_shot, seed=self.settings.seed
+        )
+
+    @property
+    def first(self) -> Probs:
+        """(N, C) the answers that the rounds begin with: zero-shot's, joined with what the labels teach."""
+        return self.zero_shot.pool if self.teacher is None else self.teacher.start
+
+    @cached_property
+    def refiner(self) -> PoolRefiner:
+        """One for the estimate and the rounds, so that the first answers are refined once."""
+        return refiner_of(self.method, self.embeds.pool, self.first, self.teacher)
+
+    def learn(
+        self,
+        inputs: Tensor,
+        reached: Reached | None = None,
+        *,
+        on_step: Callable[[int, int, float], None] = lambda *_: None,
+        keeper: Keeper | None = None,
+    ) -> Iterator[Round]:
+        """The rounds after ``reached``; ``inputs`` (N, ...) are the pool as the prompt consumes it."""
+        return learn(
+            self.start.prompt,
+            inputs,
+            self.task,
+            reached or Reached(0, self.first),
+            ks=self.ks,
+            method=self.method,
+            image_embeds=self.embeds.pool,
+            refine=self.refiner,
+            teacher=self.teacher,
+            seed=self.settings.seed,
+            on_step=on_step,
+            keeper=keeper,
+        )
+
+
+@dataclass(frozen=True)
+class PreparedImages:
+    """The same of images in files: also their model, the rows that could be read, and what could not."""
+
+    backbone: ClipBackbone = field(repr=False)
+    manifest: Manifest = field(repr=False)
+    ready: Prepared
+    issues: tuple[Issue, ...]
+
+
+def prepare(
+    settings: Settings,
+    manifest: Manifest,
+    hear: Listener,
+    *,
+    seen: Sequence[int] | None = None,
+    method: Method | None = None,
+) -> PreparedImages:
+    """From images and the labels in their manifest; ``method`` is taken instead of the preset's.
+
+    What can be said against the task is said before any image is encoded, and again where images that cannot be
+    decoded change it. ``seen`` are the classes whose images are all labeled, where somebody says so.
+
+    Raises:
+        ClipgripError: no image is left, or the task, the model, the texts or the images cannot be used.
+    """
+    backbone, classes = model_of(settings), manifest.classes
+    if len(manifest.pool) == 0:
+        raise nothing_left(manifest, ())
+    everywhere = settings.candidates == "all"
+    given = torch.from_numpy(manifest.labels[manifest.pool])
+    expected = make_task(given, classes, seen=seen, all_candidates=everywhere)
+    schedule(settings.strategy, expected, k=settings.k, n_rounds=settings.rounds)
+    start = Start.of(backbone, classes, settings, method_for(settings, expected, method))
+    found = embedded(backbone, manifest, hear)
+    labels = found.embeds.pool_labels
+    task = make_task(labels, classes, seen=seen, all_candidates=everywhere, note=hear.note)
+    start = start.suited_to(task, backbone, settings, method)
+    ready = Prepared(settings, start, found.embeds, task)
+    return PreparedImages(backbone, found.manifest, ready, found.issues)
+
+
+def prepare_stored(folder: Path, store: RunStore, run: StoredRun, hear: Listener) -> PreparedImages:
+    """From a run as its database knows it.
+
+    Raises:
+        BackboneError: the model is not here, or is another one than the run's.
+    """
+    settings, manifest = settings_of(run), store.manifest(run.id)
+    backbone = model_of(settings)
+    if backbone.fingerprint != run.backbone_fingerprint:
+        raise BackboneError(
+            f'the run in {folder} was made with another model than "{settings.backbone}" as it is here now. '
+            "Bring back the same model, or run anew."
+        )
+    found = embedded(backbone, manifest, hear)
+    task = stored_task(found.embeds.pool_labels, manifest.classes, run.facts["data"]["seen"])
+    known = run.facts.get("method")
+    method = Method.from_facts(known) if known else method_for(settings, task)
+    start = Start.of(backbone, found.manifest.classes, settings, method)
+    ready = Prepared(settings, start, found.embeds, task)
+    return PreparedImages(backbone, found.manifest, ready, found.issues)
+
+
+def prepare_arrays(
+    image_embeds: ImageEmbeds,
+    labels: Labels,
+    classes: ClassNames,
+    class_embeds: ClassEmbeds,
+    logit_scale: float,
+    *,
+    settings: Settings,
+    method: Method,
+) -> Prepared:
+    """From embeddings (N, D) with labels (N,), -1 for unlabeled, and class embeddings (C, D).
+
+    There is no text tower, so a residual of the class embeddings is tuned.
+    """
+    everywhere = settings.candidates == "all"
+    task = make_task(labels, classes, seen=None, all_candidates=everywhere)
+    pool = image_embeds.to(class_embeds.dtype)
+    prompt = ResidualPrompt.untuned(class_embeds, logit_scale)
+    start = Start(classes, class_embeds, prompt, method)
+    return Prepared(settings, start, Embeds(pool, pool[:0], (), ()), task)

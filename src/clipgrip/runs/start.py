@@ -1,0 +1,94 @@
+"""What stands before the first round: zero-shot's class embeddings, the untuned prompt and the method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from clipgrip.backbone.base import Backbone
+from clipgrip.config import Settings
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.task import Task
+from clipgrip.fewshot.joint import Joint, joined_probs
+from clipgrip.method import PRESETS, Method, untuned
+from clipgrip.prompts.base import Prompt
+from clipgrip.prompts.classifier import zero_shot
+from clipgrip.runs.embedding import Embeds
+from clipgrip.types import ClassEmbeds, Probs
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Probabilities for the pool (N, C) and for the test images (n, C)."""
+
+    pool: Probs
+    test: Float[Tensor, "n C"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """What stands before the first round: zero-shot's class embeddings (C, D) and the untuned prompt."""
+
+    classes: ClassNames
+    zero_shot: ClassEmbeds = field(repr=False)
+    prompt: Prompt = field(repr=False)
+    method: Method
+
+    @classmethod
+    def of(
+        cls, backbone: Backbone, classes: ClassNames, settings: Settings, method: Method
+    ) -> Start:
+        """Encode the class names, as zero-shot and as the prompt to tune."""
+        prompt = untuned(
+            backbone,
+            classes.prompts,
+            method,
+            template=settings.template,
+            seed=settings.seed,
+            kind=settings.prompt,
+        )
+        return cls(classes, zero_shot(backbone, classes.prompts, settings.template), prompt, method)
+
+    def suited_to(
+        self, task: Task, backbone: Backbone, settings: Settings, own: Method | None = None
+    ) -> Start:
+        """This start, or another one where images that cannot be decoded have changed what suits the task."""
+        method = method_for(settings, task, own)
+        if method == self.method:
+            return self
+        return Start.of(backbone, self.classes, settings, method)
+
+    def tuned(self, learned: dict[str, Tensor]) -> Prompt:
+        """The prompt with learned values."""
+        return self.prompt.with_learned(learned)
+
+    def class_embeds(self, learned: dict[str, Tensor]) -> ClassEmbeds:
+        """(C, D) of learned values; zero-shot's where nothing was learned."""
+        if not learned:
+            return self.zero_shot
+        with torch.no_grad():
+            return self.tuned(learned).class_embeds()
+
+    def answers(
+        self, learned: dict[str, Tensor], embeds: Embeds, joint: Joint | None = None
+    ) -> Answers:
+        """Probabilities for pool and test from embeddings as the learned prompt sees the images, joined with labels."""
+        class_embeds, scale = self.class_embeds(learned), self.prompt.logit_scale
+        pool, test = (
+            joined_probs(images, class_embeds, scale, joint)
+            for images in (embeds.pool, embeds.test)
+        )
+        return Answers(pool, test)
+
+
+def method_for(settings: Settings, task: Task, own: Method | None = None) -> Method:
+    """How the settings tune on this task: the preset's method, or one's own, with the numbers that settings change."""
+    method = (own or PRESETS[settings.preset][settings.prompt]).suited_to(task)
+    if settings.strategy == "zero-shot":  # nothing is tuned, so a template needs no words to tune
+        method = Method(init="random", n_ctx=0, refinement=method.refinement)
+    method = replace(method, refinement=method.refinement.with_values(settings.refinement))
+    # a user who speaks of k wants the surest of each class and not all images: k of them, in grip a growing number
+    return replace(method, select="balanced") if settings.k else method

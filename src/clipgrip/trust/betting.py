@@ -1,0 +1,118 @@
+"""Bets against a null hypothesis: wealths that on average do not grow while it holds, so they may be read at any time.
+
+A wealth E that starts at 1 and whose factors have a mean of at most 1 under the null reaches 1/alpha ever with a
+probability of at most alpha (Ville 1939). No reading is fixed before, and sums of such wealths with fixed weights are
+such wealths again. Sources: Waudby-Smith & Ramdas (arXiv 2010.09686; without replacement 2006.04347); Shin, Ramdas &
+Rinaldo (arXiv 2203.03532) for averages over starts.
+
+Answers are (n,) booleans in the order of the draw, true where wrong. A *chance* is the least probability, under the
+null, that the next answer is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Answers = NDArray[np.bool_]
+Values = NDArray[np.float64]
+
+MIXTURE = ((0.0, 0.4), (0.1, 0.15), (0.25, 0.2), (0.5, 0.15), (0.7, 0.1))
+"""Bets (what is left of the wealth after a wrong answer) and their weights; together 1."""
+
+
+def pool_chances(wrong: Answers, size: int, null: int) -> Values:
+    """(n,) ``(null - wrong before) / (size - answers before)``: a pool of ``size`` that holds ``null`` wrong ones.
+
+    Without replacement. Above 1 once more wrong ones would have to be left than images are: the null is refuted.
+    """
+    before: Any = np.cumsum(wrong) - wrong
+    return np.asarray((null - before) / (size - np.arange(len(wrong))), dtype=float)
+
+
+def stream_chances(answers: int, rate: float) -> Values:
+    """(n,) the same chance for every answer: new images of a source that is wrong at ``rate``."""
+    return np.full(answers, float(rate))
+
+
+def factors(wrong: Answers, chances: Values, bet: float) -> Values:
+    """(n,) ``bet`` where wrong, ``(1 - bet m) / (1 - m)`` where right, at a chance m; infinite where m is 1 or more.
+
+    The mean is 1 at the chance itself and less above it, for every bet in [0, 1).
+    """
+    left = np.clip(1 - chances, 0.0, 1.0)
+    with np.errstate(divide="ignore"):
+        right = (1 - bet * (1 - left)) / left
+    return np.where(wrong & (chances < 1 + 1e-12), bet, right)
+
+
+def wealth(
+    wrong: Answers, chances: Values, mixture: tuple[tuple[float, float], ...] = MIXTURE
+) -> Values:
+    """(n,) the wealth after each answer: ``sum of weight * product of factors(bet)`` over the mixture."""
+    return np.sum(
+        [weight * _products(factors(wrong, chances, bet)) for bet, weight in mixture],
+        axis=0,
+    )
+
+
+def over_starts(factors: Values, weights: Values) -> Values:
+    """(n,) wealth of a bet that may begin at any time: the average, by ``weights`` (n,), over all starting times.
+
+    ``E_t = sum over s <= t of weights_s * product of factors s..t + what of the weights has not started``, in one pass:
+    for a change that comes at an unknown time. The weights are fixed before and sum to at most 1.
+    """
+    started, waiting, path = 0.0, 1.0, np.empty(len(factors))
+    for t, (factor, weight) in enumerate(zip(factors.tolist(), weights.tolist(), strict=True)):
+        waiting -= weight
+        started = factor * (started + weight)
+        path[t] = started + waiting
+    return path
+
+
+def critical(size: int | None, null: float, planned: int, alpha: float) -> tuple[int, float]:
+    """Most wrong ones with which the exact test of ``planned`` answers rejects, and the test's true level.
+
+    Hypergeometric with ``null`` wrong ones in a pool of ``size``; where that is None, binomial at the rate ``null``.
+    (-1, 0) where no count rejects.
+    """
+    if size is not None and null > size:
+        return planned, 0.0
+    law: Any = (
+        stats.binom(planned, null) if size is None else stats.hypergeom(size, int(null), planned)
+    )
+    mean = planned * (null if size is None else null / size)
+    highest = planned if alpha >= 0.5 else min(planned, int(mean) + 1)  # the median is lower
+    levels = law.cdf(np.arange(highest + 1))
+    most = int(np.searchsorted(levels, alpha * (1 + 1e-9), side="right")) - 1
+    return most, float(levels[most]) if most >= 0 else 0.0
+
+
+def deadline(wrong: Answers, size: int | None, null: float, planned: int, most: int) -> Values:
+    """(n,) probability under the null, after each answer, that the exact test of ``planned`` answers will reject.
+
+    ``P(wrong so far + those to come <= most)``: Doob's martingale of the test, which starts at its level and ends at 1
+    where it rejects, else at 0. It stays there when answers go on beyond the plan.
+    """
+    n = min(len(wrong), planned)
+    so_far, left = np.cumsum(wrong[:n]), planned - np.arange(1, n + 1)
+    if size is None:
+        path: Any = stats.binom.cdf(most - so_far, left, null)
+    else:
+        rest, held = size - np.arange(1, n + 1), int(null) - so_far
+        possible = (held >= 0) & (held <= rest)
+        path = stats.hypergeom.cdf(most - so_far, rest, np.where(possible, held, 0), left)
+        path = np.where(held < 0, so_far <= most, np.where(held > rest, 1.0, path))
+    path = np.where(so_far > most, 0.0, path)
+    last = path[-1] if n else 0.0
+    return np.concatenate([path, np.full(len(wrong) - n, last)])
+
+
+def _products(factors: Values) -> Values:
+    """(n,) running products; nothing stays nothing, even where a later factor has no bound."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = np.cumprod(factors)
+    return np.where(np.logical_or.accumulate(factors == 0), 0.0, found)

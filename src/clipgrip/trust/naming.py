@@ -1,0 +1,221 @@
+"""Names that fit: for each class, how far the images form a group that its text points at.
+
+Decision 0030 says why these figures; `python -m benchmarks.names` measures them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clipgrip.pseudolabel.refine.chunks import even_sample
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits
+
+Verdict = Literal["fits", "nothing", "other", "unknown"]
+
+SAMPLE = 20_000
+"""Images that are read at least, of very many."""
+FEW_IMAGES = 20
+FEW_A_CLASS = 3
+"""Images a class on the mean, below which nothing is said without labels."""
+FEW_CLASSES = 3
+"""Classes from which the others say what is usual; of two, only labels tell which text is wrong."""
+FREE = (-0.63, -0.19, -2.55, -0.64)
+"""Weights of lead, near_lead, rise and share, by logistic regression on the even half of the benchmark."""
+FREE_LIMIT = 1.05
+TAUGHT = (-0.16, -0.86, -0.64, -0.25)
+"""Weights of lead, rise, own_rise and own_lead where the class has labels."""
+TAUGHT_LIMIT = -2.33
+ANOTHERS = 0.5
+"""Rise on another's images, as a share of what its own text has there (labels: what is usual), from which a text points
+at them."""
+SHOWN = 8
+"""Images that show what a name points at."""
+
+
+@dataclass(frozen=True)
+class NameFit:
+    """One class. ``fit`` is from 0 to 1, doubted below one half; None where too little is there to say."""
+
+    position: int
+    fit: float | None
+    verdict: Verdict
+    group: int | None = None
+    """The class whose images the text points at, where they are another's."""
+    labeled: int = 0
+    """Images that people gave the class."""
+    rows: tuple[int, ...] = ()
+    """Images that the text points at most."""
+
+    @property
+    def doubted(self) -> bool:
+        """Whether the text points at no group, or at another's."""
+        return self.verdict in ("nothing", "other")
+
+
+@dataclass(frozen=True)
+class Naming:
+    """All classes in their order, and the images that no name which fits points at."""
+
+    names: tuple[NameFit, ...]
+    nameless: tuple[int, ...] = ()
+
+    @property
+    def doubted(self) -> tuple[NameFit, ...]:
+        """The names that do not fit, the worst first."""
+        found = [one for one in self.names if one.doubted]
+        return tuple(sorted(found, key=lambda one: (one.fit or 0.0, one.position)))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the texts look like on the images; logits in the model's own unit."""
+
+    free: Tensor
+    """(C, 4) lead, near_lead, rise and share of every text."""
+    taught: Tensor
+    """(C, 2) own_rise and own_lead on the images labeled so; NaN where none is."""
+    rises: Tensor
+    """(C, C) how high each group's images stand (rows) on each text (columns); NaN where nobody labeled."""
+    labeled: Tensor
+    """(C,) labels."""
+    nearest: Tensor
+    """(n, C) the rows on which each text rises most."""
+    leaders: Tensor
+    """(n, C) the class that leads on each of them."""
+    matches: Tensor
+    """(C, C) how high each text (rows) rises on the images nearest to it that another class (columns) leads, against
+    the leader's own text."""
+
+
+def naming(
+    image_embeds: ImageEmbeds,
+    class_embeds: ClassEmbeds,
+    logit_scale: float,
+    labels: Labels | None = None,
+) -> Naming:
+    """Of the untuned texts (C, D) on the pool (N, D); ``labels`` (N,) are people's, -1 elsewhere."""
+    images, step = even_sample(image_embeds, SAMPLE), max(1, len(image_embeds) // SAMPLE)
+    seen = look(image_embeds, class_embeds, logit_scale, labels)
+    enough = _enough(len(images), len(class_embeds))
+    fits = [_fit(seen, c, enough) for c in range(len(class_embeds))]
+    names = tuple(_judged(seen, c, fit, step) for c, fit in enumerate(fits))
+    trusted = [one.position for one in names if not one.doubted]
+    if len(trusted) == len(names) or not trusted:
+        return Naming(names)
+    best = (images.float() @ class_embeds[trusted].float().T).max(1).values
+    rows = best.topk(min(SHOWN, len(best)), largest=False).indices
+    return Naming(names, tuple((rows * step).tolist()))
+
+
+def look(
+    image_embeds: ImageEmbeds,
+    class_embeds: ClassEmbeds,
+    logit_scale: float,
+    labels: Labels | None = None,
+) -> Seen:
+    """The figures that a verdict is made from."""
+    texts = class_embeds.float()
+    logits = logit_scale * even_sample(image_embeds, SAMPLE).float() @ texts.T
+    means = (logits - logits.mean(1, keepdim=True)).mean(0)
+    rises = _rises(logits, means)
+    leads, classes = _leads(logits), logits.shape[1]
+    own, few = (min(len(logits), max(2, round(len(logits) / classes / part))) for part in (2, 4))
+    nearest = rises.topk(own, dim=0)
+    near_lead = leads.gather(0, nearest.indices).mean(0)
+    rise = nearest.values.mean(0)
+    usual = rise.median().clamp_min(1e-6)
+    answers = logits.argmax(1)
+    share = torch.bincount(answers, minlength=classes) * classes / max(1, len(logits))
+    columns = (
+        leads.topk(few, dim=0).values.mean(0),
+        near_lead - near_lead.median(),
+        (rise / usual).clamp_min(0.05).log(),
+        (share + 0.05).log(),
+    )
+    taught, groups, labeled = _taught(image_embeds, texts, logit_scale, means, labels)
+    leaders = answers[nearest.indices]
+    matches = _matches(rises, nearest.indices, leaders)
+    free = torch.stack(columns, dim=1)
+    return Seen(free, taught, groups, labeled, nearest.indices, leaders, matches)
+
+
+def _rises(logits: Logits, means: Tensor) -> Tensor:
+    """Logits apart from what all texts share on an image, and what all images share on a text."""
+    return logits - logits.mean(1, keepdim=True) - means
+
+
+def _leads(logits: Logits) -> Tensor:
+    """(N, C) each logit less the highest of the others."""
+    if logits.shape[1] < 2:
+        return torch.zeros_like(logits)
+    best, second = logits.topk(2, dim=1).values.split(1, dim=1)
+    return logits - torch.where(logits == best, second, best)
+
+
+def _taught(
+    images: ImageEmbeds, texts: Tensor, scale: float, means: Tensor, labels: Labels | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """own_rise and own_lead (C, 2), rises of groups on texts (C, C), and labels a class (C,)."""
+    classes = len(texts)
+    known = torch.full((len(images),), -1) if labels is None else labels
+    rows = (known >= 0).nonzero().squeeze(1)
+    member = F.one_hot(known[rows], classes).float()
+    counts = member.sum(0)
+    logits = scale * images[rows].float() @ texts.T
+    per = torch.where(counts > 0, counts, torch.nan)
+    groups = member.T @ _rises(logits, means) / per[:, None]
+    leads = (member * _leads(logits)).sum(0) / per
+    return torch.stack([groups.diagonal(), leads], dim=1), groups, counts.long()
+
+
+def _matches(rises: Tensor, nearest: Tensor, leaders: Tensor) -> Tensor:
+    """(C, C) by text and leader: its rise over the leader's own, times the leader's share of the nearest images."""
+    found = torch.zeros(rises.shape[1], rises.shape[1])
+    for c in range(rises.shape[1]):
+        rows, led = nearest[:, c], leaders[:, c]
+        for other in led.unique().tolist():
+            if 2 * int((led == other).sum()) > len(led):  # only a majority is a group
+                mine, its = (rises[rows[led == other], at].mean() for at in (c, other))
+                found[c, other] = mine / its.clamp_min(1e-6)
+    return found
+
+
+def _enough(images: int, classes: int) -> bool:
+    return classes >= FEW_CLASSES and images >= FEW_IMAGES and images >= FEW_A_CLASS * classes
+
+
+def _fit(seen: Seen, c: int, enough: bool) -> float | None:
+    if int(seen.labeled[c]):
+        lead, _, rise, _ = seen.free[c].tolist()
+        figures, weights, limit = (lead, rise, *seen.taught[c].tolist()), TAUGHT, TAUGHT_LIMIT
+    elif enough:
+        figures, weights, limit = tuple(seen.free[c].tolist()), FREE, FREE_LIMIT
+    else:
+        return None
+    against = sum(w * value for w, value in zip(weights, figures, strict=True)) - limit
+    return 1 / (1 + float(torch.tensor(against).exp()))
+
+
+def _judged(seen: Seen, c: int, fit: float | None, step: int) -> NameFit:
+    labeled = int(seen.labeled[c])
+    if fit is None or fit >= 0.5:
+        return NameFit(c, fit, "unknown" if fit is None else "fits", labeled=labeled)
+    rows = tuple((seen.nearest[:SHOWN, c] * step).tolist())
+    group = _group(seen, c)
+    return NameFit(c, fit, "nothing" if group is None else "other", group, labeled, rows)
+
+
+def _group(seen: Seen, c: int) -> int | None:
+    """The other class whose images the text points at clearly; by labels where there are some."""
+    pointed, usual = seen.matches[c].clone(), 1.0
+    if int(seen.labeled[c]):
+        pointed = seen.rises[:, c].nan_to_num(0.0)
+        usual = float(seen.rises.diagonal().nanmedian())
+    pointed[c] = 0.0
+    best = int(pointed.argmax())
+    return best if float(pointed[best]) >= max(ANOTHERS * usual, 1e-6) else None

@@ -1,0 +1,124 @@
+"""How many answers a promise needs: before an audit, and while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from math import ceil
+
+import numpy as np
+from scipy import stats
+
+from clipgrip.trust.bounds import most_inside, pool_p_value, rate_p_value
+from clipgrip.trust.promise import Promise
+from clipgrip.trust.proof import Null, proof
+from clipgrip.trust.scope import Answered, Group, Truths, Whole
+from clipgrip.trust.terms import Terms
+
+POWER = 0.8
+MOST_WRONG = 400
+"""Wrong answers up to which a plan is sought."""
+GROWTH = 1.1
+WORTH = 0.5
+"""Share of the images that a plan which nobody asked for can prove."""
+
+
+@cache
+def plan_size(
+    size: int,
+    terms: Terms,
+    *,
+    share: float = 1.0,
+    error: float = 0.0,
+    power: float = POWER,
+    n_groups: int = 1,
+) -> int | None:
+    """The fewest answers of a plan that prove ``share`` of ``size`` images with probability ``power``.
+
+    Should a share ``error`` of these be wrong. The exact test is read once, with all of alpha (over the groups).
+    None where no plan does.
+    """
+    scope, alpha = max(1, round(share * size)), terms.alpha / n_groups
+    for most in _counts():
+        answers = _fewest(scope, size, terms, alpha, most)
+        if answers is None:
+            return None
+        if float(stats.binom.cdf(most, answers, error)) >= power:
+            drawn = ceil(answers * size / scope)
+            return drawn if drawn < size else None
+    return None
+
+
+def usual_plan(size: int, terms: Terms) -> int | None:
+    """Answers that are planned where nobody says how many: half the images can be promised, if none is wrong."""
+    return plan_size(size, terms, share=WORTH) or plan_size(size, terms)
+
+
+def more_answers(
+    told: Promise, pool: Answered, rows: Whole, truth: Whole, groups: Sequence[Group]
+) -> dict[str, int | None]:
+    """By group: answers beyond ``rows`` (n,) until all of it is promised with probability `POWER`.
+
+    Should its error rate stay as it is seen in all answers given; 0 where it is promised already, None where no size
+    of audit is enough.
+    """
+    alpha = told.terms.alpha / len(groups)
+    needed: dict[str, int | None] = {}
+    for group, scope in zip(groups, told.scopes, strict=True):
+        inside = group.members(pool.labels)
+        members = inside[rows]
+        wrong = group.wrong[pool.labels[rows], truth][members]
+        size = int(inside.sum())
+        inner = None if scope.whole or not size else _further(wrong, size, told.terms, alpha)
+        left, rest = len(pool) - len(rows), size - len(wrong)
+        needed[group.name] = (
+            0 if scope.whole else None if inner is None else ceil(inner * left / max(1, rest))
+        )
+    return needed
+
+
+def _further(wrong: Truths, size: int, terms: Terms, alpha: float) -> int | None:
+    """Answers within a group of ``size`` beyond those given, by the bets; the wrong ones to come lie evenly."""
+    null = (
+        Null(None, terms.max_error)
+        if terms.about == "source"
+        else Null.of_pool(size, terms.max_error * size)
+    )
+    rate = (wrong.sum() + 0.5) / (len(wrong) + 1) if len(wrong) else 0.0
+    more = 1
+    while len(wrong) + more <= size:
+        errors = int(stats.binom.ppf(POWER, more, rate))
+        coming = np.diff(np.floor(np.linspace(0, errors, more + 1) + 1e-9)) > 0
+        if proof(np.concatenate([wrong, coming]), null, alpha).max() >= 1:
+            return more
+        more = ceil(more * GROWTH) if more > 1 else 2
+    return None
+
+
+def _counts() -> Iterator[int]:
+    most = 0
+    while most <= MOST_WRONG:
+        yield most
+        most = max(most + 1, int(most * GROWTH))
+
+
+def _fewest(scope: int, size: int, terms: Terms, alpha: float, most: int) -> int | None:
+    """The fewest answers within the scope at which the exact test still passes with ``most`` wrong ones."""
+
+    def passes(answers: int) -> bool:
+        if terms.about == "source":
+            return float(rate_p_value(most, answers, terms.max_error)) <= alpha
+        drawn = min(size, ceil(answers * size / scope))
+        out = int(most_inside(scope, size, drawn)) if terms.about == "decided" else 0
+        allowed = int(np.floor(terms.max_error * (scope - out) + 1e-9))
+        return float(pool_p_value(most, answers, scope, allowed)) <= alpha
+
+    low = high = most + 1
+    while not passes(high):
+        low, high = high + 1, ceil(high * GROWTH) + 1
+        if high >= scope:
+            return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if passes(middle) else (middle + 1, high)
+    return low

@@ -1,0 +1,78 @@
+"""The proof that a scope keeps what is promised: bets alone, or an exact test at a planned size with bets beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from clipgrip.trust.betting import (
+    Answers,
+    Values,
+    critical,
+    deadline,
+    pool_chances,
+    stream_chances,
+    wealth,
+)
+
+FARTHEST = 5000
+"""Right answers in a row beyond which no proof is looked for."""
+
+
+@dataclass(frozen=True)
+class Null:
+    """To be refuted: ``wrong`` of ``size`` images are wrong; without a size, a source errs at the rate ``wrong``."""
+
+    size: int | None
+    wrong: float
+
+    @classmethod
+    def of_pool(cls, size: int, allowed: float) -> Null:
+        """More than ``allowed`` of ``size`` images are wrong; a millionth of tolerance for rounding."""
+        return cls(size, int(np.floor(allowed + 1e-9)) + 1)
+
+
+def proof(wrong: Answers, null: Null, alpha: float, planned: int | None = None) -> Values:
+    """(n,) how far the proof has come after each answer: it stands once this has ever reached 1.
+
+    Without a plan ``alpha`` times the wealth of the mixture of bets. With one, the exact test of ``planned`` answers
+    has all of alpha: the probability that it will reject, and beside it the bets with what its level leaves of alpha,
+    since counts are whole. So it is read at the plan as if nothing else were, may stand earlier, and may go on. Both
+    start at alpha and do not grow on average while the null holds, and so does their sum (Ville).
+    """
+    chances = (
+        stream_chances(len(wrong), null.wrong)
+        if null.size is None
+        else pool_chances(wrong, null.size, int(null.wrong))
+    )
+    bets = wealth(wrong, chances)
+    if planned is None:
+        return alpha * bets
+    most, level = critical(null.size, null.wrong, planned, alpha)
+    if most < 0:
+        return alpha * bets
+    tested = deadline(wrong, null.size, null.wrong, planned, most)
+    return tested + max(0.0, alpha - level) * bets
+
+
+def is_proven(wrong: Answers, null: Null, alpha: float, planned: int | None = None) -> bool:
+    """Whether the proof stands after these answers, or stood after some of them."""
+    if planned is not None and len(wrong) >= planned:  # the answer of most, without the way to it
+        most, _ = critical(null.size, null.wrong, planned, alpha)
+        if wrong[:planned].sum() <= most:
+            return True
+    path = proof(wrong, null, alpha, planned)
+    return bool(len(path) and path.max() >= 1 - 1e-9)
+
+
+def right_needed(
+    wrong: Answers, null: Null, alpha: float, planned: int | None = None
+) -> int | None:
+    """The fewest right answers in a row that would complete the proof; None where no number would."""
+    left = FARTHEST if null.size is None else min(FARTHEST, null.size - len(wrong))
+    tried = np.concatenate([wrong, np.zeros(max(0, left), bool)])
+    reached = proof(tried, null, alpha, planned) >= 1 - 1e-9
+    if reached[: len(wrong)].any():
+        return 0
+    return int(reached.argmax()) + 1 - len(wrong) if reached.any() else None

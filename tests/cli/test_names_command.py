@@ -1,0 +1,143 @@
+"""Names that do not fit are said by a run, shown in its report, and other words are previewed before they are taken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from projects import CLASSES, Place, command, rows
+
+from clipgrip.data.classes import ClassNames
+from clipgrip.runs.naming import doubted_names
+from clipgrip.trust.naming import NameFit, Naming
+
+
+def judged(*_: Any) -> Naming:
+    """As if the first text pointed at nothing and the second at the third's images."""
+    first = NameFit(0, 0.1, "nothing", rows=(0, 1))
+    second = NameFit(1, 0.2, "other", 2, 3, (2, 3))
+    return Naming((first, second, NameFit(2, 0.9, "fits"), NameFit(3, None, "unknown")), (4, 5))
+
+
+@pytest.fixture
+def made(
+    place: Place, tiny_clip: Path, quick: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
+) -> Path:
+    """A zero-shot run whose first two names are doubted."""
+    quick.chdir(tmp_path)
+    quick.setattr("clipgrip.runs.naming.naming", judged)
+    quick.setattr("clipgrip.runs.rewording.naming", judged)
+    quick.setattr("clipgrip.runs.pipeline.knowledge", lambda *_: ())
+    start = ["run", place.images, "--classes", place.classes, "--backbone", tiny_clip]
+    told = command(capsys, *start, "--strategy", "zero-shot", "--out", "out")
+    assert told.code == 0, told.err
+    assert (
+        "names        2 of 4 class texts do not seem to fit their images: “scratch”, “dent”"
+        in told.out
+    )
+    assert "clipgrip names out" in told.out
+    assert "2 of 4 class texts" in told.err  # before anything was learned
+    return tmp_path / "out"
+
+
+def test_a_run_keeps_and_shows_the_names_it_doubts(made: Path) -> None:
+    metrics = json.loads((made / "metrics.json").read_text("utf-8"))
+    assert [one["name"] for one in metrics["names"]["classes"]] == list(CLASSES)
+    assert [one["group"] for one in doubted_names(metrics)] == [None, "good part"]
+    assert all(len(one) == 64 for one in metrics["names"]["nameless"])
+    page = (made / "report.html").read_text("utf-8")
+    assert '<section id="names">' in page
+    assert page.split('<section id="names">')[1].split("</section>")[0].count("<img") == 6
+
+
+def test_words_are_proposed_and_nothing_of_the_run_changes(made: Path, capsys: Any) -> None:
+    before = {path.name: path.read_bytes() for path in made.iterdir() if path.suffix != ".lock"}
+    told = command(capsys, "names", made)
+    assert told.code == 0, told.err
+    for words in ("0.10  scratch", "fits no group", "dent: The text fits the images labeled “good part”",
+                  "scratch: “a scratch on the surface”", "answers would move.", "column prompt"):  # fmt: skip
+        assert words in told.out
+    after = {path.name: path.read_bytes() for path in made.iterdir() if path.suffix != ".lock"}
+    assert {name: after[name] for name in before} == before
+
+
+def test_two_texts_that_point_at_each_other_s_images_are_tried_the_other_way_round(
+    made: Path, quick: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def swapped(*_: Any) -> Naming:
+        return Naming(tuple(NameFit(c, 0.1, "other", c ^ 1, 2) for c in range(4)))
+
+    quick.setattr("clipgrip.runs.rewording.naming", swapped)
+    found = json.loads(command(capsys, "names", made, "--json").out)["proposed"]
+    assert found[0]["texts"] == {"scratch": "dent", "dent": "scratch"}
+    assert found[1]["texts"] == {"good part": "steel", "steel": "good part"}
+
+
+def test_own_words_are_tried_alone_and_together_and_written_for_the_next_run(
+    made: Path, tmp_path: Path, capsys: Any
+) -> None:
+    wishes = ["--try", "scratch=a thin line", "--try", "dent=a round hollow"]
+    told = command(capsys, "names", made, *wishes, "--json", "--out", "new.csv")
+    assert told.code == 0, told.err
+    found = json.loads(told.out)
+    assert [one["texts"] for one in found["tried"]] == [
+        {"scratch": "a thin line"},
+        {"dent": "a round hollow"},
+        {"scratch": "a thin line", "dent": "a round hollow"},
+    ]
+    for one in found["tried"]:
+        assert one["moved"] == sum(pair["n"] for pair in one["pairs"]) <= one["of"]
+    assert (found["proposed"], found["judged"]) == ([], True)
+    assert [row["prompt"] for row in rows(tmp_path / "new.csv")][:2] == [
+        "a thin line",
+        "a round hollow",
+    ]
+    assert ClassNames.read(tmp_path / "new.csv").display == CLASSES
+    again = command(capsys, "names", made, *wishes, "--out", "new.csv")
+    assert (again.code, "new.csv exists" in again.err) == (2, True)
+
+
+def test_it_speaks_japanese(made: Path, capsys: Any) -> None:
+    told = command(capsys, "names", made, "--lang", "ja", "--try", "scratch=a thin line")
+    assert "入力した言葉" in told.out
+    assert "would move" not in told.out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--try", "scratch"], "CLASS=TEXT"),
+        (["--try", "scratch="], "CLASS=TEXT"),
+        (["--try", "scrach=a line"], "scratch"),
+        (["--try", "scratch=dent"], "dent"),
+        (["--out", "x.csv"], "--try"),
+        (["--try", "scratch=a line", "--out", "x.txt"], ".csv"),
+        (["--lang", "fr"], "--lang"),
+    ],
+)
+def test_what_cannot_be_tried_is_said_in_a_sentence(
+    made: Path, options: list[str], words: str, capsys: Any
+) -> None:
+    told = command(capsys, "names", made, *options)
+    assert told.code == 2
+    assert words in told.err
+    assert "Traceback" not in told.err
+
+
+def test_no_name_is_judged_where_the_model_knows_nothing(
+    place: Place, tiny_clip: Path, quick: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
+) -> None:
+    from clipgrip.trust.knowledge import Finding
+
+    quick.chdir(tmp_path)
+    quick.setattr("clipgrip.runs.pipeline.knowledge", lambda *_: (Finding("pointless", {}),))
+    start = ["run", place.images, "--classes", place.classes, "--backbone", tiny_clip]
+    told = command(capsys, *start, "--strategy", "zero-shot", "--json", "--out", "out")
+    assert json.loads(told.out)["names"] is None
+    listed = command(capsys, "names", "out")
+    assert listed.code == 0
+    assert "take its answers for guesses" in listed.out
+    assert "below 0.50" not in listed.out
+    assert "a scratch on the surface" in listed.out  # words may be what helps
