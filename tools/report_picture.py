@@ -15,14 +15,13 @@ from playwright.sync_api import sync_playwright
 from benchmarks.served import CHROMIUM
 
 PICTURE = Path(__file__).parents[1] / "docs" / "report.png"
-SIZE = {"width": 1366, "height": 1010}
 
 
 def main(report: Path) -> None:
     """Open the report and keep what its reader sees first."""
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport=SIZE)
+        page = browser.new_page(viewport={"width": 1366, "height": 1010})
         page.goto(report.resolve().as_uri())
         shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
         browser.close()
