@@ -1,4 +1,4 @@
-"""Everything that must hold before a commit: lint, format, types, import order, tests.
+"""Everything that must hold before a commit: lint, format, types, import order, docs and their site, tests.
 
 ``python tools/check.py`` runs all of it and stops at the first that fails; ``python tools/check.py lint types`` only
 these.
@@ -9,13 +9,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 CHECKS = {
-    "lint": ["ruff", "check", "."],
-    "format": ["ruff", "format", "--check", "."],
-    "types": ["mypy"],
-    "imports": ["lint-imports"],
+    "lint": [sys.executable, "-m", "ruff", "check", "."],
+    "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
+    "types": [sys.executable, "-m", "mypy"],
+    "imports": [
+        str(Path(sys.executable).with_name("lint-imports"))
+    ],  # also without an active environment
     "docs": [sys.executable, "tools/cli_docs.py", "--check"],
+    "site": [sys.executable, "-m", "tools.docs_site"],
     "tests": [sys.executable, "-m", "pytest"],
 }
 

@@ -26,7 +26,7 @@ from clipgrip.review.states import ImageState
 from clipgrip.review.store import open_review
 from clipgrip.runs.embedding import model_of
 from clipgrip.runs.pipeline import run
-from clipgrip.runs.rounds import Start
+from clipgrip.runs.start import Start
 from clipgrip.runs.store import open_store
 
 

@@ -51,6 +51,9 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ``class_embeds`` (C, D), the embeddings of the texts of ``class_names`` by the same model, and unlabeled images are
     learned from too; without them it learns from the labels alone, and the classes are those of y.
 
+    All other parameters (backbone, prompt, strategy, preset, rounds, k, template, candidates, engine, seed) are the
+    options of ``clipgrip run``.
+
     Args:
         class_names: the classes in the order in which people read them, a file of them, or a `ClassNames`. None takes
             the names that y holds.
@@ -62,7 +65,6 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         logit_scale: only for embeddings: the factor on the cosine, 100 in CLIP.
         method: taken instead of the preset's: every number of tuning and refinement (``clipgrip.Method``). It is not
             saved: give it again to a loaded classifier to fit anew.
-        backbone, prompt, strategy, preset, rounds, k, template, candidates, engine, seed: as ``clipgrip run``.
 
     Attributes:
         classes_: the classes as answers name them, sorted; the order of predict_proba's columns.

@@ -1,0 +1,1 @@
+"""What keeps the repository in order: checks, pages made from the code, the site, pictures."""
