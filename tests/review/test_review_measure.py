@@ -206,6 +206,7 @@ def test_confidence_is_set_right_only_by_enough_audited_images(
 def test_marks_say_what_the_interval_proves() -> None:
     assert mark(Share(0, 500), 0.02) == "good"
     assert mark(Share(1, 20), 0.02) == "unclear"
+    assert mark(Share(1, 7), 0.02) == "unclear"  # one of seven is no proof of more than 2 %
     assert mark(Share(10, 20), 0.02) == "bad"
 
 

@@ -80,7 +80,7 @@ def table(rows: list[tuple[str, dict[str, Any], float]]) -> str:
         low, high = (100 * edge for edge in scores["interval"])
         lines.append(
             f"{name:<12} {100 * scores['accuracy']:>7.1f} % "
-            f"{low:>6.1f} to {high:>5.1f} {seconds:>9}"
+            f"{low:>6.1f} to {high:>5.1f} {seconds:>9}".rstrip()
         )
     count = rows[0][1]["final"]["test"]["n"]
     return "\n".join(

@@ -90,9 +90,9 @@ def _names(found: Rewording, say: Words) -> list[str]:
 
 def _trial(found: Rewording, one: Tried, say: Words) -> list[str]:
     names, moved = found.classes.display, one.moved
-    shown = [f"  {names[c]}: “{text}”" for c, text in one.texts.items()]
+    shown = [f"  {names[c]}: {say('“{name}”', name=text)}" for c, text in one.texts.items()]
     if one.template is not None:
-        shown.append(f"  “{one.template}”")
+        shown.append(f"  {say('“{name}”', name=one.template)}")
     figures = [
         say(
             "{moved} of {of} answers would move.",

@@ -105,7 +105,7 @@ SCRIPT = (
     mark("{n} selected"),
     mark("{n} left"),
     mark("{seconds} s an image"),
-    mark("{n} answered"),
+    mark("{n} answered on this visit"),
     mark("{now} answered; if all are right, the model may decide more at about {n}."),
     mark("Nothing is left here."),
     mark("The file is gone or cannot be shown."),

@@ -19,7 +19,7 @@ const now = () => images[place];
 function show() {
   const one = now();
   at("left").textContent = say("{n} left", { n: left });
-  at("done").textContent = say("{n} answered", { n: answered.size });
+  at("done").textContent = say("{n} answered on this visit", { n: answered.size });
   const sorted = [...looks].sort((a, b) => a - b);
   at("pace").textContent = sorted.length ? say("{seconds} s an image", { seconds: sorted[sorted.length >> 1].toFixed(1) }) : "";
   const goal = at("goal");
