@@ -38,9 +38,7 @@ class Copies:
         chosen[self.image_of[rows]] = rows
         return chosen
 
-    def on_all(
-        self, answers: Float[Tensor, "n C"], labels: Probs, labeled: RowMask
-    ) -> Probs:
+    def on_all(self, answers: Float[Tensor, "n C"], labels: Probs, labeled: RowMask) -> Probs:
         """(N, C) each image's answers (n, C) on all of its rows; labeled rows keep their ``labels``."""
         every = answers[self.image_of]
         every[labeled] = labels[labeled]
