@@ -6,9 +6,10 @@ Other hints are mypy's: it has read them, and some of them (protocols) cannot be
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import isclass
+from inspect import get_annotations, isclass
 from typing import Any, get_args
 
+import jaxtyping
 from beartype import beartype
 from jaxtyping import AbstractArray, install_import_hook
 
@@ -25,6 +26,7 @@ DOORS = {
 
 def check_shapes() -> None:
     """For all that is imported from now on of the rooms that compute."""
+    jaxtyping.jaxtyped = where_shapes(jaxtyping.jaxtyped)
     install_import_hook([f"clipgrip.{room}" for room in ROOMS], f"{__name__}.checked")
 
 
@@ -35,6 +37,28 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
         return function
     function.__annotations__ = hints
     return beartype(function)
+
+
+def where_shapes(jaxtyped: Callable[..., Any]) -> Callable[..., Any]:
+    """jaxtyping's decorator, which leaves a function of which no hint holds a shape as it is.
+
+    Else each call of it has frames of jaxtyping's above it, and a warning names those in place of who called.
+    """
+
+    def decorate(**known: Any) -> Callable[..., Any]:
+        decorator = jaxtyped(**known)
+        return lambda thing: decorator(thing) if isclass(thing) or names_shape(thing) else thing
+
+    return decorate
+
+
+def names_shape(thing: Any) -> bool:
+    """Whether some hint holds a shape, as far as that is known where the function is written."""
+    try:
+        hints = get_annotations(getattr(thing, "__func__", thing), eval_str=True)
+    except (NameError, TypeError):  # a name that only mypy reads or that stands below; a property
+        return True
+    return any(map(has_shape, hints.values()))
 
 
 def has_shape(hint: object) -> bool:

@@ -63,6 +63,7 @@ STRESS = ("bench", "stress", *KNOWN, "--seeds", "1")
 FEW = ("--strategies", "zero-shot,fpl", "--paradigms", "UL")
 BENCH = ("bench", "grid", "by class", "--smoke", *FEW)
 PILOT = ("audit", "plan", "--count", "1000", "--classes", "classes.txt", "--accuracy", "0.9:0.8")
+NAMES = ("names", "whole", "--try", "dent=round red dent")
 AUTOMATE = ("audit", "automate", "whole", "--answers", "filled.csv")
 WORKS = (
     Work("run", (*RUN, "--out", "out"), "out"),
@@ -77,6 +78,7 @@ WORKS = (
     Work("report", ("report", "whole", "--out", "reports"), "reports"),
     Work("report --for board", ("report", "whole", "--for", "board", "--out", "board"), "board"),
     Work("compare", ("compare", "whole", "twin", "--out", "compared.csv"), "compared.csv"),
+    Work("names", (*NAMES, "--out", "reworded.csv"), "reworded.csv"),
     Work("labels suggest", ("labels", "suggest", "images", "--count", "5", "--out", "ask.csv"), "ask.csv"),
     Work("init", ("init", "begun"), "begun", "images"),
     Work("audit plan", (*PILOT, "--out", "pilot.json"), "pilot.json"),

@@ -16,6 +16,7 @@ from review_helpers import answer, id_of, said, truth
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.errors import ClipgripError, DataError, PromptError
+from clipgrip.fewshot.joint import joined_probs
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.review import classes as edits
 from clipgrip.review.overview import overview, terms_of
@@ -263,8 +264,9 @@ def test_the_answers_follow_the_text_as_computed_afresh(session: ReviewSession) 
     settings = Settings(**outcome.run.settings)
     names = ClassNames(("scratch", "dent", "good part", "steel"), WORDS)
     start = Start.of(model_of(settings), names, settings, outcome.start.method)
-    logits = images_of(session) @ start.class_embeds(outcome.learned).T
-    assert (session.snapshot.view.label == logits.argmax(1).numpy() + 1).all()
+    texts, scale = start.class_embeds(outcome.learned), start.prompt.logit_scale
+    probs = joined_probs(images_of(session), texts, scale, outcome.joint)
+    assert (session.snapshot.view.label == probs.argmax(1).numpy() + 1).all()
     moved = int((session.snapshot.view.label != before).sum())
     assert (told.moved, told.of) == (moved, len(session.snapshot.view.rows))
     assert sum(n for _, _, n in told.pairs) == moved

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 KEYS = {
     *("clipgrip", "run", "created", "settings", "versions", "machine", "data", "paradigm"),
     *("backbone", "method", "method_id", "tuned", "seconds", "zero_shot", "rounds", "final"),
-    *("stopped", "calibration", "estimate", "labels", "knowledge"),
+    *("stopped", "calibration", "estimate", "labels", "knowledge", "names"),
 }
 POOL, SSL_LABELS, TRZSL_LABELS = 24, 8, 12
 

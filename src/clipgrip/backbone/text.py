@@ -49,7 +49,7 @@ class Layer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layout:
+class Packing:
     """Where each text lies in the packed matrix once the texts are sorted by length."""
 
     prefix: int
@@ -60,7 +60,7 @@ class Layout:
     ends: Tensor
 
     @classmethod
-    def of(cls, prefix: int, lengths: Sequence[int]) -> Layout:
+    def of(cls, prefix: int, lengths: Sequence[int]) -> Packing:
         """Group equal lengths; ``order`` gathers the given tail rows into groups."""
         starts = torch.tensor([0, *lengths]).cumsum(0)
         texts = sorted(range(len(lengths)), key=lambda i: (lengths[i], i))
@@ -77,8 +77,8 @@ class Layout:
             ends=ends + prefix,
         )
 
-    def to(self, device: torch.device) -> Layout:
-        """The same layout with its tensors on the model's device."""
+    def to(self, device: torch.device) -> Packing:
+        """The same with its tensors on the model's device."""
         return replace(
             self,
             order=self.order.to(device),
@@ -109,7 +109,7 @@ class ClipText:
         self.token_width = self._tokens.embedding_dim
         self.max_tokens = self._positions.num_embeddings
         self.start_tokens = 1
-        self._layouts: dict[tuple[int, tuple[int, ...]], Layout] = {}
+        self._layouts: dict[tuple[int, tuple[int, ...]], Packing] = {}
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids from the start token to the first end token; PromptError where a text is too long."""
@@ -167,10 +167,10 @@ class ClipText:
         hidden = self._final_norm(_last_block(self._layers[-1], hidden, layout))
         return F.normalize(self._projection(hidden), dim=-1)
 
-    def _layout(self, prefix: int, lengths: tuple[int, ...]) -> Layout:
+    def _layout(self, prefix: int, lengths: tuple[int, ...]) -> Packing:
         key = (prefix, lengths)
         if key not in self._layouts:
-            self._layouts = {key: Layout.of(prefix, lengths).to(self._positions.weight.device)}
+            self._layouts = {key: Packing.of(prefix, lengths).to(self._positions.weight.device)}
         return self._layouts[key]
 
 
@@ -179,7 +179,7 @@ def _common_prefix(rows: Sequence[Sequence[int]]) -> int:
     return next((i for i, ids in enumerate(columns) if len(set(ids)) > 1), min(map(len, rows)))
 
 
-def _block(layer: Layer, hidden: Tensor, layout: Layout) -> Tensor:
+def _block(layer: Layer, hidden: Tensor, layout: Packing) -> Tensor:
     query, key, value = _heads(layer, layer.norm1(hidden))
     mixed = torch.cat(
         [_prefix_attention(query, key, value, layout), _tail_attention(query, key, value, layout)],
@@ -189,7 +189,7 @@ def _block(layer: Layer, hidden: Tensor, layout: Layout) -> Tensor:
     return hidden + layer.mlp(layer.norm2(hidden))
 
 
-def _last_block(layer: Layer, hidden: Tensor, layout: Layout) -> Tensor:
+def _last_block(layer: Layer, hidden: Tensor, layout: Packing) -> Tensor:
     """Only the end tokens go on, so only they ask; every token still lends its key and value."""
     query, key, value = _heads(layer, layer.norm1(hidden))
     mixed = _join(_tail_attention(query, key, value, layout))[layout.ends - layout.prefix]
@@ -216,13 +216,13 @@ def _causal(length: int, like: Tensor) -> Tensor:
     return torch.full((length, length), -torch.inf, dtype=like.dtype, device=like.device).triu(1)
 
 
-def _prefix_attention(query: Tensor, key: Tensor, value: Tensor, layout: Layout) -> Tensor:
+def _prefix_attention(query: Tensor, key: Tensor, value: Tensor, layout: Packing) -> Tensor:
     size = layout.prefix
     scores = query[:, :size] @ key[:, :size].transpose(1, 2) + _causal(size, query)
     return scores.softmax(-1) @ value[:, :size]
 
 
-def _tail_attention(query: Tensor, key: Tensor, value: Tensor, layout: Layout) -> Tensor:
+def _tail_attention(query: Tensor, key: Tensor, value: Tensor, layout: Packing) -> Tensor:
     """Each tail token over the prefix's tokens (one product for all) and over its own text so far."""
     size = layout.prefix
     query, tail_key, tail_value = query[:, size:], key[:, size:], value[:, size:]

@@ -107,8 +107,8 @@ def _first_plan(run: Path, audit: Audit, planned: int | None) -> int | None:
     from clipgrip.runs.store import open_store
 
     with open_store(run) as store:
-        kept = [one.facts for one in promises(store, audit.run) if one.audit == audit.id]
-    return next((facts["planned"] for facts in kept if "planned" in facts), planned)
+        earlier = [one.facts for one in promises(store, audit.run) if one.audit == audit.id]
+    return next((facts["planned"] for facts in earlier if "planned" in facts), planned)
 
 
 def _measured(answers: list[int], truth: list[int], classes: ClassNames) -> list[str]:

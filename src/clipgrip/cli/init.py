@@ -48,18 +48,18 @@ def init(
     text = _project(given, folder_sentences(labels, Words("en"), UNDO) if labels else [])
     written["project.toml"] = _write_new(folder / "project.toml", text.encode())
     lines = [f"{'wrote' if new else 'kept':<8} {folder / name}" for name, new in written.items()]
-    said = folder_sentences(labels, ui.say, UNDO)
+    sentences = folder_sentences(labels, ui.say, UNDO)
     facts = {"folder": folder, "images": found.images, "classes": names, "written": written}
     return Result(
-        [*lines, *_say_next(folder, names, words, said)], {**facts, "labels_by_folder": labels}
+        [*lines, *_say_next(folder, names, words, sentences)], {**facts, "labels_by_folder": labels}
     )
 
 
-def _project(given: Mapping[str, str], said: list[str]) -> str:
+def _project(given: Mapping[str, str], sentences: list[str]) -> str:
     """The text of project.toml; what the folders of the images say stands above the setting that ignores it."""
     from clipgrip.cli.project_file import project_text
 
-    lines = [" ".join(sentence.split()) for sentence in said]
+    lines = [" ".join(sentence.split()) for sentence in sentences]
     printable = "\n# ".join("".join(c if c.isprintable() else "?" for c in one) for one in lines)
     return project_text(given, {"ignore_folders": printable} if printable else {})
 
@@ -135,7 +135,7 @@ def _write_new(path: Path, data: bytes) -> bool:
 
 
 def _say_next(
-    folder: Path, names: list[str], words: Mapping[str, str], said: list[str]
+    folder: Path, names: list[str], words: Mapping[str, str], sentences: list[str]
 ) -> list[str]:
     from clipgrip.data.glossary import is_foreign
 
@@ -157,4 +157,4 @@ def _say_next(
         lines.append(
             "Write your classes into classes.csv: the name people use, and a few English words for the model."
         )
-    return [*lines, *said, f"Then:    clipgrip run --config {folder / 'project.toml'}"]
+    return [*lines, *sentences, f"Then:    clipgrip run --config {folder / 'project.toml'}"]

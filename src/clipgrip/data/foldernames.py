@@ -42,14 +42,14 @@ def folder_labels(
     statements: dict[str, list[Statement]] = {}
     issues: list[Issue] = []
     near: dict[str, tuple[int, int]] = {}
-    held: dict[str, int] = defaultdict(int)
+    measured_in: dict[str, int] = defaultdict(int)
     for folder, images in inside.items():
         named = _named(folder, known, splits)
         asked = sum(entry.key not in apart for entry in images)
         if not named:
             _count_near(folder, asked, known, near)
         elif measured := _measured_on(folder, known, splits):
-            held[measured] += asked
+            measured_in[measured] += asked
         else:
             place, label = named[-1]
             for entry in images:
@@ -60,7 +60,7 @@ def folder_labels(
         for folder, (label, count) in near.items()
         if count
     ]
-    issues += [_held_issue(folder, count) for folder, count in held.items() if count]
+    issues += [_held_issue(folder, count) for folder, count in measured_in.items() if count]
     return FolderLabels(statements, tuple(issues))
 
 

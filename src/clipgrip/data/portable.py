@@ -66,9 +66,9 @@ def folder_names(names: Sequence[str]) -> dict[str, str]:
 
 def safe(name: str) -> str:
     """A name as the name of a file or folder that any system can make."""
-    kept = "".join(c if c.isprintable() and c not in _UNSAFE else "_" for c in name)
-    kept = kept.encode()[:_LONGEST].decode(errors="ignore").strip(" .") or "_"
-    return f"_{kept}" if kept.split(".")[0].strip().casefold() in _RESERVED else kept
+    usable = "".join(c if c.isprintable() and c not in _UNSAFE else "_" for c in name)
+    usable = usable.encode()[:_LONGEST].decode(errors="ignore").strip(" .") or "_"
+    return f"_{usable}" if usable.split(".")[0].strip().casefold() in _RESERVED else usable
 
 
 def no_split(name: str) -> str:

@@ -92,9 +92,9 @@ def fit_images(
 def _say_folders(ingested: Ingested) -> None:
     """A warning of labels that nobody gave as y."""
     facts = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
-    said = folder_sentences(facts, Words("en"), "ignore_folders=True")
-    if said:
-        warnings.warn(" ".join(said), UserWarning, stacklevel=4)
+    sentences = folder_sentences(facts, Words("en"), "ignore_folders=True")
+    if sentences:
+        warnings.warn(" ".join(sentences), UserWarning, stacklevel=4)
 
 
 def _told_of_images(images: Images, y: Any, names: ClassNames | None) -> tuple[ClassNames, Target]:

@@ -61,9 +61,9 @@ def model_of(settings: Settings) -> ClipBackbone:
     return load_backbone(settings.backbone, precision=settings.precision, engine=settings.engine)
 
 
-def embedded(backbone: ClipBackbone, manifest: Manifest, hear: Listener) -> EmbeddedManifest:
+def embedded(backbone: ClipBackbone, manifest: Manifest, listener: Listener) -> EmbeddedManifest:
     """As `embed_manifest`, with the cache in the user's folder, saying how far it is."""
-    progress = partial(hear.progress, "embed")
+    progress = partial(listener.progress, "embed")
     return embed_manifest(backbone, manifest, cache=cache_of(backbone), on_progress=progress)
 
 

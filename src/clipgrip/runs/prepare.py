@@ -117,7 +117,7 @@ class PreparedImages:
 def prepare(
     settings: Settings,
     manifest: Manifest,
-    hear: Listener,
+    listener: Listener,
     *,
     seen: Sequence[int] | None = None,
     method: Method | None = None,
@@ -138,15 +138,17 @@ def prepare(
     expected = make_task(given, classes, seen=seen, all_candidates=everywhere)
     schedule(settings.strategy, expected, k=settings.k, n_rounds=settings.rounds)
     start = Start.of(backbone, classes, settings, method_for(settings, expected, method))
-    found = embedded(backbone, manifest, hear)
+    found = embedded(backbone, manifest, listener)
     labels = found.embeds.pool_labels
-    task = make_task(labels, classes, seen=seen, all_candidates=everywhere, note=hear.note)
+    task = make_task(labels, classes, seen=seen, all_candidates=everywhere, note=listener.note)
     start = start.suited_to(task, backbone, settings, method)
     ready = Prepared(settings, start, found.embeds, task)
     return PreparedImages(backbone, found.manifest, ready, found.issues)
 
 
-def prepare_stored(folder: Path, store: RunStore, run: StoredRun, hear: Listener) -> PreparedImages:
+def prepare_stored(
+    folder: Path, store: RunStore, run: StoredRun, listener: Listener
+) -> PreparedImages:
     """From a run as its database knows it.
 
     Raises:
@@ -159,7 +161,7 @@ def prepare_stored(folder: Path, store: RunStore, run: StoredRun, hear: Listener
             f'the run in {folder} was made with another model than "{settings.backbone}" as it is here now. '
             "Bring back the same model, or run anew."
         )
-    found = embedded(backbone, manifest, hear)
+    found = embedded(backbone, manifest, listener)
     task = stored_task(found.embeds.pool_labels, manifest.classes, run.facts["data"]["seen"])
     known = run.facts.get("method")
     method = Method.from_facts(known) if known else method_for(settings, task)

@@ -17,7 +17,7 @@ RULE = "betting"
 
 def automation_csv(
     audit: Audit,
-    told: Promise,
+    promise: Promise,
     rows: Whole,
     truth: Whole,
     groups: Sequence[Group],
@@ -30,14 +30,14 @@ def automation_csv(
         truth: class of each of the audited ``rows``, -1 where a person could not tell.
         reviewed: row -> class that people gave outside the audit.
     """
-    said = dict(zip(rows.tolist(), truth.tolist(), strict=True))
+    answers = dict(zip(rows.tolist(), truth.tolist(), strict=True))
     reviewed = reviewed or {}
     names, lines = audit.classes.display, []
     for row, paths in enumerate(audit.paths):
-        label, decided = int(audit.pool.labels[row]), bool(told.decided[row])
-        if row in said:
-            known = said[row] >= 0
-            by, shown = "person", names[said[row]] if known else ""
+        label, decided = int(audit.pool.labels[row]), bool(promise.decided[row])
+        if row in answers:
+            known = answers[row] >= 0
+            by, shown = "person", names[answers[row]] if known else ""
             why = "answered in the audit" if known else "could not be told in the audit"
         elif row in reviewed:
             by, shown, why = "person", names[reviewed[row]], "answered in the review"
@@ -45,17 +45,17 @@ def automation_csv(
             by, shown, why = (
                 "model",
                 names[label],
-                f"within the scope {_scope_of(groups, told, label)}",
+                f"within the scope {_scope_of(groups, promise, label)}",
             )
         else:
-            by, shown, why = "person", "", f"outside the scope {_scope_of(groups, told, label)}"
+            by, shown, why = "person", "", f"outside the scope {_scope_of(groups, promise, label)}"
         lines += [(path, by, shown, f"{audit.pool.confidence[row]:.6f}", why) for path in paths]
     return csv_bytes(("path", "decided_by", "label", "confidence", "reason"), sorted(lines))
 
 
-def promise_facts(told: Promise, audit: Audit, more: dict[str, int | None]) -> dict[str, Any]:
+def promise_facts(promise: Promise, audit: Audit, more: dict[str, int | None]) -> dict[str, Any]:
     """What is stored and printed with --json."""
-    terms, following = told.terms, told.following
+    terms, following = promise.terms, promise.following
     return {
         "audit": audit.id,
         "rule": RULE,
@@ -63,8 +63,8 @@ def promise_facts(told: Promise, audit: Audit, more: dict[str, int | None]) -> d
         "confidence": terms.confidence,
         "about": terms.about,
         "pool": len(audit.pool),
-        "planned": told.planned,
-        "answers_counted": told.counted,
+        "planned": promise.planned,
+        "answers_counted": promise.counted,
         "next_wider": None
         if following is None
         else {
@@ -73,9 +73,9 @@ def promise_facts(told: Promise, audit: Audit, more: dict[str, int | None]) -> d
             "draws": following.draws,
             "images": following.images,
         },
-        "stop": told.whole or (told.counted >= (told.planned or 0) and not _pays(told)),
-        "decided_by_model": int(told.decided.sum()),
-        "decided": hashlib.sha256(told.decided.tobytes()).hexdigest()[:16],
+        "stop": promise.whole or (promise.counted >= (promise.planned or 0) and not _pays(promise)),
+        "decided_by_model": int(promise.decided.sum()),
+        "decided": hashlib.sha256(promise.decided.tobytes()).hexdigest()[:16],
         "scopes": [
             {
                 "group": scope.group,
@@ -85,14 +85,14 @@ def promise_facts(told: Promise, audit: Audit, more: dict[str, int | None]) -> d
                 "wrong": scope.wrong,
                 "more_answers_for_all": more[scope.group],
             }
-            for scope in told.scopes
+            for scope in promise.scopes
         ],
     }
 
 
-def _pays(told: Promise) -> bool:
+def _pays(promise: Promise) -> bool:
     """Whether some wider scope adds more images than its proof takes from the model."""
-    return any(one.pays for one in told.wider)
+    return any(one.pays for one in promise.wider)
 
 
 def proven_by(facts: Mapping[str, Any]) -> str:
@@ -104,10 +104,10 @@ def proven_by(facts: Mapping[str, Any]) -> str:
     return f"an exact test at the {facts['planned']} answers planned, with bets on every answer beside it"
 
 
-def _scope_of(groups: Sequence[Group], told: Promise, label: int) -> str:
+def _scope_of(groups: Sequence[Group], promise: Promise, label: int) -> str:
     group, scope = next(
         (group, scope)
-        for group, scope in zip(groups, told.scopes, strict=True)
+        for group, scope in zip(groups, promise.scopes, strict=True)
         if group.called[label]
     )
     if scope.threshold is None:

@@ -102,10 +102,10 @@ def deadline(wrong: Answers, size: int | None, null: float, planned: int, most: 
     if size is None:
         path: Any = stats.binom.cdf(most - so_far, left, null)
     else:
-        rest, held = size - np.arange(1, n + 1), int(null) - so_far
-        possible = (held >= 0) & (held <= rest)
-        path = stats.hypergeom.cdf(most - so_far, rest, np.where(possible, held, 0), left)
-        path = np.where(held < 0, so_far <= most, np.where(held > rest, 1.0, path))
+        rest, wrong_left = size - np.arange(1, n + 1), int(null) - so_far
+        possible = (wrong_left >= 0) & (wrong_left <= rest)
+        path = stats.hypergeom.cdf(most - so_far, rest, np.where(possible, wrong_left, 0), left)
+        path = np.where(wrong_left < 0, so_far <= most, np.where(wrong_left > rest, 1.0, path))
     path = np.where(so_far > most, 0.0, path)
     last = path[-1] if n else 0.0
     return np.concatenate([path, np.full(len(wrong) - n, last)])

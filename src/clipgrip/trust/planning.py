@@ -55,21 +55,21 @@ def usual_plan(size: int, terms: Terms) -> int | None:
 
 
 def more_answers(
-    told: Promise, pool: Answered, rows: Whole, truth: Whole, groups: Sequence[Group]
+    promise: Promise, pool: Answered, rows: Whole, truth: Whole, groups: Sequence[Group]
 ) -> dict[str, int | None]:
     """By group: answers beyond ``rows`` (n,) until all of it is promised with probability `POWER`.
 
     Should its error rate stay as it is seen in all answers given; 0 where it is promised already, None where no size
     of audit is enough.
     """
-    alpha = told.terms.alpha / len(groups)
+    alpha = promise.terms.alpha / len(groups)
     needed: dict[str, int | None] = {}
-    for group, scope in zip(groups, told.scopes, strict=True):
+    for group, scope in zip(groups, promise.scopes, strict=True):
         inside = group.members(pool.labels)
         members = inside[rows]
         wrong = group.wrong[pool.labels[rows], truth][members]
         size = int(inside.sum())
-        inner = None if scope.whole or not size else _further(wrong, size, told.terms, alpha)
+        inner = None if scope.whole or not size else _further(wrong, size, promise.terms, alpha)
         left, rest = len(pool) - len(rows), size - len(wrong)
         needed[group.name] = (
             0 if scope.whole else None if inner is None else ceil(inner * left / max(1, rest))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
@@ -17,6 +18,9 @@ from clipgrip.pseudolabel.refine.space import Pool
 from clipgrip.types import Logits, Mask, Probs, SomeProbs
 
 TINY = 1e-12
+ClusterPrior = Float[Tensor, " K"]
+ClusterProbs = Float[Tensor, "n K"]
+"""Of the unlabeled images, over the K candidates that have a cluster."""
 
 
 def clustered(given: RefineInput) -> Refined:
@@ -63,7 +67,7 @@ def _present(given: RefineInput) -> Mask:
     return given.candidates if present is None or int(present.sum()) < 2 else present
 
 
-def _with_absent(given: RefineInput, answers: SomeProbs, present: Mask) -> SomeProbs:
+def _with_absent(given: RefineInput, answers: ClusterProbs, present: Mask) -> SomeProbs:
     """Clusters share what the text leaves them; classes without a cluster keep what the text gives them."""
     columns = present[given.candidates]
     if bool(columns.all()):
@@ -73,7 +77,9 @@ def _with_absent(given: RefineInput, answers: SomeProbs, present: Mask) -> SomeP
     return whole
 
 
-def _cluster_once(given: RefineInput, pool: Pool, prior: Prior, present: Mask) -> SomeProbs:
+def _cluster_once(
+    given: RefineInput, pool: Pool, prior: ClusterPrior, present: Mask
+) -> ClusterProbs:
     """(n, K) over the classes that are there, as sure as the two ways to see the clusters agree."""
     shares = sinkhorn(_among(given, present), prior, given.settings)
     balanced = given.with_unlabeled(shares, present)
@@ -87,7 +93,7 @@ def _cluster_once(given: RefineInput, pool: Pool, prior: Prior, present: Mask) -
     return tempered(logits, float(agreement), given.settings)
 
 
-def _among(given: RefineInput, present: Mask) -> SomeProbs:
+def _among(given: RefineInput, present: Mask) -> ClusterProbs:
     """(n, K) what the text says of these classes alone."""
     columns = present[given.candidates]
     if bool(columns.all()):

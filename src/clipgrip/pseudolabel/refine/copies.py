@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
@@ -38,8 +38,8 @@ class Copies:
         chosen[self.image_of[rows]] = rows
         return chosen
 
-    def on_all(self, answers: Probs, labels: Probs, labeled: RowMask) -> Probs:
-        """(N, C) each image's answers on all of its rows; labeled rows keep their ``labels``."""
+    def on_all(self, answers: Float[Tensor, "n C"], labels: Probs, labeled: RowMask) -> Probs:
+        """(N, C) each image's answers (n, C) on all of its rows; labeled rows keep their ``labels``."""
         every = answers[self.image_of]
         every[labeled] = labels[labeled]
         return every

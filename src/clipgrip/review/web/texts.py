@@ -183,17 +183,17 @@ def held_back(rounds: Sequence[ReviewRound], say: Words) -> str:
 
 def hold_said(rounds: Sequence[ReviewRound], facts: Mapping[str, Any], say: Words) -> str:
     """What a round that is held back did to the audited images; ``facts`` are those of the entry that says so."""
-    held = next(one for one in rounds if one.number == facts["held"]).facts
+    measured = next(one for one in rounds if one.number == facts["held"]).facts
     return say(
         "Round {held} is held back: of {n} audited images {before} were right before it and {after} after it "
         "({broken} put wrong, {fixed} put right). The model of round {back} stays in use; answers and round are kept, "
         "and you may use it anyway.",
         held=facts["held"],
-        n=say.number(held["audited"]),
-        before=say.number(held["right_before"]),
-        after=say.number(held["right_after"]),
-        broken=say.number(held["put_wrong"]),
-        fixed=say.number(held["put_right"]),
+        n=say.number(measured["audited"]),
+        before=say.number(measured["right_before"]),
+        after=say.number(measured["right_after"]),
+        broken=say.number(measured["put_wrong"]),
+        fixed=say.number(measured["put_right"]),
         back=facts["back_to"],
     )
 
@@ -201,16 +201,16 @@ def hold_said(rounds: Sequence[ReviewRound], facts: Mapping[str, Any], say: Word
 def audit_reset(rounds: Sequence[ReviewRound], say: Words) -> list[str]:
     """What a round does to the audit: said before the first, and after each that was run."""
     ran = [one.number for one in rounds if "labels" in one.facts]
-    said = [say(AUDIT_RESET)]
+    sentences = [say(AUDIT_RESET)]
     if ran:
-        said.insert(
+        sentences.insert(
             0,
             say(
                 "Since round {n} these images are drawn anew: that is how it should be, no answer was lost.",
                 n=ran[-1],
             ),
         )
-    return said
+    return sentences
 
 
 def words_of_change(change: Change, say: Words) -> str:
