@@ -180,21 +180,20 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
 def _go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[str]:
     """What would widen the promise: further down the sheet, or by a longer one; and when to stop."""
     following, given = facts["next_wider"], facts["answers_counted"]
-    lines = []
-    if following is not None:
-        right, draws = following["right_answers"], following["draws"]
-        lines.append(
-            f"{right} more right answers in a row within {following['group']}, in about {draws} more images of "
-            f"the draw, would prove the next wider scope ({following['images']} images more)"
-        )
     if facts["stop"]:
-        return [*lines, "stop here: more answers take more images from the model than they add"]
-    if following is None or given + following["draws"] <= drawn:
-        return lines
-    wanted = given + following["draws"]
+        return ["stop here: more answers take more images from the model than they add"]
+    if following is None:
+        return []
+    right, draws = following["right_answers"], following["draws"]
+    line = (
+        f"{right} more right answers in a row within {following['group']}, in about {draws} more images of "
+        f"the draw, would prove the next wider scope ({following['images']} images more)"
+    )
+    if given + draws <= drawn:
+        return [line]
     return [
-        *lines,
-        f"draw on: clipgrip audit draw {run} --count {wanted} --answers {answers} --out NEW.csv",
+        line,
+        f"draw on: clipgrip audit draw {run} --count {given + draws} --answers {answers} --out NEW.csv",
         "  (it begins with the same images and keeps the answers given so far)",
     ]
 
