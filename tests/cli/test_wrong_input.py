@@ -350,8 +350,9 @@ def test_a_half_filled_sheet_says_how_to_go_on(
     other = {
         path: next(name for name in CLASSES if name != label) for path, label in answers.items()
     }
-    sheet = drawn(here / "run", here / "other.csv", other)
-    told = command(capsys, "automate", "run", "--answers", sheet.name, "--max-error", 0.1)
+    shutil.copytree(finished, here / "wrong")
+    sheet = drawn(here / "wrong", here / "other.csv", other)
+    told = command(capsys, "automate", "wrong", "--answers", sheet.name, "--max-error", 0.1)
     assert "stop here" in told.out
     assert "clipgrip audit draw" not in told.out
 
