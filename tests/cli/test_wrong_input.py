@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from projects import CLASSES, COMPARED, Place, Told, command
+from projects import CLASSES, COMPARED, Place, Told, command, rows
 
 Refused = Callable[..., Told]
 
@@ -335,17 +335,26 @@ def drawn(run: Path, sheet: Path, truth: dict[str, str], answers: int = 9) -> Pa
 
 
 def test_a_half_filled_sheet_says_how_to_go_on(
-    here: Path, finished: Path, place: Place, capsys: pytest.CaptureFixture[str]
+    here: Path, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Where a person agrees with the model, more answers are worth it; where they find it wrong, none are."""
     shutil.copytree(finished, here / "run")
-    sheet = drawn(here / "run", here / "sheet.csv", place.truth)
-    told = command(capsys, "automate", "run", "--answers", sheet.name, "--max-error", 0.3)
+    answers = {row["path"]: row["label"] for row in rows(here / "run" / "predictions.csv")}
+    sheet = drawn(here / "run", here / "sheet.csv", answers)
+    told = command(capsys, "automate", "run", "--answers", sheet.name, "--max-error", 0.1)
     assert told.code == 0, told.err
     assert "answers: 9 given" in told.out
-    assert "go on filling sheet.csv" in told.out
-    told = command(capsys, "automate", "run", "--answers", sheet.name, "--max-error", 0.1)
+    assert "more right answers in a row within all" in told.out
     assert "clipgrip audit draw run --count" in told.out
     assert "keeps the answers given so far" in told.out
+    other = {
+        path: next(name for name in CLASSES if name != label) for path, label in answers.items()
+    }
+    shutil.copytree(finished, here / "wrong")
+    sheet = drawn(here / "wrong", here / "other.csv", other)
+    told = command(capsys, "automate", "wrong", "--answers", sheet.name, "--max-error", 0.1)
+    assert "stop here" in told.out
+    assert "clipgrip audit draw" not in told.out
 
 
 @pytest.mark.parametrize(
