@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
+from torch import Tensor
 
 from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import ConfigError, MissingPackage
-from clipgrip.types import Probs
 from clipgrip.written import check_output, write_output
 
 ENDINGS = (".csv", ".parquet", ".npz")
@@ -39,7 +40,7 @@ def check_probabilities_place(path: Path) -> None:
 
 
 def write_probabilities(
-    path: Path, parts: Sequence[tuple[Sequence[Row], Probs]], names: Sequence[str]
+    path: Path, parts: Sequence[tuple[Sequence[Row], Float[Tensor, "_ C"]]], names: Sequence[str]
 ) -> None:
     """A line for each file in the order of the paths, as in predictions.csv; a column for each class.
 
