@@ -54,7 +54,14 @@ def variants() -> dict[str, Method]:
     }
     presets = {name: methods["textual"] for name, methods in PRESETS.items()}
     never = {"labels never abound": replace(DEFAULT, many_labels=None), "balanced top-K": BALANCED}
+    never["prompt alone"] = _without_head(DEFAULT)
     return presets | never | {n: replace(plain, **v) for n, v in (changed | recipes).items()}
+
+
+def _without_head(method: Method) -> Method:
+    """The method, also where labels abound, without a classifier of the images beside the prompt."""
+    many = method.many_labels
+    return replace(method, head=None, many_labels=many and replace(many, head=None))
 
 
 def main() -> None:

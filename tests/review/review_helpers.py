@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from clipgrip.data.manifest import Row
 from clipgrip.data.sources import FileSource
 from clipgrip.review.session import ReviewSession
+from clipgrip.review.states import ImageState
 from clipgrip.review.store import Answer
 from clipgrip.review.web.address import Access
 from clipgrip.review.web.app import create_app
@@ -112,3 +113,11 @@ class Browser:
         values = {"content": body} if isinstance(body, bytes) else {"json": body or {}}
         headers = {"x-csrf-token": self.csrf(), "origin": BASE} | more.pop("headers", {})
         return self.client.post(path, headers=headers, **values, **more)
+
+
+def decided(session: ReviewSession) -> dict[str, str]:
+    """Path -> class, of what people decided."""
+    snapshot = session.snapshot
+    at = (snapshot.states.state == ImageState.DECIDED).nonzero()[0].tolist()
+    names, klass = snapshot.classes.names, snapshot.states.klass
+    return {snapshot.view.rows[n].path: names[int(klass[n])] for n in at}

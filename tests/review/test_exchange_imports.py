@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from projects import Place
-from review_helpers import Browser, answer, id_of
+from review_helpers import Browser, answer, decided, id_of
 
 from clipgrip.data.manifest import Row
 from clipgrip.data.sources import BytesSource
@@ -21,17 +21,6 @@ from clipgrip.errors import DataError
 from clipgrip.review.exchange import imported
 from clipgrip.review.exchange.finding import Finder
 from clipgrip.review.session import ReviewSession
-from clipgrip.review.states import ImageState
-
-
-def decided(session: ReviewSession) -> dict[str, str]:
-    at = (session.snapshot.states.state == ImageState.DECIDED).nonzero()[0].tolist()
-    return {
-        session.snapshot.view.rows[n].path: session.snapshot.classes.names[
-            int(session.snapshot.states.klass[n])
-        ]
-        for n in at
-    }
 
 
 def bring(session: ReviewSession, form: str, value: Any, person: str = "Ito") -> dict[str, Any]:

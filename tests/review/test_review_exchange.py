@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 from projects import Place, rows
-from review_helpers import Browser, answer, truth
+from review_helpers import Browser, answer, decided, truth
 
 from clipgrip.errors import DataError
 from clipgrip.review import classes as edits
 from clipgrip.review.exchange import EXPORTS, IMPORTS, exported, imported
 from clipgrip.review.queues import audit, doubtful
 from clipgrip.review.session import ReviewSession
-from clipgrip.review.states import ImageState
 from clipgrip.review.store import open_review
 from clipgrip.trust.terms import Terms
 
@@ -41,17 +40,6 @@ def written(session: ReviewSession, form: str) -> bytes:
     data = b"".join(made)
     assert len(data) == made.size
     return data
-
-
-def decided(session: ReviewSession) -> dict[str, str]:
-    """Path -> class, of what people decided."""
-    at = (session.snapshot.states.state == ImageState.DECIDED).nonzero()[0].tolist()
-    return {
-        session.snapshot.view.rows[n].path: session.snapshot.classes.names[
-            int(session.snapshot.states.klass[n])
-        ]
-        for n in at
-    }
 
 
 def label(session: ReviewSession, place: Place) -> dict[str, str]:

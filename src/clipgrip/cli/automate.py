@@ -169,7 +169,8 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     model, total = facts["decided_by_model"], facts["pool"]
     error, sure = f"{100 * facts['max_error']:g} %", f"{100 * facts['confidence']:g} %"
     lines = [f"the model decides {model} of {total} images; {total - model} are a person's"]
-    lines.append(f"promise: {WHAT[facts['about']].format(error=error)}, {sure} sure")
+    kept = "" if model else ": so far for no image"
+    lines.append(f"promise: {WHAT[facts['about']].format(error=error)}, {sure} sure{kept}")
     if facts["about"] == "source":
         lines.append("  (only if the model learned from none of the audited images)")
     lines.append(f"proven by {proven_by(facts)}")
@@ -180,6 +181,11 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
 def _go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[str]:
     """What would widen the promise: further down the sheet, or by a longer one; and when to stop."""
     following, given = facts["next_wider"], facts["answers_counted"]
+    if facts["stop"] and not facts["decided_by_model"]:
+        return [
+            "stop here: at this error rate more answers prove nothing; allow more errors (--max-error), or improve the "
+            "model first"
+        ]
     if facts["stop"]:
         return ["stop here: more answers take more images from the model than they add"]
     if following is None:

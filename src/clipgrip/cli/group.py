@@ -78,8 +78,12 @@ class Tree(TyperGroup):
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
             known = self.list_commands(ctx)
+            group = ctx.command_path.partition(" ")[
+                2
+            ]  # the program's name stands before every error
             raise ConfigError(
-                f'{ctx.command_path}: no command "{name}". Known: {", ".join(known)}.{nearest(name, [*known, *FORMER])}'
+                f'{group}{": " if group else ""}no command "{name}". Known: {", ".join(known)}.'
+                f"{nearest(name, [*known, *FORMER])}"
             )
         return super().resolve_command(ctx, args)
 

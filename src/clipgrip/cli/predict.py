@@ -28,6 +28,7 @@ def predict(
     Files that cannot be used are listed beside the answers, in a file that ends with .issues.csv.
     """
     from clipgrip.cli.reviewed import at_work
+    from clipgrip.errors import DataError
     from clipgrip.runs.probabilities import check_probabilities_place, write_probabilities
     from clipgrip.serving.batch import (
         check_answers_place,
@@ -44,6 +45,12 @@ def predict(
     with ui.screen.live():
         answers = predict_files(predictor, images, ui.screen.progress, encoding=encoding)
     write_predictions(out, predictor, answers)
+    if not answers.rows:
+        first = answers.issues[0]
+        raise DataError(
+            f"{images}: none of the files can be labeled. The first: {first.path}: {first.detail}. "
+            f"All are listed in {issues_path(out)}."
+        )
     lines = [f"{len(answers.rows)} images labeled: {out}"]
     facts: dict[str, Any] = {"images": len(answers.rows), "predictions": out}
     if all_probabilities is not None:

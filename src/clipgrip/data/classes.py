@@ -188,7 +188,8 @@ def _check(
     display: Sequence[str], prompts: Sequence[str], source: str, lines: Sequence[int] | None
 ) -> None:
     if len(display) < 2:
-        raise DataError(f"{source}: {len(display)} class given; at least 2 are needed.")
+        given = "1 class" if display else "no class"
+        raise DataError(f"{source}: {given} given; at least 2 are needed.")
     places = lines or range(1, len(display) + 1)
     unit = "line" if lines else "position"
     _check_once(display, places, f"{source} {unit} {{}}", unit)

@@ -112,8 +112,12 @@ def undecodable(path: str, error: DataError) -> Issue:
 
 def nothing_left(kept: Manifest, issues: tuple[Issue, ...]) -> DataError:
     """There are only test images, or only damaged ones."""
-    first = f" The first: {issues[0].path}: {issues[0].detail}." if issues else ""
-    return DataError(
-        f"no image is left to learn from: {len(issues)} files cannot be decoded and {len(kept.test)} are test "
-        f"images, copies of them included.{first} Give a folder that holds other images than the test."
-    )
+    said = ["no image is left to learn from"]
+    if issues:
+        said.append(
+            f"{len(issues)} of the files cannot be decoded, first {issues[0].path}: {issues[0].detail}"
+        )
+    if len(kept.test):
+        said.append(f"{len(kept.test)} are test images, copies of them included")
+    wanted = "other images than the test" if len(kept.test) else "images that can be read"
+    return DataError(f"{'; '.join(said)}. Give a folder that holds {wanted}.")
