@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from clipgrip.backbone import cache as module
-from clipgrip.backbone.cache import EmbeddingCache, default_root
+from clipgrip.backbone.cache import EmbeddingCache, default_root, remove_older
 from clipgrip.errors import CacheError
 
 WIDTH = 8
@@ -258,3 +258,13 @@ def test_what_an_older_reader_of_pictures_made_is_taken_away_and_nothing_else(
     found = {path.name for path in tmp_path.iterdir()}
     assert found == {module.FOLDER, "thumbs-v1", "other"}
     assert str(module.READING) in module.FOLDER
+
+
+def test_only_what_an_older_version_kept_is_taken_away(tmp_path: Path) -> None:
+    """Two versions may use one folder, and a person may have chosen it."""
+    older = ("embeddings-v1", "embeddings-v4", "embeddings-v4-1")
+    others = ("embeddings-v99-1", "embeddings-v4-99", "embeddings-vit", "embeddings-v4-mine")
+    for name in (*older, *others):
+        (tmp_path / name).mkdir()
+    remove_older(tmp_path, "embeddings", "embeddings-v4-2")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)

@@ -499,6 +499,15 @@ def test_folders_as_people_pack_them(session: ReviewSession) -> None:
     assert reasons(told) == {"folder": 1, "class": 1, "folders": 1, "no-picture": 1, "litter": 5}
 
 
+def test_folders_are_named_like_classes_as_in_a_run(session: ReviewSession) -> None:
+    """Case, width and what stands between words do not count there either."""
+    data = zipped(
+        ("DENT/a.png", image_bytes(session, 0)), ("\uff53\uff54\uff45\uff45\uff4c/b.png", image_bytes(session, 1))
+    )  # fmt: skip
+    bring(session, "folders", data)
+    assert decided(session) == {paths(session)[0]: "dent", paths(session)[1]: "steel"}
+
+
 def test_the_folder_around_everything_may_be_called_like_a_class(session: ReviewSession) -> None:
     data = zipped(
         ("steel/dent/a.png", image_bytes(session, 0)),

@@ -46,11 +46,11 @@ def test_a_doubted_name_is_said_on_the_overview_and_shown_with_other_words(
 def test_people_s_answers_count_but_not_those_of_the_audit(
     session: ReviewSession, parts: Place, asked: list[list[int]]
 ) -> None:
-    board, ids = NameBoard(session), truth(session, parts)
-    board.lines()
+    board, ids = NameBoard(), truth(session, parts)
+    board.lines(session.snapshot)
     row = int(doubtful(session.snapshot)[0])
     answer(session, row, int(ids[row]))
-    board.lines()
+    board.lines(session.snapshot)
     assert sum(label >= 0 for label in asked[1]) == sum(label >= 0 for label in asked[0]) + 1
     drawn = next(
         r
@@ -59,7 +59,7 @@ def test_people_s_answers_count_but_not_those_of_the_audit(
     )
     answer(session, drawn, int(ids[drawn]), purpose="audit")
     assert len(asked) == 2
-    board.lines()
+    board.lines(session.snapshot)
     assert len(asked) == 2  # nothing has changed for it
 
 
@@ -69,5 +69,5 @@ def test_no_name_is_judged_where_the_run_said_that_the_model_knows_nothing(
     facts = session.snapshot.view.outcome.run.facts
     monkeypatch.setitem(facts, "knowledge", [{"kind": "pointless"}])
     monkeypatch.setitem(facts, "labels", None)
-    assert NameBoard(session).lines() == {}
+    assert NameBoard().lines(session.snapshot) == {}
     assert 'id="doubted"' not in Browser(session).get("/classes").text

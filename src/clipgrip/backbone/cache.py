@@ -15,6 +15,7 @@ import io
 import json
 import logging
 import os
+import re
 import shutil
 import sqlite3
 import sys
@@ -220,11 +221,21 @@ class EmbeddingCache:
 
 
 def remove_older(root: Path, kind: str, current: str) -> None:
-    """Take away what an older clipgrip kept of this kind: it is never read again."""
+    """Take away what an older clipgrip kept of this kind: it is never read again.
+
+    A newer one's stays, and so does what only begins with the same name.
+    """
     with contextlib.suppress(OSError):
         for path in root.glob(f"{kind}-v*"):
-            if path.name != current:
+            version = _version(kind, path.name)
+            if version is not None and version < (_version(kind, current) or ()):
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _version(kind: str, name: str) -> tuple[int, ...] | None:
+    """The numbers of ``kind-v1`` or ``kind-v1-2``: of the format, and of the reader of pictures."""
+    found = re.fullmatch(rf"{kind}-v(\d+)(?:-(\d+))?", name)
+    return None if found is None else tuple(int(number or 0) for number in found.groups())
 
 
 def default_root() -> Path:

@@ -169,8 +169,8 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     model, total = facts["decided_by_model"], facts["pool"]
     error, sure = f"{100 * facts['max_error']:g} %", f"{100 * facts['confidence']:g} %"
     lines = [f"the model decides {model} of {total} images; {total - model} are a person's"]
-    kept = "" if model else ": so far for no image"
-    lines.append(f"promise: {WHAT[facts['about']].format(error=error)}, {sure} sure{kept}")
+    nothing = "" if model else ": so far for no image"
+    lines.append(f"promise: {WHAT[facts['about']].format(error=error)}, {sure} sure{nothing}")
     if facts["about"] == "source":
         lines.append("  (only if the model learned from none of the audited images)")
     lines.append(f"proven by {proven_by(facts)}")

@@ -15,6 +15,7 @@ from clipgrip.fewshot.validate import HeldOut, Refine, held_out, mean_of
 from clipgrip.prompts.classifier import cosine_logits
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.refine import refined_answers
+from clipgrip.pseudolabel.refine.chunks import even_sample
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs
@@ -23,7 +24,7 @@ TINY = 1e-30
 FACTORS = tuple(2.0 ** (step / 8) for step in range(-56, 1))
 """Of logits, from 1/128 to 1: nine per cent apart, and a sum of two that agree is never too doubtful."""
 MOST_TAUGHT = 100_000
-"""Pseudolabels that teach a head."""
+"""Pseudolabels that teach a head: all of less than twice as many, of more between this and twice as many."""
 
 
 def teaches(settings: HeadSettings | None, task: Task) -> bool:
@@ -187,7 +188,7 @@ def joint_without_labels(
     head = _fitted(image_embeds, _taught(task, pseudolabels), task, settings).head
     weight = settings.alone * _worth(task, pseudolabels, settings)
     sharp = Joint(1.0, (), task.n_classes).with_head(head, weight)
-    rows = pseudolabels.rows[:: max(1, len(pseudolabels.rows) // MOST_TAUGHT)]
+    rows = even_sample(pseudolabels.rows, MOST_TAUGHT)
     said = cosine_logits(image_embeds[rows], *text).log_softmax(1)
     logits = sharp.logits(image_embeds[rows], said)
     factor = _as_sure_as(logits, float(pseudolabels.confidence.double().mean()))
@@ -202,10 +203,12 @@ def _as_sure_as(logits: Logits, confidence: float) -> float:
 
 
 def _taught(task: Task, pseudolabels: PseudoLabels) -> Labels:
-    """(N,) labels and pseudolabels, -1 elsewhere; evenly `MOST_TAUGHT` of the latter, as more change no head."""
+    """(N,) labels and pseudolabels, -1 elsewhere; an even sample of the latter, as more change no head."""
     taught = task.labels.clone()
-    every = max(1, len(pseudolabels.rows) // MOST_TAUGHT)
-    taught[pseudolabels.rows[::every]] = pseudolabels.labels[::every]
+    rows, labels = (
+        even_sample(values, MOST_TAUGHT) for values in (pseudolabels.rows, pseudolabels.labels)
+    )
+    taught[rows] = labels
     return taught
 
 

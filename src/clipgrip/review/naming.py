@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
 
 from clipgrip.prompts.wordings import wordings
-from clipgrip.review.session import ReviewSession
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.runs.knowledge import doubts as doubts_of_run
 from clipgrip.trust.doubted import ToldName
@@ -33,22 +33,25 @@ class NameLine:
 
 @dataclass
 class NameBoard:
-    """Remembers what it said until classes or labels change."""
+    """Remembers what it said until classes or labels change; several pages may ask at once."""
 
-    session: ReviewSession
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _texts: tuple[int, ClassEmbeds] | None = field(default=None, repr=False)
     _lines: tuple[tuple[int, int], Mapping[int, NameLine]] | None = field(default=None, repr=False)
 
-    def lines(self) -> Mapping[int, NameLine]:
+    def lines(self, now: ReviewSnapshot) -> Mapping[int, NameLine]:
         """By class id; empty where the model seems to know nothing of all names, or labels alone decide."""
-        now = self.session.snapshot
-        labels, version, view = _labels(now), now.version, now.view
+        if _untold(now.view.outcome.run.facts):
+            return {}
+        with self._lock:
+            return self._lines_of(now)
+
+    def _lines_of(self, now: ReviewSnapshot) -> Mapping[int, NameLine]:
+        labels, version = _labels(now), now.version
         classifier, active = now.round.classifier, now.classes.active
         key = version, hash(labels.numpy().tobytes())
         if self._lines is not None and self._lines[0] == key:
             return self._lines[1]
-        if _untold(view.outcome.run.facts):
-            return {}
         if self._texts is None or self._texts[0] != version:
             self._texts = version, classifier.texts(active)
         scale = classifier.backbone.logit_scale

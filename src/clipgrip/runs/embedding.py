@@ -112,12 +112,12 @@ def undecodable(path: str, error: DataError) -> Issue:
 
 def nothing_left(kept: Manifest, issues: tuple[Issue, ...]) -> DataError:
     """There are only test images, or only damaged ones."""
-    said = ["no image is left to learn from"]
+    reasons = ["no image is left to learn from"]
     if issues:
-        said.append(
+        reasons.append(
             f"{len(issues)} of the files cannot be decoded, first {issues[0].path}: {issues[0].detail}"
         )
     if len(kept.test):
-        said.append(f"{len(kept.test)} are test images, copies of them included")
+        reasons.append(f"{len(kept.test)} are test images, copies of them included")
     wanted = "other images than the test" if len(kept.test) else "images that can be read"
-    return DataError(f"{'; '.join(said)}. Give a folder that holds {wanted}.")
+    return DataError(f"{'; '.join(reasons)}. Give a folder that holds {wanted}.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clipgrip.data.classes import canonical
-from clipgrip.data.portable import folder_names
+from clipgrip.data.classfolders import class_folders
 from clipgrip.errors import DataError, nearest
 from clipgrip.review.exchange.archives import read_folders
 from clipgrip.review.exchange.claims import REASONS, Claimed, Left, Read, Reader
@@ -70,9 +70,9 @@ def imported(
     if form not in IMPORTS:
         raise DataError(f'no import "{form}". Known: {", ".join(IMPORTS)}.{nearest(form, IMPORTS)}')
     before = session.snapshot
-    ids, view = _ids(before, form), before.view
+    class_of, view = _ClassOf(before, form), before.view
     rows = (*view.outcome.manifest.rows, *before.round.missing, *view.rows)
-    read = list(_READERS[form](data, lambda name: canonical(name) in ids))
+    read = list(_READERS[form](data, lambda name: class_of(name) is not None))
     _check(read)
     finder = Finder(rows)
     places = [
@@ -81,7 +81,7 @@ def imported(
     with session.lock:  # people went on meanwhile
         snapshot, when = session.snapshot, now()
         pairs = zip(read, places, strict=True)
-        found = _sorted(_ids(snapshot, form), snapshot.view.row_by_hash, pairs)
+        found = _sorted(_ClassOf(snapshot, form), snapshot.view.row_by_hash, pairs)
         earlier = {image: _earlier(snapshot, image, person) for image in found.klass}
         fresh = {image: klass for image, klass in found.klass.items() if earlier[image] != klass}
         answers = [_answer(snapshot, image, klass, person, when) for image, klass in fresh.items()]
@@ -100,14 +100,22 @@ def imported(
     }
 
 
-def _ids(snapshot: ReviewSnapshot, form: str) -> dict[str, int]:
-    """Class id by the names that a file may use for it."""
-    ids = {canonical(one.name): one.id for one in snapshot.classes.active}
-    if form == "folders":
-        # a class whose name is no name of a folder was written under another one
-        made = folder_names([one.name for one in snapshot.classes.active])
-        ids = {canonical(made[one.name]): one.id for one in snapshot.classes.active} | ids
-    return ids
+class _ClassOf:
+    """The class id that a name in a file stands for; folders are named as in `clipgrip run`."""
+
+    def __init__(self, snapshot: ReviewSnapshot, form: str) -> None:
+        table = snapshot.classes
+        self.names = [canonical(one.name) for one in table.active]
+        self._ids = {canonical(one.name): one.id for one in table.active}
+        self._folders = class_folders(table.class_names) if form == "folders" else None
+        self._columns = table.ids.tolist()
+
+    def __call__(self, name: str) -> int | None:
+        """None where it stands for none."""
+        if self._folders is None:
+            return self._ids.get(canonical(name))
+        position = self._folders.position(name)
+        return None if position is None else self._columns[position]
 
 
 def _check(read: Sequence[Read]) -> None:
@@ -118,14 +126,14 @@ def _check(read: Sequence[Read]) -> None:
 
 
 def _sorted(
-    ids: Mapping[str, int], reviewed: Mapping[str, int], read: Iterable[tuple[Read, Place]]
+    class_of: _ClassOf, reviewed: Mapping[str, int], read: Iterable[tuple[Read, Place]]
 ) -> _Sorted:
     found, spoiled = _Sorted(), set[str]()
     labels: dict[str, set[int]] = defaultdict(set)
     for one, place in read:
-        left = one if isinstance(one, Left) else _refused(one, place, ids, reviewed)
-        if left is None and isinstance(one, Claimed) and place.image is not None:
-            klass = ids[canonical(one.label)]
+        left = one if isinstance(one, Left) else _refused(one, place, class_of, reviewed)
+        klass = class_of(one.label) if left is None and isinstance(one, Claimed) else None
+        if isinstance(one, Claimed) and klass is not None and place.image is not None:
             if labels[place.image] and klass not in labels[place.image]:
                 left = Left("disagree", one.where, one.path, sha256=one.sha256)
             labels[place.image].add(klass)
@@ -143,7 +151,7 @@ def _sorted(
 
 
 def _refused(
-    claim: Claimed, place: Place, ids: Mapping[str, int], reviewed: Mapping[str, int]
+    claim: Claimed, place: Place, class_of: _ClassOf, reviewed: Mapping[str, int]
 ) -> Left | None:
     """Why a claim cannot be used."""
     where, path = claim.where, claim.path
@@ -151,8 +159,8 @@ def _refused(
         return Left("ambiguous" if place.ambiguous else "no-image", where, path)
     if place.image not in reviewed:
         return Left("elsewhere", where, path)
-    if canonical(claim.label) not in ids:
-        return Left("class", where, path, claim.label, hint=nearest(claim.label, ids))
+    if class_of(claim.label) is None:
+        return Left("class", where, path, claim.label, hint=nearest(claim.label, class_of.names))
     return None
 
 

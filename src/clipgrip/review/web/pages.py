@@ -114,7 +114,7 @@ def classes_page(context: PageContext) -> str:
         "classes.html",
         tab="classes",
         lines=_overview(context).classes,
-        named=context.server.names.lines(),
+        named=context.server.names.lines(context.snapshot),
         doubted=_doubted(context),
         why=reason,
         changes=[
@@ -217,7 +217,7 @@ def _doubts(o: Overview, context: PageContext) -> dict[str, Any]:
 
 def _doubted(context: PageContext) -> str:
     """One sentence about the names that do not seem to fit; empty where all do."""
-    lines = context.server.names.lines().values()
+    lines = context.server.names.lines(context.snapshot).values()
     names = [line.about.name for line in lines if line.doubted]
     return in_short(names, len(lines), context.say) if names else ""
 

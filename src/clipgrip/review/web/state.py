@@ -62,7 +62,7 @@ class ServerState:
     @cached_property
     def names(self) -> NameBoard:
         """Which class names fit."""
-        return NameBoard(self.session)
+        return NameBoard()
 
     @cached_property
     def name(self) -> str:

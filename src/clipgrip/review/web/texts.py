@@ -40,10 +40,10 @@ NEXT: dict[Step, tuple[str, str]] = {
     ),
     "more-audit": (
         mark(
-            "Answer {n} more image of the audit: then it is read again, and the model may decide more."
+            "Answer about {n} more image of the audit: if it is right, the model may decide more."
         ),
         mark(
-            "Answer {n} more images of the audit: then it is read again, and the model may decide more."
+            "Answer about {n} more images of the audit: if they are right, the model may decide more."
         ),
     ),
     "round": (
