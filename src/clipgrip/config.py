@@ -28,8 +28,9 @@ Candidates = Literal["auto", "all"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Engine = Literal["torch", "onnx", "onnx-int8"]
 MAX_BYTES = 1 << 20
-MOST_DOTS = 1000
 """The largest project file that is read."""
+MOST_DOTS = 1000
+"""In a key, at most: the parser's time grows with the square of their number."""
 FILES = ("images", "classes", "labels", "seen", "test", "out")
 
 

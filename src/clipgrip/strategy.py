@@ -150,7 +150,9 @@ def rounds(
             recalled=keeper.recall(number) if keeper else None,
             offer=partial(keeper.offer, number) if keeper else _forget,
         )
-        probs, joint = joined(learner, task, pseudolabels, teacher, head)
+        # a head of the answers as they were says nothing new
+        beside = None if by == ZERO_SHOT else head
+        probs, joint = joined(learner, task, pseudolabels, teacher, beside)
         changed = changed_share(
             *(_open_answers(answers, task) for answers in (reached.probs, probs))
         )

@@ -24,6 +24,25 @@ from clipgrip.files import AnyPath, openable, sweep, write_bytes_atomic, write_b
 RECORD = ".clipgrip.written"
 
 
+TABLES = ("", ".csv", ".txt", ".tsv")
+"""Endings of a file of lines; under another one a viewer of pictures or an archiver would open it in vain."""
+
+
+def check_table(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
+    """`check_output`, of a CSV file.
+
+    Raises:
+        RunError: as there, or the name has an ending that is another kind of file's.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in TABLES:
+        raise RunError(
+            f'{path} will be a CSV file, and "{path.suffix}" is another kind of file. '
+            f"Give a name like {path.stem}.csv."
+        )
+    check_output(path, by, reads)
+
+
 def check_output(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
     """Whether the command ``by`` may write a file there, which is none that it ``reads``.
 

@@ -70,22 +70,22 @@ def test_a_held_out_ridge_is_nearly_the_one_that_never_saw_the_image() -> None:
 def test_equal_labels_in_another_order_give_the_same_head() -> None:
     raw, y = images()
     order = torch.randperm(len(y), generator=torch.Generator().manual_seed(1))
-    one = fit_head(raw, y, 4, mean=raw.mean(0), settings=SETTINGS).head
-    two = fit_head(raw[order], y[order], 4, mean=raw.mean(0), settings=SETTINGS).head
+    one = fit_head(raw, y, 4, settings=SETTINGS).head
+    two = fit_head(raw[order], y[order], 4, settings=SETTINGS).head
     assert torch.allclose(one.weights, two.weights, atol=1e-8)
     assert torch.allclose(one.logits(raw), two.logits(raw), atol=1e-5)
 
 
 def test_one_label_a_class_holds_nothing_out_and_still_answers_its_own() -> None:
     raw, y = images(4)
-    fitted = fit_head(raw, y, 4, mean=raw.mean(0), settings=SETTINGS)
+    fitted = fit_head(raw, y, 4, settings=SETTINGS)
     assert len(fitted.rows) == 0
     assert fitted.head.logits(raw).argmax(1).equal(y)
 
 
 def test_classes_without_a_label_are_unknown_to_the_head() -> None:
     raw, y = images(classes=3)
-    head = fit_head(raw, y * 2, 6, mean=raw.mean(0), settings=SETTINGS).head
+    head = fit_head(raw, y * 2, 6, settings=SETTINGS).head
     assert head.classes.tolist() == [0, 2, 4]
     assert head.logits(raw).shape == (len(raw), 3)
 
@@ -93,7 +93,7 @@ def test_classes_without_a_label_are_unknown_to_the_head() -> None:
 def test_equal_images_of_one_class_divide_by_no_zero() -> None:
     raw = F.normalize(torch.eye(3)[torch.tensor([0, 0, 0, 1, 1, 1])] + 0.1, dim=1)
     y = torch.tensor([0, 0, 0, 1, 1, 1])
-    fitted = fit_head(raw, y, 2, mean=raw.mean(0), settings=SETTINGS)
+    fitted = fit_head(raw, y, 2, settings=SETTINGS)
     assert fitted.head.logits(raw).isfinite().all()
     assert fitted.held_out.isfinite().all()
     assert fitted.head.logits(raw).argmax(1).equal(y)
@@ -102,6 +102,6 @@ def test_equal_images_of_one_class_divide_by_no_zero() -> None:
 def test_many_labels_weigh_the_members_by_a_sample() -> None:
     raw, y = images(400)
     few = HeadSettings(sample=50)
-    fitted = fit_head(raw, y, 4, mean=raw.mean(0), settings=few)
+    fitted = fit_head(raw, y, 4, settings=few)
     assert 40 <= len(fitted.rows) <= 50
     assert abs(sum(fitted.members.values()) - 1) < 0.01

@@ -38,7 +38,7 @@ def some(truth: Tensor, each: int) -> Tensor:
 
 def joint_of(images: Tensor, labels: Tensor, text: Tensor | None) -> Joint:
     rows = (labels >= 0).nonzero().squeeze(1)
-    fitted = fit_head(images[rows], labels[rows], CLASSES, mean=images.mean(0), settings=SETTINGS)
+    fitted = fit_head(images[rows], labels[rows], CLASSES, settings=SETTINGS)
     return fit_joint(fitted, None if text is None else text[rows], labels[rows], CLASSES, SETTINGS)
 
 

@@ -244,7 +244,8 @@ def test_resuming_reaches_bit_for_bit_what_the_loop_had_reached(
         taught.rows.tolist(), taught.labels.tolist(), taught.confidence.tolist(), strict=True
     )
     named = tuple((f"{row:06d}", c, p) for row, c, p in told)
-    stored = StoredRound(1, 4, done.changed, learned, {}, named)
+    facts = {"refined": {"method": done.refined_by}}
+    stored = StoredRound(1, 4, done.changed, learned, facts, named)
     again = reached([stored], ready, inputs)
     assert torch.equal(again.probs, done.probs)
     assert (again.number, again.changed) == (1, done.changed)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clipgrip.cli.arguments import Encoding, Run
 from clipgrip.cli.ui import Result, Ui
+
+if TYPE_CHECKING:
+    from clipgrip.runs.auditing import Audit
 
 USUAL = 100
 """Images where no number of them proves anything."""
@@ -57,11 +60,11 @@ def draw(
     from clipgrip.runs.reopen import reopen
     from clipgrip.trust.planning import usual_plan
     from clipgrip.trust.terms import Terms
-    from clipgrip.written import check_output
+    from clipgrip.written import check_table
 
     if out.is_file():
         raise ConfigError(f"{out} exists, perhaps with answers in it. Give another --out.")
-    check_output(out, AUDIT)
+    check_table(out, AUDIT)
     sheet = None if answers is None else Sheet.read(answers, encoding)
     if sheet is not None and seed not in (None, sheet.seed):
         raise ConfigError(
@@ -76,7 +79,7 @@ def draw(
         raise ConfigError(
             f"{answers} has {len(given)} answers, --count {n} would leave some out. Give a larger one."
         )
-    planned = n if sheet is None else sheet.planned
+    planned, remark = _plan_of(newest, drawn, n) if sheet is None else (sheet.planned, "")
     write_sheet(drawn, n, out, show_labels=show_labels, given=given, planned=planned)
     lines = [f"{n} of {len(drawn.pool)} images drawn at random: {out}"]
     if sheet is not None:
@@ -85,9 +88,28 @@ def draw(
     lines.append(
         "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
     )
+    if remark:
+        lines.append(remark)
     if planned:
         lines.append(
             f"Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
         )
     facts = {"drawn": n, "pool": len(drawn.pool), "sheet": out, "taken_over": len(given)}
     return Result(lines, {**facts, "audit": drawn.id, "planned": planned})
+
+
+def _plan_of(run: Path, drawn: Audit, n: int) -> tuple[int | None, str]:
+    """The answers planned, and what is to be said of them: a plan is made before the first answer or not at all."""
+    from clipgrip.runs.audits import promises, stored_answers
+    from clipgrip.runs.store import open_store
+
+    with open_store(run) as store:
+        if not stored_answers(store, drawn.run, drawn.id):
+            return n, ""
+        earlier = [one.facts for one in promises(store, drawn.run) if one.audit == drawn.id]
+    first = next((facts["planned"] for facts in earlier if "planned" in facts), None)
+    return first, (
+        "Answers of this draw are kept already, so its first plan stays."
+        if first
+        else f"Answers of this draw are kept already, so {n} is no plan: every answer is read by bets."
+    )

@@ -57,14 +57,18 @@ def automate(
         ),
     ] = None,
 ) -> Result:
-    """Decide which images the model may label at a promised error rate, from a filled audit."""
+    """Decide which images the model may label at a promised error rate, from a filled audit.
+
+    Fix error rate, kind and groups before the first answer: each promise holds for itself, and the best of several
+    that were tried on the same answers fails more often than it says.
+    """
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
     from clipgrip.runs import auditing, promised
     from clipgrip.runs.reopen import reopen
     from clipgrip.trust.planning import more_answers
     from clipgrip.trust.promise import promise
-    from clipgrip.written import check_output, check_writable, write_dated, write_output
+    from clipgrip.written import check_table, check_writable, write_dated, write_output
 
     terms = _terms(max_error, confidence, about, at_least)
     sheet, screen = auditing.Sheet.read(answers, encoding), ui.screen
@@ -75,7 +79,7 @@ def automate(
     with screen.live():
         audit = auditing.Audit.of(reopen(newest, screen), sheet.seed)
     if out:
-        check_output(place, auditing.AUTOMATE)
+        check_table(place, auditing.AUTOMATE)
     else:
         check_writable(newest)
     groups = _groups(audit.classes, per_class, ok_class or [])
@@ -183,8 +187,8 @@ def _go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[
     following, given = facts["next_wider"], facts["answers_counted"]
     if facts["stop"] and not facts["decided_by_model"]:
         return [
-            "stop here: at this error rate more answers prove nothing; allow more errors (--max-error), or improve the "
-            "model first"
+            "stop here: at this error rate more answers prove nothing; improve the model, or allow more errors in "
+            "a new audit"
         ]
     if facts["stop"]:
         return ["stop here: more answers take more images from the model than they add"]

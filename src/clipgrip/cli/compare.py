@@ -64,13 +64,13 @@ def compare(
     from clipgrip.runs.comparison import compare as compare_runs
     from clipgrip.runs.pipeline import run
     from clipgrip.runs.reopen import reopen
-    from clipgrip.written import check_output
+    from clipgrip.written import check_table
 
     if (backbone or prompt) and not config:
         raise ConfigError(
             "--backbone and --prompt say how to run a project. Add --config project.toml, or leave them out."
         )
-    check_output(out, COMPARE, reads=[config] if config else [])
+    check_table(out, COMPARE, reads=[config] if config else [])
     ways = several_ways(config, backbone or [], prompt or []) if config else []
     need_two(len(runs or []) + len(ways))
     screen = ui.screen

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from clipgrip.cli.former import advise, renewed
+from clipgrip.cli.shared import leading
 from clipgrip.cli.spoken import words_of
 from clipgrip.cli.tree import FORMER, PANELS, Entry, Group, Panel
 from clipgrip.errors import ConfigError, nearest
@@ -63,6 +64,12 @@ class Tree(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """The group's name alone, where it means one of its commands."""
         group = self.group
+        if group is not None and (n := leading(args)):
+            # a command knows the shared options; a group that means none shows its help
+            means_none = not args[n:] and (group.once or not group.alone)
+            args = [] if means_none else [*args[n : n + 1], *args[:n], *args[n + 1 :]]
+        if group is not None and args and args[0] in HELP_NAMES:
+            args = args[:1]
         if group is not None and not ctx.resilient_parsing and self._means_one(group, args):
             if group.once:
                 advise(ctx.command_path, f"{ctx.command_path} {group.alone}")
@@ -78,9 +85,7 @@ class Tree(TyperGroup):
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
             known = self.list_commands(ctx)
-            group = ctx.command_path.partition(" ")[
-                2
-            ]  # the program's name stands before every error
+            group = ctx.command_path.partition(" ")[2]  # every error begins with the program
             raise ConfigError(
                 f'{group}{": " if group else ""}no command "{name}". Known: {", ".join(known)}.'
                 f"{nearest(name, [*known, *FORMER])}"

@@ -151,7 +151,7 @@ def _wish(given: str, classes: ClassNames) -> tuple[int, str]:
 
 def _check_out(out: Path | None, wanted: list[str]) -> None:
     from clipgrip.errors import ConfigError
-    from clipgrip.written import check_output
+    from clipgrip.written import check_table
 
     if out is None:
         return
@@ -163,7 +163,7 @@ def _check_out(out: Path | None, wanted: list[str]) -> None:
         raise ConfigError(
             f"{out} has two columns, name and prompt. Give --out a name that ends in .csv."
         )
-    check_output(out, "names")
+    check_table(out, "names")
 
 
 def _write(out: Path, classes: ClassNames) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, cast, get_type_hints
@@ -28,7 +29,8 @@ class Shared:
         Language | None,
         typer.Option(
             "--lang",
-            help=f"Language of what is said and written.  [default: {LANG}, else en]",
+            help="Language of pages, reports and part of what is printed; errors are English.  "
+            f"[default: {LANG}, else en]",
             show_default=False,
         ),
     ] = None
@@ -83,6 +85,20 @@ def usual_language() -> Language:
             f'{LANG} "{named}" is not known. Known: {", ".join(LANGUAGES)}.{nearest(named, LANGUAGES)}'
         )
     return cast(Language, named)
+
+
+def leading(words: Sequence[str]) -> int:
+    """How many words at the beginning are shared options and their values."""
+    valued, flags = ("--lang", "--log-file"), ("--json", "-q", "--quiet", "-v", "--verbose")
+    at = 0
+    while at < len(words):
+        if words[at] in valued:
+            at += 2
+        elif words[at] in flags or words[at].startswith(tuple(f"{name}=" for name in valued)):
+            at += 1
+        else:
+            break
+    return min(at, len(words))
 
 
 def parameters() -> list[inspect.Parameter]:

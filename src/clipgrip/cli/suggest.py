@@ -76,11 +76,11 @@ def suggest(
     from clipgrip.review.to_label import from_run
     from clipgrip.runs.store import NAME as RUN
     from clipgrip.template_files import expand
-    from clipgrip.written import check_output
+    from clipgrip.written import check_table
 
     if out.is_file():
         raise ConfigError(f"{out} exists, perhaps with labels in it. Give another --out.")
-    check_output(out, SUGGEST)
+    check_table(out, SUGGEST)
     sheets, screen = _sheets(audit, encoding), ui.screen
     more = {"classes": classes, "labels": labels, "test": test, "template": template, "backbone": backbone}  # fmt: skip
     if is_run := (where / RUN).is_file():

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipgrip.fewshot.members import Member, discriminants, ridges
-from clipgrip.fewshot.moments import Moments, centred
+from clipgrip.fewshot.moments import Moments, centred, middle_of_classes
 from clipgrip.types import ImageEmbeds, Labels, Logits
 
 TEMPERATURES = tuple(2.0 ** (step / 2) for step in range(-14, 13))
@@ -106,13 +106,10 @@ def fit_head(
     labels: Labels,
     n_classes: int,
     *,
-    mean: Float[Tensor, " D"],
     settings: HeadSettings,
 ) -> FittedHead:
-    """From labeled images (n, D) and their classes (n,), of which at least one stands in ``labels``.
-
-    ``mean`` (D,) is that of all images at hand, labeled or not.
-    """
+    """From labeled images (n, D) and their classes (n,), of which at least one stands in ``labels``."""
+    mean = middle_of_classes(image_embeds, labels)
     moments = Moments.of(image_embeds, labels, n_classes, mean)
     classes = moments.present
     place = torch.zeros(n_classes, dtype=torch.long)

@@ -23,6 +23,19 @@ def centred(image_embeds: ImageEmbeds, mean: Float[Tensor, " D"]) -> Float[Tenso
     return F.normalize(image_embeds.double() - mean.double(), dim=1)
 
 
+def middle_of_classes(image_embeds: ImageEmbeds, labels: Labels) -> Float[Tensor, " D"]:
+    """The mean of the classes' means of images (n, D), in float64.
+
+    Seen from the mean of all images a class that fills them lies around the centre, where directions mean nothing.
+    """
+    present, place = labels.unique(return_inverse=True)
+    sums = torch.zeros(len(present), image_embeds.shape[1], dtype=torch.float64)
+    for begin in range(0, len(labels), BLOCK):
+        block = slice(begin, begin + BLOCK)
+        sums.index_add_(0, place[block], image_embeds[block].double())
+    return (sums / place.bincount()[:, None]).mean(0)
+
+
 @dataclass(frozen=True)
 class Moments:
     """Counts, sums and the scatter of labeled images, centred and of unit length, in float64."""

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.fewshot.head import FittedHead, HeadSettings, fit_head
 from clipgrip.fewshot.joint import Joint, JointWeights, join, scaled, weigh
-from clipgrip.fewshot.validate import HeldOut, Refine, held_out, mean_of
+from clipgrip.fewshot.validate import HeldOut, Refine, held_out
 from clipgrip.prompts.classifier import cosine_logits
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.refine import refined_answers
@@ -221,7 +220,6 @@ def _worth(task: Task, pseudolabels: PseudoLabels, settings: HeadSettings) -> fl
 def _fitted(
     image_embeds: ImageEmbeds, labels: Labels, task: Task, settings: HeadSettings
 ) -> FittedHead:
-    """A head of the rows that have a label in ``labels`` (N,), centred at the mean of all."""
+    """A head of the rows that have a label in ``labels`` (N,)."""
     rows = (labels >= 0).nonzero().squeeze(1)
-    mean: Tensor = mean_of(image_embeds)
-    return fit_head(image_embeds[rows], labels[rows], task.n_classes, mean=mean, settings=settings)
+    return fit_head(image_embeds[rows], labels[rows], task.n_classes, settings=settings)

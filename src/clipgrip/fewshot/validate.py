@@ -63,18 +63,10 @@ def joint_of_pool(
     settings: HeadSettings,
 ) -> Joint:
     """The joined classifier of a pool (N, D) with labels (N,), -1 for unlabeled; ``text`` (N, C) are its logits."""
-    rows, mean = (labels >= 0).nonzero().squeeze(1), mean_of(image_embeds)
-    fitted = fit_head(image_embeds[rows], labels[rows], n_classes, mean=mean, settings=settings)
+    rows = (labels >= 0).nonzero().squeeze(1)
+    fitted = fit_head(image_embeds[rows], labels[rows], n_classes, settings=settings)
     own = None if text is None else text[rows]
     return fit_joint(fitted, own, labels[rows], n_classes, settings)
-
-
-def mean_of(image_embeds: ImageEmbeds) -> Tensor:
-    """(D,) in float64, block by block."""
-    total = torch.zeros(image_embeds.shape[1], dtype=torch.float64)
-    for part in image_embeds.split(8192):
-        total += part.double().sum(0)
-    return total / len(image_embeds)
 
 
 def held_out(

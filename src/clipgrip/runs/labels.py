@@ -10,7 +10,7 @@ from clipgrip.fewshot.teacher import Teacher, joint_without_labels, teaches
 from clipgrip.metrics import wilson_interval
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.prepare import Prepared
-from clipgrip.runs.rounds import pseudolabels_of
+from clipgrip.runs.rounds import head_of, pseudolabels_of
 from clipgrip.runs.store import StoredRound
 
 
@@ -41,6 +41,7 @@ def joint_of_run(
             return None
         pseudolabels = pseudolabels_of(kept, ready.embeds, ready.task.n_classes)
         text = ready.start.class_embeds(kept.learned), ready.start.prompt.logit_scale
+        head = head_of(kept, ready.method)
         return joint_without_labels(through.pool, text, ready.task, pseudolabels, head)
     pool, texts = ready.embeds.pool, ready.start.zero_shot
     teacher = Teacher.of(pool, ready.zero_shot.pool, ready.task, head, texts)

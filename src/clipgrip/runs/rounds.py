@@ -10,6 +10,8 @@ from typing import Any
 import torch
 
 from clipgrip.evaluate import pool_summary, test_scores
+from clipgrip.fewshot.head import HeadSettings
+from clipgrip.method import Method
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import per_class_counts
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
@@ -104,7 +106,13 @@ def _answers(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Prob
     # the loop's own sums, in its batches: others differ in the last bit, which can turn a choice
     learner = PromptLearner(ready.start.tuned(stored[-1].learned), inputs.pool)
     chosen = pseudolabels_of(stored[-1], ready.embeds, ready.task.n_classes)
-    return joined(learner, ready.task, chosen, ready.teacher, ready.method.head)[0]
+    return joined(learner, ready.task, chosen, ready.teacher, head_of(stored[-1], ready.method))[0]
+
+
+def head_of(stored: StoredRound, method: Method) -> HeadSettings | None:
+    """The head that stood beside the round's prompt without labels: none where answers were left as they were."""
+    refined = stored.facts.get("refined") or {}
+    return None if refined.get("method") == ZERO_SHOT else method.head
 
 
 def pseudolabels_of(stored: StoredRound, embeds: Embeds, n_classes: int) -> PseudoLabels:

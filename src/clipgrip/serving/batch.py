@@ -16,7 +16,7 @@ from clipgrip.runs.outputs import DECIDED_BY, PREDICTIONS, TOP, prediction_rows
 from clipgrip.runs.store import NAME as RUN
 from clipgrip.serving.predictor import Predictor
 from clipgrip.types import Probs
-from clipgrip.written import check_output, remove_output, write_output
+from clipgrip.written import check_output, check_table, remove_output, write_output
 
 PREDICT = "predict"
 
@@ -91,5 +91,5 @@ def check_answers_place(path: Path, images: Path) -> None:
     folder = path.absolute().parent
     if path.name == PREDICTIONS and (folder / RUN).is_file():
         raise RunError(f"{path} holds the answers of the run in {folder}. Give --out another name.")
-    check_output(path, PREDICT, reads=(images,))
+    check_table(path, PREDICT, reads=(images,))
     check_output(issues_path(path), PREDICT, reads=(images,))

@@ -47,6 +47,8 @@ class Automation:
     said_at: str
     said_by: str
     where: str
+    about: str = "delivered"
+    """Of what: a kind of `trust.terms.Terms`, or ``apart`` where misses and overkill are promised each for itself."""
 
     @property
     def share(self) -> float:

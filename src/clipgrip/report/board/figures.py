@@ -60,6 +60,22 @@ def figures(results: Results, say: Words) -> tuple[BoardFigure, ...]:
     )
 
 
+PROMISED = {
+    "delivered": mark(
+        "{n} of {total} images; of all labels within the scope, those put right in the audit among them, at most "
+        "{error} are wrong, {sure} sure"
+    ),
+    "decided": mark("{n} of {total} images; at most {error} of them wrong, {sure} sure"),
+    "source": mark(
+        "{n} of {total} images; a new image of the same source is wrong in at most {error}, {sure} sure"
+    ),
+    "apart": mark(
+        "{n} of {total} images; of the labels within the scope at most {error} are misses, and at most {error} "
+        "overkill, {sure} sure"
+    ),
+}
+
+
 def money_rows(results: Results, say: Words) -> tuple[MoneyRow, ...]:
     """All sums, cautious, middle, favourable."""
     sums = [results.savings.sums[case] for case in CASES]
@@ -169,7 +185,7 @@ def _decided(results: Results, say: Words) -> list[BoardFigure]:
         return [BoardFigure(label, value, note, "B") for label, value in pairs]
     total = automation.by_model + automation.by_people
     model = say(
-        "{n} of {total} images; at most {error} of them wrong, {sure} sure",
+        PROMISED[automation.about],
         n=say.number(automation.by_model),
         total=say.number(total),
         error=say.percent(automation.max_error),

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from clipgrip.report.board.facts import Automation, BoardEvidence, BoardFacts, Effort
-from clipgrip.report.board.from_run import Asked, JudgedImages, common, kept_promise, without_review
+from clipgrip.report.board.from_run import (
+    Asked,
+    JudgedImages,
+    about_of,
+    common,
+    kept_promise,
+    without_review,
+)
 from clipgrip.review.answers import pace
 from clipgrip.review.measure import audit_proof, measured_rows
 from clipgrip.review.snapshot import ReviewSnapshot, read_snapshot
@@ -112,6 +119,7 @@ def _automation(
         now(),
         "",
         NAME,
+        about_of(promise.terms.about, [scope.group for scope in promise.scopes]),
     )
 
 

@@ -31,7 +31,7 @@ from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import NAME, open_store
-from clipgrip.trust.terms import Terms
+from clipgrip.trust.terms import BEFORE, Terms
 
 WORST = 10
 
@@ -244,7 +244,13 @@ def _from_promise(stored: StoredPromise) -> Automation:
         stored.said_at,
         stored.said_by,
         NAME,
+        about_of(facts["about"], [scope["group"] for scope in facts["scopes"]]),
     )
+
+
+def about_of(about: str, groups: Sequence[str]) -> str:
+    """The kind of a promise, by what 0.1 called it too."""
+    return "apart" if "misses" in groups else BEFORE.get(about, about)
 
 
 def _picture(row: Row, opened: Callable[[Row], Any] = open_row) -> str | None:

@@ -200,7 +200,10 @@ def criterion_note(criterion: Criterion, proven: bool, say: Words) -> str:
     if criterion.name == "payback":
         return say("judged in the cautious case") if proven else say("judged in the middle case")
     if criterion.max_error is not None:
-        return say("at most {error} of it wrong", error=say.percent(criterion.max_error))
+        return say(
+            "at most {error} of its labels wrong, those put right in the audit among them",
+            error=say.percent(criterion.max_error),
+        )
     notes = {
         "accuracy": mark("share of the images answered right"),
         "misses": mark("share of the parts that are not OK answered as OK"),
