@@ -8,7 +8,7 @@ from torch import Tensor
 
 from clipgrip import metrics
 from clipgrip.errors import DataError
-from clipgrip.research.prior import bbse_prior, em_prior, reweighted
+from benchmarks.research.prior import bbse_prior, em_prior, reweighted
 from clipgrip.trust.bias import total_variation
 
 SOURCE = torch.full((3,), 1 / 3)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipgrip.errors import DataError
-from clipgrip.research.halves import half_agreement
+from benchmarks.research.halves import half_agreement
 from clipgrip.trust.calibration import Temperature
 from clipgrip.trust.estimate import ADVICE, Estimate
 from clipgrip.trust.fitting import HIGHEST, LOWEST
