@@ -8,8 +8,6 @@ import torch
 from torch import Tensor
 from trust_data import features, overconfident
 
-from clipgrip import metrics
-from clipgrip.errors import DataError
 from benchmarks.research.estimates import (
     by_agreement,
     by_confidence,
@@ -19,6 +17,8 @@ from benchmarks.research.estimates import (
     temperature_without_labels,
 )
 from benchmarks.research.halves import gaussian_answers, half_agreement
+from clipgrip import metrics
+from clipgrip.errors import DataError
 from clipgrip.trust.estimate import by_labels, by_refinement
 
 
