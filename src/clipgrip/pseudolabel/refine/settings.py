@@ -14,7 +14,7 @@ from clipgrip.errors import ConfigError, nearest
 
 @dataclass(frozen=True)
 class Refinement:
-    """How answers are refined. The defaults were chosen on pools of `benchmarks.pools`, all of them seen: decision 0031."""
+    """How answers are refined. The defaults were chosen on the pools of `benchmarks.pools`, all of them seen (0031)."""
 
     # Which answers are read, and at which scale
     logit_spread: float = 2.5
