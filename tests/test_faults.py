@@ -139,8 +139,9 @@ def test_figures_are_kept_by_kind_and_shown_with_date_and_seed(
     assert text.index("`run` twice | 3 | 0") < text.index("`run` killed | 100 | 1 | 99 killed |")
     again = Figures.read(3, tmp_path)
     nothing = calls.judged
-    assert again.holds(Case("kills", "`run` killed", 100, nothing))  # type: ignore[arg-type]
-    assert not again.holds(Case("kills", "`run` killed", 2, nothing))  # type: ignore[arg-type]
+    assert again.holds(Case("equal", "`run` twice", 3, nothing))  # type: ignore[arg-type]
+    assert not again.holds(Case("equal", "`run` twice", 2, nothing))  # type: ignore[arg-type]
+    assert not again.holds(Case("kills", "`run` killed", 100, nothing))  # type: ignore[arg-type]
     assert Figures.read(4, tmp_path).kept == {}
 
 
