@@ -97,7 +97,10 @@ def test_settings_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"strategy": "gripp"}, ["command line: strategy", "one of zero-shot, ", 'Did you mean "grip"?']),
+        (
+            {"strategy": "gripp"},
+            ["command line: strategy", "one of zero-shot, ", 'Did you mean "grip"?'],
+        ),
         ({"preset": "papr"}, ["preset", "one of default, paper.", 'Did you mean "paper"?']),
         ({"prompt": "textul"}, ["prompt", "one of textual, ", 'Did you mean "textual"?']),
         ({"candidates": "al"}, ["candidates", "one of auto, all.", 'Did you mean "all"?']),

@@ -133,7 +133,7 @@ class Settings(BaseModel):
     @field_validator("rounds", "k", "seed", mode="before")
     @classmethod
     def _is_no_truth_value(cls, value: Any) -> Any:
-        if isinstance(value, bool):  # Python would take it for 0 or 1
+        if type(value) is bool:  # Python would take it for 0 or 1
             raise ValueError
         return value
 

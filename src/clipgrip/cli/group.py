@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,26 @@ class Command(TyperCommand):
         for old, new in dict(found).items():
             if not ctx.resilient_parsing:
                 advise(old, new)
+        _check_names(self.params, args)
         try:
             return super().parse_args(ctx, args)
         except UsageError as error:
             error.ctx = error.ctx or ctx  # typer forgets it where a value is missing
             raise
+
+
+def _check_names(params: Sequence[Any], words: Sequence[str]) -> None:
+    """ConfigError where a file or folder is named by an empty word, which would mean the working folder."""
+    options = {one: p for p in params for one in (*p.opts, *p.secondary_opts)}
+    for before, word in zip(("", *words), words, strict=False):
+        name, equals, value = word.partition("=")
+        option = name if equals and not value else before if not word else ""
+        is_path = getattr(getattr(options.get(option), "type_descriptor", None), "is_path", False)
+        if is_path or (not word and not before.startswith("-")):
+            what = option if is_path else "an argument"
+            raise ConfigError(
+                f"{what} is empty. Give the name of a file or folder, or leave it out."
+            )
 
 
 class Tree(TyperGroup):
