@@ -12,7 +12,7 @@ from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import RunError
 from clipgrip.runs.embedding import item, undecodable
-from clipgrip.runs.outputs import DECIDED_BY, PREDICTIONS, TOP, prediction_rows
+from clipgrip.runs.outputs import COLUMNS, PREDICTIONS, prediction_rows
 from clipgrip.runs.store import NAME as RUN
 from clipgrip.serving.predictor import Predictor
 from clipgrip.types import Probs
@@ -72,8 +72,8 @@ def write_predictions(path: Path, predictor: Predictor, answers: FileAnswers) ->
         OSError: the system refused.
     """
     names, beside = predictor.classes.display, issues_path(path)
-    lines = sorted((*line, "model") for line in prediction_rows(answers.rows, answers.probs, names))
-    table = csv_bytes(("path", *TOP, DECIDED_BY), lines)
+    lines = prediction_rows(answers.rows, answers.probs, names, predictor.calibrated)
+    table = csv_bytes(COLUMNS, sorted(lines))
     write_output(path, table, PREDICT)
     if answers.issues:
         write_output(beside, issues_bytes(answers.issues), PREDICT)
