@@ -85,7 +85,7 @@ def _result(
     write_at_work(newest, status, names, ui.language)
     say, total, issues = ui.say, len(found.answers.rows), len(found.answers.issues)
     lines = [
-        *told(status, names, run, ui),
+        *light_words(status, names, run, ui),
         say("{new} new images, {all} labeled: {out}", new=found.new, all=total, out=out),
         say("page: {page}", page=newest / PAGE),
     ]
@@ -111,7 +111,9 @@ def show(ui: Ui, run: Run) -> Result:
         status = status_of(store)
     with open_store(newest) as runs:
         names = runs.classes(status.line.run).display
-    return Result(told(status, names, run, ui), status.facts(), code=int(status.light == "alarm"))
+    return Result(
+        light_words(status, names, run, ui), status.facts(), code=int(status.light == "alarm")
+    )
 
 
 def answer(
@@ -143,7 +145,7 @@ def answer(
     return Result(lines, {"alarm": alarm.number, "verdict": verdict, "by": by, "note": note})
 
 
-def told(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> list[str]:
+def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> list[str]:
     """The light with words, and what rings with what to do."""
     from clipgrip.trust.watch_words import LIGHTS, advised, changed, since_when
 

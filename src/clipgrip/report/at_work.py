@@ -35,7 +35,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Told:
+class AlarmWords:
     """One alarm in words, with its pictures."""
 
     number: int
@@ -55,7 +55,7 @@ class AtWork:
 
     status: Status
     light: str
-    alarms: Sequence[Told]
+    alarms: Sequence[AlarmWords]
     now: str
 
 
@@ -75,15 +75,17 @@ def at_work_page(status: Status, names: Sequence[str], language: Language) -> st
 def at_work(status: Status, names: Sequence[str], say: Words) -> AtWork:
     """What the section *At work* shows, the newest alarm first."""
     newest = list(reversed(status.alarms))
-    alarms = [told(one, names, say, pictured=n < PICTURED) for n, one in enumerate(newest)]
+    alarms = [alarm_words(one, names, say, pictured=n < PICTURED) for n, one in enumerate(newest)]
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return AtWork(status, say(LIGHTS[status.light][1]), alarms, now)
 
 
-def told(alarm: Alarm, names: Sequence[str], say: Words, *, pictured: bool = True) -> Told:
+def alarm_words(
+    alarm: Alarm, names: Sequence[str], say: Words, *, pictured: bool = True
+) -> AlarmWords:
     """An alarm in words."""
     facts = alarm.facts
-    return Told(
+    return AlarmWords(
         alarm.number,
         say.date(alarm.rang_at),
         changed(facts["monitor"], facts["rises"], class_of(facts, names), say),
@@ -98,17 +100,17 @@ def told(alarm: Alarm, names: Sequence[str], say: Words, *, pictured: bool = Tru
 
 def responded(alarm: Alarm, say: Words) -> str:
     """Who answered an alarm, and what; empty while it rings."""
-    said = alarm.response
-    if said is None:
+    response = alarm.response
+    if response is None:
         return ""
-    verdict: Any = said["verdict"]
+    verdict: Any = response["verdict"]
     text = say(
         "{date}, {by}: {verdict}",
-        date=say.date(said["at"]),
-        by=said["by"] or "–",
+        date=say.date(response["at"]),
+        by=response["by"] or "–",
         verdict=say(VERDICTS[verdict]),
     )
-    return f"{text} – {said['note']}" if said["note"] else text
+    return f"{text} – {response['note']}" if response["note"] else text
 
 
 def class_of(facts: Mapping[str, Any], names: Sequence[str]) -> str | None:

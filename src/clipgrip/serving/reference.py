@@ -14,7 +14,7 @@ from clipgrip.errors import RunError
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.packed import Vectors
 from clipgrip.runs.watch.scores import LOOKS, SCORES, distances, scores_of
-from clipgrip.runs.watch.store import Line, open_watch
+from clipgrip.runs.watch.store import WatchedLine, open_watch
 from clipgrip.serving.batch import predict_files
 from clipgrip.serving.glances import Glances, place_of
 from clipgrip.serving.predictor import Predictor
@@ -23,7 +23,7 @@ from clipgrip.trust.ranks import Codes, counted, no_counts
 from clipgrip.types import ImageEmbeds, Probs
 
 ANCHORS, COMPARED = 1000, 2000
-"""Images that distances are measured to, and those whose own distances and looks are kept."""
+"""Images that distances are measured to, and those whose own distances and looks are readable."""
 FEWEST = 20
 """Images without which a reference says nothing."""
 SHOWN = 24
@@ -60,17 +60,17 @@ def begin(
         if place is None
         else _of_folder(place, predictor, glances, on_progress)
     )
-    looks, kept = glances.looks(found.rows)
-    if len(kept) < FEWEST:
+    looks, readable = glances.looks(found.rows)
+    if len(readable) < FEWEST:
         raise RunError(
-            f"only {len(kept)} images of {place or run} can be read, and what is normal needs {FEWEST}. Give a folder "
-            "of images that show it: --reference IMAGES."
+            f"only {len(readable)} images of {place or run} can be read, and what is normal needs {FEWEST}. Give a "
+            "folder of images that show it: --reference IMAGES."
         )
-    rows, held_out = [found.rows[i] for i in kept], np.array(found.held_out)[kept]
-    half = np.arange(len(kept)) % 2 == 0
-    embeds = found.embeds[kept].numpy()
+    rows, held_out = [found.rows[i] for i in readable], np.array(found.held_out)[readable]
+    half = np.arange(len(readable)) % 2 == 0
+    embeds = found.embeds[readable].numpy()
     anchors = embeds[half][:ANCHORS].astype(np.float16)
-    confidence, labels = (values.numpy() for values in found.probs[kept].max(1))
+    confidence, labels = (values.numpy() for values in found.probs[readable].max(1))
     codes = scores_of(looks, confidence, distances(embeds, anchors))
     monitors = _monitors(codes, labels, held_out, ~half, found.probs.shape[1])
     shown = rows[:: max(1, len(rows) // SHOWN)][:SHOWN]
@@ -84,9 +84,11 @@ def begin(
         store.begin(_line(predictor, alpha, facts, anchors), monitors, found.contents)
 
 
-def _line(predictor: Predictor, alpha: float, facts: dict[str, object], anchors: Vectors) -> Line:
+def _line(
+    predictor: Predictor, alpha: float, facts: dict[str, object], anchors: Vectors
+) -> WatchedLine:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Line(predictor.facts.run, alpha, now, facts, anchors)
+    return WatchedLine(predictor.facts.run, alpha, now, facts, anchors)
 
 
 def _monitors(

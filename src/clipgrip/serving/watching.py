@@ -17,9 +17,9 @@ from clipgrip.runs.watch.scores import SCORES, chances_of, distances, scores_of
 from clipgrip.runs.watch.store import (
     LOCK,
     Alarm,
-    Line,
     SeenImage,
     State,
+    WatchedLine,
     WatchStore,
     is_watched,
     open_watch,
@@ -98,11 +98,11 @@ def _bet(
     monitors = len(SCORES) + len(state.monitors.labels)
     chances = chances_of([one.sha256 for one in images], monitors)
     course = follow(state.monitors, codes, labels, chances)
-    return len(images), _kept(store, line, state, course, images)
+    return len(images), _added(store, line, state, course, images)
 
 
 def _images(
-    line: Line, state: State, answers: FileAnswers, looks: Sequence[Looks], places: list[int]
+    line: WatchedLine, state: State, answers: FileAnswers, looks: Sequence[Looks], places: list[int]
 ) -> list[SeenImage]:
     """The new images in the order of their hashes, which is that of the rows."""
     confidence, labels = (values.numpy() for values in answers.probs[places].max(1))
@@ -122,8 +122,8 @@ def _images(
     ]
 
 
-def _kept(
-    store: WatchStore, line: Line, state: State, course: Course, images: Sequence[SeenImage]
+def _added(
+    store: WatchStore, line: WatchedLine, state: State, course: Course, images: Sequence[SeenImage]
 ) -> tuple[Alarm, ...]:
     """Keep the images and the monitors after them, and what rings; one alarm at a time, that others join."""
     alarms = store.alarms()

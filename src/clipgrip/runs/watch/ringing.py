@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from clipgrip.runs.watch.scores import SCORES, SHARE
-from clipgrip.runs.watch.store import Alarm, Line, SeenImage, State
+from clipgrip.runs.watch.store import Alarm, SeenImage, State, WatchedLine
 from clipgrip.trust.drift import Course, budgets, period_budget, ringing
 from clipgrip.trust.ranks import BLOCK, Codes, Counts, Values
 
@@ -22,13 +22,13 @@ ENOUGH = 20
 """Images from which a median says which way a score moved."""
 
 
-def image_budgets(line: Line, period: int, classes: int) -> Values:
+def image_budgets(line: WatchedLine, period: int, classes: int) -> Values:
     """(M + C,) what each monitor may use in this period."""
     return budgets(len(SCORES), classes, period_budget(OF_IMAGES * line.alpha, period))
 
 
 def rung(
-    line: Line, before: State, course: Course, history: Sequence[SeenImage]
+    line: WatchedLine, before: State, course: Course, history: Sequence[SeenImage]
 ) -> dict[str, Any] | None:
     """Where and what rings first; None where nothing does. ``history``: the kept images, the new ones last."""
     budget = image_budgets(line, before.period, len(course.monitors.labels))
@@ -45,7 +45,7 @@ def rung(
     return {"at": at, "facts": {**facts, "others": [_named(one) for one in sorted(others)]}}
 
 
-def heard_more(alarm: Alarm, line: Line, before: State, course: Course) -> Alarm | None:
+def heard_more(alarm: Alarm, line: WatchedLine, before: State, course: Course) -> Alarm | None:
     """The alarm that still rings with the other monitors that have joined it; None where none has."""
     budget = image_budgets(line, before.period, len(course.monitors.labels))
     loud = np.flatnonzero(ringing(course.wealth, budget).any(0)).tolist()
@@ -57,7 +57,7 @@ def heard_more(alarm: Alarm, line: Line, before: State, course: Course) -> Alarm
 
 
 def described(
-    line: Line, state: State, monitor: int, since: int, at: int, history: Sequence[SeenImage]
+    line: WatchedLine, state: State, monitor: int, since: int, at: int, history: Sequence[SeenImage]
 ) -> dict[str, Any]:
     """What an alarm says: the score, which way it moved, since when, and pictures from before and after."""
     after = [one for one in history if since <= one.number <= at]

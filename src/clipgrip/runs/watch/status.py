@@ -9,7 +9,7 @@ import numpy as np
 
 from clipgrip.runs.watch.ringing import image_budgets
 from clipgrip.runs.watch.scores import SCORES, SHARE
-from clipgrip.runs.watch.store import Alarm, Line, State, WatchStore
+from clipgrip.runs.watch.store import Alarm, State, WatchedLine, WatchStore
 from clipgrip.trust.watch_words import LIGHTS, Light
 
 PERHAPS = 0.1
@@ -21,7 +21,7 @@ class Status:
     """What a screen shows of a line."""
 
     light: Light
-    line: Line
+    line: WatchedLine
     images: int
     period: int
     alarms: tuple[Alarm, ...]
@@ -65,7 +65,7 @@ def status_of(store: WatchStore) -> Status:
     return Status(light, line, state.images, state.period, alarms, loudest, level)
 
 
-def _loudest(line: Line, state: State) -> tuple[float, tuple[str, int | None]]:
+def _loudest(line: WatchedLine, state: State) -> tuple[float, tuple[str, int | None]]:
     levels = state.monitors.wealth * image_budgets(line, state.period, len(state.monitors.labels))
     place = int(np.argmax(levels))
     named = (SCORES[place], None) if place < len(SCORES) else (SHARE, place - len(SCORES))

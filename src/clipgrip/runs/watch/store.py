@@ -36,7 +36,7 @@ MOST_SEEN = 2_000_000
 
 
 @dataclass(frozen=True)
-class Line:
+class WatchedLine:
     """What is watched: the run, the lifetime budget of false alarms, and the reference."""
 
     run: str
@@ -92,16 +92,16 @@ class WatchStore:
     def __init__(self, db: sqlite3.Connection, seals: Seals) -> None:
         self.db, self.seals = db, seals
 
-    def line(self) -> Line | None:
+    def line(self) -> WatchedLine | None:
         """The line, or None before it began."""
         self.seals.check("line")
         row = self.db.execute("SELECT run, alpha, begun_at, facts, anchors FROM line").fetchone()
         if row is None:
             return None
         run, alpha, begun_at, facts, anchors = row
-        return Line(run, alpha, begun_at, parsed(facts), read_vectors(anchors))
+        return WatchedLine(run, alpha, begun_at, parsed(facts), read_vectors(anchors))
 
-    def begun(self) -> Line:
+    def begun(self) -> WatchedLine:
         """The line; RunError before it began."""
         line = self.line()
         if line is None:
@@ -118,7 +118,7 @@ class WatchStore:
         ).fetchone()
         return State(period, before, read_monitors(data))
 
-    def begin(self, line: Line, monitors: Monitors, contents: Sequence[str]) -> None:
+    def begin(self, line: WatchedLine, monitors: Monitors, contents: Sequence[str]) -> None:
         """A new line with its reference, whose images (content hashes) never count as new."""
         facts = json.dumps(line.facts, sort_keys=True)
         with self.db:
