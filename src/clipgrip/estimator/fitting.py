@@ -30,6 +30,7 @@ from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.outcome import prompt_facts
 from clipgrip.runs.prepare import Prepared, prepare, prepare_arrays
+from clipgrip.runs.tasks import beside_folders
 from clipgrip.serving.predictor import Predictor
 from clipgrip.strategy import Round, kept
 from clipgrip.training.loop import Recipe
@@ -74,8 +75,8 @@ def fit_images(
         images, classes=names, labels=labels, encoding=encoding, folders=not ignore_folders
     )
     _say_folders(ingested)
-    if ingested.by_folder:  # what lies elsewhere is anything
-        settings = settings.model_copy(update={"candidates": "all"})
+    if ingested.by_folder:
+        settings = beside_folders(settings, ingested.manifest)
     prepared = prepare(settings, ingested.manifest, Listener(), method=method)
     ready, model = prepared.ready, prepared.backbone
     told.vocabulary.compare(ready.task.labels, ready.zero_shot.pool)

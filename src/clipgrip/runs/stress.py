@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from clipgrip.runs.embedding import Embeds, embedded
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outputs import json_text
 from clipgrip.runs.start import Start
+from clipgrip.sealed import is_whole, sealed
 from clipgrip.seeds import generator
 from clipgrip.stress import Bench, block, blocks, measure
 from clipgrip.written import check_folder, write_dated
@@ -32,7 +32,6 @@ from clipgrip.written import check_folder, write_dated
 RESULTS = "results.json"
 STRESS = "stress"
 """Which command wrote a file."""
-DIGEST = "sha256"
 DATA = "data"
 """Folder in ``out`` where a demo set may lie."""
 TEST_SHARE = 0.3
@@ -116,7 +115,7 @@ def stress(given: StressInput, out: Path, seeds: int, hear: Listener) -> dict[st
                 tried += 1
                 hear.progress("stress", tried, total)
             rows += fresh
-            write_text_atomic(out / RESULTS, json_text(_sealed({**facts, "rows": rows})))
+            write_text_atomic(out / RESULTS, json_text(sealed({**facts, "rows": rows})))
         rows = [row for row in rows if row["seed"] < seeds]
         table = csv_bytes(tuple(rows[0]), [tuple(row.values()) for row in rows])
         write_dated(out / "results.csv", table, STRESS, hear.note)
@@ -155,7 +154,7 @@ def kept(out: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
         return []
     try:
         found = json.loads(path.read_text("utf-8"))
-        whole, same = found[DIGEST] == _sealed(found)[DIGEST], found["settings"] == settings
+        whole, same = is_whole(found), found["settings"] == settings
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         whole = same = False
     if not (whole and same):
@@ -164,9 +163,3 @@ def kept(out: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
             "Choose another --out, or delete it."
         )
     return list(found["rows"])
-
-
-def _sealed(content: dict[str, Any]) -> dict[str, Any]:
-    """With the SHA-256 of all the rest."""
-    rest = {key: value for key, value in content.items() if key != DIGEST}
-    return {**rest, DIGEST: hashlib.sha256(json_text(rest).encode()).hexdigest()}
