@@ -20,6 +20,7 @@ from clipgrip.runs.embedding import embedded
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, versions
 from clipgrip.runs.lock import NAME, locked
+from clipgrip.words import Words
 from clipgrip.written import check_folder
 
 DATA = "data"
@@ -178,9 +179,8 @@ def _bench(settings: GridSettings, source: Source, listener: Listener) -> Bench:
     issues = source.issues + found.issues
     if issues:
         first = issues[0]
-        listener.note(
-            f"{len(issues)} remarks on the files; the first: {first.path}: {first.detail}"
-        )
+        counted = Words("en").count(len(issues), "{n} remark on files", "{n} remarks on files")
+        listener.note(f"{counted}. The first: {first.path}: {first.detail}")
     used = replace(source, manifest=found.manifest, issues=issues)
     quick = (SMOKE_ROUNDS, SMOKE_STEPS) if settings.smoke else (None, None)
     return Bench(used, backbone, found.embeds, settings.shots, *quick)

@@ -13,6 +13,8 @@ from clipgrip.data.match import Statement
 
 Statements = Mapping[str, Sequence[Statement]]
 """What is said about each image, by the key of its place."""
+TEST_LEFT_OUT = "the test image is left out"
+TEST_HOLDS = "the test label holds"
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Merger:
             detail = "listed as a test image, but without a label"
             return None, left_out + [Issue(e.path, "test-without-label", detail) for e in inside]
         if len({one.label for one in statements}) > 1:
-            detail = f"{self._quarrel(statements)}; the test image is left out"
+            detail = f"{self._quarrel(statements)}; {TEST_LEFT_OUT}"
             return None, left_out + [Issue(e.path, "conflicting-labels", detail) for e in inside]
         row = _row(sha256, inside + outside, statements[0].label, "test")
         return row, left_out + _copies(inside[0], inside[1:]) + self._doubt(
@@ -74,7 +76,7 @@ class Merger:
         ):
             others = [one for one in _about(entries, elsewhere) if one.label != statements[0].label]
             if others:
-                detail = f"{self._quarrel([statements[0], *others])}; the test label holds"
+                detail = f"{self._quarrel([statements[0], *others])}; {TEST_HOLDS}"
                 return [Issue(entries[0].path, reason, detail)]
         return []
 

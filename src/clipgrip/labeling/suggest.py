@@ -95,7 +95,8 @@ def from_images(
     issues = sorted({*found.issues, *seen.issues})
     if issues:
         first = issues[0]
-        hear.note(f"{len(issues)} remarks on files. The first: {first.path}: {first.detail}")
+        counted = Words("en").count(len(issues), "{n} remark on files", "{n} remarks on files")
+        hear.note(f"{counted}. The first: {first.path}: {first.detail}")
     embeds, names = seen.embeds, found.manifest.classes
     probs = None
     if classes is not None:
