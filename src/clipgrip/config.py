@@ -19,7 +19,8 @@ from pydantic import (
 
 from clipgrip.data.text import check_encoding
 from clipgrip.errors import ConfigError, DataError, nearest
-from clipgrip.files import read_file
+from clipgrip.files import read_file, refusal
+from clipgrip.sentences import Sentence, combined, mark
 
 Strategy = Literal["zero-shot", "supervised", "fpl", "ifpl", "grip"]
 Preset = Literal["default", "paper"]
@@ -106,8 +107,11 @@ class Settings(BaseModel):
         parts = [template] if isinstance(template, str) else template
         if not isinstance(parts, list | tuple) or not all(isinstance(one, str) for one in parts):
             raise ConfigError(
-                f'template = {template!r} is not allowed. Give a text such as "a photo of a {{}}.", several of them, '
-                'or "@FILE", a file with one a line.'
+                mark(
+                    'template = {template} is not allowed. Give a text such as "a photo of a {{}}.", several '
+                    'of them, or "@FILE", a file with one a line.'
+                ),
+                template=f"{template!r}",
             )
         from clipgrip.template_files import expand  # imports torch, so only where it is needed
 
@@ -192,16 +196,19 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
     for key, option in (("images", "IMAGES"), ("classes", "--classes FILE")):
         if key not in values:
             raise ConfigError(
-                f"no {key} given. Give {option} on the command line, or write {key} = ... into project.toml "
-                "(clipgrip init makes one)."
+                mark(
+                    "no {key} given. Give {option} on the command line, or write {key} = ... into "
+                    "project.toml (clipgrip init makes one)."
+                ),
+                key=key,
+                option=option,
             )
     if values.get("encoding") is not None and isinstance(values.get("template"), str | list):
         from clipgrip.template_files import expand  # imports torch, so only where it is needed
 
         values["template"] = expand(values["template"], check_encoding(str(values["encoding"])))
-    return checked(
-        Project, values, lambda key: str(toml) if toml and key not in given else "command line"
-    )
+    here = Sentence("command line")
+    return checked(Project, values, lambda key: str(toml) if toml and key not in given else here)
 
 
 def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str]) -> Any:
@@ -212,7 +219,8 @@ def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str
         for one in error.errors():  # a DataError is a ValueError, which pydantic wraps
             if isinstance(cause := one.get("ctx", {}).get("error"), DataError):
                 raise cause from None
-        raise ConfigError("\n".join(_sentence(model, e, where) for e in error.errors())) from None
+        found = [_sentence(model, e, where) for e in error.errors()]
+        raise ConfigError(combined(found, "\n")) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -221,25 +229,30 @@ def read_toml(path: Path) -> dict[str, Any]:
         values = _parsed(read_file(path, MAX_BYTES).decode("utf-8-sig").replace("\r\n", "\n"))
         wrong = next((key for key, value in values.items() if "\0" in str(value)), None)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}. Check the name.") from None
+        unread = mark("{path} cannot be read: {reason}. Check the name.")
+        raise ConfigError(unread, path=path, reason=refusal(error)) from None
     except UnicodeDecodeError:
         raise ConfigError(
-            f"{path} is not UTF-8 text, so no TOML. Give the project.toml that clipgrip init writes, saved as UTF-8."
+            mark(
+                "{path} is not UTF-8 text, so no TOML. Give the project.toml that clipgrip init writes, "
+                "saved as UTF-8."
+            ),
+            path=path,
         ) from None
     except (ValueError, RecursionError) as error:
         if not isinstance(error, tomllib.TOMLDecodeError):  # a number of thousands of digits
             error = ValueError("a value is too long or nested too deep")
-        raise ConfigError(f"{path} is not valid TOML: {error}. Mend that line.") from None
+        raise ConfigError(
+            mark("{path} is not valid TOML: {error}. Mend that line."), path=path, error=error
+        ) from None
     if wrong is not None:
         raise ConfigError(
-            f"{path}: {wrong} holds the character NUL, which no name can hold. Take it out."
+            mark("{path}: {wrong} holds the character NUL, which no name can hold. Take it out."),
+            path=path,
+            wrong=wrong,
         )
     for key in FILES:
         if isinstance(values.get(key), str):
-            if "\0" in values[key]:
-                raise ConfigError(
-                    f"{path}: {key} holds a NUL character, which no name of a file has."
-                )
             values[key] = path.parent / values[key]
     if "template" in values:
         values["template"] = _from_folder(path.parent, values["template"])
@@ -269,9 +282,13 @@ def _sentence(model: type[BaseModel], error: Any, where_is: Callable[[str], str]
     where = where_is(str(error["loc"][0]))
     if error["type"] == "extra_forbidden":
         known = ", ".join(model.model_fields)
-        return (
-            f'{where}: unknown setting "{key}". Known: {known}.{nearest(key, model.model_fields)}'
-        )
+        text = mark('{where}: unknown setting "{key}". Known: {known}.{nearest}')
+        close = nearest(key, model.model_fields)
+        return Sentence(text, where=where, key=key, known=known, nearest=close)
     allowed = get_args(model.model_fields[key].annotation) if key in model.model_fields else ()
     hint = nearest(str(error["input"]), [a for a in allowed if isinstance(a, str)])
-    return f"{where}: {key} = {error['input']!r} is not allowed: {error['msg']}.{hint}"
+    value, text = (
+        repr(error["input"]),
+        mark("{where}: {key} = {value} is not allowed: {why}.{hint}"),
+    )
+    return Sentence(text, where=where, key=key, value=value, why=error["msg"], hint=hint)

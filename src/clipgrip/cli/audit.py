@@ -9,6 +9,7 @@ import typer
 
 from clipgrip.cli.arguments import Encoding, Run
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.runs.auditing import Audit
@@ -63,12 +64,18 @@ def draw(
     from clipgrip.written import check_table
 
     if out.is_file():
-        raise ConfigError(f"{out} exists, perhaps with answers in it. Give another --out.")
+        raise ConfigError(
+            mark("{out} exists, perhaps with answers in it. Give another --out."), out=out
+        )
     check_table(out, AUDIT)
     sheet = None if answers is None else Sheet.read(answers, encoding)
     if sheet is not None and seed not in (None, sheet.seed):
         raise ConfigError(
-            f"{answers} was drawn with --seed {sheet.seed}: another draw. Leave out --seed or --answers."
+            mark(
+                "{answers} was drawn with --seed {seed}: another draw. Leave out --seed or --answers."
+            ),
+            answers=answers,
+            seed=sheet.seed,
         )
     newest = at_work(run, ui.screen)
     with ui.screen.live():
@@ -77,7 +84,12 @@ def draw(
     n = min(count or usual_plan(len(drawn.pool), Terms()) or USUAL, len(drawn.pool))
     if n < len(given):
         raise ConfigError(
-            f"{answers} has {len(given)} answers, --count {n} would leave some out. Give a larger one."
+            mark(
+                "{answers} has {n_given} answers, --count {n} would leave some out. Give a larger one."
+            ),
+            answers=answers,
+            n_given=len(given),
+            n=n,
         )
     planned, remark = _plan_of(newest, drawn, n) if sheet is None else (sheet.planned, "")
     write_sheet(drawn, n, out, show_labels=show_labels, given=given, planned=planned)

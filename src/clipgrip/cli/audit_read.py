@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clipgrip.cli.arguments import By, Encoding, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
 
 
 def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = None) -> Result:
@@ -26,7 +27,13 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
     rows, truth = sheet.answers(audit)
     kept = keep_answers(newest, audit, rows, truth, by)
     if not kept:
-        ui.screen.note(f"{newest} may not be written: the answers stand in {answers} alone.")
+        ui.screen.note(
+            Sentence(
+                "{newest} may not be written: the answers stand in {answers} alone.",
+                newest=newest,
+                answers=answers,
+            )
+        )
     names = audit.classes.display
     said = compared(list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True)), names)
     lines = [f"{len(rows)} of {len(sheet)} images of the sheet are answered"]

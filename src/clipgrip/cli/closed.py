@@ -9,6 +9,7 @@ from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from clipgrip.errors import ConfigError, nearest
+from clipgrip.words import mark
 
 
 def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
@@ -49,7 +50,11 @@ def _parser(option: str, allowed: Sequence[str]) -> Callable[[str], str]:
         if text not in allowed:
             known = ", ".join(allowed)
             raise ConfigError(
-                f'{option} "{text}" is not known. Known: {known}.{nearest(text, allowed)}'
+                mark('{option} "{given}" is not known. Known: {known}.{nearest}'),
+                option=option,
+                given=text,
+                known=known,
+                nearest=nearest(text, allowed),
             )
         return text
 

@@ -12,6 +12,7 @@ import typer
 from clipgrip.cli.arguments import run_folders
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.config import Prompt
+from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.config import Project
@@ -68,7 +69,10 @@ def compare(
 
     if (backbone or prompt) and not config:
         raise ConfigError(
-            "--backbone and --prompt say how to run a project. Add --config project.toml, or leave them out."
+            mark(
+                "--backbone and --prompt say how to run a project. Add --config project.toml, or leave "
+                "them out."
+            )
         )
     check_table(out, COMPARE, reads=[config] if config else [])
     ways = several_ways(config, backbone or [], prompt or []) if config else []
@@ -109,8 +113,12 @@ def several_ways(config: Path, backbones: list[str], prompts: Sequence[str]) -> 
     twice = next((folder for folder in folders if folders.count(folder) > 1), None)
     if twice:
         raise ConfigError(
-            f"two of these runs would be in {twice}. Give each --backbone and --prompt once; models whose names end "
-            "alike are run one at a time with clipgrip run, and their folders given here."
+            mark(
+                "two of these runs would be in {twice}. Give each --backbone and --prompt once; models "
+                "whose names end alike are run one at a time with clipgrip run, and their folders given "
+                "here."
+            ),
+            twice=twice,
         )
     return ways
 

@@ -87,8 +87,11 @@ class Tree(TyperGroup):
             known = self.list_commands(ctx)
             group = ctx.command_path.partition(" ")[2]  # every error begins with the program
             raise ConfigError(
-                f'{group}{": " if group else ""}no command "{name}". Known: {", ".join(known)}.'
-                f"{nearest(name, [*known, *FORMER])}"
+                mark('{group}no command "{name}". Known: {known}.{nearest}'),
+                group=f"{group}: " if group else "",
+                name=name,
+                known=", ".join(known),
+                nearest=nearest(name, [*known, *FORMER]),
             )
         return super().resolve_command(ctx, args)
 

@@ -11,6 +11,7 @@ import typer
 
 from clipgrip.cli.arguments import Encoding
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.words import mark
 
 UNDO = "ignore_folders = true in project.toml"
 
@@ -34,7 +35,7 @@ def init(
     from clipgrip.written import check_writable
 
     if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder} is a file. Give a folder.")
+        raise DataError(mark("{folder} is a file. Give a folder."), folder=folder)
     check_writable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     found = layout(folder)

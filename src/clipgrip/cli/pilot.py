@@ -12,6 +12,7 @@ import typer
 from clipgrip.cli.arguments import By, Encoding, OkClass
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.pilot.criteria import Criterion
@@ -191,10 +192,12 @@ def _counted(
     names = found[0] if classes is None else ClassNames.read(classes, encoding).display
     number = images if images is not None else found[1]
     if not names:
-        raise ConfigError("a pilot needs the class names. Give --classes FILE, or a run.")
+        raise ConfigError(mark("a pilot needs the class names. Give --classes FILE, or a run."))
     if not number:
         raise ConfigError(
-            "a pilot needs the number of images expected. Give --count N, or a folder to count."
+            mark(
+                "a pilot needs the number of images expected. Give --count N, or a folder to count."
+            )
         )
     return names, number
 
@@ -248,6 +251,7 @@ def _shares(texts: list[str]) -> dict[str, float]:
             shares[canonical(name)] = float(value)
         except ValueError:
             raise ConfigError(
-                f'--share "{text}": write CLASS=SHARE, as in "OK part=0.9".'
+                mark('--share "{given}": write CLASS=SHARE, as in "OK part=0.9".'),
+                given=text,
             ) from None
     return shares

@@ -9,6 +9,7 @@ import typer
 
 from clipgrip.cli.arguments import AllProbabilities, Encoding, Run
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.words import mark
 
 
 def predict(
@@ -48,8 +49,14 @@ def predict(
     if not answers.rows:
         first = answers.issues[0]
         raise DataError(
-            f"{images}: none of the files can be labeled. The first: {first.path}: {first.detail}. "
-            f"All are listed in {issues_path(out)}."
+            mark(
+                "{images}: none of the files can be labeled. The first: {path}: {detail}. All are listed "
+                "in {issues_path}."
+            ),
+            images=images,
+            path=first.path,
+            detail=first.detail,
+            issues_path=issues_path(out),
         )
     lines = [f"{len(answers.rows)} images labeled: {out}"]
     facts: dict[str, Any] = {"images": len(answers.rows), "predictions": out}

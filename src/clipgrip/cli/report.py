@@ -10,6 +10,7 @@ import typer
 
 from clipgrip.cli.arguments import Encoding, OkClass, Run
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.report.board.from_run import Asked
@@ -96,11 +97,13 @@ def _check(audience: str, groups: Path | None, for_board: bool) -> None:
 
     if audience == "board" and groups:
         raise ConfigError(
-            "--groups belongs to the report for the team. Leave it out, or leave --for out."
+            mark("--groups belongs to the report for the team. Leave it out, or leave --for out.")
         )
     if audience == "team" and for_board:
         raise ConfigError(
-            "--pilot, --assume and --ok-class belong to the report for the board. Add --for board."
+            mark(
+                "--pilot, --assume and --ok-class belong to the report for the board. Add --for board."
+            )
         )
 
 

@@ -11,6 +11,9 @@ import typer
 from clipgrip.cli.arguments import Encoding, run_folders
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError
+from clipgrip.files import refusal
+from clipgrip.sentences import Sentence
+from clipgrip.words import mark
 
 TOKEN = "CLIPGRIP_TOKEN"
 LONGEST = 1000
@@ -75,8 +78,11 @@ def review(
     check_access(host, secret, bool(public))
     if public and not secret:
         ui.screen.note(
-            f"note: whoever reaches {public[0].name} may answer. Let the proxy ask who comes, or give a token "
-            "(--token-file)."
+            Sentence(
+                "note: whoever reaches {name} may answer. Let the proxy ask who comes, or give a token "
+                "(--token-file).",
+                name=public[0].name,
+            )
         )
 
     def ready(link: str) -> None:
@@ -103,17 +109,23 @@ def review(
 def _token(given: str, file: Path | None) -> str:
     """The token from the option, the file or the environment, in this order."""
     if given and file is not None:
-        raise ConfigError("--token and --token-file were both given. Give one of them.")
+        raise ConfigError(mark("--token and --token-file were both given. Give one of them."))
     if file is None:
         return given or os.environ.get(TOKEN, "")
     try:
         text = file.read_text("utf-8-sig").strip()
     except OSError as error:
-        raise ConfigError(f"--token-file {file} cannot be read: {error.strerror}.") from None
+        raise ConfigError(
+            mark("--token-file {file} cannot be read: {reason}."), file=file, reason=refusal(error)
+        ) from None
     except UnicodeDecodeError:
         text = ""
     if not text or len(text) > LONGEST or not text.isprintable():
         raise ConfigError(
-            f"--token-file {file} holds no token. It must hold one line of text, of at least 12 characters."
+            mark(
+                "--token-file {file} holds no token. It must hold one line of text, of at least 12 "
+                "characters."
+            ),
+            file=file,
         )
     return text

@@ -11,6 +11,7 @@ import typer
 from clipgrip.cli.arguments import Encoding
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.labeling.suggest import Suggestions
@@ -79,7 +80,9 @@ def suggest(
     from clipgrip.written import check_table
 
     if out.is_file():
-        raise ConfigError(f"{out} exists, perhaps with labels in it. Give another --out.")
+        raise ConfigError(
+            mark("{out} exists, perhaps with labels in it. Give another --out."), out=out
+        )
     check_table(out, SUGGEST)
     sheets, screen = _sheets(audit, encoding), ui.screen
     more = {"classes": classes, "labels": labels, "test": test, "template": template, "backbone": backbone}  # fmt: skip
@@ -159,7 +162,11 @@ def _check_alone(run: Path, more: dict[str, Any]) -> None:
     for name, value in more.items():
         if value:
             raise ConfigError(
-                f"the run in {run} has its own {name}. Leave --{name} away, or give the folder of images."
+                mark(
+                    "the run in {run} has its own {name}. Leave --{name} away, or give the folder of images."
+                ),
+                run=run,
+                name=name,
             )
 
 
@@ -169,4 +176,6 @@ def _check_named(classes: Path | None, more: dict[str, Any]) -> None:
 
     for name, value in more.items():
         if value and not classes:
-            raise ConfigError(f"--{name} needs the class names. Give --classes FILE too.")
+            raise ConfigError(
+                mark("--{name} needs the class names. Give --classes FILE too."), name=name
+            )
