@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any, Literal, get_args
 
 from clipgrip.errors import ConfigError, nearest
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence as Sentence
 from clipgrip.sentences import mark as mark
 
 Language = Literal["en", "ja"]

@@ -36,9 +36,15 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
         )
     names = audit.classes.display
     said = compared(list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True)), names)
-    lines = [f"{len(rows)} of {len(sheet)} images of the sheet are answered"]
+    lines = [
+        Sentence(
+            "{n_rows} of {n_sheet} images of the sheet are answered",
+            n_rows=len(rows),
+            n_sheet=len(sheet),
+        )
+    ]
     if said is None:
-        lines.append("nothing can be said yet: answer the first images of the sheet")
+        lines.append(Sentence("nothing can be said yet: answer the first images of the sheet"))
     else:
         lines.append(line(said))
     facts = {"audit": audit.id, "sheet": len(sheet), "answered": len(rows), "kept": kept}

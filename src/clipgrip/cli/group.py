@@ -14,6 +14,7 @@ from clipgrip.cli.former import advise, renewed
 from clipgrip.cli.shared import leading
 from clipgrip.cli.spoken import words_of
 from clipgrip.cli.tree import FORMER, PANELS, Entry, Group, Panel
+from clipgrip.cli.usage import Context
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.words import mark
 
@@ -25,6 +26,7 @@ CONTEXT = {"help_option_names": list(HELP_NAMES)}
 class Command(TyperCommand):
     """A command that knows the old names of its options, and perhaps an old name of its own."""
 
+    context_class = Context
     entry: Entry
     new_name = ""
 
@@ -42,6 +44,7 @@ class Command(TyperCommand):
 class Tree(TyperGroup):
     """Commands in panels, each made when it is called."""
 
+    context_class = Context
     panels: tuple[Panel, ...] = ()
     group: Group | None = None
 

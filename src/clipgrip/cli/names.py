@@ -9,6 +9,7 @@ import typer
 
 from clipgrip.cli.arguments import Run
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ def names(
     text, facts = lines(found, ui.say), values(found)
     if out is not None:
         _write(out, trial.worded(dict(words)))
-        text, facts = [*text, f"classes      {out}"], {**facts, "classes_file": out}
+        text, facts = (
+            [*text, Sentence("classes      {out}", out=out)],
+            {**facts, "classes_file": out},
+        )
     return Result(text, facts)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from clipgrip.cli.arguments import AllProbabilities, Encoding, Run
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
 
@@ -58,14 +59,22 @@ def predict(
             detail=first.detail,
             issues_path=issues_path(out),
         )
-    lines = [f"{len(answers.rows)} images labeled: {out}"]
+    lines = [Sentence("{n_rows} images labeled: {out}", n_rows=len(answers.rows), out=out)]
     facts: dict[str, Any] = {"images": len(answers.rows), "predictions": out}
     if all_probabilities is not None:
         names = predictor.classes.display
         write_probabilities(all_probabilities, [(answers.rows, answers.probs)], names)
-        lines.append(f"all probabilities: {all_probabilities}")
+        lines.append(
+            Sentence("all probabilities: {all_probabilities}", all_probabilities=all_probabilities)
+        )
         facts["all_probabilities"] = all_probabilities
     if answers.issues:
-        lines.append(f"{len(answers.issues)} remarks on files: {issues_path(out)}")
+        lines.append(
+            Sentence(
+                "{n_issues} remarks on files: {issues_path}",
+                n_issues=len(answers.issues),
+                issues_path=issues_path(out),
+            )
+        )
         facts["issues"] = issues_path(out)
     return Result(lines, facts | {"remarks": len(answers.issues)})

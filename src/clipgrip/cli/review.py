@@ -86,7 +86,10 @@ def review(
         )
 
     def ready(link: str) -> None:
-        lines = [f"review of {run}: {link}", "Stop with Ctrl-C; what was answered is kept."]
+        lines = [
+            Sentence("review of {run}: {link}", run=run, link=link),
+            Sentence("Stop with Ctrl-C; what was answered is kept."),
+        ]
         ui.tell(Result(lines, {"run": run, "link": link}))
         # a browser is given the link as an argument, which every list of processes shows
         if not no_browser and (token or not secret):

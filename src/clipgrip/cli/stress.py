@@ -10,6 +10,7 @@ import typer
 from clipgrip.cli.arguments import Encoding
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
 DEMOS = {"demo": "digits", "digits": "digits", "surfaces": "surfaces"}
@@ -67,7 +68,11 @@ def stress(
         results = run_stress(wanted, out, repeats, screen)
     html = build_stress(results, ui.language).encode("utf-8", "backslashreplace")
     page = write_dated(out / "stress.html", html, STRESS, screen.note)
-    lines = [summary(results), f"results      {out / 'results.csv'}", f"report       {page}"]
+    lines = [
+        summary(results),
+        Sentence("results      {out}", out=out / "results.csv"),
+        Sentence("report       {page}", page=page),
+    ]
     return Result(lines, results)
 
 

@@ -11,6 +11,7 @@ import typer
 from clipgrip.cli.arguments import Encoding
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
 if TYPE_CHECKING:
@@ -103,14 +104,14 @@ def suggest(
     write_suggestions(out, found)
     then = _command(where, is_run, more, out)
     facts = {"suggested": len(found.rows), "pool": found.pool, "sheet": out, "then": then}
-    return Result([*told(found, count, out), f"Then:    {then}"], facts)
+    return Result([*told(found, count, out), Sentence("Then:    {then}", then=then)], facts)
 
 
 def _command(where: Path, is_run: bool, more: dict[str, Any], out: Path) -> str:
     """What learns from the filled sheet, to copy."""
     end = f"--labels {shlex.quote(str(out))} --candidates all"
     if is_run:
-        return f"the same clipgrip run command with {end}"
+        return Sentence("the same clipgrip run command with {end}", end=end)
     given = more | {"classes": more["classes"] or "FILE"}
     options = [
         f"--{name} {shlex.quote(str(value))}"
@@ -123,22 +124,42 @@ def _command(where: Path, is_run: bool, more: dict[str, Any], out: Path) -> str:
 
 def told(found: Suggestions, count: int, out: Path) -> list[str]:
     """What was chosen and what to do with it."""
-    lines = [f"{len(found.rows)} of {found.pool} images to label: {out}"]
+    lines = [
+        Sentence(
+            "{n_rows} of {pool} images to label: {out}",
+            n_rows=len(found.rows),
+            pool=found.pool,
+            out=out,
+        )
+    ]
     if len(found.rows) < count:
-        lines.append("the others look like these, are labeled already, or are kept apart")
+        lines.append(Sentence("the others look like these, are labeled already, or are kept apart"))
     if found.kept_apart:
-        lines.append(f"{found.kept_apart} images were drawn for an audit and are kept apart")
+        lines.append(
+            Sentence(
+                "{kept_apart} images were drawn for an audit and are kept apart",
+                kept_apart=found.kept_apart,
+            )
+        )
     if found.answered:
         lines.append(
-            f"{found.answered} images were answered on the review page and are not asked again"
+            Sentence(
+                "{answered} images were answered on the review page and are not asked again",
+                answered=found.answered,
+            )
         )
     if found.known:
-        lines.append(f"{len(found.known)} known labels stand below them, so that the sheet has all")
+        lines.append(
+            Sentence(
+                "{n_known} known labels stand below them, so that the sheet has all",
+                n_known=len(found.known),
+            )
+        )
     if found.classes:
-        lines.append(f"classes: {found.classes.listing()}")
+        lines.append(Sentence("classes: {listing}", listing=found.classes.listing()))
     return [
         *lines,
-        "Fill the column label with a class name; leave it empty where you cannot tell.",
+        Sentence("Fill the column label with a class name; leave it empty where you cannot tell."),
     ]
 
 
