@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -17,11 +17,16 @@ from pydantic import (
     model_serializer,
 )
 
+from clipgrip.allowed import refusal
 from clipgrip.data.text import check_encoding
 from clipgrip.errors import ConfigError, DataError, nearest
-from clipgrip.files import read_file, refusal
+from clipgrip.files import read_file, system_words
 from clipgrip.sentences import Sentence, combined, mark
 
+EMPTY = mark("{path}: {key} is empty. Give the name of a file or folder, or take the line out.")
+NO_TEXT = mark(
+    "{path} is not UTF-8 text, so no TOML. Give the project.toml that clipgrip init writes, saved as UTF-8."
+)
 Strategy = Literal["zero-shot", "supervised", "fpl", "ifpl", "grip"]
 Preset = Literal["default", "paper"]
 Prompt = Literal["textual", "visual", "visual-deep", "multimodal"]
@@ -133,10 +138,19 @@ class Settings(BaseModel):
             DEFAULT.with_values(refinement)
         return refinement
 
+    @field_validator("rounds", "k", "seed", mode="before")
+    @classmethod
+    def _is_no_truth_value(cls, value: Any) -> Any:
+        if type(value) is bool:  # Python would take it for 0 or 1
+            raise ValueError
+        return value
+
     @field_validator("backbone")
     @classmethod
     def _full_path(cls, backbone: str) -> str:
         """A model in a folder is found again from any working folder."""
+        if not backbone.strip():
+            raise ValueError
         is_folder = backbone != "nano" and Path(backbone).is_dir()
         return str(Path(backbone).resolve()) if is_folder else backbone
 
@@ -230,15 +244,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         wrong = next((key for key, value in values.items() if "\0" in str(value)), None)
     except OSError as error:
         unread = mark("{path} cannot be read: {reason}. Check the name.")
-        raise ConfigError(unread, path=path, reason=refusal(error)) from None
+        raise ConfigError(unread, path=path, reason=system_words(error)) from None
     except UnicodeDecodeError:
-        raise ConfigError(
-            mark(
-                "{path} is not UTF-8 text, so no TOML. Give the project.toml that clipgrip init writes, "
-                "saved as UTF-8."
-            ),
-            path=path,
-        ) from None
+        raise ConfigError(NO_TEXT, path=path) from None
     except (ValueError, RecursionError) as error:
         if not isinstance(error, tomllib.TOMLDecodeError):  # a number of thousands of digits
             error = ValueError("a value is too long or nested too deep")
@@ -253,6 +261,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         )
     for key in FILES:
         if isinstance(values.get(key), str):
+            if not values[key].strip():
+                raise ConfigError(EMPTY, path=path, key=key)
             values[key] = path.parent / values[key]
     if "template" in values:
         values["template"] = _from_folder(path.parent, values["template"])
@@ -285,10 +295,6 @@ def _sentence(model: type[BaseModel], error: Any, where_is: Callable[[str], str]
         text = mark('{where}: unknown setting "{key}". Known: {known}.{nearest}')
         close = nearest(key, model.model_fields)
         return Sentence(text, where=where, key=key, known=known, nearest=close)
-    allowed = get_args(model.model_fields[key].annotation) if key in model.model_fields else ()
-    hint = nearest(str(error["input"]), [a for a in allowed if isinstance(a, str)])
-    value, text = (
-        repr(error["input"]),
-        mark("{where}: {key} = {value} is not allowed: {why}.{hint}"),
-    )
-    return Sentence(text, where=where, key=key, value=value, why=error["msg"], hint=hint)
+    field = model.model_fields[key.partition(".")[0]]
+    why = refusal(key, error["input"], field.annotation, field.metadata)
+    return Sentence("{where}: {why}", where=where, why=why)

@@ -56,10 +56,12 @@ def system_sentence(error: OSError) -> str:
     """What the system refused, where, and what to do."""
     where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
     advice = ADVICE.get(error.errno or 0, CHECK)
-    return Sentence("{where}{reason}. {advice}", where=where, reason=refusal(error), advice=advice)
+    return Sentence(
+        "{where}{reason}. {advice}", where=where, reason=system_words(error), advice=advice
+    )
 
 
-def refusal(error: OSError) -> Sentence:
+def system_words(error: OSError) -> Sentence:
     """What the system says."""
     return Sentence(error.strerror or str(error))
 

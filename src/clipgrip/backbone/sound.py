@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import torch
 
 from clipgrip.errors import BackboneError, ClipgripError
-from clipgrip.files import open_file, read_file, refusal
+from clipgrip.files import open_file, read_file, system_words
 from clipgrip.sentences import Sentence, mark
 
 MAX_JSON = 64 << 20
@@ -63,7 +63,7 @@ def check_files(paths: Iterator[Path]) -> None:
             raise BackboneError(
                 mark("{path} cannot be read: {reason}. {again}"),
                 path=path,
-                reason=refusal(error),
+                reason=system_words(error),
                 again=AGAIN,
             ) from error
 

@@ -64,6 +64,7 @@ def automate(
     Fix error rate, kind and groups before the first answer: each promise holds for itself, and the best of several
     that were tried on the same answers fails more often than it says.
     """
+    from clipgrip.cli.calibrated import recalibrated
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
     from clipgrip.runs import auditing, promised
@@ -79,7 +80,8 @@ def automate(
     if place.resolve() == answers.resolve():
         raise ConfigError(mark("{place} holds the answers. Give --out another name."), place=place)
     with screen.live():
-        audit = auditing.Audit.of(reopen(newest, screen), sheet.seed)
+        outcome = reopen(newest, screen)
+        audit = auditing.Audit.of(outcome, sheet.seed)
     if out:
         check_table(place, auditing.AUTOMATE)
     else:
@@ -97,6 +99,8 @@ def automate(
                 place=place,
             )
         )
+    else:
+        recalibrated(outcome, screen)
     table = promised.automation_csv(audit, told, rows, truth, groups)
     if out:
         write_output(place, table, auditing.AUTOMATE)

@@ -15,11 +15,11 @@ import typer
 
 from clipgrip.cli.columns import padded
 from clipgrip.cli.ui import Result, Ui
-from clipgrip.files import refusal
+from clipgrip.files import system_words
 from clipgrip.words import Sentence, mark
 
 
-class Finding(NamedTuple):
+class Diagnosis(NamedTuple):
     """One line: what was looked at, what was found, and what to do if it is bad."""
 
     good: bool
@@ -50,18 +50,18 @@ def doctor(
     return Result(lines, facts, code=0 if good else 1)
 
 
-def _findings(measure: bool) -> Iterator[Finding]:
+def _findings(measure: bool) -> Iterator[Diagnosis]:
     from clipgrip.runs.identity import versions
 
     found = versions()
     packages = ", ".join(f"{name} {number}" for name, number in found.items() if name != "python")
-    yield Finding(
+    yield Diagnosis(
         sys.version_info >= (3, 11),
         "python",
         Sentence("{version} on {platform}", version=found["python"], platform=platform.platform()),
     )
     missing = [name for name, number in found.items() if number == "not installed"]
-    yield Finding(
+    yield Diagnosis(
         not missing,
         Sentence("packages"),
         packages,
@@ -74,13 +74,13 @@ def _findings(measure: bool) -> Iterator[Finding]:
     yield from _engines(measure)
 
 
-def _hardware() -> Iterator[Finding]:
+def _hardware() -> Iterator[Diagnosis]:
     import torch
 
     from clipgrip.backbone.clip import choose_precision
 
     precision = choose_precision("auto", torch.device("cpu"))
-    yield Finding(
+    yield Diagnosis(
         True,
         Sentence("threads"),
         Sentence(
@@ -97,7 +97,7 @@ def _hardware() -> Iterator[Finding]:
             if memory >= 4
             else Sentence("4 GB are needed for ViT-B/32; use nano, or a bigger machine")
         )
-        yield Finding(
+        yield Diagnosis(
             memory >= 4, Sentence("memory"), Sentence("{memory} GB", memory=f"{memory:.1f}"), remedy
         )
 
@@ -109,18 +109,18 @@ def _memory_gigabytes() -> float | None:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
 
 
-def _torchvision() -> Finding:
+def _torchvision() -> Diagnosis:
     """A torchvision that does not fit torch breaks transformers too; a process of its own finds out."""
     code = "import importlib.util as u; print(u.find_spec('torchvision') is not None); import torchvision"
     tried = subprocess.run(
         [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False
     )
     if not tried.stdout.startswith("True"):
-        return Finding(True, "torchvision", Sentence("not installed, not needed"))
+        return Diagnosis(True, "torchvision", Sentence("not installed, not needed"))
     if tried.returncode == 0:
-        return Finding(True, "torchvision", Sentence("installed and whole, not needed"))
+        return Diagnosis(True, "torchvision", Sentence("installed and whole, not needed"))
     last = tried.stderr.strip().splitlines()[-1]
-    return Finding(
+    return Diagnosis(
         False,
         "torchvision",
         Sentence("broken: {last}", last=last),
@@ -128,29 +128,29 @@ def _torchvision() -> Finding:
     )
 
 
-def _folders() -> Iterator[Finding]:
+def _folders() -> Iterator[Diagnosis]:
     from clipgrip.backbone.cache import default_root
 
     for subject, folder in ((mark("cache"), default_root()), (mark("this folder"), Path.cwd())):
         yield _writable(subject, folder)
 
 
-def _writable(subject: str, folder: Path) -> Finding:
+def _writable(subject: str, folder: Path) -> Diagnosis:
     probe = folder / f".clipgrip-doctor-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        return Finding(
+        return Diagnosis(
             False,
             subject,
-            Sentence("{folder}: {reason}", folder=folder, reason=refusal(error)),
+            Sentence("{folder}: {reason}", folder=folder, reason=system_words(error)),
             Sentence("choose another (CLIPGRIP_CACHE for the cache)"),
         )
     free = shutil.disk_usage(folder).free / 2**30
     remedy = "" if free >= 1 else Sentence("make at least 1 GB free")
-    return Finding(
+    return Diagnosis(
         free >= 1,
         subject,
         Sentence("{folder}, {free} GB free", folder=folder, free=f"{free:.0f}"),
@@ -158,7 +158,7 @@ def _writable(subject: str, folder: Path) -> Finding:
     )
 
 
-def _models() -> Iterator[Finding]:
+def _models() -> Iterator[Diagnosis]:
     from clipgrip.backbone.added import added_models
     from clipgrip.backbone.checkpoint import Checkpoint
     from clipgrip.backbone.registry import models
@@ -171,7 +171,7 @@ def _models() -> Iterator[Finding]:
         try:
             fingerprint = Checkpoint.open(model.folder).fingerprint()
         except ClipgripError as error:
-            yield Finding(
+            yield Diagnosis(
                 False,
                 Sentence("model"),
                 Sentence("{name}: {error}", name=model.name, error=error.sentence),
@@ -180,14 +180,14 @@ def _models() -> Iterator[Finding]:
             continue
         if noted.get(model.folder, fingerprint) != fingerprint:
             remedy = Sentence("clipgrip models remove {name}, then add it again", name=model.name)
-            yield Finding(
+            yield Diagnosis(
                 False,
                 Sentence("model"),
                 Sentence("{name}: changed since it was added", name=model.name),
                 remedy,
             )
         else:
-            yield Finding(
+            yield Diagnosis(
                 True,
                 Sentence("model"),
                 Sentence("{name}  {fingerprint}", name=model.name, fingerprint=fingerprint[:16]),
@@ -203,7 +203,7 @@ def _only_for(name: str) -> str:
     return demo if name == "nano" else ""
 
 
-def _engines(measure: bool) -> Iterator[Finding]:
+def _engines(measure: bool) -> Iterator[Diagnosis]:
     from importlib.util import find_spec
 
     here = all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))
@@ -212,7 +212,7 @@ def _engines(measure: bool) -> Iterator[Finding]:
     )
     if not measure:
         found = "torch, onnx, onnx-int8" if here else "torch"
-        yield Finding(
+        yield Diagnosis(
             True,
             Sentence("engines"),
             Sentence("{found}; --measure says which is fastest here", found=found),
@@ -224,7 +224,7 @@ def _engines(measure: bool) -> Iterator[Finding]:
     rates = measured()
     exact = rates["torch float32"]
     found = ", ".join(f"{name} {rate / exact:.2f}" for name, rate in rates.items())
-    yield Finding(
+    yield Diagnosis(
         True,
         Sentence("engines"),
         Sentence("speed against torch float32: {found}", found=found),
@@ -233,4 +233,4 @@ def _engines(measure: bool) -> Iterator[Finding]:
     fastest = max(rates, key=lambda name: rates[name])
     engine, _, precision = fastest.partition(" ")
     option = f"--engine {engine}" + (f" with precision {precision}" if precision else "")
-    yield Finding(True, Sentence("fastest"), f"{fastest}: {option}")
+    yield Diagnosis(True, Sentence("fastest"), f"{fastest}: {option}")

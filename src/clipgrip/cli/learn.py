@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clipgrip.cli.arguments import By, run_folders
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
+
+if TYPE_CHECKING:
+    from clipgrip.review.store import ReviewRound
 
 
 def learn(
@@ -33,8 +36,17 @@ def learn(
     with ui.screen.live():
         done = next_round(run, by, ui.screen)
     facts = done.facts
-    lines = [
-        Sentence("round {number}: {folder}", number=done.number, folder=run / done.folder),
+    more = {"round": done.number, "folder": run / done.folder, "held_back": harms(facts)}
+    return Result(_lines(done, run / done.folder), {**facts, **more})
+
+
+def _lines(done: ReviewRound, folder: Path) -> list[str]:
+    """What a person reads."""
+    from clipgrip.review.rounds import harms
+
+    facts = done.facts
+    lines: list[str] = [
+        Sentence("round {number}: {folder}", number=done.number, folder=folder),
         Sentence(
             "learned from {labels} labels; {changed} of {images} answers changed",
             labels=facts["labels"],
@@ -71,5 +83,4 @@ def learn(
                 number=done.number,
             )
         )
-    more = {"round": done.number, "folder": run / done.folder, "held_back": harms(facts)}
-    return Result(lines, {**facts, **more})
+    return lines

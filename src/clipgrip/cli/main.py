@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clipgrip.cli.group import show_help, tree_of
+from clipgrip.cli.group import UsageError, show_help, tree_of
 from clipgrip.cli.log import LOGGER, end
 from clipgrip.cli.shared import Shared, parameters
 from clipgrip.cli.spoken import wants_json, words_of
@@ -26,7 +26,6 @@ STOPPED_SENTENCE = mark("stopped. What is done is kept; the same command goes on
 NUL = mark(
     "a path holds the character NUL, which no file's name can hold. Take it out of the setting or the table."
 )
-UsageError: Any = typer.BadParameter.__base__  # typer has no public name for it
 
 
 def root() -> Any:

@@ -12,6 +12,11 @@ from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
+NONE = mark(
+    "{images}: none of the files can be labeled. The first: {path}: {detail}. All are listed in {listed}."
+)
+ONE, MANY = mark("{n} image labeled: {out}"), mark("{n} images labeled: {out}")
+
 
 def predict(
     ui: Ui,
@@ -29,6 +34,8 @@ def predict(
 
     Files that cannot be used are listed beside the answers, in a file that ends with .issues.csv.
     """
+    from clipgrip.cli.calibrated import said_of
+    from clipgrip.cli.results import remarks
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import DataError
     from clipgrip.runs.probabilities import check_probabilities_place, write_probabilities
@@ -48,33 +55,20 @@ def predict(
         answers = predict_files(predictor, images, ui.screen.progress, encoding=encoding)
     write_predictions(out, predictor, answers)
     if not answers.rows:
-        first = answers.issues[0]
-        raise DataError(
-            mark(
-                "{images}: none of the files can be labeled. The first: {path}: {detail}. All are listed "
-                "in {issues_path}."
-            ),
-            images=images,
-            path=first.path,
-            detail=first.detail,
-            issues_path=issues_path(out),
-        )
-    lines = [Sentence("{n_rows} images labeled: {out}", n_rows=len(answers.rows), out=out)]
+        first, listed = answers.issues[0], issues_path(out)
+        raise DataError(NONE, images=images, path=first.path, detail=first.detail, listed=listed)
+    calibrated, n = predictor.calibrated, len(answers.rows)
+    lines: list[str] = [Sentence(ONE if n == 1 else MANY, n=n, out=out), *said_of(calibrated)]
     facts: dict[str, Any] = {"images": len(answers.rows), "predictions": out}
+    facts["calibrated_by"] = None if calibrated is None else calibrated.n
     if all_probabilities is not None:
         names = predictor.classes.display
-        write_probabilities(all_probabilities, [(answers.rows, answers.probs)], names)
-        lines.append(
-            Sentence("all probabilities: {all_probabilities}", all_probabilities=all_probabilities)
-        )
+        probs = answers.probs if calibrated is None else calibrated(answers.probs)
+        write_probabilities(all_probabilities, [(answers.rows, probs)], names)
+        lines.append(Sentence("all probabilities: {path}", path=all_probabilities))
         facts["all_probabilities"] = all_probabilities
     if answers.issues:
-        lines.append(
-            Sentence(
-                "{n_issues} remarks on files: {issues_path}",
-                n_issues=len(answers.issues),
-                issues_path=issues_path(out),
-            )
-        )
+        counted = remarks(len(answers.issues), ui.say)
+        lines.append(Sentence("{counted}: {path}", counted=counted, path=issues_path(out)))
         facts["issues"] = issues_path(out)
     return Result(lines, facts | {"remarks": len(answers.issues)})

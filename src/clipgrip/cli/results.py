@@ -93,17 +93,19 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
         *_calibration(metrics["calibration"]),
     ]
     if data["not_used"]:
-        lines.append(
-            Sentence(
-                "{n} remarks on files: see {path}", n=data["not_used"], path=folder / "issues.csv"
-            )
-        )
+        counted = remarks(data["not_used"], Words(language))
+        lines.append(Sentence("{counted}: {path}", counted=counted, path=folder / "issues.csv"))
     lines += [
         Sentence("predictions  {path}", path=folder / "predictions.csv"),
         Sentence("report       {page}", page=report),
         Sentence("review       clipgrip review {folder}", folder=folder),
     ]
     return combined(lines, "\n")
+
+
+def remarks(n: int, say: Words) -> str:
+    """How many files there is something to say of."""
+    return say.count(n, "{n} remark on files", "{n} remarks on files")
 
 
 def _doubts(metrics: dict[str, Any], say: Words) -> list[str]:

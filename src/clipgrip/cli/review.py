@@ -11,7 +11,7 @@ import typer
 from clipgrip.cli.arguments import Encoding, run_folders
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError
-from clipgrip.files import refusal
+from clipgrip.files import system_words
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
@@ -119,7 +119,9 @@ def _token(given: str, file: Path | None) -> str:
         text = file.read_text("utf-8-sig").strip()
     except OSError as error:
         raise ConfigError(
-            mark("--token-file {file} cannot be read: {reason}."), file=file, reason=refusal(error)
+            mark("--token-file {file} cannot be read: {reason}."),
+            file=file,
+            reason=system_words(error),
         ) from None
     except UnicodeDecodeError:
         text = ""

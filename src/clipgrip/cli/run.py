@@ -48,7 +48,5 @@ def run(
             (outcome.embeds.test_rows, outcome.answers.test),
         )
         write_probabilities(all_probabilities, answered, outcome.manifest.classes.display)
-        lines.append(
-            Sentence("all probabilities: {all_probabilities}", all_probabilities=all_probabilities)
-        )
+        lines.append(Sentence("all probabilities: {path}", path=all_probabilities))
     return Result(lines, outcome.metrics)

@@ -88,6 +88,13 @@ class Screen(Listener):
         LOGGER.info("%s", shown)
         self._console.print(shown, markup=False, emoji=False)
 
+    def step(self, text: str) -> None:
+        """A sentence of its own, unless only results are wanted."""
+        shown = self._words.translated(text)
+        LOGGER.info("%s", shown)
+        if not self._quiet:
+            self._console.print(shown, markup=False, emoji=False)
+
     def round_done(self, facts: dict[str, Any]) -> None:
         """One line per round."""
         shown = self._words.translated(round_line(facts))

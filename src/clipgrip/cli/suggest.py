@@ -149,11 +149,11 @@ def told(found: Suggestions, count: int, out: Path) -> list[str]:
             )
         )
     if found.known:
+        n = len(found.known)
         lines.append(
-            Sentence(
-                "{n_known} known labels stand below them, so that the sheet has all",
-                n_known=len(found.known),
-            )
+            Sentence("{n} known label stands below them, so that the sheet has all", n=n)
+            if n == 1
+            else Sentence("{n} known labels stand below them, so that the sheet has all", n=n)
         )
     if found.classes:
         lines.append(Sentence("classes: {listing}", listing=found.classes.listing()))

@@ -7,7 +7,7 @@ import re
 
 from clipgrip.data.japanese import why_not_japanese
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.files import AnyPath, read_file, refusal
+from clipgrip.files import AnyPath, read_file, system_words
 from clipgrip.sentences import mark
 
 MAX_BYTES = 256 << 20
@@ -130,7 +130,7 @@ def _bytes(path: AnyPath) -> bytes:
         raise DataError(
             mark("{path}: cannot be read ({reason}). Check the name."),
             path=os.fspath(path),
-            reason=refusal(error),
+            reason=system_words(error),
         ) from error
 
 

@@ -37,6 +37,9 @@ from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import StoredRun, open_store
 from clipgrip.sentences import mark
 
+NEVER_OPEN = mark(
+    "the review of {folder} never came to its first page. Begin it again with clipgrip review {folder}."
+)
 LEARNS = "grip"
 """The strategy of the rounds after a run whose own, zero-shot, learns from no answer."""
 
@@ -55,13 +58,7 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
     with locked(folder), open_review(folder) as store:
         rounds = store.rounds()
         if not rounds:
-            raise RunError(
-                mark(
-                    "the review of {folder} never came to its first page. Begin it again with clipgrip "
-                    "review {folder}."
-                ),
-                folder=folder,
-            )
+            raise RunError(NEVER_OPEN, folder=folder)
         number = len(rounds) + 1
         with open_store(folder / rounds[0].folder) as runs:
             first = runs.run(rounds[0].run)

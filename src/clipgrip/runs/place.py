@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clipgrip.errors import RunError
-from clipgrip.files import refusal
+from clipgrip.files import system_words
 from clipgrip.runs import lock
 from clipgrip.runs.store import NAME, open_store
 from clipgrip.sentences import Sentence, mark
@@ -78,5 +78,5 @@ def _make(folder: Path) -> None:
         raise RunError(
             mark("{folder} cannot be made: {reason}. Choose another --out."),
             folder=folder,
-            reason=refusal(error),
+            reason=system_words(error),
         ) from None

@@ -53,9 +53,9 @@ def run_rounds(
         hear.round_done(stored.facts)
         if done.why and (done.refined_by, done.why) != refined:
             refined = done.refined_by, done.why
-            hear.note(_refined_line(done))
+            hear.step(_refined_line(done))
         if done.stop:
-            hear.note(
+            hear.step(
                 Sentence(
                     "Stopped: {reason}. Back to {back}, the best before.",
                     reason=said(done.stop.reason),

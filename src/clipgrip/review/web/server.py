@@ -12,7 +12,7 @@ from urllib.parse import quote
 import uvicorn
 
 from clipgrip.errors import ConfigError, RunError
-from clipgrip.files import refusal
+from clipgrip.files import system_words
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import open_review
 from clipgrip.review.web.address import Access, PublicName
@@ -153,7 +153,7 @@ def _bound(host: str, port: int | None) -> socket.socket:
         except OSError as failed:
             listening.close()
             error = failed
-    reason = refusal(error) if error else "no port"
+    reason = system_words(error) if error else "no port"
     raise ConfigError(
         mark("port {wanted} of {host} cannot be used: {reason}. Choose another --port."),
         wanted=wanted[0],
