@@ -23,9 +23,10 @@ from clipgrip.trust.scope import Numbers, Whole
 
 FEWEST = 20
 """Answers below which nothing is said."""
+SEEN = 0.85
+"""Share of the answers' own variance around the line in the variance that counts, the rest being the line's."""
 STEP = 0.25
-SEEN = 0.6
-"""Share of the answers' own variance in the variance that counts."""
+"""Share of one answer by which the interval of a class is widened: few answers come in steps."""
 FAR = 30.0
 """Log odds beyond which a line is not moved."""
 
