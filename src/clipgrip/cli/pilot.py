@@ -171,6 +171,10 @@ def summary(version: Version, worked: Plan) -> list[str]:
         width = "" if need.half_width is None else f" ±{100 * need.half_width:g} points"
         images = "no number of images is enough" if need.images is None else f"{need.images} images"
         lines.append(f"  {need.purpose}{width}: {images}{truth}")
+    lines.append(
+        f"  the precision alone: about {worked.to_measure} images, where they are drawn by clipgrip audit draw "
+        "--to-measure"
+    )
     for name, ones in worked.chances.items():
         lines += [
             f"  {name}: if the truth is {100 * one.truth:g} %, yes {100 * one.yes:.0f} %, "

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ EVEN = 0.1
 """Share of every image's risk that is the mean of all: no stratum is left to chance."""
 LEAST = 2
 """Answers of each stratum in the first phase, where it has so many images."""
+GAINS = ((0.9, 2.2), (0.0, 1.3))
+"""(accuracy above, uniform answers that one answer drawn to measure is worth): the least of benchmarks.measuring."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,12 @@ def doubt(confidence: Numbers) -> Numbers:
     odds = np.log1p(-sure) - np.log(sure)
     spread = odds.std()
     return (odds - odds.mean()) / spread if spread > 1e-9 else np.zeros(len(odds))
+
+
+def answers_to_measure(uniform: int, accuracy: float) -> int:
+    """Answers drawn to measure that give the interval of so many uniform ones, at an assumed accuracy."""
+    gain = next(worth for above, worth in GAINS if accuracy > above or above == 0)
+    return min(uniform, max(20, ceil(uniform / gain)))
 
 
 def first_phase(made: Strata, planned: int) -> Whole:
