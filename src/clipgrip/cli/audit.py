@@ -39,6 +39,13 @@ def draw(
             show_default=False,
         ),
     ] = None,
+    to_measure: Annotated[
+        bool,
+        typer.Option(
+            "--to-measure",
+            help="Draw for the accuracy's interval alone: fewer answers, in two phases; never a promise.",
+        ),
+    ] = False,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -55,6 +62,7 @@ def draw(
     --count is the plan: what it proves is read there with nothing kept back. A larger --count begins with the same
     images, so an audit can be continued: give the sheet so far as --answers; its plan stays.
     """
+    from clipgrip.cli.audit_measure import draw_to_measure
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
     from clipgrip.runs.auditing import AUDIT, Audit, Sheet, write_sheet
@@ -77,6 +85,8 @@ def draw(
             answers=answers,
             seed=sheet.seed,
         )
+    if to_measure:
+        return draw_to_measure(ui, run, count, out, sheet, seed, show_labels)
     newest = at_work(run, ui.screen)
     with ui.screen.live():
         drawn = Audit.of(reopen(newest, ui.screen), seed or 0 if sheet is None else sheet.seed)
