@@ -14,11 +14,15 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
     from dataclasses import asdict
 
     from clipgrip.cli.automate import keep_answers
+    from clipgrip.cli.daily import read_daily
     from clipgrip.cli.reviewed import at_work
     from clipgrip.report.audited import compared, line
     from clipgrip.runs import auditing
     from clipgrip.runs.reopen import reopen
 
+    daily = read_daily(ui, run, answers, by, encoding)
+    if daily is not None:
+        return daily
     sheet = auditing.Sheet.read(answers, encoding)
     newest = at_work(run, ui.screen)
     with ui.screen.live():

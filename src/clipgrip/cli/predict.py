@@ -27,6 +27,7 @@ def predict(
 
     Files that cannot be used are listed beside the answers, in a file that ends with .issues.csv.
     """
+    from clipgrip.cli.daily import given_back
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import DataError
     from clipgrip.runs.probabilities import check_probabilities_place, write_probabilities
@@ -41,10 +42,12 @@ def predict(
     check_answers_place(out, images)
     if all_probabilities is not None:
         check_probabilities_place(all_probabilities)
-    predictor = Predictor.open(at_work(run, ui.screen))
+    newest = at_work(run, ui.screen)
+    predictor = Predictor.open(newest)
     with ui.screen.live():
         answers = predict_files(predictor, images, ui.screen.progress, encoding=encoding)
-    write_predictions(out, predictor, answers)
+    people = given_back(newest, answers, ui)
+    write_predictions(out, predictor, answers, people)
     if not answers.rows:
         first = answers.issues[0]
         raise DataError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,16 +68,25 @@ def predict_files(
     return FileAnswers(rows, probs, issues, embedded.embeds)
 
 
-def write_predictions(path: Path, predictor: Predictor, answers: FileAnswers) -> None:
-    """The answers as CSV, and the issues, if any, in a file beside it.
+def write_predictions(
+    path: Path, predictor: Predictor, answers: FileAnswers, people: Sequence[bool] | None = None
+) -> None:
+    """The answers as CSV, and the issues, if any, in a file beside it; ``people`` marks rows that a person decides.
 
     Raises:
         RunError: as `check_answers_place`.
         OSError: the system refused.
     """
     names, beside = predictor.classes.display, issues_path(path)
-    lines = sorted((*line, "model") for line in prediction_rows(answers.rows, answers.probs, names))
-    table = csv_bytes(("path", *TOP, DECIDED_BY), lines)
+    marks = people or [False] * len(answers.rows)
+    by = (
+        "person" if mark else "model"
+        for row, mark in zip(answers.rows, marks, strict=True)
+        for _ in row.paths
+    )
+    lines = prediction_rows(answers.rows, answers.probs, names)
+    decided = sorted((*line, who) for line, who in zip(lines, by, strict=True))
+    table = csv_bytes(("path", *TOP, DECIDED_BY), decided)
     write_output(path, table, PREDICT)
     if answers.issues:
         write_output(beside, issues_bytes(answers.issues), PREDICT)
