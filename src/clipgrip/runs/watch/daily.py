@@ -14,7 +14,7 @@ from clipgrip.data.tables import Table, csv_bytes, read_table
 from clipgrip.errors import DataError, RunError
 from clipgrip.files import AnyPath
 from clipgrip.runs.auditing import ANSWER_COLUMNS, AUDIT, SHEET
-from clipgrip.runs.watch.scopes import Scope
+from clipgrip.runs.watch.scopes import WatchedScope
 from clipgrip.runs.watch.store import SeenImage, WatchStore
 from clipgrip.written import write_output
 
@@ -45,7 +45,7 @@ class DailySheet:
 
 
 def draw_images(
-    store: WatchStore, standing: Sequence[Scope], count: int, now: str
+    store: WatchStore, standing: Sequence[WatchedScope], count: int, now: str
 ) -> tuple[int, list[SeenImage]]:
     """Up to ``count`` of the images since the last draw, at random, within the promises that stand; its number.
 

@@ -13,7 +13,7 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class Scope:
+class WatchedScope:
     """Answers of some classes at or over a confidence, of which at most a share ``max_error`` is wrong."""
 
     audit: str
@@ -35,7 +35,7 @@ class Scope:
         return truth != label if self.name == ALL else truth not in self.classes
 
 
-def scopes_of(promises: Sequence[StoredPromise], names: Sequence[str]) -> list[Scope]:
+def scopes_of(promises: Sequence[StoredPromise], names: Sequence[str]) -> list[WatchedScope]:
     """The scopes of each audit's newest promise, audits in the order of their first one.
 
     A scope whose classes are not known (misses and overkill of version 0.2 and before) is left out.
@@ -49,13 +49,15 @@ def scopes_of(promises: Sequence[StoredPromise], names: Sequence[str]) -> list[S
     ]
 
 
-def _scope(promise: StoredPromise, facts: Mapping[str, Any], names: Sequence[str]) -> Scope | None:
+def _scope(
+    promise: StoredPromise, facts: Mapping[str, Any], names: Sequence[str]
+) -> WatchedScope | None:
     group = facts["group"]
     called = facts.get("classes", names if group == ALL else [group])
     known = frozenset(names.index(name) for name in called if name in names)
     if facts["threshold"] is None or not known:
         return None
-    return Scope(
+    return WatchedScope(
         promise.audit,
         group,
         known,

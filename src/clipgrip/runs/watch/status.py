@@ -10,7 +10,7 @@ import numpy as np
 
 from clipgrip.metrics import Share
 from clipgrip.runs.watch.ringing import image_budgets
-from clipgrip.runs.watch.scopes import Scope
+from clipgrip.runs.watch.scopes import WatchedScope
 from clipgrip.runs.watch.scores import SCORES, SHARE
 from clipgrip.runs.watch.store import Alarm, State, WatchedLine, WatchStore
 from clipgrip.runs.watch.upholding import Upheld, daily_answers, upheld
@@ -77,7 +77,7 @@ class Status:
         }
 
 
-def status_of(store: WatchStore, scopes: Sequence[Scope] = ()) -> Status:
+def status_of(store: WatchStore, scopes: Sequence[WatchedScope] = ()) -> Status:
     """The line as it stands, with the promises of its run."""
     line, state, alarms = store.begun(), store.state(), tuple(store.alarms())
     level, loudest = _loudest(line, state)

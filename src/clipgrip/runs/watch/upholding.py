@@ -16,7 +16,7 @@ from clipgrip.metrics import Share
 from clipgrip.runs.audits import promises
 from clipgrip.runs.store import open_store, parsed
 from clipgrip.runs.watch.ringing import OF_IMAGES
-from clipgrip.runs.watch.scopes import Scope, scopes_of
+from clipgrip.runs.watch.scopes import WatchedScope, scopes_of
 from clipgrip.runs.watch.store import NAME, WatchStore, open_watch
 from clipgrip.trust.drift import period_budget
 from clipgrip.trust.upheld import against, since
@@ -40,7 +40,7 @@ class DailyAnswer:
 class Upheld:
     """A scope of a promise, and what the daily answers say of it."""
 
-    scope: Scope
+    scope: WatchedScope
     alpha: float
     answers: int
     wrong: int
@@ -63,7 +63,7 @@ def classes_of(run: Path) -> ClassNames:
         return store.classes(stored.id)
 
 
-def run_scopes(run: Path) -> list[Scope]:
+def run_scopes(run: Path) -> list[WatchedScope]:
     """The scopes that are promised of the run in a folder."""
     with open_store(run) as store:
         stored = store.run()
@@ -72,7 +72,7 @@ def run_scopes(run: Path) -> list[Scope]:
         return scopes_of(promises(store, stored.id), store.classes(stored.id).display)
 
 
-def upheld(store: WatchStore, scopes: Sequence[Scope]) -> list[Upheld]:
+def upheld(store: WatchStore, scopes: Sequence[WatchedScope]) -> list[Upheld]:
     """Every scope with its bet, as it stands."""
     alpha, answers = store.begun().alpha, daily_answers(store)
     noted, fallen = _noted(store), _withdrawn(store)
@@ -81,7 +81,7 @@ def upheld(store: WatchStore, scopes: Sequence[Scope]) -> list[Upheld]:
     ]
 
 
-def note_scopes(store: WatchStore, scopes: Sequence[Scope]) -> None:
+def note_scopes(store: WatchStore, scopes: Sequence[WatchedScope]) -> None:
     """Write down scopes that are new: each audit's place among the promises, and the answers given before it."""
     noted = _noted(store)
     places = {audit: place for (audit, _), (place, _, _) in noted.items()}
@@ -99,7 +99,7 @@ def note_scopes(store: WatchStore, scopes: Sequence[Scope]) -> None:
         store.seals.renew("scope")
 
 
-def withdraw_broken(store: WatchStore, scopes: Sequence[Scope], now: str) -> list[Upheld]:
+def withdraw_broken(store: WatchStore, scopes: Sequence[WatchedScope], now: str) -> list[Upheld]:
     """Withdraw each promise whose bet is won by now; those that fell now. What fell never stands again."""
     note_scopes(store, scopes)
     fresh = [one for one in upheld(store, scopes) if one.withdrawn is None and one.level >= 1]
@@ -126,7 +126,7 @@ def daily_answers(store: WatchStore) -> list[DailyAnswer]:
     return [DailyAnswer(*row) for row in sorted(store.db.execute(query))]
 
 
-def fallen_scopes(run: Path) -> list[Scope]:
+def fallen_scopes(run: Path) -> list[WatchedScope]:
     """Scopes whose promise was withdrawn at work."""
     if not (run / NAME).is_file():
         return []
@@ -159,7 +159,7 @@ def check_stands(run: Path, audit: str) -> None:
 
 
 def _upheld(
-    scope: Scope,
+    scope: WatchedScope,
     alpha: float,
     noted: tuple[int, float, int] | None,
     answers: Sequence[DailyAnswer],
@@ -175,7 +175,7 @@ def _upheld(
     return Upheld(scope, own, len(mine), int(wrong.sum()), level, withdrawn)
 
 
-def _within(scope: Scope, answers: Sequence[DailyAnswer], after: int) -> list[DailyAnswer]:
+def _within(scope: WatchedScope, answers: Sequence[DailyAnswer], after: int) -> list[DailyAnswer]:
     return [
         one for one in answers if one.number > after and scope.holds(one.predicted, one.confidence)
     ]
