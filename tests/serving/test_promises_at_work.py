@@ -134,14 +134,14 @@ def test_only_what_is_promised_is_drawn_and_goes_to_people(
 ) -> None:
     bring(line, range(1000, 1040))
     watch(capsys, run, line)
-    levels = sorted(float(row["confidence"]) for row in rows(run.parent / "p.csv"))
+    levels = sorted(float(row["model_confidence"]) for row in rows(run.parent / "p.csv"))
     promise(run, threshold=levels[20])
     told = day(capsys, run, line, range(1040, 1060), right=False, draw=60)
     assert "withdrawn on" in told.out
     drawn = {Path(row["path"]).name for row in rows(run.parent / "daily-1040.csv")}
     watch(capsys, run, line)
     for row in rows(run.parent / "p.csv"):
-        inside = float(row["confidence"]) >= levels[20]
+        inside = float(row["model_confidence"]) >= levels[20]
         assert (row["decided_by"] == "person") == inside
         assert (Path(row["path"]).name in drawn) == inside
 

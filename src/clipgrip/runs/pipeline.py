@@ -65,7 +65,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     )
     folders = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
     for sentence in folder_sentences(folders, SAY):
-        hear.note(sentence)
+        hear.step(sentence)
     for issue in ingested.issues:
         if issue.reason in ("text-encoding", "class-list"):
             hear.note(f"{issue.path}: {issue.detail}.")
@@ -153,21 +153,21 @@ class Job:
     def _say_what_is_known(self, facts: dict[str, Any], hear: Listener) -> None:
         """Before the rounds: what the labels say, or else what speaks against the answers."""
         for line in label_sentences(facts.get("labels"), SAY):
-            hear.note(line)
+            hear.step(line)
         if not labels_teach(facts.get("labels")):
             untold = knows_nothing(self.found) and self.ready.teacher is None
             told = [headline(SAY)] if untold else []
             for line in told + reasons(self.found, SAY):
-                hear.note(line)
+                hear.step(line)
         if doubted := [one["name"] for one in doubted_names(facts)]:
-            hear.note(in_short(doubted, self.ready.task.n_classes, SAY))
+            hear.step(in_short(doubted, self.ready.task.n_classes, SAY))
 
     def _run_rounds(self, store: RunStore, identity: str, hear: Listener) -> None:
         """Nothing to do for zero-shot and for a run that is finished, so its images are not read."""
         stored, ready = store.run(identity), self.ready
         if not ready.ks or (stored and stored.finished):
             return
-        hear.note(f"Tuning {self._values():,} values of a {ready.settings.prompt} prompt.")
+        hear.step(f"Tuning {self._values():,} values of a {ready.settings.prompt} prompt.")
         progress = partial(hear.progress, "pixels")
         inputs = inputs_of(ready.start.prompt, self.prepared.backbone, ready.embeds, progress)
         run_rounds(store, identity, ready, inputs, hear)

@@ -13,7 +13,7 @@ from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import RunError
 from clipgrip.runs.embedding import item, undecodable
-from clipgrip.runs.outputs import DECIDED_BY, PREDICTIONS, TOP, prediction_rows
+from clipgrip.runs.outputs import COLUMNS, DECIDED_BY, PREDICTIONS, prediction_rows
 from clipgrip.runs.store import NAME as RUN
 from clipgrip.serving.predictor import Predictor
 from clipgrip.types import ImageEmbeds, Probs
@@ -78,15 +78,15 @@ def write_predictions(
         OSError: the system refused.
     """
     names, beside = predictor.classes.display, issues_path(path)
+    lines = prediction_rows(answers.rows, answers.probs, names, predictor.calibrated)
     marks = people or [False] * len(answers.rows)
-    by = (
-        "person" if mark else "model"
-        for row, mark in zip(answers.rows, marks, strict=True)
-        for _ in row.paths
-    )
-    lines = prediction_rows(answers.rows, answers.probs, names)
-    decided = sorted((*line, who) for line, who in zip(lines, by, strict=True))
-    table = csv_bytes(("path", *TOP, DECIDED_BY), decided)
+    by_person = (mark for row, mark in zip(answers.rows, marks, strict=True) for _ in row.paths)
+    at = COLUMNS.index(DECIDED_BY)
+    decided = [
+        (*line[:at], "person", *line[at + 1 :]) if mark else line
+        for line, mark in zip(lines, by_person, strict=True)
+    ]
+    table = csv_bytes(COLUMNS, sorted(decided))
     write_output(path, table, PREDICT)
     if answers.issues:
         write_output(beside, issues_bytes(answers.issues), PREDICT)
