@@ -19,12 +19,16 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
     from clipgrip.cli.audit_measure import read_measured
     from clipgrip.cli.automate import keep_answers
     from clipgrip.cli.calibrated import recalibrated, said_of
+    from clipgrip.cli.daily import read_daily
     from clipgrip.cli.reviewed import at_work
     from clipgrip.report.audited import compared, line
     from clipgrip.runs import auditing
     from clipgrip.runs.measuring import is_measuring
     from clipgrip.runs.reopen import reopen
 
+    daily = read_daily(ui, run, answers, by, encoding)
+    if daily is not None:
+        return daily
     sheet = auditing.Sheet.read(answers, encoding)
     if is_measuring(sheet):
         return read_measured(ui, run, sheet, by)
