@@ -13,6 +13,8 @@ from clipgrip.cli.ui import Result, Ui
 if TYPE_CHECKING:
     from clipgrip.runs.auditing import Audit
 
+FILL = "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
+PLANNED = "Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
 USUAL = 100
 """Images where no number of them proves anything."""
 
@@ -81,19 +83,14 @@ def draw(
         )
     planned, remark = _plan_of(newest, drawn, n) if sheet is None else (sheet.planned, "")
     write_sheet(drawn, n, out, show_labels=show_labels, given=given, planned=planned)
-    lines = [f"{n} of {len(drawn.pool)} images drawn at random: {out}"]
-    if sheet is not None:
-        lines.append(f"answers taken over from {answers}: {len(given)}")
-    lines.append(f"classes: {drawn.classes.listing()}")
-    lines.append(
-        "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
-    )
-    if remark:
-        lines.append(remark)
-    if planned:
-        lines.append(
-            f"Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
-        )
+    lines = [
+        f"{n} of {len(drawn.pool)} images drawn at random: {out}",
+        *([] if sheet is None else [f"answers taken over from {answers}: {len(given)}"]),
+        f"classes: {drawn.classes.listing()}",
+        FILL,
+        *([remark] if remark else []),
+        *([PLANNED.format(planned=planned)] if planned else []),
+    ]
     facts = {"drawn": n, "pool": len(drawn.pool), "sheet": out, "taken_over": len(given)}
     return Result(lines, {**facts, "audit": drawn.id, "planned": planned})
 
