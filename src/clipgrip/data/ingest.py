@@ -86,8 +86,8 @@ def ingest(
     merger = Merger(names, matched[0].statements, matched[1].statements, named.statements)
     rows, issues, by_folder = _rows(entries, merger, on_progress)
     remarks = (part.issues for part in (found, tests, labeled, named, *matched))
-    said = text_remarks(classes, (images, labels, test), encoding)
-    everything = tuple(sorted({*issues, *said, *(issue for part in remarks for issue in part)}))
+    of_texts = text_remarks(classes, (images, labels, test), encoding)
+    everything = tuple(sorted({*issues, *of_texts, *(issue for part in remarks for issue in part)}))
     if not rows:
         raise _nothing_usable(images, found, [one for one in everything if one.reason not in NOTES])
     return Ingested(Manifest(tuple(rows), names), everything, found.root, by_folder)

@@ -33,7 +33,7 @@ from clipgrip.runs.place import check_place, choose_folder, is_ours, wanted_fold
 from clipgrip.runs.prepare import Prepared, PreparedImages, prepare
 from clipgrip.runs.rounds import run_rounds
 from clipgrip.runs.store import RunStore, StoredRun, open_store
-from clipgrip.runs.tasks import read_seen
+from clipgrip.runs.tasks import beside_folders, read_seen
 from clipgrip.trust.advice import headline, reasons
 from clipgrip.trust.doubted import in_short
 from clipgrip.trust.folders import folder_facts, folder_sentences
@@ -66,21 +66,19 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     folders = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
     for sentence in folder_sentences(folders, SAY):
         hear.step(sentence)
-    if ingested.by_folder and project.seen is None and not _has_all_labels(ingested.manifest):
-        project = project.model_copy(
-            update={"candidates": "all"}
-        )  # what lies elsewhere is anything
     for issue in ingested.issues:
         if issue.reason in ("text-encoding", "class-list"):
             hear.note(f"{issue.path}: {issue.detail}.")
     issues = tuple(issue for issue in ingested.issues if not is_ours(ingested.root, issue.path))
     seconds = {"ingest": round(time.monotonic() - began, 3)}
-    manifest, seen = ingested.manifest, None
+    manifest, settings, seen = ingested.manifest, project.settings, None
+    if ingested.by_folder and project.seen is None:
+        settings = beside_folders(settings, manifest)
     if project.seen:
         given = torch.from_numpy(manifest.labels[manifest.pool])
         seen = read_seen(project.seen, given, manifest.classes, project.encoding)
     return carry_out(
-        project.settings,
+        settings,
         manifest,
         wanted,
         hear,
@@ -89,11 +87,6 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         seconds=seconds,
         folders=folders,
     )
-
-
-def _has_all_labels(manifest: Manifest) -> bool:
-    """Whether each class has a label."""
-    return set(manifest.labels[manifest.pool].tolist()) >= set(range(len(manifest.classes)))
 
 
 def carry_out(

@@ -23,6 +23,7 @@ from clipgrip.method import PRESETS, untuned
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.runs import checkpoint
+from clipgrip.runs.calibrated import AuditedCalibration, read_calibration
 from clipgrip.runs.checkpoint import PromptFacts
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 
@@ -36,6 +37,8 @@ class Predictor:
     class_embeds: ClassEmbeds = field(repr=False)
     joint: Joint | None = field(default=None, repr=False)
     """What labels taught beside the prompt."""
+    calibrated: AuditedCalibration | None = field(default=None, repr=False)
+    """The temperature that audited answers gave; None: confidence is as the model says it."""
 
     @classmethod
     def open(cls, folder: Path) -> Predictor:
@@ -43,7 +46,7 @@ class Predictor:
 
         Raises:
             RunError: the folder holds no prompt.
-            PromptError: the prompt is damaged.
+            PromptError: the prompt is damaged, or its calibration.
             BackboneError: the model is not here, or is not the one that the prompt was tuned on.
         """
         path = folder / checkpoint.NAME
@@ -55,7 +58,8 @@ class Predictor:
         learned, facts = checkpoint.read(path)
         known = checkpoint.read_class_embeds(folder / checkpoint.CLASS_EMBEDS, path.read_bytes())
         joint = checkpoint.read_head(folder, facts)
-        return cls(facts, learned, derive(facts, learned) if known is None else known, joint)
+        embeds = derive(facts, learned) if known is None else known
+        return cls(facts, learned, embeds, joint, read_calibration(folder))
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -75,7 +79,7 @@ class Predictor:
         return ClassNames(self.facts.class_names, self.facts.class_prompts)
 
     def predict_proba(self, image_embeds: ImageEmbeds) -> Probs:
-        """(N, C) from unit vectors (N, D) of the prompt's own model."""
+        """(N, C) from unit vectors (N, D) of the prompt's own model, as it says them; `calibrated` sets them right."""
         return joined_probs(image_embeds, self.class_embeds, self.facts.logit_scale, self.joint)
 
     def embed(
