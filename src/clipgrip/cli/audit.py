@@ -14,6 +14,8 @@ from clipgrip.words import mark
 if TYPE_CHECKING:
     from clipgrip.runs.auditing import Audit
 
+FILL = "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
+PLANNED = "Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
 USUAL = 100
 """Images where no number of them proves anything."""
 
@@ -124,15 +126,11 @@ def draw(
 def _drawn_lines(drawn: Audit, n: int, out: Path, planned: int | None, remark: str) -> list[str]:
     lines = [f"{n} of {len(drawn.pool)} images drawn at random: {out}"]
     lines.append(f"classes: {drawn.classes.listing()}")
-    lines.append(
-        "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
-    )
+    lines.append(FILL)
     if remark:
         lines.append(remark)
     if planned:
-        lines.append(
-            f"Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
-        )
+        lines.append(PLANNED.format(planned=planned))
     return lines
 
 

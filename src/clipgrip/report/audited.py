@@ -64,7 +64,7 @@ def compared(pairs: Sequence[tuple[int, int]], names: Sequence[str]) -> Audited 
 
 def line(found: Audited) -> Sentence:
     """For the terminal."""
-    low, high = (100 * edge for edge in found.right.interval or (0.0, 1.0))
+    low, high = (100 * edge for edge in found.right.exact or (0.0, 1.0))
     worse = found.right.count < found.common_right.count
     return Sentence(
         mark(
