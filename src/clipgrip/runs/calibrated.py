@@ -12,6 +12,7 @@ from clipgrip.errors import ClipgripError, PromptError
 from clipgrip.files import write_text_atomic
 from clipgrip.runs import checkpoint
 from clipgrip.sealed import is_whole, sealed
+from clipgrip.sentences import mark
 from clipgrip.trust.calibration import Calibration, calibration_from, logits_of
 from clipgrip.trust.honesty import Honesty
 from clipgrip.types import Probs
@@ -78,8 +79,12 @@ def read_calibration(folder: Path) -> AuditedCalibration | None:
         found = AuditedCalibration(calibration_from(content["calibration"]), content["evidence"])
     except (OSError, ValueError, KeyError, AttributeError, TypeError, ClipgripError) as error:
         raise PromptError(
-            f"{path} cannot be used: {error}. Read the audit again (clipgrip audit read), which writes it anew, or "
-            "remove the file: confidence is then as the model says it."
+            mark(
+                "{path} cannot be used: {error}. Read the audit again (clipgrip audit read), which "
+                "writes it anew, or remove the file: confidence is then as the model says it."
+            ),
+            path=path,
+            error=error,
         ) from None
     return found if content["prompt"] == _prompt_digest(folder) else None
 
