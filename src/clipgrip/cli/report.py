@@ -62,6 +62,7 @@ def report(
     """
     from clipgrip.cli.results import write_board, write_report
     from clipgrip.cli.reviewed import at_work
+    from clipgrip.report.accuracy import history
     from clipgrip.report.audited import audited, line
     from clipgrip.report.from_run import lost
     from clipgrip.runs.reopen import reopen
@@ -79,8 +80,8 @@ def report(
     newest = at_work(run, screen)
     with screen.live():
         outcome = reopen(newest, screen)
-        found = audited(run, outcome)
-    page = write_report(outcome, ui.language, screen.note, groups, place, found, encoding)
+        found, figures = audited(run, outcome), history(run, outcome)
+    page = write_report(outcome, ui.language, screen.note, groups, place, found, encoding, figures)
     lines = [] if found is None else [line(found)]
     lines.append(f"report       {page}")
     if gone := lost(outcome):
@@ -88,7 +89,8 @@ def report(
             f"missing      {gone} images of the run; the report says so and is about the others"
         )
     audit = None if found is None else asdict(found)
-    return Result(lines, {"report": page, "audited": audit, "missing": gone})
+    over_time = [asdict(one) for one in figures]
+    return Result(lines, {"report": page, "audited": audit, "history": over_time, "missing": gone})
 
 
 def _check(audience: str, groups: Path | None, for_board: bool) -> None:
