@@ -37,6 +37,7 @@ from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import NAME, open_store
+from clipgrip.sentences import mark
 from clipgrip.trust.terms import BEFORE, Terms
 
 WORST = 10
@@ -59,11 +60,14 @@ class Asked:
         for name in self.ok_classes:
             if name not in names:
                 raise ConfigError(
-                    f'--ok-class "{name}" is none of the classes: {", ".join(names)}.{nearest(name, names)}'
+                    mark('--ok-class "{name}" is none of the classes: {names}.{nearest}'),
+                    name=name,
+                    names=", ".join(names),
+                    nearest=nearest(name, names),
                 )
         if set(self.ok_classes) == set(names):
             raise ConfigError(
-                "every class is an --ok-class, so nothing could be missed. Leave one out."
+                mark("every class is an --ok-class, so nothing could be missed. Leave one out.")
             )
 
     def good(self, names: Sequence[str]) -> tuple[str, ...]:
