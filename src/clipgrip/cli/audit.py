@@ -14,6 +14,8 @@ from clipgrip.words import mark
 if TYPE_CHECKING:
     from clipgrip.runs.auditing import Audit
 
+FILL = "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
+PLANNED = "Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
 USUAL = 100
 """Images where no number of them proves anything."""
 
@@ -39,10 +41,25 @@ def draw(
             show_default=False,
         ),
     ] = None,
+    to_measure: Annotated[
+        bool,
+        typer.Option(
+            "--to-measure",
+            help="Draw for the accuracy's interval alone: fewer answers, in two phases; never a promise.",
+        ),
+    ] = False,
     seed: Annotated[
         int | None,
         typer.Option(
             min=0, help="Seed of the draw.  [default: 0, or that of --answers]", show_default=False
+        ),
+    ] = None,
+    daily: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Draw so many of the images at work since the last draw, to watch the promises.",
+            show_default=False,
         ),
     ] = None,
     encoding: Encoding = None,
@@ -55,6 +72,8 @@ def draw(
     --count is the plan: what it proves is read there with nothing kept back. A larger --count begins with the same
     images, so an audit can be continued: give the sheet so far as --answers; its plan stays.
     """
+    from clipgrip.cli.audit_measure import draw_to_measure
+    from clipgrip.cli.daily import draw_daily
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
     from clipgrip.runs.auditing import AUDIT, Audit, Sheet, write_sheet
@@ -68,6 +87,8 @@ def draw(
             mark("{out} exists, perhaps with answers in it. Give another --out."), out=out
         )
     check_table(out, AUDIT)
+    if daily is not None:
+        return draw_daily(ui, run, daily, out)
     sheet = None if answers is None else Sheet.read(answers, encoding)
     if sheet is not None and seed not in (None, sheet.seed):
         raise ConfigError(
@@ -77,6 +98,8 @@ def draw(
             answers=answers,
             seed=sheet.seed,
         )
+    if to_measure:
+        return draw_to_measure(ui, run, count, out, sheet, seed, show_labels)
     newest = at_work(run, ui.screen)
     with ui.screen.live():
         drawn = Audit.of(reopen(newest, ui.screen), seed or 0 if sheet is None else sheet.seed)
@@ -93,21 +116,22 @@ def draw(
         )
     planned, remark = _plan_of(newest, drawn, n) if sheet is None else (sheet.planned, "")
     write_sheet(drawn, n, out, show_labels=show_labels, given=given, planned=planned)
-    lines = [f"{n} of {len(drawn.pool)} images drawn at random: {out}"]
+    lines = _drawn_lines(drawn, n, out, planned, remark)
     if sheet is not None:
-        lines.append(f"answers taken over from {answers}: {len(given)}")
+        lines.insert(1, f"answers taken over from {answers}: {len(given)}")
+    facts = {"drawn": n, "pool": len(drawn.pool), "sheet": out, "taken_over": len(given)}
+    return Result(lines, {**facts, "audit": drawn.id, "planned": planned})
+
+
+def _drawn_lines(drawn: Audit, n: int, out: Path, planned: int | None, remark: str) -> list[str]:
+    lines = [f"{n} of {len(drawn.pool)} images drawn at random: {out}"]
     lines.append(f"classes: {drawn.classes.listing()}")
-    lines.append(
-        "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
-    )
+    lines.append(FILL)
     if remark:
         lines.append(remark)
     if planned:
-        lines.append(
-            f"Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
-        )
-    facts = {"drawn": n, "pool": len(drawn.pool), "sheet": out, "taken_over": len(given)}
-    return Result(lines, {**facts, "audit": drawn.id, "planned": planned})
+        lines.append(PLANNED.format(planned=planned))
+    return lines
 
 
 def _plan_of(run: Path, drawn: Audit, n: int) -> tuple[int | None, str]:

@@ -10,18 +10,28 @@ from clipgrip.sentences import Sentence
 def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = None) -> Result:
     """Say what the answers of a filled sheet show so far: how many of the run's answers are right.
 
+    A sheet that was drawn to measure gives the accuracy with its interval, of all images and of each answered class.
+
     The answers are kept in the run, so its report shows them too. Nothing is decided: that is clipgrip audit automate.
     """
     from dataclasses import asdict
 
+    from clipgrip.cli.audit_measure import read_measured
     from clipgrip.cli.automate import keep_answers
     from clipgrip.cli.calibrated import recalibrated, said_of
+    from clipgrip.cli.daily import read_daily
     from clipgrip.cli.reviewed import at_work
     from clipgrip.report.audited import compared, line
     from clipgrip.runs import auditing
+    from clipgrip.runs.measuring import is_measuring
     from clipgrip.runs.reopen import reopen
 
+    daily = read_daily(ui, run, answers, by, encoding)
+    if daily is not None:
+        return daily
     sheet = auditing.Sheet.read(answers, encoding)
+    if is_measuring(sheet):
+        return read_measured(ui, run, sheet, by)
     newest = at_work(run, ui.screen)
     with ui.screen.live():
         outcome = reopen(newest, ui.screen)

@@ -69,6 +69,7 @@ def automate(
     from clipgrip.errors import ConfigError
     from clipgrip.runs import auditing, promised
     from clipgrip.runs.reopen import reopen
+    from clipgrip.runs.watch.upholding import check_stands
     from clipgrip.trust.planning import more_answers
     from clipgrip.trust.promise import promise
     from clipgrip.written import check_table, check_writable, write_dated, write_output
@@ -82,6 +83,7 @@ def automate(
     with screen.live():
         outcome = reopen(newest, screen)
         audit = auditing.Audit.of(outcome, sheet.seed)
+    check_stands(newest, audit.id)
     if out:
         check_table(place, auditing.AUTOMATE)
     else:
@@ -91,6 +93,7 @@ def automate(
     plan = _first_plan(newest, audit, sheet.planned)
     told = promise(audit.pool, rows, truth, groups, terms, planned=audit.planned(plan))
     facts = promised.promise_facts(told, audit, more_answers(told, audit.pool, rows, truth, groups))
+    facts = promised.with_classes(facts, groups, audit.classes.display)
     if not keep_answers(newest, audit, rows, truth, by, facts):
         screen.note(
             Sentence(

@@ -185,6 +185,12 @@ def summary(version: Version, worked: Plan) -> list[str]:
         )
     ]
     lines += [_need(need) for need in worked.needs]
+    lines.append(
+        Sentence(
+            "  the precision alone: about {images} images, where they are drawn by clipgrip audit draw --to-measure",
+            images=worked.to_measure,
+        )
+    )
     for name, ones in worked.chances.items():
         lines += [
             Sentence(

@@ -35,6 +35,7 @@ def predict(
     Files that cannot be used are listed beside the answers, in a file that ends with .issues.csv.
     """
     from clipgrip.cli.calibrated import said_of
+    from clipgrip.cli.daily import given_back
     from clipgrip.cli.results import remarks
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import DataError
@@ -50,10 +51,12 @@ def predict(
     check_answers_place(out, images)
     if all_probabilities is not None:
         check_probabilities_place(all_probabilities)
-    predictor = Predictor.open(at_work(run, ui.screen))
+    newest = at_work(run, ui.screen)
+    predictor = Predictor.open(newest)
     with ui.screen.live():
         answers = predict_files(predictor, images, ui.screen.progress, encoding=encoding)
-    write_predictions(out, predictor, answers)
+    people = given_back(newest, answers, ui)
+    write_predictions(out, predictor, answers, people)
     if not answers.rows:
         first, listed = answers.issues[0], issues_path(out)
         raise DataError(NONE, images=images, path=first.path, detail=first.detail, listed=listed)

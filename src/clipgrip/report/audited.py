@@ -11,7 +11,7 @@ from clipgrip.review.doubts import baseline
 from clipgrip.review.measure import errors
 from clipgrip.review.snapshot import read_snapshot
 from clipgrip.review.store import has_review, open_review
-from clipgrip.runs.audits import stored_answers, stored_audits
+from clipgrip.runs.audits import is_uniform, stored_answers, stored_audits
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.store import open_store
 from clipgrip.trust.knowledge import Judged
@@ -43,7 +43,7 @@ def audited(folder: Path, outcome: Outcome) -> Audited | None:
             total = found.overall.total
             return Audited(Share(total - found.overall.count, total), common.name, common.right)
     with open_store(outcome.folder) as runs:
-        audits = stored_audits(runs, outcome.run.id)
+        audits = [one for one in stored_audits(runs, outcome.run.id) if is_uniform(one.audit)]
         truth = dict(stored_answers(runs, outcome.run.id, audits[-1].audit)) if audits else {}
     answers = outcome.answers.pool.argmax(1).tolist()
     images = [image.sha256 for image in outcome.embeds.pool_rows]
@@ -64,7 +64,7 @@ def compared(pairs: Sequence[tuple[int, int]], names: Sequence[str]) -> Audited 
 
 def line(found: Audited) -> Sentence:
     """For the terminal."""
-    low, high = (100 * edge for edge in found.right.interval or (0.0, 1.0))
+    low, high = (100 * edge for edge in found.right.exact or (0.0, 1.0))
     worse = found.right.count < found.common_right.count
     return Sentence(
         mark(

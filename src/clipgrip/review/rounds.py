@@ -13,7 +13,7 @@ from scipy import stats
 from clipgrip.config import Settings
 from clipgrip.data.manifest import Manifest, Row
 from clipgrip.errors import RunError
-from clipgrip.metrics import wilson_interval
+from clipgrip.metrics import exact_interval
 from clipgrip.review.answers import Opinion, effective, opinions
 from clipgrip.review.class_table import ClassTable
 from clipgrip.review.states import ImageState
@@ -229,8 +229,8 @@ def _gain(
         "audited": n,
         "right_before": right[0],
         "right_after": right[1],
-        "interval_before": list(wilson_interval(right[0], n)) if n else None,
-        "interval_after": list(wilson_interval(right[1], n)) if n else None,
+        "interval_before": list(exact_interval(right[0], n)) if n else None,
+        "interval_after": list(exact_interval(right[1], n)) if n else None,
         "put_right": int((judged & (was != truth) & (is_ == truth)).sum()),
         "put_wrong": int((judged & (was == truth) & (is_ != truth)).sum()),
         "seconds": after.metrics["seconds"]["total"],

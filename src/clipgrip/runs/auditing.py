@@ -15,6 +15,7 @@ from clipgrip.data.match import position
 from clipgrip.data.tables import Table, csv_bytes, read_table
 from clipgrip.errors import DataError, RunError, nearest
 from clipgrip.files import AnyPath
+from clipgrip.runs.audits import MEASURE
 from clipgrip.runs.outcome import Outcome
 from clipgrip.sentences import mark
 from clipgrip.trust.audit import audit_id, audit_order
@@ -158,6 +159,12 @@ class Sheet:
         Raises:
             DataError: another audit's sheet, an image that was not drawn, a label that is no class, or a gap.
         """
+        if self.mark.partition("-")[2].startswith(MEASURE):
+            raise DataError(
+                f"{self.table.name}: drawn to measure, with more of the doubtful images. It gives "
+                "an accuracy (clipgrip audit read), never a promise: for that draw from all images alike with clipgrip "
+                "audit draw, without --to-measure."
+            )
         if self.mark != audit.mark:
             raise DataError(
                 mark(
@@ -184,6 +191,14 @@ class Sheet:
                 image=audit.paths[audit.order[place - 1]][0],
             )
         return np.array(rows, dtype=np.int64), np.array([said[row] for row in rows], dtype=np.int64)
+
+    def given(self, audit: Audit) -> dict[int, int]:
+        """Row of the pool -> class that a person gave to it, in the order of the sheet.
+
+        Raises:
+            DataError: an image that is not of the run, or a label that is no class.
+        """
+        return self._said(audit)
 
     def _said(self, audit: Audit) -> dict[int, int]:
         paths, answers = self.table.need(PATH_COLUMNS), self.table.need(ANSWER_COLUMNS)

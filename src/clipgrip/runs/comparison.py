@@ -199,7 +199,7 @@ def _line(compared: Comparison, row: int) -> tuple[Cell, ...]:
 
 def interval(answerer: Answerer) -> tuple[float, float]:
     """The 95 % interval of its accuracy."""
-    return metrics.wilson_interval(answerer.right, answerer.tested)
+    return metrics.exact_interval(answerer.right, answerer.tested)
 
 
 def _check_classes(outcomes: Sequence[Outcome]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import RunError
 from clipgrip.runs.embedding import item, undecodable
-from clipgrip.runs.outputs import COLUMNS, PREDICTIONS, prediction_rows
+from clipgrip.runs.outputs import COLUMNS, DECIDED_BY, PREDICTIONS, prediction_rows
 from clipgrip.runs.store import NAME as RUN
 from clipgrip.sentences import mark
 from clipgrip.serving.predictor import Predictor
@@ -69,8 +69,10 @@ def predict_files(
     return FileAnswers(rows, probs, issues, embedded.embeds)
 
 
-def write_predictions(path: Path, predictor: Predictor, answers: FileAnswers) -> None:
-    """The answers as CSV, and the issues, if any, in a file beside it.
+def write_predictions(
+    path: Path, predictor: Predictor, answers: FileAnswers, people: Sequence[bool] | None = None
+) -> None:
+    """The answers as CSV, and the issues, if any, in a file beside it; ``people`` marks rows that a person decides.
 
     Raises:
         RunError: as `check_answers_place`.
@@ -78,7 +80,14 @@ def write_predictions(path: Path, predictor: Predictor, answers: FileAnswers) ->
     """
     names, beside = predictor.classes.display, issues_path(path)
     lines = prediction_rows(answers.rows, answers.probs, names, predictor.calibrated)
-    table = csv_bytes(COLUMNS, sorted(lines))
+    marks = people or [False] * len(answers.rows)
+    by_person = (mark for row, mark in zip(answers.rows, marks, strict=True) for _ in row.paths)
+    at = COLUMNS.index(DECIDED_BY)
+    decided = [
+        (*line[:at], "person", *line[at + 1 :]) if mark else line
+        for line, mark in zip(lines, by_person, strict=True)
+    ]
+    table = csv_bytes(COLUMNS, sorted(decided))
     write_output(path, table, PREDICT)
     if answers.issues:
         write_output(beside, issues_bytes(answers.issues), PREDICT)

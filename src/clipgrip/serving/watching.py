@@ -24,6 +24,7 @@ from clipgrip.runs.watch.store import (
     is_watched,
     open_watch,
 )
+from clipgrip.runs.watch.upholding import note_scopes, run_scopes
 from clipgrip.sentences import mark
 from clipgrip.serving.batch import FileAnswers, predict_files
 from clipgrip.serving.glances import Glances, place_of
@@ -83,6 +84,7 @@ def watch_files(
         )
         deliver(answers)
         with open_watch(run) as store:
+            note_scopes(store, run_scopes(run))
             new, alarms = _bet(store, glances, answers)
         return Watched(answers, new, alarms, began)
 

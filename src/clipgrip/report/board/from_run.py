@@ -25,7 +25,13 @@ from clipgrip.report.board.facts import (
 from clipgrip.report.from_run import lost
 from clipgrip.report.pictures import thumbnail
 from clipgrip.review.store import has_review, open_review
-from clipgrip.runs.audits import StoredPromise, promises, stored_answers, stored_audits
+from clipgrip.runs.audits import (
+    StoredPromise,
+    is_uniform,
+    promises,
+    stored_answers,
+    stored_audits,
+)
 from clipgrip.runs.events import Listener
 from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.outcome import Outcome
@@ -186,7 +192,7 @@ def common(outcome: Outcome, asked: Asked) -> dict[str, Any]:
 def _audited(outcome: Outcome) -> tuple[BoardEvidence, JudgedImages] | None:
     """The audit, of those read by clipgrip audit automate, that was answered last."""
     with open_store(outcome.folder) as store:
-        audits = stored_audits(store, outcome.run.id)
+        audits = [one for one in stored_audits(store, outcome.run.id) if is_uniform(one.audit)]
         if not audits:
             return None
         by_hash = dict(stored_answers(store, outcome.run.id, audits[-1].audit))
