@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from clipgrip.cli.arguments import AllProbabilities, Encoding, Run
 from clipgrip.cli.ui import Result, Ui
+
+if TYPE_CHECKING:
+    from clipgrip.serving.batch import FileAnswers
 
 
 def predict(
@@ -31,7 +34,6 @@ def predict(
     from clipgrip.cli.daily import given_back
     from clipgrip.cli.results import remarks
     from clipgrip.cli.reviewed import at_work
-    from clipgrip.errors import DataError
     from clipgrip.runs.probabilities import check_probabilities_place, write_probabilities
     from clipgrip.serving.batch import (
         check_answers_place,
@@ -51,11 +53,7 @@ def predict(
     people = given_back(newest, answers, ui)
     write_predictions(out, predictor, answers, people)
     if not answers.rows:
-        first = answers.issues[0]
-        raise DataError(
-            f"{images}: none of the files can be labeled. The first: {first.path}: {first.detail}. "
-            f"All are listed in {issues_path(out)}."
-        )
+        raise _nothing(answers, images, issues_path(out))
     calibrated = predictor.calibrated
     images_labeled = "image" if len(answers.rows) == 1 else "images"
     lines = [f"{len(answers.rows)} {images_labeled} labeled: {out}", *said_of(calibrated)]
@@ -71,3 +69,13 @@ def predict(
         lines.append(f"{remarks(len(answers.issues), ui.say)}: {issues_path(out)}")
         facts["issues"] = issues_path(out)
     return Result(lines, facts | {"remarks": len(answers.issues)})
+
+
+def _nothing(answers: FileAnswers, images: Path, listed: Path) -> Exception:
+    from clipgrip.errors import DataError
+
+    first = answers.issues[0]
+    return DataError(
+        f"{images}: none of the files can be labeled. The first: {first.path}: {first.detail}. "
+        f"All are listed in {listed}."
+    )
