@@ -10,6 +10,8 @@ import typer
 
 from clipgrip.cli.arguments import By, Encoding, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
+from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.cli.screen import Screen
@@ -78,7 +80,7 @@ def automate(
     newest = at_work(run, screen)
     place = out or newest / "automation.csv"
     if place.resolve() == answers.resolve():
-        raise ConfigError(f"{place} holds the answers. Give --out another name.")
+        raise ConfigError(mark("{place} holds the answers. Give --out another name."), place=place)
     with screen.live():
         outcome = reopen(newest, screen)
         audit = auditing.Audit.of(outcome, sheet.seed)
@@ -94,7 +96,13 @@ def automate(
     facts = promised.promise_facts(told, audit, more_answers(told, audit.pool, rows, truth, groups))
     facts = promised.with_classes(facts, groups, audit.classes.display)
     if not keep_answers(newest, audit, rows, truth, by, facts):
-        screen.note(f"{newest} may not be written: the promise stands in {place} alone.")
+        screen.note(
+            Sentence(
+                "{newest} may not be written: the promise stands in {place} alone.",
+                newest=newest,
+                place=place,
+            )
+        )
     else:
         recalibrated(outcome, screen)
     table = promised.automation_csv(audit, told, rows, truth, groups)
@@ -163,11 +171,13 @@ def _groups(classes: ClassNames, per_class: bool, ok: list[str]) -> tuple[Group,
     from clipgrip.trust import scope
 
     if per_class and ok:
-        raise ConfigError("--per-class and --ok-class are two ways to promise. Give one of them.")
+        raise ConfigError(
+            mark("--per-class and --ok-class are two ways to promise. Give one of them.")
+        )
     good = sorted({classes.index(name) for name in ok})
     if good and len(good) == len(classes):
         raise ConfigError(
-            "every class is an --ok-class, so nothing could be missed. Leave one out."
+            mark("every class is an --ok-class, so nothing could be missed. Leave one out.")
         )
     if good:
         return scope.misses_and_overkill(len(classes), good)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from clipgrip.cli.arguments import AllProbabilities, Encoding, Run
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
+from clipgrip.words import mark
 
-if TYPE_CHECKING:
-    from clipgrip.serving.batch import FileAnswers
+NONE = mark(
+    "{images}: none of the files can be labeled. The first: {path}: {detail}. All are listed in {listed}."
+)
+ONE, MANY = mark("{n} image labeled: {out}"), mark("{n} images labeled: {out}")
 
 
 def predict(
@@ -34,6 +38,7 @@ def predict(
     from clipgrip.cli.daily import given_back
     from clipgrip.cli.results import remarks
     from clipgrip.cli.reviewed import at_work
+    from clipgrip.errors import DataError
     from clipgrip.runs.probabilities import check_probabilities_place, write_probabilities
     from clipgrip.serving.batch import (
         check_answers_place,
@@ -53,29 +58,20 @@ def predict(
     people = given_back(newest, answers, ui)
     write_predictions(out, predictor, answers, people)
     if not answers.rows:
-        raise _nothing(answers, images, issues_path(out))
-    calibrated = predictor.calibrated
-    images_labeled = "image" if len(answers.rows) == 1 else "images"
-    lines = [f"{len(answers.rows)} {images_labeled} labeled: {out}", *said_of(calibrated)]
+        first, listed = answers.issues[0], issues_path(out)
+        raise DataError(NONE, images=images, path=first.path, detail=first.detail, listed=listed)
+    calibrated, n = predictor.calibrated, len(answers.rows)
+    lines: list[str] = [Sentence(ONE if n == 1 else MANY, n=n, out=out), *said_of(calibrated)]
     facts: dict[str, Any] = {"images": len(answers.rows), "predictions": out}
     facts["calibrated_by"] = None if calibrated is None else calibrated.n
     if all_probabilities is not None:
         names = predictor.classes.display
         probs = answers.probs if calibrated is None else calibrated(answers.probs)
         write_probabilities(all_probabilities, [(answers.rows, probs)], names)
-        lines.append(f"all probabilities: {all_probabilities}")
+        lines.append(Sentence("all probabilities: {path}", path=all_probabilities))
         facts["all_probabilities"] = all_probabilities
     if answers.issues:
-        lines.append(f"{remarks(len(answers.issues), ui.say)}: {issues_path(out)}")
+        counted = remarks(len(answers.issues), ui.say)
+        lines.append(Sentence("{counted}: {path}", counted=counted, path=issues_path(out)))
         facts["issues"] = issues_path(out)
     return Result(lines, facts | {"remarks": len(answers.issues)})
-
-
-def _nothing(answers: FileAnswers, images: Path, listed: Path) -> Exception:
-    from clipgrip.errors import DataError
-
-    first = answers.issues[0]
-    return DataError(
-        f"{images}: none of the files can be labeled. The first: {first.path}: {first.detail}. "
-        f"All are listed in {listed}."
-    )

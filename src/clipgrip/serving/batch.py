@@ -15,6 +15,7 @@ from clipgrip.errors import RunError
 from clipgrip.runs.embedding import item, undecodable
 from clipgrip.runs.outputs import COLUMNS, DECIDED_BY, PREDICTIONS, prediction_rows
 from clipgrip.runs.store import NAME as RUN
+from clipgrip.sentences import mark
 from clipgrip.serving.predictor import Predictor
 from clipgrip.types import ImageEmbeds, Probs
 from clipgrip.written import check_output, check_table, remove_output, write_output
@@ -103,6 +104,10 @@ def check_answers_place(path: Path, images: Path) -> None:
     """RunError where the answers, or the issues beside them, cannot be written or would replace what is no answer."""
     folder = path.absolute().parent
     if path.name == PREDICTIONS and (folder / RUN).is_file():
-        raise RunError(f"{path} holds the answers of the run in {folder}. Give --out another name.")
+        raise RunError(
+            mark("{path} holds the answers of the run in {folder}. Give --out another name."),
+            path=path,
+            folder=folder,
+        )
     check_table(path, PREDICT, reads=(images,))
     check_output(issues_path(path), PREDICT, reads=(images,))

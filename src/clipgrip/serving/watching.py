@@ -25,6 +25,7 @@ from clipgrip.runs.watch.store import (
     open_watch,
 )
 from clipgrip.runs.watch.upholding import note_scopes, run_scopes
+from clipgrip.sentences import mark
 from clipgrip.serving.batch import FileAnswers, predict_files
 from clipgrip.serving.glances import Glances, place_of
 from clipgrip.serving.predictor import Predictor
@@ -68,8 +69,12 @@ def watch_files(
         began = not is_watched(run)
         if not began and (reference is not None or alpha is not None):
             raise RunError(
-                f"{run} is watched already, with the reference and the budget that it began with. Leave out "
-                "--reference and --alpha; another normal begins by the answer to an alarm (clipgrip watch answer)."
+                mark(
+                    "{run} is watched already, with the reference and the budget that it began with. Leave "
+                    "out --reference and --alpha; another normal begins by the answer to an alarm (clipgrip "
+                    "watch answer)."
+                ),
+                run=run,
             )
         glances = Glances()
         if began:
