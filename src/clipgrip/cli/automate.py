@@ -85,7 +85,7 @@ def automate(
     groups = _groups(audit.classes, per_class, ok_class or [])
     rows, truth = sheet.answers(audit)
     plan = _first_plan(newest, audit, sheet.planned)
-    told = promise(audit.pool, rows, truth, groups, terms, planned=audit.planned(plan))
+    told = promise(audit.pool, rows, truth, groups, terms, draw=audit.draw(plan))
     facts = promised.promise_facts(told, audit, more_answers(told, audit.pool, rows, truth, groups))
     if not keep_answers(newest, audit, rows, truth, by, facts):
         screen.note(f"{newest} may not be written: the promise stands in {place} alone.")
