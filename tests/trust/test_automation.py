@@ -152,7 +152,9 @@ def test_a_plan_is_read_with_all_of_alpha_and_beats_the_bets_there() -> None:
 def test_answers_outside_the_plan_are_refused() -> None:
     pool, truth = never_wrong(np.random.default_rng(0), 20)
     with pytest.raises(DataError, match="planned draw"):
-        promise(pool, np.arange(3), truth[:3], overall(4), Terms(), draw=Draw(np.arange(20)[::-1], 3))
+        promise(
+            pool, np.arange(3), truth[:3], overall(4), Terms(), draw=Draw(np.arange(20)[::-1], 3)
+        )
     with pytest.raises(ConfigError, match="Known: delivered, decided, source"):
         Terms(about="moon")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="at-least is 2"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,11 +13,12 @@ from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.discover import PATH_COLUMNS, Claim
 from clipgrip.data.match import position
 from clipgrip.data.tables import Table, csv_bytes, read_table
-from clipgrip.errors import DataError, RunError, nearest
+from clipgrip.errors import ConfigError, DataError, RunError, nearest
 from clipgrip.files import AnyPath
 from clipgrip.runs.outcome import Outcome
 from clipgrip.trust.audit import audit_id, audit_order
-from clipgrip.trust.scope import Answered, Whole
+from clipgrip.trust.draw import Draw
+from clipgrip.trust.scope import Answered, Group, Whole, misses_and_overkill, overall, per_class
 from clipgrip.written import write_output
 
 AUDIT = "audit"
@@ -27,6 +28,8 @@ AUTOMATE = "automate"
 ANSWER_COLUMNS = ("answer", "label", "class")
 MARK = re.compile(r"(([0-9]+)-[^-]*)(?:-([1-9][0-9]*))?")
 """Column audit: seed and id of the draw, then the answers planned; sheets of version 0.1 have no plan."""
+BY_CLASS, BY_OK = "class", "ok"
+"""How groups were drawn apart: each class, or the classes that mean OK (their positions follow) and the others."""
 SHEET = ("number", "audit", "path", "answer")
 
 
@@ -40,9 +43,11 @@ class Audit:
     hashes: tuple[str, ...] = field(repr=False)
     paths: tuple[tuple[str, ...], ...] = field(repr=False)
     pool: Answered = field(repr=False)
+    apart: str = ""
+    """Which groups are drawn apart (`apart_of`); empty where the draw is from all images alike."""
 
     @classmethod
-    def of(cls, outcome: Outcome, seed: int = 0) -> Audit:
+    def of(cls, outcome: Outcome, seed: int = 0, apart: str = "") -> Audit:
         """The audit of a finished run.
 
         Raises:
@@ -62,13 +67,16 @@ class Audit:
             tuple(image.sha256 for image in images),
             tuple(image.paths for image in images),
             Answered(labels.numpy().astype(np.int64), confidence.double().numpy().round(6)),
+            apart,
         )
 
     @cached_property
     def id(self) -> str:
         """Changes with the run, the seed, and every answer of the model."""
         labels, confidence = self.pool.labels.tolist(), self.pool.confidence.tolist()
-        return audit_id(self.run, self.seed, zip(self.hashes, labels, confidence, strict=True))
+        answers = zip(self.hashes, labels, confidence, strict=True)
+        found = audit_id(self.run, self.seed, answers)
+        return f"{self.apart}.{found}" if self.apart else found
 
     @cached_property
     def order(self) -> list[int]:
@@ -80,25 +88,75 @@ class Audit:
         """What the sheet carries: seed and id."""
         return f"{self.seed}-{self.id}"
 
-    def planned(self, answers: int | None) -> Whole | None:
-        """Rows of a draw that was planned to have so many answers; None where nothing was planned."""
-        return None if answers is None else np.array(self.order[:answers], dtype=np.int64)
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """What is drawn apart; one group where nothing is."""
+        return groups_of(self.apart, self.classes)
+
+    def draw(self, plan: int | None = None) -> Draw:
+        """The whole draw, with the answers that were planned."""
+        return Draw(np.array(self.order, dtype=np.int64), plan, bool(self.apart))
+
+
+def apart_of(classes: ClassNames, per_class: bool, ok: Iterable[str]) -> str:
+    """Word for what is promised apart: each class, or the classes that mean OK and the others; empty for neither.
+
+    Raises:
+        ConfigError: both ways, a name that is no class, or classes that all mean OK.
+    """
+    names = list(ok)
+    if per_class and names:
+        raise ConfigError(
+            "each class apart, and --ok-class: two ways to promise. Give one of them."
+        )
+    if per_class:
+        return BY_CLASS
+    good = sorted({classes.index(name) for name in names})
+    if good and len(good) == len(classes):
+        raise ConfigError(
+            "every class is an --ok-class, so nothing could be missed. Leave one out."
+        )
+    return BY_OK + "_".join(map(str, good)) if good else ""
+
+
+def groups_of(apart: str, classes: ClassNames) -> tuple[Group, ...]:
+    """The groups that a word of `apart_of` stands for; for the empty one, all answers."""
+    if apart == BY_CLASS:
+        return per_class(classes.display)
+    if apart:
+        ok = [int(place) for place in apart.removeprefix(BY_OK).split("_")]
+        return misses_and_overkill(len(classes), ok)
+    return overall(len(classes))
+
+
+def check_apart(sheet: Sheet, asked: str) -> None:
+    """ConfigError where a sheet was drawn otherwise than ``asked``; one that was drawn apart knows it by itself."""
+    drawn = sheet.apart
+    if not asked or drawn == asked:
+        return
+    ways = {"": "from all images alike", BY_CLASS: "class by class"}
+    was, wanted = (ways.get(way, "by OK and not OK") for way in (drawn, asked))
+    raise ConfigError(
+        f"{sheet.table.name} was drawn {was}, not {wanted}, and the two ways are not mixed: how often an image is "
+        "drawn is a part of the proof. Leave the option out to go on with this sheet, or draw a new one without "
+        "--answers."
+    )
 
 
 def write_sheet(
     audit: Audit,
-    n: int,
+    chosen: Sequence[int],
     place: AnyPath,
     *,
     show_labels: bool = False,
     given: Mapping[int, str] | None = None,
     planned: int | None = None,
 ) -> None:
-    """The first ``n`` drawn images as a CSV whose column ``answer`` holds what is ``given`` (row -> text)."""
+    """The ``chosen`` rows of the draw as a CSV whose column ``answer`` holds what is ``given`` (row -> text)."""
     given = given or {}
     names = audit.classes.display
     rows, mark = [], audit.mark if planned is None else f"{audit.mark}-{planned}"
-    for number, row in enumerate(audit.order[:n], 1):
+    for number, row in enumerate(chosen, 1):
         shown = (names[audit.pool.labels[row]],) if show_labels else ()
         rows.append((number, mark, audit.paths[row][0], given.get(row, ""), *shown))
     header = (*SHEET, *(("predicted",) if show_labels else ()))
@@ -114,6 +172,11 @@ class Sheet:
     planned: int | None
     table: Table = field(repr=False)
 
+    @property
+    def apart(self) -> str:
+        """Which groups were drawn apart; empty where the draw is from all images alike."""
+        return self.mark.partition("-")[2].rpartition(".")[0]
+
     @classmethod
     def read(cls, place: AnyPath, encoding: str | None = None) -> Sheet:
         """Read a sheet.
@@ -124,7 +187,12 @@ class Sheet:
         table = read_table(place, encoding)
         column = table.find(("audit",))
         marks = set() if column is None else {row[column].strip() for row in table.rows}
-        found = MARK.fullmatch(marks.pop() if len(marks) == 1 else "")
+        if len(marks) > 1:
+            raise DataError(
+                f"{table.name}: rows of {len(marks)} draws (column audit). Images drawn in different ways, or at other "
+                "times, are not read together: keep the rows of one sheet."
+            )
+        found = MARK.fullmatch(marks.pop() if marks else "")
         if found is None:
             raise DataError(
                 f"{table.name}: not the sheet of one audit (column audit). A promise needs images that were drawn at "
@@ -159,15 +227,23 @@ class Sheet:
                 "Draw a new sheet with clipgrip audit draw."
             )
         said = self._said(audit)
+        self._check_gaps(audit, said)
         rows = [row for row in audit.order if row in said]
-        if rows != audit.order[: len(rows)]:
-            place = next(n for n, row in enumerate(audit.order, 1) if row not in said)
-            raise DataError(
-                f"{self.table.name}: image {place} of the draw, {audit.paths[audit.order[place - 1]][0]}, has no "
-                "answer, though later ones have. Answer from the top without a gap: choosing which images to answer "
-                "makes the sample no longer random."
-            )
         return np.array(rows, dtype=np.int64), np.array([said[row] for row in rows], dtype=np.int64)
+
+    def _check_gaps(self, audit: Audit, said: Mapping[int, int]) -> None:
+        draw = audit.draw()
+        for group in audit.groups:
+            drawn = draw.within(group.members(audit.pool.labels)).tolist()
+            known = [row in said for row in drawn]
+            if False not in known or True not in known[known.index(False) :]:
+                continue
+            missing = audit.paths[drawn[known.index(False)]][0]
+            where = f"image {known.index(False) + 1} of the draw, {missing},"
+            raise DataError(
+                f"{self.table.name}: {missing if audit.apart else where} has no answer, though later ones have. "
+                "Answer from the top without a gap: choosing which images to answer makes the sample no longer random."
+            )
 
     def _said(self, audit: Audit) -> dict[int, int]:
         paths, answers = self.table.need(PATH_COLUMNS), self.table.need(ANSWER_COLUMNS)

@@ -39,7 +39,9 @@ class Draw:
 
     def check(self, pool: Answered, rows: Whole, groups: Sequence[Group]) -> None:
         """DataError where the answered ``rows`` (n,), in their order, are not the beginning of this draw."""
-        insides = [g.members(pool.labels) for g in groups] if self.apart else [np.ones(len(pool), bool)]
+        insides = (
+            [g.members(pool.labels) for g in groups] if self.apart else [np.ones(len(pool), bool)]
+        )
         for inside in insides:
             answered = rows[inside[rows]]
             if (self.within(inside)[: len(answered)] != answered).any():

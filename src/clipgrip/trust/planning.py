@@ -68,7 +68,9 @@ def more_answers(
         members = inside[rows]
         wrong = group.wrong[pool.labels[rows], truth][members]
         size = int(inside.sum())
-        inner = None if scope.whole or not size else _further(wrong, size, promise.terms, promise.alpha)
+        inner = (
+            None if scope.whole or not size else _further(wrong, size, promise.terms, promise.alpha)
+        )
         rest = size - len(wrong)
         left = rest if promise.apart else len(pool) - len(rows)
         needed[group.name] = (

@@ -1,4 +1,4 @@
-"""The scopes of one group from strict to wide, each proven only where the one before is (or where alpha is kept for it).
+"""The scopes of one group from strict to wide; each is proven only after the one before, or by a share of its own.
 
 A fixed sequence with fallback (Wiens & Dmitrienko, J. Biopharm. Stat. 2005): parts of alpha begin at starts that no
 answer sets; what has proven one scope tests the next, together with the part that begins there.
