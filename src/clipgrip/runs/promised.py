@@ -10,7 +10,7 @@ from clipgrip.data.tables import csv_bytes
 from clipgrip.runs.auditing import Audit
 from clipgrip.trust.promise import Promise
 from clipgrip.trust.scope import Group, Whole
-from clipgrip.trust.sequence import Wider
+from clipgrip.trust.steps import Wider
 from clipgrip.trust.terms import BEFORE
 
 RULE = "betting"

@@ -19,14 +19,9 @@ import numpy as np
 from clipgrip.errors import DataError
 from clipgrip.trust.draw import Draw
 from clipgrip.trust.scope import Answered, Group, Truths, Whole
-from clipgrip.trust.sequence import (
-    FEW_GROUPS,
-    Audited,
-    Scope,
-    ScopeSequence,
-    Wider,
-    provable,
-)
+from clipgrip.trust.sequence import Audited, ScopeSequence
+from clipgrip.trust.sizes import FEW, provable
+from clipgrip.trust.steps import Scope, Wider
 from clipgrip.trust.terms import Terms
 
 
@@ -88,7 +83,7 @@ def promise(
         others = np.setdiff1d(np.arange(len(pool)), rows)
         draw = Draw(np.concatenate([rows, others]).astype(np.int64))
     draw.check(pool, rows, groups)
-    seen = Audited(pool, rows, truth, terms, draw, len(groups) <= FEW_GROUPS)
+    seen = Audited(pool, rows, truth, terms, draw, len(groups) <= FEW)
     ends = [len(rows)]
     if terms.about == "decided" and not draw.apart and seen.horizon < len(rows):
         ends.append(seen.horizon)
@@ -97,7 +92,7 @@ def promise(
 
 
 def _read(seen: Audited, groups: Sequence[Group]) -> Promise:
-    tested = provable(seen, groups)
+    tested = provable(seen.pool, groups, seen.terms)
     alpha = given = seen.terms.alpha / max(1, len(tested))
     sequences = {group.name: ScopeSequence(seen, group, alpha) for group in tested}
     while True:

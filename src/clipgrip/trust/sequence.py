@@ -14,7 +14,7 @@ import numpy as np
 
 from clipgrip.trust.bounds import most_inside, pool_p_value, rate_p_value
 from clipgrip.trust.draw import Draw
-from clipgrip.trust.proof import Null, is_proven, right_needed
+from clipgrip.trust.proof import Null, hoped_needed, is_proven, right_needed
 from clipgrip.trust.scope import (
     Answered,
     Group,
@@ -24,48 +24,21 @@ from clipgrip.trust.scope import (
     pool_levels,
     source_levels,
 )
+from clipgrip.trust.sizes import deciding
+from clipgrip.trust.steps import Scope, Wider
 from clipgrip.trust.terms import Terms
 
-LEAST, FEW_GROUPS = 0.4, 2
-"""Without a plan the scopes begin with this share of a group; with more groups than these, with all of each."""
+LEAST = 0.4
+"""Without a plan the scopes begin with this share of a group; with more than a few groups, with all of each."""
+STARTS_APART = ((0.3, 0.15), (0.6, 0.15), (1.0, 0.7))
+"""Of many groups drawn apart: shares of the group at which scopes begin, and of alpha. Chosen on simulated and real
+answers (decision 0034): a class that errs too often as a whole may still decide its surest answers."""
+LOOSE = 0.2
+"""Share of alpha with which a plan begins where one wrong answer is borne as well."""
+HOPE = 0.5
+"""Of a group drawn apart more answers pay if they would with so many times the errors seen so far."""
 HORIZON = 0.2
 """Share of the pool up to which *decided* is read where no size is planned."""
-SLACK = 1.5
-"""Of a group drawn apart, *decided* is read up to so many times the answers that prove it without an error."""
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What is promised for a group: the model decides at and above ``threshold``; None where it decides nothing."""
-
-    group: str
-    threshold: float | None
-    size: int
-    """Images of the pool within the scope, audited ones among them."""
-    audited: int
-    wrong: int
-    whole: bool
-    """Whether it holds every answer of the group."""
-
-    @classmethod
-    def nothing(cls, group: str) -> Scope:
-        """Nothing is promised for a group."""
-        return cls(group, None, 0, 0, 0, False)
-
-
-@dataclass(frozen=True)
-class Wider:
-    """The next wider scope of a group: what would prove it, and what it would add."""
-
-    group: str
-    right: int | None
-    """Right answers in a row within it that would; None where no number does."""
-    draws: int | None
-    """Images of the draw that hold about so many; of a group drawn apart, images of the group."""
-    images: int
-    """Images that it holds more than the scope proven now; of a group drawn apart, those of them without an answer."""
-    pays: bool
-    """Whether it adds more images than people would have to answer."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +89,8 @@ class ScopeSequence:
         passed, level = None, 0.0
         for at in range(len(self.levels)):
             tested = level + alpha * self.starts.get(at, 0.0)
-            most = alpha * sum(share for start, share in self.starts.items() if start <= at)
-            level = tested if tested and self._proven(at, tested, most) else 0.0
+            proven = tested > 0 and self._proven(at, tested, alpha * self._most(at))
+            level = tested if proven else 0.0
             passed = at if level else passed
         if passed is not None and self.sizes[passed] == 0:
             passed = None
@@ -146,13 +119,8 @@ class ScopeSequence:
         return counted, np.flatnonzero(inside & ~counted)
 
     def _horizon_apart(self) -> int:
-        """Answers within the group up to which *decided* is read."""
-        size, error, none = self.total, self.terms.max_error, np.zeros(0, bool)
-        for few in range(1, size // 2 + 1):
-            right = right_needed(none, Null.of_pool(size, error * (size - few)), self.alpha)
-            if right is not None and right <= few:
-                return min(ceil(SLACK * few), size // 2)
-        return size // 2
+        """Answers within the group up to which *decided* is read: fixed by its size alone."""
+        return deciding(self.total, self.terms.max_error, self.alpha)
 
     def _answers(self, at: int) -> Truths:
         return self.bad[self.level >= self.levels[at]]
@@ -195,26 +163,50 @@ class ScopeSequence:
         least = self.terms.least
         if least is None and self.drawn is not None:
             return self._starts_of_plan()
-        share = least or (LEAST if self.seen.few else 1.0)
         sizes = self._unasked() if self.terms.about == "source" else self.sizes
-        return {int((sizes >= share * sizes[-1] - 1e-9).argmax()): 1.0}
+        usual = LEAST if self.seen.few else 1.0
+        shares: Sequence[tuple[float, float]] = ((least or usual, 1.0),)
+        if least is None and self.seen.draw.apart and not self.seen.few:
+            shares = STARTS_APART
+        starts: dict[int, float] = {}
+        for share, part in shares:
+            at = int((sizes >= share * sizes[-1] - 1e-9).argmax())
+            starts[at] = starts.get(at, 0.0) + part
+        return starts
+
+    def _most(self, at: int) -> float:
+        """The share of alpha that a scope may ever be tested with."""
+        return sum(share for start, share in self.starts.items() if start <= at)
 
     def _unasked(self) -> Whole:
         return _at_least(self.seen.pool.confidence[self.rest], self.levels)
 
     def _starts_of_plan(self) -> dict[int, float]:
-        """Where the plan can be expected to prove something: with one wrong answer if half the group suffices."""
+        """Where the plan can be expected to prove something without an error; and with one, if half the group suffices.
+
+        The stricter start has most of alpha: where errors are common it alone proves anything, and where they are rare
+        it hands its part on.
+        """
         planned, total = self.horizon, self.total
         sizes = self.sizes
         if self.terms.about == "source":
             sizes, total = self._unasked(), total - max(planned, ceil(total / 2))
         expected = np.floor(sizes * planned / max(1, total)).astype(np.int64)
         surely = np.floor(expected - np.sqrt(expected)).astype(np.int64)
-        for mistakes, there in ((1, surely), (0, surely), (0, expected)):
-            enough = (self._p_values(mistakes, there) <= self.alpha) & (there > mistakes)
-            if enough.any() and (not mistakes or sizes[enough.argmax()] <= sizes[-1] / 2):
-                return {int(enough.argmax()): 1.0}
-        return {len(self.levels) - 1: 1.0}
+        strict = self._first(0, surely)
+        if strict is None:
+            strict = self._first(0, expected)
+        if strict is None:
+            return {len(self.levels) - 1: 1.0}
+        loose = self._first(1, surely)
+        if loose is None or loose == strict or sizes[loose] > sizes[-1] / 2:
+            return {strict: 1.0}
+        return {strict: 1 - LOOSE, loose: LOOSE}
+
+    def _first(self, mistakes: int, answers: Whole) -> int | None:
+        """The strictest scope that so many answers within it prove in spite of so many wrong ones."""
+        enough = (self._p_values(mistakes, answers) <= self.alpha) & (answers > mistakes)
+        return int(enough.argmax()) if enough.any() else None
 
     def _p_values(self, mistakes: int, answers: Whole) -> Numbers:
         if self.terms.about == "source":
@@ -223,50 +215,34 @@ class ScopeSequence:
         return pool_p_value(mistakes, answers, self.sizes, nulls - 1)
 
     def _following(self, passed: int | None, scope: Scope, alpha: float) -> Wider | None:
-        """What would prove the scope after the last one; where there is none, that start which needs least."""
-        if not self.starts:
-            return None
-        if passed is not None:
-            most = sum(share for start, share in self.starts.items() if start <= passed + 1)
-            return self._wider(passed + 1, scope, alpha * most)
-        found = [self._wider(at, scope, alpha * share) for at, share in self.starts.items()]
-        return min(found, key=lambda one: (one.draws is None, one.draws or 0))
+        """What would prove a wider scope: the next one, or one that has a share of alpha; that with most per answer."""
+        after = -1 if passed is None else passed + 1
+        found = [
+            self._wider(at, scope, alpha * self._most(at) if at == after else alpha * share)
+            for at, share in {after: 0.0, **self.starts}.items()
+            if at >= max(0, after)
+        ]
+        return max(found, key=lambda one: (one.pays, one.worth)) if found else None
 
     def _wider(self, at: int, scope: Scope, alpha: float) -> Wider:
         wrong, inside, apart = self._answers(at), int(self.sizes[at]), self.seen.draw.apart
-        right = right_needed(wrong, self._null(at), alpha, self._planned(at))
-        rest, source = inside - len(wrong), self.terms.about == "source"
-        left = self.total - (self.answered if apart else len(self.seen.rows))
+        null, there = self._null(at), inside - len(wrong)
+        right = right_needed(wrong, null, alpha, self._planned(at))
+        rest: float = there
+        if self.terms.about == "source":
+            rest = inf
+        elif apart and self.terms.about == "decided":
+            rest = min(rest, self.horizon - len(self.level))
         images = inside - scope.size - (len(wrong) - scope.audited if apart else 0)
-        if not right or (not source and right > rest):
+        if not right or right > rest:
             return Wider(self.group.name, None, None, images, False)
-        draws = ceil(right * left / max(1, rest))
-        pays = 2 * draws <= images if apart else draws < images
+        left = self.total - (self.answered if apart else len(self.seen.rows))
+        draws = ceil(right * left / max(1, there))
+        if not apart:
+            return Wider(self.group.name, right, draws, images, draws < images)
+        hoped = hoped_needed(wrong, null, alpha, HOPE * wrong.mean() if wrong.any() else 0.0, there)
+        pays = hoped is not None and 2 * ceil(hoped * left / max(1, there)) <= images
         return Wider(self.group.name, right, draws, images, pays)
-
-
-def provable(seen: Audited, groups: Sequence[Group]) -> list[Group]:
-    """The groups that share alpha: of many, as many as half of their images could prove, the largest first.
-
-    Sizes of groups depend on no answer of the audit.
-    """
-    sizes = [int(group.members(seen.pool.labels).sum()) for group in groups]
-    if len(groups) <= FEW_GROUPS:
-        return [group for group, size in zip(groups, sizes, strict=True) if size]
-    order = sorted(range(len(groups)), key=lambda n: -sizes[n])
-    for k in range(len(order), 0, -1):
-        size = sizes[order[k - 1]]
-        if size and size / 2 >= _right_alone(size, seen.terms, seen.terms.alpha / k):
-            return [groups[n] for n in sorted(order[:k])]
-    return []
-
-
-def _right_alone(size: int, terms: Terms, alpha: float) -> float:
-    """Right answers in a row that prove a group of ``size``; infinite where no number does."""
-    error = terms.max_error
-    null = Null(None, error) if terms.about == "source" else Null.of_pool(size, error * size)
-    right = right_needed(np.zeros(0, bool), null, alpha)
-    return inf if right is None else right
 
 
 def _at_least(confidence: Numbers, levels: Numbers) -> Whole:
