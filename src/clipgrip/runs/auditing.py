@@ -15,6 +15,7 @@ from clipgrip.data.match import position
 from clipgrip.data.tables import Table, csv_bytes, read_table
 from clipgrip.errors import ConfigError, DataError, RunError, nearest
 from clipgrip.files import AnyPath
+from clipgrip.runs.audits import APART
 from clipgrip.runs.outcome import Outcome
 from clipgrip.trust.audit import audit_id, audit_order
 from clipgrip.trust.draw import Draw
@@ -76,7 +77,7 @@ class Audit:
         labels, confidence = self.pool.labels.tolist(), self.pool.confidence.tolist()
         answers = zip(self.hashes, labels, confidence, strict=True)
         found = audit_id(self.run, self.seed, answers)
-        return f"{self.apart}.{found}" if self.apart else found
+        return f"{self.apart}{APART}{found}" if self.apart else found
 
     @cached_property
     def order(self) -> list[int]:
@@ -175,7 +176,7 @@ class Sheet:
     @property
     def apart(self) -> str:
         """Which groups were drawn apart; empty where the draw is from all images alike."""
-        return self.mark.partition("-")[2].rpartition(".")[0]
+        return self.mark.partition("-")[2].rpartition(APART)[0]
 
     @classmethod
     def read(cls, place: AnyPath, encoding: str | None = None) -> Sheet:

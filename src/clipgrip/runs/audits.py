@@ -10,6 +10,9 @@ from typing import Any
 from clipgrip.errors import DataError
 from clipgrip.runs.store import RunStore, parsed
 
+APART = "."
+"""In the id of an audit that drew groups apart."""
+
 
 @dataclass(frozen=True)
 class StoredPromise:
@@ -72,7 +75,10 @@ class StoredAudit:
 
 
 def stored_audits(store: RunStore, run: str) -> list[StoredAudit]:
-    """Every answered audit of a run, the one answered last at the end."""
+    """Every answered audit of a run, the one answered last at the end.
+
+    Those that drew groups apart are left out: their answers prove a promise for each group, and are no measure of all.
+    """
     store.seals.check("audit_answer")
     query = (
         "SELECT audit, count(*), min(said_at), max(said_at), json_group_array(DISTINCT said_by) "
@@ -81,6 +87,7 @@ def stored_audits(store: RunStore, run: str) -> list[StoredAudit]:
     return [
         StoredAudit(audit, n, first, last, tuple(sorted(filter(None, json.loads(by)))))
         for audit, n, first, last, by in store.db.execute(query, (run,))
+        if APART not in audit
     ]
 
 

@@ -63,13 +63,16 @@ def more_answers(
     of audit is enough.
     """
     needed: dict[str, int | None] = {}
+    tested = {one.group for one in promise.wider}
     for group, scope in zip(groups, promise.scopes, strict=True):
         inside = group.members(pool.labels)
         members = inside[rows]
         wrong = group.wrong[pool.labels[rows], truth][members]
         size = int(inside.sum())
         inner = (
-            None if scope.whole or not size else _further(wrong, size, promise.terms, promise.alpha)
+            None
+            if group.name not in tested
+            else _further(wrong, size, promise.terms, promise.alpha)
         )
         rest = size - len(wrong)
         left = rest if promise.apart else len(pool) - len(rows)

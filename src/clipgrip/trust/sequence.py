@@ -31,7 +31,7 @@ from clipgrip.trust.terms import Terms
 LEAST = 0.4
 """Without a plan the scopes begin with this share of a group; with more than a few groups, with all of each."""
 STARTS_APART = ((0.3, 0.15), (0.6, 0.15), (1.0, 0.7))
-"""Of many groups drawn apart: shares of the group at which scopes begin, and of alpha. Chosen on simulated and real
+"""Of groups drawn apart: shares of the group at which scopes begin, and of alpha. Chosen on simulated and real
 answers (decision 0034): a class that errs too often as a whole may still decide its surest answers."""
 LOOSE = 0.2
 """Share of alpha with which a plan begins where one wrong answer is borne as well."""
@@ -166,7 +166,7 @@ class ScopeSequence:
         sizes = self._unasked() if self.terms.about == "source" else self.sizes
         usual = LEAST if self.seen.few else 1.0
         shares: Sequence[tuple[float, float]] = ((least or usual, 1.0),)
-        if least is None and self.seen.draw.apart and not self.seen.few:
+        if least is None and self.seen.draw.apart:
             shares = STARTS_APART
         starts: dict[int, float] = {}
         for share, part in shares:
@@ -215,13 +215,17 @@ class ScopeSequence:
         return pool_p_value(mistakes, answers, self.sizes, nulls - 1)
 
     def _following(self, passed: int | None, scope: Scope, alpha: float) -> Wider | None:
-        """What would prove a wider scope: the next one, or one that has a share of alpha; that with most per answer."""
-        after = -1 if passed is None else passed + 1
-        found = [
-            self._wider(at, scope, alpha * self._most(at) if at == after else alpha * share)
-            for at, share in {after: 0.0, **self.starts}.items()
-            if at >= max(0, after)
-        ]
+        """What would prove a wider scope: the next one, or one that has a share of alpha; that with most per answer.
+
+        Where a group is drawn apart also all of it: what answers prove in between comes along.
+        """
+        after, last = -1 if passed is None else passed + 1, len(self.levels) - 1
+        parts = {at: share for at, share in self.starts.items() if at > after}
+        if passed is not None:
+            parts[after] = self._most(after)
+            if self.seen.draw.apart:
+                parts[last] = self._most(last)
+        found = [self._wider(at, scope, alpha * share) for at, share in parts.items()]
         return max(found, key=lambda one: (one.pays, one.worth)) if found else None
 
     def _wider(self, at: int, scope: Scope, alpha: float) -> Wider:
