@@ -10,6 +10,7 @@ import typer
 
 from clipgrip.cli.arguments import About, Confidence, Encoding, MaxError, Run
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from clipgrip.runs.auditing import Audit, Sheet
     from clipgrip.trust.terms import Terms
 
+FILL = "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
+PLANNED = "Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
 USUAL = 100
 """Images where no number of them proves anything."""
-FILL = "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
 
 
 def draw(
@@ -58,10 +60,25 @@ def draw(
     max_error: MaxError = 0.02,
     confidence: Confidence = 0.95,
     about: About = "delivered",
+    to_measure: Annotated[
+        bool,
+        typer.Option(
+            "--to-measure",
+            help="Draw for the accuracy's interval alone: fewer answers, in two phases; never a promise.",
+        ),
+    ] = False,
     seed: Annotated[
         int | None,
         typer.Option(
             min=0, help="Seed of the draw.  [default: 0, or that of --answers]", show_default=False
+        ),
+    ] = None,
+    daily: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Draw so many of the images at work since the last draw, to watch the promises.",
+            show_default=False,
         ),
     ] = None,
     encoding: Encoding = None,
@@ -75,7 +92,9 @@ def draw(
     images, so an audit can be continued: give the sheet so far as --answers; its plan stays. With --by-class each class
     gets as many images as would prove it if all are right; going on draws only where that pays.
     """
+    from clipgrip.cli.audit_measure import draw_to_measure
     from clipgrip.cli.automate import terms_of
+    from clipgrip.cli.daily import draw_daily
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
     from clipgrip.runs.auditing import AUDIT, Audit, Sheet, apart_of, check_apart
@@ -84,13 +103,23 @@ def draw(
 
     terms = terms_of(max_error, confidence, about)
     if out.is_file():
-        raise ConfigError(f"{out} exists, perhaps with answers in it. Give another --out.")
+        raise ConfigError(
+            mark("{out} exists, perhaps with answers in it. Give another --out."), out=out
+        )
     check_table(out, AUDIT)
+    if daily is not None:
+        return draw_daily(ui, run, daily, out)
     sheet = None if answers is None else Sheet.read(answers, encoding)
     if sheet is not None and seed not in (None, sheet.seed):
         raise ConfigError(
-            f"{answers} was drawn with --seed {sheet.seed}: another draw. Leave out --seed or --answers."
+            mark(
+                "{answers} was drawn with --seed {seed}: another draw. Leave out --seed or --answers."
+            ),
+            answers=answers,
+            seed=sheet.seed,
         )
+    if to_measure:
+        return draw_to_measure(ui, run, count, out, sheet, seed, show_labels)
     newest = at_work(run, ui.screen)
     with ui.screen.live():
         outcome = reopen(newest, ui.screen)
@@ -146,20 +175,15 @@ def _uniform(asked: Asked, terms: Terms) -> Result:
     n = min(asked.count or usual_plan(len(drawn.pool), terms) or USUAL, len(drawn.pool))
     if sheet is not None and n < len(given):
         raise ConfigError(
-            f"{asked.answers} has {len(given)} answers, --count {n} would leave some out. Give a larger one."
+            mark(
+                "{answers} has {n_given} answers, --count {n} would leave some out. Give a larger one."
+            ),
+            answers=asked.answers,
+            n_given=len(given),
+            n=n,
         )
     planned, remark = _plan_of(asked.run, drawn, n) if sheet is None else (sheet.planned, "")
-    lines = [
-        f"{n} of {len(drawn.pool)} images drawn at random: {asked.out}",
-        f"classes: {drawn.classes.listing()}",
-        FILL,
-    ]
-    if remark:
-        lines.append(remark)
-    if planned:
-        lines.append(
-            f"Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
-        )
+    lines = _drawn_lines(drawn, n, asked.out, planned, remark)
     return asked.result(drawn.order[:n], planned, lines)
 
 
@@ -200,6 +224,17 @@ def _nothing_pays(asked: Asked, terms: Terms, answered: int) -> str:
         "have to be answered, and more. Allow more errors (--max-error), promise all classes together (without "
         "--by-class), or collect more images."
     )
+
+
+def _drawn_lines(drawn: Audit, n: int, out: Path, planned: int | None, remark: str) -> list[str]:
+    lines = [f"{n} of {len(drawn.pool)} images drawn at random: {out}"]
+    lines.append(f"classes: {drawn.classes.listing()}")
+    lines.append(FILL)
+    if remark:
+        lines.append(remark)
+    if planned:
+        lines.append(PLANNED.format(planned=planned))
+    return lines
 
 
 def _plan_of(run: Path, drawn: Audit, n: int) -> tuple[int | None, str]:

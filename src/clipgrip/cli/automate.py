@@ -10,6 +10,8 @@ import typer
 
 from clipgrip.cli.arguments import About, By, Confidence, Encoding, MaxError, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
+from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,10 +61,12 @@ def automate(
     Fix error rate, kind and groups before the first answer: each promise holds for itself, and the best of several
     that were tried on the same answers fails more often than it says.
     """
+    from clipgrip.cli.calibrated import recalibrated
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
     from clipgrip.runs import auditing, promised
     from clipgrip.runs.reopen import reopen
+    from clipgrip.runs.watch.upholding import check_stands
     from clipgrip.trust.planning import more_answers
     from clipgrip.trust.promise import promise
     from clipgrip.written import check_table, check_writable, write_dated, write_output
@@ -72,9 +76,11 @@ def automate(
     newest = at_work(run, screen)
     place = out or newest / "automation.csv"
     if place.resolve() == answers.resolve():
-        raise ConfigError(f"{place} holds the answers. Give --out another name.")
+        raise ConfigError(mark("{place} holds the answers. Give --out another name."), place=place)
     with screen.live():
-        audit = auditing.Audit.of(reopen(newest, screen), sheet.seed, sheet.apart)
+        outcome = reopen(newest, screen)
+        audit = auditing.Audit.of(outcome, sheet.seed, sheet.apart)
+    check_stands(newest, audit.id)
     if out:
         check_table(place, auditing.AUTOMATE)
     else:
@@ -86,8 +92,17 @@ def automate(
     told = promise(audit.pool, rows, truth, groups, terms, draw=draw)
     more = more_answers(told, audit.pool, rows, truth, groups)
     facts = promised.promise_facts(told, audit, more, earlier)
+    facts = promised.with_classes(facts, groups, audit.classes.display)
     if not keep_answers(newest, audit, rows, truth, by, facts):
-        screen.note(f"{newest} may not be written: the promise stands in {place} alone.")
+        screen.note(
+            Sentence(
+                "{newest} may not be written: the promise stands in {place} alone.",
+                newest=newest,
+                place=place,
+            )
+        )
+    elif not audit.apart:
+        recalibrated(outcome, screen)
     table = promised.automation_csv(audit, told, rows, truth, groups)
     if out:
         write_output(place, table, auditing.AUTOMATE)

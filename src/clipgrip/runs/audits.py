@@ -9,9 +9,15 @@ from typing import Any
 
 from clipgrip.errors import DataError
 from clipgrip.runs.store import RunStore, parsed
+from clipgrip.sentences import mark
 
-APART = "."
-"""In the id of an audit that drew groups apart."""
+MEASURE = "measure."
+"""How the id of an audit begins that was drawn to measure."""
+
+
+def is_uniform(audit: str) -> bool:
+    """Whether an audit drew from all images alike: the id of any other one has a word and a dot before it."""
+    return "." not in audit
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,12 @@ def add_answers(
     for sha256, label in answers:
         if known.setdefault(sha256, label) != label:
             raise DataError(
-                f"the image {sha256[:12]} was answered otherwise before, and answers of an audit are not changed once "
-                "they are counted. Give the answer as it was, or begin another audit (clipgrip audit draw --seed)."
+                mark(
+                    "the image {sha256} was answered otherwise before, and answers of an audit are not "
+                    "changed once they are counted. Give the answer as it was, or begin another audit "
+                    "(clipgrip audit draw --seed)."
+                ),
+                sha256=sha256[:12],
             )
         fresh.append((run, audit, sha256, label, by, at))
     with store.db:
@@ -54,6 +64,14 @@ def stored_answers(store: RunStore, run: str, audit: str) -> list[tuple[str, int
     store.seals.check("audit_answer")
     query = "SELECT sha256, label FROM audit_answer WHERE run = ? AND audit = ? ORDER BY sha256"
     return list(store.db.execute(query, (run, audit)))
+
+
+def uniform_answers(store: RunStore, run: str) -> dict[str, int]:
+    """Content hash -> class, of every audit of a run that drew images with equal chances."""
+    store.seals.check("audit_answer")
+    query = "SELECT audit, sha256, label FROM audit_answer WHERE run = ? ORDER BY said_at, audit"
+    rows = store.db.execute(query, (run,))
+    return {sha256: label for audit, sha256, label in rows if is_uniform(audit)}
 
 
 def audited(store: RunStore, run: str) -> set[str]:
@@ -75,10 +93,7 @@ class StoredAudit:
 
 
 def stored_audits(store: RunStore, run: str) -> list[StoredAudit]:
-    """Every answered audit of a run, the one answered last at the end.
-
-    Those that drew groups apart are left out: their answers prove a promise for each group, and are no measure of all.
-    """
+    """Every answered audit of a run, the one answered last at the end."""
     store.seals.check("audit_answer")
     query = (
         "SELECT audit, count(*), min(said_at), max(said_at), json_group_array(DISTINCT said_by) "
@@ -87,7 +102,6 @@ def stored_audits(store: RunStore, run: str) -> list[StoredAudit]:
     return [
         StoredAudit(audit, n, first, last, tuple(sorted(filter(None, json.loads(by)))))
         for audit, n, first, last, by in store.db.execute(query, (run,))
-        if APART not in audit
     ]
 
 
