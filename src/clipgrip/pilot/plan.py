@@ -19,6 +19,7 @@ from clipgrip.pilot.power import (
     draw_size,
     yes_counts,
 )
+from clipgrip.trust.measuring import answers_to_measure
 from clipgrip.trust.planning import plan_size
 from clipgrip.trust.terms import Terms
 
@@ -115,6 +116,8 @@ class Plan:
     images: int
     minutes: float
     chances: Mapping[str, tuple[Chance, ...]]
+    to_measure: int = 0
+    """Images that give the precision alone where they are drawn to measure, as good models let expect."""
 
 
 def plan(pilot: Pilot) -> Plan:
@@ -135,7 +138,9 @@ def plan(pilot: Pilot) -> Plan:
         for one in pilot.criteria
         if one.name in SAMPLED
     }
-    return Plan(needs, images, images * pilot.seconds / 60, chances)
+    uniform = needs[0].answers or needs[0].images or 0
+    to_measure = min(answers_to_measure(uniform, pilot.assumed), pilot.images)
+    return Plan(needs, images, images * pilot.seconds / 60, chances, to_measure)
 
 
 def _precisions(pilot: Pilot) -> list[Need]:
