@@ -284,8 +284,8 @@ def test_a_precision_beyond_the_images_names_the_one_that_fits() -> None:
     with pytest.raises(
         ConfigError, match=r"Give a larger --precision, such as (0\.\d+), or"
     ) as caught:
-        plan(pilot(images=60, precision=0.01))
+        plan(pilot(images=600, precision=0.01))
     fits = float(str(caught.value).split("such as ")[1].split(",")[0])
-    assert plan(pilot(images=60, precision=fits)).images <= 60
+    assert plan(pilot(images=600, precision=fits)).images <= 600
     with pytest.raises(ConfigError, match="larger --precision"):
-        plan(pilot(images=60, precision=fits - 0.01))
+        plan(pilot(images=600, precision=fits - 0.01))

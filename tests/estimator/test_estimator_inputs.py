@@ -192,7 +192,7 @@ def test_images_with_names_in_y_need_no_class_names(place: Place, tiny_clip: Pat
 
 @pytest.mark.parametrize("X", [[], (), np.empty((0, 8, 8, 3), np.uint8)])
 def test_no_image_is_said_without_naming_a_folder(X: Any) -> None:
-    with pytest.raises(DataError, match="^the list of images is empty. Give one image at least"):
+    with pytest.raises(DataError, match=r"^the list of images is empty\. Give one image at least"):
         GripClassifier(["a", "b"]).fit(X)
 
 
