@@ -73,7 +73,7 @@ def test_a_filled_sheet_becomes_decisions_and_is_kept_with_who_and_when(
     assert (said.said_by, said.facts) == ("Sato", facts)
     again = automate(capsys, folder, sheet, *loose)
     assert (
-        "promise: of all labels within the scope, also those put right in the audit, at most 90 % are wrong"
+        "promise: of all labels within the scope, also those put right in the audit, at most 90% are wrong"
         in again.out
     )
     with open_store(folder) as store:
@@ -231,7 +231,7 @@ def test_a_sheet_and_a_promise_of_version_0_1_stay_readable(
     before = {"about": "pool", "look": 2, "max_error": 0.02, "confidence": 0.95, "pool": 24,
               "decided_by_model": 9, "answers_counted": 12, "scopes": []}  # fmt: skip
     lines = "\n".join(verdict(before, 12))
-    assert "of the images that the model decides here, at most 2 % are wrong" in lines
+    assert "of the images that the model decides here, at most 2% are wrong" in lines
     assert "proven by looks at sizes fixed before" in lines
 
 

@@ -29,7 +29,7 @@ def draw(
             "-n",
             "--count",
             min=1,
-            help="Images to draw.  [default: as many as can promise half of the images at 2 %, 95 % sure]",
+            help="Images to draw.  [default: as many as can promise half of the images at 2%, 95% sure]",
             show_default=False,
         ),
     ] = None,

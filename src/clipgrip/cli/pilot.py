@@ -48,7 +48,7 @@ def plan(
         typer.Option("-n", "--count", help="Images expected in the pilot.", show_default=False),
     ] = None,
     precision: Annotated[
-        float, typer.Option(help="Half width of the accuracy's 95 % interval.")
+        float, typer.Option(help="Half width of the accuracy's 95% interval.")
     ] = 0.05,
     class_precision: Annotated[
         float | None, typer.Option(help="The same for each class.", show_default=False)
@@ -194,7 +194,7 @@ def summary(version: Version, worked: Plan) -> list[str]:
     for name, ones in worked.chances.items():
         lines += [
             Sentence(
-                "  {name}: if the truth is {truth} %, yes {yes} %, with conditions {conditions} %, no {no} %",
+                "  {name}: if the truth is {truth}%, yes {yes}%, with conditions {conditions}%, no {no}%",
                 name=Sentence(name),
                 truth=f"{100 * one.truth:g}",
                 yes=f"{100 * one.yes:.0f}",
@@ -210,7 +210,7 @@ def _need(need: Need) -> Sentence:
     """What one purpose asks for."""
     truth: str = ""
     if need.truth is not None:
-        truth = Sentence(", if the truth is {truth} %", truth=f"{100 * need.truth:g}")
+        truth = Sentence(", if the truth is {truth}%", truth=f"{100 * need.truth:g}")
     width: str = ""
     if need.half_width is not None:
         width = Sentence(" ±{points} points", points=f"{100 * need.half_width:g}")
