@@ -13,7 +13,7 @@ from clipgrip.cli.ui import Result
 def list_() -> Result:
     """Models that can be used, which are on this machine, and how to bring one to it."""
     from clipgrip.backbone.added import models_root
-    from clipgrip.backbone.checkpoint import SUPPORTED
+    from clipgrip.backbone.checkpoint import SUPPORTED, VISION
     from clipgrip.backbone.registry import ONLINE_VARIABLE, models, pickle_recipe, recipe
 
     known = models()
@@ -22,10 +22,14 @@ def list_() -> Result:
         f"{model.name:<{width}}  {'here' if model.folder else 'not here':<8}  {model.megabytes:>5} MB  {model.note}"
         for model in known
     ]
-    kinds = "\n".join(f"  {kind:<26}{who}" for kind, who in SUPPORTED.items())
+    kinds, eyes = (
+        "\n".join(f"  {kind:<26}{who}" for kind, who in some.items())
+        for some in (SUPPORTED, VISION)
+    )
     lines.append(
         f"\nOther models of these kinds (model_type in config.json) work too:\n{kinds}\n"
         "Give a hub name to --backbone, pinned as NAME@REVISION if you like, or a folder.\n"
+        f"\nModels that see images and know no words go beside CLIP (--eye NAME); texture needs no weights:\n{eyes}\n\n"
         f"With a connection: set {ONLINE_VARIABLE}=1 for one run; later runs need none.\n"
         f"Without: {recipe('ORGANISATION/NAME').rpartition(chr(10))[0]}\n"
         f"{pickle_recipe('ORGANISATION/NAME')}\n"
@@ -37,6 +41,7 @@ def list_() -> Result:
             for m in known
         ],
         "kinds": list(SUPPORTED),
+        "eyes": ["texture", *VISION],
         "added": models_root(),
     }
     return Result(lines, facts)
@@ -67,7 +72,8 @@ def add(
     ]
     if made.left:
         lines.append(f"not copied   {', '.join(made.left)}  (can run code, not needed)")
-    lines.append(f"next         clipgrip run IMAGES --classes FILE --backbone {made.model.name}")
+    option = "--backbone" if made.words else "--eye"
+    lines.append(f"next         clipgrip run IMAGES --classes FILE {option} {made.model.name}")
     facts = {
         "name": made.model.name,
         "fingerprint": made.model.fingerprint,
