@@ -143,7 +143,7 @@ def validate(
     every = task.candidates
 
     def refiner(embeds: ImageEmbeds) -> Refine:
-        images = PoolImages(embeds, refinement)
+        images = PoolImages.of(embeds, refinement)
 
         def refine(answers: Probs, known: Labels) -> Probs:
             one_hot = torch.nn.functional.one_hot(known.clamp_min(0), task.n_classes).float()

@@ -98,7 +98,7 @@ def refined_answers(
     """
     images = image_embeds
     if not isinstance(images, PoolImages):
-        images = PoolImages(torch.as_tensor(images), settings)
+        images = PoolImages.of(torch.as_tensor(images), settings)
     return _refined(
         RefineInput(images, probs, labeled, candidates, zero_shot=zero_shot, undivided=undivided),
         method,
