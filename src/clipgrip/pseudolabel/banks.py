@@ -101,6 +101,15 @@ class BankMap:
         return cls(int(tensors["width"]), tuple(columns), weights)
 
 
+def banks_of(image_embeds: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    """The banks of a list of matrices; one of a single matrix, or of a list of rows."""
+    if isinstance(image_embeds, list | tuple):
+        banks = [torch.as_tensor(bank) for bank in image_embeds]
+        if banks and all(bank.ndim == 2 for bank in banks):
+            return banks
+    return [torch.as_tensor(image_embeds)]
+
+
 def fit_bank_map(
     banks: Sequence[Tensor],
     probs: Probs | None = None,
