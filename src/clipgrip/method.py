@@ -29,7 +29,7 @@ from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import PAPER_RECIPE, Recipe
 from clipgrip.training.loss import loss_named
 from clipgrip.training.state import Keeper
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs, WideEmbeds
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def learn(
 def teacher_of(
     method: Method,
     task: Task,
-    image_embeds: ImageEmbeds,
+    image_embeds: WideEmbeds,
     zero_shot: Probs,
     texts: ClassEmbeds,
     *,
