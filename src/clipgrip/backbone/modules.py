@@ -58,6 +58,7 @@ def _read_whole(checkpoint: Checkpoint, unused: tuple[str, ...] = ()) -> Any:
                 trust_remote_code=False,
                 dtype=torch.float32,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are told below, by name
             )
     except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
         raise BackboneError(f"{checkpoint.folder}: the model cannot be read: {error}") from error

@@ -27,6 +27,7 @@ from clipgrip.method import PRESETS, Method
 from clipgrip.prompts.base import Prompt
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
 from clipgrip.runs.events import Listener
+from clipgrip.runs.eyes import with_named_eyes
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.outcome import prompt_facts
 from clipgrip.runs.prepare import Prepared, prepare, prepare_arrays
@@ -68,6 +69,7 @@ def fit_images(
     Raises:
         DataError: y does not fit the images, nobody names the classes, or no image can be used.
     """
+    settings = with_named_eyes(settings)
     names, told = _told_of_images(images, y, names)
     labels = None if y is None else told.labels.tolist()
     ingested = ingest(
@@ -82,8 +84,9 @@ def fit_images(
     done = _rounds(ready, inputs_of(ready.start.prompt, model, ready.embeds).pool)
     tuned, joint = done.tuned, done.joint
     learned = tuned.learned() if tuned else {}
-    facts = prompt_facts(settings, model, ready.start, tuned=tuned, joint=joint)
-    predictor = Predictor(facts, learned, ready.start.class_embeds(learned), joint)
+    beside = ready.beside if joint else None
+    facts = prompt_facts(settings, model, ready.start, tuned=tuned, joint=joint, beside=beside)
+    predictor = Predictor(facts, learned, ready.start.class_embeds(learned), joint, beside)
     head = final_head(predictor.class_embeds, facts.logit_scale, joint)
     issues = ingested.issues + prepared.issues
     return Fitted(head, told.vocabulary, done.rounds, paradigm(ready.task), issues, predictor)
@@ -230,7 +233,7 @@ def _rounds(ready: Prepared, inputs: Tensor) -> _Done:
         rounds = list(ready.learn(inputs))
     best = kept(rounds)
     if best is None:
-        return _Done(rounds, None, teacher.joint(ready.embeds.pool) if teacher else None)
+        return _Done(rounds, None, teacher.joint(ready.embeds.pool_joined) if teacher else None)
     return _Done(rounds, best.learner.prompt, best.joint)
 
 

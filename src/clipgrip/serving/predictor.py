@@ -11,7 +11,7 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 
-from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.base import Backbone, Eye
 from clipgrip.backbone.clip import ClipBackbone, Precision
 from clipgrip.backbone.embed import Embedded, Item, embed_images
 from clipgrip.backbone.optional_cache import cache_for
@@ -24,7 +24,8 @@ from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.runs import checkpoint
 from clipgrip.runs.checkpoint import PromptFacts
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
+from clipgrip.runs.eyes import Beside, EyeFacts
+from clipgrip.types import ClassEmbeds, Probs, WideEmbeds
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Predictor:
     class_embeds: ClassEmbeds = field(repr=False)
     joint: Joint | None = field(default=None, repr=False)
     """What labels taught beside the prompt."""
+    beside: Beside | None = field(default=None, repr=False)
+    """What sees images beside the model."""
 
     @classmethod
     def open(cls, folder: Path) -> Predictor:
@@ -55,7 +58,9 @@ class Predictor:
         learned, facts = checkpoint.read(path)
         known = checkpoint.read_class_embeds(folder / checkpoint.CLASS_EMBEDS, path.read_bytes())
         joint = checkpoint.read_head(folder, facts)
-        return cls(facts, learned, derive(facts, learned) if known is None else known, joint)
+        beside = checkpoint.read_eyes(folder, facts)
+        texts = derive(facts, learned) if known is None else known
+        return cls(facts, learned, texts, joint, beside)
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -65,17 +70,24 @@ class Predictor:
             return backbone
         return prompt_of(self.facts, backbone, self.learned).on(backbone)
 
+    @cached_property
+    def eyes(self) -> dict[EyeFacts, Eye]:
+        """What sees images beside the model, as far as it was needed."""
+        return {}
+
     def __getstate__(self) -> dict[str, object]:
-        """Without the model, which is read again where it is needed."""
-        return {name: value for name, value in vars(self).items() if name != "backbone"}
+        """Without the models, which are read again where they are needed."""
+        return {
+            name: value for name, value in vars(self).items() if name not in ("backbone", "eyes")
+        }
 
     @property
     def classes(self) -> ClassNames:
         """What the answers mean."""
         return ClassNames(self.facts.class_names, self.facts.class_prompts)
 
-    def predict_proba(self, image_embeds: ImageEmbeds) -> Probs:
-        """(N, C) from unit vectors (N, D) of the prompt's own model."""
+    def predict_proba(self, image_embeds: WideEmbeds) -> Probs:
+        """(N, C) from what `embed` gives: unit vectors (N, D) of the prompt's own model, with what eyes see beside."""
         return joined_probs(image_embeds, self.class_embeds, self.facts.logit_scale, self.joint)
 
     def embed(
@@ -84,7 +96,20 @@ class Predictor:
         *,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Embedded:
-        """Embed images; where the cache holds them all, no model is read."""
+        """Embed images, by the eyes beside the model too; where the cache holds them all, no model is read."""
+        found = self._by_model(items, on_progress)
+        if self.beside is None:
+            return found
+        return self.beside.embedded(found, items, self._eye, on_progress)
+
+    def _eye(self, facts: EyeFacts) -> Eye:
+        if facts not in self.eyes:
+            self.eyes[facts] = facts.load()
+        return self.eyes[facts]
+
+    def _by_model(
+        self, items: Sequence[Item], on_progress: Callable[[int, int], None] | None
+    ) -> Embedded:
         cache = cache_for(self.facts.image_key, self.facts.embed_dim)
         hashes = [content for content, _ in items]
         known = None if cache is None else cache.get(hashes)
