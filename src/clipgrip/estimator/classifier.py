@@ -18,9 +18,10 @@ from clipgrip.config import Settings, checked
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.text import check_encoding
 from clipgrip.errors import ConfigError, DataError
+from clipgrip.estimator.embeds import embeds_of, joined_embeds
 from clipgrip.estimator.fitting import fit_embeds, fit_images
 from clipgrip.estimator.heads import final_head
-from clipgrip.estimator.inputs import Named, embeds_of, images_of
+from clipgrip.estimator.inputs import Named, images_of
 from clipgrip.estimator.labels import Vocabulary, class_names_of
 from clipgrip.estimator.output import classes_html, frame
 from clipgrip.method import Method
@@ -49,7 +50,9 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     With ``backbone="embeddings"`` X is an array (N, D) of image embeddings of any model, and no model is read. Give
     ``class_embeds`` (C, D), the embeddings of the texts of ``class_names`` by the same model, and unlabeled images are
-    learned from too; without them it learns from the labels alone, and the classes are those of y.
+    learned from too; without them it learns from the labels alone, and the classes are those of y. X may be a list of
+    banks [(N, D), (N, E), ...], embeddings of the same images: class_embeds are of the first bank's model, the others
+    are of models that know no words but see more, and join it with weights that the images tell (``banks_``).
 
     All other parameters (backbone, prompt, strategy, preset, rounds, k, template, candidates, engine, seed) are the
     options of ``clipgrip run``.
@@ -74,6 +77,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rounds_: the Round of each; ``paradigm_``: UL, SSL or TRZSL; ``issues_``: what could not be used, and why.
         n_features_in_: the width D of embeddings. Images have no features, so a fit on images does not set it.
         feature_names_in_: the columns of a DataFrame of embeddings, where their names are texts.
+        banks_: how several banks of embeddings are joined, ``banks_.weights`` how much each counts; None for one.
         head_: the classifier of embeddings that decides.
         predictor_: the tuned prompt on its model; None for embeddings.
     """
@@ -160,7 +164,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.__dict__.pop("n_features_in_", None)  # of an earlier fit on embeddings
         self._learned(fitted.vocabulary)
         self.head_, self.predictor_, self.rounds_ = fitted.head, fitted.predictor, fitted.rounds
-        self.paradigm_, self.issues_ = fitted.paradigm, fitted.issues
+        self.paradigm_, self.issues_, self.banks_ = fitted.paradigm, fitted.issues, fitted.banks
         return self
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
@@ -270,7 +274,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _probs(self, X: Any) -> tuple[list[str] | None, NDArray[Any]]:
         """Names of the images, None for embeddings, and (N, C) in display order."""
         if self.predictor_ is None:
-            return None, self.head_.predict_proba(embeds_of(self, X, reset=False)).numpy()
+            return None, self.head_.predict_proba(joined_embeds(self, X, self.banks_)).numpy()
         named = Named.of(images_of(X), self.encoding)
         embedded = self.predictor_.embed(items := named.items())
         if embedded.failures:

@@ -32,7 +32,7 @@ from clipgrip.runs.store import RunStore, StoredRun
 from clipgrip.runs.tasks import make_task, stored_task
 from clipgrip.strategy import Reached, Round
 from clipgrip.training.state import Keeper
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Probs
+from clipgrip.types import ClassEmbeds, Labels, Probs, WideEmbeds
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def _own(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def prepare_arrays(
-    image_embeds: ImageEmbeds,
+    image_embeds: WideEmbeds,
     labels: Labels,
     classes: ClassNames,
     class_embeds: ClassEmbeds,
@@ -207,7 +207,8 @@ def prepare_arrays(
 ) -> Prepared:
     """From embeddings (N, D) with labels (N,), -1 for unlabeled, and class embeddings (C, D).
 
-    There is no text tower, so a residual of the class embeddings is tuned.
+    There is no text tower, so a residual of the class embeddings is tuned. Of several banks (`pseudolabel.banks`) the
+    embeddings are joined already.
     """
     everywhere = settings.candidates == "all"
     task = make_task(labels, classes, seen=None, all_candidates=everywhere)
