@@ -29,9 +29,7 @@ def of_text(image_embeds: WideEmbeds, class_embeds: ClassEmbeds) -> ImageEmbeds:
     return image_embeds if image_embeds.shape[1] == width else image_embeds[:, :width]
 
 
-def predict_proba(
-    image_embeds: WideEmbeds, class_embeds: ClassEmbeds, logit_scale: float
-) -> Probs:
+def predict_proba(image_embeds: WideEmbeds, class_embeds: ClassEmbeds, logit_scale: float) -> Probs:
     """(N, C) softmax of the logits: CLIP's own confidence, not calibrated."""
     return cosine_logits(image_embeds, class_embeds, logit_scale).softmax(dim=1)
 
