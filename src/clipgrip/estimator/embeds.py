@@ -36,9 +36,8 @@ def embeds_of(estimator: Any, X: Any, *, reset: bool) -> list[ImageEmbeds]:
     """
     first, *others = banks_of_x(X)
     found = [_embeds(estimator, first, reset=reset)]
-    for bank in others:
-        # validated alike, by a stand-in: n_features_in_ is the first bank's
-        found.append(_embeds(BaseEstimator(), bank, reset=True))
+    # validated alike, by a stand-in: n_features_in_ is the first bank's
+    found += [_embeds(BaseEstimator(), bank, reset=True) for bank in others]
     check_banks(found)
     return found
 

@@ -19,8 +19,8 @@ from clipgrip.data.ingest import Images, Ingested, ingest
 from clipgrip.data.issues import Issue
 from clipgrip.data.task import paradigm
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.estimator.heads import Head, final_head, head_of_labels
 from clipgrip.estimator.embeds import class_vectors
+from clipgrip.estimator.heads import Head, final_head, head_of_labels
 from clipgrip.estimator.labels import Target, Vocabulary, read, target, unlabeled
 from clipgrip.fewshot.joint import Joint
 from clipgrip.method import PRESETS, Method
@@ -135,9 +135,10 @@ def fit_embeds(
     settings: Settings,
     method: Method | None = None,
 ) -> Fitted:
-    """The same on banks of embeddings (N, ...): a residual of the class embeddings is tuned, as there is no text tower.
+    """The same on banks of embeddings (N, ...): there is no text tower, so a residual of the class embeddings is tuned.
 
-    Class embeddings are of the first bank's encoder. Without class embeddings nothing can be pseudolabeled, and the head learns from the labels alone.
+    They are of the first bank's encoder. Without class embeddings nothing can be pseudolabeled, and the head learns
+    from the labels alone.
     """
     _check_needs_no_model(settings, class_embeds)
     if class_embeds is None:

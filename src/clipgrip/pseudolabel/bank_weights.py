@@ -43,6 +43,8 @@ class BankSettings:
     """Standard deviations beyond chance from which a bank counts at all."""
     floor: float = 0.05
     """Added to each agreement, so that a ratio of two small ones says little."""
+    few: int = 30
+    """Of fewer images noise cannot be told from a bank that sees; then each counts that is not constant."""
     prior_labels: float = 5.0
     """So many labels count as much as what is known without them."""
 
@@ -79,11 +81,13 @@ def bank_weights(
     by_text = _by_text(some, None if probs is None else probs[rows], settings)
     by_label = _by_labels(banks, labels, settings)
     shared = [_shared(some[0], bank, settings) for bank in some]
-    trusted = by_text[0].n > 0 and _knows(probs, labels)
+    enough = len(rows) >= settings.few
+    trusted = enough and by_text[0].n > 0 and _knows(probs, labels)
     weights = [1.0]
     for bank in range(1, len(banks)):
-        seen = (by_text[bank], by_label[bank], *(() if trusted else (shared[bank],)))
-        if max(one.deviations for one in seen) < settings.significance:
+        seen = by_text[bank], by_label[bank], shared[bank]
+        clear = max(one.deviations for one in seen) >= settings.significance
+        if not some[bank].shape[1] or (enough and not clear):
             weights.append(0.0)
             continue
         before = settings.power * _ratio(by_text[bank], by_text[0], settings) if trusted else 0.0
@@ -129,7 +133,7 @@ def _by_labels(
 
 
 def _shared(first: Tensor, bank: Tensor, settings: BankSettings) -> Agreement:
-    """How many of an image's neighbours in the first bank are its neighbours in the other: of noise as chance has it."""
+    """How many of an image's neighbours in the first bank are its neighbours in the other: of noise, chance's share."""
     n, k = len(first), min(settings.neighbours, len(first) - 1)
     if k < 1 or k == n - 1 or not bank.shape[1]:
         return NONE

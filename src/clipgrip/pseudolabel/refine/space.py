@@ -52,7 +52,7 @@ class PoolImages:
 
     @classmethod
     def of(cls, embeds: ImageEmbeds, settings: Refinement = DEFAULT) -> PoolImages:
-        """Of unit vectors, or of the rows (N, W) of several banks, all of one length, which are brought to length one."""
+        """Of unit vectors, or of the rows (N, W) of several banks, which all have one length and are brought to 1."""
         joined = len(embeds) and float(embeds[0].float().norm()) > JOINED
         return cls(unit_rows(embeds) if joined else embeds, settings)
 
