@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -17,6 +17,7 @@ from pydantic import (
     model_serializer,
 )
 
+from clipgrip.allowed import refusal
 from clipgrip.data.text import check_encoding
 from clipgrip.errors import ConfigError, DataError, nearest
 from clipgrip.files import read_file
@@ -147,10 +148,19 @@ class Settings(BaseModel):
             DEFAULT.with_values(refinement)
         return refinement
 
+    @field_validator("rounds", "k", "seed", mode="before")
+    @classmethod
+    def _is_no_truth_value(cls, value: Any) -> Any:
+        if type(value) is bool:  # Python would take it for 0 or 1
+            raise ValueError
+        return value
+
     @field_validator("backbone")
     @classmethod
     def _full_path(cls, backbone: str) -> str:
         """A model in a folder is found again from any working folder."""
+        if not backbone.strip():
+            raise ValueError
         return _whole_path(backbone)
 
 
@@ -253,6 +263,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         )
     for key in FILES:
         if isinstance(values.get(key), str):
+            if not values[key].strip():
+                raise ConfigError(
+                    f"{path}: {key} is empty. Give the name of a file or folder, or take the line out."
+                )
             if "\0" in values[key]:
                 raise ConfigError(
                     f"{path}: {key} holds a NUL character, which no name of a file has."
@@ -308,6 +322,5 @@ def _sentence(model: type[BaseModel], error: Any, where_is: Callable[[str], str]
         return (
             f'{where}: unknown setting "{key}". Known: {known}.{nearest(key, model.model_fields)}'
         )
-    allowed = get_args(model.model_fields[key].annotation) if key in model.model_fields else ()
-    hint = nearest(str(error["input"]), [a for a in allowed if isinstance(a, str)])
-    return f"{where}: {key} = {error['input']!r} is not allowed: {error['msg']}.{hint}"
+    field = model.model_fields[key.partition(".")[0]]
+    return f"{where}: {refusal(key, error['input'], field.annotation, field.metadata)}"

@@ -14,6 +14,7 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
     from dataclasses import asdict
 
     from clipgrip.cli.automate import keep_answers
+    from clipgrip.cli.calibrated import recalibrated, said_of
     from clipgrip.cli.reviewed import at_work
     from clipgrip.report.audited import compared, line
     from clipgrip.runs import auditing
@@ -22,9 +23,11 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
     sheet = auditing.Sheet.read(answers, encoding)
     newest = at_work(run, ui.screen)
     with ui.screen.live():
-        audit = auditing.Audit.of(reopen(newest, ui.screen), sheet.seed)
+        outcome = reopen(newest, ui.screen)
+    audit = auditing.Audit.of(outcome, sheet.seed)
     rows, truth = sheet.answers(audit)
     kept = keep_answers(newest, audit, rows, truth, by)
+    calibrated = recalibrated(outcome, ui.screen) if kept else None
     if not kept:
         ui.screen.note(f"{newest} may not be written: the answers stand in {answers} alone.")
     names = audit.classes.display
@@ -33,6 +36,6 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
     if said is None:
         lines.append("nothing can be said yet: answer the first images of the sheet")
     else:
-        lines.append(line(said))
+        lines += [line(said), *said_of(calibrated)]
     facts = {"audit": audit.id, "sheet": len(sheet), "answered": len(rows), "kept": kept}
     return Result(lines, {**facts, "audited": None if said is None else asdict(said)})

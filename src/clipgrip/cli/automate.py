@@ -62,6 +62,7 @@ def automate(
     Fix error rate, kind and groups before the first answer: each promise holds for itself, and the best of several
     that were tried on the same answers fails more often than it says.
     """
+    from clipgrip.cli.calibrated import recalibrated
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
     from clipgrip.runs import auditing, promised
@@ -77,7 +78,8 @@ def automate(
     if place.resolve() == answers.resolve():
         raise ConfigError(f"{place} holds the answers. Give --out another name.")
     with screen.live():
-        audit = auditing.Audit.of(reopen(newest, screen), sheet.seed)
+        outcome = reopen(newest, screen)
+        audit = auditing.Audit.of(outcome, sheet.seed)
     if out:
         check_table(place, auditing.AUTOMATE)
     else:
@@ -89,6 +91,8 @@ def automate(
     facts = promised.promise_facts(told, audit, more_answers(told, audit.pool, rows, truth, groups))
     if not keep_answers(newest, audit, rows, truth, by, facts):
         screen.note(f"{newest} may not be written: the promise stands in {place} alone.")
+    else:
+        recalibrated(outcome, screen)
     table = promised.automation_csv(audit, told, rows, truth, groups)
     if out:
         write_output(place, table, auditing.AUTOMATE)

@@ -16,7 +16,7 @@ import typer
 from clipgrip.cli.ui import Result
 
 
-class Finding(NamedTuple):
+class Diagnosis(NamedTuple):
     """One line: what was looked at, what was found, and what to do if it is bad."""
 
     good: bool
@@ -44,16 +44,16 @@ def doctor(
     return Result(lines, facts, code=0 if good else 1)
 
 
-def _findings(measure: bool) -> Iterator[Finding]:
+def _findings(measure: bool) -> Iterator[Diagnosis]:
     from clipgrip.runs.identity import versions
 
     found = versions()
     packages = ", ".join(f"{name} {number}" for name, number in found.items() if name != "python")
-    yield Finding(
+    yield Diagnosis(
         sys.version_info >= (3, 11), "python", f"{found['python']} on {platform.platform()}"
     )
     missing = [name for name, number in found.items() if number == "not installed"]
-    yield Finding(
+    yield Diagnosis(
         not missing, "packages", packages, f"pip install {' '.join(missing)}" if missing else ""
     )
     yield from _hardware()
@@ -63,13 +63,13 @@ def _findings(measure: bool) -> Iterator[Finding]:
     yield from _engines(measure)
 
 
-def _hardware() -> Iterator[Finding]:
+def _hardware() -> Iterator[Diagnosis]:
     import torch
 
     from clipgrip.backbone.clip import choose_precision
 
     precision = choose_precision("auto", torch.device("cpu"))
-    yield Finding(
+    yield Diagnosis(
         True, "threads", f"{torch.get_num_threads()} of {os.cpu_count()} processors, {precision}"
     )
     memory = _memory_gigabytes()
@@ -77,7 +77,7 @@ def _hardware() -> Iterator[Finding]:
         remedy = (
             "" if memory >= 4 else "4 GB are needed for ViT-B/32; use nano, or a bigger machine"
         )
-        yield Finding(memory >= 4, "memory", f"{memory:.1f} GB", remedy)
+        yield Diagnosis(memory >= 4, "memory", f"{memory:.1f} GB", remedy)
 
 
 def _memory_gigabytes() -> float | None:
@@ -87,35 +87,35 @@ def _memory_gigabytes() -> float | None:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
 
 
-def _torchvision() -> Finding:
+def _torchvision() -> Diagnosis:
     """A torchvision that does not fit torch breaks transformers too; a process of its own finds out."""
     code = "import importlib.util as u; print(u.find_spec('torchvision') is not None); import torchvision"
     tried = subprocess.run(
         [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False
     )
     if not tried.stdout.startswith("True"):
-        return Finding(True, "torchvision", "not installed, not needed")
+        return Diagnosis(True, "torchvision", "not installed, not needed")
     if tried.returncode == 0:
-        return Finding(True, "torchvision", "installed and whole, not needed")
+        return Diagnosis(True, "torchvision", "installed and whole, not needed")
     last = tried.stderr.strip().splitlines()[-1]
-    return Finding(False, "torchvision", f"broken: {last}", "pip uninstall torchvision")
+    return Diagnosis(False, "torchvision", f"broken: {last}", "pip uninstall torchvision")
 
 
-def _folders() -> Iterator[Finding]:
+def _folders() -> Iterator[Diagnosis]:
     from clipgrip.backbone.cache import default_root
 
     for subject, folder in (("cache", default_root()), ("this folder", Path.cwd())):
         yield _writable(subject, folder)
 
 
-def _writable(subject: str, folder: Path) -> Finding:
+def _writable(subject: str, folder: Path) -> Diagnosis:
     probe = folder / f".clipgrip-doctor-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        return Finding(
+        return Diagnosis(
             False,
             subject,
             f"{folder}: {error.strerror}",
@@ -123,10 +123,10 @@ def _writable(subject: str, folder: Path) -> Finding:
         )
     free = shutil.disk_usage(folder).free / 2**30
     remedy = "" if free >= 1 else "make at least 1 GB free"
-    return Finding(free >= 1, subject, f"{folder}, {free:.0f} GB free", remedy)
+    return Diagnosis(free >= 1, subject, f"{folder}, {free:.0f} GB free", remedy)
 
 
-def _models() -> Iterator[Finding]:
+def _models() -> Iterator[Diagnosis]:
     from clipgrip.backbone.added import added_models
     from clipgrip.backbone.checkpoint import Checkpoint
     from clipgrip.backbone.registry import models
@@ -139,13 +139,15 @@ def _models() -> Iterator[Finding]:
         try:
             fingerprint = Checkpoint.open(model.folder).fingerprint()
         except ClipgripError as error:
-            yield Finding(False, "model", f"{model.name}: {error}", "copy the model again")
+            yield Diagnosis(False, "model", f"{model.name}: {error}", "copy the model again")
             continue
         if noted.get(model.folder, fingerprint) != fingerprint:
             remedy = f"clipgrip models remove {model.name}, then add it again"
-            yield Finding(False, "model", f"{model.name}: changed since it was added", remedy)
+            yield Diagnosis(False, "model", f"{model.name}: changed since it was added", remedy)
         else:
-            yield Finding(True, "model", f"{model.name}  {fingerprint[:16]}", _only_for(model.name))
+            yield Diagnosis(
+                True, "model", f"{model.name}  {fingerprint[:16]}", _only_for(model.name)
+            )
 
 
 def _only_for(name: str) -> str:
@@ -153,22 +155,22 @@ def _only_for(name: str) -> str:
     return demo if name == "nano" else ""
 
 
-def _engines(measure: bool) -> Iterator[Finding]:
+def _engines(measure: bool) -> Iterator[Diagnosis]:
     from importlib.util import find_spec
 
     here = all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))
     remedy = "" if here else "pip install 'clipgrip[onnx]' for --engine onnx and onnx-int8"
     if not measure:
         found = "torch, onnx, onnx-int8" if here else "torch"
-        yield Finding(True, "engines", f"{found}; --measure says which is fastest here", remedy)
+        yield Diagnosis(True, "engines", f"{found}; --measure says which is fastest here", remedy)
         return
     from clipgrip.backbone.speed import measure as measured
 
     rates = measured()
     exact = rates["torch float32"]
     found = ", ".join(f"{name} {rate / exact:.2f}" for name, rate in rates.items())
-    yield Finding(True, "engines", f"speed against torch float32: {found}", remedy)
+    yield Diagnosis(True, "engines", f"speed against torch float32: {found}", remedy)
     fastest = max(rates, key=lambda name: rates[name])
     engine, _, precision = fastest.partition(" ")
     option = f"--engine {engine}" + (f" with precision {precision}" if precision else "")
-    yield Finding(True, "fastest", f"{fastest}: {option}")
+    yield Diagnosis(True, "fastest", f"{fastest}: {option}")

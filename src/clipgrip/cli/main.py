@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clipgrip.cli.group import show_help, tree_of
+from clipgrip.cli.group import UsageError, show_help, tree_of
 from clipgrip.cli.log import LOGGER, end
 from clipgrip.cli.shared import Shared, parameters
 from clipgrip.cli.spoken import wants_json
@@ -22,7 +22,6 @@ STOPPED = 130
 """Exit code after Ctrl-C."""
 STOPPED_SENTENCE = "stopped. What is done is kept; the same command goes on."
 NUL = "a path holds the character NUL, which no file's name can hold. Take it out of the setting or the table."
-UsageError: Any = typer.BadParameter.__base__  # typer has no public name for it
 
 
 def root() -> Any:
@@ -98,7 +97,7 @@ def _run() -> int:
 
 def usage_sentence(error: Any) -> str:
     """What the command line cannot be read for, and where to look."""
-    text, context = error.format_message().rstrip(".").replace("Value error, ", ""), error.ctx
+    text, context = error.format_message().rstrip("."), error.ctx
     path = "clipgrip" if context is None else context.command_path
     return f"{text[:1].lower()}{text[1:]}. See {path} --help."
 

@@ -27,6 +27,8 @@ def predict(
 
     Files that cannot be used are listed beside the answers, in a file that ends with .issues.csv.
     """
+    from clipgrip.cli.calibrated import said_of
+    from clipgrip.cli.results import remarks
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import DataError
     from clipgrip.runs.probabilities import check_probabilities_place, write_probabilities
@@ -51,14 +53,18 @@ def predict(
             f"{images}: none of the files can be labeled. The first: {first.path}: {first.detail}. "
             f"All are listed in {issues_path(out)}."
         )
-    lines = [f"{len(answers.rows)} images labeled: {out}"]
+    calibrated = predictor.calibrated
+    images_labeled = "image" if len(answers.rows) == 1 else "images"
+    lines = [f"{len(answers.rows)} {images_labeled} labeled: {out}", *said_of(calibrated)]
     facts: dict[str, Any] = {"images": len(answers.rows), "predictions": out}
+    facts["calibrated_by"] = None if calibrated is None else calibrated.n
     if all_probabilities is not None:
         names = predictor.classes.display
-        write_probabilities(all_probabilities, [(answers.rows, answers.probs)], names)
+        probs = answers.probs if calibrated is None else calibrated(answers.probs)
+        write_probabilities(all_probabilities, [(answers.rows, probs)], names)
         lines.append(f"all probabilities: {all_probabilities}")
         facts["all_probabilities"] = all_probabilities
     if answers.issues:
-        lines.append(f"{len(answers.issues)} remarks on files: {issues_path(out)}")
+        lines.append(f"{remarks(len(answers.issues), ui.say)}: {issues_path(out)}")
         facts["issues"] = issues_path(out)
     return Result(lines, facts | {"remarks": len(answers.issues)})

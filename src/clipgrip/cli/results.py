@@ -86,7 +86,7 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
         *_calibration(metrics["calibration"]),
     ]
     if data["not_used"]:
-        lines.append(f"{data['not_used']} remarks on files: see {folder / 'issues.csv'}")
+        lines.append(f"{remarks(data['not_used'], Words(language))}: {folder / 'issues.csv'}")
     return "\n".join(
         [
             *lines,
@@ -95,6 +95,11 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
             f"review       clipgrip review {folder}",
         ]
     )
+
+
+def remarks(n: int, say: Words) -> str:
+    """How many files there is something to say of."""
+    return say.count(n, "{n} remark on files", "{n} remarks on files")
 
 
 def _doubts(metrics: dict[str, Any], say: Words) -> list[str]:

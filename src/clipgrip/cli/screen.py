@@ -78,6 +78,12 @@ class Screen(Listener):
         LOGGER.info("%s", text)
         self._console.print(text, markup=False, emoji=False)
 
+    def step(self, text: str) -> None:
+        """A sentence of its own, unless only results are wanted."""
+        LOGGER.info("%s", text)
+        if not self._quiet:
+            self._console.print(text, markup=False, emoji=False)
+
     def round_done(self, facts: dict[str, Any]) -> None:
         """One line per round."""
         LOGGER.info("%s", round_line(facts))

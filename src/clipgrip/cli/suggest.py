@@ -130,7 +130,8 @@ def told(found: Suggestions, count: int, out: Path) -> list[str]:
             f"{found.answered} images were answered on the review page and are not asked again"
         )
     if found.known:
-        lines.append(f"{len(found.known)} known labels stand below them, so that the sheet has all")
+        known = "known label stands" if len(found.known) == 1 else "known labels stand"
+        lines.append(f"{len(found.known)} {known} below them, so that the sheet has all")
     if found.classes:
         lines.append(f"classes: {found.classes.listing()}")
     return [

@@ -86,10 +86,10 @@ def ingest(
     merger = Merger(names, matched[0].statements, matched[1].statements, named.statements)
     rows, issues, by_folder = _rows(entries, merger, on_progress)
     remarks = (part.issues for part in (found, tests, labeled, named, *matched))
-    said = text_remarks(classes, (images, labels, test), encoding)
-    everything = tuple(sorted({*issues, *said, *(issue for part in remarks for issue in part)}))
+    of_texts = text_remarks(classes, (images, labels, test), encoding)
+    everything = tuple(sorted({*issues, *of_texts, *(issue for part in remarks for issue in part)}))
     if not rows:
-        raise _nothing_usable(found, [one for one in everything if one.reason not in NOTES])
+        raise _nothing_usable(images, found, [one for one in everything if one.reason not in NOTES])
     return Ingested(Manifest(tuple(rows), names), everything, found.root, by_folder)
 
 
@@ -199,10 +199,13 @@ def _rows(
     return rows, issues, by_folder
 
 
-def _nothing_usable(found: Found, issues: Sequence[Issue]) -> DataError:
+def _nothing_usable(images: Images, found: Found, issues: Sequence[Issue]) -> DataError:
     example = f" The first: {issues[0].path}: {issues[0].detail}." if issues else ""
     reasons = f" ({tally(issues)})" if issues else ""
+    where = os.fspath(images) if isinstance(images, str | os.PathLike) else "the list of images"
+    if not found.entries and not isinstance(images, str | os.PathLike):
+        return DataError(f"{where} is empty. Give one image at least.")
     return DataError(
-        f"{found.root}: no usable image among {len(found.entries)} files{reasons}.{example} "
+        f"{where}: no usable image among {len(found.entries)} files{reasons}.{example} "
         "Give a folder with JPEG, PNG, BMP, TIFF or WebP images."
     )

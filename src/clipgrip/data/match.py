@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
-from clipgrip.data.classfolders import class_folders
+from clipgrip.data.classfolders import folders_like
 from clipgrip.data.discover import Claim, Entry, Found, native, place_key
 from clipgrip.data.issues import Issue
 from clipgrip.data.nearby import difference, folded, nfc, without_ending
@@ -32,7 +32,7 @@ def position(claim: Claim, classes: ClassNames) -> int:
     label = canonical(claim.label)
     if label in UNLABELED_MARKS:
         return -1
-    if claim.folder and (found := class_folders(classes).position(label)) is not None:
+    if claim.folder and (found := folders_like(classes).position(label)) is not None:
         return found
     if label not in classes:
         raise DataError(

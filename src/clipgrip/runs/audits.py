@@ -53,6 +53,13 @@ def stored_answers(store: RunStore, run: str, audit: str) -> list[tuple[str, int
     return list(store.db.execute(query, (run, audit)))
 
 
+def uniform_answers(store: RunStore, run: str) -> dict[str, int]:
+    """Content hash -> class, of every audit of a run that drew images with equal chances."""
+    store.seals.check("audit_answer")
+    query = "SELECT sha256, label FROM audit_answer WHERE run = ? ORDER BY said_at, audit"
+    return dict(store.db.execute(query, (run,)))
+
+
 def audited(store: RunStore, run: str) -> set[str]:
     """Content hash of every image that was answered in any audit of a run."""
     store.seals.check("audit_answer")

@@ -52,9 +52,9 @@ def run_rounds(
         hear.round_done(stored.facts)
         if done.why and (done.refined_by, done.why) != refined:
             refined = done.refined_by, done.why
-            hear.note(_refined_line(done))
+            hear.step(_refined_line(done))
         if done.stop:
-            hear.note(
+            hear.step(
                 f"Stopped: {done.stop.reason}. Back to {name_of_round(done.stop.best)}, the best before."
             )
         began = time.monotonic()

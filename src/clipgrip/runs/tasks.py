@@ -7,7 +7,9 @@ from pathlib import Path
 
 import torch
 
+from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames, canonical
+from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.data.text import read_text
 from clipgrip.errors import DataError
@@ -35,6 +37,17 @@ def make_task(
     _check_labeled(known, labeled, classes)
     note(_explain(known, classes))
     return trzsl(labels, len(classes), known)
+
+
+def beside_folders(settings: Settings, manifest: Manifest) -> Settings:
+    """The settings where folders labeled some of the images: what lies elsewhere may be of any class.
+
+    Where each class has a label that is so anyway, and they stay as they are: a run's identity holds them.
+    """
+    labeled = set(manifest.labels[manifest.pool].tolist())
+    if labeled >= set(range(len(manifest.classes))):
+        return settings
+    return settings.model_copy(update={"candidates": "all"})
 
 
 def stored_task(labels: Labels, classes: ClassNames, seen: Sequence[str]) -> Task:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from clipgrip.backbone.embed import Item
 from clipgrip.data.ingest import ingest
 from clipgrip.data.issues import Issue, issues_bytes
 from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import RunError
 from clipgrip.runs.embedding import item, undecodable
-from clipgrip.runs.outputs import DECIDED_BY, PREDICTIONS, TOP, prediction_rows
+from clipgrip.runs.outputs import COLUMNS, PREDICTIONS, prediction_rows
 from clipgrip.runs.store import NAME as RUN
 from clipgrip.serving.predictor import Predictor
-from clipgrip.types import Probs
+from clipgrip.types import ImageEmbeds, Probs
 from clipgrip.written import check_output, check_table, remove_output, write_output
 
 PREDICT = "predict"
@@ -23,11 +24,12 @@ PREDICT = "predict"
 
 @dataclass(frozen=True)
 class FileAnswers:
-    """Rows with their probabilities (N, C), and what could not be used."""
+    """Rows with their probabilities (N, C) and embeddings (N, D), and what could not be used."""
 
     rows: tuple[Row, ...]
     probs: Probs
     issues: tuple[Issue, ...]
+    embeds: ImageEmbeds = field(repr=False)
 
 
 def predict_files(
@@ -36,8 +38,9 @@ def predict_files(
     on_progress: Callable[[str, int, int], None] = lambda *_: None,
     *,
     encoding: str | None = None,
+    item_of: Callable[[Row], Item] = item,
 ) -> FileAnswers:
-    """Label what lies under a place.
+    """Label what lies under a place; ``item_of`` opens the picture of a row that was not embedded yet.
 
     Raises:
         DataError: the place does not exist or holds no image.
@@ -49,7 +52,7 @@ def predict_files(
         on_progress=lambda done, total: on_progress("hash", done, total),
     )
     embedded = predictor.embed(
-        [item(row) for row in found.manifest.rows],
+        [item_of(row) for row in found.manifest.rows],
         on_progress=lambda done, total: on_progress("embed", done, total),
     )
     reasons = dict(embedded.failures)
@@ -61,7 +64,8 @@ def predict_files(
         for path in row.paths
     ]
     probs = predictor.predict_proba(embedded.embeds)
-    return FileAnswers(rows, probs, tuple(sorted({*found.issues, *failed})))
+    issues = tuple(sorted({*found.issues, *failed}))
+    return FileAnswers(rows, probs, issues, embedded.embeds)
 
 
 def write_predictions(path: Path, predictor: Predictor, answers: FileAnswers) -> None:
@@ -72,8 +76,8 @@ def write_predictions(path: Path, predictor: Predictor, answers: FileAnswers) ->
         OSError: the system refused.
     """
     names, beside = predictor.classes.display, issues_path(path)
-    lines = sorted((*line, "model") for line in prediction_rows(answers.rows, answers.probs, names))
-    table = csv_bytes(("path", *TOP, DECIDED_BY), lines)
+    lines = prediction_rows(answers.rows, answers.probs, names, predictor.calibrated)
+    table = csv_bytes(COLUMNS, sorted(lines))
     write_output(path, table, PREDICT)
     if answers.issues:
         write_output(beside, issues_bytes(answers.issues), PREDICT)

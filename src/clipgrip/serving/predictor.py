@@ -23,6 +23,7 @@ from clipgrip.method import PRESETS, untuned
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.runs import checkpoint
+from clipgrip.runs.calibrated import AuditedCalibration, read_calibration
 from clipgrip.runs.checkpoint import PromptFacts
 from clipgrip.runs.eyes import Beside, EyeFacts
 from clipgrip.types import ClassEmbeds, Probs, WideEmbeds
@@ -37,6 +38,8 @@ class Predictor:
     class_embeds: ClassEmbeds = field(repr=False)
     joint: Joint | None = field(default=None, repr=False)
     """What labels taught beside the prompt."""
+    calibrated: AuditedCalibration | None = field(default=None, repr=False)
+    """The temperature that audited answers gave; None: confidence is as the model says it."""
     beside: Beside | None = field(default=None, repr=False)
     """What sees images beside the model."""
 
@@ -46,7 +49,7 @@ class Predictor:
 
         Raises:
             RunError: the folder holds no prompt.
-            PromptError: the prompt is damaged.
+            PromptError: the prompt is damaged, or its calibration.
             BackboneError: the model is not here, or is not the one that the prompt was tuned on.
         """
         path = folder / checkpoint.NAME
@@ -59,8 +62,8 @@ class Predictor:
         known = checkpoint.read_class_embeds(folder / checkpoint.CLASS_EMBEDS, path.read_bytes())
         joint = checkpoint.read_head(folder, facts)
         beside = checkpoint.read_eyes(folder, facts)
-        texts = derive(facts, learned) if known is None else known
-        return cls(facts, learned, texts, joint, beside)
+        embeds = derive(facts, learned) if known is None else known
+        return cls(facts, learned, embeds, joint, read_calibration(folder), beside)
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -87,7 +90,10 @@ class Predictor:
         return ClassNames(self.facts.class_names, self.facts.class_prompts)
 
     def predict_proba(self, image_embeds: WideEmbeds) -> Probs:
-        """(N, C) from what `embed` gives: unit vectors (N, D) of the prompt's own model, with what eyes see beside."""
+        """(N, C) from what `embed` gives, as the prompt says them; `calibrated` sets them right.
+
+        Unit vectors (N, D) of the prompt's own model, with what eyes see beside it.
+        """
         return joined_probs(image_embeds, self.class_embeds, self.facts.logit_scale, self.joint)
 
     def embed(
