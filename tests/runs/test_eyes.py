@@ -220,3 +220,22 @@ def test_each_eyes_part_is_said_in_both_languages(language: str) -> None:
     said = eye_sentences(eyes, Words(language))  # type: ignore[arg-type]
     assert "41" in said[0]
     assert "own" in said[1]
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "The eye"), ("ja", "補助エンコーダー")])
+def test_screen_and_report_say_how_much_each_eye_counts(
+    place: Place,
+    tiny_clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    language: str,
+    said: str,
+) -> None:
+    out, options = tmp_path / "run", ("--rounds", "1", "--eye", "texture", "--lang", language)
+    given = ("--classes", place.classes, "--backbone", tiny_clip, "--out", out, *options)
+    told = command(capsys, "run", place.images, *given)
+    assert told.code == 0
+    assert said in told.out
+    page = (out / "report.html").read_text("utf-8")
+    assert "Eyes beside the backbone" in page or "補助エンコーダー" in page
+    assert "texture" in page
