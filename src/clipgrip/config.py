@@ -20,8 +20,13 @@ from pydantic import (
 from clipgrip.allowed import refusal
 from clipgrip.data.text import check_encoding
 from clipgrip.errors import ConfigError, DataError, nearest
-from clipgrip.files import read_file
+from clipgrip.files import read_file, system_words
+from clipgrip.sentences import Sentence, combined, mark
 
+EMPTY = mark("{path}: {key} is empty. Give the name of a file or folder, or take the line out.")
+NO_TEXT = mark(
+    "{path} is not UTF-8 text, so no TOML. Give the project.toml that clipgrip init writes, saved as UTF-8."
+)
 Strategy = Literal["zero-shot", "supervised", "fpl", "ifpl", "grip"]
 Preset = Literal["default", "paper"]
 Prompt = Literal["textual", "visual", "visual-deep", "multimodal"]
@@ -116,8 +121,11 @@ class Settings(BaseModel):
         parts = [template] if isinstance(template, str) else template
         if not isinstance(parts, list | tuple) or not all(isinstance(one, str) for one in parts):
             raise ConfigError(
-                f'template = {template!r} is not allowed. Give a text such as "a photo of a {{}}.", several of them, '
-                'or "@FILE", a file with one a line.'
+                mark(
+                    'template = {template} is not allowed. Give a text such as "a photo of a {{}}.", several '
+                    'of them, or "@FILE", a file with one a line.'
+                ),
+                template=f"{template!r}",
             )
         from clipgrip.template_files import expand  # imports torch, so only where it is needed
 
@@ -136,7 +144,9 @@ class Settings(BaseModel):
         """Names in their order, folders with their whole paths."""
         names = (eye,) if isinstance(eye, str) else eye
         if not all(name.strip() for name in names):
-            raise ConfigError('eye = "" names nothing. Give texture, auto, a model or a folder.')
+            raise ConfigError(
+                mark('eye = "" names nothing. Give texture, auto, a model or a folder.')
+            )
         return tuple(dict.fromkeys(_whole_path(name) for name in names))
 
     @field_validator("refinement")
@@ -219,16 +229,19 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
     for key, option in (("images", "IMAGES"), ("classes", "--classes FILE")):
         if key not in values:
             raise ConfigError(
-                f"no {key} given. Give {option} on the command line, or write {key} = ... into project.toml "
-                "(clipgrip init makes one)."
+                mark(
+                    "no {key} given. Give {option} on the command line, or write {key} = ... into "
+                    "project.toml (clipgrip init makes one)."
+                ),
+                key=key,
+                option=option,
             )
     if values.get("encoding") is not None and isinstance(values.get("template"), str | list):
         from clipgrip.template_files import expand  # imports torch, so only where it is needed
 
         values["template"] = expand(values["template"], check_encoding(str(values["encoding"])))
-    return checked(
-        Project, values, lambda key: str(toml) if toml and key not in given else "command line"
-    )
+    here = Sentence("command line")
+    return checked(Project, values, lambda key: str(toml) if toml and key not in given else here)
 
 
 def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str]) -> Any:
@@ -239,7 +252,8 @@ def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str
         for one in error.errors():  # a DataError is a ValueError, which pydantic wraps
             if isinstance(cause := one.get("ctx", {}).get("error"), DataError):
                 raise cause from None
-        raise ConfigError("\n".join(_sentence(model, e, where) for e in error.errors())) from None
+        found = [_sentence(model, e, where) for e in error.errors()]
+        raise ConfigError(combined(found, "\n")) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -248,29 +262,26 @@ def read_toml(path: Path) -> dict[str, Any]:
         values = _parsed(read_file(path, MAX_BYTES).decode("utf-8-sig").replace("\r\n", "\n"))
         wrong = next((key for key, value in values.items() if "\0" in str(value)), None)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}. Check the name.") from None
+        unread = mark("{path} cannot be read: {reason}. Check the name.")
+        raise ConfigError(unread, path=path, reason=system_words(error)) from None
     except UnicodeDecodeError:
-        raise ConfigError(
-            f"{path} is not UTF-8 text, so no TOML. Give the project.toml that clipgrip init writes, saved as UTF-8."
-        ) from None
+        raise ConfigError(NO_TEXT, path=path) from None
     except (ValueError, RecursionError) as error:
         if not isinstance(error, tomllib.TOMLDecodeError):  # a number of thousands of digits
             error = ValueError("a value is too long or nested too deep")
-        raise ConfigError(f"{path} is not valid TOML: {error}. Mend that line.") from None
+        raise ConfigError(
+            mark("{path} is not valid TOML: {error}. Mend that line."), path=path, error=error
+        ) from None
     if wrong is not None:
         raise ConfigError(
-            f"{path}: {wrong} holds the character NUL, which no name can hold. Take it out."
+            mark("{path}: {wrong} holds the character NUL, which no name can hold. Take it out."),
+            path=path,
+            wrong=wrong,
         )
     for key in FILES:
         if isinstance(values.get(key), str):
             if not values[key].strip():
-                raise ConfigError(
-                    f"{path}: {key} is empty. Give the name of a file or folder, or take the line out."
-                )
-            if "\0" in values[key]:
-                raise ConfigError(
-                    f"{path}: {key} holds a NUL character, which no name of a file has."
-                )
+                raise ConfigError(EMPTY, path=path, key=key)
             values[key] = path.parent / values[key]
     if "template" in values:
         values["template"] = _from_folder(path.parent, values["template"])
@@ -319,8 +330,9 @@ def _sentence(model: type[BaseModel], error: Any, where_is: Callable[[str], str]
     where = where_is(str(error["loc"][0]))
     if error["type"] == "extra_forbidden":
         known = ", ".join(model.model_fields)
-        return (
-            f'{where}: unknown setting "{key}". Known: {known}.{nearest(key, model.model_fields)}'
-        )
+        text = mark('{where}: unknown setting "{key}". Known: {known}.{nearest}')
+        close = nearest(key, model.model_fields)
+        return Sentence(text, where=where, key=key, known=known, nearest=close)
     field = model.model_fields[key.partition(".")[0]]
-    return f"{where}: {refusal(key, error['input'], field.annotation, field.metadata)}"
+    why = refusal(key, error["input"], field.annotation, field.metadata)
+    return Sentence("{where}: {why}", where=where, why=why)

@@ -21,6 +21,7 @@ from clipgrip.backbone.sound import (
     read_json,
 )
 from clipgrip.errors import BackboneError
+from clipgrip.sentences import Sentence, mark
 
 SUPPORTED = {
     "clip": "CLIP, MetaCLIP, and LAION's models converted for transformers",
@@ -132,8 +133,12 @@ def _check_kind(config: Mapping[str, Any], folder: Path, *, words: bool) -> None
         raise BackboneError(f'{path} says model_type "{kind}": {REFUSED[kind]}.')
     if words and isinstance(kind, str) and kind in VISION:
         raise BackboneError(
-            f'{path} says model_type "{kind}", a model that sees images and knows no words. Give it to --eye, beside a '
-            "model that reads class names."
+            mark(
+                '{path} says model_type "{kind}", a model that sees images and knows no words. Give it to --eye, '
+                "beside a model that reads class names."
+            ),
+            path=path,
+            kind=kind,
         )
     supported = SUPPORTED if words else VISION
     if not isinstance(kind, str) or kind not in supported:
@@ -197,10 +202,12 @@ def how_to_convert(name: str) -> str:
     """One command for a machine that people trust, after which no pickle is needed any more."""
     folder = f"{Path(name).name}-safe"
     calls = (f"{kind}.from_pretrained({name!r}).save_pretrained({folder!r})" for kind in ("M", "P"))
-    return (
+    return Sentence(
         "convert it once on a machine of your trust (pip install transformers torch):\n"
-        f'  python -c "from transformers import AutoModel as M, AutoProcessor as P; {"; ".join(calls)}"\n'
-        f'and go on with the folder "{folder}".'
+        '  python -c "from transformers import AutoModel as M, AutoProcessor as P; {calls}"\n'
+        'and go on with the folder "{folder}".',
+        calls="; ".join(calls),
+        folder=folder,
     )
 
 

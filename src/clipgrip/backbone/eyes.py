@@ -20,6 +20,7 @@ from clipgrip.backbone.texture import NAME as TEXTURE
 from clipgrip.backbone.texture import Texture
 from clipgrip.backbone.vision import VisionEye
 from clipgrip.errors import BackboneError, nearest
+from clipgrip.sentences import mark
 
 AUTO = "auto"
 """In the place of a name: every eye that is on this machine."""
@@ -41,7 +42,10 @@ def load_eye(name: str, *, precision: Precision = "auto", online: bool | None = 
             raise
         known = [AUTO, *SHIPPED, *EYES, *(model.name for model in added_models())]
         raise BackboneError(
-            f'"{name}" is no eye: neither a folder nor a model. Known are: {", ".join(known)}.{nearest(name, known)}'
+            mark('"{name}" is no eye: neither a folder nor a model. Known are: {known}.{nearest}'),
+            name=name,
+            known=", ".join(known),
+            nearest=nearest(name, known),
         ) from error
     if knows_words(folder):
         return check_as_added(folder, ClipBackbone(name, folder, precision=precision))

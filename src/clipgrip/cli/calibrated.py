@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clipgrip.words import Sentence
+
 if TYPE_CHECKING:
     from clipgrip.cli.screen import Screen
     from clipgrip.runs.calibrated import AuditedCalibration
@@ -29,9 +31,14 @@ def said_of(calibrated: AuditedCalibration | None) -> list[str]:
     if calibrated is None:
         return []
     before, after = (
-        100 * calibrated.evidence[when]["ece_equal_mass"] for when in ("before", "after")
+        f"{100 * calibrated.evidence[when]['ece_equal_mass']:.1f}" for when in ("before", "after")
     )
     return [
-        f"confidence is calibrated by {calibrated.n} answers of a random audit (off by {before:.1f} points on average "
-        f"before, {after:.1f} after)"
+        Sentence(
+            "confidence is calibrated by {n} answers of a random audit (off by {before} points on average before, "
+            "{after} after)",
+            n=calibrated.n,
+            before=before,
+            after=after,
+        )
     ]

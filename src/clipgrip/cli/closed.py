@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from clipgrip.cli.numbers import number, number_type
 from clipgrip.errors import ConfigError, nearest
+from clipgrip.words import mark
 
 
 def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
@@ -58,7 +59,11 @@ def _parser(option: str, allowed: Sequence[str]) -> Callable[[str], str]:
         if text not in allowed:
             known = ", ".join(allowed)
             raise ConfigError(
-                f'{option} "{text}" is not known. Known: {known}.{nearest(text, allowed)}'
+                mark('{option} "{given}" is not known. Known: {known}.{nearest}'),
+                option=option,
+                given=text,
+                known=known,
+                nearest=nearest(text, allowed),
             )
         return text
 

@@ -15,6 +15,7 @@ from clipgrip.cli.former import advise, renewed
 from clipgrip.cli.shared import leading
 from clipgrip.cli.spoken import words_of
 from clipgrip.cli.tree import FORMER, PANELS, Entry, Group, Panel
+from clipgrip.cli.usage import Context
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.words import mark
 
@@ -27,6 +28,7 @@ CONTEXT = {"help_option_names": list(HELP_NAMES)}
 class Command(TyperCommand):
     """A command that knows the old names of its options, and perhaps an old name of its own."""
 
+    context_class = Context
     entry: Entry
     old_name, new_name = "", ""
 
@@ -60,13 +62,15 @@ def _check_names(params: Sequence[Any], words: Sequence[str]) -> None:
         if is_path or (not word and not before.startswith("-")):
             what = option if is_path else "an argument"
             raise ConfigError(
-                f"{what} is empty. Give the name of a file or folder, or leave it out."
+                mark("{what} is empty. Give the name of a file or folder, or leave it out."),
+                what=what,
             )
 
 
 class Tree(TyperGroup):
     """Commands in panels, each made when it is called."""
 
+    context_class = Context
     panels: tuple[Panel, ...] = ()
     group: Group | None = None
 
@@ -112,8 +116,11 @@ class Tree(TyperGroup):
             known = self.list_commands(ctx)
             group = ctx.command_path.partition(" ")[2]  # every error begins with the program
             raise ConfigError(
-                f'{group}{": " if group else ""}no command "{name}". Known: {", ".join(known)}.'
-                f"{nearest(name, [*known, *FORMER])}"
+                mark('{group}no command "{name}". Known: {known}.{nearest}'),
+                group=f"{group}: " if group else "",
+                name=name,
+                known=", ".join(known),
+                nearest=nearest(name, [*known, *FORMER]),
             )
         return super().resolve_command(ctx, args)
 

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from clipgrip.allowed import number_kind, shown
 from clipgrip.errors import ConfigError
+from clipgrip.words import mark
 
 
 def number(info: Any, kind: type, option: str) -> Any:
@@ -40,7 +41,8 @@ def reader(
             is_allowed = False
         if not is_allowed:
             wanted = number_kind(kind, least, most)
-            raise ConfigError(f"{option} {shown(text)} is not allowed. Give {wanted}.")
+            refused = mark("{option} {value} is not allowed. Give {wanted}.")
+            raise ConfigError(refused, option=option, value=shown(text), wanted=wanted)
         return value
 
     return read

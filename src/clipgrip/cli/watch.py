@@ -47,6 +47,7 @@ def look(
 
     Run it again as the folder grows: every image counts once, by its content. Exit code 1 while an alarm rings.
     """
+    from clipgrip.cli.daily import given_back
     from clipgrip.cli.reviewed import at_work
     from clipgrip.serving.batch import check_answers_place, write_predictions
     from clipgrip.serving.predictor import Predictor
@@ -62,7 +63,9 @@ def look(
             newest,
             predictor,
             images,
-            lambda answers: write_predictions(out, predictor, answers),
+            lambda answers: write_predictions(
+                out, predictor, answers, given_back(newest, answers, ui)
+            ),
             reference=reference,
             alpha=alpha,
             encoding=encoding,
@@ -78,10 +81,11 @@ def _result(
     from clipgrip.report.at_work import PAGE, write_at_work
     from clipgrip.runs.watch.status import status_of
     from clipgrip.runs.watch.store import open_watch
+    from clipgrip.runs.watch.upholding import run_scopes
     from clipgrip.serving.batch import issues_path
 
     with open_watch(newest) as store:
-        status = status_of(store)
+        status = status_of(store, run_scopes(newest))
     write_at_work(newest, status, names, ui.language)
     say, total, issues = ui.say, len(found.answers.rows), len(found.answers.issues)
     lines = [
@@ -102,15 +106,14 @@ def _result(
 def show(ui: Ui, run: Run) -> Result:
     """Say where a line stands, without looking at new images."""
     from clipgrip.cli.reviewed import at_work
-    from clipgrip.runs.store import open_store
     from clipgrip.runs.watch.status import status_of
     from clipgrip.runs.watch.store import open_watch
+    from clipgrip.runs.watch.upholding import classes_of, run_scopes
 
     newest = at_work(run, ui.screen)
     with open_watch(newest) as store:
-        status = status_of(store)
-    with open_store(newest) as runs:
-        names = runs.classes(status.line.run).display
+        status = status_of(store, run_scopes(newest))
+    names = classes_of(newest).display
     return Result(
         light_words(status, names, run, ui), status.facts(), code=int(status.light == "alarm")
     )
@@ -159,6 +162,7 @@ def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> li
             alarms=len(status.alarms),
         ),
     ]
+    lines += [f"  {one.words(say)}" for one in status.promises]
     if alarm is None:
         return lines
     facts = alarm.facts

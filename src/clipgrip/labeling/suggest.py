@@ -28,6 +28,7 @@ from clipgrip.runs.embedding import Embeds, embedded
 from clipgrip.runs.events import Listener
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
+from clipgrip.sentences import Sentence
 from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.types import ImageEmbeds, Probs
 from clipgrip.words import Words
@@ -96,7 +97,14 @@ def from_images(
     if issues:
         first = issues[0]
         counted = Words("en").count(len(issues), "{n} remark on files", "{n} remarks on files")
-        hear.note(f"{counted}. The first: {first.path}: {first.detail}")
+        hear.note(
+            Sentence(
+                "{counted}. The first: {path}: {detail}",
+                counted=counted,
+                path=first.path,
+                detail=first.detail,
+            )
+        )
     embeds, names = seen.embeds, found.manifest.classes
     probs = None
     if classes is not None:
@@ -211,7 +219,11 @@ def _drawn(sheets: Iterable[Sheet], rows: Sequence[Row], hear: Listener) -> froz
         here = {places[path] for path in drawn if path in places}
         if not here:
             hear.note(
-                f"{sheet.table.name} is the sheet of an audit, but none of its {len(drawn)} images is among these."
+                Sentence(
+                    "{name} is the sheet of an audit, but none of its {n_drawn} images is among these.",
+                    name=sheet.table.name,
+                    n_drawn=len(drawn),
+                )
             )
         found |= here
     return frozenset(found)

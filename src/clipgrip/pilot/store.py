@@ -175,6 +175,7 @@ def _plain(worked: Plan) -> dict[str, Any]:
     return {
         "minutes": round(worked.minutes, 1),
         "needs": [asdict(need) for need in worked.needs],
+        "to_measure": worked.to_measure,
         "chances": {
             name: [{key: round(value, 6) for key, value in asdict(one).items()} for one in ones]
             for name, ones in worked.chances.items()

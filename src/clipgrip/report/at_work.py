@@ -16,7 +16,15 @@ from clipgrip.markup import printable, templates
 from clipgrip.report.pictures import SIDE, thumbnail
 from clipgrip.runs.watch.status import Status
 from clipgrip.runs.watch.store import Alarm
-from clipgrip.trust.watch_words import LIGHTS, VERDICTS, advised, changed, named, since_when
+from clipgrip.trust.watch_words import (
+    LIGHTS,
+    VERDICTS,
+    advised,
+    audited_words,
+    changed,
+    named,
+    since_when,
+)
 from clipgrip.words import Language, Words
 from clipgrip.written import write_dated
 
@@ -56,6 +64,8 @@ class AtWork:
     status: Status
     light: str
     alarms: Sequence[AlarmWords]
+    promises: Sequence[str]
+    audited: str
     now: str
 
 
@@ -77,7 +87,9 @@ def at_work(status: Status, names: Sequence[str], say: Words) -> AtWork:
     newest = list(reversed(status.alarms))
     alarms = [alarm_words(one, names, say, pictured=n < PICTURED) for n, one in enumerate(newest)]
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return AtWork(status, say(LIGHTS[status.light][1]), alarms, now)
+    promises = [one.words(say) for one in status.promises]
+    right = audited_words(status.audited, say)
+    return AtWork(status, say(LIGHTS[status.light][1]), alarms, promises, right, now)
 
 
 def alarm_words(

@@ -11,6 +11,8 @@ from typing import Any
 from clipgrip.errors import ClipgripError, PromptError
 from clipgrip.files import write_text_atomic
 from clipgrip.runs import checkpoint
+from clipgrip.sealed import is_whole, sealed
+from clipgrip.sentences import mark
 from clipgrip.trust.calibration import Calibration, calibration_from, logits_of
 from clipgrip.trust.honesty import Honesty
 from clipgrip.types import Probs
@@ -52,14 +54,13 @@ def write_calibration(folder: Path, found: AuditedCalibration | None) -> None:
     if found is None:
         path.unlink(missing_ok=True)
         return
-    said = {
+    content = {
         "format": FORMAT,
         "prompt": _prompt_digest(folder),
         "calibration": found.calibration.to_dict(),
         "evidence": found.evidence,
     }
-    text = json.dumps({**said, "sha256": _digest(said)}, indent=1, allow_nan=False)
-    write_text_atomic(path, text + "\n")
+    write_text_atomic(path, json.dumps(sealed(content), indent=1, allow_nan=False) + "\n")
 
 
 def read_calibration(folder: Path) -> AuditedCalibration | None:
@@ -72,22 +73,21 @@ def read_calibration(folder: Path) -> AuditedCalibration | None:
     if not path.is_file() or not (folder / checkpoint.NAME).is_file():
         return None
     try:
-        said = json.loads(path.read_text("utf-8"))
-        intact = said.pop("sha256") == _digest(said) and said["format"] == FORMAT
-        if not intact:
+        content = json.loads(path.read_text("utf-8"))
+        if not (is_whole(content) and content["format"] == FORMAT):
             raise ValueError("its content is not what was written")
-        found = AuditedCalibration(calibration_from(said["calibration"]), said["evidence"])
+        found = AuditedCalibration(calibration_from(content["calibration"]), content["evidence"])
     except (OSError, ValueError, KeyError, AttributeError, TypeError, ClipgripError) as error:
         raise PromptError(
-            f"{path} cannot be used: {error}. Read the audit again (clipgrip audit read), which writes it anew, or "
-            "remove the file: confidence is then as the model says it."
+            mark(
+                "{path} cannot be used: {error}. Read the audit again (clipgrip audit read), which "
+                "writes it anew, or remove the file: confidence is then as the model says it."
+            ),
+            path=path,
+            error=error,
         ) from None
-    return found if said["prompt"] == _prompt_digest(folder) else None
+    return found if content["prompt"] == _prompt_digest(folder) else None
 
 
 def _prompt_digest(folder: Path) -> str:
     return hashlib.sha256((folder / checkpoint.NAME).read_bytes()).hexdigest()
-
-
-def _digest(said: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -19,7 +19,7 @@ from clipgrip.backbone.embed import Embedded, Item, embed_images
 from clipgrip.backbone.eyes import load_eye, named_eyes
 from clipgrip.backbone.optional_cache import cache_for
 from clipgrip.config import Settings
-from clipgrip.errors import BackboneError
+from clipgrip.errors import BackboneError, DataError
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded
 from clipgrip.runs.events import Listener
@@ -53,8 +53,13 @@ class EyeFacts:
         eye = load_eye(self.name, precision=self.precision)
         if eye.fingerprint != self.fingerprint:
             raise BackboneError(
-                f'the prompt was tuned beside an eye "{self.name}" with fingerprint {self.fingerprint[:12]}, but the '
-                f"one here has {eye.fingerprint[:12]}. Bring back the same one, or run anew."
+                mark(
+                    'the prompt was tuned beside an eye "{name}" with fingerprint {noted}, but the one here has '
+                    "{found}. Bring back the same one, or run anew."
+                ),
+                name=self.name,
+                noted=self.fingerprint[:12],
+                found=eye.fingerprint[:12],
             )
         return eye
 
@@ -182,7 +187,13 @@ def see(
     for eye in eyes:
         seen = embedded(eye, found.manifest, hear)
         for issue in seen.issues:
-            raise BackboneError(f"{issue.path} could be read a moment ago: {issue.detail}")
+            raise DataError(
+                mark(
+                    "{path} could be read a moment ago, and now: {detail}. Run the same command again."
+                ),
+                path=issue.path,
+                detail=issue.detail,
+            )
         pools.append(seen.embeds.pool)
         tests.append(seen.embeds.test)
     every = Seen(tuple(map(EyeFacts.of, eyes)), fit_bank_map(pools, zero_shot, labels))

@@ -105,8 +105,8 @@ def prediction_rows(
     """A line of `COLUMNS` for each file, copies of one content included; ``given`` labels (N,), -1 for none."""
     by_person = given or [-1] * len(rows)
     shown = as_given(probs if calibrated is None else calibrated(probs), by_person)
-    said = as_given(probs, by_person)
-    best = said.topk(min(3, probs.shape[1]), dim=1)
+    own = as_given(probs, by_person)
+    best = own.topk(min(3, probs.shape[1]), dim=1)
     lines = zip(
         rows,
         best.indices.tolist(),
@@ -115,14 +115,14 @@ def prediction_rows(
         by_person,
         strict=True,
     )
-    for row, labels, confidences, own, label in lines:
+    for row, labels, confidences, as_model, label in lines:
         pairs = [(names[c], f"{p:.6f}") for c, p in zip(labels, confidences, strict=True)]
         cells = [cell for pair in pairs for cell in pair]
         padded = cells + [""] * (len(TOP) - len(cells))
         state = "" if label >= 0 else "no" if calibrated is None else "yes"
         by = "person" if label >= 0 else "model"
         for path in row.paths:
-            yield (path, *padded, by, state, f"{own:.6f}")
+            yield (path, *padded, by, state, f"{as_model:.6f}")
 
 
 def json_text(value: Any) -> str:

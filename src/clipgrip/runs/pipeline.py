@@ -35,6 +35,7 @@ from clipgrip.runs.prepare import Prepared, PreparedImages, prepare
 from clipgrip.runs.rounds import run_rounds
 from clipgrip.runs.store import RunStore, StoredRun, open_store
 from clipgrip.runs.tasks import beside_folders, read_seen
+from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.advice import headline, reasons
 from clipgrip.trust.doubted import in_short
 from clipgrip.trust.folders import folder_facts, folder_sentences
@@ -69,7 +70,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         hear.step(sentence)
     for issue in ingested.issues:
         if issue.reason in ("text-encoding", "class-list"):
-            hear.note(f"{issue.path}: {issue.detail}.")
+            hear.note(Sentence("{path}: {detail}.", path=issue.path, detail=issue.detail))
     issues = tuple(issue for issue in ingested.issues if not is_ours(ingested.root, issue.path))
     seconds = {"ingest": round(time.monotonic() - began, 3)}
     manifest, settings, seen = ingested.manifest, project.settings, None
@@ -172,7 +173,13 @@ class Job:
         stored, ready = store.run(identity), self.ready
         if not ready.ks or (stored and stored.finished):
             return
-        hear.step(f"Tuning {self._values():,} values of a {ready.settings.prompt} prompt.")
+        hear.step(
+            Sentence(
+                "Tuning {values} values of a {prompt} prompt.",
+                values=f"{self._values():,}",
+                prompt=ready.settings.prompt,
+            )
+        )
         progress = partial(hear.progress, "pixels")
         inputs = inputs_of(ready.start.prompt, self.prepared.backbone, ready.embeds, progress)
         run_rounds(store, identity, ready, inputs, hear)
@@ -184,7 +191,9 @@ class Job:
     def _begun(self, store: RunStore, identity: str) -> StoredRun:
         if store.run() is not None:
             raise RunError(
-                "another run began in the same folder at the same moment. Run the command again."
+                mark(
+                    "another run began in the same folder at the same moment. Run the command again."
+                )
             )
         ready, backbone, manifest = self.ready, self.prepared.backbone, self.prepared.manifest
         facts = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,8 +13,9 @@ from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import RunError
 from clipgrip.runs.embedding import item, undecodable
-from clipgrip.runs.outputs import COLUMNS, PREDICTIONS, prediction_rows
+from clipgrip.runs.outputs import COLUMNS, DECIDED_BY, PREDICTIONS, prediction_rows
 from clipgrip.runs.store import NAME as RUN
+from clipgrip.sentences import mark
 from clipgrip.serving.predictor import Predictor
 from clipgrip.types import ImageEmbeds, Probs
 from clipgrip.written import check_output, check_table, remove_output, write_output
@@ -68,8 +69,10 @@ def predict_files(
     return FileAnswers(rows, probs, issues, embedded.embeds)
 
 
-def write_predictions(path: Path, predictor: Predictor, answers: FileAnswers) -> None:
-    """The answers as CSV, and the issues, if any, in a file beside it.
+def write_predictions(
+    path: Path, predictor: Predictor, answers: FileAnswers, people: Sequence[bool] | None = None
+) -> None:
+    """The answers as CSV, and the issues, if any, in a file beside it; ``people`` marks rows that a person decides.
 
     Raises:
         RunError: as `check_answers_place`.
@@ -77,7 +80,14 @@ def write_predictions(path: Path, predictor: Predictor, answers: FileAnswers) ->
     """
     names, beside = predictor.classes.display, issues_path(path)
     lines = prediction_rows(answers.rows, answers.probs, names, predictor.calibrated)
-    table = csv_bytes(COLUMNS, sorted(lines))
+    marks = people or [False] * len(answers.rows)
+    by_person = (mark for row, mark in zip(answers.rows, marks, strict=True) for _ in row.paths)
+    at = COLUMNS.index(DECIDED_BY)
+    decided = [
+        (*line[:at], "person", *line[at + 1 :]) if mark else line
+        for line, mark in zip(lines, by_person, strict=True)
+    ]
+    table = csv_bytes(COLUMNS, sorted(decided))
     write_output(path, table, PREDICT)
     if answers.issues:
         write_output(beside, issues_bytes(answers.issues), PREDICT)
@@ -94,6 +104,10 @@ def check_answers_place(path: Path, images: Path) -> None:
     """RunError where the answers, or the issues beside them, cannot be written or would replace what is no answer."""
     folder = path.absolute().parent
     if path.name == PREDICTIONS and (folder / RUN).is_file():
-        raise RunError(f"{path} holds the answers of the run in {folder}. Give --out another name.")
+        raise RunError(
+            mark("{path} holds the answers of the run in {folder}. Give --out another name."),
+            path=path,
+            folder=folder,
+        )
     check_table(path, PREDICT, reads=(images,))
     check_output(issues_path(path), PREDICT, reads=(images,))

@@ -26,6 +26,7 @@ from clipgrip.runs import checkpoint
 from clipgrip.runs.calibrated import AuditedCalibration, read_calibration
 from clipgrip.runs.checkpoint import PromptFacts
 from clipgrip.runs.eyes import Beside, EyeFacts
+from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds, Probs, WideEmbeds
 
 
@@ -55,8 +56,12 @@ class Predictor:
         path = folder / checkpoint.NAME
         if not path.is_file():
             raise RunError(
-                f"{folder} holds no finished run (no {path.name} in it). Give the folder that clipgrip run wrote; "
-                "if that run was stopped, run the same command again to finish it."
+                mark(
+                    "{folder} holds no finished run (no {name} in it). Give the folder that clipgrip run "
+                    "wrote; if that run was stopped, run the same command again to finish it."
+                ),
+                folder=folder,
+                name=path.name,
             )
         learned, facts = checkpoint.read(path)
         known = checkpoint.read_class_embeds(folder / checkpoint.CLASS_EMBEDS, path.read_bytes())
@@ -133,8 +138,13 @@ def matching_backbone(facts: PromptFacts) -> ClipBackbone:
     )
     if backbone.fingerprint != facts.backbone_fingerprint:
         raise BackboneError(
-            f'the prompt was tuned on a model "{backbone.name}" with fingerprint {facts.backbone_fingerprint[:12]}, '
-            f"but the one here has {backbone.fingerprint[:12]}. Bring back the same model, or tune anew on this one."
+            mark(
+                'the prompt was tuned on a model "{name}" with fingerprint {backbone_fingerprint}, but '
+                "the one here has {fingerprint}. Bring back the same model, or tune anew on this one."
+            ),
+            name=backbone.name,
+            backbone_fingerprint=facts.backbone_fingerprint[:12],
+            fingerprint=backbone.fingerprint[:12],
         )
     return backbone
 

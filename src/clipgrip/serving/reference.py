@@ -15,6 +15,7 @@ from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.packed import Vectors
 from clipgrip.runs.watch.scores import LOOKS, SCORES, distances, scores_of
 from clipgrip.runs.watch.store import WatchedLine, open_watch
+from clipgrip.sentences import mark
 from clipgrip.serving.batch import predict_files
 from clipgrip.serving.glances import Glances, place_of
 from clipgrip.serving.predictor import Predictor
@@ -63,8 +64,13 @@ def begin(
     looks, readable = glances.looks(found.rows)
     if len(readable) < FEWEST:
         raise RunError(
-            f"only {len(readable)} images of {place or run} can be read, and what is normal needs {FEWEST}. Give a "
-            "folder of images that show it: --reference IMAGES."
+            mark(
+                "only {n_readable} images of {place} can be read, and what is normal needs {fewest}. "
+                "Give a folder of images that show it: --reference IMAGES."
+            ),
+            n_readable=len(readable),
+            place=place or run,
+            fewest=FEWEST,
         )
     rows, held_out = [found.rows[i] for i in readable], np.array(found.held_out)[readable]
     half = np.arange(len(readable)) % 2 == 0
@@ -118,7 +124,9 @@ def _of_run(run: Path, predictor: Predictor, glances: Glances, on_progress: Prog
     with open_store(run) as store:
         stored = store.run()
         if stored is None:
-            raise RunError(f"{run} holds no run. Give the folder that clipgrip run wrote.")
+            raise RunError(
+                mark("{run} holds no run. Give the folder that clipgrip run wrote."), run=run
+            )
         everything = store.manifest(stored.id).rows
     some = everything[: ANCHORS + COMPARED]
     embedded = predictor.embed(

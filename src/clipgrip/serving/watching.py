@@ -24,6 +24,8 @@ from clipgrip.runs.watch.store import (
     is_watched,
     open_watch,
 )
+from clipgrip.runs.watch.upholding import note_scopes, run_scopes
+from clipgrip.sentences import mark
 from clipgrip.serving.batch import FileAnswers, predict_files
 from clipgrip.serving.glances import Glances, place_of
 from clipgrip.serving.predictor import Predictor
@@ -67,8 +69,12 @@ def watch_files(
         began = not is_watched(run)
         if not began and (reference is not None or alpha is not None):
             raise RunError(
-                f"{run} is watched already, with the reference and the budget that it began with. Leave out "
-                "--reference and --alpha; another normal begins by the answer to an alarm (clipgrip watch answer)."
+                mark(
+                    "{run} is watched already, with the reference and the budget that it began with. Leave "
+                    "out --reference and --alpha; another normal begins by the answer to an alarm (clipgrip "
+                    "watch answer)."
+                ),
+                run=run,
             )
         glances = Glances()
         if began:
@@ -78,6 +84,7 @@ def watch_files(
         )
         deliver(answers)
         with open_watch(run) as store:
+            note_scopes(store, run_scopes(run))
             new, alarms = _bet(store, glances, answers)
         return Watched(answers, new, alarms, began)
 

@@ -119,7 +119,7 @@ def follow(monitors: Monitors, codes: Codes, labels: Codes, chances: Values) -> 
         shares = 1 - (seen + 0.5) / (seen.sum() + 1)
         shares_p = share_p_values(seen, label, chances[i, m:])
         seen[label] += 1
-        now = _bet(now, p, shares_p, shares)
+        now = bet(now, p, shares_p, shares)
         wealth[i], onset[i] = now.wealth, now.onset
     return Course(replace(now, seen=ranks.counts), wealth, onset)
 
@@ -151,7 +151,7 @@ def densities(bins: Values, widths: Values, chosen: Codes) -> Values:
     return np.asarray((PRIOR * width + bins[:, each, chosen]) / ((PRIOR + bins.sum(2)) * width))
 
 
-def _bet(now: Monitors, p: Values, shares_p: Values, shares: Values) -> Monitors:
+def bet(now: Monitors, p: Values, shares_p: Values, shares: Values) -> Monitors:
     """One image more: p-values (M,) of scores and (C,) of shares, which ``shares`` (C,) part in two bins."""
     place = np.minimum((p * BINS).astype(np.int64), BINS - 1)
     side = (shares_p >= shares).astype(np.int64)

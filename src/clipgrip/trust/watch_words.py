@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
+from clipgrip.metrics import Share
 from clipgrip.words import Words, mark
 
 Light = Literal["quiet", "perhaps", "alarm"]
@@ -101,4 +103,40 @@ def since_when(since: int, at: int, date: str, say: Words) -> str:
         since=say.number(since),
         date=say.date(date),
         at=say.number(at),
+    )
+
+
+def promise_words(
+    group: str, max_error: float, wrong: Share, fallen: Mapping[str, Any] | None, say: Words
+) -> str:
+    """How a promise fares at work: wrong daily answers within it, and when it was withdrawn."""
+    name = say("all classes") if group == "all" else group
+    values = {"name": name, "error": say.percent(max_error)}
+    if fallen is None:
+        return "○ " + say(
+            "promise ({name}, at most {error} wrong): stands; {wrong} of {n} daily answers wrong",
+            wrong=wrong.count,
+            n=wrong.total,
+            **values,
+        )
+    return "× " + say(
+        "promise ({name}, at most {error} wrong): withdrawn on {date}, {wrong} of {n} daily answers were wrong, "
+        "probably more since {since}. These images go to people until a new audit promises anew.",
+        date=say.date(fallen["at"]),
+        since=say.date(fallen["since"]),
+        wrong=fallen["wrong"],
+        n=fallen["answers"],
+        **values,
+    )
+
+
+def audited_words(right: Share, say: Words) -> str:
+    """What all daily answers say of the model at work."""
+    if not right.total:
+        return say("no daily answer so far")
+    return say(
+        "right on {right} of {n} images of the daily audit (95% interval {span})",
+        right=right.count,
+        n=right.total,
+        span=say.span(right.interval or (0.0, 1.0)),
     )

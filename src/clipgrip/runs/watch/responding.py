@@ -8,6 +8,7 @@ import numpy as np
 
 from clipgrip.errors import RunError
 from clipgrip.runs.watch.store import Alarm, SeenImage, State, WatchStore
+from clipgrip.sentences import mark
 from clipgrip.trust.drift import Monitors
 from clipgrip.trust.ranks import Codes, Counts, counted
 from clipgrip.trust.watch_words import Verdict
@@ -22,7 +23,9 @@ def answer_alarm(store: WatchStore, verdict: Verdict, *, by: str, note: str, at:
     store.begun()
     alarms, state = store.alarms(), store.state()
     if not alarms or alarms[-1].response is not None:
-        raise RunError("no alarm rings, so there is nothing to answer. See clipgrip watch status.")
+        raise RunError(
+            mark("no alarm rings, so there is nothing to answer. See clipgrip watch status.")
+        )
     alarm = alarms[-1]
     since = store.images(int(alarm.facts["since"]))
     monitors = after(verdict, state.monitors, since)

@@ -55,6 +55,20 @@ MIGRATIONS = (
         said_by TEXT NOT NULL,
         said_at TEXT NOT NULL
     );
+    CREATE TABLE draw (
+        number INTEGER PRIMARY KEY,
+        upto INTEGER NOT NULL,
+        images INTEGER NOT NULL,
+        drawn_at TEXT NOT NULL
+    );
+    CREATE TABLE scope (
+        audit TEXT NOT NULL,
+        name TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        share REAL NOT NULL,
+        after INTEGER NOT NULL,
+        PRIMARY KEY (audit, name)
+    );
     CREATE TABLE withdrawal (
         audit TEXT NOT NULL,
         scope TEXT NOT NULL,
@@ -72,6 +86,7 @@ SEALED = {
     "alarm": "number, period, at, rang_at, facts",
     "response": "alarm, verdict, note, said_by, said_at",
     "answer": "number, sha256, label, predicted, confidence, said_by, said_at",
+    "scope": "audit, name, position, share, after",
     "withdrawal": "audit, scope, at, facts",
 }
 """All that decides whether an alarm rings and who labels an image."""

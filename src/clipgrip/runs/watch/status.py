@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from clipgrip.metrics import Share
 from clipgrip.runs.watch.ringing import image_budgets
+from clipgrip.runs.watch.scopes import WatchedScope
 from clipgrip.runs.watch.scores import SCORES, SHARE
 from clipgrip.runs.watch.store import Alarm, State, WatchedLine, WatchStore
+from clipgrip.runs.watch.upholding import Upheld, daily_answers, upheld
 from clipgrip.trust.watch_words import LIGHTS, Light
 
 PERHAPS = 0.1
@@ -29,6 +33,9 @@ class Status:
     """The monitor that is nearest to an alarm, and its class."""
     level: float
     """How near: 1 rings."""
+    promises: tuple[Upheld, ...] = ()
+    audited: Share = field(default_factory=lambda: Share(0, 0))
+    """Right answers among the images of the daily audit."""
 
     @property
     def open_alarm(self) -> Alarm | None:
@@ -53,16 +60,41 @@ class Status:
             "level": round(min(self.level, 1e9), 6),
             "alarms": len(self.alarms),
             "alarm": None if ringing is None else {"number": ringing.number, **ringing.facts},
+            "answers": self.audited.total,
+            "right": self.audited.count,
+            "promises": [
+                {
+                    "audit": one.scope.audit,
+                    "group": one.scope.name,
+                    "max_error": one.scope.max_error,
+                    "answers": one.answers,
+                    "wrong": one.wrong,
+                    "level": round(min(one.level, 1e9), 6),
+                    "withdrawn": one.withdrawn,
+                }
+                for one in self.promises
+            ],
         }
 
 
-def status_of(store: WatchStore) -> Status:
-    """The line as it stands."""
+def status_of(store: WatchStore, scopes: Sequence[WatchedScope] = ()) -> Status:
+    """The line as it stands, with the promises of its run."""
     line, state, alarms = store.begun(), store.state(), tuple(store.alarms())
     level, loudest = _loudest(line, state)
-    rings = bool(alarms) and alarms[-1].response is None
-    light: Light = "alarm" if rings else "perhaps" if level >= PERHAPS else "quiet"
-    return Status(light, line, state.images, state.period, alarms, loudest, level)
+    promises, answers = tuple(upheld(store, scopes)), daily_answers(store)
+    right = Share(sum(one.label == one.predicted for one in answers), len(answers))
+    light = _light(alarms, level, promises)
+    return Status(light, line, state.images, state.period, alarms, loudest, level, promises, right)
+
+
+def _light(alarms: Sequence[Alarm], level: float, promises: Sequence[Upheld]) -> Light:
+    """A withdrawn promise is an alarm until an audit after it has promised anew."""
+    newest = promises[-1].scope.audit if promises else ""
+    fallen = any(one.withdrawn is not None and one.scope.audit == newest for one in promises)
+    if fallen or (alarms and alarms[-1].response is None):
+        return "alarm"
+    near = [level, *(one.level for one in promises if one.withdrawn is None)]
+    return "perhaps" if max(near) >= PERHAPS else "quiet"
 
 
 def _loudest(line: WatchedLine, state: State) -> tuple[float, tuple[str, int | None]]:

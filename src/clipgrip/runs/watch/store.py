@@ -24,6 +24,7 @@ from clipgrip.runs.watch.packed import (
     vectors_bytes,
 )
 from clipgrip.runs.watch.schema import MIGRATIONS, SEALED
+from clipgrip.sentences import mark
 from clipgrip.trust.drift import Monitors
 from clipgrip.trust.ranks import Codes
 
@@ -106,7 +107,10 @@ class WatchStore:
         line = self.line()
         if line is None:
             raise RunError(
-                f"{NAME} holds no reference: its beginning was cut off. Move it away, and begin again."
+                mark(
+                    "{name} holds no reference: its beginning was cut off. Move it away, and begin again."
+                ),
+                name=NAME,
             )
         return line
 
@@ -233,7 +237,11 @@ def open_watch(run: Path, *, create: bool = False) -> Iterator[WatchStore]:
     path = run / NAME
     if not create and not path.is_file():
         raise RunError(
-            f"{run} is not watched yet (no {NAME} in it). Begin with clipgrip watch {run} IMAGES."
+            mark(
+                "{run} is not watched yet (no {name} in it). Begin with clipgrip watch {run} IMAGES."
+            ),
+            run=run,
+            name=NAME,
         )
     with opened(path, MIGRATIONS, SEALED) as (db, seals):
         yield WatchStore(db, seals)
