@@ -36,7 +36,7 @@ from clipgrip.serving.predictor import Predictor
 from clipgrip.strategy import Round, kept
 from clipgrip.training.loop import Recipe
 from clipgrip.trust.folders import folder_facts, folder_sentences
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels
+from clipgrip.types import ClassEmbeds, Labels
 from clipgrip.words import Words
 
 RESIDUAL_RECIPE = Recipe(lr=0.001, steps=60, weight_decay=0.0)
@@ -124,7 +124,7 @@ def _told_of_images(images: Images, y: Any, names: ClassNames | None) -> tuple[C
 
 
 def fit_embeds(
-    embeds: Sequence[ImageEmbeds],
+    embeds: Sequence[Tensor],
     y: Any,
     names: ClassNames | None,
     class_embeds: Any,
@@ -162,7 +162,7 @@ def fit_embeds(
 
 
 def _bank_map(
-    embeds: Sequence[ImageEmbeds], labels: Labels, texts: ClassEmbeds | None, logit_scale: float
+    embeds: Sequence[Tensor], labels: Labels, texts: ClassEmbeds | None, logit_scale: float
 ) -> BankMap | None:
     """How several banks become one matrix; the text's answers say how much each counts, and labels."""
     if len(embeds) == 1:
@@ -189,7 +189,7 @@ def _told_of_rows(y: Any, names: ClassNames | None, named: ClassNames, n_rows: i
 
 
 def _fit_labels(
-    embeds: Sequence[ImageEmbeds],
+    embeds: Sequence[Tensor],
     y: Any,
     names: ClassNames | None,
     settings: Settings,
