@@ -45,7 +45,7 @@ class BankSettings:
     """Standard deviations beyond chance from which a bank counts at all."""
     floor: float = 0.05
     """Added to each agreement, so that a ratio of two small ones says little."""
-    few: int = 30
+    few: int = 20
     """Of fewer images noise cannot be told from a bank that sees; then each counts that is not constant."""
     prior_labels: float = 5.0
     """So many labels count as much as what is known without them."""
