@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,42 +12,11 @@ from clipgrip.prompts.classifier import cosine_logits, predict_proba
 from clipgrip.pseudolabel import refine, refined
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.pseudolabel.refine.space import PoolImages
-
-CLASSES, EACH, SCALE = 5, 60, 30.0
-
-
-@dataclass(frozen=True)
-class Pool:
-    """What CLIP sees dimly and an eye clearly."""
-
-    clip: Tensor
-    eye: Tensor
-    texts: Tensor
-    truth: Tensor
-
-    @property
-    def probs(self) -> Tensor:
-        return predict_proba(self.clip, self.texts, SCALE)
-
-
-def pool(each: int = EACH, seed: int = 0) -> Pool:
-    draw = torch.Generator().manual_seed(seed)
-    truth = torch.arange(CLASSES).repeat_interleave(each)
-    centres, seen = torch.randn(2, CLASSES, 24, generator=draw)
-    common = torch.randn(24, generator=draw)
-    noise = torch.randn(2, len(truth), 24, generator=draw)
-    clip = F.normalize(3 * common + centres[truth] + 1.2 * noise[0], dim=1)
-    eye = 7 * (5 + seen[truth] + 0.6 * noise[1])
-    texts = F.normalize(centres + 0.5 * torch.randn(CLASSES, 24, generator=draw), dim=1)
-    return Pool(clip, eye, texts, truth)
+from tests.bank_pools import CLASSES, SCALE, noise, pool
 
 
 def accuracy(probs: Tensor, truth: Tensor) -> float:
     return float((probs.argmax(1) == truth).double().mean())
-
-
-def noise(rows: int, seed: int = 0) -> Tensor:
-    return torch.randn(rows, 64, generator=torch.Generator().manual_seed(seed))
 
 
 def some(truth: Tensor, shots: int) -> Tensor:
@@ -149,7 +116,7 @@ def test_half_precision_stays_half_precision() -> None:
     banks = [one.clip.half(), one.eye.half()]
     joined = fit_bank_map(banks, one.probs).joined(banks)
     assert joined.dtype == torch.float16
-    assert torch.equal(joined[:, :24], banks[0])
+    assert torch.equal(joined[:, :25], banks[0])
 
 
 def test_a_map_comes_back_from_its_tensors() -> None:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
+from torch import Tensor
 
 from clipgrip.errors import DataError
 from clipgrip.pseudolabel.banks import BankMap, check_banks
@@ -26,7 +27,7 @@ def _is_matrix(bank: Any) -> bool:
     return len(getattr(bank, "shape", ())) == 2
 
 
-def embeds_of(estimator: Any, X: Any, *, reset: bool) -> list[ImageEmbeds]:
+def embeds_of(estimator: Any, X: Any, *, reset: bool) -> list[Tensor]:
     """The banks of X, each (N, ...) of unit vectors; of one array, tensor or DataFrame it is one.
 
     ``reset`` where it is a fit's: the first bank tells ``n_features_in_``.

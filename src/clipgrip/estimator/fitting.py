@@ -38,7 +38,7 @@ from clipgrip.serving.predictor import Predictor
 from clipgrip.strategy import Round, best_round
 from clipgrip.training.loop import Recipe
 from clipgrip.trust.folders import folder_facts, folder_sentences
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels
+from clipgrip.types import ClassEmbeds, Labels
 from clipgrip.words import Words
 
 RESIDUAL_RECIPE = Recipe(lr=0.001, steps=60, weight_decay=0.0)
@@ -130,7 +130,7 @@ def _target_of_images(
 
 
 def fit_embeds(
-    embeds: Sequence[ImageEmbeds],
+    embeds: Sequence[Tensor],
     y: Any,
     names: ClassNames | None,
     class_embeds: Any,
@@ -168,7 +168,7 @@ def fit_embeds(
 
 
 def _bank_map(
-    embeds: Sequence[ImageEmbeds], labels: Labels, texts: ClassEmbeds | None, logit_scale: float
+    embeds: Sequence[Tensor], labels: Labels, texts: ClassEmbeds | None, logit_scale: float
 ) -> BankMap | None:
     """How several banks become one matrix; the text's answers say how much each counts, and labels."""
     if len(embeds) == 1:
@@ -195,7 +195,7 @@ def _target_of_rows(y: Any, names: ClassNames | None, named: ClassNames, n_rows:
 
 
 def _fit_labels(
-    embeds: Sequence[ImageEmbeds],
+    embeds: Sequence[Tensor],
     y: Any,
     names: ClassNames | None,
     settings: Settings,

@@ -31,6 +31,8 @@ class BankSettings:
     """Images at most of which neighbours are compared, and labels."""
     neighbours: int = 3
     """Nearest images, of those with a sure answer, whose answers are compared."""
+    shared_neighbours: int = 20
+    """The same, where the neighbours of two banks are compared."""
     power: float = 2.0
     """Of the agreement over the first bank's in the weight, where the text's answers tell it."""
     label_power: float = 3.0
@@ -43,7 +45,7 @@ class BankSettings:
     """Standard deviations beyond chance from which a bank counts at all."""
     floor: float = 0.05
     """Added to each agreement, so that a ratio of two small ones says little."""
-    few: int = 30
+    few: int = 20
     """Of fewer images noise cannot be told from a bank that sees; then each counts that is not constant."""
     prior_labels: float = 5.0
     """So many labels count as much as what is known without them."""
@@ -134,12 +136,14 @@ def _by_labels(
 
 def _shared(first: Tensor, bank: Tensor, settings: BankSettings) -> Agreement:
     """How many of an image's neighbours in the first bank are its neighbours in the other: of noise, chance's share."""
-    n, k = len(first), min(settings.neighbours, len(first) - 1)
-    if k < 1 or k == n - 1 or not bank.shape[1]:
+    n = len(first)
+    k = min(settings.shared_neighbours, n // 4)
+    if k < 1 or not bank.shape[1]:
         return NONE
     one, other = nearest(first, k), nearest(bank, k)
     same = (one[:, :, None] == other[:, None, :]).any(2).double().mean()
-    return _beyond(float(same), k / (n - 1), n)
+    # two that are neighbours are so for each other, so half of the pairs say something new
+    return _beyond(float(same), k / (n - 1), n * k // 2)
 
 
 def _agreement(images: Tensor, labels: Labels, neighbours: int) -> Agreement:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError, nearest
@@ -145,7 +146,7 @@ def check_method(method: str) -> None:
 
 
 def _joined(
-    given: RefineInput, banks: Sequence[ImageEmbeds], class_embeds: ClassEmbeds, logit_scale: float
+    given: RefineInput, banks: Sequence[Tensor], class_embeds: ClassEmbeds, logit_scale: float
 ) -> tuple[RefineInput, tuple[float, ...]]:
     """The input whose images are all banks, and how much each counts."""
     said, labels = given.probs, None

@@ -9,7 +9,7 @@ import pytest
 
 from clipgrip import GripClassifier
 from clipgrip.errors import DataError
-from tests.pseudolabel.test_banks import CLASSES, SCALE, noise, pool
+from tests.bank_pools import CLASSES, SCALE, noise, pool
 
 NAMES = [f"class {n}" for n in range(CLASSES)]
 TRUTH = np.array(NAMES)[pool().truth.numpy()]
