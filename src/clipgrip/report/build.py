@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from clipgrip.markup import printable, templates
+from clipgrip.report.accuracy import accuracy
 from clipgrip.report.at_work import at_work
 from clipgrip.report.bias import bias_section
 from clipgrip.report.classes import SHOWN, WORST, class_rows, spread_sentences
@@ -33,6 +34,7 @@ def build_report(facts: RunFacts, language: Language = "en") -> str:
         say=say,
         run=run,
         verdict=verdict(run, say),
+        accuracy=accuracy(facts.history, say),
         confidence=confidence(run, say),
         plots=plots(run, say),
         rounds=round_rows(run, say),
