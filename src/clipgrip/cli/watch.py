@@ -156,7 +156,7 @@ def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> li
     lines = [
         f"{status.symbol} {say(LIGHTS[status.light][1])}",
         say(
-            "{n} new images since {date}, {alarms} alarms",
+            "{n} new images since {date}; alarms: {alarms}",
             n=say.number(status.images),
             date=say.date(status.line.begun_at),
             alarms=len(status.alarms),
