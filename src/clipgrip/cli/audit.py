@@ -12,7 +12,7 @@ from clipgrip.cli.ui import Result, Ui
 from clipgrip.words import mark
 
 if TYPE_CHECKING:
-    from clipgrip.runs.auditing import Audit
+    from clipgrip.runs.auditing import Audit, Sheet
 
 FILL = "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
 PLANNED = "Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
@@ -76,7 +76,7 @@ def draw(
     from clipgrip.cli.daily import draw_daily
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
-    from clipgrip.runs.auditing import AUDIT, Audit, Sheet, write_sheet
+    from clipgrip.runs.auditing import AUDIT, Audit, write_sheet
     from clipgrip.runs.reopen import reopen
     from clipgrip.trust.planning import usual_plan
     from clipgrip.trust.terms import Terms
@@ -89,15 +89,7 @@ def draw(
     check_table(out, AUDIT)
     if daily is not None:
         return draw_daily(ui, run, daily, out)
-    sheet = None if answers is None else Sheet.read(answers, encoding)
-    if sheet is not None and seed not in (None, sheet.seed):
-        raise ConfigError(
-            mark(
-                "{answers} was drawn with --seed {seed}: another draw. Leave out --seed or --answers."
-            ),
-            answers=answers,
-            seed=sheet.seed,
-        )
+    sheet = _sheet(answers, encoding, seed)
     if to_measure:
         return draw_to_measure(ui, run, count, out, sheet, seed, show_labels)
     newest = at_work(run, ui.screen)
@@ -132,6 +124,23 @@ def _drawn_lines(drawn: Audit, n: int, out: Path, planned: int | None, remark: s
     if planned:
         lines.append(PLANNED.format(planned=planned))
     return lines
+
+
+def _sheet(answers: Path | None, encoding: str | None, seed: int | None) -> Sheet | None:
+    """The sheet to go on with."""
+    from clipgrip.errors import ConfigError
+    from clipgrip.runs.auditing import Sheet
+
+    sheet = None if answers is None else Sheet.read(answers, encoding)
+    if sheet is not None and seed not in (None, sheet.seed):
+        raise ConfigError(
+            mark(
+                "{answers} was drawn with --seed {seed}: another draw. Leave out --seed or --answers."
+            ),
+            answers=answers,
+            seed=sheet.seed,
+        )
+    return sheet
 
 
 def _plan_of(run: Path, drawn: Audit, n: int) -> tuple[int | None, str]:

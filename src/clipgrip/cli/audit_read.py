@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from clipgrip.cli.arguments import By, Encoding, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
@@ -40,25 +42,27 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
     kept = keep_answers(newest, audit, rows, truth, by)
     calibrated = recalibrated(outcome, ui.screen) if kept else None
     if not kept:
-        ui.screen.note(
-            Sentence(
-                "{newest} may not be written: the answers stand in {answers} alone.",
-                newest=newest,
-                answers=answers,
-            )
-        )
+        ui.screen.note(_not_stored(newest, answers))
     names = audit.classes.display
     said = compared(list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True)), names)
-    lines: list[str] = [
-        Sentence(
-            "{n_rows} of {n_sheet} images of the sheet are answered",
-            n_rows=len(rows),
-            n_sheet=len(sheet),
-        )
-    ]
+    lines: list[str] = [_answered(len(rows), len(sheet))]
     if said is None:
         lines.append(Sentence("nothing can be said yet: answer the first images of the sheet"))
     else:
         lines += [line(said), *said_of(calibrated)]
     facts = {"audit": audit.id, "sheet": len(sheet), "answered": len(rows), "kept": kept}
     return Result(lines, {**facts, "audited": None if said is None else asdict(said)})
+
+
+def _not_stored(newest: Path, answers: Path) -> Sentence:
+    return Sentence(
+        "{newest} may not be written: the answers stand in {answers} alone.",
+        newest=newest,
+        answers=answers,
+    )
+
+
+def _answered(rows: int, sheet: int) -> Sentence:
+    return Sentence(
+        "{n_rows} of {n_sheet} images of the sheet are answered", n_rows=rows, n_sheet=sheet
+    )

@@ -94,16 +94,10 @@ def automate(
     told = promise(audit.pool, rows, truth, groups, terms, planned=audit.planned(plan))
     facts = promised.promise_facts(told, audit, more_answers(told, audit.pool, rows, truth, groups))
     facts = promised.with_classes(facts, groups, audit.classes.display)
-    if not keep_answers(newest, audit, rows, truth, by, facts):
-        screen.note(
-            Sentence(
-                "{newest} may not be written: the promise stands in {place} alone.",
-                newest=newest,
-                place=place,
-            )
-        )
-    else:
+    if keep_answers(newest, audit, rows, truth, by, facts):
         recalibrated(outcome, screen)
+    else:
+        screen.note(_not_stored(newest, place))
     table = promised.automation_csv(audit, told, rows, truth, groups)
     if out:
         write_output(place, table, auditing.AUTOMATE)
@@ -112,6 +106,14 @@ def automate(
     measured = _measured(audit.pool.labels[rows].tolist(), truth.tolist(), audit.classes)
     texts = [*measured, *verdict(facts, len(rows)), *_go_on(facts, run, answers, len(sheet))]
     return Result([*texts, f"decisions: {place}"], facts)
+
+
+def _not_stored(newest: Path, place: Path) -> Sentence:
+    return Sentence(
+        "{newest} may not be written: the promise stands in {place} alone.",
+        newest=newest,
+        place=place,
+    )
 
 
 def _terms(max_error: float, confidence: float, about: str, least: float | None) -> Terms:
