@@ -82,10 +82,7 @@ def draw(
     from clipgrip.trust.terms import Terms
     from clipgrip.written import check_table
 
-    if out.is_file():
-        raise ConfigError(
-            mark("{out} exists, perhaps with answers in it. Give another --out."), out=out
-        )
+    _check_new(out)
     check_table(out, AUDIT)
     if daily is not None:
         return draw_daily(ui, run, daily, out)
@@ -112,7 +109,7 @@ def draw(
     if sheet is not None:
         lines.insert(1, f"answers taken over from {answers}: {len(given)}")
     facts = {"drawn": n, "pool": len(drawn.pool), "sheet": out, "taken_over": len(given)}
-    return Result(lines, {**facts, "audit": drawn.id, "planned": planned})
+    return Result(lines, facts | {"audit": drawn.id, "planned": planned})
 
 
 def _drawn_lines(drawn: Audit, n: int, out: Path, planned: int | None, remark: str) -> list[str]:
@@ -124,6 +121,15 @@ def _drawn_lines(drawn: Audit, n: int, out: Path, planned: int | None, remark: s
     if planned:
         lines.append(PLANNED.format(planned=planned))
     return lines
+
+
+def _check_new(out: Path) -> None:
+    from clipgrip.errors import ConfigError
+
+    if out.is_file():
+        raise ConfigError(
+            mark("{out} exists, perhaps with answers in it. Give another --out."), out=out
+        )
 
 
 def _sheet(answers: Path | None, encoding: str | None, seed: int | None) -> Sheet | None:

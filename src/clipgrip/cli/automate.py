@@ -84,10 +84,7 @@ def automate(
         outcome = reopen(newest, screen)
         audit = auditing.Audit.of(outcome, sheet.seed)
     check_stands(newest, audit.id)
-    if out:
-        check_table(place, auditing.AUTOMATE)
-    else:
-        check_writable(newest)
+    check_table(place, auditing.AUTOMATE) if out else check_writable(newest)
     groups = _groups(audit.classes, per_class, ok_class or [])
     rows, truth = sheet.answers(audit)
     plan = _first_plan(newest, audit, sheet.planned)
