@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipgrip.pseudolabel.stop import said
+from clipgrip.pseudolabel.stop import stop_sentence
 from clipgrip.runs.confidence import estimate_of
 from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.naming import doubted_names
@@ -163,7 +163,7 @@ def _stopped(stopped: dict[str, Any] | None) -> list[str]:
         Sentence(
             "stopped      in round {round}: {reason}; the answers are those of {back}",
             round=stopped["round"],
-            reason=said(stopped["reason"]),
+            reason=stop_sentence(stopped["reason"]),
             back=name_of_round(stopped["kept"]),
         )
     ]

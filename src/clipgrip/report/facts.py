@@ -10,6 +10,7 @@ from PIL import Image
 
 from clipgrip.report.accuracy import AuditedFigure
 from clipgrip.report.audited import Audited
+from clipgrip.runs.watch.status import Status
 from clipgrip.types import Labels, Probs
 
 
@@ -52,3 +53,5 @@ class RunFacts:
     """Images that are in the figures, by what is kept of them, while their files are gone."""
     row_of: Mapping[str, int] = field(default_factory=dict)
     """Content hash of an image to its row of the pool."""
+    work: Status | None = None
+    """How its line at work stands; None where nothing is watched."""

@@ -17,6 +17,7 @@ from clipgrip.report.facts import MeasuredAnswers, RunFacts
 from clipgrip.report.group_table import read_groups
 from clipgrip.runs.calibrated import read_calibration
 from clipgrip.runs.outcome import Outcome
+from clipgrip.runs.watch.status import line_of
 
 
 def facts(
@@ -55,6 +56,7 @@ def facts(
         unseen=sum(not is_there(row.source) for row in (*embeds.pool_rows, *embeds.test_rows)),
         audited=audited,
         history=history,
+        work=line_of(outcome.folder),
         row_of={row.sha256: n for n, row in enumerate(embeds.pool_rows)},
         groups={} if groups is None else read_groups(groups, _judged_paths(outcome), encoding),
     )

@@ -13,7 +13,7 @@ from clipgrip.files import AnyPath
 from clipgrip.runs.auditing import AUDIT, SHEET, Audit, Sheet
 from clipgrip.runs.audits import MEASURE
 from clipgrip.runs.outcome import Outcome
-from clipgrip.trust.measured import MeasuredPool, measured
+from clipgrip.trust.measured import MeasuredAccuracy, measured
 from clipgrip.trust.measuring import Strata, first_phase, further, strata
 from clipgrip.trust.scope import Whole
 from clipgrip.written import write_output
@@ -67,7 +67,7 @@ class MeasuringAudit:
             return first_phase(self.made, planned)
         return further(self.made, rows, self.audit.pool.labels[rows] != truth, planned)
 
-    def read(self, rows: Whole, truth: Whole) -> MeasuredPool | None:
+    def read(self, rows: Whole, truth: Whole) -> MeasuredAccuracy | None:
         """Accuracy of the run's answers to its unlabeled images; None where too few are answered."""
         labels = self.audit.pool.labels
         return measured(self.made, labels, rows, labels[rows] != truth)

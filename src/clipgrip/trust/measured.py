@@ -47,7 +47,7 @@ class MeasuredShare:
 
 
 @dataclass(frozen=True)
-class MeasuredPool:
+class MeasuredAccuracy:
     """Accuracy of a pool, and of each answered class that has an answer, by class position."""
 
     overall: MeasuredShare
@@ -56,7 +56,7 @@ class MeasuredPool:
 
 def measured(
     made: Strata, labels: Whole, rows: Whole, wrong: NDArray[np.bool_], sure: float = 0.95
-) -> MeasuredPool | None:
+) -> MeasuredAccuracy | None:
     """From the answered ``rows`` (n,), of each stratum the first of its order; None below `FEWEST` of them.
 
     ``labels`` (N,) are the model's answers. A stratum without an answer counts with its neighbour.
@@ -69,7 +69,7 @@ def measured(
     classes = {
         int(c): moved.figure(labels == c, seen=0.0, step=STEP) for c in np.unique(labels[rows])
     }
-    return MeasuredPool(overall, classes)
+    return MeasuredAccuracy(overall, classes)
 
 
 @dataclass(frozen=True)
