@@ -95,13 +95,7 @@ def automate(
     facts = promised.promise_facts(told, audit, more, earlier)
     facts = promised.with_classes(facts, groups, audit.classes.display)
     if not keep_answers(newest, audit, rows, truth, by, facts):
-        screen.note(
-            Sentence(
-                "{newest} may not be written: the promise stands in {place} alone.",
-                newest=newest,
-                place=place,
-            )
-        )
+        screen.note(_not_stored(newest, place))
     elif not audit.apart:
         recalibrated(outcome, screen)
     table = promised.automation_csv(audit, told, rows, truth, groups)
@@ -110,6 +104,14 @@ def automate(
     texts = [*measured, *verdict(facts, len(rows)), *_go_on(facts, run, answers, len(sheet))]
     notes = [*_hint(audit, groups), *promised.warning(facts)]
     return Result([*texts, *notes, f"decisions: {place}"], facts)
+
+
+def _not_stored(newest: Path, place: Path) -> Sentence:
+    return Sentence(
+        "{newest} may not be written: the promise stands in {place} alone.",
+        newest=newest,
+        place=place,
+    )
 
 
 def _hint(audit: Audit, groups: Sequence[Group]) -> list[str]:
