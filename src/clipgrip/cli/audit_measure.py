@@ -135,7 +135,7 @@ def _lines(found: MeasuredAccuracy, asked: MeasuringAudit) -> list[str]:
 def _text(figure: MeasuredShare) -> str:
     value, low, high = (100 * share for share in (figure.value, figure.low, figure.high))
     answers = "1 answer" if figure.answers == 1 else f"{figure.answers} answers"
-    return f"{value:.1f} % (95 % interval {low:.1f} to {high:.1f}, by {answers})"
+    return f"{value:.1f}% (95% interval {low:.1f} to {high:.1f}, by {answers})"
 
 
 def _facts(found: MeasuredAccuracy | None, asked: MeasuringAudit) -> dict[str, Any] | None:

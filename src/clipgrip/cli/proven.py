@@ -18,7 +18,7 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     from clipgrip.runs.promised import proven_by
 
     model, total = facts["decided_by_model"], facts["pool"]
-    error, sure = f"{100 * facts['max_error']:g} %", f"{100 * facts['confidence']:g} %"
+    error, sure = f"{100 * facts['max_error']:g}%", f"{100 * facts['confidence']:g}%"
     lines = [f"the model decides {model} of {total} images; {total - model} are a person's"]
     nothing = "" if model else ": so far for no image"
     apart, together = _apart(facts)
