@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipgrip.cli.arguments import By, Encoding, Run, Sheet
@@ -46,30 +47,32 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
     uniform = kept and not audit.apart
     calibrated = recalibrated(outcome, ui.screen) if uniform else None
     if not kept:
-        ui.screen.note(
-            Sentence(
-                "{newest} may not be written: the answers stand in {answers} alone.",
-                newest=newest,
-                answers=answers,
-            )
-        )
+        ui.screen.note(_not_stored(newest, answers))
     names = audit.classes.display
     if audit.apart:
         return _apart(audit, rows, truth, len(sheet), kept)
     said = compared(list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True)), names)
-    lines: list[str] = [
-        Sentence(
-            "{n_rows} of {n_sheet} images of the sheet are answered",
-            n_rows=len(rows),
-            n_sheet=len(sheet),
-        )
-    ]
+    lines: list[str] = [_answered(len(rows), len(sheet))]
     if said is None:
         lines.append(Sentence("nothing can be said yet: answer the first images of the sheet"))
     else:
         lines += [line(said), *said_of(calibrated)]
     facts = {"audit": audit.id, "sheet": len(sheet), "answered": len(rows), "kept": kept}
     return Result(lines, {**facts, "audited": None if said is None else asdict(said)})
+
+
+def _not_stored(newest: Path, answers: Path) -> Sentence:
+    return Sentence(
+        "{newest} may not be written: the answers stand in {answers} alone.",
+        newest=newest,
+        answers=answers,
+    )
+
+
+def _answered(rows: int, sheet: int) -> Sentence:
+    return Sentence(
+        "{n_rows} of {n_sheet} images of the sheet are answered", n_rows=rows, n_sheet=sheet
+    )
 
 
 def _apart(audit: Audit, rows: Any, truth: Any, drawn: int, kept: bool) -> Result:

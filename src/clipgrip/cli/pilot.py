@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -201,10 +201,11 @@ def _counted(
     source: Path | None, classes: Path | None, images: int | None, encoding: str | None
 ) -> tuple[tuple[str, ...], int]:
     """Class names and number of images, as given, else as found in the source."""
+    from clipgrip.cli.counted import counted
     from clipgrip.data.classes import ClassNames
     from clipgrip.errors import ConfigError
 
-    found: tuple[tuple[str, ...], int] = ((), 0) if source is None else _found(source)
+    found: tuple[tuple[str, ...], int] = ((), 0) if source is None else counted(source)
     names = found[0] if classes is None else ClassNames.read(classes, encoding).display
     number = images if images is not None else found[1]
     if not names:
@@ -216,28 +217,6 @@ def _counted(
             )
         )
     return names, number
-
-
-def _found(source: Path) -> tuple[tuple[str, ...], int]:
-    from clipgrip.data.discover import discover
-    from clipgrip.data.layout import class_folders
-    from clipgrip.runs.store import NAME, open_store
-
-    if (source / NAME).is_file():
-        with open_store(source) as store:
-            run = store.run()
-            if run is not None:
-                manifest = store.manifest(run.id)
-                return manifest.classes.display, len(manifest.pool)
-    count = sum(_is_image(entry.source) for entry in discover(source).entries)
-    return tuple(class_folders(source)), count
-
-
-def _is_image(source: Any) -> bool:
-    from clipgrip.data.images import may_be_image
-    from clipgrip.data.sources import FileSource
-
-    return may_be_image(source.path) if isinstance(source, FileSource) else True
 
 
 def _criteria(given: Mapping[str, str | None], max_error: float) -> tuple[Criterion, ...]:

@@ -245,7 +245,7 @@ class Sheet:
                 audit=self.mark,
                 now=audit.mark,
             )
-        said = self._said(audit)
+        said = self.given(audit)
         self._check_gaps(audit, said)
         rows = [row for row in audit.order if row in said]
         return np.array(rows, dtype=np.int64), np.array([said[row] for row in rows], dtype=np.int64)
@@ -270,14 +270,7 @@ class Sheet:
             )
 
     def given(self, audit: Audit) -> dict[int, int]:
-        """Row of the pool -> class that a person gave to it, in the order of the sheet.
-
-        Raises:
-            DataError: an image that is not of the run, or a label that is no class.
-        """
-        return self._said(audit)
-
-    def _said(self, audit: Audit) -> dict[int, int]:
+        """Row of the pool -> class that a person gave, in the sheet's order; DataError where it is of neither."""
         paths, answers = self.table.need(PATH_COLUMNS), self.table.need(ANSWER_COLUMNS)
         places = {canonical(p): row for row, several in enumerate(audit.paths) for p in several}
         said: dict[int, int] = {}
