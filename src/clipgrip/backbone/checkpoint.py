@@ -21,15 +21,17 @@ from clipgrip.backbone.sound import (
     read_json,
 )
 from clipgrip.errors import BackboneError
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, mark
 
 SUPPORTED = {
-    "clip": "CLIP, MetaCLIP, and LAION's models converted for transformers",
-    "metaclip_2": "MetaCLIP 2, for texts in many languages",
-    "siglip": "SigLIP, and SigLIP 2 of a fixed size, for texts in many languages",
-    "chinese_clip": "Chinese-CLIP",
-    "altclip": "AltCLIP, for texts in several languages",
-    "vision-text-dual-encoder": "a ViT or CLIP image tower beside a BERT or RoBERTa, many in other languages",
+    "clip": mark("CLIP, MetaCLIP, and LAION's models converted for transformers"),
+    "metaclip_2": mark("MetaCLIP 2, for texts in many languages"),
+    "siglip": mark("SigLIP, and SigLIP 2 of a fixed size, for texts in many languages"),
+    "chinese_clip": mark("Chinese-CLIP"),
+    "altclip": mark("AltCLIP, for texts in several languages"),
+    "vision-text-dual-encoder": mark(
+        "a ViT or CLIP image tower beside a BERT or RoBERTa, many in other languages"
+    ),
 }
 """The ``model_type`` of config.json, and who uses it."""
 REFUSED = {

@@ -14,6 +14,7 @@ from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
 if TYPE_CHECKING:
+    from clipgrip.cli.screen import Screen
     from clipgrip.data.classes import ClassNames
     from clipgrip.runs.auditing import Audit
     from clipgrip.trust.scope import Group
@@ -72,7 +73,7 @@ def automate(
     from clipgrip.runs.watch.upholding import check_stands
     from clipgrip.trust.planning import more_answers
     from clipgrip.trust.promise import promise
-    from clipgrip.written import check_table, check_writable, write_dated, write_output
+    from clipgrip.written import check_table, check_writable
 
     terms = _terms(max_error, confidence, about, at_least)
     sheet, screen = auditing.Sheet.read(answers, encoding), ui.screen
@@ -105,13 +106,21 @@ def automate(
     else:
         recalibrated(outcome, screen)
     table = promised.automation_csv(audit, told, rows, truth, groups)
-    if out:
-        write_output(place, table, auditing.AUTOMATE)
-    else:
-        place = write_dated(place, table, auditing.AUTOMATE, screen.note)
+    place = _write(table, place, screen, chosen=out is not None)
     measured = _measured(audit.pool.labels[rows].tolist(), truth.tolist(), audit.classes)
     texts = [*measured, *verdict(facts, len(rows)), *_go_on(facts, run, answers, len(sheet))]
     return Result([*texts, f"decisions: {place}"], facts)
+
+
+def _write(table: bytes, place: Path, screen: Screen, *, chosen: bool) -> Path:
+    """Where the decisions stand now; a file that a person changed stays."""
+    from clipgrip.runs.auditing import AUTOMATE
+    from clipgrip.written import write_dated, write_output
+
+    if not chosen:
+        return write_dated(place, table, AUTOMATE, screen.note)
+    write_output(place, table, AUTOMATE)
+    return place
 
 
 def _terms(max_error: float, confidence: float, about: str, least: float | None) -> Terms:

@@ -25,7 +25,7 @@ def list_(ui: Ui) -> Result:
         f"{model.megabytes:>5} MB  {ui.say.translated(model.note)}"
         for model in known
     ]
-    kinds = "\n".join(f"  {kind:<26}{who}" for kind, who in SUPPORTED.items())
+    kinds = "\n".join(f"  {kind:<26}{ui.say.translated(who)}" for kind, who in SUPPORTED.items())
     lines.append(
         Sentence(
             "\nOther models of these kinds (model_type in config.json) work too:\n{kinds}\n"

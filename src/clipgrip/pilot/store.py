@@ -83,6 +83,7 @@ def write_version(
     data = text.encode("utf-8", "backslashreplace")
     version = _parsed(data, target, number, replaces)
     try:
+        sweep(target.parent)
         write_bytes_once(target, data, lambda: before(version))
     except FileExistsError:
         raise ConfigError(f"{target} appeared meanwhile. Look at it, then try again.") from None
