@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip.errors import ClipgripError, ConfigError, DataError
-from clipgrip.files import read_file, write_bytes_once
+from clipgrip.files import read_file, sweep, write_bytes_once
 from clipgrip.pilot.criteria import Criterion
 from clipgrip.pilot.plan import Pilot, Plan
 from clipgrip.sealed import is_whole, sealed
