@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipgrip.pseudolabel.stop import stop_sentence
 from clipgrip.runs.confidence import estimate_of
+from clipgrip.runs.eyes import eye_sentences
 from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.naming import doubted_names
 from clipgrip.runs.outcome import Outcome
@@ -90,6 +91,10 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
         *_stopped(metrics["stopped"]),
         *_doubts(metrics, Words(language)),
         *_names(metrics, folder, Words(language)),
+        *(
+            f"eyes         {text}"
+            for text in eye_sentences(metrics.get("eyes", ()), Words(language))
+        ),
         *_labels(metrics, Words(language)),
         *_accuracy(metrics),
         *_calibration(metrics["calibration"]),
