@@ -247,3 +247,20 @@ def test_init_writes_through_no_link(here: Path, capsys: pytest.CaptureFixture[s
     assert told.code == 0
     assert "kept     new/classes.csv" in told.out
     assert not (here / "elsewhere.csv").exists()
+
+
+def test_init_and_audit_plan_take_away_what_a_killed_one_left(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Found by the campaign of faults: a second init wrote nothing, so nothing was swept."""
+    (here / "new").mkdir()
+    (here / "classes.txt").write_text("dent\nscratch\n")
+    assert command(capsys, "init", "new").code == 0
+    plan = ("audit", "plan", "--count", 2000, "--classes", "classes.txt", "--out", "new/pilot.json")
+    for words in (("init", "new"), plan):
+        gone = Path(part_name(here / "new"))
+        gone = gone.with_name(gone.name.replace(f"-{os.getpid()}-", "-4194305-"))
+        gone.write_bytes(b"half")
+        told = command(capsys, *words)
+        assert told.code == 0, told.err
+        assert not gone.exists()

@@ -30,6 +30,7 @@ def init(
     """
     from clipgrip.data.layout import layout
     from clipgrip.errors import DataError
+    from clipgrip.files import sweep
     from clipgrip.trust.folders import folder_sentences
     from clipgrip.written import check_writable
 
@@ -37,6 +38,7 @@ def init(
         raise DataError(mark("{folder} is a file. Give a folder."), folder=folder)
     check_writable(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
     found = layout(folder)
     names = list(found.classes)
     words = {} if ui.as_json or (folder / "classes.csv").exists() else _asked(names, ui.say)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip.errors import ClipgripError, ConfigError, DataError
-from clipgrip.files import read_file, write_bytes_once
+from clipgrip.files import read_file, sweep, write_bytes_once
 from clipgrip.pilot.criteria import Criterion
 from clipgrip.pilot.plan import Pilot, Plan
 from clipgrip.sealed import is_whole, sealed
@@ -83,6 +83,7 @@ def write_version(
     data = text.encode("utf-8", "backslashreplace")
     version = _parsed(data, target, number, replaces)
     try:
+        sweep(target.parent)
         write_bytes_once(target, data, lambda: before(version))
     except FileExistsError:
         raise ConfigError(f"{target} appeared meanwhile. Look at it, then try again.") from None
