@@ -41,7 +41,7 @@ def main() -> None:
     found = {}
     for name in chosen.sets:
         settings = GridSettings(
-            data=class_folders(name, chosen.folder),
+            data=as_class_folders(name, chosen.folder),
             out=chosen.folder / f"{name}-grid",
             prompts=tuple(chosen.prompts),
             paradigms=tuple(chosen.paradigms),
@@ -56,7 +56,7 @@ def main() -> None:
         record(chosen.name, found)
 
 
-def class_folders(name: str, folder: Path) -> Path:
+def as_class_folders(name: str, folder: Path) -> Path:
     """A demo set as one folder per class."""
     sample, target = getattr(samples, name)(folder / f"{name}-sample"), folder / name
     with open(sample.truth, encoding="utf-8-sig", newline="") as file:

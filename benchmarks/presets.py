@@ -25,7 +25,7 @@ from clipgrip.data.task import Task
 from clipgrip.method import PRESETS, Method, learn, schedule, teacher_of, untuned
 from clipgrip.metrics import accuracy, seen_unseen
 from clipgrip.prompts.classifier import predict_proba, zero_shot
-from clipgrip.strategy import Reached, kept
+from clipgrip.strategy import Reached, best_round
 from clipgrip.training.loop import Recipe
 from clipgrip.types import ImageEmbeds, Labels, Probs
 
@@ -125,7 +125,7 @@ def one_run(
         learn(prompt, demo.pool, given, begun, ks=ks, method=method, seed=seed, teacher=teacher)
     )
     seconds = time.perf_counter() - began
-    best = kept(rounds)
+    best = best_round(rounds)
 
     def answers(embeds: ImageEmbeds) -> Probs:
         return best.predict_proba(embeds) if best else predict_proba(embeds, zero, scale)

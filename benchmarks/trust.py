@@ -17,13 +17,13 @@ import numpy as np
 import torch
 
 from benchmarks.record import machine, record
+from benchmarks.research.estimates import IMAGES_PER_CLASS, by_threshold, temperature_without_labels
+from benchmarks.research.halves import half_agreement
 from benchmarks.sets import load
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.metrics import accuracy
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.pseudolabel.refine import refined_answers
-from clipgrip.research.estimates import IMAGES_PER_CLASS, by_threshold, temperature_without_labels
-from clipgrip.research.halves import half_agreement
 from clipgrip.seeds import generator
 from clipgrip.trust.calibration import Temperature
 from clipgrip.trust.estimate import Estimate, by_refinement

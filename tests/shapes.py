@@ -15,7 +15,7 @@ from jaxtyping import AbstractArray, install_import_hook
 
 ROOMS = (
     *("backbone", "prompts", "pseudolabel", "fewshot", "training", "trust", "strategy", "evaluate"),
-    *("method", "metrics", "starts", "runs", "estimator", "bench", "stress", "research"),
+    *("method", "metrics", "starts", "runs", "estimator", "bench", "stress"),
 )
 """Where tensors are computed with. Others hand them on, or take what people give and say in words what is wrong."""
 DOORS = {

@@ -97,19 +97,30 @@ def test_settings_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"strategy": "gripp"}, ["command line: strategy", "'zero-shot'", 'Did you mean "grip"?']),
-        ({"preset": "papr"}, ["preset", "'default'", 'Did you mean "paper"?']),
-        ({"prompt": "textul"}, ["prompt", "'textual'", 'Did you mean "textual"?']),
-        ({"candidates": "al"}, ["candidates", "'auto'", 'Did you mean "all"?']),
-        ({"rounds": 0}, ["rounds = 0", "greater than or equal to 1"]),
-        ({"k": 0}, ["k = 0", "greater than or equal to 1"]),
-        ({"seed": -1}, ["seed = -1", "greater than or equal to 0"]),
+        (
+            {"strategy": "gripp"},
+            ["command line: strategy", "one of zero-shot, ", 'Did you mean "grip"?'],
+        ),
+        ({"preset": "papr"}, ["preset", "one of default, paper.", 'Did you mean "paper"?']),
+        ({"prompt": "textul"}, ["prompt", "one of textual, ", 'Did you mean "textual"?']),
+        ({"candidates": "al"}, ["candidates", "one of auto, all.", 'Did you mean "all"?']),
+        ({"rounds": 0}, ["rounds = 0 is not allowed. Give a whole number from 1 to 1000."]),
+        ({"rounds": "ten"}, ['rounds = "ten" is not allowed. Give a whole number from 1 to 1000.']),
+        ({"rounds": True}, ["rounds = true is not allowed. Give a whole number"]),
+        ({"k": 0}, ["k = 0 is not allowed. Give a whole number of at least 1."]),
+        ({"seed": -1}, ["seed = -1 is not allowed. Give a whole number from 0 to 2147483647."]),
+        ({"seed": 1.5}, ["seed = 1.5", "a whole number"]),
+        ({"backbone": 3}, ["backbone = 3 is not allowed. Give a text in quotes."]),
+        ({"backbone": " "}, ['backbone = " " is not allowed.']),
+        ({"images": [1]}, ["images = [1] is not allowed. Give the name of a file or folder"]),
+        ({"ignore_folders": "perhaps"}, ["Give true or false."]),
+        ({"strategy": "x" * 5000}, ["xxx... is not allowed. Give one of"]),
         ({"template": "a photo"}, ["a photo", "{} exactly once", "for example"]),
         ({"template": "{} and {}"}, ["{} exactly once"]),
         ({"template": ["a {}", "b"]}, ['template "b"', "{} exactly once"]),
         ({"template": ["a {}", "a {}"]}, ["stands twice"]),
         ({"template": 3}, ["template = 3", "several of them", "@FILE"]),
-        ({"refinement": 3}, ["refinement = 3", "valid dictionary"]),
+        ({"refinement": 3}, ["refinement = 3 is not allowed. Give a table: [refinement]"]),
         (
             {"refinement": {"neighbors": 3}},
             ['refinement: unknown setting "neighbors"', "neighbours"],
@@ -124,6 +135,14 @@ def test_what_is_not_allowed_is_said_with_what_is(
         project(FILES | options)
     for word in words:
         assert word in str(caught.value)
+    assert "Input should" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_an_empty_name_of_a_file_is_refused(tmp_path: Path) -> None:
+    path = toml(tmp_path, 'images = "a"\nclasses = "b"\nlabels = ""\n')
+    with pytest.raises(ConfigError, match=r"labels is empty\. Give the name of a file"):
+        project({}, path)
 
 
 def test_an_error_names_the_place_where_the_setting_was_written(tmp_path: Path) -> None:

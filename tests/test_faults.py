@@ -14,7 +14,7 @@ from benchmarks.faults.__main__ import PARTS
 from benchmarks.faults.equal import differing
 from benchmarks.faults.figures import BEGIN, END, PAGE, Figures, table
 from benchmarks.faults.place import Ended
-from benchmarks.faults.trials import Case, Outcome, Trial, tried
+from benchmarks.faults.trials import NO_MORE, Case, Outcome, Trial, tried
 from clipgrip.cli.tree import PANELS, Group
 from clipgrip.errors import ClipgripError
 
@@ -50,6 +50,19 @@ def test_a_try_is_the_same_whichever_came_before() -> None:
     assert tried(case, 7).seen == {"seen": 4}
     assert heard[:4] == heard[4:]
     assert len(set(heard)) == 4
+
+
+def test_where_there_is_nothing_more_to_try_nothing_more_is_counted() -> None:
+    def attempt(_: random.Random, number: int) -> Outcome:
+        return NO_MORE if number == 3 else Outcome(seen="refused")
+
+    trial = tried(Case("calls", "kind", 200, attempt), 0)
+    assert (trial.trials, trial.asked, trial.seen) == (3, 200, {"refused": 3})
+    kept = Figures(0)
+    kept.keep(trial)
+    assert kept.holds(Case("calls", "kind", 200, attempt))
+    assert kept.holds(Case("calls", "kind", 2000, attempt))
+    assert not kept.holds(Case("calls", "kind", 2, attempt))
 
 
 def test_a_traceback_or_another_exit_code_is_no_sentence() -> None:
@@ -126,8 +139,9 @@ def test_figures_are_kept_by_kind_and_shown_with_date_and_seed(
     assert text.index("`run` twice | 3 | 0") < text.index("`run` killed | 100 | 1 | 99 killed |")
     again = Figures.read(3, tmp_path)
     nothing = calls.judged
-    assert again.holds(Case("kills", "`run` killed", 100, nothing))  # type: ignore[arg-type]
-    assert not again.holds(Case("kills", "`run` killed", 2, nothing))  # type: ignore[arg-type]
+    assert again.holds(Case("equal", "`run` twice", 3, nothing))  # type: ignore[arg-type]
+    assert not again.holds(Case("equal", "`run` twice", 2, nothing))  # type: ignore[arg-type]
+    assert not again.holds(Case("kills", "`run` killed", 100, nothing))  # type: ignore[arg-type]
     assert Figures.read(4, tmp_path).kept == {}
 
 

@@ -15,7 +15,7 @@ from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select import SELECTORS, balanced
 from clipgrip.seeds import generator
-from clipgrip.strategy import Reached, Round, Watch, choose, kept, rounds, short_classes
+from clipgrip.strategy import Reached, Round, Watch, best_round, choose, rounds, short_classes
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import Recipe
 from clipgrip.types import Probs
@@ -251,11 +251,11 @@ def test_a_round_that_collapses_is_the_last_and_the_best_before_it_is_kept() -> 
     assert [one.stop is None for one in done] == [True, True, False]
     assert done[-1].stop is not None
     assert "swallows" in done[-1].stop.reason
-    best = kept(done)
+    best = best_round(done)
     assert best is not None
     assert best.number in (1, 2)
-    assert kept(done[:2]) is done[1]
-    assert kept([]) is None
+    assert best_round(done[:2]) is done[1]
+    assert best_round([]) is None
 
 
 @pytest.mark.parametrize("after", [1, 2, 3])

@@ -1,9 +1,10 @@
-"""The campaign: ``python -m benchmarks.faults [--quick] [--only PART] [--seed N] [--write [--resume]]``.
+"""The campaign: ``python -m benchmarks.faults [--quick] [--only PART] [--at-most N] [--seed N]
+[--write [--resume]]``.
 
 Exit code 1 where anything was bad. ``--write`` keeps each kind of fault as soon as it was tried, in
 benchmarks/results/faults.json, and puts the figures into docs/reliability.md, with machine and date; with ``--resume``
 kinds that are kept there already, of the same seed, are left out. ``--only`` tries one part, or the kinds in whose name
-the word stands.
+the word stands, ``--at-most`` tries no kind more often than that.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -59,6 +61,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few trials of each kind")
     parser.add_argument("--only", default="", help=", ".join(PARTS))
+    parser.add_argument("--at-most", type=int, default=10**9, help="tries of a kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", action="store_true", help="keep the figures")
     parser.add_argument("--resume", action="store_true", help="leave out what is kept")
@@ -72,9 +75,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         place = Place.make(Path(folder, "place"), wanted.seed)
         for case in campaign(place, wanted.only, quick=wanted.quick):
-            if wanted.resume and figures.holds(case):
+            fewer = replace(case, times=min(case.times, wanted.at_most))
+            if wanted.resume and (figures.holds(case) or figures.holds(fewer)):
                 continue
-            trial = tried(case, wanted.seed)
+            trial = tried(fewer, wanted.seed)
             failed |= bool(trial.bad)
             seen = ", ".join(f"{number} {what}" for what, number in trial.seen.items())
             head = f"[{trial.seconds:.0f} s] {trial.kind}: {len(trial.bad)} bad of {trial.trials} {seen}"

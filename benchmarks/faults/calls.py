@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.place import Ended, Place
-from benchmarks.faults.trials import Attempt, Case, Outcome
+from benchmarks.faults.trials import NO_MORE, Attempt, Case, Outcome
 from benchmarks.faults.works import WORKS, Work, reference
 
 SHIM = ("open", "fsync", "replace", "link")
@@ -48,21 +48,18 @@ def cases(place: Place, quick: bool) -> Iterator[Case]:
 
 
 class _Shim:
-    """The n-th call of ``os.NAME`` fails (``open``: for writing); once there is no n-th, nothing more is tried."""
+    """The n-th call of ``os.NAME`` fails (``open``: for writing), until there is no n-th."""
 
     def __init__(self, place: Place, work: Work, call: str) -> None:
         self.place, self.work, self.call = place, work, call
-        self.last = 10**9
 
     def __call__(self, _: random.Random, number: int) -> Outcome:
         n = number + 1
-        if n > self.last:
-            return Outcome(seen="without such a call")
         known = reference(self.place, self.work)
         self.work.begin(self.place)
         ended, reached = self.disturbed(n, NUMBERS[n % 2])
-        if not reached:
-            self.last = n - 1
+        if not reached and ended.is_sentence:
+            return NO_MORE
         return judged(self.place, self.work, known.content, ended, reached)
 
     def disturbed(self, n: int, number: int) -> tuple[Ended, bool]:

@@ -34,8 +34,12 @@ class Figures:
         return cls(seed, {one["kind"]: one for one in found["trials"]})
 
     def holds(self, case: Case) -> bool:
-        """Whether this kind was tried as often before."""
-        return self.kept.get(case.kind, {}).get("trials") == case.times
+        """Whether this kind was tried as often before, or until there was nothing more to try, and nothing was bad."""
+        kept = self.kept.get(case.kind, {})
+        if kept.get("bad"):
+            return False
+        trials = kept.get("trials", 0)
+        return bool(trials == case.times or 0 < trials < min(kept.get("asked", 0), case.times))
 
     def keep(self, trial: Trial) -> None:
         """In the place of what was kept of this kind."""

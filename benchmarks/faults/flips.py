@@ -26,7 +26,7 @@ from clipgrip.review.store import open_review
 from clipgrip.review.web import thumbs
 from clipgrip.runs import checkpoint
 from clipgrip.runs.store import open_store
-from clipgrip.runs.stress import RESULTS, kept
+from clipgrip.runs.stress import RESULTS, finished_rows
 
 ANEW = "found, made anew"
 NAMED = "named in a sentence"
@@ -244,7 +244,7 @@ def _read_noise(place: Place) -> Any:
         settings = json.loads(path.read_text("utf-8"))["settings"]
     except (ValueError, KeyError, TypeError):
         settings = {}
-    return kept(path.parent, settings)
+    return finished_rows(path.parent, settings)
 
 
 def _model() -> Path:

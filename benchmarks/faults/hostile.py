@@ -20,7 +20,6 @@ from benchmarks.faults.works import MODEL
 CONFIG, IMAGES, TOKENS = "config.json", "preprocessor_config.json", "tokenizer.json"
 TOKEN_SETTINGS, WEIGHTS = "tokenizer_config.json", "model.safetensors"
 Change = Callable[[Path], Any]
-NESTED = 980
 
 
 def cases(place: Place, quick: bool) -> Iterator[Case]:

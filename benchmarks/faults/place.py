@@ -175,6 +175,7 @@ class Place:
         code = 0
         try:
             before()
+            _fresh_streams()
             work()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else bool(end.code)
@@ -201,6 +202,14 @@ class Place:
 def _clipgrip(words: list[str]) -> None:
     sys.argv = ["clipgrip", *words]
     main()
+
+
+def _fresh_streams() -> None:
+    """As a new process finds them: what this one's were opened on may be of another kind."""
+    if sys.stdout is not None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr is not None:
+        sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
 
 
 def _flushed() -> int:

@@ -17,9 +17,12 @@ class Outcome:
 
     bad: str = ""
     seen: str = ""
+    more: bool = True
+    """Whether there is another to try; without it, this one does not count."""
 
 
 FINE = Outcome()
+NO_MORE = Outcome(more=False)
 Attempt = Callable[[random.Random, int], Outcome]
 
 
@@ -43,6 +46,8 @@ class Trial:
     bad: tuple[str, ...] = ()
     seen: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    asked: int = 0
+    """How often it was to be tried: more than `trials`, where there was nothing more to try."""
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -51,7 +56,7 @@ class Trial:
 
 def tried(case: Case, seed: int) -> Trial:
     """All tries of a case; an error that escapes is bad."""
-    began, bad, seen = time.monotonic(), [], Counter[str]()
+    began, bad, seen, trials = time.monotonic(), [], Counter[str](), 0
     for number in range(case.times):
         try:
             outcome = case.attempt(random.Random(f"{seed} {case.kind} {number}"), number)
@@ -59,9 +64,13 @@ def tried(case: Case, seed: int) -> Trial:
             last = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
             outcome = Outcome(f"{type(error).__name__} at {where}: {error}"[:300])
+        if not outcome.more:
+            break
+        trials += 1
         if outcome.bad:
             bad.append(f"{number}: {outcome.bad}")
         if outcome.seen:
             seen[outcome.seen] += 1
     spent = time.monotonic() - began
-    return Trial(case.part, case.kind, case.times, tuple(bad), dict(sorted(seen.items())), spent)
+    shown = dict(sorted(seen.items()))
+    return Trial(case.part, case.kind, trials, tuple(bad), shown, spent, case.times)

@@ -43,7 +43,10 @@ def transclip(trial: Trial) -> Probs:
 
 
 def stata(trial: Trial) -> Probs:
-    """StatA (CVPR 2025): the same, means and variance anchored to those that the text expects."""
+    """StatA (CVPR 2025): the same, the means anchored to those that the text expects.
+
+    The paper anchors the variance too; here one variance for all classes is the images' own.
+    """
     return _clusters(trial, anchored=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -17,10 +17,16 @@ from pydantic import (
     model_serializer,
 )
 
+from clipgrip.allowed import refusal
 from clipgrip.data.text import check_encoding
 from clipgrip.errors import ConfigError, DataError, nearest
-from clipgrip.files import read_file
+from clipgrip.files import read_file, system_words
+from clipgrip.sentences import Sentence, combined, mark
 
+EMPTY = mark("{path}: {key} is empty. Give the name of a file or folder, or take the line out.")
+NO_TEXT = mark(
+    "{path} is not UTF-8 text, so no TOML. Give the project.toml that clipgrip init writes, saved as UTF-8."
+)
 Strategy = Literal["zero-shot", "supervised", "fpl", "ifpl", "grip"]
 Preset = Literal["default", "paper"]
 Prompt = Literal["textual", "visual", "visual-deep", "multimodal"]
@@ -106,8 +112,11 @@ class Settings(BaseModel):
         parts = [template] if isinstance(template, str) else template
         if not isinstance(parts, list | tuple) or not all(isinstance(one, str) for one in parts):
             raise ConfigError(
-                f'template = {template!r} is not allowed. Give a text such as "a photo of a {{}}.", several of them, '
-                'or "@FILE", a file with one a line.'
+                mark(
+                    'template = {template} is not allowed. Give a text such as "a photo of a {{}}.", several '
+                    'of them, or "@FILE", a file with one a line.'
+                ),
+                template=f"{template!r}",
             )
         from clipgrip.template_files import expand  # imports torch, so only where it is needed
 
@@ -129,10 +138,19 @@ class Settings(BaseModel):
             DEFAULT.with_values(refinement)
         return refinement
 
+    @field_validator("rounds", "k", "seed", mode="before")
+    @classmethod
+    def _is_no_truth_value(cls, value: Any) -> Any:
+        if type(value) is bool:  # Python would take it for 0 or 1
+            raise ValueError
+        return value
+
     @field_validator("backbone")
     @classmethod
     def _full_path(cls, backbone: str) -> str:
         """A model in a folder is found again from any working folder."""
+        if not backbone.strip():
+            raise ValueError
         is_folder = backbone != "nano" and Path(backbone).is_dir()
         return str(Path(backbone).resolve()) if is_folder else backbone
 
@@ -192,16 +210,19 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
     for key, option in (("images", "IMAGES"), ("classes", "--classes FILE")):
         if key not in values:
             raise ConfigError(
-                f"no {key} given. Give {option} on the command line, or write {key} = ... into project.toml "
-                "(clipgrip init makes one)."
+                mark(
+                    "no {key} given. Give {option} on the command line, or write {key} = ... into "
+                    "project.toml (clipgrip init makes one)."
+                ),
+                key=key,
+                option=option,
             )
     if values.get("encoding") is not None and isinstance(values.get("template"), str | list):
         from clipgrip.template_files import expand  # imports torch, so only where it is needed
 
         values["template"] = expand(values["template"], check_encoding(str(values["encoding"])))
-    return checked(
-        Project, values, lambda key: str(toml) if toml and key not in given else "command line"
-    )
+    here = Sentence("command line")
+    return checked(Project, values, lambda key: str(toml) if toml and key not in given else here)
 
 
 def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str]) -> Any:
@@ -212,7 +233,8 @@ def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str
         for one in error.errors():  # a DataError is a ValueError, which pydantic wraps
             if isinstance(cause := one.get("ctx", {}).get("error"), DataError):
                 raise cause from None
-        raise ConfigError("\n".join(_sentence(model, e, where) for e in error.errors())) from None
+        found = [_sentence(model, e, where) for e in error.errors()]
+        raise ConfigError(combined(found, "\n")) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -221,25 +243,26 @@ def read_toml(path: Path) -> dict[str, Any]:
         values = _parsed(read_file(path, MAX_BYTES).decode("utf-8-sig").replace("\r\n", "\n"))
         wrong = next((key for key, value in values.items() if "\0" in str(value)), None)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}. Check the name.") from None
+        unread = mark("{path} cannot be read: {reason}. Check the name.")
+        raise ConfigError(unread, path=path, reason=system_words(error)) from None
     except UnicodeDecodeError:
-        raise ConfigError(
-            f"{path} is not UTF-8 text, so no TOML. Give the project.toml that clipgrip init writes, saved as UTF-8."
-        ) from None
+        raise ConfigError(NO_TEXT, path=path) from None
     except (ValueError, RecursionError) as error:
         if not isinstance(error, tomllib.TOMLDecodeError):  # a number of thousands of digits
             error = ValueError("a value is too long or nested too deep")
-        raise ConfigError(f"{path} is not valid TOML: {error}. Mend that line.") from None
+        raise ConfigError(
+            mark("{path} is not valid TOML: {error}. Mend that line."), path=path, error=error
+        ) from None
     if wrong is not None:
         raise ConfigError(
-            f"{path}: {wrong} holds the character NUL, which no name can hold. Take it out."
+            mark("{path}: {wrong} holds the character NUL, which no name can hold. Take it out."),
+            path=path,
+            wrong=wrong,
         )
     for key in FILES:
         if isinstance(values.get(key), str):
-            if "\0" in values[key]:
-                raise ConfigError(
-                    f"{path}: {key} holds a NUL character, which no name of a file has."
-                )
+            if not values[key].strip():
+                raise ConfigError(EMPTY, path=path, key=key)
             values[key] = path.parent / values[key]
     if "template" in values:
         values["template"] = _from_folder(path.parent, values["template"])
@@ -269,9 +292,9 @@ def _sentence(model: type[BaseModel], error: Any, where_is: Callable[[str], str]
     where = where_is(str(error["loc"][0]))
     if error["type"] == "extra_forbidden":
         known = ", ".join(model.model_fields)
-        return (
-            f'{where}: unknown setting "{key}". Known: {known}.{nearest(key, model.model_fields)}'
-        )
-    allowed = get_args(model.model_fields[key].annotation) if key in model.model_fields else ()
-    hint = nearest(str(error["input"]), [a for a in allowed if isinstance(a, str)])
-    return f"{where}: {key} = {error['input']!r} is not allowed: {error['msg']}.{hint}"
+        text = mark('{where}: unknown setting "{key}". Known: {known}.{nearest}')
+        close = nearest(key, model.model_fields)
+        return Sentence(text, where=where, key=key, known=known, nearest=close)
+    field = model.model_fields[key.partition(".")[0]]
+    why = refusal(key, error["input"], field.annotation, field.metadata)
+    return Sentence("{where}: {why}", where=where, why=why)

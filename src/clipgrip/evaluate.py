@@ -27,7 +27,7 @@ def test_scores(probs: Probs, labels: Labels, unseen: Mask) -> Scores | None:
     scores: Scores = {
         "n": judged,
         "accuracy": right / judged,
-        "interval": list(metrics.wilson_interval(right, judged)),
+        "interval": list(metrics.exact_interval(right, judged)),
         "commonest": list(metrics.commonest(labels)),
         "per_class": _shares(metrics.per_class(probs, labels)),
         "precision": _shares(metrics.precision_per_class(probs, labels)),

@@ -15,17 +15,39 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+from clipgrip.sentences import Sentence, mark
+
 AnyPath = str | os.PathLike[str]
 
-FULL = "Make space there, then run the same command again: what was stored before is kept."
-CLOSED = "See to its permissions, or choose another folder."
-FAILING = "Check the path, and the disk or the connection to it, then run the same command again."
+FULL = Sentence(
+    "Make space there, then run the same command again: what was stored before is kept."
+)
+CLOSED = Sentence("See to its permissions, or choose another folder.")
+FAILING = Sentence(
+    "Check the path, and the disk or the connection to it, then run the same command again."
+)
+CHECK = Sentence("Check the path.")
 ADVICE = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FULL),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), CLOSED),
     **dict.fromkeys((errno.EIO, errno.ESTALE, errno.ETIMEDOUT), FAILING),
 }
 """What to do, by the system's error number."""
+REFUSALS = (
+    mark("No such file or directory"),
+    mark("Permission denied"),
+    mark("Read-only file system"),
+    mark("No space left on device"),
+    mark("Disk quota exceeded"),
+    mark("Is a directory"),
+    mark("Not a directory"),
+    mark("File name too long"),
+    mark("File exists"),
+    mark("Input/output error"),
+    mark("Address already in use"),
+    mark("Cannot assign requested address"),
+)
+"""How systems say what people meet most; anything else stays in the system's words."""
 PART = re.compile(r"\.clipgrip-([0-9a-f]{8})-(\d+)-[0-9a-f]{16}\.part")
 """A name of `part_name`: machine, process."""
 
@@ -33,7 +55,15 @@ PART = re.compile(r"\.clipgrip-([0-9a-f]{8})-(\d+)-[0-9a-f]{16}\.part")
 def system_sentence(error: OSError) -> str:
     """What the system refused, where, and what to do."""
     where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
-    return f"{where}{error.strerror or error}. {ADVICE.get(error.errno or 0, 'Check the path.')}"
+    advice = ADVICE.get(error.errno or 0, CHECK)
+    return Sentence(
+        "{where}{reason}. {advice}", where=where, reason=system_words(error), advice=advice
+    )
+
+
+def system_words(error: OSError) -> Sentence:
+    """What the system says."""
+    return Sentence(error.strerror or str(error))
 
 
 def part_name(folder: AnyPath) -> str:

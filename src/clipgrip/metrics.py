@@ -167,7 +167,7 @@ def exact_interval(right: int, total: int, confidence: float = 0.95) -> tuple[fl
 
 @dataclass(frozen=True)
 class Share:
-    """``count`` of ``total`` with Wilson's 95 % interval."""
+    """``count`` of ``total`` with 95 % intervals: Wilson's for a pilot's criteria, the exact one for all else."""
 
     count: int
     total: int
@@ -179,5 +179,10 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Lower and upper end; None where there is nothing to count."""
+        """Lower and upper end by Wilson; None where there is nothing to count."""
         return wilson_interval(self.count, self.total) if self.total else None
+
+    @property
+    def exact(self) -> tuple[float, float] | None:
+        """Lower and upper end by Clopper and Pearson; None where there is nothing to count."""
+        return exact_interval(self.count, self.total) if self.total else None

@@ -59,7 +59,7 @@ class Round:
         return answers_of(replace(self.learner, inputs=inputs), self.joint)
 
 
-def kept(done: Sequence[Round]) -> Round | None:
+def best_round(done: Sequence[Round]) -> Round | None:
     """The round whose learner counts: the last, unless it ended the run for another; None for zero-shot."""
     if not done or done[-1].stop is None:
         return done[-1] if done else None

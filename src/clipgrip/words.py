@@ -10,14 +10,11 @@ from importlib.resources import files
 from typing import Any, Literal, get_args
 
 from clipgrip.errors import ConfigError, nearest
+from clipgrip.sentences import Sentence as Sentence
+from clipgrip.sentences import mark as mark
 
 Language = Literal["en", "ja"]
 LANGUAGES: tuple[str, ...] = get_args(Language)
-
-
-def mark(text: str) -> str:
-    """The text itself; says to the test of the catalogue that it is translated where it is used."""
-    return text
 
 
 @cache
@@ -26,7 +23,10 @@ def catalogue(language: str) -> Mapping[str, str]:
     if language not in LANGUAGES:
         known = ", ".join(LANGUAGES)
         raise ConfigError(
-            f'no screens or reports in "{language}". Known: {known}.{nearest(language, LANGUAGES)}'
+            mark('no screens or reports in "{language}". Known: {known}.{nearest}'),
+            language=language,
+            known=known,
+            nearest=nearest(language, LANGUAGES),
         )
     if language == "en":
         return {}
@@ -43,8 +43,23 @@ class Words:
 
     def __call__(self, text: str, /, **values: object) -> str:
         """The sentence with its values. KeyError where the catalogue lacks it."""
-        known = text if self.language == "en" else self._texts[text]
+        if self.language == "en":
+            return Sentence(text, **values)
+        known = self._texts[text]
         return known.format(**values) if values else known
+
+    def translated(self, text: str) -> str:
+        """What was said in English, such as a note or an error; as it is where nobody translated it."""
+        if self.language == "en":
+            return str(text)
+        if not isinstance(text, Sentence):
+            return self._texts.get(text, text)
+        inner = {
+            name: self.translated(value) if isinstance(value, Sentence) else value
+            for name, value in text.values.items()
+        }
+        known = self._texts.get(text.template, text.template)
+        return known.format(**inner) if inner else known
 
     def count(self, n: int, one: str, many: str) -> str:
         """``one`` for a single thing, ``many`` otherwise; both hold ``{n}``."""

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from clipgrip.errors import RunError
 from clipgrip.files import AnyPath, openable, sweep, write_bytes_atomic, write_bytes_once
+from clipgrip.sentences import Sentence, mark
 
 RECORD = ".clipgrip.written"
 
@@ -37,8 +38,13 @@ def check_table(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
     path = Path(path)
     if path.suffix.lower() not in TABLES:
         raise RunError(
-            f'{path} will be a CSV file, and "{path.suffix}" is another kind of file. '
-            f"Give a name like {path.stem}.csv."
+            mark(
+                '{path} will be a CSV file, and "{suffix}" is another kind of file. Give a name like '
+                "{stem}.csv."
+            ),
+            path=path,
+            suffix=path.suffix,
+            stem=path.stem,
         )
     check_output(path, by, reads)
 
@@ -53,16 +59,24 @@ def check_output(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
     path = Path(path)
     if path.is_dir() and not path.is_symlink():
         raise RunError(
-            f"{path} is a folder. Give --out the name of a file in a folder that is there."
+            mark("{path} is a folder. Give --out the name of a file in a folder that is there."),
+            path=path,
         )
     folder = path.absolute().parent
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
         raise RunError(
-            f"{path} cannot be written: see {folder}. Give --out the name of a file in a folder that is there."
+            mark(
+                "{path} cannot be written: see {folder}. Give --out the name of a file in a folder that "
+                "is there."
+            ),
+            path=path,
+            folder=folder,
         )
     sweep(folder)
     if any(_same(path, one) for one in reads):
-        raise RunError(f"{path} is what this command reads. Give --out another name.")
+        raise RunError(
+            mark("{path} is what this command reads. Give --out another name."), path=path
+        )
     if not may_replace(path, by):
         raise RunError(_not_ours(path))
 
@@ -115,9 +129,17 @@ def write_dated(
         if _holds(place, data) or may_replace(place, by):
             write_output(place, data, by)
             if place != path:
-                note(f"{path} is not as clipgrip wrote it, so it stays; the new one is {place}.")
+                note(
+                    Sentence(
+                        "{path} is not as clipgrip wrote it, so it stays; the new one is {place}.",
+                        path=path,
+                        place=place,
+                    )
+                )
             return place
-    raise RunError(f"{path} and every dated name beside it are taken. Move some of them away.")
+    raise RunError(
+        mark("{path} and every dated name beside it are taken. Move some of them away."), path=path
+    )
 
 
 def remove_output(path: Path, by: str) -> None:
@@ -130,12 +152,17 @@ def check_writable(folder: Path) -> None:
     """RunError where the folder, or the nearest that is there, is a file or may not be written."""
     there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
     if not (there.is_dir() and os.access(there, os.W_OK)):
-        reason = "may not be written" if there.is_dir() else "is a file"
-        raise RunError(f"{folder} cannot be used: {there} {reason}. Choose another --out.")
+        reason = Sentence("may not be written") if there.is_dir() else Sentence("is a file")
+        raise RunError(
+            mark("{folder} cannot be used: {there} {reason}. Choose another --out."),
+            folder=folder,
+            there=there,
+            reason=reason,
+        )
 
 
-def check_folder(folder: Path, mark: str, what: str, beside: Collection[str] = ()) -> None:
-    """Whether a command may fill a folder: one that is new, empty but for ``beside``, or that holds its ``mark``.
+def check_folder(folder: Path, own: str, what: str, beside: Collection[str] = ()) -> None:
+    """Whether a command may fill a folder: one that is new, empty but for ``beside``, or that holds the file ``own``.
 
     Raises:
         RunError: it holds other things, or cannot be written.
@@ -145,22 +172,27 @@ def check_folder(folder: Path, mark: str, what: str, beside: Collection[str] = (
         return
     sweep(folder)
     if {path.name for path in folder.iterdir()} - {RECORD, *beside} and not (
-        folder / mark
+        folder / own
     ).is_file():
         raise RunError(
-            f"{folder} is there already and holds no {what}. Give --out a folder that is new or empty."
+            mark(
+                "{folder} is there already and holds no {what}. Give --out a folder that is new or empty."
+            ),
+            folder=folder,
+            what=what,
         )
 
 
 def _not_ours(path: Path) -> str:
     if path.is_symlink():
-        return f"{path} is a link. Give --out another name."
+        return Sentence("{path} is a link. Give --out another name.", path=path)
     if path.is_file():
-        return (
-            f"{path} is there already, and it is no file that this command wrote and nobody changed since: it may hold "
-            "what you need, and stays. Give --out another name, or move it away."
+        return Sentence(
+            "{path} is there already, and it is no file that this command wrote and nobody changed since: it may hold "
+            "what you need, and stays. Give --out another name, or move it away.",
+            path=path,
         )
-    return f"{path} is no ordinary file. Give --out another name."
+    return Sentence("{path} is no ordinary file. Give --out another name.", path=path)
 
 
 def _same(path: Path, other: AnyPath) -> bool:

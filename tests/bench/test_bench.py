@@ -254,6 +254,16 @@ def test_finished_cells_survive_a_torn_line(torn: bytes, tmp_path: Path) -> None
     assert again.get("c") is None
 
 
+def test_a_figure_that_changed_on_the_disk_is_measured_again(tmp_path: Path) -> None:
+    Finished(tmp_path).add("a", {"test": 0.5})
+    Finished(tmp_path).add("b", {"test": 0.6})
+    path = tmp_path / CELLS
+    path.write_text(path.read_text("utf-8").replace("0.5", "0.7"), "utf-8")
+    finished = Finished(tmp_path)
+    assert (finished.get("a"), finished.get("b")) == (None, {"test": 0.6})
+    assert path.read_text("utf-8").count("\n") == 1, "a line that is not whole is taken out"
+
+
 def test_one_process_at_a_time_works_in_a_folder(
     folders: Path, tiny_clip: Path, tmp_path: Path
 ) -> None:

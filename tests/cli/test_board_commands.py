@@ -12,12 +12,12 @@ import pytest
 from projects import CLASSES, Place, Told, command, rows
 
 from clipgrip.data.tables import write_csv
-from clipgrip.pilot.store import sealed
 from clipgrip.review.rounds import next_round
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import Answer, open_review
 from clipgrip.runs.audits import promises
 from clipgrip.runs.store import open_store
+from clipgrip.sealed import sealed
 
 GOOD = "good part"
 

@@ -185,13 +185,13 @@ def test_doctor_looks_at_everything_and_says_what_is_bad(
     here: Path, capsys: pytest.CaptureFixture[str], quick: pytest.MonkeyPatch
 ) -> None:
     quick.setattr("clipgrip.cli.doctor._torchvision", lambda: broken)
-    from clipgrip.cli.doctor import Finding
+    from clipgrip.cli.doctor import Diagnosis
 
-    broken = Finding(True, "torchvision", "not installed, not needed")
+    broken = Diagnosis(True, "torchvision", "not installed, not needed")
     told = command(capsys, "doctor")
     for words in ("python", "packages", "threads", "memory", "torchvision", "cache", "model"):
         assert words in told.out
-    broken = Finding(False, "torchvision", "broken: operator nms", "pip uninstall torchvision")
+    broken = Diagnosis(False, "torchvision", "broken: operator nms", "pip uninstall torchvision")
     told = command(capsys, "doctor")
     assert told.code == 1
     assert "BAD  torchvision     broken: operator nms" in told.out

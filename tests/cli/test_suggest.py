@@ -150,7 +150,7 @@ def test_a_table_of_images_brings_its_labels_and_a_wrong_file_is_remarked(
     (here / "images" / "notes.txt").write_text("no image")
     told = command(capsys, "suggest", "images", "--backbone", tiny_clip, "--budget", 3)
     assert told.code == 0
-    assert "1 remarks on files. The first: notes.txt" in told.err
+    assert "1 remark on files. The first: notes.txt" in told.err
     listed = [(f"images/{path}", name) for path, name in list(place.truth.items())[:9:2]]
     write_csv(here / "list.csv", ("path", "label"), [*listed, ("images/part 20.png", "")])
     told = command(capsys, "suggest", "list.csv", "--backbone", tiny_clip, "--out", "next.csv")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from data_helpers import CLASSES, csv_file, label_of, plant, png, reasons
 
-from clipgrip.bench.source import class_folders as names_of_grid
+from clipgrip.bench.source import folder_classes as names_of_grid
 from clipgrip.data.classfolders import ClassFolders
 from clipgrip.data.ingest import Ingested, ingest
 from clipgrip.data.layout import class_folders

@@ -24,7 +24,7 @@ from data_helpers import (
 
 from clipgrip.data.images import decode
 from clipgrip.data.ingest import ingest
-from clipgrip.data.issues import write_issues
+from clipgrip.data.issues import issues_bytes
 from clipgrip.data.manifest import FileSource
 from clipgrip.data.tables import read_table
 from clipgrip.errors import DataError
@@ -274,7 +274,8 @@ def test_the_same_picture_in_another_file_format_is_another_image(tmp_path: Path
 
 def test_issues_are_written_as_a_table(tmp_path: Path) -> None:
     plant(tmp_path / "i", {"a.png": png(1), "=b.png": b"", "c.txt": b"x"})
-    write_issues(tmp_path / "issues.csv", ingest(tmp_path / "i", classes=CLASSES).issues)
+    issues = ingest(tmp_path / "i", classes=CLASSES).issues
+    (tmp_path / "issues.csv").write_bytes(issues_bytes(issues))
     table = read_table(tmp_path / "issues.csv")
     assert table.columns == ("path", "reason", "detail")
     assert [row[:2] for row in table.rows] == [("=b.png", "empty-file"), ("c.txt", "not-an-image")]

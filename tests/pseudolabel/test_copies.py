@@ -34,7 +34,20 @@ def test_rounding_makes_no_other_image() -> None:
     rounded = F.normalize(POOL.images * (1 + 1e-7), dim=1)
     copies = copies_among(torch.cat([POOL.images, rounded]))
     assert copies is not None
-    assert len(copies.first) < 90
+    assert copies.first.tolist() == list(range(85))
+    assert torch.equal(copies.image_of, torch.arange(85).repeat(2))
+
+
+def test_copies_astride_an_edge_of_a_grid_are_one_image_and_neighbours_are_not() -> None:
+    draw = torch.Generator().manual_seed(2)
+    images = F.normalize(torch.randn(2000, 16, generator=draw), dim=1)
+    moved = [
+        F.normalize(images + 1e-7 * torch.randn(2000, 16, generator=draw), dim=1) for _ in range(3)
+    ]
+    copies = copies_among(torch.cat([images, *moved]))
+    assert copies is not None
+    assert torch.equal(copies.image_of, torch.arange(2000).repeat(4))
+    assert copies_among(torch.cat([images, F.normalize(images + 1e-3, dim=1)])) is None
 
 
 @pytest.mark.parametrize("method", REFINERS)

@@ -39,8 +39,8 @@ def confidence(probs: Tensor) -> float:
     return evidence(probs).standard_confidence
 
 
-def even(probs: Tensor) -> bool:
-    return is_even(evidence(probs), DEFAULT.even_max_resistance)
+def even(probs: Tensor, limit: float) -> bool:
+    return is_even(evidence(probs), limit)
 
 
 def answers(counts: list[int], *, sure: float = 6.0, noise: float = 1.0) -> tuple[Tensor, Tensor]:
@@ -70,11 +70,12 @@ def test_equal_classes_do_not_resist_and_absent_ones_do() -> None:
     assert resistance(answers([200] + [0] * 19)[0]) > DEFAULT.absent_resistance
 
 
-def test_a_class_that_fills_the_pool_or_is_not_in_it_makes_it_uneven() -> None:
-    assert even(answers([40] * 8)[0])
-    assert not even(answers([300] + [10] * 7)[0])
-    assert not even(answers([40] * 6 + [0] * 2)[0])
-    assert not even(answers([5] * 8)[0])  # too few to tell
+@pytest.mark.parametrize("limit", [DEFAULT.balance_max_resistance, DEFAULT.even_max_resistance])
+def test_a_class_that_fills_the_pool_or_is_not_in_it_makes_it_uneven(limit: float) -> None:
+    assert even(answers([40] * 8)[0], limit)
+    assert not even(answers([300] + [10] * 7)[0], limit)
+    assert not even(answers([40] * 6 + [0] * 2)[0], limit)
+    assert not even(answers([5] * 8)[0], limit)  # too few to tell
 
 
 def test_half_the_way_to_equal_shares_leaves_few_images_alone() -> None:

@@ -11,13 +11,14 @@ from projects import CLASSES, SEEN, Place, project
 
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
+from clipgrip.data.manifest import BytesSource, Manifest, Row
 from clipgrip.errors import DataError
 from clipgrip.method import PRESETS
 from clipgrip.prompts.classifier import predict_proba
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.prepare import prepare_arrays
 from clipgrip.runs.reopen import reopen
-from clipgrip.runs.tasks import make_task
+from clipgrip.runs.tasks import beside_folders, make_task
 
 NAMES = ClassNames.from_names(CLASSES)
 
@@ -64,6 +65,21 @@ def test_seen_classes_are_said_by_position_and_need_a_label_each() -> None:
     assert task.candidates.tolist() == [name not in SEEN for name in CLASSES]
     with pytest.raises(DataError, match='"good part" is named as seen'):
         make_task(labels, NAMES, seen=[0, 2], all_candidates=False)
+
+
+@pytest.mark.parametrize(
+    ("labels", "candidates"),
+    [((0, 0, -1), "all"), ((0, 1, 2, 3, -1), "auto"), ((-1, -1), "all")],
+    ids=["some classes", "each class", "no class of the pool"],
+)
+def test_beside_folders_that_label_some_classes_an_image_may_be_of_any(
+    labels: tuple[int, ...], candidates: str
+) -> None:
+    rows = tuple(
+        Row(f"{n:064x}", (f"{n}.jpg",), label, "pool", BytesSource(b""))
+        for n, label in enumerate(labels)
+    )
+    assert beside_folders(Settings(), Manifest(rows, NAMES)).candidates == candidates
 
 
 def test_a_wrong_shape_is_an_error_while_tests_run() -> None:

@@ -10,7 +10,7 @@ import pytest
 from projects import Dying, Log, Place, rows
 
 from clipgrip.errors import DataError, RunError
-from clipgrip.runs.stress import StressInput, kept, prepared, stress
+from clipgrip.runs.stress import StressInput, finished_rows, prepared, stress
 from clipgrip.stress import block, blocks
 
 TRIALS = len(block(0, "none", 0.0)) * len(blocks(1))
@@ -91,7 +91,7 @@ def test_results_that_changed_on_the_disk_are_not_gone_on_with(
 ) -> None:
     results = stress(given, tmp_path / "out", 1, Log())
     path = tmp_path / "out" / "results.json"
-    assert kept(path.parent, results["settings"]) == results["rows"]
+    assert finished_rows(path.parent, results["settings"]) == results["rows"]
     text = path.read_text("utf-8")
     path.write_text(text.replace('"seed": 0', '"seed": 8', 1), "utf-8")
     with pytest.raises(RunError, match="or damaged"):

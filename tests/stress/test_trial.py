@@ -11,7 +11,7 @@ from builders import backbone, pool
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.pseudolabel.select import SELECTORS
 from clipgrip.seeds import generator
-from clipgrip.stress import ALL_ROWS, KINDS, RATES, Bench, Cell, block, blocks, measure
+from clipgrip.stress import ALL_ROWS, KINDS, RATES, Cell, NoiseBench, block, blocks, measure
 from clipgrip.training.loop import Recipe
 from clipgrip.training.loss import LOSSES
 
@@ -19,18 +19,18 @@ IMAGES, TRUTH = pool(80, 4)
 
 
 @pytest.fixture(scope="module")
-def bench() -> Bench:
+def bench() -> NoiseBench:
     names = ["a", "b c", "d", "e f g"]
     prompt = TextualPrompt.random(backbone(), names, n_ctx=3, generator=generator(0))
     probs = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
     probs[torch.arange(60), TRUTH[:60]] += 2
-    return Bench(
+    return NoiseBench(
         prompt, IMAGES[:60], TRUTH[:60], IMAGES[60:], TRUTH[60:], probs.softmax(1),
         Recipe(steps=12, lr=0.05),
     )  # fmt: skip
 
 
-def row(bench: Bench, *cell: Any) -> dict[str, Any]:
+def row(bench: NoiseBench, *cell: Any) -> dict[str, Any]:
     (found,) = measure(bench, [Cell(*cell)])
     return found
 
@@ -49,7 +49,7 @@ def test_a_block_tries_all_losses_on_all_rows_and_all_rules() -> None:
     assert {cell.loss for cell in cells if cell.rule == ALL_ROWS} == set(LOSSES) - {"partial-label"}
 
 
-def test_every_trial_of_a_block_says_what_was_chosen_and_how_good_it_was(bench: Bench) -> None:
+def test_every_trial_of_a_block_says_what_was_chosen_and_how_good_it_was(bench: NoiseBench) -> None:
     cells = block(0, "uniform", 0.4)
     rows = list(measure(bench, cells))
     for found, cell in zip(rows, cells, strict=True):
@@ -58,20 +58,22 @@ def test_every_trial_of_a_block_says_what_was_chosen_and_how_good_it_was(bench: 
         assert found["chosen"] <= (60 if cell.rule in (ALL_ROWS, "everything") else 60 // 4 * 4)
 
 
-def test_a_trial_gives_the_same_row_again(bench: Bench) -> None:
+def test_a_trial_gives_the_same_row_again(bench: NoiseBench) -> None:
     assert row(bench, 0, "pairs", 0.4, "balanced", "absolute") == row(
         bench, 0, "pairs", 0.4, "balanced", "absolute"
     )
 
 
-def test_all_rows_are_as_pure_as_the_noise_allows_and_agreement_makes_purer(bench: Bench) -> None:
+def test_all_rows_are_as_pure_as_the_noise_allows_and_agreement_makes_purer(
+    bench: NoiseBench,
+) -> None:
     everyone = row(bench, 0, "uniform", 0.4, ALL_ROWS, "cross-entropy")
     assert (everyone["coverage"], everyone["purity"]) == (1.0, 0.6)
     agreeing = row(bench, 0, "uniform", 0.4, "models", "cross-entropy")
     assert agreeing["purity"] > 0.7
 
 
-def test_noise_costs_accuracy(bench: Bench) -> None:
+def test_noise_costs_accuracy(bench: NoiseBench) -> None:
     clean = row(bench, 0, "none", 0.0, ALL_ROWS, "cross-entropy")
     noisy = row(bench, 0, "swallowed", 0.6, ALL_ROWS, "cross-entropy")
     assert clean["purity"] == 1.0

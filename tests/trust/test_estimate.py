@@ -8,9 +8,7 @@ import torch
 from torch import Tensor
 from trust_data import features, overconfident
 
-from clipgrip import metrics
-from clipgrip.errors import DataError
-from clipgrip.research.estimates import (
+from benchmarks.research.estimates import (
     by_agreement,
     by_confidence,
     by_halves,
@@ -18,7 +16,9 @@ from clipgrip.research.estimates import (
     matching_temperature,
     temperature_without_labels,
 )
-from clipgrip.research.halves import gaussian_answers, half_agreement
+from benchmarks.research.halves import gaussian_answers, half_agreement
+from clipgrip import metrics
+from clipgrip.errors import DataError
 from clipgrip.trust.estimate import by_labels, by_refinement
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmarks.research.prior import bbse_prior, em_prior, reweighted
 from clipgrip import metrics
 from clipgrip.errors import DataError
-from clipgrip.research.prior import bbse_prior, em_prior, reweighted
 from clipgrip.trust.bias import total_variation
 
 SOURCE = torch.full((3,), 1 / 3)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from clipgrip.backbone.sound import read_json
 from clipgrip.errors import BackboneError, nearest
+from clipgrip.sentences import mark
 
 ROOT_VARIABLE = "CLIPGRIP_MODELS"
 RECORD = "clipgrip.json"
@@ -63,7 +64,10 @@ def remove_model(name: str) -> Path:
     if folder is None:
         known = [model.name for model in added_models()]
         raise BackboneError(
-            f'no model "{name}" was added. Added are: {", ".join(known) or "none"}.{nearest(name, known)}'
+            mark('no model "{name}" was added. Added are: {known}.{nearest}'),
+            name=name,
+            known=", ".join(known) or "none",
+            nearest=nearest(name, known),
         )
     gone = folder.with_name(f".{secrets.token_hex(8)}{PART}")
     os.replace(folder, gone)  # at once, so that no half model is ever found
@@ -75,8 +79,11 @@ def check_name(name: str) -> str:
     """The name itself, or BackboneError where no model can be called so."""
     if not NAME.fullmatch(name) or ".." in name or "--" in name or name.casefold() == "nano":
         raise BackboneError(
-            f'a model cannot be called "{name}". Give --name a name of letters, digits, dots, hyphens and underscores, '
-            'with one slash at most, such as "openai/clip-vit-base-patch32".'
+            mark(
+                'a model cannot be called "{name}". Give --name a name of letters, digits, dots, hyphens '
+                'and underscores, with one slash at most, such as "openai/clip-vit-base-patch32".'
+            ),
+            name=name,
         )
     return name
 

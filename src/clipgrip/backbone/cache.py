@@ -32,6 +32,7 @@ from clipgrip.backbone.base import Backbone
 from clipgrip.data.images import READING
 from clipgrip.errors import CacheError
 from clipgrip.files import is_full, write_bytes_atomic
+from clipgrip.sentences import Sentence, mark
 
 FORMAT = 2
 """1 had no digests, and rows of files that changed between hashing and reading."""
@@ -120,8 +121,13 @@ class EmbeddingCache:
         """Store rows durably as float16; a hash that is there already keeps what it has."""
         if embeds.shape != (len(hashes), self.width) or not np.isfinite(embeds).all():
             raise CacheError(
-                f"Embeddings of shape {embeds.shape} for {len(hashes)} images of width {self.width} cannot be cached, "
-                "or they hold values that are not numbers: the model or its device is damaged."
+                mark(
+                    "Embeddings of shape {shape} for {n_hashes} images of width {width} cannot be cached, or "
+                    "they hold values that are not numbers: the model or its device is damaged."
+                ),
+                shape=embeds.shape,
+                n_hashes=len(hashes),
+                width=self.width,
             )
         for start in range(0, len(hashes), MAX_ROWS):
             part = slice(start, start + MAX_ROWS)
@@ -262,8 +268,14 @@ def _as_cache_error(what: str) -> Iterator[None]:
         yield
     except (OSError, sqlite3.Error) as error:
         full = is_full(error) or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
-        todo = "Make space there" if full else "Look after the disk and its permissions"
+        todo = Sentence("Make space there" if full else "Look after the disk and its permissions")
         raise CacheError(
-            f"{what}: {error}. {todo}, or set {ROOT_VARIABLE} to another folder. "
-            "The cache can be deleted at any time; it is rebuilt."
+            mark(
+                "{what}: {error}. {todo}, or set {root_variable} to another folder. The cache can be "
+                "deleted at any time; it is rebuilt."
+            ),
+            what=what,
+            error=error,
+            todo=todo,
+            root_variable=ROOT_VARIABLE,
         ) from error

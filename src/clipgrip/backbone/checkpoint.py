@@ -21,6 +21,7 @@ from clipgrip.backbone.sound import (
     read_json,
 )
 from clipgrip.errors import BackboneError
+from clipgrip.sentences import Sentence
 
 SUPPORTED = {
     "clip": "CLIP, MetaCLIP, and LAION's models converted for transformers",
@@ -165,10 +166,12 @@ def how_to_convert(name: str) -> str:
     """One command for a machine that people trust, after which no pickle is needed any more."""
     folder = f"{Path(name).name}-safe"
     calls = (f"{kind}.from_pretrained({name!r}).save_pretrained({folder!r})" for kind in ("M", "P"))
-    return (
+    return Sentence(
         "convert it once on a machine of your trust (pip install transformers torch):\n"
-        f'  python -c "from transformers import AutoModel as M, AutoProcessor as P; {"; ".join(calls)}"\n'
-        f'and go on with the folder "{folder}".'
+        '  python -c "from transformers import AutoModel as M, AutoProcessor as P; {calls}"\n'
+        'and go on with the folder "{folder}".',
+        calls="; ".join(calls),
+        folder=folder,
     )
 
 

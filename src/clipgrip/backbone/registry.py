@@ -20,6 +20,7 @@ from clipgrip.backbone.checkpoint import (
 from clipgrip.backbone.clip import ClipBackbone, Precision
 from clipgrip.backbone.engine import Engine
 from clipgrip.errors import BackboneError, nearest
+from clipgrip.sentences import Sentence, mark
 
 ONLINE_VARIABLE = "CLIPGRIP_ONLINE"
 HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*(@[\w./-]+)?")
@@ -39,16 +40,16 @@ class KnownModel:
 KNOWN = {
     model.name: model
     for model in (
-        KnownModel("nano", "in the package; for demos, tests and simple shapes", 10),
-        KnownModel("openai/clip-vit-base-patch32", "recommended for photographs", 605),
-        KnownModel("openai/clip-vit-base-patch16", "4 times the work, finer detail", 599),
-        KnownModel("openai/clip-vit-large-patch14", "18 times the work, most accurate", 1711),
+        KnownModel("nano", mark("in the package; for demos, tests and simple shapes"), 10),
+        KnownModel("openai/clip-vit-base-patch32", mark("recommended for photographs"), 605),
+        KnownModel("openai/clip-vit-base-patch16", mark("4 times the work, finer detail"), 599),
+        KnownModel("openai/clip-vit-large-patch14", mark("18 times the work, most accurate"), 1711),
         KnownModel(
-            "google/siglip2-base-patch16-224", "texts in many languages, Japanese too", 1500
+            "google/siglip2-base-patch16-224", mark("texts in many languages, Japanese too"), 1500
         ),
-        KnownModel("OFA-Sys/chinese-clip-vit-base-patch16", "texts in Chinese", 753),
-        KnownModel("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "trained on open data", 605),
-        KnownModel("laion/CLIP-ViT-H-14-laion2B-s32B-b79K", "38 times the work", 3944),
+        KnownModel("OFA-Sys/chinese-clip-vit-base-patch16", mark("texts in Chinese"), 753),
+        KnownModel("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", mark("trained on open data"), 605),
+        KnownModel("laion/CLIP-ViT-H-14-laion2B-s32B-b79K", mark("38 times the work"), 3944),
     )
 }
 
@@ -82,9 +83,15 @@ def load_backbone(
     added = read_added(folder)
     if added is not None and added.fingerprint != backbone.fingerprint:
         raise BackboneError(
-            f'the model "{added.name}" in {folder} is not as it was added: its files have another digest '
-            f"({backbone.fingerprint[:12]}, not {added.fingerprint[:12]}). They are damaged or were changed. Run  "
-            f"clipgrip models remove {added.name}  and add it again."
+            mark(
+                'the model "{name}" in {folder} is not as it was added: its files have another digest '
+                "({fingerprint}, not {noted}). They are damaged or were changed. Run  clipgrip "
+                "models remove {name}  and add it again."
+            ),
+            name=added.name,
+            folder=folder,
+            fingerprint=backbone.fingerprint[:12],
+            noted=added.fingerprint[:12],
         )
     return backbone
 
@@ -98,7 +105,7 @@ def models() -> list[ModelStatus]:
     """The known models and those that were added; opens no model and no connection."""
     added = [model.name for model in added_models() if model.name not in KNOWN]
     return [_status(model) for model in KNOWN.values()] + [
-        _status(KnownModel(name, "added by hand", 0)) for name in added
+        _status(KnownModel(name, mark("added by hand"), 0)) for name in added
     ]
 
 
@@ -117,7 +124,10 @@ def find_folder(name: str, *, online: bool = False) -> Path:
     if not HUB_NAME.fullmatch(name) or ".." in name:
         known = [*KNOWN, *(model.name for model in added_models())]
         raise BackboneError(
-            f'"{name}" is neither a folder nor a model. Known are: {", ".join(known)}.{nearest(name, known)}'
+            mark('"{name}" is neither a folder nor a model. Known are: {known}.{nearest}'),
+            name=name,
+            known=", ".join(known),
+            nearest=nearest(name, known),
         )
     folder = cached_folder(hub_name, revision) or (download(hub_name, revision) if online else None)
     if folder is None:
@@ -153,11 +163,20 @@ def download(name: str, revision: str = "") -> Path:
             folder = Path(snapshot_download(name, revision=found, allow_patterns=list(FILES)))
     except (HfHubHTTPError, OSError) as error:
         raise BackboneError(
-            f"{name} cannot be fetched from the hub: {error} Check the name and the connection."
+            mark(
+                "{name} cannot be fetched from the hub: {error} Check the name and the connection."
+            ),
+            name=name,
+            error=error,
         ) from error
     if not _is_complete(folder):
-        at = f" at revision {revision}" if revision else ""
-        raise BackboneError(f"{name}{at} has no safetensors weights; {how_to_convert(name)}")
+        at = f"@{revision}" if revision else ""
+        raise BackboneError(
+            mark("{name}{at} has no safetensors weights; {how_to_convert}"),
+            name=name,
+            at=at,
+            how_to_convert=how_to_convert(name),
+        )
     Checkpoint.open(folder)
     return folder
 
@@ -205,11 +224,13 @@ def _megabytes(folder: Path) -> int:
 
 
 def _how_to_bring(name: str, revision: str) -> str:
-    at = f" at revision {revision}" if revision else ""
-    return (
-        f"{name}{at} is not on this machine, and clipgrip downloads nothing unless asked.\n"
-        f"With a connection: set {ONLINE_VARIABLE}=1 and run the command again; later runs need no connection.\n"
-        f"Without: {recipe(name, revision)}"
+    return Sentence(
+        "{name} is not on this machine, and clipgrip downloads nothing unless asked.\n"
+        "With a connection: set {variable}=1 and run the command again; later runs need no connection.\n"
+        "Without: {recipe}",
+        name=f"{name}@{revision}" if revision else name,
+        variable=ONLINE_VARIABLE,
+        recipe=recipe(name, revision),
     )
 
 
@@ -218,20 +239,25 @@ def recipe(name: str, revision: str = "") -> str:
     patterns = ("*.json", "*.txt", "*.model", "*.safetensors")
     asked = " ".join(f'--include "{pattern}"' for pattern in patterns)
     folder, at = name.split("/")[-1], f" --revision {revision}" if revision else ""
-    return (
+    return Sentence(
         "on a machine that has one, run\n"
-        f"  hf download {name}{at} {asked} --local-dir {folder}\n"
-        f'copy the folder "{folder}" to this machine, and run here\n'
-        f"  clipgrip models add {folder} --name {name}\n"
-        f'If "{folder}" holds no *.safetensors:  clipgrip models  says what to do.'
+        "  hf download {name}{at} {asked} --local-dir {folder}\n"
+        'copy the folder "{folder}" to this machine, and run here\n'
+        "  clipgrip models add {folder} --name {name}\n"
+        'If "{folder}" holds no *.safetensors:  clipgrip models  says what to do.',
+        name=name,
+        at=at,
+        asked=asked,
+        folder=folder,
     )
 
 
 def pickle_recipe(name: str) -> str:
     """What to do about a model whose main revision holds a pickle."""
-    return (
+    return Sentence(
         "A model without *.safetensors was published as a pickle (pytorch_model.bin), which can run code and is never "
         "opened.\nEither add  --revision refs/pr/NUMBER  to the download; the number is that of the pull request "
         '"Adding `safetensors` variant of this model" on the model\'s page, tab Community.\n'
-        f"Or, where there is none: {how_to_convert(name)}"
+        "Or, where there is none: {how_to_convert}",
+        how_to_convert=how_to_convert(name),
     )

@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 import torch
 
 from clipgrip.errors import BackboneError, ClipgripError
-from clipgrip.files import open_file, read_file
+from clipgrip.files import open_file, read_file, system_words
+from clipgrip.sentences import Sentence, mark
 
 MAX_JSON = 64 << 20
 LIMITS = {
@@ -22,7 +23,7 @@ LIMITS = {
     **dict.fromkeys(("max_position_embeddings", "vocab_size", "type_vocab_size"), 1 << 24),
 }  # fmt: skip
 """The largest values that a model has of these; more would take memory and hours before it fails."""
-AGAIN = "Copy the model again."
+AGAIN = Sentence("Copy the model again.")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -31,17 +32,23 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(read_file(path, MAX_JSON), parse_constant=_no_number)
     except FileNotFoundError:
         raise BackboneError(
-            f"{path} is missing: this is not the folder of a model. {LAYOUT}"
+            mark("{path} is missing: this is not the folder of a model. {layout}"),
+            path=path,
+            layout=LAYOUT,
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         why = getattr(error, "strerror", None) or error
-        raise BackboneError(f"{path} cannot be read: {why}. {AGAIN}") from error
+        raise BackboneError(
+            mark("{path} cannot be read: {why}. {again}"), path=path, why=why, again=AGAIN
+        ) from error
     if not isinstance(content, dict):
-        raise BackboneError(f"{path} does not hold a JSON object. {AGAIN}")
+        raise BackboneError(
+            mark("{path} does not hold a JSON object. {again}"), path=path, again=AGAIN
+        )
     return content
 
 
-LAYOUT = (
+LAYOUT = Sentence(
     "It needs config.json, preprocessor_config.json, tokenizer.json and model.safetensors, "
     "as transformers' save_pretrained writes them."
 )
@@ -53,15 +60,24 @@ def check_files(paths: Iterator[Path]) -> None:
         try:
             open_file(path).close()
         except OSError as error:
-            raise BackboneError(f"{path} cannot be read: {error.strerror}. {AGAIN}") from error
+            raise BackboneError(
+                mark("{path} cannot be read: {reason}. {again}"),
+                path=path,
+                reason=system_words(error),
+                again=AGAIN,
+            ) from error
 
 
 def check_code(path: Path, content: Mapping[str, Any]) -> None:
     """BackboneError where a JSON file asks for code of the model's own, at any depth."""
     if _asks_for_code(content):
         raise BackboneError(
-            f"{path} asks for code that comes with the model (auto_map), and clipgrip runs none. Choose a model that "
-            "transformers knows by itself; google/siglip2-base-patch16-224, for one, reads many languages."
+            mark(
+                "{path} asks for code that comes with the model (auto_map), and clipgrip runs none. "
+                "Choose a model that transformers knows by itself; google/siglip2-base-patch16-224, for "
+                "one, reads many languages."
+            ),
+            path=path,
         )
 
 
@@ -72,10 +88,19 @@ def check_numbers(path: Path, config: Mapping[str, Any]) -> None:
         if isinstance(value, Mapping):
             check_numbers(path, value)
         elif name.endswith(("_config", "_config_dict")) and value is not None:
-            raise BackboneError(f"{path}: {name} is no JSON object. {AGAIN}")
+            raise BackboneError(
+                mark("{path}: {name} is no JSON object. {again}"), path=path, name=name, again=AGAIN
+            )
         elif most and value is not None and not _is_whole(value, most):
             raise BackboneError(
-                f"{path}: {name} is {str(value)[:40]!r}; it must be a whole number from 1 to {most}. {AGAIN}"
+                mark(
+                    "{path}: {name} is {value}; it must be a whole number from 1 to {most}. {again}"
+                ),
+                path=path,
+                name=name,
+                value=f"{str(value)[:40]!r}",
+                most=most,
+                again=AGAIN,
             )
 
 
@@ -89,7 +114,12 @@ def one_sentence(folder: Path) -> Iterator[None]:
     except Exception as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BackboneError(
-            f"{folder}: the model's files do not fit each other, or are damaged: {first[:200]} {AGAIN}"
+            mark(
+                "{folder}: the model's files do not fit each other, or are damaged: {first} {again}"
+            ),
+            folder=folder,
+            first=first[:200],
+            again=AGAIN,
         ) from error
 
 

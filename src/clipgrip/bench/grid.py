@@ -26,7 +26,7 @@ from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.inputs import Inputs, inputs_of
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.start import Answers, Start, method_for
-from clipgrip.strategy import Round, kept
+from clipgrip.strategy import Round, best_round
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Bench:
         after, facts = ready.zero_shot, {"rounds": 0, "values": 0}
         if inputs is not None:
             done = self._rounds(ready, inputs, on_step)
-            if best := kept(done):
+            if best := best_round(done):
                 after = Answers(best.probs, best.predict_proba(inputs.test))
             facts = {"rounds": len(done), "values": learned_parameters(ready.start.prompt)}
         return {

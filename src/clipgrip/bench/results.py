@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import statistics
@@ -13,11 +12,10 @@ from typing import Any
 from clipgrip.bench.published import published
 from clipgrip.data.tables import csv_bytes
 from clipgrip.files import naming, write_text_atomic
+from clipgrip.sealed import DIGEST, is_whole, sealed
 from clipgrip.written import write_dated
 
 CELLS = "cells.jsonl"
-DIGEST = "sha256"
-"""Of a line without it: a flipped bit is another figure."""
 KEYS = ("prompt", "paradigm", "strategy", "preset")
 FIGURES = (
     *(
@@ -51,8 +49,8 @@ class Finished:
         """Keep a cell's figures, durably."""
         self._known[identity] = figures
         with naming(self._path), self._path.open("a", encoding="utf-8") as file:
-            line = {"id": identity, **figures}
-            file.write(json.dumps({**line, DIGEST: _digest(line)}, allow_nan=False) + "\n")
+            line = sealed({"id": identity, **figures})
+            file.write(json.dumps(line, allow_nan=False) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -64,8 +62,9 @@ class Finished:
         for line in self._path.read_text("utf-8", "replace").splitlines():
             try:
                 figures = json.loads(line)
-                if figures.pop(DIGEST) != _digest(figures):
+                if not is_whole(figures):
                     continue
+                del figures[DIGEST]
                 known[str(figures.pop("id"))] = figures
             except (ValueError, AttributeError, LookupError, TypeError, RecursionError):
                 continue
@@ -103,10 +102,6 @@ def write_results(folder: Path, facts: dict[str, Any], rows: Sequence[dict[str, 
 def results_json(facts: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
     """What results.json holds."""
     return json.dumps({**facts, "rows": list(rows)}, indent=1, ensure_ascii=False) + "\n"
-
-
-def _digest(line: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(line, sort_keys=True).encode()).hexdigest()
 
 
 def _cell(value: Any) -> Any:

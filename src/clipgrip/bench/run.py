@@ -11,7 +11,7 @@ from clipgrip.backbone.registry import load_backbone
 from clipgrip.bench.cells import PARADIGMS, STRATEGIES, Cell, cells
 from clipgrip.bench.grid import Bench
 from clipgrip.bench.results import CELLS, Finished, summary, write_results
-from clipgrip.bench.source import Source, class_folders, from_folders, from_known
+from clipgrip.bench.source import Source, folder_classes, from_folders, from_known
 from clipgrip.data.known import KNOWN
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.method import PRESETS, PROMPTS
@@ -20,6 +20,7 @@ from clipgrip.runs.embedding import embedded
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, versions
 from clipgrip.runs.lock import NAME, locked
+from clipgrip.words import Words
 from clipgrip.written import check_folder
 
 DATA = "data"
@@ -110,15 +111,15 @@ def run_grid(
     Raises:
         ClipgripError: the settings or the data cannot be used, or another process is at work in the same folder.
     """
-    hear, settings = listener or Listener(), settings.checked()
+    listener, settings = listener or Listener(), settings.checked()
     if settings.known is None:
-        class_folders(settings.data)
+        folder_classes(settings.data)
     _check_place(settings.out)
     settings.out.mkdir(parents=True, exist_ok=True)
     with locked(settings.out):
         finished = Finished(settings.out)
-        bench = _bench(settings, _source(settings, hear), hear)
-        return _run_all(settings, bench, finished, hear, on_result)
+        bench = _bench(settings, _source(settings, listener), listener)
+        return _run_all(settings, bench, finished, listener, on_result)
 
 
 def _check_place(out: Path) -> None:
@@ -130,7 +131,7 @@ def _run_all(
     settings: GridSettings,
     bench: Bench,
     finished: Finished,
-    hear: Listener,
+    listener: Listener,
     on_result: Callable[[GridResult], None],
 ) -> GridResult:
     wanted = [(cell, bench.identity(cell)) for cell in settings.cells()]
@@ -146,19 +147,21 @@ def _run_all(
 
     for number, (cell, identity) in enumerate(wanted, 1):
         known = finished.get(identity)
-        run = known or bench.run(cell, lambda step, steps, _: hear.progress("round", step, steps))
-        hear.note(f"{number:>5} of {len(wanted)}  {_line(cell, run)}")
+        run = known or bench.run(
+            cell, lambda step, steps, _: listener.progress("round", step, steps)
+        )
+        listener.note(f"{number:>5} of {len(wanted)}  {_line(cell, run)}")
         if known is None:
             finished.add(identity, run)
             written()
     return written()
 
 
-def _source(settings: GridSettings, hear: Listener) -> Source:
+def _source(settings: GridSettings, listener: Listener) -> Source:
     options: dict[str, Any] = {
         "test_share": settings.test_share,
         "per_class": SMOKE_PER_CLASS if settings.smoke else None,
-        "on_progress": lambda done, total: hear.progress("hash", done, total),
+        "on_progress": lambda done, total: listener.progress("hash", done, total),
     }
     if settings.known:
         work = settings.out / DATA
@@ -170,16 +173,17 @@ def _source(settings: GridSettings, hear: Listener) -> Source:
     return source
 
 
-def _bench(settings: GridSettings, source: Source, hear: Listener) -> Bench:
+def _bench(settings: GridSettings, source: Source, listener: Listener) -> Bench:
     backbone = load_backbone(settings.backbone)
-    found = embedded(backbone, source.manifest, hear)
+    found = embedded(backbone, source.manifest, listener)
     issues = source.issues + found.issues
     if issues:
         first = issues[0]
-        hear.note(f"{len(issues)} remarks on the files; the first: {first.path}: {first.detail}")
-    kept = replace(source, manifest=found.manifest, issues=issues)
+        counted = Words("en").count(len(issues), "{n} remark on files", "{n} remarks on files")
+        listener.note(f"{counted}. The first: {first.path}: {first.detail}")
+    used = replace(source, manifest=found.manifest, issues=issues)
     quick = (SMOKE_ROUNDS, SMOKE_STEPS) if settings.smoke else (None, None)
-    return Bench(kept, backbone, found.embeds, settings.shots, *quick)
+    return Bench(used, backbone, found.embeds, settings.shots, *quick)
 
 
 def _line(cell: Cell, run: dict[str, Any]) -> str:

@@ -61,7 +61,7 @@ def from_folders(
     """
     if splits := split_folders(folder):
         return _from_splits(folder, splits, per_class, on_progress)
-    names = class_folders(folder)
+    names = folder_classes(folder)
     found = ingest(
         folder, classes=ClassNames.from_names(names), labels=folder, on_progress=on_progress
     )
@@ -74,7 +74,7 @@ def _from_splits(
 ) -> Source:
     """The train folder to learn from; a validation folder beside a test folder is left out, and an issue says so."""
     train, test = folder / splits["train"], folder / splits.get("test", splits.get("val", ""))
-    names = ClassNames.from_names(class_folders(train))
+    names = ClassNames.from_names(folder_classes(train))
     found = ingest(train, classes=names, labels=train, test=test, on_progress=on_progress)
     left = [splits["val"]] if {"test", "val"} <= set(splits) else []
     detail = f"neither learned from nor measured on; {splits['train']} and {test.name} are"
@@ -83,7 +83,7 @@ def _from_splits(
     return Source(folder.resolve().name, manifest, DEFAULT_TEMPLATE, "official", issues)
 
 
-def class_folders(folder: Path) -> list[str]:
+def folder_classes(folder: Path) -> list[str]:
     """The names of the classes, which are those of the folders.
 
     Raises:

@@ -4,35 +4,61 @@ from __future__ import annotations
 
 from clipgrip.cli.arguments import By, Encoding, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
 
 
 def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = None) -> Result:
     """Say what the answers of a filled sheet show so far: how many of the run's answers are right.
 
+    A sheet that was drawn to measure gives the accuracy with its interval, of all images and of each answered class.
+
     The answers are kept in the run, so its report shows them too. Nothing is decided: that is clipgrip audit automate.
     """
     from dataclasses import asdict
 
+    from clipgrip.cli.audit_measure import read_measured
     from clipgrip.cli.automate import keep_answers
+    from clipgrip.cli.calibrated import recalibrated, said_of
+    from clipgrip.cli.daily import read_daily
     from clipgrip.cli.reviewed import at_work
     from clipgrip.report.audited import compared, line
     from clipgrip.runs import auditing
+    from clipgrip.runs.measuring import is_measuring
     from clipgrip.runs.reopen import reopen
 
+    daily = read_daily(ui, run, answers, by, encoding)
+    if daily is not None:
+        return daily
     sheet = auditing.Sheet.read(answers, encoding)
+    if is_measuring(sheet):
+        return read_measured(ui, run, sheet, by)
     newest = at_work(run, ui.screen)
     with ui.screen.live():
-        audit = auditing.Audit.of(reopen(newest, ui.screen), sheet.seed)
+        outcome = reopen(newest, ui.screen)
+    audit = auditing.Audit.of(outcome, sheet.seed)
     rows, truth = sheet.answers(audit)
     kept = keep_answers(newest, audit, rows, truth, by)
+    calibrated = recalibrated(outcome, ui.screen) if kept else None
     if not kept:
-        ui.screen.note(f"{newest} may not be written: the answers stand in {answers} alone.")
+        ui.screen.note(
+            Sentence(
+                "{newest} may not be written: the answers stand in {answers} alone.",
+                newest=newest,
+                answers=answers,
+            )
+        )
     names = audit.classes.display
     said = compared(list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True)), names)
-    lines = [f"{len(rows)} of {len(sheet)} images of the sheet are answered"]
+    lines: list[str] = [
+        Sentence(
+            "{n_rows} of {n_sheet} images of the sheet are answered",
+            n_rows=len(rows),
+            n_sheet=len(sheet),
+        )
+    ]
     if said is None:
-        lines.append("nothing can be said yet: answer the first images of the sheet")
+        lines.append(Sentence("nothing can be said yet: answer the first images of the sheet"))
     else:
-        lines.append(line(said))
+        lines += [line(said), *said_of(calibrated)]
     facts = {"audit": audit.id, "sheet": len(sheet), "answered": len(rows), "kept": kept}
     return Result(lines, {**facts, "audited": None if said is None else asdict(said)})

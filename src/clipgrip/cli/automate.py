@@ -10,6 +10,8 @@ import typer
 
 from clipgrip.cli.arguments import By, Encoding, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
+from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.data.classes import ClassNames
@@ -62,10 +64,12 @@ def automate(
     Fix error rate, kind and groups before the first answer: each promise holds for itself, and the best of several
     that were tried on the same answers fails more often than it says.
     """
+    from clipgrip.cli.calibrated import recalibrated
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
     from clipgrip.runs import auditing, promised
     from clipgrip.runs.reopen import reopen
+    from clipgrip.runs.watch.upholding import check_stands
     from clipgrip.trust.planning import more_answers
     from clipgrip.trust.promise import promise
     from clipgrip.written import check_table, check_writable, write_dated, write_output
@@ -75,9 +79,11 @@ def automate(
     newest = at_work(run, screen)
     place = out or newest / "automation.csv"
     if place.resolve() == answers.resolve():
-        raise ConfigError(f"{place} holds the answers. Give --out another name.")
+        raise ConfigError(mark("{place} holds the answers. Give --out another name."), place=place)
     with screen.live():
-        audit = auditing.Audit.of(reopen(newest, screen), sheet.seed)
+        outcome = reopen(newest, screen)
+        audit = auditing.Audit.of(outcome, sheet.seed)
+    check_stands(newest, audit.id)
     if out:
         check_table(place, auditing.AUTOMATE)
     else:
@@ -87,8 +93,17 @@ def automate(
     plan = _first_plan(newest, audit, sheet.planned)
     told = promise(audit.pool, rows, truth, groups, terms, planned=audit.planned(plan))
     facts = promised.promise_facts(told, audit, more_answers(told, audit.pool, rows, truth, groups))
+    facts = promised.with_classes(facts, groups, audit.classes.display)
     if not keep_answers(newest, audit, rows, truth, by, facts):
-        screen.note(f"{newest} may not be written: the promise stands in {place} alone.")
+        screen.note(
+            Sentence(
+                "{newest} may not be written: the promise stands in {place} alone.",
+                newest=newest,
+                place=place,
+            )
+        )
+    else:
+        recalibrated(outcome, screen)
     table = promised.automation_csv(audit, told, rows, truth, groups)
     if out:
         write_output(place, table, auditing.AUTOMATE)
@@ -147,11 +162,13 @@ def _groups(classes: ClassNames, per_class: bool, ok: list[str]) -> tuple[Group,
     from clipgrip.trust import scope
 
     if per_class and ok:
-        raise ConfigError("--per-class and --ok-class are two ways to promise. Give one of them.")
+        raise ConfigError(
+            mark("--per-class and --ok-class are two ways to promise. Give one of them.")
+        )
     good = sorted({classes.index(name) for name in ok})
     if good and len(good) == len(classes):
         raise ConfigError(
-            "every class is an --ok-class, so nothing could be missed. Leave one out."
+            mark("every class is an --ok-class, so nothing could be missed. Leave one out.")
         )
     if good:
         return scope.misses_and_overkill(len(classes), good)

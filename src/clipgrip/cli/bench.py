@@ -10,6 +10,7 @@ import typer
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.config import Preset, Prompt, Strategy
+from clipgrip.sentences import Sentence
 
 if TYPE_CHECKING:
     from clipgrip.cli.screen import Screen
@@ -108,8 +109,8 @@ def grid(
         result = run_grid(settings, screen, show)
     lines = [
         text_table(result.rows),
-        f"page         {page}",
-        f"figures      {folder / 'results.csv'}",
+        Sentence("page         {page}", page=page),
+        Sentence("figures      {folder}", folder=folder / "results.csv"),
     ]
     return Result(lines, {**result.facts, "rows": list(result.rows)})
 

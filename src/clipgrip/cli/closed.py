@@ -8,22 +8,32 @@ from copy import copy
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+from clipgrip.cli.numbers import number, number_type
 from clipgrip.errors import ConfigError, nearest
+from clipgrip.words import mark
 
 
 def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
-    """A parameter for typer; one that is a ``Literal``, or a list of them, takes only what is in it."""
+    """A parameter for typer; one that is a ``Literal``, or a list of them, takes only what is in it, one
+    that is a number only numbers."""
     kind, *marks = get_args(annotation) if get_origin(annotation) is Annotated else [annotation]
     allowed = choices(kind)
     if allowed and marks:
-        named = (marks[0].default, *(marks[0].param_decls or ()))  # typer keeps the first apart
-        longs = [one for one in named if isinstance(one, str) and one.startswith("--")]
         info = closed(marks[0], allowed)
-        info.parser = _parser([*longs, f"--{name}"][0].replace("_", "-"), allowed)
+        info.parser = _parser(_long(name, marks[0]), allowed)
         annotation = Annotated[_open(kind), info]
+    elif marks and (numeric := number_type(kind)):
+        annotation = Annotated[kind, number(marks[0], numeric, _long(name, marks[0]))]
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
     )
+
+
+def _long(name: str, info: Any) -> str:
+    """The option as people write it."""
+    named = (info.default, *(info.param_decls or ()))  # typer keeps the first apart
+    longs = [one for one in named if isinstance(one, str) and one.startswith("--")]
+    return [*longs, f"--{name}"][0].replace("_", "-")
 
 
 def choices(kind: Any) -> tuple[str, ...]:
@@ -49,7 +59,11 @@ def _parser(option: str, allowed: Sequence[str]) -> Callable[[str], str]:
         if text not in allowed:
             known = ", ".join(allowed)
             raise ConfigError(
-                f'{option} "{text}" is not known. Known: {known}.{nearest(text, allowed)}'
+                mark('{option} "{given}" is not known. Known: {known}.{nearest}'),
+                option=option,
+                given=text,
+                known=known,
+                nearest=nearest(text, allowed),
             )
         return text
 

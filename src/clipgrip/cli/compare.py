@@ -12,6 +12,8 @@ import typer
 from clipgrip.cli.arguments import run_folders
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.config import Prompt
+from clipgrip.sentences import Sentence, combined
+from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.config import Project
@@ -68,7 +70,10 @@ def compare(
 
     if (backbone or prompt) and not config:
         raise ConfigError(
-            "--backbone and --prompt say how to run a project. Add --config project.toml, or leave them out."
+            mark(
+                "--backbone and --prompt say how to run a project. Add --config project.toml, or leave "
+                "them out."
+            )
         )
     check_table(out, COMPARE, reads=[config] if config else [])
     ways = several_ways(config, backbone or [], prompt or []) if config else []
@@ -80,12 +85,19 @@ def compare(
     with screen.live():
         outcomes = [reopen(folder, screen) for folder in newest]
     for way in ways:
-        screen.note(f"{way.out}: {way.backbone}, {way.prompt}")
+        screen.note(
+            Sentence(
+                "{out}: {backbone}, {prompt}", out=way.out, backbone=way.backbone, prompt=way.prompt
+            )
+        )
         with screen.live():
             outcomes.append(run(way, screen))
     compared = compare_runs(outcomes)
     write_comparison(out, compared)
-    return Result([table(compared), f"answers      {out}"], figures(compared) | {"answers": out})
+    return Result(
+        [table(compared), Sentence("answers      {out}", out=out)],
+        figures(compared) | {"answers": out},
+    )
 
 
 def several_ways(config: Path, backbones: list[str], prompts: Sequence[str]) -> list[Project]:
@@ -109,8 +121,12 @@ def several_ways(config: Path, backbones: list[str], prompts: Sequence[str]) -> 
     twice = next((folder for folder in folders if folders.count(folder) > 1), None)
     if twice:
         raise ConfigError(
-            f"two of these runs would be in {twice}. Give each --backbone and --prompt once; models whose names end "
-            "alike are run one at a time with clipgrip run, and their folders given here."
+            mark(
+                "two of these runs would be in {twice}. Give each --backbone and --prompt once; models "
+                "whose names end alike are run one at a time with clipgrip run, and their folders given "
+                "here."
+            ),
+            twice=twice,
         )
     return ways
 
@@ -118,23 +134,43 @@ def several_ways(config: Path, backbones: list[str], prompts: Sequence[str]) -> 
 def table(compared: Comparison) -> str:
     """A line for each run and each consensus, then what is worth a look."""
     width = max(24, *(len(line.name) for line in compared.answerers))
-    lines = [f"{'':<{width}}  agrees   accuracy"]
+    lines: list[str] = [Sentence("{name}  agrees   accuracy", name=" " * width)]
     lines += [
-        f"{a.name:<{width}}  {100 * a.agreement:5.1f} %  {_accuracy(a)}" for a in compared.answerers
+        combined([f"{a.name:<{width}}  {100 * a.agreement:5.1f} %  ", _accuracy(a)], "")
+        for a in compared.answerers
     ]
     total = len(compared.paths)
-    lines.append(f"{total} images in common, {compared.left_out} left out that not all runs hold")
-    lines.append(f"{compared.doubtful} images are doubtful: not all runs give them the same answer")
+    lines.append(
+        Sentence(
+            "{total} images in common, {left_out} left out that not all runs hold",
+            total=total,
+            left_out=compared.left_out,
+        )
+    )
+    lines.append(
+        Sentence(
+            "{doubtful} images are doubtful: not all runs give them the same answer",
+            doubtful=compared.doubtful,
+        )
+    )
     lines.append(_calibration(compared))
     if len(set(compared.families)) == 1:
-        lines.append("all runs are of one model and err alike: their agreement is no proof")
-    return "\n".join(lines)
+        lines.append(
+            Sentence("all runs are of one model and err alike: their agreement is no proof")
+        )
+    return combined(lines, "\n")
 
 
 def _calibration(compared: Comparison) -> str:
     if compared.calibrated_by:
-        return f"every run's confidence is calibrated by the {compared.calibrated_by} test images that all share"
-    return "confidence is as the runs say it, so the surest counts most, right or wrong; 25 shared test images mend it"
+        return Sentence(
+            "every run's confidence is calibrated by the {calibrated_by} test images that all share",
+            calibrated_by=compared.calibrated_by,
+        )
+    return Sentence(
+        "confidence is as the runs say it, so the surest counts most, right or wrong; 25 shared "
+        "test images mend it"
+    )
 
 
 def figures(compared: Comparison) -> dict[str, Any]:
@@ -156,6 +192,12 @@ def _accuracy(answerer: Answerer) -> str:
     from clipgrip.runs.comparison import interval
 
     if answerer.accuracy is None:
-        return "unknown: no test image that all runs share"
+        return Sentence("unknown: no test image that all runs share")
     low, high = (100 * edge for edge in interval(answerer))
-    return f"{100 * answerer.accuracy:5.1f} % (95 % interval {low:.1f} to {high:.1f}, {answerer.tested} images)"
+    return Sentence(
+        "{accuracy} % (95 % interval {low} to {high}, {tested} images)",
+        accuracy=f"{100 * answerer.accuracy:5.1f}",
+        low=f"{low:.1f}",
+        high=f"{high:.1f}",
+        tested=answerer.tested,
+    )

@@ -10,6 +10,8 @@ import typer
 
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import combined
+from clipgrip.words import Sentence
 
 DemoSet = Literal["digits", "surfaces"]
 """Images that come with the package, or are made by it."""
@@ -66,26 +68,30 @@ def demo(
         "strategies": {name: m["final"]["test"] | {"seconds": s} for name, m, s in rows},
         "report": report,
     }
-    return Result([table(rows), f"report       {report}"], facts)
+    return Result([table(rows), Sentence("report       {page}", page=report)], facts)
 
 
 def table(rows: list[tuple[str, dict[str, Any], float]]) -> str:
     """Accuracy on the test images and seconds, zero-shot first."""
     zero_shot = rows[0][1]["zero_shot"]["test"]
-    lines = [f"\n{'':<12} {'accuracy':>9} {'95 % interval':>16} {'seconds':>8}"]
+    lines: list[str] = ["", Sentence("              accuracy    95 % interval  seconds")]
     for name, scores, seconds in [
         ("zero-shot", zero_shot, ""),
         *((n, m["final"]["test"], f"{s:.1f}") for n, m, s in rows),
     ]:
         low, high = (100 * edge for edge in scores["interval"])
-        lines.append(
-            f"{name:<12} {100 * scores['accuracy']:>7.1f} % "
-            f"{low:>6.1f} to {high:>5.1f} {seconds:>9}".rstrip()
+        line = Sentence(
+            "{name} {right} % {low} to {high}{seconds}",
+            name=f"{name:<12}",
+            right=f"{100 * scores['accuracy']:>7.1f}",
+            low=f"{low:>6.1f}",
+            high=f"{high:>5.1f}",
+            seconds=f" {seconds:>9}".rstrip(),
         )
+        lines.append(line)
     count = rows[0][1]["final"]["test"]["n"]
-    return "\n".join(
-        [
-            *lines,
-            f"Measured on {count} test images that no round has seen; no label was used to learn.\n",
-        ]
+    measured = Sentence(
+        "Measured on {count} test images that no round has seen; no label was used to learn.\n",
+        count=count,
     )
+    return combined([*lines, measured], "\n")

@@ -13,10 +13,13 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from clipgrip.cli.ui import Result
+from clipgrip.cli.columns import padded
+from clipgrip.cli.ui import Result, Ui
+from clipgrip.files import system_words
+from clipgrip.words import Sentence, mark
 
 
-class Finding(NamedTuple):
+class Diagnosis(NamedTuple):
     """One line: what was looked at, what was found, and what to do if it is bad."""
 
     good: bool
@@ -26,6 +29,7 @@ class Finding(NamedTuple):
 
 
 def doctor(
+    ui: Ui,
     measure: Annotated[
         bool, typer.Option("--measure", help="Also measure which engine is fastest here; seconds.")
     ] = False,
@@ -36,25 +40,32 @@ def doctor(
     """
     findings, lines = list(_findings(measure)), []
     for one in findings:
-        lines.append(f"{'ok ' if one.good else 'BAD'}  {one.subject:<14}  {one.found}")
+        mark_of = ui.say(mark("ok ") if one.good else mark("BAD"))
+        subject = padded(ui.say.translated(one.subject), 14)
+        lines.append(f"{mark_of}  {subject}  {ui.say.translated(one.found)}")
         if one.remedy:
-            lines.append(f"     {'':<14}  -> {one.remedy}")
+            lines.append(f"     {'':<14}  -> {ui.say.translated(one.remedy)}")
     good = all(one.good for one in findings)
     facts = {"good": good, "findings": [one._asdict() for one in findings]}
     return Result(lines, facts, code=0 if good else 1)
 
 
-def _findings(measure: bool) -> Iterator[Finding]:
+def _findings(measure: bool) -> Iterator[Diagnosis]:
     from clipgrip.runs.identity import versions
 
     found = versions()
     packages = ", ".join(f"{name} {number}" for name, number in found.items() if name != "python")
-    yield Finding(
-        sys.version_info >= (3, 11), "python", f"{found['python']} on {platform.platform()}"
+    yield Diagnosis(
+        sys.version_info >= (3, 11),
+        "python",
+        Sentence("{version} on {platform}", version=found["python"], platform=platform.platform()),
     )
     missing = [name for name, number in found.items() if number == "not installed"]
-    yield Finding(
-        not missing, "packages", packages, f"pip install {' '.join(missing)}" if missing else ""
+    yield Diagnosis(
+        not missing,
+        Sentence("packages"),
+        packages,
+        f"pip install {' '.join(missing)}" if missing else "",
     )
     yield from _hardware()
     yield _torchvision()
@@ -63,21 +74,32 @@ def _findings(measure: bool) -> Iterator[Finding]:
     yield from _engines(measure)
 
 
-def _hardware() -> Iterator[Finding]:
+def _hardware() -> Iterator[Diagnosis]:
     import torch
 
     from clipgrip.backbone.clip import choose_precision
 
     precision = choose_precision("auto", torch.device("cpu"))
-    yield Finding(
-        True, "threads", f"{torch.get_num_threads()} of {os.cpu_count()} processors, {precision}"
+    yield Diagnosis(
+        True,
+        Sentence("threads"),
+        Sentence(
+            "{threads} of {processors} processors, {precision}",
+            threads=torch.get_num_threads(),
+            processors=os.cpu_count(),
+            precision=precision,
+        ),
     )
     memory = _memory_gigabytes()
     if memory is not None:
         remedy = (
-            "" if memory >= 4 else "4 GB are needed for ViT-B/32; use nano, or a bigger machine"
+            ""
+            if memory >= 4
+            else Sentence("4 GB are needed for ViT-B/32; use nano, or a bigger machine")
         )
-        yield Finding(memory >= 4, "memory", f"{memory:.1f} GB", remedy)
+        yield Diagnosis(
+            memory >= 4, Sentence("memory"), Sentence("{memory} GB", memory=f"{memory:.1f}"), remedy
+        )
 
 
 def _memory_gigabytes() -> float | None:
@@ -87,46 +109,56 @@ def _memory_gigabytes() -> float | None:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
 
 
-def _torchvision() -> Finding:
+def _torchvision() -> Diagnosis:
     """A torchvision that does not fit torch breaks transformers too; a process of its own finds out."""
     code = "import importlib.util as u; print(u.find_spec('torchvision') is not None); import torchvision"
     tried = subprocess.run(
         [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False
     )
     if not tried.stdout.startswith("True"):
-        return Finding(True, "torchvision", "not installed, not needed")
+        return Diagnosis(True, "torchvision", Sentence("not installed, not needed"))
     if tried.returncode == 0:
-        return Finding(True, "torchvision", "installed and whole, not needed")
+        return Diagnosis(True, "torchvision", Sentence("installed and whole, not needed"))
     last = tried.stderr.strip().splitlines()[-1]
-    return Finding(False, "torchvision", f"broken: {last}", "pip uninstall torchvision")
+    return Diagnosis(
+        False,
+        "torchvision",
+        Sentence("broken: {last}", last=last),
+        "pip uninstall torchvision",
+    )
 
 
-def _folders() -> Iterator[Finding]:
+def _folders() -> Iterator[Diagnosis]:
     from clipgrip.backbone.cache import default_root
 
-    for subject, folder in (("cache", default_root()), ("this folder", Path.cwd())):
+    for subject, folder in ((mark("cache"), default_root()), (mark("this folder"), Path.cwd())):
         yield _writable(subject, folder)
 
 
-def _writable(subject: str, folder: Path) -> Finding:
+def _writable(subject: str, folder: Path) -> Diagnosis:
     probe = folder / f".clipgrip-doctor-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        return Finding(
+        return Diagnosis(
             False,
             subject,
-            f"{folder}: {error.strerror}",
-            "choose another (CLIPGRIP_CACHE for the cache)",
+            Sentence("{folder}: {reason}", folder=folder, reason=system_words(error)),
+            Sentence("choose another (CLIPGRIP_CACHE for the cache)"),
         )
     free = shutil.disk_usage(folder).free / 2**30
-    remedy = "" if free >= 1 else "make at least 1 GB free"
-    return Finding(free >= 1, subject, f"{folder}, {free:.0f} GB free", remedy)
+    remedy = "" if free >= 1 else Sentence("make at least 1 GB free")
+    return Diagnosis(
+        free >= 1,
+        subject,
+        Sentence("{folder}, {free} GB free", folder=folder, free=f"{free:.0f}"),
+        remedy,
+    )
 
 
-def _models() -> Iterator[Finding]:
+def _models() -> Iterator[Diagnosis]:
     from clipgrip.backbone.added import added_models
     from clipgrip.backbone.checkpoint import Checkpoint
     from clipgrip.backbone.registry import models
@@ -139,36 +171,66 @@ def _models() -> Iterator[Finding]:
         try:
             fingerprint = Checkpoint.open(model.folder).fingerprint()
         except ClipgripError as error:
-            yield Finding(False, "model", f"{model.name}: {error}", "copy the model again")
+            yield Diagnosis(
+                False,
+                Sentence("model"),
+                Sentence("{name}: {error}", name=model.name, error=error.sentence),
+                Sentence("copy the model again"),
+            )
             continue
         if noted.get(model.folder, fingerprint) != fingerprint:
-            remedy = f"clipgrip models remove {model.name}, then add it again"
-            yield Finding(False, "model", f"{model.name}: changed since it was added", remedy)
+            remedy = Sentence("clipgrip models remove {name}, then add it again", name=model.name)
+            yield Diagnosis(
+                False,
+                Sentence("model"),
+                Sentence("{name}: changed since it was added", name=model.name),
+                remedy,
+            )
         else:
-            yield Finding(True, "model", f"{model.name}  {fingerprint[:16]}", _only_for(model.name))
+            yield Diagnosis(
+                True,
+                Sentence("model"),
+                Sentence("{name}  {fingerprint}", name=model.name, fingerprint=fingerprint[:16]),
+                _only_for(model.name),
+            )
 
 
 def _only_for(name: str) -> str:
-    demo = "knows only drawn digits and metal surfaces, for its demos; for photographs see clipgrip models"
+    demo = Sentence(
+        "knows only drawn digits and metal surfaces, for its demos; for photographs see clipgrip "
+        "models"
+    )
     return demo if name == "nano" else ""
 
 
-def _engines(measure: bool) -> Iterator[Finding]:
+def _engines(measure: bool) -> Iterator[Diagnosis]:
     from importlib.util import find_spec
 
     here = all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))
-    remedy = "" if here else "pip install 'clipgrip[onnx]' for --engine onnx and onnx-int8"
+    remedy = (
+        "" if here else Sentence("pip install 'clipgrip[onnx]' for --engine onnx and onnx-int8")
+    )
     if not measure:
         found = "torch, onnx, onnx-int8" if here else "torch"
-        yield Finding(True, "engines", f"{found}; --measure says which is fastest here", remedy)
+        yield Diagnosis(
+            True,
+            Sentence("engines"),
+            Sentence("{found}; --measure says which is fastest here", found=found),
+            remedy,
+        )
         return
     from clipgrip.backbone.speed import measure as measured
 
     rates = measured()
     exact = rates["torch float32"]
     found = ", ".join(f"{name} {rate / exact:.2f}" for name, rate in rates.items())
-    yield Finding(True, "engines", f"speed against torch float32: {found}", remedy)
+    yield Diagnosis(
+        True,
+        Sentence("engines"),
+        Sentence("speed against torch float32: {found}", found=found),
+        remedy,
+    )
     fastest = max(rates, key=lambda name: rates[name])
     engine, _, precision = fastest.partition(" ")
     option = f"--engine {engine}" + (f" with precision {precision}" if precision else "")
-    yield Finding(True, "fastest", f"{fastest}: {option}")
+    yield Diagnosis(True, Sentence("fastest"), f"{fastest}: {option}")

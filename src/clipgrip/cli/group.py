@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,34 +15,62 @@ from clipgrip.cli.former import advise, renewed
 from clipgrip.cli.shared import leading
 from clipgrip.cli.spoken import words_of
 from clipgrip.cli.tree import FORMER, PANELS, Entry, Group, Panel
+from clipgrip.cli.usage import Context
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.words import mark
 
 COMMANDS = mark("Commands")
 HELP_NAMES = ("-h", "--help")
+UsageError: Any = typer.BadParameter.__base__  # typer has no public name for it
 CONTEXT = {"help_option_names": list(HELP_NAMES)}
 
 
 class Command(TyperCommand):
     """A command that knows the old names of its options, and perhaps an old name of its own."""
 
+    context_class = Context
     entry: Entry
-    new_name = ""
+    old_name, new_name = "", ""
+
+    def make_context(self, info_name: str | None, *words: Any, **more: Any) -> Any:
+        """Help and errors name the command as it is called now."""
+        return super().make_context(self.new_name or info_name, *words, **more)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put new names for old ones; say so once for each."""
         if self.new_name and not ctx.resilient_parsing:
-            advise(ctx.command_path, f"clipgrip {self.new_name}")
+            advise(f"clipgrip {self.old_name}", f"clipgrip {self.new_name}")
         args, found = renewed(args, self.entry.former)
         for old, new in dict(found).items():
             if not ctx.resilient_parsing:
                 advise(old, new)
-        return super().parse_args(ctx, args)
+        _check_names(self.params, args)
+        try:
+            return super().parse_args(ctx, args)
+        except UsageError as error:
+            error.ctx = error.ctx or ctx  # typer forgets it where a value is missing
+            raise
+
+
+def _check_names(params: Sequence[Any], words: Sequence[str]) -> None:
+    """ConfigError where a file or folder is named by an empty word, which would mean the working folder."""
+    options = {one: p for p in params for one in (*p.opts, *p.secondary_opts)}
+    for before, word in zip(("", *words), words, strict=False):
+        name, equals, value = word.partition("=")
+        option = name if equals and not value else before if not word else ""
+        is_path = getattr(getattr(options.get(option), "type_descriptor", None), "is_path", False)
+        if is_path or (not word and not before.startswith("-")):
+            what = option if is_path else "an argument"
+            raise ConfigError(
+                mark("{what} is empty. Give the name of a file or folder, or leave it out."),
+                what=what,
+            )
 
 
 class Tree(TyperGroup):
     """Commands in panels, each made when it is called."""
 
+    context_class = Context
     panels: tuple[Panel, ...] = ()
     group: Group | None = None
 
@@ -57,7 +86,7 @@ class Tree(TyperGroup):
         if self.group is None and cmd_name in FORMER:
             group, name = FORMER[cmd_name]
             inner = made(next(e for e in _inner(group) if e.name == name))
-            inner.hidden, inner.new_name = True, f"{group} {name}"
+            inner.hidden, inner.old_name, inner.new_name = True, cmd_name, f"{group} {name}"
             return inner
         return None
 
@@ -87,8 +116,11 @@ class Tree(TyperGroup):
             known = self.list_commands(ctx)
             group = ctx.command_path.partition(" ")[2]  # every error begins with the program
             raise ConfigError(
-                f'{group}{": " if group else ""}no command "{name}". Known: {", ".join(known)}.'
-                f"{nearest(name, [*known, *FORMER])}"
+                mark('{group}no command "{name}". Known: {known}.{nearest}'),
+                group=f"{group}: " if group else "",
+                name=name,
+                known=", ".join(known),
+                nearest=nearest(name, [*known, *FORMER]),
             )
         return super().resolve_command(ctx, args)
 

@@ -11,6 +11,7 @@ import typer
 
 from clipgrip.cli.arguments import Encoding
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.words import Sentence, Words, mark
 
 UNDO = "ignore_folders = true in project.toml"
 
@@ -30,16 +31,15 @@ def init(
     from clipgrip.data.layout import layout
     from clipgrip.errors import DataError
     from clipgrip.trust.folders import folder_sentences
-    from clipgrip.words import Words
     from clipgrip.written import check_writable
 
     if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder} is a file. Give a folder.")
+        raise DataError(mark("{folder} is a file. Give a folder."), folder=folder)
     check_writable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     found = layout(folder)
     names = list(found.classes)
-    words = {} if ui.as_json or (folder / "classes.csv").exists() else _asked(names)
+    words = {} if ui.as_json or (folder / "classes.csv").exists() else _asked(names, ui.say)
     written = {"classes.csv": _write_new(folder / "classes.csv", classes_csv(names, words))}
     labels = _folder_labels(folder, found.images, encoding)
     given = {"images": found.images, "classes": "classes.csv", "out": "clipgrip-run"}
@@ -47,7 +47,10 @@ def init(
     given |= {name: value for name, value in more.items() if value}
     text = _project(given, folder_sentences(labels, Words("en"), UNDO) if labels else [])
     written["project.toml"] = _write_new(folder / "project.toml", text.encode())
-    lines = [f"{'wrote' if new else 'kept':<8} {folder / name}" for name, new in written.items()]
+    lines = [
+        Sentence("wrote    {path}" if new else "kept     {path}", path=folder / name)
+        for name, new in written.items()
+    ]
     sentences = folder_sentences(labels, ui.say, UNDO)
     facts = {"folder": folder, "images": found.images, "classes": names, "written": written}
     return Result(
@@ -87,13 +90,15 @@ def _folder_labels(folder: Path, images: str, encoding: str | None) -> dict[str,
     return folder_facts(len(named.statements), len(entries), named.issues)
 
 
-def _asked(names: list[str]) -> dict[str, str]:
+def _asked(names: list[str], say: Words) -> dict[str, str]:
     """English words that a person gives for names which no glossary knows; on a terminal only."""
     missing = _unread(names)
     if not missing or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return {}
     typer.echo(
-        "Most models read only English. What can be seen, in a few English words (Enter: later)?"
+        say(
+            "Most models read only English. What can be seen, in a few English words (Enter: later)?"
+        )
     )
     given = {name: typer.prompt(f"  {name}", default="", show_default=False) for name in missing}
     return {name: " ".join(text.split()) for name, text in given.items() if text.strip()}
@@ -144,17 +149,32 @@ def _say_next(
     missing = [name for name in _unread(names) if name not in words]
     if foreign:
         lines.append(
-            f"Most models read only English: the glossary proposed words for {len(foreign) - len(_unread(names))} "
-            f"of {len(foreign)} names in another script; they stand in the column prompt of classes.csv."
+            Sentence(
+                "Most models read only English: the glossary proposed words for {known} of {n_foreign} "
+                "names in another script; they stand in the column prompt of classes.csv.",
+                known=len(foreign) - len(_unread(names)),
+                n_foreign=len(foreign),
+            )
         )
     if missing:
-        lines.append(f"Write English words for: {', '.join(missing)}")
+        lines.append(Sentence("Write English words for: {missing}", missing=", ".join(missing)))
     if names:
         lines.append(
-            f"Classes were taken from {len(names)} folder names; check them, and their English prompt texts."
+            Sentence(
+                "Classes were taken from {n_names} folder names; check them, and their English prompt "
+                "texts.",
+                n_names=len(names),
+            )
         )
     else:
         lines.append(
-            "Write your classes into classes.csv: the name people use, and a few English words for the model."
+            Sentence(
+                "Write your classes into classes.csv: the name people use, and a few English words for "
+                "the model."
+            )
         )
-    return [*lines, *sentences, f"Then:    clipgrip run --config {folder / 'project.toml'}"]
+    return [
+        *lines,
+        *sentences,
+        Sentence("Then:    clipgrip run --config {folder}", folder=folder / "project.toml"),
+    ]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clipgrip.cli.arguments import By, run_folders
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
+
+if TYPE_CHECKING:
+    from clipgrip.review.store import ReviewRound
 
 
 def learn(
@@ -32,26 +36,51 @@ def learn(
     with ui.screen.live():
         done = next_round(run, by, ui.screen)
     facts = done.facts
-    lines = [
-        f"round {done.number}: {run / done.folder}",
-        f"learned from {facts['labels']} labels; {facts['changed']} of {facts['images']} answers changed",
+    more = {"round": done.number, "folder": run / done.folder, "held_back": harms(facts)}
+    return Result(_lines(done, run / done.folder), {**facts, **more})
+
+
+def _lines(done: ReviewRound, folder: Path) -> list[str]:
+    """What a person reads."""
+    from clipgrip.review.rounds import harms
+
+    facts = done.facts
+    lines: list[str] = [
+        Sentence("round {number}: {folder}", number=done.number, folder=folder),
+        Sentence(
+            "learned from {labels} labels; {changed} of {images} answers changed",
+            labels=facts["labels"],
+            changed=facts["changed"],
+            images=facts["images"],
+        ),
     ]
     if facts["audited"]:
         before, after = (
             100 * facts[key] / facts["audited"] for key in ("right_before", "right_after")
         )
         lines.append(
-            f"right on {facts['audited']} audited images: {before:.1f} % before, {after:.1f} % after "
-            f"({facts['put_right']} put right, {facts['put_wrong']} put wrong)"
+            Sentence(
+                "right on {audited} audited images: {before} % before, {after} % after ({right} put "
+                "right, {wrong} put wrong)",
+                audited=facts["audited"],
+                before=f"{before:.1f}",
+                after=f"{after:.1f}",
+                right=facts["put_right"],
+                wrong=facts["put_wrong"],
+            )
         )
     else:
         lines.append(
-            "what it brought is not measured: no image of a random audit was answered before it"
+            Sentence(
+                "what it brought is not measured: no image of a random audit was answered before it"
+            )
         )
     if harms(facts):
         lines.append(
-            f"round {done.number} is held back: it made the audited answers worse, so the former model stays. "
-            "The review page can use it anyway (Next round)."
+            Sentence(
+                "round {number} is held back: it made the audited answers worse, so the former model "
+                "stays. The review page can use it anyway (Next round).",
+                number=done.number,
+            )
         )
-    more = {"round": done.number, "folder": run / done.folder, "held_back": harms(facts)}
-    return Result(lines, {**facts, **more})
+    return lines

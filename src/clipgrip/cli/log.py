@@ -15,6 +15,7 @@ from typing import Any
 
 from clipgrip.errors import ConfigError
 from clipgrip.files import system_sentence
+from clipgrip.words import mark
 
 LOGGER = logging.getLogger("clipgrip.command")
 LOGGER.propagate = False
@@ -72,14 +73,18 @@ def _opened(file: Path) -> logging.Handler:
             with file.open("rb") as old:
                 if not old.read(len(FIRST)).startswith(FIRST.encode()):
                     raise ConfigError(
-                        f"--log-file {file} is there and is no log of clipgrip. Give another name."
+                        mark(
+                            "--log-file {file} is there and is no log of clipgrip. Give another name."
+                        ),
+                        file=file,
                     )
         else:
             file.write_text(f"{FIRST}\n", "utf-8")
         return logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise ConfigError(
-            f"--log-file cannot be written: {system_sentence(error)} Give another name."
+            mark("--log-file cannot be written: {reason} Give another name."),
+            reason=system_sentence(error),
         ) from None
 
 

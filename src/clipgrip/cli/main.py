@@ -9,20 +9,23 @@ from typing import Annotated, Any
 
 import typer
 
-from clipgrip.cli.group import show_help, tree_of
+from clipgrip.cli.group import UsageError, show_help, tree_of
 from clipgrip.cli.log import LOGGER, end
 from clipgrip.cli.shared import Shared, parameters
-from clipgrip.cli.spoken import wants_json
+from clipgrip.cli.spoken import wants_json, words_of
 from clipgrip.cli.tree import PANELS
 from clipgrip.cli.ui import document, utf8_output
+from clipgrip.cli.usage import usage_sentence
 from clipgrip.errors import ClipgripError
 from clipgrip.files import system_sentence
+from clipgrip.words import mark
 
 STOPPED = 130
 """Exit code after Ctrl-C."""
-STOPPED_SENTENCE = "stopped. What is done is kept; the same command goes on."
-NUL = "a path holds the character NUL, which no file's name can hold. Take it out of the setting or the table."
-UsageError: Any = typer.BadParameter.__base__  # typer has no public name for it
+STOPPED_SENTENCE = mark("stopped. What is done is kept; the same command goes on.")
+NUL = mark(
+    "a path holds the character NUL, which no file's name can hold. Take it out of the setting or the table."
+)
 
 
 def root() -> Any:
@@ -79,7 +82,7 @@ def _run() -> int:
     try:
         code = root().main(prog_name="clipgrip", standalone_mode=False)
     except ClipgripError as error:
-        code = _failed(str(error), type(error).__name__, error.exit_code)
+        code = _failed(error.sentence, type(error).__name__, error.exit_code)
     except KeyboardInterrupt:
         code = STOPPED
     except OSError as error:
@@ -96,17 +99,11 @@ def _run() -> int:
     return code or 0
 
 
-def usage_sentence(error: Any) -> str:
-    """What the command line cannot be read for, and where to look."""
-    text, context = error.format_message().rstrip(".").replace("Value error, ", ""), error.ctx
-    path = "clipgrip" if context is None else context.command_path
-    return f"{text[:1].lower()}{text[1:]}. See {path} --help."
-
-
 def _failed(sentence: str, kind: str, code: int = 2) -> int:
-    """Say why it ended: on standard error, and as the one document on standard output where JSON is wanted."""
+    """Say why it ended: in the reader's language on standard error, in English in the one document of --json."""
     if wants_json(sys.argv[1:]):
         print(document({"error": sentence, "kind": kind}), end="")
-    print(f"clipgrip: {sentence}", file=sys.stderr)
+    shown = words_of(sys.argv[1:]).translated(sentence)
+    print(f"clipgrip: {shown}", file=sys.stderr)
     LOGGER.error("%s (exit code %d)", sentence, code)
     return code

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from clipgrip.cli.ui import Result
+from clipgrip.cli.columns import padded
+from clipgrip.cli.ui import Result, Ui
+from clipgrip.words import Sentence, mark
 
 
-def list_() -> Result:
+def list_(ui: Ui) -> Result:
     """Models that can be used, which are on this machine, and how to bring one to it."""
     from clipgrip.backbone.added import models_root
     from clipgrip.backbone.checkpoint import SUPPORTED
@@ -19,17 +21,23 @@ def list_() -> Result:
     known = models()
     width = max(len(model.name) for model in known)
     lines = [
-        f"{model.name:<{width}}  {'here' if model.folder else 'not here':<8}  {model.megabytes:>5} MB  {model.note}"
+        f"{model.name:<{width}}  {padded(ui.say(mark('here') if model.folder else mark('not here')), 8)}  "
+        f"{model.megabytes:>5} MB  {ui.say.translated(model.note)}"
         for model in known
     ]
     kinds = "\n".join(f"  {kind:<26}{who}" for kind, who in SUPPORTED.items())
     lines.append(
-        f"\nOther models of these kinds (model_type in config.json) work too:\n{kinds}\n"
-        "Give a hub name to --backbone, pinned as NAME@REVISION if you like, or a folder.\n"
-        f"With a connection: set {ONLINE_VARIABLE}=1 for one run; later runs need none.\n"
-        f"Without: {recipe('ORGANISATION/NAME').rpartition(chr(10))[0]}\n"
-        f"{pickle_recipe('ORGANISATION/NAME')}\n"
-        f"Added models lie in {models_root()}."
+        Sentence(
+            "\nOther models of these kinds (model_type in config.json) work too:\n{kinds}\n"
+            "Give a hub name to --backbone, pinned as NAME@REVISION if you like, or a folder.\n"
+            "With a connection: set {variable}=1 for one run; later runs need none.\n"
+            "Without: {recipe}\n{pickles}\nAdded models lie in {root}.",
+            kinds=kinds,
+            variable=ONLINE_VARIABLE,
+            recipe=recipe("ORGANISATION/NAME"),
+            pickles=pickle_recipe("ORGANISATION/NAME"),
+            root=models_root(),
+        )
     )
     facts = {
         "models": [
@@ -61,13 +69,20 @@ def add(
 
     made = add_model(folder, name)
     lines = [
-        f"model        {made.model.name}",
-        f"fingerprint  {made.model.fingerprint}",
-        f"folder       {made.model.folder}",
+        Sentence("model        {name}", name=made.model.name),
+        Sentence("fingerprint  {fingerprint}", fingerprint=made.model.fingerprint),
+        Sentence("folder       {folder}", folder=made.model.folder),
     ]
     if made.left:
-        lines.append(f"not copied   {', '.join(made.left)}  (can run code, not needed)")
-    lines.append(f"next         clipgrip run IMAGES --classes FILE --backbone {made.model.name}")
+        lines.append(
+            Sentence("not copied   {left}  (can run code, not needed)", left=", ".join(made.left))
+        )
+    lines.append(
+        Sentence(
+            "next         clipgrip run IMAGES --classes FILE --backbone {name}",
+            name=made.model.name,
+        )
+    )
     facts = {
         "name": made.model.name,
         "fingerprint": made.model.fingerprint,
@@ -84,4 +99,4 @@ def remove(
     from clipgrip.backbone.added import remove_model
 
     gone = remove_model(name)
-    return Result([f"removed {gone}"], {"removed": gone})
+    return Result([Sentence("removed {gone}", gone=gone)], {"removed": gone})

@@ -9,6 +9,8 @@ import typer
 
 from clipgrip.cli.arguments import Run
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
+from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.data.classes import ClassNames
@@ -65,7 +67,10 @@ def names(
     text, facts = lines(found, ui.say), values(found)
     if out is not None:
         _write(out, trial.worded(dict(words)))
-        text, facts = [*text, f"classes      {out}"], {**facts, "classes_file": out}
+        text, facts = (
+            [*text, Sentence("classes      {out}", out=out)],
+            {**facts, "classes_file": out},
+        )
     return Result(text, facts)
 
 
@@ -145,7 +150,12 @@ def _wish(given: str, classes: ClassNames) -> tuple[int, str]:
     if sign and canonical(text):
         classes.index(name)  # says which classes there are
     raise ConfigError(
-        f'--try "{given}" is not CLASS=TEXT. Write for example --try "{classes.display[0]}=a few English words".'
+        mark(
+            '--try "{given}" is not CLASS=TEXT. Write for example --try "{klass}=a few English '
+            'words".'
+        ),
+        given=given,
+        klass=classes.display[0],
     )
 
 
@@ -156,12 +166,15 @@ def _check_out(out: Path | None, wanted: list[str]) -> None:
     if out is None:
         return
     if not wanted:
-        raise ConfigError("--out writes the words of --try. Give --try CLASS=TEXT too.")
+        raise ConfigError(mark("--out writes the words of --try. Give --try CLASS=TEXT too."))
     if out.exists():
-        raise ConfigError(f"{out} exists, perhaps with your own words in it. Give another --out.")
+        raise ConfigError(
+            mark("{out} exists, perhaps with your own words in it. Give another --out."), out=out
+        )
     if out.suffix.lower() != ".csv":
         raise ConfigError(
-            f"{out} has two columns, name and prompt. Give --out a name that ends in .csv."
+            mark("{out} has two columns, name and prompt. Give --out a name that ends in .csv."),
+            out=out,
         )
     check_table(out, "names")
 

@@ -11,8 +11,10 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
+from clipgrip.allowed import bounds
 from clipgrip.cli.closed import choices, closed, parameter
 from clipgrip.cli.log import note_values
+from clipgrip.cli.numbers import number_type, reader
 from clipgrip.cli.shared import Shared, parameters
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.config import Project, Settings
@@ -102,6 +104,9 @@ def _setting(name: str, default: Any, *, is_argument: bool = False) -> inspect.P
         made = typer.Argument(help=help, show_default=False)
     if allowed := choices(kind):
         made, kind = closed(made, allowed), str
+    elif numeric := number_type(kind):
+        made.parser = reader(f"--{name}", numeric, *bounds(field.metadata))
+        made.metavar = f"<{numeric.__name__}>"
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,

@@ -12,13 +12,25 @@ import typer
 from clipgrip.cli.arguments import By, Encoding, OkClass
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
+from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.pilot.criteria import Criterion
-    from clipgrip.pilot.plan import Pilot, Plan
+    from clipgrip.pilot.plan import Need, Pilot, Plan
     from clipgrip.pilot.store import Version
 
 Rule = Literal["proven", "estimate"]
+PURPOSES = (
+    mark("precision"),
+    mark("class precision"),
+    mark("accuracy"),
+    mark("misses"),
+    mark("overkill"),
+    mark("automated"),
+    mark("payback"),
+)
+"""What a number of images is for, as criteria are called."""
 
 
 def plan(
@@ -152,8 +164,8 @@ def _write(wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], ui: Ui)
     kept, page = out.with_name(version.file), pages[0]
     lines = [
         *summary(version, worked),
-        f"kept         {kept}  (version {version.number})",
-        f"page         {page}",
+        Sentence("kept         {kept}  (version {number})", kept=kept, number=version.number),
+        Sentence("page         {page}", page=page),
     ]
     facts = {"pilot": kept, "version": version.number, "page": page, "plan": asdict(worked)}
     return Result(lines, facts)
@@ -162,22 +174,59 @@ def _write(wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], ui: Ui)
 def summary(version: Version, worked: Plan) -> list[str]:
     """The lines that a person reads."""
     wanted = version.pilot
-    lines = [
-        f"answer {worked.images} of {wanted.images} images, drawn at random: about {worked.minutes:.0f} minutes "
-        f"at {wanted.seconds:g} seconds for an answer (assumed)"
+    lines: list[str] = [
+        Sentence(
+            "answer {images} of {all} images, drawn at random: about {minutes} minutes at "
+            "{seconds} seconds for an answer (assumed)",
+            images=worked.images,
+            all=wanted.images,
+            minutes=f"{worked.minutes:.0f}",
+            seconds=f"{wanted.seconds:g}",
+        )
     ]
-    for need in worked.needs:
-        truth = "" if need.truth is None else f", if the truth is {100 * need.truth:g} %"
-        width = "" if need.half_width is None else f" ±{100 * need.half_width:g} points"
-        images = "no number of images is enough" if need.images is None else f"{need.images} images"
-        lines.append(f"  {need.purpose}{width}: {images}{truth}")
+    lines += [_need(need) for need in worked.needs]
+    lines.append(
+        Sentence(
+            "  the precision alone: about {images} images, where they are drawn by clipgrip audit draw --to-measure",
+            images=worked.to_measure,
+        )
+    )
     for name, ones in worked.chances.items():
         lines += [
-            f"  {name}: if the truth is {100 * one.truth:g} %, yes {100 * one.yes:.0f} %, "
-            f"with conditions {100 * one.conditions:.0f} %, no {100 * one.no:.0f} %"
+            Sentence(
+                "  {name}: if the truth is {truth} %, yes {yes} %, with conditions {conditions} %, no {no} %",
+                name=Sentence(name),
+                truth=f"{100 * one.truth:g}",
+                yes=f"{100 * one.yes:.0f}",
+                conditions=f"{100 * one.conditions:.0f}",
+                no=f"{100 * one.no:.0f}",
+            )
             for one in ones
         ]
     return lines
+
+
+def _need(need: Need) -> Sentence:
+    """What one purpose asks for."""
+    truth: str = ""
+    if need.truth is not None:
+        truth = Sentence(", if the truth is {truth} %", truth=f"{100 * need.truth:g}")
+    width: str = ""
+    if need.half_width is not None:
+        width = Sentence(" ±{points} points", points=f"{100 * need.half_width:g}")
+    images = (
+        Sentence("no number of images is enough")
+        if need.images is None
+        else Sentence("{n} images", n=need.images)
+    )
+    purpose = Sentence(need.purpose)
+    return Sentence(
+        "  {purpose}{width}: {images}{truth}",
+        purpose=purpose,
+        width=width,
+        images=images,
+        truth=truth,
+    )
 
 
 def _counted(
@@ -191,10 +240,12 @@ def _counted(
     names = found[0] if classes is None else ClassNames.read(classes, encoding).display
     number = images if images is not None else found[1]
     if not names:
-        raise ConfigError("a pilot needs the class names. Give --classes FILE, or a run.")
+        raise ConfigError(mark("a pilot needs the class names. Give --classes FILE, or a run."))
     if not number:
         raise ConfigError(
-            "a pilot needs the number of images expected. Give --count N, or a folder to count."
+            mark(
+                "a pilot needs the number of images expected. Give --count N, or a folder to count."
+            )
         )
     return names, number
 
@@ -248,6 +299,7 @@ def _shares(texts: list[str]) -> dict[str, float]:
             shares[canonical(name)] = float(value)
         except ValueError:
             raise ConfigError(
-                f'--share "{text}": write CLASS=SHARE, as in "OK part=0.9".'
+                mark('--share "{given}": write CLASS=SHARE, as in "OK part=0.9".'),
+                given=text,
             ) from None
     return shares

@@ -9,6 +9,13 @@ import typer
 
 from clipgrip.cli.arguments import AllProbabilities, Encoding, Run
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
+from clipgrip.words import mark
+
+NONE = mark(
+    "{images}: none of the files can be labeled. The first: {path}: {detail}. All are listed in {listed}."
+)
+ONE, MANY = mark("{n} image labeled: {out}"), mark("{n} images labeled: {out}")
 
 
 def predict(
@@ -27,6 +34,9 @@ def predict(
 
     Files that cannot be used are listed beside the answers, in a file that ends with .issues.csv.
     """
+    from clipgrip.cli.calibrated import said_of
+    from clipgrip.cli.daily import given_back
+    from clipgrip.cli.results import remarks
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import DataError
     from clipgrip.runs.probabilities import check_probabilities_place, write_probabilities
@@ -41,24 +51,27 @@ def predict(
     check_answers_place(out, images)
     if all_probabilities is not None:
         check_probabilities_place(all_probabilities)
-    predictor = Predictor.open(at_work(run, ui.screen))
+    newest = at_work(run, ui.screen)
+    predictor = Predictor.open(newest)
     with ui.screen.live():
         answers = predict_files(predictor, images, ui.screen.progress, encoding=encoding)
-    write_predictions(out, predictor, answers)
+    people = given_back(newest, answers, ui)
+    write_predictions(out, predictor, answers, people)
     if not answers.rows:
-        first = answers.issues[0]
-        raise DataError(
-            f"{images}: none of the files can be labeled. The first: {first.path}: {first.detail}. "
-            f"All are listed in {issues_path(out)}."
-        )
-    lines = [f"{len(answers.rows)} images labeled: {out}"]
+        first, listed = answers.issues[0], issues_path(out)
+        raise DataError(NONE, images=images, path=first.path, detail=first.detail, listed=listed)
+    calibrated, n = predictor.calibrated, len(answers.rows)
+    lines: list[str] = [Sentence(ONE if n == 1 else MANY, n=n, out=out), *said_of(calibrated)]
     facts: dict[str, Any] = {"images": len(answers.rows), "predictions": out}
+    facts["calibrated_by"] = None if calibrated is None else calibrated.n
     if all_probabilities is not None:
         names = predictor.classes.display
-        write_probabilities(all_probabilities, [(answers.rows, answers.probs)], names)
-        lines.append(f"all probabilities: {all_probabilities}")
+        probs = answers.probs if calibrated is None else calibrated(answers.probs)
+        write_probabilities(all_probabilities, [(answers.rows, probs)], names)
+        lines.append(Sentence("all probabilities: {path}", path=all_probabilities))
         facts["all_probabilities"] = all_probabilities
     if answers.issues:
-        lines.append(f"{len(answers.issues)} remarks on files: {issues_path(out)}")
+        counted = remarks(len(answers.issues), ui.say)
+        lines.append(Sentence("{counted}: {path}", counted=counted, path=issues_path(out)))
         facts["issues"] = issues_path(out)
     return Result(lines, facts | {"remarks": len(answers.issues)})

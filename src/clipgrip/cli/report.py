@@ -10,6 +10,8 @@ import typer
 
 from clipgrip.cli.arguments import Encoding, OkClass, Run
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
+from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.report.board.from_run import Asked
@@ -74,7 +76,10 @@ def report(
         wanted = _asked(pilot, assume or [], ok_class or [], currency)
         with screen.live():
             page, sheet = write_board(run, wanted, ui.language, screen, place)
-        lines = [f"report       {page}", f"sheet        {sheet}"]
+        lines = [
+            Sentence("report       {page}", page=page),
+            Sentence("sheet        {sheet}", sheet=sheet),
+        ]
         return Result(lines, {"report": page, "sheet": sheet})
     newest = at_work(run, screen)
     with screen.live():
@@ -82,10 +87,13 @@ def report(
         found = audited(run, outcome)
     page = write_report(outcome, ui.language, screen.note, groups, place, found, encoding)
     lines = [] if found is None else [line(found)]
-    lines.append(f"report       {page}")
+    lines.append(Sentence("report       {page}", page=page))
     if gone := lost(outcome):
         lines.append(
-            f"missing      {gone} images of the run; the report says so and is about the others"
+            Sentence(
+                "missing      {gone} images of the run; the report says so and is about the others",
+                gone=gone,
+            )
         )
     audit = None if found is None else asdict(found)
     return Result(lines, {"report": page, "audited": audit, "missing": gone})
@@ -96,11 +104,13 @@ def _check(audience: str, groups: Path | None, for_board: bool) -> None:
 
     if audience == "board" and groups:
         raise ConfigError(
-            "--groups belongs to the report for the team. Leave it out, or leave --for out."
+            mark("--groups belongs to the report for the team. Leave it out, or leave --for out.")
         )
     if audience == "team" and for_board:
         raise ConfigError(
-            "--pilot, --assume and --ok-class belong to the report for the board. Add --for board."
+            mark(
+                "--pilot, --assume and --ok-class belong to the report for the board. Add --for board."
+            )
         )
 
 

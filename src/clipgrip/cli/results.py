@@ -6,17 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipgrip.pseudolabel.stop import said
 from clipgrip.runs.confidence import estimate_of
 from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.naming import doubted_names
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.rounds import name_of_round
+from clipgrip.sentences import combined
 from clipgrip.trust.advice import headline, reasons, remedies
 from clipgrip.trust.doubted import in_short, where_to_look
 from clipgrip.trust.folders import folder_sentences
 from clipgrip.trust.knowledge import knows_nothing
 from clipgrip.trust.labels import label_sentences
-from clipgrip.words import Language, Words
+from clipgrip.words import Language, Sentence, Words, mark
 
 if TYPE_CHECKING:
     from clipgrip.report.audited import Audited
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
     from clipgrip.runs.events import Listener
 
 PARADIGMS = {
-    "UL": "no labels (UL)",
-    "SSL": "a few labels (SSL)",
-    "TRZSL": "labels for some classes only (TRZSL)",
+    "UL": mark("no labels (UL)"),
+    "SSL": mark("a few labels (SSL)"),
+    "TRZSL": mark("labels for some classes only (TRZSL)"),
 }
 
 
@@ -75,9 +77,14 @@ def _bytes(text: str) -> bytes:
 def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Language = "en") -> str:
     """Plain sentences about a run; what speaks against its answers in the reader's language."""
     data, used = metrics["data"], metrics["data"]["pool"] + metrics["data"]["test"]
-    lines = [
-        f"{used} images of {len(data['classes'])} classes, {_given(metrics)}, "
-        f"{_rounds(len(metrics['rounds']), metrics['settings']['strategy'])}",
+    lines: list[str] = [
+        Sentence(
+            "{images} images of {classes} classes, {labels}, {rounds}",
+            images=used,
+            classes=len(data["classes"]),
+            labels=_given(metrics),
+            rounds=_rounds(len(metrics["rounds"]), metrics["settings"]["strategy"]),
+        ),
         *_stopped(metrics["stopped"]),
         *_doubts(metrics, Words(language)),
         *_names(metrics, folder, Words(language)),
@@ -86,15 +93,19 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
         *_calibration(metrics["calibration"]),
     ]
     if data["not_used"]:
-        lines.append(f"{data['not_used']} remarks on files: see {folder / 'issues.csv'}")
-    return "\n".join(
-        [
-            *lines,
-            f"predictions  {folder / 'predictions.csv'}",
-            f"report       {report}",
-            f"review       clipgrip review {folder}",
-        ]
-    )
+        counted = remarks(data["not_used"], Words(language))
+        lines.append(Sentence("{counted}: {path}", counted=counted, path=folder / "issues.csv"))
+    lines += [
+        Sentence("predictions  {path}", path=folder / "predictions.csv"),
+        Sentence("report       {page}", page=report),
+        Sentence("review       clipgrip review {folder}", folder=folder),
+    ]
+    return combined(lines, "\n")
+
+
+def remarks(n: int, say: Words) -> str:
+    """How many files there is something to say of."""
+    return say.count(n, "{n} remark on files", "{n} remarks on files")
 
 
 def _doubts(metrics: dict[str, Any], say: Words) -> list[str]:
@@ -106,7 +117,7 @@ def _doubts(metrics: dict[str, Any], say: Words) -> list[str]:
     helps = enumerate(advised, 1)
     told = [headline(say)] if knows_nothing(found) else []
     return [
-        *(f"doubt        {text}" for text in [*told, *reasons(found, say)]),
+        *(Sentence("doubt        {text}", text=text) for text in [*told, *reasons(found, say)]),
         *(f"  {n}. {text}" for n, text in helps),
     ]
 
@@ -114,14 +125,15 @@ def _doubts(metrics: dict[str, Any], say: Words) -> list[str]:
 def _given(metrics: dict[str, Any]) -> str:
     """What people had labeled."""
     every = metrics["data"]["labeled"] and not metrics["data"]["unlabeled"]
-    return "all of them labeled" if every else PARADIGMS[metrics["paradigm"]]
+    return Sentence("all of them labeled" if every else PARADIGMS[metrics["paradigm"]])
 
 
 def _labels(metrics: dict[str, Any], say: Words) -> list[str]:
     """Where they came from, and what they say of the answers."""
     folders = folder_sentences(metrics["data"].get("folders"), say)
     return [
-        f"labels       {text}" for text in [*folders, *label_sentences(metrics.get("labels"), say)]
+        Sentence("labels       {text}", text=text)
+        for text in [*folders, *label_sentences(metrics.get("labels"), say)]
     ]
 
 
@@ -130,42 +142,61 @@ def _names(metrics: dict[str, Any], folder: Path, say: Words) -> list[str]:
     if not doubted:
         return []
     told = in_short(doubted, len(metrics["data"]["classes"]), say)
-    return [f"names        {told}{say(' ')}{where_to_look(f'clipgrip names {folder}', say)}"]
+    text = f"{told}{say(' ')}{where_to_look(f'clipgrip names {folder}', say)}"
+    return [Sentence("names        {text}", text=text)]
 
 
 def _rounds(number: int, strategy: str) -> str:
     if number == 0:
-        return "zero-shot, nothing tuned"
-    return f"{number} round{'s' if number > 1 else ''} of {strategy}"
+        return Sentence("zero-shot, nothing tuned")
+    if number == 1:
+        return Sentence("1 round of {strategy}", strategy=strategy)
+    return Sentence("{n} rounds of {strategy}", n=number, strategy=strategy)
 
 
 def _stopped(stopped: dict[str, Any] | None) -> list[str]:
     if stopped is None:
         return []
-    back = name_of_round(stopped["kept"])
     return [
-        f"stopped      in round {stopped['round']}: {stopped['reason']}; the answers are those of {back}"
+        Sentence(
+            "stopped      in round {round}: {reason}; the answers are those of {back}",
+            round=stopped["round"],
+            reason=said(stopped["reason"]),
+            back=name_of_round(stopped["kept"]),
+        )
     ]
 
 
 def _accuracy(metrics: dict[str, Any]) -> list[str]:
     before, after = metrics["zero_shot"]["test"], metrics["final"]["test"]
     if after is None:
-        return [f"accuracy     unknown: {_unknown(metrics)}", *_estimate(estimate_of(metrics))]
-    low, high = (100 * edge for edge in after["interval"])
+        why = Sentence("accuracy     unknown: {why}", why=_unknown(metrics))
+        return [why, *_estimate(estimate_of(metrics))]
+    low, high = (f"{100 * edge:.1f}" for edge in after["interval"])
     back = (metrics["stopped"] or {}).get("kept") == 0
-    name = "tuned" if metrics["rounds"] and not back else "zero-shot"
-    lines = [
-        f"{name:<12} {100 * after['accuracy']:.1f} %   "
-        f"(95 % interval {low:.1f} to {high:.1f}, {after['n']} test images)",
+    is_tuned = metrics["rounds"] and not back
+    lines: list[str] = [
+        Sentence(
+            mark("tuned        {right} %   (95 % interval {low} to {high}, {n} test images)")
+            if is_tuned
+            else mark("zero-shot    {right} %   (95 % interval {low} to {high}, {n} test images)"),
+            right=f"{100 * after['accuracy']:.1f}",
+            low=low,
+            high=high,
+            n=after["n"],
+        ),
         *_commonest(after, metrics["data"]["classes"]),
     ]
-    if name == "tuned":
-        lines.insert(0, f"zero-shot    {100 * before['accuracy']:.1f} %")
+    if is_tuned:
+        lines.insert(0, Sentence("zero-shot    {right} %", right=f"{100 * before['accuracy']:.1f}"))
     if "harmonic_mean" in after:
         lines.append(
-            f"             seen {_percent(after['seen'])}, unseen {_percent(after['unseen'])}, "
-            f"harmonic mean {_percent(after['harmonic_mean'])}"
+            Sentence(
+                "             seen {seen}, unseen {unseen}, harmonic mean {mean}",
+                seen=_percent(after["seen"]),
+                unseen=_percent(after["unseen"]),
+                mean=_percent(after["harmonic_mean"]),
+            )
         )
     return lines
 
@@ -173,41 +204,67 @@ def _accuracy(metrics: dict[str, Any]) -> list[str]:
 def _unknown(metrics: dict[str, Any]) -> str:
     """Why it is, and what would tell it."""
     if metrics["data"]["unlabeled"]:
-        return "nobody has answered a random sample; the review draws one and asks"
-    return "every image here has a label, and none was kept to measure on; keep some as --test"
+        return Sentence("nobody has answered a random sample; the review draws one and asks")
+    return Sentence(
+        "every image here has a label, and none was kept to measure on; keep some as --test"
+    )
 
 
 def _commonest(after: dict[str, Any], names: list[str]) -> list[str]:
     position, count = after["commonest"]
     share = count / after["n"]
-    less = "worse than " if after["accuracy"] < share else ""
-    return [f"             {less}{names[position]} for every test image: {100 * share:.1f} %"]
+    return [
+        Sentence(
+            mark("             worse than {name} for every test image: {share} %")
+            if after["accuracy"] < share
+            else mark("             {name} for every test image: {share} %"),
+            name=names[position],
+            share=f"{100 * share:.1f}",
+        )
+    ]
 
 
 def _estimate(guess: dict[str, Any] | None) -> list[str]:
     if guess is None:
         return []
-    low, high = (100 * edge for edge in guess["interval"])
+    low, high = (f"{100 * edge:.0f}" for edge in guess["interval"])
+    right = f"{100 * guess['accuracy']:.0f}"
     if guess.get("signal") == "labels":
         return [
-            f"             zero-shot's is {100 * guess['accuracy']:.0f} % on the {guess['labels']} labeled images "
-            f"(95 % interval {low:.0f} to {high:.0f}); they speak for images like them"
+            Sentence(
+                "             zero-shot's is {right} % on the {labels} labeled images "
+                "(95 % interval {low} to {high}); they speak for images like them",
+                right=right,
+                labels=guess["labels"],
+                low=low,
+                high=high,
+            )
         ]
     return [
-        f"             zero-shot's is perhaps {100 * guess['accuracy']:.0f} % ({low:.0f} to {high:.0f}): an estimate "
-        "without labels, no measurement, and it can be further off"
+        Sentence(
+            "             zero-shot's is perhaps {right} % ({low} to {high}): an estimate "
+            "without labels, no measurement, and it can be further off",
+            right=right,
+            low=low,
+            high=high,
+        )
     ]
 
 
 def _calibration(found: dict[str, Any] | None) -> list[str]:
     if found is None or found["answers"] != "final":
         return []
-    before, after = (100 * found[when]["ece_equal_mass"] for when in ("before", "after"))
+    before, after = (f"{100 * found[w]['ece_equal_mass']:.1f}" for w in ("before", "after"))
     return [
-        f"confidence   off by {before:.1f} points on average (calibration error); "
-        f"by {after:.1f} at temperature {found['temperature']:.2f}"
+        Sentence(
+            "confidence   off by {before} points on average (calibration error); "
+            "by {after} at temperature {temperature}",
+            before=before,
+            after=after,
+            temperature=f"{found['temperature']:.2f}",
+        )
     ]
 
 
 def _percent(share: float | None) -> str:
-    return "unknown" if share is None else f"{100 * share:.1f} %"
+    return Sentence("unknown") if share is None else f"{100 * share:.1f} %"

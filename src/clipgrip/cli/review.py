@@ -11,6 +11,9 @@ import typer
 from clipgrip.cli.arguments import Encoding, run_folders
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError
+from clipgrip.files import system_words
+from clipgrip.sentences import Sentence
+from clipgrip.words import mark
 
 TOKEN = "CLIPGRIP_TOKEN"
 LONGEST = 1000
@@ -75,12 +78,18 @@ def review(
     check_access(host, secret, bool(public))
     if public and not secret:
         ui.screen.note(
-            f"note: whoever reaches {public[0].name} may answer. Let the proxy ask who comes, or give a token "
-            "(--token-file)."
+            Sentence(
+                "note: whoever reaches {name} may answer. Let the proxy ask who comes, or give a token "
+                "(--token-file).",
+                name=public[0].name,
+            )
         )
 
     def ready(link: str) -> None:
-        lines = [f"review of {run}: {link}", "Stop with Ctrl-C; what was answered is kept."]
+        lines = [
+            Sentence("review of {run}: {link}", run=run, link=link),
+            Sentence("Stop with Ctrl-C; what was answered is kept."),
+        ]
         ui.tell(Result(lines, {"run": run, "link": link}))
         # a browser is given the link as an argument, which every list of processes shows
         if not no_browser and (token or not secret):
@@ -103,17 +112,25 @@ def review(
 def _token(given: str, file: Path | None) -> str:
     """The token from the option, the file or the environment, in this order."""
     if given and file is not None:
-        raise ConfigError("--token and --token-file were both given. Give one of them.")
+        raise ConfigError(mark("--token and --token-file were both given. Give one of them."))
     if file is None:
         return given or os.environ.get(TOKEN, "")
     try:
         text = file.read_text("utf-8-sig").strip()
     except OSError as error:
-        raise ConfigError(f"--token-file {file} cannot be read: {error.strerror}.") from None
+        raise ConfigError(
+            mark("--token-file {file} cannot be read: {reason}."),
+            file=file,
+            reason=system_words(error),
+        ) from None
     except UnicodeDecodeError:
         text = ""
     if not text or len(text) > LONGEST or not text.isprintable():
         raise ConfigError(
-            f"--token-file {file} holds no token. It must hold one line of text, of at least 12 characters."
+            mark(
+                "--token-file {file} holds no token. It must hold one line of text, of at least 12 "
+                "characters."
+            ),
+            file=file,
         )
     return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from clipgrip.cli.screen import Screen
+from clipgrip.sentences import Sentence
 
 
 def at_work(run: Path, screen: Screen) -> Path:
@@ -13,5 +14,11 @@ def at_work(run: Path, screen: Screen) -> Path:
 
     newest = newest_round(run)
     if newest != run:
-        screen.note(f"with the model that the review of {run} works with: {newest}")
+        screen.note(
+            Sentence(
+                "with the model that the review of {run} works with: {newest}",
+                run=run,
+                newest=newest,
+            )
+        )
     return newest

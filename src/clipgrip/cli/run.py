@@ -10,6 +10,7 @@ import typer
 from clipgrip.cli.arguments import AllProbabilities
 from clipgrip.cli.options import Given
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
 
 
 def run(
@@ -47,5 +48,5 @@ def run(
             (outcome.embeds.test_rows, outcome.answers.test),
         )
         write_probabilities(all_probabilities, answered, outcome.manifest.classes.display)
-        lines.append(f"all probabilities: {all_probabilities}")
+        lines.append(Sentence("all probabilities: {path}", path=all_probabilities))
     return Result(lines, outcome.metrics)

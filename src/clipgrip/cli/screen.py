@@ -19,18 +19,27 @@ from rich.progress import (
 
 from clipgrip.cli.log import LOGGER
 from clipgrip.runs.events import Listener
+from clipgrip.words import Sentence, Words, mark
 
 STAGES = {
-    "hash": "reading files", "embed": "encoding images", "pixels": "preparing images",
-    "round": "tuning the prompt", "answer": "answering", "stress": "trying noise",
+    "hash": mark("reading files"), "embed": mark("encoding images"), "pixels": mark("preparing images"),
+    "round": mark("tuning the prompt"), "answer": mark("answering"), "stress": mark("trying noise"),
 }  # fmt: skip
 LOG_SECONDS = 15.0
+ENGLISH = Words("en")
 
 
 class Screen(Listener):
     """Progress on standard error; standard output stays for results."""
 
-    def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        console: Console | None = None,
+        *,
+        say: Words = ENGLISH,
+        quiet: bool = False,
+    ) -> None:
+        self._words = say
         self._console = console or Console(
             stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False
         )
@@ -75,19 +84,30 @@ class Screen(Listener):
 
     def note(self, text: str) -> None:
         """A sentence of its own."""
-        LOGGER.info("%s", text)
-        self._console.print(text, markup=False, emoji=False)
+        shown = self._words.translated(text)
+        LOGGER.info("%s", shown)
+        self._console.print(shown, markup=False, emoji=False)
+
+    def step(self, text: str) -> None:
+        """A sentence of its own, unless only results are wanted."""
+        shown = self._words.translated(text)
+        LOGGER.info("%s", shown)
+        if not self._quiet:
+            self._console.print(shown, markup=False, emoji=False)
 
     def round_done(self, facts: dict[str, Any]) -> None:
         """One line per round."""
-        LOGGER.info("%s", round_line(facts))
+        shown = self._words.translated(round_line(facts))
+        LOGGER.info("%s", shown)
         if not self._quiet:
-            self._console.print(round_line(facts))
+            self._console.print(shown)
 
     def _move(self, stage: str, done: int, total: int, rate: str) -> None:
         assert self._progress is not None
         if stage not in self._tasks:
-            self._tasks[stage] = self._progress.add_task(STAGES[stage], total=total, rate="")
+            self._tasks[stage] = self._progress.add_task(
+                self._words(STAGES[stage]), total=total, rate=""
+            )
         self._progress.update(
             self._tasks[stage], completed=done, total=total, rate=rate, visible=done < total
         )
@@ -98,18 +118,33 @@ class Screen(Listener):
         if first or now - self._said[stage] > LOG_SECONDS or done == total:
             self._said[stage] = now
             if done == total or not first:
-                self._console.print(f"{STAGES[stage]}: {done} of {total}  {rate}".rstrip())
+                name = self._words(STAGES[stage])
+                line = self._words(
+                    mark("{name}: {done} of {total}  {rate}"),
+                    name=name,
+                    done=done,
+                    total=total,
+                    rate=rate,
+                )
+                self._console.print(line.rstrip())
 
     def _rate(self, stage: str, done: int) -> str:
         seconds = time.monotonic() - self._began[stage]
         return f"{done / seconds:,.0f}/s" if done > 1 and seconds > 0.2 else ""
 
 
-def round_line(facts: dict[str, Any]) -> str:
+def round_line(facts: dict[str, Any]) -> Sentence:
     """``round  3  k 36   360 pseudolabels   changed  4.1 %   test 91.2 %``."""
-    k = "" if facts.get("rule") == "everything" else f"k {facts['k']:>4}   "
-    line = f"round {facts['number']:>2}   {k}{facts['chosen']:>6} pseudolabels   "
-    line += f"answers changed {100 * facts['changed']:5.1f} %"
+    test: str = ""
     if facts["test"] is not None:
-        line += f"   test accuracy {100 * facts['test']['accuracy']:5.1f} %"
-    return f"{line}   {facts['seconds']:.1f} s"
+        accuracy = f"{100 * facts['test']['accuracy']:5.1f}"
+        test = Sentence("   test accuracy {accuracy} %", accuracy=accuracy)
+    return Sentence(
+        "round {number}   {k}{chosen} pseudolabels   answers changed {changed} %{test}   {seconds} s",
+        number=f"{facts['number']:>2}",
+        k="" if facts.get("rule") == "everything" else f"k {facts['k']:>4}   ",
+        chosen=f"{facts['chosen']:>6}",
+        changed=f"{100 * facts['changed']:5.1f}",
+        test=test,
+        seconds=f"{facts['seconds']:.1f}",
+    )

@@ -16,7 +16,7 @@ from clipgrip.cli.closed import parameter
 from clipgrip.cli.log import begin
 from clipgrip.cli.ui import Ui
 from clipgrip.errors import ConfigError, nearest
-from clipgrip.words import LANGUAGES, Language
+from clipgrip.words import LANGUAGES, Language, mark
 
 LANG = "CLIPGRIP_LANG"
 
@@ -29,7 +29,7 @@ class Shared:
         Language | None,
         typer.Option(
             "--lang",
-            help="Language of pages, reports and part of what is printed; errors are English.  "
+            help="Language of pages, reports and all that is printed; help and --json are English.  "
             f"[default: {LANG}, else en]",
             show_default=False,
         ),
@@ -66,7 +66,7 @@ class Shared:
             ConfigError: the log cannot be written, or both -q and -v are given.
         """
         if self.quiet and self.verbose:
-            raise ConfigError("--quiet and --verbose were both given. Give one of them.")
+            raise ConfigError(mark("--quiet and --verbose were both given. Give one of them."))
         language = self.lang or usual_language()
         if self.verbose or self.log_file is not None:
             begin(self.log_file, verbose=self.verbose, words=sys.argv[1:])
@@ -82,7 +82,11 @@ def usual_language() -> Language:
     named = os.environ.get(LANG) or "en"
     if named not in LANGUAGES:
         raise ConfigError(
-            f'{LANG} "{named}" is not known. Known: {", ".join(LANGUAGES)}.{nearest(named, LANGUAGES)}'
+            mark('{lang} "{named}" is not known. Known: {languages}.{nearest}'),
+            lang=LANG,
+            named=named,
+            languages=", ".join(LANGUAGES),
+            nearest=nearest(named, LANGUAGES),
         )
     return cast(Language, named)
 

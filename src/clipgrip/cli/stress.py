@@ -10,6 +10,8 @@ import typer
 from clipgrip.cli.arguments import Encoding
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
+from clipgrip.words import mark
 
 DEMOS = {"demo": "digits", "digits": "digits", "surfaces": "surfaces"}
 
@@ -66,7 +68,11 @@ def stress(
         results = run_stress(wanted, out, repeats, screen)
     html = build_stress(results, ui.language).encode("utf-8", "backslashreplace")
     page = write_dated(out / "stress.html", html, STRESS, screen.note)
-    lines = [summary(results), f"results      {out / 'results.csv'}", f"report       {page}"]
+    lines = [
+        summary(results),
+        Sentence("results      {out}", out=out / "results.csv"),
+        Sentence("report       {page}", page=page),
+    ]
     return Result(lines, results)
 
 
@@ -93,13 +99,21 @@ def _input(
         return StressInput(sample.images, **files, backbone=backbone, template=words)
     if not Path(data).exists():
         raise ConfigError(
-            f"{data}: neither a file or folder nor a demo set. Demo sets: {', '.join(DEMOS)}.{nearest(data, DEMOS)}"
+            mark("{data}: neither a file or folder nor a demo set. Demo sets: {demos}.{nearest}"),
+            data=data,
+            demos=", ".join(DEMOS),
+            nearest=nearest(data, DEMOS),
         )
     for option in ("classes", "labels"):
         if given[option] is None:
             raise ConfigError(
-                f"a stress test of {data} needs --{option}: it plants noise in what it knows to be right. "
-                f"Give it, or take a demo set: {', '.join(DEMOS)}."
+                mark(
+                    "a stress test of {data} needs --{option}: it plants noise in what it knows to be right. "
+                    "Give it, or take a demo set: {demos}."
+                ),
+                data=data,
+                option=option,
+                demos=", ".join(DEMOS),
             )
     words = template or "a photo of a {}."
     return StressInput(Path(data), **given, backbone=backbone, template=words, encoding=encoding)

@@ -11,6 +11,8 @@ import typer
 from clipgrip.cli.arguments import Encoding
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
+from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.labeling.suggest import Suggestions
@@ -79,7 +81,9 @@ def suggest(
     from clipgrip.written import check_table
 
     if out.is_file():
-        raise ConfigError(f"{out} exists, perhaps with labels in it. Give another --out.")
+        raise ConfigError(
+            mark("{out} exists, perhaps with labels in it. Give another --out."), out=out
+        )
     check_table(out, SUGGEST)
     sheets, screen = _sheets(audit, encoding), ui.screen
     more = {"classes": classes, "labels": labels, "test": test, "template": template, "backbone": backbone}  # fmt: skip
@@ -100,14 +104,14 @@ def suggest(
     write_suggestions(out, found)
     then = _command(where, is_run, more, out)
     facts = {"suggested": len(found.rows), "pool": found.pool, "sheet": out, "then": then}
-    return Result([*told(found, count, out), f"Then:    {then}"], facts)
+    return Result([*told(found, count, out), Sentence("Then:    {then}", then=then)], facts)
 
 
 def _command(where: Path, is_run: bool, more: dict[str, Any], out: Path) -> str:
     """What learns from the filled sheet, to copy."""
     end = f"--labels {shlex.quote(str(out))} --candidates all"
     if is_run:
-        return f"the same clipgrip run command with {end}"
+        return Sentence("the same clipgrip run command with {end}", end=end)
     given = more | {"classes": more["classes"] or "FILE"}
     options = [
         f"--{name} {shlex.quote(str(value))}"
@@ -120,22 +124,42 @@ def _command(where: Path, is_run: bool, more: dict[str, Any], out: Path) -> str:
 
 def told(found: Suggestions, count: int, out: Path) -> list[str]:
     """What was chosen and what to do with it."""
-    lines = [f"{len(found.rows)} of {found.pool} images to label: {out}"]
+    lines = [
+        Sentence(
+            "{n_rows} of {pool} images to label: {out}",
+            n_rows=len(found.rows),
+            pool=found.pool,
+            out=out,
+        )
+    ]
     if len(found.rows) < count:
-        lines.append("the others look like these, are labeled already, or are kept apart")
+        lines.append(Sentence("the others look like these, are labeled already, or are kept apart"))
     if found.kept_apart:
-        lines.append(f"{found.kept_apart} images were drawn for an audit and are kept apart")
+        lines.append(
+            Sentence(
+                "{kept_apart} images were drawn for an audit and are kept apart",
+                kept_apart=found.kept_apart,
+            )
+        )
     if found.answered:
         lines.append(
-            f"{found.answered} images were answered on the review page and are not asked again"
+            Sentence(
+                "{answered} images were answered on the review page and are not asked again",
+                answered=found.answered,
+            )
         )
     if found.known:
-        lines.append(f"{len(found.known)} known labels stand below them, so that the sheet has all")
+        n = len(found.known)
+        lines.append(
+            Sentence("{n} known label stands below them, so that the sheet has all", n=n)
+            if n == 1
+            else Sentence("{n} known labels stand below them, so that the sheet has all", n=n)
+        )
     if found.classes:
-        lines.append(f"classes: {found.classes.listing()}")
+        lines.append(Sentence("classes: {listing}", listing=found.classes.listing()))
     return [
         *lines,
-        "Fill the column label with a class name; leave it empty where you cannot tell.",
+        Sentence("Fill the column label with a class name; leave it empty where you cannot tell."),
     ]
 
 
@@ -159,7 +183,11 @@ def _check_alone(run: Path, more: dict[str, Any]) -> None:
     for name, value in more.items():
         if value:
             raise ConfigError(
-                f"the run in {run} has its own {name}. Leave --{name} away, or give the folder of images."
+                mark(
+                    "the run in {run} has its own {name}. Leave --{name} away, or give the folder of images."
+                ),
+                run=run,
+                name=name,
             )
 
 
@@ -169,4 +197,6 @@ def _check_named(classes: Path | None, more: dict[str, Any]) -> None:
 
     for name, value in more.items():
         if value and not classes:
-            raise ConfigError(f"--{name} needs the class names. Give --classes FILE too.")
+            raise ConfigError(
+                mark("--{name} needs the class names. Give --classes FILE too."), name=name
+            )

@@ -81,6 +81,16 @@ AUDIT = Group(
     alone="draw",
     once=True,
 )
+WATCH = Group(
+    "watch",
+    mark("Watch a model at work; say when its images change"),
+    (
+        Entry("look", mark("Label new images, and say whether they changed"), "watch:look"),
+        Entry("status", mark("Say where a line stands: light, alarms"), "watch:show"),
+        Entry("answer", mark("Answer an alarm: who, and what was found"), "watch:answer"),
+    ),
+    alone="look",
+)
 MODELS = Group(
     "models",
     mark("Models that can be used, and how to bring one here"),
@@ -146,6 +156,7 @@ PANELS = (
         mark("Trust"),
         (
             AUDIT,
+            WATCH,
             Entry("names", mark("Say which class names fit, and try other words"), "names:names"),
         ),
     ),

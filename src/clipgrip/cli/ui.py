@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """What a command found: lines for a person, facts for a program, and the exit code."""
+    """What a command found: lines for a person, facts for a program, and the exit code.
+
+    A line that is a `Sentence` is said in the reader's language; the facts stay as they are.
+    """
 
     lines: Sequence[str]
     facts: Mapping[str, Any]
@@ -45,18 +48,19 @@ class Ui:
         """Progress and notes, on standard error."""
         from clipgrip.cli.screen import Screen
 
-        return Screen(quiet=self.quiet)
+        return Screen(say=self.say, quiet=self.quiet)
 
     def tell(self, result: Result) -> None:
         """Print a result on standard output."""
-        for text in result.lines:
+        lines = [self.say.translated(line) for line in result.lines]
+        for text in lines:
             LOGGER.info("%s", text)
         if "settings" in result.facts:
             LOGGER.debug("settings: %s", result.facts["settings"])
         if self.as_json:
             typer.echo(document(result.facts), nl=False)
-        elif result.lines:
-            typer.echo("\n".join(result.lines))
+        elif lines:
+            typer.echo("\n".join(lines))
 
 
 def document(facts: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from clipgrip.data.tables import TABLE_SUFFIXES, read_table
 from clipgrip.data.walk import relative
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
+from clipgrip.sentences import Sentence, mark
 
 Label = str | int | None
 """A class name, a class position, or nothing."""
@@ -41,11 +42,19 @@ def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = Non
         return _class_folders(path, root)
     if not os.path.exists(openable(path)):
         raise DataError(
-            f"{os.fspath(place)}: no such file or folder. Give the {kind} as a CSV with the "
-            "columns path,label or as a folder with one folder of images for each class."
+            mark(
+                "{place}: no such file or folder. Give the {kind} as a CSV with the columns path,label "
+                "or as a folder with one folder of images for each class."
+            ),
+            place=os.fspath(place),
+            kind=kind,
         )
     if not path.lower().endswith(TABLE_SUFFIXES):
-        raise DataError(f"{os.fspath(place)}: the {kind} must be a CSV, a Parquet file or a folder")
+        raise DataError(
+            mark("{place}: the {kind} must be a CSV, a Parquet file or a folder"),
+            place=os.fspath(place),
+            kind=kind,
+        )
     table = read_table(path, encoding)
     claims = table_claims(table, table.need(PATH_COLUMNS), required=True) if table.columns else ()
     return Found(os.path.dirname(path), (), (), claims)
@@ -54,7 +63,10 @@ def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = Non
 def _class_folders(folder: str, root: str) -> Found:
     found = from_folder(folder, root)
     if not found.entries:
-        raise DataError(f"{folder}: no image in it. Put the images into one folder for each class.")
+        raise DataError(
+            mark("{folder}: no image in it. Put the images into one folder for each class."),
+            folder=folder,
+        )
     claims = []
     for entry in found.entries:
         inner = relative(os.path.join(root, entry.path), folder).split("/")
@@ -74,11 +86,16 @@ def aligned_claims(
     """
     if isinstance(images, str | os.PathLike) or len(images) != len(labels):
         raise DataError(
-            f"{len(labels)} labels need a sequence of as many images. "
-            "For a folder, give the labels as a CSV with the columns path,label."
+            mark(
+                "{n_labels} labels need a sequence of as many images. For a folder, give the labels as a "
+                "CSV with the columns path,label."
+            ),
+            n_labels=len(labels),
         )
     return tuple(
-        Claim(item_key(number, item), _name(label, classes), f"label {number}")
+        Claim(
+            item_key(number, item), _name(label, classes), Sentence("label {number}", number=number)
+        )
         for number, (item, label) in enumerate(zip(images, labels, strict=True))
     )
 
@@ -88,5 +105,7 @@ def _name(label: Label, classes: ClassNames) -> str:
         return label
     number = -1 if label is None else int(label)
     if not -1 <= number < len(classes):
-        raise DataError(f"label {number} is not between -1 and {len(classes) - 1}")
+        raise DataError(
+            mark("label {number} is not between -1 and {len}"), number=number, len=len(classes) - 1
+        )
     return "" if number < 0 else classes.display[number]

@@ -13,6 +13,7 @@ from clipgrip.data.tables import DELIMITERS, dialect, parse_csv
 from clipgrip.data.text import read_text, without_controls
 from clipgrip.errors import DataError, nearest
 from clipgrip.files import AnyPath
+from clipgrip.sentences import Sentence, mark
 
 UNLABELED_MARKS = ("", "-1")
 """Label cells that mean "nobody has labeled this image"."""
@@ -44,7 +45,11 @@ class ClassNames:
 
     def __post_init__(self) -> None:
         if len(self.display) != len(self.prompts):
-            raise DataError(f"{len(self.display)} class names but {len(self.prompts)} prompt texts")
+            raise DataError(
+                mark("{n_display} class names but {n_prompts} prompt texts"),
+                n_display=len(self.display),
+                n_prompts=len(self.prompts),
+            )
         _check(self.display, self.prompts, "class names", None)
 
     def __len__(self) -> int:
@@ -89,8 +94,10 @@ class ClassNames:
         position = self._positions.get(canonical(name))
         if position is None:
             raise DataError(
-                f'unknown class "{name}". Known: {self.listing()}.'
-                f"{nearest(canonical(name), self.display)}"
+                mark('unknown class "{name}". Known: {listing}.{nearest}'),
+                name=name,
+                listing=self.listing(),
+                nearest=nearest(canonical(name), self.display),
             )
         return position
 
@@ -155,14 +162,23 @@ def _plain_lines(text: str, source: str) -> list[_Line]:
     for number, line, _ in lines:
         if re.search(f"[{DELIMITERS}]", line):
             raise DataError(
-                f"{source} line {number}: two columns without names. "
-                "Let the first line be name,prompt."
+                mark(
+                    "{source} line {number}: two columns without names. Let the first line be name,prompt."
+                ),
+                source=source,
+                number=number,
             )
     if lines and _first_cells(text)[0] in _NAME_COLUMNS:
         number, line, _ = lines[0]
         raise DataError(
-            f'{source} line {number}: "{canonical(line)}" may be a heading or a class. Let the first line be '
-            "name,prompt (the prompts may stay empty), or give the list of classes as a .txt, which has no heading."
+            mark(
+                '{source} line {number}: "{line}" may be a heading or a class. Let the first line be '
+                "name,prompt (the prompts may stay empty), or give the list of classes as a .txt, which "
+                "has no heading."
+            ),
+            source=source,
+            number=number,
+            line=canonical(line),
         )
     return [(number, _unquoted(canonical(line)), "") for number, line, _ in lines]
 
@@ -181,37 +197,61 @@ def heading_remark(path: AnyPath, encoding: str | None = None) -> str | None:
     cells = _first_cells(text)
     if _has_heading(text) or len(cells) > 1 or cells[0] not in _NAME_COLUMNS:
         return None
-    return f'the first line, "{cells[0]}", is taken for a class; a heading has two columns: name,prompt'
+    return Sentence(
+        'the first line, "{first}", is taken for a class; a heading has two columns: name,prompt',
+        first=cells[0],
+    )
 
 
 def _check(
     display: Sequence[str], prompts: Sequence[str], source: str, lines: Sequence[int] | None
 ) -> None:
     if len(display) < 2:
-        given = "1 class" if display else "no class"
-        raise DataError(f"{source}: {given} given; at least 2 are needed.")
+        given = Sentence("1 class") if display else Sentence("no class")
+        raise DataError(
+            mark("{source}: {given} given; at least 2 are needed."), source=source, given=given
+        )
     places = lines or range(1, len(display) + 1)
-    unit = "line" if lines else "position"
-    _check_once(display, places, f"{source} {unit} {{}}", unit)
+    unit = Sentence("line") if lines else Sentence("position")
+    _check_once(display, places, source, unit)
     for name, place in zip(display, places, strict=True):
         if canonical(name) in UNLABELED_MARKS:
-            raise DataError(f'{source} {unit} {place}: "{name}" means unlabeled. Rename the class.')
+            raise DataError(
+                mark('{source} {unit} {place}: "{name}" means unlabeled. Rename the class.'),
+                source=source,
+                unit=unit,
+                place=place,
+                name=name,
+            )
     texts: dict[str, str] = {}
     for name, prompt in zip(display, prompts, strict=True):
         twin = texts.setdefault(prompt.casefold(), name)
         if twin is not name:
             raise DataError(
-                f'{source}: classes "{twin}" and "{name}" have the same prompt text "{prompt}", so '
-                "the model cannot tell them apart. Give each its own text in a column prompt."
+                mark(
+                    '{source}: classes "{twin}" and "{name}" have the same prompt text "{prompt}", so the '
+                    "model cannot tell them apart. Give each its own text in a column prompt."
+                ),
+                source=source,
+                twin=twin,
+                name=name,
+                prompt=prompt,
             )
 
 
-def _check_once(names: Sequence[str], places: Sequence[int], where: str, unit: str) -> None:
+def _check_once(names: Sequence[str], places: Sequence[int], source: str, unit: str) -> None:
     first: dict[str, int] = {}
     for name, place in zip(names, places, strict=True):
         earlier = first.setdefault(canonical(name), place)
         if earlier != place:
             raise DataError(
-                f'{where.format(place)}: class "{name}" stands twice (first on {unit} {earlier}). '
-                "Remove one of them."
+                mark(
+                    '{source} {unit} {place}: class "{name}" stands twice (first on {unit} {earlier}). '
+                    "Remove one of them."
+                ),
+                source=source,
+                unit=unit,
+                place=place,
+                name=name,
+                earlier=earlier,
             )

@@ -64,6 +64,6 @@ def _other_number(folder: str, name: str) -> bool:
 
 
 @lru_cache(maxsize=4)
-def class_folders(classes: ClassNames) -> ClassFolders:
+def folders_like(classes: ClassNames) -> ClassFolders:
     """The same for the same classes."""
     return ClassFolders(classes)

@@ -13,6 +13,7 @@ import zlib
 from PIL import TiffImagePlugin
 
 from clipgrip.data.unusable import UndecodableImage
+from clipgrip.sentences import Sentence
 
 MAX_CHUNKS = 100_000
 MAX_SCANS = 200
@@ -43,7 +44,9 @@ def png_essentials(data: bytes) -> bytes:
         if not head[4] & 0x20 or (head[4:] in _SAFE_CHUNKS and _is_intact(chunk)):
             parts.append(chunk)
         position = end
-    raise UndecodableImage("corrupt", f"a PNG of more than {MAX_CHUNKS} parts")
+    raise UndecodableImage(
+        "corrupt", Sentence("a PNG of more than {max_chunks} parts", max_chunks=MAX_CHUNKS)
+    )
 
 
 def _is_intact(chunk: bytes) -> bool:
@@ -64,7 +67,9 @@ def check_scans(data: bytes) -> None:
             position += int.from_bytes(data[position : position + 2])
         scans += marker == 0xDA
         if scans > MAX_SCANS:
-            raise UndecodableImage("too-large", f"a JPEG of more than {MAX_SCANS} scans")
+            raise UndecodableImage(
+                "too-large", Sentence("a JPEG of more than {max_scans} scans", max_scans=MAX_SCANS)
+            )
 
 
 def with_jpeg_end(data: bytes) -> tuple[bytes, bytes] | None:

@@ -12,6 +12,7 @@ from PIL import Image, ImageFile
 
 from clipgrip.data.containers import jpeg2000_components
 from clipgrip.data.unusable import UndecodableImage
+from clipgrip.sentences import Sentence
 
 TWELVE = 4095
 """The largest value of 12 bits."""
@@ -69,7 +70,10 @@ def deepened(image: Image.Image, depth: Depth, data: bytes, again: Again) -> Ima
             return image
         raise UndecodableImage(
             "unsupported",
-            f"12 bits in 16-bit colour of this kind of {depth.format}; convert it to PNG",
+            Sentence(
+                "12 bits in 16-bit colour of this kind of {format}; convert it to PNG",
+                format=depth.format,
+            ),
         )
     return _made(rows, high.shape, image.mode, key)
 
@@ -79,7 +83,13 @@ def _check_size(image: Image.Image) -> None:
     if width * height > MAX_PIXELS:
         raise UndecodableImage(
             "too-large",
-            f"{width} x {height} pixels, 12 bits in 16-bit colour; at most {MAX_PIXELS // 1_000_000} million are read",
+            Sentence(
+                "{width} x {height} pixels, 12 bits in 16-bit colour; at most {max_pixels} million are "
+                "read",
+                width=width,
+                height=height,
+                max_pixels=MAX_PIXELS // 1000000,
+            ),
         )
 
 

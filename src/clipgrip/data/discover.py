@@ -19,6 +19,7 @@ from clipgrip.data.tables import PARQUET_SUFFIXES, TABLE_SUFFIXES, Table, read_t
 from clipgrip.data.walk import relative, walk
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
+from clipgrip.sentences import mark
 
 PATH_COLUMNS = (
     *("path", "file", "image", "filename", "file_name", "filepath", "image_path", "img"),
@@ -77,8 +78,11 @@ def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = No
     path = os.path.abspath(os.fspath(images))
     if not os.path.exists(openable(path)):
         raise DataError(
-            f"{os.fspath(images)}: no such file or folder. "
-            "Give a folder of images, one image, or a CSV or Parquet file that lists images."
+            mark(
+                "{images}: no such file or folder. Give a folder of images, one image, or a CSV or "
+                "Parquet file that lists images."
+            ),
+            images=os.fspath(images),
         )
     if os.path.isdir(path):
         found = from_folder(path, path, frozenset(skip))
@@ -245,8 +249,13 @@ def _from_shards(paths: Sequence[str], root: str) -> Found:
         for entry in part.entries:
             if entry.key in entries:
                 raise DataError(
-                    f"{path}: the image {entry.path} stands in an earlier file of {root} too. "
-                    "Give one of the files, or rename the images within."
+                    mark(
+                        "{path}: the image {path_2} stands in an earlier file of {root} too. Give one of the "
+                        "files, or rename the images within."
+                    ),
+                    path=path,
+                    path_2=entry.path,
+                    root=root,
                 )
             entries[entry.key] = entry
     issues = tuple(issue for part in parts for issue in part.issues)

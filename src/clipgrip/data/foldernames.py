@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.classfolders import ClassFolders, class_folders
+from clipgrip.data.classfolders import ClassFolders, folders_like
 from clipgrip.data.discover import Entry
 from clipgrip.data.issues import Issue
 from clipgrip.data.match import Statement
@@ -38,7 +38,7 @@ def folder_labels(
     for entry in entries:
         if isinstance(entry.source, FileSource) and "/" in entry.path:
             inside[entry.path.rpartition("/")[0]].append(entry)
-    known = class_folders(classes)
+    known = folders_like(classes)
     statements: dict[str, list[Statement]] = {}
     issues: list[Issue] = []
     near: dict[str, tuple[int, int]] = {}

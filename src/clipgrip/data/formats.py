@@ -8,6 +8,7 @@ import re
 from typing import Any, NamedTuple
 
 from clipgrip.data.unusable import UndecodableImage
+from clipgrip.sentences import Sentence
 
 HEAD_BYTES = 64
 """How much of a file is enough to tell its format."""
@@ -55,13 +56,15 @@ def reader_of(head: bytes) -> Reader:
         UndecodableImage: empty, no image format that is read here, or one whose package is not installed.
     """
     if not head:
-        raise UndecodableImage("empty-file", "the file has no content")
+        raise UndecodableImage("empty-file", Sentence("the file has no content"))
     for pattern, reader in _PATTERNS:
         if pattern.match(head):
             return reader
     if head[4:8] == b"ftyp":
         return _of_brands(head)
-    raise UndecodableImage("not-an-image", f"not one of the formats {_ALLOWED}")
+    raise UndecodableImage(
+        "not-an-image", Sentence("not one of the formats {allowed}", allowed=_ALLOWED)
+    )
 
 
 def _of_brands(head: bytes) -> Reader:
@@ -71,10 +74,14 @@ def _of_brands(head: bytes) -> Reader:
     if brands & _AVIF_BRANDS:
         return AVIF
     if not brands & (_HEIC_BRANDS | {b"mif1", b"msf1"}):
-        raise UndecodableImage("not-an-image", f"not one of the formats {_ALLOWED}")
+        raise UndecodableImage(
+            "not-an-image", Sentence("not one of the formats {allowed}", allowed=_ALLOWED)
+        )
     if importlib.util.find_spec("pillow_heif") is None:
         raise UndecodableImage(
             "not-an-image",
-            'HEIC needs a package more: pip install "clipgrip[heic]"; or convert it to JPEG',
+            Sentence(
+                'HEIC needs a package more: pip install "clipgrip[heic]"; or convert it to JPEG'
+            ),
         )
     return HEIC

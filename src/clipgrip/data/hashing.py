@@ -15,6 +15,7 @@ from clipgrip.data.issues import Issue
 from clipgrip.data.sources import MAX_BYTES, FileSource, ImageSource
 from clipgrip.errors import DataError
 from clipgrip.files import open_file, openable
+from clipgrip.sentences import Sentence
 
 Progress = Callable[[int, int], None]
 """Called with how many are done and how many there are."""
@@ -68,9 +69,11 @@ def _read_file(path: str) -> bytes:
     """The bytes of a file whose head may be an image; nothing else is read to the end."""
     state = os.stat(openable(path))
     if not stat.S_ISREG(state.st_mode):
-        raise UndecodableImage("not-an-image", "not a regular file")
+        raise UndecodableImage("not-an-image", Sentence("not a regular file"))
     if state.st_size > MAX_BYTES:
-        raise UndecodableImage("too-large", f"more than {MAX_BYTES >> 20} MiB")
+        raise UndecodableImage(
+            "too-large", Sentence("more than {max_bytes} MiB", max_bytes=MAX_BYTES >> 20)
+        )
     with open_file(path) as file:
         head = file.read(HEAD_BYTES)
         check_signature(head)

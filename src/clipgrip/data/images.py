@@ -26,6 +26,7 @@ from clipgrip.data.formats import HEAD_BYTES, READERS, reader_of
 from clipgrip.data.pixels import orientation, to_rgb, upright
 from clipgrip.data.unusable import UndecodableImage
 from clipgrip.files import open_file
+from clipgrip.sentences import Sentence
 
 __all__ = [
     "HEAD_BYTES",
@@ -183,13 +184,22 @@ def _open(data: bytes) -> Any:
     image = reader.load()(io.BytesIO(data))
     width, height = image.size
     if width < 1 or height < 1:
-        raise UndecodableImage("corrupt", f"the header says {width} x {height} pixels")
+        raise UndecodableImage(
+            "corrupt",
+            Sentence("the header says {width} x {height} pixels", width=width, height=height),
+        )
     most = MAX_PIXELS
     if image.format == "JPEG2000":
         most = min(most, MAX_JPEG2000_BYTES // (4 * jpeg2000_components(data)[0] + 4))
     if width * height > most:
         raise UndecodableImage(
-            "too-large", f"{width} x {height} pixels; at most {most // 1_000_000} million are read"
+            "too-large",
+            Sentence(
+                "{width} x {height} pixels; at most {most} million are read",
+                width=width,
+                height=height,
+                most=most // 1000000,
+            ),
         )
     return image
 
@@ -197,13 +207,24 @@ def _open(data: bytes) -> Any:
 def _translated(error: Exception, data: bytes) -> UndecodableImage:
     """Pillow reports damage by a dozen exception types; all mean that the image is unusable."""
     if isinstance(error, MemoryError | Image.DecompressionBombError):
-        return UndecodableImage("too-large", "decoding it would take too much memory")
+        return UndecodableImage("too-large", Sentence("decoding it would take too much memory"))
     detail = str(error) or type(error).__name__
     name = reader_of(data[:HEAD_BYTES]).name
     if name == "PpmImageFile" and isinstance(error, ValueError):
-        return UndecodableImage("not-an-image", "begins like a PPM, but goes on like a text")
+        return UndecodableImage(
+            "not-an-image", Sentence("begins like a PPM, but goes on like a text")
+        )
     if name == "TiffImageFile" and ("unknown" in detail or isinstance(error, KeyError)):
-        return UndecodableImage("unsupported", f"a TIFF with {tiff_kind(data)}; {_READ_TIFF}")
+        return UndecodableImage(
+            "unsupported",
+            Sentence(
+                "a TIFF with {tiff_kind}; {read_tiff}",
+                tiff_kind=tiff_kind(data),
+                read_tiff=_READ_TIFF,
+            ),
+        )
     if name == "JpegImageFile" and "layers" in detail:
-        return UndecodableImage("unsupported", "a JPEG of more than 8 bits; convert it to PNG")
-    return UndecodableImage("corrupt", f"damaged or cut off ({detail})")
+        return UndecodableImage(
+            "unsupported", Sentence("a JPEG of more than 8 bits; convert it to PNG")
+        )
+    return UndecodableImage("corrupt", Sentence("damaged or cut off ({detail})", detail=detail))

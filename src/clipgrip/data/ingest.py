@@ -31,6 +31,7 @@ from clipgrip.data.remarks import text_remarks
 from clipgrip.data.splitnames import split_folders
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
+from clipgrip.sentences import Sentence, mark
 
 __all__ = ["Images", "Ingested", "Issue", "Progress", "ingest"]
 
@@ -76,7 +77,7 @@ def ingest(
     """
     names = ClassNames.of(classes, encoding)
     found = discover(images, _table_keys(classes, labels, test), encoding)
-    tests = _brought(test, "test images", found, encoding)
+    tests = _brought(test, Sentence("test images"), found, encoding)
     labeled = _without_places(_labeled(images, labels, found, names, encoding), tests)
     tests = replace(tests, entries=tests.entries + _listed_outside(found, tests))
     entries = _once(found.entries, tests.entries, labeled.entries)
@@ -86,10 +87,10 @@ def ingest(
     merger = Merger(names, matched[0].statements, matched[1].statements, named.statements)
     rows, issues, by_folder = _rows(entries, merger, on_progress)
     remarks = (part.issues for part in (found, tests, labeled, named, *matched))
-    said = text_remarks(classes, (images, labels, test), encoding)
-    everything = tuple(sorted({*issues, *said, *(issue for part in remarks for issue in part)}))
+    of_texts = text_remarks(classes, (images, labels, test), encoding)
+    everything = tuple(sorted({*issues, *of_texts, *(issue for part in remarks for issue in part)}))
     if not rows:
-        raise _nothing_usable(found, [one for one in everything if one.reason not in NOTES])
+        raise _nothing_usable(images, found, [one for one in everything if one.reason not in NOTES])
     return Ingested(Manifest(tuple(rows), names), everything, found.root, by_folder)
 
 
@@ -113,7 +114,7 @@ def _labeled(
     encoding: str | None,
 ) -> Found:
     if labels is None or isinstance(labels, str | os.PathLike):
-        return _brought(labels, "labels", found, encoding)
+        return _brought(labels, Sentence("labels"), found, encoding)
     return Found(found.root, (), (), aligned_claims(images, labels, names))
 
 
@@ -199,10 +200,23 @@ def _rows(
     return rows, issues, by_folder
 
 
-def _nothing_usable(found: Found, issues: Sequence[Issue]) -> DataError:
-    example = f" The first: {issues[0].path}: {issues[0].detail}." if issues else ""
+def _nothing_usable(images: Images, found: Found, issues: Sequence[Issue]) -> DataError:
+    example = (
+        Sentence(" The first: {path}: {detail}.", path=issues[0].path, detail=issues[0].detail)
+        if issues
+        else ""
+    )
     reasons = f" ({tally(issues)})" if issues else ""
+    where = os.fspath(images) if isinstance(images, str | os.PathLike) else "the list of images"
+    if not found.entries and not isinstance(images, str | os.PathLike):
+        return DataError(f"{where} is empty. Give one image at least.")
     return DataError(
-        f"{found.root}: no usable image among {len(found.entries)} files{reasons}.{example} "
-        "Give a folder with JPEG, PNG, BMP, TIFF or WebP images."
+        mark(
+            "{where}: no usable image among {n} files{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
+            "WebP images."
+        ),
+        where=where,
+        n=len(found.entries),
+        reasons=reasons,
+        example=example,
     )

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from clipgrip.data.tables import csv_bytes
-from clipgrip.files import AnyPath, write_bytes_atomic
 
 REASONS: dict[str, str] = {
     "not-an-image": "not an image format that is read here",
@@ -58,15 +57,6 @@ def issues_bytes(issues: Iterable[Issue]) -> bytes:
     """``issues.csv`` with the columns path, reason, detail."""
     rows = ((issue.path, issue.reason, issue.detail) for issue in issues)
     return csv_bytes(("path", "reason", "detail"), rows)
-
-
-def write_issues(path: AnyPath, issues: Iterable[Issue]) -> None:
-    """Write ``issues.csv``.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    write_bytes_atomic(path, issues_bytes(issues))
 
 
 def tally(issues: Iterable[Issue]) -> str:

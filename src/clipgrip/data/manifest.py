@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -106,18 +106,6 @@ class Manifest:
         """A manifest that lacks the rows with these content hashes."""
         gone = set(hashes)
         return replace(self, rows=tuple(row for row in self.rows if row.sha256 not in gone))
-
-    def with_labels(self, labels: Mapping[str, int]) -> Manifest:
-        """A manifest in which rows named by content hash have new labels.
-
-        Raises:
-            DataError: a hash is not in the manifest, or a label is out of range.
-        """
-        unknown = set(labels) - {row.sha256 for row in self.rows}
-        if unknown:
-            raise DataError(f"no image has the content hash {min(unknown)}")
-        rows = (replace(row, label=labels.get(row.sha256, row.label)) for row in self.rows)
-        return replace(self, rows=tuple(rows))
 
     def _where(self, split: Split) -> NDArray[np.int64]:
         found = [number for number, row in enumerate(self.rows) if row.split == split]

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
-from clipgrip.data.classfolders import class_folders
+from clipgrip.data.classfolders import folders_like
 from clipgrip.data.discover import Claim, Entry, Found, native, place_key
 from clipgrip.data.issues import Issue
 from clipgrip.data.nearby import difference, folded, nfc, without_ending
 from clipgrip.errors import DataError, nearest
+from clipgrip.sentences import Sentence, mark
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,18 @@ def position(claim: Claim, classes: ClassNames) -> int:
     label = canonical(claim.label)
     if label in UNLABELED_MARKS:
         return -1
-    if claim.folder and (found := class_folders(classes).position(label)) is not None:
+    if claim.folder and (found := folders_like(classes).position(label)) is not None:
         return found
     if label not in classes:
         raise DataError(
-            f'{claim.where}: unknown label "{label}". Known: {classes.listing()}.'
-            f"{nearest(label, classes.display)} Correct the label, or add the class."
+            mark(
+                '{where}: unknown label "{label}". Known: {listing}.{nearest} Correct the label, or add '
+                "the class."
+            ),
+            where=claim.where,
+            label=label,
+            listing=classes.listing(),
+            nearest=nearest(label, classes.display),
         )
     return classes.index(label)
 
@@ -121,12 +128,19 @@ def match(
 
 def _remark(claim: Claim, entry: Entry | None) -> Issue:
     if entry is None:
-        return Issue(claim.path, "label-without-image", f"{claim.where}: there is no such image")
+        return Issue(
+            claim.path,
+            "label-without-image",
+            Sentence("{where}: there is no such image", where=claim.where),
+        )
     if nfc(os.path.basename(native(claim.path))) == nfc(os.path.basename(entry.path)):
-        how = "the only image of that name"
+        how = Sentence("the only image of that name")
     else:
-        how = f"which differs in {difference(native(claim.path), entry.path)}"
-    detail = f"{claim.where}: taken for {entry.path}, {how}"
+        apart = difference(native(claim.path), entry.path)
+        how = Sentence("which differs in {difference}", difference=apart)
+    detail = Sentence(
+        "{where}: taken for {path}, {how}", where=claim.where, path=entry.path, how=how
+    )
     return Issue(claim.path, "matched-by-name", detail)
 
 
@@ -136,8 +150,14 @@ def _nothing_matches(
     written = ", ".join(claim.path for claim in claims[:3])
     known = ", ".join(shown[:3])
     return DataError(
-        f"{claims[0].where}: none of the {len(claims)} paths is an image. Written are, for "
-        f"example: {written}. The images are, for example: {known}. Looked for as absolute paths, "
-        f"relative to {' and to '.join(dict.fromkeys(bases))}, and by file name. "
-        "Write the paths relative to the images folder."
+        mark(
+            "{where}: none of the {n_claims} paths is an image. Written are, for example: {written}. "
+            "The images are, for example: {known}. Looked for as absolute paths, relative to "
+            "{places}, and by file name. Write the paths relative to the images folder."
+        ),
+        where=claims[0].where,
+        n_claims=len(claims),
+        written=written,
+        known=known,
+        places=" and to ".join(dict.fromkeys(bases)),
     )

@@ -13,6 +13,8 @@ from clipgrip.data.match import Statement
 
 Statements = Mapping[str, Sequence[Statement]]
 """What is said about each image, by the key of its place."""
+TEST_LEFT_OUT = "the test image is left out"
+TEST_HOLDS = "the test label holds"
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,16 @@ class Merger:
         if inside:
             return self._test(sha256, inside, [e for e in ordered if e.key not in self.test])
         given, by_folder = _about(ordered, self.labels), _about(ordered, self.folders)
-        said = given or by_folder
-        if len({one.label for one in said}) > 1:
-            detail = f"{self._quarrel(said)}; the image counts as unlabeled"
+        statements = given or by_folder
+        if len({one.label for one in statements}) > 1:
+            detail = f"{self._quarrel(statements)}; the image counts as unlabeled"
             row = _row(sha256, ordered, -1, "pool")
             return row, [Issue(entry.path, "conflicting-labels", detail) for entry in ordered]
-        label = said[0].label if said else -1
+        label = statements[0].label if statements else -1
         others = [one for one in by_folder if one.label != label]
         issues = _copies(ordered[0], ordered[1:])
         if others:
-            detail = f"{self._quarrel([said[0], others[0]])}; the labels hold"
+            detail = f"{self._quarrel([statements[0], others[0]])}; the labels hold"
             issues.append(Issue(ordered[0].path, "folder-disagrees", detail))
         return _row(sha256, ordered, label, "pool"), issues
 
@@ -54,39 +56,41 @@ class Merger:
     ) -> tuple[Row | None, list[Issue]]:
         copy_of = f"the same content as the test image {inside[0].path}"
         left_out = [Issue(entry.path, "duplicate-of-test", copy_of) for entry in outside]
-        said = _about(inside, self.test)
-        if not said:
+        statements = _about(inside, self.test)
+        if not statements:
             detail = "listed as a test image, but without a label"
             return None, left_out + [Issue(e.path, "test-without-label", detail) for e in inside]
-        if len({one.label for one in said}) > 1:
-            detail = f"{self._quarrel(said)}; the test image is left out"
+        if len({one.label for one in statements}) > 1:
+            detail = f"{self._quarrel(statements)}; {TEST_LEFT_OUT}"
             return None, left_out + [Issue(e.path, "conflicting-labels", detail) for e in inside]
-        row = _row(sha256, inside + outside, said[0].label, "test")
-        return row, left_out + _copies(inside[0], inside[1:]) + self._doubt(said, inside + outside)
+        row = _row(sha256, inside + outside, statements[0].label, "test")
+        return row, left_out + _copies(inside[0], inside[1:]) + self._doubt(
+            statements, inside + outside
+        )
 
-    def _doubt(self, said: list[Statement], entries: list[Entry]) -> list[Issue]:
+    def _doubt(self, statements: list[Statement], entries: list[Entry]) -> list[Issue]:
         """A remark when the labels file, or the folder, disagrees with the test label, which holds."""
-        for reason, statements in (
+        for reason, elsewhere in (
             ("conflicting-labels", self.labels),
             ("folder-disagrees", self.folders),
         ):
-            others = [one for one in _about(entries, statements) if one.label != said[0].label]
+            others = [one for one in _about(entries, elsewhere) if one.label != statements[0].label]
             if others:
-                detail = f"{self._quarrel([said[0], *others])}; the test label holds"
+                detail = f"{self._quarrel([statements[0], *others])}; {TEST_HOLDS}"
                 return [Issue(entries[0].path, reason, detail)]
         return []
 
-    def _quarrel(self, said: list[Statement]) -> str:
-        one = said[0]
-        other = next(later for later in said if later.label != one.label)
+    def _quarrel(self, statements: list[Statement]) -> str:
+        one = statements[0]
+        other = next(later for later in statements if later.label != one.label)
         names = self.classes.display
         return f'"{names[one.label]}" by {one.where}, "{names[other.label]}" by {other.where}'
 
 
 def _about(entries: Sequence[Entry], statements: Statements) -> list[Statement]:
     """What is said about these images, without "unlabeled"."""
-    said = (one for entry in entries for one in statements.get(entry.key, ()))
-    return sorted((one for one in said if one.label >= 0), key=lambda one: (one.where, one.label))
+    found = (one for entry in entries for one in statements.get(entry.key, ()))
+    return sorted((one for one in found if one.label >= 0), key=lambda one: (one.where, one.label))
 
 
 def _row(sha256: str, entries: Sequence[Entry], label: int, split: Split) -> Row:

@@ -13,6 +13,7 @@ from PIL import Image
 from clipgrip.data.images import UndecodableImage, decode
 from clipgrip.data.manifest import Row
 from clipgrip.data.sources import ImageSource
+from clipgrip.sentences import Sentence
 
 
 def read_image(source: ImageSource, sha256: str) -> bytes:
@@ -25,7 +26,10 @@ def read_image(source: ImageSource, sha256: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise UndecodableImage(
             "changed",
-            "is no longer the file that the model saw; bring the old one back, or run again to use the new one",
+            Sentence(
+                "is no longer the file that the model saw; bring the old one back, or run again to use "
+                "the new one"
+            ),
         )
     return data
 
@@ -55,4 +59,6 @@ def read_new(source: ImageSource) -> bytes:
         return source.read()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UndecodableImage("unreadable", f"cannot be read ({reason})") from error
+        raise UndecodableImage(
+            "unreadable", Sentence("cannot be read ({reason})", reason=reason)
+        ) from error

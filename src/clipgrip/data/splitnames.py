@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clipgrip.errors import DataError
+from clipgrip.sentences import mark
 
 SPLITS = {
     **dict.fromkeys(("train", "training", "trainset"), "train"),
@@ -42,8 +43,15 @@ def check_classes(folder: Path, kind: str) -> None:
         for key in ("train", "test")
     )
     raise DataError(
-        f"{folder}: its folders ({names}) are splits, not classes of {kind}. "
-        f"Give them one by one:  clipgrip run {train} --labels {train} --test {test}"
+        mark(
+            "{folder}: its folders ({names}) are splits, not classes of {kind}. Give them one by "
+            "one:  clipgrip run {train} --labels {train} --test {test}"
+        ),
+        folder=folder,
+        names=names,
+        kind=kind,
+        train=train,
+        test=test,
     )
 
 
@@ -56,8 +64,11 @@ def check_one_split(paths: Iterable[str]) -> None:
     }
     if len(found) > 1:
         raise DataError(
-            f"the Parquet files are those of several splits ({', '.join(sorted(found))}). "
-            "Put the files of each into a folder of its own, and give one folder."
+            mark(
+                "the Parquet files are those of several splits ({found}). Put the files of each into a "
+                "folder of its own, and give one folder."
+            ),
+            found=", ".join(sorted(found)),
         )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from clipgrip.data.text import MAX_BYTES, decoded, read_text
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, write_bytes_atomic
+from clipgrip.sentences import Sentence, mark
 
 __all__ = ["Table", "csv_bytes", "decoded", "parse_csv", "read_table", "read_text", "write_csv"]
 
@@ -39,13 +40,16 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numbers: tuple[int, ...]
-    unit: str = "line"
+    unit: str = mark("line")
     unread: tuple[tuple[str, str], ...] = ()
     """Columns of types that are no text, with their types."""
 
     def where(self, row: int) -> str:
         """``labels.csv line 4``: the place of a row, for messages."""
-        return f"{self.name} {self.unit} {self.numbers[row]}"
+        unit = Sentence(self.unit)
+        return Sentence(
+            "{name} {unit} {number}", name=self.name, unit=unit, number=self.numbers[row]
+        )
 
     def find(self, names: Sequence[str]) -> int | None:
         """Position of the first column called by one of ``names``, in any case.
@@ -58,8 +62,13 @@ class Table:
         for column, kind in self.unread:
             if found is None and column.strip().casefold() in names:
                 raise DataError(
-                    f'{self.name}: the column "{column}" is of the type {kind}, which is not read as text. '
-                    "Write it as text or whole numbers."
+                    mark(
+                        '{name}: the column "{column}" is of the type {kind}, which is not read as text. Write '
+                        "it as text or whole numbers."
+                    ),
+                    name=self.name,
+                    column=column,
+                    kind=kind,
                 )
         return found
 
@@ -73,8 +82,14 @@ class Table:
         if position is None:
             found = ", ".join(self.columns) or "none"
             raise DataError(
-                f'{self.name}: no column "{names[0]}" (also allowed: {", ".join(names[1:])}). '
-                f"Found: {found}. Name the columns in the first line."
+                mark(
+                    '{name}: no column "{names}" (also allowed: {others}). Found: {found}. Name the columns '
+                    "in the first line."
+                ),
+                name=self.name,
+                names=names[0],
+                others=", ".join(names[1:]),
+                found=found,
             )
         return position
 
@@ -114,7 +129,12 @@ def parse_csv(text: str, name: str) -> Table:
                 _check_width(rows, f"{name} line {start}")
             start = before + reader.line_num + 1
     except csv.Error as error:
-        raise DataError(f"{name} line {start}: not valid CSV ({error}).") from error
+        raise DataError(
+            mark("{name} line {start}: not valid CSV ({error})."),
+            name=name,
+            start=start,
+            error=error,
+        ) from error
     if not rows:
         return Table(name, (), (), ())
     columns = tuple(cell.strip() for cell in rows[0])
@@ -137,16 +157,26 @@ def dialect(text: str) -> tuple[str, str, int]:
 def _check_width(rows: Sequence[tuple[str, ...]], where: str) -> None:
     if len(rows[-1]) > MAX_COLUMNS and (len(rows) == 1 or any(rows[-1][MAX_COLUMNS:])):
         raise DataError(
-            f"{where}: {len(rows[-1])} columns; at most {MAX_COLUMNS} are read. "
-            "Keep the columns that are needed, such as path and label."
+            mark(
+                "{where}: {count} columns; at most {max_columns} are read. Keep the columns that are "
+                "needed, such as path and label."
+            ),
+            where=where,
+            count=len(rows[-1]),
+            max_columns=MAX_COLUMNS,
         )
 
 
 def _fitted(cells: tuple[str, ...], width: int, where: str) -> tuple[str, ...]:
     if any(cell.strip() for cell in cells[width:]):
         raise DataError(
-            f"{where}: {len(cells)} cells, but the first line names {width} columns. "
-            "Put quotes around a cell that holds the delimiter."
+            mark(
+                "{where}: {n_cells} cells, but the first line names {width} columns. Put quotes around a "
+                "cell that holds the delimiter."
+            ),
+            where=where,
+            n_cells=len(cells),
+            width=width,
         )
     return (cells + ("",) * width)[:width]
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from clipgrip.errors import DataError
+from clipgrip.sentences import mark
 from clipgrip.types import Labels, Mask
 
 
@@ -56,8 +57,10 @@ def trzsl(labels: Labels, n_classes: int, seen: Sequence[int]) -> Task:
     candidates[list(seen)] = False
     if not candidates.any():
         raise DataError(
-            "all classes are seen, so no class is left for the unlabeled images. "
-            "Take classes out of the list of seen ones, or leave that list away."
+            mark(
+                "all classes are seen, so no class is left for the unlabeled images. Take classes out of "
+                "the list of seen ones, or leave that list away."
+            )
         )
     return Task(labels, candidates)
 

@@ -7,7 +7,8 @@ import re
 
 from clipgrip.data.japanese import why_not_japanese
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.files import AnyPath, read_file
+from clipgrip.files import AnyPath, read_file, system_words
+from clipgrip.sentences import mark
 
 MAX_BYTES = 256 << 20
 """The largest text file that is read."""
@@ -36,8 +37,11 @@ def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
     text = text.rstrip("\x1a")  # where files of DOS end
     if "\0" in text:
         raise DataError(
-            f"{name}: NUL characters stand in it, so it is no text, or UTF-16 without its mark. "
-            'Save it as UTF-8 (in Excel: "CSV UTF-8").'
+            mark(
+                "{name}: NUL characters stand in it, so it is no text, or UTF-16 without its mark. Save "
+                'it as UTF-8 (in Excel: "CSV UTF-8").'
+            ),
+            name=name,
         )
     return text
 
@@ -57,7 +61,13 @@ def taken_encoding(data: bytes, name: str, encoding: str | None = None) -> str:
         raise _neither(name, f", in which it would hold {reason}")
     if tried == [encoding]:
         raise DataError(
-            f"{name}: the text is not {encoding}. Give --encoding the one it was saved in, for example {EXAMPLES}."
+            mark(
+                "{name}: the text is not {encoding}. Give --encoding the one it was saved in, for "
+                "example {examples}."
+            ),
+            name=name,
+            encoding=encoding,
+            examples=EXAMPLES,
         )
     raise _neither(name, "")
 
@@ -98,7 +108,12 @@ def check_encoding(name: str) -> str:
         b"a".decode(name)
     except (LookupError, UnicodeError, ValueError):
         raise ConfigError(
-            f'encoding "{name}" is unknown. Give the one that the text files were saved in, for example {EXAMPLES}.'
+            mark(
+                'encoding "{name}" is unknown. Give the one that the text files were saved in, for '
+                "example {examples}."
+            ),
+            name=name,
+            examples=EXAMPLES,
         ) from None
     return name
 
@@ -113,12 +128,19 @@ def _bytes(path: AnyPath) -> bytes:
         return read_file(path, MAX_BYTES)
     except OSError as error:
         raise DataError(
-            f"{os.fspath(path)}: cannot be read ({error.strerror}). Check the name."
+            mark("{path}: cannot be read ({reason}). Check the name."),
+            path=os.fspath(path),
+            reason=system_words(error),
         ) from error
 
 
 def _neither(name: str, reason: str) -> DataError:
     return DataError(
-        f"{name}: the text is neither UTF-8 nor Windows Japanese (cp932){reason}. "
-        f'In Excel, save it as "CSV UTF-8", or give its encoding with --encoding, for example {EXAMPLES}.'
+        mark(
+            "{name}: the text is neither UTF-8 nor Windows Japanese (cp932){reason}. In Excel, save "
+            'it as "CSV UTF-8", or give its encoding with --encoding, for example {examples}.'
+        ),
+        name=name,
+        reason=reason,
+        examples=EXAMPLES,
     )

@@ -9,7 +9,8 @@ class UndecodableImage(DataError):
     """These bytes are not an image that can be used. ``reason`` is a slug of `issues.REASONS`."""
 
     def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason, detail)
+        super().__init__(detail)
+        self.args = (reason, detail)  # what it is made of, also where it is pickled
         self.reason = reason
         self.detail = detail
 

@@ -73,11 +73,11 @@ def warn_of_other_order(
 def _encoders() -> Iterator[LabelEncoder]:
     seen: set[int] = set()
     for frame in _calls_of_sklearn():
-        held = [
+        values = [
             *frame.f_locals.values(),
             *getattr(frame.f_locals.get("self"), "__dict__", {}).values(),
         ]
-        for value in held:
+        for value in values:
             fitted = isinstance(value, LabelEncoder) and hasattr(value, "classes_")
             if fitted and id(value) not in seen:
                 seen.add(id(value))

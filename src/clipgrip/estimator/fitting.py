@@ -20,8 +20,8 @@ from clipgrip.data.issues import Issue
 from clipgrip.data.task import paradigm
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.embeds import class_vectors
-from clipgrip.estimator.heads import Head, final_head, head_of_labels
-from clipgrip.estimator.labels import Target, Vocabulary, read, target, unlabeled
+from clipgrip.estimator.heads import AnswerHead, final_head, head_of_labels
+from clipgrip.estimator.labels import Target, Vocabulary, read, read_target, unlabeled
 from clipgrip.fewshot.joint import Joint
 from clipgrip.method import PRESETS, Method
 from clipgrip.prompts.base import Prompt
@@ -32,8 +32,9 @@ from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.outcome import prompt_facts
 from clipgrip.runs.prepare import Prepared, prepare, prepare_arrays
+from clipgrip.runs.tasks import beside_folders
 from clipgrip.serving.predictor import Predictor
-from clipgrip.strategy import Round, kept
+from clipgrip.strategy import Round, best_round
 from clipgrip.training.loop import Recipe
 from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.types import ClassEmbeds, Labels
@@ -47,7 +48,7 @@ RESIDUAL_RECIPE = Recipe(lr=0.001, steps=60, weight_decay=0.0)
 class Fitted:
     """What a fit leaves. ``predictor`` knows the model; None where X were embeddings."""
 
-    head: Head
+    head: AnswerHead
     vocabulary: Vocabulary
     rounds: list[Round] = field(repr=False)
     paradigm: str
@@ -72,17 +73,17 @@ def fit_images(
     Raises:
         DataError: y does not fit the images, nobody names the classes, or no image can be used.
     """
-    names, told = _told_of_images(images, y, names)
-    labels = None if y is None else told.labels.tolist()
+    names, target = _target_of_images(images, y, names)
+    labels = None if y is None else target.labels.tolist()
     ingested = ingest(
         images, classes=names, labels=labels, encoding=encoding, folders=not ignore_folders
     )
     _say_folders(ingested)
-    if ingested.by_folder:  # what lies elsewhere is anything
-        settings = settings.model_copy(update={"candidates": "all"})
+    if ingested.by_folder:
+        settings = beside_folders(settings, ingested.manifest)
     prepared = prepare(settings, ingested.manifest, Listener(), method=method)
     ready, model = prepared.ready, prepared.backbone
-    told.vocabulary.compare(ready.task.labels, ready.zero_shot.pool)
+    target.vocabulary.compare(ready.task.labels, ready.zero_shot.pool)
     done = _rounds(ready, inputs_of(ready.start.prompt, model, ready.embeds).pool)
     tuned, joint = done.tuned, done.joint
     learned = tuned.learned() if tuned else {}
@@ -90,7 +91,7 @@ def fit_images(
     predictor = Predictor(facts, learned, ready.start.class_embeds(learned), joint)
     head = final_head(predictor.class_embeds, facts.logit_scale, joint)
     issues = ingested.issues + prepared.issues
-    return Fitted(head, told.vocabulary, done.rounds, paradigm(ready.task), issues, predictor)
+    return Fitted(head, target.vocabulary, done.rounds, paradigm(ready.task), issues, predictor)
 
 
 def _say_folders(ingested: Ingested) -> None:
@@ -101,7 +102,9 @@ def _say_folders(ingested: Ingested) -> None:
         warnings.warn(" ".join(sentences), UserWarning, stacklevel=4)
 
 
-def _told_of_images(images: Images, y: Any, names: ClassNames | None) -> tuple[ClassNames, Target]:
+def _target_of_images(
+    images: Images, y: Any, names: ClassNames | None
+) -> tuple[ClassNames, Target]:
     """The classes, and what y says of them."""
     if y is None:
         if names is None:
@@ -112,15 +115,15 @@ def _told_of_images(images: Images, y: Any, names: ClassNames | None) -> tuple[C
             "y goes with a sequence of images, not with a folder: the order of files says nothing. "
             "Give a list of paths, or use clipgrip run with --labels."
         )
-    told = target(y, names, len(images))
+    target = read_target(y, names, len(images))
     if names is None:
-        if not told.vocabulary.by_name:
+        if not target.vocabulary.by_name:
             raise DataError(
                 "y holds numbers, and class_names is not given: a model of images and texts needs the names. "
                 "Give class_names, or names in y."
             )
-        names = ClassNames.from_names(told.vocabulary.names.tolist())
-    return names, told
+        names = ClassNames.from_names(target.vocabulary.names.tolist())
+    return names, target
 
 
 def fit_embeds(
@@ -142,8 +145,8 @@ def fit_embeds(
         return _fit_labels(embeds, y, names, settings, method)
     vectors = class_vectors(class_embeds, None if names is None else len(names), embeds[0].shape[1])
     named = names or ClassNames.from_names(f"class {n}" for n in range(len(vectors)))
-    told = _told_of_rows(y, names, named, len(embeds[0]))
-    labels = torch.from_numpy(told.labels)
+    target = _target_of_rows(y, names, named, len(embeds[0]))
+    labels = torch.from_numpy(target.labels)
     banks = _bank_map(embeds, labels, vectors, logit_scale)
     ready = prepare_arrays(
         banks.joined(embeds) if banks else embeds[0],
@@ -154,11 +157,11 @@ def fit_embeds(
         settings=settings,
         method=_residual_method(settings, method),
     )
-    told.vocabulary.compare(ready.task.labels, ready.zero_shot.pool)
+    target.vocabulary.compare(ready.task.labels, ready.zero_shot.pool)
     done = _rounds(ready, ready.embeds.pool)
     learned = done.tuned.class_embeds() if done.tuned else vectors
     head = final_head(learned, logit_scale, done.joint)
-    return Fitted(head, told.vocabulary, done.rounds, paradigm(ready.task), banks=banks)
+    return Fitted(head, target.vocabulary, done.rounds, paradigm(ready.task), banks=banks)
 
 
 def _bank_map(
@@ -173,7 +176,7 @@ def _bank_map(
     return fit_bank_map(embeds, said, labels)
 
 
-def _told_of_rows(y: Any, names: ClassNames | None, named: ClassNames, n_rows: int) -> Target:
+def _target_of_rows(y: Any, names: ClassNames | None, named: ClassNames, n_rows: int) -> Target:
     """What y says of embeddings; where nobody gave ``names``, classes are positions in class_embeds."""
     if y is None:
         of = Vocabulary.of_names if names else Vocabulary.of_positions
@@ -183,9 +186,9 @@ def _told_of_rows(y: Any, names: ClassNames | None, named: ClassNames, n_rows: i
             "y holds names and class_embeds is given without class_names, so no row of class_embeds has a name. "
             "Give class_names in the order of the rows."
         )
-    told = target(y, named, n_rows)
-    silent = names is None and told.vocabulary.by_name
-    return unlabeled(n_rows, Vocabulary.of_positions(named.display)) if silent else told
+    target = read_target(y, named, n_rows)
+    silent = names is None and target.vocabulary.by_name
+    return unlabeled(n_rows, Vocabulary.of_positions(named.display)) if silent else target
 
 
 def _fit_labels(
@@ -200,20 +203,20 @@ def _fit_labels(
             "GripClassifier requires y to be passed, but the target y is None: without class_embeds there is "
             "nothing else to learn from. Give labels, or class_embeds."
         )
-    told = target(y, names, len(embeds[0]))
-    if len(set(told.labels.tolist()) - {-1}) < 2:
+    target = read_target(y, names, len(embeds[0]))
+    if len(set(target.labels.tolist()) - {-1}) < 2:
         raise DataError(
             "y has labels of fewer than two classes, and class_embeds is not given. Give one of them."
         )
-    n_classes = len(told.vocabulary.names)
+    n_classes = len(target.vocabulary.names)
     chosen = _residual_method(settings, method)
     if settings.strategy == "supervised":
         chosen = replace(chosen, refine=ZERO_SHOT)
-    labels = torch.from_numpy(told.labels)
+    labels = torch.from_numpy(target.labels)
     banks = _bank_map(embeds, labels, None, 1.0)
     joined = banks.joined(embeds) if banks else embeds[0]
     head = head_of_labels(joined, labels, n_classes, chosen, settings.seed)
-    return Fitted(head, told.vocabulary, [], "SSL", banks=banks)
+    return Fitted(head, target.vocabulary, [], "SSL", banks=banks)
 
 
 def _check_needs_no_model(settings: Settings, class_embeds: Any) -> None:
@@ -249,7 +252,7 @@ def _rounds(ready: Prepared, inputs: Tensor) -> _Done:
     teacher = ready.teacher
     with few_threads():
         rounds = list(ready.learn(inputs))
-    best = kept(rounds)
+    best = best_round(rounds)
     if best is None:
         return _Done(rounds, None, teacher.joint(ready.embeds.pool) if teacher else None)
     return _Done(rounds, best.learner.prompt, best.joint)

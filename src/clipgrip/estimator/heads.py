@@ -18,7 +18,7 @@ from clipgrip.strategy import choose
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Probs
 
 
-class Head(Protocol):
+class AnswerHead(Protocol):
     """Answers for image embeddings."""
 
     def predict_proba(self, image_embeds: ImageEmbeds) -> Probs:
@@ -55,7 +55,7 @@ class JointHead:
         return joined_probs(embeds, self.class_embeds, self.logit_scale, self.joint)
 
 
-def final_head(class_embeds: ClassEmbeds, logit_scale: float, joint: Joint | None) -> Head:
+def final_head(class_embeds: ClassEmbeds, logit_scale: float, joint: Joint | None) -> AnswerHead:
     """The head for new images: the text's class embeddings (C, D), tuned or not, and what labels taught beside them."""
     if joint is None:
         return CosineHead(class_embeds, logit_scale)
@@ -64,7 +64,7 @@ def final_head(class_embeds: ClassEmbeds, logit_scale: float, joint: Joint | Non
 
 def head_of_labels(
     image_embeds: ImageEmbeds, labels: Labels, n_classes: int, method: Method, seed: int
-) -> Head:
+) -> AnswerHead:
     """Without any text: labels (N,), -1 for unlabeled, and the unlabeled images where held-out labels bear them out."""
     settings = method.head or HeadSettings()
     task = ssl(labels, n_classes)

@@ -31,6 +31,8 @@ def images_of(X: Any) -> Images:
         DataError: X is a single image, holds embeddings or missing paths, or is nothing of all that.
     """
     if isinstance(X, str | os.PathLike):
+        if not os.fspath(X):
+            raise DataError(f"X is an empty text, which names no folder. {ALLOWED}")
         return X
     if hasattr(X, "columns") and hasattr(X, "iloc"):
         X = _path_column(X)

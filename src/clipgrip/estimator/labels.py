@@ -111,7 +111,7 @@ def unlabeled(n_images: int, vocabulary: Vocabulary) -> Target:
     return Target(np.full(n_images, -1, np.int64), vocabulary)
 
 
-def target(y: Any, names: ClassNames | None, n_images: int) -> Target:
+def read_target(y: Any, names: ClassNames | None, n_images: int) -> Target:
     """Read the y of a fit. Without ``names`` the classes are the values of y.
 
     Raises:

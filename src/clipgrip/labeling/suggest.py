@@ -28,6 +28,7 @@ from clipgrip.runs.embedding import Embeds, embedded
 from clipgrip.runs.events import Listener
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
+from clipgrip.sentences import Sentence
 from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.types import ImageEmbeds, Probs
 from clipgrip.words import Words
@@ -95,7 +96,15 @@ def from_images(
     issues = sorted({*found.issues, *seen.issues})
     if issues:
         first = issues[0]
-        hear.note(f"{len(issues)} remarks on files. The first: {first.path}: {first.detail}")
+        counted = Words("en").count(len(issues), "{n} remark on files", "{n} remarks on files")
+        hear.note(
+            Sentence(
+                "{counted}. The first: {path}: {detail}",
+                counted=counted,
+                path=first.path,
+                detail=first.detail,
+            )
+        )
     embeds, names = seen.embeds, found.manifest.classes
     probs = None
     if classes is not None:
@@ -158,22 +167,22 @@ def _suggested(
     classes: ClassNames | None,
 ) -> Suggestions:
     labels, rows = embeds.pool_labels, embeds.pool_rows
-    said = torch.tensor([row.sha256 in answered for row in rows])
+    elsewhere = torch.tensor([row.sha256 in answered for row in rows])
     barred = torch.tensor([row.sha256 in apart for row in rows]).nonzero().squeeze(1)
-    known = (said | (labels >= 0)).nonzero().squeeze(1)
+    known = (elsewhere | (labels >= 0)).nonzero().squeeze(1)
     if probs is None:
         chosen = representative(embeds.pool, n, labeled=known, excluded=barred, seed=seed)
     else:
         chosen = helpful(embeds.pool, probs, n, labeled=known, excluded=barred, seed=seed)
-    told = [(row.path, names.display[row.label]) for row in rows if row.label >= 0]
+    labeled = [(row.path, names.display[row.label]) for row in rows if row.label >= 0]
     return Suggestions(
         rows=tuple(rows[row] for row in chosen.tolist()),
         why=_reasons(embeds.pool, chosen, known, probs),
-        known=tuple(sorted(told)),
+        known=tuple(sorted(labeled)),
         classes=classes,
         pool=len(rows),
         kept_apart=len(barred),
-        answered=int(said.sum()),
+        answered=int(elsewhere.sum()),
     )
 
 
@@ -210,7 +219,11 @@ def _drawn(sheets: Iterable[Sheet], rows: Sequence[Row], hear: Listener) -> froz
         here = {places[path] for path in drawn if path in places}
         if not here:
             hear.note(
-                f"{sheet.table.name} is the sheet of an audit, but none of its {len(drawn)} images is among these."
+                Sentence(
+                    "{name} is the sheet of an audit, but none of its {n_drawn} images is among these.",
+                    name=sheet.table.name,
+                    n_drawn=len(drawn),
+                )
             )
         found |= here
     return frozenset(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil
 
@@ -19,6 +19,7 @@ from clipgrip.pilot.power import (
     draw_size,
     yes_counts,
 )
+from clipgrip.trust.measuring import answers_to_measure
 from clipgrip.trust.planning import plan_size
 from clipgrip.trust.terms import Terms
 
@@ -115,6 +116,8 @@ class Plan:
     images: int
     minutes: float
     chances: Mapping[str, tuple[Chance, ...]]
+    to_measure: int = 0
+    """Images that give the precision alone where they are drawn to measure, as good models let expect."""
 
 
 def plan(pilot: Pilot) -> Plan:
@@ -135,7 +138,9 @@ def plan(pilot: Pilot) -> Plan:
         for one in pilot.criteria
         if one.name in SAMPLED
     }
-    return Plan(needs, images, images * pilot.seconds / 60, chances)
+    uniform = needs[0].answers or needs[0].images or 0
+    to_measure = min(answers_to_measure(uniform, pilot.assumed), pilot.images)
+    return Plan(needs, images, images * pilot.seconds / 60, chances, to_measure)
 
 
 def _precisions(pilot: Pilot) -> list[Need]:
@@ -229,9 +234,12 @@ def _check_reach(pilot: Pilot, needs: tuple[Need, ...]) -> None:
     for need in needs:
         if need.half_width is not None and need.images is not None and need.images > pilot.images:
             what = "of each class " if need.purpose == "class precision" else ""
+            fits = _precision_that_fits(pilot, need.purpose)
+            option = "--" + need.purpose.replace(" ", "-")
+            wider = "" if fits is None else f"Give a larger {option}, such as {fits:g}, or collect"
             raise ConfigError(
                 f"a precision {what}of ±{100 * need.half_width:g} points needs {need.images:,} images drawn at random, "
-                f"but {pilot.images:,} are expected. Promise less, or collect more images."
+                f"but {pilot.images:,} are expected. {wider or 'Collect'} more images."
             )
         if need.purpose == "automated" and need.images is None and need.truth == 0:
             raise ConfigError(
@@ -241,6 +249,17 @@ def _check_reach(pilot: Pilot, needs: tuple[Need, ...]) -> None:
     for one in pilot.criteria:
         if one.name in SAMPLED:
             _check_possible(pilot, one)
+
+
+def _precision_that_fits(pilot: Pilot, purpose: str) -> float | None:
+    """The smallest half width in whole points that the expected images give; None where none does."""
+    name = purpose.replace(" ", "_")
+    for points in range(1, 50):
+        wider = replace(pilot, **{name: points / 100})  # type: ignore[arg-type]
+        need = next(one for one in _precisions(wider) if one.purpose == purpose)
+        if need.images is not None and need.images <= pilot.images:
+            return points / 100
+    return None
 
 
 def _check_possible(pilot: Pilot, one: Criterion) -> None:

@@ -14,11 +14,11 @@ from clipgrip.errors import ClipgripError, ConfigError, DataError
 from clipgrip.files import read_file, write_bytes_once
 from clipgrip.pilot.criteria import Criterion
 from clipgrip.pilot.plan import Pilot, Plan
+from clipgrip.sealed import is_whole, sealed
 
 FORMAT = "clipgrip-pilot-2"
 UNSEALED = "clipgrip-pilot-1"
 """An older format, without the digest of its own content."""
-DIGEST = "sha256"
 MAX_BYTES = 16 << 20
 
 
@@ -117,13 +117,6 @@ def moment(iso: str) -> datetime:
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
-def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A version's content with the SHA-256 of all the rest."""
-    rest = {key: value for key, value in content.items() if key != DIGEST}
-    text = json.dumps(rest, sort_keys=True)
-    return {**rest, DIGEST: hashlib.sha256(text.encode()).hexdigest()}
-
-
 def _numbered(place: Path, number: int) -> Path:
     return place if number == 1 else place.with_name(f"{place.stem}-{number}{place.suffix}")
 
@@ -141,7 +134,7 @@ def _parsed(data: bytes, place: Path, number: int, replaces: str | None) -> Vers
         content = json.loads(data)
         if content["format"] not in (FORMAT, UNSEALED):
             raise KeyError(content["format"])
-        if content["format"] == FORMAT and content[DIGEST] != sealed(content)[DIGEST]:
+        if content["format"] == FORMAT and not is_whole(content):
             raise ValueError("it was changed after it was written, or is damaged")
         version = _version(content, hashlib.sha256(data).hexdigest(), place.name)
     except (
@@ -182,6 +175,7 @@ def _plain(worked: Plan) -> dict[str, Any]:
     return {
         "minutes": round(worked.minutes, 1),
         "needs": [asdict(need) for need in worked.needs],
+        "to_measure": worked.to_measure,
         "chances": {
             name: [{key: round(value, 6) for key, value in asdict(one).items()} for one in ones]
             for name, ones in worked.chances.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clipgrip.errors import ConfigError
+from clipgrip.sentences import mark
 
 DEFAULT_TEMPLATE = "a photo of a {}."
 
@@ -16,8 +17,12 @@ def check_template(template: str) -> str:
     """The template itself, or ConfigError unless ``{}`` stands in it once."""
     if template.count("{}") != 1:
         raise ConfigError(
-            f'template "{template}" must hold {{}} exactly once, where the class name goes, '
-            f'for example "{DEFAULT_TEMPLATE}".'
+            mark(
+                'template "{template}" must hold {{}} exactly once, where the class name goes, for '
+                'example "{default_template}".'
+            ),
+            template=template,
+            default_template=DEFAULT_TEMPLATE,
         )
     return template
 
@@ -26,10 +31,15 @@ def as_templates(template: Template) -> tuple[str, ...]:
     """All of them, checked; ConfigError where there is none, one is wrong or stands twice."""
     found = (template,) if isinstance(template, str) else tuple(template)
     if not found:
-        raise ConfigError(f'no template given. Give one, for example "{DEFAULT_TEMPLATE}".')
+        raise ConfigError(
+            mark('no template given. Give one, for example "{default_template}".'),
+            default_template=DEFAULT_TEMPLATE,
+        )
     for number, one in enumerate(found):
         if check_template(one) in found[:number]:
-            raise ConfigError(f'template "{one}" stands twice and would count twice. Remove one.')
+            raise ConfigError(
+                mark('template "{one}" stands twice and would count twice. Remove one.'), one=one
+            )
     return found
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from clipgrip.data.task import Task
 from clipgrip.errors import DataError
+from clipgrip.sentences import mark
 
 PAPER_K = 16
 PAPER_ROUNDS = 10
@@ -57,8 +58,10 @@ def schedule(
     if strategy == "supervised" or len(task.unlabeled) == 0:
         if len(task.labeled) == 0:
             raise DataError(
-                "supervised tuning needs labels, and none are given. Give some (--labels), "
-                "or choose the strategy grip, which needs none."
+                mark(
+                    "supervised tuning needs labels, and none are given. Give some (--labels), or choose the "
+                    "strategy grip, which needs none."
+                )
             )
         return [0]
     chosen = {"k": k, "rounds": n_rounds}

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.pseudolabel.quality import Neighbours, changed_share
+from clipgrip.sentences import Sentence, combined, mark
 from clipgrip.types import Probs
 
 
@@ -48,14 +49,20 @@ class Stop:
 
 Rule = Callable[[Sequence[Summary]], Stop | None]
 ALARMS = (
-    "one class swallows others",
-    "a frequent class is divided up",
-    "the answers leave classes out",
-    "the answers leave zero-shot behind",
+    mark("one class swallows others"),
+    mark("a frequent class is divided up"),
+    mark("the answers leave classes out"),
+    mark("the answers leave zero-shot behind"),
 )
 """What the collapse alarm may say."""
 BETWEEN = "; "
 """Between two reasons."""
+
+
+def said(reason: str) -> Sentence:
+    """The reason of a stop, each part of which can be said in another language."""
+    parts = [reason] if isinstance(reason, Sentence) else map(Sentence, reason.split(BETWEEN))
+    return combined(list(parts), BETWEEN)
 
 
 def summarise(
@@ -91,7 +98,8 @@ def settled(past: Sequence[Summary], *, below: float = 0.01, times: int = 1) -> 
     last = past[-times:]
     if len(last) < times or any(one.changed >= below for one in last):
         return None
-    return Stop(f"fewer than {100 * below:g} % of the answers changed", past[-1].number)
+    few = Sentence("fewer than {share} % of the answers changed", share=f"{100 * below:g}")
+    return Stop(few, past[-1].number)
 
 
 def purity_fell(
@@ -181,4 +189,4 @@ def _no_gain(past: Sequence[Summary], by: str, patience: int, margin: float) -> 
     before = max(getattr(one, by) for one in past[:-patience])
     if any(getattr(one, by) > before + margin for one in past[-patience:]):
         return None
-    return Stop(f"the estimated {by} no longer rises", best_round(past, by))
+    return Stop(Sentence("the estimated {by} no longer rises", by=by), best_round(past, by))

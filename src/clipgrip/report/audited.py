@@ -11,10 +11,11 @@ from clipgrip.review.doubts import baseline
 from clipgrip.review.measure import errors
 from clipgrip.review.snapshot import read_snapshot
 from clipgrip.review.store import has_review, open_review
-from clipgrip.runs.audits import stored_answers, stored_audits
+from clipgrip.runs.audits import is_uniform, stored_answers, stored_audits
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.store import open_store
 from clipgrip.trust.knowledge import Judged
+from clipgrip.words import Sentence, mark
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def audited(folder: Path, outcome: Outcome) -> Audited | None:
             total = found.overall.total
             return Audited(Share(total - found.overall.count, total), common.name, common.right)
     with open_store(outcome.folder) as runs:
-        audits = stored_audits(runs, outcome.run.id)
+        audits = [one for one in stored_audits(runs, outcome.run.id) if is_uniform(one.audit)]
         truth = dict(stored_answers(runs, outcome.run.id, audits[-1].audit)) if audits else {}
     answers = outcome.answers.pool.argmax(1).tolist()
     images = [image.sha256 for image in outcome.embeds.pool_rows]
@@ -61,13 +62,24 @@ def compared(pairs: Sequence[tuple[int, int]], names: Sequence[str]) -> Audited 
     return Audited(right, names[most], Share(sizes[most], len(pairs)))
 
 
-def line(found: Audited) -> str:
+def line(found: Audited) -> Sentence:
     """For the terminal."""
-    low, high = (100 * edge for edge in found.right.interval or (0.0, 1.0))
-    common = 100 * (found.common_right.value or 0.0)
+    low, high = (100 * edge for edge in found.right.exact or (0.0, 1.0))
     worse = found.right.count < found.common_right.count
-    than = "worse than" if worse else "beside"
-    return (
-        f"audited      {100 * (found.right.value or 0.0):.1f} % right of {found.right.total} drawn at random "
-        f"(95 % interval {low:.1f} to {high:.1f}), {than} {common:.1f} % by {found.common} for every image"
+    return Sentence(
+        mark(
+            "audited      {right} % right of {total} drawn at random (95 % interval {low} to {high}), worse than "
+            "{common} % by {name} for every image"
+        )
+        if worse
+        else mark(
+            "audited      {right} % right of {total} drawn at random (95 % interval {low} to {high}), beside "
+            "{common} % by {name} for every image"
+        ),
+        right=f"{100 * (found.right.value or 0.0):.1f}",
+        total=found.right.total,
+        low=f"{low:.1f}",
+        high=f"{high:.1f}",
+        common=f"{100 * (found.common_right.value or 0.0):.1f}",
+        name=found.common,
     )

@@ -139,6 +139,12 @@ def _why(reason: str, say: Words) -> str:
 
 
 def _basis(found: dict[str, Any], say: Words) -> str:
+    if found.get("judged_by") == "audit":
+        return say(
+            "On {n} images of the random audit. After: at a temperature fitted on them, each image judged by the "
+            "temperature of the others. predictions.csv, the review and clipgrip predict show the confidence after.",
+            n=say.number(found["n"]),
+        )
     if found["answers"] == "final":
         return say(
             "On {n} test images. After: at a temperature fitted on the test images, each image judged by the "

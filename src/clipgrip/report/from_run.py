@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -13,6 +14,7 @@ from clipgrip.data.sources import is_there
 from clipgrip.report.audited import Audited
 from clipgrip.report.facts import MeasuredAnswers, RunFacts
 from clipgrip.report.group_table import read_groups
+from clipgrip.runs.calibrated import read_calibration
 from clipgrip.runs.outcome import Outcome
 
 
@@ -38,7 +40,7 @@ def facts(
         open_image=_opener(embeds.test_rows),
     )
     return RunFacts(
-        metrics=outcome.metrics,
+        metrics=_with_audited_calibration(outcome),
         class_names=outcome.manifest.classes.display,
         paths=tuple(row.path for row in embeds.pool_rows),
         labels=embeds.pool_labels,
@@ -53,6 +55,12 @@ def facts(
         row_of={row.sha256: n for n, row in enumerate(embeds.pool_rows)},
         groups={} if groups is None else read_groups(groups, _judged_paths(outcome), encoding),
     )
+
+
+def _with_audited_calibration(outcome: Outcome) -> dict[str, Any]:
+    """metrics.json, with the calibration that the answers are shown with in place of one that is not applied."""
+    found = read_calibration(outcome.folder)
+    return outcome.metrics if found is None else {**outcome.metrics, "calibration": found.evidence}
 
 
 def lost(outcome: Outcome) -> int:

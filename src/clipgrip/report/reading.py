@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipgrip.metrics import wilson_interval
+from clipgrip.metrics import exact_interval
 from clipgrip.report.facts import RunFacts
 from clipgrip.runs.knowledge import doubts
 from clipgrip.trust.knowledge import JUDGED, Finding, knows_nothing, no_better
@@ -158,5 +158,5 @@ class Reading:
         Of the test images whose verdict changed, the share put right is compared with one half (95 %, two-sided).
         """
         fixed, broken = self.paired
-        low, high = wilson_interval(fixed, fixed + broken)
+        low, high = exact_interval(fixed, fixed + broken)
         return int(low > 0.5) - int(high < 0.5)

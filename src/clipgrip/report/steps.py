@@ -111,7 +111,7 @@ def _larger(run: Reading, say: Words) -> list[Step]:
 
 def _prompts(say: Words) -> list[Step]:
     why = say(
-        "CLIP reads the class through its text. In classes.csv the column prompt may describe what is seen, "
+        "CLIP reads the class through its text. In the file of classes the column prompt may describe what is seen, "
         "in English: “a deep scratch on a metal surface” says more than “NG-3”."
     )
     return [Step(say("Describe the classes better"), why)]

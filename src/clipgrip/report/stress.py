@@ -67,7 +67,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Panel:
+class StressPanel:
     """All rules, or all losses, under one kind of noise."""
 
     title: str
@@ -128,14 +128,14 @@ def _best(results: dict[str, Any], say: Words) -> list[str]:
     return [*ends, zero]
 
 
-def _panel(rows: Rows, kind: str, pairs: Sequence[Pair], named: int, say: Words) -> Panel:
+def _panel(rows: Rows, kind: str, pairs: Sequence[Pair], named: int, say: Words) -> StressPanel:
     means = [[_mean(_at(rows, kind, rate, pair)) for rate in RATES] for pair in pairs]
     svg = curves(f"{kind}-{named}", [say.percent(rate, 0) for rate in RATES], means)
     lines = tuple(
         _line(rows, kind, pair, named, stroke, say)
         for pair, stroke in zip(pairs, STROKES, strict=False)
     )
-    return Panel(say(NOISES[kind]), say(WHAT_NOISE[kind]), svg, lines)
+    return StressPanel(say(NOISES[kind]), say(WHAT_NOISE[kind]), svg, lines)
 
 
 def _line(

@@ -228,12 +228,12 @@ def _unmeasured(run: Reading, say: Words) -> list[Figure]:
 
 def _audited(run: Reading, say: Words) -> Figure:
     found = run.facts.audited
-    if found is None or found.right.interval is None:
+    if found is None or found.right.exact is None:
         if labels := held_out(run.metrics):
             note = say("{n} labels, each held out in turn", n=say.number(labels["n"]))
             return Figure(say("Right on labels"), say.percent(labels["accuracy"], 0), note)
         return Figure(say("Accuracy"), say("unknown"), say("no test labels were given"))
-    note = say("95% interval {span}", span=say.span(found.right.interval))
+    note = say("95% interval {span}", span=say.span(found.right.exact))
     return Figure(say("Accuracy"), say.percent(found.right.value), note)
 
 

@@ -18,6 +18,7 @@ from clipgrip.review.view import RoundClassifier
 from clipgrip.runs.auditing import Audit
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
+from clipgrip.sentences import mark
 
 AUDIT_SEED = 0
 
@@ -103,7 +104,11 @@ def first_round(folder: Path) -> tuple[ClassNames, ReviewRound]:
         run = runs.run()
         if run is None or run.finished is None:
             raise RunError(
-                f"the run in {folder} is not finished. Run the same clipgrip run command again to finish it."
+                mark(
+                    "the run in {folder} is not finished. Run the same clipgrip run command again to finish "
+                    "it."
+                ),
+                folder=folder,
             )
         return runs.classes(run.id), ReviewRound(1, ".", run.id, now())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -12,8 +13,8 @@ from clipgrip.metrics import Share
 from clipgrip.review.queues import audited
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState, Ints
-from clipgrip.trust.calibration import Temperature, logits_of
-from clipgrip.trust.fitting import fit_temperature, labels_needed
+from clipgrip.runs.calibrated import AuditedCalibration
+from clipgrip.trust.honesty import AUDITED, honesty
 from clipgrip.trust.planning import more_answers
 from clipgrip.trust.promise import Promise, promise
 from clipgrip.trust.scope import Group, misses_and_overkill, overall
@@ -82,21 +83,23 @@ class ErrorEstimate:
     """Whether the audit set the confidence right; else it is the model's own word."""
 
 
+@lru_cache(maxsize=2)
+def calibration(snapshot: ReviewSnapshot) -> AuditedCalibration | None:
+    """By the images that the model is measured on; None where fewer than `AUDITED` of them have a class."""
+    rows = measured_rows(snapshot)
+    truth = torch.from_numpy(snapshot.classes.columns(snapshot.states.klass[rows]))
+    found = honesty(snapshot.view.probs[rows], truth, least=AUDITED)
+    return None if found is None else AuditedCalibration.of(found)
+
+
 def estimate(snapshot: ReviewSnapshot) -> ErrorEstimate:
     """Expected share of errors among the answers that nobody checked, overall and by answered class."""
-    rows = measured_rows(snapshot)
-    rows = rows[snapshot.states.klass[rows] >= 0]
     open_rows = np.flatnonzero(snapshot.states.state == ImageState.OPEN)
-    logits = logits_of(snapshot.view.probs)
-    fit = Temperature(1.0)
-    enough = len(rows) >= labels_needed("temperature", len(snapshot.classes.active))
-    if enough:
-        truth = torch.from_numpy(snapshot.classes.columns(snapshot.states.klass[rows]))
-        fit = fit_temperature(logits[rows], truth)
-    doubt = 1 - fit(logits[open_rows]).amax(1).numpy()
+    found, probs = calibration(snapshot), snapshot.view.probs[open_rows]
+    doubt = 1 - (probs if found is None else found(probs)).amax(1).numpy()
     answers = snapshot.view.label[open_rows]
     by_class = {one.id: _mean(doubt[answers == one.id]) for one in snapshot.classes.active}
-    return ErrorEstimate(by_class, _mean(doubt), enough)
+    return ErrorEstimate(by_class, _mean(doubt), found is not None)
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -198,7 +198,7 @@ def _class_lines(
 def mark(wrong: Share, allowed: float) -> Mark:
     """Good or bad where the exact 95 % interval lies on one side of what is allowed, else unclear.
 
-    Wilson's, which is shown, is too short for a few answers: it calls 1 of 7 surely more than 2 %.
+    Wilson's is too short for a few answers: it calls 1 of 7 surely more than 2 %.
     """
     if not wrong.total:
         return "unknown"
@@ -266,7 +266,7 @@ def _worth_more(snapshot: ReviewSnapshot, found: Errors, proof: AuditProof) -> b
     order = np.argsort(-snapshot.view.confidence[rows], kind="stable")
     surest = rows[order[: max(1, len(rows) // 4)]]
     wrong = Share(int(np.isin(surest, found.wrong).sum()), len(surest))
-    if wrong.interval is not None and wrong.interval[0] > proof.promise.terms.max_error:
+    if wrong.exact is not None and wrong.exact[0] > proof.promise.terms.max_error:
         return False
     if proof.promise.decided.any() and not any(one.pays for one in proof.promise.wider):
         return False  # answers would take more images from the model than they add

@@ -14,8 +14,9 @@ from clipgrip.review.states import ImageState
 from clipgrip.review.store import Change, now
 from clipgrip.runs import audits
 from clipgrip.runs.auditing import AUTOMATE, Audit
-from clipgrip.runs.promised import automation_csv, promise_facts
+from clipgrip.runs.promised import automation_csv, promise_facts, with_classes
 from clipgrip.runs.store import open_store
+from clipgrip.runs.watch.upholding import check_stands
 from clipgrip.trust.terms import Terms
 from clipgrip.written import write_dated
 
@@ -39,7 +40,9 @@ def keep_promise(
                 "Run the next round first."
             )
         facts = promise_facts(proof.promise, audit, proof.more)
+        facts = with_classes(facts, proof.groups, audit.classes.display)
         folder = session.folder / snapshot.round.stored.folder
+        check_stands(folder, audit.id)
         with open_store(folder) as store:  # its answers stand in review.db
             stored = audits.StoredPromise(audit.id, person, now(), facts)
             audits.add_promise(store, audit.run, stored)

@@ -13,7 +13,7 @@ from scipy import stats
 from clipgrip.config import Settings
 from clipgrip.data.manifest import Manifest, Row
 from clipgrip.errors import RunError
-from clipgrip.metrics import wilson_interval
+from clipgrip.metrics import exact_interval
 from clipgrip.review.answers import Opinion, effective, opinions
 from clipgrip.review.class_table import ClassTable
 from clipgrip.review.states import ImageState
@@ -35,7 +35,11 @@ from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.pipeline import carry_out
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import StoredRun, open_store
+from clipgrip.sentences import mark
 
+NEVER_OPEN = mark(
+    "the review of {folder} never came to its first page. Begin it again with clipgrip review {folder}."
+)
 LEARNS = "grip"
 """The strategy of the rounds after a run whose own, zero-shot, learns from no answer."""
 
@@ -54,9 +58,7 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
     with locked(folder), open_review(folder) as store:
         rounds = store.rounds()
         if not rounds:
-            raise RunError(
-                f"the review of {folder} never came to its first page. Begin it again with clipgrip review {folder}."
-            )
+            raise RunError(NEVER_OPEN, folder=folder)
         number = len(rounds) + 1
         with open_store(folder / rounds[0].folder) as runs:
             first = runs.run(rounds[0].run)
@@ -122,7 +124,11 @@ def go_back(folder: Path, number: int, person: str = "") -> ReviewRound:
         wanted = next((one for one in rounds if one.number == number), None)
         if wanted is None or wanted.run == rounds[-1].run:
             known = ", ".join(str(one.number) for one in rounds[:-1])
-            raise RunError(f"round {number} is no earlier round. Known: {known or 'none'}.")
+            raise RunError(
+                mark("round {number} is no earlier round. Known: {known}."),
+                number=number,
+                known=known or "none",
+            )
         again = replace(wanted, number=len(rounds) + 1, at=now(), facts={"back_to": number})
         store.add_round(again)
         store.record(Change("back", person, again.at, {"number": number, "run": again.run}))
@@ -156,8 +162,10 @@ def _check_new(before: Manifest, manifest: Manifest) -> None:
     """RunError where a round has learned from the very same already."""
     if before.fingerprint == manifest.fingerprint:
         raise RunError(
-            "no answer and no class has changed since the last round, so the next one would learn the same. "
-            "Answer some images first."
+            mark(
+                "no answer and no class has changed since the last round, so the next one would learn "
+                "the same. Answer some images first."
+            )
         )
 
 
@@ -221,8 +229,8 @@ def _gain(
         "audited": n,
         "right_before": right[0],
         "right_after": right[1],
-        "interval_before": list(wilson_interval(right[0], n)) if n else None,
-        "interval_after": list(wilson_interval(right[1], n)) if n else None,
+        "interval_before": list(exact_interval(right[0], n)) if n else None,
+        "interval_after": list(exact_interval(right[1], n)) if n else None,
         "put_right": int((judged & (was != truth) & (is_ == truth)).sum()),
         "put_wrong": int((judged & (was == truth) & (is_ != truth)).sum()),
         "seconds": after.metrics["seconds"]["total"],

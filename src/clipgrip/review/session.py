@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clipgrip.errors import DataError
+from clipgrip.review.calibrated import keep_calibration
 from clipgrip.review.class_table import first_classes
 from clipgrip.review.loaded_round import first_round, load_round
 from clipgrip.review.snapshot import ReviewSnapshot, read_snapshot
@@ -29,6 +30,7 @@ class ReviewSession:
         self.lock = threading.RLock()
         _begin(folder, store)
         self._snapshot = read_snapshot(folder, store)
+        keep_calibration(self._snapshot)
 
     @property
     def snapshot(self) -> ReviewSnapshot:
@@ -42,6 +44,7 @@ class ReviewSession:
             view = loaded.classifier.view(self.store.classes())
             version = self._snapshot.version + 1
             self._snapshot = ReviewSnapshot.of(loaded, view, self.store.answers(), version)
+            keep_calibration(self._snapshot)
 
     def answer(self, answers: Sequence[Answer]) -> int:
         """Keep answers; on the disk when this returns. How many were new.
@@ -56,6 +59,8 @@ class ReviewSession:
             new = self.store.add_answers(answers)
             # another server's answers may be among them
             self._snapshot = before.with_answers(self.store.answers(after=before.last))
+            if any(one.purpose == "audit" for one in answers):
+                keep_calibration(self._snapshot)
             return new
 
     def undo(self, token: str, person: str) -> Answer | None:
@@ -65,6 +70,8 @@ class ReviewSession:
             if answer is None or not self.store.undo(token, person, now()):
                 return None
             self._snapshot = self._snapshot.without(answer)
+            if answer.purpose == "audit":
+                keep_calibration(self._snapshot)
             return answer
 
     def change_classes(

@@ -15,7 +15,9 @@ from clipgrip.data.match import position
 from clipgrip.data.tables import Table, csv_bytes, read_table
 from clipgrip.errors import DataError, RunError, nearest
 from clipgrip.files import AnyPath
+from clipgrip.runs.audits import MEASURE
 from clipgrip.runs.outcome import Outcome
+from clipgrip.sentences import mark
 from clipgrip.trust.audit import audit_id, audit_order
 from clipgrip.trust.scope import Answered, Whole
 from clipgrip.written import write_output
@@ -51,7 +53,8 @@ class Audit:
         rows = outcome.task.unlabeled.tolist()
         if not rows:
             raise RunError(
-                f"in {outcome.folder} people labeled every image; nothing is left to automate."
+                mark("in {folder} people labeled every image; nothing is left to automate."),
+                folder=outcome.folder,
             )
         images = [outcome.embeds.pool_rows[row] for row in rows]
         confidence, labels = outcome.answers.pool[rows].max(1)
@@ -127,11 +130,15 @@ class Sheet:
         found = MARK.fullmatch(marks.pop() if len(marks) == 1 else "")
         if found is None:
             raise DataError(
-                f"{table.name}: not the sheet of one audit (column audit). A promise needs images that were drawn at "
-                "random: draw them with clipgrip audit draw, and fill the column answer of its sheet."
+                mark(
+                    "{name}: not the sheet of one audit (column audit). A promise needs images that were "
+                    "drawn at random: draw them with clipgrip audit draw, and fill the column answer of its "
+                    "sheet."
+                ),
+                name=table.name,
             )
-        mark, seed, planned = found.groups()
-        return cls(int(seed), mark, int(planned) if planned else None, table)
+        of_draw, seed, planned = found.groups()
+        return cls(int(seed), of_draw, int(planned) if planned else None, table)
 
     def __len__(self) -> int:
         """Images in it, answered or not."""
@@ -152,22 +159,46 @@ class Sheet:
         Raises:
             DataError: another audit's sheet, an image that was not drawn, a label that is no class, or a gap.
         """
+        if self.mark.partition("-")[2].startswith(MEASURE):
+            raise DataError(
+                f"{self.table.name}: drawn to measure, with more of the doubtful images. It gives "
+                "an accuracy (clipgrip audit read), never a promise: for that draw from all images alike with clipgrip "
+                "audit draw, without --to-measure."
+            )
         if self.mark != audit.mark:
             raise DataError(
-                f"{self.table.name}: its images were not drawn for the answers that this run gives now (audit "
-                f"{self.mark}, here {audit.mark}). It belongs to another run, or the predictions changed since. "
-                "Draw a new sheet with clipgrip audit draw."
+                mark(
+                    "{name}: its images were not drawn for the answers that this run gives now (audit "
+                    "{audit}, here {now}). It belongs to another run, or the predictions changed since. "
+                    "Draw a new sheet with clipgrip audit draw."
+                ),
+                name=self.table.name,
+                audit=self.mark,
+                now=audit.mark,
             )
         said = self._said(audit)
         rows = [row for row in audit.order if row in said]
         if rows != audit.order[: len(rows)]:
             place = next(n for n, row in enumerate(audit.order, 1) if row not in said)
             raise DataError(
-                f"{self.table.name}: image {place} of the draw, {audit.paths[audit.order[place - 1]][0]}, has no "
-                "answer, though later ones have. Answer from the top without a gap: choosing which images to answer "
-                "makes the sample no longer random."
+                mark(
+                    "{name}: image {place} of the draw, {image}, has no answer, though later ones have. "
+                    "Answer from the top without a gap: choosing which images to answer makes the sample no "
+                    "longer random."
+                ),
+                name=self.table.name,
+                place=place,
+                image=audit.paths[audit.order[place - 1]][0],
             )
         return np.array(rows, dtype=np.int64), np.array([said[row] for row in rows], dtype=np.int64)
+
+    def given(self, audit: Audit) -> dict[int, int]:
+        """Row of the pool -> class that a person gave to it, in the order of the sheet.
+
+        Raises:
+            DataError: an image that is not of the run, or a label that is no class.
+        """
+        return self._said(audit)
 
     def _said(self, audit: Audit) -> dict[int, int]:
         paths, answers = self.table.need(PATH_COLUMNS), self.table.need(ANSWER_COLUMNS)
@@ -177,12 +208,21 @@ class Sheet:
             where, path = self.table.where(number), canonical(cells[paths])
             if path not in places:
                 raise DataError(
-                    f'{where}: "{cells[paths]}" is not an unlabeled image of this run.{nearest(path, places)} '
-                    "Keep the sheet's paths as they were drawn."
+                    mark(
+                        '{where}: "{cells}" is not an unlabeled image of this run.{nearest} Keep the sheet\'s '
+                        "paths as they were drawn."
+                    ),
+                    where=where,
+                    cells=cells[paths],
+                    nearest=nearest(path, places),
                 )
             if canonical(cells[answers]) in UNLABELED_MARKS:
                 continue
             label = position(Claim(path, cells[answers], where), audit.classes)
             if said.setdefault(places[path], label) != label:
-                raise DataError(f'{where}: "{path}" has two different answers. Keep one of them.')
+                raise DataError(
+                    mark('{where}: "{path}" has two different answers. Keep one of them.'),
+                    where=where,
+                    path=path,
+                )
         return said

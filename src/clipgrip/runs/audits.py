@@ -9,6 +9,15 @@ from typing import Any
 
 from clipgrip.errors import DataError
 from clipgrip.runs.store import RunStore, parsed
+from clipgrip.sentences import mark
+
+MEASURE = "measure."
+"""How the id of an audit begins that was drawn to measure."""
+
+
+def is_uniform(audit: str) -> bool:
+    """Whether an audit drew from all images alike: the id of any other one has a word and a dot before it."""
+    return "." not in audit
 
 
 @dataclass(frozen=True)
@@ -34,8 +43,12 @@ def add_answers(
     for sha256, label in answers:
         if known.setdefault(sha256, label) != label:
             raise DataError(
-                f"the image {sha256[:12]} was answered otherwise before, and answers of an audit are not changed once "
-                "they are counted. Give the answer as it was, or begin another audit (clipgrip audit draw --seed)."
+                mark(
+                    "the image {sha256} was answered otherwise before, and answers of an audit are not "
+                    "changed once they are counted. Give the answer as it was, or begin another audit "
+                    "(clipgrip audit draw --seed)."
+                ),
+                sha256=sha256[:12],
             )
         fresh.append((run, audit, sha256, label, by, at))
     with store.db:
@@ -51,6 +64,14 @@ def stored_answers(store: RunStore, run: str, audit: str) -> list[tuple[str, int
     store.seals.check("audit_answer")
     query = "SELECT sha256, label FROM audit_answer WHERE run = ? AND audit = ? ORDER BY sha256"
     return list(store.db.execute(query, (run, audit)))
+
+
+def uniform_answers(store: RunStore, run: str) -> dict[str, int]:
+    """Content hash -> class, of every audit of a run that drew images with equal chances."""
+    store.seals.check("audit_answer")
+    query = "SELECT audit, sha256, label FROM audit_answer WHERE run = ? ORDER BY said_at, audit"
+    rows = store.db.execute(query, (run,))
+    return {sha256: label for audit, sha256, label in rows if is_uniform(audit)}
 
 
 def audited(store: RunStore, run: str) -> set[str]:

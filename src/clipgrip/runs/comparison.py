@@ -14,6 +14,7 @@ from clipgrip import metrics
 from clipgrip.data.tables import Cell, csv_bytes
 from clipgrip.errors import RunError
 from clipgrip.runs.outcome import Outcome
+from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.consensus import (
     Ballots,
     Weights,
@@ -134,8 +135,10 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
     common = sorted(set.intersection(*(set(answers) for answers in by_run)))
     if not common:
         raise RunError(
-            "these runs have no image in common (the same content, whatever the path). "
-            "Compare runs over the same images."
+            mark(
+                "these runs have no image in common (the same content, whatever the path). Compare runs "
+                "over the same images."
+            )
         )
     classes = outcomes[0].manifest.classes.display
     order = [_order(outcome, classes) for outcome in outcomes]
@@ -165,10 +168,14 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
 def need_two(runs: int) -> None:
     """RunError where there is nothing to compare with."""
     if runs < 2:
-        some = "one run alone cannot be compared" if runs else "there is nothing to compare"
+        alone = Sentence("one run alone cannot be compared")
+        some = alone if runs else Sentence("there is nothing to compare")
         raise RunError(
-            f"{some}. Give the folders of two or more runs, or --config project.toml with two or more of "
-            "--backbone and --prompt."
+            mark(
+                "{some}. Give the folders of two or more runs, or --config project.toml with two or more "
+                "of --backbone and --prompt."
+            ),
+            some=some,
         )
 
 
@@ -192,7 +199,7 @@ def _line(compared: Comparison, row: int) -> tuple[Cell, ...]:
 
 def interval(answerer: Answerer) -> tuple[float, float]:
     """The 95 % interval of its accuracy."""
-    return metrics.wilson_interval(answerer.right, answerer.tested)
+    return metrics.exact_interval(answerer.right, answerer.tested)
 
 
 def _check_classes(outcomes: Sequence[Outcome]) -> None:
@@ -202,8 +209,13 @@ def _check_classes(outcomes: Sequence[Outcome]) -> None:
         differing = sorted(wanted ^ set(outcome.manifest.classes.display))
         if differing:
             raise RunError(
-                f"{outcome.folder} and {first.folder} have different classes: {', '.join(differing[:5])} "
-                "stand in one of them only. Compare runs with the same class names."
+                mark(
+                    "{folder} and {folder_2} have different classes: {differing} stand in one of them only. "
+                    "Compare runs with the same class names."
+                ),
+                folder=outcome.folder,
+                folder_2=first.folder,
+                differing=", ".join(differing[:5]),
             )
 
 

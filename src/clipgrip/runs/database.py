@@ -15,11 +15,14 @@ from safetensors import SafetensorError
 from clipgrip.errors import RunError
 from clipgrip.files import CLOSED, FAILING, FULL
 from clipgrip.runs.seal import Seals
+from clipgrip.sentences import Sentence, mark
 
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 ROOM = 1 << 20
 """Bytes that are free on a disk that is not full."""
-BUSY = "Another process works with it: wait until that is done, then run the same command again."
+BUSY = Sentence(
+    "Another process works with it: wait until that is done, then run the same command again."
+)
 ADVICE = {
     sqlite3.SQLITE_FULL: FULL,
     sqlite3.SQLITE_IOERR: FAILING,
@@ -28,7 +31,7 @@ ADVICE = {
     **dict.fromkeys(
         (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM), CLOSED
     ),
-    sqlite3.SQLITE_NOMEM: "Close other programs, then run the same command again.",
+    sqlite3.SQLITE_NOMEM: Sentence("Close other programs, then run the same command again."),
 }
 """What to do, by SQLite's error code; with any other the file is damaged."""
 
@@ -95,9 +98,16 @@ def plain_errors(path: Path) -> Iterator[None]:
         if code == sqlite3.SQLITE_IOERR and _is_full(path):
             code = sqlite3.SQLITE_FULL
         if code in ADVICE:
-            raise RunError(f"{path} cannot be written or read: {error}. {ADVICE[code]}") from None
+            raise RunError(
+                mark("{path} cannot be written or read: {error}. {advice}"),
+                path=path,
+                error=error,
+                advice=ADVICE[code],
+            ) from None
         raise RunError(
-            f"{path} is damaged: {error}. Restore it from a backup, or start anew elsewhere."
+            mark("{path} is damaged: {error}. Restore it from a backup, or start anew elsewhere."),
+            path=path,
+            error=error,
         ) from None
 
 
@@ -121,7 +131,13 @@ def migrate(db: sqlite3.Connection, migrations: Sequence[str], name: str) -> Non
         version = _version(db)
         if version > len(migrations):
             raise RunError(
-                f"this {name} has schema {version}, this clipgrip knows {len(migrations)}. Update clipgrip to open it."
+                mark(
+                    "this {name} has schema {version}, this clipgrip knows {n_migrations}. Update clipgrip "
+                    "to open it."
+                ),
+                name=name,
+                version=version,
+                n_migrations=len(migrations),
             )
         for number, script in enumerate(migrations[version:], version + 1):
             for statement in script.split(";"):

@@ -24,6 +24,7 @@ from clipgrip.data.reading import open_picture, open_row
 from clipgrip.data.sources import ImageSource
 from clipgrip.errors import DataError
 from clipgrip.runs.events import Listener
+from clipgrip.sentences import Sentence, combined, mark
 from clipgrip.types import ImageEmbeds, Labels
 
 
@@ -112,12 +113,22 @@ def undecodable(path: str, error: DataError) -> Issue:
 
 def nothing_left(kept: Manifest, issues: tuple[Issue, ...]) -> DataError:
     """There are only test images, or only damaged ones."""
-    reasons = ["no image is left to learn from"]
+    reasons: list[str] = [Sentence("no image is left to learn from")]
     if issues:
         reasons.append(
-            f"{len(issues)} of the files cannot be decoded, first {issues[0].path}: {issues[0].detail}"
+            Sentence(
+                "{n} of the files cannot be decoded, first {path}: {detail}",
+                n=len(issues),
+                path=issues[0].path,
+                detail=issues[0].detail,
+            )
         )
     if len(kept.test):
-        reasons.append(f"{len(kept.test)} are test images, copies of them included")
-    wanted = "other images than the test" if len(kept.test) else "images that can be read"
-    return DataError(f"{'; '.join(reasons)}. Give a folder that holds {wanted}.")
+        reasons.append(Sentence("{n} are test images, copies of them included", n=len(kept.test)))
+    others = Sentence("other images than the test")
+    wanted = others if len(kept.test) else Sentence("images that can be read")
+    return DataError(
+        mark("{reasons}. Give a folder that holds {wanted}."),
+        reasons=combined(reasons),
+        wanted=wanted,
+    )

@@ -17,5 +17,9 @@ class Listener:
     def note(self, text: str) -> None:
         """A sentence that the user should read."""
 
+    def step(self, text: str) -> None:
+        """A sentence about what is done now; the result says again what matters of it."""
+        self.note(text)
+
     def round_done(self, facts: dict[str, Any]) -> None:
         """A round is finished and stored; ``facts`` as in metrics.json."""

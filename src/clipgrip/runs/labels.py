@@ -7,7 +7,7 @@ from typing import Any
 
 from clipgrip.fewshot.joint import Joint
 from clipgrip.fewshot.teacher import Teacher, joint_without_labels, teaches
-from clipgrip.metrics import wilson_interval
+from clipgrip.metrics import exact_interval
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.rounds import head_of, pseudolabels_of
@@ -22,7 +22,7 @@ def label_facts(teacher: Teacher | None, embeds: Embeds) -> dict[str, Any] | Non
     if facts["held_out"]:
         held = facts["held_out"]
         held["accuracy"] = held["right"] / held["n"]
-        held["interval"] = list(wilson_interval(held["right"], held["n"]))
+        held["interval"] = list(exact_interval(held["right"], held["n"]))
     if not len(teacher.task.unlabeled):
         facts["unlabeled"] = 0
     facts["contradicted"] = [

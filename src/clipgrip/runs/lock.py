@@ -10,6 +10,7 @@ from pathlib import Path
 
 from clipgrip.errors import RunError
 from clipgrip.files import sweep
+from clipgrip.sentences import mark
 
 NAME = ".clipgrip.lock"
 
@@ -28,8 +29,12 @@ def locked(folder: Path, name: str = NAME) -> Iterator[None]:
         except OSError:
             holder = os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"
             raise InUse(
-                f"{folder} is in use by another clipgrip (process {holder}). "
-                "Wait until it is done, or choose another --out."
+                mark(
+                    "{folder} is in use by another clipgrip (process {holder}). Wait until it is done, or "
+                    "choose another --out."
+                ),
+                folder=folder,
+                holder=holder,
             ) from None
         os.ftruncate(handle, 0)
         os.lseek(handle, 0, os.SEEK_SET)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from clipgrip.data.issues import Issue, issues_bytes
@@ -11,15 +11,22 @@ from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.files import write_text_atomic
 from clipgrip.runs import checkpoint
+from clipgrip.runs.calibrated import AuditedCalibration, read_calibration, write_calibration
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outcome import Outcome
-from clipgrip.types import Probs
+from clipgrip.trust.honesty import AUDITED, honesty
+from clipgrip.types import Labels, Probs
 from clipgrip.written import write_dated
 
 PREDICTIONS = "predictions.csv"
 TOP = ("label", "confidence", "label_2", "confidence_2", "label_3", "confidence_3")
 DECIDED_BY = "decided_by"
 """Column of predictions.csv: a person, whose label stands as it was given, or the model."""
+CALIBRATED = "calibrated"
+"""Column: whether audited answers set the confidence right (yes, no); empty beside a person's label."""
+MODEL_CONFIDENCE = "model_confidence"
+"""Column: the confidence of the answer as the model says it, which the thresholds of a promise speak of."""
+COLUMNS = ("path", *TOP, DECIDED_BY, CALIBRATED, MODEL_CONFIDENCE)
 
 
 def write_outputs(outcome: Outcome, issues: Iterable[Issue], hear: Listener) -> None:
@@ -27,22 +34,10 @@ def write_outputs(outcome: Outcome, issues: Iterable[Issue], hear: Listener) -> 
 
     A table that a person changed stays; the new one gets a dated name, which ``hear`` is told.
     """
-    folder, names = outcome.folder, outcome.manifest.classes.display
-    embeds, answers = outcome.embeds, outcome.answers
-    given = outcome.task.labels.tolist()
-    predictions = sorted(
-        [
-            *_decided(
-                prediction_rows(embeds.pool_rows, as_given(answers.pool, given), names),
-                embeds.pool_rows,
-                given,
-            ),
-            *((*row, "model") for row in prediction_rows(embeds.test_rows, answers.test, names)),
-        ]
-    )
+    folder = outcome.folder
     pseudolabels = ("round", "path", "label", "confidence"), _pseudolabel_rows(outcome)
     for name, table in (
-        (PREDICTIONS, csv_bytes(("path", *TOP, DECIDED_BY), predictions)),
+        (PREDICTIONS, predictions_table(outcome, read_calibration(folder))),
         ("pseudolabels.csv", csv_bytes(*pseudolabels)),
         ("issues.csv", issues_bytes(issues)),
     ):
@@ -57,6 +52,37 @@ def write_outputs(outcome: Outcome, issues: Iterable[Issue], hear: Listener) -> 
     )
 
 
+def recalibrate(
+    outcome: Outcome, truth: Labels, note: Callable[[str], None] = lambda _: None
+) -> AuditedCalibration | None:
+    """Calibrate a finished run by the audited classes (N,) of its pool, -1 for the others, and write its answers anew.
+
+    calibration.json keeps the temperature for `predict`. None below `AUDITED` known ones, and an earlier one goes.
+
+    Raises:
+        OSError: the folder may not be written.
+    """
+    found = honesty(outcome.answers.pool, truth, least=AUDITED)
+    calibrated = None if found is None else AuditedCalibration.of(found)
+    before = read_calibration(outcome.folder)
+    write_calibration(outcome.folder, calibrated)
+    if calibrated is not None or before is not None:
+        table = predictions_table(outcome, calibrated)
+        write_dated(outcome.folder / PREDICTIONS, table, "run", note)
+    return calibrated
+
+
+def predictions_table(outcome: Outcome, calibrated: AuditedCalibration | None) -> bytes:
+    """predictions.csv: every image of pool and test."""
+    names, embeds, answers = outcome.manifest.classes.display, outcome.embeds, outcome.answers
+    given = outcome.task.labels.tolist()
+    lines = [
+        *prediction_rows(embeds.pool_rows, answers.pool, names, calibrated, given),
+        *prediction_rows(embeds.test_rows, answers.test, names, calibrated),
+    ]
+    return csv_bytes(COLUMNS, sorted(lines))
+
+
 def as_given(probs: Probs, labels: Sequence[int]) -> Probs:
     """(N, C) where people's labels, -1 for none, have probability 1 and the model's answers stay behind them."""
     rows = [row for row, label in enumerate(labels) if label >= 0]
@@ -68,31 +94,34 @@ def as_given(probs: Probs, labels: Sequence[int]) -> Probs:
     return certain
 
 
-def _decided(
-    lines: Iterable[tuple[Any, ...]], rows: Sequence[Row], given: Sequence[int]
-) -> Iterator[tuple[Any, ...]]:
-    by = [
-        "person" if label >= 0 else "model"
-        for row, label in zip(rows, given, strict=True)
-        for _ in row.paths
-    ]
-    for line, who in zip(lines, by, strict=True):
-        yield (*line, who)
-
-
 def prediction_rows(
-    rows: Sequence[Row], probs: Probs, names: Sequence[str]
-) -> Iterator[tuple[Any, ...]]:
-    """(path, label, confidence, second, ..., third, ...) for each file, copies of one content included."""
-    best = probs.topk(min(3, probs.shape[1]), dim=1)
-    for row, labels, confidences in zip(
-        rows, best.indices.tolist(), best.values.tolist(), strict=True
-    ):
+    rows: Sequence[Row],
+    probs: Probs,
+    names: Sequence[str],
+    calibrated: AuditedCalibration | None = None,
+    given: Sequence[int] | None = None,
+) -> Iterator[tuple[str, ...]]:
+    """A line of `COLUMNS` for each file, copies of one content included; ``given`` labels (N,), -1 for none."""
+    by_person = given or [-1] * len(rows)
+    shown = as_given(probs if calibrated is None else calibrated(probs), by_person)
+    own = as_given(probs, by_person)
+    best = own.topk(min(3, probs.shape[1]), dim=1)
+    lines = zip(
+        rows,
+        best.indices.tolist(),
+        shown.gather(1, best.indices).tolist(),
+        best.values[:, 0].tolist(),
+        by_person,
+        strict=True,
+    )
+    for row, labels, confidences, as_model, label in lines:
         pairs = [(names[c], f"{p:.6f}") for c, p in zip(labels, confidences, strict=True)]
         cells = [cell for pair in pairs for cell in pair]
         padded = cells + [""] * (len(TOP) - len(cells))
+        state = "" if label >= 0 else "no" if calibrated is None else "yes"
+        by = "person" if label >= 0 else "model"
         for path in row.paths:
-            yield (path, *padded)
+            yield (path, *padded, by, state, f"{as_model:.6f}")
 
 
 def json_text(value: Any) -> str:

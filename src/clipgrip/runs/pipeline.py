@@ -33,7 +33,8 @@ from clipgrip.runs.place import check_place, choose_folder, is_ours, wanted_fold
 from clipgrip.runs.prepare import Prepared, PreparedImages, prepare
 from clipgrip.runs.rounds import run_rounds
 from clipgrip.runs.store import RunStore, StoredRun, open_store
-from clipgrip.runs.tasks import read_seen
+from clipgrip.runs.tasks import beside_folders, read_seen
+from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.advice import headline, reasons
 from clipgrip.trust.doubted import in_short
 from clipgrip.trust.folders import folder_facts, folder_sentences
@@ -65,22 +66,20 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     )
     folders = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
     for sentence in folder_sentences(folders, SAY):
-        hear.note(sentence)
-    if ingested.by_folder and project.seen is None and not _has_all_labels(ingested.manifest):
-        project = project.model_copy(
-            update={"candidates": "all"}
-        )  # what lies elsewhere is anything
+        hear.step(sentence)
     for issue in ingested.issues:
         if issue.reason in ("text-encoding", "class-list"):
-            hear.note(f"{issue.path}: {issue.detail}.")
+            hear.note(Sentence("{path}: {detail}.", path=issue.path, detail=issue.detail))
     issues = tuple(issue for issue in ingested.issues if not is_ours(ingested.root, issue.path))
     seconds = {"ingest": round(time.monotonic() - began, 3)}
-    manifest, seen = ingested.manifest, None
+    manifest, settings, seen = ingested.manifest, project.settings, None
+    if ingested.by_folder and project.seen is None:
+        settings = beside_folders(settings, manifest)
     if project.seen:
         given = torch.from_numpy(manifest.labels[manifest.pool])
         seen = read_seen(project.seen, given, manifest.classes, project.encoding)
     return carry_out(
-        project.settings,
+        settings,
         manifest,
         wanted,
         hear,
@@ -89,11 +88,6 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         seconds=seconds,
         folders=folders,
     )
-
-
-def _has_all_labels(manifest: Manifest) -> bool:
-    """Whether each class has a label."""
-    return set(manifest.labels[manifest.pool].tolist()) >= set(range(len(manifest.classes)))
 
 
 def carry_out(
@@ -160,21 +154,27 @@ class Job:
     def _say_what_is_known(self, facts: dict[str, Any], hear: Listener) -> None:
         """Before the rounds: what the labels say, or else what speaks against the answers."""
         for line in label_sentences(facts.get("labels"), SAY):
-            hear.note(line)
+            hear.step(line)
         if not labels_teach(facts.get("labels")):
             untold = knows_nothing(self.found) and self.ready.teacher is None
             told = [headline(SAY)] if untold else []
             for line in told + reasons(self.found, SAY):
-                hear.note(line)
+                hear.step(line)
         if doubted := [one["name"] for one in doubted_names(facts)]:
-            hear.note(in_short(doubted, self.ready.task.n_classes, SAY))
+            hear.step(in_short(doubted, self.ready.task.n_classes, SAY))
 
     def _run_rounds(self, store: RunStore, identity: str, hear: Listener) -> None:
         """Nothing to do for zero-shot and for a run that is finished, so its images are not read."""
         stored, ready = store.run(identity), self.ready
         if not ready.ks or (stored and stored.finished):
             return
-        hear.note(f"Tuning {self._values():,} values of a {ready.settings.prompt} prompt.")
+        hear.step(
+            Sentence(
+                "Tuning {values} values of a {prompt} prompt.",
+                values=f"{self._values():,}",
+                prompt=ready.settings.prompt,
+            )
+        )
         progress = partial(hear.progress, "pixels")
         inputs = inputs_of(ready.start.prompt, self.prepared.backbone, ready.embeds, progress)
         run_rounds(store, identity, ready, inputs, hear)
@@ -186,7 +186,9 @@ class Job:
     def _begun(self, store: RunStore, identity: str) -> StoredRun:
         if store.run() is not None:
             raise RunError(
-                "another run began in the same folder at the same moment. Run the command again."
+                mark(
+                    "another run began in the same folder at the same moment. Run the command again."
+                )
             )
         ready, backbone, manifest = self.ready, self.prepared.backbone, self.prepared.manifest
         facts = {

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clipgrip.errors import RunError
+from clipgrip.files import system_words
 from clipgrip.runs import lock
 from clipgrip.runs.store import NAME, open_store
+from clipgrip.sentences import Sentence, mark
 from clipgrip.written import RECORD, check_folder
 
 PROJECT = "project.toml"
@@ -30,7 +32,11 @@ def choose_folder(wanted: Path, identity: str, note: Callable[[str], None]) -> P
         if _is_free(folder) or holds(folder, identity):
             if folder != wanted:
                 note(
-                    f"{wanted} holds a run with other settings, data or method; this one is in {folder}."
+                    Sentence(
+                        "{wanted} holds a run with other settings, data or method; this one is in {folder}.",
+                        wanted=wanted,
+                        folder=folder,
+                    )
                 )
             _make(folder)
             return folder
@@ -39,7 +45,7 @@ def choose_folder(wanted: Path, identity: str, note: Callable[[str], None]) -> P
 
 def check_place(folder: Path) -> None:
     """RunError where the folder, or what has its name, is neither free nor of clipgrip, or cannot be written."""
-    check_folder(folder, NAME, "run of clipgrip", beside=(lock.NAME,))
+    check_folder(folder, NAME, Sentence("run of clipgrip"), beside=(lock.NAME,))
 
 
 def holds(folder: Path, identity: str) -> bool:
@@ -70,5 +76,7 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(
-            f"{folder} cannot be made: {error.strerror}. Choose another --out."
+            mark("{folder} cannot be made: {reason}. Choose another --out."),
+            folder=folder,
+            reason=system_words(error),
         ) from None

@@ -27,6 +27,7 @@ from clipgrip.runs.identity import settings_of
 from clipgrip.runs.start import Answers, Start, method_for
 from clipgrip.runs.store import RunStore, StoredRun
 from clipgrip.runs.tasks import make_task, stored_task
+from clipgrip.sentences import mark
 from clipgrip.strategy import Reached, Round
 from clipgrip.training.state import Keeper
 from clipgrip.types import ClassEmbeds, Labels, Probs, WideEmbeds
@@ -158,8 +159,12 @@ def prepare_stored(
     backbone = model_of(settings)
     if backbone.fingerprint != run.backbone_fingerprint:
         raise BackboneError(
-            f'the run in {folder} was made with another model than "{settings.backbone}" as it is here now. '
-            "Bring back the same model, or run anew."
+            mark(
+                'the run in {folder} was made with another model than "{backbone}" as it is here now. '
+                "Bring back the same model, or run anew."
+            ),
+            folder=folder,
+            backbone=settings.backbone,
         )
     found = embedded(backbone, manifest, listener)
     task = stored_task(found.embeds.pool_labels, manifest.classes, run.facts["data"]["seen"])

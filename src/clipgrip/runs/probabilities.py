@@ -14,6 +14,7 @@ from torch import Tensor
 from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import ConfigError, MissingPackage
+from clipgrip.sentences import mark
 from clipgrip.written import check_output, write_output
 
 ENDINGS = (".csv", ".parquet", ".npz")
@@ -32,7 +33,9 @@ def check_probabilities_place(path: Path) -> None:
     ending = path.suffix.lower()
     if ending not in ENDINGS:
         raise ConfigError(
-            f'--all-probabilities "{path}" has no known ending. Allowed: {", ".join(ENDINGS)}.'
+            mark('--all-probabilities "{path}" has no known ending. Allowed: {endings}.'),
+            path=path,
+            endings=", ".join(ENDINGS),
         )
     if ending == ".parquet":
         _arrow()
@@ -94,7 +97,10 @@ def _arrow() -> tuple[Any, Any]:
         import pyarrow.parquet
     except ImportError as error:
         raise MissingPackage(
-            "Parquet needs pyarrow. Install it: pip install 'clipgrip[parquet]'; or name a .csv or .npz file."
+            mark(
+                "Parquet needs pyarrow. Install it: pip install 'clipgrip[parquet]'; or name a .csv or "
+                ".npz file."
+            )
         ) from error
     return pyarrow, pyarrow.parquet
 

@@ -90,6 +90,18 @@ def promise_facts(promise: Promise, audit: Audit, more: dict[str, int | None]) -
     }
 
 
+def with_classes(
+    facts: dict[str, Any], groups: Sequence[Group], names: Sequence[str]
+) -> dict[str, Any]:
+    """The facts of a promise with the classes that each scope is about: its group's name alone may not say it."""
+    called = {
+        one.name: [name for name, inside in zip(names, one.called, strict=True) if inside]
+        for one in groups
+    }
+    scopes = [{**scope, "classes": called[scope["group"]]} for scope in facts["scopes"]]
+    return {**facts, "scopes": scopes}
+
+
 def _pays(promise: Promise) -> bool:
     """Whether some wider scope adds more images than its proof takes from the model."""
     return any(one.pays for one in promise.wider)

@@ -9,6 +9,7 @@ from clipgrip.runs.events import Listener
 from clipgrip.runs.outcome import Outcome, assemble
 from clipgrip.runs.prepare import prepare_stored
 from clipgrip.runs.store import open_store
+from clipgrip.sentences import Sentence, mark
 
 
 def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
@@ -23,9 +24,17 @@ def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
         run = store.run()
         if run is None or run.finished is None:
             raise RunError(
-                f"the run in {folder} is not finished. Run the same clipgrip run command again to finish it."
+                mark(
+                    "the run in {folder} is not finished. Run the same clipgrip run command again to finish "
+                    "it."
+                ),
+                folder=folder,
             )
         prepared = prepare_stored(folder, store, run, hear)
         for issue in prepared.issues[:3]:
-            hear.note(f"{issue.path}: {issue.detail}; left out of the report")
+            hear.note(
+                Sentence(
+                    "{path}: {detail}; left out of the report", path=issue.path, detail=issue.detail
+                )
+            )
         return assemble(folder, store, run, prepared, hear)

@@ -15,13 +15,14 @@ from clipgrip.method import Method
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import per_class_counts
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
-from clipgrip.pseudolabel.stop import Summary
+from clipgrip.pseudolabel.stop import Summary, said
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import Inputs
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.store import RunStore, StoredRound
 from clipgrip.runs.training import StoredTraining
+from clipgrip.sentences import Sentence, combined
 from clipgrip.strategy import Reached, Round, joined, short_classes
 from clipgrip.training.learner import PromptLearner
 from clipgrip.types import Probs
@@ -52,18 +53,25 @@ def run_rounds(
         hear.round_done(stored.facts)
         if done.why and (done.refined_by, done.why) != refined:
             refined = done.refined_by, done.why
-            hear.note(_refined_line(done))
+            hear.step(_refined_line(done))
         if done.stop:
-            hear.note(
-                f"Stopped: {done.stop.reason}. Back to {name_of_round(done.stop.best)}, the best before."
+            hear.step(
+                Sentence(
+                    "Stopped: {reason}. Back to {back}, the best before.",
+                    reason=said(done.stop.reason),
+                    back=name_of_round(done.stop.best),
+                )
             )
         began = time.monotonic()
 
 
 def _refined_line(done: Round) -> str:
     """How a round's answers were improved before it learned from them."""
-    how = "as they were" if done.refined_by == ZERO_SHOT else f"refined by {done.refined_by}"
-    return f"  learned from the answers {how}: {'; '.join(done.why)}"
+    why = combined(done.why)
+    if done.refined_by == ZERO_SHOT:
+        return Sentence("  learned from the answers as they were: {why}", why=why)
+    by = Sentence(done.refined_by)
+    return Sentence("  learned from the answers refined by {by}: {why}", by=by, why=why)
 
 
 def reached(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Reached:
@@ -96,7 +104,7 @@ def kept_round(stored: Sequence[StoredRound]) -> StoredRound | None:
 
 def name_of_round(number: int) -> str:
     """What people call it."""
-    return f"round {number}" if number else "zero-shot"
+    return Sentence("round {number}", number=number) if number else Sentence("zero-shot")
 
 
 def _answers(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Probs:

@@ -21,6 +21,7 @@ from clipgrip.errors import RunError
 from clipgrip.runs.database import opened
 from clipgrip.runs.migrations import MIGRATIONS, SEALED
 from clipgrip.runs.seal import Seals
+from clipgrip.sentences import mark
 from clipgrip.training.state import TrainingState
 
 NAME = "runs.db"
@@ -189,7 +190,12 @@ def open_store(folder: Path, *, create: bool = False) -> Iterator[RunStore]:
     path = folder / NAME
     if not create and not path.is_file():
         raise RunError(
-            f"{folder} holds no run (no {NAME} in it). Give the folder that clipgrip run wrote (its --out)."
+            mark(
+                "{folder} holds no run (no {name} in it). Give the folder that clipgrip run wrote (its "
+                "--out)."
+            ),
+            folder=folder,
+            name=NAME,
         )
     with opened(path, MIGRATIONS, SEALED) as (db, seals):
         yield RunStore(db, seals)
@@ -216,7 +222,7 @@ def _source(source: ImageSource) -> list[object]:
         return ["file", source.path]
     if isinstance(source, ParquetSource):
         return ["parquet", source.path, source.group, source.row, source.column]
-    raise RunError("images in memory cannot be kept in a run. Save them as files first.")
+    raise RunError(mark("images in memory cannot be kept in a run. Save them as files first."))
 
 
 def _row(values: tuple[str, str, int, Any, str]) -> Row:

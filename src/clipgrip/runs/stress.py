@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +24,14 @@ from clipgrip.runs.embedding import Embeds, embedded
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outputs import json_text
 from clipgrip.runs.start import Start
+from clipgrip.sealed import is_whole, sealed
 from clipgrip.seeds import generator
-from clipgrip.stress import Bench, block, blocks, measure
+from clipgrip.stress import NoiseBench, block, blocks, measure
 from clipgrip.written import check_folder, write_dated
 
 RESULTS = "results.json"
 STRESS = "stress"
 """Which command wrote a file."""
-DIGEST = "sha256"
 DATA = "data"
 """Folder in ``out`` where a demo set may lie."""
 TEST_SHARE = 0.3
@@ -54,7 +53,7 @@ class StressInput:
     """That of the tables."""
 
 
-def prepared(given: StressInput, hear: Listener) -> tuple[Bench, dict[str, Any]]:
+def prepared(given: StressInput, listener: Listener) -> tuple[NoiseBench, dict[str, Any]]:
     """The bench, and what determines its results.
 
     Without test images, three in ten of the labeled are kept for measuring, the same ones each time.
@@ -68,10 +67,10 @@ def prepared(given: StressInput, hear: Listener) -> tuple[Bench, dict[str, Any]]
         labels=given.labels,
         test=given.test,
         encoding=given.encoding,
-        on_progress=lambda done, total: hear.progress("hash", done, total),
+        on_progress=lambda done, total: listener.progress("hash", done, total),
     )
     backbone = load_backbone(given.backbone)
-    found = embedded(backbone, ingested.manifest, hear)
+    found = embedded(backbone, ingested.manifest, listener)
     names, method = found.manifest.classes, PRESETS["default"]["textual"]
     pool, truth, test, test_truth = _parts(found.embeds)
     _check_enough(truth, test_truth, len(names))
@@ -92,20 +91,20 @@ def prepared(given: StressInput, hear: Listener) -> tuple[Bench, dict[str, Any]]
         "zero_shot": round(accuracy(own.test, test_truth), 6),
         "zero_shot_pool": round(accuracy(own.pool, truth), 6),
     }
-    return Bench(start.prompt, pool, truth, test, test_truth, own.pool, method.recipe), facts
+    return NoiseBench(start.prompt, pool, truth, test, test_truth, own.pool, method.recipe), facts
 
 
-def stress(given: StressInput, out: Path, seeds: int, hear: Listener) -> dict[str, Any]:
+def stress(given: StressInput, out: Path, seeds: int, listener: Listener) -> dict[str, Any]:
     """Try everything that ``out`` does not hold yet, keep each block of trials, and return all results.
 
     Raises:
         RunError: ``out`` holds something else, or is in use.
     """
     check_place(out)
-    bench, facts = prepared(given, hear)
+    bench, facts = prepared(given, listener)
     out.mkdir(parents=True, exist_ok=True)
     with lock.locked(out):
-        rows = kept(out, facts["settings"])
+        rows = finished_rows(out, facts["settings"])
         done = {(row["seed"], row["kind"], row["rate"]) for row in rows}
         wanted = [one for one in blocks(seeds) if one not in done]
         tried, total = 0, sum(len(block(*one)) for one in wanted)
@@ -114,12 +113,12 @@ def stress(given: StressInput, out: Path, seeds: int, hear: Listener) -> dict[st
             for row in measure(bench, block(*one)):
                 fresh.append(row)
                 tried += 1
-                hear.progress("stress", tried, total)
+                listener.progress("stress", tried, total)
             rows += fresh
-            write_text_atomic(out / RESULTS, json_text(_sealed({**facts, "rows": rows})))
+            write_text_atomic(out / RESULTS, json_text(sealed({**facts, "rows": rows})))
         rows = [row for row in rows if row["seed"] < seeds]
         table = csv_bytes(tuple(rows[0]), [tuple(row.values()) for row in rows])
-        write_dated(out / "results.csv", table, STRESS, hear.note)
+        write_dated(out / "results.csv", table, STRESS, listener.note)
     return {**facts, "seeds": seeds, "rows": rows}
 
 
@@ -129,8 +128,10 @@ def _parts(embeds: Embeds) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     pool, truth = embeds.pool[labeled], embeds.pool_labels[labeled]
     if len(embeds.test):
         return pool, truth, embeds.test, embeds.test_labels
-    kept = torch.randperm(len(truth), generator=generator(0, "stress", "test"))
-    test, rest = (part.sort().values for part in kept.tensor_split([round(TEST_SHARE * len(kept))]))
+    order = torch.randperm(len(truth), generator=generator(0, "stress", "test"))
+    test, rest = (
+        part.sort().values for part in order.tensor_split([round(TEST_SHARE * len(order))])
+    )
     return pool[rest], truth[rest], pool[test], truth[test]
 
 
@@ -148,14 +149,14 @@ def check_place(out: Path) -> None:
     check_folder(out, RESULTS, "stress test", beside=(lock.NAME, DATA))
 
 
-def kept(out: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
+def finished_rows(out: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows of the same test that were measured before."""
     path = out / RESULTS
     if not path.exists():
         return []
     try:
         found = json.loads(path.read_text("utf-8"))
-        whole, same = found[DIGEST] == _sealed(found)[DIGEST], found["settings"] == settings
+        whole, same = is_whole(found), found["settings"] == settings
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         whole = same = False
     if not (whole and same):
@@ -164,9 +165,3 @@ def kept(out: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
             "Choose another --out, or delete it."
         )
     return list(found["rows"])
-
-
-def _sealed(content: dict[str, Any]) -> dict[str, Any]:
-    """With the SHA-256 of all the rest."""
-    rest = {key: value for key, value in content.items() if key != DIGEST}
-    return {**rest, DIGEST: hashlib.sha256(json_text(rest).encode()).hexdigest()}

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import torch
 
+from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames, canonical
+from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.data.text import read_text
 from clipgrip.errors import DataError
+from clipgrip.sentences import Sentence, mark
 from clipgrip.types import Labels
 
 
@@ -37,6 +40,17 @@ def make_task(
     return trzsl(labels, len(classes), known)
 
 
+def beside_folders(settings: Settings, manifest: Manifest) -> Settings:
+    """The settings where folders labeled some of the images: what lies elsewhere may be of any class.
+
+    Where each class has a label that is so anyway, and they stay as they are: a run's identity holds them.
+    """
+    labeled = set(manifest.labels[manifest.pool].tolist())
+    if labeled >= set(range(len(manifest.classes))):
+        return settings
+    return settings.model_copy(update={"candidates": "all"})
+
+
 def stored_task(labels: Labels, classes: ClassNames, seen: Sequence[str]) -> Task:
     """The task of a stored run, whose seen classes are kept by name."""
     return Task(labels, torch.tensor([name not in seen for name in classes.display]))
@@ -52,8 +66,11 @@ def read_seen(
     """
     if not (labels >= 0).any():
         raise DataError(
-            f"{path.name} names seen classes, but no image of the pool is labeled. Give --labels too, "
-            "or leave --seen away."
+            mark(
+                "{name} names seen classes, but no image of the pool is labeled. Give --labels too, or "
+                "leave --seen away."
+            ),
+            name=path.name,
         )
     lines = [canonical(line) for line in read_text(path, encoding).splitlines()]
     return sorted({classes.index(name) for name in lines if name})
@@ -63,14 +80,20 @@ def _check_labeled(seen: list[int], labeled: list[int], classes: ClassNames) -> 
     for position in seen:
         if position not in labeled:
             raise DataError(
-                f'class "{classes.display[position]}" is named as seen, but no image of the pool has that label. '
-                "Label some, or take the class out of the list."
+                mark(
+                    'class "{klass}" is named as seen, but no image of the pool has that label. Label '
+                    "some, or take the class out of the list."
+                ),
+                klass=classes.display[position],
             )
 
 
 def _explain(seen: list[int], classes: ClassNames) -> str:
     rest = len(classes) - len(seen)
-    return (
-        f"Labels for {len(seen)} of {len(classes)} classes: unlabeled images are taken to be of the other {rest}. "
-        "If they may be of any class, give --candidates all."
+    return Sentence(
+        "Labels for {seen} of {classes} classes: unlabeled images are taken to be of the other {rest}. "
+        "If they may be of any class, give --candidates all.",
+        seen=len(seen),
+        classes=len(classes),
+        rest=rest,
     )

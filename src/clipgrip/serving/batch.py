@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from clipgrip.backbone.embed import Item
 from clipgrip.data.ingest import ingest
 from clipgrip.data.issues import Issue, issues_bytes
 from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import RunError
 from clipgrip.runs.embedding import item, undecodable
-from clipgrip.runs.outputs import DECIDED_BY, PREDICTIONS, TOP, prediction_rows
+from clipgrip.runs.outputs import COLUMNS, DECIDED_BY, PREDICTIONS, prediction_rows
 from clipgrip.runs.store import NAME as RUN
+from clipgrip.sentences import mark
 from clipgrip.serving.predictor import Predictor
-from clipgrip.types import Probs
+from clipgrip.types import ImageEmbeds, Probs
 from clipgrip.written import check_output, check_table, remove_output, write_output
 
 PREDICT = "predict"
@@ -23,11 +25,12 @@ PREDICT = "predict"
 
 @dataclass(frozen=True)
 class FileAnswers:
-    """Rows with their probabilities (N, C), and what could not be used."""
+    """Rows with their probabilities (N, C) and embeddings (N, D), and what could not be used."""
 
     rows: tuple[Row, ...]
     probs: Probs
     issues: tuple[Issue, ...]
+    embeds: ImageEmbeds = field(repr=False)
 
 
 def predict_files(
@@ -36,8 +39,9 @@ def predict_files(
     on_progress: Callable[[str, int, int], None] = lambda *_: None,
     *,
     encoding: str | None = None,
+    item_of: Callable[[Row], Item] = item,
 ) -> FileAnswers:
-    """Label what lies under a place.
+    """Label what lies under a place; ``item_of`` opens the picture of a row that was not embedded yet.
 
     Raises:
         DataError: the place does not exist or holds no image.
@@ -49,7 +53,7 @@ def predict_files(
         on_progress=lambda done, total: on_progress("hash", done, total),
     )
     embedded = predictor.embed(
-        [item(row) for row in found.manifest.rows],
+        [item_of(row) for row in found.manifest.rows],
         on_progress=lambda done, total: on_progress("embed", done, total),
     )
     reasons = dict(embedded.failures)
@@ -61,19 +65,29 @@ def predict_files(
         for path in row.paths
     ]
     probs = predictor.predict_proba(embedded.embeds)
-    return FileAnswers(rows, probs, tuple(sorted({*found.issues, *failed})))
+    issues = tuple(sorted({*found.issues, *failed}))
+    return FileAnswers(rows, probs, issues, embedded.embeds)
 
 
-def write_predictions(path: Path, predictor: Predictor, answers: FileAnswers) -> None:
-    """The answers as CSV, and the issues, if any, in a file beside it.
+def write_predictions(
+    path: Path, predictor: Predictor, answers: FileAnswers, people: Sequence[bool] | None = None
+) -> None:
+    """The answers as CSV, and the issues, if any, in a file beside it; ``people`` marks rows that a person decides.
 
     Raises:
         RunError: as `check_answers_place`.
         OSError: the system refused.
     """
     names, beside = predictor.classes.display, issues_path(path)
-    lines = sorted((*line, "model") for line in prediction_rows(answers.rows, answers.probs, names))
-    table = csv_bytes(("path", *TOP, DECIDED_BY), lines)
+    lines = prediction_rows(answers.rows, answers.probs, names, predictor.calibrated)
+    marks = people or [False] * len(answers.rows)
+    by_person = (mark for row, mark in zip(answers.rows, marks, strict=True) for _ in row.paths)
+    at = COLUMNS.index(DECIDED_BY)
+    decided = [
+        (*line[:at], "person", *line[at + 1 :]) if mark else line
+        for line, mark in zip(lines, by_person, strict=True)
+    ]
+    table = csv_bytes(COLUMNS, sorted(decided))
     write_output(path, table, PREDICT)
     if answers.issues:
         write_output(beside, issues_bytes(answers.issues), PREDICT)
@@ -90,6 +104,10 @@ def check_answers_place(path: Path, images: Path) -> None:
     """RunError where the answers, or the issues beside them, cannot be written or would replace what is no answer."""
     folder = path.absolute().parent
     if path.name == PREDICTIONS and (folder / RUN).is_file():
-        raise RunError(f"{path} holds the answers of the run in {folder}. Give --out another name.")
+        raise RunError(
+            mark("{path} holds the answers of the run in {folder}. Give --out another name."),
+            path=path,
+            folder=folder,
+        )
     check_table(path, PREDICT, reads=(images,))
     check_output(issues_path(path), PREDICT, reads=(images,))

@@ -23,7 +23,9 @@ from clipgrip.method import PRESETS, untuned
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.runs import checkpoint
+from clipgrip.runs.calibrated import AuditedCalibration, read_calibration
 from clipgrip.runs.checkpoint import PromptFacts
+from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 
 
@@ -36,6 +38,8 @@ class Predictor:
     class_embeds: ClassEmbeds = field(repr=False)
     joint: Joint | None = field(default=None, repr=False)
     """What labels taught beside the prompt."""
+    calibrated: AuditedCalibration | None = field(default=None, repr=False)
+    """The temperature that audited answers gave; None: confidence is as the model says it."""
 
     @classmethod
     def open(cls, folder: Path) -> Predictor:
@@ -43,19 +47,24 @@ class Predictor:
 
         Raises:
             RunError: the folder holds no prompt.
-            PromptError: the prompt is damaged.
+            PromptError: the prompt is damaged, or its calibration.
             BackboneError: the model is not here, or is not the one that the prompt was tuned on.
         """
         path = folder / checkpoint.NAME
         if not path.is_file():
             raise RunError(
-                f"{folder} holds no finished run (no {path.name} in it). Give the folder that clipgrip run wrote; "
-                "if that run was stopped, run the same command again to finish it."
+                mark(
+                    "{folder} holds no finished run (no {name} in it). Give the folder that clipgrip run "
+                    "wrote; if that run was stopped, run the same command again to finish it."
+                ),
+                folder=folder,
+                name=path.name,
             )
         learned, facts = checkpoint.read(path)
         known = checkpoint.read_class_embeds(folder / checkpoint.CLASS_EMBEDS, path.read_bytes())
         joint = checkpoint.read_head(folder, facts)
-        return cls(facts, learned, derive(facts, learned) if known is None else known, joint)
+        embeds = derive(facts, learned) if known is None else known
+        return cls(facts, learned, embeds, joint, read_calibration(folder))
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -75,7 +84,7 @@ class Predictor:
         return ClassNames(self.facts.class_names, self.facts.class_prompts)
 
     def predict_proba(self, image_embeds: ImageEmbeds) -> Probs:
-        """(N, C) from unit vectors (N, D) of the prompt's own model."""
+        """(N, C) from unit vectors (N, D) of the prompt's own model, as it says them; `calibrated` sets them right."""
         return joined_probs(image_embeds, self.class_embeds, self.facts.logit_scale, self.joint)
 
     def embed(
@@ -102,8 +111,13 @@ def matching_backbone(facts: PromptFacts) -> ClipBackbone:
     )
     if backbone.fingerprint != facts.backbone_fingerprint:
         raise BackboneError(
-            f'the prompt was tuned on a model "{backbone.name}" with fingerprint {facts.backbone_fingerprint[:12]}, '
-            f"but the one here has {backbone.fingerprint[:12]}. Bring back the same model, or tune anew on this one."
+            mark(
+                'the prompt was tuned on a model "{name}" with fingerprint {backbone_fingerprint}, but '
+                "the one here has {fingerprint}. Bring back the same model, or tune anew on this one."
+            ),
+            name=backbone.name,
+            backbone_fingerprint=facts.backbone_fingerprint[:12],
+            fingerprint=backbone.fingerprint[:12],
         )
     return backbone
 

@@ -41,7 +41,7 @@ class Cell(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Bench:
+class NoiseBench:
     """A prompt and images (N, D) whose truth is known, to plant noise in; test images to measure on."""
 
     prompt: Prompt = field(repr=False)
@@ -72,7 +72,7 @@ def block(seed: int, kind: str, rate: float) -> list[Cell]:
     return [Cell(seed, kind, rate, *pair) for pair in losses + rules]
 
 
-def measure(bench: Bench, cells: list[Cell]) -> Iterator[dict[str, Any]]:
+def measure(bench: NoiseBench, cells: list[Cell]) -> Iterator[dict[str, Any]]:
     """A row for each cell: what was chosen, how much of it is right, and the accuracy on the test images.
 
     A rule may take a class's fair share, N/C; where losses are compared every row is taken. The second model of
@@ -83,34 +83,34 @@ def measure(bench: Bench, cells: list[Cell]) -> Iterator[dict[str, Any]]:
         yield _trial(bench, cell, answers, other)
 
 
-def _planted(bench: Bench, cell: Cell, name: str) -> Probs:
+def _planted(bench: NoiseBench, cell: Cell, name: str) -> Probs:
     kind = cell.kind if cell.rate else next(iter(KINDS))
     draw = generator(cell.seed, "stress", name, kind, cell.rate)
     return noisy_answers(bench.zero_shot, bench.truth, cell.rate, kind, draw)
 
 
-def _trial(bench: Bench, cell: Cell, answers: Probs, other: Probs) -> dict[str, Any]:
+def _trial(bench: NoiseBench, cell: Cell, answers: Probs, other: Probs) -> dict[str, Any]:
     classes = answers.shape[1]
     every = cell.rule == ALL_ROWS
     k = len(answers) if every else bench.fair_share
     chosen = selector(cell.rule)(answers, k, Context(bench.pool, votes=(other,)))
-    told = selection_report(chosen, answers, k)
+    report = selection_report(chosen, answers, k)
     pseudolabels = PseudoLabels(chosen.rows, chosen.distributions(classes), chosen.confidence)
     recipe = replace(bench.recipe, loss=cell.loss)
     learner = PromptLearner(bench.prompt, bench.pool, recipe).fit(
         ul(len(answers), classes), pseudolabels, generator=generator(cell.seed, "stress", "tune")
     )
     right = chosen.labels == bench.truth[chosen.rows]
-    wrong, purity = answers.argmax(dim=1) != bench.truth, told.estimated_purity
+    wrong, purity = answers.argmax(dim=1) != bench.truth, report.estimated_purity
     return {
         **cell._asdict(),
         "noise": round(wrong.double().mean().item(), 6),
         "chosen": len(chosen.rows),
-        "coverage": round(told.coverage, 6),
+        "coverage": round(report.coverage, 6),
         "purity": round(right.double().mean().item(), 6) if len(right) else None,
         "estimated_purity": None if purity is None else round(purity, 6),
-        "balance": round(told.balance, 6),
-        "classes_short": len(told.short),
+        "balance": round(report.balance, 6),
+        "classes_short": len(report.short),
         "accuracy": round(accuracy(learner.predict_proba(bench.test), bench.test_truth), 6),
     }
 

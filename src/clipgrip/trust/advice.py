@@ -50,16 +50,16 @@ HELPS: dict[Help | Literal["learn", "more"], str] = {
         "show how often it is right."
     ),
     "learn": mark(
-        "Let the run learn from the {given} labels that are there: the strategy zero-shot does not. Take --strategy "
+        "Let the run learn from the labels that are there ({given}): the strategy zero-shot does not. Take --strategy "
         "grip, or leave --strategy away."
     ),
     "more": mark(
-        "Label about {labels} more images, of every class, and run again: {given} labels are not enough to teach the "
-        "model these classes."
+        "Label about {labels} more images, of every class, and run again: the labels that are there ({given}) are not "
+        "enough to teach the model these classes."
     ),
     "words": mark(
-        "Use other words: in classes.csv, the column prompt takes a few English words for what can be seen, as in "
-        "“scratched metal surface”. The names that people read stay as they are."
+        "Use other words: in the file of classes, the column prompt takes a few English words for what can be seen, "
+        "as in “scratched metal surface”. The names that people read stay as they are."
     ),
 }
 

@@ -1,4 +1,4 @@
-"""What the folders of the images were taken for, as sentences: labels, where they are named like classes."""
+"""What folders and labels were taken for where that is not plain, as sentences, with the images they are about."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clipgrip.data.issues import Issue
+from clipgrip.data.merge import TEST_HOLDS, TEST_LEFT_OUT
 from clipgrip.words import Words, mark
 
 UNDO = "--ignore-folders"
@@ -16,6 +17,18 @@ REMARKS = {
     "folder-disagrees": (
         mark("{n} image lies in a folder named like another class than its label; the label holds: {examples}."),
         mark("{n} images lie in folders named like other classes than their labels; the labels hold: {examples}."),
+    ),
+    "conflicting-labels": (
+        mark("{n} image has labels that contradict each other and counts as unlabeled: {examples}."),
+        mark("{n} images have labels that contradict each other and count as unlabeled: {examples}."),
+    ),
+    "conflicting-tests": (
+        mark("{n} test image has labels that contradict each other and is left out: {examples}."),
+        mark("{n} test images have labels that contradict each other and are left out: {examples}."),
+    ),
+    "label-beside-test": (
+        mark("{n} test image has another label in the labels to learn from; that of the test holds: {examples}."),
+        mark("{n} test images have other labels in the labels to learn from; those of the test hold: {examples}."),
     ),
     "nested-class-folders": (
         mark("{n} image lies in folders of several classes; the nearest is taken: {examples}."),
@@ -32,13 +45,13 @@ REMARKS = {
              "{examples}. To measure on them, give one as the test."),
     ),
 }  # fmt: skip
-"""By the reason of an issue: of one, and of several."""
+"""By what an issue is about (`_kind`): of one, and of several."""
 
 
 def folder_facts(labeled: int, images: int, issues: Sequence[Issue]) -> dict[str, Any] | None:
     """Of so many images, labeled by their folders and all; None where there is nothing to say."""
     remarks: dict[str, Any] = {}
-    by_reason = {reason: [one for one in issues if one.reason == reason] for reason in REMARKS}
+    by_reason = {reason: [one for one in issues if _kind(one) == reason] for reason in REMARKS}
     for reason, found in by_reason.items():
         if found:
             examples = [_example(one) for one in found[:SHOWN]]
@@ -69,6 +82,15 @@ def folder_sentences(facts: Mapping[str, Any] | None, say: Words, undo: str = UN
         examples = say("{listed} and {rest} more", listed=listed, rest=more) if more else listed
         sentences.append(say(text, n=say.number(one["count"]), examples=examples))
     return sentences
+
+
+def _kind(issue: Issue) -> str:
+    """Its reason; of labels that contradict each other, what was done."""
+    if issue.reason != "conflicting-labels":
+        return issue.reason
+    if issue.detail.endswith(TEST_LEFT_OUT):
+        return "conflicting-tests"
+    return "label-beside-test" if issue.detail.endswith(TEST_HOLDS) else issue.reason
 
 
 def _example(issue: Issue) -> str:

@@ -12,6 +12,8 @@ from clipgrip.types import Labels, Probs
 
 ENOUGH = 25
 """Labels from which five folds leave the 20 that a temperature needs."""
+AUDITED = 50
+"""Audited answers from which confidence is shown as calibrated."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,13 @@ class Honesty:
         }
 
 
-def honesty(probs: Probs, labels: Labels) -> Honesty | None:
-    """How honest the confidence of (N, C) answers is by the labels (N,) that are not -1; None with few of them.
+def honesty(probs: Probs, labels: Labels, *, least: int = ENOUGH) -> Honesty | None:
+    """How honest the confidence of (N, C) answers is by the labels (N,) that are not -1; None below ``least`` of them.
 
     The labels must be of images that the answers were not learned from.
     """
     known = labels >= 0
-    if int(known.sum()) < ENOUGH:
+    if int(known.sum()) < max(least, ENOUGH):
         return None
     probs, truth = probs[known], labels[known]
     logits = logits_of(probs)

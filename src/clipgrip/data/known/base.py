@@ -86,7 +86,7 @@ def needed(folder: Path, *parts: str, source: str) -> Path:
     return path
 
 
-def class_folders(
+def folder_per_class(
     folder: Path, classes: Sequence[str], folder_name: Callable[[str], str], source: str
 ) -> tuple[Listed, ...]:
     """The images of one folder per class, in no part."""

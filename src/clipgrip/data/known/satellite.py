@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clipgrip.data.known.base import KnownSet, Listing, class_folders, listed
+from clipgrip.data.known.base import KnownSet, Listing, folder_per_class, listed
 from clipgrip.data.known.lists import SplitList, with_parts
 
 EUROSAT_SOURCE = "https://zenodo.org/records/7711810 (EuroSAT_RGB.zip)"
@@ -48,14 +48,16 @@ def _eurosat(folder: Path, _work: Path) -> Listing:
     """``AnnualCrop/AnnualCrop_1.jpg``, perhaps one or two folders deeper."""
     root = _down_to(folder, "AnnualCrop")
     names = tuple(EUROSAT_FOLDERS)
-    files = class_folders(root, names, EUROSAT_FOLDERS.__getitem__, EUROSAT_SOURCE)
+    files = folder_per_class(root, names, EUROSAT_FOLDERS.__getitem__, EUROSAT_SOURCE)
     return with_parts(files, root, folder, EUROSAT_LISTS)
 
 
 def _resisc(folder: Path, _work: Path) -> Listing:
     """``airplane/airplane_001.jpg``, perhaps in a folder ``NWPU-RESISC45``."""
     root = _down_to(folder, "airplane")
-    files = class_folders(root, RESISC_CLASSES, lambda name: name.replace(" ", "_"), RESISC_SOURCE)
+    files = folder_per_class(
+        root, RESISC_CLASSES, lambda name: name.replace(" ", "_"), RESISC_SOURCE
+    )
     return with_parts(files, root, folder, RESISC_LISTS)
 
 

@@ -7,9 +7,13 @@ twice as often seems twice as frequent.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import product
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
@@ -17,9 +21,13 @@ from clipgrip.seeds import generator
 from clipgrip.types import ImageEmbeds, Probs, RowMask
 
 SAME = 1e-5
-"""Embeddings that differ less than this along random directions are one: rounding makes a tenth of it."""
+"""Side of a cell of the grids in which copies meet; rounding moves an embedding by a tenth of it."""
 DIRECTIONS = 3
-"""Along so many, a million different images have no two alike."""
+"""Random directions of a grid: along so many, a million different images have no two in one cell."""
+GRIDS = tuple(product((0.0, 0.5), repeat=DIRECTIONS))
+"""How far each grid is shifted, in cells: what lies on two sides of an edge of one is in one cell of another."""
+MIX = (-7046029254386353131, 6364136223846793005, -4417276706812531889)
+"""Odd numbers that make one of a cell's three, so that rows are sorted once."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +56,24 @@ class Copies:
 def copies_among(image_embeds: ImageEmbeds) -> Copies | None:
     """The copies in a pool (N, D); None where every image stands there once."""
     drawn = torch.randn(image_embeds.shape[1], DIRECTIONS, generator=generator(0, "copies"))
-    keys = torch.empty(len(image_embeds), DIRECTIONS, dtype=torch.long)
+    places = torch.empty(len(image_embeds), DIRECTIONS)
     for rows in chunk_slices(len(image_embeds)):
-        keys[rows] = (image_embeds[rows].float() @ drawn / SAME).round().long()
-    different, image_of = keys.unique(dim=0, return_inverse=True)
-    if len(different) == len(keys):
+        places[rows] = image_embeds[rows].float() @ drawn / SAME
+    pairs = torch.cat([_in_one_cell(places + torch.tensor(shift)) for shift in GRIDS], dim=1)
+    if not pairs.shape[1]:
         return None
-    first = torch.full((len(different),), len(keys))
-    first = first.scatter_reduce(0, image_of, torch.arange(len(keys)), "amin")
+    links = coo_array((np.ones(pairs.shape[1], bool), tuple(pairs.numpy())), [len(places)] * 2)
+    n_images, found = connected_components(links, directed=False)
+    image_of = torch.from_numpy(found).long()
+    first = torch.full((n_images,), len(places))
+    first = first.scatter_reduce(0, image_of, torch.arange(len(places)), "amin")
     order = first.argsort()
     return Copies(order.argsort()[image_of], first[order])
+
+
+def _in_one_cell(places: Float[Tensor, "N K"]) -> Int[Tensor, "2 n"]:
+    """Pairs of rows that are next to each other in one cell."""
+    cells = places.round().long()
+    order = (cells * torch.tensor(MIX)).sum(1).argsort(stable=True)
+    same = (cells[order[1:]] == cells[order[:-1]]).all(1)
+    return torch.stack([order[:-1][same], order[1:][same]])

@@ -14,7 +14,7 @@ from clipgrip.errors import ConfigError, nearest
 
 @dataclass(frozen=True)
 class Refinement:
-    """How answers are refined. The defaults were chosen on pools that no figure of the documentation is taken from."""
+    """How answers are refined. The defaults were chosen on the pools of `benchmarks.pools`, all of them seen (0031)."""
 
     # Which answers are read, and at which scale
     logit_spread: float = 2.5
@@ -39,17 +39,18 @@ class Refinement:
     """Resistance (see ``evidence``) up to which they seem so."""
     even_max_resistance: float = 0.45
     """Resistance up to which fewer images gain by going half the way to equal shares."""
-
     max_lost_share: float = 0.12
     """Share of the images that one class may lose by clusters: a class that fills the pool must not be split up."""
 
-    # Absent classes: evidence.py
+    # Half the way to equal shares, and how much answers resist it: balance.py
     half_balance_power: float = 0.5
     """φ of unbalanced optimal transport: each factor goes half the way, so sure answers hold and doubtful ones move."""
     half_balance_iterations: int = 30
     """Scaling steps."""
     min_images_for_shares: int = 50
     """Fewer images say nothing of the class shares."""
+
+    # Absent classes: decide.py, measure.py
     absent_resistance: float = 0.7
     """Resistance from which classes are absent: lower where all are present, higher where a third are."""
     absent_share: float = 0.2

@@ -74,9 +74,9 @@ def _keep_surest(
     probs: Probs, labels: Labels, k: int, weakest: Tensor, weakest_row: Tensor
 ) -> None:
     """Free all but the ``k`` surest images of each class, and note what a full class now asks for."""
-    held = (labels >= 0).nonzero().squeeze(1)
-    confidence = probs[held, labels[held]]
-    order = held[confidence.argsort(descending=True, stable=True)]
+    taken = (labels >= 0).nonzero().squeeze(1)
+    confidence = probs[taken, labels[taken]]
+    order = taken[confidence.argsort(descending=True, stable=True)]
     rank = _rank_within(labels[order], probs.shape[1])
     last = order[rank == k - 1]
     weakest[labels[last]] = probs[last, labels[last]]

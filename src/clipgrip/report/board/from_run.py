@@ -25,12 +25,19 @@ from clipgrip.report.board.facts import (
 from clipgrip.report.from_run import lost
 from clipgrip.report.pictures import thumbnail
 from clipgrip.review.store import has_review, open_review
-from clipgrip.runs.audits import StoredPromise, promises, stored_answers, stored_audits
+from clipgrip.runs.audits import (
+    StoredPromise,
+    is_uniform,
+    promises,
+    stored_answers,
+    stored_audits,
+)
 from clipgrip.runs.events import Listener
 from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import NAME, open_store
+from clipgrip.sentences import mark
 from clipgrip.trust.terms import BEFORE, Terms
 
 WORST = 10
@@ -53,11 +60,14 @@ class Asked:
         for name in self.ok_classes:
             if name not in names:
                 raise ConfigError(
-                    f'--ok-class "{name}" is none of the classes: {", ".join(names)}.{nearest(name, names)}'
+                    mark('--ok-class "{name}" is none of the classes: {names}.{nearest}'),
+                    name=name,
+                    names=", ".join(names),
+                    nearest=nearest(name, names),
                 )
         if set(self.ok_classes) == set(names):
             raise ConfigError(
-                "every class is an --ok-class, so nothing could be missed. Leave one out."
+                mark("every class is an --ok-class, so nothing could be missed. Leave one out.")
             )
 
     def good(self, names: Sequence[str]) -> tuple[str, ...]:
@@ -182,7 +192,7 @@ def common(outcome: Outcome, asked: Asked) -> dict[str, Any]:
 def _audited(outcome: Outcome) -> tuple[BoardEvidence, JudgedImages] | None:
     """The audit, of those read by clipgrip audit automate, that was answered last."""
     with open_store(outcome.folder) as store:
-        audits = stored_audits(store, outcome.run.id)
+        audits = [one for one in stored_audits(store, outcome.run.id) if is_uniform(one.audit)]
         if not audits:
             return None
         by_hash = dict(stored_answers(store, outcome.run.id, audits[-1].audit))

@@ -129,6 +129,11 @@ def _notes(pilot: Pilot, worked: Plan, say: Words) -> list[str]:
             assumed=say.percent(pilot.assumed),
         ),
         _shares(pilot, say),
+        say(
+            "For the precision of the accuracy alone, about {n} images are enough where they are drawn to measure "
+            "(clipgrip audit draw --to-measure). Criteria and promises are judged by images drawn from all alike.",
+            n=say.number(worked.to_measure),
+        ),
     ]
     short = [one for one in worked.needs if one.images is None or one.images > pilot.images]
     if short:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clipgrip.data.classes import canonical
-from clipgrip.data.classfolders import class_folders
+from clipgrip.data.classfolders import folders_like
 from clipgrip.errors import DataError, nearest
 from clipgrip.review.exchange.archives import read_folders
 from clipgrip.review.exchange.claims import REASONS, Claimed, Left, Read, Reader
@@ -107,7 +107,7 @@ class _ClassOf:
         table = snapshot.classes
         self.names = [canonical(one.name) for one in table.active]
         self._ids = {canonical(one.name): one.id for one in table.active}
-        self._folders = class_folders(table.class_names) if form == "folders" else None
+        self._folders = folders_like(table.class_names) if form == "folders" else None
         self._columns = table.ids.tolist()
 
     def __call__(self, name: str) -> int | None:

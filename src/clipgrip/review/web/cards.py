@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from clipgrip.review.calibrated import shown_confidence
 from clipgrip.review.queues import surest
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState
@@ -47,7 +48,7 @@ def card(context: PageContext, row: int, queue: Queue) -> dict[str, Any]:
             "class": int(view.label[row]),
             "proposed": names[int(view.label[row])],
             "second": names[int(view.second[row])],
-            "confidence": round(float(view.confidence[row]), 3),
+            "confidence": round(float(shown_confidence(snapshot)[row]), 3),
         }
     if opinion is not None:
         shown["state"] = opinion.state.word

@@ -22,6 +22,7 @@ from clipgrip.review.web.texts import (
     hold_said,
     next_step,
     words_of_change,
+    worth_of_confidence,
 )
 from clipgrip.trust.advice import headline, reasons, remedies
 from clipgrip.trust.doubted import in_short, reason
@@ -80,6 +81,7 @@ def grid_page(context: PageContext, queue: Queue, klass: int | None, n: int, ski
         classes=cards.class_choices(context, queue),
         keys=cards.keys(context.snapshot),
         purpose=cards.purpose(queue),
+        worth=worth_of_confidence(context.snapshot, context.say),
     )
 
 
@@ -103,6 +105,7 @@ def one_page(context: PageContext, queue: Queue, klass: int | None, image: str) 
         keys=cards.keys(context.snapshot),
         examples={} if queue == "audit" else cards.examples(context.snapshot),
         purpose=cards.purpose(queue),
+        worth=worth_of_confidence(context.snapshot, context.say),
         goal=_overview(context) if queue == "audit" else None,
         reset=audit_reset(context.snapshot.round.rounds, context.say) if queue == "audit" else [],
     )

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import uvicorn
 
 from clipgrip.errors import ConfigError, RunError
+from clipgrip.files import system_words
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import open_review
 from clipgrip.review.web.address import Access, PublicName
@@ -19,6 +20,7 @@ from clipgrip.review.web.app import create_app
 from clipgrip.review.web.connections import WAITING, Connection, Server, most_connections
 from clipgrip.review.web.state import ServerState
 from clipgrip.runs.lock import InUse, locked
+from clipgrip.sentences import mark
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT = 8765
@@ -37,14 +39,21 @@ def check_access(host: str, token: str, public: bool = False) -> None:
     """
     if host not in LOOPBACK and len(token) < SHORTEST:
         raise ConfigError(
-            f"--host {host} lets other machines reach the page, so it needs --token with at least {SHORTEST} "
-            "characters that nobody can guess (or --token-file, or CLIPGRIP_TOKEN, which no list of processes shows). "
-            "Everyone who is given the link may answer."
+            mark(
+                "--host {host} lets other machines reach the page, so it needs --token with at least "
+                "{shortest} characters that nobody can guess (or --token-file, or CLIPGRIP_TOKEN, which "
+                "no list of processes shows). Everyone who is given the link may answer."
+            ),
+            host=host,
+            shortest=SHORTEST,
         )
     if public and 0 < len(token) < SHORTEST:
         raise ConfigError(
-            f"--allow-name lets others reach the page, so the token needs at least {SHORTEST} characters that nobody "
-            "can guess."
+            mark(
+                "--allow-name lets others reach the page, so the token needs at least {shortest} "
+                "characters that nobody can guess."
+            ),
+            shortest=SHORTEST,
         )
 
 
@@ -111,8 +120,11 @@ def _alone(folder: Path) -> Iterator[None]:
             stack.enter_context(locked(folder, LOCK))
         except InUse:
             raise RunError(
-                f"the review of {folder} is open already, in another process. Use the link that it printed, "
-                "or stop it first."
+                mark(
+                    "the review of {folder} is open already, in another process. Use the link that it "
+                    "printed, or stop it first."
+                ),
+                folder=folder,
             ) from None
         yield
 
@@ -141,9 +153,12 @@ def _bound(host: str, port: int | None) -> socket.socket:
         except OSError as failed:
             listening.close()
             error = failed
-    reason = error.strerror if error else "no port"
+    reason = system_words(error) if error else "no port"
     raise ConfigError(
-        f"port {wanted[0]} of {host} cannot be used: {reason}. Choose another --port."
+        mark("port {wanted} of {host} cannot be used: {reason}. Choose another --port."),
+        wanted=wanted[0],
+        host=host,
+        reason=reason,
     )
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clipgrip.review.measure import calibration
 from clipgrip.review.overview import Overview, Step
+from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.store import Change, ReviewRound
+from clipgrip.trust.honesty import AUDITED
 from clipgrip.words import Words, mark
 
 QUEUE_NAMES = {
@@ -242,3 +245,18 @@ def words_of_change(change: Change, say: Words) -> str:
                 "sure": say.percent(facts["confidence"], 0),
             }
     return say(CHANGES[change.action], **values)
+
+
+def worth_of_confidence(snapshot: ReviewSnapshot, say: Words) -> str:
+    """Whether the confidence beside an answer means what it says."""
+    found = calibration(snapshot)
+    if found is None:
+        return say(
+            "The number is the model's own confidence, not calibrated. {n} answers of the random audit set it right.",
+            n=AUDITED,
+        )
+    return say(
+        "The number is the confidence calibrated by {n} answers of the random audit: of answers at 0.90, about 90 in "
+        "100 are right.",
+        n=say.number(found.n),
+    )

@@ -36,19 +36,19 @@ def thumbnail(row: Row) -> bytes:
     Raises:
         DataError: the file has gone, or is no image any more.
     """
-    kept = place_of(row.sha256)
+    place = place_of(row.sha256)
     with contextlib.suppress(OSError):
-        content = kept.read_bytes()
+        content = place.read_bytes()
         data, digest = content[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
         if hashlib.sha256(data).digest() == digest:
             return data
     data = picture(row, SIDE)
     with contextlib.suppress(OSError):  # a full disk makes it slow, not wrong
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        part = kept.with_suffix(f".{secrets.token_hex(4)}")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = place.with_suffix(f".{secrets.token_hex(4)}")
         try:
             part.write_bytes(data + hashlib.sha256(data).digest())
-            part.replace(kept)
+            part.replace(place)
         finally:
             part.unlink(missing_ok=True)
     return data

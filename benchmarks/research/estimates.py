@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from benchmarks.research.halves import half_agreement
 from clipgrip.errors import DataError
-from clipgrip.research.halves import half_agreement
 from clipgrip.trust.calibration import Temperature
 from clipgrip.trust.estimate import ADVICE, Estimate
 from clipgrip.trust.fitting import HIGHEST, LOWEST

@@ -1,0 +1,179 @@
+"""How many answers measure an accuracy: drawn to measure, against drawn from all images alike, with coverage.
+
+    CLIPGRIP_DATA=FOLDER python -m benchmarks.measuring [--draws 1000] [--sets caltech58 ...]
+
+The answers are CLIP's own, as in `benchmarks.believed`, and a logistic regression's on scikit-learn's digits. Each
+draw audits the whole pool anew in two phases: 80 answers where the accuracy is above 90 %, else 130. *Cover*: share of
+draws whose 95 % interval holds the pool's accuracy; *half*: its mean half width; *uniform*: the same of Wilson's
+interval from 200 answers drawn from all images alike, and its half width from as many answers as the measuring draw
+had; *error*: root mean square of both estimates at equal answers, which shows whether it is ever worse; *classes*:
+coverage over all answered classes that have an answer, *small*: over those below the median size. Rows of sets that
+are not named stay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import trust
+from benchmarks.promise_pools import MODELS
+from benchmarks.record import RESULTS, machine, record
+from clipgrip.metrics import wilson_interval
+from clipgrip.trust.measured import measured
+from clipgrip.trust.measuring import first_phase, further, strata
+from clipgrip.trust.scope import Answered
+
+SETS = (
+    "caltech58",
+    "imagenet 50 #0",
+    "imagenet 200 #0",
+    "dtd 1-shot",
+    "flowers 1-shot",
+    "flowers 4-shot",
+    "flowers 16-shot",
+    "digits",
+    "surfaces",
+)
+MADE = ("good", "upside down", "in waves", "tied", "never wrong")
+"""Pools made to deceive, of `benchmarks.promise_pools`."""
+SURE, ABOVE, BELOW, UNIFORM = 0.9, 80, 130, 200
+NAME = "measuring"
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Answers of a model and which of them are wrong (N,)."""
+
+    name: str
+    answers: Answered
+    wrong: NDArray[np.bool_]
+
+
+def main() -> None:
+    """Measure, print a line as soon as it is there, and write ``results/measuring.json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--sets", nargs="+")
+    chosen = parser.parse_args()
+    path = RESULTS / f"{NAME}.json"
+    stored = json.loads(path.read_text("utf-8"))["rows"] if path.is_file() else []
+    rows: dict[str, dict[str, Any]] = {row["set"]: row for row in stored}
+    print(machine())
+    for pool in _pools():
+        if chosen.sets and pool.name not in chosen.sets:
+            continue
+        rows[pool.name] = row = _row(pool, chosen.draws)
+        print(_line(row), flush=True)
+        record(NAME, {"rows": list(rows.values())})
+
+
+def _pools() -> Iterator[Pool]:
+    measured_sets = trust.all_cases(Path(os.environ["CLIPGRIP_DATA"]) / "clip-features")
+    for case in (*measured_sets, *trust.demo_cases()):
+        if case.name in SETS:
+            confidence, labels = case.logits.softmax(1).max(1)
+            answers = Answered(labels.numpy(), confidence.double().numpy().round(6))
+            yield Pool(case.name, answers, (labels != case.truth).numpy())
+    yield _digits()
+    for name in MADE:
+        made, truth = MODELS[name](np.random.default_rng(0))
+        yield Pool(f"made: {name}", made, made.labels != truth)
+
+
+def _digits() -> Pool:
+    """scikit-learn's digits by a logistic regression of thirty images a class."""
+    from sklearn.datasets import load_digits
+    from sklearn.linear_model import LogisticRegression
+
+    images, truth = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(truth))
+    taught = np.concatenate([order[truth[order] == c][:30] for c in range(10)])
+    rest = np.setdiff1d(order, taught)
+    model = LogisticRegression(max_iter=500).fit(images[taught] / 16, truth[taught])
+    probs = model.predict_proba(images[rest] / 16)
+    answers = Answered(probs.argmax(1), probs.max(1).round(6))
+    return Pool("digits 30 labels a class", answers, probs.argmax(1) != truth[rest])
+
+
+def _row(pool: Pool, draws: int) -> dict[str, Any]:
+    accuracy = 1 - float(pool.wrong.mean())
+    n = ABOVE if accuracy > SURE else BELOW
+    hashes = [f"{pool.name} {row}" for row in range(len(pool.wrong))]
+    each = [_draw(pool, hashes, n, seed) for seed in range(draws)]
+    keys = (
+        "covered",
+        "half",
+        "error",
+        "uniform_covered",
+        "uniform_half",
+        "equal_half",
+        "equal_error",
+    )
+    values = {key: np.array([one[key] for one in each], dtype=float) for key in keys}
+    row = {
+        "set": pool.name,
+        "images": len(pool.wrong),
+        "accuracy": accuracy,
+        "answers": n,
+        "draws": draws,
+    }
+    for key in keys:
+        squared = key.endswith("error")
+        row[key] = float((values[key] ** 2).mean() ** 0.5 if squared else values[key].mean())
+    for key in ("classes", "small"):
+        inside = [hit for one in each for hit in one[key]]
+        row[f"{key}_covered"] = float(np.mean(inside)) if inside else None
+    return row
+
+
+def _draw(pool: Pool, hashes: list[str], n: int, seed: int) -> dict[str, Any]:
+    labels, wrong = pool.answers.labels, pool.wrong
+    made = strata(pool.answers, hashes, seed)
+    rows = first_phase(made, n)
+    rows = np.concatenate([rows, further(made, rows, wrong[rows], n)])
+    found = measured(made, labels, rows, wrong[rows])
+    assert found is not None
+    accuracy, order = 1 - float(wrong.mean()), np.random.default_rng(seed).permutation(len(wrong))
+    right, equal = int((~wrong[order[:UNIFORM]]).sum()), int((~wrong[order[:n]]).sum())
+    low, high = wilson_interval(right, UNIFORM)
+    equal_low, equal_high = wilson_interval(equal, n)
+    sizes = np.bincount(labels)
+    median = np.median(sizes[sizes > 0])
+    truth = {c: 1 - float(wrong[labels == c].mean()) for c in found.classes}
+    inside = {c: f.low - 1e-9 <= truth[c] <= f.high + 1e-9 for c, f in found.classes.items()}
+    return {
+        "covered": found.overall.low <= accuracy <= found.overall.high,
+        "half": found.overall.half_width,
+        "error": found.overall.value - accuracy,
+        "uniform_covered": low <= accuracy <= high,
+        "uniform_half": (high - low) / 2,
+        "equal_half": (equal_high - equal_low) / 2,
+        "equal_error": equal / n - accuracy,
+        "classes": list(inside.values()),
+        "small": [hit for c, hit in inside.items() if sizes[c] < median],
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    small = row["small_covered"]
+    return (
+        f"{row['set']:26s} {row['images']:5d} images, accuracy {row['accuracy']:.3f}; {row['answers']} answers: half "
+        f"{100 * row['half']:.1f} (uniform {UNIFORM}: {100 * row['uniform_half']:.1f}, as many: "
+        f"{100 * row['equal_half']:.1f}), cover {100 * row['covered']:.1f} % "
+        f"(uniform {100 * row['uniform_covered']:.1f}), error {100 * row['error']:.2f} "
+        f"(uniform {100 * row['equal_error']:.2f}), classes {100 * row['classes_covered']:.1f}, "
+        f"small {'-' if small is None else f'{100 * small:.1f}'}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Confidence that an audit set right: made after its answers are kept, and said in one line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clipgrip.words import Sentence
+
+if TYPE_CHECKING:
+    from clipgrip.cli.screen import Screen
+    from clipgrip.runs.calibrated import AuditedCalibration
+    from clipgrip.runs.outcome import Outcome
+
+
+def recalibrated(outcome: Outcome, screen: Screen) -> AuditedCalibration | None:
+    """Calibrate a run by every audited answer that is kept in it; predictions.csv is written anew."""
+    import torch
+
+    from clipgrip.runs.audits import uniform_answers
+    from clipgrip.runs.outputs import recalibrate
+    from clipgrip.runs.store import open_store
+
+    with open_store(outcome.folder) as store:
+        known = uniform_answers(store, outcome.run.id)
+    truth = [known.get(image.sha256, -1) for image in outcome.embeds.pool_rows]
+    return recalibrate(outcome, torch.tensor(truth, dtype=torch.long), screen.note)
+
+
+def said_of(calibrated: AuditedCalibration | None) -> list[str]:
+    """What audited answers made of confidence; nothing where they are too few."""
+    if calibrated is None:
+        return []
+    before, after = (
+        f"{100 * calibrated.evidence[when]['ece_equal_mass']:.1f}" for when in ("before", "after")
+    )
+    return [
+        Sentence(
+            "confidence is calibrated by {n} answers of a random audit (off by {before} points on average before, "
+            "{after} after)",
+            n=calibrated.n,
+            before=before,
+            after=after,
+        )
+    ]

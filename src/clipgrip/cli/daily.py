@@ -1,0 +1,99 @@
+"""The daily audit of a model at work: drawn, read, and what a withdrawn promise gives back to people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clipgrip.cli.ui import Result, Ui
+
+if TYPE_CHECKING:
+    from clipgrip.serving.batch import FileAnswers
+
+
+def draw_daily(ui: Ui, run: Path, count: int, out: Path) -> Result:
+    """A sheet of new images at work, drawn at random within the promises that stand."""
+    from clipgrip.cli.reviewed import at_work
+    from clipgrip.runs.lock import locked
+    from clipgrip.runs.watch.daily import draw_images, write_daily
+    from clipgrip.runs.watch.store import LOCK, open_watch
+    from clipgrip.runs.watch.upholding import (
+        classes_of,
+        fallen_scopes,
+        note_scopes,
+        run_scopes,
+    )
+
+    newest = at_work(run, ui.screen)
+    scopes, fallen = run_scopes(newest), fallen_scopes(newest)
+    standing = [one for one in scopes if one not in fallen]
+    with open_watch(newest) as store, locked(newest, LOCK):
+        note_scopes(store, scopes)
+        number, images = draw_images(store, standing, count, _now())
+        write_daily(store, number, images, out)
+    say = ui.say
+    lines = [
+        say("{n} new images drawn at random: {out}", n=len(images), out=out),
+        say("classes: {names}", names=classes_of(newest).listing()),
+        say(
+            "Fill the column answer with a class name, from the top without a gap, then: {command}",
+            command=f"clipgrip audit read {run} --answers {out} --by NAME",
+        ),
+    ]
+    if not standing:
+        lines.append(say("No promise stands, so they are drawn from all new images."))
+    return Result(lines, {"draw": number, "drawn": len(images), "sheet": out})
+
+
+def read_daily(ui: Ui, run: Path, answers: Path, by: str, encoding: str | None) -> Result | None:
+    """Count the answers of a daily sheet, and withdraw the promises that they refute; None of another sheet."""
+    from clipgrip.cli.reviewed import at_work
+    from clipgrip.runs.lock import locked
+    from clipgrip.runs.watch.daily import DailySheet, read_answers
+    from clipgrip.runs.watch.status import status_of
+    from clipgrip.runs.watch.store import LOCK, open_watch
+    from clipgrip.runs.watch.upholding import classes_of, run_scopes, withdraw_broken
+    from clipgrip.trust.watch_words import LIGHTS, audited_words
+
+    sheet = DailySheet.read(answers, encoding)
+    if sheet is None:
+        return None
+    newest = at_work(run, ui.screen)
+    scopes = run_scopes(newest)
+    with open_watch(newest) as store, locked(newest, LOCK):
+        new = read_answers(store, sheet, classes_of(newest), by, _now())
+        fallen = withdraw_broken(store, scopes, _now())
+        status = status_of(store, scopes)
+    say = ui.say
+    lines = [
+        f"{status.symbol} {say(LIGHTS[status.light][1])}",
+        say("{n} new answers counted", n=new),
+        audited_words(status.audited, say),
+        *(f"  {one.words(say)}" for one in status.promises),
+    ]
+    facts = {"answers_new": new, "withdrawn_now": [one.scope.name for one in fallen]}
+    return Result(lines, status.facts() | facts, code=int(bool(fallen)))
+
+
+def given_back(run: Path, answers: FileAnswers, ui: Ui) -> list[bool]:
+    """Which answers people decide because a promise was withdrawn, said on the screen."""
+    from clipgrip.runs.watch.upholding import fallen_scopes, for_people
+
+    if not fallen_scopes(run):
+        return [False] * len(answers.rows)
+    confidence, labels = answers.probs.max(1)
+    people = for_people(run, labels.tolist(), confidence.double().tolist())
+    say = ui.say
+    ui.screen.note(
+        say(
+            "a promise was withdrawn at work: {n} of these images are for people to decide, until a new audit promises "
+            "anew",
+            n=sum(people),
+        )
+    )
+    return people
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

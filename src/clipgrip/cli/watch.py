@@ -1,0 +1,183 @@
+"""clipgrip watch look, watch status and watch answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from clipgrip.cli.arguments import By, Encoding, Run
+from clipgrip.cli.ui import Result, Ui
+
+if TYPE_CHECKING:
+    from clipgrip.runs.watch.status import Status
+    from clipgrip.serving.watching import Watched
+
+
+def look(
+    ui: Ui,
+    run: Run,
+    images: Annotated[
+        Path, typer.Argument(help="Folder that new images come into, or a CSV or Parquet file.")
+    ],
+    out: Annotated[Path, typer.Option(help="Where to write the answers.")] = Path(
+        "predictions.csv"
+    ),
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            help="Images that show what is normal, at the beginning.  [default: the run's own images]",
+            show_default=False,
+        ),
+    ] = None,
+    alpha: Annotated[
+        float | None,
+        typer.Option(
+            min=1e-6,
+            max=0.5,
+            help="Probability of ever ringing without cause, at the beginning.  [default: 0.01]",
+            show_default=False,
+        ),
+    ] = None,
+    encoding: Encoding = None,
+) -> Result:
+    """Label the images of a folder, and say whether the new ones still look like those before.
+
+    Run it again as the folder grows: every image counts once, by its content. Exit code 1 while an alarm rings.
+    """
+    from clipgrip.cli.daily import given_back
+    from clipgrip.cli.reviewed import at_work
+    from clipgrip.serving.batch import check_answers_place, write_predictions
+    from clipgrip.serving.predictor import Predictor
+    from clipgrip.serving.watching import watch_files
+    from clipgrip.written import check_writable
+
+    check_answers_place(out, images)
+    newest = at_work(run, ui.screen)
+    check_writable(newest)
+    predictor = Predictor.open(newest)
+    with ui.screen.live():
+        found = watch_files(
+            newest,
+            predictor,
+            images,
+            lambda answers: write_predictions(
+                out, predictor, answers, given_back(newest, answers, ui)
+            ),
+            reference=reference,
+            alpha=alpha,
+            encoding=encoding,
+            on_progress=ui.screen.progress,
+        )
+    return _result(newest, found, predictor.classes.display, out, run, ui)
+
+
+def _result(
+    newest: Path, found: Watched, names: tuple[str, ...], out: Path, run: Path, ui: Ui
+) -> Result:
+    """The light, what was labeled, and the page."""
+    from clipgrip.report.at_work import PAGE, write_at_work
+    from clipgrip.runs.watch.status import status_of
+    from clipgrip.runs.watch.store import open_watch
+    from clipgrip.runs.watch.upholding import run_scopes
+    from clipgrip.serving.batch import issues_path
+
+    with open_watch(newest) as store:
+        status = status_of(store, run_scopes(newest))
+    write_at_work(newest, status, names, ui.language)
+    say, total, issues = ui.say, len(found.answers.rows), len(found.answers.issues)
+    lines = [
+        *light_words(status, names, run, ui),
+        say("{new} new images, {all} labeled: {out}", new=found.new, all=total, out=out),
+        say("page: {page}", page=newest / PAGE),
+    ]
+    if found.began:
+        compared = status.line.facts["reference"]
+        lines.insert(0, say("the watch begins: compared with {n} images", n=compared))
+    facts: dict[str, Any] = {"new": found.new, "predictions": out, "page": newest / PAGE}
+    if issues:
+        lines.append(say("{n} remarks on files: {path}", n=issues, path=issues_path(out)))
+        facts["issues"] = issues_path(out)
+    return Result(lines, status.facts() | facts, code=int(status.light == "alarm"))
+
+
+def show(ui: Ui, run: Run) -> Result:
+    """Say where a line stands, without looking at new images."""
+    from clipgrip.cli.reviewed import at_work
+    from clipgrip.runs.watch.status import status_of
+    from clipgrip.runs.watch.store import open_watch
+    from clipgrip.runs.watch.upholding import classes_of, run_scopes
+
+    newest = at_work(run, ui.screen)
+    with open_watch(newest) as store:
+        status = status_of(store, run_scopes(newest))
+    names = classes_of(newest).display
+    return Result(
+        light_words(status, names, run, ui), status.facts(), code=int(status.light == "alarm")
+    )
+
+
+def answer(
+    ui: Ui,
+    run: Run,
+    verdict: Annotated[
+        Literal["fixed", "normal", "nothing"],
+        typer.Argument(
+            help="fixed: the cause is removed; normal: this is how it is from now on; nothing: no cause was found."
+        ),
+    ],
+    by: By = "",
+    note: Annotated[str, typer.Option(help="What was found.", show_default=False)] = "",
+) -> Result:
+    """Answer the alarm that rings; then the watch goes on."""
+    from clipgrip.cli.reviewed import at_work
+    from clipgrip.runs.lock import locked
+    from clipgrip.runs.watch.responding import answer_alarm
+    from clipgrip.runs.watch.store import LOCK, open_watch
+    from clipgrip.trust.watch_words import VERDICTS
+
+    newest, now = at_work(run, ui.screen), datetime.now(UTC).isoformat(timespec="seconds")
+    with locked(newest, LOCK), open_watch(newest) as store:
+        alarm = answer_alarm(store, verdict, by=by, note=note, at=now)
+    say = ui.say
+    lines = [
+        say("alarm {n} is answered: {verdict}", n=alarm.number, verdict=say(VERDICTS[verdict]))
+    ]
+    return Result(lines, {"alarm": alarm.number, "verdict": verdict, "by": by, "note": note})
+
+
+def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> list[str]:
+    """The light with words, and what rings with what to do."""
+    from clipgrip.trust.watch_words import LIGHTS, advised, changed, since_when
+
+    say, alarm = ui.say, status.open_alarm
+    lines = [
+        f"{status.symbol} {say(LIGHTS[status.light][1])}",
+        say(
+            "{n} new images since {date}, {alarms} alarms",
+            n=say.number(status.images),
+            date=say.date(status.line.begun_at),
+            alarms=len(status.alarms),
+        ),
+    ]
+    lines += [f"  {one.words(say)}" for one in status.promises]
+    if alarm is None:
+        return lines
+    facts = alarm.facts
+    name = None if facts["class"] is None else names[facts["class"]]
+    lines.append(
+        f"  {changed(facts['monitor'], facts['rises'], name, say)}, "
+        f"{since_when(facts['since'], alarm.at, facts['since_at'], say)}"
+    )
+    lines.append(f"  {advised(facts['monitor'], say)}")
+    command = f"clipgrip watch answer {run} fixed|normal|nothing --by NAME --note TEXT"
+    lines.append(f"  {say('before: {paths}', paths=_paths(facts['before']))}")
+    lines.append(f"  {say('since then: {paths}', paths=_paths(facts['after']))}")
+    lines.append(f"  {say('Then answer it: {command}', command=command)}")
+    return lines
+
+
+def _paths(pictures: list[dict[str, str]]) -> str:
+    return ", ".join(Path(one["path"]).name for one in pictures)

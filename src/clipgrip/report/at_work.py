@@ -1,0 +1,141 @@
+"""at-work.html: how a line stands, with twelve pictures before and after of the alarms, as one offline page."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from clipgrip.data.images import decode
+from clipgrip.data.sources import FileSource
+from clipgrip.errors import DataError
+from clipgrip.markup import printable, templates
+from clipgrip.report.pictures import SIDE, thumbnail
+from clipgrip.runs.watch.status import Status
+from clipgrip.runs.watch.store import Alarm
+from clipgrip.trust.watch_words import (
+    LIGHTS,
+    VERDICTS,
+    advised,
+    audited_words,
+    changed,
+    named,
+    since_when,
+)
+from clipgrip.words import Language, Words
+from clipgrip.written import write_dated
+
+PAGE = "at-work.html"
+WATCH = "watch"
+PICTURED = 3
+"""Newest alarms that are shown with their pictures."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One picture; ``source`` is None where the file is gone or has changed."""
+
+    path: str
+    source: str | None
+
+
+@dataclass(frozen=True)
+class AlarmWords:
+    """One alarm in words, with its pictures."""
+
+    number: int
+    rang: str
+    what: str
+    since: str
+    advice: str
+    others: Sequence[str]
+    response: str
+    before: Sequence[Shown]
+    after: Sequence[Shown]
+
+
+@dataclass(frozen=True)
+class AtWork:
+    """A line in words."""
+
+    status: Status
+    light: str
+    alarms: Sequence[AlarmWords]
+    promises: Sequence[str]
+    audited: str
+    now: str
+
+
+def write_at_work(run: Path, status: Status, names: Sequence[str], language: Language) -> Path:
+    """Write the page into the run's folder; one that a person changed stays, and the new one is dated."""
+    page = at_work_page(status, names, language).encode("utf-8")
+    return write_dated(run / PAGE, page, WATCH)
+
+
+def at_work_page(status: Status, names: Sequence[str], language: Language) -> str:
+    """The page; all text from outside is shown as text."""
+    say = Words(language)
+    template = templates("clipgrip.report").get_template("at_work.html")
+    return printable(template.render(say=say, work=at_work(status, names, say)))
+
+
+def at_work(status: Status, names: Sequence[str], say: Words) -> AtWork:
+    """What the section *At work* shows, the newest alarm first."""
+    newest = list(reversed(status.alarms))
+    alarms = [alarm_words(one, names, say, pictured=n < PICTURED) for n, one in enumerate(newest)]
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    promises = [one.words(say) for one in status.promises]
+    right = audited_words(status.audited, say)
+    return AtWork(status, say(LIGHTS[status.light][1]), alarms, promises, right, now)
+
+
+def alarm_words(
+    alarm: Alarm, names: Sequence[str], say: Words, *, pictured: bool = True
+) -> AlarmWords:
+    """An alarm in words."""
+    facts = alarm.facts
+    return AlarmWords(
+        alarm.number,
+        say.date(alarm.rang_at),
+        changed(facts["monitor"], facts["rises"], class_of(facts, names), say),
+        since_when(facts["since"], alarm.at, facts["since_at"], say),
+        advised(facts["monitor"], say),
+        [named(one["monitor"], class_of(one, names), say) for one in facts["others"]],
+        responded(alarm, say),
+        [_shown(one) for one in facts["before"]] if pictured else [],
+        [_shown(one) for one in facts["after"]] if pictured else [],
+    )
+
+
+def responded(alarm: Alarm, say: Words) -> str:
+    """Who answered an alarm, and what; empty while it rings."""
+    response = alarm.response
+    if response is None:
+        return ""
+    verdict: Any = response["verdict"]
+    text = say(
+        "{date}, {by}: {verdict}",
+        date=say.date(response["at"]),
+        by=response["by"] or "–",
+        verdict=say(VERDICTS[verdict]),
+    )
+    return f"{text} – {response['note']}" if response["note"] else text
+
+
+def class_of(facts: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """The class that a monitor is about."""
+    return None if facts["class"] is None else names[facts["class"]]
+
+
+def _shown(picture: Mapping[str, str]) -> Shown:
+    """The picture, if it is still the one that was seen."""
+    try:
+        data = FileSource(picture["path"]).read()
+        if hashlib.sha256(data).hexdigest() != picture["sha256"]:
+            return Shown(picture["path"], None)
+        return Shown(picture["path"], thumbnail(decode(data, at_least=SIDE)))
+    except (OSError, DataError):
+        return Shown(picture["path"], None)

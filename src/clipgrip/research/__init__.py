@@ -1,1 +1,0 @@
-"""Rules and estimators that were measured and that no command uses; for comparisons and for studies."""

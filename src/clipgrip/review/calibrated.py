@@ -1,0 +1,59 @@
+"""Confidence set right by the audit of a review: on its pages at once, and in the files of its newest round."""
+
+from __future__ import annotations
+
+import logging
+from functools import lru_cache
+
+import torch
+
+from clipgrip.review.measure import calibration, measured_rows
+from clipgrip.review.snapshot import ReviewSnapshot
+from clipgrip.review.view import Numbers
+from clipgrip.runs.calibrated import read_calibration
+from clipgrip.runs.outputs import recalibrate
+from clipgrip.trust.honesty import AUDITED
+
+GROWTH = 1.1
+"""The files follow when the answers have grown by so much, not at each of them."""
+
+log = logging.getLogger(__name__)
+
+
+@lru_cache(maxsize=2)
+def shown_confidence(snapshot: ReviewSnapshot) -> Numbers:
+    """(N,) probability of each answer as pages show it: calibrated as soon as the audit allows it."""
+    found, view = calibration(snapshot), snapshot.view
+    return view.confidence if found is None else found(view.probs).amax(1).numpy()
+
+
+def keep_calibration(snapshot: ReviewSnapshot) -> None:
+    """Bring calibration.json and predictions.csv of the newest round up to the audit, where it has grown enough.
+
+    A folder that may not be written keeps its files; the answers are safe in the review.
+    """
+    if not snapshot.view.as_run:
+        return
+    outcome = snapshot.view.outcome
+    rows = measured_rows(snapshot)
+    rows = rows[snapshot.states.klass[rows] >= 0]
+    try:
+        before = read_calibration(outcome.folder)
+        if not _due(0 if before is None else before.n, len(rows)):
+            return
+        classes = snapshot.classes.columns(snapshot.states.klass[rows]).tolist()
+        known = {
+            snapshot.view.rows[row].sha256: c for row, c in zip(rows.tolist(), classes, strict=True)
+        }
+        truth = [known.get(image.sha256, -1) for image in outcome.embeds.pool_rows]
+        recalibrate(outcome, torch.tensor(truth, dtype=torch.long))
+    except OSError as error:
+        log.warning(
+            "%s: confidence in its files is not brought up to date: %s", outcome.folder, error
+        )
+
+
+def _due(before: int, n: int) -> bool:
+    if n < AUDITED:
+        return before > 0
+    return n < before or n >= GROWTH * max(before, 1)

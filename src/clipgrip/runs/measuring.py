@@ -1,0 +1,108 @@
+"""A measuring audit of a finished run: its sheet, in two phases, and the accuracy that its answers give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from clipgrip.data.tables import csv_bytes
+from clipgrip.errors import DataError
+from clipgrip.files import AnyPath
+from clipgrip.runs.auditing import AUDIT, SHEET, Audit, Sheet
+from clipgrip.runs.audits import MEASURE
+from clipgrip.runs.outcome import Outcome
+from clipgrip.trust.measured import Measured, measured
+from clipgrip.trust.measuring import Strata, first_phase, further, strata
+from clipgrip.trust.scope import Whole
+from clipgrip.written import write_output
+
+USUAL = 100
+"""Answers that are planned where nobody says how many."""
+
+
+@dataclass(frozen=True)
+class MeasuringAudit:
+    """A run's unlabeled pool in strata, with the model's answers that are measured."""
+
+    audit: Audit = field(repr=False)
+
+    @classmethod
+    def of(cls, outcome: Outcome, seed: int = 0) -> MeasuringAudit:
+        """The measuring audit of a finished run.
+
+        Raises:
+            RunError: no image is left for the model to decide.
+        """
+        return cls(Audit.of(outcome, seed))
+
+    @cached_property
+    def made(self) -> Strata:
+        """The strata, with the order of the draw in each."""
+        return strata(self.audit.pool, self.audit.hashes, self.audit.seed)
+
+    @property
+    def id(self) -> str:
+        """Another one than that of a promise: answers drawn to measure are never read as a promise."""
+        return MEASURE + self.audit.id
+
+    @property
+    def mark(self) -> str:
+        """What the sheet carries: seed and id."""
+        return f"{self.audit.seed}-{self.id}"
+
+    def drawn(self, planned: int, rows: Whole, truth: Whole) -> Whole:
+        """Rows to ask about beyond the answered ``rows``: the first phase, or what it leaves of the plan."""
+        if not len(rows):
+            return first_phase(self.made, planned)
+        return further(self.made, rows, self.audit.pool.labels[rows] != truth, planned)
+
+    def read(self, rows: Whole, truth: Whole) -> Measured | None:
+        """Accuracy of the run's answers to its unlabeled images; None where too few are answered."""
+        labels = self.audit.pool.labels
+        return measured(self.made, labels, rows, labels[rows] != truth)
+
+    def answers(self, sheet: Sheet) -> tuple[Whole, Whole]:
+        """Rows (n,) in the order of the sheet, and the class (n,) that a person gave to each.
+
+        Raises:
+            DataError: another audit's sheet, an image that was not drawn, a label that is no class, or a gap.
+        """
+        if sheet.mark != self.mark:
+            raise DataError(
+                f"{sheet.table.name}: its images were not drawn for the answers that this run gives now (audit "
+                f"{sheet.mark}, here {self.mark}). It belongs to another run, or the predictions changed since. "
+                "Draw a new sheet with clipgrip audit draw --to-measure."
+            )
+        given = sheet.given(self.audit)
+        for order in self.made.order:
+            answered = np.array([row in given for row in order.tolist()], dtype=bool)
+            if (~answered[:-1] & answered[1:]).any():
+                missing = self.audit.paths[int(order[int((~answered).argmax())])][0]
+                raise DataError(
+                    f"{sheet.table.name}: {missing} has no answer, though later images have. Answer from the top "
+                    "without a gap: choosing which images to answer makes the sample no longer random."
+                )
+        rows = np.array(list(given), dtype=np.int64)
+        return rows, np.array(list(given.values()), dtype=np.int64)
+
+    def write_sheet(
+        self, place: AnyPath, planned: int, rows: Whole, truth: Whole, new: Whole, show_labels: bool
+    ) -> None:
+        """The answered rows with their answers, then the new ones."""
+        names, pool = self.audit.classes.display, self.audit.pool
+        texts = [*(names[c] for c in truth.tolist()), *("" for _ in new)]
+        lines = []
+        for number, (row, text) in enumerate(
+            zip([*rows.tolist(), *new.tolist()], texts, strict=True), 1
+        ):
+            shown = (names[pool.labels[row]],) if show_labels else ()
+            lines.append((number, f"{self.mark}-{planned}", self.audit.paths[row][0], text, *shown))
+        header = (*SHEET, *(("predicted",) if show_labels else ()))
+        write_output(place, csv_bytes(header, lines), AUDIT)
+
+
+def is_measuring(sheet: Sheet) -> bool:
+    """Whether a sheet was drawn to measure."""
+    return sheet.mark.partition("-")[2].startswith(MEASURE)

@@ -1,0 +1,134 @@
+"""From wealths to an alarm that people understand: which score, which way, since which image, with pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from clipgrip.runs.watch.scores import SCORES, SHARE
+from clipgrip.runs.watch.store import Alarm, SeenImage, State, WatchedLine
+from clipgrip.trust.drift import Course, budgets, period_budget, ringing
+from clipgrip.trust.ranks import BLOCK, Codes, Counts, Values
+
+ALPHA = 0.01
+"""Usual budget: the probability that anything of a line ever rings while nothing has changed."""
+OF_IMAGES = 0.25
+"""Share of the budget for the images; the rest is for the promises, where evidence costs people's answers."""
+PICTURES = 12
+ENOUGH = 20
+"""Images from which a median says which way a score moved."""
+
+
+def image_budgets(line: WatchedLine, period: int, classes: int) -> Values:
+    """(M + C,) what each monitor may use in this period."""
+    return budgets(len(SCORES), classes, period_budget(OF_IMAGES * line.alpha, period))
+
+
+def rung(
+    line: WatchedLine, before: State, course: Course, history: Sequence[SeenImage]
+) -> dict[str, Any] | None:
+    """Where and what rings first; None where nothing does. ``history``: the kept images, the new ones last."""
+    budget = image_budgets(line, before.period, len(course.monitors.labels))
+    loud = ringing(course.wealth, budget)
+    if not loud.any():
+        return None
+    first = int(loud.any(1).argmax())
+    level = course.wealth[first] * budget
+    monitor = int(np.where(loud[first], level, -1.0).argmax())
+    since = before.before + int(course.onset[first, monitor]) + 1
+    at = before.images + first + 1
+    facts = described(line, before, monitor, since, at, history)
+    others = set(np.flatnonzero(loud.any(0)).tolist()) - {monitor}
+    return {"at": at, "facts": {**facts, "others": [_named(one) for one in sorted(others)]}}
+
+
+def heard_more(alarm: Alarm, line: WatchedLine, before: State, course: Course) -> Alarm | None:
+    """The alarm that still rings with the other monitors that have joined it; None where none has."""
+    budget = image_budgets(line, before.period, len(course.monitors.labels))
+    loud = np.flatnonzero(ringing(course.wealth, budget).any(0)).tolist()
+    known = [*alarm.facts["others"], _named_of(alarm.facts)]
+    more = [_named(one) for one in loud if _named(one) not in known]
+    if not more:
+        return None
+    return replace(alarm, facts={**alarm.facts, "others": [*alarm.facts["others"], *more]})
+
+
+def described(
+    line: WatchedLine, state: State, monitor: int, since: int, at: int, history: Sequence[SeenImage]
+) -> dict[str, Any]:
+    """What an alarm says: the score, which way it moved, since when, and pictures from before and after."""
+    after = [one for one in history if since <= one.number <= at]
+    earlier = [one for one in history if one.number < since]
+    named = _named(monitor)
+    rises = _rises(named, state, earlier, after)
+    shown_before = _evenly(_typical(named, earlier), PICTURES)
+    pictures = [{"path": one.path, "sha256": one.sha256} for one in shown_before]
+    return {
+        **named,
+        "rises": rises,
+        "since": since,
+        "since_at": after[0].seen_at if after else "",
+        "before": (pictures + line.facts["pictures"])[:PICTURES],
+        "after": [
+            {"path": one.path, "sha256": one.sha256} for one in _plainest(named, rises, after)
+        ],
+    }
+
+
+def _named(monitor: int) -> dict[str, Any]:
+    if monitor < len(SCORES):
+        return {"monitor": SCORES[monitor], "class": None}
+    return {"monitor": SHARE, "class": monitor - len(SCORES)}
+
+
+def _named_of(facts: dict[str, Any]) -> dict[str, Any]:
+    return {"monitor": facts["monitor"], "class": facts["class"]}
+
+
+def _values(named: dict[str, Any], images: Sequence[SeenImage]) -> Codes:
+    if named["monitor"] == SHARE:
+        return np.array([one.label == named["class"] for one in images], dtype=np.int64)
+    place = SCORES.index(named["monitor"])
+    return np.array([one.codes[place] for one in images], dtype=np.int64)
+
+
+def _rises(
+    named: dict[str, Any], state: State, earlier: Sequence[SeenImage], after: Sequence[SeenImage]
+) -> bool:
+    new, old = _values(named, after), _values(named, earlier)
+    if named["monitor"] == SHARE:
+        seen = state.monitors.labels
+        share = old.mean() if len(old) >= ENOUGH else seen[named["class"]] / max(seen.sum(), 1)
+        return bool(new.mean() > share)
+    if len(old) >= ENOUGH:
+        return bool(np.median(new) > np.median(old))
+    return bool(np.median(new) > _median(state.monitors.seen[SCORES.index(named["monitor"])]))
+
+
+def _median(counts: Counts) -> int:
+    total = counts.reshape(BLOCK * BLOCK).cumsum()
+    return int(np.searchsorted(total, (total[-1] + 1) // 2)) if total[-1] else 0
+
+
+def _typical(named: dict[str, Any], images: Sequence[SeenImage]) -> list[SeenImage]:
+    """The half of the images in the middle of a score; of a class's share, all."""
+    values = _values(named, images)
+    if named["monitor"] == SHARE or len(images) < 4 * PICTURES:
+        return list(images)
+    low, high = np.percentile(values, (25, 75))
+    return [one for one, value in zip(images, values, strict=True) if low <= value <= high]
+
+
+def _evenly(images: Sequence[SeenImage], most: int) -> list[SeenImage]:
+    places = np.unique(np.linspace(0, len(images) - 1, min(most, len(images))).round().astype(int))
+    return [images[place] for place in places.tolist()] if len(images) else []
+
+
+def _plainest(named: dict[str, Any], rises: bool, images: Sequence[SeenImage]) -> list[SeenImage]:
+    """The images that show the change most plainly, in the order in which they came."""
+    values = _values(named, images)
+    order = np.argsort(-values if rises else values, kind="stable")[:PICTURES]
+    return [images[place] for place in np.sort(order).tolist()]

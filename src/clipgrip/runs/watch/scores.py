@@ -1,0 +1,48 @@
+"""What is watched of each image: its looks, how sure the model is, how far it is from the reference; and its class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+import numpy as np
+
+from clipgrip.data.looks import Looks
+from clipgrip.runs.watch.packed import Vectors
+from clipgrip.trust.ranks import Codes, Values, codes_of
+
+NEAREST = 3
+"""Images of the reference whose mean distance counts."""
+SCORES = (*Looks._fields, "confidence", "distance")
+LOOKS = len(Looks._fields)
+SHARE = "share"
+"""The monitors after those of the scores: one for each class."""
+
+
+def scores_of(looks: Sequence[Looks], confidence: Values, distance: Values) -> Codes:
+    """(N, M) codes in the order of `SCORES`; confidence as log odds, since it crowds at 1."""
+    sure = np.clip(confidence.astype(float), 1e-7, 1 - 1e-7)
+    odds = np.log(sure / (1 - sure))
+    seen = np.array(looks, dtype=float).reshape(-1, LOOKS)
+    return codes_of(np.column_stack([seen, odds, distance]))
+
+
+def distances(embeds: Values, anchors: Vectors) -> Values:
+    """(N,) mean cosine distance of unit vectors (N, D) to their nearest anchors (A, D); 0 without anchors."""
+    if not len(anchors):
+        return np.zeros(len(embeds))
+    near = embeds.astype(np.float32) @ anchors.astype(np.float32).T
+    k = min(NEAREST, near.shape[1])
+    return 1 - np.partition(near, -k, axis=1)[:, -k:].mean(1, dtype=float)
+
+
+def chances_of(contents: Sequence[str], monitors: int) -> Values:
+    """(N, monitors) uniform numbers from content hashes: a start that is run again breaks ties in the same way."""
+    return np.array(
+        [
+            np.random.default_rng(list(sha256(b"ties" + bytes.fromhex(one)).digest())).random(
+                monitors
+            )
+            for one in contents
+        ]
+    ).reshape(-1, monitors)

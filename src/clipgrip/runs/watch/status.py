@@ -1,0 +1,104 @@
+"""Where a line stands: one light, the figures since its start, and its alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from clipgrip.metrics import Share
+from clipgrip.runs.watch.ringing import image_budgets
+from clipgrip.runs.watch.scopes import WatchedScope
+from clipgrip.runs.watch.scores import SCORES, SHARE
+from clipgrip.runs.watch.store import Alarm, State, WatchedLine, WatchStore
+from clipgrip.runs.watch.upholding import Upheld, daily_answers, upheld
+from clipgrip.trust.watch_words import LIGHTS, Light
+
+PERHAPS = 0.1
+"""Share of the level of an alarm from which something may be changing: at most ten times as often false."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a screen shows of a line."""
+
+    light: Light
+    line: WatchedLine
+    images: int
+    period: int
+    alarms: tuple[Alarm, ...]
+    loudest: tuple[str, int | None]
+    """The monitor that is nearest to an alarm, and its class."""
+    level: float
+    """How near: 1 rings."""
+    promises: tuple[Upheld, ...] = ()
+    audited: Share = field(default_factory=lambda: Share(0, 0))
+    """Right answers among the images of the daily audit."""
+
+    @property
+    def open_alarm(self) -> Alarm | None:
+        """The alarm that nobody has answered."""
+        last = self.alarms[-1] if self.alarms else None
+        return last if last is not None and last.response is None else None
+
+    @property
+    def symbol(self) -> str:
+        """○, △ or ×."""
+        return LIGHTS[self.light][0]
+
+    def facts(self) -> dict[str, Any]:
+        """For programs."""
+        ringing = self.open_alarm
+        return {
+            "light": self.light,
+            "images": self.images,
+            "since": self.line.begun_at,
+            "reference": self.line.facts["reference"],
+            "alpha": self.line.alpha,
+            "level": round(min(self.level, 1e9), 6),
+            "alarms": len(self.alarms),
+            "alarm": None if ringing is None else {"number": ringing.number, **ringing.facts},
+            "answers": self.audited.total,
+            "right": self.audited.count,
+            "promises": [
+                {
+                    "audit": one.scope.audit,
+                    "group": one.scope.name,
+                    "max_error": one.scope.max_error,
+                    "answers": one.answers,
+                    "wrong": one.wrong,
+                    "level": round(min(one.level, 1e9), 6),
+                    "withdrawn": one.withdrawn,
+                }
+                for one in self.promises
+            ],
+        }
+
+
+def status_of(store: WatchStore, scopes: Sequence[WatchedScope] = ()) -> Status:
+    """The line as it stands, with the promises of its run."""
+    line, state, alarms = store.begun(), store.state(), tuple(store.alarms())
+    level, loudest = _loudest(line, state)
+    promises, answers = tuple(upheld(store, scopes)), daily_answers(store)
+    right = Share(sum(one.label == one.predicted for one in answers), len(answers))
+    light = _light(alarms, level, promises)
+    return Status(light, line, state.images, state.period, alarms, loudest, level, promises, right)
+
+
+def _light(alarms: Sequence[Alarm], level: float, promises: Sequence[Upheld]) -> Light:
+    """A withdrawn promise is an alarm until an audit after it has promised anew."""
+    newest = promises[-1].scope.audit if promises else ""
+    fallen = any(one.withdrawn is not None and one.scope.audit == newest for one in promises)
+    if fallen or (alarms and alarms[-1].response is None):
+        return "alarm"
+    near = [level, *(one.level for one in promises if one.withdrawn is None)]
+    return "perhaps" if max(near) >= PERHAPS else "quiet"
+
+
+def _loudest(line: WatchedLine, state: State) -> tuple[float, tuple[str, int | None]]:
+    levels = state.monitors.wealth * image_budgets(line, state.period, len(state.monitors.labels))
+    place = int(np.argmax(levels))
+    named = (SCORES[place], None) if place < len(SCORES) else (SHARE, place - len(SCORES))
+    return float(levels[place]), named

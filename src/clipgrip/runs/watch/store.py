@@ -1,0 +1,265 @@
+"""watch.db: one line at work. Images count in the order in which they came, never by a clock; times are for people."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clipgrip.errors import RunError
+from clipgrip.runs.database import opened
+from clipgrip.runs.seal import Seals
+from clipgrip.runs.store import parsed
+from clipgrip.runs.watch.packed import (
+    Vectors,
+    monitors_bytes,
+    read_monitors,
+    read_vectors,
+    vectors_bytes,
+)
+from clipgrip.runs.watch.schema import MIGRATIONS, SEALED
+from clipgrip.sentences import mark
+from clipgrip.trust.drift import Monitors
+from clipgrip.trust.ranks import Codes
+
+NAME = "watch.db"
+LOCK = ".watch.lock"
+LATEST = 5000
+"""Images whose scores and paths are kept, to show before and after, and to draw from."""
+MOST_SEEN = 2_000_000
+"""Contents that are remembered, so that a copy never counts twice: about 30 MB."""
+
+
+@dataclass(frozen=True)
+class WatchedLine:
+    """What is watched: the run, the lifetime budget of false alarms, and the reference."""
+
+    run: str
+    alpha: float
+    begun_at: str
+    facts: dict[str, Any]
+    anchors: Vectors = field(repr=False)
+    """(A, D) embeddings that new images are compared with."""
+
+
+@dataclass(frozen=True)
+class State:
+    """The monitors of this period (1, 2, ...: a new one after each answered alarm), and images before it."""
+
+    period: int
+    before: int
+    monitors: Monitors = field(repr=False)
+
+    @property
+    def images(self) -> int:
+        """New images since the line began."""
+        return self.before + self.monitors.images
+
+
+@dataclass(frozen=True)
+class SeenImage:
+    """One new image: its number counts from 1."""
+
+    number: int
+    sha256: str
+    path: str
+    label: int
+    confidence: float
+    codes: Codes = field(repr=False)
+    seen_at: str
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What rang after image ``at``; ``response`` is what a person said to it."""
+
+    number: int
+    period: int
+    at: int
+    rang_at: str
+    facts: dict[str, Any]
+    response: dict[str, str] | None
+
+
+class WatchStore:
+    """One open database. Each writing method is one transaction, and all of it is written or none."""
+
+    def __init__(self, db: sqlite3.Connection, seals: Seals) -> None:
+        self.db, self.seals = db, seals
+
+    def line(self) -> WatchedLine | None:
+        """The line, or None before it began."""
+        self.seals.check("line")
+        row = self.db.execute("SELECT run, alpha, begun_at, facts, anchors FROM line").fetchone()
+        if row is None:
+            return None
+        run, alpha, begun_at, facts, anchors = row
+        return WatchedLine(run, alpha, begun_at, parsed(facts), read_vectors(anchors))
+
+    def begun(self) -> WatchedLine:
+        """The line; RunError before it began."""
+        line = self.line()
+        if line is None:
+            raise RunError(
+                mark(
+                    "{name} holds no reference: its beginning was cut off. Move it away, and begin again."
+                ),
+                name=NAME,
+            )
+        return line
+
+    def state(self) -> State:
+        """The monitors as they stand."""
+        self.seals.check("state")
+        period, before, data = self.db.execute(
+            "SELECT period, before, monitors FROM state"
+        ).fetchone()
+        return State(period, before, read_monitors(data))
+
+    def begin(self, line: WatchedLine, monitors: Monitors, contents: Sequence[str]) -> None:
+        """A new line with its reference, whose images (content hashes) never count as new."""
+        facts = json.dumps(line.facts, sort_keys=True)
+        with self.db:
+            self.db.execute(
+                "INSERT INTO line VALUES (1, ?, ?, ?, ?, ?)",
+                (line.run, line.alpha, line.begun_at, facts, vectors_bytes(line.anchors)),
+            )
+            self.seals.renew("line")
+            self._remember(contents)
+            self._keep(State(1, 0, monitors))
+
+    def fresh(self, contents: Sequence[str]) -> set[str]:
+        """Those of the content hashes that were never seen."""
+        query = "SELECT 1 FROM seen WHERE content = ?"
+        return {one for one in contents if self.db.execute(query, (_key(one),)).fetchone() is None}
+
+    def add(
+        self, state: State, images: Sequence[SeenImage], rung: Mapping[str, Any] | None, now: str
+    ) -> None:
+        """Images that came, the monitors after them, and what rang; ``rung`` holds ``at`` and the facts."""
+        with self.db:
+            self._remember([one.sha256 for one in images])
+            self.db.executemany(
+                "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+                (
+                    (
+                        one.number,
+                        one.sha256,
+                        one.path,
+                        one.label,
+                        one.confidence,
+                        one.codes.astype("<u2").tobytes(),
+                        one.seen_at,
+                    )
+                    for one in images
+                ),
+            )
+            self.db.execute(
+                "DELETE FROM image WHERE number <= ? AND draw IS NULL", (state.images - LATEST,)
+            )
+            self._keep(state)
+            if rung is not None:
+                self._ring(state.period, rung, now)
+
+    def images(self, first: int = 0, last: int | None = None) -> list[SeenImage]:
+        """Kept images with numbers from ``first`` to ``last``, oldest first."""
+        rows = self.db.execute(
+            "SELECT number, sha256, path, label, confidence, codes, seen_at FROM image "
+            "WHERE number >= ? AND number <= ? ORDER BY number",
+            (first, last if last is not None else 1 << 62),
+        )
+        return [_image(row) for row in rows]
+
+    def alarms(self) -> list[Alarm]:
+        """Every alarm, oldest first."""
+        self.seals.check("alarm", "response")
+        responses = {
+            number: {"verdict": verdict, "note": note, "by": by, "at": at}
+            for number, verdict, note, by, at in self.db.execute("SELECT * FROM response")
+        }
+        rows = self.db.execute("SELECT number, period, at, rang_at, facts FROM alarm")
+        return [
+            Alarm(number, period, at, rang_at, parsed(facts), responses.get(number))
+            for number, period, at, rang_at, facts in sorted(rows)
+        ]
+
+    def change_alarm(self, alarm: Alarm) -> None:
+        """Other facts of an alarm that still rings: more was found."""
+        with self.db:
+            self.db.execute(
+                "UPDATE alarm SET facts = ? WHERE number = ?",
+                (json.dumps(alarm.facts, sort_keys=True), alarm.number),
+            )
+            self.seals.renew("alarm")
+
+    def respond(self, alarm: Alarm, response: Mapping[str, str], state: State) -> None:
+        """What a person says to an alarm, and the monitors that begin after it."""
+        values = (alarm.number, *(response[key] for key in ("verdict", "note", "by", "at")))
+        with self.db:
+            self.db.execute("INSERT INTO response VALUES (?, ?, ?, ?, ?)", values)
+            self.seals.renew("response")
+            self._keep(state)
+
+    def _ring(self, period: int, rung: Mapping[str, Any], now: str) -> None:
+        facts = json.dumps(rung["facts"], sort_keys=True)
+        self.db.execute(
+            "INSERT INTO alarm (period, at, rang_at, facts) VALUES (?, ?, ?, ?)",
+            (period, rung["at"], now, facts),
+        )
+        self.seals.renew("alarm")
+
+    def _keep(self, state: State) -> None:
+        values = (state.period, state.before, monitors_bytes(state.monitors))
+        self.db.execute("INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?)", values)
+        self.seals.renew("state")
+
+    def _remember(self, contents: Sequence[str]) -> None:
+        self.db.executemany(
+            "INSERT OR IGNORE INTO seen VALUES (?)", ((_key(one),) for one in contents)
+        )
+        (most,) = self.db.execute("SELECT count(*) FROM seen").fetchone()
+        if most > MOST_SEEN:  # those with the lowest hashes go, which are any
+            self.db.execute(
+                "DELETE FROM seen WHERE content IN (SELECT content FROM seen ORDER BY content LIMIT ?)",
+                (most - MOST_SEEN,),
+            )
+
+
+@contextmanager
+def open_watch(run: Path, *, create: bool = False) -> Iterator[WatchStore]:
+    """The line of a run's folder; RunError where none has begun, or it is damaged."""
+    path = run / NAME
+    if not create and not path.is_file():
+        raise RunError(
+            mark(
+                "{run} is not watched yet (no {name} in it). Begin with clipgrip watch {run} IMAGES."
+            ),
+            run=run,
+            name=NAME,
+        )
+    with opened(path, MIGRATIONS, SEALED) as (db, seals):
+        yield WatchStore(db, seals)
+
+
+def is_watched(run: Path) -> bool:
+    """Whether a line has begun in the folder."""
+    if not (run / NAME).is_file():
+        return False
+    with open_watch(run) as store:
+        return store.line() is not None
+
+
+def _key(sha256: str) -> int:
+    return int.from_bytes(bytes.fromhex(sha256[:16]), signed=True)
+
+
+def _image(row: tuple[Any, ...]) -> SeenImage:
+    number, sha256, path, label, confidence, codes, seen_at = row
+    scores = np.frombuffer(codes, dtype="<u2").astype(np.int64)
+    return SeenImage(number, sha256, path, label, confidence, scores, seen_at)

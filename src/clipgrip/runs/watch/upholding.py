@@ -1,0 +1,193 @@
+"""Promises at work: each has a bet of its own on the answers of the daily audit, and falls when that is won."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clipgrip.data.classes import ClassNames
+from clipgrip.errors import RunError
+from clipgrip.metrics import Share
+from clipgrip.runs.audits import promises
+from clipgrip.runs.store import open_store, parsed
+from clipgrip.runs.watch.ringing import OF_IMAGES
+from clipgrip.runs.watch.scopes import WatchedScope, scopes_of
+from clipgrip.runs.watch.store import NAME, WatchStore, open_watch
+from clipgrip.trust.drift import period_budget
+from clipgrip.trust.upheld import against, since
+from clipgrip.trust.watch_words import promise_words
+from clipgrip.words import Words
+
+
+@dataclass(frozen=True)
+class DailyAnswer:
+    """What a person said of an image that was drawn at work; numbers count from 1."""
+
+    number: int
+    label: int
+    predicted: int
+    confidence: float
+    by: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Upheld:
+    """A scope of a promise, and what the daily answers say of it."""
+
+    scope: WatchedScope
+    alpha: float
+    answers: int
+    wrong: int
+    level: float
+    """How near the bet is to winning: 1 withdraws it."""
+    withdrawn: dict[str, Any] | None
+
+    def words(self, say: Words) -> str:
+        """How it fares, in the reader's language."""
+        wrong = Share(self.wrong, self.answers)
+        return promise_words(self.scope.name, self.scope.max_error, wrong, self.withdrawn, say)
+
+
+def classes_of(run: Path) -> ClassNames:
+    """The classes of the run in a folder."""
+    with open_store(run) as store:
+        stored = store.run()
+        if stored is None:
+            raise RunError(f"{run} holds no run. Give the folder that clipgrip run wrote.")
+        return store.classes(stored.id)
+
+
+def run_scopes(run: Path) -> list[WatchedScope]:
+    """The scopes that are promised of the run in a folder."""
+    with open_store(run) as store:
+        stored = store.run()
+        if stored is None:
+            return []
+        return scopes_of(promises(store, stored.id), store.classes(stored.id).display)
+
+
+def upheld(store: WatchStore, scopes: Sequence[WatchedScope]) -> list[Upheld]:
+    """Every scope with its bet, as it stands."""
+    alpha, answers = store.begun().alpha, daily_answers(store)
+    noted, fallen = _noted(store), _withdrawn(store)
+    return [
+        _upheld(one, alpha, noted.get((one.audit, one.name)), answers, fallen) for one in scopes
+    ]
+
+
+def note_scopes(store: WatchStore, scopes: Sequence[WatchedScope]) -> None:
+    """Write down scopes that are new: each audit's place among the promises, and the answers given before it."""
+    noted = _noted(store)
+    places = {audit: place for (audit, _), (place, _, _) in noted.items()}
+    fresh = [one for one in scopes if (one.audit, one.name) not in noted]
+    if not fresh:
+        return
+    after = len(daily_answers(store))
+    with store.db:
+        for one in fresh:
+            place = places.setdefault(one.audit, max(places.values(), default=0) + 1)
+            store.db.execute(
+                "INSERT INTO scope VALUES (?, ?, ?, ?, ?)",
+                (one.audit, one.name, place, one.share, after),
+            )
+        store.seals.renew("scope")
+
+
+def withdraw_broken(store: WatchStore, scopes: Sequence[WatchedScope], now: str) -> list[Upheld]:
+    """Withdraw each promise whose bet is won by now; those that fell now. What fell never stands again."""
+    note_scopes(store, scopes)
+    fresh = [one for one in upheld(store, scopes) if one.withdrawn is None and one.level >= 1]
+    answers, noted = daily_answers(store), _noted(store)
+    with store.db:
+        for one in fresh:
+            mine = _within(one.scope, answers, noted[one.scope.audit, one.scope.name][2])
+            wrong = np.array([one.scope.is_wrong(a.predicted, a.label) for a in mine])
+            first = mine[since(wrong, one.scope.max_error)]
+            facts = {"wrong": one.wrong, "answers": one.answers, "since": first.at}
+            store.db.execute(
+                "INSERT OR IGNORE INTO withdrawal VALUES (?, ?, ?, ?)",
+                (one.scope.audit, one.scope.name, now, json.dumps(facts, sort_keys=True)),
+            )
+        store.seals.renew("withdrawal")
+    names = {(one.scope.audit, one.scope.name) for one in fresh}
+    return [one for one in upheld(store, scopes) if (one.scope.audit, one.scope.name) in names]
+
+
+def daily_answers(store: WatchStore) -> list[DailyAnswer]:
+    """Every answer to images that were drawn at work, in the order in which they count."""
+    store.seals.check("answer")
+    query = "SELECT number, label, predicted, confidence, said_by, said_at FROM answer"
+    return [DailyAnswer(*row) for row in sorted(store.db.execute(query))]
+
+
+def fallen_scopes(run: Path) -> list[WatchedScope]:
+    """Scopes whose promise was withdrawn at work."""
+    if not (run / NAME).is_file():
+        return []
+    with open_watch(run) as store:
+        fallen = _withdrawn(store)
+    return [one for one in run_scopes(run) if (one.audit, one.name) in fallen]
+
+
+def for_people(run: Path, labels: Sequence[int], confidence: Sequence[float]) -> list[bool]:
+    """Which answers lie within a withdrawn promise and within none that stands: people decide these."""
+    fallen = fallen_scopes(run)
+    if not fallen:
+        return [False] * len(labels)
+    standing = [one for one in run_scopes(run) if one not in fallen]
+    pairs = [(c, round(p, 6)) for c, p in zip(labels, confidence, strict=True)]
+    return [
+        any(one.holds(*pair) for one in fallen) and not any(one.holds(*pair) for one in standing)
+        for pair in pairs
+    ]
+
+
+def check_stands(run: Path, audit: str) -> None:
+    """RunError where a promise of this audit was withdrawn at work: the same answers do not bring it back."""
+    if any(one.audit == audit for one in fallen_scopes(run)):
+        raise RunError(
+            f"the promise of this audit ({audit}) was withdrawn at work: daily answers showed more errors than "
+            "promised. Mend the cause, then promise anew from a new audit (clipgrip audit draw --seed, another "
+            "number), better of a new run with images of today."
+        )
+
+
+def _upheld(
+    scope: WatchedScope,
+    alpha: float,
+    noted: tuple[int, float, int] | None,
+    answers: Sequence[DailyAnswer],
+    fallen: dict[tuple[str, str], dict[str, Any]],
+) -> Upheld:
+    place, share, after = noted or (1, scope.share, len(answers))
+    mine = _within(scope, answers, after)
+    wrong = np.array([scope.is_wrong(one.predicted, one.label) for one in mine], dtype=bool)
+    own = share * period_budget((1 - OF_IMAGES) * alpha, place)
+    path = against(wrong, scope.max_error)
+    level = float(path.max() * own) if len(path) else 0.0
+    withdrawn = fallen.get((scope.audit, scope.name))
+    return Upheld(scope, own, len(mine), int(wrong.sum()), level, withdrawn)
+
+
+def _within(scope: WatchedScope, answers: Sequence[DailyAnswer], after: int) -> list[DailyAnswer]:
+    return [
+        one for one in answers if one.number > after and scope.holds(one.predicted, one.confidence)
+    ]
+
+
+def _noted(store: WatchStore) -> dict[tuple[str, str], tuple[int, float, int]]:
+    store.seals.check("scope")
+    rows = store.db.execute("SELECT audit, name, position, share, after FROM scope")
+    return {(audit, name): (place, share, after) for audit, name, place, share, after in rows}
+
+
+def _withdrawn(store: WatchStore) -> dict[tuple[str, str], dict[str, Any]]:
+    store.seals.check("withdrawal")
+    rows = store.db.execute("SELECT audit, scope, at, facts FROM withdrawal")
+    return {(audit, name): {"at": at, **parsed(facts)} for audit, name, at, facts in rows}

@@ -1,0 +1,141 @@
+"""What new images are compared with: those that the run learned from, or others that show what is normal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from clipgrip.data.manifest import Row
+from clipgrip.errors import RunError
+from clipgrip.runs.store import open_store
+from clipgrip.runs.watch.packed import Vectors
+from clipgrip.runs.watch.scores import LOOKS, SCORES, distances, scores_of
+from clipgrip.runs.watch.store import WatchedLine, open_watch
+from clipgrip.sentences import mark
+from clipgrip.serving.batch import predict_files
+from clipgrip.serving.glances import Glances, place_of
+from clipgrip.serving.predictor import Predictor
+from clipgrip.trust.drift import Monitors
+from clipgrip.trust.ranks import Codes, counted, no_counts
+from clipgrip.types import ImageEmbeds, Probs
+
+ANCHORS, COMPARED = 1000, 2000
+"""Images that distances are measured to, and those whose own distances and looks are readable."""
+FEWEST = 20
+"""Images without which a reference says nothing."""
+SHOWN = 24
+"""Pictures of the reference that an alarm may show."""
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Rows with embeddings (N, D) and answers (N, C); ``held_out`` marks those that taught nothing."""
+
+    rows: Sequence[Row]
+    embeds: ImageEmbeds = field(repr=False)
+    probs: Probs = field(repr=False)
+    held_out: Sequence[bool] = field(repr=False)
+    contents: Sequence[str] = field(repr=False)
+    """Content hashes that are not new, those of the rows and more."""
+
+
+def begin(
+    run: Path, predictor: Predictor, place: Path | None, alpha: float, on_progress: Progress
+) -> None:
+    """Keep the reference in the run's folder; ``place`` is a folder of others than the run's own images.
+
+    How sure the model is of images that it learned from says nothing of new ones, so confidence and class shares
+    begin with images that taught nothing: all of another folder, the test images of a run, or none.
+
+    Raises:
+        RunError: too few images can still be read.
+    """
+    glances = Glances()
+    found = (
+        _of_run(run, predictor, glances, on_progress)
+        if place is None
+        else _of_folder(place, predictor, glances, on_progress)
+    )
+    looks, readable = glances.looks(found.rows)
+    if len(readable) < FEWEST:
+        raise RunError(
+            mark(
+                "only {n_readable} images of {place} can be read, and what is normal needs {fewest}. "
+                "Give a folder of images that show it: --reference IMAGES."
+            ),
+            n_readable=len(readable),
+            place=place or run,
+            fewest=FEWEST,
+        )
+    rows, held_out = [found.rows[i] for i in readable], np.array(found.held_out)[readable]
+    half = np.arange(len(readable)) % 2 == 0
+    embeds = found.embeds[readable].numpy()
+    anchors = embeds[half][:ANCHORS].astype(np.float16)
+    confidence, labels = (values.numpy() for values in found.probs[readable].max(1))
+    codes = scores_of(looks, confidence, distances(embeds, anchors))
+    monitors = _monitors(codes, labels, held_out, ~half, found.probs.shape[1])
+    shown = rows[:: max(1, len(rows) // SHOWN)][:SHOWN]
+    facts = {
+        "reference": len(rows),
+        "from": str(place or ""),
+        "held_out": int(held_out.sum()),
+        "pictures": [{"path": place_of(row), "sha256": row.sha256} for row in shown],
+    }
+    with open_watch(run, create=True) as store:
+        store.begin(_line(predictor, alpha, facts, anchors), monitors, found.contents)
+
+
+def _line(
+    predictor: Predictor, alpha: float, facts: dict[str, object], anchors: Vectors
+) -> WatchedLine:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return WatchedLine(predictor.facts.run, alpha, now, facts, anchors)
+
+
+def _monitors(
+    codes: Codes, labels: Codes, held_out: np.ndarray, far: np.ndarray, classes: int
+) -> Monitors:
+    """Each score counts the images of which it can be said: looks all, distance those that are no anchors."""
+    confidence, distance = LOOKS, LOOKS + 1
+    seen = no_counts(len(SCORES))
+    seen[:LOOKS] = counted(codes[:, :LOOKS])
+    seen[confidence] = counted(codes[held_out][:, [confidence]])[0]
+    seen[distance] = counted(codes[far][:, [distance]])[0]
+    return Monitors.of(seen, np.bincount(labels[held_out], minlength=classes).astype(np.int64))
+
+
+def _of_folder(
+    place: Path, predictor: Predictor, glances: Glances, on_progress: Progress
+) -> Reference:
+    answers = predict_files(predictor, place, on_progress, item_of=glances.item_of)
+    some = slice(0, ANCHORS + COMPARED)
+    rows, contents = answers.rows[some], [row.sha256 for row in answers.rows]
+    everything = [True] * len(rows)
+    return Reference(rows, answers.embeds[some], answers.probs[some], everything, contents)
+
+
+def _of_run(run: Path, predictor: Predictor, glances: Glances, on_progress: Progress) -> Reference:
+    """The run's images as the predictor sees them, the lowest content hashes first."""
+    with open_store(run) as store:
+        stored = store.run()
+        if stored is None:
+            raise RunError(
+                mark("{run} holds no run. Give the folder that clipgrip run wrote."), run=run
+            )
+        everything = store.manifest(stored.id).rows
+    some = everything[: ANCHORS + COMPARED]
+    embedded = predictor.embed(
+        [glances.item_of(row) for row in some],
+        on_progress=lambda done, total: on_progress("embed", done, total),
+    )
+    failed = {sha256 for sha256, _ in embedded.failures}
+    rows = [row for row in some if row.sha256 not in failed]
+    held_out = [row.split == "test" for row in rows]
+    contents = [row.sha256 for row in everything]
+    probs = predictor.predict_proba(embedded.embeds)
+    return Reference(rows, embedded.embeds, probs, held_out, contents)

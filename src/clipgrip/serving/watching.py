@@ -1,0 +1,150 @@
+"""A model at work, watched: new images are labeled, and bet on not to differ from those before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from clipgrip.data.looks import Looks
+from clipgrip.errors import RunError
+from clipgrip.runs.lock import locked
+from clipgrip.runs.watch.ringing import ALPHA, heard_more, rung
+from clipgrip.runs.watch.scores import SCORES, chances_of, distances, scores_of
+from clipgrip.runs.watch.store import (
+    LOCK,
+    Alarm,
+    SeenImage,
+    State,
+    WatchedLine,
+    WatchStore,
+    is_watched,
+    open_watch,
+)
+from clipgrip.runs.watch.upholding import note_scopes, run_scopes
+from clipgrip.sentences import mark
+from clipgrip.serving.batch import FileAnswers, predict_files
+from clipgrip.serving.glances import Glances, place_of
+from clipgrip.serving.predictor import Predictor
+from clipgrip.serving.reference import Progress, begin
+from clipgrip.trust.drift import Course, follow
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What one look at a folder found: the answers for all of it, and how many images were new."""
+
+    answers: FileAnswers
+    new: int
+    alarms: tuple[Alarm, ...]
+    """Those that began to ring now."""
+    began: bool
+    """Whether the line began with this look."""
+
+
+def watch_files(
+    run: Path,
+    predictor: Predictor,
+    images: Path,
+    deliver: Callable[[FileAnswers], None],
+    *,
+    reference: Path | None = None,
+    alpha: float | None = None,
+    encoding: str | None = None,
+    on_progress: Progress = lambda *_: None,
+) -> Watched:
+    """Label what lies under a place, and bet on the images that are new. Run again after a kill, it finds the same.
+
+    Images of one look count in the order of their content hashes, so names and folders cannot ring. ``deliver`` gets
+    the answers before anything is written down: a look that was cut off begins anew.
+
+    Raises:
+        DataError: the place does not exist or holds no image.
+        RunError: the folder is in use, or a line that has begun is asked to begin otherwise.
+    """
+    with locked(run, LOCK):
+        began = not is_watched(run)
+        if not began and (reference is not None or alpha is not None):
+            raise RunError(
+                mark(
+                    "{run} is watched already, with the reference and the budget that it began with. Leave "
+                    "out --reference and --alpha; another normal begins by the answer to an alarm (clipgrip "
+                    "watch answer)."
+                ),
+                run=run,
+            )
+        glances = Glances()
+        if began:
+            begin(run, predictor, reference, alpha or ALPHA, on_progress)
+        answers = predict_files(
+            predictor, images, on_progress, encoding=encoding, item_of=glances.item_of
+        )
+        deliver(answers)
+        with open_watch(run) as store:
+            note_scopes(store, run_scopes(run))
+            new, alarms = _bet(store, glances, answers)
+        return Watched(answers, new, alarms, began)
+
+
+def _bet(
+    store: WatchStore, glances: Glances, answers: FileAnswers
+) -> tuple[int, tuple[Alarm, ...]]:
+    line, state = store.begun(), store.state()
+    unseen = store.fresh([row.sha256 for row in answers.rows])
+    places = [i for i, row in enumerate(answers.rows) if row.sha256 in unseen]
+    looks, readable = glances.looks([answers.rows[i] for i in places])
+    places = [places[i] for i in readable]
+    if not places:
+        return 0, ()
+    images = _images(line, state, answers, looks, places)
+    codes = np.stack([one.codes for one in images])
+    labels = np.array([one.label for one in images], dtype=np.int64)
+    monitors = len(SCORES) + len(state.monitors.labels)
+    chances = chances_of([one.sha256 for one in images], monitors)
+    course = follow(state.monitors, codes, labels, chances)
+    return len(images), _added(store, line, state, course, images)
+
+
+def _images(
+    line: WatchedLine, state: State, answers: FileAnswers, looks: Sequence[Looks], places: list[int]
+) -> list[SeenImage]:
+    """The new images in the order of their hashes, which is that of the rows."""
+    confidence, labels = (values.numpy() for values in answers.probs[places].max(1))
+    codes = scores_of(looks, confidence, distances(answers.embeds[places].numpy(), line.anchors))
+    now, rows = _now(), [answers.rows[i] for i in places]
+    return [
+        SeenImage(
+            state.images + n,
+            row.sha256,
+            place_of(row),
+            int(labels[n - 1]),
+            round(float(confidence[n - 1]), 6),
+            codes[n - 1],
+            now,
+        )
+        for n, row in enumerate(rows, 1)
+    ]
+
+
+def _added(
+    store: WatchStore, line: WatchedLine, state: State, course: Course, images: Sequence[SeenImage]
+) -> tuple[Alarm, ...]:
+    """Keep the images and the monitors after them, and what rings; one alarm at a time, that others join."""
+    alarms = store.alarms()
+    still = alarms[-1] if alarms and alarms[-1].response is None else None
+    after = State(state.period, state.before, course.monitors)
+    if still is None:
+        found = rung(line, state, course, [*store.images(), *images])
+        store.add(after, images, found, _now())
+        return tuple(store.alarms()[len(alarms) :])
+    store.add(after, images, None, _now())
+    if (louder := heard_more(still, line, state, course)) is not None:
+        store.change_alarm(louder)
+    return ()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,179 @@
+"""Do new images still come from where the earlier ones came from? Bets on ranks, that may be read after every image.
+
+Each score of a new image is ranked among all before it (`trust.ranks`): while nothing changes, the ranks are uniform
+and independent. A histogram of the latest ranks, which forgets, is a density that is fixed before the next rank, so
+betting on it makes a wealth that does not grow on average (a conformal test martingale; Vovk, arXiv 2102.09958). It
+may begin at any time: the average over starts, whose weights sum to 1, and over two speeds of forgetting (an
+e-detector with a lifetime budget; Shin, Ramdas & Rinaldo, arXiv 2203.03532).
+
+The wealths of different scores are martingales of their own pasts, not of a common one, so they are not averaged:
+each rings at a level of its own, 1 / (its share of the budget), and the shares sum to the budget (Bonferroni).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipgrip.trust.ranks import Codes, Counts, Ranks, Values, no_counts, share_p_values
+
+DECAYS = np.array([0.98, 0.995])
+"""What is left of a rank in the histogram after one image more."""
+BINS, PRIOR = 10, 8.0
+"""Bins of the histogram, and how many ranks the uniform one in it counts for."""
+FIRST = 100.0
+"""Images after which 1 / (1 + ln 2), about 60 %, of the weight of the starts is left."""
+AT_FIRST = 0.85
+"""Share of the budget until the first alarm is answered, or of the first promise; the rest is for all later ones."""
+LARGEST = 1e200
+"""A wealth beyond which nothing is learned."""
+
+
+@dataclass(frozen=True)
+class Monitors:
+    """M scores and C class shares as they stand. ``seen`` may hold a reference; bets begin without one.
+
+    The last axis of ``bins`` and of ``share_bins`` is the histogram, the first the speed of forgetting.
+    """
+
+    seen: Counts = field(repr=False)
+    """(M, 256, 256) how often each value of a score was seen."""
+    labels: Counts = field(repr=False)
+    """(C,) images of each class, by the model's answers."""
+    bins: Values = field(repr=False)
+    share_bins: Values = field(repr=False)
+    begun: Values = field(repr=False)
+    """(K, M + C) wealth of the bets that have begun."""
+    rise: Values = field(repr=False)
+    """(K, M + C) the largest wealth that any start alone has made: it says since when."""
+    since: Counts = field(repr=False)
+    """(K, M + C) images before that start."""
+    images: int = 0
+    """Images that were bet on."""
+
+    @classmethod
+    def of(cls, seen: Counts, labels: Counts) -> Monitors:
+        """Before the first bet."""
+        k, m, c = len(DECAYS), len(seen), len(labels)
+        return cls(
+            seen,
+            labels,
+            np.zeros((k, m, BINS)),
+            np.zeros((k, c, 2)),
+            np.zeros((k, m + c)),
+            np.ones((k, m + c)),
+            np.zeros((k, m + c), dtype=np.int64),
+        )
+
+    @classmethod
+    def empty(cls, scores: int, classes: int) -> Monitors:
+        """Without a reference."""
+        return cls.of(no_counts(scores), np.zeros(classes, dtype=np.int64))
+
+    def again(self) -> Monitors:
+        """The same reference, bets from the beginning."""
+        return Monitors.of(self.seen, self.labels)
+
+    @property
+    def wealth(self) -> Values:
+        """(M + C,) wealth of each monitor: what has begun, and what waits for a later start."""
+        return np.asarray(self.begun.mean(0) + waiting(self.images))
+
+    @property
+    def onset(self) -> Counts:
+        """(M + C,) images before the start that has made the most of each."""
+        best = self.rise.argmax(0)
+        return self.since[best, np.arange(self.since.shape[1])]
+
+
+@dataclass(frozen=True)
+class Course:
+    """The monitors after some images, and their wealth (n, M + C) and onset (n, M + C) after each."""
+
+    monitors: Monitors
+    wealth: Values = field(repr=False)
+    onset: Counts = field(repr=False)
+
+
+def waiting(images: int) -> float:
+    """The weight of all starts after ``images`` images: 1 / (1 + ln(1 + images / FIRST)). It begins at 1, ends at 0."""
+    return float(1 / (1 + np.log1p(images / FIRST)))
+
+
+def follow(monitors: Monitors, codes: Codes, labels: Codes, chances: Values) -> Course:
+    """Bet on images in the order in which they came.
+
+    Args:
+        codes: (n, M) scores as `ranks.codes_of` makes them.
+        labels: (n,) class of each by the model.
+        chances: (n, M + C) uniform numbers that break ties, independent of the images.
+    """
+    m, ranks, seen = codes.shape[1], Ranks(monitors.seen), monitors.labels.copy()
+    now = replace(monitors, labels=seen)
+    wealth = np.empty((len(codes), m + len(seen)))
+    onset = np.empty((len(codes), m + len(seen)), dtype=np.int64)
+    for i, label in enumerate(labels.tolist()):
+        p = ranks.add(codes[i], chances[i, :m])
+        shares = 1 - (seen + 0.5) / (seen.sum() + 1)
+        shares_p = share_p_values(seen, label, chances[i, m:])
+        seen[label] += 1
+        now = bet(now, p, shares_p, shares)
+        wealth[i], onset[i] = now.wealth, now.onset
+    return Course(replace(now, seen=ranks.counts), wealth, onset)
+
+
+def budgets(scores: int, classes: int, alpha: float) -> Values:
+    """(M + C,) the share of ``alpha`` of each monitor: the classes together have that of one score."""
+    each = alpha / (scores + 1)
+    return np.concatenate([np.full(scores, each), np.full(classes, each / max(classes, 1))])
+
+
+def period_budget(alpha: float, period: int) -> float:
+    """What of a lifetime's ``alpha`` the ``period``-th beginning may use (1, 2, ...); together all use alpha."""
+    later = 1 - AT_FIRST
+    return alpha * (AT_FIRST if period == 1 else later / (period * (period - 1)))
+
+
+def ringing(wealth: Values, budget: Values) -> NDArray[np.bool_]:
+    """Which of the monitors ring: wealth (..., M + C) at or over 1 / budget."""
+    return np.asarray(wealth * budget >= 1)
+
+
+def densities(bins: Values, widths: Values, chosen: Codes) -> Values:
+    """(K, M) the bet's density at the chosen bin (M,), from counts (K, M, B) and widths (M, B) that sum to 1.
+
+    Its mean over a uniform rank is 1, whatever the counts are.
+    """
+    each = np.arange(bins.shape[1])
+    width = widths[each, chosen]
+    return np.asarray((PRIOR * width + bins[:, each, chosen]) / ((PRIOR + bins.sum(2)) * width))
+
+
+def bet(now: Monitors, p: Values, shares_p: Values, shares: Values) -> Monitors:
+    """One image more: p-values (M,) of scores and (C,) of shares, which ``shares`` (C,) part in two bins."""
+    place = np.minimum((p * BINS).astype(np.int64), BINS - 1)
+    side = (shares_p >= shares).astype(np.int64)
+    even, parted = np.full((len(p), BINS), 1 / BINS), np.stack([shares, 1 - shares], 1)
+    factor = np.concatenate(
+        [densities(now.bins, even, place), densities(now.share_bins, parted, side)], axis=1
+    )
+    start = waiting(now.images) - waiting(now.images + 1)
+    fresh = now.rise <= 1
+    return Monitors(
+        now.seen,
+        now.labels,
+        _remembered(now.bins, place),
+        _remembered(now.share_bins, side),
+        np.minimum((now.begun + start) * factor, LARGEST),
+        np.minimum(np.maximum(now.rise, 1) * factor, LARGEST),
+        np.where(fresh, now.images, now.since),
+        now.images + 1,
+    )
+
+
+def _remembered(bins: Values, chosen: Codes) -> Values:
+    new = bins * DECAYS[:, None, None]
+    new[:, np.arange(bins.shape[1]), chosen] += 1
+    return new

@@ -1,0 +1,144 @@
+"""Accuracy with its interval from a measuring draw: what the answers say, helped by what confidence predicts.
+
+A line of risk is fitted to the answers and moved up and down until the weighted wrong answers no longer fit it: a score
+interval (Wilson, JASA 1927; for strata, Yan and Su 2010), centred at the difference estimator, which is the
+prediction-powered one (Angelopoulos et al., Science 2023). Only the images that nobody answered are uncertain. The
+line's own variance and that of the answers around it both count, so a line of the wrong shape is noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.optimize import brentq
+from scipy.special import expit
+
+from clipgrip.trust.measuring import Strata
+from clipgrip.trust.risk import fitted_risk
+from clipgrip.trust.scope import Numbers, Whole
+
+FEWEST = 20
+"""Answers below which nothing is said."""
+SEEN = 0.85
+"""Share of the answers' own variance around the line in the variance that counts, the rest being the line's."""
+STEP = 0.25
+"""Share of one answer by which the interval of a class is widened: few answers come in steps."""
+FAR = 30.0
+"""Log odds beyond which a line is not moved."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A share of right answers with its 95 % interval, by so many answers."""
+
+    value: float
+    low: float
+    high: float
+    answers: int
+
+    @property
+    def half_width(self) -> float:
+        """Of the interval."""
+        return (self.high - self.low) / 2
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Accuracy of a pool, and of each answered class that has an answer, by class position."""
+
+    overall: Figure
+    classes: dict[int, Figure] = field(default_factory=dict)
+
+
+def measured(
+    made: Strata, labels: Whole, rows: Whole, wrong: NDArray[np.bool_], sure: float = 0.95
+) -> Measured | None:
+    """From the answered ``rows`` (n,), of each stratum the first of its order; None below `FEWEST` of them.
+
+    ``labels`` (N,) are the model's answers. A stratum without an answer counts with its neighbour.
+    """
+    if len(rows) < min(FEWEST, len(made.of)):
+        return None
+    moved = _Moved.of(made, rows, wrong.astype(float), sure)
+    everything = np.ones(len(made.of), dtype=bool)
+    overall = moved.figure(everything, seen=SEEN, step=0.0)
+    classes = {
+        int(c): moved.figure(labels == c, seen=0.0, step=STEP) for c in np.unique(labels[rows])
+    }
+    return Measured(overall, classes)
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """Log odds (N,) of the fitted line, and of each answer (n,) its row, whether wrong, and images it stands for."""
+
+    logit: Numbers
+    rows: Whole
+    wrong: Numbers
+    weight: Numbers
+    bound: float
+
+    @classmethod
+    def of(cls, made: Strata, rows: Whole, wrong: Numbers, sure: float) -> _Moved:
+        of = _joined(made, rows)[made.of]
+        answered = np.bincount(of[rows], minlength=len(made.order))
+        weight = (np.bincount(of, minlength=len(made.order)) / np.maximum(1, answered))[of[rows]]
+        line = fitted_risk(made.score[rows], wrong > 0)
+        bound = float(stats.norm.ppf((1 + sure) / 2))
+        return cls(line.logit(made.score), rows, wrong, weight, bound)
+
+    def figure(self, members: NDArray[np.bool_], *, seen: float, step: float) -> Figure:
+        """Share right among ``members`` (N,); what is unanswered there is predicted by the moved line."""
+        inside = members[self.rows]
+        answered = np.zeros(len(members), dtype=bool)
+        answered[self.rows] = True
+        left = self.logit[members & ~answered]
+        known, size = float(self.wrong[inside].sum()), int(members.sum())
+        shifts = self._shifts(inside, seen, step)
+        chances = [expit(left + shift) for shift in shifts]
+        few, middle, many = (known + float(chance.sum()) for chance in chances)
+        low, _, high = (self.bound**2 * float((chance * (1 - chance)).sum()) for chance in chances)
+        few = max(known, middle - ((middle - few) ** 2 + low) ** 0.5)
+        many = min(known + len(left), middle + ((many - middle) ** 2 + high) ** 0.5)
+        return Figure(1 - middle / size, 1 - many / size, 1 - few / size, int(inside.sum()))
+
+    def _shifts(
+        self, inside: NDArray[np.bool_], seen: float, step: float
+    ) -> tuple[float, float, float]:
+        """Shifts of the line that the answers just allow, below and above the one that they say."""
+        logit, wrong = self.logit[self.rows[inside]], self.wrong[inside]
+        weight = self.weight[inside]
+
+        def excess(shift: float) -> float:
+            return float((weight * (wrong - expit(logit + shift))).sum())
+
+        def spread(shift: float) -> float:
+            chance = expit(logit + shift)
+            return float((weight**2 * chance * (1 - chance)).sum()) ** 0.5
+
+        middle = _root(excess)
+        around = float((weight**2 * (wrong - expit(logit + middle)) ** 2).sum())
+        ratio = around / max(spread(middle) ** 2, 1e-300) if abs(middle) < FAR else 1.0
+        bound = self.bound * (1 - seen + seen * ratio) ** 0.5
+        unit = step * float((weight**2).sum() / weight.sum())
+        low = _root(lambda shift: excess(shift) - unit - bound * spread(shift))
+        high = _root(lambda shift: excess(shift) + unit + bound * spread(shift))
+        return low, middle, high
+
+
+def _root(falling: Callable[[float], float]) -> float:
+    """Where a function of the shift is zero; the end of the range where it is not."""
+    if falling(-FAR) <= 0:
+        return -FAR
+    return FAR if falling(FAR) >= 0 else float(brentq(falling, -FAR, FAR, xtol=1e-6))
+
+
+def _joined(made: Strata, rows: Whole) -> Whole:
+    """(H,) stratum that each counts with: itself, or the nearest that has an answer, the more doubtful first."""
+    have = np.flatnonzero(np.bincount(made.of[rows], minlength=len(made.order)))
+    nearest = [int(have[np.argmin(np.abs(have - h))]) for h in range(len(made.order))]
+    return np.array(nearest, dtype=np.int64)

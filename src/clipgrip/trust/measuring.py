@@ -1,0 +1,146 @@
+"""Which images to ask about to measure accuracy: more of the doubtful ones, in two phases, each image with its weight.
+
+Strata by confidence hold equal shares of the expected spread (Dalenius and Hodges, JASA 1959); answers are divided
+among them by Neyman's rule (JRSS 1934) and, in the second phase, by what the first showed (Cochran, Sampling
+Techniques, 5.9 and 12.9). Within a stratum the predicted classes come in turn, each as often as its share.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipgrip.trust.risk import Risk, expected_risk, fitted_risk
+from clipgrip.trust.scope import Answered, Numbers, Whole
+
+STRATA = 8
+FIRST = 0.4
+"""Share of the planned answers that the first phase takes."""
+EVEN = 0.1
+"""Share of every image's risk that is the mean of all: no stratum is left to chance."""
+LEAST = 2
+"""Answers of each stratum in the first phase, where it has so many images."""
+GAINS = ((0.9, 2.2), (0.0, 1.3))
+"""(accuracy above, uniform answers that one answer drawn to measure is worth): the least of benchmarks.measuring."""
+
+
+@dataclass(frozen=True)
+class Strata:
+    """A pool of N images in strata, 0 the most doubtful, each in the order in which its images are drawn."""
+
+    score: Numbers = field(repr=False)
+    """(N,) standardised log odds of the confidence against the answer; large is doubtful."""
+    of: Whole = field(repr=False)
+    """(N,) stratum of each image."""
+    order: tuple[Whole, ...] = field(repr=False)
+
+    @property
+    def sizes(self) -> Whole:
+        """(H,) images of each stratum."""
+        return np.array([len(rows) for rows in self.order], dtype=np.int64)
+
+
+def strata(pool: Answered, hashes: Sequence[str], seed: int) -> Strata:
+    """By the confidence alone, before any answer: neither the order of files nor a truth has a part in it."""
+    score = doubt(pool.confidence)
+    spread = np.sqrt(_floored(expected_risk(score)))
+    falling = np.argsort(-score, kind="stable")
+    reached = np.cumsum(spread[falling]) / spread.sum()
+    cut = np.minimum((reached - 1e-12) * STRATA, STRATA - 1).astype(np.int64)
+    cut = np.maximum.accumulate(_ties_together(cut, score[falling]))
+    of = np.empty(len(pool), dtype=np.int64)
+    of[falling] = np.unique(cut, return_inverse=True)[1]
+    chance = np.array([_chance("measure", seed, one) for one in hashes])
+    order = tuple(
+        _in_turn(np.flatnonzero(of == h), pool.labels, chance, f"{seed} {h}")
+        for h in range(int(of.max()) + 1)
+    )
+    return Strata(score, of, order)
+
+
+def doubt(confidence: Numbers) -> Numbers:
+    """(N,) log odds against the answer in standard deviations of the pool; 0 where all are equally sure."""
+    sure = np.clip(confidence, 1e-6, 1 - 1e-4)
+    odds = np.log1p(-sure) - np.log(sure)
+    spread = odds.std()
+    return (odds - odds.mean()) / spread if spread > 1e-9 else np.zeros(len(odds))
+
+
+def answers_to_measure(uniform: int, accuracy: float) -> int:
+    """Answers drawn to measure that give the interval of so many uniform ones, at an assumed accuracy."""
+    gain = next(worth for above, worth in GAINS if accuracy > above or above == 0)
+    return min(uniform, max(20, ceil(uniform / gain)))
+
+
+def first_phase(made: Strata, planned: int) -> Whole:
+    """Rows to ask about first, of a plan of so many answers; any beginning of them is spread over the strata."""
+    n = min(len(made.of), max(LEAST * len(made.order), round(FIRST * planned)))
+    return _rows(made, np.zeros(len(made.order), np.int64), _allocated(made, None, n))
+
+
+def further(made: Strata, rows: Whole, wrong: NDArray[np.bool_], total: int) -> Whole:
+    """Rows to ask about after ``rows`` (n,), of which some were ``wrong``, until there are ``total``."""
+    done = np.bincount(made.of[rows], minlength=len(made.order))
+    risk = fitted_risk(made.score[rows], wrong)
+    return _rows(made, done, _allocated(made, risk, min(total, len(made.of)), done))
+
+
+def _allocated(made: Strata, risk: Risk | None, n: int, done: Whole | None = None) -> Whole:
+    """(H,) answers in each stratum, never fewer than are ``done``: proportional to its summed spread."""
+    chance = expected_risk(made.score) if risk is None else risk(made.score)
+    spread = np.bincount(made.of, np.sqrt(_floored(chance)), minlength=len(made.order))
+    sizes = made.sizes
+    least = np.minimum(sizes, LEAST) if done is None else np.maximum(done, 0)
+    low, high = 0.0, float((sizes / spread).max()) + 1.0
+    for _ in range(80):
+        middle = (low + high) / 2
+        enough = np.clip(middle * spread, least, sizes).sum() >= n
+        low, high = (low, middle) if enough else (middle, high)
+    exact = np.clip(high * spread, least, sizes)
+    whole = np.floor(exact + 1e-9).astype(np.int64)
+    for h in np.argsort(whole - exact, kind="stable")[: max(0, n - int(whole.sum()))]:
+        whole[h] = min(whole[h] + 1, sizes[h])
+    return whole
+
+
+def _rows(made: Strata, done: Whole, wanted: Whole) -> Whole:
+    """The next rows of each stratum, the strata mixed evenly."""
+    keyed = [
+        ((n + 0.5) / (end - start), h, int(made.order[h][start + n]))
+        for h, (start, end) in enumerate(zip(done.tolist(), wanted.tolist(), strict=True))
+        for n in range(end - start)
+    ]
+    return np.array([row for *_, row in sorted(keyed)], dtype=np.int64)
+
+
+def _floored(chance: Numbers) -> Numbers:
+    """(N,) variance of right or wrong, with a share of the mean risk mixed in."""
+    mixed = (1 - EVEN) * chance + EVEN * chance.mean()
+    return mixed * (1 - mixed)
+
+
+def _ties_together(cut: Whole, score: Numbers) -> Whole:
+    """Images of one score are in one stratum, so that equal images have equal weights."""
+    starts = np.flatnonzero(np.diff(score, prepend=np.inf))
+    return np.repeat(cut[starts], np.diff(np.append(starts, len(cut))))
+
+
+def _in_turn(rows: Whole, labels: Whole, chance: Numbers, purpose: str) -> Whole:
+    """Rows so that each beginning has every class by its share: a random order, evenly spread class by class."""
+    key = np.empty(len(rows))
+    for label in np.unique(labels[rows]):
+        of_class = labels[rows] == label
+        rank = np.argsort(np.argsort(chance[rows[of_class]], kind="stable"), kind="stable")
+        key[of_class] = (rank + _chance("turn", purpose, label)) / of_class.sum()
+    return rows[np.lexsort((chance[rows], key))]
+
+
+def _chance(*parts: object) -> float:
+    """Uniform on [0, 1), by a hash."""
+    digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48

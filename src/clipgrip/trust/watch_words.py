@@ -1,0 +1,142 @@
+"""What a monitor found, as sentences: what changed, and what to do, in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from clipgrip.metrics import Share
+from clipgrip.words import Words, mark
+
+Light = Literal["quiet", "perhaps", "alarm"]
+LIGHTS: dict[Light, tuple[str, str]] = {
+    "quiet": ("○", mark("quiet: nothing speaks for a change")),
+    "perhaps": ("△", mark("perhaps: something may be changing, look at the pictures when you can")),
+    "alarm": ("×", mark("alarm: something has changed, act on it")),
+}
+CHANGES: dict[tuple[str, bool], str] = {
+    ("brightness", False): mark("pictures are darker than before"),
+    ("brightness", True): mark("pictures are brighter than before"),
+    ("highlights", False): mark("the bright parts of pictures are darker than before"),
+    ("highlights", True): mark("the bright parts of pictures are brighter than before"),
+    ("sharpness", False): mark("pictures are less sharp than before"),
+    ("sharpness", True): mark("pictures are sharper or noisier than before"),
+    ("red", False): mark("pictures are greener than before (less red)"),
+    ("red", True): mark("pictures are redder than before"),
+    ("blue", False): mark("pictures are yellower than before (less blue)"),
+    ("blue", True): mark("pictures are bluer than before"),
+    ("size", False): mark("pictures have fewer pixels than before"),
+    ("size", True): mark("pictures have more pixels than before"),
+    ("shape", False): mark("pictures are narrower than before"),
+    ("shape", True): mark("pictures are wider than before"),
+    ("confidence", False): mark("the model is less sure of its answers than before"),
+    ("confidence", True): mark("the model is surer of its answers than before"),
+    ("distance", False): mark("pictures are more like the reference than before"),
+    ("distance", True): mark("pictures are unlike those of the reference"),
+    ("share", False): mark("the class “{name}” is answered less often than before"),
+    ("share", True): mark("the class “{name}” is answered more often than before"),
+}
+NAMES = {
+    "brightness": mark("brightness"),
+    "highlights": mark("brightness of the bright parts"),
+    "sharpness": mark("sharpness"),
+    "red": mark("colour, red to green"),
+    "blue": mark("colour, blue to green"),
+    "size": mark("number of pixels"),
+    "shape": mark("width to height"),
+    "confidence": mark("confidence of the model"),
+    "distance": mark("likeness to the reference"),
+    "share": mark("share of the class “{name}”"),
+}
+LAMP = mark("Check lamp, exposure and outside light.")
+LENS = mark("Check focus, dirt on the lens, vibration and compression.")
+COLOUR = mark("Check white balance, lamp and material.")
+CAMERA = mark("Check the camera's settings and what saves the pictures.")
+UNKNOWN = mark(
+    "Look at the pictures: perhaps a new product or a new defect. Answer some of them; a class that is missing needs "
+    "a new run."
+)
+MIX = mark(
+    "Look at the pictures: perhaps the mix of parts changed, perhaps one class is taken for another. Answer some."
+)
+ADVICE = {
+    "brightness": LAMP,
+    "highlights": LAMP,
+    "sharpness": LENS,
+    "red": COLOUR,
+    "blue": COLOUR,
+    "size": CAMERA,
+    "shape": CAMERA,
+    "confidence": UNKNOWN,
+    "distance": UNKNOWN,
+    "share": MIX,
+}
+Verdict = Literal["fixed", "normal", "nothing"]
+VERDICTS: dict[Verdict, str] = {
+    "fixed": mark("the cause is removed; images since then no longer count as normal"),
+    "normal": mark("this is normal from now on; images since then are the new reference"),
+    "nothing": mark("no cause was found; the reference stays"),
+}
+
+
+def changed(monitor: str, rises: bool, name: str | None, say: Words) -> str:
+    """What an alarm is about, without a full stop."""
+    text = CHANGES[monitor, rises]
+    return say(text) if name is None else say(text, name=name)
+
+
+def named(monitor: str, name: str | None, say: Words) -> str:
+    """What a monitor watches."""
+    text = NAMES[monitor]
+    return say(text) if name is None else say(text, name=name)
+
+
+def advised(monitor: str, say: Words) -> str:
+    """What to do about it."""
+    return say(ADVICE[monitor])
+
+
+def since_when(since: int, at: int, date: str, say: Words) -> str:
+    """From which image on, by likelihood, and at which it was noticed."""
+    return say(
+        "since about new image {since} ({date}), noticed at image {at}",
+        since=say.number(since),
+        date=say.date(date),
+        at=say.number(at),
+    )
+
+
+def promise_words(
+    group: str, max_error: float, wrong: Share, fallen: Mapping[str, Any] | None, say: Words
+) -> str:
+    """How a promise fares at work: wrong daily answers within it, and when it was withdrawn."""
+    name = say("all classes") if group == "all" else group
+    values = {"name": name, "error": say.percent(max_error)}
+    if fallen is None:
+        return "○ " + say(
+            "promise ({name}, at most {error} wrong): stands; {wrong} of {n} daily answers wrong",
+            wrong=wrong.count,
+            n=wrong.total,
+            **values,
+        )
+    return "× " + say(
+        "promise ({name}, at most {error} wrong): withdrawn on {date}, {wrong} of {n} daily answers were wrong, "
+        "probably more since {since}. These images go to people until a new audit promises anew.",
+        date=say.date(fallen["at"]),
+        since=say.date(fallen["since"]),
+        wrong=fallen["wrong"],
+        n=fallen["answers"],
+        **values,
+    )
+
+
+def audited_words(right: Share, say: Words) -> str:
+    """What all daily answers say of the model at work."""
+    if not right.total:
+        return say("no daily answer so far")
+    return say(
+        "right on {right} of {n} images of the daily audit (95% interval {span})",
+        right=right.count,
+        n=right.total,
+        span=say.span(right.interval or (0.0, 1.0)),
+    )

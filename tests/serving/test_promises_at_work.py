@@ -1,0 +1,228 @@
+"""A promise at work: a daily audit watches it, it falls by itself, and only a new audit brings it back."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from projects import Told, command, picture, rows
+
+from clipgrip.runs.audits import StoredPromise, add_promise
+from clipgrip.runs.store import open_store
+from clipgrip.runs.watch.store import open_watch
+from clipgrip.runs.watch.upholding import run_scopes, upheld
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Path:
+    (tmp_path / "line").mkdir()
+    return tmp_path / "line"
+
+
+def promise(run: Path, audit: str = "a1", threshold: float = 0.0, **more: Any) -> None:
+    """As ``audit automate`` stores it, for every answer."""
+    scope = {"group": "all", "threshold": threshold, "images": 9, "audited": 9, "wrong": 0}
+    facts = {"max_error": 0.05, "confidence": 0.95, "about": "delivered", "scopes": [scope]}
+    with open_store(run) as store:
+        stored = store.run()
+        assert stored is not None
+        said = StoredPromise(audit, "Sato", "2026-01-01T00:00:00+00:00", facts | more)
+        add_promise(store, stored.id, said)
+
+
+def bring(line: Path, seeds: range) -> None:
+    for seed in seeds:
+        picture(seed, 50 * (seed % 4)).save(line / f"{seed:05d}.png")
+
+
+def watch(capsys: Any, run: Path, line: Path) -> Told:
+    return command(capsys, "watch", run, line, "--out", run.parent / "p.csv")
+
+
+def day(capsys: Any, run: Path, line: Path, seeds: range, *, right: bool, draw: int = 20) -> Told:
+    """New images, a draw, and a person who finds the model right, or wrong on all of them."""
+    bring(line, seeds)
+    watch(capsys, run, line)
+    sheet = run.parent / f"daily-{seeds.start}.csv"
+    drawn = command(capsys, "audit", "draw", run, "--daily", draw, "--out", sheet)
+    assert drawn.code == 0, drawn.err
+    fill(run, sheet, right=right)
+    return command(capsys, "audit", "read", run, "--answers", sheet, "--by", "Sato")
+
+
+def fill(run: Path, sheet: Path, *, right: bool, most: int = 99) -> None:
+    answers = {Path(row["path"]).name: row["label"] for row in rows(run.parent / "p.csv")}
+    cells = rows(sheet)
+    for n, row in enumerate(cells):
+        label = answers[Path(row["path"]).name]
+        other = next(name for name in ("dent", "steel") if name != label)
+        row["answer"] = (label if right else other) if n < most else ""
+    with sheet.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, cells[0])
+        writer.writeheader()
+        writer.writerows(cells)
+
+
+def test_a_promise_that_holds_stands_and_one_that_breaks_is_withdrawn_by_itself(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise(run)
+    good = day(capsys, run, line, range(1000, 1030), right=True)
+    assert good.code == 0, good.err
+    assert "stands; 0 of 20 daily answers wrong" in good.out
+    bad = day(capsys, run, line, range(2000, 2030), right=False)
+    assert bad.code == 1
+    assert "withdrawn on" in bad.out
+    assert {row["decided_by"] for row in rows(run.parent / "p.csv")} == {"model"}
+    after = watch(capsys, run, line)
+    assert "×" in after.out
+    assert {row["decided_by"] for row in rows(run.parent / "p.csv")} == {"person"}
+    assert "people to decide" in after.err
+    shutil.rmtree(run.parent / "p.csv", ignore_errors=True)
+    predicted = command(capsys, "predict", run, line, "--out", run.parent / "q.csv")
+    assert predicted.code == 0
+    assert {row["decided_by"] for row in rows(run.parent / "q.csv")} == {"person"}
+    japanese = command(capsys, "watch", "status", run, "--lang", "ja")
+    assert "取り消し" in japanese.out
+
+
+def test_right_answers_do_not_bring_a_withdrawn_promise_back_but_a_new_audit_does(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise(run)
+    day(capsys, run, line, range(1000, 1030), right=False)
+    day(capsys, run, line, range(2000, 2030), right=True)
+    promise(run)  # from the answers of the same audit
+    watch(capsys, run, line)
+    assert {row["decided_by"] for row in rows(run.parent / "p.csv")} == {"person"}
+    promise(run, "a2")
+    told = watch(capsys, run, line)
+    assert {row["decided_by"] for row in rows(run.parent / "p.csv")} == {"model"}
+    assert told.code == 0
+    with open_watch(run) as store:
+        first, second = upheld(store, run_scopes(run))
+    assert first.withdrawn is not None
+    assert (second.withdrawn, second.answers) == (None, 0)  # earlier answers are not its own
+    assert first.alpha + second.alpha < 0.0075
+
+
+def test_the_audit_of_a_withdrawn_promise_cannot_be_automated_again(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = run.parent / "audit.csv"
+    command(capsys, "audit", "draw", run, "--count", 5, "--out", sheet)
+    promise(run, rows(sheet)[0]["audit"].split("-")[1])
+    day(capsys, run, line, range(1000, 1030), right=False)
+    told = command(capsys, "audit", "automate", run, "--answers", sheet)
+    assert told.code == 2
+    assert "withdrawn at work" in told.err
+
+
+def test_only_what_is_promised_is_drawn_and_goes_to_people(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring(line, range(1000, 1040))
+    watch(capsys, run, line)
+    levels = sorted(float(row["model_confidence"]) for row in rows(run.parent / "p.csv"))
+    promise(run, threshold=levels[20])
+    told = day(capsys, run, line, range(1040, 1060), right=False, draw=60)
+    assert "withdrawn on" in told.out
+    drawn = {Path(row["path"]).name for row in rows(run.parent / "daily-1040.csv")}
+    watch(capsys, run, line)
+    for row in rows(run.parent / "p.csv"):
+        inside = float(row["model_confidence"]) >= levels[20]
+        assert (row["decided_by"] == "person") == inside
+        assert (Path(row["path"]).name in drawn) == inside
+
+
+def test_a_draw_takes_images_since_the_last_one_and_says_so_where_there_is_none(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = command(capsys, "audit", "draw", run, "--daily", 5, "--out", run.parent / "0.csv")
+    assert (nobody.code, "is not watched yet" in nobody.err) == (2, True)
+    bring(line, range(1000, 1010))
+    watch(capsys, run, line)
+    first = command(capsys, "audit", "draw", run, "--daily", 5, "--out", run.parent / "1.csv")
+    assert "No promise stands" in first.out
+    again = command(capsys, "audit", "draw", run, "--daily", 5, "--out", run.parent / "2.csv")
+    assert (again.code, "no new image" in again.err) == (2, True)
+    bring(line, range(2000, 2003))
+    watch(capsys, run, line)
+    command(capsys, "audit", "draw", run, "--daily", 5, "--out", run.parent / "3.csv")
+    assert {Path(row["path"]).name for row in rows(run.parent / "3.csv")} == {
+        "02000.png",
+        "02001.png",
+        "02002.png",
+    }
+
+
+def test_answers_count_once_from_the_top_and_are_not_changed(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise(run)
+    bring(line, range(1000, 1010))
+    watch(capsys, run, line)
+    sheet = run.parent / "d.csv"
+    command(capsys, "audit", "draw", run, "--daily", 6, "--out", sheet)
+    empty = sheet.read_text("utf-8-sig")
+    fill(run, sheet, right=True, most=2)
+    read = ("audit", "read", run, "--answers", sheet, "--json")
+    assert json.loads(command(capsys, *read).out)["answers_new"] == 2
+    fill(run, sheet, right=True)
+    assert json.loads(command(capsys, *read).out)["answers_new"] == 4
+    assert json.loads(command(capsys, *read).out)["answers_new"] == 0
+    fill(run, sheet, right=False)
+    changed = command(capsys, *read)
+    assert (changed.code, "answered otherwise" in changed.out + changed.err) == (2, True)
+    lines = empty.splitlines()
+    sheet.write_text("\n".join([lines[0], *lines[1:3], lines[3] + "dent", *lines[4:]]))
+    gap = command(capsys, *read)
+    assert (gap.code, "without a gap" in gap.out + gap.err) == (2, True)
+
+
+def test_a_sheet_of_another_line_is_refused(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring(line, range(1000, 1010))
+    watch(capsys, run, line)
+    sheet = run.parent / "d.csv"
+    command(capsys, "audit", "draw", run, "--daily", 6, "--out", sheet)
+    mark = rows(sheet)[0]["audit"]
+    sheet.write_text(sheet.read_text("utf-8-sig").replace(mark, "daily-1-00000000"))
+    told = command(capsys, "audit", "read", run, "--answers", sheet)
+    assert (told.code, "another line" in told.err) == (2, True)
+
+
+def test_a_promise_by_class_is_watched_by_class(run: Path) -> None:
+    scopes = [
+        {"group": name, "threshold": threshold, "images": 9, "audited": 9, "wrong": 0}
+        for name, threshold in (("dent", 0.1), ("steel", None), ("scratch", 0.2))
+    ]
+    promise(run, scopes=scopes)
+    found = run_scopes(run)
+    assert [(one.name, one.classes, one.share) for one in found] == [
+        ("dent", frozenset({1}), 1 / 3),
+        ("scratch", frozenset({0}), 1 / 3),
+    ]
+    assert found[0].is_wrong(1, 0)
+    assert not found[0].is_wrong(1, 1)
+
+
+def test_misses_are_wrong_where_the_truth_is_a_defect(run: Path) -> None:
+    scope = {"group": "misses", "threshold": 0.1, "classes": ["good part", "steel"]}
+    promise(run, scopes=[scope])
+    (found,) = run_scopes(run)
+    assert not found.is_wrong(2, 3)
+    assert found.is_wrong(2, 0)
+    assert not found.holds(0, 0.9)

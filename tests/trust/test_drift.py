@@ -1,0 +1,193 @@
+"""Alarms of a model at work: no bet grows on average while nothing changes, and changes are found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clipgrip.trust import upheld
+from clipgrip.trust.drift import (
+    DECAYS,
+    Course,
+    Monitors,
+    budgets,
+    densities,
+    follow,
+    period_budget,
+    ringing,
+    waiting,
+)
+from clipgrip.trust.ranks import Ranks, codes_of, counted, no_counts, share_p_values
+
+FLOATS = st.floats(-60000, 60000, width=16)
+
+
+@given(st.lists(FLOATS, min_size=2, max_size=30))
+def test_codes_have_the_order_of_the_values(values: list[float]) -> None:
+    codes = codes_of(np.array(values))
+    for a, x in zip(codes, values, strict=True):
+        for b, y in zip(codes, values, strict=True):
+            assert (a < b) == (x < y)
+
+
+def test_a_value_that_is_no_number_has_a_code() -> None:
+    assert codes_of(np.array([np.nan])) == codes_of(np.array([0.0]))
+    assert codes_of(np.array([np.inf])) == codes_of(np.array([1e30]))
+    assert codes_of(np.array([-0.0])) == codes_of(np.array([0.0]))
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=40), st.floats(0, 1, exclude_max=True))
+def test_a_p_value_is_the_share_of_smaller_ones_with_ties_broken_by_chance(
+    values: list[int], chance: float
+) -> None:
+    codes = codes_of(np.array(values, float))[:, None]
+    ranks = Ranks(no_counts(1))
+    for n, code in enumerate(codes):
+        p = ranks.add(code, np.array([chance]))
+        smaller = sum(v < values[n] for v in values[:n])
+        equal = sum(v == values[n] for v in values[: n + 1])
+        assert p == pytest.approx((smaller + chance * equal) / (n + 1))
+
+
+@given(st.lists(st.integers(0, 30), min_size=2, max_size=6), st.data())
+def test_p_values_of_class_shares_are_uniform_over_orders_of_the_images(
+    seen: list[int], data: st.DataObject
+) -> None:
+    """Given the counts with the new image, it is of class c with its share: the p-values fill (0, 1) evenly."""
+    counts = np.array(seen) + 1
+    c = data.draw(st.integers(0, len(seen) - 1))
+    total, edges = counts.sum(), []
+    for label in range(len(seen)):
+        before = counts.copy()
+        before[label] -= 1
+        low, high = (
+            share_p_values(before, label, np.full(len(seen), chance))[c] for chance in (0.0, 1.0)
+        )
+        edges.append((low, high, counts[label] / total))
+    rest = [e for label, e in enumerate(edges) if label != c]
+    low, high, share = edges[c]
+    assert (high, high - low) == (pytest.approx(1), pytest.approx(share))
+    assert all(e[0] == 0 and e[1] == pytest.approx(1 - share) for e in rest)
+
+
+@given(
+    st.lists(st.floats(0, 500), min_size=2, max_size=12),
+    st.lists(st.floats(0.01, 1), min_size=12, max_size=12),
+)
+def test_the_mean_factor_over_a_uniform_rank_is_one(
+    counts: list[float], widths: list[float]
+) -> None:
+    n = len(counts)
+    bins = np.broadcast_to(np.array(counts), (len(DECAYS), 1, n))
+    width = np.array(widths[:n]) / sum(widths[:n])
+    each = [densities(bins, width[None], np.array([b])) for b in range(n)]
+    mean = sum(w * density for w, density in zip(width, each, strict=True))
+    np.testing.assert_allclose(mean, 1)
+
+
+def test_the_weights_of_the_starts_and_the_budgets_sum_to_what_there_is() -> None:
+    assert waiting(0) == 1
+    assert 0 < waiting(10**12) < waiting(10**6) < 0.2
+    assert budgets(9, 7, 0.01).sum() == pytest.approx(0.01)
+    assert budgets(9, 0, 0.01).sum() < 0.01
+    assert 0.0099 < sum(period_budget(0.01, n) for n in range(1, 3000)) <= 0.01
+    assert upheld.start_weights(5000).sum() < 1
+
+
+def stream(
+    seed: int, n: int, *, at: int = 10**9, shift: float = 0.0, share: float = 0.25
+) -> Course:
+    """Two scores and four classes; after ``at`` the first score is shifted, the last class has ``share``."""
+    draw = np.random.default_rng(seed)
+    scores, labels = draw.normal(size=(n, 2)), draw.integers(0, 4, n)
+    scores[at:, 0] += shift
+    if share != 0.25:
+        rest = (1 - share) / 3
+        labels[at:] = draw.choice(4, max(0, n - at), p=[rest, rest, rest, share])
+    reference = counted(codes_of(draw.normal(size=(200, 2))))
+    begun = Monitors.of(reference, np.zeros(4, dtype=np.int64))
+    return follow(begun, codes_of(scores), labels, draw.random((n, 6)))
+
+
+def test_quiet_streams_hardly_ever_ring() -> None:
+    limit = budgets(2, 4, 0.1)
+    rang = [bool(ringing(stream(seed, 250).wealth, limit).any()) for seed in range(60)]
+    assert sum(rang) <= 0.1 * 60 + 5  # 10 % promised, four standard deviations of chance
+
+
+def test_a_shift_is_found_by_its_score_and_dated() -> None:
+    course = stream(3, 500, at=300, shift=1.5)
+    loud = ringing(course.wealth, budgets(2, 4, 0.01))
+    first = int(loud.any(1).argmax())
+    assert 300 <= first < 380
+    assert loud[first].tolist() == [True, False, False, False, False, False]
+    assert abs(int(course.onset[first, 0]) - 300) < 40
+
+
+def test_a_class_that_comes_more_often_is_found_by_its_share() -> None:
+    course = stream(4, 900, at=300, share=0.6)
+    loud = ringing(course.wealth, budgets(2, 4, 0.01))
+    first = int(loud.any(1).argmax())
+    assert 300 <= first < 500
+    assert 5 in np.flatnonzero(loud[first])
+
+
+def test_a_stream_that_is_followed_in_parts_is_the_same_stream() -> None:
+    draw = np.random.default_rng(5)
+    codes, labels, chances = (
+        codes_of(draw.normal(size=(60, 2))),
+        draw.integers(0, 3, 60),
+        draw.random((60, 5)),
+    )
+    whole = follow(Monitors.empty(2, 3), codes, labels, chances)
+    now, paths = Monitors.empty(2, 3), []
+    for part in (slice(0, 1), slice(1, 37), slice(37, 60)):
+        course = follow(now, codes[part], labels[part], chances[part])
+        now = course.monitors
+        paths.append(course.wealth)
+    np.testing.assert_array_equal(np.concatenate(paths), whole.wealth)
+    np.testing.assert_array_equal(now.seen, whole.monitors.seen)
+    np.testing.assert_array_equal(now.onset, whole.monitors.onset)
+
+
+def test_following_changes_nothing_of_what_it_is_given() -> None:
+    begun = Monitors.empty(1, 2)
+    follow(begun, codes_of(np.zeros((5, 1))), np.zeros(5, dtype=np.int64), np.full((5, 3), 0.5))
+    assert begun.images == begun.seen.sum() == begun.labels.sum() == begun.bins.sum() == 0
+
+
+@given(st.floats(0.001, 0.6), st.floats(0, 1), st.sampled_from([t for t, _ in upheld.TIMES]))
+def test_no_bet_on_more_errors_grows_on_average_at_or_below_the_promised_rate(
+    rate: float, part: float, times: float
+) -> None:
+    right, wrong = upheld.ratios(np.array([False, True]), rate, times)
+    true = part * rate
+    assert true * wrong + (1 - true) * right <= 1 + 1e-9
+
+
+def test_a_promise_at_its_limit_is_hardly_ever_withdrawn() -> None:
+    broken = [
+        upheld.is_broken(np.random.default_rng(seed).random(600) < 0.05, 0.05, 0.05)
+        for seed in range(300)
+    ]
+    assert sum(broken) <= 0.05 * 300 + 4 * np.sqrt(300 * 0.05)
+
+
+def test_three_times_the_promised_errors_are_found() -> None:
+    needed = []
+    for seed in range(60):
+        wrong = np.random.default_rng(seed).random(900) < 0.06
+        path = upheld.against(wrong, 0.02) * 0.01 >= 1
+        needed.append(int(path.argmax()) + 1 if path.any() else 900)
+    assert np.median(needed) <= 200
+
+
+def test_errors_that_come_late_are_found_and_dated() -> None:
+    draw = np.random.default_rng(0)
+    wrong = np.concatenate([draw.random(400) < 0.01, draw.random(300) < 0.12])
+    assert not upheld.is_broken(wrong[:400], 0.02, 0.01)
+    assert upheld.is_broken(wrong, 0.02, 0.01)
+    assert abs(upheld.since(wrong, 0.02) - 400) < 40
+    assert upheld.since(wrong[:0], 0.02) == 0
