@@ -60,6 +60,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Args:
         class_names: the classes in the order in which people read them, a file of them, or a `ClassNames`. None takes
             the names that y holds.
+        eyes: what sees the images beside the model, one name or several: "texture" (ships), a vision model's name or
+            folder, "auto" for all that is here. How much each counts is found from the images.
         random_state: scikit-learn's name for ``seed``; where it is given it counts.
         ignore_folders: X is a folder, and its folders that are named like classes are not taken as labels. Otherwise
             the images in them are labeled so, as by ``clipgrip run``, and a warning says how many.
@@ -93,6 +95,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         template: str | Sequence[str] = "a photo of a {}.",
         candidates: str = "auto",
         engine: str = "torch",
+        eyes: str | Sequence[str] = (),
         seed: int = 0,
         random_state: int | np.random.RandomState | None = None,
         ignore_folders: bool = False,
@@ -111,6 +114,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.template = template
         self.candidates = candidates
         self.engine = engine
+        self.eyes = eyes
         self.seed = seed
         self.random_state = random_state
         self.ignore_folders = ignore_folders
@@ -225,7 +229,12 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not self._vocabulary.by_name:
             facts = replace(facts, settings=facts.settings | POSITIONS)
         checkpoint.save_folder(
-            Path(folder), fitted.learned, facts, fitted.class_embeds, fitted.joint
+            Path(folder),
+            fitted.learned,
+            facts,
+            fitted.class_embeds,
+            fitted.joint,
+            beside=fitted.beside,
         )
 
     @classmethod
@@ -236,7 +245,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         known = cls._get_param_names()
         plain = ClassNames.of(facts.class_names) == predictor.classes
         names = facts.class_names if plain else predictor.classes
-        loaded = cls(names, **{k: v for k, v in facts.settings.items() if k in known})
+        settings = {k: v for k, v in facts.settings.items() if k in known}
+        loaded = cls(names, **settings, eyes=tuple(facts.settings.get("eye", ())))
         by_position = facts.settings.items() >= POSITIONS.items()
         of = Vocabulary.of_positions if by_position else Vocabulary.of_names
         loaded._learned(of(facts.class_names))
@@ -247,6 +257,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _settings(self) -> Settings:
         """What a run would be given; ConfigError where a value is not allowed."""
         values = {k: v for k, v in self.get_params().items() if k in Settings.model_fields}
+        values["eye"] = self.eyes
         if self.random_state is not None:
             drawn = isinstance(self.random_state, np.random.RandomState)
             values["seed"] = (

@@ -29,6 +29,7 @@ from clipgrip.prompts.classifier import predict_proba
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
 from clipgrip.runs.events import Listener
+from clipgrip.runs.eyes import with_named_eyes
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.outcome import prompt_facts
 from clipgrip.runs.prepare import Prepared, prepare, prepare_arrays
@@ -73,6 +74,7 @@ def fit_images(
     Raises:
         DataError: y does not fit the images, nobody names the classes, or no image can be used.
     """
+    settings = with_named_eyes(settings)
     names, target = _target_of_images(images, y, names)
     labels = None if y is None else target.labels.tolist()
     ingested = ingest(
@@ -87,8 +89,9 @@ def fit_images(
     done = _rounds(ready, inputs_of(ready.start.prompt, model, ready.embeds).pool)
     tuned, joint = done.tuned, done.joint
     learned = tuned.learned() if tuned else {}
-    facts = prompt_facts(settings, model, ready.start, tuned=tuned, joint=joint)
-    predictor = Predictor(facts, learned, ready.start.class_embeds(learned), joint)
+    beside = ready.beside if joint else None
+    facts = prompt_facts(settings, model, ready.start, tuned=tuned, joint=joint, beside=beside)
+    predictor = Predictor(facts, learned, ready.start.class_embeds(learned), joint, beside=beside)
     head = final_head(predictor.class_embeds, facts.logit_scale, joint)
     issues = ingested.issues + prepared.issues
     return Fitted(head, target.vocabulary, done.rounds, paradigm(ready.task), issues, predictor)
@@ -254,7 +257,7 @@ def _rounds(ready: Prepared, inputs: Tensor) -> _Done:
         rounds = list(ready.learn(inputs))
     best = best_round(rounds)
     if best is None:
-        return _Done(rounds, None, teacher.joint(ready.embeds.pool) if teacher else None)
+        return _Done(rounds, None, teacher.joint(ready.embeds.pool_joined) if teacher else None)
     return _Done(rounds, best.learner.prompt, best.joint)
 
 
