@@ -26,7 +26,7 @@ def list_(ui: Ui) -> Result:
         for model in known
     ]
     kinds, eyes = (
-        "\n".join(f"  {kind:<26}{who}" for kind, who in some.items())
+        "\n".join(f"  {kind:<26}{ui.say.translated(who)}" for kind, who in some.items())
         for some in (SUPPORTED, VISION)
     )
     lines.append(
