@@ -94,17 +94,20 @@ class Beside:
 
     def pack(self) -> bytes:
         """All that it is, for a file; equal values give equal bytes."""
-        said = json.dumps([asdict(eye) for eye in self.eyes], sort_keys=True).encode()
+        facts_json = json.dumps([asdict(eye) for eye in self.eyes], sort_keys=True).encode()
         return save(
-            {**self.banks.tensors(), FACTS: torch.frombuffer(bytearray(said), dtype=torch.uint8)}
+            {
+                **self.banks.tensors(),
+                FACTS: torch.frombuffer(bytearray(facts_json), dtype=torch.uint8),
+            }
         )
 
     @classmethod
     def unpack(cls, content: bytes) -> Beside:
         """What `pack` gave."""
         tensors = load(content)
-        said = json.loads(bytes(tensors.pop(FACTS).tolist()))
-        return cls(tuple(EyeFacts(**facts) for facts in said), BankMap.from_tensors(tensors))
+        facts_json = json.loads(bytes(tensors.pop(FACTS).tolist()))
+        return cls(tuple(EyeFacts(**facts) for facts in facts_json), BankMap.from_tensors(tensors))
 
     @property
     def digest(self) -> str:
@@ -113,7 +116,7 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class Seen:
+class EyesSeen:
     """What a run's eyes see of its images, and how much each counts."""
 
     eyes: tuple[EyeFacts, ...]
@@ -175,7 +178,7 @@ def eyes_of(settings: Settings) -> tuple[Eye, ...]:
 
 def see(
     eyes: Sequence[Eye], found: EmbeddedManifest, zero_shot: Probs, labels: Labels, hear: Listener
-) -> tuple[Embeds, Seen | None]:
+) -> tuple[Embeds, EyesSeen | None]:
     """The run's embeddings with what eyes see beside them; as they are where there is no eye.
 
     How much an eye counts is found on the pool: by the answers (N, C) of the text, and by labels where there are some.
@@ -196,7 +199,7 @@ def see(
             )
         pools.append(seen.embeds.pool)
         tests.append(seen.embeds.test)
-    every = Seen(tuple(map(EyeFacts.of, eyes)), fit_bank_map(pools, zero_shot, labels))
+    every = EyesSeen(tuple(map(EyeFacts.of, eyes)), fit_bank_map(pools, zero_shot, labels))
     if not every.banks.joins:
         return own, every
     width = own.pool.shape[1]
