@@ -133,11 +133,11 @@ class EyesSeen:
         if not self.banks.joins:
             return None
         weights = self.banks.weights[1:]
-        kept = [number for number, weight in enumerate(weights) if weight]
-        columns = tuple(self.banks.columns[number] for number in kept)
-        shown = (self.banks.weights[0], *(weights[number] for number in kept))
+        counting = [number for number, weight in enumerate(weights) if weight]
+        columns = tuple(self.banks.columns[number] for number in counting)
+        shown = (self.banks.weights[0], *(weights[number] for number in counting))
         return Beside(
-            tuple(self.eyes[number] for number in kept),
+            tuple(self.eyes[number] for number in counting),
             replace(self.banks, columns=columns, weights=shown),
         )
 
@@ -177,7 +177,11 @@ def eyes_of(settings: Settings) -> tuple[Eye, ...]:
 
 
 def see(
-    eyes: Sequence[Eye], found: EmbeddedManifest, zero_shot: Probs, labels: Labels, hear: Listener
+    eyes: Sequence[Eye],
+    found: EmbeddedManifest,
+    zero_shot: Probs,
+    labels: Labels,
+    listener: Listener,
 ) -> tuple[Embeds, EyesSeen | None]:
     """The run's embeddings with what eyes see beside them; as they are where there is no eye.
 
@@ -188,7 +192,7 @@ def see(
     own = found.embeds
     pools, tests = [own.pool], [own.test]
     for eye in eyes:
-        seen = embedded(eye, found.manifest, hear)
+        seen = embedded(eye, found.manifest, listener)
         for issue in seen.issues:
             raise DataError(
                 mark(
