@@ -35,20 +35,20 @@ SUPPORTED = {
 }
 """The ``model_type`` of config.json, and who uses it."""
 VISION = {
-    "dinov2": "DINOv2: sees shapes and surfaces best, and is free to use",
-    "dinov2_with_registers": "DINOv2 with registers",
-    "dinov3_vit": "DINOv3, which has a licence of its own",
-    "dinov3_convnext": "DINOv3's ConvNeXt",
-    "vit": "ViT, and DINO of the first kind",
-    "vit_msn": "MSN's ViT",
+    "dinov2": mark("DINOv2: sees shapes and surfaces best, and is free to use"),
+    "dinov2_with_registers": mark("DINOv2 with registers"),
+    "dinov3_vit": mark("DINOv3, which has a licence of its own"),
+    "dinov3_convnext": mark("DINOv3's ConvNeXt"),
+    "vit": mark("ViT, and DINO of the first kind"),
+    "vit_msn": mark("MSN's ViT"),
     "deit": "DeiT",
     "swin": "Swin",
-    "swinv2": "Swin of the second kind",
+    "swinv2": mark("Swin of the second kind"),
     "convnext": "ConvNeXt",
-    "convnextv2": "ConvNeXt of the second kind",
+    "convnextv2": mark("ConvNeXt of the second kind"),
     "resnet": "ResNet",
     "mobilenet_v1": "MobileNet",
-    "mobilenet_v2": "MobileNet of the second kind, small and quick",
+    "mobilenet_v2": mark("MobileNet of the second kind, small and quick"),
 }
 """Models that see images and know no words: eyes beside CLIP."""
 REFUSED = {

@@ -173,10 +173,10 @@ def _bank_map(
     """How several banks become one matrix; the text's answers say how much each counts, and labels."""
     if len(embeds) == 1:
         return None
-    said = None
+    text_probs = None
     if texts is not None:
-        said = predict_proba(embeds[0].to(texts.dtype), texts, logit_scale)
-    return fit_bank_map(embeds, said, labels)
+        text_probs = predict_proba(embeds[0].to(texts.dtype), texts, logit_scale)
+    return fit_bank_map(embeds, text_probs, labels)
 
 
 def _target_of_rows(y: Any, names: ClassNames | None, named: ClassNames, n_rows: int) -> Target:

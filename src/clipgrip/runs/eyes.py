@@ -94,17 +94,20 @@ class Beside:
 
     def pack(self) -> bytes:
         """All that it is, for a file; equal values give equal bytes."""
-        said = json.dumps([asdict(eye) for eye in self.eyes], sort_keys=True).encode()
+        facts_json = json.dumps([asdict(eye) for eye in self.eyes], sort_keys=True).encode()
         return save(
-            {**self.banks.tensors(), FACTS: torch.frombuffer(bytearray(said), dtype=torch.uint8)}
+            {
+                **self.banks.tensors(),
+                FACTS: torch.frombuffer(bytearray(facts_json), dtype=torch.uint8),
+            }
         )
 
     @classmethod
     def unpack(cls, content: bytes) -> Beside:
         """What `pack` gave."""
         tensors = load(content)
-        said = json.loads(bytes(tensors.pop(FACTS).tolist()))
-        return cls(tuple(EyeFacts(**facts) for facts in said), BankMap.from_tensors(tensors))
+        facts_json = json.loads(bytes(tensors.pop(FACTS).tolist()))
+        return cls(tuple(EyeFacts(**facts) for facts in facts_json), BankMap.from_tensors(tensors))
 
     @property
     def digest(self) -> str:
@@ -113,7 +116,7 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class Seen:
+class EyesSeen:
     """What a run's eyes see of its images, and how much each counts."""
 
     eyes: tuple[EyeFacts, ...]
@@ -130,11 +133,11 @@ class Seen:
         if not self.banks.joins:
             return None
         weights = self.banks.weights[1:]
-        kept = [number for number, weight in enumerate(weights) if weight]
-        columns = tuple(self.banks.columns[number] for number in kept)
-        shown = (self.banks.weights[0], *(weights[number] for number in kept))
+        counting = [number for number, weight in enumerate(weights) if weight]
+        columns = tuple(self.banks.columns[number] for number in counting)
+        shown = (self.banks.weights[0], *(weights[number] for number in counting))
         return Beside(
-            tuple(self.eyes[number] for number in kept),
+            tuple(self.eyes[number] for number in counting),
             replace(self.banks, columns=columns, weights=shown),
         )
 
@@ -174,8 +177,12 @@ def eyes_of(settings: Settings) -> tuple[Eye, ...]:
 
 
 def see(
-    eyes: Sequence[Eye], found: EmbeddedManifest, zero_shot: Probs, labels: Labels, hear: Listener
-) -> tuple[Embeds, Seen | None]:
+    eyes: Sequence[Eye],
+    found: EmbeddedManifest,
+    zero_shot: Probs,
+    labels: Labels,
+    listener: Listener,
+) -> tuple[Embeds, EyesSeen | None]:
     """The run's embeddings with what eyes see beside them; as they are where there is no eye.
 
     How much an eye counts is found on the pool: by the answers (N, C) of the text, and by labels where there are some.
@@ -185,7 +192,7 @@ def see(
     own = found.embeds
     pools, tests = [own.pool], [own.test]
     for eye in eyes:
-        seen = embedded(eye, found.manifest, hear)
+        seen = embedded(eye, found.manifest, listener)
         for issue in seen.issues:
             raise DataError(
                 mark(
@@ -196,7 +203,7 @@ def see(
             )
         pools.append(seen.embeds.pool)
         tests.append(seen.embeds.test)
-    every = Seen(tuple(map(EyeFacts.of, eyes)), fit_bank_map(pools, zero_shot, labels))
+    every = EyesSeen(tuple(map(EyeFacts.of, eyes)), fit_bank_map(pools, zero_shot, labels))
     if not every.banks.joins:
         return own, every
     width = own.pool.shape[1]

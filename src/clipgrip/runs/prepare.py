@@ -25,7 +25,7 @@ from clipgrip.prompts.residual import ResidualPrompt
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner
 from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded, model_of, nothing_left
 from clipgrip.runs.events import Listener
-from clipgrip.runs.eyes import Beside, EyeFacts, Seen, eyes_of, see
+from clipgrip.runs.eyes import Beside, EyeFacts, EyesSeen, eyes_of, see
 from clipgrip.runs.identity import settings_of
 from clipgrip.runs.start import Answers, Start, method_for
 from clipgrip.runs.store import RunStore, StoredRun
@@ -44,7 +44,7 @@ class Prepared:
     start: Start
     embeds: Embeds = field(repr=False)
     task: Task = field(repr=False)
-    seen: Seen | None = field(default=None, repr=False)
+    seen: EyesSeen | None = field(default=None, repr=False)
     """What eyes see beside the model; None where none is asked."""
 
     @property
