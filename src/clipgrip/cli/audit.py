@@ -9,13 +9,23 @@ import typer
 
 from clipgrip.cli.arguments import Encoding, Run
 from clipgrip.cli.ui import Result, Ui
-from clipgrip.words import mark
+from clipgrip.words import Sentence, mark
 
 if TYPE_CHECKING:
     from clipgrip.runs.auditing import Audit
 
-FILL = "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
-PLANNED = "Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
+FILL = mark(
+    "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
+)
+PLANNED = mark(
+    "Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
+)
+OTHER_SEED = mark(
+    "{answers} was drawn with --seed {seed}: another draw. Leave out --seed or --answers."
+)
+TOO_FEW = mark(
+    "{answers} has {n_given} answers, --count {n} would leave some out. Give a larger one."
+)
 USUAL = 100
 """Images where no number of them proves anything."""
 
@@ -91,13 +101,7 @@ def draw(
         return draw_daily(ui, run, daily, out)
     sheet = None if answers is None else Sheet.read(answers, encoding)
     if sheet is not None and seed not in (None, sheet.seed):
-        raise ConfigError(
-            mark(
-                "{answers} was drawn with --seed {seed}: another draw. Leave out --seed or --answers."
-            ),
-            answers=answers,
-            seed=sheet.seed,
-        )
+        raise ConfigError(OTHER_SEED, answers=answers, seed=sheet.seed)
     if to_measure:
         return draw_to_measure(ui, run, count, out, sheet, seed, show_labels)
     newest = at_work(run, ui.screen)
@@ -106,31 +110,28 @@ def draw(
     given = {} if sheet is None else sheet.texts(drawn)
     n = min(count or usual_plan(len(drawn.pool), Terms()) or USUAL, len(drawn.pool))
     if n < len(given):
-        raise ConfigError(
-            mark(
-                "{answers} has {n_given} answers, --count {n} would leave some out. Give a larger one."
-            ),
-            answers=answers,
-            n_given=len(given),
-            n=n,
-        )
+        raise ConfigError(TOO_FEW, answers=answers, n_given=len(given), n=n)
     planned, remark = _plan_of(newest, drawn, n) if sheet is None else (sheet.planned, "")
     write_sheet(drawn, n, out, show_labels=show_labels, given=given, planned=planned)
     lines = _drawn_lines(drawn, n, out, planned, remark)
     if sheet is not None:
-        lines.insert(1, f"answers taken over from {answers}: {len(given)}")
+        taken = mark("answers taken over from {answers}: {n}")
+        lines.insert(1, Sentence(taken, answers=answers, n=len(given)))
     facts = {"drawn": n, "pool": len(drawn.pool), "sheet": out, "taken_over": len(given)}
     return Result(lines, {**facts, "audit": drawn.id, "planned": planned})
 
 
 def _drawn_lines(drawn: Audit, n: int, out: Path, planned: int | None, remark: str) -> list[str]:
-    lines = [f"{n} of {len(drawn.pool)} images drawn at random: {out}"]
-    lines.append(f"classes: {drawn.classes.listing()}")
+    pool = len(drawn.pool)
+    lines: list[str] = [
+        Sentence("{n} of {pool} images drawn at random: {out}", n=n, pool=pool, out=out)
+    ]
+    lines.append(Sentence("classes: {listing}", listing=drawn.classes.listing()))
     lines.append(FILL)
     if remark:
         lines.append(remark)
     if planned:
-        lines.append(PLANNED.format(planned=planned))
+        lines.append(Sentence(PLANNED, planned=planned))
     return lines
 
 
@@ -145,7 +146,10 @@ def _plan_of(run: Path, drawn: Audit, n: int) -> tuple[int | None, str]:
         earlier = [one.facts for one in promises(store, drawn.run) if one.audit == drawn.id]
     first = next((facts["planned"] for facts in earlier if "planned" in facts), None)
     return first, (
-        "Answers of this draw are kept already, so its first plan stays."
+        Sentence("Answers of this draw are kept already, so its first plan stays.")
         if first
-        else f"Answers of this draw are kept already, so {n} is no plan: every answer is read by bets."
+        else Sentence(
+            "Answers of this draw are kept already, so {n} is no plan: every answer is read by bets.",
+            n=n,
+        )
     )

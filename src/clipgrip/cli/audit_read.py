@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from clipgrip.cli.arguments import By, Encoding, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
-from clipgrip.sentences import Sentence
+from clipgrip.words import Sentence, mark
+
+NOT_KEPT = mark("{newest} may not be written: the answers stand in {answers} alone.")
+ANSWERED = mark("{n_rows} of {n_sheet} images of the sheet are answered")
 
 
 def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = None) -> Result:
@@ -40,22 +43,10 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
     kept = keep_answers(newest, audit, rows, truth, by)
     calibrated = recalibrated(outcome, ui.screen) if kept else None
     if not kept:
-        ui.screen.note(
-            Sentence(
-                "{newest} may not be written: the answers stand in {answers} alone.",
-                newest=newest,
-                answers=answers,
-            )
-        )
+        ui.screen.note(Sentence(NOT_KEPT, newest=newest, answers=answers))
     names = audit.classes.display
     said = compared(list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True)), names)
-    lines: list[str] = [
-        Sentence(
-            "{n_rows} of {n_sheet} images of the sheet are answered",
-            n_rows=len(rows),
-            n_sheet=len(sheet),
-        )
-    ]
+    lines: list[str] = [Sentence(ANSWERED, n_rows=len(rows), n_sheet=len(sheet))]
     if said is None:
         lines.append(Sentence("nothing can be said yet: answer the first images of the sheet"))
     else:

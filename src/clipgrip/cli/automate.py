@@ -95,13 +95,7 @@ def automate(
     facts = promised.promise_facts(told, audit, more_answers(told, audit.pool, rows, truth, groups))
     facts = promised.with_classes(facts, groups, audit.classes.display)
     if not keep_answers(newest, audit, rows, truth, by, facts):
-        screen.note(
-            Sentence(
-                "{newest} may not be written: the promise stands in {place} alone.",
-                newest=newest,
-                place=place,
-            )
-        )
+        screen.note(Sentence(NOT_KEPT, newest=newest, place=place))
     else:
         recalibrated(outcome, screen)
     table = promised.automation_csv(audit, told, rows, truth, groups)
@@ -111,7 +105,7 @@ def automate(
         place = write_dated(place, table, auditing.AUTOMATE, screen.note)
     measured = _measured(audit.pool.labels[rows].tolist(), truth.tolist(), audit.classes)
     texts = [*measured, *verdict(facts, len(rows)), *_go_on(facts, run, answers, len(sheet))]
-    return Result([*texts, f"decisions: {place}"], facts)
+    return Result([*texts, Sentence("decisions: {place}", place=place)], facts)
 
 
 def _terms(max_error: float, confidence: float, about: str, least: float | None) -> Terms:
@@ -175,11 +169,14 @@ def _groups(classes: ClassNames, per_class: bool, ok: list[str]) -> tuple[Group,
     return scope.per_class(classes.display) if per_class else scope.overall(len(classes))
 
 
+NOT_KEPT = mark("{newest} may not be written: the promise stands in {place} alone.")
 WHAT = {
-    "delivered": "of all labels within the scope, also those put right in the audit, at most {error} are wrong",
-    "decided": "of the images that the model decides here, at most {error} are wrong",
-    "pool": "of the images that the model decides here, at most {error} are wrong",
-    "source": "a new image of the same source within the scope is wrong in at most {error}",
+    "delivered": mark(
+        "of all labels within the scope, also those put right in the audit, at most {error} are wrong"
+    ),
+    "decided": mark("of the images that the model decides here, at most {error} are wrong"),
+    "pool": mark("of the images that the model decides here, at most {error} are wrong"),
+    "source": mark("a new image of the same source within the scope is wrong in at most {error}"),
 }
 
 
@@ -189,13 +186,26 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
 
     model, total = facts["decided_by_model"], facts["pool"]
     error, sure = f"{100 * facts['max_error']:g} %", f"{100 * facts['confidence']:g} %"
-    lines = [f"the model decides {model} of {total} images; {total - model} are a person's"]
-    nothing = "" if model else ": so far for no image"
-    lines.append(f"promise: {WHAT[facts['about']].format(error=error)}, {sure} sure{nothing}")
+    lines: list[str] = [
+        Sentence(
+            "the model decides {model} of {total} images; {rest} are a person's",
+            model=model,
+            total=total,
+            rest=total - model,
+        )
+    ]
+    nothing = "" if model else Sentence(": so far for no image")
+    what = Sentence(WHAT[facts["about"]], error=error)
+    lines.append(
+        Sentence("promise: {what}, {sure} sure{nothing}", what=what, sure=sure, nothing=nothing)
+    )
     if facts["about"] == "source":
-        lines.append("  (only if the model learned from none of the audited images)")
-    lines.append(f"proven by {proven_by(facts)}")
-    lines.append(f"answers: {given} given, {facts['answers_counted']} counted")
+        lines.append(Sentence("  (only if the model learned from none of the audited images)"))
+    lines.append(Sentence("proven by {rule}", rule=proven_by(facts)))
+    counted = facts["answers_counted"]
+    lines.append(
+        Sentence("answers: {given} given, {counted} counted", given=given, counted=counted)
+    )
     return [*lines, *(_scope_line(scope) for scope in facts["scopes"])]
 
 
@@ -204,35 +214,53 @@ def _go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[
     following, given = facts["next_wider"], facts["answers_counted"]
     if facts["stop"] and not facts["decided_by_model"]:
         return [
-            "stop here: at this error rate more answers prove nothing; improve the model, or allow more errors in "
-            "a new audit"
+            Sentence(
+                "stop here: at this error rate more answers prove nothing; improve the model, or allow more errors in "
+                "a new audit"
+            )
         ]
     if facts["stop"]:
-        return ["stop here: more answers take more images from the model than they add"]
+        return [Sentence("stop here: more answers take more images from the model than they add")]
     if following is None:
         return []
     right, draws = following["right_answers"], following["draws"]
-    line = (
-        f"{right} more right answers in a row within {following['group']}, in about {draws} more images of "
-        f"the draw, would prove the next wider scope ({following['images']} images more)"
+    line = Sentence(
+        "{right} more right answers in a row within {group}, in about {draws} more images of "
+        "the draw, would prove the next wider scope ({images} images more)",
+        right=right,
+        group=following["group"],
+        draws=draws,
+        images=following["images"],
     )
     if given + draws <= drawn:
         return [line]
     return [
         line,
-        f"draw on: clipgrip audit draw {run} --count {given + draws} --answers {answers} --out NEW.csv",
-        "  (it begins with the same images and keeps the answers given so far)",
+        Sentence(
+            "draw on: clipgrip audit draw {run} --count {count} --answers {answers} --out NEW.csv",
+            run=run,
+            count=given + draws,
+            answers=answers,
+        ),
+        Sentence("  (it begins with the same images and keeps the answers given so far)"),
     ]
 
 
 def _scope_line(scope: dict[str, Any]) -> str:
     more = scope["more_answers_for_all"]
-    rest = {None: "no size of audit proves all of it at this error rate", 0: "all of it"}.get(
-        more, f"about {more} more answers for all of it"
-    )
+    rest = {
+        None: Sentence("no size of audit proves all of it at this error rate"),
+        0: Sentence("all of it"),
+    }.get(more, Sentence("about {more} more answers for all of it", more=more))
+    group = scope["group"]
     if scope["threshold"] is None:
-        return f"  {scope['group']}: nothing proven yet; {rest}"
-    return (
-        f"  {scope['group']}: confidence at least {scope['threshold']:.4f}, {scope['images']} images, "
-        f"{scope['wrong']} wrong of {scope['audited']} audited; {rest}"
+        return Sentence("  {group}: nothing proven yet; {rest}", group=group, rest=rest)
+    return Sentence(
+        "  {group}: confidence at least {threshold}, {images} images, {wrong} wrong of {audited} audited; {rest}",
+        group=group,
+        threshold=f"{scope['threshold']:.4f}",
+        images=scope["images"],
+        wrong=scope["wrong"],
+        audited=scope["audited"],
+        rest=rest,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from clipgrip.data.tables import csv_bytes
 from clipgrip.runs.auditing import Audit
+from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.promise import Promise
 from clipgrip.trust.scope import Group, Whole
 
@@ -110,10 +111,16 @@ def _pays(promise: Promise) -> bool:
 def proven_by(facts: Mapping[str, Any]) -> str:
     """By which rule a stored promise was proven, for people."""
     if facts.get("rule") != RULE:
-        return f"looks at sizes fixed before, which share the allowed doubt (version 0.1), look {facts.get('look', 0)}"
+        text = mark(
+            "looks at sizes fixed before, which share the allowed doubt (version 0.1), look {look}"
+        )
+        return Sentence(text, look=facts.get("look", 0))
     if facts["planned"] is None:
-        return "bets on every answer, which may be read at any time"
-    return f"an exact test at the {facts['planned']} answers planned, with bets on every answer beside it"
+        return Sentence("bets on every answer, which may be read at any time")
+    return Sentence(
+        "an exact test at the {planned} answers planned, with bets on every answer beside it",
+        planned=facts["planned"],
+    )
 
 
 def _scope_of(groups: Sequence[Group], promise: Promise, label: int) -> str:
