@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 CLASSES_SHOWN = 12
 
+TOO_FEW = mark(
+    "the sheet has {n} answers, --count {planned} would leave some out. Give a larger one."
+)
+FOR_A_PROMISE = mark(
+    "{name} was drawn for a promise, from all images alike. Draw a sheet of its own to measure: leave out --answers."
+)
+
 
 def draw_to_measure(
     ui: Ui,
@@ -35,13 +42,7 @@ def draw_to_measure(
     from clipgrip.runs.reopen import reopen
 
     if sheet is not None and not is_measuring(sheet):
-        raise ConfigError(
-            mark(
-                "{name} was drawn for a promise, from all images alike. Draw a sheet of its own to measure: "
-                "leave out --answers."
-            ),
-            name=sheet.table.name,
-        )
+        raise ConfigError(FOR_A_PROMISE, name=sheet.table.name)
     newest = at_work(run, ui.screen)
     with ui.screen.live():
         asked = MeasuringAudit.of(
@@ -52,13 +53,7 @@ def draw_to_measure(
     pool = len(asked.audit.pool)
     planned = min(count or (sheet.planned if sheet is not None else None) or USUAL, pool)
     if planned < len(rows):
-        raise ConfigError(
-            mark(
-                "the sheet has {n} answers, --count {planned} would leave some out. Give a larger one."
-            ),
-            n=len(rows),
-            planned=planned,
-        )
+        raise ConfigError(TOO_FEW, n=len(rows), planned=planned)
     new = asked.drawn(planned, rows, truth)
     asked.write_sheet(out, planned, rows, truth, new, show_labels)
     lines: list[str] = [

@@ -79,7 +79,7 @@ def automate(
     newest = at_work(run, screen)
     place = out or newest / "automation.csv"
     if place.resolve() == answers.resolve():
-        raise ConfigError(mark("{place} holds the answers. Give --out another name."), place=place)
+        raise ConfigError(HOLDS_ANSWERS, place=place)
     with screen.live():
         outcome = reopen(newest, screen)
         audit = auditing.Audit.of(outcome, sheet.seed)
@@ -169,6 +169,7 @@ def _groups(classes: ClassNames, per_class: bool, ok: list[str]) -> tuple[Group,
     return scope.per_class(classes.display) if per_class else scope.overall(len(classes))
 
 
+HOLDS_ANSWERS = mark("{place} holds the answers. Give --out another name.")
 NOT_KEPT = mark("{newest} may not be written: the promise stands in {place} alone.")
 WHAT = {
     "delivered": mark(
