@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from clipgrip.cli.arguments import By, Encoding, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
+
+if TYPE_CHECKING:
+    from clipgrip.runs.auditing import Audit
 
 
 def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = None) -> Result:
@@ -35,10 +40,11 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
     newest = at_work(run, ui.screen)
     with ui.screen.live():
         outcome = reopen(newest, ui.screen)
-    audit = auditing.Audit.of(outcome, sheet.seed)
+    audit = auditing.Audit.of(outcome, sheet.seed, sheet.apart)
     rows, truth = sheet.answers(audit)
     kept = keep_answers(newest, audit, rows, truth, by)
-    calibrated = recalibrated(outcome, ui.screen) if kept else None
+    uniform = kept and not audit.apart
+    calibrated = recalibrated(outcome, ui.screen) if uniform else None
     if not kept:
         ui.screen.note(
             Sentence(
@@ -48,6 +54,8 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
             )
         )
     names = audit.classes.display
+    if audit.apart:
+        return _apart(audit, rows, truth, len(sheet), kept)
     said = compared(list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True)), names)
     lines: list[str] = [
         Sentence(
@@ -62,3 +70,20 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
         lines += [line(said), *said_of(calibrated)]
     facts = {"audit": audit.id, "sheet": len(sheet), "answered": len(rows), "kept": kept}
     return Result(lines, {**facts, "audited": None if said is None else asdict(said)})
+
+
+def _apart(audit: Audit, rows: Any, truth: Any, drawn: int, kept: bool) -> Result:
+    """Right answers of each group; they are no sample of all images, so no share of these is named."""
+    labels, groups = audit.pool.labels[rows], {}
+    lines = [
+        f"{len(rows)} of {drawn} images of the sheet are answered",
+        "groups were drawn apart, so these answers measure each group and not all images together",
+    ]
+    for group in audit.groups:
+        inside = group.members(labels)
+        asked, wrong = int(inside.sum()), int(group.wrong[labels, truth][inside].sum())
+        if asked:
+            groups[group.name] = {"answered": asked, "wrong": wrong}
+            lines.append(f"  {group.name}: {wrong} wrong of {asked}")
+    facts = {"audit": audit.id, "sheet": drawn, "answered": len(rows), "kept": kept}
+    return Result(lines, {**facts, "audited": None, "groups": groups})

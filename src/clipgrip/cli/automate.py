@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipgrip.cli.arguments import By, Encoding, Run, Sheet
+from clipgrip.cli.arguments import About, By, Confidence, Encoding, MaxError, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
 if TYPE_CHECKING:
+<<<<<<< ours
     from clipgrip.cli.screen import Screen
+=======
+    from collections.abc import Sequence
+
+>>>>>>> theirs
     from clipgrip.data.classes import ClassNames
+    from clipgrip.runs import auditing
     from clipgrip.runs.auditing import Audit
     from clipgrip.trust.scope import Group
     from clipgrip.trust.terms import Terms
@@ -25,15 +31,9 @@ def automate(
     ui: Ui,
     run: Run,
     answers: Sheet,
-    max_error: Annotated[float, typer.Option(help="Largest share of errors allowed.")] = 0.02,
-    confidence: Annotated[float, typer.Option(help="How sure that has to be.")] = 0.95,
-    about: Annotated[
-        Literal["delivered", "decided", "source", "pool"],
-        typer.Option(
-            help="delivered: all labels within the scope, those put right in the audit among them; decided: the "
-            "model's own alone; source: new images like the audited ones; pool: the older word for decided."
-        ),
-    ] = "delivered",
+    max_error: MaxError = 0.02,
+    confidence: Confidence = 0.95,
+    about: About = "delivered",
     at_least: Annotated[
         float | None,
         typer.Option(
@@ -75,7 +75,7 @@ def automate(
     from clipgrip.trust.promise import promise
     from clipgrip.written import check_table, check_writable
 
-    terms = _terms(max_error, confidence, about, at_least)
+    terms = terms_of(max_error, confidence, about, at_least)
     sheet, screen = auditing.Sheet.read(answers, encoding), ui.screen
     newest = at_work(run, screen)
     place = out or newest / "automation.csv"
@@ -83,17 +83,19 @@ def automate(
         raise ConfigError(mark("{place} holds the answers. Give --out another name."), place=place)
     with screen.live():
         outcome = reopen(newest, screen)
-        audit = auditing.Audit.of(outcome, sheet.seed)
+        audit = auditing.Audit.of(outcome, sheet.seed, sheet.apart)
     check_stands(newest, audit.id)
     if out:
         check_table(place, auditing.AUTOMATE)
     else:
         check_writable(newest)
-    groups = _groups(audit.classes, per_class, ok_class or [])
+    groups = _groups(audit, sheet, per_class, ok_class or [])
     rows, truth = sheet.answers(audit)
-    plan = _first_plan(newest, audit, sheet.planned)
-    told = promise(audit.pool, rows, truth, groups, terms, planned=audit.planned(plan))
-    facts = promised.promise_facts(told, audit, more_answers(told, audit.pool, rows, truth, groups))
+    earlier = _earlier(newest, audit)
+    draw = audit.draw(_first_plan(earlier, sheet.planned))
+    told = promise(audit.pool, rows, truth, groups, terms, draw=draw)
+    more = more_answers(told, audit.pool, rows, truth, groups)
+    facts = promised.promise_facts(told, audit, more, earlier)
     facts = promised.with_classes(facts, groups, audit.classes.display)
     if not keep_answers(newest, audit, rows, truth, by, facts):
         screen.note(
@@ -103,15 +105,35 @@ def automate(
                 place=place,
             )
         )
-    else:
+    elif not audit.apart:
         recalibrated(outcome, screen)
     table = promised.automation_csv(audit, told, rows, truth, groups)
+<<<<<<< ours
     place = _write(table, place, screen, chosen=out is not None)
     measured = _measured(audit.pool.labels[rows].tolist(), truth.tolist(), audit.classes)
+=======
+    if out:
+        write_output(place, table, auditing.AUTOMATE)
+    else:
+        place = write_dated(place, table, auditing.AUTOMATE, screen.note)
+    measured = [] if audit.apart else _measured(audit.pool.labels[rows], truth, audit.classes)
+>>>>>>> theirs
     texts = [*measured, *verdict(facts, len(rows)), *_go_on(facts, run, answers, len(sheet))]
-    return Result([*texts, f"decisions: {place}"], facts)
+    notes = [*_hint(audit, groups), *promised.warning(facts)]
+    return Result([*texts, *notes, f"decisions: {place}"], facts)
 
 
+def _hint(audit: Audit, groups: Sequence[Group]) -> list[str]:
+    if audit.apart or len(groups) < 2:
+        return []
+    way = "--by-class" if len(groups) > 2 or groups[0].name != "misses" else "--ok-class NAME"
+    return [
+        f"note: this sheet was drawn from all images alike; one of clipgrip audit draw {way} proves as much with "
+        "fewer answers"
+    ]
+
+
+<<<<<<< ours
 def _write(table: bytes, place: Path, screen: Screen, *, chosen: bool) -> Path:
     """Where the decisions stand now; a file that a person changed stays."""
     from clipgrip.runs.auditing import AUTOMATE
@@ -124,26 +146,35 @@ def _write(table: bytes, place: Path, screen: Screen, *, chosen: bool) -> Path:
 
 
 def _terms(max_error: float, confidence: float, about: str, least: float | None) -> Terms:
+=======
+def terms_of(max_error: float, confidence: float, about: str, least: float | None = None) -> Terms:
+    """The terms that the options ask for."""
+>>>>>>> theirs
     from clipgrip.trust.terms import BEFORE, Terms
 
     return Terms(max_error, confidence, BEFORE.get(about, about), least)  # type: ignore[arg-type]
 
 
-def _first_plan(run: Path, audit: Audit, planned: int | None) -> int | None:
-    """The plan with which the first promise of this audit was read: a later sheet does not change it."""
+def _earlier(run: Path, audit: Audit) -> list[dict[str, Any]]:
+    """What was promised before by answers of this audit, oldest first."""
     from clipgrip.runs.audits import promises
     from clipgrip.runs.store import open_store
 
     with open_store(run) as store:
-        earlier = [one.facts for one in promises(store, audit.run) if one.audit == audit.id]
+        return [one.facts for one in promises(store, audit.run) if one.audit == audit.id]
+
+
+def _first_plan(earlier: list[dict[str, Any]], planned: int | None) -> int | None:
+    """The plan with which the first promise of this audit was read: a later sheet does not change it."""
     return next((facts["planned"] for facts in earlier if "planned" in facts), planned)
 
 
-def _measured(answers: list[int], truth: list[int], classes: ClassNames) -> list[str]:
+def _measured(answers: Any, truth: Any, classes: ClassNames) -> list[str]:
     """The audited accuracy beside the commonest class."""
     from clipgrip.report.audited import compared, line
 
-    said = compared(list(zip(answers, truth, strict=True)), classes.display)
+    pairs = list(zip(answers.tolist(), truth.tolist(), strict=True))
+    said = compared(pairs, classes.display)
     return [] if said is None else [line(said)]
 
 
@@ -166,22 +197,15 @@ def keep_answers(
     return True
 
 
-def _groups(classes: ClassNames, per_class: bool, ok: list[str]) -> tuple[Group, ...]:
-    from clipgrip.errors import ConfigError
-    from clipgrip.trust import scope
+def _groups(
+    audit: Audit, sheet: auditing.Sheet, per_class: bool, ok: list[str]
+) -> tuple[Group, ...]:
+    from clipgrip.runs.auditing import apart_of, check_apart, groups_of
 
-    if per_class and ok:
-        raise ConfigError(
-            mark("--per-class and --ok-class are two ways to promise. Give one of them.")
-        )
-    good = sorted({classes.index(name) for name in ok})
-    if good and len(good) == len(classes):
-        raise ConfigError(
-            mark("every class is an --ok-class, so nothing could be missed. Leave one out.")
-        )
-    if good:
-        return scope.misses_and_overkill(len(classes), good)
-    return scope.per_class(classes.display) if per_class else scope.overall(len(classes))
+    asked = apart_of(audit.classes, per_class, ok)
+    if audit.apart:
+        check_apart(sheet, asked)
+    return groups_of(audit.apart or asked, audit.classes)
 
 
 WHAT = {
@@ -200,17 +224,34 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     error, sure = f"{100 * facts['max_error']:g} %", f"{100 * facts['confidence']:g} %"
     lines = [f"the model decides {model} of {total} images; {total - model} are a person's"]
     nothing = "" if model else ": so far for no image"
-    lines.append(f"promise: {WHAT[facts['about']].format(error=error)}, {sure} sure{nothing}")
+    apart, together = _apart(facts)
+    what = WHAT[facts["about"]].format(error=error)
+    lines.append(f"promise{apart}: {what}, {sure} sure{together}{nothing}")
     if facts["about"] == "source":
         lines.append("  (only if the model learned from none of the audited images)")
     lines.append(f"proven by {proven_by(facts)}")
     lines.append(f"answers: {given} given, {facts['answers_counted']} counted")
-    return [*lines, *(_scope_line(scope) for scope in facts["scopes"])]
+    steps = facts.get("further")
+    if steps is None:
+        return [*lines, *(_scope_line(scope) for scope in facts["scopes"])]
+    return [*lines, *(_group_line(scope, steps.get(scope["group"])) for scope in facts["scopes"])]
+
+
+def _apart(facts: dict[str, Any]) -> tuple[str, str]:
+    """For whom a promise is made, where there are several groups, and that it is as sure for all of them together."""
+    names = [scope["group"] for scope in facts["scopes"]]
+    if len(names) < 2:
+        return "", ""
+    both = names == ["misses", "overkill"]
+    who = " for misses and for overkill apart" if both else " for each class apart"
+    return who, " for both together" if both else f" for all {len(names)} together"
 
 
 def _go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[str]:
     """What would widen the promise: further down the sheet, or by a longer one; and when to stop."""
     following, given = facts["next_wider"], facts["answers_counted"]
+    if facts.get("further") is not None:
+        return _go_on_apart(facts, run, answers)
     if facts["stop"] and not facts["decided_by_model"]:
         return [
             "stop here: at this error rate more answers prove nothing; improve the model, or allow more errors in "
@@ -245,3 +286,42 @@ def _scope_line(scope: dict[str, Any]) -> str:
         f"  {scope['group']}: confidence at least {scope['threshold']:.4f}, {scope['images']} images, "
         f"{scope['wrong']} wrong of {scope['audited']} audited; {rest}"
     )
+
+
+def _group_line(scope: dict[str, Any], step: dict[str, Any] | None) -> str:
+    """A group that was drawn apart: what is proven, and what its next answers would bring."""
+    seen = f"{scope['wrong']} wrong of {scope['audited']} audited"
+    if scope["threshold"] is None:
+        proven = "nothing proven yet"
+    elif step is None:
+        return f"  {scope['group']}: proven, all {scope['images']} images, {seen}"
+    else:
+        proven = f"confidence at least {scope['threshold']:.4f}, {scope['images']} images, {seen}"
+    return f"  {scope['group']}: {proven}; {_step(step)}"
+
+
+def _step(step: dict[str, Any] | None) -> str:
+    if step is None:
+        return "too few images for a proof, people decide"
+    if step["right_answers"] is None:
+        return "stop, no number of answers proves more"
+    more = f"{step['right_answers']} more right answers in a row would prove {step['images']} images more"
+    return more if step["pays"] else f"stop, {more}: too many for what they add"
+
+
+def _go_on_apart(facts: dict[str, Any], run: Path, answers: Path) -> list[str]:
+    if facts["stop"]:
+        return ["stop here: more answers take more images from the model than they add"]
+    paying = [step for step in facts["further"].values() if step["pays"]]
+    draws = sum(step["draws"] for step in paying)
+    terms = "".join(
+        f" --{name.replace('_', '-')} {facts[name]:g}"
+        for name, usual in (("max_error", 0.02), ("confidence", 0.95))
+        if facts[name] != usual
+    )
+    about = "" if facts["about"] == "delivered" else f" --about {facts['about']}"
+    return [
+        f"{draws} more answers in {len(paying)} groups pay; the images of the others may be left out",
+        f"draw on: clipgrip audit draw {run}{terms}{about} --answers {answers} --out NEW.csv",
+        "  (it begins with the answers given so far and draws only where they pay)",
+    ]
