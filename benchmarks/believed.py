@@ -22,9 +22,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks import promise, trust
+from benchmarks.promise_apart import broken
 from benchmarks.promise_pools import Made
 from benchmarks.record import machine, record
 from clipgrip.trust.bounds import pool_p_value
+from clipgrip.trust.draw import Draw
 from clipgrip.trust.promise import promise as promised
 from clipgrip.trust.scope import Answered, overall, pool_levels
 from clipgrip.trust.terms import Terms
@@ -102,11 +104,12 @@ def plans(
     groups, terms = overall(int(max(pool.labels.max(), truth.max())) + 1), Terms(max_error)
     found: dict[str, list[tuple[float, bool]]] = {"planned": [], "bets": [], "exact": []}
     for n in range(draws):
-        rows = np.random.default_rng([5, n]).permutation(len(pool))[:answers]
-        for name, plan in (("planned", rows), ("bets", None)):
-            told = promised(pool, rows, truth[rows], groups, terms, planned=plan)
+        order = np.random.default_rng([5, n]).permutation(len(pool))
+        rows = order[:answers]
+        for name, plan in (("planned", answers), ("bets", None)):
+            told = promised(pool, rows, truth[rows], groups, terms, draw=Draw(order, plan))
             size = told.scopes[0].size
-            found[name].append((size / len(pool), promise.broken(told, pool, truth, groups, None)))
+            found[name].append((size / len(pool), broken(told, pool, truth, groups, None)))
         found["exact"].append((_exact_once(pool, truth, rows, max_error), False))
     row: dict[str, Any] = {"max_error": max_error, "answers": answers, "draws": draws}
     for name, draw in found.items():

@@ -325,7 +325,8 @@ def drawn(run: Path, sheet: Path, truth: dict[str, str], answers: int = 9) -> Pa
     from clipgrip.runs.auditing import Audit, write_sheet
     from clipgrip.runs.reopen import reopen
 
-    write_sheet(Audit.of(reopen(run), 0), 12, sheet)
+    audit = Audit.of(reopen(run), 0)
+    write_sheet(audit, audit.order[:12], sheet)
     lines = sheet.read_text("utf-8-sig").splitlines()
     for number in range(1, answers + 1):
         path = lines[number].split(",")[2]

@@ -9,7 +9,8 @@ from scipy import stats
 from benchmarks.promise_pools import MODELS, at_the_limit, good, never_wrong
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.trust.audit import audit_id, audit_order, audit_size
-from clipgrip.trust.bounds import pool_bound, pool_p_value, rate_bound
+from clipgrip.trust.bounds import pool_p_value, rate_bound
+from clipgrip.trust.draw import Draw
 from clipgrip.trust.planning import more_answers, plan_size
 from clipgrip.trust.promise import Promise, promise
 from clipgrip.trust.proof import Null, proof
@@ -35,8 +36,7 @@ def audited(
     plan: int | None = None,
 ) -> Promise:  # fmt: skip
     order = np.random.default_rng(seed).permutation(len(pool))
-    planned = None if plan is None else order[:plan]
-    return promise(pool, order[:n], truth[order[:n]], groups, terms, planned=planned)
+    return promise(pool, order[:n], truth[order[:n]], groups, terms, draw=Draw(order, plan))
 
 
 def is_broken(told: Promise, pool: Answered, truth: Whole, groups: tuple[Group, ...]) -> bool:
@@ -152,7 +152,9 @@ def test_a_plan_is_read_with_all_of_alpha_and_beats_the_bets_there() -> None:
 def test_answers_outside_the_plan_are_refused() -> None:
     pool, truth = never_wrong(np.random.default_rng(0), 20)
     with pytest.raises(DataError, match="planned draw"):
-        promise(pool, np.arange(3), truth[:3], overall(4), Terms(), planned=np.arange(3)[::-1])
+        promise(
+            pool, np.arange(3), truth[:3], overall(4), Terms(), draw=Draw(np.arange(20)[::-1], 3)
+        )
     with pytest.raises(ConfigError, match="Known: delivered, decided, source"):
         Terms(about="moon")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="at-least is 2"):
@@ -224,11 +226,9 @@ def test_more_answers_are_none_where_the_model_errs_too_often() -> None:
 def test_the_bounds_are_exact() -> None:
     assert rate_bound(0, 149, 0.05) == pytest.approx(0.0199, abs=2e-4)
     assert rate_bound(5, 5, 0.05) == 1.0
-    for wrong, size in ((0, 40), (3, 200)):
-        most = pool_bound(wrong, 30, size, 0.05)
-        assert stats.hypergeom.cdf(wrong, size, most, 30) > 0.05
-        assert stats.hypergeom.cdf(wrong, size, most + 1, 30) <= 0.05
-    assert pool_bound(2, 30, 30, 0.05) == 2
+    for wrong, size, allowed in ((0, 40, 3), (3, 200, 40)):
+        p_value = float(pool_p_value(wrong, 30, size, allowed))
+        assert p_value == pytest.approx(stats.hypergeom.cdf(wrong, size, allowed + 1, 30))
     assert float(pool_p_value(0, 5, 5, 5)) == 0.0
 
 

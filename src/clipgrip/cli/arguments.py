@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -44,6 +44,16 @@ OkClass = Annotated[
 Sheet = Annotated[
     Path,
     typer.Option("--answers", help="The filled sheet of clipgrip audit draw.", show_default=False),
+]
+MaxError = Annotated[float, typer.Option("--max-error", help="Largest share of errors allowed.")]
+Confidence = Annotated[float, typer.Option("--confidence", help="How sure that has to be.")]
+About = Annotated[
+    Literal["delivered", "decided", "source", "pool"],
+    typer.Option(
+        "--about",
+        help="delivered: all labels within the scope, those put right in the audit among them; decided: the "
+        "model's own alone; source: new images like the audited ones; pool: the older word for decided.",
+    ),
 ]
 By = Annotated[str, typer.Option("--by", help="Who does it.", show_default=False)]
 Encoding = Annotated[

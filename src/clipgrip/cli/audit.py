@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clipgrip.cli.arguments import Encoding, Run
+from clipgrip.cli.arguments import About, Confidence, Encoding, MaxError, Run
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.words import Sentence, mark
 
 if TYPE_CHECKING:
-    from clipgrip.runs.auditing import Audit
+    from collections.abc import Sequence
+
+    from clipgrip.runs.auditing import Audit, Sheet
+    from clipgrip.trust.terms import Terms
 
 FILL = mark(
     "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
@@ -39,7 +43,8 @@ def draw(
             "-n",
             "--count",
             min=1,
-            help="Images to draw.  [default: as many as can promise half of the images at 2 %, 95 % sure]",
+            help="Images to draw; where groups are drawn apart, at most so many new ones.  [default: as many as can "
+            "promise half of the images; apart, as many as pay]",
             show_default=False,
         ),
     ] = None,
@@ -51,6 +56,20 @@ def draw(
             show_default=False,
         ),
     ] = None,
+    by_class: Annotated[
+        bool,
+        typer.Option("--by-class", help="Draw each predicted class apart, for a promise for each."),
+    ] = False,
+    ok_class: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A class that means OK: draw OK answers and the others apart, for misses and overkill.",
+            show_default=False,
+        ),
+    ] = None,
+    max_error: MaxError = 0.02,
+    confidence: Confidence = 0.95,
+    about: About = "delivered",
     to_measure: Annotated[
         bool,
         typer.Option(
@@ -80,18 +99,19 @@ def draw(
     """Draw images at random for a person to answer, as a CSV sheet.
 
     --count is the plan: what it proves is read there with nothing kept back. A larger --count begins with the same
-    images, so an audit can be continued: give the sheet so far as --answers; its plan stays.
+    images, so an audit can be continued: give the sheet so far as --answers; its plan stays. With --by-class each class
+    gets as many images as would prove it if all are right; going on draws only where that pays.
     """
     from clipgrip.cli.audit_measure import draw_to_measure
+    from clipgrip.cli.automate import terms_of
     from clipgrip.cli.daily import draw_daily
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
-    from clipgrip.runs.auditing import AUDIT, Audit, Sheet, write_sheet
+    from clipgrip.runs.auditing import AUDIT, Audit, Sheet, apart_of, check_apart
     from clipgrip.runs.reopen import reopen
-    from clipgrip.trust.planning import usual_plan
-    from clipgrip.trust.terms import Terms
     from clipgrip.written import check_table
 
+    terms = terms_of(max_error, confidence, about)
     if out.is_file():
         raise ConfigError(
             mark("{out} exists, perhaps with answers in it. Give another --out."), out=out
@@ -106,19 +126,112 @@ def draw(
         return draw_to_measure(ui, run, count, out, sheet, seed, show_labels)
     newest = at_work(run, ui.screen)
     with ui.screen.live():
-        drawn = Audit.of(reopen(newest, ui.screen), seed or 0 if sheet is None else sheet.seed)
-    given = {} if sheet is None else sheet.texts(drawn)
-    n = min(count or usual_plan(len(drawn.pool), Terms()) or USUAL, len(drawn.pool))
-    if n < len(given):
-        raise ConfigError(TOO_FEW, answers=answers, n_given=len(given), n=n)
-    planned, remark = _plan_of(newest, drawn, n) if sheet is None else (sheet.planned, "")
-    write_sheet(drawn, n, out, show_labels=show_labels, given=given, planned=planned)
-    lines = _drawn_lines(drawn, n, out, planned, remark)
+        outcome = reopen(newest, ui.screen)
+    apart = apart_of(outcome.manifest.classes, by_class, ok_class or [])
     if sheet is not None:
-        taken = mark("answers taken over from {answers}: {n}")
-        lines.insert(1, Sentence(taken, answers=answers, n=len(given)))
-    facts = {"drawn": n, "pool": len(drawn.pool), "sheet": out, "taken_over": len(given)}
-    return Result(lines, {**facts, "audit": drawn.id, "planned": planned})
+        check_apart(sheet, apart)
+        apart = sheet.apart
+    drawn = Audit.of(outcome, seed or 0 if sheet is None else sheet.seed, apart)
+    asked = Asked(newest, drawn, sheet, answers, count, out, show_labels)
+    return _apart(asked, terms) if apart else _uniform(asked, terms)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A sheet that is asked for: of which draw, going on from which sheet, how large, where."""
+
+    run: Path
+    drawn: Audit
+    sheet: Sheet | None
+    answers: Path | None
+    count: int | None
+    out: Path
+    show_labels: bool
+
+    def result(self, rows: Sequence[int], planned: int | None, lines: list[str]) -> Result:
+        """Write the sheet with the answers so far, and say what is in it."""
+        from clipgrip.runs.auditing import write_sheet
+
+        drawn, sheet = self.drawn, self.sheet
+        given = {} if sheet is None else sheet.texts(drawn)
+        write_sheet(
+            drawn, rows, self.out, show_labels=self.show_labels, given=given, planned=planned
+        )
+        if sheet is not None:
+            taken = mark("answers taken over from {answers}: {n}")
+            lines.insert(1, Sentence(taken, answers=self.answers, n=len(given)))
+        facts = {
+            "drawn": len(rows),
+            "pool": len(drawn.pool),
+            "sheet": self.out,
+            "taken_over": len(given),
+            "audit": drawn.id,
+            "planned": planned,
+        }
+        return Result(lines, facts)
+
+
+def _uniform(asked: Asked, terms: Terms) -> Result:
+    from clipgrip.errors import ConfigError
+    from clipgrip.trust.planning import usual_plan
+
+    drawn, sheet = asked.drawn, asked.sheet
+    given = {} if sheet is None else sheet.texts(drawn)
+    n = min(asked.count or usual_plan(len(drawn.pool), terms) or USUAL, len(drawn.pool))
+    if sheet is not None and n < len(given):
+        raise ConfigError(TOO_FEW, answers=asked.answers, n_given=len(given), n=n)
+    planned, remark = _plan_of(asked.run, drawn, n) if sheet is None else (sheet.planned, "")
+    lines = _drawn_lines(drawn, n, asked.out, planned, remark)
+    return asked.result(drawn.order[:n], planned, lines)
+
+
+def _apart(asked: Asked, terms: Terms) -> Result:
+    """A sheet that draws each group apart: the answers so far, then the images that pay."""
+    import numpy as np
+
+    from clipgrip.errors import ConfigError
+    from clipgrip.trust.further import further
+    from clipgrip.trust.promise import promise
+
+    drawn, sheet = asked.drawn, asked.sheet
+    none = np.zeros(0, dtype=np.int64)
+    rows, truth = (none, none) if sheet is None else sheet.answers(drawn)
+    draw, groups = drawn.draw(), drawn.groups
+    told = promise(drawn.pool, rows, truth, groups, terms, draw=draw)
+    more = further(told, drawn.pool, rows, groups, draw.order, most=asked.count)
+    if not len(more.rows):
+        raise ConfigError(_nothing_pays(asked, terms, answered=len(rows)))
+    lines: list[str] = [
+        Sentence(
+            "{n} new images drawn at random within {paying} of {groups} groups: {out}",
+            n=len(more.rows),
+            paying=len(more.by_group),
+            groups=len(groups),
+            out=asked.out,
+        ),
+        Sentence("classes: {listing}", listing=drawn.classes.listing()),
+        FILL,
+    ]
+    result = asked.result([*rows.tolist(), *more.rows.tolist()], None, lines)
+    return Result(result.lines, {**result.facts, "by_group": more.by_group})
+
+
+def _nothing_pays(asked: Asked, terms: Terms, answered: int) -> str:
+    if answered:
+        return Sentence(
+            "nothing to draw: after {answered} answers no group pays, since more answers take more images from the "
+            "model than they add. clipgrip audit automate says what is proven; {out} was not written.",
+            answered=answered,
+            out=asked.out,
+        )
+    limit = "" if asked.count is None else Sentence(" with --count {n}", n=asked.count)
+    return Sentence(
+        "no group has enough images to prove at most {error} % of errors{limit}: half of it would "
+        "have to be answered, and more. Allow more errors (--max-error), promise all classes together (without "
+        "--by-class), or collect more images.",
+        error=f"{100 * terms.max_error:g}",
+        limit=limit,
+    )
 
 
 def _drawn_lines(drawn: Audit, n: int, out: Path, planned: int | None, remark: str) -> list[str]:

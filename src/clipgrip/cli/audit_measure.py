@@ -12,7 +12,7 @@ from clipgrip.words import Sentence, mark
 if TYPE_CHECKING:
     from clipgrip.runs.auditing import Sheet
     from clipgrip.runs.measuring import MeasuringAudit
-    from clipgrip.trust.measured import Figure, Measured
+    from clipgrip.trust.measured import MeasuredAccuracy, MeasuredShare
 
 CLASSES_SHOWN = 12
 
@@ -144,7 +144,7 @@ def _too_few() -> str:
     return Sentence("nothing can be said yet: that takes {fewest} answers", fewest=FEWEST)
 
 
-def _lines(found: Measured, asked: MeasuringAudit) -> list[str]:
+def _lines(found: MeasuredAccuracy, asked: MeasuringAudit) -> list[str]:
     names, whole = asked.audit.classes.display, found.overall
     lines: list[str] = [
         Sentence(
@@ -168,7 +168,7 @@ def _lines(found: Measured, asked: MeasuringAudit) -> list[str]:
     return lines
 
 
-def _text(figure: Figure) -> str:
+def _text(figure: MeasuredShare) -> str:
     value, low, high = (100 * share for share in (figure.value, figure.low, figure.high))
     answers = Sentence("{n} answer" if figure.answers == 1 else "{n} answers", n=figure.answers)
     return Sentence(
@@ -180,7 +180,7 @@ def _text(figure: Figure) -> str:
     )
 
 
-def _facts(found: Measured | None, asked: MeasuringAudit) -> dict[str, Any] | None:
+def _facts(found: MeasuredAccuracy | None, asked: MeasuringAudit) -> dict[str, Any] | None:
     if found is None:
         return None
     names = asked.audit.classes.display

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from clipgrip.cli.arguments import By, Encoding, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.words import Sentence, mark
 
 NOT_KEPT = mark("{newest} may not be written: the answers stand in {answers} alone.")
 ANSWERED = mark("{n_rows} of {n_sheet} images of the sheet are answered")
+
+if TYPE_CHECKING:
+    from clipgrip.runs.auditing import Audit
 
 
 def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = None) -> Result:
@@ -38,13 +43,16 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
     newest = at_work(run, ui.screen)
     with ui.screen.live():
         outcome = reopen(newest, ui.screen)
-    audit = auditing.Audit.of(outcome, sheet.seed)
+    audit = auditing.Audit.of(outcome, sheet.seed, sheet.apart)
     rows, truth = sheet.answers(audit)
     kept = keep_answers(newest, audit, rows, truth, by)
-    calibrated = recalibrated(outcome, ui.screen) if kept else None
+    uniform = kept and not audit.apart
+    calibrated = recalibrated(outcome, ui.screen) if uniform else None
     if not kept:
         ui.screen.note(Sentence(NOT_KEPT, newest=newest, answers=answers))
     names = audit.classes.display
+    if audit.apart:
+        return _apart(audit, rows, truth, len(sheet), kept)
     said = compared(list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True)), names)
     lines: list[str] = [Sentence(ANSWERED, n_rows=len(rows), n_sheet=len(sheet))]
     if said is None:
@@ -53,3 +61,24 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
         lines += [line(said), *said_of(calibrated)]
     facts = {"audit": audit.id, "sheet": len(sheet), "answered": len(rows), "kept": kept}
     return Result(lines, {**facts, "audited": None if said is None else asdict(said)})
+
+
+def _apart(audit: Audit, rows: Any, truth: Any, drawn: int, kept: bool) -> Result:
+    """Right answers of each group; they are no sample of all images, so no share of these is named."""
+    labels, groups = audit.pool.labels[rows], {}
+    lines: list[str] = [
+        Sentence(ANSWERED, n_rows=len(rows), n_sheet=drawn),
+        Sentence(
+            "groups were drawn apart, so these answers measure each group and not all images together"
+        ),
+    ]
+    for group in audit.groups:
+        inside = group.members(labels)
+        asked, wrong = int(inside.sum()), int(group.wrong[labels, truth][inside].sum())
+        if asked:
+            groups[group.name] = {"answered": asked, "wrong": wrong}
+            lines.append(
+                Sentence("  {group}: {wrong} wrong of {n}", group=group.name, wrong=wrong, n=asked)
+            )
+    facts = {"audit": audit.id, "sheet": drawn, "answered": len(rows), "kept": kept}
+    return Result(lines, {**facts, "audited": None, "groups": groups})

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipgrip.cli.arguments import By, Encoding, Run, Sheet
+from clipgrip.cli.arguments import About, By, Confidence, Encoding, MaxError, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clipgrip.cli.screen import Screen
     from clipgrip.data.classes import ClassNames
+    from clipgrip.runs import auditing
     from clipgrip.runs.auditing import Audit
     from clipgrip.trust.scope import Group
     from clipgrip.trust.terms import Terms
@@ -24,15 +28,9 @@ def automate(
     ui: Ui,
     run: Run,
     answers: Sheet,
-    max_error: Annotated[float, typer.Option(help="Largest share of errors allowed.")] = 0.02,
-    confidence: Annotated[float, typer.Option(help="How sure that has to be.")] = 0.95,
-    about: Annotated[
-        Literal["delivered", "decided", "source", "pool"],
-        typer.Option(
-            help="delivered: all labels within the scope, those put right in the audit among them; decided: the "
-            "model's own alone; source: new images like the audited ones; pool: the older word for decided."
-        ),
-    ] = "delivered",
+    max_error: MaxError = 0.02,
+    confidence: Confidence = 0.95,
+    about: About = "delivered",
     at_least: Annotated[
         float | None,
         typer.Option(
@@ -72,9 +70,9 @@ def automate(
     from clipgrip.runs.watch.upholding import check_stands
     from clipgrip.trust.planning import more_answers
     from clipgrip.trust.promise import promise
-    from clipgrip.written import check_table, check_writable, write_dated, write_output
+    from clipgrip.written import check_table, check_writable
 
-    terms = _terms(max_error, confidence, about, at_least)
+    terms = terms_of(max_error, confidence, about, at_least)
     sheet, screen = auditing.Sheet.read(answers, encoding), ui.screen
     newest = at_work(run, screen)
     place = out or newest / "automation.csv"
@@ -82,53 +80,83 @@ def automate(
         raise ConfigError(HOLDS_ANSWERS, place=place)
     with screen.live():
         outcome = reopen(newest, screen)
-        audit = auditing.Audit.of(outcome, sheet.seed)
+        audit = auditing.Audit.of(outcome, sheet.seed, sheet.apart)
     check_stands(newest, audit.id)
     if out:
         check_table(place, auditing.AUTOMATE)
     else:
         check_writable(newest)
-    groups = _groups(audit.classes, per_class, ok_class or [])
+    groups = _groups(audit, sheet, per_class, ok_class or [])
     rows, truth = sheet.answers(audit)
-    plan = _first_plan(newest, audit, sheet.planned)
-    told = promise(audit.pool, rows, truth, groups, terms, planned=audit.planned(plan))
-    facts = promised.promise_facts(told, audit, more_answers(told, audit.pool, rows, truth, groups))
+    earlier = _earlier(newest, audit)
+    draw = audit.draw(_first_plan(earlier, sheet.planned))
+    told = promise(audit.pool, rows, truth, groups, terms, draw=draw)
+    more = more_answers(told, audit.pool, rows, truth, groups)
+    facts = promised.promise_facts(told, audit, more, earlier)
     facts = promised.with_classes(facts, groups, audit.classes.display)
     if not keep_answers(newest, audit, rows, truth, by, facts):
         screen.note(Sentence(NOT_KEPT, newest=newest, place=place))
-    else:
+    elif not audit.apart:
         recalibrated(outcome, screen)
     table = promised.automation_csv(audit, told, rows, truth, groups)
-    if out:
-        write_output(place, table, auditing.AUTOMATE)
-    else:
-        place = write_dated(place, table, auditing.AUTOMATE, screen.note)
-    measured = _measured(audit.pool.labels[rows].tolist(), truth.tolist(), audit.classes)
+    place = _write(table, place, screen, chosen=out is not None)
+    measured = [] if audit.apart else _measured(audit.pool.labels[rows], truth, audit.classes)
     texts = [*measured, *verdict(facts, len(rows)), *_go_on(facts, run, answers, len(sheet))]
-    return Result([*texts, Sentence("decisions: {place}", place=place)], facts)
+    notes = [*_hint(audit, groups), *promised.warning(facts)]
+    return Result([*texts, *notes, Sentence("decisions: {place}", place=place)], facts)
 
 
-def _terms(max_error: float, confidence: float, about: str, least: float | None) -> Terms:
+def _hint(audit: Audit, groups: Sequence[Group]) -> list[str]:
+    if audit.apart or len(groups) < 2:
+        return []
+    way = "--by-class" if len(groups) > 2 or groups[0].name != "misses" else "--ok-class NAME"
+    return [
+        Sentence(
+            "note: this sheet was drawn from all images alike; one of clipgrip audit draw {way} proves as much with "
+            "fewer answers",
+            way=way,
+        )
+    ]
+
+
+def _write(table: bytes, place: Path, screen: Screen, *, chosen: bool) -> Path:
+    """Where the decisions stand now; a file that a person changed stays."""
+    from clipgrip.runs.auditing import AUTOMATE
+    from clipgrip.written import write_dated, write_output
+
+    if not chosen:
+        return write_dated(place, table, AUTOMATE, screen.note)
+    write_output(place, table, AUTOMATE)
+    return place
+
+
+def terms_of(max_error: float, confidence: float, about: str, least: float | None = None) -> Terms:
+    """The terms that the options ask for."""
     from clipgrip.trust.terms import BEFORE, Terms
 
     return Terms(max_error, confidence, BEFORE.get(about, about), least)  # type: ignore[arg-type]
 
 
-def _first_plan(run: Path, audit: Audit, planned: int | None) -> int | None:
-    """The plan with which the first promise of this audit was read: a later sheet does not change it."""
+def _earlier(run: Path, audit: Audit) -> list[dict[str, Any]]:
+    """What was promised before by answers of this audit, oldest first."""
     from clipgrip.runs.audits import promises
     from clipgrip.runs.store import open_store
 
     with open_store(run) as store:
-        earlier = [one.facts for one in promises(store, audit.run) if one.audit == audit.id]
+        return [one.facts for one in promises(store, audit.run) if one.audit == audit.id]
+
+
+def _first_plan(earlier: list[dict[str, Any]], planned: int | None) -> int | None:
+    """The plan with which the first promise of this audit was read: a later sheet does not change it."""
     return next((facts["planned"] for facts in earlier if "planned" in facts), planned)
 
 
-def _measured(answers: list[int], truth: list[int], classes: ClassNames) -> list[str]:
+def _measured(answers: Any, truth: Any, classes: ClassNames) -> list[str]:
     """The audited accuracy beside the commonest class."""
     from clipgrip.report.audited import compared, line
 
-    said = compared(list(zip(answers, truth, strict=True)), classes.display)
+    pairs = list(zip(answers.tolist(), truth.tolist(), strict=True))
+    said = compared(pairs, classes.display)
     return [] if said is None else [line(said)]
 
 
@@ -151,22 +179,15 @@ def keep_answers(
     return True
 
 
-def _groups(classes: ClassNames, per_class: bool, ok: list[str]) -> tuple[Group, ...]:
-    from clipgrip.errors import ConfigError
-    from clipgrip.trust import scope
+def _groups(
+    audit: Audit, sheet: auditing.Sheet, per_class: bool, ok: list[str]
+) -> tuple[Group, ...]:
+    from clipgrip.runs.auditing import apart_of, check_apart, groups_of
 
-    if per_class and ok:
-        raise ConfigError(
-            mark("--per-class and --ok-class are two ways to promise. Give one of them.")
-        )
-    good = sorted({classes.index(name) for name in ok})
-    if good and len(good) == len(classes):
-        raise ConfigError(
-            mark("every class is an --ok-class, so nothing could be missed. Leave one out.")
-        )
-    if good:
-        return scope.misses_and_overkill(len(classes), good)
-    return scope.per_class(classes.display) if per_class else scope.overall(len(classes))
+    asked = apart_of(audit.classes, per_class, ok)
+    if audit.apart:
+        check_apart(sheet, asked)
+    return groups_of(audit.apart or asked, audit.classes)
 
 
 HOLDS_ANSWERS = mark("{place} holds the answers. Give --out another name.")
@@ -187,18 +208,18 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
 
     model, total = facts["decided_by_model"], facts["pool"]
     error, sure = f"{100 * facts['max_error']:g} %", f"{100 * facts['confidence']:g} %"
-    lines: list[str] = [
-        Sentence(
-            "the model decides {model} of {total} images; {rest} are a person's",
-            model=model,
-            total=total,
-            rest=total - model,
-        )
-    ]
-    nothing = "" if model else Sentence(": so far for no image")
-    what = Sentence(WHAT[facts["about"]], error=error)
+    decides = mark("the model decides {model} of {total} images; {rest} are a person's")
+    lines: list[str] = [Sentence(decides, model=model, total=total, rest=total - model)]
+    apart, together = _apart(facts)
     lines.append(
-        Sentence("promise: {what}, {sure} sure{nothing}", what=what, sure=sure, nothing=nothing)
+        Sentence(
+            "promise{apart}: {what}, {sure} sure{together}{nothing}",
+            apart=apart,
+            what=Sentence(WHAT[facts["about"]], error=error),
+            sure=sure,
+            together=together,
+            nothing="" if model else Sentence(": so far for no image"),
+        )
     )
     if facts["about"] == "source":
         lines.append(Sentence("  (only if the model learned from none of the audited images)"))
@@ -207,12 +228,28 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     lines.append(
         Sentence("answers: {given} given, {counted} counted", given=given, counted=counted)
     )
-    return [*lines, *(_scope_line(scope) for scope in facts["scopes"])]
+    steps = facts.get("further")
+    if steps is None:
+        return [*lines, *(_scope_line(scope) for scope in facts["scopes"])]
+    return [*lines, *(_group_line(scope, steps.get(scope["group"])) for scope in facts["scopes"])]
+
+
+def _apart(facts: dict[str, Any]) -> tuple[str, str]:
+    """For whom a promise is made, where there are several groups, and that it is as sure for all of them together."""
+    names = [scope["group"] for scope in facts["scopes"]]
+    if len(names) < 2:
+        return "", ""
+    both = names == ["misses", "overkill"]
+    if both:
+        return Sentence(" for misses and for overkill apart"), Sentence(" for both together")
+    return Sentence(" for each class apart"), Sentence(" for all {n} together", n=len(names))
 
 
 def _go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[str]:
     """What would widen the promise: further down the sheet, or by a longer one; and when to stop."""
     following, given = facts["next_wider"], facts["answers_counted"]
+    if facts.get("further") is not None:
+        return _go_on_apart(facts, run, answers)
     if facts["stop"] and not facts["decided_by_model"]:
         return [
             Sentence(
@@ -265,3 +302,64 @@ def _scope_line(scope: dict[str, Any]) -> str:
         audited=scope["audited"],
         rest=rest,
     )
+
+
+def _group_line(scope: dict[str, Any], step: dict[str, Any] | None) -> Sentence:
+    """A group that was drawn apart: what is proven, and what its next answers would bring."""
+    group, images = scope["group"], scope["images"]
+    seen = Sentence(
+        "{wrong} wrong of {audited} audited", wrong=scope["wrong"], audited=scope["audited"]
+    )
+    if scope["threshold"] is None:
+        proven = Sentence("nothing proven yet")
+    elif step is None:
+        whole = mark("  {group}: proven, all {images} images, {seen}")
+        return Sentence(whole, group=group, images=images, seen=seen)
+    else:
+        proven = Sentence(
+            "confidence at least {threshold}, {images} images, {seen}",
+            threshold=f"{scope['threshold']:.4f}",
+            images=images,
+            seen=seen,
+        )
+    return Sentence("  {group}: {proven}; {step}", group=group, proven=proven, step=_step(step))
+
+
+def _step(step: dict[str, Any] | None) -> Sentence:
+    if step is None:
+        return Sentence("too few images for a proof, people decide")
+    if step["right_answers"] is None:
+        return Sentence("stop, no number of answers proves more")
+    more = Sentence(
+        "{right} more right answers in a row would prove {images} images more",
+        right=step["right_answers"],
+        images=step["images"],
+    )
+    return more if step["pays"] else Sentence("stop, {more}: too many for what they add", more=more)
+
+
+def _go_on_apart(facts: dict[str, Any], run: Path, answers: Path) -> list[str]:
+    if facts["stop"]:
+        return [Sentence("stop here: more answers take more images from the model than they add")]
+    paying = [step for step in facts["further"].values() if step["pays"]]
+    draws = sum(step["draws"] for step in paying)
+    terms = "".join(
+        f" --{name.replace('_', '-')} {facts[name]:g}"
+        for name, usual in (("max_error", 0.02), ("confidence", 0.95))
+        if facts[name] != usual
+    )
+    about = "" if facts["about"] == "delivered" else f" --about {facts['about']}"
+    return [
+        Sentence(
+            "{draws} more answers in {n} groups pay; the images of the others may be left out",
+            draws=draws,
+            n=len(paying),
+        ),
+        Sentence(
+            "draw on: clipgrip audit draw {run}{options} --answers {answers} --out NEW.csv",
+            run=run,
+            options=f"{terms}{about}",
+            answers=answers,
+        ),
+        Sentence("  (it begins with the answers given so far and draws only where they pay)"),
+    ]

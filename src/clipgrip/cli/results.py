@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipgrip.pseudolabel.stop import said
+from clipgrip.pseudolabel.stop import stop_sentence
 from clipgrip.runs.confidence import estimate_of
 from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.naming import doubted_names
@@ -21,6 +21,7 @@ from clipgrip.trust.labels import label_sentences
 from clipgrip.words import Language, Sentence, Words, mark
 
 if TYPE_CHECKING:
+    from clipgrip.report.accuracy import AuditedFigure
     from clipgrip.report.audited import Audited
     from clipgrip.report.board.from_run import Asked
     from clipgrip.runs.events import Listener
@@ -40,12 +41,13 @@ def write_report(
     folder: Path | None = None,
     audited: Audited | None = None,
     encoding: str | None = None,
+    history: tuple[AuditedFigure, ...] = (),
 ) -> Path:
     """report.html in ``folder``, else in the run's own."""
     from clipgrip.report.build import build_report
     from clipgrip.report.from_run import facts
 
-    html = build_report(facts(outcome, groups, audited, encoding), language)
+    html = build_report(facts(outcome, groups, audited, encoding, history), language)
     return _written((folder or outcome.folder) / "report.html", _bytes(html), note)
 
 
@@ -161,7 +163,7 @@ def _stopped(stopped: dict[str, Any] | None) -> list[str]:
         Sentence(
             "stopped      in round {round}: {reason}; the answers are those of {back}",
             round=stopped["round"],
-            reason=said(stopped["reason"]),
+            reason=stop_sentence(stopped["reason"]),
             back=name_of_round(stopped["kept"]),
         )
     ]

@@ -59,7 +59,7 @@ BETWEEN = "; "
 """Between two reasons."""
 
 
-def said(reason: str) -> Sentence:
+def stop_sentence(reason: str) -> Sentence:
     """The reason of a stop, each part of which can be said in another language."""
     parts = [reason] if isinstance(reason, Sentence) else map(Sentence, reason.split(BETWEEN))
     return combined(list(parts), BETWEEN)

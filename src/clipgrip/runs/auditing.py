@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,13 +13,14 @@ from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.discover import PATH_COLUMNS, Claim
 from clipgrip.data.match import position
 from clipgrip.data.tables import Table, csv_bytes, read_table
-from clipgrip.errors import DataError, RunError, nearest
+from clipgrip.errors import ConfigError, DataError, RunError, nearest
 from clipgrip.files import AnyPath
 from clipgrip.runs.audits import MEASURE
 from clipgrip.runs.outcome import Outcome
 from clipgrip.sentences import mark
 from clipgrip.trust.audit import audit_id, audit_order
-from clipgrip.trust.scope import Answered, Whole
+from clipgrip.trust.draw import Draw
+from clipgrip.trust.scope import Answered, Group, Whole, misses_and_overkill, overall, per_class
 from clipgrip.written import write_output
 
 AUDIT = "audit"
@@ -29,6 +30,8 @@ AUTOMATE = "automate"
 ANSWER_COLUMNS = ("answer", "label", "class")
 MARK = re.compile(r"(([0-9]+)-[^-]*)(?:-([1-9][0-9]*))?")
 """Column audit: seed and id of the draw, then the answers planned; sheets of version 0.1 have no plan."""
+BY_CLASS, BY_OK = "class", "ok"
+"""How groups were drawn apart: each class, or the classes that mean OK (their positions follow) and the others."""
 SHEET = ("number", "audit", "path", "answer")
 
 
@@ -42,9 +45,11 @@ class Audit:
     hashes: tuple[str, ...] = field(repr=False)
     paths: tuple[tuple[str, ...], ...] = field(repr=False)
     pool: Answered = field(repr=False)
+    apart: str = ""
+    """Which groups are drawn apart (`apart_of`); empty where the draw is from all images alike."""
 
     @classmethod
-    def of(cls, outcome: Outcome, seed: int = 0) -> Audit:
+    def of(cls, outcome: Outcome, seed: int = 0, apart: str = "") -> Audit:
         """The audit of a finished run.
 
         Raises:
@@ -65,13 +70,16 @@ class Audit:
             tuple(image.sha256 for image in images),
             tuple(image.paths for image in images),
             Answered(labels.numpy().astype(np.int64), confidence.double().numpy().round(6)),
+            apart,
         )
 
     @cached_property
     def id(self) -> str:
         """Changes with the run, the seed, and every answer of the model."""
         labels, confidence = self.pool.labels.tolist(), self.pool.confidence.tolist()
-        return audit_id(self.run, self.seed, zip(self.hashes, labels, confidence, strict=True))
+        answers = zip(self.hashes, labels, confidence, strict=True)
+        found = audit_id(self.run, self.seed, answers)
+        return f"{self.apart}.{found}" if self.apart else found
 
     @cached_property
     def order(self) -> list[int]:
@@ -83,25 +91,75 @@ class Audit:
         """What the sheet carries: seed and id."""
         return f"{self.seed}-{self.id}"
 
-    def planned(self, answers: int | None) -> Whole | None:
-        """Rows of a draw that was planned to have so many answers; None where nothing was planned."""
-        return None if answers is None else np.array(self.order[:answers], dtype=np.int64)
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """What is drawn apart; one group where nothing is."""
+        return groups_of(self.apart, self.classes)
+
+    def draw(self, plan: int | None = None) -> Draw:
+        """The whole draw, with the answers that were planned."""
+        return Draw(np.array(self.order, dtype=np.int64), plan, bool(self.apart))
+
+
+def apart_of(classes: ClassNames, per_class: bool, ok: Iterable[str]) -> str:
+    """Word for what is promised apart: each class, or the classes that mean OK and the others; empty for neither.
+
+    Raises:
+        ConfigError: both ways, a name that is no class, or classes that all mean OK.
+    """
+    names = list(ok)
+    if per_class and names:
+        raise ConfigError(
+            mark("--per-class and --ok-class are two ways to promise. Give one of them.")
+        )
+    if per_class:
+        return BY_CLASS
+    good = sorted({classes.index(name) for name in names})
+    if good and len(good) == len(classes):
+        raise ConfigError(
+            mark("every class is an --ok-class, so nothing could be missed. Leave one out.")
+        )
+    return BY_OK + "_".join(map(str, good)) if good else ""
+
+
+def groups_of(apart: str, classes: ClassNames) -> tuple[Group, ...]:
+    """The groups that a word of `apart_of` stands for; for the empty one, all answers."""
+    if apart == BY_CLASS:
+        return per_class(classes.display)
+    if apart:
+        ok = [int(place) for place in apart.removeprefix(BY_OK).split("_")]
+        return misses_and_overkill(len(classes), ok)
+    return overall(len(classes))
+
+
+def check_apart(sheet: Sheet, asked: str) -> None:
+    """ConfigError where a sheet was drawn otherwise than ``asked``; one that was drawn apart knows it by itself."""
+    drawn = sheet.apart
+    if not asked or drawn == asked:
+        return
+    ways = {"": "from all images alike", BY_CLASS: "class by class"}
+    was, wanted = (ways.get(way, "by OK and not OK") for way in (drawn, asked))
+    raise ConfigError(
+        f"{sheet.table.name} was drawn {was}, not {wanted}, and the two ways are not mixed: how often an image is "
+        "drawn is a part of the proof. Leave the option out to go on with this sheet, or draw a new one without "
+        "--answers."
+    )
 
 
 def write_sheet(
     audit: Audit,
-    n: int,
+    chosen: Sequence[int],
     place: AnyPath,
     *,
     show_labels: bool = False,
     given: Mapping[int, str] | None = None,
     planned: int | None = None,
 ) -> None:
-    """The first ``n`` drawn images as a CSV whose column ``answer`` holds what is ``given`` (row -> text)."""
+    """The ``chosen`` rows of the draw as a CSV whose column ``answer`` holds what is ``given`` (row -> text)."""
     given = given or {}
     names = audit.classes.display
     rows, mark = [], audit.mark if planned is None else f"{audit.mark}-{planned}"
-    for number, row in enumerate(audit.order[:n], 1):
+    for number, row in enumerate(chosen, 1):
         shown = (names[audit.pool.labels[row]],) if show_labels else ()
         rows.append((number, mark, audit.paths[row][0], given.get(row, ""), *shown))
     header = (*SHEET, *(("predicted",) if show_labels else ()))
@@ -117,6 +175,12 @@ class Sheet:
     planned: int | None
     table: Table = field(repr=False)
 
+    @property
+    def apart(self) -> str:
+        """Which groups were drawn apart; empty where the draw is from all images alike."""
+        draw = self.mark.partition("-")[2]
+        return "" if draw.startswith(MEASURE) else draw.rpartition(".")[0]
+
     @classmethod
     def read(cls, place: AnyPath, encoding: str | None = None) -> Sheet:
         """Read a sheet.
@@ -127,7 +191,12 @@ class Sheet:
         table = read_table(place, encoding)
         column = table.find(("audit",))
         marks = set() if column is None else {row[column].strip() for row in table.rows}
-        found = MARK.fullmatch(marks.pop() if len(marks) == 1 else "")
+        if len(marks) > 1:
+            raise DataError(
+                f"{table.name}: rows of {len(marks)} draws (column audit). Images drawn in different ways, or at other "
+                "times, are not read together: keep the rows of one sheet."
+            )
+        found = MARK.fullmatch(marks.pop() if marks else "")
         if found is None:
             raise DataError(
                 mark(
@@ -177,9 +246,18 @@ class Sheet:
                 now=audit.mark,
             )
         said = self._said(audit)
+        self._check_gaps(audit, said)
         rows = [row for row in audit.order if row in said]
-        if rows != audit.order[: len(rows)]:
-            place = next(n for n, row in enumerate(audit.order, 1) if row not in said)
+        return np.array(rows, dtype=np.int64), np.array([said[row] for row in rows], dtype=np.int64)
+
+    def _check_gaps(self, audit: Audit, said: Mapping[int, int]) -> None:
+        draw = audit.draw()
+        for group in audit.groups:
+            drawn = draw.within(group.members(audit.pool.labels)).tolist()
+            known = [row in said for row in drawn]
+            if False not in known or True not in known[known.index(False) :]:
+                continue
+            place = known.index(False) + 1
             raise DataError(
                 mark(
                     "{name}: image {place} of the draw, {image}, has no answer, though later ones have. "
@@ -188,9 +266,8 @@ class Sheet:
                 ),
                 name=self.table.name,
                 place=place,
-                image=audit.paths[audit.order[place - 1]][0],
+                image=audit.paths[drawn[place - 1]][0],
             )
-        return np.array(rows, dtype=np.int64), np.array([said[row] for row in rows], dtype=np.int64)
 
     def given(self, audit: Audit) -> dict[int, int]:
         """Row of the pool -> class that a person gave to it, in the order of the sheet.

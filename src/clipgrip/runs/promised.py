@@ -11,6 +11,8 @@ from clipgrip.runs.auditing import Audit
 from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.promise import Promise
 from clipgrip.trust.scope import Group, Whole
+from clipgrip.trust.steps import Wider
+from clipgrip.trust.terms import BEFORE
 
 RULE = "betting"
 """By which a promise is proven; those of version 0.1, by looks that share alpha, do not have it in their facts."""
@@ -54,8 +56,38 @@ def automation_csv(
     return csv_bytes(("path", "decided_by", "label", "confidence", "reason"), sorted(lines))
 
 
-def promise_facts(promise: Promise, audit: Audit, more: dict[str, int | None]) -> dict[str, Any]:
-    """What is stored and printed with --json."""
+def promise_facts(
+    promise: Promise,
+    audit: Audit,
+    more: dict[str, int | None],
+    earlier: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """What is stored and printed with --json; ``earlier`` are the facts of promises by answers of the same audit."""
+    facts = _facts(promise, audit, more)
+    others = {_terms_of(one) for one in earlier} - {_terms_of(facts)}
+    return {**facts, "other_terms_before": len(others)}
+
+
+def _terms_of(facts: Mapping[str, Any]) -> tuple[object, ...]:
+    names = tuple(scope["group"] for scope in facts["scopes"])
+    about = BEFORE.get(facts["about"], facts["about"])
+    return facts["max_error"], facts["confidence"], about, facts.get("at_least"), names
+
+
+def warning(facts: Mapping[str, Any]) -> list[str]:
+    """That other terms were tried on the same answers, and what that costs; nothing where none were."""
+    times = facts["other_terms_before"]
+    if not times:
+        return []
+    allowed = 100 * (1 - facts["confidence"])
+    return [
+        f"note: the answers of this audit were read before under {times} other term{'s' if times > 1 else ''}. Each "
+        f"promise holds for itself in all but {allowed:g} % of audits; the best of several, chosen after they were "
+        "seen, is broken more often. Fix the terms before the first answer."
+    ]
+
+
+def _facts(promise: Promise, audit: Audit, more: dict[str, int | None]) -> dict[str, Any]:
     terms, following = promise.terms, promise.following
     return {
         "audit": audit.id,
@@ -63,18 +95,13 @@ def promise_facts(promise: Promise, audit: Audit, more: dict[str, int | None]) -
         "max_error": terms.max_error,
         "confidence": terms.confidence,
         "about": terms.about,
+        "at_least": terms.least,
         "pool": len(audit.pool),
         "planned": promise.planned,
         "answers_counted": promise.counted,
-        "next_wider": None
-        if following is None
-        else {
-            "group": following.group,
-            "right_answers": following.right,
-            "draws": following.draws,
-            "images": following.images,
-        },
+        "next_wider": None if following is None else {"group": following.group, **_step(following)},
         "stop": promise.whole or (promise.counted >= (promise.planned or 0) and not _pays(promise)),
+        "further": {one.group: _step(one) for one in promise.wider} if promise.apart else None,
         "decided_by_model": int(promise.decided.sum()),
         "decided": hashlib.sha256(promise.decided.tobytes()).hexdigest()[:16],
         "scopes": [
@@ -88,6 +115,15 @@ def promise_facts(promise: Promise, audit: Audit, more: dict[str, int | None]) -
             }
             for scope in promise.scopes
         ],
+    }
+
+
+def _step(wider: Wider) -> dict[str, Any]:
+    return {
+        "right_answers": wider.right,
+        "draws": wider.draws,
+        "images": wider.images,
+        "pays": wider.pays,
     }
 
 

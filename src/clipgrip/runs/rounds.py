@@ -15,7 +15,7 @@ from clipgrip.method import Method
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import per_class_counts
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
-from clipgrip.pseudolabel.stop import Summary, said
+from clipgrip.pseudolabel.stop import Summary, stop_sentence
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import Inputs
@@ -58,7 +58,7 @@ def run_rounds(
             hear.step(
                 Sentence(
                     "Stopped: {reason}. Back to {back}, the best before.",
-                    reason=said(done.stop.reason),
+                    reason=stop_sentence(done.stop.reason),
                     back=name_of_round(done.stop.best),
                 )
             )

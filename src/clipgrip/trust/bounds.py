@@ -36,18 +36,6 @@ def rate_p_value(wrong: ArrayLike, audited: ArrayLike, rate: float) -> Values:
     return np.asarray(stats.binom.cdf(wrong, audited, rate), dtype=float)
 
 
-def pool_bound(wrong: int, audited: int, size: int, alpha: float) -> int:
-    """Most wrong ones that a pool of ``size`` holds, except with probability ``alpha``; hypergeometric, exact."""
-    low, high = wrong, size - (audited - wrong)
-    while low < high:
-        middle = (low + high) // 2
-        if float(pool_p_value(wrong, audited, size, middle)) > alpha:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
 def rate_bound(wrong: int, audited: int, alpha: float) -> float:
     """Highest error rate that still fits, except with probability ``alpha``: Clopper and Pearson, one-sided."""
     if wrong >= audited:

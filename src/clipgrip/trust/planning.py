@@ -62,15 +62,20 @@ def more_answers(
     Should its error rate stay as it is seen in all answers given; 0 where it is promised already, None where no size
     of audit is enough.
     """
-    alpha = promise.terms.alpha / len(groups)
     needed: dict[str, int | None] = {}
+    tested = {one.group for one in promise.wider}
     for group, scope in zip(groups, promise.scopes, strict=True):
         inside = group.members(pool.labels)
         members = inside[rows]
         wrong = group.wrong[pool.labels[rows], truth][members]
         size = int(inside.sum())
-        inner = None if scope.whole or not size else _further(wrong, size, promise.terms, alpha)
-        left, rest = len(pool) - len(rows), size - len(wrong)
+        inner = (
+            None
+            if group.name not in tested
+            else _further(wrong, size, promise.terms, promise.alpha)
+        )
+        rest = size - len(wrong)
+        left = rest if promise.apart else len(pool) - len(rows)
         needed[group.name] = (
             0 if scope.whole else None if inner is None else ceil(inner * left / max(1, rest))
         )

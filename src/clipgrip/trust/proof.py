@@ -76,3 +76,10 @@ def right_needed(
     if reached[: len(wrong)].any():
         return 0
     return int(reached.argmax()) + 1 - len(wrong) if reached.any() else None
+
+
+def hoped_needed(wrong: Answers, null: Null, alpha: float, rate: float, left: int) -> int | None:
+    """Answers until the bets prove it, should a share ``rate`` of the ``left`` ones be wrong, evenly; None if never."""
+    coming = np.diff(np.floor(np.arange(left + 1) * rate + 0.5)) > 0
+    reached = proof(np.concatenate([wrong, coming]), null, alpha) >= 1 - 1e-9
+    return max(0, int(reached.argmax()) + 1 - len(wrong)) if reached.any() else None

@@ -1,0 +1,254 @@
+"""The scopes of one group from strict to wide; each is proven only after the one before, or by a share of its own.
+
+A fixed sequence with fallback (Wiens & Dmitrienko, J. Biopharm. Stat. 2005): parts of alpha begin at starts that no
+answer sets; what has proven one scope tests the next, together with the part that begins there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import ceil, inf
+
+import numpy as np
+
+from clipgrip.trust.bounds import most_inside, pool_p_value, rate_p_value
+from clipgrip.trust.draw import Draw
+from clipgrip.trust.proof import Null, hoped_needed, is_proven, right_needed
+from clipgrip.trust.scope import (
+    Answered,
+    Group,
+    Numbers,
+    Truths,
+    Whole,
+    pool_levels,
+    source_levels,
+)
+from clipgrip.trust.sizes import deciding
+from clipgrip.trust.steps import Scope, Wider
+from clipgrip.trust.terms import Terms
+
+LEAST = 0.4
+"""Without a plan the scopes begin with this share of a group; with more than a few groups, with all of each."""
+STARTS_APART = ((0.3, 0.15), (0.6, 0.15), (1.0, 0.7))
+"""Of groups drawn apart: shares of the group at which scopes begin, and of alpha. Chosen on simulated and real
+answers (decision 0034): a class that errs too often as a whole may still decide its surest answers."""
+LOOSE = 0.2
+"""Share of alpha with which a plan begins where one wrong answer is borne as well."""
+HOPE = 0.5
+"""Of a group drawn apart more answers pay if they would with so many times the errors seen so far."""
+HORIZON = 0.2
+"""Share of the pool up to which *decided* is read where no size is planned."""
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What is read: the answers (n,) of a draw from a pool, and what is to be promised."""
+
+    pool: Answered
+    rows: Whole = field(repr=False)
+    truth: Whole = field(repr=False)
+    terms: Terms
+    draw: Draw
+    few: bool
+    """Whether there are so few groups that each may begin with a part of its images."""
+
+    @property
+    def horizon(self) -> int:
+        """Answers of a uniform draw up to which *decided* is read."""
+        planned = self.draw.plan
+        return ceil(HORIZON * len(self.pool)) if planned is None else planned
+
+
+class ScopeSequence:
+    """The scopes of a group from strict to wide; ``alpha`` is that with which the group begins."""
+
+    def __init__(self, seen: Audited, group: Group, alpha: float) -> None:
+        pool, draw = seen.pool, seen.draw
+        inside = group.members(pool.labels)
+        self.seen, self.group, self.terms, self.alpha = seen, group, seen.terms, alpha
+        self.confidence = pool.confidence[inside]
+        about = self.terms.about
+        self.levels = source_levels() if about == "source" else pool_levels(self.confidence)
+        self.sizes = _at_least(self.confidence, self.levels)
+        self.total, self.horizon = len(pool), seen.horizon
+        if draw.apart:
+            self.total = int(inside.sum())
+            self.horizon = self._horizon_apart() if about == "decided" else self.total
+        counted, self.rest = self._countable(inside)
+        members = inside[seen.rows] & counted[seen.rows]
+        self.level = pool.confidence[seen.rows][members]
+        self.bad = group.wrong[pool.labels[seen.rows], seen.truth][members]
+        self.answered = int(inside[seen.rows].sum())
+        planned = draw.planned
+        self.drawn = None if planned is None else pool.confidence[planned[inside[planned]]]
+        self.starts = self._starts()
+
+    def read(self, alpha: float) -> tuple[Scope, Wider | None]:
+        """The widest scope proven with ``alpha``, and what would prove the next wider one."""
+        passed, level = None, 0.0
+        for at in range(len(self.levels)):
+            tested = level + alpha * self.starts.get(at, 0.0)
+            proven = tested > 0 and self._proven(at, tested, alpha * self._most(at))
+            level = tested if proven else 0.0
+            passed = at if level else passed
+        if passed is not None and self.sizes[passed] == 0:
+            passed = None
+        scope = self._scope(passed)
+        return scope, None if scope.whole else self._following(passed, scope, alpha)
+
+    def _scope(self, at: int | None) -> Scope:
+        if at is None:
+            return Scope.nothing(self.group.name)
+        size, wrong = int(self.sizes[at]), self._answers(at)
+        counts = size, len(wrong), int(wrong.sum())
+        return Scope(self.group.name, float(self.levels[at]), *counts, size == len(self.confidence))
+
+    def _countable(self, inside: Truths) -> tuple[Truths, Whole]:
+        """(N,) the rows whose answers count, and those of the group that never do.
+
+        A promise about new images begins where images outside the audit say; so their part is fixed, and at least half.
+        """
+        draw, n = self.seen.draw, len(self.seen.pool)
+        order = draw.within(inside) if draw.apart else draw.order
+        limit = self.horizon if draw.apart else n
+        if self.terms.about == "source":
+            limit = max(draw.plan or 0, ceil(len(order) / 2))
+        counted = np.ones(n, bool)
+        counted[order[limit:]] = False
+        return counted, np.flatnonzero(inside & ~counted)
+
+    def _horizon_apart(self) -> int:
+        """Answers within the group up to which *decided* is read: fixed by its size alone."""
+        return deciding(self.total, self.terms.max_error, self.alpha)
+
+    def _answers(self, at: int) -> Truths:
+        return self.bad[self.level >= self.levels[at]]
+
+    def _null(self, at: int) -> Null:
+        """What has to be refuted; it depends on no draw, so that the first scope that fails is the same in all."""
+        error, size = self.terms.max_error, int(self.sizes[at])
+        if self.terms.about == "source":
+            return Null(None, error)
+        return Null.of_pool(size, error * (size - self._left_out(at)))
+
+    def _left_out(self, at: int) -> int:
+        """Audited images that a promise of what the model decides may leave out."""
+        if self.terms.about != "decided":
+            return 0
+        return int(most_inside(self.sizes[at], self.total, self.horizon))
+
+    def _planned(self, at: int) -> int | None:
+        return None if self.drawn is None else int((self.drawn >= self.levels[at]).sum())
+
+    def _proven(self, at: int, alpha: float, most: float) -> bool:
+        """Whether the scope is proven with ``alpha``, and with the ``most`` that it may ever be tested with.
+
+        Counts are whole, so a plan's test with more alpha need not hold what one with less does; asking for both, no
+        more than ``most`` is spent.
+        """
+        null, wrong, planned = self._null(at), self._answers(at), self._planned(at)
+        if self.terms.about == "decided":
+            allowed = self.terms.max_error * (self.sizes[at] - len(wrong)) + 1e-9
+            if null.wrong - 1 - wrong.sum() > allowed:
+                return False  # more answers fell inside than the null was put for
+        if not is_proven(wrong, null, alpha, planned):
+            return False
+        return planned is None or alpha == most or is_proven(wrong, null, most, planned)
+
+    def _starts(self) -> dict[int, float]:
+        """Where the sequence begins, with shares of alpha; no error of the audit has a say."""
+        if not len(self.levels):
+            return {}
+        least = self.terms.least
+        if least is None and self.drawn is not None:
+            return self._starts_of_plan()
+        sizes = self._unasked() if self.terms.about == "source" else self.sizes
+        usual = LEAST if self.seen.few else 1.0
+        shares: Sequence[tuple[float, float]] = ((least or usual, 1.0),)
+        if least is None and self.seen.draw.apart:
+            shares = STARTS_APART
+        starts: dict[int, float] = {}
+        for share, part in shares:
+            at = int((sizes >= share * sizes[-1] - 1e-9).argmax())
+            starts[at] = starts.get(at, 0.0) + part
+        return starts
+
+    def _most(self, at: int) -> float:
+        """The share of alpha that a scope may ever be tested with."""
+        return sum(share for start, share in self.starts.items() if start <= at)
+
+    def _unasked(self) -> Whole:
+        return _at_least(self.seen.pool.confidence[self.rest], self.levels)
+
+    def _starts_of_plan(self) -> dict[int, float]:
+        """Where the plan can be expected to prove something without an error; and with one, if half the group suffices.
+
+        The stricter start has most of alpha: where errors are common it alone proves anything, and where they are rare
+        it hands its part on.
+        """
+        planned, total = self.horizon, self.total
+        sizes = self.sizes
+        if self.terms.about == "source":
+            sizes, total = self._unasked(), total - max(planned, ceil(total / 2))
+        expected = np.floor(sizes * planned / max(1, total)).astype(np.int64)
+        surely = np.floor(expected - np.sqrt(expected)).astype(np.int64)
+        strict = self._first(0, surely)
+        if strict is None:
+            strict = self._first(0, expected)
+        if strict is None:
+            return {len(self.levels) - 1: 1.0}
+        loose = self._first(1, surely)
+        if loose is None or loose == strict or sizes[loose] > sizes[-1] / 2:
+            return {strict: 1.0}
+        return {strict: 1 - LOOSE, loose: LOOSE}
+
+    def _first(self, mistakes: int, answers: Whole) -> int | None:
+        """The strictest scope that so many answers within it prove in spite of so many wrong ones."""
+        enough = (self._p_values(mistakes, answers) <= self.alpha) & (answers > mistakes)
+        return int(enough.argmax()) if enough.any() else None
+
+    def _p_values(self, mistakes: int, answers: Whole) -> Numbers:
+        if self.terms.about == "source":
+            return rate_p_value(np.full_like(answers, mistakes), answers, self.terms.max_error)
+        nulls = np.array([self._null(at).wrong for at in range(len(self.levels))])
+        return pool_p_value(mistakes, answers, self.sizes, nulls - 1)
+
+    def _following(self, passed: int | None, scope: Scope, alpha: float) -> Wider | None:
+        """What would prove a wider scope: the next one, or one that has a share of alpha; that with most per answer.
+
+        Where a group is drawn apart also all of it: what answers prove in between comes along.
+        """
+        after, last = -1 if passed is None else passed + 1, len(self.levels) - 1
+        parts = {at: share for at, share in self.starts.items() if at > after}
+        if passed is not None:
+            parts[after] = self._most(after)
+            if self.seen.draw.apart:
+                parts[last] = self._most(last)
+        found = [self._wider(at, scope, alpha * share) for at, share in parts.items()]
+        return max(found, key=lambda one: (one.pays, one.worth)) if found else None
+
+    def _wider(self, at: int, scope: Scope, alpha: float) -> Wider:
+        wrong, inside, apart = self._answers(at), int(self.sizes[at]), self.seen.draw.apart
+        null, there = self._null(at), inside - len(wrong)
+        right = right_needed(wrong, null, alpha, self._planned(at))
+        rest: float = there
+        if self.terms.about == "source":
+            rest = inf
+        elif apart and self.terms.about == "decided":
+            rest = min(rest, self.horizon - len(self.level))
+        images = inside - scope.size - (len(wrong) - scope.audited if apart else 0)
+        if not right or right > rest:
+            return Wider(self.group.name, None, None, images, False)
+        left = self.total - (self.answered if apart else len(self.seen.rows))
+        draws = ceil(right * left / max(1, there))
+        if not apart:
+            return Wider(self.group.name, right, draws, images, draws < images)
+        hoped = hoped_needed(wrong, null, alpha, HOPE * wrong.mean() if wrong.any() else 0.0, there)
+        pays = hoped is not None and 2 * ceil(hoped * left / max(1, there)) <= images
+        return Wider(self.group.name, right, draws, images, pays)
+
+
+def _at_least(confidence: Numbers, levels: Numbers) -> Whole:
+    ordered = np.sort(confidence)
+    return (len(ordered) - np.searchsorted(ordered, levels, side="left")).astype(np.int64)
