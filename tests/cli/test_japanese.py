@@ -94,6 +94,8 @@ def test_an_audit_speaks_japanese(said: Said, folder: Path, place: Place) -> Non
         said("audit", "automate", folder, "--answers", "audit.csv", *more)
     said("report", folder)
     said("audit", "draw", folder, "--to-measure", "--count", 10, "--out", "measure.csv")
+    loose = ("--max-error", 0.4, "--confidence", 0.5)
+    said("audit", "draw", folder, "--by-class", *loose, "--out", "apart.csv")
 
 
 def test_plans_models_projects_and_the_check_of_a_machine_speak_japanese(
