@@ -71,7 +71,6 @@ def automate(
     from clipgrip.runs.watch.upholding import check_stands
     from clipgrip.trust.planning import more_answers
     from clipgrip.trust.promise import promise
-    from clipgrip.written import check_table, check_writable
 
     terms, screen = terms_of(max_error, confidence, about, at_least), ui.screen
     sheet = auditing.Sheet.read(answers, encoding)
@@ -83,19 +82,15 @@ def automate(
         outcome = reopen(newest, screen)
         audit = auditing.Audit.of(outcome, sheet.seed, sheet.apart)
     check_stands(newest, audit.id)
-    if out:
-        check_table(place, auditing.AUTOMATE)
-    else:
-        check_writable(newest)
+    _check_place(place, newest, chosen=out is not None)
     groups = _groups(audit, sheet, per_class, ok_class or [])
     rows, truth = sheet.answers(audit)
     earlier = _earlier(newest, audit)
     draw = audit.draw(_first_plan(earlier, sheet.planned))
     told = promise(audit.pool, rows, truth, groups, terms, draw=draw)
     more = more_answers(told, audit.pool, rows, truth, groups)
-    facts = promised.with_classes(
-        promised.promise_facts(told, audit, more, earlier), groups, audit.classes.display
-    )
+    facts = promised.promise_facts(told, audit, more, earlier)
+    facts = promised.with_classes(facts, groups, audit.classes.display)
     if not keep_answers(newest, audit, rows, truth, by, facts):
         screen.note(Sentence(NOT_KEPT, newest=newest, place=place))
     elif not audit.apart:
@@ -119,6 +114,17 @@ def _hint(audit: Audit, groups: Sequence[Group]) -> list[str]:
             way=way,
         )
     ]
+
+
+def _check_place(place: Path, run: Path, *, chosen: bool) -> None:
+    """RunError where the decisions cannot be written."""
+    from clipgrip.runs.auditing import AUTOMATE
+    from clipgrip.written import check_table, check_writable
+
+    if chosen:
+        check_table(place, AUTOMATE)
+    else:
+        check_writable(run)
 
 
 def _write(table: bytes, place: Path, screen: Screen, *, chosen: bool) -> Path:
