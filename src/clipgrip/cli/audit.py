@@ -226,7 +226,7 @@ def _nothing_pays(asked: Asked, terms: Terms, answered: int) -> str:
         )
     limit = "" if asked.count is None else Sentence(" with --count {n}", n=asked.count)
     return Sentence(
-        "no group has enough images to prove at most {error} % of errors{limit}: half of it would "
+        "no group has enough images to prove at most {error}% of errors{limit}: half of it would "
         "have to be answered, and more. Allow more errors (--max-error), promise all classes together (without "
         "--by-class), or collect more images.",
         error=f"{100 * terms.max_error:g}",

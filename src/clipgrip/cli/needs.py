@@ -25,7 +25,7 @@ def said_need(need: Need) -> Sentence:
     """What one purpose asks for."""
     truth: str = ""
     if need.truth is not None:
-        truth = Sentence(", if the truth is {truth} %", truth=f"{100 * need.truth:g}")
+        truth = Sentence(", if the truth is {truth}%", truth=f"{100 * need.truth:g}")
     width: str = ""
     if need.half_width is not None:
         width = Sentence(" ±{points} points", points=f"{100 * need.half_width:g}")

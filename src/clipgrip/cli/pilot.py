@@ -39,7 +39,7 @@ def plan(
         typer.Option("-n", "--count", help="Images expected in the pilot.", show_default=False),
     ] = None,
     precision: Annotated[
-        float, typer.Option(help="Half width of the accuracy's 95 % interval.")
+        float, typer.Option(help="Half width of the accuracy's 95% interval.")
     ] = 0.05,
     class_precision: Annotated[
         float | None, typer.Option(help="The same for each class.", show_default=False)
@@ -185,7 +185,7 @@ def summary(version: Version, worked: Plan) -> list[str]:
     for name, ones in worked.chances.items():
         lines += [
             Sentence(
-                "  {name}: if the truth is {truth} %, yes {yes} %, with conditions {conditions} %, no {no} %",
+                "  {name}: if the truth is {truth}%, yes {yes}%, with conditions {conditions}%, no {no}%",
                 name=Sentence(name),
                 truth=f"{100 * one.truth:g}",
                 yes=f"{100 * one.yes:.0f}",

@@ -82,7 +82,7 @@ def warning(facts: Mapping[str, Any]) -> list[str]:
     one = mark("note: the answers of this audit were read before under {n} other term. {why}")
     many = mark("note: the answers of this audit were read before under {n} other terms. {why}")
     why = Sentence(
-        "Each promise holds for itself in all but {allowed} % of audits; the best of several, chosen after they were "
+        "Each promise holds for itself in all but {allowed}% of audits; the best of several, chosen after they were "
         "seen, is broken more often. Fix the terms before the first answer.",
         allowed=f"{100 * (1 - facts['confidence']):g}",
     )

@@ -33,7 +33,7 @@ FAR = 30.0
 
 @dataclass(frozen=True)
 class MeasuredShare:
-    """A share of right answers with its 95 % interval, by so many answers."""
+    """A share of right answers with its 95% interval, by so many answers."""
 
     value: float
     low: float
