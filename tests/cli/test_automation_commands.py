@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from projects import Place, Told, command, rows
 
-from clipgrip.cli.proven import verdict
+from clipgrip.cli.promise_lines import verdict
 from clipgrip.data.tables import write_csv
 from clipgrip.runs.audits import promises, stored_answers
 from clipgrip.runs.store import open_store

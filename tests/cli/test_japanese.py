@@ -83,16 +83,19 @@ def test_a_run_and_what_follows_it_speak_japanese(
     said("labels", "suggest", "out", "-n", 3)
 
 
-def test_what_an_audit_shows_is_said_in_japanese(
-    said: Said, folder: Path, place: Place, capsys: pytest.CaptureFixture[str]
-) -> None:
-    command(capsys, "audit", "draw", folder, "--count", 12)
+def test_an_audit_speaks_japanese(said: Said, folder: Path, place: Place) -> None:
+    said("audit", "draw", folder, "--count", 12)
     cells = rows(Path("audit.csv"))
     for row in cells:
         row["answer"] = place.truth[row["path"]]
     write_csv("audit.csv", list(cells[0]), [list(row.values()) for row in cells])
     said("audit", "read", folder, "--answers", "audit.csv")
+    for more in ((), ("--max-error", 0.9, "--confidence", 0.5), ("--per-class",)):
+        said("audit", "automate", folder, "--answers", "audit.csv", *more)
     said("report", folder)
+    said("audit", "draw", folder, "--to-measure", "--count", 10, "--out", "measure.csv")
+    loose = ("--max-error", 0.4, "--confidence", 0.5)
+    said("audit", "draw", folder, "--by-class", *loose, "--out", "apart.csv")
 
 
 def test_plans_models_projects_and_the_check_of_a_machine_speak_japanese(
@@ -132,6 +135,7 @@ WRONG: tuple[tuple[object, ...], ...] = (
     ("predict", "images", "images"),
     ("predict", "run", "broken", "--out", "b.csv"),
     ("audit", "draw", "images"),
+    ("audit", "draw", "run", "--out", "classes.txt"),
     ("audit", "draw", "run", "--count"),
     ("audit", "automate", "run"),
     ("audit", "automate", "run", "--answers", "nowhere.csv"),

@@ -10,7 +10,7 @@ import typer
 
 from clipgrip.cli.arguments import About, Confidence, Encoding, MaxError, Run
 from clipgrip.cli.ui import Result, Ui
-from clipgrip.words import mark
+from clipgrip.words import Sentence, mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +18,18 @@ if TYPE_CHECKING:
     from clipgrip.runs.auditing import Audit, Sheet
     from clipgrip.trust.terms import Terms
 
-FILL = "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
-PLANNED = "Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
+FILL = mark(
+    "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
+)
+PLANNED = mark(
+    "Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
+)
+OTHER_SEED = mark(
+    "{answers} was drawn with --seed {seed}: another draw. Leave out --seed or --answers."
+)
+TOO_FEW = mark(
+    "{answers} has {n_given} answers, --count {n} would leave some out. Give a larger one."
+)
 USUAL = 100
 """Images where no number of them proves anything."""
 
@@ -111,13 +121,7 @@ def draw(
         return draw_daily(ui, run, daily, out)
     sheet = None if answers is None else Sheet.read(answers, encoding)
     if sheet is not None and seed not in (None, sheet.seed):
-        raise ConfigError(
-            mark(
-                "{answers} was drawn with --seed {seed}: another draw. Leave out --seed or --answers."
-            ),
-            answers=answers,
-            seed=sheet.seed,
-        )
+        raise ConfigError(OTHER_SEED, answers=answers, seed=sheet.seed)
     if to_measure:
         return draw_to_measure(ui, run, count, out, sheet, seed, show_labels)
     newest = at_work(run, ui.screen)
@@ -154,7 +158,8 @@ class Asked:
             drawn, rows, self.out, show_labels=self.show_labels, given=given, planned=planned
         )
         if sheet is not None:
-            lines.insert(1, f"answers taken over from {self.answers}: {len(given)}")
+            taken = mark("answers taken over from {answers}: {n}")
+            lines.insert(1, Sentence(taken, answers=self.answers, n=len(given)))
         facts = {
             "drawn": len(rows),
             "pool": len(drawn.pool),
@@ -174,14 +179,7 @@ def _uniform(asked: Asked, terms: Terms) -> Result:
     given = {} if sheet is None else sheet.texts(drawn)
     n = min(asked.count or usual_plan(len(drawn.pool), terms) or USUAL, len(drawn.pool))
     if sheet is not None and n < len(given):
-        raise ConfigError(
-            mark(
-                "{answers} has {n_given} answers, --count {n} would leave some out. Give a larger one."
-            ),
-            answers=asked.answers,
-            n_given=len(given),
-            n=n,
-        )
+        raise ConfigError(TOO_FEW, answers=asked.answers, n_given=len(given), n=n)
     planned, remark = _plan_of(asked.run, drawn, n) if sheet is None else (sheet.planned, "")
     lines = _drawn_lines(drawn, n, asked.out, planned, remark)
     return asked.result(drawn.order[:n], planned, lines)
@@ -203,9 +201,15 @@ def _apart(asked: Asked, terms: Terms) -> Result:
     more = further(told, drawn.pool, rows, groups, draw.order, most=asked.count)
     if not len(more.rows):
         raise ConfigError(_nothing_pays(asked, terms, answered=len(rows)))
-    lines = [
-        f"{len(more.rows)} new images drawn at random within {len(more.by_group)} of {len(groups)} groups: {asked.out}",
-        f"classes: {drawn.classes.listing()}",
+    lines: list[str] = [
+        Sentence(
+            "{n} new images drawn at random within {paying} of {groups} groups: {out}",
+            n=len(more.rows),
+            paying=len(more.by_group),
+            groups=len(groups),
+            out=asked.out,
+        ),
+        Sentence("classes: {listing}", listing=drawn.classes.listing()),
         FILL,
     ]
     result = asked.result([*rows.tolist(), *more.rows.tolist()], None, lines)
@@ -214,26 +218,33 @@ def _apart(asked: Asked, terms: Terms) -> Result:
 
 def _nothing_pays(asked: Asked, terms: Terms, answered: int) -> str:
     if answered:
-        return (
-            f"nothing to draw: after {answered} answers no group pays, since more answers take more images from the "
-            f"model than they add. clipgrip audit automate says what is proven; {asked.out} was not written."
+        return Sentence(
+            "nothing to draw: after {answered} answers no group pays, since more answers take more images from the "
+            "model than they add. clipgrip audit automate says what is proven; {out} was not written.",
+            answered=answered,
+            out=asked.out,
         )
-    limit = "" if asked.count is None else f" with --count {asked.count}"
-    return (
-        f"no group has enough images to prove at most {100 * terms.max_error:g}% of errors{limit}: half of it would "
+    limit = "" if asked.count is None else Sentence(" with --count {n}", n=asked.count)
+    return Sentence(
+        "no group has enough images to prove at most {error}% of errors{limit}: half of it would "
         "have to be answered, and more. Allow more errors (--max-error), promise all classes together (without "
-        "--by-class), or collect more images."
+        "--by-class), or collect more images.",
+        error=f"{100 * terms.max_error:g}",
+        limit=limit,
     )
 
 
 def _drawn_lines(drawn: Audit, n: int, out: Path, planned: int | None, remark: str) -> list[str]:
-    lines = [f"{n} of {len(drawn.pool)} images drawn at random: {out}"]
-    lines.append(f"classes: {drawn.classes.listing()}")
+    pool = len(drawn.pool)
+    lines: list[str] = [
+        Sentence("{n} of {pool} images drawn at random: {out}", n=n, pool=pool, out=out)
+    ]
+    lines.append(Sentence("classes: {listing}", listing=drawn.classes.listing()))
     lines.append(FILL)
     if remark:
         lines.append(remark)
     if planned:
-        lines.append(PLANNED.format(planned=planned))
+        lines.append(Sentence(PLANNED, planned=planned))
     return lines
 
 
@@ -248,7 +259,10 @@ def _plan_of(run: Path, drawn: Audit, n: int) -> tuple[int | None, str]:
         earlier = [one.facts for one in promises(store, drawn.run) if one.audit == drawn.id]
     first = next((facts["planned"] for facts in earlier if "planned" in facts), None)
     return first, (
-        "Answers of this draw are kept already, so its first plan stays."
+        Sentence("Answers of this draw are kept already, so its first plan stays.")
         if first
-        else f"Answers of this draw are kept already, so {n} is no plan: every answer is read by bets."
+        else Sentence(
+            "Answers of this draw are kept already, so {n} is no plan: every answer is read by bets.",
+            n=n,
+        )
     )

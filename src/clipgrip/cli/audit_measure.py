@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.words import Sentence, mark
 
 if TYPE_CHECKING:
     from clipgrip.runs.auditing import Sheet
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from clipgrip.trust.measured import MeasuredAccuracy, MeasuredShare
 
 CLASSES_SHOWN = 12
+
+TOO_FEW = mark(
+    "the sheet has {n} answers, --count {planned} would leave some out. Give a larger one."
+)
+FOR_A_PROMISE = mark(
+    "{name} was drawn for a promise, from all images alike. Draw a sheet of its own to measure: leave out --answers."
+)
 
 
 def draw_to_measure(
@@ -34,10 +42,7 @@ def draw_to_measure(
     from clipgrip.runs.reopen import reopen
 
     if sheet is not None and not is_measuring(sheet):
-        raise ConfigError(
-            f"{sheet.table.name} was drawn for a promise, from all images alike. Draw a sheet of its own to measure: "
-            "leave out --answers."
-        )
+        raise ConfigError(FOR_A_PROMISE, name=sheet.table.name)
     newest = at_work(run, ui.screen)
     with ui.screen.live():
         asked = MeasuringAudit.of(
@@ -48,18 +53,23 @@ def draw_to_measure(
     pool = len(asked.audit.pool)
     planned = min(count or (sheet.planned if sheet is not None else None) or USUAL, pool)
     if planned < len(rows):
-        raise ConfigError(
-            f"the sheet has {len(rows)} answers, --count {planned} would leave some out. Give a larger one."
-        )
+        raise ConfigError(TOO_FEW, n=len(rows), planned=planned)
     new = asked.drawn(planned, rows, truth)
     asked.write_sheet(out, planned, rows, truth, new, show_labels)
-    lines = [
-        f"{len(new)} of {pool} images drawn to measure, more of the doubtful ones: {out}",
-        *([f"answers taken over: {len(rows)}"] if len(rows) else []),
-        f"classes: {asked.audit.classes.listing()}",
-        "Fill the column answer with a class name, from the top without a gap.",
+    lines: list[str] = [
+        Sentence(
+            "{n} of {pool} images drawn to measure, more of the doubtful ones: {out}",
+            n=len(new),
+            pool=pool,
+            out=out,
+        ),
+        *([Sentence("answers taken over: {n}", n=len(rows))] if len(rows) else []),
+        Sentence("classes: {listing}", listing=asked.audit.classes.listing()),
+        Sentence("Fill the column answer with a class name, from the top without a gap."),
         _what_next(run, out, planned, len(rows) + len(new)),
-        "This sheet measures the accuracy; a promise needs a draw from all images alike (without --to-measure).",
+        Sentence(
+            "This sheet measures the accuracy; a promise needs a draw from all images alike (without --to-measure)."
+        ),
     ]
     facts = {"drawn": len(new), "pool": pool, "sheet": out, "taken_over": len(rows)}
     return Result(lines, {**facts, "audit": asked.id, "planned": planned})
@@ -67,10 +77,14 @@ def draw_to_measure(
 
 def _what_next(run: Path, out: Path, planned: int, drawn: int) -> str:
     if drawn >= planned:
-        return f"Then read it: clipgrip audit read {run} --answers {out}"
-    return (
-        f"Then draw the other {planned - drawn} of the {planned} planned, where these answers say that it pays: "
-        f"clipgrip audit draw {run} --to-measure --answers {out} --out NEW.csv"
+        return Sentence("Then read it: clipgrip audit read {run} --answers {out}", run=run, out=out)
+    return Sentence(
+        "Then draw the other {rest} of the {planned} planned, where these answers say that "
+        "it pays: clipgrip audit draw {run} --to-measure --answers {out} --out NEW.csv",
+        rest=planned - drawn,
+        planned=planned,
+        run=run,
+        out=out,
     )
 
 
@@ -87,10 +101,20 @@ def read_measured(ui: Ui, run: Path, sheet: Sheet, by: str) -> Result:
     is_stored = _keep(newest, asked, rows.tolist(), truth.tolist(), by)
     if not is_stored:
         ui.screen.note(
-            f"{newest} may not be written: the answers stand in {sheet.table.name} alone."
+            Sentence(
+                "{newest} may not be written: the answers stand in {answers} alone.",
+                newest=newest,
+                answers=sheet.table.name,
+            )
         )
     found = asked.read(rows, truth)
-    lines = [f"{len(rows)} of {len(sheet)} images of the sheet are answered"]
+    lines: list[str] = [
+        Sentence(
+            "{n_rows} of {n_sheet} images of the sheet are answered",
+            n_rows=len(rows),
+            n_sheet=len(sheet),
+        )
+    ]
     lines += _lines(found, asked) if found else [_too_few()]
     if sheet.planned and len(rows) < sheet.planned and len(rows) == len(sheet):
         lines.append(_what_next(run, Path(sheet.table.name), sheet.planned, len(rows)))
@@ -117,25 +141,43 @@ def _keep(run: Path, asked: MeasuringAudit, rows: list[int], truth: list[int], b
 def _too_few() -> str:
     from clipgrip.trust.measured import FEWEST
 
-    return f"nothing can be said yet: that takes {FEWEST} answers"
+    return Sentence("nothing can be said yet: that takes {fewest} answers", fewest=FEWEST)
 
 
 def _lines(found: MeasuredAccuracy, asked: MeasuringAudit) -> list[str]:
     names, whole = asked.audit.classes.display, found.overall
-    lines = [
-        f"measured     {_text(whole)} of the {len(asked.audit.pool)} images without a label are right"
+    lines: list[str] = [
+        Sentence(
+            "measured     {figure} of the {n} images without a label are right",
+            figure=_text(whole),
+            n=len(asked.audit.pool),
+        )
     ]
     worst = sorted(found.classes.items(), key=lambda one: (one[1].value, one[0]))
-    lines += [f"  {names[c]}: {_text(figure)}" for c, figure in worst[:CLASSES_SHOWN]]
+    lines += [
+        Sentence("  {name}: {figure}", name=names[c], figure=_text(figure))
+        for c, figure in worst[:CLASSES_SHOWN]
+    ]
     if len(worst) > CLASSES_SHOWN:
-        lines.append(f"  {len(worst) - CLASSES_SHOWN} more classes in the report and with --json")
+        lines.append(
+            Sentence(
+                "  {n} more classes in the report and with --json",
+                n=len(worst) - CLASSES_SHOWN,
+            )
+        )
     return lines
 
 
 def _text(figure: MeasuredShare) -> str:
     value, low, high = (100 * share for share in (figure.value, figure.low, figure.high))
-    answers = "1 answer" if figure.answers == 1 else f"{figure.answers} answers"
-    return f"{value:.1f}% (95% interval {low:.1f} to {high:.1f}, by {answers})"
+    answers = Sentence("{n} answer" if figure.answers == 1 else "{n} answers", n=figure.answers)
+    return Sentence(
+        "{value}% (95 % interval {low} to {high}, by {answers})",
+        value=f"{value:.1f}",
+        low=f"{low:.1f}",
+        high=f"{high:.1f}",
+        answers=answers,
+    )
 
 
 def _facts(found: MeasuredAccuracy | None, asked: MeasuringAudit) -> dict[str, Any] | None:

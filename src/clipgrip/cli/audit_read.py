@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipgrip.cli.arguments import By, Encoding, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
-from clipgrip.sentences import Sentence
+from clipgrip.words import Sentence, mark
+
+NOT_KEPT = mark("{newest} may not be written: the answers stand in {answers} alone.")
+ANSWERED = mark("{n_rows} of {n_sheet} images of the sheet are answered")
 
 if TYPE_CHECKING:
     from clipgrip.runs.auditing import Audit
@@ -47,12 +49,12 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
     uniform = kept and not audit.apart
     calibrated = recalibrated(outcome, ui.screen) if uniform else None
     if not kept:
-        ui.screen.note(_not_stored(newest, answers))
+        ui.screen.note(Sentence(NOT_KEPT, newest=newest, answers=answers))
     names = audit.classes.display
     if audit.apart:
         return _apart(audit, rows, truth, len(sheet), kept)
     said = compared(list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True)), names)
-    lines: list[str] = [_answered(len(rows), len(sheet))]
+    lines: list[str] = [Sentence(ANSWERED, n_rows=len(rows), n_sheet=len(sheet))]
     if said is None:
         lines.append(Sentence("nothing can be said yet: answer the first images of the sheet"))
     else:
@@ -61,32 +63,22 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
     return Result(lines, {**facts, "audited": None if said is None else asdict(said)})
 
 
-def _not_stored(newest: Path, answers: Path) -> Sentence:
-    return Sentence(
-        "{newest} may not be written: the answers stand in {answers} alone.",
-        newest=newest,
-        answers=answers,
-    )
-
-
-def _answered(rows: int, sheet: int) -> Sentence:
-    return Sentence(
-        "{n_rows} of {n_sheet} images of the sheet are answered", n_rows=rows, n_sheet=sheet
-    )
-
-
 def _apart(audit: Audit, rows: Any, truth: Any, drawn: int, kept: bool) -> Result:
     """Right answers of each group; they are no sample of all images, so no share of these is named."""
     labels, groups = audit.pool.labels[rows], {}
-    lines = [
-        f"{len(rows)} of {drawn} images of the sheet are answered",
-        "groups were drawn apart, so these answers measure each group and not all images together",
+    lines: list[str] = [
+        Sentence(ANSWERED, n_rows=len(rows), n_sheet=drawn),
+        Sentence(
+            "groups were drawn apart, so these answers measure each group and not all images together"
+        ),
     ]
     for group in audit.groups:
         inside = group.members(labels)
         asked, wrong = int(inside.sum()), int(group.wrong[labels, truth][inside].sum())
         if asked:
             groups[group.name] = {"answered": asked, "wrong": wrong}
-            lines.append(f"  {group.name}: {wrong} wrong of {asked}")
+            lines.append(
+                Sentence("  {group}: {wrong} wrong of {n}", group=group.name, wrong=wrong, n=asked)
+            )
     facts = {"audit": audit.id, "sheet": drawn, "answered": len(rows), "kept": kept}
     return Result(lines, {**facts, "audited": None, "groups": groups})

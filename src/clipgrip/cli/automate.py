@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clipgrip.cli.arguments import About, By, Confidence, Encoding, MaxError, Run, Sheet
+from clipgrip.cli.promise_lines import go_on, verdict
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
@@ -63,27 +64,22 @@ def automate(
     that were tried on the same answers fails more often than it says.
     """
     from clipgrip.cli.calibrated import recalibrated
-    from clipgrip.cli.proven import go_on, verdict
     from clipgrip.cli.reviewed import at_work
     from clipgrip.runs import auditing, promised
     from clipgrip.runs.reopen import reopen
     from clipgrip.runs.watch.upholding import check_stands
     from clipgrip.trust.planning import more_answers
     from clipgrip.trust.promise import promise
-    from clipgrip.written import check_table, check_writable
 
-    terms = terms_of(max_error, confidence, about, at_least)
-    sheet, screen = auditing.Sheet.read(answers, encoding), ui.screen
+    terms, screen = terms_of(max_error, confidence, about, at_least), ui.screen
+    sheet = auditing.Sheet.read(answers, encoding)
     newest = at_work(run, screen)
     place = _place(out or newest / "automation.csv", answers)
     with screen.live():
         outcome = reopen(newest, screen)
         audit = auditing.Audit.of(outcome, sheet.seed, sheet.apart)
     check_stands(newest, audit.id)
-    if out:
-        check_table(place, auditing.AUTOMATE)
-    else:
-        check_writable(newest)
+    _check_place(place, newest, chosen=out is not None)
     groups = _groups(audit, sheet, per_class, ok_class or [])
     rows, truth = sheet.answers(audit)
     earlier = _earlier(newest, audit)
@@ -100,8 +96,8 @@ def automate(
     place = _write(table, place, screen, chosen=out is not None)
     measured = [] if audit.apart else _measured(audit.pool.labels[rows], truth, audit.classes)
     texts = [*measured, *verdict(facts, len(rows)), *go_on(facts, run, answers, len(sheet))]
-    notes = [*_hint(audit, groups), *promised.warning(facts)]
-    return Result([*texts, *notes, f"decisions: {place}"], facts)
+    texts += [*_hint(audit, groups), *promised.warning(facts)]
+    return Result([*texts, Sentence("decisions: {place}", place=place)], facts)
 
 
 def _not_stored(newest: Path, place: Path) -> Sentence:
@@ -125,9 +121,23 @@ def _hint(audit: Audit, groups: Sequence[Group]) -> list[str]:
         return []
     way = "--by-class" if len(groups) > 2 or groups[0].name != "misses" else "--ok-class NAME"
     return [
-        f"note: this sheet was drawn from all images alike; one of clipgrip audit draw {way} proves as much with "
-        "fewer answers"
+        Sentence(
+            "note: this sheet was drawn from all images alike; one of clipgrip audit draw {way} proves as much with "
+            "fewer answers",
+            way=way,
+        )
     ]
+
+
+def _check_place(place: Path, run: Path, *, chosen: bool) -> None:
+    """RunError where the decisions cannot be written."""
+    from clipgrip.runs.auditing import AUTOMATE
+    from clipgrip.written import check_table, check_writable
+
+    if chosen:
+        check_table(place, AUTOMATE)
+    else:
+        check_writable(run)
 
 
 def _write(table: bytes, place: Path, screen: Screen, *, chosen: bool) -> Path:

@@ -23,6 +23,14 @@ from clipgrip.trust.draw import Draw
 from clipgrip.trust.scope import Answered, Group, Whole, misses_and_overkill, overall, per_class
 from clipgrip.written import write_output
 
+NO_SHEET = mark(
+    "{name}: not the sheet of one audit (column audit). A promise needs images that were drawn at random: draw them "
+    "with clipgrip audit draw, and fill the column answer of its sheet."
+)
+OF_ANOTHER = mark(
+    "{name}: its images were not drawn for the answers that this run gives now (audit {audit}, here {now}). It belongs "
+    "to another run, or the predictions changed since. Draw a new sheet with clipgrip audit draw."
+)
 AUDIT = "audit"
 AUTOMATE = "automate"
 """Which command wrote a file."""
@@ -198,14 +206,7 @@ class Sheet:
             )
         found = MARK.fullmatch(marks.pop() if marks else "")
         if found is None:
-            raise DataError(
-                mark(
-                    "{name}: not the sheet of one audit (column audit). A promise needs images that were "
-                    "drawn at random: draw them with clipgrip audit draw, and fill the column answer of its "
-                    "sheet."
-                ),
-                name=table.name,
-            )
+            raise DataError(NO_SHEET, name=table.name)
         of_draw, seed, planned = found.groups()
         return cls(int(seed), of_draw, int(planned) if planned else None, table)
 
@@ -235,16 +236,7 @@ class Sheet:
                 "audit draw, without --to-measure."
             )
         if self.mark != audit.mark:
-            raise DataError(
-                mark(
-                    "{name}: its images were not drawn for the answers that this run gives now (audit "
-                    "{audit}, here {now}). It belongs to another run, or the predictions changed since. "
-                    "Draw a new sheet with clipgrip audit draw."
-                ),
-                name=self.table.name,
-                audit=self.mark,
-                now=audit.mark,
-            )
+            raise DataError(OF_ANOTHER, name=self.table.name, audit=self.mark, now=audit.mark)
         said = self.given(audit)
         self._check_gaps(audit, said)
         rows = [row for row in audit.order if row in said]

@@ -8,6 +8,7 @@ from typing import Any
 
 from clipgrip.data.tables import csv_bytes
 from clipgrip.runs.auditing import Audit
+from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.promise import Promise
 from clipgrip.trust.scope import Group, Whole
 from clipgrip.trust.steps import Wider
@@ -78,12 +79,14 @@ def warning(facts: Mapping[str, Any]) -> list[str]:
     times = facts["other_terms_before"]
     if not times:
         return []
-    allowed = 100 * (1 - facts["confidence"])
-    return [
-        f"note: the answers of this audit were read before under {times} other term{'s' if times > 1 else ''}. Each "
-        f"promise holds for itself in all but {allowed:g}% of audits; the best of several, chosen after they were "
-        "seen, is broken more often. Fix the terms before the first answer."
-    ]
+    one = mark("note: the answers of this audit were read before under {n} other term. {why}")
+    many = mark("note: the answers of this audit were read before under {n} other terms. {why}")
+    why = Sentence(
+        "Each promise holds for itself in all but {allowed}% of audits; the best of several, chosen after they were "
+        "seen, is broken more often. Fix the terms before the first answer.",
+        allowed=f"{100 * (1 - facts['confidence']):g}",
+    )
+    return [Sentence(one if times == 1 else many, n=times, why=why)]
 
 
 def _facts(promise: Promise, audit: Audit, more: dict[str, int | None]) -> dict[str, Any]:
@@ -146,10 +149,16 @@ def _pays(promise: Promise) -> bool:
 def proven_by(facts: Mapping[str, Any]) -> str:
     """By which rule a stored promise was proven, for people."""
     if facts.get("rule") != RULE:
-        return f"looks at sizes fixed before, which share the allowed doubt (version 0.1), look {facts.get('look', 0)}"
+        text = mark(
+            "looks at sizes fixed before, which share the allowed doubt (version 0.1), look {look}"
+        )
+        return Sentence(text, look=facts.get("look", 0))
     if facts["planned"] is None:
-        return "bets on every answer, which may be read at any time"
-    return f"an exact test at the {facts['planned']} answers planned, with bets on every answer beside it"
+        return Sentence("bets on every answer, which may be read at any time")
+    return Sentence(
+        "an exact test at the {planned} answers planned, with bets on every answer beside it",
+        planned=facts["planned"],
+    )
 
 
 def _scope_of(groups: Sequence[Group], promise: Promise, label: int) -> str:

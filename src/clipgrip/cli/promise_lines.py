@@ -1,0 +1,180 @@
+"""What a promise says, and what would widen it, in lines to read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from clipgrip.words import Sentence, mark
+
+WHAT = {
+    "delivered": mark(
+        "of all labels within the scope, also those put right in the audit, at most {error} are wrong"
+    ),
+    "decided": mark("of the images that the model decides here, at most {error} are wrong"),
+    "pool": mark("of the images that the model decides here, at most {error} are wrong"),
+    "source": mark("a new image of the same source within the scope is wrong in at most {error}"),
+}
+
+
+def verdict(facts: dict[str, Any], given: int) -> list[str]:
+    """The lines that a person reads; also of a promise that version 0.1 kept."""
+    from clipgrip.runs.promised import proven_by
+
+    model, total = facts["decided_by_model"], facts["pool"]
+    error, sure = f"{100 * facts['max_error']:g}%", f"{100 * facts['confidence']:g}%"
+    decides = mark("the model decides {model} of {total} images; {rest} are a person's")
+    lines: list[str] = [Sentence(decides, model=model, total=total, rest=total - model)]
+    apart, together = _apart(facts)
+    lines.append(
+        Sentence(
+            "promise{apart}: {what}, {sure} sure{together}{nothing}",
+            apart=apart,
+            what=Sentence(WHAT[facts["about"]], error=error),
+            sure=sure,
+            together=together,
+            nothing="" if model else Sentence(": so far for no image"),
+        )
+    )
+    if facts["about"] == "source":
+        lines.append(Sentence("  (only if the model learned from none of the audited images)"))
+    lines.append(Sentence("proven by {rule}", rule=proven_by(facts)))
+    counted = facts["answers_counted"]
+    lines.append(
+        Sentence("answers: {given} given, {counted} counted", given=given, counted=counted)
+    )
+    steps = facts.get("further")
+    if steps is None:
+        return [*lines, *(_scope_line(scope) for scope in facts["scopes"])]
+    return [*lines, *(_group_line(scope, steps.get(scope["group"])) for scope in facts["scopes"])]
+
+
+def _apart(facts: dict[str, Any]) -> tuple[str, str]:
+    """For whom a promise is made, where there are several groups, and that it is as sure for all of them together."""
+    names = [scope["group"] for scope in facts["scopes"]]
+    if len(names) < 2:
+        return "", ""
+    both = names == ["misses", "overkill"]
+    if both:
+        return Sentence(" for misses and for overkill apart"), Sentence(" for both together")
+    return Sentence(" for each class apart"), Sentence(" for all {n} together", n=len(names))
+
+
+def go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[str]:
+    """What would widen the promise: further down the sheet, or by a longer one; and when to stop."""
+    following, given = facts["next_wider"], facts["answers_counted"]
+    if facts.get("further") is not None:
+        return _go_on_apart(facts, run, answers)
+    if facts["stop"] and not facts["decided_by_model"]:
+        return [
+            Sentence(
+                "stop here: at this error rate more answers prove nothing; improve the model, or allow more errors in "
+                "a new audit"
+            )
+        ]
+    if facts["stop"]:
+        return [Sentence("stop here: more answers take more images from the model than they add")]
+    if following is None:
+        return []
+    right, draws = following["right_answers"], following["draws"]
+    line = Sentence(
+        "{right} more right answers in a row within {group}, in about {draws} more images of "
+        "the draw, would prove the next wider scope ({images} images more)",
+        right=right,
+        group=following["group"],
+        draws=draws,
+        images=following["images"],
+    )
+    if given + draws <= drawn:
+        return [line]
+    return [
+        line,
+        Sentence(
+            "draw on: clipgrip audit draw {run} --count {count} --answers {answers} --out NEW.csv",
+            run=run,
+            count=given + draws,
+            answers=answers,
+        ),
+        Sentence("  (it begins with the same images and keeps the answers given so far)"),
+    ]
+
+
+def _scope_line(scope: dict[str, Any]) -> str:
+    more = scope["more_answers_for_all"]
+    rest = {
+        None: Sentence("no size of audit proves all of it at this error rate"),
+        0: Sentence("all of it"),
+    }.get(more, Sentence("about {more} more answers for all of it", more=more))
+    group = scope["group"]
+    if scope["threshold"] is None:
+        return Sentence("  {group}: nothing proven yet; {rest}", group=group, rest=rest)
+    return Sentence(
+        "  {group}: confidence at least {threshold}, {images} images, {wrong} wrong of {audited} audited; {rest}",
+        group=group,
+        threshold=f"{scope['threshold']:.4f}",
+        images=scope["images"],
+        wrong=scope["wrong"],
+        audited=scope["audited"],
+        rest=rest,
+    )
+
+
+def _group_line(scope: dict[str, Any], step: dict[str, Any] | None) -> Sentence:
+    """A group that was drawn apart: what is proven, and what its next answers would bring."""
+    group, images = scope["group"], scope["images"]
+    seen = Sentence(
+        "{wrong} wrong of {audited} audited", wrong=scope["wrong"], audited=scope["audited"]
+    )
+    if scope["threshold"] is None:
+        proven = Sentence("nothing proven yet")
+    elif step is None:
+        whole = mark("  {group}: proven, all {images} images, {seen}")
+        return Sentence(whole, group=group, images=images, seen=seen)
+    else:
+        proven = Sentence(
+            "confidence at least {threshold}, {images} images, {seen}",
+            threshold=f"{scope['threshold']:.4f}",
+            images=images,
+            seen=seen,
+        )
+    return Sentence("  {group}: {proven}; {step}", group=group, proven=proven, step=_step(step))
+
+
+def _step(step: dict[str, Any] | None) -> Sentence:
+    if step is None:
+        return Sentence("too few images for a proof, people decide")
+    if step["right_answers"] is None:
+        return Sentence("stop, no number of answers proves more")
+    more = Sentence(
+        "{right} more right answers in a row would prove {images} images more",
+        right=step["right_answers"],
+        images=step["images"],
+    )
+    return more if step["pays"] else Sentence("stop, {more}: too many for what they add", more=more)
+
+
+def _go_on_apart(facts: dict[str, Any], run: Path, answers: Path) -> list[str]:
+    if facts["stop"]:
+        return [Sentence("stop here: more answers take more images from the model than they add")]
+    paying = [step for step in facts["further"].values() if step["pays"]]
+    draws = sum(step["draws"] for step in paying)
+    terms = "".join(
+        f" --{name.replace('_', '-')} {facts[name]:g}"
+        for name, usual in (("max_error", 0.02), ("confidence", 0.95))
+        if facts[name] != usual
+    )
+    about = "" if facts["about"] == "delivered" else f" --about {facts['about']}"
+    return [
+        Sentence(
+            "{draws} more answers in {n} groups pay; the images of the others may be left out",
+            draws=draws,
+            n=len(paying),
+        ),
+        Sentence(
+            "draw on: clipgrip audit draw {run}{options} --answers {answers} --out NEW.csv",
+            run=run,
+            options=f"{terms}{about}",
+            answers=answers,
+        ),
+        Sentence("  (it begins with the answers given so far and draws only where they pay)"),
+    ]
