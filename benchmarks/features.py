@@ -5,6 +5,7 @@ Set CLIPGRIP_DATA to the folder that holds ``clip-features``; without it, ``../s
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from clipgrip.runs.embedding import Embeds
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels
 
 
@@ -89,21 +91,41 @@ def array_of(name: str) -> Callable[[str], NDArray[Any]]:
 
 def photographs(name: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], float]:
     """Nano's embeddings of photographs in class folders, their classes, the names' texts and the logit scale."""
+    from clipgrip.backbone.registry import load_backbone
+    from clipgrip.prompts.classifier import zero_shot
+
+    names, embedded = _photographs(name)
+    backbone = load_backbone("nano")
+    labels = [names.index(Path(row.paths[0]).parent.name) for row in embedded.pool_rows]
+    texts = zero_shot(backbone, names).numpy()
+    return embedded.pool.numpy(), np.array(labels), texts, backbone.logit_scale
+
+
+def eye_of_photographs(name: str) -> NDArray[Any]:
+    """A vision-only encoder's embeddings of the same photographs, in the same order."""
+    arrays = np.load(data_folder("eye-features") / f"eye-{name}.npz")
+    at = {str(path): row for row, path in enumerate(arrays["paths"])}
+    rows = []
+    for row in _photographs(name)[1].pool_rows:
+        short = ("/".join(Path(path).parts[-2:]) for path in row.paths)
+        rows.append(next(at[path] for path in short if path in at))
+    return np.asarray(arrays["eye_embeds"][rows], dtype=np.float32)
+
+
+@functools.cache
+def _photographs(name: str) -> tuple[list[str], Embeds]:
+    """The folders' names and nano's embeddings."""
     from clipgrip.backbone.cache import EmbeddingCache
     from clipgrip.backbone.registry import load_backbone
     from clipgrip.data.classes import ClassNames
     from clipgrip.data.ingest import ingest
-    from clipgrip.prompts.classifier import zero_shot
     from clipgrip.runs.embedding import embed_manifest
 
     root, backbone = data_folder("photos") / name, load_backbone("nano")
     names = sorted(path.name for path in root.iterdir() if path.is_dir())
     manifest = ingest(root, classes=ClassNames.of(names), labels=None).manifest
     cache = EmbeddingCache.for_backbone(backbone)
-    embedded = embed_manifest(backbone, manifest, cache=cache).embeds
-    labels = [names.index(Path(row.paths[0]).parent.name) for row in embedded.pool_rows]
-    texts = zero_shot(backbone, names).numpy()
-    return embedded.pool.numpy(), np.array(labels), texts, backbone.logit_scale
+    return names, embed_manifest(backbone, manifest, cache=cache).embeds
 
 
 def data_folder(part: str) -> Path:

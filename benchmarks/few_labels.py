@@ -186,19 +186,19 @@ def _one(data: Set, draw: Draw, seed: int) -> dict[str, float]:
     answers["TransCLIP"] = transclip(images, labels, new, data)
     if data.texts is not None:
         answers["text"] = (new @ data.texts.T).argmax(1)
-    answers["alone"] = _ours(data, seed, "supervised").fit(images, labels).predict(new)
+    answers["alone"] = ours(data, seed, "supervised").fit(images, labels).predict(new)
     found = {name: float((said == truth).mean()) for name, said in answers.items()}
     right: dict[str, list[Any]] = {"pool": [], "in pool": []}
     for pool, judged in (draw.halves, draw.halves[::-1]):
         every = np.concatenate([images, data.images[pool]])
         given = np.concatenate([labels, np.full(len(pool), -1)])
-        model = _ours(data, seed, "grip").fit(every, given)
+        model = ours(data, seed, "grip").fit(every, given)
         right["pool"].extend(model.predict(data.images[judged]) == data.labels[judged])
         right["in pool"].extend(model.predict(data.images[pool]) == data.labels[pool])
     return {**found, **{name: float(np.mean(hits)) for name, hits in right.items()}}
 
 
-def _ours(data: Set, seed: int, strategy: str) -> GripClassifier:
+def ours(data: Set, seed: int, strategy: str) -> GripClassifier:
     names = [f"class {n:04d}" for n in range(data.n_classes)]
     return GripClassifier(
         names,
@@ -211,7 +211,7 @@ def _ours(data: Set, seed: int, strategy: str) -> GripClassifier:
     )
 
 
-def _logistic(images: Floats, labels: Ints, new: Floats, _: Set) -> Ints:
+def logistic(images: Floats, labels: Ints, new: Floats, _: Set) -> Ints:
     """C by cross-validation; where a class has one label nothing can be held out, and C is 10."""
     few = int(np.bincount(labels)[np.unique(labels)].min())
     plain = LogisticRegression(C=10.0, max_iter=300, tol=1e-3)
@@ -302,7 +302,7 @@ def transclip(images: Floats, labels: Ints, new: Floats, data: Set) -> Ints:
 
 
 SUPERVISED: dict[str, Callable[[Floats, Ints, Floats, Set], Ints]] = {
-    "logistic": _logistic,
+    "logistic": logistic,
     "nearest mean": _nearest,
     "discriminant": _discriminant(_half),
     "published": _discriminant(_published),

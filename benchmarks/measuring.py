@@ -47,6 +47,8 @@ MADE = ("good", "upside down", "in waves", "tied", "never wrong")
 """Pools made to deceive, of `benchmarks.promise_pools`."""
 SURE, ABOVE, BELOW, UNIFORM = 0.9, 80, 130, 200
 NAME = "measuring"
+EDGE = 1e-9
+"""For rounding."""
 
 
 @dataclass(frozen=True)
@@ -149,12 +151,12 @@ def _draw(pool: Pool, hashes: list[str], n: int, seed: int) -> dict[str, Any]:
     sizes = np.bincount(labels)
     median = np.median(sizes[sizes > 0])
     truth = {c: 1 - float(wrong[labels == c].mean()) for c in found.classes}
-    inside = {c: f.low - 1e-9 <= truth[c] <= f.high + 1e-9 for c, f in found.classes.items()}
+    inside = {c: f.low - EDGE <= truth[c] <= f.high + EDGE for c, f in found.classes.items()}
     return {
-        "covered": found.overall.low <= accuracy <= found.overall.high,
+        "covered": found.overall.low - EDGE <= accuracy <= found.overall.high + EDGE,
         "half": found.overall.half_width,
         "error": found.overall.value - accuracy,
-        "uniform_covered": low <= accuracy <= high,
+        "uniform_covered": low - EDGE <= accuracy <= high + EDGE,
         "uniform_half": (high - low) / 2,
         "equal_half": (equal_high - equal_low) / 2,
         "equal_error": equal / n - accuracy,

@@ -278,3 +278,14 @@ def test_where_its_page_cannot_be_written_no_pilot_is_kept(tmp_path: Path) -> No
     heard: list[object] = []
     kept = write_version(place, pilot(), plan(pilot()), made=MADE, before=heard.append)
     assert heard == [kept]
+
+
+def test_a_precision_beyond_the_images_names_the_one_that_fits() -> None:
+    with pytest.raises(
+        ConfigError, match=r"Give a larger --precision, such as (0\.\d+), or"
+    ) as caught:
+        plan(pilot(images=600, precision=0.01))
+    fits = float(str(caught.value).split("such as ")[1].split(",")[0])
+    assert plan(pilot(images=600, precision=fits)).images <= 600
+    with pytest.raises(ConfigError, match="larger --precision"):
+        plan(pilot(images=600, precision=fits - 0.01))

@@ -35,6 +35,8 @@ Precision = Literal["auto", "float32", "bfloat16"]
 Engine = Literal["torch", "onnx", "onnx-int8"]
 MAX_BYTES = 1 << 20
 """The largest project file that is read."""
+SHIPPED_MODELS = ("nano", "texture", "auto")
+"""Names that are never a folder's."""
 MOST_DOTS = 1000
 """In a key, at most: the parser's time grows with the square of their number."""
 FILES = ("images", "classes", "labels", "seen", "test", "out")
@@ -101,6 +103,13 @@ class Settings(BaseModel):
         "What encodes images; onnx needs pip install 'clipgrip[onnx]'. See clipgrip doctor --measure.",
         example='"onnx"',
     )
+    eye: str | tuple[str, ...] = setting(
+        (),
+        "What sees the images beside the model: texture, a vision model by name or folder, or auto, all that is here. "
+        "May be given several times.",
+        otherwise="none",
+        example='["auto"]',
+    )
     refinement: dict[str, Any] = Field(default_factory=dict)
     """Numbers of ``pseudolabel.Refinement`` that differ from the method's own: the table [refinement]."""
 
@@ -126,8 +135,19 @@ class Settings(BaseModel):
     def _as_ever(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what older versions did not have, where it is as it was for them."""
         values: dict[str, Any] = serialize(self)
-        as_before = {"engine": "torch", "refinement": {}}
+        as_before = {"engine": "torch", "eye": (), "refinement": {}}
         return {k: v for k, v in values.items() if k not in as_before or v != as_before[k]}
+
+    @field_validator("eye")
+    @classmethod
+    def _each_once(cls, eye: str | tuple[str, ...]) -> tuple[str, ...]:
+        """Names in their order, folders with their whole paths."""
+        names = (eye,) if isinstance(eye, str) else eye
+        if not all(name.strip() for name in names):
+            raise ConfigError(
+                mark('eye = "" names nothing. Give texture, auto, a model or a folder.')
+            )
+        return tuple(dict.fromkeys(_whole_path(name) for name in names))
 
     @field_validator("refinement")
     @classmethod
@@ -151,8 +171,7 @@ class Settings(BaseModel):
         """A model in a folder is found again from any working folder."""
         if not backbone.strip():
             raise ValueError
-        is_folder = backbone != "nano" and Path(backbone).is_dir()
-        return str(Path(backbone).resolve()) if is_folder else backbone
+        return _whole_path(backbone)
 
 
 class Project(Settings):
@@ -267,9 +286,28 @@ def read_toml(path: Path) -> dict[str, Any]:
     if "template" in values:
         values["template"] = _from_folder(path.parent, values["template"])
     backbone = values.get("backbone")
-    if isinstance(backbone, str) and backbone != "nano" and (path.parent / backbone).is_dir():
-        values["backbone"] = str(path.parent / backbone)
+    if isinstance(backbone, str):
+        values["backbone"] = _beside(path.parent, backbone)
+    eye = values.get("eye")
+    if isinstance(eye, str):
+        values["eye"] = _beside(path.parent, eye)
+    elif isinstance(eye, list):
+        values["eye"] = [_beside(path.parent, one) if isinstance(one, str) else one for one in eye]
     return values
+
+
+def _beside(folder: Path, model: str) -> str:
+    """A model's folder as a file in ``folder`` names it, or its name as it is."""
+    return str(folder / model) if _is_folder(folder / model, model) else model
+
+
+def _whole_path(model: str) -> str:
+    """A model's folder from any working folder, or its name as it is."""
+    return str(Path(model).resolve()) if _is_folder(Path(model), model) else model
+
+
+def _is_folder(path: Path, model: str) -> bool:
+    return model not in SHIPPED_MODELS and path.is_dir()
 
 
 def _parsed(text: str) -> dict[str, Any]:

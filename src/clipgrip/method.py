@@ -29,7 +29,7 @@ from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import PAPER_RECIPE, Recipe
 from clipgrip.training.loss import loss_named
 from clipgrip.training.state import Keeper
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs, WideEmbeds
 
 
 @dataclass(frozen=True)
@@ -147,13 +147,14 @@ def learn(
     image_embeds: ImageEmbeds | None = None,
     refine: Refiner | None = None,
     teacher: Teacher | None = None,
+    beside: Tensor | None = None,
 ) -> Iterator[Round]:
     """The rounds after ``reached`` over the pool (N, ...), as the prompt consumes it.
 
     ``votes`` are other models' answers (N, C) for the rule "models". ``image_embeds`` (N, D) are the untuned model's,
     for what compares images; where ``inputs`` are embeddings they are those. ``refine`` is the method's refiner where
     it has been at work already. ``teacher`` is what the labels teach (`teacher_of`); ``reached`` then begins with its
-    answers.
+    answers. ``beside`` (N, e) are the columns that eyes add to ``image_embeds``, where ``inputs`` are pixels.
 
     Raises:
         ConfigError: the method names an unknown rule or loss, two that do not go together, or the rule "models" without
@@ -166,7 +167,7 @@ def learn(
             'the rule "models" compares the answers of several models, and only one answers here. '
             "Give learn(..., votes=[PROBS]), another model's (N, C) answers, or choose another rule."
         )
-    learner = PromptLearner(start, inputs, method.recipe, method.labeled_share)
+    learner = PromptLearner(start, inputs, method.recipe, method.labeled_share, beside)
     embeds = learner.image_embeds() if image_embeds is None else image_embeds
     return rounds(
         learner,
@@ -191,7 +192,7 @@ def learn(
 def teacher_of(
     method: Method,
     task: Task,
-    image_embeds: ImageEmbeds,
+    image_embeds: WideEmbeds,
     zero_shot: Probs,
     texts: ClassEmbeds,
     *,

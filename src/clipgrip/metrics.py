@@ -144,7 +144,7 @@ def commonest(labels: Labels) -> tuple[int, int]:
 
 
 def wilson_interval(right: int, total: int, z: float = 1.959964) -> tuple[float, float]:
-    """Interval of a share by Wilson's score (1927); 95 % by default, (0, 1) without trials."""
+    """Interval of a share by Wilson's score (1927); 95% by default, (0, 1) without trials."""
     if total == 0:
         return 0.0, 1.0
     share, scale = right / total, 1 + z * z / total
@@ -167,7 +167,7 @@ def exact_interval(right: int, total: int, confidence: float = 0.95) -> tuple[fl
 
 @dataclass(frozen=True)
 class Share:
-    """``count`` of ``total`` with 95 % intervals: Wilson's for a pilot's criteria, the exact one for all else."""
+    """``count`` of ``total`` with 95% intervals: Wilson's for a pilot's criteria, the exact one for all else."""
 
     count: int
     total: int

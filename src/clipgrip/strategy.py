@@ -54,9 +54,9 @@ class Round:
     joint: Joint | None = None
     """What joins the prompt's answers with a head of labels and pseudolabels; None where nothing does."""
 
-    def predict_proba(self, inputs: Tensor) -> Probs:
-        """(N, C) for new images (N, ...), as the prompt consumes them."""
-        return answers_of(replace(self.learner, inputs=inputs), self.joint)
+    def predict_proba(self, inputs: Tensor, beside: Tensor | None = None) -> Probs:
+        """(N, C) for new images (N, ...), as the prompt consumes them; ``beside`` (N, e) is what eyes see of pixels."""
+        return answers_of(replace(self.learner, inputs=inputs, beside=beside), self.joint)
 
 
 def best_round(done: Sequence[Round]) -> Round | None:

@@ -10,6 +10,8 @@ from torch import Tensor
 
 ImageEmbeds = Float[Tensor, "N D"]
 """Unit vectors, one per image."""
+WideEmbeds = Float[Tensor, "N W"]
+"""Image embeddings, other encoders' beside them where there are several banks: the text reads the first D columns."""
 ClassEmbeds = Float[Tensor, "C D"]
 """Unit vectors, one per class."""
 Logits = Float[Tensor, "N C"]

@@ -141,7 +141,7 @@ def test_an_image_is_enlarged_moved_and_made_small_again(aki: Visitor) -> None:
     assert aki.page.inner_text("#scale") == shown == _true_scale(aki)
     assert abs(aki.value(size) - before) < 2
     aki.press("/")
-    assert aki.page.inner_text("#scale") == "100 %"
+    assert aki.page.inner_text("#scale") == "100%"
     assert aki.value(size) == aki.value("() => document.getElementById('image').naturalWidth")
     aki.page.click("#true-size")
     assert abs(aki.value(size) - before) < 2
@@ -155,7 +155,7 @@ def _true_scale(visitor: Visitor) -> str:
     _shown(visitor)
     return str(
         visitor.value(
-            "() => ((one) => `${Math.round(100 * one.getBoundingClientRect().width / one.naturalWidth)} %`)"
+            "() => ((one) => `${Math.round(100 * one.getBoundingClientRect().width / one.naturalWidth)}%`)"
             "(document.getElementById('image'))"
         )
     )

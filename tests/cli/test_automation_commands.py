@@ -73,7 +73,7 @@ def test_a_filled_sheet_becomes_decisions_and_is_kept_with_who_and_when(
     assert (said.said_by, said.facts) == ("Sato", facts)
     again = automate(capsys, folder, sheet, *loose)
     assert (
-        "promise: of all labels within the scope, also those put right in the audit, at most 90 % are wrong"
+        "promise: of all labels within the scope, also those put right in the audit, at most 90% are wrong"
         in again.out
     )
     with open_store(folder) as store:
@@ -203,6 +203,23 @@ def test_the_plan_stays_that_of_the_first_sheet_and_a_promise_names_what_it_is_o
         assert words in automate(capsys, folder, new, "--about", about).out
 
 
+def test_a_new_plan_is_not_taken_once_answers_of_the_draw_are_kept(
+    place: Place, folder: Path, sheet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(sheet, place.truth)
+    assert command(capsys, "audit", "read", folder, "--answers", sheet).code == 0
+    unplanned = command(
+        capsys, "audit", "draw", folder, "--n", 16, "--out", sheet.with_name("b.csv")
+    )
+    assert "so 16 is no plan: every answer is read by bets" in unplanned.out
+    assert "Planned:" not in unplanned.out
+    automate(capsys, folder, sheet, "--max-error", 0.9, "--confidence", 0.5)
+    new = ("audit", "draw", folder, "--n", 14, "--out", sheet.with_name("c.csv"), "--json")
+    assert json.loads(command(capsys, *new).out)["planned"] == 12
+    other = ("audit", "draw", folder, "--n", 14, "--seed", 7, "--out", sheet.with_name("d.csv"))
+    assert json.loads(command(capsys, *other, "--json").out)["planned"] == 14
+
+
 def test_a_sheet_and_a_promise_of_version_0_1_stay_readable(
     place: Place, folder: Path, sheet: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -214,7 +231,7 @@ def test_a_sheet_and_a_promise_of_version_0_1_stay_readable(
     before = {"about": "pool", "look": 2, "max_error": 0.02, "confidence": 0.95, "pool": 24,
               "decided_by_model": 9, "answers_counted": 12, "scopes": []}  # fmt: skip
     lines = "\n".join(verdict(before, 12))
-    assert "of the images that the model decides here, at most 2 % are wrong" in lines
+    assert "of the images that the model decides here, at most 2% are wrong" in lines
     assert "proven by looks at sizes fixed before" in lines
 
 

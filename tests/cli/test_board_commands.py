@@ -214,7 +214,7 @@ def test_a_pilot_is_planned_from_a_folder_or_from_numbers(
     [
         (("--images", 100), "needs the class names"),
         (("--classes", "CLASSES"), "needs the number of images"),
-        (("--classes", "CLASSES", "--images", 100), "Promise less"),
+        (("--classes", "CLASSES", "--images", 100), "Give a larger --precision, such as 0.1"),
         (("--classes", "CLASSES", "--images", 900, "--accuracy", "high"), "is no number"),
         (("--classes", "CLASSES", "--images", 900, "--share", "dent"), "CLASS=SHARE"),
         (("--classes", "CLASSES", "--images", 900, "--misses", "0.1"), "--ok-class"),

@@ -338,3 +338,101 @@ def test_each_shell_gets_a_script_for_completion(shell: str) -> None:
         check=True,
     )
     assert f"complete_{shell}" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("audit", "--lang", "ja", "draw", "nothing"), "nothing"),
+        (("bench", "--json", "stress", "--repeats", "0"), "--repeats"),
+        (("labels", "-q", "learn", "nothing"), "nothing"),
+    ],
+)
+def test_shared_options_may_stand_before_a_groups_command(
+    words: tuple[str, ...], text: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = command(capsys, *words)
+    assert told.code == 2
+    assert text in told.err
+    assert "no command" not in told.err
+    assert "no such option" not in told.err
+    if "--json" in words:
+        assert json.loads(told.out)["kind"]
+
+
+def test_a_group_that_means_one_command_takes_shared_options_alone(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = command(capsys, "models", "--json")
+    assert told.code == 0, told.err
+    assert json.loads(told.out)
+
+
+@pytest.mark.parametrize("words", [("labels", "--lang", "ja"), ("labels", "-q")])
+def test_a_group_that_means_none_shows_its_help(
+    words: tuple[str, ...], here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = command(capsys, *words)
+    assert "clipgrip labels" in told.out
+    assert "suggest" in told.out
+
+
+@pytest.mark.parametrize(("old", "new"), FORMER.items())
+def test_help_and_errors_of_an_old_name_speak_of_the_new_one(
+    old: str, new: tuple[str, str], here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = command(capsys, old, "--no-such-option")
+    assert told.code == 2
+    assert f"See clipgrip {' '.join(new)} --help." in told.err
+    assert f"See clipgrip {old} " not in told.err
+    assert f"Usage: clipgrip {' '.join(new)} " in command(capsys, old, "--help").out
+
+
+def test_an_option_without_its_value_names_the_help_of_its_command(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = command(capsys, "audit", "draw", "run", "--count")
+    assert told.code == 2
+    assert "See clipgrip audit draw --help." in told.err
+
+
+NUMBERS = [
+    (words, parameter.opts[-1])
+    for words in COMMANDS
+    for parameter in called(words).params
+    if getattr(parameter, "metavar", None) and parameter.metavar.startswith(("<int", "<float"))
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "option"), NUMBERS, ids=lambda one: " ".join(one) if isinstance(one, tuple) else one
+)
+@pytest.mark.parametrize("value", ["many", "nan", "99999999999999999999999e"])
+def test_what_is_no_number_is_refused_in_our_words(
+    words: tuple[str, ...],
+    option: str,
+    value: str,
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = command(capsys, *words, "x", f"{option}={value}")
+    assert told.code == 2
+    assert f'{option} "{value}" is not allowed. Give a' in told.err
+    assert "Input should" not in told.err
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("run", ""), "an argument"),
+        (("run", "images", "--classes", ""), "--classes"),
+        (("run", "images", "--classes="), "--classes"),
+        (("predict", "run", "images", "--out", ""), "--out"),
+    ],
+)
+def test_an_empty_name_is_not_taken_for_the_working_folder(
+    words: tuple[str, ...], named: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = command(capsys, *words)
+    assert told.code == 2
+    assert f"{named} is empty. Give the name of a file or folder" in told.err

@@ -290,7 +290,7 @@ def test_a_partly_labeled_run_tells_seen_from_unseen(finished: Path) -> None:
     metrics = json.loads((finished / "metrics.json").read_text("utf-8"))
     metrics["final"]["test"] |= {"seen": 0.5, "unseen": None, "harmonic_mean": None}
     text = summary(metrics, Path("run"), Path("run/report.html"))
-    assert "seen 50.0 %, unseen unknown, harmonic mean unknown" in text
+    assert "seen 50.0%, unseen unknown, harmonic mean unknown" in text
 
 
 def test_the_demos_table_has_a_line_for_zero_shot_and_each_strategy(finished: Path) -> None:

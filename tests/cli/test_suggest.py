@@ -184,3 +184,20 @@ def test_wrong_input_ends_with_a_sentence_and_writes_nothing(
     refused(command(capsys, "suggest", finished, "--classes", place.classes), "has its own classes")
     assert command(capsys, *start, "--budget", 0).code == 2
     assert {path.name for path in here.iterdir()} == {"empty", "kept.csv", "plain.csv"}
+
+
+def test_a_quiet_run_says_nothing_twice_and_names_a_contradictory_label(
+    place: Place, tiny_clip: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, label = next(iter(place.truth.items()))
+    other = next(name for name in place.truth.values() if name != label)
+    table = here / "two.csv"
+    table.write_text(f"path,label\n{path},{label}\n{path},{other}\n", "utf-8")
+    run = ("run", place.images, "--classes", place.classes, "--labels", table)
+    more = ("--candidates", "all", "--backbone", tiny_clip, "--rounds", 1, "--out", here / "out")
+    told = command(capsys, *run, *more, "-q")
+    assert told.code == 0, told.err
+    lines = [line.strip() for line in (told.err + told.out).splitlines() if line.strip()]
+    assert [line for line in told.err.splitlines() if line and line in told.out] == []
+    assert len(lines) == len(set(lines))
+    assert f"contradict each other and counts as unlabeled: {path} (" in told.out

@@ -188,3 +188,14 @@ def test_images_with_names_in_y_need_no_class_names(place: Place, tiny_clip: Pat
     model = GripClassifier(backbone=str(tiny_clip), rounds=1).fit(paths, list(place.truth.values()))
     assert_array_equal(model.classes_, sorted(CLASSES))
     assert NAMES[0] not in model.classes_
+
+
+@pytest.mark.parametrize("X", [[], (), np.empty((0, 8, 8, 3), np.uint8)])
+def test_no_image_is_said_without_naming_a_folder(X: Any) -> None:
+    with pytest.raises(DataError, match=r"^the list of images is empty\. Give one image at least"):
+        GripClassifier(["a", "b"]).fit(X)
+
+
+def test_an_empty_text_is_not_taken_for_the_working_folder() -> None:
+    with pytest.raises(DataError, match="X is an empty text, which names no folder"):
+        GripClassifier(["a", "b"]).fit("")

@@ -31,7 +31,7 @@ MONEY = {
 
 
 def criteria(**limits: str) -> tuple[Criterion, ...]:
-    """By name, as typed; the share to automate at an error of at most 2 %."""
+    """By name, as typed; the share to automate at an error of at most 2%."""
     wanted = limits or {
         "accuracy": "0.85:0.8",
         "misses": "0.05:0.08",

@@ -35,7 +35,7 @@ PAGES = (
     "/", "/review", "/review?queue=surest", "/review?queue=helpful", "/review?queue=disagree", "/review?queue=asked",
     "/review?queue=second",
     "/review?queue=answered", "/review?queue=audit", "/review?class=1&n=50&skip=3", "/review?class=99", "/one",
-    "/one?queue=disagree", "/one?queue=answered", "/audit", "/classes", "/rounds", "/files",
+    "/one?queue=disagree", "/one?queue=answered", "/audit", "/classes", "/rounds", "/work", "/files",
 )  # fmt: skip
 LANGUAGES = ("en", "ja")
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipgrip.metrics import wilson_interval
-from clipgrip.trust.measured import FEWEST, Measured, measured
+from clipgrip.trust.measured import FEWEST, MeasuredAccuracy, measured
 from clipgrip.trust.measuring import LEAST, Strata, first_phase, further, strata
 from clipgrip.trust.risk import fitted_risk
 from clipgrip.trust.scope import Answered, Whole
@@ -38,7 +38,7 @@ def names_of(pool: Answered) -> list[str]:
 
 def audit(
     pool: Answered, wrong: np.ndarray, n: int, seed: int
-) -> tuple[Strata, Whole, Measured | None]:
+) -> tuple[Strata, Whole, MeasuredAccuracy | None]:
     """Both phases, truly answered."""
     made = strata(pool, names_of(pool), seed)
     rows = first_phase(made, n)

@@ -18,6 +18,8 @@ ROOT_VARIABLE = "CLIPGRIP_MODELS"
 RECORD = "clipgrip.json"
 """What a model is called here and its fingerprint, beside its files."""
 PART = ".part"
+SHIPPED = ("nano", "texture", "auto")
+"""Names that mean something else."""
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*[\w-](/[A-Za-z0-9][\w.-]*[\w-])?")
 
 
@@ -77,7 +79,7 @@ def remove_model(name: str) -> Path:
 
 def check_name(name: str) -> str:
     """The name itself, or BackboneError where no model can be called so."""
-    if not NAME.fullmatch(name) or ".." in name or "--" in name or name.casefold() == "nano":
+    if not NAME.fullmatch(name) or ".." in name or "--" in name or name.casefold() in SHIPPED:
         raise BackboneError(
             mark(
                 'a model cannot be called "{name}". Give --name a name of letters, digits, dots, hyphens '

@@ -31,9 +31,11 @@ from clipgrip.backbone.checkpoint import (
     TOKENIZER_FILES,
     WEIGHTS,
     Checkpoint,
+    knows_words,
 )
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.sound import one_sentence
+from clipgrip.backbone.vision import VisionEye, try_eye
 from clipgrip.errors import BackboneError
 from clipgrip.files import is_full, write_text_atomic
 
@@ -61,6 +63,8 @@ class Addition:
 
     model: Added
     left: tuple[str, ...]
+    words: bool = True
+    """Whether it reads texts; else it is an eye."""
 
 
 def add_model(folder: Path, name: str | None = None) -> Addition:
@@ -72,19 +76,23 @@ def add_model(folder: Path, name: str | None = None) -> Addition:
     name = check_name(name or os.path.basename(os.path.realpath(folder)))
     if not folder.is_dir():
         raise BackboneError(f"{folder} is not a folder. Give the folder that holds config.json.")
-    checkpoint = Checkpoint.open(folder)
+    words = knows_words(folder)
+    checkpoint = Checkpoint.open(folder, words=words)
     fingerprint = checkpoint.fingerprint()
     added, left = Added(name, place_of(name), fingerprint), tuple(_runs_code(folder))
     if (there := read_added(added.folder)) is not None:
         if there == added:
-            return Addition(added, left)
+            return Addition(added, left, words)
         raise BackboneError(
             f'a model called "{there.name}" is there already, with fingerprint {there.fingerprint[:12]}; the new one '
             f"has {fingerprint[:12]}. Give --name another name, or run  clipgrip models remove {there.name}  first."
         )
-    _try_out(folder, name)
+    if words:
+        _try_out(folder, name)
+    else:
+        try_eye(VisionEye(name, folder, precision="float32"))
     _copy(checkpoint, added)
-    return Addition(added, left)
+    return Addition(added, left, words)
 
 
 def _runs_code(folder: Path) -> Iterator[str]:
@@ -119,7 +127,7 @@ def _copy(checkpoint: Checkpoint, model: Added) -> None:
         _check_room(files, part)
         for path in files:
             _copy_through(path, part / path.name)
-        if Checkpoint.open(part).fingerprint() != model.fingerprint:
+        if Checkpoint.open(part, words=knows_words(part)).fingerprint() != model.fingerprint:
             raise BackboneError(f"{checkpoint.folder} changed while it was copied. Add it again.")
         record = {
             "name": model.name,

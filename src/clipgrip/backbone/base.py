@@ -1,4 +1,4 @@
-"""What every two-tower model offers to the rest of the house."""
+"""What every eye and every two-tower model offer to the rest of the house."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ class ImagePrompts(Protocol):
 
 
 @runtime_checkable
-class Backbone(Protocol):
-    """A frozen image tower and text tower with one common embedding space."""
+class Eye(Protocol):
+    """What sees images, with words or without: from a picture to a unit vector."""
 
     @property
     def name(self) -> str:
-        """What the user asked for: a hub name, a folder or ``nano``."""
+        """What the user asked for: a hub name, a folder, or one that ships: ``nano``, ``texture``."""
 
     @property
     def fingerprint(self) -> str:
@@ -80,7 +80,22 @@ class Backbone(Protocol):
 
     @property
     def embed_dim(self) -> int:
-        """D, the width of the common space."""
+        """D, the width of an embedding."""
+
+    @property
+    def image_key(self) -> str:
+        """Names all that determines an image embedding: fingerprint, preprocessing code, precision."""
+
+    def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
+        """Resize and crop one RGB image as the model's own image processor does, before rescaling."""
+
+    def encode_image(self, pixels: UInt8[np.ndarray, "B H W 3"]) -> ImageEmbeds:
+        """Unit vectors, float32, of preprocessed images."""
+
+
+@runtime_checkable
+class Backbone(Eye, Protocol):
+    """A frozen image tower and text tower with one common embedding space."""
 
     @property
     def logit_scale(self) -> float:
@@ -93,13 +108,3 @@ class Backbone(Protocol):
     @property
     def image_prompts(self) -> ImagePrompts | None:
         """The image side for prompt tokens; None where the model's tower takes none."""
-
-    @property
-    def image_key(self) -> str:
-        """Names all that determines an image embedding: fingerprint, preprocessing code, precision."""
-
-    def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
-        """Resize and crop one RGB image as the model's own image processor does, before rescaling."""
-
-    def encode_image(self, pixels: UInt8[np.ndarray, "B H W 3"]) -> ImageEmbeds:
-        """Unit vectors, float32, of preprocessed images."""

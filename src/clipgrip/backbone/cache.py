@@ -28,7 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.base import Eye
 from clipgrip.data.images import READING
 from clipgrip.errors import CacheError
 from clipgrip.files import is_full, write_bytes_atomic
@@ -87,7 +87,7 @@ class EmbeddingCache:
         remove_older(Path(root), "embeddings", FOLDER)
 
     @classmethod
-    def for_backbone(cls, backbone: Backbone, root: Path | None = None) -> EmbeddingCache:
+    def for_backbone(cls, backbone: Eye, root: Path | None = None) -> EmbeddingCache:
         """The cache of a backbone's image embeddings under ``root`` or the user's cache folder."""
         return cls(root or default_root(), backbone.image_key, backbone.embed_dim)
 

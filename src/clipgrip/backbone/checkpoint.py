@@ -21,17 +21,36 @@ from clipgrip.backbone.sound import (
     read_json,
 )
 from clipgrip.errors import BackboneError
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, mark
 
 SUPPORTED = {
-    "clip": "CLIP, MetaCLIP, and LAION's models converted for transformers",
-    "metaclip_2": "MetaCLIP 2, for texts in many languages",
-    "siglip": "SigLIP, and SigLIP 2 of a fixed size, for texts in many languages",
-    "chinese_clip": "Chinese-CLIP",
-    "altclip": "AltCLIP, for texts in several languages",
-    "vision-text-dual-encoder": "a ViT or CLIP image tower beside a BERT or RoBERTa, many in other languages",
+    "clip": mark("CLIP, MetaCLIP, and LAION's models converted for transformers"),
+    "metaclip_2": mark("MetaCLIP 2, for texts in many languages"),
+    "siglip": mark("SigLIP, and SigLIP 2 of a fixed size, for texts in many languages"),
+    "chinese_clip": mark("Chinese-CLIP"),
+    "altclip": mark("AltCLIP, for texts in several languages"),
+    "vision-text-dual-encoder": mark(
+        "a ViT or CLIP image tower beside a BERT or RoBERTa, many in other languages"
+    ),
 }
 """The ``model_type`` of config.json, and who uses it."""
+VISION = {
+    "dinov2": "DINOv2: sees shapes and surfaces best, and is free to use",
+    "dinov2_with_registers": "DINOv2 with registers",
+    "dinov3_vit": "DINOv3, which has a licence of its own",
+    "dinov3_convnext": "DINOv3's ConvNeXt",
+    "vit": "ViT, and DINO of the first kind",
+    "vit_msn": "MSN's ViT",
+    "deit": "DeiT",
+    "swin": "Swin",
+    "swinv2": "Swin of the second kind",
+    "convnext": "ConvNeXt",
+    "convnextv2": "ConvNeXt of the second kind",
+    "resnet": "ResNet",
+    "mobilenet_v1": "MobileNet",
+    "mobilenet_v2": "MobileNet of the second kind, small and quick",
+}
+"""Models that see images and know no words: eyes beside CLIP."""
 REFUSED = {
     "siglip2": "SigLIP 2's NaFlex models take images of varying shape; choose one of a fixed size, such as "
     "google/siglip2-base-patch16-224",
@@ -63,13 +82,17 @@ class Checkpoint:
     weights: tuple[Path, ...]
 
     @classmethod
-    def open(cls, folder: Path) -> Checkpoint:
-        """Check that the folder holds a supported model; a BackboneError says what is missing."""
+    def open(cls, folder: Path, *, words: bool = True) -> Checkpoint:
+        """Check that the folder holds a supported model; a BackboneError says what is missing.
+
+        Without ``words`` one is looked for that sees images alone.
+        """
         config = read_json(folder / "config.json")
-        _check_kind(config, folder)
+        _check_kind(config, folder, words=words)
         check_numbers(folder / "config.json", config)
         weights = _weight_files(folder)
-        _check_tokenizer(folder)
+        if words:
+            _check_tokenizer(folder)
         names = (*PREPROCESSOR_FILES, *TOKENIZER_FILES, "special_tokens_map.json")
         there = [path for name in names if os.path.lexists(path := folder / name)]
         check_files(iter((*there, *weights)))
@@ -100,13 +123,28 @@ class Checkpoint:
         return total.hexdigest()
 
 
-def _check_kind(config: Mapping[str, Any], folder: Path) -> None:
+def knows_words(folder: Path) -> bool:
+    """Whether the model in a folder has a text tower too; what is no model's folder is a BackboneError."""
+    return read_json(folder / "config.json").get("model_type") not in tuple(VISION)
+
+
+def _check_kind(config: Mapping[str, Any], folder: Path, *, words: bool) -> None:
     path, kind = folder / "config.json", config.get("model_type")
     check_code(path, config)
     if isinstance(kind, str) and kind in REFUSED:
         raise BackboneError(f'{path} says model_type "{kind}": {REFUSED[kind]}.')
-    if not isinstance(kind, str) or kind not in SUPPORTED:
-        known = "; ".join(f'"{name}" ({who})' for name, who in SUPPORTED.items())
+    if words and isinstance(kind, str) and kind in VISION:
+        raise BackboneError(
+            mark(
+                '{path} says model_type "{kind}", a model that sees images and knows no words. Give it to --eye, '
+                "beside a model that reads class names."
+            ),
+            path=path,
+            kind=kind,
+        )
+    supported = SUPPORTED if words else VISION
+    if not isinstance(kind, str) or kind not in supported:
+        known = "; ".join(f'"{name}" ({who})' for name, who in supported.items())
         raise BackboneError(f'{path} says model_type "{kind}". Supported are: {known}.')
 
 

@@ -44,7 +44,7 @@ class ClipBackbone:
 
     def _read(self, name: str, device: str, precision: Precision, engine: Engine) -> None:
         self._checkpoint = Checkpoint.open(self.folder)
-        self._device = _device(device)
+        self._device = device_named(device)
         self.name = name
         self.engine = check_engine(engine, self._device, precision)
         asked = precision if engine == "torch" else "float32"
@@ -129,7 +129,8 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and any(getattr(torch.cpu, name, bool)() for name in checks)
 
 
-def _device(name: str) -> torch.device:
+def device_named(name: str) -> torch.device:
+    """ConfigError where it cannot be used here."""
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.base import Eye
 from clipgrip.backbone.cache import MAX_ROWS, EmbeddingCache
 from clipgrip.errors import CacheError, DataError
 from clipgrip.types import ImageEmbeds
@@ -48,7 +48,7 @@ class Embedded:
 
 
 def embed_images(
-    backbone: Backbone,
+    backbone: Eye,
     items: Sequence[Item],
     *,
     cache: EmbeddingCache | None = None,
@@ -157,7 +157,7 @@ class _Shelf:
             self._store()
 
 
-def _encode(backbone: Backbone, pixels: list[np.ndarray]) -> Float[np.ndarray, "B D"]:
+def _encode(backbone: Eye, pixels: list[np.ndarray]) -> Float[np.ndarray, "B D"]:
     """float16, as the cache stores it, so that fresh and cached rows are equal."""
     if not pixels:
         return np.zeros((0, backbone.embed_dim), np.float16)
@@ -165,7 +165,7 @@ def _encode(backbone: Backbone, pixels: list[np.ndarray]) -> Float[np.ndarray, "
 
 
 def decode_ahead(
-    backbone: Backbone, loaders: dict[str, Loader], batches: list[list[str]]
+    backbone: Eye, loaders: dict[str, Loader], batches: list[list[str]]
 ) -> Generator[list[Decoded]]:
     """Decoded batches in order, made by threads that end with this generator."""
 

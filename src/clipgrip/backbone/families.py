@@ -70,7 +70,10 @@ def full_image(source: TowerSource, preprocess: Preprocess, dtype: torch.dtype) 
     """Any other image tower, by transformers' own modules."""
     from clipgrip.backbone.full import FullImage
 
-    return FullImage(source.model, preprocess, source.device, dtype)
+    def features(pixels: Tensor) -> Tensor:
+        return source.model.get_image_features(pixel_values=pixels).pooler_output
+
+    return FullImage(features, preprocess, source.device, dtype)
 
 
 def clip_text(source: TowerSource) -> TextTower:

@@ -114,9 +114,14 @@ class FullImage:
     """An image tower: uint8 pixels in, unit vectors out; bfloat16 only inside matrix products."""
 
     def __init__(
-        self, model: Any, preprocess: Preprocess, device: torch.device, dtype: torch.dtype
+        self,
+        features: Callable[[Tensor], Tensor],
+        preprocess: Preprocess,
+        device: torch.device,
+        dtype: torch.dtype,
     ) -> None:
-        self._model, self._device, self._dtype = model, device, dtype
+        """``features`` gives (B, D) from normalised pixels (B, 3, H, W)."""
+        self._model, self._device, self._dtype = features, device, dtype
         mean, std = (
             torch.tensor(values, device=device).view(3, 1, 1)
             for values in (preprocess.mean, preprocess.std)
@@ -136,8 +141,7 @@ class FullImage:
         values = pixels.to(self._device).permute(0, 3, 1, 2) * self._factor - self._shift
         half = self._dtype == torch.bfloat16
         with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
-            found = self._model.get_image_features(pixel_values=values)
-        return found.pooler_output
+            return self._model(values)
 
     def _width(self, size: tuple[int, int]) -> int:
         """D, by a black image: a tower that cannot take it is refused when it is loaded, not in a run."""

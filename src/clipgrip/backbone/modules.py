@@ -42,6 +42,11 @@ def whole_model(checkpoint: Checkpoint, device: torch.device) -> Any:
     Raises:
         BackboneError: a weight is missing, has another shape, or belongs to nothing.
     """
+    return _frozen(_read_whole(checkpoint), device)
+
+
+def _read_whole(checkpoint: Checkpoint, unused: tuple[str, ...] = ()) -> Any:
+    """``unused`` are the first or last names of modules that may be missing, or stand in the file for nothing."""
     from transformers import AutoModel
 
     try:
@@ -53,11 +58,20 @@ def whole_model(checkpoint: Checkpoint, device: torch.device) -> Any:
                 trust_remote_code=False,
                 dtype=torch.float32,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are told below, by name
             )
     except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
         raise BackboneError(f"{checkpoint.folder}: the model cannot be read: {error}") from error
-    _check_complete(checkpoint, found)
-    return _frozen(model, device)
+    _check_complete(checkpoint, found, unused)
+    return model
+
+
+def vision_model(checkpoint: Checkpoint, device: torch.device) -> Any:
+    """The image model that config.json names, in float32, without what stands behind its features.
+
+    A head of classes beside it is left in the file, and a pooler that is not there is not asked.
+    """
+    return _frozen(_read_whole(checkpoint, unused=("classifier", "pooler", "head")), device)
 
 
 def tokenizer(checkpoint: Checkpoint) -> Any:
@@ -98,9 +112,16 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _check_complete(checkpoint: Checkpoint, found: Mapping[str, Any]) -> None:
+def _check_complete(
+    checkpoint: Checkpoint, found: Mapping[str, Any], unused: tuple[str, ...]
+) -> None:
+    passed = ("position_ids", *(f"{name}." for name in unused))
     wrong = {
-        kind: sorted(str(name) for name in found.get(key) or () if "position_ids" not in str(name))
+        kind: sorted(
+            str(name)
+            for name in found.get(key) or ()
+            if not any(part in str(name) for part in passed)
+        )
         for kind, key in (
             ("missing", "missing_keys"),
             ("of another shape", "mismatched_keys"),

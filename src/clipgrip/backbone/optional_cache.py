@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.base import Eye
 from clipgrip.backbone.cache import ROOT_VARIABLE, EmbeddingCache, default_root
 from clipgrip.errors import CacheError
 from clipgrip.files import sweep
@@ -38,7 +38,7 @@ class OptionalCache(EmbeddingCache):
             _say(str(self.folder), error)
 
 
-def cache_of(backbone: Backbone) -> EmbeddingCache | None:
+def cache_of(backbone: Eye) -> EmbeddingCache | None:
     """The cache of a backbone's image embeddings in the user's folder; None where that cannot be used."""
     return cache_for(backbone.image_key, backbone.embed_dim)
 

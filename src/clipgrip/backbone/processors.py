@@ -8,9 +8,12 @@ from typing import Any
 from PIL import Image
 
 from clipgrip.backbone.preprocess import CLIP_MEAN, CLIP_STD
+from clipgrip.backbone.sound import finite
 from clipgrip.errors import BackboneError, nearest
 
 HALF = (0.5, 0.5, 0.5)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
 SQUARE = {"height": 224, "width": 224}
 _CLIP: dict[str, Any] = {
     "size": {"shortest_edge": 224}, "crop_size": SQUARE, "do_center_crop": True,
@@ -19,14 +22,25 @@ _CLIP: dict[str, Any] = {
 _WHOLE: dict[str, Any] = {
     "size": SQUARE, "do_center_crop": False, "image_mean": HALF, "image_std": HALF,
 }  # fmt: skip
+_MOBILE: dict[str, Any] = _CLIP | {
+    "size": {"shortest_edge": 256}, "resample": Image.Resampling.BILINEAR, "image_mean": HALF, "image_std": HALF,
+}  # fmt: skip
 PROCESSORS: dict[str, dict[str, Any]] = {
     "CLIPImageProcessor": _CLIP,
     "ChineseCLIPImageProcessor": _CLIP,
     "SiglipImageProcessor": _WHOLE | {"resample": Image.Resampling.BICUBIC},
     "ViTImageProcessor": _WHOLE | {"resample": Image.Resampling.BILINEAR},
     "DeiTImageProcessor": _CLIP | {"size": {"height": 256, "width": 256}, "image_mean": HALF, "image_std": HALF},
+    "BitImageProcessor": _CLIP,
+    "ConvNextImageProcessor": _CLIP | {"size": {"shortest_edge": 384}, "image_mean": HALF, "image_std": HALF},
+    "DINOv3ViTImageProcessor": _WHOLE | {
+        "resample": Image.Resampling.BILINEAR, "image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD,
+    },
+    "MobileNetV1ImageProcessor": _MOBILE,
+    "MobileNetV2ImageProcessor": _MOBILE,
 }  # fmt: skip
 """By the name of the class, without the ending that tells its speed."""
+CONVNEXT_WHOLE = 384
 INT_IS_SQUARE = ("ViTImageProcessor", "DeiTImageProcessor")
 """Where old files give ``size`` as a number, these mean height and width, the others the shortest edge."""
 
@@ -49,7 +63,25 @@ def complete(config: Mapping[str, Any], fallback: str) -> dict[str, Any]:
     size = values.get("size")
     if isinstance(size, int) and name in INT_IS_SQUARE:
         values["size"] = {"height": size, "width": size}
+    if name == "ConvNextImageProcessor":
+        values = _cut_as_convnext(PROCESSORS[name] | values)
     return PROCESSORS[name] | values
+
+
+def _cut_as_convnext(values: dict[str, Any]) -> dict[str, Any]:
+    """Below 384 pixels ConvNeXt sees the middle of a larger picture, from there on the whole one, made square."""
+    size, share = values["size"], values.get("crop_pct", 224 / 256)
+    edge = size.get("shortest_edge") if isinstance(size, Mapping) else size
+    if edge is None or not finite(edge) or not finite(share) or not 0.1 <= share <= 1:
+        raise BackboneError(
+            f"preprocessor_config.json: size {str(size)[:60]!r} with crop_pct {str(share)[:20]!r} cannot be used. "
+            "ConvNeXt's has a shortest_edge, and a share from 0.1 to 1. Copy the model again."
+        )
+    square = {"height": edge, "width": edge}
+    if edge >= CONVNEXT_WHOLE:
+        return values | {"size": square, "do_center_crop": False}
+    larger = {"shortest_edge": int(edge / share)}
+    return values | {"size": larger, "crop_size": square, "do_center_crop": True}
 
 
 def _plain(name: str) -> str:

@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from clipgrip.backbone.added import added_folder, added_models, read_added
+from clipgrip.backbone.base import Eye
 from clipgrip.backbone.checkpoint import (
     INDEX,
     PREPROCESSOR_FILES,
@@ -16,6 +18,7 @@ from clipgrip.backbone.checkpoint import (
     WEIGHTS,
     Checkpoint,
     how_to_convert,
+    knows_words,
 )
 from clipgrip.backbone.clip import ClipBackbone, Precision
 from clipgrip.backbone.engine import Engine
@@ -23,6 +26,7 @@ from clipgrip.errors import BackboneError, nearest
 from clipgrip.sentences import Sentence, mark
 
 ONLINE_VARIABLE = "CLIPGRIP_ONLINE"
+AnyEye = TypeVar("AnyEye", bound=Eye)
 HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*(@[\w./-]+)?")
 FILES = ("config.json", *PREPROCESSOR_FILES, *TOKENIZER_FILES, INDEX, "model*.safetensors")
 
@@ -53,6 +57,17 @@ KNOWN = {
     )
 }
 
+EYES = {
+    model.name: model
+    for model in (
+        KnownModel(
+            "facebook/dinov2-small", mark("eye: shapes and surfaces, as quick as CLIP B/32"), 88
+        ),
+        KnownModel("facebook/dinov2-base", mark("eye: finer, 4 times the work"), 346),
+    )
+}
+"""Models without words that are known to work beside CLIP (``--eye``); any other of their kinds may be named too."""
+
 
 @dataclass(frozen=True)
 class ModelStatus:
@@ -80,8 +95,13 @@ def load_backbone(
     """
     folder = find_folder(name, online=may_download() if online is None else online)
     backbone = ClipBackbone(name, folder, device=device, precision=precision, engine=engine)
+    return check_as_added(folder, backbone)
+
+
+def check_as_added(folder: Path, eye: AnyEye) -> AnyEye:
+    """The same; BackboneError where it was added by hand and its files have changed since."""
     added = read_added(folder)
-    if added is not None and added.fingerprint != backbone.fingerprint:
+    if added is not None and added.fingerprint != eye.fingerprint:
         raise BackboneError(
             mark(
                 'the model "{name}" in {folder} is not as it was added: its files have another digest '
@@ -90,10 +110,10 @@ def load_backbone(
             ),
             name=added.name,
             folder=folder,
-            fingerprint=backbone.fingerprint[:12],
+            fingerprint=eye.fingerprint[:12],
             noted=added.fingerprint[:12],
         )
-    return backbone
+    return eye
 
 
 def may_download() -> bool:
@@ -103,10 +123,15 @@ def may_download() -> bool:
 
 def models() -> list[ModelStatus]:
     """The known models and those that were added; opens no model and no connection."""
-    added = [model.name for model in added_models() if model.name not in KNOWN]
-    return [_status(model) for model in KNOWN.values()] + [
-        _status(KnownModel(name, mark("added by hand"), 0)) for name in added
+    known = KNOWN | EYES
+    added = [model for model in added_models() if model.name not in known]
+    return [_status(model) for model in known.values()] + [
+        _status(KnownModel(model.name, _as_added(model.folder), 0)) for model in added
     ]
+
+
+def _as_added(folder: Path) -> str:
+    return mark("added by hand") if knows_words(folder) else mark("eye: added by hand")
 
 
 def find_folder(name: str, *, online: bool = False) -> Path:
@@ -177,7 +202,7 @@ def download(name: str, revision: str = "") -> Path:
             at=at,
             how_to_convert=how_to_convert(name),
         )
-    Checkpoint.open(folder)
+    Checkpoint.open(folder, words=knows_words(folder))
     return folder
 
 

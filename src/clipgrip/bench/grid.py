@@ -88,7 +88,7 @@ class Bench:
         if inputs is not None:
             done = self._rounds(ready, inputs, on_step)
             if best := best_round(done):
-                after = Answers(best.probs, best.predict_proba(inputs.test))
+                after = Answers(best.probs, best.predict_proba(inputs.test, inputs.test_beside))
             facts = {"rounds": len(done), "values": learned_parameters(ready.start.prompt)}
         return {
             **asdict(cell),

@@ -190,7 +190,7 @@ def _line(cell: Cell, run: dict[str, Any]) -> str:
     parts = (cell.paradigm, cell.strategy, cell.prompt, cell.preset)
     name = " ".join(part for part in parts if part)
     test = "    –" if run["test"] is None else f"{100 * run['test']:5.1f}"
-    return f"{name:<36} seed {cell.seed}  test {test} %  {run['seconds']:7.1f} s"
+    return f"{name:<36} seed {cell.seed}  test {test}%  {run['seconds']:7.1f} s"
 
 
 def _facts(settings: GridSettings, bench: Bench) -> dict[str, Any]:

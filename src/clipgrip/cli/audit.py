@@ -220,7 +220,7 @@ def _nothing_pays(asked: Asked, terms: Terms, answered: int) -> str:
         )
     limit = "" if asked.count is None else f" with --count {asked.count}"
     return (
-        f"no group has enough images to prove at most {100 * terms.max_error:g} % of errors{limit}: half of it would "
+        f"no group has enough images to prove at most {100 * terms.max_error:g}% of errors{limit}: half of it would "
         "have to be answered, and more. Allow more errors (--max-error), promise all classes together (without "
         "--by-class), or collect more images."
     )

@@ -11,7 +11,7 @@ from clipgrip.cli.ui import Result, Ui
 if TYPE_CHECKING:
     from clipgrip.runs.auditing import Sheet
     from clipgrip.runs.measuring import MeasuringAudit
-    from clipgrip.trust.measured import Figure, Measured
+    from clipgrip.trust.measured import MeasuredAccuracy, MeasuredShare
 
 CLASSES_SHOWN = 12
 
@@ -120,7 +120,7 @@ def _too_few() -> str:
     return f"nothing can be said yet: that takes {FEWEST} answers"
 
 
-def _lines(found: Measured, asked: MeasuringAudit) -> list[str]:
+def _lines(found: MeasuredAccuracy, asked: MeasuringAudit) -> list[str]:
     names, whole = asked.audit.classes.display, found.overall
     lines = [
         f"measured     {_text(whole)} of the {len(asked.audit.pool)} images without a label are right"
@@ -132,13 +132,13 @@ def _lines(found: Measured, asked: MeasuringAudit) -> list[str]:
     return lines
 
 
-def _text(figure: Figure) -> str:
+def _text(figure: MeasuredShare) -> str:
     value, low, high = (100 * share for share in (figure.value, figure.low, figure.high))
     answers = "1 answer" if figure.answers == 1 else f"{figure.answers} answers"
-    return f"{value:.1f} % (95 % interval {low:.1f} to {high:.1f}, by {answers})"
+    return f"{value:.1f}% (95% interval {low:.1f} to {high:.1f}, by {answers})"
 
 
-def _facts(found: Measured | None, asked: MeasuringAudit) -> dict[str, Any] | None:
+def _facts(found: MeasuredAccuracy | None, asked: MeasuringAudit) -> dict[str, Any] | None:
     if found is None:
         return None
     names = asked.audit.classes.display

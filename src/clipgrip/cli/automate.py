@@ -16,6 +16,7 @@ from clipgrip.words import mark
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from clipgrip.cli.screen import Screen
     from clipgrip.data.classes import ClassNames
     from clipgrip.runs import auditing
     from clipgrip.runs.auditing import Audit
@@ -69,7 +70,7 @@ def automate(
     from clipgrip.runs.watch.upholding import check_stands
     from clipgrip.trust.planning import more_answers
     from clipgrip.trust.promise import promise
-    from clipgrip.written import check_table, check_writable, write_dated, write_output
+    from clipgrip.written import check_table, check_writable
 
     terms = terms_of(max_error, confidence, about, at_least)
     sheet, screen = auditing.Sheet.read(answers, encoding), ui.screen
@@ -104,10 +105,7 @@ def automate(
     elif not audit.apart:
         recalibrated(outcome, screen)
     table = promised.automation_csv(audit, told, rows, truth, groups)
-    if out:
-        write_output(place, table, auditing.AUTOMATE)
-    else:
-        place = write_dated(place, table, auditing.AUTOMATE, screen.note)
+    place = _write(table, place, screen, chosen=out is not None)
     measured = [] if audit.apart else _measured(audit.pool.labels[rows], truth, audit.classes)
     texts = [*measured, *verdict(facts, len(rows)), *_go_on(facts, run, answers, len(sheet))]
     notes = [*_hint(audit, groups), *promised.warning(facts)]
@@ -122,6 +120,17 @@ def _hint(audit: Audit, groups: Sequence[Group]) -> list[str]:
         f"note: this sheet was drawn from all images alike; one of clipgrip audit draw {way} proves as much with "
         "fewer answers"
     ]
+
+
+def _write(table: bytes, place: Path, screen: Screen, *, chosen: bool) -> Path:
+    """Where the decisions stand now; a file that a person changed stays."""
+    from clipgrip.runs.auditing import AUTOMATE
+    from clipgrip.written import write_dated, write_output
+
+    if not chosen:
+        return write_dated(place, table, AUTOMATE, screen.note)
+    write_output(place, table, AUTOMATE)
+    return place
 
 
 def terms_of(max_error: float, confidence: float, about: str, least: float | None = None) -> Terms:
@@ -197,7 +206,7 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     from clipgrip.runs.promised import proven_by
 
     model, total = facts["decided_by_model"], facts["pool"]
-    error, sure = f"{100 * facts['max_error']:g} %", f"{100 * facts['confidence']:g} %"
+    error, sure = f"{100 * facts['max_error']:g}%", f"{100 * facts['confidence']:g}%"
     lines = [f"the model decides {model} of {total} images; {total - model} are a person's"]
     nothing = "" if model else ": so far for no image"
     apart, together = _apart(facts)

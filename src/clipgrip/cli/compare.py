@@ -136,7 +136,7 @@ def table(compared: Comparison) -> str:
     width = max(24, *(len(line.name) for line in compared.answerers))
     lines: list[str] = [Sentence("{name}  agrees   accuracy", name=" " * width)]
     lines += [
-        combined([f"{a.name:<{width}}  {100 * a.agreement:5.1f} %  ", _accuracy(a)], "")
+        combined([f"{a.name:<{width}}  {100 * a.agreement:5.1f}%  ", _accuracy(a)], "")
         for a in compared.answerers
     ]
     total = len(compared.paths)
@@ -195,7 +195,7 @@ def _accuracy(answerer: Answerer) -> str:
         return Sentence("unknown: no test image that all runs share")
     low, high = (100 * edge for edge in interval(answerer))
     return Sentence(
-        "{accuracy} % (95 % interval {low} to {high}, {tested} images)",
+        "{accuracy}% (95% interval {low} to {high}, {tested} images)",
         accuracy=f"{100 * answerer.accuracy:5.1f}",
         low=f"{low:.1f}",
         high=f"{high:.1f}",

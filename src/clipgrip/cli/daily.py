@@ -78,6 +78,8 @@ def read_daily(ui: Ui, run: Path, answers: Path, by: str, encoding: str | None) 
 
 def given_back(run: Path, answers: FileAnswers, ui: Ui) -> list[bool]:
     """Which answers people decide because a promise was withdrawn, said on the screen."""
+    if not (run / "watch.db").is_file():  # before anything heavy is imported
+        return [False] * len(answers.rows)
     from clipgrip.runs.watch.upholding import fallen_scopes, for_people
 
     if not fallen_scopes(run):

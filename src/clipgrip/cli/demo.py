@@ -74,14 +74,14 @@ def demo(
 def table(rows: list[tuple[str, dict[str, Any], float]]) -> str:
     """Accuracy on the test images and seconds, zero-shot first."""
     zero_shot = rows[0][1]["zero_shot"]["test"]
-    lines: list[str] = ["", Sentence("              accuracy    95 % interval  seconds")]
+    lines: list[str] = ["", Sentence("              accuracy    95% interval  seconds")]
     for name, scores, seconds in [
         ("zero-shot", zero_shot, ""),
         *((n, m["final"]["test"], f"{s:.1f}") for n, m, s in rows),
     ]:
         low, high = (100 * edge for edge in scores["interval"])
         line = Sentence(
-            "{name} {right} % {low} to {high}{seconds}",
+            "{name} {right}% {low} to {high}{seconds}",
             name=f"{name:<12}",
             right=f"{100 * scores['accuracy']:>7.1f}",
             low=f"{low:>6.1f}",

@@ -15,7 +15,7 @@ from clipgrip.cli.former import advise, renewed
 from clipgrip.cli.shared import leading
 from clipgrip.cli.spoken import words_of
 from clipgrip.cli.tree import FORMER, PANELS, Entry, Group, Panel
-from clipgrip.cli.usage import Context
+from clipgrip.cli.usage import TranslatedContext
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.words import mark
 
@@ -28,7 +28,7 @@ CONTEXT = {"help_option_names": list(HELP_NAMES)}
 class Command(TyperCommand):
     """A command that knows the old names of its options, and perhaps an old name of its own."""
 
-    context_class = Context
+    context_class = TranslatedContext
     entry: Entry
     old_name, new_name = "", ""
 
@@ -70,7 +70,7 @@ def _check_names(params: Sequence[Any], words: Sequence[str]) -> None:
 class Tree(TyperGroup):
     """Commands in panels, each made when it is called."""
 
-    context_class = Context
+    context_class = TranslatedContext
     panels: tuple[Panel, ...] = ()
     group: Group | None = None
 

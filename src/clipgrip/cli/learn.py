@@ -60,7 +60,7 @@ def _lines(done: ReviewRound, folder: Path) -> list[str]:
         )
         lines.append(
             Sentence(
-                "right on {audited} audited images: {before} % before, {after} % after ({right} put "
+                "right on {audited} audited images: {before}% before, {after}% after ({right} put "
                 "right, {wrong} put wrong)",
                 audited=facts["audited"],
                 before=f"{before:.1f}",

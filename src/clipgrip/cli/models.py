@@ -15,7 +15,7 @@ from clipgrip.words import Sentence, mark
 def list_(ui: Ui) -> Result:
     """Models that can be used, which are on this machine, and how to bring one to it."""
     from clipgrip.backbone.added import models_root
-    from clipgrip.backbone.checkpoint import SUPPORTED
+    from clipgrip.backbone.checkpoint import SUPPORTED, VISION
     from clipgrip.backbone.registry import ONLINE_VARIABLE, models, pickle_recipe, recipe
 
     known = models()
@@ -25,14 +25,20 @@ def list_(ui: Ui) -> Result:
         f"{model.megabytes:>5} MB  {ui.say.translated(model.note)}"
         for model in known
     ]
-    kinds = "\n".join(f"  {kind:<26}{who}" for kind, who in SUPPORTED.items())
+    kinds, eyes = (
+        "\n".join(f"  {kind:<26}{ui.say.translated(who)}" for kind, who in some.items())
+        for some in (SUPPORTED, VISION)
+    )
     lines.append(
         Sentence(
             "\nOther models of these kinds (model_type in config.json) work too:\n{kinds}\n"
             "Give a hub name to --backbone, pinned as NAME@REVISION if you like, or a folder.\n"
+            "\nModels that see images and know no words go beside CLIP (--eye NAME); texture needs no weights:\n"
+            "{eyes}\n\n"
             "With a connection: set {variable}=1 for one run; later runs need none.\n"
             "Without: {recipe}\n{pickles}\nAdded models lie in {root}.",
             kinds=kinds,
+            eyes=eyes,
             variable=ONLINE_VARIABLE,
             recipe=recipe("ORGANISATION/NAME"),
             pickles=pickle_recipe("ORGANISATION/NAME"),
@@ -45,6 +51,7 @@ def list_(ui: Ui) -> Result:
             for m in known
         ],
         "kinds": list(SUPPORTED),
+        "eyes": ["texture", *VISION],
         "added": models_root(),
     }
     return Result(lines, facts)
@@ -79,7 +86,8 @@ def add(
         )
     lines.append(
         Sentence(
-            "next         clipgrip run IMAGES --classes FILE --backbone {name}",
+            "next         clipgrip run IMAGES --classes FILE {option} {name}",
+            option="--backbone" if made.words else "--eye",
             name=made.model.name,
         )
     )

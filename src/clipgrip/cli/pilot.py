@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from clipgrip.cli.arguments import By, Encoding, OkClass
+from clipgrip.cli.needs import said_need
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
@@ -17,20 +18,10 @@ from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.pilot.criteria import Criterion
-    from clipgrip.pilot.plan import Need, Pilot, Plan
+    from clipgrip.pilot.plan import Pilot, Plan
     from clipgrip.pilot.store import Version
 
 Rule = Literal["proven", "estimate"]
-PURPOSES = (
-    mark("precision"),
-    mark("class precision"),
-    mark("accuracy"),
-    mark("misses"),
-    mark("overkill"),
-    mark("automated"),
-    mark("payback"),
-)
-"""What a number of images is for, as criteria are called."""
 
 
 def plan(
@@ -48,7 +39,7 @@ def plan(
         typer.Option("-n", "--count", help="Images expected in the pilot.", show_default=False),
     ] = None,
     precision: Annotated[
-        float, typer.Option(help="Half width of the accuracy's 95 % interval.")
+        float, typer.Option(help="Half width of the accuracy's 95% interval.")
     ] = 0.05,
     class_precision: Annotated[
         float | None, typer.Option(help="The same for each class.", show_default=False)
@@ -184,7 +175,7 @@ def summary(version: Version, worked: Plan) -> list[str]:
             seconds=f"{wanted.seconds:g}",
         )
     ]
-    lines += [_need(need) for need in worked.needs]
+    lines += [said_need(need) for need in worked.needs]
     lines.append(
         Sentence(
             "  the precision alone: about {images} images, where they are drawn by clipgrip audit draw --to-measure",
@@ -194,7 +185,7 @@ def summary(version: Version, worked: Plan) -> list[str]:
     for name, ones in worked.chances.items():
         lines += [
             Sentence(
-                "  {name}: if the truth is {truth} %, yes {yes} %, with conditions {conditions} %, no {no} %",
+                "  {name}: if the truth is {truth}%, yes {yes}%, with conditions {conditions}%, no {no}%",
                 name=Sentence(name),
                 truth=f"{100 * one.truth:g}",
                 yes=f"{100 * one.yes:.0f}",
@@ -204,29 +195,6 @@ def summary(version: Version, worked: Plan) -> list[str]:
             for one in ones
         ]
     return lines
-
-
-def _need(need: Need) -> Sentence:
-    """What one purpose asks for."""
-    truth: str = ""
-    if need.truth is not None:
-        truth = Sentence(", if the truth is {truth} %", truth=f"{100 * need.truth:g}")
-    width: str = ""
-    if need.half_width is not None:
-        width = Sentence(" ±{points} points", points=f"{100 * need.half_width:g}")
-    images = (
-        Sentence("no number of images is enough")
-        if need.images is None
-        else Sentence("{n} images", n=need.images)
-    )
-    purpose = Sentence(need.purpose)
-    return Sentence(
-        "  {purpose}{width}: {images}{truth}",
-        purpose=purpose,
-        width=width,
-        images=images,
-        truth=truth,
-    )
 
 
 def _counted(

@@ -64,6 +64,7 @@ def report(
     """
     from clipgrip.cli.results import write_board, write_report
     from clipgrip.cli.reviewed import at_work
+    from clipgrip.report.accuracy import history
     from clipgrip.report.audited import audited, line
     from clipgrip.report.from_run import lost
     from clipgrip.runs.reopen import reopen
@@ -84,8 +85,8 @@ def report(
     newest = at_work(run, screen)
     with screen.live():
         outcome = reopen(newest, screen)
-        found = audited(run, outcome)
-    page = write_report(outcome, ui.language, screen.note, groups, place, found, encoding)
+        found, figures = audited(run, outcome), history(run, outcome)
+    page = write_report(outcome, ui.language, screen.note, groups, place, found, encoding, figures)
     lines = [] if found is None else [line(found)]
     lines.append(Sentence("report       {page}", page=page))
     if gone := lost(outcome):
@@ -96,7 +97,8 @@ def report(
             )
         )
     audit = None if found is None else asdict(found)
-    return Result(lines, {"report": page, "audited": audit, "missing": gone})
+    over_time = [asdict(one) for one in figures]
+    return Result(lines, {"report": page, "audited": audit, "history": over_time, "missing": gone})
 
 
 def _check(audience: str, groups: Path | None, for_board: bool) -> None:

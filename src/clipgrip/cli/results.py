@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipgrip.pseudolabel.stop import said
+from clipgrip.pseudolabel.stop import stop_sentence
 from clipgrip.runs.confidence import estimate_of
+from clipgrip.runs.eyes import eye_sentences
 from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.naming import doubted_names
 from clipgrip.runs.outcome import Outcome
@@ -21,6 +22,7 @@ from clipgrip.trust.labels import label_sentences
 from clipgrip.words import Language, Sentence, Words, mark
 
 if TYPE_CHECKING:
+    from clipgrip.report.accuracy import AuditedFigure
     from clipgrip.report.audited import Audited
     from clipgrip.report.board.from_run import Asked
     from clipgrip.runs.events import Listener
@@ -40,12 +42,13 @@ def write_report(
     folder: Path | None = None,
     audited: Audited | None = None,
     encoding: str | None = None,
+    history: tuple[AuditedFigure, ...] = (),
 ) -> Path:
     """report.html in ``folder``, else in the run's own."""
     from clipgrip.report.build import build_report
     from clipgrip.report.from_run import facts
 
-    html = build_report(facts(outcome, groups, audited, encoding), language)
+    html = build_report(facts(outcome, groups, audited, encoding, history), language)
     return _written((folder or outcome.folder) / "report.html", _bytes(html), note)
 
 
@@ -88,6 +91,10 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
         *_stopped(metrics["stopped"]),
         *_doubts(metrics, Words(language)),
         *_names(metrics, folder, Words(language)),
+        *(
+            f"eyes         {text}"
+            for text in eye_sentences(metrics.get("eyes", ()), Words(language))
+        ),
         *_labels(metrics, Words(language)),
         *_accuracy(metrics),
         *_calibration(metrics["calibration"]),
@@ -161,7 +168,7 @@ def _stopped(stopped: dict[str, Any] | None) -> list[str]:
         Sentence(
             "stopped      in round {round}: {reason}; the answers are those of {back}",
             round=stopped["round"],
-            reason=said(stopped["reason"]),
+            reason=stop_sentence(stopped["reason"]),
             back=name_of_round(stopped["kept"]),
         )
     ]
@@ -177,9 +184,9 @@ def _accuracy(metrics: dict[str, Any]) -> list[str]:
     is_tuned = metrics["rounds"] and not back
     lines: list[str] = [
         Sentence(
-            mark("tuned        {right} %   (95 % interval {low} to {high}, {n} test images)")
+            mark("tuned        {right}%   (95% interval {low} to {high}, {n} test images)")
             if is_tuned
-            else mark("zero-shot    {right} %   (95 % interval {low} to {high}, {n} test images)"),
+            else mark("zero-shot    {right}%   (95% interval {low} to {high}, {n} test images)"),
             right=f"{100 * after['accuracy']:.1f}",
             low=low,
             high=high,
@@ -188,7 +195,7 @@ def _accuracy(metrics: dict[str, Any]) -> list[str]:
         *_commonest(after, metrics["data"]["classes"]),
     ]
     if is_tuned:
-        lines.insert(0, Sentence("zero-shot    {right} %", right=f"{100 * before['accuracy']:.1f}"))
+        lines.insert(0, Sentence("zero-shot    {right}%", right=f"{100 * before['accuracy']:.1f}"))
     if "harmonic_mean" in after:
         lines.append(
             Sentence(
@@ -215,9 +222,9 @@ def _commonest(after: dict[str, Any], names: list[str]) -> list[str]:
     share = count / after["n"]
     return [
         Sentence(
-            mark("             worse than {name} for every test image: {share} %")
+            mark("             worse than {name} for every test image: {share}%")
             if after["accuracy"] < share
-            else mark("             {name} for every test image: {share} %"),
+            else mark("             {name} for every test image: {share}%"),
             name=names[position],
             share=f"{100 * share:.1f}",
         )
@@ -232,8 +239,8 @@ def _estimate(guess: dict[str, Any] | None) -> list[str]:
     if guess.get("signal") == "labels":
         return [
             Sentence(
-                "             zero-shot's is {right} % on the {labels} labeled images "
-                "(95 % interval {low} to {high}); they speak for images like them",
+                "             zero-shot's is {right}% on the {labels} labeled images "
+                "(95% interval {low} to {high}); they speak for images like them",
                 right=right,
                 labels=guess["labels"],
                 low=low,
@@ -242,7 +249,7 @@ def _estimate(guess: dict[str, Any] | None) -> list[str]:
         ]
     return [
         Sentence(
-            "             zero-shot's is perhaps {right} % ({low} to {high}): an estimate "
+            "             zero-shot's is perhaps {right}% ({low} to {high}): an estimate "
             "without labels, no measurement, and it can be further off",
             right=right,
             low=low,
@@ -267,4 +274,4 @@ def _calibration(found: dict[str, Any] | None) -> list[str]:
 
 
 def _percent(share: float | None) -> str:
-    return Sentence("unknown") if share is None else f"{100 * share:.1f} %"
+    return Sentence("unknown") if share is None else f"{100 * share:.1f}%"

@@ -134,13 +134,13 @@ class Screen(Listener):
 
 
 def round_line(facts: dict[str, Any]) -> Sentence:
-    """``round  3  k 36   360 pseudolabels   changed  4.1 %   test 91.2 %``."""
+    """``round  3  k 36   360 pseudolabels   changed  4.1%   test 91.2%``."""
     test: str = ""
     if facts["test"] is not None:
         accuracy = f"{100 * facts['test']['accuracy']:5.1f}"
-        test = Sentence("   test accuracy {accuracy} %", accuracy=accuracy)
+        test = Sentence("   test accuracy {accuracy}%", accuracy=accuracy)
     return Sentence(
-        "round {number}   {k}{chosen} pseudolabels   answers changed {changed} %{test}   {seconds} s",
+        "round {number}   {k}{chosen} pseudolabels   answers changed {changed}%{test}   {seconds} s",
         number=f"{facts['number']:>2}",
         k="" if facts.get("rule") == "everything" else f"k {facts['k']:>4}   ",
         chosen=f"{facts['chosen']:>6}",

@@ -51,7 +51,7 @@ def stress(
     *,
     backbone: Annotated[str, Setting()],
 ) -> Result:
-    """Plant wrong pseudolabels, 0 to 60 %, and see which selection rules and losses stand it.
+    """Plant wrong pseudolabels, 0 to 60%, and see which selection rules and losses stand it.
 
     Writes results.csv, results.json and stress.html. Run it again to go on where it was stopped, or with more seeds.
     """
@@ -125,7 +125,7 @@ def summary(results: dict[str, Any]) -> str:
 
     lines = [f"\n{'rule':<16} {'loss':<14} {'no noise':>9} {'most noise':>11}"]
     lines += [
-        f"{rule:<16} {loss:<14} {100 * least:>7.1f} % {100 * most:>9.1f} %"
+        f"{rule:<16} {loss:<14} {100 * least:>8.1f}% {100 * most:>10.1f}%"
         for rule, loss, least, most in standing(results)
     ]
     zero = 100 * results["zero_shot"]
@@ -133,6 +133,6 @@ def summary(results: dict[str, Any]) -> str:
         [
             *lines,
             f"Test accuracy, mean of {results['seeds']} seeds, most noise over its three kinds. "
-            f"Zero-shot, untouched by any: {zero:.1f} %.\n",
+            f"Zero-shot, untouched by any: {zero:.1f}%.\n",
         ]
     )

@@ -76,7 +76,7 @@ class Help(Formatter):  # type: ignore[misc]
         super().write_dl([(name, say.translated(help)) for name, help in rows], *args, **more)
 
 
-class Context(typer.Context):
+class TranslatedContext(typer.Context):
     """Of a command whose help is in the reader's language."""
 
     formatter_class = Help

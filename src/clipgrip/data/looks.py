@@ -18,7 +18,7 @@ class Looks(NamedTuple):
     brightness: float
     """Mean luminance, 0 to 1."""
     highlights: float
-    """Luminance that 5 % of the picture exceed: what a lamp changes, and the ground hardly."""
+    """Luminance that 5% of the picture exceed: what a lamp changes, and the ground hardly."""
     sharpness: float
     """Log ratio of the energies of second and first differences: it falls with blur, and hardly with light."""
     red: float

@@ -62,7 +62,7 @@ class _DemoImage:
 
 
 def digits(folder: AnyPath) -> SamplePaths:
-    """The 1,797 handwritten digits of scikit-learn as 64 x 64 greyscale PNG, 30 % for testing.
+    """The 1,797 handwritten digits of scikit-learn as 64 x 64 greyscale PNG, 30% for testing.
 
     Raises:
         DataError: the folder holds something else.

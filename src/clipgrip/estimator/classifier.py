@@ -18,9 +18,10 @@ from clipgrip.config import Settings, checked
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.text import check_encoding
 from clipgrip.errors import ConfigError, DataError
+from clipgrip.estimator.embeds import embeds_of, joined_embeds
 from clipgrip.estimator.fitting import fit_embeds, fit_images
 from clipgrip.estimator.heads import final_head
-from clipgrip.estimator.inputs import Named, embeds_of, images_of
+from clipgrip.estimator.inputs import Named, images_of
 from clipgrip.estimator.labels import Vocabulary, class_names_of
 from clipgrip.estimator.output import classes_html, frame
 from clipgrip.method import Method
@@ -49,7 +50,9 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     With ``backbone="embeddings"`` X is an array (N, D) of image embeddings of any model, and no model is read. Give
     ``class_embeds`` (C, D), the embeddings of the texts of ``class_names`` by the same model, and unlabeled images are
-    learned from too; without them it learns from the labels alone, and the classes are those of y.
+    learned from too; without them it learns from the labels alone, and the classes are those of y. X may be a list of
+    banks [(N, D), (N, E), ...], embeddings of the same images: class_embeds are of the first bank's model, the others
+    are of models that know no words but see more, and join it with weights that the images tell (``banks_``).
 
     All other parameters (backbone, prompt, strategy, preset, rounds, k, template, candidates, engine, seed) are the
     options of ``clipgrip run``.
@@ -57,6 +60,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Args:
         class_names: the classes in the order in which people read them, a file of them, or a `ClassNames`. None takes
             the names that y holds.
+        eyes: what sees the images beside the model, one name or several: "texture" (ships), a vision model's name or
+            folder, "auto" for all that is here. How much each counts is found from the images.
         random_state: scikit-learn's name for ``seed``; where it is given it counts.
         ignore_folders: X is a folder, and its folders that are named like classes are not taken as labels. Otherwise
             the images in them are labeled so, as by ``clipgrip run``, and a warning says how many.
@@ -72,6 +77,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rounds_: the Round of each; ``paradigm_``: UL, SSL or TRZSL; ``issues_``: what could not be used, and why.
         n_features_in_: the width D of embeddings. Images have no features, so a fit on images does not set it.
         feature_names_in_: the columns of a DataFrame of embeddings, where their names are texts.
+        banks_: how several banks of embeddings are joined, ``banks_.weights`` how much each counts; None for one.
         head_: the classifier of embeddings that decides.
         predictor_: the tuned prompt on its model; None for embeddings.
     """
@@ -89,6 +95,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         template: str | Sequence[str] = "a photo of a {}.",
         candidates: str = "auto",
         engine: str = "torch",
+        eyes: str | Sequence[str] = (),
         seed: int = 0,
         random_state: int | np.random.RandomState | None = None,
         ignore_folders: bool = False,
@@ -107,6 +114,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.template = template
         self.candidates = candidates
         self.engine = engine
+        self.eyes = eyes
         self.seed = seed
         self.random_state = random_state
         self.ignore_folders = ignore_folders
@@ -156,7 +164,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.__dict__.pop("n_features_in_", None)  # of an earlier fit on embeddings
         self._learned(fitted.vocabulary)
         self.head_, self.predictor_, self.rounds_ = fitted.head, fitted.predictor, fitted.rounds
-        self.paradigm_, self.issues_ = fitted.paradigm, fitted.issues
+        self.paradigm_, self.issues_, self.banks_ = fitted.paradigm, fitted.issues, fitted.banks
         return self
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
@@ -221,7 +229,12 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not self._vocabulary.by_name:
             facts = replace(facts, settings=facts.settings | POSITIONS)
         checkpoint.save_folder(
-            Path(folder), fitted.learned, facts, fitted.class_embeds, fitted.joint
+            Path(folder),
+            fitted.learned,
+            facts,
+            fitted.class_embeds,
+            fitted.joint,
+            beside=fitted.beside,
         )
 
     @classmethod
@@ -232,7 +245,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         known = cls._get_param_names()
         plain = ClassNames.of(facts.class_names) == predictor.classes
         names = facts.class_names if plain else predictor.classes
-        loaded = cls(names, **{k: v for k, v in facts.settings.items() if k in known})
+        settings = {k: v for k, v in facts.settings.items() if k in known}
+        loaded = cls(names, **settings, eyes=tuple(facts.settings.get("eye", ())))
         by_position = facts.settings.items() >= POSITIONS.items()
         of = Vocabulary.of_positions if by_position else Vocabulary.of_names
         loaded._learned(of(facts.class_names))
@@ -243,6 +257,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _settings(self) -> Settings:
         """What a run would be given; ConfigError where a value is not allowed."""
         values = {k: v for k, v in self.get_params().items() if k in Settings.model_fields}
+        values["eye"] = self.eyes
         if self.random_state is not None:
             drawn = isinstance(self.random_state, np.random.RandomState)
             values["seed"] = (
@@ -259,7 +274,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _probs(self, X: Any) -> tuple[list[str] | None, NDArray[Any]]:
         """Names of the images, None for embeddings, and (N, C) in display order."""
         if self.predictor_ is None:
-            return None, self.head_.predict_proba(embeds_of(self, X, reset=False)).numpy()
+            return None, self.head_.predict_proba(joined_embeds(self, X, self.banks_)).numpy()
         named = Named.of(images_of(X), self.encoding)
         embedded = self.predictor_.embed(items := named.items())
         if embedded.failures:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,14 +19,17 @@ from clipgrip.data.ingest import Images, Ingested, ingest
 from clipgrip.data.issues import Issue
 from clipgrip.data.task import paradigm
 from clipgrip.errors import ConfigError, DataError
+from clipgrip.estimator.embeds import class_vectors
 from clipgrip.estimator.heads import AnswerHead, final_head, head_of_labels
-from clipgrip.estimator.inputs import class_vectors
 from clipgrip.estimator.labels import Target, Vocabulary, read, read_target, unlabeled
 from clipgrip.fewshot.joint import Joint
 from clipgrip.method import PRESETS, Method
 from clipgrip.prompts.base import Prompt
+from clipgrip.prompts.classifier import predict_proba
+from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
 from clipgrip.runs.events import Listener
+from clipgrip.runs.eyes import with_named_eyes
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.outcome import prompt_facts
 from clipgrip.runs.prepare import Prepared, prepare, prepare_arrays
@@ -35,7 +38,7 @@ from clipgrip.serving.predictor import Predictor
 from clipgrip.strategy import Round, best_round
 from clipgrip.training.loop import Recipe
 from clipgrip.trust.folders import folder_facts, folder_sentences
-from clipgrip.types import ImageEmbeds
+from clipgrip.types import ClassEmbeds, Labels
 from clipgrip.words import Words
 
 RESIDUAL_RECIPE = Recipe(lr=0.001, steps=60, weight_decay=0.0)
@@ -52,6 +55,8 @@ class Fitted:
     paradigm: str
     issues: tuple[Issue, ...] = ()
     predictor: Predictor | None = None
+    banks: BankMap | None = None
+    """How several banks of embeddings become one matrix; None where there is one bank, or images."""
 
 
 def fit_images(
@@ -69,6 +74,7 @@ def fit_images(
     Raises:
         DataError: y does not fit the images, nobody names the classes, or no image can be used.
     """
+    settings = with_named_eyes(settings)
     names, target = _target_of_images(images, y, names)
     labels = None if y is None else target.labels.tolist()
     ingested = ingest(
@@ -83,8 +89,9 @@ def fit_images(
     done = _rounds(ready, inputs_of(ready.start.prompt, model, ready.embeds).pool)
     tuned, joint = done.tuned, done.joint
     learned = tuned.learned() if tuned else {}
-    facts = prompt_facts(settings, model, ready.start, tuned=tuned, joint=joint)
-    predictor = Predictor(facts, learned, ready.start.class_embeds(learned), joint)
+    beside = ready.beside if joint else None
+    facts = prompt_facts(settings, model, ready.start, tuned=tuned, joint=joint, beside=beside)
+    predictor = Predictor(facts, learned, ready.start.class_embeds(learned), joint, beside=beside)
     head = final_head(predictor.class_embeds, facts.logit_scale, joint)
     issues = ingested.issues + prepared.issues
     return Fitted(head, target.vocabulary, done.rounds, paradigm(ready.task), issues, predictor)
@@ -123,7 +130,7 @@ def _target_of_images(
 
 
 def fit_embeds(
-    embeds: ImageEmbeds,
+    embeds: Sequence[Tensor],
     y: Any,
     names: ClassNames | None,
     class_embeds: Any,
@@ -131,19 +138,22 @@ def fit_embeds(
     settings: Settings,
     method: Method | None = None,
 ) -> Fitted:
-    """The same on embeddings (N, D): a residual of the class embeddings is tuned, as there is no text tower.
+    """The same on banks of embeddings (N, ...): there is no text tower, so a residual of the class embeddings is tuned.
 
-    Without class embeddings nothing can be pseudolabeled, and the head learns from the labels alone.
+    They are of the first bank's encoder. Without class embeddings nothing can be pseudolabeled, and the head learns
+    from the labels alone.
     """
     _check_needs_no_model(settings, class_embeds)
     if class_embeds is None:
         return _fit_labels(embeds, y, names, settings, method)
-    vectors = class_vectors(class_embeds, None if names is None else len(names), embeds.shape[1])
+    vectors = class_vectors(class_embeds, None if names is None else len(names), embeds[0].shape[1])
     named = names or ClassNames.from_names(f"class {n}" for n in range(len(vectors)))
-    target = _target_of_rows(y, names, named, len(embeds))
+    target = _target_of_rows(y, names, named, len(embeds[0]))
+    labels = torch.from_numpy(target.labels)
+    banks = _bank_map(embeds, labels, vectors, logit_scale)
     ready = prepare_arrays(
-        embeds,
-        torch.from_numpy(target.labels),
+        banks.joined(embeds) if banks else embeds[0],
+        labels,
         named,
         vectors,
         logit_scale,
@@ -154,7 +164,19 @@ def fit_embeds(
     done = _rounds(ready, ready.embeds.pool)
     learned = done.tuned.class_embeds() if done.tuned else vectors
     head = final_head(learned, logit_scale, done.joint)
-    return Fitted(head, target.vocabulary, done.rounds, paradigm(ready.task))
+    return Fitted(head, target.vocabulary, done.rounds, paradigm(ready.task), banks=banks)
+
+
+def _bank_map(
+    embeds: Sequence[Tensor], labels: Labels, texts: ClassEmbeds | None, logit_scale: float
+) -> BankMap | None:
+    """How several banks become one matrix; the text's answers say how much each counts, and labels."""
+    if len(embeds) == 1:
+        return None
+    said = None
+    if texts is not None:
+        said = predict_proba(embeds[0].to(texts.dtype), texts, logit_scale)
+    return fit_bank_map(embeds, said, labels)
 
 
 def _target_of_rows(y: Any, names: ClassNames | None, named: ClassNames, n_rows: int) -> Target:
@@ -173,7 +195,7 @@ def _target_of_rows(y: Any, names: ClassNames | None, named: ClassNames, n_rows:
 
 
 def _fit_labels(
-    embeds: ImageEmbeds,
+    embeds: Sequence[Tensor],
     y: Any,
     names: ClassNames | None,
     settings: Settings,
@@ -184,7 +206,7 @@ def _fit_labels(
             "GripClassifier requires y to be passed, but the target y is None: without class_embeds there is "
             "nothing else to learn from. Give labels, or class_embeds."
         )
-    target = read_target(y, names, len(embeds))
+    target = read_target(y, names, len(embeds[0]))
     if len(set(target.labels.tolist()) - {-1}) < 2:
         raise DataError(
             "y has labels of fewer than two classes, and class_embeds is not given. Give one of them."
@@ -194,8 +216,10 @@ def _fit_labels(
     if settings.strategy == "supervised":
         chosen = replace(chosen, refine=ZERO_SHOT)
     labels = torch.from_numpy(target.labels)
-    head = head_of_labels(embeds, labels, n_classes, chosen, settings.seed)
-    return Fitted(head, target.vocabulary, [], "SSL")
+    banks = _bank_map(embeds, labels, None, 1.0)
+    joined = banks.joined(embeds) if banks else embeds[0]
+    head = head_of_labels(joined, labels, n_classes, chosen, settings.seed)
+    return Fitted(head, target.vocabulary, [], "SSL", banks=banks)
 
 
 def _check_needs_no_model(settings: Settings, class_embeds: Any) -> None:
@@ -233,7 +257,7 @@ def _rounds(ready: Prepared, inputs: Tensor) -> _Done:
         rounds = list(ready.learn(inputs))
     best = best_round(rounds)
     if best is None:
-        return _Done(rounds, None, teacher.joint(ready.embeds.pool) if teacher else None)
+        return _Done(rounds, None, teacher.joint(ready.embeds.pool_joined) if teacher else None)
     return _Done(rounds, best.learner.prompt, best.joint)
 
 

@@ -1,4 +1,4 @@
-"""What X may be: images wherever they are, or embeddings; what is neither is refused before anything is read."""
+"""What X may be where it is images, wherever they are; what is none is refused before anything is read."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
-from sklearn.utils.validation import validate_data
 
 from clipgrip.backbone.embed import Item
 from clipgrip.data.discover import PATH_COLUMNS, Images, discover
 from clipgrip.data.sources import BytesSource, FileSource, ImageSource
 from clipgrip.errors import DataError
 from clipgrip.runs.embedding import source_item
-from clipgrip.types import ClassEmbeds, ImageEmbeds
 
 SHOWN = 5
 ALLOWED = (
@@ -149,43 +145,3 @@ def _source(number: int, image: Any) -> tuple[str, ImageSource]:
     if isinstance(image, ImageSource):
         return f"image {number}", image
     return f"image {number}", BytesSource.of(image)
-
-
-def embeds_of(estimator: Any, X: Any, *, reset: bool) -> ImageEmbeds:
-    """(N, D) unit vectors of an array, a tensor or a DataFrame; ``reset`` where it is a fit's.
-
-    Raises:
-        DataError: in scikit-learn's words where X is no such array, or of another width than in fit.
-    """
-    if isinstance(X, str | os.PathLike):
-        raise DataError(
-            'X is a path, and backbone="embeddings" takes an array (N, D). Name a model as backbone.'
-        )
-    if callable(getattr(X, "detach", None)):
-        X = X.detach().cpu().float().numpy()
-    try:
-        array = validate_data(estimator, X, reset=reset, dtype=[np.float64, np.float32])
-    except ValueError as error:
-        raise DataError(str(error)) from None
-    return F.normalize(torch.tensor(array), dim=-1)
-
-
-def class_vectors(class_embeds: Any, n_classes: int | None, width: int) -> ClassEmbeds:
-    """(C, D) unit vectors.
-
-    Raises:
-        DataError: another shape than the class names and X ask for, or values that are no numbers.
-    """
-    if callable(getattr(class_embeds, "detach", None)):
-        class_embeds = class_embeds.detach().cpu().float().numpy()
-    try:
-        array = np.asarray(class_embeds, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"class_embeds is no array of numbers: {error}. Give (C, D).") from None
-    wanted = (array.shape[0] if n_classes is None and array.ndim else n_classes, width)
-    if array.shape != wanted or not np.isfinite(array).all():
-        raise DataError(
-            f"class_embeds has shape {array.shape}; allowed is {wanted} with finite values: one row for each of "
-            "class_names, in that order, as wide as X."
-        )
-    return F.normalize(torch.tensor(array), dim=-1)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from clipgrip.fewshot.head import FittedHead, Head, HeadSettings
 from clipgrip.prompts.classifier import cosine_logits
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs, WideEmbeds
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,9 @@ class Joint:
 
 
 def joined_probs(
-    image_embeds: ImageEmbeds, class_embeds: ClassEmbeds, logit_scale: float, joint: Joint | None
+    image_embeds: WideEmbeds, class_embeds: ClassEmbeds, logit_scale: float, joint: Joint | None
 ) -> Probs:
-    """(N, C): the text's own answers, or joined with what labels taught."""
+    """(N, C): the text's own answers, or joined with what labels taught; of several banks the heads read all."""
     if joint is None:
         return cosine_logits(image_embeds, class_embeds, logit_scale).softmax(dim=1)
     logits = cosine_logits(image_embeds, joint.class_embeds(class_embeds), logit_scale)

@@ -17,7 +17,7 @@ from clipgrip.pseudolabel.refine import refined_answers
 from clipgrip.pseudolabel.refine.chunks import even_sample
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs, WideEmbeds
 
 TINY = 1e-30
 FACTORS = tuple(2.0 ** (step / 8) for step in range(-56, 1))
@@ -60,7 +60,7 @@ class Teacher:
     @classmethod
     def of(
         cls,
-        image_embeds: ImageEmbeds,
+        image_embeds: WideEmbeds,
         zero_shot: Probs | None,
         task: Task,
         settings: HeadSettings,
@@ -143,7 +143,7 @@ def validate(
     every = task.candidates
 
     def refiner(embeds: ImageEmbeds) -> Refine:
-        images = PoolImages(embeds, refinement)
+        images = PoolImages.of(embeds, refinement)
 
         def refine(answers: Probs, known: Labels) -> Probs:
             one_hot = torch.nn.functional.one_hot(known.clamp_min(0), task.n_classes).float()
@@ -167,7 +167,7 @@ def validate(
 
 
 def joint_without_labels(
-    image_embeds: ImageEmbeds,
+    image_embeds: WideEmbeds,
     text: tuple[ClassEmbeds, float],
     task: Task,
     pseudolabels: PseudoLabels,

@@ -196,7 +196,7 @@ def _reasons(
         return tuple(f"typical: {words}" for words in stands)
     sure = (100 * (1 - doubt([probs])[chosen])).floor().int().tolist()
     return tuple(
-        f"the model is {percent} % sure; {words}"
+        f"the model is {percent}% sure; {words}"
         for percent, words in zip(sure, stands, strict=True)
     )
 

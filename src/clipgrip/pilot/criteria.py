@@ -131,7 +131,7 @@ def _number(name: str, text: str, whole: str) -> float:
 def _check_share(name: str, value: float) -> None:
     if not 0 < value < 1:
         raise ConfigError(
-            f"{name} is {value:g}; a share lies between 0 and 1 and is neither, as in 0.02 for 2 %: no sample proves "
+            f"{name} is {value:g}; a share lies between 0 and 1 and is neither, as in 0.02 for 2%: no sample proves "
             "that nothing at all is wrong."
         )
 

@@ -34,7 +34,7 @@ SCOPES = 8
 class Pilot:
     """A proof of concept as it is agreed.
 
-    ``precision`` is the half width of the 95 % interval of the accuracy, ``class_precision`` that of each class.
+    ``precision`` is the half width of the 95% interval of the accuracy, ``class_precision`` that of each class.
     ``shares`` are the assumed shares of classes; the other classes have the rest in equal parts. ``expected`` is the
     accuracy that is hoped for.
 

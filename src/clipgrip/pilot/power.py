@@ -18,7 +18,7 @@ from clipgrip.trust.audit import audit_size
 from clipgrip.trust.bounds import rate_bound
 
 Z = 1.959964
-"""Standard normal quantile of a two-sided 95 % interval."""
+"""Standard normal quantile of a two-sided 95% interval."""
 POWER = 0.8
 MOST = 20_000
 """Answers beyond which no pilot goes."""
@@ -97,7 +97,7 @@ def answers_for_yes(
 
 @dataclass(frozen=True)
 class Precision:
-    """Answers for a half width of the 95 % interval: by the normal approximation, and exact (Clopper and Pearson)."""
+    """Answers for a half width of the 95% interval: by the normal approximation, and exact (Clopper and Pearson)."""
 
     half_width: float
     expected: float
@@ -136,7 +136,7 @@ def answers_for_precision(half_width: float, expected: float) -> Precision:
 
 
 def exact_half_width(answers: int, expected: float) -> float:
-    """Half width of the two-sided exact 95 % interval (Clopper and Pearson, 1934) of a share seen as ``expected``."""
+    """Half width of the two-sided exact 95% interval (Clopper and Pearson, 1934) of a share seen as ``expected``."""
     wrong = round(answers * (1 - expected))
     high = rate_bound(wrong, answers, 0.025)
     low = 1 - rate_bound(answers - wrong, answers, 0.025)

@@ -11,19 +11,26 @@ from clipgrip.backbone.base import Backbone
 from clipgrip.errors import PromptError
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template, as_templates, fill
 from clipgrip.sentences import mark
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, Probs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, Probs, WideEmbeds
 
 
 def cosine_logits(
-    image_embeds: ImageEmbeds, class_embeds: ClassEmbeds, logit_scale: float
+    image_embeds: WideEmbeds, class_embeds: ClassEmbeds, logit_scale: float
 ) -> Logits:
-    """(N, C) scaled cosine similarities; both sides are unit vectors."""
-    return logit_scale * image_embeds @ class_embeds.T
+    """(N, C) scaled cosine similarities; both sides are unit vectors.
+
+    Of several banks (`pseudolabel.banks`) the text reads the first D columns, which are its own encoder's.
+    """
+    return logit_scale * of_text(image_embeds, class_embeds) @ class_embeds.T
 
 
-def predict_proba(
-    image_embeds: ImageEmbeds, class_embeds: ClassEmbeds, logit_scale: float
-) -> Probs:
+def of_text(image_embeds: WideEmbeds, class_embeds: ClassEmbeds) -> ImageEmbeds:
+    """(N, D) what the text reads: all where there is one bank."""
+    width = class_embeds.shape[1]
+    return image_embeds if image_embeds.shape[1] == width else image_embeds[:, :width]
+
+
+def predict_proba(image_embeds: WideEmbeds, class_embeds: ClassEmbeds, logit_scale: float) -> Probs:
     """(N, C) softmax of the logits: CLIP's own confidence, not calibrated."""
     return cosine_logits(image_embeds, class_embeds, logit_scale).softmax(dim=1)
 

@@ -59,7 +59,7 @@ BETWEEN = "; "
 """Between two reasons."""
 
 
-def said(reason: str) -> Sentence:
+def stop_sentence(reason: str) -> Sentence:
     """The reason of a stop, each part of which can be said in another language."""
     parts = [reason] if isinstance(reason, Sentence) else map(Sentence, reason.split(BETWEEN))
     return combined(list(parts), BETWEEN)
@@ -98,7 +98,7 @@ def settled(past: Sequence[Summary], *, below: float = 0.01, times: int = 1) -> 
     last = past[-times:]
     if len(last) < times or any(one.changed >= below for one in last):
         return None
-    few = Sentence("fewer than {share} % of the answers changed", share=f"{100 * below:g}")
+    few = Sentence("fewer than {share}% of the answers changed", share=f"{100 * below:g}")
     return Stop(few, past[-1].number)
 
 

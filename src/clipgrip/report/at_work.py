@@ -18,11 +18,11 @@ from clipgrip.runs.watch.status import Status
 from clipgrip.runs.watch.store import Alarm
 from clipgrip.trust.watch_words import (
     LIGHTS,
-    VERDICTS,
     advised,
     audited_words,
     changed,
     named,
+    response_words,
     since_when,
 )
 from clipgrip.words import Language, Words
@@ -104,25 +104,10 @@ def alarm_words(
         since_when(facts["since"], alarm.at, facts["since_at"], say),
         advised(facts["monitor"], say),
         [named(one["monitor"], class_of(one, names), say) for one in facts["others"]],
-        responded(alarm, say),
+        response_words(alarm.response, say),
         [_shown(one) for one in facts["before"]] if pictured else [],
         [_shown(one) for one in facts["after"]] if pictured else [],
     )
-
-
-def responded(alarm: Alarm, say: Words) -> str:
-    """Who answered an alarm, and what; empty while it rings."""
-    response = alarm.response
-    if response is None:
-        return ""
-    verdict: Any = response["verdict"]
-    text = say(
-        "{date}, {by}: {verdict}",
-        date=say.date(response["at"]),
-        by=response["by"] or "–",
-        verdict=say(VERDICTS[verdict]),
-    )
-    return f"{text} – {response['note']}" if response["note"] else text
 
 
 def class_of(facts: Mapping[str, Any], names: Sequence[str]) -> str | None:

@@ -68,13 +68,13 @@ def line(found: Audited) -> Sentence:
     worse = found.right.count < found.common_right.count
     return Sentence(
         mark(
-            "audited      {right} % right of {total} drawn at random (95 % interval {low} to {high}), worse than "
-            "{common} % by {name} for every image"
+            "audited      {right}% right of {total} drawn at random (95% interval {low} to {high}), worse than "
+            "{common}% by {name} for every image"
         )
         if worse
         else mark(
-            "audited      {right} % right of {total} drawn at random (95 % interval {low} to {high}), beside "
-            "{common} % by {name} for every image"
+            "audited      {right}% right of {total} drawn at random (95% interval {low} to {high}), beside "
+            "{common}% by {name} for every image"
         ),
         right=f"{100 * (found.right.value or 0.0):.1f}",
         total=found.right.total,

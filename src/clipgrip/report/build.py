@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from clipgrip.markup import printable, templates
+from clipgrip.report.accuracy import accuracy
+from clipgrip.report.at_work import at_work
 from clipgrip.report.bias import bias_section
 from clipgrip.report.classes import SHOWN, WORST, class_rows, spread_sentences
 from clipgrip.report.confidence import confidence
@@ -32,6 +34,7 @@ def build_report(facts: RunFacts, language: Language = "en") -> str:
         say=say,
         run=run,
         verdict=verdict(run, say),
+        accuracy=accuracy(facts.history, say),
         confidence=confidence(run, say),
         plots=plots(run, say),
         rounds=round_rows(run, say),
@@ -46,5 +49,6 @@ def build_report(facts: RunFacts, language: Language = "en") -> str:
         galleries=galleries(run, [row.position for row in classes]),
         steps=steps(run, say),
         tables=tables(run, say),
+        work=None if facts.work is None else at_work(facts.work, facts.class_names, say),
     )
     return printable(html)

@@ -35,6 +35,7 @@ def tables(run: Reading, say: Words) -> list[DetailTable]:
         _plain(say("Settings"), run.settings),
         _plain(say("Data"), {k: v for k, v in run.data.items() if not isinstance(v, list | tuple)}),
         _plain(say("Backbone"), run.metrics.get("backbone", {})),
+        _eyes(run, say),
         _times(run, say),
         _plain(
             say("Versions"),
@@ -54,6 +55,17 @@ def _text(value: Any) -> str:
     if value is None:
         return "–"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _eyes(run: Reading, say: Words) -> DetailTable:
+    """What saw the images beside the model, and how much each counted."""
+    eyes = run.metrics.get("eyes", ())
+    rows: list[tuple[str, ...]] = [
+        (eye["name"], say.percent(eye["share"], 0), eye["fingerprint"]) for eye in eyes
+    ]
+    return DetailTable(
+        say("Eyes beside the backbone"), rows, ("", say("Share"), say("Fingerprint"))
+    )
 
 
 def _times(run: Reading, say: Words) -> DetailTable:

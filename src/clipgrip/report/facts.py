@@ -8,7 +8,9 @@ from typing import Any
 
 from PIL import Image
 
+from clipgrip.report.accuracy import AuditedFigure
 from clipgrip.report.audited import Audited
+from clipgrip.runs.watch.status import Status
 from clipgrip.types import Labels, Probs
 
 
@@ -41,6 +43,8 @@ class RunFacts:
     """Where the run lies, as the user would type it."""
     audited: Audited | None = None
     """What people answered for images drawn at random."""
+    history: tuple[AuditedFigure, ...] = ()
+    """Every audited figure, oldest first."""
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Column name to the group of each test image, or of each image of the pool where there is no test."""
     lost: int = 0
@@ -49,3 +53,5 @@ class RunFacts:
     """Images that are in the figures, by what is kept of them, while their files are gone."""
     row_of: Mapping[str, int] = field(default_factory=dict)
     """Content hash of an image to its row of the pool."""
+    work: Status | None = None
+    """How its line at work stands; None where nothing is watched."""

@@ -11,11 +11,13 @@ from PIL import Image
 from clipgrip.data.manifest import Row
 from clipgrip.data.reading import open_row
 from clipgrip.data.sources import is_there
+from clipgrip.report.accuracy import AuditedFigure
 from clipgrip.report.audited import Audited
 from clipgrip.report.facts import MeasuredAnswers, RunFacts
 from clipgrip.report.group_table import read_groups
 from clipgrip.runs.calibrated import read_calibration
 from clipgrip.runs.outcome import Outcome
+from clipgrip.runs.watch.status import line_of
 
 
 def facts(
@@ -23,6 +25,7 @@ def facts(
     groups: Path | None = None,
     audited: Audited | None = None,
     encoding: str | None = None,
+    history: tuple[AuditedFigure, ...] = (),
 ) -> RunFacts:
     """Everything a report says; pictures are opened only when they are shown.
 
@@ -52,6 +55,8 @@ def facts(
         lost=lost(outcome),
         unseen=sum(not is_there(row.source) for row in (*embeds.pool_rows, *embeds.test_rows)),
         audited=audited,
+        history=history,
+        work=line_of(outcome.folder),
         row_of={row.sha256: n for n, row in enumerate(embeds.pool_rows)},
         groups={} if groups is None else read_groups(groups, _judged_paths(outcome), encoding),
     )

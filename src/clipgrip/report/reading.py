@@ -155,7 +155,7 @@ class Reading:
     def effect(self) -> int:
         """1 where tuning helped beyond chance, -1 where it harmed, 0 where it cannot be told apart.
 
-        Of the test images whose verdict changed, the share put right is compared with one half (95 %, two-sided).
+        Of the test images whose verdict changed, the share put right is compared with one half (95%, two-sided).
         """
         fixed, broken = self.paired
         low, high = exact_interval(fixed, fixed + broken)

@@ -29,7 +29,7 @@ from clipgrip.trust.knowledge import LABELS_PER_CLASS, Finding, knows_nothing
 from clipgrip.trust.terms import Terms
 
 FIRST_AUDIT = 50
-"""Audited images from which an error rate is worth a look: ±11 points at an accuracy of 80 %."""
+"""Audited images from which an error rate is worth a look: ±11 points at an accuracy of 80%."""
 ENOUGH = 20
 """New answers, per class 2 but at least so many, that make another round worth its minutes."""
 
@@ -139,7 +139,7 @@ def overview(snapshot: ReviewSnapshot, terms: Terms, ok: tuple[int, ...] = ()) -
 
 
 def asked_for(store: ReviewStore) -> Terms:
-    """The terms that the last promise was asked for with; at most 2 % at 95 % before there is one."""
+    """The terms that the last promise was asked for with; at most 2% at 95% before there is one."""
     for change in reversed(store.changes()):
         if change.action == "promise":
             return Terms(change.facts["max_error"], change.facts["confidence"])
@@ -161,7 +161,7 @@ def terms_of(max_error: float, confidence: float) -> Terms:
         ConfigError: a share out of range.
     """
     if not 0 < max_error < 0.5:
-        raise ConfigError("the largest share of errors has to lie between 0 and 50 %, as in 2 %.")
+        raise ConfigError("the largest share of errors has to lie between 0 and 50%, as in 2%.")
     return Terms(max_error, confidence)
 
 
@@ -196,9 +196,9 @@ def _class_lines(
 
 
 def mark(wrong: Share, allowed: float) -> Mark:
-    """Good or bad where the exact 95 % interval lies on one side of what is allowed, else unclear.
+    """Good or bad where the exact 95% interval lies on one side of what is allowed, else unclear.
 
-    Wilson's is too short for a few answers: it calls 1 of 7 surely more than 2 %.
+    Wilson's is too short for a few answers: it calls 1 of 7 surely more than 2%.
     """
     if not wrong.total:
         return "unknown"

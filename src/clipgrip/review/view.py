@@ -8,7 +8,9 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
+from torch import Tensor
 
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.config import Settings
@@ -85,6 +87,8 @@ class RoundClassifier:
     rows: tuple[Row, ...] = field(repr=False)
     embeds: ImageEmbeds = field(repr=False)
     """(N, D) as the learned prompt sees the images."""
+    beside: Float[Tensor, "N e"] | None = field(default=None, repr=False)
+    """What eyes see of them."""
 
     @cached_property
     def row_by_hash(self) -> Mapping[str, int]:
@@ -101,7 +105,11 @@ class RoundClassifier:
         positions = [n for n, row in enumerate(rows) if row.sha256 in hashes]
         positions.sort(key=lambda n: rows[n].sha256)
         everything = torch.cat([seen.pool, seen.test]) if len(seen.test) else seen.pool
-        return cls(outcome, backbone, tuple(rows[n] for n in positions), everything[positions])
+        beside = None
+        if seen.pool_beside is not None and seen.test_beside is not None:
+            beside = torch.cat([seen.pool_beside, seen.test_beside])[positions]
+        shown = tuple(rows[n] for n in positions)
+        return cls(outcome, backbone, shown, everything[positions], beside)
 
     def probs(self, classes: ClassNames) -> Probs:
         """(N, C) for these classes, from the round's learned values and what labels taught it of them.
@@ -111,7 +119,9 @@ class RoundClassifier:
         """
         settings = Settings(**self.outcome.run.settings)
         start = Start.of(self.backbone, classes, settings, self.outcome.start.method)
-        nothing = Embeds(self.embeds, self.embeds[:0], (), ())
+        beside = self.beside
+        none = None if beside is None else beside[:0]
+        nothing = Embeds(self.embeds, self.embeds[:0], (), (), beside, none)
         joint = self.outcome.joint
         if joint is not None:
             joint = joint.renumbered(

@@ -16,6 +16,7 @@ from torch import Tensor
 from clipgrip.errors import PromptError, RunError
 from clipgrip.fewshot.joint import Joint
 from clipgrip.files import write_bytes_atomic
+from clipgrip.runs.eyes import Beside
 from clipgrip.written import may_replace, remove_output, write_output
 
 FORMAT = "1"
@@ -25,6 +26,8 @@ NAME = "prompt.safetensors"
 CLASS_EMBEDS = "class_embeds.safetensors"
 HEAD = "head.safetensors"
 """What labels taught beside the prompt: `fewshot.Joint`."""
+EYES = "eyes.safetensors"
+"""What sees images beside the model, and how that joins what the model sees: `runs.eyes.Beside`."""
 SAVE = "save"
 """Which call wrote a file."""
 
@@ -52,12 +55,19 @@ class PromptFacts:
     """How the prompt began, which decides what follows its context; None in files that older versions wrote."""
     head: str = ""
     """SHA-256 of the file `HEAD`, without which the answers would be others; empty where no label taught."""
+    eyes: str = ""
+    """SHA-256 of the file `EYES`; empty where nothing sees images beside the model."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, without what older versions did not have where it says nothing."""
+        facts = asdict(self)
+        return facts if self.eyes else {name: facts[name] for name in facts if name != "eyes"}
 
 
 def pack(learned: dict[str, Tensor], facts: PromptFacts) -> bytes:
     """The bytes of a checkpoint; equal values give equal bytes."""
     values = {name: value.detach().contiguous().cpu() for name, value in learned.items()}
-    prompt = asdict(facts)
+    prompt = facts.as_dict()
     said = {"format": FORMAT, "prompt": prompt, "sha256": _digest(values, prompt)}
     return save(values, {KEY: json.dumps(said, sort_keys=True)})
 
@@ -68,12 +78,14 @@ def write_folder(
     facts: PromptFacts,
     class_embeds: Tensor,
     joint: Joint | None = None,
+    *,
+    beside: Beside | None = None,
 ) -> None:
     """Write the prompt, what labels taught beside it, and the class embeddings (C, D) that follow from it.
 
     Each whole or not at all, and the prompt, which names the digest of the second, after it.
     """
-    for name, data in _files(learned, facts, class_embeds, joint).items():
+    for name, data in _files(learned, facts, class_embeds, joint, beside).items():
         write_bytes_atomic(folder / name, data)
 
 
@@ -83,6 +95,8 @@ def save_folder(
     facts: PromptFacts,
     class_embeds: Tensor,
     joint: Joint | None = None,
+    *,
+    beside: Beside | None = None,
 ) -> None:
     """The same into a folder that a person named, where only what was saved so and not changed since is replaced.
 
@@ -91,8 +105,8 @@ def save_folder(
     """
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file. Give save the name of a folder.")
-    files = _files(learned, facts, class_embeds, joint)
-    for name in (HEAD, NAME, CLASS_EMBEDS):
+    files = _files(learned, facts, class_embeds, joint, beside)
+    for name in (EYES, HEAD, NAME, CLASS_EMBEDS):
         if not may_replace(folder / name, SAVE):
             raise RunError(
                 f"{folder / name} is there already, and it is no file that save wrote and nobody changed since: it may "
@@ -101,16 +115,23 @@ def save_folder(
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         write_output(folder / name, data, SAVE)
-    if HEAD not in files:
-        remove_output(folder / HEAD, SAVE)
+    for name in (EYES, HEAD):
+        if name not in files:
+            remove_output(folder / name, SAVE)
 
 
 def _files(
-    learned: dict[str, Tensor], facts: PromptFacts, class_embeds: Tensor, joint: Joint | None
+    learned: dict[str, Tensor],
+    facts: PromptFacts,
+    class_embeds: Tensor,
+    joint: Joint | None,
+    beside: Beside | None,
 ) -> dict[str, bytes]:
     """By name, in the order in which they are written."""
     prompt = pack(learned, facts)
     head = {} if joint is None else {HEAD: save(joint.tensors())}
+    if beside is not None:
+        head = {EYES: beside.pack(), **head}
     return {**head, NAME: prompt, CLASS_EMBEDS: pack_class_embeds(class_embeds, prompt)}
 
 
@@ -151,20 +172,35 @@ def read_head(folder: Path, facts: PromptFacts) -> Joint | None:
     Raises:
         PromptError: the file is missing, or is not the one that was written.
     """
-    if not facts.head:
+    content = _named_by_prompt(folder / HEAD, facts.head)
+    return None if content is None else Joint.from_tensors(load(content))
+
+
+def read_eyes(folder: Path, facts: PromptFacts) -> Beside | None:
+    """What saw the images beside the model; None where nothing did.
+
+    Raises:
+        PromptError: the file is missing, or is not the one that was written.
+    """
+    content = _named_by_prompt(folder / EYES, facts.eyes)
+    return None if content is None else Beside.unpack(content)
+
+
+def _named_by_prompt(path: Path, digest: str) -> bytes | None:
+    """The content of a file beside the prompt, which says its digest; None where it says none."""
+    if not digest:
         return None
-    path = folder / HEAD
     try:
         content = path.read_bytes()
     except OSError as error:
         raise PromptError(
             f"{path} cannot be read ({error.strerror}). Without it the answers would be others. {_RESTORE}"
         ) from None
-    if hashlib.sha256(content).hexdigest() != facts.head:
+    if hashlib.sha256(content).hexdigest() != digest:
         raise PromptError(
             f"{path} is damaged, or of another run: its content is not what was written. {_RESTORE}"
         )
-    return Joint.from_tensors(load(content))
+    return content
 
 
 _RESTORE = "Restore it, or run the same clipgrip run command again, which writes it anew."

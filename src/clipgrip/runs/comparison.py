@@ -198,7 +198,7 @@ def _line(compared: Comparison, row: int) -> tuple[Cell, ...]:
 
 
 def interval(answerer: Answerer) -> tuple[float, float]:
-    """The 95 % interval of its accuracy."""
+    """The 95% interval of its accuracy."""
     return metrics.exact_interval(answerer.right, answerer.tested)
 
 

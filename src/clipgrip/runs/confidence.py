@@ -17,7 +17,7 @@ from clipgrip.trust.knowledge import FEW_IMAGES, Finding, knows_nothing
 from clipgrip.types import Probs
 
 GIVEN_UP = "agreement with refined answers"
-"""The signal of runs before 0029: near 100 % wherever refining left the answers alone."""
+"""The signal of runs before 0029: near 100% wherever refining left the answers alone."""
 
 
 def calibration_facts(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from clipgrip.backbone.base import Eye
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import Item, embed_images
@@ -25,7 +26,7 @@ from clipgrip.data.sources import ImageSource
 from clipgrip.errors import DataError
 from clipgrip.runs.events import Listener
 from clipgrip.sentences import Sentence, combined, mark
-from clipgrip.types import ImageEmbeds, Labels
+from clipgrip.types import ImageEmbeds, Labels, WideEmbeds
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,19 @@ class Embeds:
     test: Float[Tensor, "n D"]
     pool_rows: tuple[Row, ...]
     test_rows: tuple[Row, ...]
+    pool_beside: Float[Tensor, "N e"] | None = field(default=None, repr=False)
+    """What eyes see of the pool beside the model (`runs.eyes`); None where none counts."""
+    test_beside: Float[Tensor, "n e"] | None = field(default=None, repr=False)
+
+    @property
+    def pool_joined(self) -> WideEmbeds:
+        """(N, D + e) what refinement and heads see; texts read the first D columns."""
+        return _joined(self.pool, self.pool_beside)
+
+    @property
+    def test_joined(self) -> WideEmbeds:
+        """(n, D + e) the same of the test images."""
+        return _joined(self.test, self.test_beside)
 
     @property
     def pool_labels(self) -> Labels:
@@ -46,6 +60,10 @@ class Embeds:
     def test_labels(self) -> Labels:
         """(n,) the truth of the test images."""
         return torch.tensor([row.label for row in self.test_rows], dtype=torch.long)
+
+
+def _joined(embeds: Tensor, beside: Tensor | None) -> Tensor:
+    return embeds if beside is None else torch.cat([embeds, beside.to(embeds.dtype)], dim=1)
 
 
 @dataclass(frozen=True)
@@ -62,14 +80,14 @@ def model_of(settings: Settings) -> ClipBackbone:
     return load_backbone(settings.backbone, precision=settings.precision, engine=settings.engine)
 
 
-def embedded(backbone: ClipBackbone, manifest: Manifest, listener: Listener) -> EmbeddedManifest:
+def embedded(backbone: Eye, manifest: Manifest, listener: Listener) -> EmbeddedManifest:
     """As `embed_manifest`, with the cache in the user's folder, saying how far it is."""
     progress = partial(listener.progress, "embed")
     return embed_manifest(backbone, manifest, cache=cache_of(backbone), on_progress=progress)
 
 
 def embed_manifest(
-    backbone: ClipBackbone,
+    backbone: Eye,
     manifest: Manifest,
     *,
     cache: EmbeddingCache | None,

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sqlite3
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -23,15 +24,25 @@ PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "scikit-le
 
 
 def run_id(
-    settings: Settings, manifest: Manifest, backbone: ClipBackbone, seen: list[str], method: Method
+    settings: Settings,
+    manifest: Manifest,
+    backbone: ClipBackbone,
+    seen: list[str],
+    method: Method,
+    *,
+    eyes: Sequence[str] = (),
 ) -> str:
-    """Twelve hex digits over all that determines the result: settings, data, model, and every number of the method."""
+    """Twelve hex digits over all that determines the result: settings, data, model, and every number of the method.
+
+    ``eyes`` are the image keys of what sees the images beside the model.
+    """
     determines = {
-        "settings": settings.model_dump(exclude={"backbone"}),
+        "settings": settings.model_dump(exclude={"backbone", "eye"}),
         "method": method.fingerprint(),
         "data": manifest.fingerprint,
         "seen": seen,
         "images": backbone.image_key,
+        **({"eyes": list(eyes)} if eyes else {}),
     }
     text = json.dumps(determines, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
@@ -22,6 +22,8 @@ class Inputs:
 
     pool: Tensor = field(repr=False)
     test: Tensor = field(repr=False)
+    test_beside: Tensor | None = field(default=None, repr=False)
+    """(n, e) what eyes see of the test images, where the inputs are pixels."""
 
 
 def inputs_of(
@@ -37,10 +39,11 @@ def inputs_of(
         CacheError: the pixels find no room.
     """
     if prompt.consumes == "embeds":
-        return Inputs(embeds.pool, embeds.test)
+        return Inputs(embeds.pool_joined, embeds.test_joined)
     return Inputs(
         read_pixels(backbone, _items(embeds.pool_rows), on_progress=on_progress),
         read_pixels(backbone, _items(embeds.test_rows)),
+        embeds.test_beside,
     )
 
 
@@ -63,7 +66,7 @@ def embeds_through(
     for _, error in found.failures:
         raise error
     split = len(embeds.pool_rows)
-    return Embeds(found.embeds[:split], found.embeds[split:], embeds.pool_rows, embeds.test_rows)
+    return replace(embeds, pool=found.embeds[:split], test=found.embeds[split:])
 
 
 def _items(rows: Sequence[Row]) -> list[Item]:

@@ -42,9 +42,11 @@ def joint_of_run(
         pseudolabels = pseudolabels_of(kept, ready.embeds, ready.task.n_classes)
         text = ready.start.class_embeds(kept.learned), ready.start.prompt.logit_scale
         head = head_of(kept, ready.method)
-        return joint_without_labels(through.pool, text, ready.task, pseudolabels, head)
-    pool, texts = ready.embeds.pool, ready.start.zero_shot
+        return joint_without_labels(through.pool_joined, text, ready.task, pseudolabels, head)
+    pool, texts = ready.embeds.pool_joined, ready.start.zero_shot
     teacher = Teacher.of(pool, ready.zero_shot.pool, ready.task, head, texts)
     if not labels["uses_unlabeled"] or kept is None:
-        return teacher.joint(through.pool)
-    return teacher.joint(through.pool, pseudolabels_of(kept, ready.embeds, ready.task.n_classes))
+        return teacher.joint(through.pool_joined)
+    return teacher.joint(
+        through.pool_joined, pseudolabels_of(kept, ready.embeds, ready.task.n_classes)
+    )

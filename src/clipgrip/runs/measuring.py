@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,13 +13,15 @@ from clipgrip.files import AnyPath
 from clipgrip.runs.auditing import AUDIT, SHEET, Audit, Sheet
 from clipgrip.runs.audits import MEASURE
 from clipgrip.runs.outcome import Outcome
-from clipgrip.trust.measured import Measured, measured
+from clipgrip.trust.measured import MeasuredAccuracy, measured
 from clipgrip.trust.measuring import Strata, first_phase, further, strata
 from clipgrip.trust.scope import Whole
 from clipgrip.written import write_output
 
 USUAL = 100
 """Answers that are planned where nobody says how many."""
+SEEDS = 20
+"""Seeds that are tried to find the draw of stored answers again, where no sheet names it."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,13 @@ class MeasuringAudit:
             RunError: no image is left for the model to decide.
         """
         return cls(Audit.of(outcome, seed))
+
+    @classmethod
+    def of_id(cls, outcome: Outcome, audit: str) -> MeasuringAudit | None:
+        """The one with that id, whose seed is among the first `SEEDS`; None where the run's answers are others now."""
+        whole = Audit.of(outcome, 0)
+        tried = (cls(replace(whole, seed=seed)) for seed in range(SEEDS))
+        return next((one for one in tried if one.id == audit), None)
 
     @cached_property
     def made(self) -> Strata:
@@ -58,7 +67,7 @@ class MeasuringAudit:
             return first_phase(self.made, planned)
         return further(self.made, rows, self.audit.pool.labels[rows] != truth, planned)
 
-    def read(self, rows: Whole, truth: Whole) -> Measured | None:
+    def read(self, rows: Whole, truth: Whole) -> MeasuredAccuracy | None:
         """Accuracy of the run's answers to its unlabeled images; None where too few are answered."""
         labels = self.audit.pool.labels
         return measured(self.made, labels, rows, labels[rows] != truth)

@@ -21,6 +21,7 @@ from clipgrip.runs.checkpoint import PromptFacts, head_digest
 from clipgrip.runs.confidence import calibration_facts
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
+from clipgrip.runs.eyes import Beside
 from clipgrip.runs.identity import settings_of
 from clipgrip.runs.inputs import embeds_through
 from clipgrip.runs.labels import joint_of_run
@@ -119,6 +120,7 @@ def prompt_facts(
     tuned: Prompt | None,
     run: str = "",
     joint: Joint | None = None,
+    beside: Beside | None = None,
 ) -> PromptFacts:
     """What the checkpoint says beside its learned values; ``tuned`` is None where nothing was learned."""
     return PromptFacts(
@@ -134,6 +136,7 @@ def prompt_facts(
         logit_scale=backbone.logit_scale,
         run=run,
         head=head_digest(joint),
+        eyes=beside.digest if beside else "",
     )
 
 
@@ -187,7 +190,13 @@ def assemble(
         through = embeds_through(tuned, backbone, ready.embeds, progress)
     joint = joint_of_run(run.facts, ready, through, best)
     facts = prompt_facts(
-        settings_of(run), backbone, ready.start, tuned=tuned, run=run.id, joint=joint
+        settings_of(run),
+        backbone,
+        ready.start,
+        tuned=tuned,
+        run=run.id,
+        joint=joint,
+        beside=ready.beside if joint else None,  # the text alone reads none of it
     )
     return Outcome(
         folder=folder,

@@ -49,6 +49,7 @@ def write_outputs(outcome: Outcome, issues: Iterable[Issue], hear: Listener) -> 
         outcome.prompt,
         outcome.start.class_embeds(outcome.learned),
         outcome.joint,
+        beside=outcome.ready.beside if outcome.joint else None,
     )
 
 

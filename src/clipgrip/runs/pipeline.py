@@ -21,6 +21,7 @@ from clipgrip.errors import RunError
 from clipgrip.prompts.base import learned_parameters
 from clipgrip.runs.confidence import estimate_facts
 from clipgrip.runs.events import Listener
+from clipgrip.runs.eyes import eye_sentences, with_named_eyes
 from clipgrip.runs.identity import machine, run_id, versions
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.knowledge import knowledge, to_facts
@@ -111,6 +112,7 @@ def carry_out(
         ClipgripError: as `run`.
     """
     began = time.monotonic()
+    settings = with_named_eyes(settings)
     prepared = prepare(settings, manifest, hear, seen=seen)
     times = {**(seconds or {"ingest": 0.0}), "embed": round(time.monotonic() - began, 3)}
     found = knowledge(prepared.ready, prepared.backbone)
@@ -139,7 +141,8 @@ class Job:
         """Do what is left to do in the run's folder, under its lock."""
         manifest, ready = self.prepared.manifest, self.ready
         seen = seen_names(manifest.classes, ready.task)
-        identity = run_id(ready.settings, manifest, self.prepared.backbone, seen, ready.method)
+        backbone, eyes = self.prepared.backbone, ready.seen.keys if ready.seen else ()
+        identity = run_id(ready.settings, manifest, backbone, seen, ready.method, eyes=eyes)
         folder = choose_folder(self.wanted, identity, hear.note)
         with locked(folder), open_store(folder, create=True) as store:
             stored = store.run(identity) or self._begun(store, identity)
@@ -153,6 +156,8 @@ class Job:
 
     def _say_what_is_known(self, facts: dict[str, Any], hear: Listener) -> None:
         """Before the rounds: what the labels say, or else what speaks against the answers."""
+        for line in eye_sentences(facts.get("eyes", ()), SAY):
+            hear.note(line)
         for line in label_sentences(facts.get("labels"), SAY):
             hear.step(line)
         if not labels_teach(facts.get("labels")):
@@ -210,6 +215,7 @@ class Job:
             ),
             "tuned": {"prompt": ready.settings.prompt, "values": self._values()},
             "backbone": backbone_facts(backbone),
+            **({"eyes": ready.seen.facts()} if ready.seen else {}),
             "seconds": self.seconds,
         }
         fingerprints = manifest.fingerprint, backbone.fingerprint

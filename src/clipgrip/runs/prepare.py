@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from clipgrip.backbone.base import Eye
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
@@ -21,8 +23,9 @@ from clipgrip.fewshot.teacher import Teacher
 from clipgrip.method import Method, learn, refiner_of, schedule, teacher_of
 from clipgrip.prompts.residual import ResidualPrompt
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner
-from clipgrip.runs.embedding import Embeds, embedded, model_of, nothing_left
+from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded, model_of, nothing_left
 from clipgrip.runs.events import Listener
+from clipgrip.runs.eyes import Beside, EyeFacts, Seen, eyes_of, see
 from clipgrip.runs.identity import settings_of
 from clipgrip.runs.start import Answers, Start, method_for
 from clipgrip.runs.store import RunStore, StoredRun
@@ -30,7 +33,7 @@ from clipgrip.runs.tasks import make_task, stored_task
 from clipgrip.sentences import mark
 from clipgrip.strategy import Reached, Round
 from clipgrip.training.state import Keeper
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Probs
+from clipgrip.types import ClassEmbeds, Labels, Probs, WideEmbeds
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,13 @@ class Prepared:
     start: Start
     embeds: Embeds = field(repr=False)
     task: Task = field(repr=False)
+    seen: Seen | None = field(default=None, repr=False)
+    """What eyes see beside the model; None where none is asked."""
+
+    @property
+    def beside(self) -> Beside | None:
+        """The eyes that count; None where none does."""
+        return self.seen.beside if self.seen else None
 
     @property
     def method(self) -> Method:
@@ -65,7 +75,7 @@ class Prepared:
             return None
         # where no unlabeled image is learned from, none is refined to see how well held-out labels are answered
         method = self.method if any(self.ks) else replace(self.method, refine=ZERO_SHOT)
-        pool, zero_shot = self.embeds.pool, self.zero_shot.pool
+        pool, zero_shot = self.embeds.pool_joined, self.zero_shot.pool
         return teacher_of(
             method, self.task, pool, zero_shot, self.start.zero_shot, seed=self.settings.seed
         )
@@ -78,7 +88,7 @@ class Prepared:
     @cached_property
     def refiner(self) -> PoolRefiner:
         """One for the estimate and the rounds, so that the first answers are refined once."""
-        return refiner_of(self.method, self.embeds.pool, self.first, self.teacher)
+        return refiner_of(self.method, self.embeds.pool_joined, self.first, self.teacher)
 
     def learn(
         self,
@@ -96,7 +106,8 @@ class Prepared:
             reached or Reached(0, self.first),
             ks=self.ks,
             method=self.method,
-            image_embeds=self.embeds.pool,
+            image_embeds=self.embeds.pool_joined,
+            beside=self.embeds.pool_beside,
             refine=self.refiner,
             teacher=self.teacher,
             seed=self.settings.seed,
@@ -131,7 +142,7 @@ def prepare(
     Raises:
         ClipgripError: no image is left, or the task, the model, the texts or the images cannot be used.
     """
-    backbone, classes = model_of(settings), manifest.classes
+    backbone, eyes, classes = model_of(settings), eyes_of(settings), manifest.classes
     if len(manifest.pool) == 0:
         raise nothing_left(manifest, ())
     everywhere = settings.candidates == "all"
@@ -143,7 +154,7 @@ def prepare(
     labels = found.embeds.pool_labels
     task = make_task(labels, classes, seen=seen, all_candidates=everywhere, note=listener.note)
     start = start.suited_to(task, backbone, settings, method)
-    ready = Prepared(settings, start, found.embeds, task)
+    ready = _seen_by(eyes, Prepared(settings, start, found.embeds, task), found, listener)
     return PreparedImages(backbone, found.manifest, ready, found.issues)
 
 
@@ -157,6 +168,7 @@ def prepare_stored(
     """
     settings, manifest = settings_of(run), store.manifest(run.id)
     backbone = model_of(settings)
+    eyes = [EyeFacts(**_own(facts)).load() for facts in run.facts.get("eyes", ())]
     if backbone.fingerprint != run.backbone_fingerprint:
         raise BackboneError(
             mark(
@@ -171,12 +183,25 @@ def prepare_stored(
     known = run.facts.get("method")
     method = Method.from_facts(known) if known else method_for(settings, task)
     start = Start.of(backbone, found.manifest.classes, settings, method)
-    ready = Prepared(settings, start, found.embeds, task)
+    ready = _seen_by(eyes, Prepared(settings, start, found.embeds, task), found, listener)
     return PreparedImages(backbone, found.manifest, ready, found.issues)
 
 
+def _seen_by(
+    eyes: Sequence[Eye], ready: Prepared, found: EmbeddedManifest, listener: Listener
+) -> Prepared:
+    """The same with what the eyes see; how much each counts is found before anything is tuned."""
+    embeds, seen = see(eyes, found, ready.zero_shot.pool, ready.task.labels, listener)
+    return replace(ready, embeds=embeds, seen=seen)
+
+
+def _own(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what a run stores of an eye, that which names it."""
+    return {one.name: facts[one.name] for one in fields(EyeFacts)}
+
+
 def prepare_arrays(
-    image_embeds: ImageEmbeds,
+    image_embeds: WideEmbeds,
     labels: Labels,
     classes: ClassNames,
     class_embeds: ClassEmbeds,
@@ -187,7 +212,8 @@ def prepare_arrays(
 ) -> Prepared:
     """From embeddings (N, D) with labels (N,), -1 for unlabeled, and class embeddings (C, D).
 
-    There is no text tower, so a residual of the class embeddings is tuned.
+    There is no text tower, so a residual of the class embeddings is tuned. Of several banks (`pseudolabel.banks`) the
+    embeddings are joined already.
     """
     everywhere = settings.candidates == "all"
     task = make_task(labels, classes, seen=None, all_candidates=everywhere)

@@ -81,7 +81,7 @@ def warning(facts: Mapping[str, Any]) -> list[str]:
     allowed = 100 * (1 - facts["confidence"])
     return [
         f"note: the answers of this audit were read before under {times} other term{'s' if times > 1 else ''}. Each "
-        f"promise holds for itself in all but {allowed:g} % of audits; the best of several, chosen after they were "
+        f"promise holds for itself in all but {allowed:g}% of audits; the best of several, chosen after they were "
         "seen, is broken more often. Fix the terms before the first answer."
     ]
 

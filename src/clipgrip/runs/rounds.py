@@ -15,7 +15,7 @@ from clipgrip.method import Method
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import per_class_counts
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
-from clipgrip.pseudolabel.stop import Summary, said
+from clipgrip.pseudolabel.stop import Summary, stop_sentence
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import Inputs
@@ -58,7 +58,7 @@ def run_rounds(
             hear.step(
                 Sentence(
                     "Stopped: {reason}. Back to {back}, the best before.",
-                    reason=said(done.stop.reason),
+                    reason=stop_sentence(done.stop.reason),
                     back=name_of_round(done.stop.best),
                 )
             )
@@ -112,7 +112,8 @@ def _answers(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Prob
     if not stored:
         return ready.first
     # the loop's own sums, in its batches: others differ in the last bit, which can turn a choice
-    learner = PromptLearner(ready.start.tuned(stored[-1].learned), inputs.pool)
+    prompt = ready.start.tuned(stored[-1].learned)
+    learner = PromptLearner(prompt, inputs.pool, beside=ready.embeds.pool_beside)
     chosen = pseudolabels_of(stored[-1], ready.embeds, ready.task.n_classes)
     return joined(learner, ready.task, chosen, ready.teacher, head_of(stored[-1], ready.method))[0]
 
@@ -143,7 +144,7 @@ def _stored(done: Round, ready: Prepared, inputs: Inputs, facts: dict[str, Any])
     stored = StoredRound(done.number, done.k, done.changed, learned, {}, _named(done, embeds))
     takes_all = rule == "everything"  # then no class is short of a k
     short = [] if takes_all else short_classes(done.pseudolabels, task, done.k)
-    test = done.predict_proba(inputs.test)
+    test = done.predict_proba(inputs.test, inputs.test_beside)
     stored.facts.update(
         number=done.number,
         k=done.k,

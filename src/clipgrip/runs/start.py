@@ -79,7 +79,7 @@ class Start:
         class_embeds, scale = self.class_embeds(learned), self.prompt.logit_scale
         pool, test = (
             joined_probs(images, class_embeds, scale, joint)
-            for images in (embeds.pool, embeds.test)
+            for images in (embeds.pool_joined, embeds.test_joined)
         )
         return Answers(pool, test)
 

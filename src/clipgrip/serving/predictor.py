@@ -11,7 +11,7 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 
-from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.base import Backbone, Eye
 from clipgrip.backbone.clip import ClipBackbone, Precision
 from clipgrip.backbone.embed import Embedded, Item, embed_images
 from clipgrip.backbone.optional_cache import cache_for
@@ -25,8 +25,9 @@ from clipgrip.prompts.classifier import zero_shot
 from clipgrip.runs import checkpoint
 from clipgrip.runs.calibrated import AuditedCalibration, read_calibration
 from clipgrip.runs.checkpoint import PromptFacts
+from clipgrip.runs.eyes import Beside, EyeFacts
 from clipgrip.sentences import mark
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
+from clipgrip.types import ClassEmbeds, Probs, WideEmbeds
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Predictor:
     """What labels taught beside the prompt."""
     calibrated: AuditedCalibration | None = field(default=None, repr=False)
     """The temperature that audited answers gave; None: confidence is as the model says it."""
+    beside: Beside | None = field(default=None, repr=False)
+    """What sees images beside the model."""
 
     @classmethod
     def open(cls, folder: Path) -> Predictor:
@@ -63,8 +66,9 @@ class Predictor:
         learned, facts = checkpoint.read(path)
         known = checkpoint.read_class_embeds(folder / checkpoint.CLASS_EMBEDS, path.read_bytes())
         joint = checkpoint.read_head(folder, facts)
+        beside = checkpoint.read_eyes(folder, facts)
         embeds = derive(facts, learned) if known is None else known
-        return cls(facts, learned, embeds, joint, read_calibration(folder))
+        return cls(facts, learned, embeds, joint, read_calibration(folder), beside)
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -74,17 +78,27 @@ class Predictor:
             return backbone
         return prompt_of(self.facts, backbone, self.learned).on(backbone)
 
+    @cached_property
+    def eyes(self) -> dict[EyeFacts, Eye]:
+        """What sees images beside the model, as far as it was needed."""
+        return {}
+
     def __getstate__(self) -> dict[str, object]:
-        """Without the model, which is read again where it is needed."""
-        return {name: value for name, value in vars(self).items() if name != "backbone"}
+        """Without the models, which are read again where they are needed."""
+        return {
+            name: value for name, value in vars(self).items() if name not in ("backbone", "eyes")
+        }
 
     @property
     def classes(self) -> ClassNames:
         """What the answers mean."""
         return ClassNames(self.facts.class_names, self.facts.class_prompts)
 
-    def predict_proba(self, image_embeds: ImageEmbeds) -> Probs:
-        """(N, C) from unit vectors (N, D) of the prompt's own model, as it says them; `calibrated` sets them right."""
+    def predict_proba(self, image_embeds: WideEmbeds) -> Probs:
+        """(N, C) from what `embed` gives, as the prompt says them; `calibrated` sets them right.
+
+        Unit vectors (N, D) of the prompt's own model, with what eyes see beside it.
+        """
         return joined_probs(image_embeds, self.class_embeds, self.facts.logit_scale, self.joint)
 
     def embed(
@@ -93,7 +107,20 @@ class Predictor:
         *,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Embedded:
-        """Embed images; where the cache holds them all, no model is read."""
+        """Embed images, by the eyes beside the model too; where the cache holds them all, no model is read."""
+        found = self._by_model(items, on_progress)
+        if self.beside is None:
+            return found
+        return self.beside.embedded(found, items, self._eye, on_progress)
+
+    def _eye(self, facts: EyeFacts) -> Eye:
+        if facts not in self.eyes:
+            self.eyes[facts] = facts.load()
+        return self.eyes[facts]
+
+    def _by_model(
+        self, items: Sequence[Item], on_progress: Callable[[int, int], None] | None
+    ) -> Embedded:
         cache = cache_for(self.facts.image_key, self.facts.embed_dim)
         hashes = [content for content, _ in items]
         known = None if cache is None else cache.get(hashes)

@@ -30,6 +30,8 @@ class PromptLearner:
     recipe: Recipe = field(default_factory=Recipe)
     labeled_share: float | None = 0.5
     """Weight of the labels against the pseudolabels; None for the paper's weights."""
+    beside: Tensor | None = field(default=None, repr=False)
+    """(N, e) what eyes see of the pool, where the inputs are pixels; embeddings bring it in columns of their own."""
 
     def predict_proba(self, inputs: Tensor | None = None) -> Probs:
         """(N, C) for the pool, or for other inputs."""
@@ -44,11 +46,12 @@ class PromptLearner:
             )
 
     def image_embeds(self) -> ImageEmbeds:
-        """(N, D) of the pool, as the prompt sees it."""
+        """(N, D) of the pool, as the prompt sees it, and what eyes see beside it."""
         if self.prompt.consumes == "embeds":
             return self.inputs
         with torch.no_grad():
-            return torch.cat([self.prompt.image_embeds(part).cpu() for part in passes(self.inputs)])
+            seen = torch.cat([self.prompt.image_embeds(part).cpu() for part in passes(self.inputs)])
+        return seen if self.beside is None else torch.cat([seen, self.beside.to(seen.dtype)], dim=1)
 
     def fit(
         self,

@@ -35,7 +35,7 @@ def audit_size(
 ) -> int | None:
     """Answers needed, either for the error rate ± ``precision`` or to earn a promise for all answers.
 
-    ``error`` is the assumed error rate. A precision uses the normal approximation at 95 %, with the correction for a
+    ``error`` is the assumed error rate. A precision uses the normal approximation at 95%, with the correction for a
     finite pool of ``size``. A promise is earned with probability ``power`` by a plan that is read once; None where no
     audit earns it, as when the error is not below the promised one.
 
@@ -45,7 +45,7 @@ def audit_size(
     if (terms is None) == (precision is None):
         raise ConfigError("audit_size needs either terms or a precision, not both.")
     if not 0 <= error < 1 or (precision is not None and not 0 < precision < 1):
-        raise ConfigError("error and precision are shares between 0 and 1, as in 0.02 for 2 %.")
+        raise ConfigError("error and precision are shares between 0 and 1, as in 0.02 for 2%.")
     if precision is not None:
         return _for_precision(precision, max(error, 0.005), size)
     assert terms is not None

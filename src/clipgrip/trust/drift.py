@@ -24,7 +24,7 @@ DECAYS = np.array([0.98, 0.995])
 BINS, PRIOR = 10, 8.0
 """Bins of the histogram, and how many ranks the uniform one in it counts for."""
 FIRST = 100.0
-"""Images after which 1 / (1 + ln 2), about 60 %, of the weight of the starts is left."""
+"""Images after which 1 / (1 + ln 2), about 60%, of the weight of the starts is left."""
 AT_FIRST = 0.85
 """Share of the budget until the first alarm is answered, or of the first promise; the rest is for all later ones."""
 LARGEST = 1e200

@@ -51,6 +51,6 @@ def by_refinement(probs: Probs, refined: Probs) -> Estimate:
 
 
 def by_labels(right: int, total: int) -> Estimate:
-    """By labels that the answers were not learned from: the share right, with its exact 95 % interval."""
+    """By labels that the answers were not learned from: the share right, with its exact 95% interval."""
     low, high = exact_interval(right, total)
     return Estimate(right / max(1, total), low, high, "labels", f"{total} labels", LABELS_ADVICE)

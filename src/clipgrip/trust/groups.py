@@ -31,7 +31,7 @@ class GroupShare:
 
     @property
     def differs(self) -> bool:
-        """Whether the difference to the others is beyond chance at 5 % over all comparisons."""
+        """Whether the difference to the others is beyond chance at 5% over all comparisons."""
         return self.p_value < 0.05
 
 

@@ -110,7 +110,7 @@ def points_at_nothing(seen: Pointing) -> bool:
 def no_better(judged: Judged) -> bool:
     """Whether the labels leave it open that the answers are no better than the commonest class throughout.
 
-    One-sided binomial test at 5 % of the right answers against the share of the commonest class.
+    One-sided binomial test at 5% of the right answers against the share of the commonest class.
     """
     if judged.total < JUDGED or judged.right > judged.common + CLOSE * judged.total:
         return False

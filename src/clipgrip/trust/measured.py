@@ -32,8 +32,8 @@ FAR = 30.0
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A share of right answers with its 95 % interval, by so many answers."""
+class MeasuredShare:
+    """A share of right answers with its 95% interval, by so many answers."""
 
     value: float
     low: float
@@ -47,16 +47,16 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredAccuracy:
     """Accuracy of a pool, and of each answered class that has an answer, by class position."""
 
-    overall: Figure
-    classes: dict[int, Figure] = field(default_factory=dict)
+    overall: MeasuredShare
+    classes: dict[int, MeasuredShare] = field(default_factory=dict)
 
 
 def measured(
     made: Strata, labels: Whole, rows: Whole, wrong: NDArray[np.bool_], sure: float = 0.95
-) -> Measured | None:
+) -> MeasuredAccuracy | None:
     """From the answered ``rows`` (n,), of each stratum the first of its order; None below `FEWEST` of them.
 
     ``labels`` (N,) are the model's answers. A stratum without an answer counts with its neighbour.
@@ -69,7 +69,7 @@ def measured(
     classes = {
         int(c): moved.figure(labels == c, seen=0.0, step=STEP) for c in np.unique(labels[rows])
     }
-    return Measured(overall, classes)
+    return MeasuredAccuracy(overall, classes)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class _Moved:
         bound = float(stats.norm.ppf((1 + sure) / 2))
         return cls(line.logit(made.score), rows, wrong, weight, bound)
 
-    def figure(self, members: NDArray[np.bool_], *, seen: float, step: float) -> Figure:
+    def figure(self, members: NDArray[np.bool_], *, seen: float, step: float) -> MeasuredShare:
         """Share right among ``members`` (N,); what is unanswered there is predicted by the moved line."""
         inside = members[self.rows]
         answered = np.zeros(len(members), dtype=bool)
@@ -104,7 +104,7 @@ class _Moved:
         low, _, high = (self.bound**2 * float((chance * (1 - chance)).sum()) for chance in chances)
         few = max(known, middle - ((middle - few) ** 2 + low) ** 0.5)
         many = min(known + len(left), middle + ((many - middle) ** 2 + high) ** 0.5)
-        return Figure(1 - middle / size, 1 - many / size, 1 - few / size, int(inside.sum()))
+        return MeasuredShare(1 - middle / size, 1 - many / size, 1 - few / size, int(inside.sum()))
 
     def _shifts(
         self, inside: NDArray[np.bool_], seen: float, step: float

@@ -15,7 +15,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from clipgrip.trust.risk import Risk, expected_risk, fitted_risk
+from clipgrip.trust.risk import RiskCurve, expected_risk, fitted_risk
 from clipgrip.trust.scope import Answered, Numbers, Whole
 
 STRATA = 8
@@ -90,7 +90,7 @@ def further(made: Strata, rows: Whole, wrong: NDArray[np.bool_], total: int) -> 
     return _rows(made, done, _allocated(made, risk, min(total, len(made.of)), done))
 
 
-def _allocated(made: Strata, risk: Risk | None, n: int, done: Whole | None = None) -> Whole:
+def _allocated(made: Strata, risk: RiskCurve | None, n: int, done: Whole | None = None) -> Whole:
     """(H,) answers in each stratum, never fewer than are ``done``: proportional to its summed spread."""
     chance = expected_risk(made.score) if risk is None else risk(made.score)
     spread = np.bincount(made.of, np.sqrt(_floored(chance)), minlength=len(made.order))

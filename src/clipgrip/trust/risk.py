@@ -18,7 +18,7 @@ STEPS, FAR = 50, 2.0
 
 
 @dataclass(frozen=True)
-class Risk:
+class RiskCurve:
     """Probability of a wrong answer at a standardised doubt: ``expit(height + slope * doubt)``."""
 
     height: float
@@ -36,10 +36,10 @@ class Risk:
 
 def expected_risk(doubt: Numbers) -> Numbers:
     """(N,) before any answer."""
-    return Risk(*BEFORE)(doubt)
+    return RiskCurve(*BEFORE)(doubt)
 
 
-def fitted_risk(doubt: Numbers, wrong: NDArray[np.bool_]) -> Risk:
+def fitted_risk(doubt: Numbers, wrong: NDArray[np.bool_]) -> RiskCurve:
     """The likeliest line with its prior, by damped Newton steps: the sum is concave, so there is one."""
     columns, values = np.stack([np.ones(len(doubt)), doubt], 1), PRIOR_MEAN.copy()
     precision = PRIOR_SPREAD**-2.0
@@ -51,4 +51,4 @@ def fitted_risk(doubt: Numbers, wrong: NDArray[np.bool_]) -> Risk:
         values = values + step * min(1.0, FAR / max(float(np.abs(step).max()), 1e-12))
         if np.abs(step).max() < 1e-9:
             break
-    return Risk(float(values[0]), float(values[1]))
+    return RiskCurve(float(values[0]), float(values[1]))

@@ -37,7 +37,7 @@ class Terms:
         for name in ("max_error", "confidence"):
             if not 0 < getattr(self, name) < 1:
                 raise ConfigError(
-                    mark("{name} is {value}; it has to lie between 0 and 1, as in 0.02 for 2 %."),
+                    mark("{name} is {value}; it has to lie between 0 and 1, as in 0.02 for 2%."),
                     name=name.replace("_", "-"),
                     value=getattr(self, name),
                 )

@@ -106,6 +106,19 @@ def since_when(since: int, at: int, date: str, say: Words) -> str:
     )
 
 
+def response_words(response: Mapping[str, str] | None, say: Words) -> str:
+    """Who answered an alarm, and what; empty while it rings."""
+    if response is None:
+        return ""
+    text = say(
+        "{date}, {by}: {verdict}",
+        date=say.date(response["at"]),
+        by=response["by"] or "–",
+        verdict=say(VERDICTS[response["verdict"]]),  # type: ignore[index]
+    )
+    return f"{text} – {response['note']}" if response["note"] else text
+
+
 def promise_words(
     group: str, max_error: float, wrong: Share, fallen: Mapping[str, Any] | None, say: Words
 ) -> str:

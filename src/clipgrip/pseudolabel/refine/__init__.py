@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError, nearest
+from clipgrip.prompts.classifier import predict_proba
+from clipgrip.pseudolabel.banks import banks_of, fit_bank_map
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput, input_of
 from clipgrip.pseudolabel.refine.auto import auto
 from clipgrip.pseudolabel.refine.clusters import clustered
@@ -28,7 +31,7 @@ from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs, RowMas
 
 
 def refine(
-    image_embeds: ImageEmbeds,
+    image_embeds: ImageEmbeds | Sequence[ImageEmbeds],
     class_embeds: ClassEmbeds,
     *,
     logit_scale: float,
@@ -40,7 +43,9 @@ def refine(
     """(N, C) probabilities; ``refined`` says the method and the reasons too.
 
     Args:
-        image_embeds: (N, D) unit vectors of the pool, any floating type.
+        image_embeds: (N, D) unit vectors of the pool, any floating type; or a list of banks, each (N, ...), the first
+            of the encoder that ``class_embeds`` are of, the others of any that see the same images in another way. Each
+            gets a weight that is found from the images (``Refined.bank_weights``).
         class_embeds: (C, D) unit vectors of texts, or prototypes: means of a few images per class.
         logit_scale: the factor on the cosine, already exponentiated.
         labeled: (N,) class of the rows that a person labeled, -1 elsewhere; these rows come back one-hot.
@@ -64,7 +69,7 @@ def refine(
 
 
 def refined(
-    image_embeds: ImageEmbeds,
+    image_embeds: ImageEmbeds | Sequence[ImageEmbeds],
     class_embeds: ClassEmbeds,
     *,
     logit_scale: float,
@@ -75,8 +80,13 @@ def refined(
 ) -> Refined:
     """As ``refine``, with what was done and why."""
     check_method(method)
-    given = input_of(image_embeds, class_embeds, logit_scale, labeled, candidates, settings)
-    return _refined(given, method)
+    banks = banks_of(image_embeds)
+    known = logit_scale, labeled, candidates
+    given = input_of(banks[0], class_embeds, *known, settings)
+    if len(banks) == 1:
+        return _refined(given, method)
+    given, weights = _joined(given, banks, class_embeds, logit_scale)
+    return replace(_refined(given, method), bank_weights=weights)
 
 
 def refined_answers(
@@ -98,7 +108,7 @@ def refined_answers(
     """
     images = image_embeds
     if not isinstance(images, PoolImages):
-        images = PoolImages(torch.as_tensor(images), settings)
+        images = PoolImages.of(torch.as_tensor(images), settings)
     return _refined(
         RefineInput(images, probs, labeled, candidates, zero_shot=zero_shot, undivided=undivided),
         method,
@@ -133,6 +143,22 @@ def check_method(method: str) -> None:
         raise ConfigError(
             f'refinement "{method}" is unknown; known are {known}.{nearest(method, REFINERS)}'
         )
+
+
+def _joined(
+    given: RefineInput, banks: Sequence[Tensor], class_embeds: ClassEmbeds, logit_scale: float
+) -> tuple[RefineInput, tuple[float, ...]]:
+    """The input whose images are all banks, and how much each counts."""
+    said, labels = given.probs, None
+    if bool(given.labeled.any()):  # those of labeled rows are one-hot, and say nothing of the text
+        classes = torch.as_tensor(class_embeds).float()
+        said = predict_proba(banks[0].float(), classes, logit_scale)
+        labels = torch.where(given.labeled, given.probs.argmax(1), -1)
+    found = fit_bank_map(banks, said, labels)
+    if not found.joins:
+        return given, found.weights
+    images = PoolImages.of(found.joined(banks), given.settings)
+    return replace(given, images=images, text_images=given.images), found.weights
 
 
 def _refined(given: RefineInput, method: str) -> Refined:

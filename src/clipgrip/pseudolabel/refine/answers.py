@@ -28,6 +28,8 @@ class Refined:
     reasons: tuple[Reason, ...] = ()
     evidence: Evidence | None = None
     """What the decision was made from; None where a method was asked for by name."""
+    bank_weights: tuple[float, ...] = ()
+    """How much each bank of embeddings counted, 1 for the first; empty where there is one."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class RefineInput:
     """Zero-shot's answers (N, C), where ``probs`` are a tuned prompt's."""
     undivided: bool = False
     """Whether clusters of zero-shot's answers would split up a class, so that none are sought."""
+    text_images: PoolImages | None = field(default=None, repr=False)
+    """The first bank alone, where ``images`` are several banks and prototypes are of the first."""
 
     @property
     def settings(self) -> Refinement:
@@ -96,7 +100,12 @@ class RefineInput:
             labeled=self.labeled[rows],
             probs_at_given_scale=None if at_given is None else at_given[rows],
             zero_shot=None if first is None else first[rows],
+            text_images=self._text_images_once(copies),
         )
+
+    def _text_images_once(self, copies: Copies) -> PoolImages | None:
+        alone = self.text_images
+        return None if alone is None else PoolImages(alone.embeds[copies.first], alone.settings)
 
     def with_unlabeled(self, answers: SomeProbs, classes: Mask | None = None) -> Probs:
         """All rows and classes, with these answers for the unlabeled rows and the candidates, or other ``classes``."""

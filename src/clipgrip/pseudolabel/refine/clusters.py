@@ -32,8 +32,9 @@ def clustered(given: RefineInput) -> Refined:
     labels = torch.where(given.labeled, given.probs.argmax(1), -1)
     pool = Pool(images.projected, images.graph, labels, settings)
     if given.prototype_embeds is not None:
-        prototypes = images.subspace.project(given.prototype_embeds)
-        given = _rescored_in_subspace(given, pool.images, prototypes)
+        own = given.text_images or images
+        prototypes = own.subspace.project(given.prototype_embeds)
+        given = _rescored_in_subspace(given, own.projected, prototypes)
     present = _present(given)
     prior = _first_prior(given)[present[given.candidates]]
     prior /= prior.sum()

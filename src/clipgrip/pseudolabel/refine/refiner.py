@@ -56,7 +56,7 @@ class PoolRefiner:
         settings: Refinement = DEFAULT,
     ) -> PoolRefiner:
         """The refiner of a pool (N, D) with zero-shot's answers (N, C)."""
-        return cls(method, PoolImages(image_embeds, settings), zero_shot)
+        return cls(method, PoolImages.of(image_embeds, settings), zero_shot)
 
     def __call__(self, probs: Probs, task: Task) -> Refined:
         """The refined answers of a round; ``probs`` (N, C) are zero-shot's in the first."""

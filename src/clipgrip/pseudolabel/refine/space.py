@@ -22,6 +22,8 @@ from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.types import ImageEmbeds, Labels, Probs, RowMask
 
 TINY = 1e-9
+JOINED = 1.002
+"""Longer rows are of several banks; a unit vector of half precision is at most half of that off."""
 Scatter = Float[Tensor, "D D"]
 
 
@@ -47,6 +49,12 @@ class PoolImages:
 
     embeds: ImageEmbeds = field(repr=False)
     settings: Refinement = field(default=DEFAULT, repr=False)
+
+    @classmethod
+    def of(cls, embeds: ImageEmbeds, settings: Refinement = DEFAULT) -> PoolImages:
+        """Of unit vectors, or of the rows (N, W) of several banks, which all have one length and are brought to 1."""
+        joined = len(embeds) and float(embeds[0].float().norm()) > JOINED
+        return cls(unit_rows(embeds) if joined else embeds, settings)
 
     @cached_property
     def copies(self) -> Copies | None:
@@ -126,6 +134,14 @@ class Pool:
             images = self.read(part)
             labeled += images.T @ images
         return total - labeled, labeled
+
+
+def unit_rows(embeds: ImageEmbeds) -> ImageEmbeds:
+    """Rows of length one, of the same floating type."""
+    made = torch.empty_like(embeds)
+    for rows in chunk_slices(len(embeds)):
+        made[rows] = F.normalize(embeds[rows].float(), dim=1)
+    return made
 
 
 def discriminating(

@@ -77,7 +77,7 @@ class Asked:
         return tuple(one for one in self.versions[-1].pilot.ok_classes if one in names)
 
     def terms(self, since: str | None) -> Terms:
-        """The promise that the criteria in force ask for, else at most 2 % at 95 %."""
+        """The promise that the criteria in force ask for, else at most 2% at 95%."""
         version = in_force(self.versions, since)
         wanted = None if version is None else version.pilot.criterion("automated")
         if wanted is None or wanted.max_error is None:

@@ -194,7 +194,7 @@ class Results:
 
 
 def _is_kept(automation: Automation, max_error: float) -> bool:
-    """Whether a promise about these images is at least as strict as the criterion, 95 % sure."""
+    """Whether a promise about these images is at least as strict as the criterion, 95% sure."""
     if automation.about == "source":
         return False
     return automation.max_error <= max_error + 1e-9 and automation.confidence >= CONFIDENCE - 1e-9

@@ -18,6 +18,7 @@ from clipgrip.review.web.texts import (
     QUEUE_NAMES,
     STAGES,
     audit_reset,
+    chance_of_change,
     held_back,
     hold_said,
     next_step,
@@ -136,6 +137,7 @@ def rounds_page(context: PageContext) -> str:
         rounds=list(reversed(context.snapshot.round.rounds)),
         reset=AUDIT_RESET,
         hold_said=lambda facts: hold_said(context.snapshot.round.rounds, facts, context.say),
+        chance_of=lambda facts: chance_of_change(facts, context.say),
         zero_shot=_strategy(context) == "zero-shot",
         state=progress_of(context),
     )

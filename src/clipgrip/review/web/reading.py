@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from clipgrip.errors import ClipgripError
 from clipgrip.review import exchange
-from clipgrip.review.web import pages
+from clipgrip.review.web import pages, work
 from clipgrip.review.web.answering import Json, Page
 from clipgrip.review.web.cards import Queue, batch
 from clipgrip.review.web.context import PageContext
@@ -52,6 +52,7 @@ def _figures(app: FastAPI, server: ServerState) -> None:
     show("/classes", pages.classes_page)
     show("/rounds", pages.rounds_page)
     show("/files", pages.files_page)
+    show("/work", work.work_page)
 
 
 def _images(app: FastAPI, server: ServerState) -> None:

@@ -9,6 +9,7 @@ from clipgrip.review.measure import calibration
 from clipgrip.review.overview import Overview, Step
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.store import Change, ReviewRound
+from clipgrip.trust.changed import change_p_value
 from clipgrip.trust.honesty import AUDITED
 from clipgrip.words import Words, mark
 
@@ -260,3 +261,9 @@ def worth_of_confidence(snapshot: ReviewSnapshot, say: Words) -> str:
         "100 are right.",
         n=say.number(found.n),
     )
+
+
+def chance_of_change(facts: Mapping[str, Any], say: Words) -> str:
+    """How often chance alone would change the audited images so unevenly (McNemar, exact, two-sided)."""
+    p = change_p_value(facts["put_right"], facts["put_wrong"])
+    return "< 0.1%" if p < 0.001 else say.percent(p)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ from clipgrip.metrics import Share
 from clipgrip.runs.watch.ringing import image_budgets
 from clipgrip.runs.watch.scopes import WatchedScope
 from clipgrip.runs.watch.scores import SCORES, SHARE
-from clipgrip.runs.watch.store import Alarm, State, WatchedLine, WatchStore
-from clipgrip.runs.watch.upholding import Upheld, daily_answers, upheld
+from clipgrip.runs.watch.store import Alarm, State, WatchedLine, WatchStore, is_watched, open_watch
+from clipgrip.runs.watch.upholding import Upheld, daily_answers, run_scopes, upheld
 from clipgrip.trust.watch_words import LIGHTS, Light
 
 PERHAPS = 0.1
@@ -102,3 +103,11 @@ def _loudest(line: WatchedLine, state: State) -> tuple[float, tuple[str, int | N
     place = int(np.argmax(levels))
     named = (SCORES[place], None) if place < len(SCORES) else (SHARE, place - len(SCORES))
     return float(levels[place]), named
+
+
+def line_of(run: Path) -> Status | None:
+    """The line of a run's folder with its promises; None where none has begun."""
+    if not is_watched(run):
+        return None
+    with open_watch(run) as store:
+        return status_of(store, run_scopes(run))

@@ -1,0 +1,94 @@
+"""What X may be where it is embeddings: a matrix, or several banks of the same images; and class embeddings."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+from torch import Tensor
+
+from clipgrip.errors import DataError
+from clipgrip.pseudolabel.banks import BankMap, check_banks
+from clipgrip.types import ClassEmbeds, ImageEmbeds, WideEmbeds
+
+
+def banks_of_x(X: Any) -> list[Any]:
+    """The banks of a list of matrices; X itself where it is one matrix."""
+    is_banks = isinstance(X, list | tuple) and len(X) and all(_is_matrix(bank) for bank in X)
+    return list(X) if is_banks else [X]
+
+
+def _is_matrix(bank: Any) -> bool:
+    return len(getattr(bank, "shape", ())) == 2
+
+
+def embeds_of(estimator: Any, X: Any, *, reset: bool) -> list[Tensor]:
+    """The banks of X, each (N, ...) of unit vectors; of one array, tensor or DataFrame it is one.
+
+    ``reset`` where it is a fit's: the first bank tells ``n_features_in_``.
+
+    Raises:
+        DataError: in scikit-learn's words where X is no such array, or of another width than in fit.
+    """
+    first, *others = banks_of_x(X)
+    found = [_embeds(estimator, first, reset=reset)]
+    # validated alike, by a stand-in: n_features_in_ is the first bank's
+    found += [_embeds(BaseEstimator(), bank, reset=True) for bank in others]
+    check_banks(found)
+    return found
+
+
+def joined_embeds(estimator: Any, X: Any, banks: BankMap | None) -> WideEmbeds:
+    """(N, W) new images as ``banks``, of a fit on several, makes one matrix of them.
+
+    Raises:
+        DataError: as `embeds_of`, or X has other banks than fit had.
+    """
+    found = embeds_of(estimator, X, reset=False)
+    wanted = 1 if banks is None else len(banks.weights)
+    if len(found) != wanted:
+        raise DataError(
+            f"X has {len(found)} banks of embeddings, and fit had {wanted}. Give the same, in the same order: an array "
+            "(N, D) where it is one, a list of arrays where they are several."
+        )
+    return found[0] if banks is None else banks.joined(found)
+
+
+def _embeds(estimator: Any, X: Any, *, reset: bool) -> ImageEmbeds:
+    if isinstance(X, str | os.PathLike):
+        raise DataError(
+            'X is a path, and backbone="embeddings" takes an array (N, D). Name a model as backbone.'
+        )
+    if callable(getattr(X, "detach", None)):
+        X = X.detach().cpu().float().numpy()
+    try:
+        array = validate_data(estimator, X, reset=reset, dtype=[np.float64, np.float32])
+    except ValueError as error:
+        raise DataError(str(error)) from None
+    return F.normalize(torch.tensor(array), dim=-1)
+
+
+def class_vectors(class_embeds: Any, n_classes: int | None, width: int) -> ClassEmbeds:
+    """(C, D) unit vectors.
+
+    Raises:
+        DataError: another shape than the class names and X ask for, or values that are no numbers.
+    """
+    if callable(getattr(class_embeds, "detach", None)):
+        class_embeds = class_embeds.detach().cpu().float().numpy()
+    try:
+        array = np.asarray(class_embeds, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"class_embeds is no array of numbers: {error}. Give (C, D).") from None
+    wanted = (array.shape[0] if n_classes is None and array.ndim else n_classes, width)
+    if array.shape != wanted or not np.isfinite(array).all():
+        raise DataError(
+            f"class_embeds has shape {array.shape}; allowed is {wanted} with finite values: one row for each of "
+            "class_names, in that order, as wide as X."
+        )
+    return F.normalize(torch.tensor(array), dim=-1)

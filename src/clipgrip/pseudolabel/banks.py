@@ -1,0 +1,181 @@
+"""Several banks of embeddings of the same images as one matrix: what the text reads, and beside it what only eyes see.
+
+The text answers from the first bank alone, so its vectors stand in the first columns as they are. Each other bank is
+centred, turned to its principal directions, brought to unit length and to the length that the first bank's vectors
+have as seen from their mean, times the square root of its weight. The product of two rows is then the weighted sum of
+the banks' similarities, and all that compares images reads the whole row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from clipgrip.errors import DataError
+from clipgrip.pseudolabel.bank_weights import DEFAULT, BankSettings, bank_weights
+from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices, even_sample
+from clipgrip.types import Labels, Probs, WideEmbeds
+
+SAMPLE = 20_000
+"""Images at least from which a bank's mean and directions are taken, where there are so many."""
+CONSTANT = 1e-3
+"""A bank whose unit vectors lie on the mean nearer to each other than this says nothing: rounding makes such gaps."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one bank (N, E) becomes columns (N, e)."""
+
+    mean: Float[Tensor, " E"] = field(repr=False)
+    axes: Float[Tensor, "E e"] = field(repr=False)
+    """Principal directions; none of a bank that says nothing."""
+    length: float
+    """Of the columns' rows."""
+
+    def of(self, bank: Float[Tensor, "N E"]) -> Float[Tensor, "N e"]:
+        """Rows of one length; zero for an image that lies at the mean."""
+        made = torch.empty(len(bank), self.axes.shape[1])
+        if not self.axes.shape[1]:
+            return made
+        for rows in chunk_slices(len(bank), CHUNK):
+            unit = F.normalize(bank[rows].float(), dim=1)
+            made[rows] = self.length * F.normalize((unit - self.mean) @ self.axes, dim=1)
+        return made
+
+
+@dataclass(frozen=True)
+class BankMap:
+    """What makes one matrix of banks; found on a pool, kept for new images."""
+
+    width: int
+    """D of the first bank."""
+    columns: tuple[Column, ...] = field(repr=False)
+    """One for each bank beside the first."""
+    weights: tuple[float, ...] = (1.0,)
+    """Of every bank; 1 for the first, 0 for one that says nothing and adds no column."""
+
+    @property
+    def joins(self) -> bool:
+        """Whether any bank counts beside the first."""
+        return any(self.weights[1:])
+
+    def joined(self, banks: Sequence[Tensor]) -> WideEmbeds:
+        """(N, W) from as many banks as the map knows, each (N, ...); the first itself where no other counts.
+
+        Raises:
+            DataError: other banks than those that the map was found on.
+        """
+        check_banks(banks, [self.width, *(len(one.mean) for one in self.columns)])
+        beside = [one.of(bank) for one, bank in zip(self.columns, banks[1:], strict=True)]
+        if not self.joins:
+            return banks[0]
+        return torch.cat([banks[0], *(part.to(banks[0].dtype) for part in beside)], dim=1)
+
+    def shares(self) -> tuple[float, ...]:
+        """The weights, summing to one: what is shown to people."""
+        return tuple(weight / sum(self.weights) for weight in self.weights)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that it is, for a file."""
+        found = {"width": torch.tensor(self.width)}
+        found["weights"] = torch.tensor(self.weights, dtype=torch.float64)
+        for number, one in enumerate(self.columns):
+            found[f"{number}.mean"] = one.mean.contiguous()
+            found[f"{number}.axes"] = one.axes.contiguous()
+            found[f"{number}.length"] = torch.tensor(one.length, dtype=torch.float64)
+        return found
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, Tensor]) -> BankMap:
+        """What ``tensors`` gave; KeyError where something is missing."""
+        weights = tuple(tensors["weights"].tolist())
+        columns = [
+            Column(tensors[f"{n}.mean"], tensors[f"{n}.axes"], float(tensors[f"{n}.length"]))
+            for n in range(len(weights) - 1)
+        ]
+        return cls(int(tensors["width"]), tuple(columns), weights)
+
+
+def banks_of(image_embeds: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    """The banks of a list of matrices; one of a single matrix, or of a list of rows."""
+    if isinstance(image_embeds, list | tuple):
+        banks = [torch.as_tensor(bank) for bank in image_embeds]
+        if banks and all(bank.ndim == 2 for bank in banks):
+            return banks
+    return [torch.as_tensor(image_embeds)]
+
+
+def fit_bank_map(
+    banks: Sequence[Tensor],
+    probs: Probs | None = None,
+    labels: Labels | None = None,
+    settings: BankSettings = DEFAULT,
+) -> BankMap:
+    """The map of a pool's banks, each (N, ...), the text's first.
+
+    Args:
+        banks: rows of the same images; of the first unit vectors, of the others any.
+        probs: (N, C) the text's answers for the pool; None where there is no text.
+        labels: (N,) what people said, -1 elsewhere.
+        settings: every number of it.
+
+    Raises:
+        DataError: not the same number of rows, or values that are no numbers.
+    """
+    check_banks(banks)
+    directions = [_directions(bank, settings) for bank in banks[1:]]
+    plain = [Column(mean, axes, 1.0) for mean, axes in directions]
+    seen = [banks[0], *(one.of(bank) for one, bank in zip(plain, banks[1:], strict=True))]
+    weights = bank_weights(seen, probs, labels, settings)
+    length = _spread(banks[0])
+    columns = [
+        Column(one.mean, one.axes if weight else one.axes[:, :0], length * weight**0.5)
+        for one, weight in zip(plain, weights[1:], strict=True)
+    ]
+    return BankMap(banks[0].shape[1], tuple(columns), weights)
+
+
+def check_banks(banks: Sequence[Tensor], widths: Sequence[int] | None = None) -> None:
+    """DataError unless the banks are matrices of the same images, of these widths where they are known."""
+    shapes = [tuple(bank.shape) for bank in banks]
+    fits = bool(banks) and all(len(shape) == 2 for shape in shapes)
+    if not fits or len({shape[0] for shape in shapes}) != 1:
+        raise DataError(
+            f"banks of embeddings have the shapes {shapes}; they must be (N, D), (N, E), ...: a row for the same "
+            "image in each, in the same order."
+        )
+    if widths is not None and [shape[1] for shape in shapes] != list(widths):
+        raise DataError(
+            f"banks of embeddings have the widths {[shape[1] for shape in shapes]}; those that were learned from had "
+            f"{list(widths)}. Give the same encoders' embeddings in the same order."
+        )
+    for number, bank in enumerate(banks):
+        for rows in chunk_slices(len(bank), 16 * CHUNK):
+            if not bool(torch.isfinite(bank[rows]).all()):
+                raise DataError(
+                    f"bank {number} of the embeddings holds NaN or infinite values. Embed these images anew, or "
+                    "leave them out."
+                )
+
+
+def _directions(bank: Tensor, settings: BankSettings) -> tuple[Tensor, Tensor]:
+    """Mean (E,) of the unit vectors and their principal directions (E, e); none of a constant bank."""
+    unit = F.normalize(even_sample(bank, SAMPLE).float(), dim=1)
+    mean = unit.double().mean(0)
+    seen = unit.double() - mean
+    if not len(unit) or float(seen.norm(dim=1).mean()) < CONSTANT:
+        return mean.float(), torch.zeros(bank.shape[1], 0)
+    values, axes = torch.linalg.eigh(seen.T @ seen)
+    clear = int((values > 1e-7 * values[-1]).sum())
+    return mean.float(), axes[:, -min(clear, settings.max_directions) :].float().contiguous()
+
+
+def _spread(bank: Tensor) -> float:
+    """Root of the mean squared length of unit vectors as seen from their mean."""
+    some = even_sample(bank, SAMPLE).double()
+    return float((some - some.mean(0)).square().sum(1).mean().sqrt()) if len(some) else 0.0

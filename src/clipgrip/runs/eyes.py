@@ -1,0 +1,219 @@
+"""Eyes beside the model: their embeddings of a run's images, joined with its own as the images themselves tell."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load, save
+
+from clipgrip.backbone.base import Eye
+from clipgrip.backbone.clip import Precision
+from clipgrip.backbone.embed import Embedded, Item, embed_images
+from clipgrip.backbone.eyes import load_eye, named_eyes
+from clipgrip.backbone.optional_cache import cache_for
+from clipgrip.config import Settings
+from clipgrip.errors import BackboneError, DataError
+from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
+from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded
+from clipgrip.runs.events import Listener
+from clipgrip.types import Labels, Probs
+from clipgrip.words import Words, mark
+
+COUNTS = mark('The eye "{name}" makes {share} of what images are compared by.')
+COUNTS_NOTHING = mark('The eye "{name}" tells nothing of these images, and is left out.')
+FACTS = "facts"
+"""The eyes themselves as JSON, among the tensors of a file."""
+
+
+@dataclass(frozen=True)
+class EyeFacts:
+    """What must be known to see new images as a run's were seen."""
+
+    name: str
+    fingerprint: str
+    image_key: str
+    embed_dim: int
+    precision: Precision
+
+    @classmethod
+    def of(cls, eye: Eye) -> EyeFacts:
+        """Of an eye that is loaded."""
+        precision: Precision = getattr(eye, "precision", "float32")
+        return cls(eye.name, eye.fingerprint, eye.image_key, eye.embed_dim, precision)
+
+    def load(self) -> Eye:
+        """The eye itself; BackboneError where it is not here, or is another one now."""
+        eye = load_eye(self.name, precision=self.precision)
+        if eye.fingerprint != self.fingerprint:
+            raise BackboneError(
+                mark(
+                    'the prompt was tuned beside an eye "{name}" with fingerprint {noted}, but the one here has '
+                    "{found}. Bring back the same one, or run anew."
+                ),
+                name=self.name,
+                noted=self.fingerprint[:12],
+                found=eye.fingerprint[:12],
+            )
+        return eye
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The eyes that count beside the model, and the map that joins their embeddings with its own."""
+
+    eyes: tuple[EyeFacts, ...]
+    banks: BankMap = field(repr=False)
+
+    def embedded(
+        self,
+        found: Embedded,
+        items: Sequence[Item],
+        loaded: Callable[[EyeFacts], Eye],
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Embedded:
+        """The images that the model has embedded, joined with what the eyes see of them.
+
+        An eye is ``loaded`` only where the cache does not hold all its embeddings.
+        """
+        failed = {sha256 for sha256, _ in found.failures}
+        good = [item for item in items if item[0] not in failed]
+        banks, failures = [found.embeds], list(found.failures)
+        for eye in self.eyes:
+            seen = embed_with(eye, good, partial(loaded, eye), on_progress)
+            for _, error in seen.failures:  # it could be read a moment ago
+                raise error
+            banks.append(seen.embeds)
+        return Embedded(self.banks.joined(banks), found.hashes, failures)
+
+    def pack(self) -> bytes:
+        """All that it is, for a file; equal values give equal bytes."""
+        said = json.dumps([asdict(eye) for eye in self.eyes], sort_keys=True).encode()
+        return save(
+            {**self.banks.tensors(), FACTS: torch.frombuffer(bytearray(said), dtype=torch.uint8)}
+        )
+
+    @classmethod
+    def unpack(cls, content: bytes) -> Beside:
+        """What `pack` gave."""
+        tensors = load(content)
+        said = json.loads(bytes(tensors.pop(FACTS).tolist()))
+        return cls(tuple(EyeFacts(**facts) for facts in said), BankMap.from_tensors(tensors))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `pack`."""
+        return hashlib.sha256(self.pack()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a run's eyes see of its images, and how much each counts."""
+
+    eyes: tuple[EyeFacts, ...]
+    banks: BankMap = field(repr=False)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What determines their embeddings."""
+        return tuple(eye.image_key for eye in self.eyes)
+
+    @property
+    def beside(self) -> Beside | None:
+        """Those that count; None where none does."""
+        if not self.banks.joins:
+            return None
+        weights = self.banks.weights[1:]
+        kept = [number for number, weight in enumerate(weights) if weight]
+        columns = tuple(self.banks.columns[number] for number in kept)
+        shown = (self.banks.weights[0], *(weights[number] for number in kept))
+        return Beside(
+            tuple(self.eyes[number] for number in kept),
+            replace(self.banks, columns=columns, weights=shown),
+        )
+
+    def facts(self) -> list[dict[str, Any]]:
+        """What a run stores of each eye: its part of all that is seen too, the model's own included."""
+        weights, shares = self.banks.weights[1:], self.banks.shares()[1:]
+        return [
+            {**asdict(eye), "weight": round(weight, 4), "share": round(share, 4)}
+            for eye, weight, share in zip(self.eyes, weights, shares, strict=True)
+        ]
+
+
+def with_named_eyes(settings: Settings) -> Settings:
+    """The same settings with the eyes that are here in the place of ``auto``."""
+    return (
+        settings.model_copy(update={"eye": named_eyes(settings.eye)}) if settings.eye else settings
+    )
+
+
+def eye_sentences(eyes: Iterable[Mapping[str, Any]], words: Words) -> list[str]:
+    """What a run says of its eyes' part: of each, in a line."""
+    return [
+        words(COUNTS, name=eye["name"], share=words.percent(eye["share"], 0))
+        if eye["weight"]
+        else words(COUNTS_NOTHING, name=eye["name"])
+        for eye in eyes
+    ]
+
+
+def eyes_of(settings: Settings) -> tuple[Eye, ...]:
+    """The eyes that the settings name.
+
+    Raises:
+        BackboneError: one is unknown, not here, or its files cannot be used.
+    """
+    return tuple(load_eye(name, precision=settings.precision) for name in settings.eye)
+
+
+def see(
+    eyes: Sequence[Eye], found: EmbeddedManifest, zero_shot: Probs, labels: Labels, hear: Listener
+) -> tuple[Embeds, Seen | None]:
+    """The run's embeddings with what eyes see beside them; as they are where there is no eye.
+
+    How much an eye counts is found on the pool: by the answers (N, C) of the text, and by labels where there are some.
+    """
+    if not eyes:
+        return found.embeds, None
+    own = found.embeds
+    pools, tests = [own.pool], [own.test]
+    for eye in eyes:
+        seen = embedded(eye, found.manifest, hear)
+        for issue in seen.issues:
+            raise DataError(
+                mark(
+                    "{path} could be read a moment ago, and now: {detail}. Run the same command again."
+                ),
+                path=issue.path,
+                detail=issue.detail,
+            )
+        pools.append(seen.embeds.pool)
+        tests.append(seen.embeds.test)
+    every = Seen(tuple(map(EyeFacts.of, eyes)), fit_bank_map(pools, zero_shot, labels))
+    if not every.banks.joins:
+        return own, every
+    width = own.pool.shape[1]
+    beside = (every.banks.joined(banks)[:, width:].contiguous() for banks in (pools, tests))
+    return replace(own, pool_beside=next(beside), test_beside=next(beside)), every
+
+
+def embed_with(
+    facts: EyeFacts,
+    items: Sequence[Item],
+    loaded: Callable[[], Eye],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Embedded:
+    """Embed images; where the cache holds them all, no model is read."""
+    cache = cache_for(facts.image_key, facts.embed_dim)
+    hashes = [content for content, _ in items]
+    known = None if cache is None else cache.get(hashes)
+    if known is not None and not known.missing.any():
+        return Embedded(F.normalize(torch.from_numpy(known.embeds), dim=-1), hashes, [])
+    return embed_images(loaded(), items, cache=cache, on_progress=on_progress)
