@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clipgrip.cli.arguments import About, By, Confidence, Encoding, MaxError, Run, Sheet
+from clipgrip.cli.automate_apart import go_on_apart, group_line
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
@@ -219,7 +220,7 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     steps = facts.get("further")
     if steps is None:
         return [*lines, *(_scope_line(scope) for scope in facts["scopes"])]
-    return [*lines, *(_group_line(scope, steps.get(scope["group"])) for scope in facts["scopes"])]
+    return [*lines, *(group_line(scope, steps.get(scope["group"])) for scope in facts["scopes"])]
 
 
 def _apart(facts: dict[str, Any]) -> tuple[str, str]:
@@ -236,7 +237,7 @@ def _go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[
     """What would widen the promise: further down the sheet, or by a longer one; and when to stop."""
     following, given = facts["next_wider"], facts["answers_counted"]
     if facts.get("further") is not None:
-        return _go_on_apart(facts, run, answers)
+        return go_on_apart(facts, run, answers)
     if facts["stop"] and not facts["decided_by_model"]:
         return [
             "stop here: at this error rate more answers prove nothing; improve the model, or allow more errors in "
@@ -271,42 +272,3 @@ def _scope_line(scope: dict[str, Any]) -> str:
         f"  {scope['group']}: confidence at least {scope['threshold']:.4f}, {scope['images']} images, "
         f"{scope['wrong']} wrong of {scope['audited']} audited; {rest}"
     )
-
-
-def _group_line(scope: dict[str, Any], step: dict[str, Any] | None) -> str:
-    """A group that was drawn apart: what is proven, and what its next answers would bring."""
-    seen = f"{scope['wrong']} wrong of {scope['audited']} audited"
-    if scope["threshold"] is None:
-        proven = "nothing proven yet"
-    elif step is None:
-        return f"  {scope['group']}: proven, all {scope['images']} images, {seen}"
-    else:
-        proven = f"confidence at least {scope['threshold']:.4f}, {scope['images']} images, {seen}"
-    return f"  {scope['group']}: {proven}; {_step(step)}"
-
-
-def _step(step: dict[str, Any] | None) -> str:
-    if step is None:
-        return "too few images for a proof, people decide"
-    if step["right_answers"] is None:
-        return "stop, no number of answers proves more"
-    more = f"{step['right_answers']} more right answers in a row would prove {step['images']} images more"
-    return more if step["pays"] else f"stop, {more}: too many for what they add"
-
-
-def _go_on_apart(facts: dict[str, Any], run: Path, answers: Path) -> list[str]:
-    if facts["stop"]:
-        return ["stop here: more answers take more images from the model than they add"]
-    paying = [step for step in facts["further"].values() if step["pays"]]
-    draws = sum(step["draws"] for step in paying)
-    terms = "".join(
-        f" --{name.replace('_', '-')} {facts[name]:g}"
-        for name, usual in (("max_error", 0.02), ("confidence", 0.95))
-        if facts[name] != usual
-    )
-    about = "" if facts["about"] == "delivered" else f" --about {facts['about']}"
-    return [
-        f"{draws} more answers in {len(paying)} groups pay; the images of the others may be left out",
-        f"draw on: clipgrip audit draw {run}{terms}{about} --answers {answers} --out NEW.csv",
-        "  (it begins with the answers given so far and draws only where they pay)",
-    ]

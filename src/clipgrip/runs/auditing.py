@@ -214,11 +214,7 @@ class Sheet:
         return len(self.table.rows)
 
     def texts(self, audit: Audit) -> dict[int, str]:
-        """Row of the pool -> the name of the class that a person gave to it.
-
-        Raises:
-            DataError: as ``answers``.
-        """
+        """Row of the pool -> the name of the class that a person gave to it; DataError as ``answers``."""
         rows, truth = (values.tolist() for values in self.answers(audit))
         return {row: audit.classes.display[label] for row, label in zip(rows, truth, strict=True)}
 
@@ -270,11 +266,7 @@ class Sheet:
             )
 
     def given(self, audit: Audit) -> dict[int, int]:
-        """Row of the pool -> class that a person gave to it, in the order of the sheet.
-
-        Raises:
-            DataError: an image that is not of the run, or a label that is no class.
-        """
+        """Row of the pool -> class that a person gave to it, in the order of the sheet; DataError as ``answers``."""
         return self._said(audit)
 
     def _said(self, audit: Audit) -> dict[int, int]:
