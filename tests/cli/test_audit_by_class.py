@@ -149,7 +149,7 @@ def test_a_promise_that_no_class_could_keep_says_what_to_do(
     place = folder.parent / "apart.csv"
     told = command(capsys, "audit", "draw", folder, "--by-class", "--out", place)
     assert told.code == 2
-    assert "no group has enough images to prove at most 2 %" in told.err
+    assert "no group has enough images to prove at most 2" in told.err
     assert "--max-error" in told.err
     assert not place.exists()
     told = command(

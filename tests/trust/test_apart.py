@@ -182,9 +182,9 @@ def test_where_a_promise_about_new_images_begins_no_answer_moves() -> None:
 
 
 def sequence_starts(pool: Answered, order: Whole, n: int, truth: Whole, terms: Terms) -> list[int]:
-    from clipgrip.trust.sequence import Audited, ScopeSequence
+    from clipgrip.trust.sequence import AuditSeen, ScopeSequence
 
-    seen = Audited(pool, order[:n], truth[order[:n]], terms, Draw(order), few=True)
+    seen = AuditSeen(pool, order[:n], truth[order[:n]], terms, Draw(order), few=True)
     return list(ScopeSequence(seen, overall(4)[0], terms.alpha).starts)
 
 
@@ -211,11 +211,11 @@ def test_answers_that_are_no_beginning_of_their_group_are_refused() -> None:
 
 
 def test_a_plan_begins_strictly_with_most_of_the_doubt_and_hands_it_on() -> None:
-    from clipgrip.trust.sequence import LOOSE, Audited, ScopeSequence
+    from clipgrip.trust.sequence import LOOSE, AuditSeen, ScopeSequence
 
     pool, truth = good(np.random.default_rng(2))
     order = np.random.default_rng(2).permutation(len(pool))
-    seen = Audited(pool, NONE, truth[NONE], Terms(0.05), Draw(order, 250), few=True)
+    seen = AuditSeen(pool, NONE, truth[NONE], Terms(0.05), Draw(order, 250), few=True)
     sequence = ScopeSequence(seen, overall(4)[0], 0.05)
     (strict, most), (loose, least) = sorted(sequence.starts.items())
     assert strict < loose

@@ -132,12 +132,12 @@ def draw(
         check_apart(sheet, apart)
         apart = sheet.apart
     drawn = Audit.of(outcome, seed or 0 if sheet is None else sheet.seed, apart)
-    asked = Asked(newest, drawn, sheet, answers, count, out, show_labels)
+    asked = WantedSheet(newest, drawn, sheet, answers, count, out, show_labels)
     return _apart(asked, terms) if apart else _uniform(asked, terms)
 
 
 @dataclass(frozen=True)
-class Asked:
+class WantedSheet:
     """A sheet that is asked for: of which draw, going on from which sheet, how large, where."""
 
     run: Path
@@ -171,7 +171,7 @@ class Asked:
         return Result(lines, facts)
 
 
-def _uniform(asked: Asked, terms: Terms) -> Result:
+def _uniform(asked: WantedSheet, terms: Terms) -> Result:
     from clipgrip.errors import ConfigError
     from clipgrip.trust.planning import usual_plan
 
@@ -185,7 +185,7 @@ def _uniform(asked: Asked, terms: Terms) -> Result:
     return asked.result(drawn.order[:n], planned, lines)
 
 
-def _apart(asked: Asked, terms: Terms) -> Result:
+def _apart(asked: WantedSheet, terms: Terms) -> Result:
     """A sheet that draws each group apart: the answers so far, then the images that pay."""
     import numpy as np
 
@@ -197,8 +197,8 @@ def _apart(asked: Asked, terms: Terms) -> Result:
     none = np.zeros(0, dtype=np.int64)
     rows, truth = (none, none) if sheet is None else sheet.answers(drawn)
     draw, groups = drawn.draw(), drawn.groups
-    told = promise(drawn.pool, rows, truth, groups, terms, draw=draw)
-    more = further(told, drawn.pool, rows, groups, draw.order, most=asked.count)
+    proven = promise(drawn.pool, rows, truth, groups, terms, draw=draw)
+    more = further(proven, drawn.pool, rows, groups, draw.order, most=asked.count)
     if not len(more.rows):
         raise ConfigError(_nothing_pays(asked, terms, answered=len(rows)))
     lines: list[str] = [
@@ -216,7 +216,7 @@ def _apart(asked: Asked, terms: Terms) -> Result:
     return Result(result.lines, {**result.facts, "by_group": more.by_group})
 
 
-def _nothing_pays(asked: Asked, terms: Terms, answered: int) -> str:
+def _nothing_pays(asked: WantedSheet, terms: Terms, answered: int) -> str:
     if answered:
         return Sentence(
             "nothing to draw: after {answered} answers no group pays, since more answers take more images from the "

@@ -215,11 +215,7 @@ class Sheet:
         return len(self.table.rows)
 
     def texts(self, audit: Audit) -> dict[int, str]:
-        """Row of the pool -> the name of the class that a person gave to it.
-
-        Raises:
-            DataError: as ``answers``.
-        """
+        """Row of the pool -> the name of the class that a person gave to it; DataError as ``answers``."""
         rows, truth = (values.tolist() for values in self.answers(audit))
         return {row: audit.classes.display[label] for row, label in zip(rows, truth, strict=True)}
 

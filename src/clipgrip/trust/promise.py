@@ -19,7 +19,7 @@ import numpy as np
 from clipgrip.errors import DataError
 from clipgrip.trust.draw import Draw
 from clipgrip.trust.scope import Answered, Group, Truths, Whole
-from clipgrip.trust.sequence import Audited, ScopeSequence
+from clipgrip.trust.sequence import AuditSeen, ScopeSequence
 from clipgrip.trust.sizes import FEW, provable
 from clipgrip.trust.steps import Scope, Wider
 from clipgrip.trust.terms import Terms
@@ -83,7 +83,7 @@ def promise(
         others = np.setdiff1d(np.arange(len(pool)), rows)
         draw = Draw(np.concatenate([rows, others]).astype(np.int64))
     draw.check(pool, rows, groups)
-    seen = Audited(pool, rows, truth, terms, draw, len(groups) <= FEW)
+    seen = AuditSeen(pool, rows, truth, terms, draw, len(groups) <= FEW)
     ends = [len(rows)]
     if terms.about == "decided" and not draw.apart and seen.horizon < len(rows):
         ends.append(seen.horizon)
@@ -91,7 +91,7 @@ def promise(
     return max(found, key=lambda one: int(one.decided.sum()))
 
 
-def _read(seen: Audited, groups: Sequence[Group]) -> Promise:
+def _read(seen: AuditSeen, groups: Sequence[Group]) -> Promise:
     tested = provable(seen.pool, groups, seen.terms)
     alpha = given = seen.terms.alpha / max(1, len(tested))
     sequences = {group.name: ScopeSequence(seen, group, alpha) for group in tested}

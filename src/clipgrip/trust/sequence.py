@@ -42,7 +42,7 @@ HORIZON = 0.2
 
 
 @dataclass(frozen=True)
-class Audited:
+class AuditSeen:
     """What is read: the answers (n,) of a draw from a pool, and what is to be promised."""
 
     pool: Answered
@@ -63,7 +63,7 @@ class Audited:
 class ScopeSequence:
     """The scopes of a group from strict to wide; ``alpha`` is that with which the group begins."""
 
-    def __init__(self, seen: Audited, group: Group, alpha: float) -> None:
+    def __init__(self, seen: AuditSeen, group: Group, alpha: float) -> None:
         pool, draw = seen.pool, seen.draw
         inside = group.members(pool.labels)
         self.seen, self.group, self.terms, self.alpha = seen, group, seen.terms, alpha
@@ -133,7 +133,7 @@ class ScopeSequence:
         return Null.of_pool(size, error * (size - self._left_out(at)))
 
     def _left_out(self, at: int) -> int:
-        """Audited images that a promise of what the model decides may leave out."""
+        """AuditSeen images that a promise of what the model decides may leave out."""
         if self.terms.about != "decided":
             return 0
         return int(most_inside(self.sizes[at], self.total, self.horizon))
