@@ -40,7 +40,10 @@ def called(words: list[str]) -> Any:
     for word in words:
         if not hasattr(found, "list_commands"):
             break
-        found = found.get_command(None, word)
+        named = found.get_command(None, word)
+        if named is None and (group := getattr(found, "group", None)) and group.alone:
+            return found.get_command(None, group.alone)  # its name alone means this one
+        found = named
         assert found is not None, words
         assert not getattr(found, "new_name", ""), f"old name: {words}"
     return found

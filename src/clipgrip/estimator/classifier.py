@@ -138,13 +138,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.backbone == EMBEDDINGS:
             embeds = embeds_of(self, X, reset=True)
             fitted = fit_embeds(
-                embeds,
-                y,
-                names,
-                self.class_embeds,
-                self.logit_scale,
-                settings,
-                self.method,
+                embeds, y, names, self.class_embeds, self.logit_scale, settings, self.method
             )
         else:
             if self.class_embeds is not None:
@@ -288,10 +282,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __getstate__(self) -> dict[str, Any]:
         """Rounds without their learners, which hold the pool and the text tower: answers do not need them."""
         state = super().__getstate__()
-        if "rounds_" in state:
-            light = [replace(done, learner=cast(Any, None)) for done in state["rounds_"]]
-            state = {**state, "rounds_": light}
-        return state
+        rounds = [replace(done, learner=cast(Any, None)) for done in state.get("rounds_", ())]
+        return {**state, "rounds_": rounds} if "rounds_" in state else state
 
     def __sklearn_tags__(self) -> Any:
         """Images are no table of numbers, and labels are needed only where nothing else says what the classes are."""

@@ -93,9 +93,9 @@ def bank_weights(
             weights.append(0.0)
             continue
         before = settings.power * _ratio(by_text[bank], by_text[0], settings) if trusted else 0.0
-        told = settings.label_power * _ratio(by_label[bank], by_label[0], settings)
+        of_labels = settings.label_power * _ratio(by_label[bank], by_label[0], settings)
         n, prior = by_label[0].n, settings.prior_labels
-        weight = math.exp((n * told + prior * before) / (n + prior))
+        weight = math.exp((n * of_labels + prior * before) / (n + prior))
         weights.append(0.0 if weight < settings.least else min(weight, settings.most))
     return tuple(weights)
 

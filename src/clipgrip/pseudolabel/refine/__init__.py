@@ -149,12 +149,12 @@ def _joined(
     given: RefineInput, banks: Sequence[Tensor], class_embeds: ClassEmbeds, logit_scale: float
 ) -> tuple[RefineInput, tuple[float, ...]]:
     """The input whose images are all banks, and how much each counts."""
-    said, labels = given.probs, None
+    probs, labels = given.probs, None
     if bool(given.labeled.any()):  # those of labeled rows are one-hot, and say nothing of the text
         classes = torch.as_tensor(class_embeds).float()
-        said = predict_proba(banks[0].float(), classes, logit_scale)
+        probs = predict_proba(banks[0].float(), classes, logit_scale)
         labels = torch.where(given.labeled, given.probs.argmax(1), -1)
-    found = fit_bank_map(banks, said, labels)
+    found = fit_bank_map(banks, probs, labels)
     if not found.joins:
         return given, found.weights
     images = PoolImages.of(found.joined(banks), given.settings)

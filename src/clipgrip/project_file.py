@@ -1,0 +1,88 @@
+"""A project file: TOML whose paths are those of its own folder."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from clipgrip.errors import ConfigError
+from clipgrip.files import read_file, system_words
+from clipgrip.sentences import mark
+
+EMPTY = mark("{path}: {key} is empty. Give the name of a file or folder, or take the line out.")
+NO_TEXT = mark(
+    "{path} is not UTF-8 text, so no TOML. Give the project.toml that clipgrip init writes, saved as UTF-8."
+)
+MAX_BYTES = 1 << 20
+"""The largest project file that is read."""
+SHIPPED_MODELS = ("nano", "texture", "auto")
+"""Names that are never a folder's."""
+MOST_DOTS = 1000
+"""In a key, at most: the parser's time grows with the square of their number."""
+FILES = ("images", "classes", "labels", "seen", "test", "out")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The keys of a project file, its paths made absolute."""
+    try:
+        values = _parsed(read_file(path, MAX_BYTES).decode("utf-8-sig").replace("\r\n", "\n"))
+        wrong = next((key for key, value in values.items() if "\0" in str(value)), None)
+    except OSError as error:
+        unread = mark("{path} cannot be read: {reason}. Check the name.")
+        raise ConfigError(unread, path=path, reason=system_words(error)) from None
+    except UnicodeDecodeError:
+        raise ConfigError(NO_TEXT, path=path) from None
+    except (ValueError, RecursionError) as error:
+        if not isinstance(error, tomllib.TOMLDecodeError):  # a number of thousands of digits
+            error = ValueError("a value is too long or nested too deep")
+        raise ConfigError(
+            mark("{path} is not valid TOML: {error}. Mend that line."), path=path, error=error
+        ) from None
+    if wrong is not None:
+        raise ConfigError(
+            mark("{path}: {wrong} holds the character NUL, which no name can hold. Take it out."),
+            path=path,
+            wrong=wrong,
+        )
+    for key in FILES:
+        if isinstance(values.get(key), str):
+            if not values[key].strip():
+                raise ConfigError(EMPTY, path=path, key=key)
+            values[key] = path.parent / values[key]
+    if "template" in values:
+        values["template"] = _from_folder(path.parent, values["template"])
+    backbone = values.get("backbone")
+    if isinstance(backbone, str):
+        values["backbone"] = _beside(path.parent, backbone)
+    eye = values.get("eye")
+    if isinstance(eye, str):
+        values["eye"] = _beside(path.parent, eye)
+    elif isinstance(eye, list):
+        values["eye"] = [_beside(path.parent, one) if isinstance(one, str) else one for one in eye]
+    return values
+
+
+def _beside(folder: Path, model: str) -> str:
+    """A model's folder as a file in ``folder`` names it, or its name as it is."""
+    return str(folder / model) if is_model_folder(folder / model, model) else model
+
+
+def is_model_folder(path: Path, model: str) -> bool:
+    """Whether a model's name is a folder there."""
+    return model not in SHIPPED_MODELS and path.is_dir()
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """TOML; its parser's time grows with the square of a key's dots, so there are not many."""
+    if any(part.count(".") > MOST_DOTS for line in text.split("\n") for part in line.split("=")):
+        raise RecursionError
+    return tomllib.loads(text)
+
+
+def _from_folder(folder: Path, template: Any) -> Any:
+    """Files of templates, ``@name``, are looked for beside the project file."""
+    if isinstance(template, list):
+        return [_from_folder(folder, one) for one in template]
+    is_file = isinstance(template, str) and template.startswith("@") and "{}" not in template
+    return f"@{folder / template[1:]}" if is_file else template
