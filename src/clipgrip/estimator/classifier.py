@@ -132,8 +132,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             BackboneError: the model cannot be used.
         """
         settings = self._settings()
-        if self.encoding is not None:
-            check_encoding(self.encoding)
+        check_encoding("utf-8" if self.encoding is None else self.encoding)
         names = class_names_of(self.class_names, self.encoding)
         if self.backbone == EMBEDDINGS:
             embeds = embeds_of(self, X, reset=True)
