@@ -39,7 +39,7 @@ def check_table(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
     if path.suffix.lower() not in TABLES:
         raise RunError(
             mark(
-                '{path} will be a CSV file, and "{suffix}" is another kind of file. Give a name like '
+                '{path} will be a CSV file, and "{suffix}" is another kind of file. Give --out a name like '
                 "{stem}.csv."
             ),
             path=path,

@@ -181,7 +181,7 @@ def test_mobilenet_of_the_shared_data_gives_its_known_vectors() -> None:
         pytest.skip("../shared/data is not here")
     known = np.load(folder / "eye-features/eye-steel.npz")
     eye = VisionEye("m", folder / "models/mobilenet-v2", precision="float32")
-    paths = [folder / "photos" / path for path in known["paths"][:3]]
+    paths = [folder / "photos/steel" / path for path in known["paths"][:3]]
     seen = np.stack([eye.preprocess(Image.open(path).convert("RGB")) for path in paths])
     wanted = F.normalize(torch.from_numpy(known["eye_embeds"][:3].astype(np.float32)), dim=1)
     assert float((eye.encode_image(seen) * wanted).sum(1).min()) > 0.9999

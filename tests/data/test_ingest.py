@@ -154,7 +154,7 @@ def test_nothing_usable_is_an_error_with_an_example(tmp_path: Path) -> None:
         ingest(tmp_path, classes=CLASSES)
     assert "no usable image among 3 files (2 not-an-image, 1 empty-file)" in str(error.value)
     assert "a.txt: not one of the formats" in str(error.value)
-    with pytest.raises(DataError, match="among 0 files"):
+    with pytest.raises(DataError, match="the list of images is empty"):
         ingest([], classes=CLASSES)
 
 

@@ -23,7 +23,7 @@ def test_the_demo_labels_real_digits_better_after_tuning(
     monkeypatch.chdir(tmp_path)
     told = command(capsys, "demo")
     assert told.code == 0, told.err
-    found = re.findall(r"^(zero-shot|fpl|ifpl|grip) +([\d.]+) %", told.out, re.MULTILINE)
+    found = re.findall(r"^(zero-shot|fpl|ifpl|grip) +([\d.]+)%", told.out, re.MULTILINE)
     accuracy = {name: float(share) for name, share in found}
     assert list(accuracy) == ["zero-shot", "fpl", "ifpl", "grip"]
     assert accuracy["grip"] > accuracy["zero-shot"]

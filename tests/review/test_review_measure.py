@@ -39,7 +39,9 @@ def audit_truly(session: ReviewSession, place: Place, n: int) -> list[int]:
 def test_errors_are_those_counted_by_hand(session: ReviewSession, parts: Place) -> None:
     ids, shown = truth(session, parts), audit(session.snapshot)[:15].tolist()
     said = session.snapshot.view.label
-    ids[shown[::3]] = said[shown[::3]]  # the person agrees with every third answer, whatever the model is worth
+    ids[shown[::3]] = said[
+        shown[::3]
+    ]  # the person agrees with every third answer, whatever the model is worth
     for row in shown:
         answer(session, row, int(ids[row]), purpose="audit")
     found = errors(session.snapshot)

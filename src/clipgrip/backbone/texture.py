@@ -13,7 +13,6 @@ import functools
 import hashlib
 
 import numpy as np
-import scipy.fft
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
@@ -141,9 +140,11 @@ def _quantiles(values: Grey) -> Numbers:
 
 def _energies(pictures: Float[np.ndarray, "T H H"], rings: int) -> Float[np.ndarray, "T K"]:
     """Log of the mean energy in each ring and direction, seen through a Hann window."""
+    from scipy.fft import rfft2  # not light, and a run without this eye needs none
+
     edge = pictures.shape[1]
     seen = (pictures - pictures.mean((1, 2), keepdims=True)) * _hann(edge)
-    waves = scipy.fft.rfft2(seen, axes=(1, 2))
+    waves = rfft2(seen, axes=(1, 2))
     power = (waves.real**2 + waves.imag**2).reshape(len(waves), -1)
     return np.log(FLOOR + power @ _bands(edge, rings))
 

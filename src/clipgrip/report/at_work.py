@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from clipgrip.data.images import decode
+from clipgrip.data.reading import open_picture
 from clipgrip.data.sources import FileSource
 from clipgrip.errors import DataError
 from clipgrip.markup import printable, templates
@@ -118,9 +117,7 @@ def class_of(facts: Mapping[str, Any], names: Sequence[str]) -> str | None:
 def _shown(picture: Mapping[str, str]) -> Shown:
     """The picture, if it is still the one that was seen."""
     try:
-        data = FileSource(picture["path"]).read()
-        if hashlib.sha256(data).hexdigest() != picture["sha256"]:
-            return Shown(picture["path"], None)
-        return Shown(picture["path"], thumbnail(decode(data, at_least=SIDE)))
+        opened = open_picture(FileSource(picture["path"]), picture["sha256"], at_least=SIDE)
+        return Shown(picture["path"], thumbnail(opened))
     except (OSError, DataError):
         return Shown(picture["path"], None)
