@@ -12,8 +12,6 @@ from itertools import product
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
@@ -62,6 +60,9 @@ def copies_among(image_embeds: ImageEmbeds) -> Copies | None:
     pairs = torch.cat([_in_one_cell(places + torch.tensor(shift)) for shift in GRIDS], dim=1)
     if not pairs.shape[1]:
         return None
+    from scipy.sparse import coo_array  # not light, and putting a prompt to work needs none
+    from scipy.sparse.csgraph import connected_components
+
     links = coo_array((np.ones(pairs.shape[1], bool), tuple(pairs.numpy())), [len(places)] * 2)
     n_images, found = connected_components(links, directed=False)
     image_of = torch.from_numpy(found).long()

@@ -11,7 +11,7 @@ function show(told) {
   at("progress").hidden = !running;
   at("stage").textContent = told.stage;
   at("meter").value = told.loading && told.state !== "running" ? 1 : told.share;
-  const percent = `${Math.floor(100 * at("meter").value)} %`;
+  const percent = `${Math.floor(100 * at("meter").value)}%`;
   const left = told.left ? say("about {time} left", { time: told.left }) : say("the time left shows soon");
   at("count").textContent = told.state === "running" ? `${percent} · ${left}` : percent;
   const texts = {

@@ -20,7 +20,7 @@ function draw() {
   image.classList.toggle("zoomed", zoom > 0);
   image.classList.toggle("pixels", zoom >= PIXELS);
   [image.style.width, image.style.height] = sides;
-  at("scale").textContent = longest ? `${Math.round(100 * scale())} %` : "";
+  at("scale").textContent = longest ? `${Math.round(100 * scale())}%` : "";
   at("true-size").setAttribute("aria-pressed", String(zoom > 0 && Math.abs(zoom - 1) < 0.005));
 }
 
