@@ -73,7 +73,6 @@ WORKS = (
         "out",
     ),
     Work("predict", ("predict", "whole", "images", "--out", "p.csv"), "p.csv"),
-    Work("watch look", ("watch", "look", "whole", "images", "--out", "seen.csv"), "seen.csv"),
     Work("audit draw", ("audit", "draw", "whole", "--out", "sheet.csv"), "sheet.csv"),
     Work("audit automate", (*AUTOMATE, "--out", "decided.csv"), "decided.csv"),
     Work("report", ("report", "whole", "--out", "reports"), "reports"),

@@ -14,6 +14,7 @@ from clipgrip.cli.ui import Result, Ui
 if TYPE_CHECKING:
     from clipgrip.runs.watch.status import Status
     from clipgrip.serving.watching import Watched
+    from clipgrip.words import Words
 
 
 def look(
@@ -167,17 +168,16 @@ def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> li
         return lines
     facts = alarm.facts
     name = None if facts["class"] is None else names[facts["class"]]
-    lines.append(
-        f"  {changed(facts['monitor'], facts['rises'], name, say)}, "
-        f"{since_when(facts['since'], alarm.at, facts['since_at'], say)}"
-    )
+    what = changed(facts["monitor"], facts["rises"], name, say)
+    since = since_when(facts["since"], alarm.at, facts["since_at"], say)
+    lines.append(f"  {say('{what}, {since}', what=what, since=since)}")
     lines.append(f"  {advised(facts['monitor'], say)}")
     command = f"clipgrip watch answer {run} fixed|normal|nothing --by NAME --note TEXT"
-    lines.append(f"  {say('before: {paths}', paths=_paths(facts['before']))}")
-    lines.append(f"  {say('since then: {paths}', paths=_paths(facts['after']))}")
+    lines.append(f"  {say('before: {paths}', paths=_paths(facts['before'], say))}")
+    lines.append(f"  {say('since then: {paths}', paths=_paths(facts['after'], say))}")
     lines.append(f"  {say('Then answer it: {command}', command=command)}")
     return lines
 
 
-def _paths(pictures: list[dict[str, str]]) -> str:
-    return ", ".join(Path(one["path"]).name for one in pictures)
+def _paths(pictures: list[dict[str, str]], say: Words) -> str:
+    return say(", ").join(Path(one["path"]).name for one in pictures)
