@@ -241,11 +241,11 @@ def test_a_table_of_a_run_and_a_report_that_people_changed_stay(
 
 
 def test_init_writes_through_no_link(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "new").mkdir()
-    (here / "new" / "classes.csv").symlink_to("../elsewhere.csv")
-    told = command(capsys, "init", "new")
+    (here / "begun").mkdir()
+    (here / "begun" / "classes.csv").symlink_to("../elsewhere.csv")
+    told = command(capsys, "init", "begun")
     assert told.code == 0
-    assert "kept     new/classes.csv" in told.out
+    assert "kept     begun/classes.csv" in told.out
     assert not (here / "elsewhere.csv").exists()
 
 
@@ -253,12 +253,21 @@ def test_init_and_audit_plan_take_away_what_a_killed_one_left(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Found by the campaign of faults: a second init wrote nothing, so nothing was swept."""
-    (here / "new").mkdir()
+    (here / "begun").mkdir()
     (here / "classes.txt").write_text("dent\nscratch\n")
-    assert command(capsys, "init", "new").code == 0
-    plan = ("audit", "plan", "--count", 2000, "--classes", "classes.txt", "--out", "new/pilot.json")
-    for words in (("init", "new"), plan):
-        gone = Path(part_name(here / "new"))
+    assert command(capsys, "init", "begun").code == 0
+    plan = (
+        "audit",
+        "plan",
+        "--count",
+        2000,
+        "--classes",
+        "classes.txt",
+        "--out",
+        "begun/pilot.json",
+    )
+    for words in (("init", "begun"), plan):
+        gone = Path(part_name(here / "begun"))
         gone = gone.with_name(gone.name.replace(f"-{os.getpid()}-", "-4194305-"))
         gone.write_bytes(b"half")
         told = command(capsys, *words)

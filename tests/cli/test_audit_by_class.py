@@ -159,6 +159,23 @@ def test_a_promise_that_no_class_could_keep_says_what_to_do(
     assert "Give one of them" in told.err
 
 
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("--by-class", "--to-measure"),
+        ("--daily", 20, "--to-measure"),
+        ("--daily", 20, "--by-class"),
+    ],
+    ids=str,
+)
+def test_kinds_of_draw_exclude_one_another(
+    kinds: tuple[str | int, ...], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = folder.parent / "both.csv"
+    told = command(capsys, "audit", "draw", folder, *kinds, "--out", place)
+    assert (told.code, "Give one of them" in told.err, place.exists()) == (2, True, False)
+
+
 def test_other_terms_on_the_same_answers_are_named(
     folder: Path, predicted: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:

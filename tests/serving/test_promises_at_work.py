@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from projects import Told, command, picture, rows
 
+from clipgrip.report.board.from_run import kept_promise
 from clipgrip.runs.audits import StoredPromise, add_promise
+from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.store import open_watch
 from clipgrip.runs.watch.upholding import run_scopes, upheld
+from clipgrip.trust.terms import Terms
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -136,13 +139,16 @@ def test_only_what_is_promised_is_drawn_and_goes_to_people(
     watch(capsys, run, line)
     levels = sorted(float(row["model_confidence"]) for row in rows(run.parent / "p.csv"))
     promise(run, threshold=levels[20])
+    watch(capsys, run, line)
+    for row in rows(run.parent / "p.csv"):  # what no promise holds is a person's
+        assert (row["decided_by"] == "model") == (float(row["model_confidence"]) >= levels[20])
     told = day(capsys, run, line, range(1040, 1060), right=False, draw=60)
     assert "withdrawn on" in told.out
     drawn = {Path(row["path"]).name for row in rows(run.parent / "daily-1040.csv")}
     watch(capsys, run, line)
     for row in rows(run.parent / "p.csv"):
         inside = float(row["model_confidence"]) >= levels[20]
-        assert (row["decided_by"] == "person") == inside
+        assert row["decided_by"] == "person"
         assert (Path(row["path"]).name in drawn) == inside
 
 
@@ -226,3 +232,23 @@ def test_misses_are_wrong_where_the_truth_is_a_defect(run: Path) -> None:
     assert not found.is_wrong(2, 3)
     assert found.is_wrong(2, 0)
     assert not found.holds(0, 0.9)
+
+
+def test_a_folder_of_which_nothing_can_be_read_is_no_quiet_day(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring(line, range(2))
+    for path in line.iterdir():
+        path.write_bytes(path.read_bytes()[:90])
+    told = watch(capsys, run, line)
+    assert told.code == 2
+    assert "none of the files can be labeled" in told.err
+
+
+def test_a_board_signs_no_promise_that_was_withdrawn(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise(run, decided_by_model=9, pool=20)
+    assert kept_promise(reopen(run), Terms()) is not None
+    day(capsys, run, line, range(1000, 1030), right=False)
+    assert kept_promise(reopen(run), Terms()) is None

@@ -111,6 +111,7 @@ def draw(
     from clipgrip.runs.reopen import reopen
     from clipgrip.written import check_table
 
+    _check_one_kind(by_class or bool(ok_class), to_measure, daily is not None)
     terms = terms_of(max_error, confidence, about)
     if out.is_file():
         raise ConfigError(
@@ -134,6 +135,17 @@ def draw(
     drawn = Audit.of(outcome, seed or 0 if sheet is None else sheet.seed, apart)
     asked = WantedSheet(newest, drawn, sheet, answers, count, out, show_labels)
     return _apart(asked, terms) if apart else _uniform(asked, terms)
+
+
+def _check_one_kind(apart: bool, to_measure: bool, daily: bool) -> None:
+    from clipgrip.errors import ConfigError
+
+    if apart + to_measure + daily > 1:
+        raise ConfigError(
+            mark(
+                "--by-class or --ok-class, --to-measure and --daily are three kinds of draw. Give one of them."
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -219,9 +231,11 @@ def _apart(asked: WantedSheet, terms: Terms) -> Result:
 def _nothing_pays(asked: WantedSheet, terms: Terms, answered: int) -> str:
     if answered:
         return Sentence(
-            "nothing to draw: after {answered} answers no group pays, since more answers take more images from the "
-            "model than they add. clipgrip audit automate says what is proven; {out} was not written.",
+            "nothing to draw: after {answered} answers no group pays at {error}% of errors (--max-error), since "
+            "more answers take more images from the model than they add. clipgrip audit automate says what is proven; "
+            "{out} was not written.",
             answered=answered,
+            error=f"{100 * terms.max_error:g}",
             out=asked.out,
         )
     limit = "" if asked.count is None else Sentence(" with --count {n}", n=asked.count)

@@ -77,23 +77,36 @@ def read_daily(ui: Ui, run: Path, answers: Path, by: str, encoding: str | None) 
 
 
 def given_back(run: Path, answers: FileAnswers, ui: Ui) -> list[bool]:
-    """Which answers people decide because a promise was withdrawn, said on the screen."""
-    if not (run / "watch.db").is_file():  # before anything heavy is imported
-        return [False] * len(answers.rows)
+    """Which answers people decide because no promise that stands holds them, said on the screen."""
+    from clipgrip.runs.audits import promises
+    from clipgrip.runs.store import open_store
+
+    with open_store(run) as store:
+        stored = store.run()
+        if stored is None or not promises(store, stored.id):  # before anything heavy is imported
+            return [False] * len(answers.rows)
     from clipgrip.runs.watch.upholding import fallen_scopes, for_people
 
-    if not fallen_scopes(run):
-        return [False] * len(answers.rows)
+    if not answers.rows:
+        return []
     confidence, labels = answers.probs.max(1)
     people = for_people(run, labels.tolist(), confidence.double().tolist())
     say = ui.say
-    ui.screen.note(
-        say(
-            "a promise was withdrawn at work: {n} of these images are for people to decide, until a new audit promises "
-            "anew",
-            n=sum(people),
+    if fallen_scopes(run):
+        ui.screen.note(
+            say(
+                "a promise was withdrawn at work: {n} of these images are for people to decide, until a new audit "
+                "promises anew",
+                n=sum(people),
+            )
         )
-    )
+    elif any(people):
+        ui.screen.note(
+            say(
+                "{n} of these images lie within no promise of the audit, so people decide them",
+                n=sum(people),
+            )
+        )
     return people
 
 

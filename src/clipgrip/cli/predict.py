@@ -12,9 +12,6 @@ from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
-NONE = mark(
-    "{images}: none of the files can be labeled. The first: {path}: {detail}. All are listed in {listed}."
-)
 ONE, MANY = mark("{n} image labeled: {out}"), mark("{n} images labeled: {out}")
 
 
@@ -38,10 +35,10 @@ def predict(
     from clipgrip.cli.daily import given_back
     from clipgrip.cli.results import remarks
     from clipgrip.cli.reviewed import at_work
-    from clipgrip.errors import DataError
     from clipgrip.runs.probabilities import check_probabilities_place, write_probabilities
     from clipgrip.serving.batch import (
         check_answers_place,
+        check_any_labeled,
         issues_path,
         predict_files,
         write_predictions,
@@ -57,9 +54,7 @@ def predict(
         answers = predict_files(predictor, images, ui.screen.progress, encoding=encoding)
     people = given_back(newest, answers, ui)
     write_predictions(out, predictor, answers, people)
-    if not answers.rows:
-        first, listed = answers.issues[0], issues_path(out)
-        raise DataError(NONE, images=images, path=first.path, detail=first.detail, listed=listed)
+    check_any_labeled(answers, images, out)
     calibrated, n = predictor.calibrated, len(answers.rows)
     lines: list[str] = [Sentence(ONE if n == 1 else MANY, n=n, out=out), *said_of(calibrated)]
     facts: dict[str, Any] = {"images": len(answers.rows), "predictions": out}

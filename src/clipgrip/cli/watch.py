@@ -50,7 +50,7 @@ def look(
     """
     from clipgrip.cli.daily import given_back
     from clipgrip.cli.reviewed import at_work
-    from clipgrip.serving.batch import check_answers_place, write_predictions
+    from clipgrip.serving.batch import check_answers_place, check_any_labeled, write_predictions
     from clipgrip.serving.predictor import Predictor
     from clipgrip.serving.watching import watch_files
     from clipgrip.written import check_writable
@@ -72,6 +72,7 @@ def look(
             encoding=encoding,
             on_progress=ui.screen.progress,
         )
+    check_any_labeled(found.answers, images, out)
     return _result(newest, found, predictor.classes.display, out, run, ui)
 
 

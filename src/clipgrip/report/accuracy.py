@@ -148,7 +148,7 @@ def _as_measured(version: ReviewRound, by: ReviewRound, when: str) -> AuditedFig
 
 
 def _figure(version: int, at: str, right: Share) -> AuditedFigure:
-    low, high = right.interval or (0.0, 1.0)
+    low, high = right.exact or (0.0, 1.0)
     return AuditedFigure(version, at, "uniform", right.total, right.value or 0.0, low, high)
 
 

@@ -118,7 +118,7 @@ def apart_of(classes: ClassNames, per_class: bool, ok: Iterable[str]) -> str:
     names = list(ok)
     if per_class and names:
         raise ConfigError(
-            mark("--per-class and --ok-class are two ways to promise. Give one of them.")
+            mark("A promise for each class and one for --ok-class are two ways. Give one of them.")
         )
     if per_class:
         return BY_CLASS

@@ -11,7 +11,7 @@ from clipgrip.data.ingest import ingest
 from clipgrip.data.issues import Issue, issues_bytes
 from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
-from clipgrip.errors import RunError
+from clipgrip.errors import DataError, RunError
 from clipgrip.runs.embedding import item, undecodable
 from clipgrip.runs.outputs import COLUMNS, DECIDED_BY, PREDICTIONS, prediction_rows
 from clipgrip.runs.store import NAME as RUN
@@ -21,6 +21,9 @@ from clipgrip.types import ImageEmbeds, Probs
 from clipgrip.written import check_output, check_table, remove_output, write_output
 
 PREDICT = "predict"
+NONE = mark(
+    "{images}: none of the files can be labeled. The first: {path}: {detail}. All are listed in {listed}."
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,13 @@ def write_predictions(
         write_output(beside, issues_bytes(answers.issues), PREDICT)
     else:
         remove_output(beside, PREDICT)  # an earlier prediction's
+
+
+def check_any_labeled(answers: FileAnswers, images: Path, out: Path) -> None:
+    """DataError where there were files and none could be labeled."""
+    if not answers.rows:
+        first, listed = answers.issues[0], issues_path(out)
+        raise DataError(NONE, images=images, path=first.path, detail=first.detail, listed=listed)
 
 
 def issues_path(path: Path) -> Path:

@@ -37,6 +37,7 @@ from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import NAME, open_store
+from clipgrip.runs.watch.upholding import fallen_scopes
 from clipgrip.sentences import mark
 from clipgrip.trust.terms import BEFORE, Terms
 
@@ -226,10 +227,14 @@ def _answers(outcome: Outcome, images: tuple[Row, ...], truth: Whole, probs: Any
 
 
 def kept_promise(outcome: Outcome, terms: Terms, audit: str | None = None) -> Automation | None:
-    """The newest promise of a run that is at least as strict as ``terms``, else the newest; of one audit if named."""
+    """The newest promise of a run that is at least as strict as ``terms``, else the newest; of one audit if named.
+
+    One of which a part was withdrawn at work is none.
+    """
     with open_store(outcome.folder) as store:
         stored = promises(store, outcome.run.id)
-    stored = [one for one in stored if audit in (None, one.audit)]
+    fallen = {one.audit for one in fallen_scopes(outcome.folder)}
+    stored = [one for one in stored if audit in (None, one.audit) and one.audit not in fallen]
     if not stored:
         return None
     strict = [

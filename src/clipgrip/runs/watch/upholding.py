@@ -136,16 +136,13 @@ def fallen_scopes(run: Path) -> list[WatchedScope]:
 
 
 def for_people(run: Path, labels: Sequence[int], confidence: Sequence[float]) -> list[bool]:
-    """Which answers lie within a withdrawn promise and within none that stands: people decide these."""
-    fallen = fallen_scopes(run)
-    if not fallen:
+    """Which answers lie within no promise that stands, where anything was ever promised: people decide these."""
+    scopes, fallen = run_scopes(run), fallen_scopes(run)
+    if not scopes:
         return [False] * len(labels)
-    standing = [one for one in run_scopes(run) if one not in fallen]
+    standing = [one for one in scopes if one not in fallen]
     pairs = [(c, round(p, 6)) for c, p in zip(labels, confidence, strict=True)]
-    return [
-        any(one.holds(*pair) for one in fallen) and not any(one.holds(*pair) for one in standing)
-        for pair in pairs
-    ]
+    return [not any(one.holds(*pair) for one in standing) for pair in pairs]
 
 
 def check_stands(run: Path, audit: str) -> None:
