@@ -38,5 +38,7 @@ def test_a_table_is_not_written_under_another_kind_of_files_name(
     told = command(capsys, *given, "--out", name)
     assert told.code == 2, told.err
     assert name in told.err
-    assert f"Give --out a name like {Path(name).stem}.csv." in told.err or "ends in .csv" in told.err
+    assert (
+        f"Give --out a name like {Path(name).stem}.csv." in told.err or "ends in .csv" in told.err
+    )
     assert not Path(name).exists()
