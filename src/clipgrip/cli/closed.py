@@ -8,6 +8,8 @@ from copy import copy
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+from typer.models import ArgumentInfo
+
 from clipgrip.cli.numbers import number, number_type
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.words import mark
@@ -30,7 +32,9 @@ def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 
 
 def _long(name: str, info: Any) -> str:
-    """The option as people write it."""
+    """The option or argument as people write it."""
+    if isinstance(info, ArgumentInfo):
+        return name.upper()
     named = (info.default, *(info.param_decls or ()))  # typer keeps the first apart
     longs = [one for one in named if isinstance(one, str) and one.startswith("--")]
     return [*longs, f"--{name}"][0].replace("_", "-")

@@ -92,7 +92,7 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
         *_doubts(metrics, Words(language)),
         *_names(metrics, folder, Words(language)),
         *(
-            f"eyes         {text}"
+            Sentence("eyes         {text}", text=text)
             for text in eye_sentences(metrics.get("eyes", ()), Words(language))
         ),
         *_labels(metrics, Words(language)),
