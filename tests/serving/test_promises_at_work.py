@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -252,3 +253,44 @@ def test_a_board_signs_no_promise_that_was_withdrawn(
     assert kept_promise(reopen(run), Terms()) is not None
     day(capsys, run, line, range(1000, 1030), right=False)
     assert kept_promise(reopen(run), Terms()) is None
+
+
+def test_a_stricter_reading_that_proves_nothing_leaves_all_to_people(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise(run)
+    none = {"group": "all", "threshold": None, "images": 0, "audited": 0, "wrong": 0}
+    promise(run, max_error=0.001, scopes=[none])
+    bring(line, range(1000, 1004))
+    watch(capsys, run, line)
+    assert {row["decided_by"] for row in rows(run.parent / "p.csv")} == {"person"}
+
+
+def test_no_place_of_the_budget_is_spent_twice_by_promising_anew(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise(run)
+    bring(line, range(1000, 1004))
+    watch(capsys, run, line)
+    by_class = [
+        {"group": name, "threshold": 0.0, "images": 9, "audited": 9, "wrong": 0}
+        for name in ("dent", "steel")
+    ]
+    promise(run, scopes=by_class)
+    promise(run, max_error=0.1)
+    watch(capsys, run, line)
+    with open_watch(run) as store:
+        places = list(store.db.execute("SELECT position, sum(share) FROM scope GROUP BY position"))
+    assert places == [(1, 1.0), (2, 1.0)]
+
+
+def test_answers_that_were_changed_in_the_file_are_not_sealed_anew(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise(run)
+    day(capsys, run, line, range(1000, 1010), right=True, draw=4)
+    with sqlite3.connect(run / "watch.db") as db:
+        db.execute("UPDATE answer SET label = (label + 1) % 4")
+    bring(line, range(2000, 2004))
+    told = watch(capsys, run, line)
+    assert (told.code, "damaged" in told.err or "changed" in told.err) == (2, True)

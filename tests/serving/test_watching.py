@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageEnhance
 from projects import Place, command, picture, rows
 
+import clipgrip.runs.watch.store as store_module
 from clipgrip.errors import RunError
 from clipgrip.runs.watch.status import status_of
 from clipgrip.runs.watch.store import NAME, WatchStore, open_watch
@@ -259,3 +260,35 @@ def test_the_state_is_small(run: Path, line: Path) -> None:
     with open_watch(run) as store:
         codes = np.stack([one.codes for one in store.images()])
     assert codes.shape == (20, 9)
+
+
+def test_old_contents_are_forgotten_first_and_forgetting_damages_nothing(
+    run: Path, line: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "MOST_SEEN", 10)
+    bring(line, range(1000, 1014))
+    assert look(run, line).new == 14
+    assert look(run, line).new == 4  # the oldest, which are new again
+    with open_watch(run) as store:
+        assert store.state().images == 18
+
+
+def test_a_first_look_that_was_cut_off_may_be_repeated_as_it_was(
+    run: Path, line: Path, tmp_path: Path
+) -> None:
+    normal = tmp_path / "normal"
+    normal.mkdir()
+    bring(normal, range(3000, 3030))
+    bring(line, range(1000, 1005))
+
+    def die(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    begun = {"reference": normal, "alpha": 0.02}
+    with pytest.raises(KeyboardInterrupt):
+        watch_files(run, Predictor.open(run), line, die, **begun)
+    with pytest.raises(RunError, match="watched already"):
+        look(run, line, reference=normal, alpha=0.05)
+    assert look(run, line, **begun).new == 5
+    with pytest.raises(RunError, match="watched already"):
+        look(run, line, **begun)

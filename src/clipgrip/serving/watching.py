@@ -24,7 +24,7 @@ from clipgrip.runs.watch.store import (
     is_watched,
     open_watch,
 )
-from clipgrip.runs.watch.upholding import note_scopes, run_scopes
+from clipgrip.runs.watch.upholding import run_scopes, withdraw_broken
 from clipgrip.sentences import mark
 from clipgrip.serving.batch import FileAnswers, predict_files
 from clipgrip.serving.glances import Glances, place_of
@@ -68,14 +68,7 @@ def watch_files(
     with locked(run, LOCK):
         began = not is_watched(run)
         if not began and (reference is not None or alpha is not None):
-            raise RunError(
-                mark(
-                    "{run} is watched already, with the reference and the budget that it began with. Leave "
-                    "out --reference and --alpha; another normal begins by the answer to an alarm (clipgrip "
-                    "watch answer)."
-                ),
-                run=run,
-            )
+            _check_begins_so(run, reference, alpha)
         glances = Glances()
         if began:
             begin(run, predictor, reference, alpha or ALPHA, on_progress)
@@ -84,9 +77,26 @@ def watch_files(
         )
         deliver(answers)
         with open_watch(run) as store:
-            note_scopes(store, run_scopes(run))
+            withdraw_broken(store, run_scopes(run), _now())
             new, alarms = _bet(store, glances, answers)
         return Watched(answers, new, alarms, began)
+
+
+def _check_begins_so(run: Path, reference: Path | None, alpha: float | None) -> None:
+    """RunError where a line counted images already, or began otherwise; only a first look is repeated."""
+    with open_watch(run) as store:
+        line = store.begun()
+        same = (line.facts["from"], line.alpha) == (str(reference or ""), alpha or ALPHA)
+        if same and store.state().images == 0:
+            return
+    raise RunError(
+        mark(
+            "{run} is watched already, with the reference and the budget that it began with. Leave "
+            "out --reference and --alpha; another normal begins by the answer to an alarm (clipgrip "
+            "watch answer)."
+        ),
+        run=run,
+    )
 
 
 def _bet(

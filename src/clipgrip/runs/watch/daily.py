@@ -54,11 +54,12 @@ def draw_images(
     Raises:
         RunError: no image came since the last draw.
     """
+    store.seals.check("draw")
     last, upto = store.db.execute(
         "SELECT coalesce(max(number), 0), coalesce(max(upto), 0) FROM draw"
     ).fetchone()
     last_of_path = {
-        one.path: one for one in store.images(upto + 1)
+        canonical(one.path): one for one in store.images(upto + 1)
     }  # some cameras write over files
     since = [
         one
@@ -79,6 +80,8 @@ def draw_images(
             "UPDATE image SET draw = ?, place = ? WHERE number = ?",
             ((number, place, one.number) for place, one in enumerate(chosen, 1)),
         )
+        store.seals.renew("draw")
+        store.seals.renew("image")
     return number, chosen
 
 
@@ -104,6 +107,7 @@ def read_answers(
             f"{sheet.table.name}: it was drawn for another line. Give the run that it was drawn for."
         )
     drawn = _drawn(store, sheet.draw)
+    store.seals.check("answer")
     answered = _answered(sheet, drawn, classes)
     known = dict(store.db.execute("SELECT sha256, label FROM answer"))
     for image, label in answered:

@@ -20,10 +20,10 @@ MIGRATIONS = (
         before INTEGER NOT NULL,
         monitors BLOB NOT NULL
     );
-    CREATE TABLE seen (content INTEGER PRIMARY KEY);
+    CREATE TABLE seen (number INTEGER PRIMARY KEY, content INTEGER NOT NULL UNIQUE);
     CREATE TABLE image (
         number INTEGER PRIMARY KEY,
-        sha256 TEXT NOT NULL UNIQUE,
+        sha256 TEXT NOT NULL,
         path TEXT NOT NULL,
         label INTEGER NOT NULL,
         confidence REAL NOT NULL,
@@ -64,10 +64,12 @@ MIGRATIONS = (
     CREATE TABLE scope (
         audit TEXT NOT NULL,
         name TEXT NOT NULL,
+        threshold REAL NOT NULL,
+        max_error REAL NOT NULL,
         position INTEGER NOT NULL,
         share REAL NOT NULL,
         after INTEGER NOT NULL,
-        PRIMARY KEY (audit, name)
+        PRIMARY KEY (audit, name, threshold, max_error)
     );
     CREATE TABLE withdrawal (
         audit TEXT NOT NULL,
@@ -85,8 +87,10 @@ SEALED = {
     "state": "id, period, before, monitors",
     "alarm": "number, period, at, rang_at, facts",
     "response": "alarm, verdict, note, said_by, said_at",
+    "image": "number, sha256, path, label, confidence, draw, place",
+    "draw": "number, upto, images, drawn_at",
     "answer": "number, sha256, label, predicted, confidence, said_by, said_at",
-    "scope": "audit, name, position, share, after",
+    "scope": "audit, name, threshold, max_error, position, share, after",
     "withdrawal": "audit, scope, at, facts",
 }
 """All that decides whether an alarm rings and who labels an image."""

@@ -12,7 +12,6 @@ import numpy as np
 from clipgrip.metrics import Share
 from clipgrip.runs.watch.ringing import image_budgets
 from clipgrip.runs.watch.scopes import WatchedScope
-from clipgrip.runs.watch.scores import SCORES, SHARE
 from clipgrip.runs.watch.store import Alarm, State, WatchedLine, WatchStore, is_watched, open_watch
 from clipgrip.runs.watch.upholding import Upheld, daily_answers, run_scopes, upheld
 from clipgrip.trust.watch_words import LIGHTS, Light
@@ -30,10 +29,8 @@ class Status:
     images: int
     period: int
     alarms: tuple[Alarm, ...]
-    loudest: tuple[str, int | None]
-    """The monitor that is nearest to an alarm, and its class."""
     level: float
-    """How near: 1 rings."""
+    """How near the nearest monitor is to an alarm: 1 rings."""
     promises: tuple[Upheld, ...] = ()
     audited: Share = field(default_factory=lambda: Share(0, 0))
     """Right answers among the images of the daily audit."""
@@ -81,28 +78,28 @@ class Status:
 def status_of(store: WatchStore, scopes: Sequence[WatchedScope] = ()) -> Status:
     """The line as it stands, with the promises of its run."""
     line, state, alarms = store.begun(), store.state(), tuple(store.alarms())
-    level, loudest = _loudest(line, state)
+    level = _loudest(line, state)
     promises, answers = tuple(upheld(store, scopes)), daily_answers(store)
     right = Share(sum(one.label == one.predicted for one in answers), len(answers))
     light = _light(alarms, level, promises)
-    return Status(light, line, state.images, state.period, alarms, loudest, level, promises, right)
+    return Status(light, line, state.images, state.period, alarms, level, promises, right)
 
 
 def _light(alarms: Sequence[Alarm], level: float, promises: Sequence[Upheld]) -> Light:
     """A withdrawn promise is an alarm until an audit after it has promised anew."""
-    newest = promises[-1].scope.audit if promises else ""
-    fallen = any(one.withdrawn is not None and one.scope.audit == newest for one in promises)
+    newest = max((one.place for one in promises if one.withdrawn is None), default=0)
+    fallen = any(
+        one.withdrawn is not None and one.withdrawn["places"] >= newest for one in promises
+    )
     if fallen or (alarms and alarms[-1].response is None):
         return "alarm"
     near = [level, *(one.level for one in promises if one.withdrawn is None)]
     return "perhaps" if max(near) >= PERHAPS else "quiet"
 
 
-def _loudest(line: WatchedLine, state: State) -> tuple[float, tuple[str, int | None]]:
+def _loudest(line: WatchedLine, state: State) -> float:
     levels = state.monitors.wealth * image_budgets(line, state.period, len(state.monitors.labels))
-    place = int(np.argmax(levels))
-    named = (SCORES[place], None) if place < len(SCORES) else (SHARE, place - len(SCORES))
-    return float(levels[place]), named
+    return float(np.max(levels))
 
 
 def line_of(run: Path) -> Status | None:

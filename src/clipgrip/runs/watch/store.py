@@ -32,8 +32,8 @@ NAME = "watch.db"
 LOCK = ".watch.lock"
 LATEST = 5000
 """Images whose scores and paths are kept, to show before and after, and to draw from."""
-MOST_SEEN = 2_000_000
-"""Contents that are remembered, so that a copy never counts twice: about 30 MB."""
+MOST_SEEN = 1_000_000
+"""Newest contents that are remembered, so that a copy never counts twice: about 30 MB."""
 
 
 @dataclass(frozen=True)
@@ -163,12 +163,14 @@ class WatchStore:
             self.db.execute(
                 "DELETE FROM image WHERE number <= ? AND draw IS NULL", (state.images - LATEST,)
             )
+            self.seals.renew("image")
             self._keep(state)
             if rung is not None:
                 self._ring(state.period, rung, now)
 
     def images(self, first: int = 0, last: int | None = None) -> list[SeenImage]:
         """Kept images with numbers from ``first`` to ``last``, oldest first."""
+        self.seals.check("image")
         rows = self.db.execute(
             "SELECT number, sha256, path, label, confidence, codes, seen_at FROM image "
             "WHERE number >= ? AND number <= ? ORDER BY number",
@@ -221,14 +223,11 @@ class WatchStore:
 
     def _remember(self, contents: Sequence[str]) -> None:
         self.db.executemany(
-            "INSERT OR IGNORE INTO seen VALUES (?)", ((_key(one),) for one in contents)
+            "INSERT OR IGNORE INTO seen (content) VALUES (?)", ((_key(one),) for one in contents)
         )
-        (most,) = self.db.execute("SELECT count(*) FROM seen").fetchone()
-        if most > MOST_SEEN:  # those with the lowest hashes go, which are any
-            self.db.execute(
-                "DELETE FROM seen WHERE content IN (SELECT content FROM seen ORDER BY content LIMIT ?)",
-                (most - MOST_SEEN,),
-            )
+        self.db.execute(
+            "DELETE FROM seen WHERE number <= (SELECT max(number) FROM seen) - ?", (MOST_SEEN,)
+        )
 
 
 @contextmanager

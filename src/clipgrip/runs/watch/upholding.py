@@ -47,6 +47,8 @@ class Upheld:
     level: float
     """How near the bet is to winning: 1 withdraws it."""
     withdrawn: dict[str, Any] | None
+    place: int
+    """Its promise's among all that were made, from 1."""
 
     def words(self, say: Words) -> str:
         """How it fares, in the reader's language."""
@@ -76,25 +78,26 @@ def upheld(store: WatchStore, scopes: Sequence[WatchedScope]) -> list[Upheld]:
     """Every scope with its bet, as it stands."""
     alpha, answers = store.begun().alpha, daily_answers(store)
     noted, fallen = _noted(store), _withdrawn(store)
-    return [
-        _upheld(one, alpha, noted.get((one.audit, one.name)), answers, fallen) for one in scopes
-    ]
+    return [_upheld(one, alpha, noted.get(_key(one)), answers, fallen) for one in scopes]
 
 
 def note_scopes(store: WatchStore, scopes: Sequence[WatchedScope]) -> None:
-    """Write down scopes that are new: each audit's place among the promises, and the answers given before it."""
+    """Write down scopes that are new: the place of their promise among all, and the answers given before it.
+
+    Promised anew by other terms or groups is another promise: it takes a new place, so that none is spent twice.
+    """
     noted = _noted(store)
-    places = {audit: place for (audit, _), (place, _, _) in noted.items()}
-    fresh = [one for one in scopes if (one.audit, one.name) not in noted]
+    fresh = [one for one in scopes if _key(one) not in noted]
     if not fresh:
         return
-    after = len(daily_answers(store))
+    after, last = len(daily_answers(store)), _last_place(noted)
+    places: dict[str, int] = {}
     with store.db:
         for one in fresh:
-            place = places.setdefault(one.audit, max(places.values(), default=0) + 1)
+            place = places.setdefault(one.audit, last + len(places) + 1)
             store.db.execute(
-                "INSERT INTO scope VALUES (?, ?, ?, ?, ?)",
-                (one.audit, one.name, place, one.share, after),
+                "INSERT INTO scope VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*_key(one), place, one.share, after),
             )
         store.seals.renew("scope")
 
@@ -106,10 +109,11 @@ def withdraw_broken(store: WatchStore, scopes: Sequence[WatchedScope], now: str)
     answers, noted = daily_answers(store), _noted(store)
     with store.db:
         for one in fresh:
-            mine = _within(one.scope, answers, noted[one.scope.audit, one.scope.name][2])
+            mine = _within(one.scope, answers, noted[_key(one.scope)][2])
             wrong = np.array([one.scope.is_wrong(a.predicted, a.label) for a in mine])
             first = mine[since(wrong, one.scope.max_error)]
-            facts = {"wrong": one.wrong, "answers": one.answers, "since": first.at}
+            counts = {"wrong": one.wrong, "answers": one.answers}
+            facts = {**counts, "since": first.at, "places": _last_place(noted)}
             store.db.execute(
                 "INSERT OR IGNORE INTO withdrawal VALUES (?, ?, ?, ?)",
                 (one.scope.audit, one.scope.name, now, json.dumps(facts, sort_keys=True)),
@@ -136,11 +140,9 @@ def fallen_scopes(run: Path) -> list[WatchedScope]:
 
 
 def for_people(run: Path, labels: Sequence[int], confidence: Sequence[float]) -> list[bool]:
-    """Which answers lie within no promise that stands, where anything was ever promised: people decide these."""
-    scopes, fallen = run_scopes(run), fallen_scopes(run)
-    if not scopes:
-        return [False] * len(labels)
-    standing = [one for one in scopes if one not in fallen]
+    """Which answers lie within no promise that stands: where anything was ever promised, people decide these."""
+    fallen = fallen_scopes(run)
+    standing = [one for one in run_scopes(run) if one not in fallen]
     pairs = [(c, round(p, 6)) for c, p in zip(labels, confidence, strict=True)]
     return [not any(one.holds(*pair) for one in standing) for pair in pairs]
 
@@ -169,7 +171,7 @@ def _upheld(
     path = against(wrong, scope.max_error)
     level = float(path.max() * own) if len(path) else 0.0
     withdrawn = fallen.get((scope.audit, scope.name))
-    return Upheld(scope, own, len(mine), int(wrong.sum()), level, withdrawn)
+    return Upheld(scope, own, len(mine), int(wrong.sum()), level, withdrawn, place)
 
 
 def _within(scope: WatchedScope, answers: Sequence[DailyAnswer], after: int) -> list[DailyAnswer]:
@@ -178,10 +180,23 @@ def _within(scope: WatchedScope, answers: Sequence[DailyAnswer], after: int) -> 
     ]
 
 
-def _noted(store: WatchStore) -> dict[tuple[str, str], tuple[int, float, int]]:
+Noted = dict[tuple[str, str, float, float], tuple[int, float, int]]
+
+
+def _key(scope: WatchedScope) -> tuple[str, str, float, float]:
+    return scope.audit, scope.name, scope.threshold, scope.max_error
+
+
+def _last_place(noted: Noted) -> int:
+    return max((place for place, _, _ in noted.values()), default=0)
+
+
+def _noted(store: WatchStore) -> Noted:
     store.seals.check("scope")
-    rows = store.db.execute("SELECT audit, name, position, share, after FROM scope")
-    return {(audit, name): (place, share, after) for audit, name, place, share, after in rows}
+    rows = store.db.execute(
+        "SELECT audit, name, threshold, max_error, position, share, after FROM scope"
+    )
+    return {row[:4]: row[4:] for row in rows}
 
 
 def _withdrawn(store: WatchStore) -> dict[tuple[str, str], dict[str, Any]]:
