@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.errors import DataError
-from clipgrip.prompts.classifier import cosine_logits, predict_proba
+from clipgrip.prompts.classifier import predict_proba, wide_logits
 from clipgrip.pseudolabel import refine, refined
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.pseudolabel.refine.space import PoolImages
@@ -65,8 +65,8 @@ def test_the_text_reads_its_own_bank_alone_to_the_bit() -> None:
     one = pool()
     joined = fit_bank_map([one.clip, one.eye], one.probs).joined([one.clip, one.eye])
     assert joined.shape[1] > one.clip.shape[1]
-    plain = cosine_logits(one.clip, one.texts, SCALE)
-    assert torch.equal(cosine_logits(joined, one.texts, SCALE), plain)
+    plain = wide_logits(one.clip, one.texts, SCALE)
+    assert torch.equal(wide_logits(joined, one.texts, SCALE), plain)
 
 
 def test_joined_images_are_compared_as_unit_vectors() -> None:

@@ -83,5 +83,5 @@ def test_beside_folders_that_label_some_classes_an_image_may_be_of_any(
 
 
 def test_a_wrong_shape_is_an_error_while_tests_run() -> None:
-    with pytest.raises(TypeCheckError):
-        predict_proba(torch.ones(3, 6), torch.ones(2, 7), 1.0)
+    with pytest.raises(TypeCheckError, match="class_embeds"):
+        predict_proba(torch.ones(3, 8), torch.ones(2, 7), 1.0)

@@ -10,7 +10,7 @@ from clipgrip.fewshot.head import HeadSettings
 from clipgrip.fewshot.joint import Joint, joined_probs
 from clipgrip.fewshot.teacher import Teacher, validate
 from clipgrip.method import Method, refiner_of
-from clipgrip.prompts.classifier import predict_proba
+from clipgrip.prompts.classifier import wide_logits
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
 from clipgrip.pseudolabel.select import selector
 from clipgrip.seeds import generator
@@ -34,9 +34,8 @@ class CosineHead:
 
     def predict_proba(self, image_embeds: ImageEmbeds) -> Probs:
         """(N, C)."""
-        return predict_proba(
-            image_embeds.to(self.class_embeds.dtype), self.class_embeds, self.logit_scale
-        )
+        embeds = image_embeds.to(self.class_embeds.dtype)
+        return wide_logits(embeds, self.class_embeds, self.logit_scale).softmax(dim=1)
 
 
 @dataclass(frozen=True)

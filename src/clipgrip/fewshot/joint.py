@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipgrip.fewshot.head import FittedHead, Head, HeadSettings
-from clipgrip.prompts.classifier import cosine_logits
+from clipgrip.prompts.classifier import wide_logits
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs, WideEmbeds
 
 
@@ -118,8 +118,8 @@ def joined_probs(
 ) -> Probs:
     """(N, C): the text's own answers, or joined with what labels taught; of several banks the heads read all."""
     if joint is None:
-        return cosine_logits(image_embeds, class_embeds, logit_scale).softmax(dim=1)
-    logits = cosine_logits(image_embeds, joint.class_embeds(class_embeds), logit_scale)
+        return wide_logits(image_embeds, class_embeds, logit_scale).softmax(dim=1)
+    logits = wide_logits(image_embeds, joint.class_embeds(class_embeds), logit_scale)
     return joint.probs(image_embeds, logits.log_softmax(dim=1))
 
 

@@ -11,7 +11,7 @@ from clipgrip.data.task import Task
 from clipgrip.fewshot.head import FittedHead, HeadSettings, fit_head
 from clipgrip.fewshot.joint import Joint, JointWeights, join, scaled, weigh
 from clipgrip.fewshot.validate import HeldOut, Refine, held_out
-from clipgrip.prompts.classifier import cosine_logits
+from clipgrip.prompts.classifier import wide_logits
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.refine import refined_answers
 from clipgrip.pseudolabel.refine.chunks import even_sample
@@ -188,7 +188,7 @@ def joint_without_labels(
     weight = settings.alone * _worth(task, pseudolabels, settings)
     sharp = Joint(1.0, (), task.n_classes).with_head(head, weight)
     rows = even_sample(pseudolabels.rows, MOST_TAUGHT)
-    said = cosine_logits(image_embeds[rows], *text).log_softmax(1)
+    said = wide_logits(image_embeds[rows], *text).log_softmax(1)
     logits = sharp.logits(image_embeds[rows], said)
     factor = _as_sure_as(logits, float(pseudolabels.confidence.double().mean()))
     return Joint(factor, (scaled(sharp.heads[0], factor),), task.n_classes)

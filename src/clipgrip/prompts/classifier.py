@@ -15,13 +15,15 @@ from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, Probs, WideEmbeds
 
 
 def cosine_logits(
-    image_embeds: WideEmbeds, class_embeds: ClassEmbeds, logit_scale: float
+    image_embeds: ImageEmbeds, class_embeds: ClassEmbeds, logit_scale: float
 ) -> Logits:
-    """(N, C) scaled cosine similarities; both sides are unit vectors.
+    """(N, C) scaled cosine similarities; both sides are unit vectors."""
+    return logit_scale * image_embeds @ class_embeds.T
 
-    Of several banks (`pseudolabel.banks`) the text reads the first D columns, which are its own encoder's.
-    """
-    return logit_scale * of_text(image_embeds, class_embeds) @ class_embeds.T
+
+def wide_logits(image_embeds: WideEmbeds, class_embeds: ClassEmbeds, logit_scale: float) -> Logits:
+    """The same of several banks (`pseudolabel.banks`): the text reads its own encoder's, the first D columns."""
+    return cosine_logits(of_text(image_embeds, class_embeds), class_embeds, logit_scale)
 
 
 def of_text(image_embeds: WideEmbeds, class_embeds: ClassEmbeds) -> ImageEmbeds:
@@ -30,7 +32,9 @@ def of_text(image_embeds: WideEmbeds, class_embeds: ClassEmbeds) -> ImageEmbeds:
     return image_embeds if image_embeds.shape[1] == width else image_embeds[:, :width]
 
 
-def predict_proba(image_embeds: WideEmbeds, class_embeds: ClassEmbeds, logit_scale: float) -> Probs:
+def predict_proba(
+    image_embeds: ImageEmbeds, class_embeds: ClassEmbeds, logit_scale: float
+) -> Probs:
     """(N, C) softmax of the logits: CLIP's own confidence, not calibrated."""
     return cosine_logits(image_embeds, class_embeds, logit_scale).softmax(dim=1)
 

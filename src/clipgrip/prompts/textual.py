@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clipgrip.backbone.base import Backbone, Tails, TextTower
 from clipgrip.errors import ConfigError, PromptError
-from clipgrip.prompts.classifier import cosine_logits
+from clipgrip.prompts.classifier import wide_logits
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, fill
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, TokenEmbeds
 
@@ -93,7 +93,7 @@ class TextualPrompt:
 
     def logits(self, inputs: ImageEmbeds) -> Logits:
         """(N, C) from image embeddings."""
-        return cosine_logits(self.image_embeds(inputs), self.class_embeds(), self.logit_scale)
+        return wide_logits(self.image_embeds(inputs), self.class_embeds(), self.logit_scale)
 
     def on(self, backbone: Backbone) -> Backbone:
         """The backbone itself."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.prompts.base import Prompt
-from clipgrip.prompts.classifier import predict_proba
+from clipgrip.prompts.classifier import wide_logits
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.training.loop import Recipe, tune
 from clipgrip.training.loss import Weights, label_shift, mixing_weights, paper_weights
@@ -40,7 +40,9 @@ class PromptLearner:
             class_embeds = prompt.class_embeds()
             return torch.cat(
                 [
-                    predict_proba(prompt.image_embeds(part), class_embeds, prompt.logit_scale).cpu()
+                    wide_logits(prompt.image_embeds(part), class_embeds, prompt.logit_scale)
+                    .softmax(1)
+                    .cpu()
                     for part in passes(inputs)
                 ]
             )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from clipgrip.prompts.base import Prompt
-from clipgrip.prompts.classifier import cosine_logits
+from clipgrip.prompts.classifier import wide_logits
 from clipgrip.training.loss import Loss, Weights, cross_entropy, loss_named, mixed_loss
 from clipgrip.training.memory import InputRows, rows_at_once
 from clipgrip.training.state import TrainingState
@@ -122,7 +122,7 @@ class Batch(NamedTuple):
     def loss(self, prompt: Prompt, class_embeds: Tensor, weights: Weights) -> Tensor:
         """The mixed loss of these rows against class embeddings (C, D)."""
         image_embeds = prompt.image_embeds(self.inputs[self.rows])
-        logits = cosine_logits(image_embeds, class_embeds, prompt.logit_scale)
+        logits = wide_logits(image_embeds, class_embeds, prompt.logit_scale)
         targets, labeled = (
             part[self.rows].to(logits.device) for part in (self.targets, self.labeled)
         )
