@@ -113,6 +113,33 @@ def test_an_audit_stays_readable_after_it_calibrated_the_run(
     assert (again.code, again.out) == (0, first)
 
 
+def test_reading_the_audit_again_mends_a_damaged_calibration(
+    folder: Path, many: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audit(capsys, folder, many.truth, AUDITED, "read")
+    path = folder / calibrated.NAME
+    whole = path.read_bytes()
+    path.write_text("{}")
+    sheet = folder.parent / f"audit-{AUDITED}.csv"
+    assert command(capsys, "audit", "read", folder, "--answers", sheet).code == 0
+    assert path.read_bytes() == whole
+
+
+def test_fewer_answers_of_a_sheet_do_not_replace_what_a_review_calibrated(
+    folder: Path, many: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audit(capsys, folder, many.truth, AUDITED, "read")
+    found = read_calibration(folder)
+    assert found is not None
+    more = AuditedCalibration(found.calibration, {**found.evidence, "n": AUDITED + 9})
+    write_calibration(folder, more)
+    sheet = folder.parent / f"audit-{AUDITED}.csv"
+    assert command(capsys, "audit", "read", folder, "--answers", sheet).code == 0
+    kept = read_calibration(folder)
+    assert kept is not None
+    assert kept.n == AUDITED + 9
+
+
 def test_a_run_that_is_repeated_keeps_its_calibration(
     folder: Path, many: Place, tiny_clip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -112,7 +112,7 @@ def test_a_proven_class_hands_its_part_of_the_doubt_on() -> None:
     told = promise(pool, NONE, truth[NONE], GROUPS, terms, draw=draw)
     assert told.alpha == pytest.approx(0.05 / 4)
     first = told.wider[0].right
-    some = np.concatenate([draw.within(pool.labels == c)[:80] for c in (0, 1, 2)])
+    some = np.concatenate([draw.within(pool.labels == c)[:130] for c in (0, 1, 2)])
     rows = in_order(draw, some)
     told = promise(pool, rows, truth[rows], GROUPS, terms, draw=draw)
     assert [scope.whole for scope in told.scopes] == [True, True, True, False]

@@ -13,15 +13,22 @@ if TYPE_CHECKING:
 
 
 def recalibrated(outcome: Outcome, screen: Screen) -> AuditedCalibration | None:
-    """Calibrate a run by every audited answer that is kept in it; predictions.csv is written anew."""
+    """Calibrate a run by every audited answer that is kept in it; predictions.csv is written anew.
+
+    What a review calibrated by more answers stays.
+    """
     import torch
 
     from clipgrip.runs.audits import uniform_answers
+    from clipgrip.runs.calibrated import calibration_before
     from clipgrip.runs.outputs import recalibrate
     from clipgrip.runs.store import open_store
 
     with open_store(outcome.folder) as store:
         known = uniform_answers(store, outcome.run.id)
+    before = calibration_before(outcome.folder)
+    if before is not None and before.n > len(known):
+        return before
     truth = [known.get(image.sha256, -1) for image in outcome.embeds.pool_rows]
     return recalibrate(outcome, torch.tensor(truth, dtype=torch.long), screen.note)
 

@@ -10,7 +10,7 @@ import torch
 from clipgrip.review.measure import calibration, measured_rows
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.view import Numbers
-from clipgrip.runs.calibrated import read_calibration
+from clipgrip.runs.calibrated import calibration_before
 from clipgrip.runs.outputs import recalibrate
 from clipgrip.trust.honesty import AUDITED
 
@@ -38,7 +38,7 @@ def keep_calibration(snapshot: ReviewSnapshot) -> None:
     rows = measured_rows(snapshot)
     rows = rows[snapshot.states.klass[rows] >= 0]
     try:
-        before = read_calibration(outcome.folder)
+        before = calibration_before(outcome.folder)
         if not _due(0 if before is None else before.n, len(rows)):
             return
         classes = snapshot.classes.columns(snapshot.states.klass[rows]).tolist()

@@ -29,6 +29,11 @@ class StoredPromise:
     said_at: str
     facts: dict[str, Any]
 
+    @property
+    def proves(self) -> bool:
+        """Whether it left anything to the model."""
+        return any(scope["threshold"] is not None for scope in self.facts["scopes"])
+
 
 def add_answers(
     store: RunStore, run: str, audit: str, answers: Iterable[tuple[str, int]], *, by: str, at: str

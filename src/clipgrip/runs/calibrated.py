@@ -89,5 +89,13 @@ def read_calibration(folder: Path) -> AuditedCalibration | None:
     return found if content["prompt"] == _prompt_digest(folder) else None
 
 
+def calibration_before(folder: Path) -> AuditedCalibration | None:
+    """As `read_calibration`, where it is about to be written anew: a damaged one is none."""
+    try:
+        return read_calibration(folder)
+    except PromptError:
+        return None
+
+
 def _prompt_digest(folder: Path) -> str:
     return hashlib.sha256((folder / checkpoint.NAME).read_bytes()).hexdigest()

@@ -11,6 +11,7 @@ from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.files import write_text_atomic
 from clipgrip.runs import checkpoint
+from clipgrip.runs.calibrated import NAME as CALIBRATION
 from clipgrip.runs.calibrated import AuditedCalibration, read_calibration, write_calibration
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outcome import Outcome
@@ -65,9 +66,9 @@ def recalibrate(
     """
     found = honesty(outcome.answers.pool, truth, least=AUDITED)
     calibrated = None if found is None else AuditedCalibration.of(found)
-    before = read_calibration(outcome.folder)
+    before = (outcome.folder / CALIBRATION).is_file()
     write_calibration(outcome.folder, calibrated)
-    if calibrated is not None or before is not None:
+    if calibrated is not None or before:
         table = predictions_table(outcome, calibrated)
         write_dated(outcome.folder / PREDICTIONS, table, "run", note)
     return calibrated

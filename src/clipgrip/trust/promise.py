@@ -5,8 +5,8 @@ order that no answer sets, each with its own wealth of bets (`clipgrip.trust.pro
 the model's confidence is worth, the promise holds: a bad one only automates less. Every answer counts at once, and
 reading the audit as often as one likes costs nothing.
 
-Groups share alpha. One that is proven as a whole leaves its part to the others (Holm, Scand. J. Stat. 1979; the wealths
-are the same at every level, so this may be read at any time too).
+Groups share alpha. One that is proven as a whole leaves its part to the others (Holm, Scand. J. Stat. 1979; with parts
+handed on, Bretz et al., Stat. Med. 2009; the wealths are the same at every level, so this may be read at any time too).
 """
 
 from __future__ import annotations
@@ -94,13 +94,16 @@ def promise(
 def _read(seen: AuditSeen, groups: Sequence[Group]) -> Promise:
     tested = provable(seen.pool, groups, seen.terms)
     alpha = given = seen.terms.alpha / max(1, len(tested))
-    sequences = {group.name: ScopeSequence(seen, group, alpha) for group in tested}
-    while True:
-        found = {name: sequence.read(given) for name, sequence in sequences.items()}
-        left = sum(not scope.whole for scope, _ in found.values())
-        if seen.draw.plan is not None or not left or seen.terms.alpha / left <= given:
+    left = {group.name: ScopeSequence(seen, group, alpha) for group in tested}
+    found: dict[str, tuple[Scope, Wider | None]] = {}
+    while left:
+        read = {name: sequence.read(given) for name, sequence in left.items()}
+        found |= {name: (scope, following) for name, (scope, following, _) in read.items()}
+        free = sum(handed for _, _, handed in read.values())
+        left = {name: one for name, one in left.items() if not found[name][0].whole}
+        if seen.draw.plan is not None or not left or not free:
             break
-        given = seen.terms.alpha / left
+        given += free / len(left)
     scopes = [found[g.name][0] if g.name in found else Scope.nothing(g.name) for g in groups]
     wider = tuple(following for _, following in found.values() if following is not None)
     decided = np.zeros(len(seen.pool), bool)

@@ -84,8 +84,12 @@ class ScopeSequence:
         self.drawn = None if planned is None else pool.confidence[planned[inside[planned]]]
         self.starts = self._starts()
 
-    def read(self, alpha: float) -> tuple[Scope, Wider | None]:
-        """The widest scope proven with ``alpha``, and what would prove the next wider one."""
+    def read(self, alpha: float) -> tuple[Scope, Wider | None, float]:
+        """The widest scope proven with ``alpha``, what would prove the next wider one, and the alpha left at its end.
+
+        Where all of the group is proven, other groups may have what was handed on to there: less than all of it where a
+        stricter start was not proven.
+        """
         passed, level = None, 0.0
         for at in range(len(self.levels)):
             tested = level + alpha * self.starts.get(at, 0.0)
@@ -95,7 +99,9 @@ class ScopeSequence:
         if passed is not None and self.sizes[passed] == 0:
             passed = None
         scope = self._scope(passed)
-        return scope, None if scope.whole else self._following(passed, scope, alpha)
+        if scope.whole:
+            return scope, None, level
+        return scope, self._following(passed, scope, alpha), 0.0
 
     def _scope(self, at: int | None) -> Scope:
         if at is None:
