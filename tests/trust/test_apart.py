@@ -224,3 +224,22 @@ def test_a_plan_begins_strictly_with_most_of_the_doubt_and_hands_it_on() -> None
         pool, order[:250], pool.labels[order[:250]], overall(4), Terms(0.05), draw=Draw(order, 250)
     )
     assert told.whole
+
+
+def test_no_answer_is_asked_for_that_can_never_count() -> None:
+    """A promise about new images reads half of each group's order; the rest says where it begins."""
+    terms = Terms(0.05, about="source")
+    for seed in range(4):
+        pool, truth = good(np.random.default_rng(seed), SIZE, CLASSES)
+        order = np.random.default_rng(seed).permutation(SIZE)
+        draw = Draw(order, apart=True)
+        rows = NONE
+        while True:
+            told = promise(pool, rows, truth[rows], GROUPS, terms, draw=draw)
+            more = further(told, pool, rows, GROUPS, order)
+            if not len(more.rows):
+                break
+            rows = in_order(draw, np.concatenate([rows, more.rows]))
+        for c in range(CLASSES):
+            mine = pool.labels == c
+            assert mine[rows].sum() <= np.ceil(mine.sum() / 2)

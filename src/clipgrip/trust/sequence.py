@@ -120,6 +120,7 @@ class ScopeSequence:
         limit = self.horizon if draw.apart else n
         if self.terms.about == "source":
             limit = max(draw.plan or 0, ceil(len(order) / 2))
+        self.limit = limit
         counted = np.ones(n, bool)
         counted[order[limit:]] = False
         return counted, np.flatnonzero(inside & ~counted)
@@ -239,6 +240,7 @@ class ScopeSequence:
         null, there = self._null(at), inside - len(wrong)
         right = right_needed(wrong, null, alpha, self._planned(at))
         rest: float = there
+        asked = self.answered if apart else len(self.seen.rows)
         if self.terms.about == "source":
             rest = inf
         elif apart and self.terms.about == "decided":
@@ -246,8 +248,10 @@ class ScopeSequence:
         images = inside - scope.size - (len(wrong) - scope.audited if apart else 0)
         if not right or right > rest:
             return Wider(self.group.name, None, None, images, False)
-        left = self.total - (self.answered if apart else len(self.seen.rows))
+        left = self.total - asked
         draws = ceil(right * left / max(1, there))
+        if self.terms.about == "source" and asked + draws > self.limit:
+            return Wider(self.group.name, None, None, images, False)  # answers beyond never count
         if not apart:
             return Wider(self.group.name, right, draws, images, draws < images)
         hoped = hoped_needed(wrong, null, alpha, HOPE * wrong.mean() if wrong.any() else 0.0, there)
