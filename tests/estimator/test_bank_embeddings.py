@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from clipgrip import GripClassifier
-from clipgrip.errors import DataError
+from clipgrip.errors import ConfigError, DataError
 from tests.bank_pools import CLASSES, SCALE, noise, pool
 
 NAMES = [f"class {n}" for n in range(CLASSES)]
@@ -75,3 +75,9 @@ def test_banks_of_different_images_are_refused() -> None:
     banks, _, _ = arrays()
     with pytest.raises(DataError, match="same image"):
         classifier(class_embeds=pool().texts.numpy()).fit([banks[0], banks[1][:-1]])
+
+
+def test_eyes_need_images_and_are_not_ignored_on_embeddings() -> None:
+    classifier = GripClassifier(["a", "b"], backbone="embeddings", eyes=["texture"])
+    with pytest.raises(ConfigError, match="eyes need images"):
+        classifier.fit(np.eye(4), [0, 1, 0, 1])

@@ -10,6 +10,7 @@ from torch import Tensor
 from clipgrip.errors import DataError
 from clipgrip.prompts.classifier import predict_proba, wide_logits
 from clipgrip.pseudolabel import refine, refined
+from clipgrip.pseudolabel.bank_weights import bank_weights
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.pseudolabel.refine.space import PoolImages
 from tests.bank_pools import CLASSES, SCALE, noise, pool
@@ -164,3 +165,14 @@ def test_new_images_of_other_encoders_are_refused() -> None:
     found = fit_bank_map([one.clip, one.eye], one.probs)
     with pytest.raises(DataError, match="same encoders"):
         found.joined([one.clip, one.eye[:, :5]])
+
+
+def test_a_copy_of_a_labeled_image_is_no_evidence_for_noise() -> None:
+    """Its own copy is the nearest in any bank that the picture alone decides."""
+    generator = torch.Generator().manual_seed(0)
+    clip, other = (
+        F.normalize(torch.randn(60, width, generator=generator), dim=1).repeat(2, 1)
+        for width in (32, 16)
+    )
+    labels = torch.arange(60).remainder(5).repeat(2)
+    assert bank_weights([clip, other], None, labels) == (1.0, 0.0)

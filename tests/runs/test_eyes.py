@@ -132,6 +132,39 @@ def test_an_eye_that_counts_nothing_is_said_and_not_kept(
     assert torch.equal(outcome.answers.pool, plain.answers.pool)
 
 
+def test_a_run_whose_eye_counts_nothing_opens_without_it(
+    place: Place, tiny_clip: Path, eye: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clipgrip.pseudolabel import banks
+
+    monkeypatch.setattr(banks, "bank_weights", lambda found, *_: (1.0,) + (0.0,) * (len(found) - 1))
+    outcome = run(project(place, tiny_clip, tmp_path / "run", eye=str(eye)))
+    shutil.rmtree(eye)
+    assert torch.equal(reopen(outcome.folder).answers.pool, outcome.answers.pool)
+
+
+def test_the_numbers_that_weigh_eyes_are_part_of_a_run_s_identity(
+    place: Place, tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clipgrip.pseudolabel.bank_weights import BankSettings
+    from clipgrip.runs import identity
+
+    first = run(project(place, tiny_clip, tmp_path / "one", eye="texture"))
+    monkeypatch.setattr(identity, "BANKS", BankSettings(power=1.0))
+    assert run(project(place, tiny_clip, tmp_path / "two", eye="texture")).run.id != first.run.id
+
+
+def test_an_eye_that_sees_otherwise_now_is_refused(
+    place: Place, tiny_clip: Path, eye: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clipgrip.backbone import vision
+
+    outcome = run(project(place, tiny_clip, tmp_path / "run", eye=str(eye)))
+    monkeypatch.setattr(vision, "REVISION", vision.REVISION + 1)
+    with pytest.raises(BackboneError, match="saw images in another way"):
+        reopen(outcome.folder)
+
+
 @pytest.mark.parametrize("damage", ["missing", "changed"])
 def test_predict_refuses_a_run_whose_eyes_are_damaged(
     place: Place, tiny_clip: Path, tmp_path: Path, damage: str

@@ -228,6 +228,11 @@ def _check_needs_no_model(settings: Settings, class_embeds: Any) -> None:
             f'GripClassifier: prompt = "{settings.prompt}" needs images, and backbone="embeddings" has none. '
             "Leave prompt away, or name a model as backbone."
         )
+    if settings.eye:
+        raise ConfigError(
+            'GripClassifier: eyes need images, and backbone="embeddings" has none. Give X as a list: the embeddings of '
+            "the model of class_embeds first, then those of each eye."
+        )
     if settings.strategy == "zero-shot" and class_embeds is None:
         raise ConfigError(
             "GripClassifier: zero-shot on embeddings needs class_embeds. Give (C, D), a row for each class."

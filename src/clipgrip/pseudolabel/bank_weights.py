@@ -125,9 +125,12 @@ def _by_text(
 def _by_labels(
     banks: Sequence[Tensor], labels: Labels | None, settings: BankSettings
 ) -> list[Agreement]:
-    """Of labels whose class has at least two, a bank each; the nearest other label counts."""
+    """Of labels whose class has at least two, a bank each; the nearest other label counts, of copies one."""
     if labels is None or not bool((labels >= 0).any()):
         return [NONE] * len(banks)
+    if (copies := copies_among(banks[0])) is not None:
+        once = copies.representatives(labels >= 0)
+        banks, labels = [bank[once] for bank in banks], labels[once]
     counts = torch.bincount(labels[labels >= 0])
     rows = ((labels >= 0) & (counts[labels.clamp_min(0)] > 1)).nonzero().squeeze(1)
     rows = rows[torch.randperm(len(rows), generator=generator(0, "banks"))[: settings.sample]]

@@ -61,6 +61,14 @@ class EyeFacts:
                 noted=self.fingerprint[:12],
                 found=eye.fingerprint[:12],
             )
+        if eye.image_key != self.image_key:
+            raise BackboneError(
+                mark(
+                    'the prompt was tuned beside an eye "{name}" that saw images in another way than the one here: '
+                    "another version of clipgrip. Bring back that version, or run anew."
+                ),
+                name=self.name,
+            )
         return eye
 
 

@@ -8,6 +8,7 @@ import os
 import platform
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -18,6 +19,7 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.config import Settings
 from clipgrip.data.manifest import Manifest
 from clipgrip.method import Method
+from clipgrip.pseudolabel.bank_weights import DEFAULT as BANKS
 from clipgrip.runs.store import StoredRun
 
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "scikit-learn")
@@ -34,7 +36,8 @@ def run_id(
 ) -> str:
     """Twelve hex digits over all that determines the result: settings, data, model, and every number of the method.
 
-    ``eyes`` are the image keys of what sees the images beside the model.
+    ``eyes`` are the image keys of what sees the images beside the model; how much each counts is found by the numbers
+    of `BankSettings`.
     """
     determines = {
         "settings": settings.model_dump(exclude={"backbone", "eye"}),
@@ -42,7 +45,7 @@ def run_id(
         "data": manifest.fingerprint,
         "seen": seen,
         "images": backbone.image_key,
-        **({"eyes": list(eyes)} if eyes else {}),
+        **({"eyes": list(eyes), "banks": asdict(BANKS)} if eyes else {}),
     }
     text = json.dumps(determines, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -168,7 +168,8 @@ def prepare_stored(
     """
     settings, manifest = settings_of(run), store.manifest(run.id)
     backbone = model_of(settings)
-    eyes = [EyeFacts(**_own(facts)).load() for facts in run.facts.get("eyes", ())]
+    counting = [facts for facts in run.facts.get("eyes", ()) if facts["weight"]]
+    eyes = [EyeFacts(**_own(facts)).load() for facts in counting]
     if backbone.fingerprint != run.backbone_fingerprint:
         raise BackboneError(
             mark(
