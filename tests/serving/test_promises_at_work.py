@@ -294,3 +294,15 @@ def test_answers_that_were_changed_in_the_file_are_not_sealed_anew(
     bring(line, range(2000, 2004))
     told = watch(capsys, run, line)
     assert (told.code, "damaged" in told.err or "changed" in told.err) == (2, True)
+
+
+def test_what_was_promised_of_an_earlier_round_is_not_promised_of_the_next(
+    run: Path, finished: Path, line: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promise(run)
+    newer = Path(shutil.copytree(finished, run / "newer"))
+    monkeypatch.setattr("clipgrip.review.store.round_folders", lambda _: [run, newer])
+    bring(line, range(1000, 1004))
+    told = command(capsys, "predict", run, line, "--out", run.parent / "p.csv")
+    assert told.code == 0, told.err
+    assert {row["decided_by"] for row in rows(run.parent / "p.csv")} == {"person"}

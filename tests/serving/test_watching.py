@@ -196,7 +196,7 @@ def test_a_clock_that_goes_back_changes_nothing(
     for folder, now in ((run, "2026-01-01T00:00:00+00:00"), (other, "1970-01-01T00:00:00+00:00")):
         for hour, seeds in enumerate((range(1000, 1020), range(1020, 1030))):
             at = now.replace("T00", f"T{9 - hour:02d}")
-            monkeypatch.setattr("clipgrip.serving.watching._now", lambda at=at: at)
+            monkeypatch.setattr("clipgrip.serving.watching.now", lambda at=at: at)
             bring(line, seeds)
             look(folder, line)
         shutil.rmtree(line)

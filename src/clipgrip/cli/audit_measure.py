@@ -90,6 +90,8 @@ def _what_next(run: Path, out: Path, planned: int, drawn: int) -> str:
 
 def read_measured(ui: Ui, run: Path, sheet: Sheet, by: str) -> Result:
     """The accuracy with its interval, kept in the run."""
+    from clipgrip.cli.audit_read import NOT_KEPT
+    from clipgrip.cli.automate import keep_answers
     from clipgrip.cli.reviewed import at_work
     from clipgrip.runs.measuring import MeasuringAudit
     from clipgrip.runs.reopen import reopen
@@ -98,15 +100,9 @@ def read_measured(ui: Ui, run: Path, sheet: Sheet, by: str) -> Result:
     with ui.screen.live():
         asked = MeasuringAudit.of(reopen(newest, ui.screen), sheet.seed)
     rows, truth = asked.answers(sheet)
-    is_stored = _keep(newest, asked, rows.tolist(), truth.tolist(), by)
+    is_stored = keep_answers(newest, asked.audit, rows, truth, by, called=asked.id)
     if not is_stored:
-        ui.screen.note(
-            Sentence(
-                "{newest} may not be written: the answers stand in {answers} alone.",
-                newest=newest,
-                answers=sheet.table.name,
-            )
-        )
+        ui.screen.note(Sentence(NOT_KEPT, newest=newest, answers=sheet.table.name))
     found = asked.read(rows, truth)
     lines: list[str] = [
         Sentence(
@@ -120,22 +116,6 @@ def read_measured(ui: Ui, run: Path, sheet: Sheet, by: str) -> Result:
         lines.append(_what_next(run, Path(sheet.table.name), sheet.planned, len(rows)))
     facts: dict[str, Any] = {"audit": asked.id, "sheet": len(sheet), "answered": len(rows)}
     return Result(lines, {**facts, "kept": is_stored, "measured": _facts(found, asked)})
-
-
-def _keep(run: Path, asked: MeasuringAudit, rows: list[int], truth: list[int], by: str) -> bool:
-    from datetime import UTC, datetime
-
-    from clipgrip.runs import audits
-    from clipgrip.runs.database import is_writable
-    from clipgrip.runs.store import NAME, open_store
-
-    if not is_writable(run / NAME):
-        return False
-    given = list(zip((asked.audit.hashes[row] for row in rows), truth, strict=True))
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    with open_store(run) as store:
-        audits.add_answers(store, asked.audit.run, asked.id, given, by=by, at=now)
-    return True
 
 
 def _too_few() -> str:

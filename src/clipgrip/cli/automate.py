@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from clipgrip.cli.arguments import About, By, Confidence, Encoding, MaxError, Run, Sheet
 from clipgrip.cli.promise_lines import go_on, verdict
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.clock import now
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
@@ -182,9 +182,19 @@ def _measured(answers: Any, truth: Any, classes: ClassNames) -> list[str]:
 
 
 def keep_answers(
-    run: Path, audit: Audit, rows: Any, truth: Any, by: str, facts: dict[str, Any] | None = None
+    run: Path,
+    audit: Audit,
+    rows: Any,
+    truth: Any,
+    by: str,
+    facts: dict[str, Any] | None = None,
+    *,
+    called: str = "",
 ) -> bool:
-    """Keep answers, and what was promised by them, in the run; False where it may only be read."""
+    """Keep answers, and what was promised by them, in the run; False where it may only be read.
+
+    They are those of ``audit``, or of one of its images that is ``called`` otherwise.
+    """
     from clipgrip.runs import audits
     from clipgrip.runs.database import is_writable
     from clipgrip.runs.store import NAME, open_store
@@ -192,11 +202,11 @@ def keep_answers(
     if not is_writable(run / NAME):
         return False
     given = list(zip((audit.hashes[row] for row in rows), truth.tolist(), strict=True))
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    at = now()
     with open_store(run) as store:
-        audits.add_answers(store, audit.run, audit.id, given, by=by, at=now)
+        audits.add_answers(store, audit.run, called or audit.id, given, by=by, at=at)
         if facts is not None:
-            audits.add_promise(store, audit.run, audits.StoredPromise(audit.id, by, now, facts))
+            audits.add_promise(store, audit.run, audits.StoredPromise(audit.id, by, at, facts))
     return True
 
 

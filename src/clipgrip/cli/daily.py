@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.clock import now
 
 if TYPE_CHECKING:
     from clipgrip.serving.batch import FileAnswers
@@ -30,7 +30,7 @@ def draw_daily(ui: Ui, run: Path, count: int, out: Path) -> Result:
     standing = [one for one in scopes if one not in fallen]
     with open_watch(newest) as store, locked(newest, LOCK):
         note_scopes(store, scopes)
-        number, images = draw_images(store, standing, count, _now())
+        number, images = draw_images(store, standing, count, now())
         write_daily(store, number, images, out)
     say = ui.say
     lines = [
@@ -62,8 +62,8 @@ def read_daily(ui: Ui, run: Path, answers: Path, by: str, encoding: str | None) 
     newest = at_work(run, ui.screen)
     scopes = run_scopes(newest)
     with open_watch(newest) as store, locked(newest, LOCK):
-        new = read_answers(store, sheet, classes_of(newest), by, _now())
-        fallen = withdraw_broken(store, scopes, _now())
+        new = read_answers(store, sheet, classes_of(newest), by, now())
+        fallen = withdraw_broken(store, scopes, now())
         status = status_of(store, scopes)
     say = ui.say
     lines = [
@@ -76,16 +76,28 @@ def read_daily(ui: Ui, run: Path, answers: Path, by: str, encoding: str | None) 
     return Result(lines, status.facts() | facts, code=int(bool(fallen)))
 
 
-def given_back(run: Path, answers: FileAnswers, ui: Ui) -> list[bool]:
-    """Which answers people decide because no promise that stands holds them, said on the screen."""
+def _was_promised(run: Path) -> bool:
+    """Whether a promise ever left anything to the model of a run's folder."""
     from clipgrip.runs.audits import promises
-    from clipgrip.runs.store import open_store
+    from clipgrip.runs.store import NAME, open_store
 
+    if not (run / NAME).is_file():
+        return False
     with open_store(run) as store:
         stored = store.run()
         made = () if stored is None else promises(store, stored.id)
-        if not any(one.proves for one in made):  # before anything heavy is imported
-            return [False] * len(answers.rows)
+        return any(one.proves for one in made)
+
+
+def given_back(reviewed: Path, run: Path, answers: FileAnswers, ui: Ui) -> list[bool]:
+    """Which answers people decide because no promise that stands holds them, said on the screen.
+
+    What was promised of an earlier round of the review is not promised of the model of ``run``, its newest.
+    """
+    from clipgrip.review.store import round_folders
+
+    if not any(map(_was_promised, round_folders(reviewed))):  # before anything heavy is imported
+        return [False] * len(answers.rows)
     from clipgrip.runs.watch.upholding import fallen_scopes, for_people
 
     if not answers.rows:
@@ -109,7 +121,3 @@ def given_back(run: Path, answers: FileAnswers, ui: Ui) -> list[bool]:
             )
         )
     return people
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

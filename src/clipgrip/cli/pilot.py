@@ -13,6 +13,7 @@ from clipgrip.cli.arguments import By, Encoding, OkClass
 from clipgrip.cli.needs import said_need
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.clock import now
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
@@ -136,7 +137,6 @@ def plan(
 
 
 def _write(wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], ui: Ui) -> Result:
-    from datetime import UTC, datetime
 
     from clipgrip.pilot.store import write_version
     from clipgrip.report.board.pilot_page import build_pilot
@@ -150,7 +150,7 @@ def _write(wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], ui: Ui)
         data = html.encode("utf-8", "backslashreplace")
         pages.append(write_dated(target, data, "pilot", ui.screen.note))
 
-    made = datetime.now(UTC).isoformat(timespec="seconds")
+    made = now()
     version = write_version(out, wanted, worked, made=made, before=draw, **more)
     kept, page = out.with_name(version.file), pages[0]
     lines = [

@@ -52,7 +52,7 @@ def predict(
     predictor = Predictor.open(newest)
     with ui.screen.live():
         answers = predict_files(predictor, images, ui.screen.progress, encoding=encoding)
-    people = given_back(newest, answers, ui)
+    people = given_back(run, newest, answers, ui)
     write_predictions(out, predictor, answers, people)
     check_any_labeled(answers, images, out)
     calibrated, n = predictor.calibrated, len(answers.rows)

@@ -10,6 +10,7 @@ import typer
 
 from clipgrip.cli.arguments import Encoding, OkClass, Run
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.clock import now
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
@@ -117,7 +118,6 @@ def _check(audience: str, groups: Path | None, for_board: bool) -> None:
 
 
 def _asked(pilot: Path | None, assume: list[str], ok: list[str], currency: str) -> Asked:
-    from datetime import UTC, datetime
 
     from clipgrip.data.classes import canonical
     from clipgrip.pilot.store import read_versions
@@ -125,7 +125,7 @@ def _asked(pilot: Path | None, assume: list[str], ok: list[str], currency: str) 
     from clipgrip.report.board.savings import given
 
     return Asked(
-        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        made=now(),
         ok_classes=tuple(dict.fromkeys(canonical(name) for name in ok)),
         versions=() if pilot is None else read_versions(pilot),
         assumed=given(assume),

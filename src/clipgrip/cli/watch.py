@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,6 +9,7 @@ import typer
 
 from clipgrip.cli.arguments import By, Encoding, Run
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.clock import now
 
 if TYPE_CHECKING:
     from clipgrip.runs.watch.status import Status
@@ -65,7 +65,7 @@ def look(
             predictor,
             images,
             lambda answers: write_predictions(
-                out, predictor, answers, given_back(newest, answers, ui)
+                out, predictor, answers, given_back(run, newest, answers, ui)
             ),
             reference=reference,
             alpha=alpha,
@@ -140,9 +140,9 @@ def answer(
     from clipgrip.runs.watch.store import LOCK, open_watch
     from clipgrip.trust.watch_words import VERDICTS
 
-    newest, now = at_work(run, ui.screen), datetime.now(UTC).isoformat(timespec="seconds")
+    newest = at_work(run, ui.screen)
     with locked(newest, LOCK), open_watch(newest) as store:
-        alarm = answer_alarm(store, verdict, by=by, note=note, at=now)
+        alarm = answer_alarm(store, verdict, by=by, note=note, at=now())
     say = ui.say
     lines = [
         say("alarm {n} is answered: {verdict}", n=alarm.number, verdict=say(VERDICTS[verdict]))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from clipgrip.clock import now
 from clipgrip.data.reading import open_picture
 from clipgrip.data.sources import FileSource
 from clipgrip.errors import DataError
@@ -85,10 +85,9 @@ def at_work(status: Status, names: Sequence[str], say: Words) -> AtWork:
     """What the section *At work* shows, the newest alarm first."""
     newest = list(reversed(status.alarms))
     alarms = [alarm_words(one, names, say, pictured=n < PICTURED) for n, one in enumerate(newest)]
-    now = datetime.now(UTC).isoformat(timespec="seconds")
     promises = [one.words(say) for one in status.promises]
     right = audited_words(status.audited, say)
-    return AtWork(status, say(LIGHTS[status.light][1]), alarms, promises, right, now)
+    return AtWork(status, say(LIGHTS[status.light][1]), alarms, promises, right, now())
 
 
 def alarm_words(

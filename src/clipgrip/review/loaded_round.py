@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from clipgrip.clock import precisely
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Row
 from clipgrip.errors import RunError
 from clipgrip.review.states import Ints
-from clipgrip.review.store import ReviewRound, now
+from clipgrip.review.store import ReviewRound
 from clipgrip.review.view import RoundClassifier
 from clipgrip.runs.auditing import Audit
 from clipgrip.runs.reopen import reopen
@@ -110,7 +111,7 @@ def first_round(folder: Path) -> tuple[ClassNames, ReviewRound]:
                 ),
                 folder=folder,
             )
-        return runs.classes(run.id), ReviewRound(1, ".", run.id, now())
+        return runs.classes(run.id), ReviewRound(1, ".", run.id, precisely())
 
 
 def _began_with(folder: Path, first: ReviewRound) -> tuple[Row, ...]:

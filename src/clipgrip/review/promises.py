@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from clipgrip.clock import precisely
 from clipgrip.errors import RunError
 from clipgrip.review.measure import audit_proof
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState
-from clipgrip.review.store import Change, now
+from clipgrip.review.store import Change
 from clipgrip.runs import audits
 from clipgrip.runs.auditing import AUTOMATE, Audit
 from clipgrip.runs.promised import automation_csv, promise_facts, with_classes
@@ -44,7 +45,7 @@ def keep_promise(
         folder = session.folder / snapshot.round.stored.folder
         check_stands(folder, audit.id)
         with open_store(folder) as store:  # its answers stand in review.db
-            stored = audits.StoredPromise(audit.id, person, now(), facts)
+            stored = audits.StoredPromise(audit.id, person, precisely(), facts)
             audits.add_promise(store, audit.run, stored)
         table = automation_csv(
             audit,
@@ -57,7 +58,7 @@ def keep_promise(
         write_dated(folder / AUTOMATION, table, AUTOMATE)
         terms_of_it = {k: facts[k] for k in ("max_error", "confidence")}
         change = {"round": snapshot.round.number, **terms_of_it}
-        session.store.record(Change("promise", person, now(), change))
+        session.store.record(Change("promise", person, precisely(), change))
         return facts
 
 

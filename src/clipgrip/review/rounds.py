@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from clipgrip.clock import precisely
 from clipgrip.config import Settings
 from clipgrip.data.manifest import Manifest, Row
 from clipgrip.errors import RunError
@@ -24,7 +25,6 @@ from clipgrip.review.store import (
     ReviewStore,
     StoredClass,
     check_run,
-    now,
     open_review,
 )
 from clipgrip.review.view import RoundClassifier
@@ -78,7 +78,11 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
         pool = frozenset(row.sha256 for row in began_with.rows if row.split == "pool")
         facts = _gain(before, outcome, classes, by_hash, pool)
         done = ReviewRound(
-            number, outcome.folder.relative_to(folder).as_posix(), outcome.run.id, now(), facts
+            number,
+            outcome.folder.relative_to(folder).as_posix(),
+            outcome.run.id,
+            precisely(),
+            facts,
         )
         store.add_round(done)
         store.record(Change("round", person, done.at, {"number": number, "run": done.run}))
@@ -106,7 +110,7 @@ def _hold_back(store: ReviewStore, done: ReviewRound, before: ReviewRound, perso
     first = store.rounds()[0]
     came_from = before.facts.get("back_to", before.number if before.facts else first.number)
     facts = {"back_to": came_from, "held": done.number, "p_value": loss_p_value(done.facts)}
-    again = replace(before, number=done.number + 1, at=now(), facts=facts)
+    again = replace(before, number=done.number + 1, at=precisely(), facts=facts)
     store.add_round(again)
     change = {"number": came_from, "run": again.run, "held": done.number}
     store.record(Change("hold", person, again.at, change))
@@ -129,7 +133,7 @@ def go_back(folder: Path, number: int, person: str = "") -> ReviewRound:
                 number=number,
                 known=known or "none",
             )
-        again = replace(wanted, number=len(rounds) + 1, at=now(), facts={"back_to": number})
+        again = replace(wanted, number=len(rounds) + 1, at=precisely(), facts={"back_to": number})
         store.add_round(again)
         store.record(Change("back", person, again.at, {"number": number, "run": again.run}))
         return again

@@ -6,12 +6,13 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from clipgrip.clock import precisely
 from clipgrip.errors import DataError
 from clipgrip.review.calibrated import keep_calibration
 from clipgrip.review.class_table import first_classes
 from clipgrip.review.loaded_round import first_round, load_round
 from clipgrip.review.snapshot import ReviewSnapshot, read_snapshot
-from clipgrip.review.store import Answer, Change, ReviewStore, StoredClass, now
+from clipgrip.review.store import Answer, Change, ReviewStore, StoredClass
 
 
 class ReviewSession:
@@ -67,7 +68,7 @@ class ReviewSession:
         """Take an answer back; None where there is none to take back."""
         with self.lock:
             answer = self.store.find(token)
-            if answer is None or not self.store.undo(token, person, now()):
+            if answer is None or not self.store.undo(token, person, precisely()):
                 return None
             self._snapshot = self._snapshot.without(answer)
             if answer.purpose == "audit":
@@ -86,7 +87,7 @@ class ReviewSession:
             before = self._snapshot
             every = {one.id: one for one in (*before.classes.stored, *classes)}
             view = before.round.classifier.view(tuple(every.values()))
-            self.store.write_classes(classes, Change(action, person, now(), facts))
+            self.store.write_classes(classes, Change(action, person, precisely(), facts))
             self._snapshot = ReviewSnapshot.of(
                 before.round, view, self.store.answers(), before.version + 1
             )
@@ -98,7 +99,7 @@ def _begin(folder: Path, store: ReviewStore) -> None:
         return
     names, first = first_round(folder)
     if not store.classes():
-        change = Change("begin", "", now(), {"run": first.run})
+        change = Change("begin", "", precisely(), {"run": first.run})
         store.write_classes(first_classes(names), change)
     store.add_round(first)
 

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,11 +31,6 @@ Verdict = Literal["class", "unsure", "ask"]
 """A class; "cannot tell"; or a wish for a second opinion."""
 Purpose = Literal["review", "audit", "settle", "import"]
 """Why the image was shown: doubtful, drawn at random to measure, to settle a disagreement, or not at all."""
-
-
-def now() -> str:
-    """UTC to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True)
@@ -285,10 +279,18 @@ def newest_round(folder: Path) -> Path:
     Raises:
         RunError: the review is damaged.
     """
-    path = folder / NAME
+    return round_folders(folder)[-1]
+
+
+def round_folders(folder: Path) -> list[Path]:
+    """The folder of a run and those of its review's rounds, in their order.
+
+    Raises:
+        RunError: the review is damaged.
+    """
     if not has_review(folder):
-        return folder
-    with opened(path, MIGRATIONS, SEALED) as (db, seals):
+        return [folder]
+    with opened(folder / NAME, MIGRATIONS, SEALED) as (db, seals):
         seals.check("round")
-        row = db.execute("SELECT folder FROM round ORDER BY number DESC LIMIT 1").fetchone()
-    return folder / row[0] if row else folder
+        rows = db.execute("SELECT folder FROM round ORDER BY number").fetchall()
+    return [folder, *(folder / name for (name,) in rows)]

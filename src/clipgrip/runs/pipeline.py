@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from clipgrip.clock import now
 from clipgrip.config import Project, Settings
 from clipgrip.data.ingest import ingest
 from clipgrip.data.issues import Issue
@@ -149,7 +149,7 @@ class Job:
             if not stored.finished:
                 self._say_what_is_known(stored.facts, hear)
             self._run_rounds(store, identity, hear)
-            store.finish(identity, _now())
+            store.finish(identity, now())
             outcome = assemble(folder, store, stored, self.prepared, hear)
             write_outputs(outcome, self.issues, hear)
         return outcome
@@ -219,9 +219,5 @@ class Job:
             "seconds": self.seconds,
         }
         fingerprints = manifest.fingerprint, backbone.fingerprint
-        run = StoredRun(identity, _now(), None, ready.settings.model_dump(), *fingerprints, facts)
+        run = StoredRun(identity, now(), None, ready.settings.model_dump(), *fingerprints, facts)
         return store.begin(run, manifest)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from clipgrip.clock import now
 from clipgrip.data.manifest import Row
 from clipgrip.errors import RunError
 from clipgrip.runs.store import open_store
@@ -93,8 +93,7 @@ def begin(
 def _line(
     predictor: Predictor, alpha: float, facts: dict[str, object], anchors: Vectors
 ) -> WatchedLine:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return WatchedLine(predictor.facts.run, alpha, now, facts, anchors)
+    return WatchedLine(predictor.facts.run, alpha, now(), facts, anchors)
 
 
 def _monitors(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from clipgrip.clock import now
 from clipgrip.data.looks import Looks
 from clipgrip.errors import RunError
 from clipgrip.runs.lock import locked
@@ -77,7 +77,7 @@ def watch_files(
         )
         deliver(answers)
         with open_watch(run) as store:
-            withdraw_broken(store, run_scopes(run), _now())
+            withdraw_broken(store, run_scopes(run), now())
             new, alarms = _bet(store, glances, answers)
         return Watched(answers, new, alarms, began)
 
@@ -124,7 +124,7 @@ def _images(
     """The new images in the order of their hashes, which is that of the rows."""
     confidence, labels = (values.numpy() for values in answers.probs[places].max(1))
     codes = scores_of(looks, confidence, distances(answers.embeds[places].numpy(), line.anchors))
-    now, rows = _now(), [answers.rows[i] for i in places]
+    seen_at, rows = now(), [answers.rows[i] for i in places]
     return [
         SeenImage(
             state.images + n,
@@ -133,7 +133,7 @@ def _images(
             int(labels[n - 1]),
             round(float(confidence[n - 1]), 6),
             codes[n - 1],
-            now,
+            seen_at,
         )
         for n, row in enumerate(rows, 1)
     ]
@@ -148,13 +148,9 @@ def _added(
     after = State(state.period, state.before, course.monitors)
     if still is None:
         found = rung(line, state, course, [*store.images(), *images])
-        store.add(after, images, found, _now())
+        store.add(after, images, found, now())
         return tuple(store.alarms()[len(alarms) :])
-    store.add(after, images, None, _now())
+    store.add(after, images, None, now())
     if (louder := heard_more(still, line, state, course)) is not None:
         store.change_alarm(louder)
     return ()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

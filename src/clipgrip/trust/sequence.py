@@ -140,7 +140,7 @@ class ScopeSequence:
         return Null.of_pool(size, error * (size - self._left_out(at)))
 
     def _left_out(self, at: int) -> int:
-        """AuditSeen images that a promise of what the model decides may leave out."""
+        """Images that a promise of what the model decides may leave out."""
         if self.terms.about != "decided":
             return 0
         return int(most_inside(self.sizes[at], self.total, self.horizon))

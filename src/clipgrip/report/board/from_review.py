@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from clipgrip.clock import precisely
 from clipgrip.report.board.facts import Automation, BoardEvidence, BoardFacts, Effort
 from clipgrip.report.board.from_run import (
     Asked,
@@ -20,7 +21,7 @@ from clipgrip.report.board.from_run import (
 from clipgrip.review.answers import pace
 from clipgrip.review.measure import audit_proof, measured_rows
 from clipgrip.review.snapshot import ReviewSnapshot, read_snapshot
-from clipgrip.review.store import NAME, Answer, ReviewStore, now
+from clipgrip.review.store import NAME, Answer, ReviewStore
 
 
 def review_facts(folder: Path, store: ReviewStore, asked: Asked) -> BoardFacts | None:
@@ -116,7 +117,7 @@ def _automation(
         promise.terms.confidence,
         sum(scope.audited for scope in promise.scopes),
         sum(scope.wrong for scope in promise.scopes),
-        now(),
+        precisely(),
         "",
         NAME,
         about_of(promise.terms.about, [scope.group for scope in promise.scopes]),

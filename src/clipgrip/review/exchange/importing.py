@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from clipgrip.clock import precisely
 from clipgrip.data.classes import canonical
 from clipgrip.data.classfolders import folders_like
 from clipgrip.errors import DataError, nearest
@@ -21,7 +22,7 @@ from clipgrip.review.exchange.tables import read_csv
 from clipgrip.review.exchange.written import NAMED
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.snapshot import ReviewSnapshot
-from clipgrip.review.store import Answer, Change, now
+from clipgrip.review.store import Answer, Change
 from clipgrip.words import Words, mark
 
 SHOWN = 20
@@ -79,7 +80,7 @@ def imported(
         finder.find(one.path if isinstance(one, Claimed) else one.name, one.sha256) for one in read
     ]
     with session.lock:  # people went on meanwhile
-        snapshot, when = session.snapshot, now()
+        snapshot, when = session.snapshot, precisely()
         pairs = zip(read, places, strict=True)
         found = _sorted(_ClassOf(snapshot, form), snapshot.view.row_by_hash, pairs)
         earlier = {image: _earlier(snapshot, image, person) for image in found.klass}

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request
 from starlette.concurrency import run_in_threadpool
 
+from clipgrip.clock import precisely
 from clipgrip.data.text import in_utf8
 from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
@@ -14,7 +15,7 @@ from clipgrip.review import exchange, job
 from clipgrip.review.overview import terms_of
 from clipgrip.review.promises import keep_promise
 from clipgrip.review.rounds import go_back
-from clipgrip.review.store import Answer, now
+from clipgrip.review.store import Answer
 from clipgrip.review.web import pages
 from clipgrip.review.web.answering import Json
 from clipgrip.review.web.bodies import (
@@ -46,7 +47,7 @@ def _answers(app: FastAPI, server: ServerState) -> None:
 
     @app.post("/api/answers")
     def answers(request: Request, body: AnswersBody) -> Json:
-        person, when, snapshot = context_of(request, server).person, now(), session.snapshot
+        person, when, snapshot = context_of(request, server).person, precisely(), session.snapshot
         rows, view = [snapshot.row(one.image) for one in body.answers], snapshot.view
         new = session.answer(
             [
