@@ -58,7 +58,7 @@ class _Shim:
         known = reference(self.place, self.work)
         self.work.begin(self.place)
         ended, reached = self.disturbed(n, NUMBERS[n % 2])
-        if not reached and ended.is_sentence:
+        if not reached and ended.is_sentence and not ended.code:
             return NO_MORE
         return judged(self.place, self.work, known.content, ended, reached)
 
