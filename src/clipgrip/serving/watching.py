@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from clipgrip.clock import now
-from clipgrip.data.looks import Looks
 from clipgrip.errors import RunError
 from clipgrip.runs.lock import locked
 from clipgrip.runs.watch.ringing import ALPHA, heard_more, rung
@@ -31,6 +30,7 @@ from clipgrip.serving.glances import Glances, place_of
 from clipgrip.serving.predictor import Predictor
 from clipgrip.serving.reference import Progress, begin
 from clipgrip.trust.drift import Course, follow
+from clipgrip_line.pictures.looks import Looks
 
 
 @dataclass(frozen=True)
