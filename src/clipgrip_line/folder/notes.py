@@ -1,0 +1,55 @@
+"""What a person reads of a line at work: a line when something changes, and now and then how far it is."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from clipgrip_line.sentences import mark
+from clipgrip_line.words import Words
+
+CHANNELS = {
+    "folder": mark("folder"),
+    "journal": mark("journal"),
+    "answers": mark("CSV"),
+    "issues": mark("issues"),
+    "json": mark("JSON"),
+    "beside": mark("JSON beside pictures"),
+    "kept": mark("kept pictures"),
+    "sorted": mark("sorted pictures"),
+    "webhook": mark("webhook"),
+    "mqtt": mark("MQTT"),
+}
+"""What is said of a channel."""
+
+
+def to_stdout(line: str) -> None:
+    """With the time in front; whoever has closed the output does not stop the line."""
+    try:
+        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}", flush=True)
+    except (OSError, ValueError):
+        sys.stdout = open("/dev/null" if sys.platform != "win32" else "nul", "w")  # noqa: SIM115
+
+
+class Notes:
+    """Sentences in one language; safe to use from several threads."""
+
+    def __init__(self, say: Words, write: Callable[[str], None] = to_stdout) -> None:
+        self.say, self._write = say, write
+        self._lock = threading.Lock()
+
+    def note(self, sentence: str) -> None:
+        """One line."""
+        with self._lock:
+            self._write(self.say.translated(sentence))
+
+    def changed(self, channel: str, reason: str) -> None:
+        """Something does not work now, or works again."""
+        name = self.say(CHANNELS[channel])
+        if reason:
+            why = self.say.translated(reason)
+            self.note(self.say("{name}: {why}. What waits is kept and tried again.", name=name, why=why))
+        else:
+            self.note(self.say("{name}: works again.", name=name))
