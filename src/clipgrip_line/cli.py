@@ -24,6 +24,9 @@ COMMANDS = {
     "show": "clipgrip_line.commands.show",
     "check": "clipgrip_line.commands.check",
     "predict": "clipgrip_line.commands.predict",
+    "watch": "clipgrip_line.commands.watch",
+    "status": "clipgrip_line.commands.status",
+    "collect": "clipgrip_line.commands.collect",
 }
 """In the order of use; a module is imported when the commands are listed, so it imports nothing heavy by itself."""
 

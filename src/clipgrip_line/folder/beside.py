@@ -54,7 +54,9 @@ class JsonFiles:
 
 
 def _number_in(path: Path) -> int:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        with open(openable(path), "rb") as file:
-            return int(json.loads(file.read(1 << 20))["number"])
+    with (
+        contextlib.suppress(OSError, ValueError, KeyError, TypeError),
+        open(openable(path), "rb") as file,
+    ):
+        return int(json.loads(file.read(1 << 20))["number"])
     return 0

@@ -121,7 +121,9 @@ class Courier:
         while not self._stop.is_set():
             try:
                 self.bring(most=5.0)
-            except Exception as error:  # a server may provoke what nobody thought of; the thread goes on
+            except (
+                Exception
+            ) as error:  # a server may provoke what nobody thought of; the thread goes on
                 self._failed(error)
             self._stop.wait(max(IDLE, self.backoff.wait(self._now())))
 

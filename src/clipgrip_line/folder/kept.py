@@ -1,4 +1,4 @@
-"""Pictures kept for the next round, within a budget: those the model doubts, and others at random. The oldest go first."""
+"""Pictures kept for the next round: those the model doubts, others at random; the oldest go first."""
 
 from __future__ import annotations
 

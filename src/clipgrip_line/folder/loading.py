@@ -87,7 +87,9 @@ def answered(model: Answering, images: Sequence[Loaded]) -> list[Answer | str]:
     """The answers of one batch; where the model fails, one by one, and the reason for those at which it fails."""
     try:
         return list(model.answer([one.pixels for one in images]))
-    except Exception as error:  # an engine raises what it likes; the line goes on without this picture
+    except (
+        Exception
+    ) as error:  # an engine raises what it likes; the line goes on without this picture
         if len(images) == 1:
             return [Sentence("the model failed at it: {reason}", reason=str(error)[:500])]
     return [result for one in images for result in answered(model, [one])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -42,9 +43,9 @@ class Broker:
         if not (parts.scheme in PORTS and parts.hostname and port and topic and bare) or wild:
             raise LineError(
                 mark(
-                    "--mqtt {url} is no broker's address with a topic. Give one like mqtt://broker:1883/line3/camera1, or "
-                    "mqtts:// for TLS, without + and #; user and password come from the environment, as "
-                    "CLIPGRIP_MQTT_USER and CLIPGRIP_MQTT_PASSWORD."
+                    "--mqtt {url} is no broker's address with a topic. Give one like "
+                    "mqtt://broker:1883/line3/camera1, or mqtts:// for TLS, without + and #; user and password come "
+                    "from the environment, as CLIPGRIP_MQTT_USER and CLIPGRIP_MQTT_PASSWORD."
                 ),
                 url=url,
             )
@@ -73,6 +74,7 @@ class Mqtt:
         """
         try:
             from paho.mqtt import client
+            from paho.mqtt.enums import CallbackAPIVersion
         except ImportError:
             raise LineError(
                 mark('--mqtt needs one package more: pip install "clipgrip-line[mqtt]".')
@@ -80,7 +82,7 @@ class Mqtt:
         self.broker, self._connected = broker, threading.Event()
         self._refusal = ""
         self._client: Any = client.Client(
-            client.CallbackAPIVersion.VERSION2, client_id=station, clean_session=True
+            CallbackAPIVersion.VERSION2, client_id=station, clean_session=True
         )
         if user:
             self._client.username_pw_set(user, password or None)
@@ -155,10 +157,8 @@ class Mqtt:
         if not self._begun:
             return
         if self._connected.is_set():
-            try:
+            with contextlib.suppress(RuntimeError, ValueError):
                 self._publish(self._state, "offline", retain=True).wait_for_publish(2.0)
-            except (RuntimeError, ValueError):
-                pass
         self._client.disconnect()
         self._client.loop_stop()
 

@@ -6,8 +6,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from clipgrip_line.sentences import mark
+from clipgrip_line.sentences import Sentence, mark
 from clipgrip_line.words import Words
 
 CHANNELS = {
@@ -50,6 +51,19 @@ class Notes:
         name = self.say(CHANNELS[channel])
         if reason:
             why = self.say.translated(reason)
-            self.note(self.say("{name}: {why}. What waits is kept and tried again.", name=name, why=why))
+            self.note(
+                self.say("{name}: {why}. What waits is kept and tried again.", name=name, why=why)
+            )
         else:
             self.note(self.say("{name}: works again.", name=name))
+
+    def begun(self, folder: Path, out: Path, version: str) -> None:
+        """That it runs, and how to end it."""
+        self.note(
+            Sentence(
+                "watching {folder} with version {version}; answers go to {out}. Stop with Ctrl-C: nothing is lost.",
+                folder=folder,
+                version=version,
+                out=out,
+            )
+        )

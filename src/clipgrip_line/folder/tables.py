@@ -53,7 +53,9 @@ class Table:
             try:
                 lines.add([(item.number, self._row(item)) for item in group])
             except OSError:
-                self._open.pop(day, None)  # it may hold half a line now, and is mended before the next
+                self._open.pop(
+                    day, None
+                )  # it may hold half a line now, and is mended before the next
                 raise
 
     def _lines(self, day: str) -> Lines:

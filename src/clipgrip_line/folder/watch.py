@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from clipgrip_line.answers import Answer
 from clipgrip_line.folder.backoff import Backoff
@@ -135,12 +136,16 @@ class Watch:
     def _batch(self, entries: Sequence[Entry]) -> int:
         read = partial(load, self._settings.folder, model=self._model, knows=self._journal.knows)
         loaded = list(self._pool.map(read, entries))
-        fresh = {one.image: one for one in loaded if isinstance(one, Loaded) and one.pixels is not None}
+        fresh = {
+            one.image: one for one in loaded if isinstance(one, Loaded) and one.pixels is not None
+        }
         batch = list(fresh.values())
         said = dict(zip(fresh, answered(self._model, batch) if batch else [], strict=True))
         found = [one for file in loaded for one in self._found(file, said)]
         at = datetime.now().astimezone().isoformat(timespec="seconds")
-        for one, kind in zip(found, self._journal.record(found, at, self._outlets.owed), strict=True):
+        for one, kind in zip(
+            found, self._journal.record(found, at, self._outlets.owed), strict=True
+        ):
             self._noted(one, kind)
         self._originals.hold([one for one in loaded if isinstance(one, Loaded)])
         for courier in self._outlets.local:
@@ -155,7 +160,8 @@ class Watch:
             answer = said.get(file.image)
             if isinstance(answer, str):
                 return [Found(*where, reason=answer)]
-            return [Found(*where, image=file.image, content=answer and answer.as_json())]
+            content = None if answer is None else answer.as_json()
+            return [Found(*where, image=file.image, content=content)]
         if file.changed:
             self._sightings.changed(one, now)
         elif self._sightings.failed(one, now, patient=file.unreadable):
@@ -202,9 +208,13 @@ class Watch:
     def _show(self, state: str, *, force: bool = False) -> None:
         now = self._now()
         if force or self._status.is_due(now):
-            facts = self._tally.facts(len(self._sightings), self._outlets.all())
-            head = {"state": state, "version": self._model.version, "trouble": dict(self._trouble)}
-            self._status.show({**head, **facts}, now)
+            self._status.show(self.facts(state), now)
+
+    def facts(self, state: str = "stopped") -> dict[str, Any]:
+        """What ``status.json`` holds."""
+        facts = self._tally.facts(len(self._sightings), self._outlets.all())
+        trouble = dict(self._trouble)
+        return {"state": state, "version": self._model.version, "trouble": trouble, **facts}
 
     def summary(self) -> str:
         """How far it is."""
@@ -214,4 +224,6 @@ class Watch:
 def _unread(folders: Sequence[tuple[str, OSError]]) -> str:
     if not folders:
         return ""
-    return Sentence("{path}: {reason}", path=printable(folders[0][0]), reason=reason_of(folders[0][1]))
+    return Sentence(
+        "{path}: {reason}", path=printable(folders[0][0]), reason=reason_of(folders[0][1])
+    )

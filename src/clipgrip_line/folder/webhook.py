@@ -10,8 +10,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from email.message import Message
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from clipgrip_line import __version__
@@ -29,9 +28,7 @@ SIGNATURE = "X-Clipgrip-Signature"
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """A redirected POST would arrive as a GET without its body."""
 
-    def redirect_request(
-        self, req: Any, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
-    ) -> None:
+    def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
 
 
