@@ -130,12 +130,12 @@ class Courier:
     def stop(self, patience: float) -> None:
         """End the thread, after what is under way, and what waits as far as the time allows."""
         self._stop.set()
-        if self._thread is None:
-            return
-        self._thread.join(patience)
-        if not self._thread.is_alive():
-            self._stop.clear()
-            self.bring(most=patience)
+        if self._thread is not None:
+            self._thread.join(patience)
+            if self._thread.is_alive():  # a server keeps it waiting; what is not crossed off waits on
+                return
+        self._stop.clear()
+        self.bring(most=patience)
 
 
 def reason_of(error: Exception) -> str:

@@ -49,7 +49,7 @@ class Watch:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._model, self._settings, self._journal = model, settings, journal
-        self._originals, self._outlets, self._notes, self._now = originals, outlets, notes, now
+        self._originals, self.outlets, self._notes, self._now = originals, outlets, notes, now
         self._sightings = Sightings(self._is_done, settings.poll, settings.give_up)
         self._status = Status(settings.out)
         self._backoff = Backoff(min(1.0, settings.poll), 30.0)
@@ -61,7 +61,7 @@ class Watch:
 
     def run(self) -> None:
         """Until `stop`."""
-        for courier in self._outlets.remote:
+        for courier in self.outlets.remote:
             courier.start()
         told, since = self._tally.files(), self._now()
         while not self.stop.is_set():
@@ -86,16 +86,16 @@ class Watch:
     def end(self) -> None:
         """Hand on what can be, and say what is left."""
         self._pool.shutdown()
-        for courier in self._outlets.local:
+        for courier in self.outlets.local:
             courier.bring()
-        for courier in self._outlets.remote:
+        for courier in self.outlets.remote:
             courier.stop(self._settings.patience)
         self._show("stopped", force=True)
         self._notes.note(self.summary())
 
     def left(self) -> int:
         """Files without an answer, and deliveries that wait."""
-        return len(self._sightings) + self._tally.owed(self._outlets.all())
+        return len(self._sightings) + self._tally.owed(self.outlets.all())
 
     def turn(self) -> int:
         """One listing and what follows from it; how many files are done with it."""
@@ -108,9 +108,9 @@ class Watch:
             self._changed("folder", _unread(listing.unread))
             ready = self._sightings.ready(listing.entries, self._now())
             done = self._worked(ready)
-        for courier in self._outlets.local:
+        for courier in self.outlets.local:
             courier.bring(most=LONGEST)
-        for courier in self._outlets.remote:
+        for courier in self.outlets.remote:
             self._trim(courier.outlet.name)
         self._show("running")
         return done
@@ -144,11 +144,11 @@ class Watch:
         found = [one for file in loaded for one in self._found(file, said)]
         at = datetime.now().astimezone().isoformat(timespec="seconds")
         for one, kind in zip(
-            found, self._journal.record(found, at, self._outlets.owed), strict=True
+            found, self._journal.record(found, at, self.outlets.owed), strict=True
         ):
             self._noted(one, kind)
         self._originals.hold([one for one in loaded if isinstance(one, Loaded)])
-        for courier in self._outlets.local:
+        for courier in self.outlets.local:
             courier.bring(most=LONGEST)
         return len(found)
 
@@ -212,13 +212,13 @@ class Watch:
 
     def facts(self, state: str = "stopped") -> dict[str, Any]:
         """What ``status.json`` holds."""
-        facts = self._tally.facts(len(self._sightings), self._outlets.all())
+        facts = self._tally.facts(len(self._sightings), self.outlets.all())
         trouble = dict(self._trouble)
         return {"state": state, "version": self._model.version, "trouble": trouble, **facts}
 
     def summary(self) -> str:
         """How far it is."""
-        return self._tally.summary(len(self._sightings), self._outlets.all())
+        return self._tally.summary(len(self._sightings), self.outlets.all())
 
 
 def _unread(folders: Sequence[tuple[str, OSError]]) -> str:
