@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def exported(eye: Eye) -> tuple[ModelProto, Preprocess]:
-    """The tower of a model that runs on torch in float32, with the prompt tokens that it sees through; what comes first.
+    """The tower of a model on torch in float32, with the prompt tokens that it sees through, and what comes before it.
 
     Raises:
         BackboneError: there is none, or it cannot be written as one.
