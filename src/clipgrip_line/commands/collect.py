@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the ZIP, and say what takes it in."""
     from clipgrip_line.cli import document, words_of
     from clipgrip_line.folder.assembly import KEPT
-    from clipgrip_line.folder.collecting import chosen, collect
+    from clipgrip_line.folder.collecting import TABLE, chosen, collect
     from clipgrip_line.folder.kept import NAME, Kept
 
     folder = args.dir / KEPT
@@ -77,9 +77,11 @@ def run(args: argparse.Namespace) -> int:
             doubtful=done.doubtful,
         )
     )
+    command = f"clipgrip labels suggest {args.out.stem}/{TABLE}"
     print(
         say(
-            "At the office: unpack it, then  clipgrip labels suggest FOLDER/images  or  clipgrip run FOLDER/images"
+            "At the office: unpack it, then {command}, or add its images to the next run.",
+            command=command,
         )
     )
     return 0

@@ -132,7 +132,9 @@ class Courier:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(patience)
-            if self._thread.is_alive():  # a server keeps it waiting; what is not crossed off waits on
+            if (
+                self._thread.is_alive()
+            ):  # a server keeps it waiting; what is not crossed off waits on
                 return
         self._stop.clear()
         self.bring(most=patience)

@@ -24,6 +24,22 @@ CHANNELS = {
     "mqtt": mark("MQTT"),
 }
 """What is said of a channel."""
+REASONS = (
+    mark("database or disk is full"),
+    mark("disk I/O error"),
+    mark("database is locked"),
+    mark("attempt to write a readonly database"),
+    mark("Connection refused"),
+    mark("Connection reset by peer"),
+    mark("Network is unreachable"),
+    mark("No route to host"),
+    mark("Host is down"),
+    mark("Stale file handle"),
+    mark("Transport endpoint is not connected"),
+    mark("Name or service not known"),
+    mark("Temporary failure in name resolution"),
+)
+"""How systems say what lines meet most; anything else stays in the system's words."""
 
 
 def to_stdout(line: str) -> None:
@@ -48,14 +64,13 @@ class Notes:
 
     def changed(self, channel: str, reason: str) -> None:
         """Something does not work now, or works again."""
-        name = self.say(CHANNELS[channel])
+        say = self.say
+        name = say(CHANNELS[channel])
         if reason:
-            why = self.say.translated(reason)
-            self.note(
-                self.say("{name}: {why}. What waits is kept and tried again.", name=name, why=why)
-            )
+            why = say.translated(reason)
+            self.note(say("{name}: {why}. What waits is kept and tried again.", name=name, why=why))
         else:
-            self.note(self.say("{name}: works again.", name=name))
+            self.note(say("{name}: works again.", name=name))
 
     def begun(self, folder: Path, out: Path, version: str) -> None:
         """That it runs, and how to end it."""
