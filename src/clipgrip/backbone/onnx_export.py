@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import logging
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -58,14 +59,16 @@ def traced(tower: FullImage, steps: Preprocess, name: str) -> ModelProto:
     """
     import onnx
 
-    made, pictures = io.BytesIO(), torch.zeros(2, *steps.output_size, 3, dtype=torch.uint8)
+    pictures = torch.zeros(2, *steps.output_size, 3, dtype=torch.uint8)
     free = {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}
     try:
-        with _quiet(), _fixed_positions(), torch.no_grad():
+        with tempfile.TemporaryDirectory() as folder, _quiet(), _fixed_positions(), torch.no_grad():
+            path = Path(folder) / "tower.onnx"
             torch.onnx.export(
-                _Features(tower).eval(), (pictures,), made, dynamo=False, opset_version=OPSET,
+                _Features(tower).eval(), (pictures,), path, dynamo=False, opset_version=OPSET,
                 input_names=[INPUT], output_names=[OUTPUT], dynamic_axes=free,
             )  # fmt: skip
+            model: ModelProto = onnx.load_model(path)
     except (RuntimeError, ValueError, TypeError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BackboneError(
@@ -73,7 +76,6 @@ def traced(tower: FullImage, steps: Preprocess, name: str) -> ModelProto:
             name=name,
             first=first[:200],
         ) from error
-    model: ModelProto = onnx.load_model_from_string(made.getvalue())
     for node in model.graph.node:  # says in which source file it was made: no two machines agree
         node.ClearField("doc_string")
     return model
@@ -95,18 +97,19 @@ class _Features(torch.nn.Module):
 def _fixed_positions() -> Iterator[None]:
     """Position embeddings that are stretched to the picture's size depend on no picture: their values are kept."""
     functional: Any = torch.nn.functional
+    tracer: Any = torch._C
     usual = functional.interpolate
 
     def stretched(values: Tensor, *arguments: Any, **named: Any) -> Tensor:
-        state = torch._C._get_tracing_state()
+        state = tracer._get_tracing_state()
         if state is None or values.shape[0] != 1:  # the batch has two pictures
             return usual(values, *arguments, **named)
-        torch._C._set_tracing_state(None)  # type: ignore[arg-type]
+        tracer._set_tracing_state(None)
         try:
             plain = {name: _plain(value) for name, value in named.items()}
             return usual(values.detach(), *map(_plain, arguments), **plain).clone()
         finally:
-            torch._C._set_tracing_state(state)
+            tracer._set_tracing_state(state)
 
     functional.interpolate = stretched
     try:

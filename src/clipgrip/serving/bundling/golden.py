@@ -112,8 +112,8 @@ def _pictures(rows: Sequence[Row], edge: int) -> Iterator[bytes]:
         left -= 1
         share = edge / min(picture.size)
         if share < 1:
-            sides = (max(1, round(side * share)) for side in picture.size)
-            picture = picture.resize(tuple(sides), Image.Resampling.BICUBIC)
+            width, height = (max(1, round(side * share)) for side in picture.size)
+            picture = picture.resize((width, height), Image.Resampling.BICUBIC)
         yield _png(picture)
 
 
