@@ -15,7 +15,6 @@ from clipgrip_line.cli import main
 from clipgrip_line.folder.assembly import Wishes
 from clipgrip_line.folder.collecting import TABLE, chosen
 from clipgrip_line.folder.kept import Kept, is_drawn
-from clipgrip_line.folder.lines import Lines
 
 
 @pytest.fixture
@@ -89,7 +88,7 @@ def test_a_collected_archive_is_read_by_clipgrip(
     assert len(found.manifest.rows) == len(images) > 5
     assert found.issues == ()
     assert all(row.label == -1 for row in found.manifest.rows)
-    rows = Lines(place / TABLE, ()).path.read_text("utf-8-sig").splitlines()
+    rows = (place / TABLE).read_text("utf-8-sig").splitlines()
     assert len(rows) == len(images) + 1
     assert {row.split(",")[1] for row in rows[1:]} == {"random", "doubtful"}
 
