@@ -11,9 +11,10 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -118,15 +119,23 @@ class Bundle:
             raise self._unreadable(name) from None
         return found
 
-    def _archive(self) -> zipfile.ZipFile:
+    @contextmanager
+    def _archive(self) -> Iterator[zipfile.ZipFile]:
+        with self._opened() as file:
+            try:
+                archive = zipfile.ZipFile(file)
+            except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+                raise self._foreign() from None
+            with archive:
+                yield archive
+
+    def _opened(self) -> BinaryIO:
         try:
-            return zipfile.ZipFile(open_file(self.path))
+            return open_file(self.path)
         except OSError as error:
             raise LineError(
                 mark("{path} cannot be read: {reason}."), path=self.path, reason=system_words(error)
             ) from None
-        except (zipfile.BadZipFile, ValueError, NotImplementedError):
-            raise self._foreign() from None
 
     def _manifest(self, archive: zipfile.ZipFile) -> dict[str, Any]:
         try:
