@@ -10,7 +10,9 @@ import hashlib
 import io
 import json
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +34,11 @@ ALLOWED = re.compile(
 )
 """Names of members."""
 MOST_MANIFEST = 4 << 20
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, ValueError, NotImplementedError, RuntimeError),
+    *(EOFError, OSError),
+)
+"""What Python's reader of archives raises for files that are none, or damaged."""
 AGAIN = Sentence("Copy it again, or make it anew with  clipgrip bundle RUN --out FILE.")
 
 
@@ -124,7 +131,7 @@ class Bundle:
         with self._opened() as file:
             try:
                 archive = zipfile.ZipFile(file)
-            except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+            except UNREADABLE:
                 raise self._foreign() from None
             with archive:
                 yield archive
@@ -145,7 +152,7 @@ class Bundle:
             manifest = json.loads(self._manifest_bytes)
         except KeyError:
             raise self._foreign() from None
-        except (ValueError, zipfile.BadZipFile, NotImplementedError, EOFError):
+        except UNREADABLE:
             raise self._damaged(MANIFEST) from None
         if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
             raise self._foreign()
@@ -182,7 +189,7 @@ class Bundle:
     def _compared(self, archive: zipfile.ZipFile, name: str) -> bytes:
         try:
             data = archive.read(name)
-        except (KeyError, ValueError, zipfile.BadZipFile, NotImplementedError, EOFError, OSError):
+        except (KeyError, *UNREADABLE):
             raise self._damaged(name) from None
         if hashlib.sha256(data).hexdigest() != self.members[name].get("sha256"):
             raise self._damaged(name)
