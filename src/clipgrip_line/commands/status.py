@@ -15,6 +15,11 @@ from clipgrip_line.sentences import mark
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
     parser.add_argument("out", type=Path, help="the folder given to watch as --out")
+    parser.add_argument(
+        "--alive",
+        action="store_true",
+        help="code 1 only where it was stopped or hangs: a server that is away is no reason to start anew",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -23,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from clipgrip_line.words import Words
 
     facts = read_status(args.out)
-    troubles = troubles_of(facts, time.monotonic())
+    troubles = [*ends_of(facts, time.monotonic()), *([] if args.alive else troubles_of(facts))]
     say: Words = words_of(args)
     if args.json:
         print(
@@ -58,18 +63,24 @@ def read_status(out: Path) -> dict[str, Any]:
         ) from None
 
 
-def troubles_of(facts: dict[str, Any], now: float) -> list[str]:
-    """What is not well, in sentences. ``now`` is the monotonic clock, which every process of a machine shares."""
-    from clipgrip_line.folder.notes import CHANNELS
+def ends_of(facts: dict[str, Any], now: float) -> list[str]:
+    """Why it does not run. ``now`` is the monotonic clock, which every process of a machine shares."""
     from clipgrip_line.folder.status import STALE
     from clipgrip_line.sentences import Sentence
 
-    found: list[str] = []
-    age = now - float(facts["monotonic"])
     if facts["state"] != "running":
-        found.append(Sentence("it was stopped"))
-    elif not 0 <= age < STALE:
-        found.append(Sentence("it has said nothing for longer than {n} s", n=int(STALE)))
+        return [Sentence("it was stopped")]
+    if not 0 <= now - float(facts["monotonic"]) < STALE:
+        return [Sentence("it has said nothing for longer than {n} s", n=int(STALE))]
+    return []
+
+
+def troubles_of(facts: dict[str, Any]) -> list[str]:
+    """What is not well while it runs, in sentences."""
+    from clipgrip_line.folder.notes import CHANNELS
+    from clipgrip_line.sentences import Sentence
+
+    found: list[str] = []
     reasons = dict(facts["trouble"])
     reasons |= {name: one["trouble"] for name, one in facts["channels"].items() if one["trouble"]}
     for name, reason in reasons.items():

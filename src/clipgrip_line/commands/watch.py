@@ -82,7 +82,7 @@ def _add_patience(parser: argparse.ArgumentParser) -> None:
         help="after which a file that does not change and does not decode is listed [default: 60]",
     )
     parser.add_argument(
-        "--batch", type=_positive, default=8, metavar="N", help="pictures at a time [default: 8]"
+        "--batch", type=_positive, default=16, metavar="N", help="pictures at a time [default: 16]"
     )
 
 
@@ -177,10 +177,17 @@ def wishes_of(args: argparse.Namespace) -> Wishes:
 
 
 def end_by_signal(watch: Watch) -> None:
-    """Ctrl-C, SIGTERM and, on Windows, Ctrl-Break and the end of a service let the batch at work be finished."""
+    """Ctrl-C, SIGTERM and, on Windows, Ctrl-Break let the batch at work be finished; a second one ends it at once."""
+
+    def end(number: int, _: object) -> None:
+        watch.stop.set()
+        signal.signal(
+            number, signal.SIG_DFL
+        )  # where a dead share holds us fast; nothing is lost either
+
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: watch.stop.set())
+            signal.signal(getattr(signal, name), end)
 
 
 def size_of(text: str) -> int:

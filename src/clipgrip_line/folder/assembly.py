@@ -18,6 +18,7 @@ from clipgrip_line.folder.courier import Courier
 from clipgrip_line.folder.journal import NAME as JOURNAL
 from clipgrip_line.folder.journal import Journal
 from clipgrip_line.folder.kept import Keeping, Kept
+from clipgrip_line.folder.ledger import Ledger
 from clipgrip_line.folder.loading import Answering
 from clipgrip_line.folder.lock import locked
 from clipgrip_line.folder.mqtt import Broker, Mqtt
@@ -158,6 +159,7 @@ def _outlets(
     now: Callable[[], float],
 ) -> Outlets:
     names = [one.name for one in (*local, *remote)]
+    ledger = Ledger(journal)
     here = [
         Courier(
             one,
@@ -166,6 +168,7 @@ def _outlets(
             in_order=isinstance(one, Table),
             now=now,
             backoff=Backoff(1.0, LOCAL_MOST),
+            cross_off=ledger.add,
         )
         for one in local
     ]
@@ -175,7 +178,7 @@ def _outlets(
         "repeat": [name for name in names if name in REPEATED],
         "refused": [name for name in names if name not in ("answers", "kept", "sorted")],
     }
-    return Outlets(here, away, owed)
+    return Outlets(here, away, owed, ledger)
 
 
 def station_of(out: Path) -> str:

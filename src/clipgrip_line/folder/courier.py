@@ -32,10 +32,15 @@ class Courier:
         in_order: bool,
         now: Callable[[], float] = time.monotonic,
         backoff: Backoff | None = None,
+        cross_off: Callable[[str, Sequence[int]], None] | None = None,
     ) -> None:
-        """``in_order``: an item that fails holds up those behind it, as with a server that is away."""
+        """``in_order``: an item that fails holds up those behind it, as with a server that is away.
+
+        ``cross_off`` takes the numbers that are done; the journal's own unless it is given.
+        """
         self.outlet, self._journal, self._say, self._now = outlet, journal, say, now
         self._in_order, self.backoff = in_order, backoff or Backoff()
+        self._cross_off = cross_off or journal.done
         self.reason = ""
         """Why the last try failed; empty where it did not."""
         self._stop = threading.Event()
@@ -68,7 +73,7 @@ class Courier:
             total, failed = total + done, failed or not whole
             if not whole and (self._in_order or not done):
                 break
-            after = after if whole else items[-1].number  # those behind what failed
+            after = items[-1].number
         return total, failed
 
     def _window(self, items: Sequence[Item], until: float) -> tuple[int, bool]:
@@ -85,12 +90,12 @@ class Courier:
                     if self._in_order:
                         break
                 if self._now() - crossed > CROSSED:
-                    self._journal.done(self.outlet.name, done)
+                    self._cross_off(self.outlet.name, done)
                     crossed = self._now()
                 if self._now() > until or self._stop.is_set():
                     break
         finally:
-            self._journal.done(self.outlet.name, done)
+            self._cross_off(self.outlet.name, done)
         return len(done), whole
 
     def _group(self, group: Sequence[Item]) -> bool:
@@ -127,8 +132,20 @@ class Courier:
                 self._failed(error)
             self._stop.wait(max(IDLE, self.backoff.wait(self._now())))
 
+    def finish(self, patience: float, stop: threading.Event) -> None:
+        """Deliver what waits as long as something gets through every ``patience`` seconds, or until ``stop``."""
+        until = self._now() + patience
+        while self._journal.owed(self.outlet.name) and not stop.is_set():
+            if self.bring(most=min(patience, 1.0)):
+                until = self._now() + patience
+            wait = self.backoff.wait(self._now())
+            if self._now() + wait > until:
+                break
+            stop.wait(wait)
+
     def stop(self, patience: float) -> None:
-        """End the thread, after what is under way, and what waits as far as the time allows."""
+        """End the thread after what is under way, and deliver what waits as far as the seconds allow."""
+        began = self._now()
         self._stop.set()
         if self._thread is not None:
             self._thread.join(patience)
@@ -137,7 +154,7 @@ class Courier:
             ):  # a server keeps it waiting; what is not crossed off waits on
                 return
         self._stop.clear()
-        self.bring(most=patience)
+        self.bring(most=max(0.0, patience - (self._now() - began)))
 
 
 def reason_of(error: Exception) -> str:

@@ -155,10 +155,13 @@ class Journal:
 
     def done(self, channel: str, numbers: Iterable[int]) -> None:
         """Cross off what a channel has done."""
-        with self._step() as db:
-            db.executemany(
-                "DELETE FROM waiting WHERE channel=? AND number=?", [(channel, n) for n in numbers]
-            )
+        self.all_done([(channel, number) for number in numbers])
+
+    def all_done(self, pairs: Sequence[tuple[str, int]]) -> None:
+        """Cross off what several channels have done."""
+        if pairs:
+            with self._step() as db:
+                db.executemany("DELETE FROM waiting WHERE channel=? AND number=?", pairs)
 
     def bury(self, channel: str, number: int, reason: str) -> None:
         """A dead letter: no longer tried, kept until it is asked for."""

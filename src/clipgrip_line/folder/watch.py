@@ -81,13 +81,15 @@ class Watch:
             if not len(self._sightings) and not self._trouble:
                 break
             self.stop.wait(self._settings.poll)
+        self.outlets.bring()
+        for courier in self.outlets.remote:
+            courier.finish(self._settings.patience, self.stop)
         self.end()
 
     def end(self) -> None:
         """Hand on what can be, and say what is left."""
         self._pool.shutdown()
-        for courier in self.outlets.local:
-            courier.bring()
+        self.outlets.bring()
         for courier in self.outlets.remote:
             courier.stop(self._settings.patience)
         self._show("stopped", force=True)
@@ -108,8 +110,7 @@ class Watch:
             self._changed("folder", _unread(listing.unread))
             ready = self._sightings.ready(listing.entries, self._now())
             done = self._worked(ready)
-        for courier in self.outlets.local:
-            courier.bring(most=LONGEST)
+        self.outlets.bring(most=LONGEST)
         for courier in self.outlets.remote:
             self._trim(courier.outlet.name)
         self._show("running")
@@ -148,8 +149,7 @@ class Watch:
         ):
             self._noted(one, kind)
         self._originals.hold([one for one in loaded if isinstance(one, Loaded)])
-        for courier in self.outlets.local:
-            courier.bring(most=LONGEST)
+        self.outlets.bring(most=LONGEST)
         return len(found)
 
     def _found(self, file: Loaded | Failed, said: Mapping[str, Answer | str]) -> list[Found]:

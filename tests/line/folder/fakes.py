@@ -113,7 +113,9 @@ class Line:
         self, wishes: Wishes | None = None, now: Callable[[], float] | None = None, **settings: Any
     ) -> Iterator[Watch]:
         wishes = wishes or Wishes(keep_bytes=KEEP)
-        chosen = Settings(self.folder, self.out, **{"poll": 0.01, "give_up": 0.0, **settings})
+        chosen = Settings(
+            self.folder, self.out, **{"poll": 0.01, "give_up": 0.0, "patience": 0.5, **settings}
+        )
         notes = Notes(Words("en"), self.lines.append)
         more = {} if now is None else {"now": now}
         with watching(self.model, chosen, wishes, notes, **more) as watch:

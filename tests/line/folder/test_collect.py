@@ -160,6 +160,7 @@ def test_status_is_for_people_for_programs_and_for_health_checks(
         watch.turn()
         assert main(["status", str(line.out)]) == 1
         assert "folder: No such file or directory" in capsys.readouterr().out
+        assert main(["status", str(line.out), "--alive"]) == 0
         assert main(["status", str(line.out), "--lang", "ja"]) == 1
         assert "フォルダー" in capsys.readouterr().out
         watch.end()
