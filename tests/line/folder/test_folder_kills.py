@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from fakes import Line, Receiver, picture
+from folder_fakes import Line, Receiver, picture
 
 from benchmarks.line.kills import campaign
 
-WATCHED = Path(__file__).with_name("watched.py")
+WATCHED = Path(__file__).with_name("folder_watched.py")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import Clock, Line, identity, picture
+from folder_fakes import Clock, Line, identity, picture
 
 import clipgrip_line.folder.sorting as sorting
 from clipgrip_line.folder import journal as journal_module

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from fakes import Clock, Line, identity, picture
+from folder_fakes import Clock, Line, identity, picture
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.folder.assembly import Wishes

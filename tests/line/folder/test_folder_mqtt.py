@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import Broker
-from fakes import Line, picture
+from folder_broker import Broker
+from folder_fakes import Line, picture
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.folder import mqtt as mqtt_module
@@ -86,8 +86,8 @@ def test_a_broker_that_refuses_is_named_with_its_reason(line: Line) -> None:
 DIES = """
 import os, sys
 sys.path[:0] = {path!r}
-from fakes import Line, picture
-from test_mqtt import wishes
+from folder_fakes import Line, picture
+from test_folder_mqtt import wishes
 from pathlib import Path
 line = Line(Path({place!r}))
 line.put("a.png", picture(1))

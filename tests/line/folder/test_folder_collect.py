@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from fakes import Line, identity, picture
+from folder_fakes import Line, identity, picture
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.ingest import ingest

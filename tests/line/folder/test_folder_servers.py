@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from fakes import Clock, Line, Receiver, identity, picture
+from folder_fakes import Clock, Line, Receiver, identity, picture
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.folder.assembly import Wishes

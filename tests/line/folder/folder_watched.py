@@ -1,11 +1,11 @@
-"""``python watched.py PLACE URL [once]``: a watched folder with the fake model, to be killed."""
+"""``python folder_watched.py PLACE URL [once]``: a watched folder with the fake model, to be killed."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from fakes import Line
+from folder_fakes import Line
 
 from clipgrip_line.commands.watch import end_by_signal
 from clipgrip_line.folder.assembly import Wishes
