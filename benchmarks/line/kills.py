@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import io
 import json
 import random
 import subprocess
@@ -23,6 +24,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, ImageChops
+
 Start = Callable[[str, bool], Sequence[str]]
 """The command that watches, from the webhook's URL and whether it is to end with what lies there."""
 DRAINED = 30
@@ -32,9 +35,11 @@ DRAINED = 30
 class Feeder(threading.Thread):
     """Writes pictures as cameras do: in pieces, in lots, with names and contents that repeat."""
 
-    def __init__(self, folder: Path, contents: Sequence[bytes], seed: int) -> None:
+    def __init__(self, folder: Path, contents: Sequence[bytes], seed: int, seconds: float) -> None:
+        """``seconds``: how long it takes about."""
         super().__init__(daemon=True)
         self._folder, self._contents, self._chance = folder, contents, random.Random(seed)
+        self._pause = seconds / len(contents)
         self.ended = threading.Event()
         self.written = 0
 
@@ -46,7 +51,7 @@ class Feeder(threading.Thread):
             self._write(f"lot{number // 50}/{number % 40:03}.png", data)
             if self._chance.random() < 0.1:  # the same content under another name
                 self._write(f"again/{number:05}.png", data)
-            time.sleep(self._chance.uniform(0.0, 0.05))
+            time.sleep(self._chance.uniform(0.0, 2 * self._pause))
 
     def _write(self, name: str, data: bytes) -> None:
         path = self._folder / name
@@ -54,7 +59,7 @@ class Feeder(threading.Thread):
         cut = self._chance.randrange(len(data))
         with path.open("wb", buffering=0) as file:
             file.write(data[:cut])
-            time.sleep(self._chance.uniform(0.0, 0.02))
+            time.sleep(self._chance.uniform(0.0, self._pause / 4))
             file.write(data[cut:])
         self.written += 1
 
@@ -103,7 +108,7 @@ def campaign(
     folder, out = place / "in", place / "out"
     folder.mkdir(parents=True)
     chance, result, receiver = random.Random(seed), Result(), Receiver()
-    feeder = Feeder(folder, contents, seed)
+    feeder = Feeder(folder, contents, seed, kills * longest / 2)
     feeder.start()
     seen: set[str] = set()
     for _ in range(kills):
@@ -178,6 +183,19 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def pictures(folder: Path, most: int) -> list[bytes]:
+    """The folder's pictures, and shifted ones of them until there are enough."""
+    paths, found = sorted(folder.rglob("*.png")), dict[str, bytes]()
+    for number in range(10 * most):
+        with Image.open(paths[number % len(paths)]) as picture:
+            out = io.BytesIO()
+            ImageChops.offset(picture, number // len(paths), 0).save(out, "PNG")
+        found.setdefault(hashlib.sha256(out.getvalue()).hexdigest(), out.getvalue())
+        if len(found) == most:
+            break
+    return list(found.values())
+
+
 def main() -> int:
     """Run it and print it; code 1 where anything was bad."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -186,8 +204,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--longest", type=float, default=2.5, help="seconds of life at most")
+    parser.add_argument("--pictures", type=int, default=3000)
     given = parser.parse_args()
-    contents = sorted({path.read_bytes() for path in given.images.rglob("*.png")})
+    contents = pictures(given.images, given.pictures)
     random.Random(given.seed).shuffle(contents)
     with tempfile.TemporaryDirectory() as place:
 

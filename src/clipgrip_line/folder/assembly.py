@@ -165,7 +165,7 @@ def _outlets(
             one,
             journal,
             notes.changed,
-            in_order=isinstance(one, Table),
+            in_order=isinstance(one, Table | Keeping),
             now=now,
             backoff=Backoff(1.0, LOCAL_MOST),
             cross_off=ledger.add,

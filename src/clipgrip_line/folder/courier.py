@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from clipgrip_line.folder.backoff import Backoff
 from clipgrip_line.folder.item import Item
@@ -15,6 +16,8 @@ from clipgrip_line.folder.outlet import Outlet, Refused, Trouble
 Say = Callable[[str, str], None]
 """What changed, in a sentence: the channel's name, the reason; an empty reason: it works again."""
 WINDOW = 500
+TOGETHER = 8
+"""Deliveries at the same time on this machine: they wait for the disk together."""
 IDLE = 0.2
 CROSSED = 0.5
 """Seconds after which what was done is crossed off."""
@@ -45,6 +48,7 @@ class Courier:
         """Why the last try failed; empty where it did not."""
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._pool: ThreadPoolExecutor | None = None
 
     def bring(self, most: float = float("inf")) -> int:
         """Deliver what waits, for at most some seconds; how many items were done. Silent while it has to wait."""
@@ -81,24 +85,51 @@ class Courier:
         done: list[int] = []
         whole, crossed = True, self._now()
         try:
-            for start in range(0, len(items), self.outlet.at_once):
-                group = items[start : start + self.outlet.at_once]
-                if self._group(group):
-                    done += [item.number for item in group]
-                else:
+            for groups in self._together(items):
+                errors = list(self._map(self._group, groups))
+                for group, error in zip(groups, errors, strict=True):
+                    if error is None:
+                        done += [item.number for item in group]
+                first = next((error for error in errors if error is not None), None)
+                if first is not None:
                     whole = False
-                    if self._in_order:
-                        break
+                    self._failed(first)
                 if self._now() - crossed > CROSSED:
                     self._cross_off(self.outlet.name, done)
                     crossed = self._now()
-                if self._now() > until or self._stop.is_set():
+                if self._now() > until or self._stop.is_set() or (not whole and self._in_order):
                     break
         finally:
             self._cross_off(self.outlet.name, done)
         return len(done), whole
 
-    def _group(self, group: Sequence[Item]) -> bool:
+    def _together(self, items: Sequence[Item]) -> Iterator[list[Sequence[Item]]]:
+        """Groups that are delivered at the same time; of one path, the answers come one after the other."""
+        groups: list[Sequence[Item]] = []
+        paths: set[str] = set()
+        for start in range(0, len(items), self.outlet.at_once):
+            group = items[start : start + self.outlet.at_once]
+            if groups and (
+                self._in_order or len(groups) == TOGETHER or paths & {one.path for one in group}
+            ):
+                yield groups
+                groups, paths = [], set()
+            groups.append(group)
+            paths |= {one.path for one in group}
+        yield groups
+
+    def _map(
+        self, work: Callable[[Sequence[Item]], Exception | None], groups: list[Sequence[Item]]
+    ) -> Iterable[Exception | None]:
+        """In threads, where several wait for the disk together."""
+        if len(groups) == 1:
+            return [work(groups[0])]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(TOGETHER)
+        return self._pool.map(work, groups)
+
+    def _group(self, group: Sequence[Item]) -> Exception | None:
+        """Why it could not be delivered now."""
         name = self.outlet.name
         try:
             self.outlet.deliver(group)
@@ -106,9 +137,8 @@ class Courier:
             self._journal.bury(name, group[0].number, error.reason)
             self._say(name, error.reason)
         except (Trouble, OSError) as error:
-            self._failed(error)
-            return False
-        return True
+            return error
+        return None
 
     def _failed(self, error: Exception) -> None:
         reason = error.reason if isinstance(error, Trouble) else reason_of(error)
