@@ -17,7 +17,7 @@ from clipgrip.serving.bundling.seeing import Packed, Precision, Seeing
 from clipgrip_line.scoring import Floats, Scoring
 from clipgrip_line.towers import Pixels
 
-COMPARED, KEPT = 64, 8
+COMPARED, GOLDEN = 64, 8
 """Images whose answers are compared, and those of them that travel."""
 EQUAL = 1e-3
 """How far float32 answers on ONNX Runtime may be from torch's: a value may be rounded to half precision either way."""
@@ -50,7 +50,7 @@ class Compared:
         labels = self.ours.argmax(1).tolist()
         first = [place for place, label in enumerate(labels) if label not in labels[:place]]
         others = [place for place in range(len(labels)) if place not in first]
-        return sorted([*first, *others][:KEPT])
+        return sorted([*first, *others][:GOLDEN])
 
 
 def compare(
@@ -119,7 +119,7 @@ def _pictures(rows: Sequence[Row], edge: int) -> Iterator[Image.Image]:
 def _patterns(edge: int) -> Iterator[Image.Image]:
     """Soft patterns, the same on every machine."""
     drawing = np.random.default_rng(0)
-    for _ in range(KEPT):
+    for _ in range(GOLDEN):
         coarse = Image.fromarray(drawing.integers(0, 256, (6, 6, 3), np.uint8))
         yield coarse.resize((edge, edge), Image.Resampling.BICUBIC)
 
