@@ -60,8 +60,8 @@ def main() -> None:
 
 def installed(folder: Path) -> Path:
     """A new environment with the wheel; its Python."""
-    wheel_of = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder]
-    subprocess.run([*wheel_of, ROOT / "line"], check=True)
+    wheel_of = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder)]
+    subprocess.run([*wheel_of, str(ROOT / "line")], check=True)
     venv.create(folder / "line", with_pip=True)
     python = folder / "line" / "bin" / "python"
     (wheel,) = folder.glob("clipgrip_line-*.whl")
