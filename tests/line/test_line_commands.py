@@ -13,8 +13,12 @@ from typing import Any
 import pytest
 from projects import Place, Told, command
 
+from clipgrip.data.classes import ClassNames
 from clipgrip.runs.audits import StoredPromise, add_promise
 from clipgrip.runs.store import open_store
+from clipgrip.runs.watch.upholding import run_scopes
+from clipgrip.serving.bundling.members import names_of
+from clipgrip.serving.bundling.promised import standing_promise
 from clipgrip_line.cli import main
 
 pytest.importorskip("onnxruntime", reason="needs pip install 'clipgrip[onnx]'")
@@ -95,6 +99,41 @@ def test_a_bundle_answers_as_predict_does_and_leaves_the_same_images_to_people(
 def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
+
+
+def test_a_promise_that_was_withdrawn_leaves_every_image_to_people(
+    promised: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stands = standing_promise(promised, promised_before=False)
+    assert stands is not None
+    assert (stands.threshold, stands.rate, stands.confidence) == (0.5, 0.05, 0.95)
+    monkeypatch.setattr("clipgrip.serving.bundling.promised.fallen_scopes", run_scopes)
+    fallen = standing_promise(promised, promised_before=False)
+    assert fallen is not None
+    assert fallen.scopes == ()
+
+
+def test_what_was_promised_of_an_earlier_round_is_not_promised_of_this_one(finished: Path) -> None:
+    assert standing_promise(finished, promised_before=False) is None
+    later = standing_promise(finished, promised_before=True)
+    assert later is not None
+    assert later.scopes == ()
+
+
+def test_class_names_are_known_by_language_as_far_as_the_lists_say() -> None:
+    japanese = ClassNames(("キズ", "良品"), ("a scratch", "a good part"))
+    assert names_of(japanese) == {"ja": ["キズ", "良品"], "en": ["a scratch", "a good part"]}
+    assert names_of(ClassNames(("キズ", "良品"), ("キズ", "良品"))) == {"ja": ["キズ", "良品"]}
+    assert names_of(ClassNames(("dent", "ok"), ("dent", "ok"))) == {"en": ["dent", "ok"]}
+
+
+def test_without_the_packages_that_write_onnx_it_says_how_to_install_them(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    told = command(capsys, "bundle", finished, "--out", tmp_path / "m.clipgrip")
+    assert told.code == 2
+    assert "pip install 'clipgrip[onnx]'" in told.err
 
 
 def test_what_it_shows_is_said_in_both_languages(

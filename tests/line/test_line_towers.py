@@ -13,6 +13,7 @@ from zoo import ZOO
 
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.onnx_engine import quantised
 from clipgrip.backbone.onnx_export import exported
 from clipgrip.backbone.prompted import PromptedBackbone
 from clipgrip.backbone.texture import Texture
@@ -75,3 +76,17 @@ def test_positions_that_are_stretched_to_other_pictures_are_kept_as_values(
 def test_a_tower_that_is_no_torch_module_is_refused_by_name() -> None:
     with pytest.raises(BackboneError, match="texture cannot be written as ONNX"):
         exported(Texture())
+
+
+@pytest.mark.parametrize("name", ["siglip", "dual-encoder"])
+def test_eight_bits_find_the_weights_of_traced_towers(name: str, tmp_path: Path) -> None:
+    backbone = ClipBackbone("t", ZOO[name](tmp_path / "model"), precision="float32")
+    model, before = exported(backbone)
+    size, eight = model.ByteSize(), quantised(model)
+    assert len(eight) < 0.7 * size
+    assert eight == quantised(exported(backbone)[0])
+    facts = {"kind": ONNX, "name": "t", "pixels": steps(before), "one_by_one": True}
+    pixels = np.random.default_rng(0).integers(0, 256, (3, *before.output_size, 3), np.uint8)
+    found = tower_from(facts, eight, 1).encode(list(pixels))
+    near = (found * backbone.encode_image(pixels).numpy()).sum(1)
+    assert near.min() > 0.99

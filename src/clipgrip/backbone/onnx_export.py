@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -78,7 +79,39 @@ def traced(tower: FullImage, steps: Preprocess, name: str) -> ModelProto:
         ) from error
     for node in model.graph.node:  # says in which source file it was made: no two machines agree
         node.ClearField("doc_string")
+    _fold_weights(model)
     return model
+
+
+def _fold_weights(model: ModelProto) -> None:
+    """Weights become constants of the graph, turned as they are multiplied: 8 bits find them, and no run turns them."""
+    from onnx import numpy_helper
+
+    graph, weights, rest = model.graph, {}, []
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            weights[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+        elif node.op_type == "Transpose" and node.input[0] in weights:
+            turned = weights[node.input[0]].transpose(list(node.attribute[0].ints) or None)
+            weights[node.output[0]] = np.ascontiguousarray(turned)
+        elif node.op_type == "Identity" and node.input[0] in weights:
+            weights[node.output[0]] = weights[node.input[0]]
+        else:
+            rest.append(node)
+    used = {*_read(rest), *(one.name for one in graph.output)}
+    graph.ClearField("node")
+    graph.node.extend(rest)
+    made = (numpy_helper.from_array(v, name) for name, v in weights.items() if name in used)
+    graph.initializer.extend(made)
+
+
+def _read(nodes: Iterable[Any]) -> Iterator[str]:
+    """Names of the values that nodes take, those of the branches inside them too."""
+    for node in nodes:
+        yield from node.input
+        for attribute in node.attribute:
+            yield from _read(attribute.g.node)
+            yield from (one.name for one in attribute.g.output)
 
 
 class _Features(torch.nn.Module):

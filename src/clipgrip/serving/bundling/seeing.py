@@ -13,10 +13,10 @@ import torch.nn.functional as F
 
 from clipgrip.backbone.base import Backbone, Eye
 from clipgrip.backbone.eyes import load_eye
-from clipgrip.backbone.onnx_engine import check_installed, quantised
+from clipgrip.backbone.onnx_engine import quantised
 from clipgrip.backbone.onnx_export import exported
 from clipgrip.backbone.texture import Texture
-from clipgrip.errors import BackboneError, RunError
+from clipgrip.errors import BackboneError, MissingPackage, RunError
 from clipgrip.runs.eyes import EyeFacts
 from clipgrip.sentences import mark
 from clipgrip.serving.predictor import Predictor, matching_backbone, prompt_of
@@ -81,7 +81,7 @@ def pack_towers(seeing: Seeing, precision: Precision) -> Packed:
         MissingPackage: onnx or ONNX Runtime is not installed.
         BackboneError: a tower cannot be written so.
     """
-    check_installed()
+    check_writable_as_onnx()
     facts: list[dict[str, Any]] = []
     graphs: dict[str, bytes] = {}
     for number, eye in enumerate(seeing.eyes):
@@ -96,6 +96,22 @@ def pack_towers(seeing: Seeing, precision: Precision) -> Packed:
         content = {"kind": ONNX, "member": member, "pixels": steps_of(steps), "one_by_one": eight}
         facts.append({**about, **content})
     return Packed(facts, graphs)
+
+
+def check_writable_as_onnx() -> None:
+    """MissingPackage unless towers can be written and tried here."""
+    try:
+        import onnx
+        import onnxruntime
+    except ImportError as error:
+        raise MissingPackage(
+            mark(
+                "a bundle holds ONNX models, which need two packages more to be written and tried ({error}). "
+                "Install them with  pip install 'clipgrip[onnx]'."
+            ),
+            error=error,
+        ) from error
+    del onnx, onnxruntime
 
 
 def plain_backbone(predictor: Predictor) -> Backbone:
