@@ -193,12 +193,15 @@ def teacher_of(
     method: Method,
     task: Task,
     image_embeds: WideEmbeds,
-    zero_shot: Probs,
-    texts: ClassEmbeds,
+    zero_shot: Probs | None,
+    texts: ClassEmbeds | None,
     *,
     seed: int,
 ) -> Teacher | None:
-    """What the task's labels teach, held-out answers included; None where the method or the task asks for none."""
+    """What the task's labels teach, held-out answers included; None where the method or the task asks for none.
+
+    Without a text there are neither its answers for the pool, ``zero_shot``, nor its ``texts`` (C, D).
+    """
     if method.head is None or not teaches(method.head, task):
         return None
     teacher = Teacher.of(image_embeds, zero_shot, task, method.head, texts)

@@ -16,11 +16,11 @@ NO_TEXT = mark(
 )
 MAX_BYTES = 1 << 20
 """The largest project file that is read."""
-SHIPPED_MODELS = ("nano", "texture", "auto")
+SHIPPED_MODELS = ("nano", "texture", "auto", "embeddings")
 """Names that are never a folder's."""
 MOST_DOTS = 1000
 """In a key, at most: the parser's time grows with the square of their number."""
-FILES = ("images", "classes", "labels", "seen", "test", "out")
+FILES = ("images", "classes", "class_embeds", "labels", "seen", "test", "out")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.base import Model
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Row
@@ -20,7 +20,7 @@ from clipgrip.prompts.classifier import zero_shot
 from clipgrip.review.class_table import ClassTable
 from clipgrip.review.states import Ints, Mask
 from clipgrip.review.store import StoredClass
-from clipgrip.runs.embedding import Embeds, model_of
+from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.inputs import embeds_through
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.start import Start
@@ -83,7 +83,7 @@ class RoundClassifier:
     """Applies the newest round's prompt to any class names: the images are not encoded again."""
 
     outcome: Outcome = field(repr=False)
-    backbone: ClipBackbone = field(repr=False)
+    backbone: Model = field(repr=False)
     rows: tuple[Row, ...] = field(repr=False)
     embeds: ImageEmbeds = field(repr=False)
     """(N, D) as the learned prompt sees the images."""
@@ -98,8 +98,7 @@ class RoundClassifier:
     @classmethod
     def of(cls, outcome: Outcome, hashes: frozenset[str]) -> RoundClassifier:
         """For the images with these content hashes, pool or test."""
-        settings = Settings(**outcome.run.settings)
-        backbone = model_of(settings)
+        backbone = outcome.model
         seen = _through(outcome, backbone)
         rows = (*seen.pool_rows, *seen.test_rows)
         positions = [n for n, row in enumerate(rows) if row.sha256 in hashes]
@@ -163,7 +162,7 @@ def _places(classes: ClassNames, of_run: ClassNames) -> list[int | None]:
     return found
 
 
-def _through(outcome: Outcome, backbone: ClipBackbone) -> Embeds:
+def _through(outcome: Outcome, backbone: Model) -> Embeds:
     if not outcome.learned:  # zero-shot, or a run that went back to it
         return outcome.embeds
     return embeds_through(outcome.start.tuned(outcome.learned), backbone, outcome.embeds)

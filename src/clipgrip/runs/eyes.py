@@ -187,13 +187,14 @@ def eyes_of(settings: Settings) -> tuple[Eye, ...]:
 def see(
     eyes: Sequence[Eye],
     found: EmbeddedManifest,
-    zero_shot: Probs,
+    zero_shot: Probs | None,
     labels: Labels,
     listener: Listener,
 ) -> tuple[Embeds, EyesSeen | None]:
     """The run's embeddings with what eyes see beside them; as they are where there is no eye.
 
-    How much an eye counts is found on the pool: by the answers (N, C) of the text, and by labels where there are some.
+    How much an eye counts is found on the pool: by the answers (N, C) of the text and by labels,
+    where there are some.
     """
     if not eyes:
         return found.embeds, None

@@ -43,8 +43,8 @@ def joint_of_run(
         text = ready.start.class_embeds(kept.learned), ready.start.prompt.logit_scale
         head = head_of(kept, ready.method)
         return joint_without_labels(through.pool_joined, text, ready.task, pseudolabels, head)
-    pool, texts = ready.embeds.pool_joined, ready.start.zero_shot
-    teacher = Teacher.of(pool, ready.zero_shot.pool, ready.task, head, texts)
+    pool, texts = ready.embeds.pool_joined, ready.start.texts
+    teacher = Teacher.of(pool, ready.said, ready.task, head, texts)
     if not labels["uses_unlabeled"] or kept is None:
         return teacher.joint(through.pool_joined)
     return teacher.joint(

@@ -8,17 +8,24 @@ from dataclasses import dataclass, field
 
 import torch
 
-from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.base import Model
+from clipgrip.backbone.given import GivenModel
 from clipgrip.data.classes import ClassNames
+from clipgrip.errors import RunError
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.prompts.templates import Template
 from clipgrip.prompts.wordings import templates_beside, wordings
 from clipgrip.pseudolabel.refine.chunks import even_sample
 from clipgrip.runs.identity import settings_of
 from clipgrip.runs.outcome import Outcome
+from clipgrip.sentences import mark
 from clipgrip.trust.naming import Naming, naming
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels
 
+NO_WORDS = mark(
+    "the run in {folder} learned from embeddings, and no model that reads texts belongs to it. Embed other words by "
+    "the model that the class embeddings come from, and run again with these."
+)
 SAMPLE = 20_000
 """Images that are answered at least, of very many; labeled ones always."""
 
@@ -42,7 +49,7 @@ class Moved:
 class TextTrial:
     """The texts of a run at hand, to be exchanged."""
 
-    backbone: ClipBackbone = field(repr=False)
+    backbone: Model = field(repr=False)
     classes: ClassNames
     template: Template
     images: ImageEmbeds = field(repr=False)
@@ -50,14 +57,20 @@ class TextTrial:
     texts: ClassEmbeds = field(repr=False)
 
     @classmethod
-    def of(cls, outcome: Outcome, backbone: ClipBackbone) -> TextTrial:
-        """Of a run and its model."""
+    def of(cls, outcome: Outcome) -> TextTrial:
+        """Of a run and its model.
+
+        Raises:
+            RunError: the run is on embeddings, so no model reads other words.
+        """
+        if isinstance(outcome.model, GivenModel):
+            raise RunError(NO_WORDS, folder=outcome.folder)
         labels = outcome.task.labels
         rows = even_sample(torch.arange(len(labels)), SAMPLE)
         if bool((labels >= 0).any()):
             rows = torch.cat([rows, (labels >= 0).nonzero().squeeze(1)]).unique()
         return cls(
-            backbone,
+            outcome.model,
             outcome.manifest.classes,
             settings_of(outcome.run).template,
             outcome.embeds.pool[rows],
