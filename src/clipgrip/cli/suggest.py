@@ -72,10 +72,12 @@ def suggest(
     """
     from clipgrip.backbone.registry import load_backbone
     from clipgrip.data.classes import ClassNames
+    from clipgrip.data.embeddings import is_embeddings
     from clipgrip.errors import ConfigError
     from clipgrip.labeling.suggest import SUGGEST, from_images, write_suggestions
     from clipgrip.prompts.templates import DEFAULT_TEMPLATE
     from clipgrip.review.to_label import from_run
+    from clipgrip.runs.given import TEMPLATE, classes_in, given_model
     from clipgrip.runs.store import NAME as RUN
     from clipgrip.template_files import expand
     from clipgrip.written import check_table
@@ -93,15 +95,19 @@ def suggest(
             found = from_run(where, count, audits=sheets, seed=seed, hear=screen)
     else:
         _check_named(classes, {"labels": labels, "test": test, "template": template})
-        model = load_backbone(backbone or "nano")
         names = ClassNames.read(classes, encoding) if classes else None
         texts = expand(template, encoding) if template else DEFAULT_TEMPLATE
+        if embedded := is_embeddings(where):
+            names, texts = names or classes_in(where), TEMPLATE
+        model = given_model(where, names) if embedded else load_backbone(backbone or "nano")
         with screen.live():
             found = from_images(
                 where, count, model, classes=names, labels=labels, test=test, template=texts, audits=sheets,
                 seed=seed, encoding=encoding, ignore_folders=ignore_folders, hear=screen,
             )  # fmt: skip
     write_suggestions(out, found)
+    if not classes and (is_run or not (embedded and names)):
+        more["classes"] = "FILE"
     then = _command(where, is_run, more, out)
     facts = {"suggested": len(found.rows), "pool": found.pool, "sheet": out, "then": then}
     return Result([*told(found, count, out), Sentence("Then:    {then}", then=then)], facts)
@@ -112,11 +118,10 @@ def _command(where: Path, is_run: bool, more: dict[str, Any], out: Path) -> str:
     end = f"--labels {shlex.quote(str(out))} --candidates all"
     if is_run:
         return Sentence("the same clipgrip run command with {end}", end=end)
-    given = more | {"classes": more["classes"] or "FILE"}
     options = [
         f"--{name} {shlex.quote(str(value))}"
         for name in ("classes", "test", "template", "backbone")
-        for value in (given[name] if name == "template" else [given[name]]) or ()
+        for value in (more[name] if name == "template" else [more[name]]) or ()
         if value
     ]
     return " ".join(["clipgrip run", shlex.quote(str(where)), *options, end])

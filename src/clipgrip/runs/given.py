@@ -22,7 +22,6 @@ from clipgrip.data.manifest import Manifest, Row
 from clipgrip.data.sources import EmbeddingSource
 from clipgrip.errors import ConfigError, DataError, RunError, nearest
 from clipgrip.files import write_bytes_atomic
-from clipgrip.runs.events import Listener
 from clipgrip.sentences import Sentence, mark
 
 FILE = "embeddings.safetensors"
@@ -47,9 +46,6 @@ LABELS_OR_TEXTS = mark(
     "{file}: there are neither class embeddings nor labels of two classes, so nothing says what the images show. Write "
     "class_embeds or labels into it, or give --class-embeds FILE or --labels FILE."
 )
-NEVER = mark(
-    "No image is labeled as, and no class embedding stands for: {names}. So no image is ever taken for one of these."
-)
 NO_BANK = mark(
     '{file}: no bank "{name}" of {width} numbers, which the run learned from. Found: {found}. Give the same model\'s '
     "embeddings under the same name."
@@ -66,6 +62,12 @@ CHANGED = mark(
 )
 
 
+def classes_in(path: Path) -> ClassNames | None:
+    """The classes that a file of embeddings names itself; None where it does not."""
+    names = tuple(map(canonical, read_embeddings(path).names))
+    return ClassNames(names, names) if len(names) > 1 else None
+
+
 def classes_of(project: Project) -> ClassNames | Path:
     """The classes: the list that was given, else those of the file of embeddings.
 
@@ -74,12 +76,11 @@ def classes_of(project: Project) -> ClassNames | Path:
     """
     if project.classes is not None:
         return project.classes
-    path = project.images
-    names = tuple(map(canonical, read_embeddings(path).names))
-    if not names and project.class_embeds is not None:
-        names = read_class_embeds(project.class_embeds)[1]
+    if (found := classes_in(project.images)) is not None:
+        return found
+    names = () if project.class_embeds is None else read_class_embeds(project.class_embeds)[1]
     if not names:
-        raise DataError(NO_CLASSES, file=path)
+        raise DataError(NO_CLASSES, file=project.images)
     return ClassNames(names, names)
 
 
@@ -97,34 +98,35 @@ def on_embeddings(project: Project) -> Settings:
     return project.settings.model_copy(update={"backbone": NAME, "template": TEMPLATE})
 
 
-def given_model(project: Project, manifest: Manifest) -> GivenModel:
-    """What stands in the place of the model for the classes of a run.
+def given_model(
+    images: Path, classes: ClassNames | None, class_embeds: Path | None = None
+) -> GivenModel:
+    """What stands in the place of the model for these classes; without them it knows the banks alone.
 
     Raises:
-        DataError: a class has no embedding, its width is that of no bank, or neither texts nor labels say anything.
+        DataError: a class has no embedding, or its width is that of no bank.
     """
-    classes, found, file = manifest.classes, read_embeddings(project.images), project.images
+    found, file = read_embeddings(images), images
     vectors, names, scale = found.class_embeds, found.class_names, found.logit_scale
-    if project.class_embeds is not None:
-        file = project.class_embeds
+    if class_embeds is not None:
+        file = class_embeds
         vectors, names, own = read_class_embeds(file, found)
         scale = scale if own is None else own
     banks = found.banks if vectors is None else text_first(found.banks, vectors.shape[1])
     made = tuple(GivenBank(name, bank.shape[1]) for name, bank in banks.items())
-    if vectors is None:
-        _check_labels(manifest, file)
+    if vectors is None or classes is None:
         return GivenModel(made, (), None, scale)
     chosen = vectors[_places(file, classes, names, len(vectors))]
     return GivenModel(made, classes.prompts, unit(chosen), scale)
 
 
-def by_labels_alone(settings: Settings, manifest: Manifest, hear: Listener) -> Settings:
-    """The settings where no class has an embedding: any image may be of any class that has a label."""
-    known = {manifest.rows[n].label for n in manifest.pool.tolist()}
-    names = manifest.classes.display
-    if never := [name for position, name in enumerate(names) if position not in known]:
-        hear.note(Sentence(NEVER, names=", ".join(never[:20])))
-    return settings.model_copy(update={"candidates": "all"})
+def model_of_run(project: Project, manifest: Manifest) -> GivenModel:
+    """The same for a run; DataError too where neither texts nor labels of two classes say anything."""
+    model = given_model(project.images, manifest.classes, project.class_embeds)
+    known = {manifest.rows[n].label for n in manifest.pool.tolist()} - {-1}
+    if not model.texts and len(known) < 2:
+        raise DataError(LABELS_OR_TEXTS, file=project.images)
+    return model
 
 
 def _places(file: Path, classes: ClassNames, names: Sequence[str], n: int) -> list[int]:
@@ -240,10 +242,3 @@ def bank_of(found: Embeddings, bank: GivenBank, *, alone: bool = False) -> NDArr
             found=shown,
         )
     return own
-
-
-def _check_labels(manifest: Manifest, file: Path) -> None:
-    """DataError where the labels of the pool do not tell two classes apart."""
-    known = {manifest.rows[n].label for n in manifest.pool.tolist()} - {-1}
-    if len(known) < 2:
-        raise DataError(LABELS_OR_TEXTS, file=file)

@@ -19,6 +19,8 @@ def label_facts(teacher: Teacher | None, embeds: Embeds) -> dict[str, Any] | Non
     if teacher is None:
         return None
     facts = teacher.facts()
+    if not teacher.has_text:
+        facts["has_text"] = False
     if facts["held_out"]:
         held = facts["held_out"]
         held["accuracy"] = held["right"] / held["n"]

@@ -27,9 +27,8 @@ from clipgrip.runs.confidence import estimate_facts
 from clipgrip.runs.events import Listener
 from clipgrip.runs.eyes import eye_sentences, with_named_eyes
 from clipgrip.runs.given import (
-    by_labels_alone,
     classes_of,
-    given_model,
+    model_of_run,
     on_embeddings,
     write_given,
 )
@@ -97,9 +96,9 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     manifest, seen = ingested.manifest, None
     if ingested.by_folder and project.seen is None:
         settings = beside_folders(settings, manifest)
-    model = given_model(project, manifest) if embedded else None
+    model = model_of_run(project, manifest) if embedded else None
     if model is not None and not model.texts:
-        settings = by_labels_alone(settings, manifest, hear)
+        settings = settings.model_copy(update={"candidates": "all"})
     elif project.seen:
         given = torch.from_numpy(manifest.labels[manifest.pool])
         seen = read_seen(project.seen, given, manifest.classes, project.encoding)

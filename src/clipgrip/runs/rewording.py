@@ -23,8 +23,8 @@ from clipgrip.trust.naming import Naming, naming
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels
 
 NO_WORDS = mark(
-    "the run in {folder} learned from embeddings, and no model that reads texts belongs to it. Embed other words by "
-    "the model that the class embeddings come from, and run again with these."
+    "the run in {folder} learned from embeddings and labels, and no class has an embedding: there are no words that "
+    "could fit or not. Write class_embeds into the file, or give --class-embeds FILE, and run again."
 )
 SAMPLE = 20_000
 """Images that are answered at least, of very many; labeled ones always."""
@@ -61,9 +61,9 @@ class TextTrial:
         """Of a run and its model.
 
         Raises:
-            RunError: the run is on embeddings, so no model reads other words.
+            RunError: labels alone say what the classes of its embeddings are.
         """
-        if isinstance(outcome.model, GivenModel):
+        if not outcome.start.has_texts:
             raise RunError(NO_WORDS, folder=outcome.folder)
         labels = outcome.task.labels
         rows = even_sample(torch.arange(len(labels)), SAMPLE)
@@ -104,13 +104,16 @@ class TextTrial:
 
     def proposals(self, c: int) -> tuple[str, ...]:
         """Texts worth a try for a class."""
+        if isinstance(self.backbone, GivenModel):
+            return ()  # no model reads other words
         taken = {text.casefold() for text in self.classes.prompts}
         found = wordings(self.classes.display[c], self.classes.prompts[c])
         return tuple(text for text in found if text.casefold() not in taken)
 
     def templates(self) -> tuple[str, ...]:
         """Templates worth a try for all classes."""
-        return templates_beside(self.template)
+        given = isinstance(self.backbone, GivenModel)
+        return () if given else templates_beside(self.template)
 
     def _moved(self, texts: ClassEmbeds) -> Moved:
         before, after = ((self.images @ one.T).argmax(1) for one in (self.texts, texts))
