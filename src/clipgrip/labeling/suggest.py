@@ -81,7 +81,7 @@ def from_images(
     hear = hear or Listener()
     found = ingest(
         images,
-        classes=classes or _names_in(images),
+        classes=classes or names_in(images),
         labels=labels,
         test=test,
         encoding=encoding,
@@ -200,7 +200,7 @@ def _reasons(
     )
 
 
-def _names_in(images: Path) -> ClassNames:
+def names_in(images: Path) -> ClassNames:
     """The labels that a table of images brings; two names stand in where there are none."""
     claims = discover(images).claims if images.is_file() else ()
     names = dict.fromkeys(canonical(claim.label) for claim in claims)
