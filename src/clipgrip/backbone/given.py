@@ -19,13 +19,12 @@ from torch import Tensor
 
 from clipgrip.backbone.base import ImagePrompts, Tails
 from clipgrip.backbone.clip import Precision
+from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.data.classes import canonical
 from clipgrip.errors import BackboneError, PromptError, nearest
 from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds, ImageEmbeds
 
-NAME = "embeddings"
-"""In the place of a model's name."""
 FACTS = "facts"
 """All that is no tensor, as JSON among the tensors of a file."""
 NO_PICTURES = mark(
@@ -49,13 +48,13 @@ class GivenBank:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of its name and width, which is all that is known of it."""
-        said = json.dumps([NAME, self.name, self.embed_dim])
-        return hashlib.sha256(said.encode()).hexdigest()
+        text = json.dumps([EMBEDDINGS, self.name, self.embed_dim])
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def image_key(self) -> str:
         """As of any eye; no cache holds such embeddings."""
-        return f"{NAME}-{self.fingerprint[:32]}"
+        return f"{EMBEDDINGS}-{self.fingerprint[:32]}"
 
     def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
         """Refused: no picture can be seen."""
@@ -111,7 +110,7 @@ class GivenModel:
     class_embeds: ClassEmbeds | None = field(default=None, repr=False)
     """(C, D) unit vectors."""
     logit_scale: float = 100.0
-    name: str = NAME
+    name: str = EMBEDDINGS
     precision: Precision = "float32"
     revision: str | None = None
     image_prompts: ImagePrompts | None = None
@@ -134,7 +133,7 @@ class GivenModel:
     @property
     def image_key(self) -> str:
         """As of any model; no cache holds such embeddings."""
-        return f"{NAME}-{self.fingerprint[:32]}"
+        return f"{EMBEDDINGS}-{self.fingerprint[:32]}"
 
     @cached_property
     def text(self) -> GivenTexts:
@@ -158,8 +157,8 @@ class GivenModel:
             "texts": list(self.texts),
             "logit_scale": self.logit_scale,
         }
-        said = json.dumps(facts, sort_keys=True).encode()
-        tensors = {FACTS: torch.frombuffer(bytearray(said), dtype=torch.uint8)}
+        text = json.dumps(facts, sort_keys=True).encode()
+        tensors = {FACTS: torch.frombuffer(bytearray(text), dtype=torch.uint8)}
         if self.class_embeds is not None:
             tensors["class_embeds"] = self.class_embeds.contiguous()
         return save(tensors)

@@ -19,10 +19,10 @@ from jaxtyping import Float, UInt8
 from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 
+from clipgrip.backbone.names import TEXTURE
 from clipgrip.backbone.preprocess import MODE
 from clipgrip.types import ImageEmbeds
 
-NAME = "texture"
 REVISION = 1
 """To be raised whenever a number that the eye gives changes."""
 SIZE = 224
@@ -44,9 +44,9 @@ Numbers = Float[np.ndarray, " K"]
 class Texture:
     """Deterministic, 2 ms an image on one core; no picture ever changes what another one gets."""
 
-    name = NAME
-    fingerprint = hashlib.sha256(f"{NAME} {REVISION}".encode()).hexdigest()
-    image_key = f"{NAME}-{REVISION}-{MODE}"
+    name = TEXTURE
+    fingerprint = hashlib.sha256(f"{TEXTURE} {REVISION}".encode()).hexdigest()
+    image_key = f"{TEXTURE}-{REVISION}-{MODE}"
 
     @property
     def embed_dim(self) -> int:

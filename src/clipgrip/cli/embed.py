@@ -79,7 +79,7 @@ def embed(
             folders=classes is not None and not ignore_folders,
             on_progress=lambda done, total: screen.progress("hash", done, total),
         )  # fmt: skip
-        made = export(found.manifest, model, eyes, template=texts, place=out, hear=screen)
+        made = export(found.manifest, model, eyes, template=texts, place=out, listener=screen)
     write_output(out, made.npz(), EMBED)
     left = [one for one in (*found.issues, *made.issues) if one.reason not in NOTES]
     for one in left[:3]:

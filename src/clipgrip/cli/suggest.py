@@ -15,7 +15,10 @@ from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
 if TYPE_CHECKING:
+    from clipgrip.backbone.base import Model
+    from clipgrip.data.classes import ClassNames
     from clipgrip.labeling.suggest import Suggestions
+    from clipgrip.prompts.templates import Template
     from clipgrip.runs.auditing import Sheet
 
 AUDIT = Path("audit.csv")
@@ -70,14 +73,11 @@ def suggest(
     For a folder: typical and diverse images, or with --classes those that the model doubts. For a finished run: those
     whose labels help it most. They are no random sample: to prove a rate, use clipgrip audit draw.
     """
-    from clipgrip.backbone.registry import load_backbone
     from clipgrip.data.classes import ClassNames
-    from clipgrip.data.embeddings import is_embeddings
     from clipgrip.errors import ConfigError
     from clipgrip.labeling.suggest import SUGGEST, from_images, write_suggestions
     from clipgrip.prompts.templates import DEFAULT_TEMPLATE
     from clipgrip.review.to_label import from_run
-    from clipgrip.runs.given import TEMPLATE, classes_in, given_model
     from clipgrip.runs.store import NAME as RUN
     from clipgrip.template_files import expand
     from clipgrip.written import check_table
@@ -96,21 +96,32 @@ def suggest(
     else:
         _check_named(classes, {"labels": labels, "test": test, "template": template})
         names = ClassNames.read(classes, encoding) if classes else None
-        texts = expand(template, encoding) if template else DEFAULT_TEMPLATE
-        if embedded := is_embeddings(where):
-            names, texts = names or classes_in(where), TEMPLATE
-        model = given_model(where, names) if embedded else load_backbone(backbone or "nano")
+        texts: Template = expand(template, encoding) if template else DEFAULT_TEMPLATE
+        model, names, texts = _model(where, backbone, names, texts)
+        more["classes"] = classes or ("FILE" if names is None else None)
         with screen.live():
             found = from_images(
                 where, count, model, classes=names, labels=labels, test=test, template=texts, audits=sheets,
                 seed=seed, encoding=encoding, ignore_folders=ignore_folders, hear=screen,
             )  # fmt: skip
     write_suggestions(out, found)
-    if not classes and (is_run or not (embedded and names)):
-        more["classes"] = "FILE"
     then = _command(where, is_run, more, out)
     facts = {"suggested": len(found.rows), "pool": found.pool, "sheet": out, "then": then}
     return Result([*told(found, count, out), Sentence("Then:    {then}", then=then)], facts)
+
+
+def _model(
+    where: Path, backbone: str | None, names: ClassNames | None, texts: Template
+) -> tuple[Model, ClassNames | None, Template]:
+    """The model with its classes and templates; of a file of embeddings what it brings itself."""
+    from clipgrip.backbone.registry import load_backbone
+    from clipgrip.data.embeddings import is_embeddings
+    from clipgrip.runs.given import TEMPLATE, classes_in, given_model
+
+    if not is_embeddings(where):
+        return load_backbone(backbone or "nano"), names, texts
+    names = names or classes_in(where)
+    return given_model(where, names), names, TEMPLATE
 
 
 def _command(where: Path, is_run: bool, more: dict[str, Any], out: Path) -> str:

@@ -40,7 +40,7 @@ def numbered_claims(found: Found, names: ClassNames) -> Found:
     """Of embeddings also labels that are positions of classes."""
     if not any(isinstance(one.source, EmbeddingSource) for one in found.entries[:1]):
         return found
-    told = (
+    numbers = (
         tuple(
             replace(one, label=label)
             for one, label in zip(
@@ -49,4 +49,4 @@ def numbered_claims(found: Found, names: ClassNames) -> Found:
         )
         for claims in (found.claims, found.test_claims)
     )
-    return replace(found, claims=next(told), test_claims=next(told))
+    return replace(found, claims=next(numbers), test_claims=next(numbers))

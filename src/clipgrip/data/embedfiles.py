@@ -58,7 +58,7 @@ def _numpy(path: AnyPath) -> Arrays:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         if _is_pickled(error):
             raise DataError(OBJECTS, path=path, name=UNNAMED) from None
-        raise DataError(UNREADABLE, path=path, kind="NumPy", reason=_said(error)) from None
+        raise DataError(UNREADABLE, path=path, kind="NumPy", reason=_reason(error)) from None
     if isinstance(found, np.ndarray):
         return {UNNAMED: found}
     with found:
@@ -71,14 +71,14 @@ def _member(path: AnyPath, archive: Any, name: str) -> NDArray[Any]:
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         if _is_pickled(error):
             raise DataError(OBJECTS, path=path, name=name) from None
-        raise DataError(UNREADABLE, path=path, kind="NumPy", reason=_said(error)) from None
+        raise DataError(UNREADABLE, path=path, kind="NumPy", reason=_reason(error)) from None
 
 
 def _is_pickled(error: Exception) -> bool:
     return "allow_pickle" in str(error) or "pickle" in str(error).casefold()
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
@@ -106,7 +106,7 @@ def _table(path: AnyPath) -> Any:
                 return ipc.open_stream(file).read_all()  # as Hugging Face data sets write it
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise DataError(
-            UNREADABLE, path=path, kind="Parquet or Arrow", reason=_said(error)
+            UNREADABLE, path=path, kind="Parquet or Arrow", reason=_reason(error)
         ) from None
 
 

@@ -15,8 +15,8 @@ from clipgrip.backbone.base import Eye
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import Embedded, Item, embed_images
-from clipgrip.backbone.given import NAME as EMBEDDINGS
 from clipgrip.backbone.given import NO_PICTURES, GivenBank, GivenModel
+from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings

@@ -45,7 +45,7 @@ def export(
     *,
     template: Template | None,
     place: Path,
-    hear: Listener,
+    listener: Listener,
 ) -> Exported:
     """The embeddings of a manifest's images; with a ``template`` those of the class names too.
 
@@ -54,11 +54,11 @@ def export(
     Raises:
         DataError: no image can be read.
     """
-    found = embedded(backbone, manifest, hear)
+    found = embedded(backbone, manifest, listener)
     rows = (*found.embeds.pool_rows, *found.embeds.test_rows)
     banks: dict[str, NDArray[Any]] = {}
     for eye in (backbone, *eyes):
-        seen = found if eye is backbone else embedded(eye, found.manifest, hear)
+        seen = found if eye is backbone else embedded(eye, found.manifest, listener)
         both = np.concatenate([seen.embeds.pool.numpy(), seen.embeds.test.numpy()])
         banks[bank_name(eye.name)] = both
     names = manifest.classes.display

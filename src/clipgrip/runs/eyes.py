@@ -10,14 +10,13 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load, save
 
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.clip import Precision
-from clipgrip.backbone.embed import Embedded, Item, embed_images
+from clipgrip.backbone.embed import Embedded, Item
 from clipgrip.backbone.eyes import load_eye, named_eyes
-from clipgrip.backbone.optional_cache import cache_for
+from clipgrip.backbone.optional_cache import embed_cached
 from clipgrip.config import Settings
 from clipgrip.errors import BackboneError, DataError
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
@@ -94,7 +93,8 @@ class Beside:
         good = [item for item in items if item[0] not in failed]
         banks, failures = [found.embeds], list(found.failures)
         for eye in self.eyes:
-            seen = embed_with(eye, good, partial(loaded, eye), on_progress)
+            load = partial(loaded, eye)
+            seen = embed_cached(eye.image_key, eye.embed_dim, good, load, on_progress)
             for _, error in seen.failures:  # it could be read a moment ago
                 raise error
             banks.append(seen.embeds)
@@ -218,18 +218,3 @@ def see(
     width = own.pool.shape[1]
     beside = (every.banks.joined(banks)[:, width:].contiguous() for banks in (pools, tests))
     return replace(own, pool_beside=next(beside), test_beside=next(beside)), every
-
-
-def embed_with(
-    facts: EyeFacts,
-    items: Sequence[Item],
-    loaded: Callable[[], Eye],
-    on_progress: Callable[[int, int], None] | None = None,
-) -> Embedded:
-    """Embed images; where the cache holds them all, no model is read."""
-    cache = cache_for(facts.image_key, facts.embed_dim)
-    hashes = [content for content, _ in items]
-    known = None if cache is None else cache.get(hashes)
-    if known is not None and not known.missing.any():
-        return Embedded(F.normalize(torch.from_numpy(known.embeds), dim=-1), hashes, [])
-    return embed_images(loaded(), items, cache=cache, on_progress=on_progress)

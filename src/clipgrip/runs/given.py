@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from clipgrip.backbone.embed import Embedded
-from clipgrip.backbone.given import NAME, GivenBank, GivenModel, unit
+from clipgrip.backbone.given import GivenBank, GivenModel, unit
+from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.config import Project, Settings
 from clipgrip.data.classes import ClassNames, canonical
 from clipgrip.data.embeddings import Embeddings, read_class_embeds, read_embeddings
@@ -21,7 +22,7 @@ from clipgrip.data.images import UndecodableImage
 from clipgrip.data.manifest import Manifest, Row
 from clipgrip.data.sources import EmbeddingSource
 from clipgrip.errors import ConfigError, DataError, RunError, nearest
-from clipgrip.files import write_bytes_atomic
+from clipgrip.files import AnyPath, write_bytes_atomic
 from clipgrip.sentences import Sentence, mark
 
 FILE = "embeddings.safetensors"
@@ -93,9 +94,9 @@ def on_embeddings(project: Project) -> Settings:
     given, plain = project.model_fields_set, Settings()
     for name in ("backbone", "prompt", "template", "precision", "engine", "eye"):
         value = getattr(project, name)
-        if name in given and value not in (getattr(plain, name), NAME, TEMPLATE):
+        if name in given and value not in (getattr(plain, name), EMBEDDINGS, TEMPLATE):
             raise ConfigError(NEEDS_IMAGES, file=project.images, option=f"--{name}")
-    return project.settings.model_copy(update={"backbone": NAME, "template": TEMPLATE})
+    return project.settings.model_copy(update={"backbone": EMBEDDINGS, "template": TEMPLATE})
 
 
 def given_model(
@@ -116,7 +117,7 @@ def given_model(
     made = tuple(GivenBank(name, bank.shape[1]) for name, bank in banks.items())
     if vectors is None or classes is None:
         return GivenModel(made, (), None, scale)
-    chosen = vectors[_places(file, classes, names, len(vectors))]
+    chosen = vectors[places(file, classes, names, len(vectors))]
     return GivenModel(made, classes.prompts, unit(chosen), scale)
 
 
@@ -129,22 +130,22 @@ def model_of_run(project: Project, manifest: Manifest) -> GivenModel:
     return model
 
 
-def _places(file: Path, classes: ClassNames, names: Sequence[str], n: int) -> list[int]:
+def places(file: AnyPath, classes: ClassNames, names: Sequence[str], n: int) -> list[int]:
     """The row of each class, by its prompt, else by its name, else by its place."""
     if not names:
         if n != len(classes):
             raise DataError(CLASSES_COUNT, file=file, found=n, wanted=len(classes))
         return list(range(n))
     rows = {canonical(name): row for row, name in enumerate(names)}
-    places = []
+    found = []
     for name, prompt in zip(classes.display, classes.prompts, strict=True):
         row = rows.get(prompt, rows.get(name))
         if row is None:
             known = ", ".join(list(rows)[:20])
             close = nearest(name, rows)
             raise DataError(NO_CLASS, file=file, name=name, known=known, nearest=close)
-        places.append(row)
-    return places
+        found.append(row)
+    return found
 
 
 def write_given(folder: Path, model: GivenModel) -> None:
@@ -176,14 +177,14 @@ def read_given(folder: Path, fingerprint: str) -> GivenModel:
 
 def is_given(settings: Settings) -> bool:
     """Whether a run is one on embeddings."""
-    return settings.backbone == NAME
+    return settings.backbone == EMBEDDINGS
 
 
 def check_kind(rows: Sequence[Row], model: str) -> None:
     """DataError where images are given to what knows embeddings, or the other way round."""
     for row in rows:
-        if isinstance(row.source, EmbeddingSource) != (model == NAME):
-            if model == NAME:
+        if isinstance(row.source, EmbeddingSource) != (model == EMBEDDINGS):
+            if model == EMBEDDINGS:
                 raise DataError(NOT_EMBEDDINGS, path=row.path)
             raise DataError(NOT_IMAGES, path=row.path, model=model)
 
@@ -201,22 +202,22 @@ def vectors_of(rows: Sequence[Row], bank: GivenBank, *, alone: bool = False) -> 
         assert isinstance(row.source, EmbeddingSource)
         by_file[row.source.path].append(number)
     vectors = np.zeros((len(rows), bank.embed_dim), np.float32)
-    kept = np.zeros(len(rows), dtype=bool)
+    there = np.zeros(len(rows), dtype=bool)
     for path, numbers in by_file.items():
         found = read_embeddings(path)
         places = [_row_in(found, rows[number]) for number in numbers]
         good = [(n, place) for n, place in zip(numbers, places, strict=True) if place is not None]
         if good:
-            at, places_there = map(list, zip(*good, strict=True))
-            vectors[at] = bank_of(found, bank, alone=alone)[places_there]
-            kept[at] = True
+            at, at_places = map(list, zip(*good, strict=True))
+            vectors[at] = bank_of(found, bank, alone=alone)[at_places]
+            there[at] = True
     failures = [
         (row.sha256, UndecodableImage("changed", Sentence(CHANGED)))
-        for row, is_kept in zip(rows, kept, strict=True)
-        if not is_kept
+        for row, is_there in zip(rows, there, strict=True)
+        if not is_there
     ]
-    hashes = [row.sha256 for row, is_kept in zip(rows, kept, strict=True) if is_kept]
-    return Embedded(unit(vectors[kept]), hashes, list(failures))
+    hashes = [row.sha256 for row, is_there in zip(rows, there, strict=True) if is_there]
+    return Embedded(unit(vectors[there]), hashes, list(failures))
 
 
 def _row_in(found: Embeddings, row: Row) -> int | None:

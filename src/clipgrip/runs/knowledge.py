@@ -7,6 +7,7 @@ from typing import Any
 
 from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.given import GivenModel
+from clipgrip.backbone.names import NANO
 from clipgrip.metrics import commonest
 from clipgrip.runs.prepare import Prepared
 from clipgrip.trust.knowledge import KINDS, Finding, Judged, Signs, findings, no_better
@@ -14,8 +15,6 @@ from clipgrip.trust.labels import labels_teach
 from clipgrip.trust.pointing import best_cosine, likeness, pointing
 from clipgrip.trust.wording import is_code, unread
 from clipgrip.types import Labels, Probs
-
-DEMO_MODEL = "nano"
 
 
 def knowledge(ready: Prepared, backbone: Backbone) -> tuple[Finding, ...]:
@@ -32,7 +31,7 @@ def knowledge(ready: Prepared, backbone: Backbone) -> tuple[Finding, ...]:
     free = len(rows) > 0 and bool(task.candidates.all())
     signs = Signs(
         names=names,
-        demo_model=backbone.name == DEMO_MODEL,
+        demo_model=backbone.name == NANO,
         best_cosine=best_cosine(embeds.pool, texts),
         likeness=likeness(texts, backbone.logit_scale) if len(names) > 1 else None,
         codes=() if given else tuple(text for text in prompts if is_code(text)),

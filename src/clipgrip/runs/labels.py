@@ -46,7 +46,7 @@ def joint_of_run(
         head = head_of(kept, ready.method)
         return joint_without_labels(through.pool_joined, text, ready.task, pseudolabels, head)
     pool, texts = ready.embeds.pool_joined, ready.start.texts
-    teacher = Teacher.of(pool, ready.said, ready.task, head, texts)
+    teacher = Teacher.of(pool, ready.text_answers, ready.task, head, texts)
     if not labels["uses_unlabeled"] or kept is None:
         return teacher.joint(through.pool_joined)
     return teacher.joint(

@@ -16,7 +16,7 @@ from clipgrip.backbone.given import GivenModel
 from clipgrip.clock import now
 from clipgrip.config import Project, Settings
 from clipgrip.data.embeddings import is_embeddings
-from clipgrip.data.ingest import ingest
+from clipgrip.data.ingest import Ingested, ingest
 from clipgrip.data.issues import Issue
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import paradigm
@@ -85,12 +85,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         folders=not project.ignore_folders,
         on_progress=lambda done, total: hear.progress("hash", done, total),
     )
-    folders = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
-    for sentence in folder_sentences(folders, SAY):
-        hear.step(sentence)
-    for issue in ingested.issues:
-        if issue.reason in ("text-encoding", "class-list"):
-            hear.note(Sentence("{path}: {detail}.", path=issue.path, detail=issue.detail))
+    folders = _remarks(ingested, hear)
     issues = tuple(issue for issue in ingested.issues if not is_ours(ingested.root, issue.path))
     seconds = {"ingest": round(time.monotonic() - began, 3)}
     manifest, seen = ingested.manifest, None
@@ -113,6 +108,17 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         folders=folders,
         model=model,
     )
+
+
+def _remarks(ingested: Ingested, hear: Listener) -> dict[str, Any] | None:
+    """Say what the images' folders were taken for, and how texts were read; the facts of the folders."""
+    folders = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
+    for sentence in folder_sentences(folders, SAY):
+        hear.step(sentence)
+    for issue in ingested.issues:
+        if issue.reason in ("text-encoding", "class-list"):
+            hear.note(Sentence("{path}: {detail}.", path=issue.path, detail=issue.detail))
+    return folders
 
 
 def carry_out(
@@ -218,10 +224,10 @@ class Job:
     def _estimate(self) -> dict[str, Any] | None:
         """What can be said of zero-shot's accuracy; nothing where there is no text."""
         ready = self.ready
-        if ready.said is None:
+        if ready.text_answers is None:
             return None
         refiner = None if ready.teacher else ready.refiner
-        return estimate_facts(ready.said, refiner, ready.embeds, ready.task, self.found)
+        return estimate_facts(ready.text_answers, refiner, ready.embeds, ready.task, self.found)
 
     def _begun(self, store: RunStore, identity: str) -> StoredRun:
         if store.run() is not None:

@@ -77,10 +77,12 @@ class Prepared:
         # where no unlabeled image is learned from, none is refined to see how well held-out labels are answered
         method = self.method if any(self.ks) else replace(self.method, refine=ZERO_SHOT)
         pool, texts = self.embeds.pool_joined, self.start.texts
-        return teacher_of(method, self.task, pool, self.said, texts, seed=self.settings.seed)
+        return teacher_of(
+            method, self.task, pool, self.text_answers, texts, seed=self.settings.seed
+        )
 
     @property
-    def said(self) -> Probs | None:
+    def text_answers(self) -> Probs | None:
         """(N, C) what texts say of the pool; None where there is none."""
         return self.zero_shot.pool if self.start.has_texts else None
 
@@ -205,7 +207,7 @@ def _seen_by(
     eyes: Sequence[Eye], ready: Prepared, found: EmbeddedManifest, listener: Listener
 ) -> Prepared:
     """The same with what the eyes see; how much each counts is found before anything is tuned."""
-    embeds, seen = see(eyes, found, ready.said, ready.task.labels, listener)
+    embeds, seen = see(eyes, found, ready.text_answers, ready.task.labels, listener)
     return replace(ready, embeds=embeds, seen=seen)
 
 

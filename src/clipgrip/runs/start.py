@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
-from clipgrip.backbone.given import NAME as EMBEDDINGS
+from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.task import Task

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 
 from clipgrip.backbone.base import Backbone, Eye
 from clipgrip.backbone.clip import ClipBackbone, Precision
-from clipgrip.backbone.embed import Embedded, Item, embed_images
-from clipgrip.backbone.given import NAME as EMBEDDINGS
+from clipgrip.backbone.embed import Embedded, Item
 from clipgrip.backbone.given import NO_PICTURES, GivenBank, GivenModel
-from clipgrip.backbone.optional_cache import cache_for
+from clipgrip.backbone.names import EMBEDDINGS
+from clipgrip.backbone.optional_cache import embed_cached
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Row
@@ -140,7 +139,8 @@ class Predictor:
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Embedded:
         """Embed images, by the eyes beside the model too; where the cache holds them all, no model is read."""
-        found = self._by_model(items, on_progress)
+        key, width = self.facts.image_key, self.facts.embed_dim
+        found = embed_cached(key, width, items, lambda: self.backbone, on_progress)
         if self.beside is None:
             return found
         return self.beside.embedded(found, items, self._eye, on_progress)
@@ -149,16 +149,6 @@ class Predictor:
         if facts not in self.eyes:
             self.eyes[facts] = facts.load()
         return self.eyes[facts]
-
-    def _by_model(
-        self, items: Sequence[Item], on_progress: Callable[[int, int], None] | None
-    ) -> Embedded:
-        cache = cache_for(self.facts.image_key, self.facts.embed_dim)
-        hashes = [content for content, _ in items]
-        known = None if cache is None else cache.get(hashes)
-        if known is not None and not known.missing.any():
-            return Embedded(F.normalize(torch.from_numpy(known.embeds), dim=-1), hashes, [])
-        return embed_images(self.backbone, items, cache=cache, on_progress=on_progress)
 
 
 def matching_backbone(facts: PromptFacts) -> ClipBackbone:

@@ -80,7 +80,7 @@ def refined(
 ) -> Refined:
     """As ``refine``, with what was done and why."""
     check_method(method)
-    banks = banks_of(image_embeds)
+    banks = [torch.as_tensor(bank) for bank in banks_of(image_embeds)]
     known = logit_scale, labeled, candidates
     given = input_of(banks[0], class_embeds, *known, settings)
     if len(banks) == 1:
