@@ -85,9 +85,11 @@ def model_of(settings: Settings) -> ClipBackbone:
     return load_backbone(settings.backbone, precision=settings.precision, engine=settings.engine)
 
 
-def embedded(backbone: Eye, manifest: Manifest, listener: Listener) -> EmbeddedManifest:
+def embedded(
+    backbone: Eye, manifest: Manifest, listener: Listener, *, stage: str = "embed"
+) -> EmbeddedManifest:
     """As `embed_manifest`, with the cache in the user's folder, saying how far it is."""
-    progress = partial(listener.progress, "embed")
+    progress = partial(listener.progress, stage)
     given = isinstance(backbone, GivenModel | GivenBank)
     cache = None if given else cache_of(backbone)
     return embed_manifest(backbone, manifest, cache=cache, on_progress=progress)

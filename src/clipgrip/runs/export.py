@@ -58,7 +58,11 @@ def export(
     rows = (*found.embeds.pool_rows, *found.embeds.test_rows)
     banks: dict[str, NDArray[Any]] = {}
     for eye in (backbone, *eyes):
-        seen = found if eye is backbone else embedded(eye, found.manifest, listener)
+        seen = (
+            found
+            if eye is backbone
+            else embedded(eye, found.manifest, listener, stage=f"embed:{eye.name}")
+        )
         both = np.concatenate([seen.embeds.pool.numpy(), seen.embeds.test.numpy()])
         banks[bank_name(eye.name)] = both
     names = manifest.classes.display

@@ -18,7 +18,7 @@ from clipgrip.backbone.embed import Embedded, Item
 from clipgrip.backbone.eyes import load_eye, named_eyes
 from clipgrip.backbone.optional_cache import embed_cached
 from clipgrip.config import Settings
-from clipgrip.errors import BackboneError, DataError
+from clipgrip.errors import BackboneError, ConfigError, DataError
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded
 from clipgrip.runs.events import Listener
@@ -27,6 +27,13 @@ from clipgrip.words import Words, mark
 
 COUNTS = mark('The eye "{name}" makes {share} of what images are compared by.')
 COUNTS_NOTHING = mark('The eye "{name}" tells nothing of these images, and is left out.')
+ITSELF = mark(
+    '--eye "{name}" is the model itself, which would see every image twice the same. Leave it away, or choose another '
+    "--backbone."
+)
+UNREAD = mark(
+    'The eye "{name}" changes no answer: with this preset or strategy nothing compares images.'
+)
 FACTS = "facts"
 """The eyes themselves as JSON, among the tensors of a file."""
 
@@ -149,11 +156,15 @@ class EyesSeen:
             replace(self.banks, columns=columns, weights=shown),
         )
 
-    def facts(self) -> list[dict[str, Any]]:
-        """What a run stores of each eye: its part of all that is seen too, the model's own included."""
+    def facts(self, *, read: bool = True) -> list[dict[str, Any]]:
+        """What a run stores of each eye: its part of all that is seen too, the model's own included.
+
+        ``read`` where something compares images, so that the part counts.
+        """
         weights, shares = self.banks.weights[1:], self.banks.shares()[1:]
+        unread = {} if read else {"read": False}
         return [
-            {**asdict(eye), "weight": round(weight, 4), "share": round(share, 4)}
+            {**asdict(eye), **unread, "weight": round(weight, 4), "share": round(share, 4)}
             for eye, weight, share in zip(self.eyes, weights, shares, strict=True)
         ]
 
@@ -168,20 +179,27 @@ def with_named_eyes(settings: Settings) -> Settings:
 def eye_sentences(eyes: Iterable[Mapping[str, Any]], words: Words) -> list[str]:
     """What a run says of its eyes' part: of each, in a line."""
     return [
-        words(COUNTS, name=eye["name"], share=words.percent(eye["share"], 0))
+        words(UNREAD, name=eye["name"])
+        if not eye.get("read", True)
+        else words(COUNTS, name=eye["name"], share=words.percent(eye["share"], 0))
         if eye["weight"]
         else words(COUNTS_NOTHING, name=eye["name"])
         for eye in eyes
     ]
 
 
-def eyes_of(settings: Settings) -> tuple[Eye, ...]:
-    """The eyes that the settings name.
+def eyes_of(settings: Settings, backbone: Eye) -> tuple[Eye, ...]:
+    """The eyes that the settings name, to see beside ``backbone``.
 
     Raises:
         BackboneError: one is unknown, not here, or its files cannot be used.
+        ConfigError: one is the model itself.
     """
-    return tuple(load_eye(name, precision=settings.precision) for name in settings.eye)
+    eyes = tuple(load_eye(name, precision=settings.precision) for name in settings.eye)
+    for eye in eyes:
+        if eye.fingerprint == backbone.fingerprint:
+            raise ConfigError(ITSELF, name=eye.name)
+    return eyes
 
 
 def see(
@@ -201,7 +219,7 @@ def see(
     own = found.embeds
     pools, tests = [own.pool], [own.test]
     for eye in eyes:
-        seen = embedded(eye, found.manifest, listener)
+        seen = embedded(eye, found.manifest, listener, stage=f"embed:{eye.name}")
         for issue in seen.issues:
             raise DataError(
                 mark(

@@ -250,7 +250,7 @@ class Job:
             "estimate": self._estimate(),
             "tuned": {"prompt": kind_of(ready.settings, backbone), "values": self._values()},
             "backbone": backbone_facts(backbone),
-            **({"eyes": ready.seen.facts()} if ready.seen else {}),
+            **({"eyes": ready.seen.facts(read=ready.compares)} if ready.seen else {}),
             "seconds": self.seconds,
         }
         fingerprints = manifest.fingerprint, backbone.fingerprint

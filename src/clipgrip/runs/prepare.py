@@ -64,6 +64,12 @@ class Prepared:
         settings = self.settings
         return schedule(settings.strategy, self.task, k=settings.k, n_rounds=settings.rounds)
 
+    @property
+    def compares(self) -> bool:
+        """Whether anything compares images: what refines answers, or a head of labels or pseudolabels."""
+        method = self.method
+        return bool(self.ks) and (method.refine != ZERO_SHOT or method.head is not None)
+
     @cached_property
     def zero_shot(self) -> Answers:
         """What CLIP answers before anything is learned."""
@@ -152,7 +158,7 @@ def prepare(
         ClipgripError: no image is left, or the task, the model, the texts or the images cannot be used.
     """
     backbone, classes = model or model_of(settings), manifest.classes
-    eyes = backbone.eyes if isinstance(backbone, GivenModel) else eyes_of(settings)
+    eyes = backbone.eyes if isinstance(backbone, GivenModel) else eyes_of(settings, backbone)
     if len(manifest.pool) == 0:
         raise nothing_left(manifest, ())
     everywhere = settings.candidates == "all"
