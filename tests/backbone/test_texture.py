@@ -23,7 +23,6 @@ from clipgrip.backbone.texture import (
 )
 from clipgrip.data.surfaces import DEMO_DOMAIN, render_surface
 
-
 WIDTH = 224
 WRITTEN: tuple[tuple[list[float], list[float]], ...] = (
     (

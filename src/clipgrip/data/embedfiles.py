@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.errors import DataError, MissingPackage
-from clipgrip.files import AnyPath, openable
+from clipgrip.files import AnyPath, open_file, openable
 from clipgrip.sentences import mark
 
 NUMPY_SUFFIXES = (".npz", ".npy")
@@ -54,15 +54,17 @@ def read_arrays(path: AnyPath) -> Arrays:
 
 def _numpy(path: AnyPath) -> Arrays:
     try:
-        found = np.load(openable(path), allow_pickle=False)
+        with open_file(path) as file:
+            found = np.load(file, allow_pickle=False)
+            if isinstance(found, np.ndarray):
+                return {UNNAMED: found}
+            return {name: _member(path, found, name) for name in found.files}
+    except DataError:
+        raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         if _is_pickled(error):
             raise DataError(OBJECTS, path=path, name=UNNAMED) from None
         raise DataError(UNREADABLE, path=path, kind="NumPy", reason=_reason(error)) from None
-    if isinstance(found, np.ndarray):
-        return {UNNAMED: found}
-    with found:
-        return {name: _member(path, found, name) for name in found.files}
 
 
 def _member(path: AnyPath, archive: Any, name: str) -> NDArray[Any]:
