@@ -17,6 +17,7 @@ from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Row
 from clipgrip.prompts.classifier import zero_shot
+from clipgrip.prompts.residual import renumbered
 from clipgrip.review.class_table import ClassTable
 from clipgrip.review.states import Ints, Mask
 from clipgrip.review.store import StoredClass
@@ -122,11 +123,10 @@ class RoundClassifier:
         none = None if beside is None else beside[:0]
         nothing = Embeds(self.embeds, self.embeds[:0], (), (), beside, none)
         joint = self.outcome.joint
+        places = _places(classes, self.outcome.manifest.classes)
         if joint is not None:
-            joint = joint.renumbered(
-                _places(classes, self.outcome.manifest.classes), start.zero_shot
-            )
-        return start.answers(self.outcome.learned, nothing, joint).pool
+            joint = joint.renumbered(places, start.zero_shot)
+        return start.answers(renumbered(self.outcome.learned, places), nothing, joint).pool
 
     def texts(self, classes: Sequence[StoredClass]) -> ClassEmbeds:
         """(C, D) of the untuned texts."""
