@@ -215,7 +215,14 @@ def _fit_labels(
     labels = torch.from_numpy(target.labels)
     banks = _bank_map(embeds, labels, None, 1.0)
     joined = banks.joined(embeds) if banks else embeds[0]
-    head = head_of_labels(joined, labels, n_classes, chosen, settings.seed)
+    head = head_of_labels(
+        joined,
+        labels,
+        n_classes,
+        chosen,
+        settings.seed,
+        joined=banks is not None and banks.joins,
+    )
     return Fitted(head, target.vocabulary, [], "SSL", banks=banks)
 
 

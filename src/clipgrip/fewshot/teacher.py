@@ -141,13 +141,17 @@ def validate(
     method: str,
     refinement: Refinement,
     generator: torch.Generator,
+    joined: bool = False,
 ) -> HeldOut | None:
-    """What the teacher's labels say when they are held out, with the refinement that the rounds will use."""
+    """What the teacher's labels say when they are held out, with the refinement that the rounds will use.
+
+    ``joined``: the rows of ``image_embeds`` are several banks.
+    """
     task = teacher.task
     every = task.candidates
 
     def refiner(embeds: ImageEmbeds) -> Refine:
-        images = PoolImages.of(embeds, refinement)
+        images = PoolImages.of(embeds, refinement, joined=joined)
 
         def refine(answers: Probs, known: Labels) -> Probs:
             one_hot = torch.nn.functional.one_hot(known.clamp_min(0), task.n_classes).float()

@@ -157,7 +157,7 @@ def _joined(
     found = fit_bank_map(banks, probs, labels)
     if not found.joins:
         return given, found.weights
-    images = PoolImages.of(found.joined(banks), given.settings)
+    images = PoolImages.of(found.joined(banks), given.settings, joined=True)
     return replace(given, images=images, text_images=given.images), found.weights
 
 
