@@ -239,6 +239,18 @@ def test_settings_that_need_images_are_refused(
         made(with_texts(tmp_path / "e.npz"), **options)
 
 
+@pytest.mark.parametrize("option", ["class_embeds", "backbone"])
+def test_what_goes_with_embeddings_is_refused_beside_images(tmp_path: Path, option: str) -> None:
+    from pictures import random_image
+
+    (tmp_path / "images").mkdir()
+    random_image(0, 40, 40).save(tmp_path / "images" / "a.png")
+    (tmp_path / "classes.txt").write_text("ok\nscratch\n", "utf-8")
+    given = {"class_embeds": tmp_path / "c.npy", "backbone": "embeddings"}[option]
+    with pytest.raises(ConfigError, match="goes with a file of embeddings"):
+        made(tmp_path / "images", classes=tmp_path / "classes.txt", **{option: given})
+
+
 def test_a_class_without_an_embedding_is_named(tmp_path: Path) -> None:
     (tmp_path / "classes.txt").write_text("ok\nhole\n", "utf-8")
     with pytest.raises(DataError, match=r'no class embedding for "hole"\. Known: ok, scratch'):

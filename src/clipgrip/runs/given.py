@@ -32,6 +32,10 @@ TEMPLATE = "{}"
 NEEDS_IMAGES = mark(
     "{file} holds embeddings, and {option} needs images. Leave {option} away, or give the images themselves."
 )
+NEEDS_EMBEDDINGS = mark(
+    "{option} goes with a file of embeddings, and {images} is none. Leave {option} away, or give such a file "
+    "(.npz, .npy, .parquet, .arrow)."
+)
 NO_CLASSES = mark(
     "{file}: nothing says what the classes are. Write class_names or labels into it, or give --classes FILE."
 )
@@ -83,6 +87,21 @@ def classes_of(project: Project) -> ClassNames | Path:
     if not names:
         raise DataError(NO_CLASSES, file=project.images)
     return ClassNames(names, names)
+
+
+def on_images(project: Project) -> Settings:
+    """The settings of a run on images.
+
+    Raises:
+        ConfigError: one was given that needs embeddings.
+    """
+    for option, given in (
+        ("--class-embeds", project.class_embeds is not None),
+        (f"--backbone {EMBEDDINGS}", is_given(project.settings)),
+    ):
+        if given:
+            raise ConfigError(NEEDS_EMBEDDINGS, option=option, images=project.images)
+    return project.settings
 
 
 def on_embeddings(project: Project) -> Settings:

@@ -30,6 +30,7 @@ from clipgrip.runs.given import (
     classes_of,
     model_of_run,
     on_embeddings,
+    on_images,
     write_given,
 )
 from clipgrip.runs.identity import machine, run_id, versions
@@ -75,7 +76,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     hear, began = listener or Listener(), time.monotonic()
     wanted, embedded = wanted_folder(project.out, project.images), is_embeddings(project.images)
     check_place(wanted)
-    settings = on_embeddings(project) if embedded else project.settings
+    settings = on_embeddings(project) if embedded else on_images(project)
     ingested = ingest(
         project.images,
         classes=classes_of(project),
