@@ -1,6 +1,6 @@
 """A few labels a class, with and without the unlabeled rest: clipgrip against the ordinary supervised methods.
 
-    python -m benchmarks.few_labels [--sets steel trash ...] [--seeds 5] [--shots 1 2 5 10 20 all]
+    python -m benchmarks.few_labels [--sets steel trash ...] [--seeds 5] [--shots 1 2 5 10 20 all] [--banks]
 
 All see the same embeddings and the same labels. At most 2,000 images without a label are cut in halves: one is the
 pool, the other is judged and no method learns from it; then the halves change places. Label spreading and TransCLIP,
@@ -9,6 +9,9 @@ which answer only for the images that they learn from, see both halves at once. 
 Baselines: logistic regression with C by cross-validation, nearest class mean, Gaussian discriminants (shrinkage 0.5,
 and Wang et al., ICLR 2024), Tip-Adapter without training (Zhang et al., ECCV 2022; beta 5.5, alpha 1, the text where
 there is one), scikit-learn's label spreading, and TransCLIP with labels (Zanella et al., NeurIPS 2024).
+
+With ``--banks`` MobileNetV2's embeddings stand beside the model's: all methods see both, the ordinary ones in one
+matrix, the second bank centred and of unit length; a text reads the first bank alone.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import argparse
 import tempfile
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,8 @@ SETS = (
     *("steel", "trash", "parts", "digits", "surfaces"),
     *("caltech58", "imagenet100", "dtd", "flowers", "caltech100", "dtd10"),
 )
+BANKED = ("steel", "trash", "parts", "caltech58", "caltech100", "dtd10")
+"""Sets that a second encoder has seen too."""
 NEAREST = 10
 """Neighbours of label spreading."""
 MOST = 2000
@@ -57,10 +62,27 @@ class Set:
     labels: Ints
     texts: Floats | None
     scale: float = 100.0
+    width: int = 0
+    """Columns of the text's bank where a second one stands beside it; 0: there is one bank."""
 
     @property
     def n_classes(self) -> int:
         return int(self.labels.max()) + 1
+
+    def banks(self, images: Floats) -> Any:
+        """Rows as `GripClassifier` takes them."""
+        return [images[:, : self.width], images[:, self.width :]] if self.width else images
+
+    def beside(self, eye: Floats) -> Set:
+        """The same with a second bank in the same rows."""
+        seen = unit(eye)
+        seen = unit(seen - seen.mean(axis=0))
+        images = np.concatenate([self.images, seen], axis=1).astype(np.float32)
+        if self.texts is None:
+            return replace(self, images=images, width=self.images.shape[1])
+        none = np.zeros((len(self.texts), seen.shape[1]), np.float32)
+        texts = np.concatenate([self.texts, none], axis=1)
+        return replace(self, images=images, texts=texts, width=self.images.shape[1])
 
 
 @dataclass(frozen=True)
@@ -74,16 +96,23 @@ class Draw:
 def main() -> None:
     """Measure, print a row as soon as it is there, and write ``results/few_labels.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
+    parser.add_argument("--sets", nargs="+", choices=SETS)
+    parser.add_argument("--banks", action="store_true", help="a second encoder beside the model")
     parser.add_argument("--shots", nargs="+", default=["1", "2", "5", "10", "20", "all"])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--name", default="few_labels")
+    parser.add_argument("--name")
     chosen = parser.parse_args()
+    chosen.sets = chosen.sets or list(BANKED if chosen.banks else SETS)
+    chosen.name = chosen.name or ("few_labels_banks" if chosen.banks else "few_labels")
+    if chosen.banks and (alone := [name for name in chosen.sets if name not in BANKED]):
+        raise SystemExit(
+            f"no second bank of {', '.join(alone)}. There is one of: {', '.join(BANKED)}"
+        )
     warnings.simplefilter("ignore", ConvergenceWarning)
     rows: list[dict[str, Any]] = []
     print(machine())
     for name in chosen.sets:
-        data = loaded(name)
+        data = with_second_bank(name) if chosen.banks else loaded(name)
         for shots in chosen.shots:
             row = measured(data, shots, chosen.seeds)
             if row is None:
@@ -92,6 +121,14 @@ def main() -> None:
             print(_line(row), flush=True)
             record(chosen.name, {"seeds": chosen.seeds, "rows": rows})
     print(_summary(rows))
+
+
+def with_second_bank(name: str) -> Set:
+    """One of ``BANKED``, with the second encoder's columns beside the first's."""
+    from benchmarks.banks import with_eye  # which imports this module
+
+    data, eye = with_eye(name)
+    return data.beside(eye)
 
 
 def loaded(name: str) -> Set:
@@ -186,15 +223,17 @@ def _one(data: Set, draw: Draw, seed: int) -> dict[str, float]:
     answers["TransCLIP"] = transclip(images, labels, new, data)
     if data.texts is not None:
         answers["text"] = (new @ data.texts.T).argmax(1)
-    answers["alone"] = ours(data, seed, "supervised").fit(images, labels).predict(new)
+    alone = ours(data, seed, "supervised").fit(data.banks(images), labels)
+    answers["alone"] = alone.predict(data.banks(new))
     found = {name: float((said == truth).mean()) for name, said in answers.items()}
     right: dict[str, list[Any]] = {"pool": [], "in pool": []}
     for pool, judged in (draw.halves, draw.halves[::-1]):
         every = np.concatenate([images, data.images[pool]])
         given = np.concatenate([labels, np.full(len(pool), -1)])
-        model = ours(data, seed, "grip").fit(every, given)
-        right["pool"].extend(model.predict(data.images[judged]) == data.labels[judged])
-        right["in pool"].extend(model.predict(data.images[pool]) == data.labels[pool])
+        model = ours(data, seed, "grip").fit(data.banks(every), given)
+        for what, rows in (("pool", judged), ("in pool", pool)):
+            found_in = model.predict(data.banks(data.images[rows]))
+            right[what].extend(found_in == data.labels[rows])
     return {**found, **{name: float(np.mean(hits)) for name, hits in right.items()}}
 
 
@@ -203,7 +242,7 @@ def ours(data: Set, seed: int, strategy: str) -> GripClassifier:
     return GripClassifier(
         names,
         backbone="embeddings",
-        class_embeds=data.texts,
+        class_embeds=data.texts[:, : data.width or None] if data.texts is not None else None,
         logit_scale=data.scale,
         strategy=strategy,
         candidates="all",

@@ -1,6 +1,8 @@
 """How long ``refine`` takes on many images, and how much memory: synthetic clusters, float16, 512 wide, 100 classes.
 
-    python -m benchmarks.refine_speed [--rows 20000 50000 200000 1000000] [--threads 2]
+    python -m benchmarks.refine_speed [--rows 20000 50000 200000 1000000] [--threads 2] [--beside 64]
+
+``--beside 64`` puts a second bank of that width in the same rows: what joining and the wider rows cost.
 
 Each size runs in a process of its own, whose highest memory, images included, is read at its end. Processor seconds
 stand beside the clock's, as a machine is seldom alone. What the search for neighbours among cells instead of among all
@@ -51,15 +53,18 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help=f"from {MANY:,} rows on; below, 1")
     parser.add_argument("--cells", type=int, default=20_000, help="0: leave this part out")
     parser.add_argument("--alone", type=int, default=0)
-    parser.add_argument("--name", default="refine_speed")
+    parser.add_argument("--beside", type=int, default=0, help="width of a second bank; 0: none")
+    parser.add_argument("--name")
     chosen = parser.parse_args()
     if chosen.alone:
-        print(json.dumps(measure(chosen.alone)))
+        print(json.dumps(measure(chosen.alone, chosen.beside)))
         return
+    chosen.name = chosen.name or ("refine_speed_joined" if chosen.beside else "refine_speed")
     print(machine())
     found: dict[str, Any] = {"rows": [], "cells": []}
     for rows in chosen.rows:
-        found["rows"].append(_in_its_own_process(rows, chosen.threads if rows >= MANY else 1))
+        threads = chosen.threads if rows >= MANY else 1
+        found["rows"].append(_in_its_own_process(rows, threads, chosen.beside))
         print(found["rows"][-1], flush=True)
         record(chosen.name, found)
     for one in _cells(chosen.cells) if chosen.cells else ():
@@ -68,25 +73,28 @@ def main() -> None:
         record(chosen.name, found)
 
 
-def _in_its_own_process(rows: int, threads: int) -> dict[str, Any]:
+def _in_its_own_process(rows: int, threads: int, beside: int) -> dict[str, Any]:
     wanted = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
     command = [sys.executable, "-m", "benchmarks.refine_speed", "--alone", str(rows)]
+    command += ["--beside", str(beside)]
     done = subprocess.run(
         command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | wanted
     )
     return json.loads(done.stdout)
 
 
-def measure(rows: int) -> dict[str, Any]:
-    """Seconds and peak memory of one call."""
+def measure(rows: int, beside: int = 0) -> dict[str, Any]:
+    """Seconds and peak memory of one call, on two banks where one of width ``beside`` stands beside the first."""
     images, classes, labels = clusters(rows)
+    banks = [images, second_bank(labels, beside)] if beside else images
     clock = Clock()
     for name, module in TIMED.items():
         setattr(module, name, clock.timed(name, getattr(module, name)))
     before = _peak()
-    found = clock.timed("all", refined)(images, classes, logit_scale=SCALE)
+    found = clock.timed("all", refined)(banks, classes, logit_scale=SCALE)
     return {
         "rows": rows,
+        **({"beside": beside, "weights": found.bank_weights} if beside else {}),
         "threads": torch.get_num_threads(),
         "load": os.getloadavg()[1],
         "method": found.method,
@@ -173,6 +181,18 @@ def clusters(rows: int) -> tuple[Tensor, Tensor, Tensor]:
     away = 8 * torch.randn(WIDTH, generator=draw)
     wrong = 2.5 * torch.randn(CLASSES, WIDTH, generator=draw)
     return images, F.normalize(away + centres + wrong, dim=1), labels
+
+
+def second_bank(labels: Tensor, width: int) -> Tensor:
+    """(N, ``width``) what an eye sees of the same images, more clearly than CLIP does."""
+    draw = torch.Generator().manual_seed(1)
+    centres = torch.randn(CLASSES, width, generator=draw)
+    bank = torch.empty(len(labels), width, dtype=torch.float16)
+    for start in range(0, len(labels), 16_384):
+        part = slice(start, start + 16_384)
+        noise = torch.randn(len(labels[part]), width, generator=draw)
+        bank[part] = F.normalize(centres[labels[part]] + noise, dim=1).half()
+    return bank
 
 
 def _peak() -> int:

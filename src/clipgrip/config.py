@@ -166,10 +166,20 @@ class Project(Settings):
     """Settings with the files they apply to."""
 
     images: Path = setting(
-        help="Folder of images, read to the bottom, or a CSV or Parquet file that lists them."
+        help="Folder of images, read to the bottom, a CSV or Parquet file that lists them, or a file of their "
+        "embeddings (.npz, .npy, .parquet, .arrow)."
     )
-    classes: Path = setting(
-        help="Class names: one a line, or CSV name,prompt: what people read, and what the model reads."
+    classes: Path | None = setting(
+        None,
+        "Class names: one a line, or CSV name,prompt: what people read, and what the model reads. A file of "
+        "embeddings may hold them itself.",
+        otherwise="those in the file of embeddings",
+    )
+    class_embeds: Path | None = setting(
+        None,
+        "Only with embeddings: the classes' own, of texts or of one image each (.npz, .npy, .parquet, .arrow).",
+        otherwise="those in the file of embeddings",
+        example='"texts.npz"',
     )
     labels: Path | None = setting(
         None, "Known labels: CSV path,label, or class folders.", example='"labels.csv"'
@@ -215,7 +225,7 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
     given = {key: value for key, value in options.items() if value is not None}
     values = (read_toml(toml) if toml else {}) | given
     for key, option in (("images", "IMAGES"), ("classes", "--classes FILE")):
-        if key not in values:
+        if key not in values and not (key == "classes" and _may_name_classes(values["images"])):
             raise ConfigError(
                 mark(
                     "no {key} given. Give {option} on the command line, or write {key} = ... into "
@@ -242,6 +252,13 @@ def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str
                 raise cause from None
         found = [_sentence(model, e, where) for e in error.errors()]
         raise ConfigError(combined(found, "\n")) from None
+
+
+def _may_name_classes(images: Any) -> bool:
+    """Whether the images are a file of embeddings."""
+    from clipgrip.data.embeddings import is_embeddings  # imports numpy, so only where it is needed
+
+    return is_embeddings(images)
 
 
 def _whole_path(model: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from clipgrip.data.task import Task
@@ -176,7 +177,8 @@ def learn(
         ks=ks,
         seed=seed,
         select=select,
-        refine=refine or refiner_of(method, embeds, reached.zero_shot, teacher),
+        refine=refine
+        or refiner_of(method, embeds, reached.zero_shot, teacher, joined=_is_joined(embeds, start)),
         teacher=teacher,
         head=method.head,
         context=replace(
@@ -189,16 +191,27 @@ def learn(
     )
 
 
+def _is_joined(image_embeds: WideEmbeds, prompt: Prompt) -> bool:
+    """Whether the rows are several banks: the text reads only their first columns."""
+    with torch.no_grad():
+        return image_embeds.shape[1] > prompt.class_embeds().shape[1]
+
+
 def teacher_of(
     method: Method,
     task: Task,
     image_embeds: WideEmbeds,
-    zero_shot: Probs,
-    texts: ClassEmbeds,
+    zero_shot: Probs | None,
+    texts: ClassEmbeds | None,
     *,
     seed: int,
+    joined: bool = False,
 ) -> Teacher | None:
-    """What the task's labels teach, held-out answers included; None where the method or the task asks for none."""
+    """What the task's labels teach, held-out answers included; None where the method or the task asks for none.
+
+    Without a text there are neither its answers for the pool, ``zero_shot``, nor its ``texts`` (C, D). ``joined``: the
+    rows of ``image_embeds`` are several banks.
+    """
     if method.head is None or not teaches(method.head, task):
         return None
     teacher = Teacher.of(image_embeds, zero_shot, task, method.head, texts)
@@ -209,16 +222,22 @@ def teacher_of(
         method=method.refine,
         refinement=method.refinement,
         generator=generator(seed, "held out"),
+        joined=joined,
     )
     return teacher.validated(checked)
 
 
 def refiner_of(
-    method: Method, image_embeds: ImageEmbeds, first: Probs, teacher: Teacher | None = None
+    method: Method,
+    image_embeds: ImageEmbeds,
+    first: Probs,
+    teacher: Teacher | None = None,
+    *,
+    joined: bool = False,
 ) -> PoolRefiner:
     """The refiner of a pool whose rounds begin with the answers ``first``; it leaves them where labels say so."""
     name = method.refine if teacher is None or teacher.uses_unlabeled else ZERO_SHOT
-    return PoolRefiner.of(name, image_embeds, first, method.refinement)
+    return PoolRefiner.of(name, image_embeds, first, method.refinement, joined=joined)
 
 
 def _temperature(reached: Reached, task: Task, method: Method) -> float:

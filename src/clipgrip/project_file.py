@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from clipgrip.backbone.names import RESERVED
 from clipgrip.errors import ConfigError
 from clipgrip.files import read_file, system_words
 from clipgrip.sentences import mark
@@ -16,11 +17,9 @@ NO_TEXT = mark(
 )
 MAX_BYTES = 1 << 20
 """The largest project file that is read."""
-SHIPPED_MODELS = ("nano", "texture", "auto")
-"""Names that are never a folder's."""
 MOST_DOTS = 1000
 """In a key, at most: the parser's time grows with the square of their number."""
-FILES = ("images", "classes", "labels", "seen", "test", "out")
+FILES = ("images", "classes", "class_embeds", "labels", "seen", "test", "out")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -70,7 +69,7 @@ def _beside(folder: Path, model: str) -> str:
 
 def is_model_folder(path: Path, model: str) -> bool:
     """Whether a model's name is a folder there."""
-    return model not in SHIPPED_MODELS and path.is_dir()
+    return model not in RESERVED and path.is_dir()
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.given import GivenModel
 from clipgrip.errors import ConfigError
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.multimodal import MultimodalPrompt
+from clipgrip.prompts.residual import ResidualPrompt
 from clipgrip.prompts.templates import Template, first_template
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.prompts.visual import VisualPrompt
@@ -28,7 +30,14 @@ def untuned(
     seed: int,
     kind: str = "textual",
 ) -> Prompt:
-    """The prompt that every round starts from: the words of the first template, where there are several."""
+    """The prompt that every round starts from: the words of the first template, where there are several.
+
+    Of embeddings, to which no text tower belongs, a residual of the class embeddings.
+    """
+    if isinstance(backbone, GivenModel):
+        return ResidualPrompt.untuned(
+            backbone.text.encode_texts(class_prompts), backbone.logit_scale
+        )
     if method.init == "template" and kind in ("textual", "multimodal"):
         _check_words(first_template(template))
     return _STARTS[kind](backbone, class_prompts, method, template, seed)

@@ -16,11 +16,25 @@ from clipgrip.data.surfaces import DEMO_DOMAIN, render_surface
 from clipgrip_line.texture import (
     COLOURS,
     DIRECTIONS,
+    REVISION,
     SIZE,
     colours,
     described,
     spectrum,
 )
+
+WIDTH = 224
+WRITTEN: tuple[tuple[list[float], list[float]], ...] = (
+    (
+        [-0.17685, -0.10734, 0.06368, -0.03448, -0.01902, -0.05566, -0.04056, 0.0, 0.0, 0.0],
+        [-7.084, 10.4903],
+    ),
+    (
+        [0.03062, -0.08893, -0.00052, -0.00302, -0.04952, -0.03536, -0.19588, 0.0, 0.0, 0.0],
+        [-1.1382, 10.3748],
+    ),
+)
+"""Every 24th number of a picture of stripes and of a drawn surface, the sum of all, and of their sizes."""
 
 
 def stripes(angle: float, period: float = 8.0) -> np.ndarray:
@@ -120,3 +134,13 @@ def test_the_spectrum_is_that_of_scipys_fourier_transform() -> None:
         np.testing.assert_allclose(
             _power(pictures), expected, rtol=1e-4, atol=1e-6 * expected.max()
         )
+
+
+def test_the_numbers_of_this_revision_are_written_down() -> None:
+    """A constant that changes one of them changes every cached embedding: raise REVISION, and write these anew."""
+    surface = render_surface("scratch", DEMO_DOMAIN, np.random.default_rng(3), 128)
+    found = embed(Image.fromarray(stripes(0.7, 11.0)), surface)
+    assert (REVISION, Texture().embed_dim) == (1, WIDTH)
+    for row, (picked, sums) in zip(found.double(), WRITTEN, strict=True):
+        assert row[::24].tolist() == pytest.approx(picked, abs=2e-4)
+        assert [float(row.sum()), float(row.abs().sum())] == pytest.approx(sums, abs=2e-3)

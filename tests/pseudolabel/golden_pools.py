@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import bank_pools
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -165,6 +166,22 @@ def _with_labels(pool: GoldenPool) -> dict[str, Any]:
     return short(done.probs, done.method, *done.reasons)
 
 
+def banked() -> dict[str, Any]:
+    """Two banks of one pool: an eye beside CLIP, and what says nothing; without labels, and with some."""
+    one = bank_pools.pool(each=40)
+    labels = torch.where(torch.arange(len(one.truth)) % 20 == 0, one.truth, -1)
+    found: dict[str, Any] = {}
+    for bank, beside in (("eye", one.eye), ("noise", bank_pools.noise(len(one.truth)))):
+        for kind, given in (("no label", None), ("labels", labels)):
+            done = refined(
+                [one.clip, beside], one.texts, logit_scale=bank_pools.SCALE, labeled=given
+            )
+            weights = [round(weight, 3) for weight in done.bank_weights or ()]
+            answers = short(done.probs, done.method, *done.reasons)
+            found[f"{bank}: {kind}"] = {**answers, "weights": weights}
+    return found
+
+
 def trainings() -> dict[str, Any]:
     """Three short rounds of GRIP from no label and from a few."""
     found: dict[str, Any] = {}
@@ -199,8 +216,6 @@ def short(probs: Tensor, method: str, *reasons: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    GOLDEN.write_text(
-        json.dumps({"revision": REVISION, "refine": refinements(), "grip": trainings()}, indent=0)
-        + "\n",
-        "utf-8",
-    )
+    answers = {"refine": refinements(), "grip": trainings(), "banks": banked()}
+    text = json.dumps({"revision": REVISION, **answers}, indent=0)
+    GOLDEN.write_text(text + "\n", "utf-8")

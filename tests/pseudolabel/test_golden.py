@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from golden_pools import GOLDEN, refinements, trainings
+from golden_pools import GOLDEN, banked, refinements, trainings
 
 from clipgrip.method import REVISION
 
@@ -40,3 +40,11 @@ def test_short_runs_of_grip_answer_what_they_answered() -> None:
     for name, rounds in golden.items():
         for number, (one, expected) in enumerate(zip(found[name], rounds, strict=True), start=1):
             check(one, expected, f"{name}, round {number}")
+
+
+def test_two_banks_weigh_and_answer_what_they_did() -> None:
+    golden, found = json.loads(GOLDEN.read_text("utf-8"))["banks"], banked()
+    assert set(found) == set(golden)
+    for name, expected in golden.items():
+        check(found[name], expected, name)
+        assert found[name]["weights"] == pytest.approx(expected["weights"], abs=0.01), name

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipgrip.backbone.names import RESERVED
 from clipgrip.backbone.sound import read_json
 from clipgrip.errors import BackboneError, nearest
 from clipgrip.sentences import mark
@@ -18,8 +19,6 @@ ROOT_VARIABLE = "CLIPGRIP_MODELS"
 RECORD = "clipgrip.json"
 """What a model is called here and its fingerprint, beside its files."""
 PART = ".part"
-SHIPPED = ("nano", "texture", "auto")
-"""Names that mean something else."""
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*[\w-](/[A-Za-z0-9][\w.-]*[\w-])?")
 
 
@@ -79,7 +78,7 @@ def remove_model(name: str) -> Path:
 
 def check_name(name: str) -> str:
     """The name itself, or BackboneError where no model can be called so."""
-    if not NAME.fullmatch(name) or ".." in name or "--" in name or name.casefold() in SHIPPED:
+    if not NAME.fullmatch(name) or ".." in name or "--" in name or name.casefold() in RESERVED:
         raise BackboneError(
             mark(
                 'a model cannot be called "{name}". Give --name a name of letters, digits, dots, hyphens '

@@ -108,3 +108,15 @@ class Backbone(Eye, Protocol):
     @property
     def image_prompts(self) -> ImagePrompts | None:
         """The image side for prompt tokens; None where the model's tower takes none."""
+
+
+class Model(Backbone, Protocol):
+    """A backbone as a run keeps it: with the numbers it computes with, and which of its editions it is."""
+
+    @property
+    def precision(self) -> str:
+        """Numbers that it computes with."""
+
+    @property
+    def revision(self) -> str | None:
+        """Of a model from a hub; None where there is none."""

@@ -9,6 +9,7 @@ from clipgrip.backbone.added import added_models
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.checkpoint import knows_words
 from clipgrip.backbone.clip import ClipBackbone, Precision
+from clipgrip.backbone.names import AUTO, TEXTURE
 from clipgrip.backbone.registry import (
     EYES,
     cached_folder,
@@ -16,14 +17,11 @@ from clipgrip.backbone.registry import (
     find_folder,
     may_download,
 )
-from clipgrip.backbone.texture import NAME as TEXTURE
 from clipgrip.backbone.texture import Texture
 from clipgrip.backbone.vision import VisionEye
 from clipgrip.errors import BackboneError, nearest
 from clipgrip.sentences import mark
 
-AUTO = "auto"
-"""In the place of a name: every eye that is on this machine."""
 SHIPPED = {TEXTURE: Texture}
 
 

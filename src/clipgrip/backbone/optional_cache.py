@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.cache import ROOT_VARIABLE, EmbeddingCache, default_root
+from clipgrip.backbone.embed import Embedded, Item, embed_images
 from clipgrip.errors import CacheError
 from clipgrip.files import sweep
 
@@ -51,6 +54,22 @@ def cache_for(key: str, width: int) -> EmbeddingCache | None:
     except CacheError as error:
         _say(str(root), error)
         return None
+
+
+def embed_cached(
+    key: str,
+    width: int,
+    items: Sequence[Item],
+    load: Callable[[], Eye],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Embedded:
+    """Embed images by what determines an embedding; an eye is loaded only where the cache does not hold them all."""
+    cache = cache_for(key, width)
+    hashes = [content for content, _ in items]
+    known = None if cache is None else cache.get(hashes)
+    if known is not None and not known.missing.any():
+        return Embedded(F.normalize(torch.from_numpy(known.embeds), dim=-1), hashes, [])
+    return embed_images(load(), items, cache=cache, on_progress=on_progress)
 
 
 def _say(folder: str, error: CacheError) -> None:

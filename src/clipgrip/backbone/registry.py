@@ -22,6 +22,7 @@ from clipgrip.backbone.checkpoint import (
 )
 from clipgrip.backbone.clip import ClipBackbone, Precision
 from clipgrip.backbone.engine import Engine
+from clipgrip.backbone.names import NANO
 from clipgrip.errors import BackboneError, nearest
 from clipgrip.sentences import Sentence, mark
 
@@ -44,7 +45,7 @@ class KnownModel:
 KNOWN = {
     model.name: model
     for model in (
-        KnownModel("nano", mark("in the package; for demos, tests and simple shapes"), 10),
+        KnownModel(NANO, mark("in the package; for demos, tests and simple shapes"), 10),
         KnownModel("openai/clip-vit-base-patch32", mark("recommended for photographs"), 605),
         KnownModel("openai/clip-vit-base-patch16", mark("4 times the work, finer detail"), 599),
         KnownModel("openai/clip-vit-large-patch14", mark("18 times the work, most accurate"), 1711),
@@ -139,7 +140,7 @@ def find_folder(name: str, *, online: bool = False) -> Path:
 
     Behind a hub name, ``@`` and a revision pin it: a commit, a tag, or ``refs/pr/NUMBER``.
     """
-    if name == "nano":
+    if name == NANO:
         return _nano_folder()
     if Path(name).is_dir():
         return Path(name)
@@ -238,7 +239,7 @@ def _nano_folder() -> Path:
 
 def _status(model: KnownModel) -> ModelStatus:
     here = added_folder(model.name) or cached_folder(model.name)
-    folder = _nano_folder() if model.name == "nano" else here
+    folder = _nano_folder() if model.name == NANO else here
     size = _megabytes(folder) if folder is not None else model.megabytes
     return ModelStatus(model.name, model.note, folder, size)
 

@@ -10,18 +10,18 @@ import torch.nn.functional as F
 from jaxtyping import UInt8
 from PIL import Image
 
+from clipgrip.backbone.names import TEXTURE
 from clipgrip.types import ImageEmbeds
 from clipgrip_line.preprocess import MODE
-from clipgrip_line.texture import NAME as NAME
 from clipgrip_line.texture import REVISION, WIDTH, described, squared
 
 
 class Texture:
     """Deterministic, a few ms an image on one core; no picture ever changes what another one gets."""
 
-    name = NAME
-    fingerprint = hashlib.sha256(f"{NAME} {REVISION}".encode()).hexdigest()
-    image_key = f"{NAME}-{REVISION}-{MODE}"
+    name = TEXTURE
+    fingerprint = hashlib.sha256(f"{TEXTURE} {REVISION}".encode()).hexdigest()
+    image_key = f"{TEXTURE}-{REVISION}-{MODE}"
     embed_dim = WIDTH
 
     def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from clipgrip.backbone.names import TEXTURE
 from clipgrip.cli.columns import padded
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.words import Sentence, mark
@@ -51,7 +52,7 @@ def list_(ui: Ui) -> Result:
             for m in known
         ],
         "kinds": list(SUPPORTED),
-        "eyes": ["texture", *VISION],
+        "eyes": [TEXTURE, *VISION],
         "added": models_root(),
     }
     return Result(lines, facts)

@@ -51,8 +51,6 @@ def names(
     """
     from clipgrip.cli.reviewed import at_work
     from clipgrip.report.rewording import lines, values
-    from clipgrip.runs.embedding import model_of
-    from clipgrip.runs.identity import settings_of
     from clipgrip.runs.reopen import reopen
     from clipgrip.runs.rewording import TextTrial
 
@@ -62,7 +60,7 @@ def names(
     with ui.screen.live():
         outcome = reopen(newest, ui.screen)
     words = [_wish(one, outcome.manifest.classes) for one in wanted]
-    trial = TextTrial.of(outcome, model_of(settings_of(outcome.run)))
+    trial = TextTrial.of(outcome)
     found = _reworded(outcome, trial, words, ui.say)
     text, facts = lines(found, ui.say), values(found)
     if out is not None:

@@ -175,7 +175,7 @@ def _stopped(stopped: dict[str, Any] | None) -> list[str]:
 
 
 def _accuracy(metrics: dict[str, Any]) -> list[str]:
-    before, after = metrics["zero_shot"]["test"], metrics["final"]["test"]
+    before, after = (metrics["zero_shot"] or {}).get("test"), metrics["final"]["test"]
     if after is None:
         why = Sentence("accuracy     unknown: {why}", why=_unknown(metrics))
         return [why, *_estimate(estimate_of(metrics))]
@@ -194,7 +194,7 @@ def _accuracy(metrics: dict[str, Any]) -> list[str]:
         ),
         *_commonest(after, metrics["data"]["classes"]),
     ]
-    if is_tuned:
+    if is_tuned and before is not None:
         lines.insert(0, Sentence("zero-shot    {right}%", right=f"{100 * before['accuracy']:.1f}"))
     if "harmonic_mean" in after:
         lines.append(

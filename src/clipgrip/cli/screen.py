@@ -25,6 +25,8 @@ STAGES = {
     "hash": mark("reading files"), "embed": mark("encoding images"), "pixels": mark("preparing images"),
     "round": mark("tuning the prompt"), "answer": mark("answering"), "stress": mark("trying noise"),
 }  # fmt: skip
+BY = mark("{stage} ({by})")
+"""A stage, and the eye that is at work."""
 LOG_SECONDS = 15.0
 ENGLISH = Words("en")
 
@@ -74,7 +76,7 @@ class Screen(Listener):
         rate = self._rate(stage, done)
         if done == total:
             seconds = time.monotonic() - self._began[stage]
-            LOGGER.debug("%s: %d of %d in %.1f s", STAGES[stage], done, total, seconds)
+            LOGGER.debug("%s: %d of %d in %.1f s", self._name(stage, ENGLISH), done, total, seconds)
         if self._quiet:
             return
         if self._progress is not None:
@@ -102,12 +104,17 @@ class Screen(Listener):
         if not self._quiet:
             self._console.print(shown)
 
+    def _name(self, stage: str, words: Words) -> str:
+        """What is done, and by which eye where it says so (``embed:texture``)."""
+        what, _, by = stage.partition(":")
+        name = words(STAGES[what])
+        return words(BY, stage=name, by=by) if by else name
+
     def _move(self, stage: str, done: int, total: int, rate: str) -> None:
         assert self._progress is not None
         if stage not in self._tasks:
-            self._tasks[stage] = self._progress.add_task(
-                self._words(STAGES[stage]), total=total, rate=""
-            )
+            name = self._name(stage, self._words)
+            self._tasks[stage] = self._progress.add_task(name, total=total, rate="")
         self._progress.update(
             self._tasks[stage], completed=done, total=total, rate=rate, visible=done < total
         )
@@ -118,7 +125,7 @@ class Screen(Listener):
         if first or now - self._said[stage] > LOG_SECONDS or done == total:
             self._said[stage] = now
             if done == total or not first:
-                name = self._words(STAGES[stage])
+                name = self._name(stage, self._words)
                 line = self._words(
                     mark("{name}: {done} of {total}  {rate}"),
                     name=name,

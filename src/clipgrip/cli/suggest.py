@@ -15,7 +15,10 @@ from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
 if TYPE_CHECKING:
+    from clipgrip.backbone.base import Model
+    from clipgrip.data.classes import ClassNames
     from clipgrip.labeling.suggest import Suggestions
+    from clipgrip.prompts.templates import Template
     from clipgrip.runs.auditing import Sheet
 
 AUDIT = Path("audit.csv")
@@ -70,7 +73,6 @@ def suggest(
     For a folder: typical and diverse images, or with --classes those that the model doubts. For a finished run: those
     whose labels help it most. They are no random sample: to prove a rate, use clipgrip audit draw.
     """
-    from clipgrip.backbone.registry import load_backbone
     from clipgrip.data.classes import ClassNames
     from clipgrip.errors import ConfigError
     from clipgrip.labeling.suggest import SUGGEST, from_images, write_suggestions
@@ -93,9 +95,10 @@ def suggest(
             found = from_run(where, count, audits=sheets, seed=seed, hear=screen)
     else:
         _check_named(classes, {"labels": labels, "test": test, "template": template})
-        model = load_backbone(backbone or "nano")
         names = ClassNames.read(classes, encoding) if classes else None
-        texts = expand(template, encoding) if template else DEFAULT_TEMPLATE
+        texts: Template = expand(template, encoding) if template else DEFAULT_TEMPLATE
+        model, names, texts = _model(where, backbone, names, texts)
+        more["classes"] = classes or ("FILE" if names is None else None)
         with screen.live():
             found = from_images(
                 where, count, model, classes=names, labels=labels, test=test, template=texts, audits=sheets,
@@ -107,16 +110,29 @@ def suggest(
     return Result([*told(found, count, out), Sentence("Then:    {then}", then=then)], facts)
 
 
+def _model(
+    where: Path, backbone: str | None, names: ClassNames | None, texts: Template
+) -> tuple[Model, ClassNames | None, Template]:
+    """The model with its classes and templates; of a file of embeddings what it brings itself."""
+    from clipgrip.backbone.registry import load_backbone
+    from clipgrip.data.embeddings import is_embeddings
+    from clipgrip.runs.given import TEMPLATE, classes_in, given_model
+
+    if not is_embeddings(where):
+        return load_backbone(backbone or "nano"), names, texts
+    names = names or classes_in(where)
+    return given_model(where, names), names, TEMPLATE
+
+
 def _command(where: Path, is_run: bool, more: dict[str, Any], out: Path) -> str:
     """What learns from the filled sheet, to copy."""
     end = f"--labels {shlex.quote(str(out))} --candidates all"
     if is_run:
         return Sentence("the same clipgrip run command with {end}", end=end)
-    given = more | {"classes": more["classes"] or "FILE"}
     options = [
         f"--{name} {shlex.quote(str(value))}"
         for name in ("classes", "test", "template", "backbone")
-        for value in (given[name] if name == "template" else [given[name]]) or ()
+        for value in (more[name] if name == "template" else [more[name]]) or ()
         if value
     ]
     return " ".join(["clipgrip run", shlex.quote(str(where)), *options, end])

@@ -169,6 +169,11 @@ PANELS = (
         mark("Models and machine"),
         (
             MODELS,
+            Entry(
+                "embed",
+                mark("Write the embeddings of images as a file, which run takes too"),
+                "embed:embed",
+            ),
             Entry("doctor", mark("Check this machine: versions, memory, models"), "doctor:doctor"),
         ),
     ),

@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 from PIL import Image
 
+from clipgrip.data.embeddings import is_embeddings
 from clipgrip.data.images import may_be_image
 from clipgrip.data.issues import Issue
 from clipgrip.data.nearby import Folders, difference
@@ -38,6 +39,8 @@ class Entry:
     path: str
     key: str
     source: ImageSource
+    sha256: str = ""
+    """Its content hash where that is known already."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class Found:
     entries: tuple[Entry, ...]
     issues: tuple[Issue, ...] = ()
     claims: tuple[Claim, ...] = field(default=())
+    test_claims: tuple[Claim, ...] = field(default=())
+    """Of images to measure on."""
 
 
 def place_key(path: str) -> str:
@@ -88,6 +93,10 @@ def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = No
         found = from_folder(path, path, frozenset(skip))
         shards = _shards(found)
         return _from_shards(shards, path) if shards else found
+    if is_embeddings(path):
+        from clipgrip.data.embeddedrows import from_embeddings
+
+        return from_embeddings(path)
     if path.lower().endswith(PARQUET_SUFFIXES):
         return _from_parquet(path, os.path.dirname(path))
     if path.lower().endswith(TABLE_SUFFIXES):

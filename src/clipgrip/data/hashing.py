@@ -7,12 +7,12 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clipgrip.data.discover import Entry
 from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature, shown_of
 from clipgrip.data.issues import Issue
-from clipgrip.data.sources import MAX_BYTES, FileSource, ImageSource
+from clipgrip.data.sources import MAX_BYTES, EmbeddingSource, FileSource, ImageSource
 from clipgrip.errors import DataError
 from clipgrip.files import open_file, openable
 from clipgrip.sentences import Sentence
@@ -29,10 +29,14 @@ class Usable:
 
     sha256: str
     remark: Issue | None
+    source: ImageSource | None = None
+    """Where it is read from now on, if otherwise than the entry says."""
 
 
 def examine(entry: Entry) -> Usable | Issue:
     """A usable image, or what is wrong with it."""
+    if isinstance(entry.source, EmbeddingSource):
+        return _embedded(entry, entry.source)
     try:
         data = _read(entry.source)
         detail = shown_of(data)
@@ -43,6 +47,19 @@ def examine(entry: Entry) -> Usable | Issue:
         return Issue(entry.path, "unreadable", f"cannot be read ({reason})")
     remark = None if detail is None else Issue(entry.path, "first-page-only", detail)
     return Usable(hashlib.sha256(data).hexdigest(), remark)
+
+
+def _embedded(entry: Entry, source: EmbeddingSource) -> Usable:
+    """An embedding, whose file was checked when it was read; a picture that cannot be shown costs only the picture."""
+    if not source.picture:
+        return Usable(entry.sha256, None, source)
+    shown = examine(replace(entry, source=FileSource(source.picture)))
+    if isinstance(shown, Usable):
+        return Usable(entry.sha256, None, replace(source, picture_sha256=shown.sha256))
+    detail = Sentence("{picture}: {detail}", picture=source.picture, detail=shown.detail)
+    return Usable(
+        entry.sha256, Issue(entry.path, "no-picture", detail), replace(source, picture="")
+    )
 
 
 def examine_all(

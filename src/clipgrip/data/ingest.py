@@ -20,6 +20,7 @@ from clipgrip.data.discover import (
     native,
     place_key,
 )
+from clipgrip.data.embeddedrows import numbered_claims
 from clipgrip.data.foldernames import FolderLabels, folder_labels
 from clipgrip.data.hashing import Progress, examine_all
 from clipgrip.data.issues import NOTES, Issue, tally
@@ -76,8 +77,9 @@ def ingest(
         MissingPackage: a Parquet file, and pyarrow is not installed.
     """
     names = ClassNames.of(classes, encoding)
-    found = discover(images, _table_keys(classes, labels, test), encoding)
+    found = numbered_claims(discover(images, _table_keys(classes, labels, test), encoding), names)
     tests = _brought(test, Sentence("test images"), found, encoding)
+    tests = replace(tests, claims=tests.claims + found.test_claims)
     labeled = _without_places(_labeled(images, labels, found, names, encoding), tests)
     tests = replace(tests, entries=tests.entries + _listed_outside(found, tests))
     entries = _once(found.entries, tests.entries, labeled.entries)
@@ -189,6 +191,8 @@ def _rows(
         if isinstance(answer, Issue):
             issues.append(answer)
             continue
+        if answer.source is not None:
+            entry = replace(entry, source=answer.source)
         contents[answer.sha256].append(entry)
         issues += [answer.remark] if answer.remark is not None else []
     by_folder = 0

@@ -31,6 +31,7 @@ REASONS: dict[str, str] = {
     "folder-like-class": "a folder named almost like a class; its images are not labeled by it",
     "folder-of-test": "below a folder named test or val; not labeled by the folder",
     "first-page-only": "a document with pages or an animation, of which the first is used",
+    "no-picture": "an embedding whose picture cannot be shown; the embedding is used",
     "unsupported": "an image of a kind that is not read here",
     "matched-by-name": "the image was found by its file name alone, or by a name that is almost the same",
 }
@@ -39,7 +40,7 @@ REASONS: dict[str, str] = {
 NOTES = frozenset(
     {"conflicting-labels", "label-without-image", "matched-by-name", "text-encoding", "class-list"}
     | {"first-page-only", "folder-disagrees", "nested-class-folders", "folder-like-class"}
-    | {"folder-of-test"}
+    | {"folder-of-test", "no-picture"}
 )
 """Reasons that are remarks: the image they name, if any, may still be used."""
 

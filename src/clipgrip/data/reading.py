@@ -12,7 +12,7 @@ from PIL import Image
 
 from clipgrip.data.images import UndecodableImage, decode
 from clipgrip.data.manifest import Row
-from clipgrip.data.sources import ImageSource
+from clipgrip.data.sources import EmbeddingSource, ImageSource
 from clipgrip.sentences import Sentence
 
 
@@ -22,6 +22,7 @@ def read_image(source: ImageSource, sha256: str) -> bytes:
     Raises:
         UndecodableImage: they cannot be read, or are others by now.
     """
+    sha256 = picture_hash(source, sha256)
     data = read_new(source)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise UndecodableImage(
@@ -32,6 +33,19 @@ def read_image(source: ImageSource, sha256: str) -> bytes:
             ),
         )
     return data
+
+
+def picture_hash(source: ImageSource, sha256: str) -> str:
+    """The SHA-256 of an image's picture: its content hash, and of an embedding that of the picture that shows it.
+
+    Raises:
+        UndecodableImage: the image is an embedding without a picture.
+    """
+    if not isinstance(source, EmbeddingSource):
+        return sha256
+    if not source.picture_sha256:
+        raise UndecodableImage("no-picture", Sentence("is an embedding without a picture"))
+    return source.picture_sha256
 
 
 def read_row(row: Row) -> bytes:

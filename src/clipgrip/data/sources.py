@@ -1,4 +1,4 @@
-"""Where the bytes of an image come from: a file, memory, or a cell of a Parquet file."""
+"""Where the bytes of an image come from: a file, memory, a cell of Parquet, or a picture beside its embedding."""
 
 from __future__ import annotations
 
@@ -92,8 +92,32 @@ class ParquetSource:
         return read_cell(self.path, self.group, self.row, self.column)
 
 
+@dataclass(frozen=True)
+class EmbeddingSource:
+    """A row of a file of embeddings, with the picture that shows it where there is one."""
+
+    path: str
+    row: int
+    picture: str = ""
+    """Absolute path; empty where there is no picture."""
+    picture_sha256: str = ""
+    """Of the picture as it was first read."""
+
+    def read(self) -> bytes:
+        """The bytes of the picture.
+
+        Raises:
+            OSError: there is none, or as `FileSource.read`.
+        """
+        if not self.picture:
+            raise OSError("an embedding without a picture")
+        return read_file(self.picture, MAX_BYTES)
+
+
 def is_there(source: ImageSource) -> bool:
     """Whether the file of an image is there; whether it still holds the same is not asked."""
+    if isinstance(source, EmbeddingSource):
+        return bool(source.picture) and os.path.isfile(openable(source.picture))
     if not isinstance(source, FileSource | ParquetSource):
         return True
     return os.path.isfile(openable(source.path))

@@ -18,7 +18,7 @@ from clipgrip.config import Settings, checked
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.text import check_encoding
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.estimator.embeds import embeds_of, joined_embeds
+from clipgrip.estimator.embeds import beside_embeds, embeds_of, joined_embeds
 from clipgrip.estimator.fitting import fit_embeds, fit_images
 from clipgrip.estimator.heads import final_head
 from clipgrip.estimator.inputs import Named, images_of
@@ -48,7 +48,9 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ``path``. Each image is encoded once and kept in the cache. y is a list, an array, a tensor, or a pandas Series, one
     label for each image; -1, None, NaN or an empty text is unlabeled. All else is refused with a sentence.
 
-    With ``backbone="embeddings"`` X is an array (N, D) of image embeddings of any model, and no model is read. Give
+    With ``backbone="embeddings"`` X is an array (N, D) of image embeddings of any model, and no model is read; a
+    tensor, a DataFrame (of numbers, or with columns of vectors), an Arrow table, or the path of a file of embeddings
+    (`clipgrip.data.embeddings`), whose labels, class names and class embeddings count where none are given. Give
     ``class_embeds`` (C, D), the embeddings of the texts of ``class_names`` by the same model, and unlabeled images are
     learned from too; without them it learns from the labels alone, and the classes are those of y. X may be a list of
     banks [(N, D), (N, E), ...], embeddings of the same images: class_embeds are of the first bank's model, the others
@@ -135,10 +137,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_encoding("utf-8" if self.encoding is None else self.encoding)
         names = class_names_of(self.class_names, self.encoding)
         if self.backbone == EMBEDDINGS:
-            embeds = embeds_of(self, X, reset=True)
-            fitted = fit_embeds(
-                embeds, y, names, self.class_embeds, self.logit_scale, settings, self.method
-            )
+            given = beside_embeds(X, y, names, self.class_embeds, self.logit_scale)
+            fitted = fit_embeds(embeds_of(self, X, reset=True), *given, settings, self.method)
         else:
             if self.class_embeds is not None:
                 raise ConfigError(

@@ -12,19 +12,37 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 from torch import Tensor
 
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.embeddings import Embeddings, is_embeddings, read_embeddings
+from clipgrip.data.embedfiles import table_arrays
+from clipgrip.data.embedvalues import numbered
 from clipgrip.errors import DataError
-from clipgrip.pseudolabel.banks import BankMap, check_banks
+from clipgrip.pseudolabel.banks import BankMap, banks_of, check_banks
+from clipgrip.runs.given import places
 from clipgrip.types import ClassEmbeds, ImageEmbeds, WideEmbeds
 
 
+def embeddings_file(X: Any) -> Embeddings | None:
+    """The file of embeddings that X is the path of; None where it is none."""
+    is_file = isinstance(X, str | os.PathLike) and is_embeddings(X)
+    return read_embeddings(X) if is_file else None
+
+
 def banks_of_x(X: Any) -> list[Any]:
-    """The banks of a list of matrices; X itself where it is one matrix."""
-    is_banks = isinstance(X, list | tuple) and len(X) and all(_is_matrix(bank) for bank in X)
-    return list(X) if is_banks else [X]
+    """The banks of a file of embeddings, an Arrow table, a DataFrame with columns of vectors, or a list of matrices.
 
-
-def _is_matrix(bank: Any) -> bool:
-    return len(getattr(bank, "shape", ())) == 2
+    X itself where it is one matrix.
+    """
+    if (file := embeddings_file(X)) is not None:
+        return list(file.banks.values())
+    if callable(getattr(X, "to_pandas", None)) and hasattr(X, "column_names"):
+        found = [one for one in table_arrays(X, "X").values() if one.ndim == 2]
+        return found or [X.to_pandas()]
+    if hasattr(X, "iloc") and hasattr(X, "columns") and len(X):
+        vectors = [X[name] for name in X.columns if np.ndim(X[name].iloc[0]) == 1]
+        if vectors:
+            return [np.stack([np.asarray(cell) for cell in column]) for column in vectors]
+    return banks_of(X)
 
 
 def embeds_of(estimator: Any, X: Any, *, reset: bool) -> list[Tensor]:
@@ -62,7 +80,8 @@ def joined_embeds(estimator: Any, X: Any, banks: BankMap | None) -> WideEmbeds:
 def _embeds(estimator: Any, X: Any, *, reset: bool) -> ImageEmbeds:
     if isinstance(X, str | os.PathLike):
         raise DataError(
-            'X is a path, and backbone="embeddings" takes an array (N, D). Name a model as backbone.'
+            'X is a path, and backbone="embeddings" takes an array (N, D), or a file of embeddings (.npz, .npy, '
+            ".parquet, .arrow). Name a model as backbone where it is a folder of images."
         )
     if callable(getattr(X, "detach", None)):
         X = X.detach().cpu().float().numpy()
@@ -92,3 +111,29 @@ def class_vectors(class_embeds: Any, n_classes: int | None, width: int) -> Class
             "class_names, in that order, as wide as X."
         )
     return F.normalize(torch.tensor(array), dim=-1)
+
+
+def beside_embeds(
+    X: Any, y: Any, names: ClassNames | None, class_embeds: Any, logit_scale: float
+) -> tuple[Any, ClassNames | None, Any, float]:
+    """Labels, class names, class embeddings and scale: as they were given, else those of the file that X is.
+
+    What the file keeps to measure on is not learned from.
+    """
+    file = embeddings_file(X)
+    if file is None:
+        return y, names, class_embeds, logit_scale
+    if y is None and file.labels:
+        tests = file.test or (False,) * len(file.labels)
+        y = ["" if test else one for one, test in zip(file.labels, tests, strict=True)]
+        if names is not None:
+            y = list(numbered(y, names.display))
+    if class_embeds is None and file.class_embeds is not None:
+        class_embeds, logit_scale = file.class_embeds, file.logit_scale
+        if names is None and file.class_names:
+            names = ClassNames(file.class_names, file.class_names)
+        elif names is not None and file.class_names:
+            class_embeds = class_embeds[
+                places(file.path, names, file.class_names, len(class_embeds))
+            ]
+    return y, names, class_embeds, logit_scale

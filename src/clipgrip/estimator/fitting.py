@@ -33,16 +33,13 @@ from clipgrip.runs.eyes import with_named_eyes
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.outcome import prompt_facts
 from clipgrip.runs.prepare import Prepared, prepare, prepare_arrays
+from clipgrip.runs.start import residual
 from clipgrip.runs.tasks import beside_folders
 from clipgrip.serving.predictor import Predictor
 from clipgrip.strategy import Round, best_round
-from clipgrip.training.loop import Recipe
 from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.types import ClassEmbeds, Labels
 from clipgrip.words import Words
-
-RESIDUAL_RECIPE = Recipe(lr=0.001, steps=60, weight_decay=0.0)
-"""For vectors of length one, whose numbers are small."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +215,14 @@ def _fit_labels(
     labels = torch.from_numpy(target.labels)
     banks = _bank_map(embeds, labels, None, 1.0)
     joined = banks.joined(embeds) if banks else embeds[0]
-    head = head_of_labels(joined, labels, n_classes, chosen, settings.seed)
+    head = head_of_labels(
+        joined,
+        labels,
+        n_classes,
+        chosen,
+        settings.seed,
+        joined=banks is not None and banks.joins,
+    )
     return Fitted(head, target.vocabulary, [], "SSL", banks=banks)
 
 
@@ -240,9 +244,7 @@ def _check_needs_no_model(settings: Settings, class_embeds: Any) -> None:
 
 
 def _residual_method(settings: Settings, method: Method | None) -> Method:
-    method = method or PRESETS[settings.preset]["textual"]
-    recipe = replace(RESIDUAL_RECIPE, steps=min(RESIDUAL_RECIPE.steps, method.recipe.steps))
-    chosen = replace(method, recipe=recipe, many_labels=None)
+    chosen = residual(method or PRESETS[settings.preset]["textual"])
     return replace(chosen, select="balanced") if settings.k else chosen
 
 

@@ -62,9 +62,18 @@ def final_head(class_embeds: ClassEmbeds, logit_scale: float, joint: Joint | Non
 
 
 def head_of_labels(
-    image_embeds: ImageEmbeds, labels: Labels, n_classes: int, method: Method, seed: int
+    image_embeds: ImageEmbeds,
+    labels: Labels,
+    n_classes: int,
+    method: Method,
+    seed: int,
+    *,
+    joined: bool = False,
 ) -> AnswerHead:
-    """Without any text: labels (N,), -1 for unlabeled, and the unlabeled images where held-out labels bear them out."""
+    """Without any text: labels (N,), -1 for unlabeled, and the unlabeled images where held-out labels bear them out.
+
+    ``joined``: the rows of ``image_embeds`` are several banks.
+    """
     settings = method.head or HeadSettings()
     task = ssl(labels, n_classes)
     teacher = Teacher.of(image_embeds, None, task, settings)
@@ -77,8 +86,10 @@ def head_of_labels(
             method=method.refine,
             refinement=method.refinement,
             generator=generator(seed, "held out"),
+            joined=joined,
         )
         teacher = teacher.validated(checked)
-        found = refiner_of(method, image_embeds, teacher.start, teacher)(teacher.start, task)
+        refiner = refiner_of(method, image_embeds, teacher.start, teacher, joined=joined)
+        found = refiner(teacher.start, task)
         pseudolabels = choose(found.probs, task, 1, selector("everything"))
     return JointHead(teacher.joint(image_embeds, pseudolabels))

@@ -54,6 +54,8 @@ class Teacher:
     """False where held-out labels are answered worse with the unlabeled images than without."""
     texts: ClassEmbeds | None = field(default=None, repr=False)
     """The untuned class embeddings (C, D)."""
+    has_text: bool = True
+    """Whether any text answers beside the labels."""
     held_out: HeldOut | None = field(default=None, repr=False)
     """None where no class has two labels, and where a stored run is only opened again."""
 
@@ -74,7 +76,9 @@ class Teacher:
         weights = weigh(fitted, said, own, task.n_classes, settings)
         joint = join(fitted, own, task.n_classes, weights)
         start = joint.probs(image_embeds, text)
-        return cls(task, settings, weights, fitted.members, start, texts=texts)
+        return cls(
+            task, settings, weights, fitted.members, start, texts=texts, has_text=text is not None
+        )
 
     def validated(self, held_out: HeldOut | None) -> Teacher:
         """The same, knowing what its labels said when they were held out."""
@@ -137,13 +141,17 @@ def validate(
     method: str,
     refinement: Refinement,
     generator: torch.Generator,
+    joined: bool = False,
 ) -> HeldOut | None:
-    """What the teacher's labels say when they are held out, with the refinement that the rounds will use."""
+    """What the teacher's labels say when they are held out, with the refinement that the rounds will use.
+
+    ``joined``: the rows of ``image_embeds`` are several banks.
+    """
     task = teacher.task
     every = task.candidates
 
     def refiner(embeds: ImageEmbeds) -> Refine:
-        images = PoolImages.of(embeds, refinement)
+        images = PoolImages.of(embeds, refinement, joined=joined)
 
         def refine(answers: Probs, known: Labels) -> Probs:
             one_hot = torch.nn.functional.one_hot(known.clamp_min(0), task.n_classes).float()

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.base import Model
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.discover import PATH_COLUMNS, discover
 from clipgrip.data.ingest import ingest
@@ -58,7 +58,7 @@ class Suggestions:
 def from_images(
     images: Path,
     n: int,
-    backbone: ClipBackbone,
+    backbone: Model,
     *,
     classes: ClassNames | None = None,
     labels: Path | None = None,
@@ -81,7 +81,7 @@ def from_images(
     hear = hear or Listener()
     found = ingest(
         images,
-        classes=classes or _names_in(images),
+        classes=classes or names_in(images),
         labels=labels,
         test=test,
         encoding=encoding,
@@ -107,8 +107,7 @@ def from_images(
         )
     embeds, names = seen.embeds, found.manifest.classes
     probs = None
-    if classes is not None:
-        texts = zero_shot(backbone, classes.prompts, template)
+    if classes is not None and (texts := zero_shot(backbone, classes.prompts, template)).any():
         given, scale = embeds.pool_labels, backbone.logit_scale
         probs = refine(embeds.pool, texts, logit_scale=scale, labeled=given)
     apart = _drawn(audits, embeds.pool_rows, hear)
@@ -201,7 +200,7 @@ def _reasons(
     )
 
 
-def _names_in(images: Path) -> ClassNames:
+def names_in(images: Path) -> ClassNames:
     """The labels that a table of images brings; two names stand in where there are none."""
     claims = discover(images).claims if images.is_file() else ()
     names = dict.fromkeys(canonical(claim.label) for claim in claims)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
@@ -53,3 +54,15 @@ class ResidualPrompt:
                 f"learned values {shapes} do not fit a residual of shape {tuple(self.base.shape)}."
             )
         return replace(self, residual=learned["residual"])
+
+
+def renumbered(learned: dict[str, Tensor], places: Sequence[int | None]) -> dict[str, Tensor]:
+    """Learned values for other classes: for each of them its position among these, None for one that is new.
+
+    Values that belong to no class, of prompts that are tuned as words or pixels, are as they were.
+    """
+    if "residual" not in learned:
+        return learned
+    rows = learned["residual"]
+    zero = torch.zeros_like(rows[0])
+    return {"residual": torch.stack([zero if n is None else rows[n] for n in places])}

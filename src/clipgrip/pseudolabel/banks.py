@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -101,13 +102,12 @@ class BankMap:
         return cls(int(tensors["width"]), tuple(columns), weights)
 
 
-def banks_of(image_embeds: Tensor | Sequence[Tensor]) -> list[Tensor]:
-    """The banks of a list of matrices; one of a single matrix, or of a list of rows."""
-    if isinstance(image_embeds, list | tuple):
-        banks = [torch.as_tensor(bank) for bank in image_embeds]
-        if banks and all(bank.ndim == 2 for bank in banks):
-            return banks
-    return [torch.as_tensor(image_embeds)]
+def banks_of(image_embeds: Any) -> list[Any]:
+    """The banks of a list of matrices, as they are; a single matrix, or a list of rows, is one."""
+    is_list = isinstance(image_embeds, list | tuple) and len(image_embeds) > 0
+    if is_list and all(len(getattr(bank, "shape", ())) == 2 for bank in image_embeds):
+        return list(image_embeds)
+    return [image_embeds]
 
 
 def fit_bank_map(

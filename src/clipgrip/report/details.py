@@ -61,7 +61,12 @@ def _eyes(run: Reading, say: Words) -> DetailTable:
     """What saw the images beside the model, and how much each counted."""
     eyes = run.metrics.get("eyes", ())
     rows: list[tuple[str, ...]] = [
-        (eye["name"], say.percent(eye["share"], 0), eye["fingerprint"]) for eye in eyes
+        (
+            eye["name"],
+            say.percent(eye["share"] if eye.get("read", True) else None, 0),
+            eye["fingerprint"],
+        )
+        for eye in eyes
     ]
     return DetailTable(
         say("Eyes beside the backbone"), rows, ("", say("Share"), say("Fingerprint"))

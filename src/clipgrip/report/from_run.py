@@ -34,7 +34,9 @@ def facts(
     Raises:
         DataError: the table of groups cannot be used.
     """
-    embeds, zero_shot = outcome.embeds, outcome.zero_shot
+    embeds = outcome.embeds
+    # where no text answers there is nothing that tuning could have moved
+    zero_shot = outcome.zero_shot if outcome.start.has_texts else outcome.answers
     judged = MeasuredAnswers(
         paths=tuple(row.path for row in embeds.test_rows),
         labels=embeds.test_labels,

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from dataclasses import dataclass
 
+from clipgrip.backbone.names import NANO
 from clipgrip.report.reading import Reading
 from clipgrip.report.refining import would_divide
 from clipgrip.words import Words
@@ -100,7 +101,7 @@ def _label(run: Reading, say: Words) -> list[Step]:
 
 
 def _larger(run: Reading, say: Words) -> list[Step]:
-    if run.settings.get("backbone") != "nano":
+    if run.settings.get("backbone") != NANO:
         return []
     why = say(
         "This run used nano, the small model that ships with clipgrip. The larger CLIP sees more; it is fetched once "

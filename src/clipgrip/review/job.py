@@ -158,6 +158,7 @@ class FileListener(Listener):
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Kept a few times a second."""
+        stage = stage.partition(":")[0]  # whichever eye is at work
         self.current |= {"stage": stage, "done": done, "total": total}
         self._reckon(stage, done / max(1, total))
         if time.monotonic() - self._wrote > EVERY or done == total:

@@ -74,7 +74,7 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
                 _check_new(runs.manifest(candidate.run), manifest)
         place = folder / f"{ROUND}{number}"
         settings, seen = _rule(first, manifest, _seen(first, began_with, classes))
-        outcome = carry_out(settings, manifest, place, listener, seen=seen)
+        outcome = carry_out(settings, manifest, place, listener, seen=seen, model=before.model)
         pool = frozenset(row.sha256 for row in began_with.rows if row.split == "pool")
         facts = _gain(before, outcome, classes, by_hash, pool)
         done = ReviewRound(

@@ -12,15 +12,16 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.base import Model
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Row
 from clipgrip.prompts.classifier import zero_shot
+from clipgrip.prompts.residual import renumbered
 from clipgrip.review.class_table import ClassTable
 from clipgrip.review.states import Ints, Mask
 from clipgrip.review.store import StoredClass
-from clipgrip.runs.embedding import Embeds, model_of
+from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.inputs import embeds_through
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.start import Start
@@ -83,7 +84,7 @@ class RoundClassifier:
     """Applies the newest round's prompt to any class names: the images are not encoded again."""
 
     outcome: Outcome = field(repr=False)
-    backbone: ClipBackbone = field(repr=False)
+    backbone: Model = field(repr=False)
     rows: tuple[Row, ...] = field(repr=False)
     embeds: ImageEmbeds = field(repr=False)
     """(N, D) as the learned prompt sees the images."""
@@ -98,8 +99,7 @@ class RoundClassifier:
     @classmethod
     def of(cls, outcome: Outcome, hashes: frozenset[str]) -> RoundClassifier:
         """For the images with these content hashes, pool or test."""
-        settings = Settings(**outcome.run.settings)
-        backbone = model_of(settings)
+        backbone = outcome.model
         seen = _through(outcome, backbone)
         rows = (*seen.pool_rows, *seen.test_rows)
         positions = [n for n, row in enumerate(rows) if row.sha256 in hashes]
@@ -123,11 +123,10 @@ class RoundClassifier:
         none = None if beside is None else beside[:0]
         nothing = Embeds(self.embeds, self.embeds[:0], (), (), beside, none)
         joint = self.outcome.joint
+        places = _places(classes, self.outcome.manifest.classes)
         if joint is not None:
-            joint = joint.renumbered(
-                _places(classes, self.outcome.manifest.classes), start.zero_shot
-            )
-        return start.answers(self.outcome.learned, nothing, joint).pool
+            joint = joint.renumbered(places, start.zero_shot)
+        return start.answers(renumbered(self.outcome.learned, places), nothing, joint).pool
 
     def texts(self, classes: Sequence[StoredClass]) -> ClassEmbeds:
         """(C, D) of the untuned texts."""
@@ -163,7 +162,7 @@ def _places(classes: ClassNames, of_run: ClassNames) -> list[int | None]:
     return found
 
 
-def _through(outcome: Outcome, backbone: ClipBackbone) -> Embeds:
+def _through(outcome: Outcome, backbone: Model) -> Embeds:
     if not outcome.learned:  # zero-shot, or a run that went back to it
         return outcome.embeds
     return embeds_through(outcome.start.tuned(outcome.learned), backbone, outcome.embeds)

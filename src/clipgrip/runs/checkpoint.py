@@ -28,6 +28,8 @@ HEAD = "head.safetensors"
 """What labels taught beside the prompt: `fewshot.Joint`."""
 EYES = "eyes.safetensors"
 """What sees images beside the model, and how that joins what the model sees: `runs.eyes.Beside`."""
+RESIDUAL = "residual"
+"""The kind of a prompt on embeddings: a shift of each class embedding."""
 SAVE = "save"
 """Which call wrote a file."""
 
@@ -39,7 +41,7 @@ class PromptFacts:
     """What must be known to use learned values again."""
 
     kind: str
-    """``textual``, or ``zero-shot`` where nothing was learned."""
+    """``textual``, ``residual`` on embeddings, or ``zero-shot`` where nothing was learned."""
     class_names: tuple[str, ...]
     class_prompts: tuple[str, ...]
     settings: dict[str, Any]

@@ -21,7 +21,7 @@ GIVEN_UP = "agreement with refined answers"
 
 
 def calibration_facts(
-    answers: Answers, zero_shot: Answers, embeds: Embeds
+    answers: Answers, zero_shot: Answers | None, embeds: Embeds
 ) -> dict[str, Any] | None:
     """Calibration of the final answers by the test; without one, of zero-shot's by the labels people gave.
 
@@ -29,7 +29,7 @@ def calibration_facts(
     """
     if tested := honesty(answers.test, embeds.test_labels):
         return {"answers": "final", "judged_by": "test", **tested.to_dict()}
-    if given := honesty(zero_shot.pool, embeds.pool_labels):
+    if zero_shot and (given := honesty(zero_shot.pool, embeds.pool_labels)):
         return {"answers": "zero-shot", "judged_by": "labels", **given.to_dict()}
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,7 +14,9 @@ from torch import Tensor
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.embed import Item, embed_images
+from clipgrip.backbone.embed import Embedded, Item, embed_images
+from clipgrip.backbone.given import NO_PICTURES, GivenBank, GivenModel
+from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings
@@ -23,8 +25,9 @@ from clipgrip.data.issues import Issue
 from clipgrip.data.manifest import Manifest, Row
 from clipgrip.data.reading import open_picture, open_row
 from clipgrip.data.sources import ImageSource
-from clipgrip.errors import DataError
+from clipgrip.errors import BackboneError, DataError
 from clipgrip.runs.events import Listener
+from clipgrip.runs.given import check_kind, vectors_of
 from clipgrip.sentences import Sentence, combined, mark
 from clipgrip.types import ImageEmbeds, Labels, WideEmbeds
 
@@ -76,14 +79,20 @@ class EmbeddedManifest:
 
 
 def model_of(settings: Settings) -> ClipBackbone:
-    """The model as the settings want it."""
+    """The model as the settings want it; BackboneError where embeddings stand in its place."""
+    if settings.backbone == EMBEDDINGS:
+        raise BackboneError(NO_PICTURES)
     return load_backbone(settings.backbone, precision=settings.precision, engine=settings.engine)
 
 
-def embedded(backbone: Eye, manifest: Manifest, listener: Listener) -> EmbeddedManifest:
+def embedded(
+    backbone: Eye, manifest: Manifest, listener: Listener, *, stage: str = "embed"
+) -> EmbeddedManifest:
     """As `embed_manifest`, with the cache in the user's folder, saying how far it is."""
-    progress = partial(listener.progress, "embed")
-    return embed_manifest(backbone, manifest, cache=cache_of(backbone), on_progress=progress)
+    progress = partial(listener.progress, stage)
+    given = isinstance(backbone, GivenModel | GivenBank)
+    cache = None if given else cache_of(backbone)
+    return embed_manifest(backbone, manifest, cache=cache, on_progress=progress)
 
 
 def embed_manifest(
@@ -94,8 +103,7 @@ def embed_manifest(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> EmbeddedManifest:
     """Embed all rows, reading from the cache what it holds; DataError where no pool image is left."""
-    items = [item(row) for row in manifest.rows]
-    found = embed_images(backbone, items, cache=cache, on_progress=on_progress)
+    found = _seen(backbone, manifest.rows, cache, on_progress)
     reasons = dict(found.failures)
     issues = tuple(
         undecodable(path, reasons[row.sha256])
@@ -110,6 +118,21 @@ def embed_manifest(
     pool_rows, test_rows = (tuple(kept.rows[i] for i in part) for part in (pool, test))
     embeds = Embeds(found.embeds[pool], found.embeds[test], pool_rows, test_rows)
     return EmbeddedManifest(kept, embeds, issues)
+
+
+def _seen(
+    backbone: Eye,
+    rows: Sequence[Row],
+    cache: EmbeddingCache | None,
+    on_progress: Callable[[int, int], None] | None,
+) -> Embedded:
+    """What an eye sees of images, or what a file of embeddings holds of them."""
+    given = isinstance(backbone, GivenModel | GivenBank)
+    check_kind(rows, EMBEDDINGS if given else backbone.name)
+    if not isinstance(backbone, GivenModel | GivenBank):
+        items = [item(row) for row in rows]
+        return embed_images(backbone, items, cache=cache, on_progress=on_progress)
+    return vectors_of(rows, backbone.banks[0] if isinstance(backbone, GivenModel) else backbone)
 
 
 def item(row: Row) -> Item:

@@ -9,7 +9,10 @@ class Listener:
     """Hears everything and does nothing; override what is of interest."""
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """``done`` of ``total`` pieces of a stage: ``hash``, ``embed``, ``pixels``, ``round`` or ``answer``."""
+        """``done`` of ``total`` pieces of a stage: ``hash``, ``embed``, ``pixels``, ``round`` or ``answer``.
+
+        ``embed:NAME`` where the eye of that name is at work beside the model.
+        """
 
     def planned(self, rounds: int) -> None:
         """How many rounds there will be, before the first begins."""

@@ -10,16 +10,15 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load, save
 
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.clip import Precision
-from clipgrip.backbone.embed import Embedded, Item, embed_images
+from clipgrip.backbone.embed import Embedded, Item
 from clipgrip.backbone.eyes import load_eye, named_eyes
-from clipgrip.backbone.optional_cache import cache_for
+from clipgrip.backbone.optional_cache import embed_cached
 from clipgrip.config import Settings
-from clipgrip.errors import BackboneError, DataError
+from clipgrip.errors import BackboneError, ConfigError, DataError
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded
 from clipgrip.runs.events import Listener
@@ -28,6 +27,13 @@ from clipgrip.words import Words, mark
 
 COUNTS = mark('The eye "{name}" makes {share} of what images are compared by.')
 COUNTS_NOTHING = mark('The eye "{name}" tells nothing of these images, and is left out.')
+ITSELF = mark(
+    '--eye "{name}" is the model itself, which would see every image twice the same. Leave it away, or choose another '
+    "--backbone."
+)
+UNREAD = mark(
+    'The eye "{name}" changes no answer: with this preset or strategy nothing compares images.'
+)
 FACTS = "facts"
 """The eyes themselves as JSON, among the tensors of a file."""
 
@@ -94,7 +100,8 @@ class Beside:
         good = [item for item in items if item[0] not in failed]
         banks, failures = [found.embeds], list(found.failures)
         for eye in self.eyes:
-            seen = embed_with(eye, good, partial(loaded, eye), on_progress)
+            load = partial(loaded, eye)
+            seen = embed_cached(eye.image_key, eye.embed_dim, good, load, on_progress)
             for _, error in seen.failures:  # it could be read a moment ago
                 raise error
             banks.append(seen.embeds)
@@ -149,11 +156,15 @@ class EyesSeen:
             replace(self.banks, columns=columns, weights=shown),
         )
 
-    def facts(self) -> list[dict[str, Any]]:
-        """What a run stores of each eye: its part of all that is seen too, the model's own included."""
+    def facts(self, *, read: bool = True) -> list[dict[str, Any]]:
+        """What a run stores of each eye: its part of all that is seen too, the model's own included.
+
+        ``read`` where something compares images, so that the part counts.
+        """
         weights, shares = self.banks.weights[1:], self.banks.shares()[1:]
+        unread = {} if read else {"read": False}
         return [
-            {**asdict(eye), "weight": round(weight, 4), "share": round(share, 4)}
+            {**asdict(eye), **unread, "weight": round(weight, 4), "share": round(share, 4)}
             for eye, weight, share in zip(self.eyes, weights, shares, strict=True)
         ]
 
@@ -168,39 +179,47 @@ def with_named_eyes(settings: Settings) -> Settings:
 def eye_sentences(eyes: Iterable[Mapping[str, Any]], words: Words) -> list[str]:
     """What a run says of its eyes' part: of each, in a line."""
     return [
-        words(COUNTS, name=eye["name"], share=words.percent(eye["share"], 0))
+        words(UNREAD, name=eye["name"])
+        if not eye.get("read", True)
+        else words(COUNTS, name=eye["name"], share=words.percent(eye["share"], 0))
         if eye["weight"]
         else words(COUNTS_NOTHING, name=eye["name"])
         for eye in eyes
     ]
 
 
-def eyes_of(settings: Settings) -> tuple[Eye, ...]:
-    """The eyes that the settings name.
+def eyes_of(settings: Settings, backbone: Eye) -> tuple[Eye, ...]:
+    """The eyes that the settings name, to see beside ``backbone``.
 
     Raises:
         BackboneError: one is unknown, not here, or its files cannot be used.
+        ConfigError: one is the model itself.
     """
-    return tuple(load_eye(name, precision=settings.precision) for name in settings.eye)
+    eyes = tuple(load_eye(name, precision=settings.precision) for name in settings.eye)
+    for eye in eyes:
+        if eye.fingerprint == backbone.fingerprint:
+            raise ConfigError(ITSELF, name=eye.name)
+    return eyes
 
 
 def see(
     eyes: Sequence[Eye],
     found: EmbeddedManifest,
-    zero_shot: Probs,
+    zero_shot: Probs | None,
     labels: Labels,
     listener: Listener,
 ) -> tuple[Embeds, EyesSeen | None]:
     """The run's embeddings with what eyes see beside them; as they are where there is no eye.
 
-    How much an eye counts is found on the pool: by the answers (N, C) of the text, and by labels where there are some.
+    How much an eye counts is found on the pool: by the answers (N, C) of the text and by labels,
+    where there are some.
     """
     if not eyes:
         return found.embeds, None
     own = found.embeds
     pools, tests = [own.pool], [own.test]
     for eye in eyes:
-        seen = embedded(eye, found.manifest, listener)
+        seen = embedded(eye, found.manifest, listener, stage=f"embed:{eye.name}")
         for issue in seen.issues:
             raise DataError(
                 mark(
@@ -217,18 +236,3 @@ def see(
     width = own.pool.shape[1]
     beside = (every.banks.joined(banks)[:, width:].contiguous() for banks in (pools, tests))
     return replace(own, pool_beside=next(beside), test_beside=next(beside)), every
-
-
-def embed_with(
-    facts: EyeFacts,
-    items: Sequence[Item],
-    loaded: Callable[[], Eye],
-    on_progress: Callable[[int, int], None] | None = None,
-) -> Embedded:
-    """Embed images; where the cache holds them all, no model is read."""
-    cache = cache_for(facts.image_key, facts.embed_dim)
-    hashes = [content for content, _ in items]
-    known = None if cache is None else cache.get(hashes)
-    if known is not None and not known.missing.any():
-        return Embedded(F.normalize(torch.from_numpy(known.embeds), dim=-1), hashes, [])
-    return embed_images(loaded(), items, cache=cache, on_progress=on_progress)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from clipgrip import __version__
-from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.base import Model
 from clipgrip.config import Settings
 from clipgrip.data.manifest import Manifest
 from clipgrip.method import Method
@@ -28,7 +28,7 @@ PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "scikit-le
 def run_id(
     settings: Settings,
     manifest: Manifest,
-    backbone: ClipBackbone,
+    backbone: Model,
     seen: list[str],
     method: Method,
     *,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.given import GivenModel
+from clipgrip.backbone.names import NANO
 from clipgrip.metrics import commonest
 from clipgrip.runs.prepare import Prepared
 from clipgrip.trust.knowledge import KINDS, Finding, Judged, Signs, findings, no_better
@@ -14,23 +16,26 @@ from clipgrip.trust.pointing import best_cosine, likeness, pointing
 from clipgrip.trust.wording import is_code, unread
 from clipgrip.types import Labels, Probs
 
-DEMO_MODEL = "nano"
-
 
 def knowledge(ready: Prepared, backbone: Backbone) -> tuple[Finding, ...]:
     """What speaks against zero-shot's answers, from names, texts, images and labels."""
     start, embeds, task = ready.start, ready.embeds, ready.task
+    if not start.has_texts:
+        return ()
+    given = isinstance(
+        backbone, GivenModel
+    )  # whatever the names are, somebody embedded their meaning
     texts, names = start.zero_shot, start.classes.display
     prompts = dict.fromkeys(start.classes.prompts)
     rows, answers = task.unlabeled, ready.zero_shot
     free = len(rows) > 0 and bool(task.candidates.all())
     signs = Signs(
         names=names,
-        demo_model=backbone.name == DEMO_MODEL,
+        demo_model=backbone.name == NANO,
         best_cosine=best_cosine(embeds.pool, texts),
         likeness=likeness(texts, backbone.logit_scale) if len(names) > 1 else None,
-        codes=tuple(text for text in prompts if is_code(text)),
-        unread=unread(tuple(prompts), backbone.text.tokenize),
+        codes=() if given else tuple(text for text in prompts if is_code(text)),
+        unread=() if given else unread(tuple(prompts), backbone.text.tokenize),
         pointing=pointing(answers.pool[rows]) if free else None,
         judged=judged(answers.pool, embeds.pool_labels, names)
         or judged(answers.test, embeds.test_labels, names),

@@ -19,6 +19,8 @@ def label_facts(teacher: Teacher | None, embeds: Embeds) -> dict[str, Any] | Non
     if teacher is None:
         return None
     facts = teacher.facts()
+    if not teacher.has_text:
+        facts["has_text"] = False
     if facts["held_out"]:
         held = facts["held_out"]
         held["accuracy"] = held["right"] / held["n"]
@@ -43,8 +45,8 @@ def joint_of_run(
         text = ready.start.class_embeds(kept.learned), ready.start.prompt.logit_scale
         head = head_of(kept, ready.method)
         return joint_without_labels(through.pool_joined, text, ready.task, pseudolabels, head)
-    pool, texts = ready.embeds.pool_joined, ready.start.zero_shot
-    teacher = Teacher.of(pool, ready.zero_shot.pool, ready.task, head, texts)
+    pool, texts = ready.embeds.pool_joined, ready.start.texts
+    teacher = Teacher.of(pool, ready.text_answers, ready.task, head, texts)
     if not labels["uses_unlabeled"] or kept is None:
         return teacher.joint(through.pool_joined)
     return teacher.joint(

@@ -16,7 +16,9 @@ def name_facts(ready: Prepared, found: tuple[Finding, ...]) -> dict[str, Any] | 
 
     That labels are answered no better than by chance does not hinder: names may be swapped.
     """
-    if knows_nothing(tuple(one for one in found if one.kind != "no-better")):
+    if not ready.start.has_texts or knows_nothing(
+        tuple(one for one in found if one.kind != "no-better")
+    ):
         return None
     start, embeds = ready.start, ready.embeds
     scale = start.prompt.logit_scale

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.base import Model
+from clipgrip.backbone.given import GivenModel
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Manifest
@@ -17,7 +18,7 @@ from clipgrip.data.task import Task
 from clipgrip.evaluate import pool_summary, test_scores
 from clipgrip.fewshot.joint import Joint
 from clipgrip.prompts.base import Prompt
-from clipgrip.runs.checkpoint import PromptFacts, head_digest
+from clipgrip.runs.checkpoint import RESIDUAL, PromptFacts, head_digest
 from clipgrip.runs.confidence import calibration_facts
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
@@ -43,6 +44,7 @@ class Outcome:
     manifest: Manifest
     ready: Prepared = field(repr=False)
     """What it began with."""
+    model: Model = field(repr=False)
     rounds: tuple[StoredRound, ...] = field(repr=False)
     answers: Answers = field(repr=False)
     prompt: PromptFacts = field(repr=False)
@@ -81,6 +83,11 @@ class Outcome:
         """What CLIP answered before anything was learned."""
         return self.ready.zero_shot
 
+    @property
+    def _untuned(self) -> Answers | None:
+        """What was answered before anything was learned; None where there was nothing to answer by."""
+        return self.zero_shot if self.start.has_texts else None
+
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """The content of metrics.json; only ``created`` and the seconds differ between equal runs."""
@@ -91,11 +98,11 @@ class Outcome:
             "settings": self.run.settings,
             "method_id": METHOD_UNKNOWN,
             **self.run.facts,
-            "zero_shot": self._summary(self.zero_shot),
+            "zero_shot": self._summary(self._untuned) if self._untuned else None,
             "rounds": [done.facts for done in self.rounds],
             "stopped": self.stopped,
             "final": self._summary(self.answers),
-            "calibration": calibration_facts(self.answers, self.zero_shot, self.embeds),
+            "calibration": calibration_facts(self.answers, self._untuned, self.embeds),
             "seconds": self._seconds(),
         }
 
@@ -114,7 +121,7 @@ class Outcome:
 
 def prompt_facts(
     settings: Settings,
-    backbone: ClipBackbone,
+    backbone: Model,
     start: Start,
     *,
     tuned: Prompt | None,
@@ -124,7 +131,7 @@ def prompt_facts(
 ) -> PromptFacts:
     """What the checkpoint says beside its learned values; ``tuned`` is None where nothing was learned."""
     return PromptFacts(
-        kind=settings.prompt if tuned else "zero-shot",
+        kind=kind_of(settings, backbone) if tuned else "zero-shot",
         init=start.method.init,
         class_names=start.classes.display,
         class_prompts=start.classes.prompts,
@@ -138,6 +145,11 @@ def prompt_facts(
         head=head_digest(joint),
         eyes=beside.digest if beside else "",
     )
+
+
+def kind_of(settings: Settings, model: Model) -> str:
+    """What was tuned; of embeddings always the residual."""
+    return RESIDUAL if isinstance(model, GivenModel) else settings.prompt
 
 
 def data_facts(
@@ -158,7 +170,7 @@ def data_facts(
     }
 
 
-def backbone_facts(backbone: ClipBackbone) -> dict[str, Any]:
+def backbone_facts(backbone: Model) -> dict[str, Any]:
     """The part of metrics.json about the model."""
     return {
         "name": backbone.name,
@@ -203,6 +215,7 @@ def assemble(
         run=run,
         manifest=prepared.manifest,
         ready=ready,
+        model=backbone,
         rounds=rounds,
         answers=ready.start.answers(learned, through, joint),
         prompt=facts,

@@ -11,24 +11,42 @@ from typing import Any
 
 import torch
 
+from clipgrip.backbone.base import Model
+from clipgrip.backbone.given import GivenModel
 from clipgrip.clock import now
 from clipgrip.config import Project, Settings
-from clipgrip.data.ingest import ingest
+from clipgrip.data.embeddings import is_embeddings
+from clipgrip.data.ingest import Ingested, ingest
 from clipgrip.data.issues import Issue
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import paradigm
 from clipgrip.errors import RunError
 from clipgrip.prompts.base import learned_parameters
+from clipgrip.runs.checkpoint import RESIDUAL
 from clipgrip.runs.confidence import estimate_facts
 from clipgrip.runs.events import Listener
 from clipgrip.runs.eyes import eye_sentences, with_named_eyes
+from clipgrip.runs.given import (
+    classes_of,
+    model_of_run,
+    on_embeddings,
+    on_images,
+    write_given,
+)
 from clipgrip.runs.identity import machine, run_id, versions
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.knowledge import knowledge, to_facts
 from clipgrip.runs.labels import label_facts
 from clipgrip.runs.lock import locked
 from clipgrip.runs.naming import doubted_names, name_facts
-from clipgrip.runs.outcome import Outcome, assemble, backbone_facts, data_facts, seen_names
+from clipgrip.runs.outcome import (
+    Outcome,
+    assemble,
+    backbone_facts,
+    data_facts,
+    kind_of,
+    seen_names,
+)
 from clipgrip.runs.outputs import write_outputs
 from clipgrip.runs.place import check_place, choose_folder, is_ours, wanted_folder
 from clipgrip.runs.prepare import Prepared, PreparedImages, prepare
@@ -43,6 +61,8 @@ from clipgrip.trust.knowledge import Finding, knows_nothing
 from clipgrip.trust.labels import label_sentences, labels_teach
 from clipgrip.words import Words
 
+PROMPT = mark("Tuning {values} values of a {prompt} prompt.")
+RESIDUALS = mark("Tuning {values} values: a shift of each class embedding.")
 SAY = Words("en")
 """The language of notes."""
 
@@ -54,29 +74,28 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         ClipgripError: the input cannot be used; the message says what to do.
     """
     hear, began = listener or Listener(), time.monotonic()
-    wanted = wanted_folder(project.out, project.images)
+    wanted, embedded = wanted_folder(project.out, project.images), is_embeddings(project.images)
     check_place(wanted)
+    settings = on_embeddings(project) if embedded else on_images(project)
     ingested = ingest(
         project.images,
-        classes=project.classes,
+        classes=classes_of(project),
         labels=project.labels,
         test=project.test,
         encoding=project.encoding,
         folders=not project.ignore_folders,
         on_progress=lambda done, total: hear.progress("hash", done, total),
     )
-    folders = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
-    for sentence in folder_sentences(folders, SAY):
-        hear.step(sentence)
-    for issue in ingested.issues:
-        if issue.reason in ("text-encoding", "class-list"):
-            hear.note(Sentence("{path}: {detail}.", path=issue.path, detail=issue.detail))
+    folders = _remarks(ingested, hear)
     issues = tuple(issue for issue in ingested.issues if not is_ours(ingested.root, issue.path))
     seconds = {"ingest": round(time.monotonic() - began, 3)}
-    manifest, settings, seen = ingested.manifest, project.settings, None
+    manifest, seen = ingested.manifest, None
     if ingested.by_folder and project.seen is None:
         settings = beside_folders(settings, manifest)
-    if project.seen:
+    model = model_of_run(project, manifest) if embedded else None
+    if model is not None and not model.texts:
+        settings = settings.model_copy(update={"candidates": "all"})
+    elif project.seen:
         given = torch.from_numpy(manifest.labels[manifest.pool])
         seen = read_seen(project.seen, given, manifest.classes, project.encoding)
     return carry_out(
@@ -88,7 +107,19 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         issues=issues,
         seconds=seconds,
         folders=folders,
+        model=model,
     )
+
+
+def _remarks(ingested: Ingested, hear: Listener) -> dict[str, Any] | None:
+    """Say what the images' folders were taken for, and how texts were read; the facts of the folders."""
+    folders = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
+    for sentence in folder_sentences(folders, SAY):
+        hear.step(sentence)
+    for issue in ingested.issues:
+        if issue.reason in ("text-encoding", "class-list"):
+            hear.note(Sentence("{path}: {detail}.", path=issue.path, detail=issue.detail))
+    return folders
 
 
 def carry_out(
@@ -101,19 +132,20 @@ def carry_out(
     issues: tuple[Issue, ...] = (),
     seconds: dict[str, float] | None = None,
     folders: dict[str, Any] | None = None,
+    model: Model | None = None,
 ) -> Outcome:
     """The run of images that are read and labeled already, in the folder ``wanted`` where that is free.
 
     ``seen`` are the classes whose images are all labeled, where somebody says so.
 
-    ``folders`` is what the folders of the images were taken for.
+    ``folders`` is what the folders of the images were taken for. ``model`` is the settings' where it is known already.
 
     Raises:
         ClipgripError: as `run`.
     """
     began = time.monotonic()
     settings = with_named_eyes(settings)
-    prepared = prepare(settings, manifest, hear, seen=seen)
+    prepared = prepare(settings, manifest, hear, seen=seen, model=model)
     times = {**(seconds or {"ingest": 0.0}), "embed": round(time.monotonic() - began, 3)}
     found = knowledge(prepared.ready, prepared.backbone)
     left = tuple(sorted({*issues, *prepared.issues}))
@@ -145,6 +177,8 @@ class Job:
         identity = run_id(ready.settings, manifest, backbone, seen, ready.method, eyes=eyes)
         folder = choose_folder(self.wanted, identity, hear.note)
         with locked(folder), open_store(folder, create=True) as store:
+            if isinstance(backbone, GivenModel):
+                write_given(folder, backbone)
             stored = store.run(identity) or self._begun(store, identity)
             if not stored.finished:
                 self._say_what_is_known(stored.facts, hear)
@@ -173,20 +207,28 @@ class Job:
         stored, ready = store.run(identity), self.ready
         if not ready.ks or (stored and stored.finished):
             return
-        hear.step(
-            Sentence(
-                "Tuning {values} values of a {prompt} prompt.",
-                values=f"{self._values():,}",
-                prompt=ready.settings.prompt,
+        if tuned := self._values():
+            tells = (
+                RESIDUALS if kind_of(ready.settings, self.prepared.backbone) == RESIDUAL else PROMPT
             )
-        )
+            prompt = ready.settings.prompt
+            hear.step(Sentence(tells, values=f"{tuned:,}", prompt=prompt))
         progress = partial(hear.progress, "pixels")
         inputs = inputs_of(ready.start.prompt, self.prepared.backbone, ready.embeds, progress)
         run_rounds(store, identity, ready, inputs, hear)
 
     def _values(self) -> int:
-        """How many numbers are tuned."""
-        return learned_parameters(self.ready.start.prompt) if self.ready.ks else 0
+        """How many numbers are tuned; none where labels alone decide."""
+        start = self.ready.start
+        return learned_parameters(start.prompt) if self.ready.ks and start.has_texts else 0
+
+    def _estimate(self) -> dict[str, Any] | None:
+        """What can be said of zero-shot's accuracy; nothing where there is no text."""
+        ready = self.ready
+        if ready.text_answers is None:
+            return None
+        refiner = None if ready.teacher else ready.refiner
+        return estimate_facts(ready.text_answers, refiner, ready.embeds, ready.task, self.found)
 
     def _begun(self, store: RunStore, identity: str) -> StoredRun:
         if store.run() is not None:
@@ -206,16 +248,10 @@ class Job:
             "knowledge": to_facts(self.found),
             "names": name_facts(ready, self.found),
             "labels": label_facts(ready.teacher, ready.embeds),
-            "estimate": estimate_facts(
-                ready.zero_shot.pool,
-                None if ready.teacher else ready.refiner,
-                ready.embeds,
-                ready.task,
-                self.found,
-            ),
-            "tuned": {"prompt": ready.settings.prompt, "values": self._values()},
+            "estimate": self._estimate(),
+            "tuned": {"prompt": kind_of(ready.settings, backbone), "values": self._values()},
             "backbone": backbone_facts(backbone),
-            **({"eyes": ready.seen.facts()} if ready.seen else {}),
+            **({"eyes": ready.seen.facts(read=ready.compares)} if ready.seen else {}),
             "seconds": self.seconds,
         }
         fingerprints = manifest.fingerprint, backbone.fingerprint

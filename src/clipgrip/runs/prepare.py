@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipgrip.backbone.base import Eye
-from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.base import Eye, Model
+from clipgrip.backbone.given import GivenModel
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.issues import Issue
@@ -26,6 +26,7 @@ from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner
 from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded, model_of, nothing_left
 from clipgrip.runs.events import Listener
 from clipgrip.runs.eyes import Beside, EyeFacts, EyesSeen, eyes_of, see
+from clipgrip.runs.given import is_given, read_given
 from clipgrip.runs.identity import settings_of
 from clipgrip.runs.start import Answers, Start, method_for
 from clipgrip.runs.store import RunStore, StoredRun
@@ -63,6 +64,12 @@ class Prepared:
         settings = self.settings
         return schedule(settings.strategy, self.task, k=settings.k, n_rounds=settings.rounds)
 
+    @property
+    def compares(self) -> bool:
+        """Whether anything compares images: what refines answers, or a head of labels or pseudolabels."""
+        method = self.method
+        return bool(self.ks) and (method.refine != ZERO_SHOT or method.head is not None)
+
     @cached_property
     def zero_shot(self) -> Answers:
         """What CLIP answers before anything is learned."""
@@ -75,10 +82,21 @@ class Prepared:
             return None
         # where no unlabeled image is learned from, none is refined to see how well held-out labels are answered
         method = self.method if any(self.ks) else replace(self.method, refine=ZERO_SHOT)
-        pool, zero_shot = self.embeds.pool_joined, self.zero_shot.pool
+        pool, texts = self.embeds.pool_joined, self.start.texts
+        seed, joined = self.settings.seed, self.is_joined
         return teacher_of(
-            method, self.task, pool, zero_shot, self.start.zero_shot, seed=self.settings.seed
+            method, self.task, pool, self.text_answers, texts, seed=seed, joined=joined
         )
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether the pool's rows are several banks: the text reads only their first columns."""
+        return self.embeds.pool_joined.shape[1] > self.start.zero_shot.shape[1]
+
+    @property
+    def text_answers(self) -> Probs | None:
+        """(N, C) what texts say of the pool; None where there is none."""
+        return self.zero_shot.pool if self.start.has_texts else None
 
     @property
     def first(self) -> Probs:
@@ -88,7 +106,8 @@ class Prepared:
     @cached_property
     def refiner(self) -> PoolRefiner:
         """One for the estimate and the rounds, so that the first answers are refined once."""
-        return refiner_of(self.method, self.embeds.pool_joined, self.first, self.teacher)
+        pool, joined = self.embeds.pool_joined, self.is_joined
+        return refiner_of(self.method, pool, self.first, self.teacher, joined=joined)
 
     def learn(
         self,
@@ -120,7 +139,7 @@ class Prepared:
 class PreparedImages:
     """The same of images in files: also their model, the rows that could be read, and what could not."""
 
-    backbone: ClipBackbone = field(repr=False)
+    backbone: Model = field(repr=False)
     manifest: Manifest = field(repr=False)
     ready: Prepared
     issues: tuple[Issue, ...]
@@ -133,8 +152,11 @@ def prepare(
     *,
     seen: Sequence[int] | None = None,
     method: Method | None = None,
+    model: Model | None = None,
 ) -> PreparedImages:
     """From images and the labels in their manifest; ``method`` is taken instead of the preset's.
+
+    ``model`` is the settings' where it is loaded already; of embeddings it has to be given.
 
     What can be said against the task is said before any image is encoded, and again where images that cannot be
     decoded change it. ``seen`` are the classes whose images are all labeled, where somebody says so.
@@ -142,7 +164,8 @@ def prepare(
     Raises:
         ClipgripError: no image is left, or the task, the model, the texts or the images cannot be used.
     """
-    backbone, eyes, classes = model_of(settings), eyes_of(settings), manifest.classes
+    backbone, classes = model or model_of(settings), manifest.classes
+    eyes = backbone.eyes if isinstance(backbone, GivenModel) else eyes_of(settings, backbone)
     if len(manifest.pool) == 0:
         raise nothing_left(manifest, ())
     everywhere = settings.candidates == "all"
@@ -167,9 +190,14 @@ def prepare_stored(
         BackboneError: the model is not here, or is another one than the run's.
     """
     settings, manifest = settings_of(run), store.manifest(run.id)
-    backbone = model_of(settings)
-    counting = [facts for facts in run.facts.get("eyes", ()) if facts["weight"]]
-    eyes = [EyeFacts(**_own(facts)).load() for facts in counting]
+    counting = [EyeFacts(**_own(one)) for one in run.facts.get("eyes", ()) if one["weight"]]
+    backbone: Model
+    if is_given(settings):
+        backbone = given = read_given(folder, run.backbone_fingerprint)
+        names = {one.name for one in counting}
+        eyes: list[Eye] = [eye for eye in given.eyes if eye.name in names]
+    else:
+        backbone, eyes = model_of(settings), [one.load() for one in counting]
     if backbone.fingerprint != run.backbone_fingerprint:
         raise BackboneError(
             mark(
@@ -192,7 +220,7 @@ def _seen_by(
     eyes: Sequence[Eye], ready: Prepared, found: EmbeddedManifest, listener: Listener
 ) -> Prepared:
     """The same with what the eyes see; how much each counts is found before anything is tuned."""
-    embeds, seen = see(eyes, found, ready.zero_shot.pool, ready.task.labels, listener)
+    embeds, seen = see(eyes, found, ready.text_answers, ready.task.labels, listener)
     return replace(ready, embeds=embeds, seen=seen)
 
 

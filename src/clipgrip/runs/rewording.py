@@ -8,17 +8,24 @@ from dataclasses import dataclass, field
 
 import torch
 
-from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.base import Model
+from clipgrip.backbone.given import GivenModel
 from clipgrip.data.classes import ClassNames
+from clipgrip.errors import RunError
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.prompts.templates import Template
 from clipgrip.prompts.wordings import templates_beside, wordings
 from clipgrip.pseudolabel.refine.chunks import even_sample
 from clipgrip.runs.identity import settings_of
 from clipgrip.runs.outcome import Outcome
+from clipgrip.sentences import mark
 from clipgrip.trust.naming import Naming, naming
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels
 
+NO_WORDS = mark(
+    "the run in {folder} learned from embeddings and labels, and no class has an embedding: there are no words that "
+    "could fit or not. Write class_embeds into the file, or give --class-embeds FILE, and run again."
+)
 SAMPLE = 20_000
 """Images that are answered at least, of very many; labeled ones always."""
 
@@ -42,7 +49,7 @@ class Moved:
 class TextTrial:
     """The texts of a run at hand, to be exchanged."""
 
-    backbone: ClipBackbone = field(repr=False)
+    backbone: Model = field(repr=False)
     classes: ClassNames
     template: Template
     images: ImageEmbeds = field(repr=False)
@@ -50,14 +57,20 @@ class TextTrial:
     texts: ClassEmbeds = field(repr=False)
 
     @classmethod
-    def of(cls, outcome: Outcome, backbone: ClipBackbone) -> TextTrial:
-        """Of a run and its model."""
+    def of(cls, outcome: Outcome) -> TextTrial:
+        """Of a run and its model.
+
+        Raises:
+            RunError: labels alone say what the classes of its embeddings are.
+        """
+        if not outcome.start.has_texts:
+            raise RunError(NO_WORDS, folder=outcome.folder)
         labels = outcome.task.labels
         rows = even_sample(torch.arange(len(labels)), SAMPLE)
         if bool((labels >= 0).any()):
             rows = torch.cat([rows, (labels >= 0).nonzero().squeeze(1)]).unique()
         return cls(
-            backbone,
+            outcome.model,
             outcome.manifest.classes,
             settings_of(outcome.run).template,
             outcome.embeds.pool[rows],
@@ -91,13 +104,16 @@ class TextTrial:
 
     def proposals(self, c: int) -> tuple[str, ...]:
         """Texts worth a try for a class."""
+        if isinstance(self.backbone, GivenModel):
+            return ()  # no model reads other words
         taken = {text.casefold() for text in self.classes.prompts}
         found = wordings(self.classes.display[c], self.classes.prompts[c])
         return tuple(text for text in found if text.casefold() not in taken)
 
     def templates(self) -> tuple[str, ...]:
         """Templates worth a try for all classes."""
-        return templates_beside(self.template)
+        given = isinstance(self.backbone, GivenModel)
+        return () if given else templates_beside(self.template)
 
     def _moved(self, texts: ClassEmbeds) -> Moved:
         before, after = ((self.images @ one.T).argmax(1) for one in (self.texts, texts))

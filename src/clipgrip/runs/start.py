@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.task import Task
@@ -17,7 +18,11 @@ from clipgrip.method import PRESETS, Method, untuned
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.runs.embedding import Embeds
+from clipgrip.training.loop import Recipe
 from clipgrip.types import ClassEmbeds, Probs
+
+RESIDUAL_RECIPE = Recipe(lr=0.001, steps=60, weight_decay=0.0)
+"""For vectors of length one, whose numbers are small."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,16 @@ class Start:
     prompt: Prompt = field(repr=False)
     method: Method
 
+    @property
+    def has_texts(self) -> bool:
+        """Whether texts, or prototypes, answer for the classes; False where labels alone do."""
+        return bool(self.zero_shot.any())
+
+    @property
+    def texts(self) -> ClassEmbeds | None:
+        """Zero-shot's class embeddings; None where there are none."""
+        return self.zero_shot if self.has_texts else None
+
     @classmethod
     def of(
         cls, backbone: Backbone, classes: ClassNames, settings: Settings, method: Method
@@ -50,14 +65,18 @@ class Start:
             seed=settings.seed,
             kind=settings.prompt,
         )
-        return cls(classes, zero_shot(backbone, classes.prompts, settings.template), prompt, method)
+        texts = zero_shot(backbone, classes.prompts, settings.template)
+        started = cls(classes, texts, prompt, method)
+        if started.has_texts:
+            return started
+        return replace(started, method=replace(method, recipe=replace(method.recipe, steps=0)))
 
     def suited_to(
         self, task: Task, backbone: Backbone, settings: Settings, own: Method | None = None
     ) -> Start:
         """This start, or another one where images that cannot be decoded have changed what suits the task."""
         method = method_for(settings, task, own)
-        if method == self.method:
+        if method == self.method or not self.has_texts:
             return self
         return Start.of(backbone, self.classes, settings, method)
 
@@ -84,9 +103,16 @@ class Start:
         return Answers(pool, test)
 
 
+def residual(method: Method) -> Method:
+    """The method on embeddings, where a residual of the class embeddings is tuned."""
+    steps = min(RESIDUAL_RECIPE.steps, method.recipe.steps)
+    return replace(method, recipe=replace(RESIDUAL_RECIPE, steps=steps), many_labels=None)
+
+
 def method_for(settings: Settings, task: Task, own: Method | None = None) -> Method:
     """How the settings tune on this task: the preset's method, or one's own, with the numbers that settings change."""
-    method = (own or PRESETS[settings.preset][settings.prompt]).suited_to(task)
+    method = own or PRESETS[settings.preset][settings.prompt]
+    method = residual(method) if settings.backbone == EMBEDDINGS else method.suited_to(task)
     if settings.strategy == "zero-shot":  # nothing is tuned, so a template needs no words to tune
         method = Method(init="random", n_ctx=0, refinement=method.refinement)
     method = replace(method, refinement=method.refinement.with_values(settings.refinement))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Manifest, Row
-from clipgrip.data.sources import FileSource, ImageSource, ParquetSource
+from clipgrip.data.sources import EmbeddingSource, FileSource, ImageSource, ParquetSource
 from clipgrip.errors import RunError
 from clipgrip.runs.database import opened
 from clipgrip.runs.migrations import MIGRATIONS, SEALED
@@ -222,11 +222,19 @@ def _source(source: ImageSource) -> list[object]:
         return ["file", source.path]
     if isinstance(source, ParquetSource):
         return ["parquet", source.path, source.group, source.row, source.column]
+    if isinstance(source, EmbeddingSource):
+        return ["embedding", source.path, source.row, source.picture, source.picture_sha256]
     raise RunError(mark("images in memory cannot be kept in a run. Save them as files first."))
 
 
 def _row(values: tuple[str, str, int, Any, str]) -> Row:
     sha256, paths, label, split, source = values
     kind, *rest = parsed(source)
-    made: ImageSource = FileSource(*rest) if kind == "file" else ParquetSource(*rest)
-    return Row(sha256, tuple(parsed(paths)), label, split, made)
+    return Row(sha256, tuple(parsed(paths)), label, split, _SOURCES[kind](*rest))
+
+
+_SOURCES: dict[str, Callable[..., ImageSource]] = {
+    "file": FileSource,
+    "parquet": ParquetSource,
+    "embedding": EmbeddingSource,
+}

@@ -55,8 +55,9 @@ def predict_files(
         encoding=encoding,
         on_progress=lambda done, total: on_progress("hash", done, total),
     )
-    embedded = predictor.embed(
-        [item_of(row) for row in found.manifest.rows],
+    embedded = predictor.embed_rows(
+        found.manifest.rows,
+        item_of,
         on_progress=lambda done, total: on_progress("embed", done, total),
     )
     reasons = dict(embedded.failures)

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 
 from clipgrip.backbone.base import Backbone, Eye
 from clipgrip.backbone.clip import ClipBackbone, Precision
-from clipgrip.backbone.embed import Embedded, Item, embed_images
-from clipgrip.backbone.optional_cache import cache_for
+from clipgrip.backbone.embed import Embedded, Item
+from clipgrip.backbone.given import NO_PICTURES, GivenBank, GivenModel
+from clipgrip.backbone.names import EMBEDDINGS
+from clipgrip.backbone.optional_cache import embed_cached
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
+from clipgrip.data.manifest import Row
 from clipgrip.errors import BackboneError, RunError
 from clipgrip.fewshot.joint import Joint, joined_probs
 from clipgrip.method import PRESETS, untuned
@@ -25,7 +27,9 @@ from clipgrip.prompts.classifier import zero_shot
 from clipgrip.runs import checkpoint
 from clipgrip.runs.calibrated import AuditedCalibration, read_calibration
 from clipgrip.runs.checkpoint import PromptFacts
+from clipgrip.runs.embedding import item
 from clipgrip.runs.eyes import Beside, EyeFacts
+from clipgrip.runs.given import check_kind, read_given, vectors_of
 from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds, Probs, WideEmbeds
 
@@ -43,6 +47,8 @@ class Predictor:
     """The temperature that audited answers gave; None: confidence is as the model says it."""
     beside: Beside | None = field(default=None, repr=False)
     """What sees images beside the model."""
+    given: GivenModel | None = field(default=None, repr=False)
+    """What stands in the model's place where the run learned from embeddings."""
 
     @classmethod
     def open(cls, folder: Path) -> Predictor:
@@ -67,8 +73,11 @@ class Predictor:
         known = checkpoint.read_class_embeds(folder / checkpoint.CLASS_EMBEDS, path.read_bytes())
         joint = checkpoint.read_head(folder, facts)
         beside = checkpoint.read_eyes(folder, facts)
-        embeds = derive(facts, learned) if known is None else known
-        return cls(facts, learned, embeds, joint, read_calibration(folder), beside)
+        given = None
+        if facts.settings["backbone"] == EMBEDDINGS:
+            given = read_given(folder, facts.backbone_fingerprint)
+        embeds = derive(facts, learned, given) if known is None else known
+        return cls(facts, learned, embeds, joint, read_calibration(folder), beside, given)
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -101,6 +110,28 @@ class Predictor:
         """
         return joined_probs(image_embeds, self.class_embeds, self.facts.logit_scale, self.joint)
 
+    def embed_rows(
+        self,
+        rows: Sequence[Row],
+        item_of: Callable[[Row], Item] = item,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Embedded:
+        """`embed` of a manifest's rows, images or embeddings; ``item_of`` opens an image that is not embedded yet.
+
+        Raises:
+            DataError: rows of embeddings for a model of images, or the other way round.
+        """
+        check_kind(rows, self.facts.settings["backbone"])
+        if self.given is None:
+            return self.embed([item_of(row) for row in rows], on_progress=on_progress)
+        counting = () if self.beside is None else self.beside.eyes
+        banks = [self.given.banks[0], *(GivenBank(eye.name, eye.embed_dim) for eye in counting)]
+        seen = [vectors_of(rows, bank, alone=not counting) for bank in banks]
+        if self.beside is None:
+            return seen[0]
+        joined = self.beside.banks.joined([one.embeds for one in seen])
+        return replace(seen[0], embeds=joined)
+
     def embed(
         self,
         items: Sequence[Item],
@@ -108,7 +139,8 @@ class Predictor:
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Embedded:
         """Embed images, by the eyes beside the model too; where the cache holds them all, no model is read."""
-        found = self._by_model(items, on_progress)
+        key, width = self.facts.image_key, self.facts.embed_dim
+        found = embed_cached(key, width, items, lambda: self.backbone, on_progress)
         if self.beside is None:
             return found
         return self.beside.embedded(found, items, self._eye, on_progress)
@@ -118,19 +150,11 @@ class Predictor:
             self.eyes[facts] = facts.load()
         return self.eyes[facts]
 
-    def _by_model(
-        self, items: Sequence[Item], on_progress: Callable[[int, int], None] | None
-    ) -> Embedded:
-        cache = cache_for(self.facts.image_key, self.facts.embed_dim)
-        hashes = [content for content, _ in items]
-        known = None if cache is None else cache.get(hashes)
-        if known is not None and not known.missing.any():
-            return Embedded(F.normalize(torch.from_numpy(known.embeds), dim=-1), hashes, [])
-        return embed_images(self.backbone, items, cache=cache, on_progress=on_progress)
-
 
 def matching_backbone(facts: PromptFacts) -> ClipBackbone:
     """The named model; BackboneError where its fingerprint differs from the one the prompt was tuned on."""
+    if facts.settings["backbone"] == EMBEDDINGS:
+        raise BackboneError(NO_PICTURES)
     backbone = load_backbone(
         facts.settings["backbone"],
         precision=cast(Precision, facts.precision),
@@ -149,9 +173,11 @@ def matching_backbone(facts: PromptFacts) -> ClipBackbone:
     return backbone
 
 
-def derive(facts: PromptFacts, learned: dict[str, torch.Tensor]) -> ClassEmbeds:
-    """(C, D) class embeddings of a prompt, by the text tower of its model."""
-    backbone = matching_backbone(facts)
+def derive(
+    facts: PromptFacts, learned: dict[str, torch.Tensor], given: GivenModel | None = None
+) -> ClassEmbeds:
+    """(C, D) class embeddings of a prompt, by the text tower of its model, or by what is ``given`` in its place."""
+    backbone = matching_backbone(facts) if given is None else given
     if facts.kind == "zero-shot":
         return zero_shot(backbone, facts.class_prompts, facts.settings["template"])
     with torch.no_grad():
@@ -160,10 +186,9 @@ def derive(facts: PromptFacts, learned: dict[str, torch.Tensor]) -> ClassEmbeds:
 
 def prompt_of(facts: PromptFacts, backbone: Backbone, learned: dict[str, torch.Tensor]) -> Prompt:
     """The tuned prompt itself."""
-    method = PRESETS[facts.settings["preset"]][facts.kind]
+    kind = facts.settings["prompt"] if facts.kind == checkpoint.RESIDUAL else facts.kind
+    method = PRESETS[facts.settings["preset"]][kind]
     method = replace(method, init=facts.init or method.init)
     template = facts.settings["template"]
-    prompt = untuned(
-        backbone, facts.class_prompts, method, template=template, seed=0, kind=facts.kind
-    )
+    prompt = untuned(backbone, facts.class_prompts, method, template=template, seed=0, kind=kind)
     return prompt.with_learned(learned)

@@ -158,8 +158,9 @@ def _of_run(run: Path, predictor: Predictor, glances: Glances, on_progress: Prog
             )
         everything = store.manifest(stored.id).rows
     some = everything[: ANCHORS + COMPARED]
-    embedded = predictor.embed(
-        [glances.item_of(row) for row in some],
+    embedded = predictor.embed_rows(
+        some,
+        glances.item_of,
         on_progress=lambda done, total: on_progress("embed", done, total),
     )
     failed = {sha256 for sha256, _ in embedded.failures}

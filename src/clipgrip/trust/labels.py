@@ -37,7 +37,9 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
         *_without_a_label(facts, say),
         *_of_few(facts, say),
     ]
-    if facts["text_weight"] == 0:
+    if not facts.get("has_text", True):
+        sentences.append(say("No class has an embedding, so the labels alone decide."))
+    elif facts["text_weight"] == 0:
         sentences.append(
             say("The class names say nothing of these images, so the labels alone decide.")
         )

@@ -80,7 +80,7 @@ def refined(
 ) -> Refined:
     """As ``refine``, with what was done and why."""
     check_method(method)
-    banks = banks_of(image_embeds)
+    banks = [torch.as_tensor(bank) for bank in banks_of(image_embeds)]
     known = logit_scale, labeled, candidates
     given = input_of(banks[0], class_embeds, *known, settings)
     if len(banks) == 1:
@@ -157,7 +157,7 @@ def _joined(
     found = fit_bank_map(banks, probs, labels)
     if not found.joins:
         return given, found.weights
-    images = PoolImages.of(found.joined(banks), given.settings)
+    images = PoolImages.of(found.joined(banks), given.settings, joined=True)
     return replace(given, images=images, text_images=given.images), found.weights
 
 

@@ -54,9 +54,11 @@ class PoolRefiner:
         image_embeds: ImageEmbeds,
         zero_shot: Probs,
         settings: Refinement = DEFAULT,
+        *,
+        joined: bool = False,
     ) -> PoolRefiner:
-        """The refiner of a pool (N, D) with zero-shot's answers (N, C)."""
-        return cls(method, PoolImages.of(image_embeds, settings), zero_shot)
+        """The refiner of a pool (N, D), or of one whose rows are several banks ``joined``, with zero-shot's answers."""
+        return cls(method, PoolImages.of(image_embeds, settings, joined=joined), zero_shot)
 
     def __call__(self, probs: Probs, task: Task) -> Refined:
         """The refined answers of a round; ``probs`` (N, C) are zero-shot's in the first."""

@@ -22,8 +22,6 @@ from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.types import ImageEmbeds, Labels, Probs, RowMask
 
 TINY = 1e-9
-JOINED = 1.002
-"""Longer rows are of several banks; a unit vector of half precision is at most half of that off."""
 Scatter = Float[Tensor, "D D"]
 
 
@@ -51,9 +49,10 @@ class PoolImages:
     settings: Refinement = field(default=DEFAULT, repr=False)
 
     @classmethod
-    def of(cls, embeds: ImageEmbeds, settings: Refinement = DEFAULT) -> PoolImages:
-        """Of unit vectors, or of the rows (N, W) of several banks, which all have one length and are brought to 1."""
-        joined = len(embeds) and float(embeds[0].float().norm()) > JOINED
+    def of(
+        cls, embeds: ImageEmbeds, settings: Refinement = DEFAULT, *, joined: bool = False
+    ) -> PoolImages:
+        """Of unit vectors; ``joined`` rows (N, W) of several banks are longer, and are brought to length one."""
         return cls(unit_rows(embeds) if joined else embeds, settings)
 
     @cached_property

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from clipgrip.data.manifest import Row
-from clipgrip.data.sources import FileSource
+from clipgrip.data.sources import EmbeddingSource, FileSource, ImageSource
 from clipgrip.files import openable
 
 EVERY = 60.0
@@ -41,5 +41,12 @@ class Presence:
         self.gone = tuple(
             row.path
             for row in rows
-            if isinstance(row.source, FileSource) and not os.path.isfile(openable(row.source.path))
+            if (path := _file_of(row.source)) and not os.path.isfile(openable(path))
         )
+
+
+def _file_of(source: ImageSource) -> str:
+    """The file that shows an image; nothing of what never had one of its own."""
+    if isinstance(source, EmbeddingSource):
+        return source.picture
+    return source.path if isinstance(source, FileSource) else ""

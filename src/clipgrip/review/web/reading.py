@@ -14,6 +14,7 @@ from clipgrip.review.web import pages, work
 from clipgrip.review.web.answering import Json, Page
 from clipgrip.review.web.cards import Queue, batch
 from clipgrip.review.web.context import PageContext
+from clipgrip.review.web.faceless import drawn, has_picture
 from clipgrip.review.web.state import ServerState
 from clipgrip.review.web.thumbs import full as full_picture
 from clipgrip.review.web.thumbs import longest_side, picture, thumbnail
@@ -154,10 +155,24 @@ def _exports(app: FastAPI, server: ServerState) -> None:
 
 def _pictures(app: FastAPI, server: ServerState) -> None:
     @app.get("/thumb/{image}")
-    def thumb(image: str) -> Response:
+    def thumb(request: Request, image: str) -> Response:
+        if drawing := _faceless(request, server, image, small=True):
+            return drawing
         return Response(thumbnail(server.row(image)), media_type="image/jpeg", headers=FOREVER)
 
     @app.get("/image/{image}")
-    def large(image: str, full: bool = False) -> Response:
+    def large(request: Request, image: str, full: bool = False) -> Response:
+        if drawing := _faceless(request, server, image, small=False):
+            return drawing
         made = (full_picture if full else picture)(server.row(image))
         return Response(made, media_type="image/jpeg", headers=FOREVER)
+
+
+def _faceless(request: Request, server: ServerState, image: str, *, small: bool) -> Response | None:
+    """What stands where an embedding has no picture; its neighbours' labels change, so nobody keeps it."""
+    snapshot = server.session.snapshot
+    row = snapshot.row(image)
+    if has_picture(snapshot.view.rows[row]):
+        return None
+    svg = drawn(snapshot, row, context_of(request, server).say, small=small)
+    return Response(svg, media_type="image/svg+xml", headers={"cache-control": "no-store"})

@@ -15,7 +15,7 @@ from PIL import Image
 from clipgrip.backbone.cache import default_root, remove_older
 from clipgrip.data.images import READING, UndecodableImage, quick_check
 from clipgrip.data.manifest import Row
-from clipgrip.data.reading import open_row, read_row
+from clipgrip.data.reading import open_row, picture_hash, read_row
 
 FORMAT = 2
 """1 had no digests."""
@@ -36,7 +36,7 @@ def thumbnail(row: Row) -> bytes:
     Raises:
         DataError: the file has gone, or is no image any more.
     """
-    place = place_of(row.sha256)
+    place = place_of(picture_hash(row.source, row.sha256))
     with contextlib.suppress(OSError):
         content = place.read_bytes()
         data, digest = content[:-DIGEST_BYTES], content[-DIGEST_BYTES:]

@@ -1,0 +1,90 @@
+"""clipgrip embed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clipgrip.cli.arguments import Encoding
+from clipgrip.cli.options import Setting
+from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
+from clipgrip.words import mark
+
+EMBED = "embed"
+WRONG_ENDING = mark(
+    "{path} will be a file of NumPy arrays. Give --out a name that ends with .npz, such as {stem}.npz."
+)
+ONE, MANY = (
+    mark("{n} image embedded by {banks}: {out}"),
+    mark("{n} images embedded by {banks}: {out}"),
+)
+
+
+def embed(
+    ui: Ui,
+    images: Annotated[
+        Path, typer.Argument(help="Folder of images, one image, or a CSV or Parquet file.")
+    ],
+    classes: Annotated[
+        Path | None,
+        typer.Option(
+            help="Class names: one a line, or CSV name,prompt. With them, their embeddings and known labels are "
+            "written too.",
+            show_default=False,
+        ),
+    ] = None,
+    labels: Annotated[Path | None, Setting()] = None,
+    test: Annotated[Path | None, Setting()] = None,
+    backbone: Annotated[str, Setting()] = "nano",
+    eye: Annotated[list[str] | None, Setting()] = None,
+    template: Annotated[list[str] | None, Setting()] = None,
+    ignore_folders: Annotated[bool, Setting()] = False,
+    encoding: Encoding = None,
+    out: Annotated[Path, typer.Option(help="Where to write the embeddings.")] = Path(
+        "embeddings.npz"
+    ),
+) -> Result:
+    """Write the embeddings of images as a file of arrays, which clipgrip run takes in their place."""
+    from clipgrip.backbone.eyes import load_eye, named_eyes
+    from clipgrip.backbone.registry import load_backbone
+    from clipgrip.data.classes import ClassNames
+    from clipgrip.data.ingest import ingest
+    from clipgrip.data.issues import NOTES
+    from clipgrip.errors import ConfigError, RunError
+    from clipgrip.labeling.suggest import names_in
+    from clipgrip.prompts.templates import DEFAULT_TEMPLATE
+    from clipgrip.runs.export import export
+    from clipgrip.template_files import expand
+    from clipgrip.written import check_output, write_output
+
+    if out.suffix.lower() != ".npz":
+        raise RunError(WRONG_ENDING, path=out, stem=out.stem)
+    check_output(out, EMBED, reads=(images,))
+    for name, given in (("labels", labels), ("test", test), ("template", template)):
+        if given and classes is None:
+            raise ConfigError(
+                mark("--{name} needs the names of the classes. Give --classes FILE too."), name=name
+            )
+    names = ClassNames.read(classes, encoding) if classes else names_in(images)
+    texts = None if classes is None else expand(template or DEFAULT_TEMPLATE, encoding)
+    model = load_backbone(backbone)
+    eyes = [load_eye(one) for one in named_eyes(tuple(eye or ()))]
+    screen = ui.screen
+    with screen.live():
+        found = ingest(
+            images, classes=names, labels=labels, test=test, encoding=encoding,
+            folders=classes is not None and not ignore_folders,
+            on_progress=lambda done, total: screen.progress("hash", done, total),
+        )  # fmt: skip
+        made = export(found.manifest, model, eyes, template=texts, place=out, listener=screen)
+    write_output(out, made.npz(), EMBED)
+    left = [one for one in (*found.issues, *made.issues) if one.reason not in NOTES]
+    for one in left[:3]:
+        screen.note(Sentence("{path}: {detail}.", path=one.path, detail=one.detail))
+    banks = ", ".join(made.banks)
+    line = Sentence(ONE if made.images == 1 else MANY, n=made.images, banks=banks, out=out)
+    facts = {"images": made.images, "banks": list(made.banks), "embeddings": out}
+    return Result([line], {**facts, "not_used": len(left)})

@@ -1,0 +1,52 @@
+"""The rows of a file of embeddings as entries, and what it says of them as claims."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.discover import Claim, Entry, Found, native, place_key
+from clipgrip.data.embeddings import read_embeddings
+from clipgrip.data.embedvalues import numbered
+from clipgrip.data.sources import EmbeddingSource
+
+
+def from_embeddings(path: str) -> Found:
+    """An entry for each row of a file of embeddings, called by its id."""
+    found, root = read_embeddings(path), os.path.dirname(path)
+    keys = [place_key(os.path.join(root, native(one))) for one in found.ids]
+    entries = tuple(
+        Entry(one, key, EmbeddingSource(path, row, picture), sha256)
+        for row, (one, key, picture, sha256) in enumerate(
+            zip(found.ids, keys, found.pictures, found.hashes, strict=True)
+        )
+    )
+    name, tests = os.path.basename(path), found.test or (False,) * len(entries)
+    claims = [
+        Claim(key, label, f"{name} row {row}")
+        for row, (key, label) in enumerate(zip(keys, found.labels, strict=False))
+    ]
+    if found.test and not found.labels:
+        claims = [Claim(key, "", f"{name} row {row}") for row, key in enumerate(keys)]
+    learned, judged = (
+        tuple(one for one, test in zip(claims, tests, strict=False) if test is kind)
+        for kind in (False, True)
+    )
+    return Found(root, entries, (), learned, judged)
+
+
+def numbered_claims(found: Found, names: ClassNames) -> Found:
+    """Of embeddings also labels that are positions of classes."""
+    if not any(isinstance(one.source, EmbeddingSource) for one in found.entries[:1]):
+        return found
+    numbers = (
+        tuple(
+            replace(one, label=label)
+            for one, label in zip(
+                claims, numbered((one.label for one in claims), names.display), strict=True
+            )
+        )
+        for claims in (found.claims, found.test_claims)
+    )
+    return replace(found, claims=next(numbers), test_claims=next(numbers))

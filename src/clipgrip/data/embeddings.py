@@ -1,0 +1,204 @@
+"""Embeddings that somebody brings in a file: what its arrays mean, and what is wrong with them.
+
+| array or column | shape | what it is |
+|---|---|---|
+| any name, such as ``image_embeds`` | (N, D) | a bank: one vector for each image; several banks are several encoders |
+| ``ids`` or ``id`` | (N,) | the name of each image; else its path, else the number of its row |
+| ``paths`` or ``path`` | (N,) | a picture to show, relative to the file; empty where there is none |
+| ``labels`` or ``label`` | (N,) | class names, or positions in class_names; empty or -1: unlabeled |
+| ``test`` | (N,) | true: an image to measure on, whose label is the truth; never learned from |
+| ``class_names`` | (C,) | not in a table |
+| ``class_embeds`` | (C, D) | text embeddings, or one image of each class; not in a table |
+| ``logit_scale`` | () | the factor on the cosine, 100 unless given; not in a table |
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from weakref import WeakValueDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipgrip.data.embedfiles import (
+    ARROW_SUFFIXES,
+    NUMPY_SUFFIXES,
+    Arrays,
+    holds_vectors,
+    read_arrays,
+)
+from clipgrip.data.embedlayout import (
+    COUNTS,
+    LOGIT_SCALE,
+    ONE_EACH,
+    Bank,
+    banks_in,
+    check_rows,
+    class_embeds_in,
+    ids_in,
+    scale_in,
+    text_first,
+)
+from clipgrip.data.embedvalues import label_of, text_of, truth_of
+from clipgrip.data.tables import PARQUET_SUFFIXES
+from clipgrip.errors import DataError
+from clipgrip.files import AnyPath, openable
+from clipgrip.sentences import mark
+
+SUFFIXES = (*NUMPY_SUFFIXES, *ARROW_SUFFIXES)
+"""Endings of files that can hold nothing else; a Parquet file may hold images or a list of them."""
+
+
+CLASS_NAMES = ("class_names", "classes", "class", "names", "name", "labels", "label")
+"""How the names of class embeddings are called in a file of their own."""
+NO_CLASS_EMBEDS = mark(
+    "{path}: no class embeddings in it. Give class_embeds (C, D), or a single array of numbers with one row for each "
+    "class. Found: {found}."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """The content of a file, checked. N images, in the order of its rows."""
+
+    path: str
+    banks: dict[str, Bank] = field(repr=False)
+    """By name, the text's first; as they are, not brought to unit length."""
+    ids: tuple[str, ...] = field(repr=False)
+    pictures: tuple[str, ...] = field(repr=False)
+    """Absolute paths; empty where there is none."""
+    labels: tuple[str, ...] = field(repr=False)
+    """Class names, or positions where nobody names the classes; empty: unlabeled. None at all where none is given."""
+    test: tuple[bool, ...] = field(repr=False)
+    class_names: tuple[str, ...] = ()
+    class_embeds: NDArray[np.float32] | None = field(default=None, repr=False)
+    logit_scale: float = LOGIT_SCALE
+
+    @property
+    def text_bank(self) -> str:
+        """The bank that texts and prototypes belong to."""
+        return next(iter(self.banks))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes: those of the file, else those of its labels in their order."""
+        if self.class_names:
+            return self.class_names
+        found = {label for label in self.labels if label}
+        numbers = all(label.isdigit() for label in found)
+        return tuple(sorted(found, key=int) if numbers else sorted(found))
+
+    @cached_property
+    def hashes(self) -> tuple[str, ...]:
+        """SHA-256 of each image's vectors: its identity, whatever it is called and wherever it stands."""
+        names = sorted(self.banks)
+        head = json.dumps([[name, self.banks[name].shape[1]] for name in names]).encode()
+        begun, found = hashlib.sha256(head), []
+        for rows in zip(*(self.banks[name] for name in names), strict=True):
+            one = begun.copy()
+            for vector in rows:
+                one.update(vector.astype("<f4", copy=False).tobytes())
+            found.append(one.hexdigest())
+        return tuple(found)
+
+
+_READ: WeakValueDictionary[tuple[str, int, int], Embeddings] = WeakValueDictionary()
+
+
+def read_embeddings(path: AnyPath) -> Embeddings:
+    """The embeddings of a file; while somebody holds them, the same file is not read again.
+
+    Raises:
+        DataError: it cannot be read, or is not laid out so that clipgrip knows what is what.
+        MissingPackage: a table, and pyarrow is not installed.
+    """
+    place = os.path.abspath(os.fspath(path))
+    try:
+        state = os.stat(openable(place))
+    except OSError:
+        raise DataError(
+            mark(
+                "{path}: no such file. It holds the embeddings; bring it back to where it was, or give another one."
+            ),
+            path=os.fspath(path),
+        ) from None
+    key = place, state.st_mtime_ns, state.st_size
+    found = _READ.get(key)
+    if found is None:
+        found = embeddings_of(read_arrays(place), place)
+        _READ[key] = found
+    return found
+
+
+def embeddings_of(arrays: Arrays, path: AnyPath) -> Embeddings:
+    """The same of arrays that are read already; ``path`` is what errors speak of, and where pictures begin."""
+    where = os.path.basename(os.fspath(path))
+    plain = {**{name: name for name in ONE_EACH}, **{v: k for k, v in ONE_EACH.items()}}
+    given = {plain[name]: array for name, array in arrays.items() if name in plain}
+    banks = banks_in({k: v for k, v in arrays.items() if k not in plain}, where)
+    first = next(iter(banks))
+    n = len(banks[first])
+    for name, array in {**banks, **given}.items():
+        if len(array) != n:
+            raise DataError(COUNTS, path=where, name=name, found=len(array), first=first, wanted=n)
+    pictures = [text_of(value) for value in given.get("paths", [""] * n)]
+    ids = ids_in(given.get("ids"), pictures, n, where)
+    for name, bank in banks.items():
+        check_rows(bank, name, ids, where)
+    class_names = tuple(map(text_of, arrays.get("class_names", ())))
+    class_embeds = class_embeds_in(arrays, banks, class_names, where)
+    labels = tuple(label_of(value, class_names) for value in given.get("labels", ()))
+    folder = os.path.dirname(os.path.abspath(os.fspath(path)))
+    return Embeddings(
+        os.path.abspath(os.fspath(path)),
+        banks if class_embeds is None else text_first(banks, class_embeds.shape[1]),
+        ids,
+        tuple(_picture(folder, one) for one in pictures),
+        labels,
+        tuple(map(truth_of, given.get("test", ()))),
+        class_names,
+        class_embeds,
+        scale_in(arrays.get("logit_scale", LOGIT_SCALE), where),
+    )
+
+
+def _picture(folder: str, path: str) -> str:
+    return os.path.normpath(os.path.join(folder, path.replace("\\", "/"))) if path else ""
+
+
+def is_embeddings(path: AnyPath) -> bool:
+    """Whether a place is a file of embeddings: by its ending, a Parquet file by its columns."""
+    name = os.fspath(path).lower()
+    if name.endswith(SUFFIXES):
+        return True
+    if not name.endswith(PARQUET_SUFFIXES) or not os.path.isfile(openable(path)):
+        return False
+    return holds_vectors(path)
+
+
+def read_class_embeds(
+    path: AnyPath, beside: Embeddings | None = None
+) -> tuple[NDArray[np.float32], tuple[str, ...], float | None]:
+    """Class embeddings (C, D) that stand in a file of their own, their names and the scale where it says them.
+
+    Raises:
+        DataError: as `read_embeddings`, or they are as wide as none of the banks ``beside`` them.
+    """
+    where, arrays = os.path.basename(os.fspath(path)), read_arrays(path)
+    matrices = [name for name, array in arrays.items() if array.ndim == 2]
+    name = "class_embeds" if "class_embeds" in arrays else next(iter(matrices), "")
+    if not name or (len(matrices) > 1 and name != "class_embeds"):
+        found = ", ".join(f"{one} {array.shape}" for one, array in arrays.items())
+        raise DataError(NO_CLASS_EMBEDS, path=where, found=found or "nothing")
+    called = next((arrays[one] for one in CLASS_NAMES if one in arrays), ())
+    names = tuple(map(text_of, called))
+    banks = {} if beside is None else beside.banks
+    given = {"class_embeds": arrays[name]}
+    vectors = class_embeds_in(given, banks or {name: arrays[name]}, names, where)
+    assert vectors is not None
+    scale = scale_in(arrays["logit_scale"], where) if "logit_scale" in arrays else None
+    return vectors, names, scale

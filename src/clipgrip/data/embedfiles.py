@@ -1,0 +1,165 @@
+"""The arrays of a file of embeddings, as they stand in it: .npz, .npy, .parquet, .arrow. Nothing is unpickled."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipgrip.data.tables import PARQUET_SUFFIXES
+from clipgrip.errors import DataError, MissingPackage
+from clipgrip.files import AnyPath, open_file, openable
+from clipgrip.sentences import mark
+
+NUMPY_SUFFIXES = (".npz", ".npy")
+ARROW_SUFFIXES = (".arrow", ".feather")
+TABLE_SUFFIXES = (*PARQUET_SUFFIXES, *ARROW_SUFFIXES)
+UNNAMED = "image_embeds"
+"""The name of the only array of a .npy file."""
+UNREADABLE = mark("{path}: cannot be read as {kind} ({reason}). Write the file anew.")
+OBJECTS = mark(
+    '{path}: the array "{name}" holds Python objects, and reading these could run any program, so it is refused. '
+    "Write texts as numpy.array(values, dtype=str) and vectors as one array of numbers."
+)
+LENGTHS = mark(
+    '{path}: the vectors of the column "{name}" are not all of one length: row {row} has {found} numbers, and row 0 '
+    "has {wanted}. Embed all images by one model."
+)
+NULLS = mark(
+    '{path}: the column "{name}" has no vector in row {row}. Leave out the images that have no embedding.'
+)
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def read_arrays(path: AnyPath) -> Arrays:
+    """Every array or column by its name, in the order of the file; a column of vectors is one matrix.
+
+    Raises:
+        DataError: the file is damaged, holds Python objects, or vectors of several lengths.
+        MissingPackage: a table, and pyarrow is not installed.
+    """
+    name = os.fspath(path).lower()
+    try:
+        return _numpy(path) if name.endswith(NUMPY_SUFFIXES) else _columns(path)
+    except MemoryError:
+        reason = "more than the memory of this machine holds"
+        raise DataError(UNREADABLE, path=path, kind="arrays", reason=reason) from None
+
+
+def _numpy(path: AnyPath) -> Arrays:
+    try:
+        with open_file(path) as file:
+            found = np.load(file, allow_pickle=False)
+            if isinstance(found, np.ndarray):
+                return {UNNAMED: found}
+            return {name: _member(path, found, name) for name in found.files}
+    except DataError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        if _is_pickled(error):
+            raise DataError(OBJECTS, path=path, name=UNNAMED) from None
+        raise DataError(UNREADABLE, path=path, kind="NumPy", reason=_reason(error)) from None
+
+
+def _member(path: AnyPath, archive: Any, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(archive[name])
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        if _is_pickled(error):
+            raise DataError(OBJECTS, path=path, name=name) from None
+        raise DataError(UNREADABLE, path=path, kind="NumPy", reason=_reason(error)) from None
+
+
+def _is_pickled(error: Exception) -> bool:
+    return "allow_pickle" in str(error) or "pickle" in str(error).casefold()
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _columns(path: AnyPath) -> Arrays:
+    return table_arrays(_table(path), path)
+
+
+def _table(path: AnyPath) -> Any:
+    try:
+        import pyarrow
+        from pyarrow import ipc, parquet
+    except ImportError as error:
+        raise MissingPackage(
+            'Parquet and Arrow need pyarrow. Install it with: pip install "clipgrip[parquet]"'
+        ) from error
+    place = openable(path)
+    try:
+        if not os.fspath(path).lower().endswith(ARROW_SUFFIXES):
+            return parquet.read_table(place, partitioning=None)
+        with pyarrow.OSFile(place, "rb") as file:
+            try:
+                return ipc.open_file(file).read_all()
+            except pyarrow.ArrowInvalid:
+                file.seek(0)
+                return ipc.open_stream(file).read_all()  # as Hugging Face data sets write it
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        raise DataError(
+            UNREADABLE, path=path, kind="Parquet or Arrow", reason=_reason(error)
+        ) from None
+
+
+def table_arrays(table: Any, path: AnyPath) -> Arrays:
+    """The columns of a ``pyarrow.Table``: lists of numbers as one matrix each, all else as values.
+
+    Raises:
+        DataError: vectors of several lengths, or rows without one.
+    """
+    return {name: _column(table.column(name), name, path) for name in table.column_names}
+
+
+def _column(column: Any, name: str, path: AnyPath) -> NDArray[Any]:
+    import pyarrow as pa
+
+    flat = column.combine_chunks()
+    if isinstance(flat, pa.ChunkedArray):
+        flat = flat.chunk(0) if flat.num_chunks else pa.array([], column.type)
+    if not is_vector(flat.type):
+        return np.array(flat.to_pylist(), dtype=object)
+    flat = getattr(flat, "storage", flat)
+    if flat.null_count:
+        row = int(np.flatnonzero(flat.is_null().to_numpy(zero_copy_only=False))[0])
+        raise DataError(NULLS, path=path, name=name, row=row)
+    values = flat.flatten().to_numpy(zero_copy_only=False)
+    if not pa.types.is_fixed_size_list(flat.type):
+        lengths = flat.value_lengths().to_numpy(zero_copy_only=False)
+        if (wrong := np.flatnonzero(lengths != lengths[:1])).size:
+            row, wanted = int(wrong[0]), int(lengths[0])
+            found = int(lengths[row])
+            raise DataError(LENGTHS, path=path, name=name, row=row, found=found, wanted=wanted)
+    return np.asarray(values).reshape(len(flat), -1 if len(flat) else 0)
+
+
+def is_vector(kind: Any) -> bool:
+    """Whether an Arrow type is a list of numbers."""
+    from pyarrow import types
+
+    kind = getattr(kind, "storage_type", kind)
+    lists = types.is_list, types.is_large_list, types.is_fixed_size_list
+    return any(is_list(kind) for is_list in lists) and types.is_floating(kind.value_type)
+
+
+def is_table(path: AnyPath) -> bool:
+    """Whether a file has columns, of which those that mean nothing here are left alone."""
+    return os.fspath(path).lower().endswith(TABLE_SUFFIXES)
+
+
+def holds_vectors(path: AnyPath) -> bool:
+    """Whether a Parquet file has a column of vectors and none of images."""
+    from clipgrip.data.parquet import image_column, open_parquet
+
+    file = open_parquet(path)
+    return image_column(file) is None and any(is_vector(one.type) for one in file.schema_arrow)

@@ -1,0 +1,164 @@
+"""What the arrays of a file of embeddings mean, and what is wrong with them, in a sentence each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+from numpy.typing import NDArray
+
+from clipgrip.data.embedfiles import Arrays, is_table
+from clipgrip.data.embedvalues import text_of
+from clipgrip.errors import DataError, nearest
+from clipgrip.sentences import mark
+
+LOGIT_SCALE = 100.0
+ONE_EACH = {"ids": "id", "paths": "path", "labels": "label", "test": "test"}
+"""Arrays with one value for each image, and how a column of a table may be called."""
+OF_CLASSES = ("class_names", "class_embeds", "logit_scale")
+ROWS = 65_536
+"""Rows that are checked at once."""
+
+Bank = Float32[np.ndarray, "N D"]
+
+NO_BANK = mark(
+    "{path}: no image embeddings in it. Give an array of numbers with one row for each image, such as "
+    "image_embeds (N, D). Found: {found}."
+)
+UNKNOWN = mark(
+    '{path}: the array "{name}" has the shape {shape} and the type {kind}, which is none of those that are read. '
+    "Allowed are banks of embeddings, (N, D) of float16, float32 or float64 under any name, and {known}.{nearest}"
+)
+COUNTS = mark(
+    '{path}: "{name}" has {found} rows, and "{first}" has {wanted}. Each needs one row for each image, in the same '
+    "order."
+)
+NO_NUMBER = mark(
+    '{path}: the row of "{image}" in "{name}" holds NaN or infinite values. Embed this image anew, or leave it out.'
+)
+ZERO = mark(
+    '{path}: the row of "{image}" in "{name}" is all zeros, so it has no direction. Embed this image anew, or leave '
+    "it out."
+)
+TWICE = mark(
+    '{path}: the id "{image}" stands twice, in the rows {first} and {second}. Give each image an id of its own.'
+)
+NAMELESS = mark(
+    "{path}: row {row} has no id. Give every image one, or leave the ids away altogether."
+)
+NO_CLASS_NUMBER = mark(
+    '{path}: the row of the class "{name}" in class_embeds holds NaN or infinite values, or only zeros. Embed its '
+    "text anew."
+)
+CLASS_SHAPE = mark(
+    "{path}: class_embeds has the shape {shape}; allowed is (C, D), one row for each class, as wide as one of the "
+    "banks: {banks}."
+)
+CLASS_COUNT = mark(
+    "{path}: class_embeds has {found} rows, and there are {wanted} class names. Give one row for each class, in the "
+    "order of the names."
+)
+SCALE = mark("{path}: logit_scale = {value} is not allowed. Give one number above 0, such as 100.")
+
+
+def banks_in(arrays: Arrays, where: str) -> dict[str, Bank]:
+    """The matrices of numbers; in a table other columns are left alone, as in any list of images."""
+    banks: dict[str, Bank] = {}
+    for name, array in arrays.items():
+        if name in OF_CLASSES:
+            continue
+        if array.ndim == 2 and array.dtype.kind == "f" and array.shape[1]:
+            with np.errstate(
+                over="ignore"
+            ):  # what is too large becomes infinite, and is refused so
+                banks[name] = np.ascontiguousarray(array, dtype=np.float32)
+        elif not is_table(where):
+            known = ", ".join((*ONE_EACH, *OF_CLASSES))
+            raise DataError(
+                UNKNOWN,
+                path=where,
+                name=name,
+                shape=array.shape,
+                kind=array.dtype,
+                known=known,
+                nearest=nearest(name, (*ONE_EACH, *OF_CLASSES)),
+            )
+    if not banks or not len(next(iter(banks.values()))):
+        found = ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"
+        raise DataError(NO_BANK, path=where, found=found)
+    return banks
+
+
+def ids_in(given: NDArray[Any] | None, pictures: list[str], n: int, where: str) -> tuple[str, ...]:
+    if given is not None:
+        ids = [text_of(value) for value in given]
+    elif all(pictures):
+        ids = pictures
+    else:
+        ids = [f"{number:0{max(6, len(str(n)))}d}" for number in range(n)]
+    first: dict[str, int] = {}
+    for row, one in enumerate(ids):
+        if not one:
+            raise DataError(NAMELESS, path=where, row=row)
+        if (before := first.setdefault(one, row)) != row:
+            raise DataError(TWICE, path=where, image=one, first=before, second=row)
+    return tuple(ids)
+
+
+def check_rows(bank: Bank, name: str, ids: tuple[str, ...], where: str) -> None:
+    """DataError for the first row that is no direction."""
+    for start in range(0, len(bank), ROWS):
+        part = bank[start : start + ROWS]
+        for wrong, text in (
+            (~np.isfinite(part).all(axis=1), NO_NUMBER),
+            (~part.any(axis=1), ZERO),
+        ):
+            if wrong.any():
+                image = ids[start + int(np.flatnonzero(wrong)[0])]
+                raise DataError(text, path=where, image=image, name=name)
+
+
+def class_embeds_in(
+    arrays: Arrays, banks: dict[str, Bank], names: tuple[str, ...], where: str
+) -> NDArray[np.float32] | None:
+    given = arrays.get("class_embeds")
+    if given is None:
+        return None
+    if given.ndim != 2 or given.dtype.kind != "f" or not _fitting(banks, given.shape[1]):
+        widths = ", ".join(f"{name} {bank.shape}" for name, bank in banks.items())
+        raise DataError(CLASS_SHAPE, path=where, shape=given.shape, banks=widths)
+    if names and len(names) != len(given):
+        raise DataError(CLASS_COUNT, path=where, found=len(given), wanted=len(names))
+    return class_rows(given, names, where)
+
+
+def class_rows(given: NDArray[Any], names: Iterable[str], where: str) -> NDArray[np.float32]:
+    """(C, D) as float32; DataError for the first row that is no direction."""
+    with np.errstate(over="ignore"):
+        vectors = np.ascontiguousarray(given, dtype=np.float32)
+    called = dict(enumerate(names))
+    for row, vector in enumerate(vectors):
+        if not np.isfinite(vector).all() or not vector.any():
+            raise DataError(NO_CLASS_NUMBER, path=where, name=called.get(row, str(row)))
+    return vectors
+
+
+def _fitting(banks: dict[str, Bank], width: int) -> str | None:
+    """The first bank of that width."""
+    return next((name for name, bank in banks.items() if bank.shape[1] == width), None)
+
+
+def text_first(banks: dict[str, Bank], width: int) -> dict[str, Bank]:
+    first = _fitting(banks, width) or next(iter(banks))
+    return {first: banks[first], **banks}
+
+
+def scale_in(value: Any, where: str) -> float:
+    array = np.asarray(value)
+    number = float(array.reshape(-1)[0]) if array.size == 1 and array.dtype.kind in "fiu" else 0.0
+    if not (math.isfinite(number) and number > 0):
+        raise DataError(SCALE, path=where, value=value)
+    return number

@@ -1,0 +1,40 @@
+"""Single values in a file of embeddings, as NumPy, pandas and Arrow write them, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+
+def label_of(value: Any, names: tuple[str, ...]) -> str:
+    """A class name; of a number the name at that position, or the number where nobody names the classes."""
+    text = text_of(value)
+    if isinstance(value, str | np.str_ | bytes) or not text:
+        return text
+    if text.startswith("-"):
+        return ""
+    return names[int(text)] if text.isdigit() and int(text) < len(names) else text
+
+
+def truth_of(value: Any) -> bool:
+    return text_of(value).casefold() in ("true", "1", "test", "yes")
+
+
+def text_of(value: Any) -> str:
+    """A value as people write it: whole numbers without a point, nothing for None and NaN."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip()
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        value = int(value)
+    return str(value).strip()
+
+
+def numbered(labels: Iterable[str], names: tuple[str, ...]) -> Iterator[str]:
+    """Labels with the class at their place where they are no name but a position."""
+    for label in labels:
+        is_place = label not in names and label.isdigit() and int(label) < len(names)
+        yield names[int(label)] if is_place else label

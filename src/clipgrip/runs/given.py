@@ -1,0 +1,264 @@
+"""Runs on embeddings that somebody brought in a file: what stands in the place of the model, and the rows' vectors."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from clipgrip.backbone.embed import Embedded
+from clipgrip.backbone.given import GivenBank, GivenModel, unit
+from clipgrip.backbone.names import EMBEDDINGS
+from clipgrip.config import Project, Settings
+from clipgrip.data.classes import ClassNames, canonical
+from clipgrip.data.embeddings import Embeddings, read_class_embeds, read_embeddings
+from clipgrip.data.embedlayout import text_first
+from clipgrip.data.images import UndecodableImage
+from clipgrip.data.manifest import Manifest, Row
+from clipgrip.data.sources import EmbeddingSource
+from clipgrip.errors import ConfigError, DataError, RunError, nearest
+from clipgrip.files import AnyPath, write_bytes_atomic
+from clipgrip.sentences import Sentence, mark
+
+FILE = "embeddings.safetensors"
+"""In a run's folder: its `GivenModel`. The images' vectors stay in the file that was given."""
+TEMPLATE = "{}"
+"""Texts are embedded already, so nothing stands around them."""
+NEEDS_IMAGES = mark(
+    "{file} holds embeddings, and {option} needs images. Leave {option} away, or give the images themselves."
+)
+NEEDS_EMBEDDINGS = mark(
+    "{option} goes with a file of embeddings, and {images} is none. Leave {option} away, or give such a file "
+    "(.npz, .npy, .parquet, .arrow)."
+)
+NO_CLASSES = mark(
+    "{file}: nothing says what the classes are. Write class_names or labels into it, or give --classes FILE."
+)
+NO_CLASS = mark(
+    '{file}: no class embedding for "{name}". Known: {known}.{nearest} Name the classes as the file does, or give '
+    "each an embedding."
+)
+CLASSES_COUNT = mark(
+    "{file}: {found} class embeddings without names for {wanted} classes. Give one for each class in the order of the "
+    "classes, or name them (class_names)."
+)
+LABELS_OR_TEXTS = mark(
+    "{file}: there are neither class embeddings nor labels of two classes, so nothing says what the images show. Write "
+    "class_embeds or labels into it, or give --class-embeds FILE or --labels FILE."
+)
+NO_BANK = mark(
+    '{file}: no bank "{name}" of {width} numbers, which the run learned from. Found: {found}. Give the same model\'s '
+    "embeddings under the same name."
+)
+NOT_EMBEDDINGS = mark(
+    "{path} is an image, and the run learned from a file of embeddings, to which no model belongs. Embed the images by "
+    "the same model as before, and give the file of their embeddings."
+)
+NOT_IMAGES = mark(
+    "{path} is an embedding, and the run learned from images by the model {model}. Give the images themselves."
+)
+CHANGED = mark(
+    "is no longer what the file held; bring the old file back, or run again to use the new one"
+)
+
+
+def classes_in(path: Path) -> ClassNames | None:
+    """The classes that a file of embeddings names itself; None where it does not."""
+    names = tuple(map(canonical, read_embeddings(path).names))
+    return ClassNames(names, names) if len(names) > 1 else None
+
+
+def classes_of(project: Project) -> ClassNames | Path:
+    """The classes: the list that was given, else those of the file of embeddings.
+
+    Raises:
+        DataError: nobody says what they are.
+    """
+    if project.classes is not None:
+        return project.classes
+    if (found := classes_in(project.images)) is not None:
+        return found
+    names = () if project.class_embeds is None else read_class_embeds(project.class_embeds)[1]
+    if not names:
+        raise DataError(NO_CLASSES, file=project.images)
+    return ClassNames(names, names)
+
+
+def on_images(project: Project) -> Settings:
+    """The settings of a run on images.
+
+    Raises:
+        ConfigError: one was given that needs embeddings.
+    """
+    for option, given in (
+        ("--class-embeds", project.class_embeds is not None),
+        (f"--backbone {EMBEDDINGS}", is_given(project.settings)),
+    ):
+        if given:
+            raise ConfigError(NEEDS_EMBEDDINGS, option=option, images=project.images)
+    return project.settings
+
+
+def on_embeddings(project: Project) -> Settings:
+    """The settings of a run on a file of embeddings.
+
+    Raises:
+        ConfigError: one was given that needs images.
+    """
+    given, plain = project.model_fields_set, Settings()
+    for name in ("backbone", "prompt", "template", "precision", "engine", "eye"):
+        value = getattr(project, name)
+        if name in given and value not in (getattr(plain, name), EMBEDDINGS, TEMPLATE):
+            raise ConfigError(NEEDS_IMAGES, file=project.images, option=f"--{name}")
+    return project.settings.model_copy(update={"backbone": EMBEDDINGS, "template": TEMPLATE})
+
+
+def given_model(
+    images: Path, classes: ClassNames | None, class_embeds: Path | None = None
+) -> GivenModel:
+    """What stands in the place of the model for these classes; without them it knows the banks alone.
+
+    Raises:
+        DataError: a class has no embedding, or its width is that of no bank.
+    """
+    found, file = read_embeddings(images), images
+    vectors, names, scale = found.class_embeds, found.class_names, found.logit_scale
+    if class_embeds is not None:
+        file = class_embeds
+        vectors, names, own = read_class_embeds(file, found)
+        scale = scale if own is None else own
+    banks = found.banks if vectors is None else text_first(found.banks, vectors.shape[1])
+    made = tuple(GivenBank(name, bank.shape[1]) for name, bank in banks.items())
+    if vectors is None or classes is None:
+        return GivenModel(made, (), None, scale)
+    chosen = vectors[places(file, classes, names, len(vectors))]
+    return GivenModel(made, classes.prompts, unit(chosen), scale)
+
+
+def model_of_run(project: Project, manifest: Manifest) -> GivenModel:
+    """The same for a run; DataError too where neither texts nor labels of two classes say anything."""
+    model = given_model(project.images, manifest.classes, project.class_embeds)
+    known = {manifest.rows[n].label for n in manifest.pool.tolist()} - {-1}
+    if not model.texts and len(known) < 2:
+        raise DataError(LABELS_OR_TEXTS, file=project.images)
+    return model
+
+
+def places(file: AnyPath, classes: ClassNames, names: Sequence[str], n: int) -> list[int]:
+    """The row of each class, by its prompt, else by its name, else by its place."""
+    if not names:
+        if n != len(classes):
+            raise DataError(CLASSES_COUNT, file=file, found=n, wanted=len(classes))
+        return list(range(n))
+    rows = {canonical(name): row for row, name in enumerate(names)}
+    found = []
+    for name, prompt in zip(classes.display, classes.prompts, strict=True):
+        row = rows.get(prompt, rows.get(name))
+        if row is None:
+            known = ", ".join(list(rows)[:20])
+            close = nearest(name, rows)
+            raise DataError(NO_CLASS, file=file, name=name, known=known, nearest=close)
+        found.append(row)
+    return found
+
+
+def write_given(folder: Path, model: GivenModel) -> None:
+    """Keep it in the run's folder."""
+    write_bytes_atomic(folder / FILE, model.pack())
+
+
+def read_given(folder: Path, fingerprint: str) -> GivenModel:
+    """The one of a run.
+
+    Raises:
+        RunError: the file is missing, or is not the one that was written.
+    """
+    path = folder / FILE
+    try:
+        model = GivenModel.unpack(path.read_bytes())
+    except (OSError, ValueError, KeyError, SafetensorError):
+        model = None
+    if model is None or model.fingerprint != fingerprint:
+        raise RunError(
+            mark(
+                "{path} is missing, damaged or of another run. It says which embeddings the run learned from. Restore "
+                "it, or run the same clipgrip run command again in another folder."
+            ),
+            path=path,
+        )
+    return model
+
+
+def is_given(settings: Settings) -> bool:
+    """Whether a run is one on embeddings."""
+    return settings.backbone == EMBEDDINGS
+
+
+def check_kind(rows: Sequence[Row], model: str) -> None:
+    """DataError where images are given to what knows embeddings, or the other way round."""
+    for row in rows:
+        if isinstance(row.source, EmbeddingSource) != (model == EMBEDDINGS):
+            if model == EMBEDDINGS:
+                raise DataError(NOT_EMBEDDINGS, path=row.path)
+            raise DataError(NOT_IMAGES, path=row.path, model=model)
+
+
+def vectors_of(rows: Sequence[Row], bank: GivenBank, *, alone: bool = False) -> Embedded:
+    """Unit vectors (N, D) of a bank; rows that their file holds no more are failures.
+
+    ``alone``: no other bank is needed, so a file with a single one of that width may call it otherwise.
+
+    Raises:
+        DataError: the file is gone, or it has no such bank.
+    """
+    by_file: dict[str, list[int]] = defaultdict(list)
+    for number, row in enumerate(rows):
+        assert isinstance(row.source, EmbeddingSource)
+        by_file[row.source.path].append(number)
+    vectors = np.zeros((len(rows), bank.embed_dim), np.float32)
+    there = np.zeros(len(rows), dtype=bool)
+    for path, numbers in by_file.items():
+        found = read_embeddings(path)
+        places = [_row_in(found, rows[number]) for number in numbers]
+        good = [(n, place) for n, place in zip(numbers, places, strict=True) if place is not None]
+        if good:
+            at, at_places = map(list, zip(*good, strict=True))
+            vectors[at] = bank_of(found, bank, alone=alone)[at_places]
+            there[at] = True
+    failures = [
+        (row.sha256, UndecodableImage("changed", Sentence(CHANGED)))
+        for row, is_there in zip(rows, there, strict=True)
+        if not is_there
+    ]
+    hashes = [row.sha256 for row, is_there in zip(rows, there, strict=True) if is_there]
+    return Embedded(unit(vectors[there]), hashes, list(failures))
+
+
+def _row_in(found: Embeddings, row: Row) -> int | None:
+    """Where the file holds the row's vectors; None where it holds others now."""
+    assert isinstance(row.source, EmbeddingSource)
+    place = row.source.row
+    same = place < len(found.hashes) and found.hashes[place] == row.sha256
+    return place if same else None
+
+
+def bank_of(found: Embeddings, bank: GivenBank, *, alone: bool = False) -> NDArray[np.float32]:
+    """(N, D) the bank as it stands in a file; DataError where it has none such."""
+    own = found.banks.get(bank.name)
+    if own is None and alone and len(found.banks) == 1:
+        own = next(iter(found.banks.values()))
+    if own is None or own.shape[1] != bank.embed_dim:
+        shown = ", ".join(f"{name} {one.shape}" for name, one in found.banks.items())
+        raise DataError(
+            NO_BANK,
+            file=os.path.basename(found.path),
+            name=bank.name,
+            width=bank.embed_dim,
+            found=shown,
+        )
+    return own

@@ -1,0 +1,234 @@
+"""A file of embeddings says in its arrays what is what; whatever is wrong with it is said in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from embedded import NAMES, N, arrays, with_labels, with_texts
+from PIL import Image
+
+from clipgrip.data.embeddings import is_embeddings, read_embeddings
+from clipgrip.data.ingest import ingest
+from clipgrip.data.reading import open_row
+from clipgrip.errors import DataError
+
+
+def test_the_layout_of_an_npz_is_read(tmp_path: Path) -> None:
+    found = read_embeddings(with_texts(tmp_path / "e.npz"))
+    assert list(found.banks) == ["clip", "dino"]
+    assert found.names == NAMES
+    assert found.logit_scale == 100
+    assert found.ids[:2] == ("000000", "000001")
+    assert not any(found.pictures)
+
+
+def test_the_bank_that_the_class_embeddings_fit_comes_first(tmp_path: Path) -> None:
+    made = arrays()
+    np.savez(
+        tmp_path / "e.npz", dino=made["dino"], clip=made["clip"], class_embeds=made["class_embeds"]
+    )
+    assert read_embeddings(tmp_path / "e.npz").text_bank == "clip"
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_floats_of_any_width_and_vectors_of_any_length_are_taken(tmp_path: Path, kind: Any) -> None:
+    bank = (7 * arrays()["clip"]).astype(kind)
+    np.save(tmp_path / "e.npy", bank)
+    found = read_embeddings(tmp_path / "e.npy")
+    assert found.banks["image_embeds"].dtype == np.float32
+    assert np.array_equal(found.banks["image_embeds"], bank.astype(np.float32))
+
+
+def test_labels_may_be_names_or_positions(tmp_path: Path) -> None:
+    numbers = np.where(np.arange(N) < 8, arrays()["truth"], -1)
+    with_texts(tmp_path / "e.npz", labels=numbers)
+    found = ingest(tmp_path / "e.npz", classes=NAMES).manifest
+    assert sorted(found.labels[found.labels >= 0].tolist()) == [0, 0, 1, 1, 2, 2, 3, 3]
+    with_texts(tmp_path / "f.npz", labels=numbers, class_names=None)
+    assert (ingest(tmp_path / "f.npz", classes=NAMES).manifest.labels == found.labels).all()
+
+
+def test_identity_is_the_vectors_and_neither_their_place_nor_their_name(tmp_path: Path) -> None:
+    made = arrays()
+    np.savez(tmp_path / "a.npz", x=made["clip"], y=made["dino"])
+    turned = np.random.default_rng(1).permutation(N)
+    np.savez(tmp_path / "b.npz", y=made["dino"][turned], x=made["clip"][turned], ids=np.arange(N))
+    one, other = (read_embeddings(tmp_path / name).hashes for name in ("a.npz", "b.npz"))
+    assert [one[n] for n in turned] == list(other)
+
+
+def test_equal_vectors_are_one_image(tmp_path: Path) -> None:
+    bank = arrays()["clip"]
+    bank[1] = bank[0]
+    np.savez(tmp_path / "e.npz", clip=bank)
+    found = ingest(tmp_path / "e.npz", classes=NAMES)
+    assert len(found.manifest) == N - 1
+    assert [issue.reason for issue in found.issues] == ["duplicate"]
+
+
+def test_tables_of_labels_name_images_by_their_id(tmp_path: Path) -> None:
+    with_texts(tmp_path / "e.npz", ids=np.array([f"部品{n}" for n in range(N)]))
+    (tmp_path / "labels.csv").write_text("path,label\n部品3,dent\n部品5,ok\n", "utf-8")
+    (tmp_path / "test.csv").write_text("path,label\n部品7,stain\n", "utf-8")
+    found = ingest(
+        tmp_path / "e.npz",
+        classes=NAMES,
+        labels=tmp_path / "labels.csv",
+        test=tmp_path / "test.csv",
+    ).manifest
+    assert {row.path: (row.label, row.split) for row in found.rows if row.label >= 0} == {
+        "部品3": (2, "pool"),
+        "部品5": (0, "pool"),
+        "部品7": (3, "test"),
+    }
+
+
+def test_a_picture_is_shown_while_it_is_the_one_that_was_there(tmp_path: Path) -> None:
+    Image.new("RGB", (9, 9), "red").save(tmp_path / "0.png")
+    paths = np.array(["0.png", "gone.png", *[""] * (N - 2)])
+    found = ingest(with_texts(tmp_path / "e.npz", paths=paths), classes=NAMES)
+    rows = {row.path: row for row in found.manifest.rows}
+    assert open_row(rows["000000"]).size == (9, 9)
+    assert [(issue.path, issue.reason) for issue in found.issues] == [("000001", "no-picture")]
+    with pytest.raises(DataError, match="embedding without a picture"):
+        open_row(rows["000002"])
+    Image.new("RGB", (9, 9), "blue").save(tmp_path / "0.png")
+    with pytest.raises(DataError, match="no longer the file"):
+        open_row(rows["000000"])
+
+
+def test_paths_are_ids_where_every_image_has_one(tmp_path: Path) -> None:
+    with_texts(tmp_path / "e.npz", paths=np.array([f"p/{n}.png" for n in range(N)]))
+    assert read_embeddings(tmp_path / "e.npz").ids[4] == "p/4.png"
+
+
+def one(**changed: Any) -> dict[str, Any]:
+    return {"clip": arrays()["clip"], **changed}
+
+
+def spoiled(row: int, value: float) -> np.ndarray:
+    bank = arrays()["clip"]
+    bank[row] = value
+    return bank
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (one(clip=spoiled(3, np.nan)), 'the row of "000003" in "clip" holds NaN'),
+        (one(clip=spoiled(4, np.inf)), "infinite"),
+        (one(clip=spoiled(2, 0)), "all zeros"),
+        (one(clip=1e300 * arrays()["clip"].astype(np.float64)), "infinite"),
+        (one(dino=arrays()["dino"][1:]), '"dino" has 95 rows, and "clip" has 96'),
+        (one(labels=np.zeros(5, int)), '"labels" has 5 rows'),
+        (one(ids=np.array(["a"] * N)), 'id "a" stands twice, in the rows 0 and 1'),
+        (one(ids=np.array(["a", *[""] * (N - 1)])), "row 1 has no id"),
+        (one(label_names=np.array(NAMES)), 'array "label_names".*ids, paths, labels, test'),
+        (one(idz=np.arange(N)), 'Did you mean "ids"'),
+        (one(clip=np.zeros((N, 3), int)), r"type int64"),
+        (one(ids=np.array([object()] * N, dtype=object)), "refused"),
+        (one(class_embeds=np.ones((4, 7))), r"class_embeds has the shape \(4, 7\)"),
+        (one(class_embeds=np.ones((4, 16)), class_names=np.array(["a", "b"])), "4 rows, and there are 2"),
+        (one(class_embeds=np.zeros((4, 16))), "only zeros"),
+        (one(logit_scale=np.array(-1.0)), "logit_scale = -1.0"),
+        ({"ids": np.arange(3)}, "no image embeddings in it"),
+        ({"clip": np.zeros((0, 4))}, "no image embeddings in it"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said(tmp_path: Path, given: dict[str, Any], says: str) -> None:
+    np.savez(tmp_path / "e.npz", **given)
+    with pytest.raises(DataError, match=says) as error:
+        read_embeddings(tmp_path / "e.npz")
+    assert str(error.value).startswith(("e.npz: ", str(tmp_path)))
+
+
+@pytest.mark.parametrize("name", ["e.npz", "e.npy", "e.parquet", "e.arrow"])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04broken", b"\x93NUMPY\x01", b"no file at all"])
+def test_a_damaged_file_is_said(tmp_path: Path, name: str, content: bytes) -> None:
+    if name.endswith(("parquet", "arrow")):
+        pytest.importorskip("pyarrow")
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=r"cannot be read as|Python objects"):
+        read_embeddings(tmp_path / name)
+
+
+def test_objects_in_a_npy_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "e.npy", np.array([{1: 2}], dtype=object), allow_pickle=True)
+    with pytest.raises(DataError, match="could run any program"):
+        read_embeddings(tmp_path / "e.npy")
+
+
+def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file"):
+        read_embeddings(tmp_path / "e.npz")
+
+
+def table(**more: Any) -> Any:
+    pa = pytest.importorskip("pyarrow")
+    made = arrays()
+    columns = {
+        "clip": list(made["clip"].tolist()),
+        "dino": pa.FixedSizeListArray.from_arrays(pa.array(made["dino"].ravel()), 12),
+        "id": [f"i{n}" for n in range(N)],
+        "label": ["dent", *[None] * (N - 1)],
+        "taken": ["2026"] * N,
+    }
+    return pa.table({**columns, **more})
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow file", "arrow stream"])
+def test_parquet_and_arrow_hold_the_same_as_columns(tmp_path: Path, kind: str) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / f"e.{kind.split()[0]}"
+    if kind == "parquet":
+        parquet.write_table(table(), path)
+    else:
+        opened = pa.ipc.new_file if kind == "arrow file" else pa.ipc.new_stream
+        with opened(str(path), table().schema) as writer:
+            writer.write_table(table())
+    found = read_embeddings(path)
+    assert is_embeddings(path)
+    assert {name: bank.shape for name, bank in found.banks.items()} == {
+        "clip": (N, 16),
+        "dino": (N, 12),
+    }
+    assert found.ids[1] == "i1"
+    assert found.labels[:2] == ("dent", "")
+    np.savez(tmp_path / "same.npz", clip=arrays()["clip"], dino=arrays()["dino"])
+    assert found.hashes == read_embeddings(tmp_path / "same.npz").hashes
+
+
+def test_vectors_of_several_lengths_and_missing_ones_are_said(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    ragged = [[1.0, 2.0]] * (N - 1)
+    parquet.write_table(table(clip=[*ragged, [1.0]]), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r'"clip".*row 95 has 1 numbers'):
+        read_embeddings(tmp_path / "a.parquet")
+    parquet.write_table(table(clip=[None, *ragged]), tmp_path / "b.parquet")
+    with pytest.raises(DataError, match='"clip" has no vector in row 0'):
+        read_embeddings(tmp_path / "b.parquet")
+
+
+def test_a_parquet_file_without_vectors_is_a_list_of_images_as_ever(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    Image.new("RGB", (9, 9)).save(tmp_path / "0.png")
+    parquet.write_table(pa.table({"path": ["0.png"], "label": ["ok"]}), tmp_path / "e.parquet")
+    assert not is_embeddings(tmp_path / "e.parquet")
+    assert [row.path for row in ingest(tmp_path / "e.parquet", classes=NAMES).manifest.rows] == [
+        "0.png"
+    ]
+
+
+def test_what_is_kept_for_a_test_is_never_in_the_pool(tmp_path: Path) -> None:
+    found = ingest(with_labels(tmp_path / "e.npz"), classes=NAMES).manifest
+    assert (len(found.pool), len(found.test)) == (72, 24)
+    assert all(found.rows[n].label >= 0 for n in found.test)
