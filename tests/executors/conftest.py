@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,10 +19,12 @@ def cluster() -> Iterator[Any]:
     ray = on_ray._imported()
     from ray.cluster_utils import Cluster
 
-    here = {"node_ip_address": "127.0.0.1", "num_cpus": 1, "object_store_memory": 80 << 20}
-    made = Cluster(initialize_head=True, head_node_args={**here, "include_dashboard": False})
-    ray.init(made.address, log_to_driver=False, logging_level="ERROR")
-    made.settings = here
-    yield made
-    ray.shutdown()
-    made.shutdown()
+    here = {"num_cpus": 1, "object_store_memory": 80 << 20}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))  # that of the workers
+        made = Cluster(initialize_head=True, head_node_args={**here, "include_dashboard": False})
+        ray.init(made.address, log_to_driver=False, logging_level="ERROR")
+        made.settings = here
+        yield made
+        ray.shutdown()
+        made.shutdown()

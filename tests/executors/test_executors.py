@@ -23,6 +23,17 @@ from clipgrip.executors.on_ray import OnRay
 from clipgrip.executors.processes import Processes
 
 
+BEGIN = """
+if __name__ == "__main__":
+    import sys
+    sys.path[:0] = {path!r}
+    from functools import partial
+    from executors import works
+    from clipgrip.executors.processes import Processes
+    list(Processes(1).answers(partial(works.written, {folder!r}), [1]))
+"""
+
+
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Processes]:
     made = Processes(2)
@@ -104,13 +115,8 @@ def test_parts_that_nobody_waits_for_are_given_up(executor: Executor) -> None:
 
 
 def test_processes_end_with_the_one_that_began_them(tmp_path: Path) -> None:
-    code = (
-        "from functools import partial\nfrom executors import works\n"
-        "from clipgrip.executors.processes import Processes\n"
-        f"list(Processes(1).answers(partial(works.written, {str(tmp_path)!r}), [1]))\n"
-    )
     script = tmp_path / "begin.py"
-    script.write_text(f"if __name__ == '__main__':\n    import sys\n    sys.path[:0] = {sys.path!r}\n" + "".join(f"    {line}\n" for line in code.splitlines()))
+    script.write_text(BEGIN.format(path=sys.path, folder=str(tmp_path)))
     with subprocess.Popen([sys.executable, str(script)]) as first:
         while not (found := [p.name for p in tmp_path.iterdir() if p.name.isdecimal()]):
             time.sleep(0.1)

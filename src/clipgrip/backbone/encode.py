@@ -16,10 +16,10 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from clipgrip.backbone.base import Eye
+from clipgrip.data.hashing import UNREACHED
 from clipgrip.data.images import UndecodableImage
 from clipgrip.errors import DataError
 from clipgrip.executors.base import current, cut
-from clipgrip.sentences import mark
 
 Loader = Callable[[], Image.Image]
 Item = tuple[str, Loader]
@@ -89,13 +89,7 @@ def _check_readable(part: Encoded, loaders: Mapping[str, Loader]) -> None:
                 loaders[sha256]()
             except DataError:
                 continue
-            raise DataError(
-                mark(
-                    "a worker cannot read an image that is read here ({error}). Put the images where every machine "
-                    "of the cluster finds them at the same path, or into an object store."
-                ),
-                error=error,
-            )
+            raise DataError(UNREACHED, error=error)
 
 
 def _encoded_here(

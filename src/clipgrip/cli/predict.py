@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clipgrip.cli.arguments import AllProbabilities, Encoding, Run
+from clipgrip.cli.arguments import AllProbabilities, Encoding, On, Run
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
@@ -26,6 +26,7 @@ def predict(
     ),
     all_probabilities: AllProbabilities = None,
     encoding: Encoding = None,
+    on: On = "auto",
 ) -> Result:
     """Label new images with a tuned prompt.
 
@@ -35,6 +36,7 @@ def predict(
     from clipgrip.cli.daily import given_back
     from clipgrip.cli.results import remarks
     from clipgrip.cli.reviewed import at_work
+    from clipgrip.executors import executor_named, using
     from clipgrip.runs.probabilities import check_probabilities_place, write_probabilities
     from clipgrip.serving.batch import (
         check_answers_place,
@@ -50,7 +52,7 @@ def predict(
         check_probabilities_place(all_probabilities)
     newest = at_work(run, ui.screen)
     predictor = Predictor.open(newest)
-    with ui.screen.live():
+    with using(executor_named(on)), ui.screen.live():
         answers = predict_files(predictor, images, ui.screen.progress, encoding=encoding)
     people = given_back(run, newest, answers, ui)
     write_predictions(out, predictor, answers, people)

@@ -39,6 +39,9 @@ class Executor(Protocol):
             Exception: what ``work`` raised.
         """
 
+    def rest(self) -> None:
+        """No work for a while: processes that only take memory end, and begin anew when there is some."""
+
     def close(self) -> None:
         """End the workers; what they are at is lost."""
 
@@ -55,6 +58,9 @@ class Here:
     def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[Answer]:
         """In order."""
         return (Answer(number, work(part)) for number, part in enumerate(parts))
+
+    def rest(self) -> None:
+        """Nothing to end."""
 
     def close(self) -> None:
         """Nothing to end."""

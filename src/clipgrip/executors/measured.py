@@ -33,6 +33,10 @@ class Measured:
         """By the pool."""
         return self._pool.answers(work, parts)
 
+    def rest(self) -> None:
+        """As the pool does."""
+        self._pool.rest()
+
     def close(self) -> None:
         """End the pool, if there is one."""
         self._pool.close()

@@ -80,6 +80,9 @@ class OnRay:
         except self._ray.exceptions.RayError as error:
             raise died(MOST_TRIES + 1) from error
 
+    def rest(self) -> None:
+        """Nothing to end: Ray ends its idle workers itself."""
+
     def close(self) -> None:
         """Leave the cluster; Ray that was started here ends."""
         if self._is_own:

@@ -83,6 +83,10 @@ class Processes:
         if pool is self._pool:
             self.close()
 
+    def rest(self) -> None:
+        """End them; others are begun where there is work again."""
+        self.close()
+
     def close(self) -> None:
         """End them at once; the files they write appear whole or not at all."""
         pool, self._pool = self._pool, None
