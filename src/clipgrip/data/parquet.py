@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from clipgrip.data.groups import GroupCache
+from clipgrip.data.stores import opened, url_of
 from clipgrip.data.tables import MAX_COLUMNS, Table
 from clipgrip.data.text import MAX_BYTES
 from clipgrip.errors import DataError, MissingPackage
@@ -102,10 +103,10 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
             'Parquet needs pyarrow. Install it with: pip install "clipgrip[parquet]"'
         ) from error
     try:
-        file = parquet.ParquetFile(openable(path))
+        file = parquet.ParquetFile(_readable(path))
         leaves = [file.schema.column(n).path for n in range(len(file.schema))]
         if repeated := [leaf for leaf in leaves if leaf in once]:
-            file = parquet.ParquetFile(openable(path), read_dictionary=repeated)
+            file = parquet.ParquetFile(_readable(path), read_dictionary=repeated)
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(f"{os.fspath(path)}: cannot be read as Parquet ({error}).") from error
     if file.metadata.num_rows > MOST_ROWS:
@@ -113,6 +114,11 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
             f"{os.fspath(path)}: {file.metadata.num_rows:,} rows; at most {MOST_ROWS:,} are read. Split the file."
         )
     return file
+
+
+def _readable(path: AnyPath) -> Any:
+    """What pyarrow opens: a path, or a file in a store."""
+    return openable(path) if url_of(path) is None else opened(os.fspath(path))
 
 
 def image_column(file: Any) -> str | None:
@@ -162,8 +168,9 @@ def read_cell(path: str, group: int, row: int, column: str) -> bytes:
         OSError: the file is gone or damaged.
         MissingPackage: pyarrow is not installed.
     """
-    stat = os.stat(openable(path))
-    key = (path, stat.st_mtime_ns, stat.st_size, group, column)
+    stat = os.stat(openable(path)) if url_of(path) is None else None
+    state = (stat.st_mtime_ns, stat.st_size) if stat is not None else ()
+    key = (path, *state, group, column)
     cells = _GROUPS.get(key, lambda: _group(path, group, column))
     if row >= len(cells):
         raise OSError(f"{path}: the file changed and has no such row any more")

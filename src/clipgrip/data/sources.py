@@ -1,4 +1,4 @@
-"""Where the bytes of an image come from: a file, memory, or a cell of a Parquet file."""
+"""Where the bytes of an image come from: a file, memory, a cell of a Parquet file, a tar file, or an object store."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from clipgrip.data.stores import read_object, read_range, url_of
 from clipgrip.errors import DataError
 from clipgrip.files import openable, read_file
 
@@ -92,9 +93,47 @@ class ParquetSource:
         return read_cell(self.path, self.group, self.row, self.column)
 
 
+@dataclass(frozen=True)
+class TarSource:
+    """An image in a plain tar file, on a disk or in a store."""
+
+    path: str
+    offset: int
+    size: int
+
+    def read(self) -> bytes:
+        """The bytes; OSError when the file is gone or shorter now."""
+        if self.size > MAX_BYTES:
+            raise OSError(f"{self.path}: an image in it is larger than {MAX_BYTES >> 20} MiB")
+        data = read_range(self.path, self.offset, self.size)
+        if len(data) < self.size:
+            raise OSError(f"{self.path}: the file changed and has no such image any more")
+        return data
+
+
+@dataclass(frozen=True)
+class StoreSource:
+    """An image in an object store, by its URL."""
+
+    path: str
+
+    def read(self) -> bytes:
+        """The bytes; OSError when they cannot be had or are more than `MAX_BYTES`."""
+        return read_object(self.path, MAX_BYTES)
+
+
+KINDS: dict[str, type[FileSource] | type[ParquetSource] | type[TarSource] | type[StoreSource]] = {
+    "file": FileSource,
+    "parquet": ParquetSource,
+    "tar": TarSource,
+    "store": StoreSource,
+}
+"""Sources that last, by the names that runs keep them under."""
+
+
 def is_there(source: ImageSource) -> bool:
-    """Whether the file of an image is there; whether it still holds the same is not asked."""
-    if not isinstance(source, FileSource | ParquetSource):
+    """Whether the file of an image is there; whether it still holds the same, or a store has it, is not asked."""
+    if not isinstance(source, FileSource | ParquetSource | TarSource) or url_of(source.path):
         return True
     return os.path.isfile(openable(source.path))
 

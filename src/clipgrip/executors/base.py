@@ -25,8 +25,10 @@ class Executor(Protocol):
 
     name: str
     """As ``--on`` names it."""
-    workers: int
-    """How many parts are computed at a time."""
+
+    @property
+    def workers(self) -> int:
+        """How many parts are computed at a time."""
 
     def is_worth(self, done: int, left: int, seconds: float) -> bool:
         """Whether it should take over from this process, which did ``done`` images in so many seconds."""
@@ -49,7 +51,8 @@ class Executor(Protocol):
 class Here:
     """This process, one part after the other."""
 
-    name, workers = "here", 1
+    name = "here"
+    workers = 1
 
     def is_worth(self, done: int, left: int, seconds: float) -> bool:
         """Never."""

@@ -53,8 +53,8 @@ class Processes:
                         break
                     pool = self._opened()
                     with contextlib.suppress(BrokenProcessPool):
-                        args = worker.compute, function, part.content, __version__
-                        flying[pool.submit(*args)] = part, pool
+                        task = pool.submit(worker.compute, function, part.content, __version__)
+                        flying[task] = part, pool
                         continue
                     again.append(part)
                     self._closed(pool)
