@@ -96,7 +96,9 @@ def test_a_table_on_a_disk_lists_objects(memory: Any, tmp_path: Path) -> None:
     memory.pipe("/photos/a.png", png(1))
     plant(tmp_path, {"here.png": png(2)})
     table = tmp_path / "list.csv"
-    table.write_text("path,label\nmemory://photos/a.png,cat\nhere.png,dog\nmemory://photos/no.png,\n")
+    table.write_text(
+        "path,label\nmemory://photos/a.png,cat\nhere.png,dog\nmemory://photos/no.png,\n"
+    )
     result = ingest(table, classes=CLASSES)
     assert sorted(row.label for row in result.manifest.rows) == [0, 1]
     assert list(reasons(result).values()) == ["unreadable"]
@@ -130,7 +132,11 @@ def test_parquet_files_in_a_store_are_read_in_place(memory: Any) -> None:
     with memory.open("/photos/train.parquet", "wb") as out:
         parquet.write_table(pa.table({"image": cells, "label": ["cat", "dog", None]}), out)
     result = ingest("memory://photos/train.parquet", classes=CLASSES)
-    assert {row.path: row.label for row in result.manifest.rows} == {"0.png": 0, "1.png": 1, "2.png": -1}
+    assert {row.path: row.label for row in result.manifest.rows} == {
+        "0.png": 0,
+        "1.png": 1,
+        "2.png": -1,
+    }
     assert {read_row(row) for row in result.manifest.rows} == {png(n) for n in range(3)}
 
 

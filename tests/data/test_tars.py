@@ -119,9 +119,15 @@ def test_tars_and_parquet_files_are_not_mixed(tmp_path: Path) -> None:
 
 def test_test_images_come_from_a_tar_too(tmp_path: Path) -> None:
     pool = tar(tmp_path / "pool.tar", {"0.png": png(0), "1.png": png(1)})
-    test = tar(tmp_path / "held.tar", {"9.png": png(9), "9.cls": b"2", "1.png": png(1), "1.cls": b"0"})
+    test = tar(
+        tmp_path / "held.tar", {"9.png": png(9), "9.cls": b"2", "1.png": png(1), "1.cls": b"0"}
+    )
     rows = ingest(pool, classes=CLASSES, test=test).manifest.rows
-    assert sorted((row.split, row.label) for row in rows) == [("pool", -1), ("test", 0), ("test", 2)]
+    assert sorted((row.split, row.label) for row in rows) == [
+        ("pool", -1),
+        ("test", 0),
+        ("test", 2),
+    ]
 
 
 def test_test_images_without_a_label_anywhere_are_an_error(tmp_path: Path) -> None:

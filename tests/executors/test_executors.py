@@ -22,7 +22,6 @@ from clipgrip.executors.measured import Measured
 from clipgrip.executors.on_ray import OnRay
 from clipgrip.executors.processes import Processes
 
-
 BEGIN = """
 if __name__ == "__main__":
     import sys

@@ -19,11 +19,17 @@ def predict(
     ui: Ui,
     run: Run,
     images: Annotated[
-        Path, typer.Argument(help="Folder of images, one image, or a CSV or Parquet file.")
+        Path,
+        typer.Argument(
+            help="Folder of images, one image, a CSV or Parquet file, tar files, or a URL such as s3://bucket/folder."
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="Where to write the answers.")] = Path(
-        "predictions.csv"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Where to write the answers: CSV, or .parquet, a shard at a time, for any number of images."
+        ),
+    ] = Path("predictions.csv"),
     all_probabilities: AllProbabilities = None,
     encoding: Encoding = None,
     on: On = "auto",
@@ -34,6 +40,7 @@ def predict(
     """
     from clipgrip.cli.calibrated import said_of
     from clipgrip.cli.daily import given_back
+    from clipgrip.cli.predict_stream import as_parquet
     from clipgrip.cli.results import remarks
     from clipgrip.cli.reviewed import at_work
     from clipgrip.executors import executor_named, using
@@ -41,6 +48,7 @@ def predict(
     from clipgrip.serving.batch import (
         check_answers_place,
         check_any_labeled,
+        is_parquet,
         issues_path,
         predict_files,
         write_predictions,
@@ -51,6 +59,8 @@ def predict(
     if all_probabilities is not None:
         check_probabilities_place(all_probabilities)
     newest = at_work(run, ui.screen)
+    if is_parquet(out):
+        return as_parquet(ui, run, newest, images, out, encoding, on, all_probabilities)
     predictor = Predictor.open(newest)
     with using(executor_named(on)), ui.screen.live():
         answers = predict_files(predictor, images, ui.screen.progress, encoding=encoding)

@@ -24,7 +24,14 @@ from clipgrip.data.entries import (
 )
 from clipgrip.data.images import may_be_image
 from clipgrip.data.issues import Issue
-from clipgrip.data.packed import TARS_AND_TABLES, expanded, from_packed, from_store, is_packed
+from clipgrip.data.packed import (
+    TARS_AND_TABLES,
+    expanded,
+    from_packed,
+    from_store,
+    is_packed,
+    packed_below,
+)
 from clipgrip.data.sources import BytesSource, FileSource, ImageSource
 from clipgrip.data.stores import local_of, url_of
 from clipgrip.data.tables import PARQUET_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES, read_table
@@ -48,6 +55,7 @@ __all__ = [
     "item_key",
     "memory_entry",
     "native",
+    "packed_files",
     "place_key",
     "table_claims",
 ]
@@ -92,6 +100,22 @@ def _there(path: str, images: AnyPath) -> str:
             images=os.fspath(images) if path == os.path.abspath(os.fspath(images)) else path,
         )
     return path
+
+
+def packed_files(place: AnyPath) -> list[str]:
+    """The tar or Parquet files that a place stands for; none where it holds loose images, or a table in text.
+
+    Raises:
+        DataError: nothing is there, or a store cannot be reached.
+    """
+    if (url := url_of(place)) is not None:
+        names = expanded(url.rstrip("/"))
+        return names if is_packed(names[0]) else packed_below(names[0])
+    path = os.path.abspath(local_of(place))
+    if os.path.isdir(path):
+        return _packed(from_folder(path, path))
+    names = [path] if os.path.exists(openable(path)) else expanded(path)
+    return [_there(name, place) for name in names] if is_packed(names[0]) else []
 
 
 def is_packed_place(place: AnyPath) -> bool:

@@ -119,6 +119,14 @@ def from_store(place: str) -> Found:
     return Found(root, tuple(entries), tuple(sorted(issues)))
 
 
+def packed_below(url: str) -> list[str]:
+    """The tar or Parquet files below a URL where no picture lies; DataError where nothing is there."""
+    if url.lower().endswith(TABLE_SUFFIXES):
+        return []
+    names = [name for name, _ in objects_below(url)]
+    return [] if any(map(is_named_like_image, names)) else [n for n in names if is_packed(n)]
+
+
 def _listed_in_store(names: Sequence[str]) -> Found:
     root = folder_of(names[0])
     if len(names) == 1 and not is_packed(names[0]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from datetime import time as clock
 from decimal import Decimal
@@ -142,13 +142,52 @@ def lacking_bytes(file: Any, column: str) -> set[int]:
         return set()
     lacking, start = set(), 0
     for group in range(file.metadata.num_row_groups):
-        part = file.metadata.row_group(group)
-        if _null_count(part, f"{column}.bytes") != 0:
-            cells = file.read_row_group(group, columns=[f"{column}.bytes"])[column]
-            nulls = cells.combine_chunks().field("bytes").is_null().to_pylist()
-            lacking |= {start + row for row, null in enumerate(nulls) if null}
-        start += part.num_rows
+        lacking |= {start + row for row in _empty_rows(file, group, column)}
+        start += file.metadata.row_group(group).num_rows
     return lacking
+
+
+def _empty_rows(file: Any, group: int, column: str | None) -> set[int]:
+    """Rows of a row group whose cell ``{bytes, path}`` has no bytes; the file says where there is none of them."""
+    if column is None or _null_count(file.metadata.row_group(group), f"{column}.bytes") == 0:
+        return set()
+    cells = file.read_row_group(group, columns=[f"{column}.bytes"])[column]
+    nulls = cells.combine_chunks().field("bytes").is_null().to_pylist()
+    return {row for row, null in enumerate(nulls) if null}
+
+
+def named_rows(
+    path: str, column: str | None, paths: Sequence[str]
+) -> Iterator[tuple[int, int, str | None, bool]]:
+    """Row group, row in it, path, and whether the image's cell is empty, of each row in order; few are in memory.
+
+    The path stands beside the image in ``column``, or without such a column in the first called by one of ``paths``.
+
+    Raises:
+        DataError: there is neither.
+    """
+    file = open_parquet(path)
+    wanted = _name_column(file, column, paths, os.path.basename(path))
+    for group in range(file.metadata.num_row_groups):
+        if wanted is None:
+            count = file.metadata.row_group(group).num_rows
+            yield from ((group, row, None, False) for row in range(count))
+            continue
+        empty = _empty_rows(file, group, column)
+        parts = file.iter_batches(8192, row_groups=[group], columns=[wanted])
+        cells = (cell for part in parts for cell in part.column(0).to_pylist())
+        for row, cell in enumerate(cells):
+            name = (cell or {}).get("path") if column is not None else _text(cell, None, path)
+            yield group, row, name, row in empty
+
+
+def _name_column(file: Any, column: str | None, paths: Sequence[str], name: str) -> str | None:
+    if column is not None:
+        kind = file.schema_arrow.field(column).type
+        has_path = hasattr(kind, "get_field_index") and kind.get_field_index("path") >= 0
+        return f"{column}.path" if has_path else None
+    plain = [field.name for field in file.schema_arrow if _is_plain(field)]
+    return plain[Table(name, tuple(plain), (), ()).need(paths)]
 
 
 def _null_count(group: Any, path: str) -> int | None:

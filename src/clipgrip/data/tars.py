@@ -19,8 +19,8 @@ from clipgrip.sentences import mark
 SUFFIXES = (".tar",)
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 IMAGE_ENDINGS = frozenset(
-    "jpg jpeg jpe png webp bmp gif tif tiff ppm pgm pbm pnm img jp2 heic heif avif image".split()
-)
+    ("jpg", "jpeg", "jpe", "jp2", "png", "webp", "bmp", "gif", "tif", "tiff", "heic", "heif")
+) | {"avif", "ppm", "pgm", "pbm", "pnm", "img", "image"}
 LABEL_KEYS = ("label", "labels", "class", "cls", "class_name")
 """In a JSON member, the first of these."""
 MOST_LABEL_BYTES = 1 << 20
