@@ -166,7 +166,8 @@ class Project(Settings):
     """Settings with the files they apply to."""
 
     images: Path = setting(
-        help="Folder of images, read to the bottom, or a CSV or Parquet file that lists them."
+        help="Folder of images, read to the bottom; a CSV or Parquet file that lists or holds them; tar files; or a "
+        "URL such as s3://bucket/folder."
     )
     classes: Path = setting(
         help="Class names: one a line, or CSV name,prompt: what people read, and what the model reads."

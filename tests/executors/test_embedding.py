@@ -22,6 +22,7 @@ from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import Embedded, Item, embed_images
 from clipgrip.backbone.prompted import PromptedBackbone
+from clipgrip.backbone.recipe import recipe_of
 from clipgrip.backbone.texture import Texture
 from clipgrip.data.images import UndecodableImage
 from clipgrip.errors import BackboneError, DataError
@@ -156,14 +157,16 @@ def test_images_that_only_this_process_reads_are_not_called_damaged(
 
 
 def test_a_model_travels_as_the_folder_it_is_read_from(tiny: ClipBackbone) -> None:
-    content = pickle.dumps(tiny)
+    content = pickle.dumps(recipe_of(tiny))
     assert len(content) < 1000
     pixels = np.zeros((1, 32, 32, 3), np.uint8)
-    assert torch.equal(pickle.loads(content).encode_image(pixels), tiny.encode_image(pixels))
+    again = pickle.loads(content)
+    assert torch.equal(again.eye().encode_image(pixels), tiny.encode_image(pixels))
+    assert again.eye() is again.eye()
 
 
 def test_a_model_whose_files_changed_is_refused(tiny_clip: Path) -> None:
     other = ClipBackbone("tiny", tiny_clip, precision="float32")
     other.fingerprint = "0" * 64
     with pytest.raises(BackboneError, match="the same model to every machine"):
-        pickle.loads(pickle.dumps(other))
+        recipe_of(other).eye()

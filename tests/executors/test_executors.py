@@ -16,9 +16,9 @@ import pytest
 from executors import works
 
 from clipgrip.errors import ConfigError, MissingPackage, RunError
-from clipgrip.executors import base, executor_named, measured, on_ray, processes, using
+from clipgrip.executors import automatic, base, executor_named, on_ray, processes, using
+from clipgrip.executors.automatic import AutoExecutor
 from clipgrip.executors.base import Executor, Here, current
-from clipgrip.executors.measured import Measured
 from clipgrip.executors.on_ray import OnRay
 from clipgrip.executors.processes import Processes
 
@@ -139,7 +139,7 @@ def _ends(process: int) -> bool:
 def test_names_give_executors() -> None:
     assert isinstance(executor_named("here"), Here)
     assert executor_named("processes:3").workers == 3
-    assert isinstance(executor_named("auto"), Measured)
+    assert isinstance(executor_named("auto"), AutoExecutor)
 
 
 @pytest.mark.parametrize("name", ["proceses", "processes:0", "processes:x", "here:2", ""])
@@ -155,19 +155,19 @@ def test_without_ray_the_error_has_the_command(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_auto_takes_more_processes_only_for_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measured, "_free_bytes", lambda: 64 << 30)
-    auto = Measured(4)
+    monkeypatch.setattr(automatic, "_free_bytes", lambda: 64 << 30)
+    auto = AutoExecutor(4)
     assert not auto.is_worth(0, 1000, 0.0)
     assert not auto.is_worth(100, 1000, 2.0)
     assert auto.is_worth(100, 100_000, 2.0)
-    assert not Measured(1).is_worth(100, 100_000, 2.0)
+    assert not AutoExecutor(1).is_worth(100, 100_000, 2.0)
 
 
 def test_auto_takes_no_more_processes_than_the_memory_holds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(measured, "_free_bytes", lambda: 5 << 30)
-    assert Measured(8).workers == 2
+    monkeypatch.setattr(automatic, "_free_bytes", lambda: 5 << 30)
+    assert AutoExecutor(8).workers == 2
 
 
 def test_an_executor_is_at_work_only_within() -> None:

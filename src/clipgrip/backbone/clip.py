@@ -13,14 +13,14 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from clipgrip.backbone import preprocess, processors
-from clipgrip.backbone.base import Eye, TextTower
+from clipgrip.backbone.base import TextTower
 from clipgrip.backbone.checkpoint import Checkpoint, pick
 from clipgrip.backbone.engine import Engine, check_engine, on_engine, suffix
 from clipgrip.backbone.families import FAMILIES, TowerSource
 from clipgrip.backbone.image_tower import ImageTower
+from clipgrip.backbone.recipe import Recipe, check_same
 from clipgrip.backbone.sound import AGAIN, one_sentence
 from clipgrip.errors import BackboneError, ConfigError, nearest
-from clipgrip.sentences import mark
 from clipgrip.types import ImageEmbeds
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -43,10 +43,10 @@ class ClipBackbone:
         with one_sentence(folder):
             self._read(name, device, precision, engine)
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """A worker reads the same folder itself, and makes sure that it holds the same model."""
+    def recipe(self) -> Recipe:
+        """How a worker reads the same folder."""
         asked = self._device.type, self.precision if self.engine == "torch" else "auto", self.engine
-        return _reopened, (self.name, self.folder, *asked, self.fingerprint)
+        return Recipe(self.image_key, _reopened, (self.name, self.folder, *asked, self.fingerprint))
 
     def _read(self, name: str, device: str, precision: Precision, engine: Engine) -> None:
         self._checkpoint = Checkpoint.open(self.folder)
@@ -122,20 +122,6 @@ def _reopened(
     found = ClipBackbone(name, folder, device=device, precision=precision, engine=engine)
     check_same(found, fingerprint)
     return found
-
-
-def check_same(eye: Eye, fingerprint: str) -> None:
-    """BackboneError where a model that is read again is another one."""
-    if eye.fingerprint != fingerprint:
-        raise BackboneError(
-            mark(
-                'the model "{name}" of a worker has fingerprint {found}, not {fingerprint}: its files changed, or are '
-                "others on another machine. Bring the same model to every machine."
-            ),
-            name=eye.name,
-            found=eye.fingerprint[:12],
-            fingerprint=fingerprint[:12],
-        )
 
 
 def choose_precision(precision: str, device: torch.device) -> str:

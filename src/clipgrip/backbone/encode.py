@@ -16,6 +16,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from clipgrip.backbone.base import Eye
+from clipgrip.backbone.recipe import Recipe, recipe_of
 from clipgrip.data.hashing import UNREACHED
 from clipgrip.data.images import UndecodableImage
 from clipgrip.errors import DataError
@@ -48,13 +49,13 @@ class Encoded(NamedTuple):
 class EncodeBatches:
     """The work of a worker: a pure function from batches of items to what came of them."""
 
-    backbone: Eye
+    recipe: Recipe
 
     def __call__(self, batches: Sequence[Sequence[Item]]) -> list[Encoded]:
         """One for each batch."""
         loaders = {sha256: loader for batch in batches for sha256, loader in batch}
         names = [[sha256 for sha256, _ in batch] for batch in batches]
-        return list(_encoded_here(self.backbone, loaders, names, threads=1))
+        return list(_encoded_here(self.recipe.eye(), loaders, names, threads=1))
 
 
 def encoded(
@@ -74,7 +75,7 @@ def encoded(
             size = len(part.hashes) + len(part.failures)
             done, left, here = done + size, left - size, here + 1
     rest = [[(sha256, loaders[sha256]) for sha256 in batch] for batch in batches[here:]]
-    answers = executor.answers(EncodeBatches(backbone), cut(rest, PART_BATCHES))
+    answers = executor.answers(EncodeBatches(recipe_of(backbone)), cut(rest, PART_BATCHES))
     for answer in answers:
         for part in answer.value:
             _check_readable(part, loaders)

@@ -18,11 +18,11 @@ from clipgrip.backbone.checkpoint import Checkpoint
 from clipgrip.backbone.clip import (
     DTYPES,
     Precision,
-    check_same,
     choose_precision,
     device_named,
 )
 from clipgrip.backbone.full import FullImage
+from clipgrip.backbone.recipe import Recipe, check_same
 from clipgrip.backbone.sound import one_sentence
 from clipgrip.errors import BackboneError
 from clipgrip.types import ImageEmbeds
@@ -94,10 +94,10 @@ class VisionEye:
         with one_sentence(folder):
             self._read(device, precision)
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """As that of a `ClipBackbone`."""
-        device = self._device.type
-        return _reopened, (self.name, self.folder, device, self.precision, self.fingerprint)
+    def recipe(self) -> Recipe:
+        """How a worker reads the same folder."""
+        args = self.name, self.folder, self._device.type, self.precision, self.fingerprint
+        return Recipe(self.image_key, _reopened, args)
 
     def _read(self, device: str, precision: Precision) -> None:
         from clipgrip.backbone.modules import vision_model

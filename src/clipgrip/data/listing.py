@@ -46,7 +46,7 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class Listing:
+class ImageListing:
     """What lies under a place: the images as a stream, and what is none by its name alone."""
 
     entries: Iterable[Entry]
@@ -61,7 +61,7 @@ class Listing:
             yield Shard(entries)
 
 
-def listing(images: AnyPath, encoding: str | None = None) -> Listing:
+def listing(images: AnyPath, encoding: str | None = None) -> ImageListing:
     """As `discover`, a shard at a time.
 
     Raises:
@@ -70,9 +70,9 @@ def listing(images: AnyPath, encoding: str | None = None) -> Listing:
     packed = packed_files(images)
     if not packed:
         found = discover(images, encoding=encoding)
-        return Listing(found.entries, found.issues, len(found.entries))
+        return ImageListing(found.entries, found.issues, len(found.entries))
     root = _root(images, packed)
-    return Listing(_stream(packed, root), (), _rows_of(packed))
+    return ImageListing(_stream(packed, root), (), _rows_of(packed))
 
 
 def _stream(files: list[str], root: str) -> Iterator[Entry]:

@@ -153,7 +153,7 @@ def _bytes_of(url: str, start: int, end: int) -> bytes:
     except OSError:
         raise
     except Exception as error:  # every store has errors of its own
-        raise OSError(f"{url}: {_said(error)}") from error
+        raise OSError(f"{url}: {_message(error)}") from error
     return found
 
 
@@ -171,9 +171,9 @@ def _reached(url: str) -> Iterator[None]:
                 "AWS_ENDPOINT_URL for another store than Amazon's)."
             ),
             url=url,
-            error=_said(error),
+            error=_message(error),
         ) from error
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return str(error) or type(error).__name__

@@ -27,7 +27,7 @@ MOST_LABEL_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Member:
+class TarImage:
     """An image in a tar file: its name, where its bytes lie, and what the tar says it is."""
 
     name: str
@@ -43,7 +43,7 @@ def key_and_ending(name: str) -> tuple[str, str]:
     return posixpath.join(folder, key), ending.lower()
 
 
-def members(path: str) -> Iterator[Member]:
+def members(path: str) -> Iterator[TarImage]:
     """The images of a tar file on a disk or in a store, in its order; only headers and labels are read.
 
     Raises:
@@ -68,9 +68,9 @@ def check_plain(path: str) -> None:
         )  # fmt: skip
 
 
-def _grouped(tar: tarfile.TarFile) -> Iterator[Member]:
+def _grouped(tar: tarfile.TarFile) -> Iterator[TarImage]:
     """Members of one key stand together, so a label is known when the next key begins."""
-    key, images, label = "", list[Member](), None
+    key, images, label = "", list[TarImage](), None
     for info in tar:
         vars(tar)["members"].clear()  # or it keeps every member of the file
         if not info.isfile() or posixpath.basename(info.name).startswith("."):
@@ -82,14 +82,14 @@ def _grouped(tar: tarfile.TarFile) -> Iterator[Member]:
             key, images, label = found, [], None
         last = ending.rpartition(".")[2]
         if last in IMAGE_ENDINGS:
-            images.append(Member(name, info.offset_data, info.size))
+            images.append(TarImage(name, info.offset_data, info.size))
         elif last in ("cls", "json") and info.size <= MOST_LABEL_BYTES and label is None:
             label = _label(tar, info, last)
     yield from _labeled(images, label)
 
 
-def _labeled(images: Sequence[Member], label: str | None) -> list[Member]:
-    return [Member(one.name, one.offset, one.size, label) for one in images]
+def _labeled(images: Sequence[TarImage], label: str | None) -> list[TarImage]:
+    return [TarImage(one.name, one.offset, one.size, label) for one in images]
 
 
 def _label(tar: tarfile.TarFile, info: tarfile.TarInfo, ending: str) -> str | None:

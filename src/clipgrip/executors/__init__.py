@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clipgrip.executors.base import Answer, Executor, current, using
+from clipgrip.executors.base import Executor, PartAnswer, current, using
 from clipgrip.executors.named import executor_named
 
-__all__ = ["Answer", "Executor", "current", "executor_named", "using"]
+__all__ = ["Executor", "PartAnswer", "current", "executor_named", "using"]

@@ -13,7 +13,7 @@ MOST_TRIES = 5
 """How often one part is tried that its worker did not survive."""
 
 
-class Answer(NamedTuple):
+class PartAnswer(NamedTuple):
     """The answer to one part, by the part's place in the order in which they were given."""
 
     part: int
@@ -33,7 +33,7 @@ class Executor(Protocol):
     def is_worth(self, done: int, left: int, seconds: float) -> bool:
         """Whether it should take over from this process, which did ``done`` images in so many seconds."""
 
-    def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[Answer]:
+    def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[PartAnswer]:
         """One answer for each part, as soon as it is there, in any order; few are in the memory at a time.
 
         Raises:
@@ -58,9 +58,9 @@ class Here:
         """Never."""
         return False
 
-    def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[Answer]:
+    def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[PartAnswer]:
         """In order."""
-        return (Answer(number, work(part)) for number, part in enumerate(parts))
+        return (PartAnswer(number, work(part)) for number, part in enumerate(parts))
 
     def rest(self) -> None:
         """Nothing to end."""

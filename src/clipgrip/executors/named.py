@@ -23,9 +23,9 @@ def executor_named(name: str) -> Executor:
     if kind == "here" and not rest:
         return Here()
     if kind == "auto" and not rest:
-        from clipgrip.executors.measured import Measured
+        from clipgrip.executors.automatic import AutoExecutor
 
-        return Measured(cores())
+        return AutoExecutor(cores())
     if kind == "processes" and (not rest or (rest.isdecimal() and 1 <= int(rest) <= 1024)):
         return Processes(int(rest or cores()))
     if kind == "ray":

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from clipgrip import __version__
 from clipgrip.errors import ConfigError, MissingPackage
 from clipgrip.executors import worker
-from clipgrip.executors.base import MOST_TRIES, Answer, Work
+from clipgrip.executors.base import MOST_TRIES, PartAnswer, Work
 from clipgrip.executors.processes import AHEAD, died
 from clipgrip.sentences import mark
 
@@ -50,9 +49,9 @@ class OnRay:
         """Always: somebody asked for it."""
         return True
 
-    def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[Answer]:
+    def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[PartAnswer]:
         """As they come; a few are given at a time, so that the object store holds little."""
-        ray, function = self._ray, self._ray.put(pickle.dumps(work))
+        ray, function = self._ray, self._ray.put(work)
         waiting = enumerate(parts)
         flying: dict[Any, int] = {}
         try:
@@ -61,12 +60,12 @@ class OnRay:
                     if (following := next(waiting, None)) is None:
                         break
                     number, part = following
-                    task = self._compute.remote(function, pickle.dumps(part), __version__)
+                    task = self._compute.remote(function, part, __version__)
                     flying[task] = number
                 if not flying:
                     return
                 for done in ray.wait(list(flying), num_returns=1)[0]:
-                    yield Answer(flying.pop(done), self._got(done))
+                    yield PartAnswer(flying.pop(done), self._got(done))
         finally:
             for task in flying:
                 ray.cancel(task, force=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 from clipgrip import __version__
 from clipgrip.errors import RunError
 from clipgrip.executors import worker
-from clipgrip.executors.base import MOST_TRIES, Answer, Work
+from clipgrip.executors.base import MOST_TRIES, PartAnswer, Work
 from clipgrip.sentences import mark
 
 AHEAD = 2
@@ -22,7 +21,7 @@ AHEAD = 2
 
 class _Part(NamedTuple):
     number: int
-    content: bytes
+    content: Any
     tries: int = 1
 
 
@@ -39,10 +38,9 @@ class Processes:
         """Always: somebody asked for it."""
         return True
 
-    def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[Answer]:
+    def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[PartAnswer]:
         """As they come. A process that dies takes its pool with it, and a new one goes on with what was not done."""
-        function = pickle.dumps(work)
-        waiting = (_Part(number, pickle.dumps(part)) for number, part in enumerate(parts))
+        waiting = (_Part(number, part) for number, part in enumerate(parts))
         flying: dict[Future[Any], tuple[_Part, ProcessPoolExecutor]] = {}
         again: list[_Part] = []
         try:
@@ -53,7 +51,7 @@ class Processes:
                         break
                     pool = self._opened()
                     with contextlib.suppress(BrokenProcessPool):
-                        task = pool.submit(worker.compute, function, part.content, __version__)
+                        task = pool.submit(worker.compute, work, part.content, __version__)
                         flying[task] = part, pool
                         continue
                     again.append(part)
@@ -66,7 +64,7 @@ class Processes:
                         self._closed(pool)
                         again.append(_once_more(part))
                     else:
-                        yield Answer(part.number, future.result())
+                        yield PartAnswer(part.number, future.result())
         finally:
             for future in flying:
                 future.cancel()

@@ -1,27 +1,21 @@
-"""What runs in a worker: the function is unpickled once, one thread computes, and the answer goes back."""
+"""What runs in a worker: one thread computes the answer to a part, and it goes back."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import pickle
 import signal
 import threading
-from collections import OrderedDict
 from multiprocessing import parent_process
 from typing import Any
 
 from clipgrip import __version__
 from clipgrip.errors import RunError
+from clipgrip.executors.base import Work
 from clipgrip.sentences import mark
 
-KEPT = 4
-"""Functions that a worker keeps; each may hold a model."""
-_functions: OrderedDict[str, Any] = OrderedDict()
 
-
-def compute(work: bytes, part: bytes, version: str) -> Any:
-    """The answer of the pickled function to the pickled part.
+def compute(work: Work, part: Any, version: str) -> Any:
+    """The answer of the function to the part.
 
     Raises:
         RunError: another version of clipgrip sent it.
@@ -34,14 +28,8 @@ def compute(work: bytes, part: bytes, version: str) -> Any:
             theirs=__version__,
             version=version,
         )
-    key = hashlib.sha256(work).hexdigest()
-    if key not in _functions:
-        _one_thread()
-        _functions[key] = pickle.loads(work)
-    _functions.move_to_end(key)
-    while len(_functions) > KEPT:
-        _functions.popitem(last=False)
-    return _functions[key](pickle.loads(part))
+    _one_thread()
+    return work(part)
 
 
 def begin() -> None:
@@ -60,4 +48,5 @@ def _one_thread() -> None:
     """There is a worker for each core."""
     import torch
 
-    torch.set_num_threads(1)
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)

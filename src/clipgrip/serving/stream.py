@@ -21,7 +21,7 @@ from clipgrip.backbone.embed import Item
 from clipgrip.data.entries import Entry
 from clipgrip.data.hashing import Usable, examine_all
 from clipgrip.data.issues import Issue
-from clipgrip.data.listing import Listing, Shard, listing
+from clipgrip.data.listing import ImageListing, Shard, listing
 from clipgrip.data.reading import open_picture
 from clipgrip.errors import DataError
 from clipgrip.executors import current
@@ -34,7 +34,7 @@ from clipgrip.runs.lock import locked
 from clipgrip.sentences import Sentence
 from clipgrip.serving.batch import NONE, PREDICT, issues_path
 from clipgrip.serving.predictor import Predictor
-from clipgrip.serving.tables import Answers, Counted, Decide, answers_of, join, write_part
+from clipgrip.serving.tables import Counted, Decide, ShardAnswers, answers_of, join, write_part
 from clipgrip.types import Probs
 from clipgrip.written import remove_output, take_output
 
@@ -96,7 +96,7 @@ def _fill(
     predictor: Predictor,
     folder: Path,
     parts: Path,
-    found: Listing,
+    found: ImageListing,
     on_progress: Callable[[str, int, int], None],
 ) -> _Filled:
     """A file for each shard; those that are there stay."""
@@ -143,7 +143,7 @@ def _name(shard: Shard, folder: Path) -> str:
 
 def _answered(
     predictor: Predictor, shards: Sequence[tuple[str, Shard]]
-) -> Iterator[tuple[str, Answers]]:
+) -> Iterator[tuple[str, ShardAnswers]]:
     """The answers of several shards, whose images are read and encoded together."""
     entries = [entry for _, shard in shards for entry in shard.entries]
     examined = examine_all(entries)
@@ -170,7 +170,7 @@ def _of_shard(
     rows: dict[str, int],
     probs: Probs,
     failures: dict[str, Any],
-) -> Answers:
+) -> ShardAnswers:
     paths: list[str] = []
     places: list[int] = []
     issues: list[Issue] = []
@@ -193,7 +193,9 @@ def _issue(entry: Entry, found: Usable | Issue, failures: dict[str, Any]) -> Iss
     return found.remark
 
 
-def _joined(parts: Iterable[Path], found: Listing, out: Path, decide: Decide | None) -> Counted:
+def _joined(
+    parts: Iterable[Path], found: ImageListing, out: Path, decide: Decide | None
+) -> Counted:
     """All parts as one file of answers and one of issues, each whole or not there."""
     folder, beside = out.absolute().parent, issues_path(out)
     answers, issues = part_name(folder), part_name(folder)

@@ -1,4 +1,4 @@
-"""Answers and issues as Parquet, a shard at a time."""
+"""ShardAnswers and issues as Parquet, a shard at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ISSUES = b"issues"
 
 
 @dataclass(frozen=True)
-class Answers:
+class ShardAnswers:
     """A shard's table with the columns of predictions.csv, without who decides, and its issues."""
 
     table: Any
@@ -68,7 +68,7 @@ def answers_of(
     names: Sequence[str],
     calibrated: AuditedCalibration | None,
     issues: Iterable[Issue],
-) -> Answers:
+) -> ShardAnswers:
     """The three likeliest classes (N, C) of each image; confidence as audited answers set it right, where they did."""
     pa, _ = arrow()
     best = probs.topk(min(3, probs.shape[1]), dim=1)
@@ -88,10 +88,10 @@ def answers_of(
         columns[f"confidence{ending}"] = values
     columns["calibrated"] = pa.array([calibrated is not None] * len(paths), pa.bool_())
     columns["model_confidence"] = pa.array(best.values[:, 0].double().numpy())
-    return Answers(pa.table(columns), tuple(issues))
+    return ShardAnswers(pa.table(columns), tuple(issues))
 
 
-def write_part(path: Path, answers: Answers) -> None:
+def write_part(path: Path, answers: ShardAnswers) -> None:
     """A shard's file; it appears whole or not at all."""
     _, parquet = arrow()
     out = io.BytesIO()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from clipgrip.executors.base import Answer, Work
+from clipgrip.executors.base import PartAnswer, Work
 from clipgrip.executors.processes import Processes
 
 LEAST_SECONDS = 60.0
@@ -16,7 +16,7 @@ WORKER_BYTES = 2 << 30
 """What a worker with a model of usual size may take."""
 
 
-class Measured:
+class AutoExecutor:
     """``auto``: a process for each core where that is worth its beginning, by the speed of the first images."""
 
     name = "auto"
@@ -29,7 +29,7 @@ class Measured:
         """Whether what is left would take this process longer than `LEAST_SECONDS`."""
         return self.workers > 1 and done > 0 and seconds / done * left > LEAST_SECONDS
 
-    def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[Answer]:
+    def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[PartAnswer]:
         """By the pool."""
         return self._pool.answers(work, parts)
 
