@@ -18,7 +18,7 @@ from clipgrip.backbone.checkpoint import Checkpoint, pick
 from clipgrip.backbone.engine import Engine, check_engine, on_engine, suffix
 from clipgrip.backbone.families import FAMILIES, TowerSource
 from clipgrip.backbone.image_tower import ImageTower
-from clipgrip.backbone.recipe import Recipe, check_same
+from clipgrip.backbone.recipe import EyeRecipe, check_same
 from clipgrip.backbone.sound import AGAIN, one_sentence
 from clipgrip.errors import BackboneError, ConfigError, nearest
 from clipgrip.types import ImageEmbeds
@@ -43,10 +43,12 @@ class ClipBackbone:
         with one_sentence(folder):
             self._read(name, device, precision, engine)
 
-    def recipe(self) -> Recipe:
+    def recipe(self) -> EyeRecipe:
         """How a worker reads the same folder."""
         asked = self._device.type, self.precision if self.engine == "torch" else "auto", self.engine
-        return Recipe(self.image_key, _reopened, (self.name, self.folder, *asked, self.fingerprint))
+        return EyeRecipe(
+            self.image_key, _reopened, (self.name, self.folder, *asked, self.fingerprint)
+        )
 
     def _read(self, name: str, device: str, precision: Precision, engine: Engine) -> None:
         self._checkpoint = Checkpoint.open(self.folder)

@@ -16,7 +16,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from clipgrip.backbone.base import Eye
-from clipgrip.backbone.recipe import Recipe, recipe_of
+from clipgrip.backbone.recipe import EyeRecipe, recipe_of
 from clipgrip.data.hashing import UNREACHED
 from clipgrip.data.images import UndecodableImage
 from clipgrip.errors import DataError
@@ -49,7 +49,7 @@ class Encoded(NamedTuple):
 class EncodeBatches:
     """The work of a worker: a pure function from batches of items to what came of them."""
 
-    recipe: Recipe
+    recipe: EyeRecipe
 
     def __call__(self, batches: Sequence[Sequence[Item]]) -> list[Encoded]:
         """One for each batch."""

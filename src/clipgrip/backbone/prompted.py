@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone, ImagePrompts, TextTower
-from clipgrip.backbone.recipe import Recipe, recipe_of
+from clipgrip.backbone.recipe import EyeRecipe, recipe_of
 from clipgrip.errors import BackboneError
 from clipgrip.types import ImageEmbeds
 
@@ -61,10 +61,10 @@ class PromptedBackbone:
         values = self.tokens.detach().cpu().contiguous().numpy().tobytes()
         return f"{self.backbone.image_key}-{hashlib.sha256(values).hexdigest()[:16]}"
 
-    def recipe(self) -> Recipe:
+    def recipe(self) -> EyeRecipe:
         """The model's, and the tokens, which are few."""
         tokens = self.tokens.detach().cpu().numpy()
-        return Recipe(self.image_key, _prompted, (recipe_of(self.backbone), tokens))
+        return EyeRecipe(self.image_key, _prompted, (recipe_of(self.backbone), tokens))
 
     def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
         """As the model does it."""
@@ -77,7 +77,7 @@ class PromptedBackbone:
             return tower.encode(torch.from_numpy(np.ascontiguousarray(pixels)), self.tokens)
 
 
-def _prompted(recipe: Recipe, tokens: Float[np.ndarray, "K P E"]) -> PromptedBackbone:
+def _prompted(recipe: EyeRecipe, tokens: Float[np.ndarray, "K P E"]) -> PromptedBackbone:
     return PromptedBackbone(cast(Backbone, recipe.eye()), torch.from_numpy(tokens.copy()))
 
 

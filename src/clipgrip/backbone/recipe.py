@@ -17,7 +17,7 @@ _eyes: OrderedDict[str, Eye] = OrderedDict()
 
 
 @dataclass(frozen=True)
-class Recipe:
+class EyeRecipe:
     """A few hundred bytes in the place of a model's weights."""
 
     key: str
@@ -39,10 +39,10 @@ class Recipe:
         return _eyes[self.key]
 
 
-def recipe_of(eye: Eye) -> Recipe:
+def recipe_of(eye: Eye) -> EyeRecipe:
     """Its own, by its method ``recipe``; of an eye without one the eye itself travels with each part."""
-    own: Callable[[], Recipe] | None = getattr(eye, "recipe", None)
-    return Recipe(eye.image_key, _itself, (eye,)) if own is None else own()
+    own: Callable[[], EyeRecipe] | None = getattr(eye, "recipe", None)
+    return EyeRecipe(eye.image_key, _itself, (eye,)) if own is None else own()
 
 
 def check_same(eye: Eye, fingerprint: str) -> None:

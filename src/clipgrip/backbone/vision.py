@@ -22,7 +22,7 @@ from clipgrip.backbone.clip import (
     device_named,
 )
 from clipgrip.backbone.full import FullImage
-from clipgrip.backbone.recipe import Recipe, check_same
+from clipgrip.backbone.recipe import EyeRecipe, check_same
 from clipgrip.backbone.sound import one_sentence
 from clipgrip.errors import BackboneError
 from clipgrip.types import ImageEmbeds
@@ -94,10 +94,10 @@ class VisionEye:
         with one_sentence(folder):
             self._read(device, precision)
 
-    def recipe(self) -> Recipe:
+    def recipe(self) -> EyeRecipe:
         """How a worker reads the same folder."""
         args = self.name, self.folder, self._device.type, self.precision, self.fingerprint
-        return Recipe(self.image_key, _reopened, args)
+        return EyeRecipe(self.image_key, _reopened, args)
 
     def _read(self, device: str, precision: Precision) -> None:
         from clipgrip.backbone.modules import vision_model

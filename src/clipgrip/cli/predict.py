@@ -34,7 +34,7 @@ def predict(
 
     Files that cannot be used are listed beside the answers, in a file that ends with .issues.csv.
     """
-    from clipgrip.cli.predicting import Asked, as_csv, as_parquet
+    from clipgrip.cli.predicting import PredictRequest, as_csv, as_parquet
     from clipgrip.cli.reviewed import at_work
     from clipgrip.runs.probabilities import check_probabilities_place
     from clipgrip.serving.batch import check_answers_place, is_parquet
@@ -42,5 +42,7 @@ def predict(
     check_answers_place(out, images)
     if all_probabilities is not None:
         check_probabilities_place(all_probabilities)
-    asked = Asked(run, at_work(run, ui.screen), images, out, encoding, on, all_probabilities)
+    asked = PredictRequest(
+        run, at_work(run, ui.screen), images, out, encoding, on, all_probabilities
+    )
     return as_parquet(ui, asked) if is_parquet(out) else as_csv(ui, asked)

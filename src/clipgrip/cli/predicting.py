@@ -18,7 +18,7 @@ ONE, MANY = mark("{n} image labeled: {out}"), mark("{n} images labeled: {out}")
 
 
 @dataclass(frozen=True)
-class Asked:
+class PredictRequest:
     """What was given on the command line; ``newest`` is the folder of the round at work."""
 
     run: Path
@@ -30,7 +30,7 @@ class Asked:
     all_probabilities: Path | None
 
 
-def as_csv(ui: Ui, asked: Asked) -> Result:
+def as_csv(ui: Ui, asked: PredictRequest) -> Result:
     """All images at once."""
     from clipgrip.cli.daily import given_back
     from clipgrip.executors import executor_named, using
@@ -57,7 +57,7 @@ def as_csv(ui: Ui, asked: Asked) -> Result:
     return _with_issues(ui, lines, facts, len(answers.issues), out)
 
 
-def as_parquet(ui: Ui, asked: Asked) -> Result:
+def as_parquet(ui: Ui, asked: PredictRequest) -> Result:
     """A shard at a time."""
     from clipgrip.cli.daily import deciding, say_given_back
     from clipgrip.executors import executor_named, using
