@@ -10,16 +10,14 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from executors import works
 
 from clipgrip.errors import ConfigError, MissingPackage, RunError
-from clipgrip.executors import automatic, base, executor_named, on_ray, processes, using
+from clipgrip.executors import automatic, base, executor_named, processes, using
 from clipgrip.executors.automatic import AutoExecutor
 from clipgrip.executors.base import Executor, Here, current
-from clipgrip.executors.on_ray import OnRay
 from clipgrip.executors.processes import Processes
 
 BEGIN = """
@@ -40,11 +38,8 @@ def pool() -> Iterator[Processes]:
     made.close()
 
 
-@pytest.fixture(params=["here", "processes", "ray"])
+@pytest.fixture(params=["here", "processes"])
 def executor(request: pytest.FixtureRequest, pool: Processes) -> Executor:
-    if request.param == "ray":
-        request.getfixturevalue("cluster")
-        return OnRay()
     return pool if request.param == "processes" else Here()
 
 
@@ -61,32 +56,14 @@ def test_no_parts_have_no_answers(executor: Executor) -> None:
     assert list(executor.answers(works.doubled, [])) == []
 
 
-@pytest.mark.parametrize("kind", ["processes", "ray"])
-def test_a_worker_that_is_killed_costs_no_part(
-    kind: str, pool: Processes, request: pytest.FixtureRequest
-) -> None:
-    if kind == "ray":
-        request.getfixturevalue("cluster")
-    executor = pool if kind == "processes" else OnRay()
+def test_a_worker_that_is_killed_costs_no_part(pool: Processes) -> None:
     found: dict[int, int] = {}
-    for number, (process, value) in executor.answers(works.slowly, range(12)):
-        if len(found) == 2:
+    for number, (process, value) in pool.answers(works.slowly, range(12)):
+        if len(found) in (1, 5):
             os.kill(process, signal.SIGKILL)
         assert number not in found
         found[number] = value
     assert found == {n: 2 * n for n in range(12)}
-
-
-def test_a_node_that_is_lost_costs_no_part(cluster: Any) -> None:
-    node = cluster.add_node(**cluster.settings)
-    cluster.wait_for_nodes()
-    executor, found = OnRay(), {}
-    assert executor.workers == 2
-    for number, (_, value) in executor.answers(works.slowly, range(16)):
-        if len(found) == 3:
-            cluster.remove_node(node, allow_graceful=False)
-        found[number] = value
-    assert found == {n: 2 * n for n in range(16)}
 
 
 def test_work_that_no_worker_survives_ends_in_words(
@@ -96,14 +73,6 @@ def test_work_that_no_worker_survives_ends_in_words(
     with pytest.raises(RunError, match="lack of memory"):
         list(pool.answers(works.deadly, [1]))
     assert list(pool.answers(works.doubled, [4])) == [(0, 8)]
-
-
-def test_work_that_no_ray_worker_survives_ends_in_words(
-    cluster: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(on_ray, "MOST_TRIES", 0)
-    with pytest.raises(RunError, match="lack of memory"):
-        list(OnRay().answers(works.deadly, [1]))
 
 
 def test_parts_that_nobody_waits_for_are_given_up(executor: Executor) -> None:
