@@ -66,8 +66,8 @@ class Processes:
                     else:
                         yield PartAnswer(part.number, future.result())
         finally:
-            for future in flying:
-                future.cancel()
+            if flying:  # stopped half-way; to cancel futures of a pool that then ends trips its own thread
+                self.close()
 
     def _opened(self) -> ProcessPoolExecutor:
         if self._pool is None:
