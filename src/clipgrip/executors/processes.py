@@ -66,7 +66,9 @@ class Processes:
                     else:
                         yield PartAnswer(part.number, future.result())
         finally:
-            if flying:  # stopped half-way; to cancel futures of a pool that then ends trips its own thread
+            if (
+                flying
+            ):  # stopped half-way; to cancel futures of a pool that then ends trips its own thread
                 self.close()
 
     def _opened(self) -> ProcessPoolExecutor:
