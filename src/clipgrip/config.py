@@ -166,8 +166,8 @@ class Project(Settings):
     """Settings with the files they apply to."""
 
     images: Path = setting(
-        help="Folder of images, read to the bottom, a CSV or Parquet file that lists them, or a file of their "
-        "embeddings (.npz, .npy, .parquet, .arrow)."
+        help="Folder of images, read to the bottom; a CSV or Parquet file that lists or holds them; tar files; a URL "
+        "such as s3://bucket/folder; or a file of their embeddings (.npz, .npy, .parquet, .arrow)."
     )
     classes: Path | None = setting(
         None,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip.backbone.names import RESERVED
+from clipgrip.data.stores import local_of, url_of
 from clipgrip.errors import ConfigError
 from clipgrip.files import read_file, system_words
 from clipgrip.sentences import mark
@@ -48,7 +49,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         if isinstance(values.get(key), str):
             if not values[key].strip():
                 raise ConfigError(EMPTY, path=path, key=key)
-            values[key] = path.parent / values[key]
+            is_far = url_of(values[key]) is not None
+            values[key] = values[key] if is_far else path.parent / local_of(values[key])
     if "template" in values:
         values["template"] = _from_folder(path.parent, values["template"])
     backbone = values.get("backbone")

@@ -19,7 +19,7 @@ from itertools import count
 from pathlib import Path
 
 from clipgrip.errors import RunError
-from clipgrip.files import AnyPath, openable, sweep, write_bytes_atomic, write_bytes_once
+from clipgrip.files import AnyPath, naming, openable, sweep, write_bytes_atomic, write_bytes_once
 from clipgrip.sentences import Sentence, mark
 
 RECORD = ".clipgrip.written"
@@ -111,6 +111,21 @@ def write_output(path: AnyPath, data: bytes, by: str) -> None:
         write_bytes_once(path, data, remember)
     except FileExistsError:  # it appeared meanwhile
         raise RunError(_not_ours(Path(path))) from None
+
+
+def take_output(path: AnyPath, part: AnyPath, by: str) -> None:
+    """As `write_output`, of a whole file ``part`` in the same folder, which takes the name; for what is large.
+
+    Raises:
+        RunError: as `check_output`.
+        OSError: the system refused.
+    """
+    check_output(path, by)
+    _remember_digest(path, _digest_of(part), by)
+    with naming(path):
+        with open(openable(part), "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(openable(part), openable(path))
 
 
 def write_dated(
@@ -234,9 +249,12 @@ def _digests(path: AnyPath, by: str) -> set[str]:
 
 
 def _remember(path: AnyPath, data: bytes, by: str) -> None:
+    _remember_digest(path, hashlib.sha256(data).hexdigest(), by)
+
+
+def _remember_digest(path: AnyPath, digest: str, by: str) -> None:
     """One line more; where that cannot be written, the file is taken for a person's the next time."""
     folder, name = os.path.split(os.path.abspath(path))
-    digest = hashlib.sha256(data).hexdigest()
     record = openable(os.path.join(folder, RECORD))
     if digest in _digests(path, by):
         return

@@ -18,6 +18,7 @@ from pictures import random_image
 from PIL import Image
 
 from clipgrip.backbone import embed as module
+from clipgrip.backbone import encode
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import Embedded, Item, embed_images
@@ -227,7 +228,7 @@ def test_decoding_stays_only_a_few_batches_ahead(backbone: Spy) -> None:
 
     embed_images(backbone, [counted(n) for n in range(100)], batch_size=5, on_progress=watch)
     assert decoded == 100
-    assert most <= 5 * (module.BATCHES_AHEAD + 1)
+    assert most <= 5 * (encode.BATCHES_AHEAD + 1)
 
 
 CHILD = """

@@ -18,6 +18,7 @@ from clipgrip.backbone.checkpoint import Checkpoint, pick
 from clipgrip.backbone.engine import Engine, check_engine, on_engine, suffix
 from clipgrip.backbone.families import FAMILIES, ImageSide, TowerSource
 from clipgrip.backbone.image_tower import ImageTower
+from clipgrip.backbone.recipe import EyeRecipe, check_same
 from clipgrip.backbone.sound import AGAIN, one_sentence
 from clipgrip.errors import BackboneError, ConfigError, nearest
 from clipgrip.types import ImageEmbeds
@@ -42,6 +43,13 @@ class ClipBackbone:
         self.folder = folder
         with one_sentence(folder):
             self._read(name, device, precision, engine)
+
+    def recipe(self) -> EyeRecipe:
+        """How a worker reads the same folder."""
+        asked = self._device.type, self.precision if self.engine == "torch" else "auto", self.engine
+        return EyeRecipe(
+            self.image_key, _reopened, (self.name, self.folder, *asked, self.fingerprint)
+        )
 
     def _read(self, name: str, device: str, precision: Precision, engine: Engine) -> None:
         self._checkpoint = Checkpoint.open(self.folder)
@@ -119,6 +127,14 @@ class ClipBackbone:
                 f"preprocessor makes {made[0]} x {made[1]}. The files belong to two models: copy one model again."
             )
         return size
+
+
+def _reopened(
+    name: str, folder: Path, device: str, precision: Precision, engine: Engine, fingerprint: str
+) -> ClipBackbone:
+    found = ClipBackbone(name, folder, device=device, precision=precision, engine=engine)
+    check_same(found, fingerprint)
+    return found
 
 
 def choose_precision(precision: str, device: torch.device) -> str:

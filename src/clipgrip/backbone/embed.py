@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -14,25 +11,19 @@ from types import TracebackType
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
-from PIL import Image
+from jaxtyping import Float
 
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.cache import MAX_ROWS, EmbeddingCache
+from clipgrip.backbone.encode import Item, Loader, encoded
 from clipgrip.errors import CacheError, DataError
 from clipgrip.types import ImageEmbeds
 
-Loader = Callable[[], Image.Image]
-Item = tuple[str, Loader]
-"""The SHA-256 of an image's content, and what decodes it to RGB; it may raise a DataError."""
-
-Decoded = tuple[str, "UInt8[np.ndarray, 'H W 3'] | DataError"]
+__all__ = ["BATCH_SIZE", "Embedded", "Item", "embed_images"]
 
 BATCH_SIZE = 32
 STORE_SECONDS = 30.0
 """Encoded rows are stored at least this often, so a crash loses no more work than this."""
-BATCHES_AHEAD = 2
-"""How many batches are decoded while one is encoded; bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +50,8 @@ def embed_images(
 
     Interrupted by Ctrl-C, an error or a kill, it keeps the batches stored so far, and run again it gives the same
     bytes as an uninterrupted run: a batch is a fixed range of the distinct items (not of the missing ones), and only
-    whole batches are stored, so no image ever meets other neighbours in its batch than it would have met.
+    whole batches are stored, so no image ever meets other neighbours in its batch than it would have met. For the same
+    reason the executor at work (`clipgrip.executors`) does not change them.
 
     ``on_progress(done, total)`` counts distinct images, cached and failed ones included.
     """
@@ -71,18 +63,14 @@ def embed_images(
     report = on_progress or _silent
     done = len(loaders) - sum(map(len, batches := table.missing(batch_size)))
     report(done, len(loaders))
-    decoded = decode_ahead(backbone, loaders, batches)
-    with _Shelf(cache) as shelf, closing(decoded):
-        for batch in decoded:
-            failures += [
-                (sha256, result) for sha256, result in batch if isinstance(result, DataError)
-            ]
-            good = {sha256: result for sha256, result in batch if isinstance(result, np.ndarray)}
-            embeds = _encode(backbone, list(good.values()))
-            table.fill(list(good), embeds)
-            shelf.add(list(good), embeds)
-            done += len(batch)
+    with _Shelf(cache) as shelf, closing(encoded(backbone, loaders, batches)) as parts:
+        for part in parts:
+            failures += part.failures
+            table.fill(part.hashes, part.embeds)
+            shelf.add(part.hashes, part.embeds)
+            done += len(part.hashes) + len(part.failures)
             report(done, len(loaders))
+    failures.sort(key=lambda failure: table.rows[failure[0]])  # workers end in any order
     return table.embedded([sha256 for sha256, _ in items], failures)
 
 
@@ -155,37 +143,6 @@ class _Shelf:
     ) -> None:
         if not isinstance(error, CacheError):
             self._store()
-
-
-def _encode(backbone: Eye, pixels: list[np.ndarray]) -> Float[np.ndarray, "B D"]:
-    """float16, as the cache stores it, so that fresh and cached rows are equal."""
-    if not pixels:
-        return np.zeros((0, backbone.embed_dim), np.float16)
-    return backbone.encode_image(np.stack(pixels)).cpu().numpy().astype(np.float16)
-
-
-def decode_ahead(
-    backbone: Eye, loaders: dict[str, Loader], batches: list[list[str]]
-) -> Generator[list[Decoded]]:
-    """Decoded batches in order, made by threads that end with this generator."""
-
-    def decode(sha256: str) -> Decoded:
-        try:
-            return sha256, backbone.preprocess(loaders[sha256]())
-        except DataError as error:
-            return sha256, error
-
-    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="clipgrip-decode")
-    ahead: deque[list[Future[Decoded]]] = deque()
-    try:
-        for batch in batches:
-            ahead.append([pool.submit(decode, sha256) for sha256 in batch])
-            if len(ahead) > BATCHES_AHEAD:
-                yield [future.result() for future in ahead.popleft()]
-        while ahead:
-            yield [future.result() for future in ahead.popleft()]
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _silent(done: int, total: int) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.cache import default_root, remove_older
-from clipgrip.backbone.embed import Item, decode_ahead
+from clipgrip.backbone.encode import Item, decode_ahead
 from clipgrip.data.images import READING
 from clipgrip.errors import CacheError, DataError
 from clipgrip.files import is_full, part_name, sweep

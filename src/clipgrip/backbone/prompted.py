@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone, ImagePrompts, TextTower
+from clipgrip.backbone.recipe import EyeRecipe, recipe_of
 from clipgrip.errors import BackboneError
 from clipgrip.types import ImageEmbeds
 
@@ -59,6 +61,11 @@ class PromptedBackbone:
         values = self.tokens.detach().cpu().contiguous().numpy().tobytes()
         return f"{self.backbone.image_key}-{hashlib.sha256(values).hexdigest()[:16]}"
 
+    def recipe(self) -> EyeRecipe:
+        """The model's, and the tokens, which are few."""
+        tokens = self.tokens.detach().cpu().numpy()
+        return EyeRecipe(self.image_key, _prompted, (recipe_of(self.backbone), tokens))
+
     def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
         """As the model does it."""
         return self.backbone.preprocess(image)
@@ -68,6 +75,10 @@ class PromptedBackbone:
         tower = image_prompts(self.backbone)
         with torch.no_grad():
             return tower.encode(torch.from_numpy(np.ascontiguousarray(pixels)), self.tokens)
+
+
+def _prompted(recipe: EyeRecipe, tokens: Float[np.ndarray, "K P E"]) -> PromptedBackbone:
+    return PromptedBackbone(cast(Backbone, recipe.eye()), torch.from_numpy(tokens.copy()))
 
 
 def image_prompts(backbone: Backbone) -> ImagePrompts:

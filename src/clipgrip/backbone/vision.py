@@ -15,8 +15,14 @@ from torch import Tensor
 
 from clipgrip.backbone import processors
 from clipgrip.backbone.checkpoint import Checkpoint
-from clipgrip.backbone.clip import DTYPES, Precision, choose_precision, device_named
+from clipgrip.backbone.clip import (
+    DTYPES,
+    Precision,
+    choose_precision,
+    device_named,
+)
 from clipgrip.backbone.full import FullImage
+from clipgrip.backbone.recipe import EyeRecipe, check_same
 from clipgrip.backbone.sound import one_sentence
 from clipgrip.errors import BackboneError
 from clipgrip.types import ImageEmbeds
@@ -89,12 +95,17 @@ class VisionEye:
         with one_sentence(folder):
             self._read(device, precision)
 
+    def recipe(self) -> EyeRecipe:
+        """How a worker reads the same folder."""
+        args = self.name, self.folder, self._device.type, self.precision, self.fingerprint
+        return EyeRecipe(self.image_key, _reopened, args)
+
     def _read(self, device: str, precision: Precision) -> None:
         from clipgrip.backbone.modules import vision_model
 
         checkpoint = Checkpoint.open(self.folder, words=False)
         at = device_named(device)
-        self.precision = choose_precision(precision, at)
+        self._device, self.precision = at, choose_precision(precision, at)
         self.fingerprint = checkpoint.fingerprint()
         family = FAMILIES[checkpoint.config["model_type"]]
         settings = processors.complete(checkpoint.preprocessor, family.processor)
@@ -135,6 +146,14 @@ class VisionEye:
         """Unit vectors (B, D), float32, on the eye's device."""
         with one_sentence(self.folder):
             return self._tower(torch.from_numpy(np.ascontiguousarray(pixels)))
+
+
+def _reopened(
+    name: str, folder: Path, device: str, precision: Precision, fingerprint: str
+) -> VisionEye:
+    found = VisionEye(name, folder, device=device, precision=precision)
+    check_same(found, fingerprint)
+    return found
 
 
 def try_eye(eye: VisionEye) -> None:

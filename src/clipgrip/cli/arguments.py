@@ -72,3 +72,11 @@ AllProbabilities = Annotated[
         show_default=False,
     ),
 ]
+On = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        help="Where images are read and encoded: here, processes, processes:N, ray or ray:ADDRESS (pip install "
+        "'clipgrip[ray]'); auto: processes where the work is long. The results are the same.",
+    ),
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,31 +83,46 @@ def given_back(reviewed: Path, run: Path, answers: FileAnswers, ui: Ui) -> list[
 
     What was promised of an earlier round of the review is not promised of the model of ``run``, its newest.
     """
+    decide = deciding(reviewed, run)
+    if decide is None or not answers.rows:
+        return [False] * len(answers.rows)
+    confidence, labels = answers.probs.max(1)
+    people = list(decide(labels.tolist(), confidence.double().tolist()))
+    say_given_back(run, sum(people), ui)
+    return people
+
+
+def deciding(
+    reviewed: Path, run: Path
+) -> Callable[[Sequence[int], Sequence[float]], Sequence[bool]] | None:
+    """Labels and confidences -> whether a person decides, as `given_back`; None where nothing was ever promised."""
     from clipgrip.review.store import round_folders
     from clipgrip.runs.audits import was_promised
 
     if not any(map(was_promised, round_folders(reviewed))):  # before anything heavy is imported
-        return [False] * len(answers.rows)
-    from clipgrip.runs.watch.upholding import fallen_scopes, for_people
+        return None
+    from clipgrip.runs.watch.upholding import for_people
 
-    if not answers.rows:
-        return []
-    confidence, labels = answers.probs.max(1)
-    people = for_people(run, labels.tolist(), confidence.double().tolist())
+    return partial(for_people, run)
+
+
+def say_given_back(run: Path, count: int, ui: Ui) -> None:
+    """How many are for people, and why."""
+    from clipgrip.runs.watch.upholding import fallen_scopes
+
     say = ui.say
     if fallen_scopes(run):
         ui.screen.note(
             say(
                 "a promise was withdrawn at work: {n} of these images are for people to decide, until a new audit "
                 "promises anew",
-                n=sum(people),
+                n=count,
             )
         )
-    elif any(people):
+    elif count:
         ui.screen.note(
             say(
                 "{n} of these images lie within no promise of the audit, so people decide them",
-                n=sum(people),
+                n=count,
             )
         )
-    return people

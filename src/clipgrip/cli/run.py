@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clipgrip.cli.arguments import AllProbabilities
+from clipgrip.cli.arguments import AllProbabilities, On
 from clipgrip.cli.options import Given
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
@@ -23,6 +23,7 @@ def run(
         ),
     ] = None,
     all_probabilities: AllProbabilities = None,
+    on: On = "auto",
 ) -> Result:
     """Label images with CLIP, tune a prompt on the trustworthy labels, and report.
 
@@ -33,12 +34,13 @@ def run(
 
     wanted = project(given, config)
     from clipgrip.cli.results import summary, write_report
+    from clipgrip.executors import executor_named, using
     from clipgrip.runs.pipeline import run as run_project
     from clipgrip.runs.probabilities import check_probabilities_place, write_probabilities
 
     if all_probabilities is not None:
         check_probabilities_place(all_probabilities)
-    with ui.screen.live():
+    with using(executor_named(on)), ui.screen.live():
         outcome = run_project(wanted, ui.screen)
     report = write_report(outcome, ui.language, ui.screen.note)
     lines = [summary(outcome.metrics, outcome.folder, report, ui.language)]

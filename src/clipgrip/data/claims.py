@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from clipgrip.data.classes import ClassNames
@@ -12,11 +13,15 @@ from clipgrip.data.discover import (
     Claim,
     Found,
     Images,
+    discover,
     from_folder,
+    is_packed_place,
     item_key,
     table_claims,
 )
+from clipgrip.data.sources import StoreSource
 from clipgrip.data.splitnames import check_classes
+from clipgrip.data.stores import local_of
 from clipgrip.data.tables import TABLE_SUFFIXES, read_table
 from clipgrip.data.walk import relative
 from clipgrip.errors import DataError
@@ -36,7 +41,9 @@ def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = Non
         DataError: the place is missing, not a table or folder, or lacks a column.
         MissingPackage: a Parquet file, and pyarrow is not installed.
     """
-    path = os.path.abspath(os.fspath(place))
+    if is_packed_place(place):
+        return _packed_claims(place, kind)
+    path = os.path.abspath(local_of(place))
     if os.path.isdir(path):
         check_classes(Path(path), kind)
         return _class_folders(path, root)
@@ -58,6 +65,36 @@ def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = Non
     table = read_table(path, encoding)
     claims = table_claims(table, table.need(PATH_COLUMNS), required=True) if table.columns else ()
     return Found(os.path.dirname(path), (), (), claims)
+
+
+def _packed_claims(place: AnyPath, kind: str) -> Found:
+    """Images that bring their labels with them: in tar or Parquet files, or in a store.
+
+    Raises:
+        DataError: none has a label.
+    """
+    found = discover(place)
+    claims = found.claims or _by_folder(found)
+    if not claims:
+        raise DataError(
+            mark(
+                "{place}: no image in it has a label. The {kind} need a column label (Parquet), a member .cls or .json "
+                "beside each image (tar), or one folder for each class."
+            ),
+            place=os.fspath(place),
+            kind=kind,
+        )
+    return replace(found, claims=claims)
+
+
+def _by_folder(found: Found) -> tuple[Claim, ...]:
+    """Of objects in a store: each is of the folder it lies in."""
+    parts = ((entry, entry.path.split("/")) for entry in found.entries)
+    return tuple(
+        Claim(entry.key, names[0], f"folder {names[0]}", folder=True)
+        for entry, names in parts
+        if len(names) > 1 and isinstance(entry.source, StoreSource)
+    )
 
 
 def _class_folders(folder: str, root: str) -> Found:

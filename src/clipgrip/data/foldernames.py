@@ -11,7 +11,7 @@ from clipgrip.data.classfolders import ClassFolders, folders_like
 from clipgrip.data.discover import Entry
 from clipgrip.data.issues import Issue
 from clipgrip.data.match import Statement
-from clipgrip.data.sources import FileSource
+from clipgrip.data.sources import FileSource, StoreSource
 from clipgrip.data.splitnames import SPLITS
 
 
@@ -36,7 +36,7 @@ def folder_labels(
     """
     inside: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
-        if isinstance(entry.source, FileSource) and "/" in entry.path:
+        if isinstance(entry.source, FileSource | StoreSource) and "/" in entry.path:
             inside[entry.path.rpartition("/")[0]].append(entry)
     known = folders_like(classes)
     statements: dict[str, list[Statement]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -14,13 +15,20 @@ from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature, 
 from clipgrip.data.issues import Issue
 from clipgrip.data.sources import MAX_BYTES, EmbeddingSource, FileSource, ImageSource
 from clipgrip.errors import DataError
+from clipgrip.executors.base import Executor, current, cut
 from clipgrip.files import open_file, openable
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, mark
 
 Progress = Callable[[int, int], None]
 """Called with how many are done and how many there are."""
 
 _THREADS = 4
+PART = 512
+"""Files that a worker gets at a time."""
+UNREACHED = mark(
+    "a worker cannot read an image that is read here ({error}). Put the images where every machine of the cluster "
+    "finds them at the same path, or into an object store."
+)
 
 
 @dataclass(frozen=True)
@@ -62,20 +70,55 @@ def _embedded(entry: Entry, source: EmbeddingSource) -> Usable:
     )
 
 
+def examine_part(entries: Sequence[Entry]) -> list[Usable | Issue]:
+    """`examine` each of a part of the entries: the work of a worker."""
+    return [examine(entry) for entry in entries]
+
+
 def examine_all(
     entries: Sequence[Entry], on_progress: Progress | None = None
 ) -> list[Usable | Issue]:
-    """`examine` each entry; the answers stand in the order of the entries."""
+    """`examine` each entry; the answers stand in the order of the entries.
+
+    By a few threads, or by the executor at work once it is worth that.
+    """
+    executor, began = current(), time.monotonic()
+    report = on_progress or (lambda *_: None)
     answers: list[Usable | Issue] = []
     pool = ThreadPoolExecutor(_THREADS)
     try:
-        for answer in pool.map(examine, entries):
-            answers.append(answer)
-            if on_progress is not None:
-                on_progress(len(answers), len(entries))
+        while left := len(entries) - len(answers):
+            if executor.is_worth(len(answers), left, time.monotonic() - began):
+                return answers + _by_workers(executor, entries, len(answers), report)
+            for answer in pool.map(examine, entries[len(answers) : len(answers) + PART]):
+                answers.append(answer)
+                report(len(answers), len(entries))
     finally:
         pool.shutdown(cancel_futures=True)
     return answers
+
+
+def _by_workers(
+    executor: Executor, entries: Sequence[Entry], done: int, report: Progress
+) -> list[Usable | Issue]:
+    """The answers of the entries after the first ``done``."""
+    parts = list(cut(entries[done:], PART))
+    found: dict[int, list[Usable | Issue]] = {}
+    for number, answers in executor.answers(examine_part, parts):
+        _check_reached(parts[number], answers)
+        found[number] = answers
+        done += len(answers)
+        report(done, len(entries))
+    return [answer for number in sorted(found) for answer in found[number]]
+
+
+def _check_reached(entries: Sequence[Entry], answers: Sequence[Usable | Issue]) -> None:
+    """DataError where a worker does not reach a file that this process reads."""
+    for entry, answer in zip(entries, answers, strict=True):
+        if isinstance(answer, Issue) and answer.reason == "unreadable":
+            if isinstance(examine(entry), Issue):
+                continue
+            raise DataError(UNREACHED, error=answer.detail)
 
 
 def _read(source: ImageSource) -> bytes:

@@ -35,6 +35,8 @@ def position(claim: Claim, classes: ClassNames) -> int:
         return -1
     if claim.folder and (found := folders_like(classes).position(label)) is not None:
         return found
+    if label not in classes and claim.numbered and label.isdecimal() and int(label) < len(classes):
+        return int(label)
     if label not in classes:
         raise DataError(
             mark(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from datetime import time as clock
 from decimal import Decimal
 from typing import Any
 
 from clipgrip.data.groups import GroupCache
+from clipgrip.data.stores import opened, url_of
 from clipgrip.data.tables import MAX_COLUMNS, Table
 from clipgrip.data.text import MAX_BYTES
 from clipgrip.errors import DataError, MissingPackage
@@ -102,10 +103,10 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
             'Parquet needs pyarrow. Install it with: pip install "clipgrip[parquet]"'
         ) from error
     try:
-        file = parquet.ParquetFile(openable(path))
+        file = parquet.ParquetFile(_readable(path))
         leaves = [file.schema.column(n).path for n in range(len(file.schema))]
         if repeated := [leaf for leaf in leaves if leaf in once]:
-            file = parquet.ParquetFile(openable(path), read_dictionary=repeated)
+            file = parquet.ParquetFile(_readable(path), read_dictionary=repeated)
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(f"{os.fspath(path)}: cannot be read as Parquet ({error}).") from error
     if file.metadata.num_rows > MOST_ROWS:
@@ -113,6 +114,11 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
             f"{os.fspath(path)}: {file.metadata.num_rows:,} rows; at most {MOST_ROWS:,} are read. Split the file."
         )
     return file
+
+
+def _readable(path: AnyPath) -> Any:
+    """What pyarrow opens: a path, or a file in a store."""
+    return openable(path) if url_of(path) is None else opened(os.fspath(path))
 
 
 def image_column(file: Any) -> str | None:
@@ -136,13 +142,52 @@ def lacking_bytes(file: Any, column: str) -> set[int]:
         return set()
     lacking, start = set(), 0
     for group in range(file.metadata.num_row_groups):
-        part = file.metadata.row_group(group)
-        if _null_count(part, f"{column}.bytes") != 0:
-            cells = file.read_row_group(group, columns=[f"{column}.bytes"])[column]
-            nulls = cells.combine_chunks().field("bytes").is_null().to_pylist()
-            lacking |= {start + row for row, null in enumerate(nulls) if null}
-        start += part.num_rows
+        lacking |= {start + row for row in _empty_rows(file, group, column)}
+        start += file.metadata.row_group(group).num_rows
     return lacking
+
+
+def _empty_rows(file: Any, group: int, column: str | None) -> set[int]:
+    """Rows of a row group whose cell ``{bytes, path}`` has no bytes; the file says where there is none of them."""
+    if column is None or _null_count(file.metadata.row_group(group), f"{column}.bytes") == 0:
+        return set()
+    cells = file.read_row_group(group, columns=[f"{column}.bytes"])[column]
+    nulls = cells.combine_chunks().field("bytes").is_null().to_pylist()
+    return {row for row, null in enumerate(nulls) if null}
+
+
+def named_rows(
+    path: str, column: str | None, paths: Sequence[str]
+) -> Iterator[tuple[int, int, str | None, bool]]:
+    """Row group, row in it, path, and whether the image's cell is empty, of each row in order; few are in memory.
+
+    The path stands beside the image in ``column``, or without such a column in the first called by one of ``paths``.
+
+    Raises:
+        DataError: there is neither.
+    """
+    file = open_parquet(path)
+    wanted = _name_column(file, column, paths, os.path.basename(path))
+    for group in range(file.metadata.num_row_groups):
+        if wanted is None:
+            count = file.metadata.row_group(group).num_rows
+            yield from ((group, row, None, False) for row in range(count))
+            continue
+        empty = _empty_rows(file, group, column)
+        parts = file.iter_batches(8192, row_groups=[group], columns=[wanted])
+        cells = (cell for part in parts for cell in part.column(0).to_pylist())
+        for row, cell in enumerate(cells):
+            name = (cell or {}).get("path") if column is not None else _text(cell, None, path)
+            yield group, row, name, row in empty
+
+
+def _name_column(file: Any, column: str | None, paths: Sequence[str], name: str) -> str | None:
+    if column is not None:
+        kind = file.schema_arrow.field(column).type
+        has_path = hasattr(kind, "get_field_index") and kind.get_field_index("path") >= 0
+        return f"{column}.path" if has_path else None
+    plain = [field.name for field in file.schema_arrow if _is_plain(field)]
+    return plain[Table(name, tuple(plain), (), ()).need(paths)]
 
 
 def _null_count(group: Any, path: str) -> int | None:
@@ -162,8 +207,9 @@ def read_cell(path: str, group: int, row: int, column: str) -> bytes:
         OSError: the file is gone or damaged.
         MissingPackage: pyarrow is not installed.
     """
-    stat = os.stat(openable(path))
-    key = (path, stat.st_mtime_ns, stat.st_size, group, column)
+    stat = os.stat(openable(path)) if url_of(path) is None else None
+    state = (stat.st_mtime_ns, stat.st_size) if stat is not None else ()
+    key = (path, *state, group, column)
     cells = _GROUPS.get(key, lambda: _group(path, group, column))
     if row >= len(cells):
         raise OSError(f"{path}: the file changed and has no such row any more")

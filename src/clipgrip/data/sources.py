@@ -1,4 +1,6 @@
-"""Where the bytes of an image come from: a file, memory, a cell of Parquet, or a picture beside its embedding."""
+"""Where the bytes of an image come from: a file, memory, a cell of Parquet, a tar file, an object store, or a picture
+beside its embedding.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from clipgrip.data.stores import read_object, read_range, url_of
 from clipgrip.errors import DataError
 from clipgrip.files import openable, read_file
 
@@ -114,11 +117,51 @@ class EmbeddingSource:
         return read_file(self.picture, MAX_BYTES)
 
 
+@dataclass(frozen=True)
+class TarSource:
+    """An image in a plain tar file, on a disk or in a store."""
+
+    path: str
+    offset: int
+    size: int
+
+    def read(self) -> bytes:
+        """The bytes; OSError when the file is gone or shorter now."""
+        if self.size > MAX_BYTES:
+            raise OSError(f"{self.path}: an image in it is larger than {MAX_BYTES >> 20} MiB")
+        data = read_range(self.path, self.offset, self.size)
+        if len(data) < self.size:
+            raise OSError(f"{self.path}: the file changed and has no such image any more")
+        return data
+
+
+@dataclass(frozen=True)
+class StoreSource:
+    """An image in an object store, by its URL."""
+
+    path: str
+
+    def read(self) -> bytes:
+        """The bytes; OSError when they cannot be had or are more than `MAX_BYTES`."""
+        return read_object(self.path, MAX_BYTES)
+
+
+Lasting = FileSource | ParquetSource | TarSource | StoreSource | EmbeddingSource
+KINDS: dict[str, type[Lasting]] = {
+    "file": FileSource,
+    "parquet": ParquetSource,
+    "tar": TarSource,
+    "store": StoreSource,
+    "embedding": EmbeddingSource,
+}
+"""Sources that last, by the names that runs keep them under."""
+
+
 def is_there(source: ImageSource) -> bool:
-    """Whether the file of an image is there; whether it still holds the same is not asked."""
+    """Whether the file of an image is there; whether it still holds the same, or a store has it, is not asked."""
     if isinstance(source, EmbeddingSource):
         return bool(source.picture) and os.path.isfile(openable(source.picture))
-    if not isinstance(source, FileSource | ParquetSource):
+    if not isinstance(source, FileSource | ParquetSource | TarSource) or url_of(source.path):
         return True
     return os.path.isfile(openable(source.path))
 

@@ -6,6 +6,7 @@ import os
 import re
 
 from clipgrip.data.japanese import why_not_japanese
+from clipgrip.data.stores import read_object, url_of
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.files import AnyPath, read_file, system_words
 from clipgrip.sentences import mark
@@ -125,7 +126,8 @@ def without_controls(text: str) -> str:
 
 def _bytes(path: AnyPath) -> bytes:
     try:
-        return read_file(path, MAX_BYTES)
+        url = url_of(path)
+        return read_file(path, MAX_BYTES) if url is None else read_object(url, MAX_BYTES)
     except OSError as error:
         raise DataError(
             mark("{path}: cannot be read ({reason}). Check the name."),

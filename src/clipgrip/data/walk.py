@@ -30,7 +30,7 @@ def walk(folder: str, root: str) -> tuple[list[str], list[Issue]]:
         pending += _walk_real(pending.pop(0), root, seen, files, issues)
         pending = _unread(pending, root, seen, issues)
     visible = [path for path in files if not is_litter(path, folder)]
-    issues += [_hidden(path, root) for path in files if is_litter(path, folder)]
+    issues += [hidden_issue(path, root) for path in files if is_litter(path, folder)]
     return sorted(visible), sorted(issues)
 
 
@@ -96,7 +96,8 @@ def _unread(links: list[str], root: str, seen: set[str], issues: list[Issue]) ->
     return new
 
 
-def _hidden(path: str, root: str) -> Issue:
+def hidden_issue(path: str, root: str) -> Issue:
+    """The issue of a file that is litter."""
     return Issue(relative(path, root), "hidden", "hidden, or made by the system or an editor")
 
 

@@ -137,13 +137,13 @@ def _seen(
 
 def item(row: Row) -> Item:
     """What the embedding room needs of a row."""
-    return row.sha256, lambda: open_row(row)
+    return row.sha256, partial(open_row, row)
 
 
 def source_item(source: ImageSource) -> Item:
     """The same for an image that is in no manifest: its content is hashed now."""
     sha256 = hashlib.sha256(source.read()).hexdigest()
-    return sha256, lambda: open_picture(source, sha256)
+    return sha256, partial(open_picture, source, sha256)
 
 
 def undecodable(path: str, error: DataError) -> Issue:

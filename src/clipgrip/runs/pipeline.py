@@ -21,6 +21,7 @@ from clipgrip.data.issues import Issue
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import paradigm
 from clipgrip.errors import RunError
+from clipgrip.executors import current
 from clipgrip.prompts.base import learned_parameters
 from clipgrip.runs.checkpoint import RESIDUAL
 from clipgrip.runs.confidence import estimate_facts
@@ -146,6 +147,7 @@ def carry_out(
     began = time.monotonic()
     settings = with_named_eyes(settings)
     prepared = prepare(settings, manifest, hear, seen=seen, model=model)
+    current().rest()
     times = {**(seconds or {"ingest": 0.0}), "embed": round(time.monotonic() - began, 3)}
     found = knowledge(prepared.ready, prepared.backbone)
     left = tuple(sorted({*issues, *prepared.issues}))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Manifest, Row
-from clipgrip.data.sources import EmbeddingSource, FileSource, ImageSource, ParquetSource
+from clipgrip.data.sources import KINDS, ImageSource
 from clipgrip.errors import RunError
 from clipgrip.runs.database import opened
 from clipgrip.runs.migrations import MIGRATIONS, SEALED
@@ -218,23 +218,13 @@ def _image_values(row: Row) -> Iterable[object]:
 
 
 def _source(source: ImageSource) -> list[object]:
-    if isinstance(source, FileSource):
-        return ["file", source.path]
-    if isinstance(source, ParquetSource):
-        return ["parquet", source.path, source.group, source.row, source.column]
-    if isinstance(source, EmbeddingSource):
-        return ["embedding", source.path, source.row, source.picture, source.picture_sha256]
+    for kind, made in KINDS.items():
+        if isinstance(source, made):
+            return [kind, *astuple(source)]
     raise RunError(mark("images in memory cannot be kept in a run. Save them as files first."))
 
 
 def _row(values: tuple[str, str, int, Any, str]) -> Row:
     sha256, paths, label, split, source = values
     kind, *rest = parsed(source)
-    return Row(sha256, tuple(parsed(paths)), label, split, _SOURCES[kind](*rest))
-
-
-_SOURCES: dict[str, Callable[..., ImageSource]] = {
-    "file": FileSource,
-    "parquet": ParquetSource,
-    "embedding": EmbeddingSource,
-}
+    return Row(sha256, tuple(parsed(paths)), label, split, KINDS[kind](*rest))

@@ -108,7 +108,12 @@ def check_any_labeled(answers: FileAnswers, images: Path, out: Path) -> None:
 
 def issues_path(path: Path) -> Path:
     """Where the issues stand that belong to a file of answers."""
-    return path.with_suffix(".issues.csv")
+    return path.with_suffix(".issues.parquet" if is_parquet(path) else ".issues.csv")
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether answers are wanted as Parquet, a shard at a time (`serving.stream`)."""
+    return path.suffix.lower() == ".parquet"
 
 
 def check_answers_place(path: Path, images: Path) -> None:
@@ -120,5 +125,6 @@ def check_answers_place(path: Path, images: Path) -> None:
             path=path,
             folder=folder,
         )
-    check_table(path, PREDICT, reads=(images,))
+    check = check_output if is_parquet(path) else check_table
+    check(path, PREDICT, reads=(images,))
     check_output(issues_path(path), PREDICT, reads=(images,))

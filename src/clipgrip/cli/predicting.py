@@ -1,0 +1,109 @@
+"""What clipgrip predict does: answers as CSV, or as Parquet for any number of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipgrip.cli.ui import Result, Ui
+from clipgrip.errors import ConfigError
+from clipgrip.sentences import Sentence, mark
+
+if TYPE_CHECKING:
+    from clipgrip.runs.calibrated import AuditedCalibration
+
+ONE, MANY = mark("{n} image labeled: {out}"), mark("{n} images labeled: {out}")
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """What was given on the command line; ``newest`` is the folder of the round at work."""
+
+    run: Path
+    newest: Path
+    images: Path
+    out: Path
+    encoding: str | None
+    on: str
+    all_probabilities: Path | None
+
+
+def as_csv(ui: Ui, asked: PredictRequest) -> Result:
+    """All images at once."""
+    from clipgrip.cli.daily import given_back
+    from clipgrip.executors import executor_named, using
+    from clipgrip.runs.probabilities import write_probabilities
+    from clipgrip.serving.batch import check_any_labeled, predict_files, write_predictions
+    from clipgrip.serving.predictor import Predictor
+
+    predictor, out = Predictor.open(asked.newest), asked.out
+    with using(executor_named(asked.on)), ui.screen.live():
+        answers = predict_files(
+            predictor, asked.images, ui.screen.progress, encoding=asked.encoding
+        )
+    people = given_back(asked.run, asked.newest, answers, ui)
+    write_predictions(out, predictor, answers, people)
+    check_any_labeled(answers, asked.images, out)
+    calibrated = predictor.calibrated
+    lines, facts = _labeled(len(answers.rows), out, calibrated)
+    if asked.all_probabilities is not None:
+        names, place = predictor.classes.display, asked.all_probabilities
+        probs = answers.probs if calibrated is None else calibrated(answers.probs)
+        write_probabilities(place, [(answers.rows, probs)], names)
+        lines.append(Sentence("all probabilities: {path}", path=place))
+        facts["all_probabilities"] = place
+    return _with_issues(ui, lines, facts, len(answers.issues), out)
+
+
+def as_parquet(ui: Ui, asked: PredictRequest) -> Result:
+    """A shard at a time."""
+    from clipgrip.cli.daily import deciding, say_given_back
+    from clipgrip.executors import executor_named, using
+    from clipgrip.runs.calibrated import read_calibration
+    from clipgrip.serving.stream import predict_stream
+
+    out, decide = asked.out, deciding(asked.run, asked.newest)
+    if asked.all_probabilities is not None:
+        raise ConfigError(
+            mark(
+                "--all-probabilities goes with a CSV file of answers. Give --out a name like {stem}.csv."
+            ),
+            stem=out.stem,
+        )
+    progress: Callable[[str, int, int], None] = ui.screen.progress
+    with using(executor_named(asked.on)), ui.screen.live():
+        found = predict_stream(
+            asked.newest,
+            asked.images,
+            out,
+            encoding=asked.encoding,
+            decide=decide,
+            on_progress=progress,
+        )
+    if decide is not None:
+        say_given_back(asked.newest, found.people, ui)
+    lines, facts = _labeled(found.images, out, read_calibration(asked.newest))
+    return _with_issues(ui, lines, facts | {"fresh": found.fresh}, found.issues, out)
+
+
+def _labeled(
+    n: int, out: Path, calibrated: AuditedCalibration | None
+) -> tuple[list[str], dict[str, Any]]:
+    from clipgrip.cli.calibrated import said_of
+
+    lines: list[str] = [Sentence(ONE if n == 1 else MANY, n=n, out=out), *said_of(calibrated)]
+    facts: dict[str, Any] = {"images": n, "predictions": out}
+    return lines, facts | {"calibrated_by": None if calibrated is None else calibrated.n}
+
+
+def _with_issues(ui: Ui, lines: list[str], facts: dict[str, Any], count: int, out: Path) -> Result:
+    from clipgrip.cli.results import remarks
+    from clipgrip.serving.batch import issues_path
+
+    if count:
+        listed = issues_path(out)
+        lines.append(Sentence("{counted}: {path}", counted=remarks(count, ui.say), path=listed))
+        facts["issues"] = listed
+    return Result(lines, facts | {"remarks": count})

@@ -1,0 +1,126 @@
+"""Images that may be usable, and what is said of them, before any is read; from a table, one for each row."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from clipgrip.data.issues import Issue
+from clipgrip.data.nearby import Folders, difference
+from clipgrip.data.sources import FileSource, ImageSource, StoreSource
+from clipgrip.data.stores import joined, local_of, url_of
+from clipgrip.data.tables import Table
+from clipgrip.data.walk import relative
+from clipgrip.files import openable
+
+PATH_COLUMNS = (
+    *("path", "file", "image", "filename", "file_name", "filepath", "image_path", "img"),
+    *("image_name", "image_id", "id"),
+)
+LABEL_COLUMNS = ("label", "labels", "class")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image that may be usable: how it is shown, what identifies its place, and its bytes."""
+
+    path: str
+    key: str
+    source: ImageSource
+    sha256: str = ""
+    """Its content hash where that is known already."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Somebody's statement that the image at ``path`` has ``label`` (as text)."""
+
+    path: str
+    label: str
+    where: str
+    numbered: bool = False
+    """Whether a whole number is the position of a class, where none has that name."""
+    folder: bool = False
+    """Whether the label is the name of a folder, which may be written almost like the class."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies under one place, in the order of the paths (or of the table, or the sequence)."""
+
+    root: str
+    entries: tuple[Entry, ...]
+    issues: tuple[Issue, ...] = ()
+    claims: tuple[Claim, ...] = field(default=())
+    test_claims: tuple[Claim, ...] = field(default=())
+    """Of images to measure on."""
+
+
+def place_key(path: str) -> str:
+    """The absolute path as files are told apart on this system; the URL of an object in a store."""
+    return url_of(path) or os.path.normcase(os.path.abspath(path))
+
+
+def file_entry(path: str, root: str) -> Entry:
+    """An entry for the file at an absolute path, or the object at a URL."""
+    if (url := url_of(path)) is not None:
+        return Entry(relative(url, root), url, StoreSource(url))
+    return Entry(relative(path, root), place_key(path), FileSource(path))
+
+
+def add_file(
+    path: str, root: str, entries: dict[str, Entry], issues: list[Issue], where: str
+) -> None:
+    """An entry for a file that is there, else an issue that says ``where`` it was named; a store is not asked."""
+    entry = file_entry(path, root)
+    if isinstance(entry.source, StoreSource) or os.path.lexists(openable(path)):
+        entries.setdefault(entry.key, entry)
+    else:
+        issues.append(Issue(entry.path, "missing-file", f"{where}, but there is no such file"))
+
+
+def from_table(table: Table, root: str) -> Found:
+    """The images that a table lists, relative to ``root``, which may be a folder in a store."""
+    column = table.need(PATH_COLUMNS)
+    entries: dict[str, Entry] = {}
+    issues: list[Issue] = []
+    folders = Folders()
+    for number, row in enumerate(table.rows):
+        path, where = placed(row[column], root), table.where(number)
+        there = url_of(path) is not None or os.path.lexists(openable(path))
+        found = path if there else folders.nearby(path)
+        if found and found != path:
+            shown, how = relative(found, root), difference(path, found)
+            detail = f"{where}: taken for {shown}, which differs in {how}"
+            issues.append(Issue(relative(path, root), "matched-by-name", detail))
+        add_file(found or path, root, entries, issues, where)
+    return Found(root, tuple(entries.values()), tuple(issues), table_claims(table, column))
+
+
+def placed(path: str, root: str) -> str:
+    """The absolute path, or the URL, of what a table in ``root`` names."""
+    written = native(local_of(path))
+    if url := url_of(written) or (url_of(root) and joined(root, written)):
+        return url
+    return os.path.abspath(os.path.join(root, written))
+
+
+def table_claims(table: Table, column: int, required: bool = False) -> tuple[Claim, ...]:
+    """One claim for each row that has a path.
+
+    Raises:
+        DataError: there is no label column although it is ``required``.
+    """
+    label = table.need(LABEL_COLUMNS) if required else table.find(LABEL_COLUMNS)
+    if label is None:
+        return ()
+    return tuple(
+        Claim(row[column], row[label], table.where(number))
+        for number, row in enumerate(table.rows)
+        if row[column].strip()
+    )
+
+
+def native(path: str) -> str:
+    """A path from a table with this system's separators; ``\\`` is never a name in one."""
+    return path.replace("\\", "/").strip() if os.sep == "/" else path.strip()

@@ -1,0 +1,141 @@
+"""The images of a place in shards: 8,192 rows at a time, each shard with a hash, whatever the place holds.
+
+Tar and Parquet files are read as a stream, so that no more than a shard's rows are ever in memory; loose files are
+listed first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass, is_dataclass
+from itertools import islice
+from typing import Any
+
+from clipgrip.data.discover import discover, packed_files
+from clipgrip.data.entries import PATH_COLUMNS, Entry, file_entry, place_key, placed
+from clipgrip.data.issues import Issue
+from clipgrip.data.packed import folder_named
+from clipgrip.data.sources import ImageSource, ParquetSource, TarSource
+from clipgrip.data.stores import local_of, url_of
+from clipgrip.data.tables import PARQUET_SUFFIXES
+from clipgrip.data.tars import members
+from clipgrip.data.walk import relative
+from clipgrip.errors import DataError
+from clipgrip.files import AnyPath, openable
+from clipgrip.sentences import mark
+
+SHARD_ROWS = 8192
+"""The unit of work: hours for one core at most, and 16 MB of embeddings."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Up to `SHARD_ROWS` images in their order."""
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def key(self) -> str:
+        """SHA-256 over the places of the images, and the size and time of the files they lie in."""
+        stamps: dict[str, Any] = {}
+        rows = [[entry.path, *_stamped(entry.source, stamps)] for entry in self.entries]
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class ImageListing:
+    """What lies under a place: the images as a stream, and what is none by its name alone."""
+
+    entries: Iterable[Entry]
+    issues: tuple[Issue, ...]
+    count: int | None
+    """How many images, where that is known before they are read."""
+
+    def shards(self) -> Iterator[Shard]:
+        """Cut in order; equal places give equal shards."""
+        rest = iter(self.entries)
+        while entries := tuple(islice(rest, SHARD_ROWS)):
+            yield Shard(entries)
+
+
+def listing(images: AnyPath, encoding: str | None = None) -> ImageListing:
+    """As `discover`, a shard at a time.
+
+    Raises:
+        DataError: the place does not exist, or holds nothing that can be an image.
+    """
+    packed = packed_files(images)
+    if not packed:
+        found = discover(images, encoding=encoding)
+        return ImageListing(found.entries, found.issues, len(found.entries))
+    root = _root(images, packed)
+    return ImageListing(_stream(packed, root), (), _rows_of(packed))
+
+
+def _stream(files: list[str], root: str) -> Iterator[Entry]:
+    """The images of packed files in their order; where there are several, a name begins with its file's."""
+    for file in files:
+        if file.lower().endswith(PARQUET_SUFFIXES):
+            yield from _of_parquet(file, root, is_one=len(files) == 1)
+        else:
+            for one in members(file):
+                name = f"{file}/{one.name}"
+                source = TarSource(file, one.offset, one.size)
+                yield Entry(relative(name, root), place_key(name), source)
+
+
+def _of_parquet(file: str, root: str, *, is_one: bool) -> Iterator[Entry]:
+    """Each row's image: in its cell, or where the cell or the column ``path`` says."""
+    from clipgrip.data.parquet import image_column, named_rows, open_parquet
+
+    column = image_column(open_parquet(file))
+    folder = folder_named(file)
+    for number, (group, row, inner, is_empty) in enumerate(named_rows(file, column, PATH_COLUMNS)):
+        if inner and (column is None or is_empty):
+            yield file_entry(placed(inner, folder), root)
+            continue
+        if column is None:
+            raise DataError(
+                mark("{file} row {number}: no path. Fill it, or take the row out."),
+                file=os.path.basename(file),
+                number=number + 1,
+            )
+        name = f"{file}#{number:06d}" if not inner else f"{folder if is_one else file}/{inner}"
+        yield Entry(relative(name, root), place_key(name), ParquetSource(file, group, row, column))
+
+
+def _root(images: AnyPath, files: list[str]) -> str:
+    place = url_of(images) or os.path.abspath(local_of(images))
+    return folder_named(files[0]) if len(files) == 1 or "{" in place else place.rstrip("/")
+
+
+def _rows_of(files: list[str]) -> int | None:
+    """Of Parquet files, which say it themselves; a tar does not."""
+    if not all(file.lower().endswith(PARQUET_SUFFIXES) for file in files):
+        return None
+    from clipgrip.data.parquet import open_parquet
+
+    return sum(open_parquet(file).metadata.num_rows for file in files)
+
+
+def _stamped(source: ImageSource, stamps: dict[str, Any]) -> list[object]:
+    values: list[Any] = []
+    if is_dataclass(source) and not isinstance(source, type):
+        values = list(astuple(source))
+    path = str(values[0]) if values else ""
+    if path not in stamps:
+        stamps[path] = _stamp(path)
+    return [type(source).__name__, *values, stamps[path]]
+
+
+def _stamp(path: str) -> object:
+    if not path or url_of(path) is not None:
+        return None
+    try:
+        found = os.stat(openable(path))
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns]

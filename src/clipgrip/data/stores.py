@@ -1,0 +1,179 @@
+"""Object stores: places such as ``s3://bucket/folder``, read through fsspec."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import posixpath
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from clipgrip.errors import DataError, MissingPackage
+from clipgrip.files import AnyPath, open_file
+from clipgrip.sentences import mark
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/{1,3})(.*)", re.DOTALL)
+"""A scheme of two letters at least: one letter is a drive. ``Path`` makes one slash of two."""
+PACKAGES = {
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "abfs": "adlfs",
+    "az": "adlfs",
+}
+"""What fsspec needs for a scheme besides itself."""
+
+
+def url_of(place: AnyPath) -> str | None:
+    """The URL that is meant, also where it went through a ``Path``; None of a path on this machine's disks.
+
+    ``file://`` is a path on this machine's disks, and `local_of` gives it.
+    """
+    text = os.fspath(place)
+    found = _URL.fullmatch(text.replace(os.sep, "/"))
+    if found is None or found[1].casefold() == "file" or os.path.exists(text):
+        return None
+    return f"{found[1].casefold()}://{found[3]}"
+
+
+def local_of(place: AnyPath) -> str:
+    """The path that a ``file://`` URL names; any other place as it is."""
+    text = os.fspath(place)
+    found = _URL.fullmatch(text.replace(os.sep, "/"))
+    is_file = found is not None and found[1].casefold() == "file" and not os.path.exists(text)
+    return "/" + found[3] if found is not None and is_file else text
+
+
+def folder_of(url: str) -> str:
+    """The URL of the folder that an object lies in."""
+    return url.rpartition("/")[0]
+
+
+def joined(folder: str, name: str) -> str:
+    """The URL of ``name`` in a folder, ``..`` resolved."""
+    scheme, _, rest = folder.partition("://")
+    return f"{scheme}://{posixpath.normpath(posixpath.join(rest, name))}"
+
+
+def file_system(url: str) -> Any:
+    """The fsspec file system of a URL.
+
+    Raises:
+        MissingPackage: fsspec, or what it needs for this scheme, is not installed.
+        DataError: nobody knows the scheme.
+    """
+    scheme = url.partition("://")[0]
+    try:
+        import fsspec
+
+        return fsspec.filesystem(scheme)
+    except ImportError as error:
+        package = PACKAGES.get(scheme, "")
+        also = f" {package}" if package not in ("", "s3fs") else ""
+        raise MissingPackage(
+            mark(
+                "{scheme}:// needs packages that are not here. Install them with: pip install {what}"
+            ),
+            scheme=scheme,
+            what=f"'clipgrip[store]'{also}",
+        ) from error
+    except ValueError as error:
+        raise DataError(
+            mark("{url}: {scheme}:// is no kind of place that is read. Read are s3://, gs://, az:// and what else "
+                 "fsspec knows."),
+            url=url,
+            scheme=scheme,
+        ) from error  # fmt: skip
+
+
+def objects_below(url: str) -> list[tuple[str, int]]:
+    """The objects at or below a URL, sorted, each with its size.
+
+    Raises:
+        DataError: nothing is there, or it cannot be reached.
+    """
+    system, scheme = file_system(url), url.partition("://")[0]
+    with _reached(url):
+        found = system.find(url, detail=True)
+        if not found and system.isfile(url):
+            found = {url: system.info(url)}
+    if not found:
+        raise DataError(
+            mark("{url}: nothing is there. Check the name of the bucket and of the folder."),
+            url=url,
+        )
+    named = {
+        f"{scheme}://{name.partition('://')[2] or name.lstrip('/')}": fact
+        for name, fact in found.items()
+    }
+    return sorted((name, int(fact.get("size") or 0)) for name, fact in named.items())
+
+
+def exists(url: str) -> bool:
+    """Whether an object is there; DataError where the store cannot be reached."""
+    with _reached(url):
+        return bool(file_system(url).isfile(url))
+
+
+def opened(place: str) -> Any:
+    """A file for reading, on a disk or in a store.
+
+    Raises:
+        DataError: the store cannot be reached.
+        OSError: as `open_file`.
+    """
+    if url_of(place) is None:
+        return open_file(place)
+    with _reached(place):
+        return file_system(place).open(place, "rb")
+
+
+def read_range(place: str, start: int, size: int) -> bytes:
+    """A piece of a file on a disk or in a store; OSError where it cannot be had."""
+    if url_of(place) is None:
+        with open_file(place) as file:
+            file.seek(start)
+            return file.read(size)
+    return _bytes_of(place, start, start + size)
+
+
+def read_object(url: str, most: int) -> bytes:
+    """All of an object; OSError where it cannot be had or is larger than ``most``."""
+    data = _bytes_of(url, 0, most + 1)
+    if len(data) > most:
+        raise OSError(f"{url}: it is larger than {most >> 20} MiB")
+    return data
+
+
+def _bytes_of(url: str, start: int, end: int) -> bytes:
+    try:
+        found: bytes = file_system(url).cat_file(url, start=start, end=end)
+    except OSError:
+        raise
+    except Exception as error:  # every store has errors of its own
+        raise OSError(f"{url}: {_message(error)}") from error
+    return found
+
+
+@contextlib.contextmanager
+def _reached(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (DataError, MissingPackage):
+        raise
+    except Exception as error:  # every store has errors of its own
+        raise DataError(
+            mark(
+                "{url} cannot be reached: {error}. Check the name, the connection and the credentials, which are "
+                "found as those of every program for this store (for s3: AWS_ACCESS_KEY_ID, AWS_PROFILE or a role; "
+                "AWS_ENDPOINT_URL for another store than Amazon's)."
+            ),
+            url=url,
+            error=_message(error),
+        ) from error
+
+
+def _message(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,47 @@
+"""From the text of ``--on`` to an executor."""
+
+from __future__ import annotations
+
+import os
+
+from clipgrip.errors import ConfigError, nearest
+from clipgrip.executors.base import Executor, Here
+from clipgrip.executors.processes import Processes
+from clipgrip.sentences import mark
+
+KNOWN = ("auto", "here", "processes", "ray")
+
+
+def executor_named(name: str) -> Executor:
+    """``auto``, ``here``, ``processes``, ``processes:4``, ``ray`` or ``ray:ADDRESS``.
+
+    Raises:
+        ConfigError: it is none of these, or no cluster answers.
+        MissingPackage: Ray is not installed.
+    """
+    kind, _, rest = name.strip().partition(":")
+    if kind == "here" and not rest:
+        return Here()
+    if kind == "auto" and not rest:
+        from clipgrip.executors.automatic import AutoExecutor
+
+        return AutoExecutor(cores())
+    if kind == "processes" and (not rest or (rest.isdecimal() and 1 <= int(rest) <= 1024)):
+        return Processes(int(rest or cores()))
+    if kind == "ray":
+        from clipgrip.executors.on_ray import OnRay
+
+        return OnRay(rest or None)
+    raise ConfigError(
+        mark(
+            '--on "{name}" is not known. Give auto, here, processes, processes:N, ray or ray:ADDRESS.{nearest}'
+        ),
+        name=name,
+        nearest=nearest(kind, KNOWN),
+    )
+
+
+def cores() -> int:
+    """How many this process may use."""
+    count = getattr(os, "sched_getaffinity", None)
+    return len(count(0)) if count is not None else os.cpu_count() or 1

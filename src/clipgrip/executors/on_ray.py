@@ -1,0 +1,118 @@
+"""A Ray cluster, or Ray on this machine: it schedules the parts, tries them again, and carries what they need."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from clipgrip import __version__
+from clipgrip.errors import ConfigError, MissingPackage
+from clipgrip.executors import worker
+from clipgrip.executors.base import MOST_TRIES, PartAnswer, Work
+from clipgrip.executors.processes import AHEAD, died
+from clipgrip.sentences import mark
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # no request leaves the machine
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or it warns
+}
+
+
+class OnRay:
+    """One Ray task for each part, a core for each; Ray itself tries a task again whose worker or node is lost."""
+
+    name = "ray"
+
+    def __init__(self, address: str | None = None) -> None:
+        """Connect to the cluster at ``address`` or in RAY_ADDRESS; else start Ray here, for this process alone.
+
+        Raises:
+            MissingPackage: Ray is not installed.
+            ConfigError: no cluster answers there.
+        """
+        self._ray = _imported()
+        self._is_own = not self._ray.is_initialized()
+        if self._is_own:
+            _connect(self._ray, address or os.environ.get("RAY_ADDRESS"))
+        self._compute = self._ray.remote(
+            num_cpus=1, max_retries=MOST_TRIES, scheduling_strategy="SPREAD"
+        )(worker.compute)
+
+    @property
+    def workers(self) -> int:
+        """The cores of the cluster as it is now."""
+        return max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+
+    def is_worth(self, done: int, left: int, seconds: float) -> bool:
+        """Always: somebody asked for it."""
+        return True
+
+    def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[PartAnswer]:
+        """As they come; a few are given at a time, so that the object store holds little."""
+        ray, function = self._ray, self._ray.put(work)
+        waiting = enumerate(parts)
+        flying: dict[Any, int] = {}
+        try:
+            while True:
+                while len(flying) < AHEAD * self.workers:
+                    if (following := next(waiting, None)) is None:
+                        break
+                    number, part = following
+                    task = self._compute.remote(function, part, __version__)
+                    flying[task] = number
+                if not flying:
+                    return
+                for done in ray.wait(list(flying), num_returns=1)[0]:
+                    yield PartAnswer(flying.pop(done), self._got(done))
+        finally:
+            for task in flying:
+                ray.cancel(task, force=True)
+
+    def _got(self, task: Any) -> Any:
+        """The answer; what the function raised comes as it was raised."""
+        try:
+            return self._ray.get(task)
+        except self._ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        except self._ray.exceptions.RayError as error:
+            raise died(MOST_TRIES + 1) from error
+
+    def rest(self) -> None:
+        """Nothing to end: Ray ends its idle workers itself."""
+
+    def close(self) -> None:
+        """Leave the cluster; Ray that was started here ends."""
+        if self._is_own:
+            self._ray.shutdown()
+
+
+def _imported() -> Any:
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingPackage(
+            mark("--on ray needs Ray. Install it with: pip install 'clipgrip[ray]'")
+        ) from error
+    return ray
+
+
+def _connect(ray: Any, address: str | None) -> None:
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        ray.init("local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+        return
+    try:
+        ray.init(address, **quiet)
+    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+        raise ConfigError(
+            mark(
+                "no Ray cluster answers at {address}: {error}. Start one with  ray start --head  and give the address "
+                "it prints, such as --on ray:10.0.0.5:6379."
+            ),
+            address=address,
+            error=error,
+        ) from error

@@ -1,0 +1,119 @@
+"""A pool of processes on this machine, a core for each."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import Any, NamedTuple
+
+from clipgrip import __version__
+from clipgrip.errors import RunError
+from clipgrip.executors import worker
+from clipgrip.executors.base import MOST_TRIES, PartAnswer, Work
+from clipgrip.sentences import mark
+
+AHEAD = 2
+"""Parts on their way for each worker."""
+
+
+class _Part(NamedTuple):
+    number: int
+    content: Any
+    tries: int = 1
+
+
+class Processes:
+    """Fresh processes (spawned, not forked: torch's threads do not survive a fork)."""
+
+    name = "processes"
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def is_worth(self, done: int, left: int, seconds: float) -> bool:
+        """Always: somebody asked for it."""
+        return True
+
+    def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[PartAnswer]:
+        """As they come. A process that dies takes its pool with it, and a new one goes on with what was not done."""
+        waiting = (_Part(number, part) for number, part in enumerate(parts))
+        flying: dict[Future[Any], tuple[_Part, ProcessPoolExecutor]] = {}
+        again: list[_Part] = []
+        try:
+            while True:
+                while len(flying) < AHEAD * self.workers:
+                    part = again.pop() if again else next(waiting, None)
+                    if part is None:
+                        break
+                    pool = self._opened()
+                    with contextlib.suppress(BrokenProcessPool):
+                        task = pool.submit(worker.compute, work, part.content, __version__)
+                        flying[task] = part, pool
+                        continue
+                    again.append(part)
+                    self._closed(pool)
+                if not flying:
+                    return
+                for future in wait(flying, return_when=FIRST_COMPLETED).done:
+                    part, pool = flying.pop(future)
+                    if _is_broken(future):
+                        self._closed(pool)
+                        again.append(_once_more(part))
+                    else:
+                        yield PartAnswer(part.number, future.result())
+        finally:
+            if (
+                flying
+            ):  # stopped half-way; to cancel futures of a pool that then ends trips its own thread
+                self.close()
+
+    def _opened(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self.workers, mp_context=get_context("spawn"), initializer=worker.begin
+            )
+        return self._pool
+
+    def _closed(self, pool: ProcessPoolExecutor) -> None:
+        """A broken pool ends once; its parts come to light one by one."""
+        if pool is self._pool:
+            self.close()
+
+    def rest(self) -> None:
+        """End them; others are begun where there is work again."""
+        self.close()
+
+    def close(self) -> None:
+        """End them at once; the files they write appear whole or not at all."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        processes = list((pool._processes or {}).values())
+        for process in processes:
+            process.kill()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _is_broken(future: Future[Any]) -> bool:
+    return future.cancelled() or isinstance(future.exception(), BrokenProcessPool)
+
+
+def _once_more(part: _Part) -> _Part:
+    if part.tries >= MOST_TRIES:
+        raise died(MOST_TRIES)
+    return part._replace(tries=part.tries + 1)
+
+
+def died(tries: int) -> RunError:
+    """The error of a part that no worker survives."""
+    return RunError(
+        mark(
+            "workers were ended {tries} times at the same images, most likely by the system for lack of memory. "
+            "What was stored is kept. Take fewer workers (--on processes:1), or --on here."
+        ),
+        tries=tries,
+    )

@@ -1,0 +1,52 @@
+"""What runs in a worker: one thread computes the answer to a part, and it goes back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from multiprocessing import parent_process
+from typing import Any
+
+from clipgrip import __version__
+from clipgrip.errors import RunError
+from clipgrip.executors.base import Work
+from clipgrip.sentences import mark
+
+
+def compute(work: Work, part: Any, version: str) -> Any:
+    """The answer of the function to the part.
+
+    Raises:
+        RunError: another version of clipgrip sent it.
+    """
+    if version != __version__:
+        raise RunError(
+            mark(
+                "a worker has clipgrip {theirs}, and this is {version}. Install the same version on every machine."
+            ),
+            theirs=__version__,
+            version=version,
+        )
+    _one_thread()
+    return work(part)
+
+
+def begin() -> None:
+    """In a new process of a pool: Ctrl-C is the first process's to hear, and none lives longer than that."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if (parent := parent_process()) is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _one_thread() -> None:
+    """There is a worker for each core."""
+    import torch
+
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)

@@ -1,0 +1,214 @@
+"""Any number of images, a shard at a time: answers go to Parquet, and what is answered is never answered again.
+
+Beside the file of answers stands a folder with a file for each shard, named by a hash over the shard and the prompt.
+When all are there they become one file, and the folder goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from clipgrip.backbone.embed import Item
+from clipgrip.data.entries import Entry
+from clipgrip.data.hashing import Usable, examine_all
+from clipgrip.data.issues import Issue
+from clipgrip.data.listing import ImageListing, Shard, listing
+from clipgrip.data.reading import open_picture
+from clipgrip.errors import DataError
+from clipgrip.executors import current
+from clipgrip.files import naming, openable, part_name
+from clipgrip.runs import checkpoint
+from clipgrip.runs.calibrated import NAME as CALIBRATION
+from clipgrip.runs.embedding import undecodable
+from clipgrip.runs.lock import NAME as LOCK
+from clipgrip.runs.lock import locked
+from clipgrip.sentences import Sentence
+from clipgrip.serving.batch import NONE, PREDICT, issues_path
+from clipgrip.serving.predictor import Predictor
+from clipgrip.serving.tables import Counted, Decide, ShardAnswers, answers_of, join, write_part
+from clipgrip.types import Probs
+from clipgrip.written import remove_output, take_output
+
+FILES = (checkpoint.NAME, checkpoint.CLASS_EMBEDS, checkpoint.HEAD, checkpoint.EYES, CALIBRATION)
+"""What determines an answer, in the folder of a run."""
+SHARDS_A_WORKER = 1 / 8
+"""How many shards are answered together for each worker, so that few wait for the last of them."""
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """How many images were answered, how many of them now, how many are a person's, and how many files were not."""
+
+    images: int
+    fresh: int
+    people: int
+    issues: int
+
+
+def predict_stream(
+    folder: Path,
+    images: Path,
+    out: Path,
+    *,
+    encoding: str | None = None,
+    decide: Decide | None = None,
+    on_progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> Streamed:
+    """Answer what lies under a place by the prompt in a run's folder; ``out`` becomes a Parquet file.
+
+    No more than a window of shards is in memory. Stopped or killed, it goes on with the first shard that is missing.
+
+    Raises:
+        DataError: the place does not exist or holds no image.
+        MissingPackage: pyarrow is not installed.
+    """
+    found = listing(images, encoding)
+    predictor, parts = Predictor.open(folder), parts_folder(out)
+    with naming(parts):
+        parts.mkdir(exist_ok=True)
+    with locked(parts):
+        done = _fill(predictor, folder, parts, found, on_progress)
+        counted = _joined([parts / name for name in done.names], found, out, decide)
+    _remove(parts)
+    if not counted.images:
+        first, listed = counted.first_issue, issues_path(out)
+        path, _, detail = first or ("", "", Sentence("there is no image"))
+        raise DataError(NONE, images=images, path=path, detail=detail, listed=listed)
+    return Streamed(counted.images, done.fresh, counted.people, counted.issues)
+
+
+@dataclass(frozen=True)
+class _Filled:
+    names: list[str]
+    fresh: int
+
+
+def _fill(
+    predictor: Predictor,
+    folder: Path,
+    parts: Path,
+    found: ImageListing,
+    on_progress: Callable[[str, int, int], None],
+) -> _Filled:
+    """A file for each shard; those that are there stay."""
+    done, fresh, names = 0, 0, list[str]()
+    for window in _windows(found.shards()):
+        keyed = [(_name(shard, folder), shard) for shard in window]
+        missing = [(name, shard) for name, shard in keyed if not (parts / name).is_file()]
+        rows = sum(len(shard.entries) for shard in window)
+        fresh += sum(len(shard.entries) for _, shard in missing)
+        for name, answers in _answered(predictor, missing):
+            write_part(parts / name, answers)
+        names += [name for name, _ in keyed]
+        done += rows
+        on_progress("answer", done, max(done, found.count or 0))
+    return _Filled(names, fresh)
+
+
+def _remove(parts: Path) -> None:
+    """The folder with its shards; what else somebody laid into it stays."""
+    for path in parts.iterdir():
+        if re.fullmatch(r"[0-9a-f]{40}\.parquet", path.name) or path.name == LOCK:
+            path.unlink()
+    with contextlib.suppress(OSError):
+        parts.rmdir()
+
+
+def parts_folder(out: Path) -> Path:
+    """Where the answers of shards are kept until all are there."""
+    return out.with_name(f"{out.name}.parts")
+
+
+def _windows(shards: Iterator[Shard]) -> Iterator[list[Shard]]:
+    while window := list(islice(shards, max(1, round(current().workers * SHARDS_A_WORKER)))):
+        yield window
+
+
+def _name(shard: Shard, folder: Path) -> str:
+    digest = hashlib.sha256(shard.key.encode())
+    for file in FILES:
+        path = folder / file
+        digest.update(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"-")
+    return f"{digest.hexdigest()[:40]}.parquet"
+
+
+def _answered(
+    predictor: Predictor, shards: Sequence[tuple[str, Shard]]
+) -> Iterator[tuple[str, ShardAnswers]]:
+    """The answers of several shards, whose images are read and encoded together."""
+    entries = [entry for _, shard in shards for entry in shard.entries]
+    examined = examine_all(entries)
+    items: dict[str, Item] = {
+        found.sha256: (found.sha256, partial(open_picture, entry.source, found.sha256))
+        for entry, found in zip(entries, examined, strict=True)
+        if isinstance(found, Usable)
+    }
+    embedded = predictor.embed(list(items.values()))
+    failures = dict(embedded.failures)
+    rows = {sha256: row for row, sha256 in enumerate(embedded.hashes)}
+    probs = predictor.predict_proba(embedded.embeds)
+    start = 0
+    for name, shard in shards:
+        part = examined[start : start + len(shard.entries)]
+        start += len(part)
+        yield name, _of_shard(predictor, shard, part, rows, probs, failures)
+
+
+def _of_shard(
+    predictor: Predictor,
+    shard: Shard,
+    examined: Sequence[Usable | Issue],
+    rows: dict[str, int],
+    probs: Probs,
+    failures: dict[str, Any],
+) -> ShardAnswers:
+    paths: list[str] = []
+    places: list[int] = []
+    issues: list[Issue] = []
+    for entry, found in zip(shard.entries, examined, strict=True):
+        issue = _issue(entry, found, failures)
+        if issue is not None:
+            issues.append(issue)
+        if isinstance(found, Usable) and found.sha256 in rows:
+            paths.append(entry.path)
+            places.append(rows[found.sha256])
+    names = predictor.classes.display
+    return answers_of(paths, probs[places], names, predictor.calibrated, issues)
+
+
+def _issue(entry: Entry, found: Usable | Issue, failures: dict[str, Any]) -> Issue | None:
+    if isinstance(found, Issue):
+        return found
+    if found.sha256 in failures:
+        return undecodable(entry.path, failures[found.sha256])
+    return found.remark
+
+
+def _joined(
+    parts: Iterable[Path], found: ImageListing, out: Path, decide: Decide | None
+) -> Counted:
+    """All parts as one file of answers and one of issues, each whole or not there."""
+    folder, beside = out.absolute().parent, issues_path(out)
+    answers, issues = part_name(folder), part_name(folder)
+    try:
+        counted = join(parts, found.issues, answers, issues, decide)
+        if counted.images:
+            take_output(out, answers, PREDICT)
+        if counted.issues:
+            take_output(beside, issues, PREDICT)
+        else:
+            remove_output(beside, PREDICT)  # an earlier prediction's
+    finally:
+        for path in (answers, issues):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(openable(path))
+    return counted

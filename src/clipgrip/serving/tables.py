@@ -1,0 +1,175 @@
+"""ShardAnswers and issues as Parquet, a shard at a time."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from clipgrip.data.issues import Issue
+from clipgrip.errors import MissingPackage
+from clipgrip.files import openable, write_bytes_atomic
+from clipgrip.runs.calibrated import AuditedCalibration
+from clipgrip.runs.outputs import COLUMNS
+from clipgrip.sentences import mark
+from clipgrip.types import Probs
+
+Decide = Callable[[Sequence[int], Sequence[float]], Sequence[bool]]
+"""Labels and confidences -> whether a person decides."""
+ISSUES = b"issues"
+"""In the metadata of a shard's file: its issues, as JSON."""
+
+
+@dataclass(frozen=True)
+class ShardAnswers:
+    """A shard's table with the columns of predictions.csv, without who decides, and its issues."""
+
+    table: Any
+    issues: tuple[Issue, ...]
+
+
+@dataclass
+class Counted:
+    """What was written."""
+
+    images: int = 0
+    people: int = 0
+    issues: int = 0
+    first_issue: Sequence[str] | None = None
+
+
+def arrow() -> tuple[Any, Any]:
+    """pyarrow and pyarrow.parquet.
+
+    Raises:
+        MissingPackage: they are not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingPackage(
+            mark(
+                "Parquet needs pyarrow. Install it: pip install 'clipgrip[parquet]'; or name a .csv file."
+            )
+        ) from error
+    return pyarrow, pyarrow.parquet
+
+
+def answers_of(
+    paths: Sequence[str],
+    probs: Probs,
+    names: Sequence[str],
+    calibrated: AuditedCalibration | None,
+    issues: Iterable[Issue],
+) -> ShardAnswers:
+    """The three likeliest classes (N, C) of each image; confidence as audited answers set it right, where they did."""
+    pa, _ = arrow()
+    best = probs.topk(min(3, probs.shape[1]), dim=1)
+    shown = probs if calibrated is None else calibrated(probs)
+    confidences = shown.gather(1, best.indices).double()
+    columns: dict[str, Any] = {"path": pa.array([_utf8(path) for path in paths], pa.string())}
+    for rank in range(3):
+        ending = "" if rank == 0 else f"_{rank + 1}"
+        there = rank < best.indices.shape[1]
+        labels = best.indices[:, rank].numpy() if there else torch.zeros(len(paths)).numpy()
+        coded = pa.DictionaryArray.from_arrays(
+            pa.array(labels.astype("int32")), pa.array(list(names), pa.string())
+        )
+        nothing = pa.nulls(len(paths))
+        columns[f"label{ending}"] = coded if there else nothing.cast(coded.type)
+        values = pa.array(confidences[:, rank].numpy()) if there else nothing.cast(pa.float64())
+        columns[f"confidence{ending}"] = values
+    columns["calibrated"] = pa.array([calibrated is not None] * len(paths), pa.bool_())
+    columns["model_confidence"] = pa.array(best.values[:, 0].double().numpy())
+    return ShardAnswers(pa.table(columns), tuple(issues))
+
+
+def write_part(path: Path, answers: ShardAnswers) -> None:
+    """A shard's file; it appears whole or not at all."""
+    _, parquet = arrow()
+    out = io.BytesIO()
+    issues = json.dumps(_issue_rows(answers.issues))
+    parquet.write_table(answers.table.replace_schema_metadata({ISSUES: issues.encode()}), out)
+    write_bytes_atomic(path, out.getvalue())
+
+
+def join(
+    parts: Iterable[Path],
+    issues: Sequence[Issue],
+    answers_to: str,
+    issues_to: str,
+    decide: Decide | None,
+) -> Counted:
+    """One file of answers and one of issues from those of the shards.
+
+    One shard is in memory at a time.
+    """
+    pa, parquet = arrow()
+    columns = ("path", "reason", "detail")
+    schema = pa.schema([(name, pa.string()) for name in columns])
+    counted = Counted()
+    with ExitStack() as stack:
+        listed = stack.enter_context(parquet.ParquetWriter(openable(issues_to), schema))
+        answered = None
+        _write_issues(listed, _issue_rows(issues), schema, counted)
+        for path in parts:
+            table = parquet.read_table(openable(path))
+            rows = json.loads(table.schema.metadata[ISSUES])
+            _write_issues(listed, rows, schema, counted)
+            marks = _marks(table, decide)
+            table = _complete(table, marks)
+            counted.people += sum(marks)
+            counted.images += len(table)
+            if answered is None:
+                answered = parquet.ParquetWriter(openable(answers_to), table.schema)
+                stack.enter_context(answered)
+            answered.write_table(table)
+    return counted
+
+
+def _marks(table: Any, decide: Decide | None) -> list[bool]:
+    if decide is None or not len(table):
+        return [False] * len(table)
+    labels = table["label"].combine_chunks().indices.to_pylist()
+    return list(decide(labels, table["model_confidence"].to_pylist()))
+
+
+def _complete(table: Any, people: Sequence[bool]) -> Any:
+    """The columns of predictions.csv in their order, numbers as rounded there."""
+    pa, _ = arrow()
+    import pyarrow.compute as pc
+
+    by = pa.array(["person" if mark else "model" for mark in people], pa.string())
+    table = table.append_column("decided_by", by.dictionary_encode())
+    for name in COLUMNS:
+        if "confidence" in name:
+            place = table.schema.get_field_index(name)
+            table = table.set_column(place, name, pc.round(table[name], 6))
+    return table.select(list(COLUMNS)).replace_schema_metadata(None)
+
+
+def _issue_rows(issues: Iterable[Issue]) -> list[list[str]]:
+    return [[_utf8(cell) for cell in astuple(one)] for one in issues]
+
+
+def _write_issues(
+    writer: Any, rows: Sequence[Sequence[str]], schema: Any, counted: Counted
+) -> None:
+    pa, _ = arrow()
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        writer.write_table(pa.table(columns, schema=schema))
+        counted.issues += len(rows)
+        counted.first_issue = counted.first_issue or rows[0]
+
+
+def _utf8(text: str) -> str:
+    """Names of files that are no UTF-8 as the CSV writes them."""
+    return text.encode("utf-8", "backslashreplace").decode()

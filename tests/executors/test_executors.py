@@ -1,0 +1,151 @@
+"""Parts of a job are answered once each, whoever computes them and whoever dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from executors import works
+
+from clipgrip.errors import ConfigError, MissingPackage, RunError
+from clipgrip.executors import automatic, base, executor_named, processes, using
+from clipgrip.executors.automatic import AutoExecutor
+from clipgrip.executors.base import Executor, Here, current
+from clipgrip.executors.processes import Processes
+
+BEGIN = """
+if __name__ == "__main__":
+    import sys
+    sys.path[:0] = {path!r}
+    from functools import partial
+    from executors import works
+    from clipgrip.executors.processes import Processes
+    list(Processes(1).answers(partial(works.written, {folder!r}), [1]))
+"""
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Processes]:
+    made = Processes(2)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["here", "processes"])
+def executor(request: pytest.FixtureRequest, pool: Processes) -> Executor:
+    return pool if request.param == "processes" else Here()
+
+
+def test_each_part_is_answered_once(executor: Executor) -> None:
+    assert sorted(executor.answers(works.doubled, range(9))) == [(n, 2 * n) for n in range(9)]
+
+
+def test_what_the_work_raises_is_raised(executor: Executor) -> None:
+    with pytest.raises(ValueError, match="part 1 is torn"):
+        list(executor.answers(works.torn, [1]))
+
+
+def test_no_parts_have_no_answers(executor: Executor) -> None:
+    assert list(executor.answers(works.doubled, [])) == []
+
+
+def test_a_worker_that_is_killed_costs_no_part(pool: Processes) -> None:
+    found: dict[int, int] = {}
+    for number, (process, value) in pool.answers(works.slowly, range(12)):
+        if len(found) in (1, 5):
+            os.kill(process, signal.SIGKILL)
+        assert number not in found
+        found[number] = value
+    assert found == {n: 2 * n for n in range(12)}
+
+
+def test_work_that_no_worker_survives_ends_in_words(
+    pool: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "MOST_TRIES", 1)
+    with pytest.raises(RunError, match="lack of memory"):
+        list(pool.answers(works.deadly, [1]))
+    assert list(pool.answers(works.doubled, [4])) == [(0, 8)]
+
+
+def test_parts_that_nobody_waits_for_are_given_up(executor: Executor) -> None:
+    answers = executor.answers(works.slowly, range(1000))
+    assert next(answers).value
+    answers.close()  # type: ignore[attr-defined]
+    assert list(executor.answers(works.doubled, [1])) == [(0, 2)]
+
+
+def test_processes_end_with_the_one_that_began_them(tmp_path: Path) -> None:
+    script = tmp_path / "begin.py"
+    script.write_text(BEGIN.format(path=sys.path, folder=str(tmp_path)))
+    with subprocess.Popen([sys.executable, str(script)]) as first:
+        while not (found := [p.name for p in tmp_path.iterdir() if p.name.isdecimal()]):
+            time.sleep(0.1)
+            assert first.poll() is None
+        first.kill()
+    assert _ends(int(found[0]))
+
+
+def _ends(process: int) -> bool:
+    for _ in range(100):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        if Path(f"/proc/{process}/stat").read_text().split()[2] == "Z":
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_names_give_executors() -> None:
+    assert isinstance(executor_named("here"), Here)
+    assert executor_named("processes:3").workers == 3
+    assert isinstance(executor_named("auto"), AutoExecutor)
+
+
+@pytest.mark.parametrize("name", ["proceses", "processes:0", "processes:x", "here:2", ""])
+def test_a_name_that_is_none_is_an_error_that_lists_them(name: str) -> None:
+    with pytest.raises(ConfigError, match="auto, here, processes, processes:N, ray or ray:ADDRESS"):
+        executor_named(name)
+
+
+def test_without_ray_the_error_has_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingPackage, match=r"pip install 'clipgrip\[ray\]'"):
+        executor_named("ray")
+
+
+def test_auto_takes_more_processes_only_for_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(automatic, "_free_bytes", lambda: 64 << 30)
+    auto = AutoExecutor(4)
+    assert not auto.is_worth(0, 1000, 0.0)
+    assert not auto.is_worth(100, 1000, 2.0)
+    assert auto.is_worth(100, 100_000, 2.0)
+    assert not AutoExecutor(1).is_worth(100, 100_000, 2.0)
+
+
+def test_auto_takes_no_more_processes_than_the_memory_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(automatic, "_free_bytes", lambda: 5 << 30)
+    assert AutoExecutor(8).workers == 2
+
+
+def test_an_executor_is_at_work_only_within() -> None:
+    made = Processes(1)
+    with using(made):
+        assert current() is made
+    assert isinstance(current(), Here)
+
+
+def test_parts_are_cut_in_order() -> None:
+    assert [list(part) for part in base.cut(range(5), 2)] == [[0, 1], [2, 3], [4]]
+    assert partial(works.doubled)(2) == 4

@@ -1,0 +1,34 @@
+"""Work that workers import."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+
+def doubled(part: int) -> int:
+    return 2 * part
+
+
+def slowly(part: int) -> tuple[int, int]:
+    """Who did it, and twice the part."""
+    time.sleep(0.1)
+    return os.getpid(), 2 * part
+
+
+def torn(part: int) -> int:
+    raise ValueError(f"part {part} is torn")
+
+
+def deadly(part: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return part
+
+
+def written(folder: str, part: int) -> int:
+    """Long work that leaves the id of its process behind."""
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(60)
+    return part
