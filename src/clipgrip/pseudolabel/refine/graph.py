@@ -7,14 +7,17 @@ and what follows may treat one cell after the other, because no neighbour lies o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipgrip.pseudolabel.refine.chunks import chunk_slices
+from clipgrip.mapped import LOGITS, like
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, leave
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.seeds import generator
 from clipgrip.types import ImageEmbeds, Probs, RowMask
@@ -31,6 +34,24 @@ class Cell:
     offsets: Int[Tensor, " n_and_one"] = field(repr=False)
     columns: Int[Tensor, " edges"] = field(repr=False)
     weights: Float[Tensor, " edges"] = field(repr=False)
+
+    @cached_property
+    def at(self) -> slice | Tensor:
+        """The rows as a slice where they follow each other: then nothing need be gathered."""
+        n = len(self.rows)
+        if n and bool((self.rows.diff() == 1).all()):
+            return slice(int(self.rows[0]), int(self.rows[0]) + n)
+        return self.rows
+
+    def rows_in_parts(self, size: int) -> list[slice | Tensor]:
+        """The rows, ``size`` at a time."""
+        if isinstance(self.at, slice):
+            whole = self.at
+            return [
+                slice(start, min(start + size, whole.stop))
+                for start in range(whole.start, whole.stop, size)
+            ]
+        return list(self.at.split(size))
 
     @property
     def sources(self) -> Int[Tensor, " edges"]:
@@ -54,6 +75,13 @@ class Graph:
     """Cells that hold each image once."""
 
     cells: tuple[Cell, ...]
+
+    def through(self, *arrays: Tensor) -> Iterator[Cell]:
+        """Each cell; of arrays in files the rows of those behind leave memory, as they lie in a row there."""
+        for cell in self.cells:
+            yield cell
+            if isinstance(cell.at, slice):
+                leave(arrays, cell.at)
 
 
 def neighbour_graph(image_embeds: ImageEmbeds, settings: Refinement = DEFAULT) -> Graph:
@@ -140,9 +168,10 @@ def propagate(
     The diffusion of Zhou et al. (NeurIPS 2003) from zero-shot answers instead of from labels alone, as in ZLaP (CVPR
     2024, arXiv 2404.04072), which puts the texts into the graph too.
     """
-    answers = torch.empty_like(probs)
-    for cell in graph.cells:
-        answers[cell.rows] = _propagate_in(cell, probs[cell.rows], labeled[cell.rows], settings)
+    answers = like(probs, kept=LOGITS)
+    for cell in graph.through(probs, answers):
+        found = _propagate_in(cell, probs[cell.at].float(), labeled[cell.at], settings)
+        answers[cell.at] = found.to(answers.dtype)
     return answers
 
 
