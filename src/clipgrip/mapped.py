@@ -13,10 +13,17 @@ import os
 import sys
 import weakref
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
+from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, part_name
+
+FLOATS = {"float16": torch.float16, "float32": torch.float32}
+"""What embeddings in files are of."""
 
 DONT_NEED = 4
 """MADV_DONTNEED: of pages of a file only this process's view goes, never their content."""
@@ -58,6 +65,33 @@ def mapped(folder: AnyPath, shape: tuple[int, ...], dtype: torch.dtype) -> Tenso
 def is_mapped(array: Tensor) -> bool:
     """Whether it lies in a file."""
     return array.untyped_storage().filename is not None
+
+
+def opened(array: np.memmap[Any, Any]) -> Tensor:
+    """The same rows of the same file, which is only read, as an array that `let_go` knows.
+
+    Raises:
+        DataError: they do not lie in a row in one file, or are of no floating type.
+    """
+    root = array
+    while isinstance(root.base, np.memmap):
+        root = root.base
+    dtype = FLOATS.get(array.dtype.name) if array.dtype.isnative else None
+    if dtype is None or not array.flags.c_contiguous or array.filename is None:
+        raise DataError(
+            f"a memory-mapped array of {array.dtype}, shape {array.shape}, cannot be read as embeddings. Give whole rows "
+            "of one .npy file of float16 or float32, as numpy.load(FILE, mmap_mode='r') opens it."
+        )
+    start = root.offset + array.ctypes.data - root.ctypes.data
+    storage = torch.UntypedStorage.from_file(
+        os.fspath(array.filename), shared=False, nbytes=start + array.nbytes
+    )
+    if start % dtype.itemsize:
+        raise DataError("the file's rows begin at an odd byte. Save them with numpy.save.")
+    strides = tuple(stride // dtype.itemsize for stride in array.strides)
+    return torch.empty(0, dtype=dtype).set_(
+        storage, start // dtype.itemsize, tuple(array.shape), strides
+    )
 
 
 def like(

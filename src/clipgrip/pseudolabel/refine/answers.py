@@ -142,15 +142,9 @@ def input_of(
     Raises:
         DataError: the shapes do not fit together.
     """
-    images, classes = torch.as_tensor(image_embeds), torch.as_tensor(class_embeds).float()
+    images = torch.as_tensor(image_embeds)
+    classes, labels, mask = known_of(images, class_embeds, labeled, candidates)
     rows, n_classes = len(images), len(classes)
-    labels = torch.full((rows,), -1) if labeled is None else torch.as_tensor(labeled).long()
-    mask = (
-        torch.ones(n_classes, dtype=torch.bool)
-        if candidates is None
-        else torch.as_tensor(candidates).bool()
-    )
-    _check(images, classes, labels, mask)
     known = labels >= 0
     prototypes = _are_prototypes(images, classes, ~known, mask, settings)
     scale = min(logit_scale, settings.prototype_logit_scale) if prototypes else logit_scale
@@ -174,6 +168,25 @@ def input_of(
         prototype_embeds=classes if prototypes else None,
         probs_at_given_scale=at_given,
     )
+
+
+def known_of(
+    images: ImageEmbeds, class_embeds: ClassEmbeds, labeled: Labels | None, candidates: Mask | None
+) -> tuple[ClassEmbeds, Labels, Mask]:
+    """Class embeddings (C, D), labels (N,) and candidates (C,), as they are or as they stand for nothing given.
+
+    Raises:
+        DataError: the shapes do not fit together.
+    """
+    classes = torch.as_tensor(class_embeds).float()
+    labels = torch.full((len(images),), -1) if labeled is None else torch.as_tensor(labeled).long()
+    mask = (
+        torch.ones(len(classes), dtype=torch.bool)
+        if candidates is None
+        else torch.as_tensor(candidates).bool()
+    )
+    _check(images, classes, labels, mask)
+    return classes, labels, mask
 
 
 def _check(images: Tensor, classes: Tensor, labels: Tensor, candidates: Tensor) -> None:
