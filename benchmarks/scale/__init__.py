@@ -1,0 +1,1 @@
+"""Figures of pools of a million images and more."""
