@@ -18,6 +18,7 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Row
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.review.class_table import ClassTable
+from clipgrip.review.orders import Order
 from clipgrip.review.states import Ints, Mask
 from clipgrip.review.store import StoredClass
 from clipgrip.runs.embedding import Embeds, model_of
@@ -29,7 +30,7 @@ from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 Numbers = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """N images in the order of their content hashes, and what the model says of them."""
 
@@ -66,6 +67,16 @@ class View:
     def margin(self) -> Numbers:
         """(N,) answer less runner-up."""
         return self._top[0][:, 0] - self._top[0][:, -1]
+
+    @cached_property
+    def by_margin(self) -> Order:
+        """The most doubtful first."""
+        return Order.of(self.margin, self.label)
+
+    @cached_property
+    def by_confidence(self) -> Order:
+        """The surest first."""
+        return Order.of(-self.confidence, self.label)
 
     @cached_property
     def learned(self) -> Mask:
