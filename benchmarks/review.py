@@ -27,7 +27,7 @@ from clipgrip.review.web import thumbs
 
 BROWSERS, PER_SECOND, SECONDS, KILLS = 4, 20, 60, 10
 PAGE = 200
-COUNT = 100_000
+COUNTS = (100_000, 1_000_000)
 TRASH = "photos/trash"
 HEAR = """
 window.said = []; window.waits = []; window.asked = new Map();

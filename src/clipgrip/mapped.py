@@ -25,6 +25,8 @@ from clipgrip.files import AnyPath, part_name
 FLOATS = {"float16": torch.float16, "float32": torch.float32}
 """What embeddings in files are of."""
 
+ROWS = 65_536
+"""Rows that are written together."""
 DONT_NEED = 4
 """MADV_DONTNEED: of pages of a file only this process's view goes, never their content."""
 PROBS = torch.bfloat16
@@ -60,6 +62,20 @@ def mapped(folder: AnyPath, shape: tuple[int, ...], dtype: torch.dtype) -> Tenso
     except OSError:  # Windows removes no file in use
         weakref.finalize(made.untyped_storage(), _remove, path)
     return made.view(shape)
+
+
+def written(array: Tensor, folder: AnyPath) -> Tensor:
+    """The same values in a file.
+
+    Raises:
+        OSError: there is no room, or no permission.
+    """
+    made = mapped(folder, tuple(array.shape), array.dtype)
+    for start in range(0, len(array), ROWS):
+        rows = slice(start, min(start + ROWS, len(array)))
+        made[rows] = array[rows]
+        let_go(made, rows)
+    return made
 
 
 def is_mapped(array: Tensor) -> bool:

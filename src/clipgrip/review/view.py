@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -107,7 +107,7 @@ class RoundClassifier:
         return {row.sha256: n for n, row in enumerate(self.rows)}
 
     @classmethod
-    def of(cls, outcome: Outcome, hashes: frozenset[str]) -> RoundClassifier:
+    def of(cls, outcome: Outcome, hashes: Container[str]) -> RoundClassifier:
         """For the images with these content hashes, pool or test."""
         settings = Settings(**outcome.run.settings)
         backbone = model_of(settings)
@@ -118,9 +118,12 @@ class RoundClassifier:
         everything = torch.cat([seen.pool, seen.test]) if len(seen.test) else seen.pool
         beside = None
         if seen.pool_beside is not None and seen.test_beside is not None:
-            beside = torch.cat([seen.pool_beside, seen.test_beside])[positions]
+            test = seen.test_beside
+            beside = torch.cat([seen.pool_beside, test]) if len(test) else seen.pool_beside
+            beside = beside if positions == list(range(len(rows))) else beside[positions]
         shown = tuple(rows[n] for n in positions)
-        return cls(outcome, backbone, shown, everything[positions], beside)
+        whole = positions == list(range(len(rows)))  # then nothing is copied
+        return cls(outcome, backbone, shown, everything if whole else everything[positions], beside)
 
     def probs(self, classes: ClassNames) -> Probs:
         """(N, C) for these classes, from the round's learned values and what labels taught it of them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +120,18 @@ class RunStore:
             "SELECT sha256, paths, label, split, source FROM image WHERE run = ?", (run_id,)
         )
         return Manifest(tuple(_row(values) for values in images), self.classes(run_id))
+
+    def pool_labels(self, run_id: str) -> dict[str, int]:
+        """Content hash -> label of the images to learn from, in the order of the hashes."""
+        self.seals.check("image")
+        query = "SELECT sha256, label FROM image WHERE run = ? AND split = 'pool' ORDER BY sha256"
+        return dict(self._db.execute(query, (run_id,)))
+
+    def rows(self, run_id: str, hashes: Collection[str]) -> tuple[Row, ...]:
+        """The images with these content hashes."""
+        query = "SELECT sha256, paths, label, split, source FROM image WHERE run = ? AND sha256 = ?"
+        found = (self._db.execute(query, (run_id, one)).fetchone() for one in sorted(hashes))
+        return tuple(_row(values) for values in found if values is not None)
 
     def add_round(self, run_id: str, done: StoredRound) -> None:
         """Write down a finished round with its pseudolabels."""

@@ -13,8 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipgrip.mapped import let_go
-from clipgrip.pseudolabel.refine.chunks import chunk_slices
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, leave
 from clipgrip.pseudolabel.refine.graph import Division, Graph, ordered_graph
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages
@@ -62,16 +61,16 @@ def _sorted(
     """(n, D) by the part that each row belongs to; the pool is read once, in its own order."""
     made = room((len(rows), image_embeds.shape[1]), image_embeds.dtype)
     ends = torch.tensor([0, *sizes]).cumsum(0)[:-1]
-    for number, part in enumerate(chunk_slices(len(rows), WRITTEN, over=(image_embeds,))):
+    for number, part in enumerate(chunk_slices(len(rows), WRITTEN)):
         within = nearest[part].argsort(stable=True)
         some, to = image_embeds[rows[part]][within], nearest[part][within]
         counts = torch.bincount(to, minlength=len(sizes))
         starts = counts.cumsum(0) - counts
         made[ends[to] + torch.arange(len(to)) - starts[to]] = some
         ends += counts
-        if number % 64 == 63:
-            let_go(made, slice(0, len(made)))
-    let_go(made, slice(0, len(made)))
+        if number % 16 == 15:
+            leave_all(made, image_embeds)
+    leave_all(made, image_embeds)
     return made
 
 
@@ -86,7 +85,7 @@ def _cells(
         if size:
             whole = len(sizes) == 1
             found += [rows] if whole else inner.into_cells(rows, 1)
-            let_go(parts, slice(start, start + size))
+            leave((parts,), slice(start, start + size))
         start += size
     return found
 
@@ -97,11 +96,17 @@ def _gathered(parts: Tensor, cells: list[Tensor], room: Room) -> Float[Tensor, "
     for cell in cells:
         made[start : start + len(cell)] = parts[cell]
         start += len(cell)
-        if start - behind >= 4 * WRITTEN:
-            for array in (made, parts):
-                let_go(array, slice(0, len(array)))
+        if start - behind >= 16 * WRITTEN:
+            leave_all(made, parts)
             behind = start
+    leave_all(made, parts)
     return made
+
+
+def leave_all(*arrays: Tensor) -> None:
+    """None of their rows need stay in memory."""
+    for array in arrays:
+        leave((array,), slice(0, len(array)))
 
 
 def _with_graph(embeds: Tensor, graph: Graph, settings: Refinement) -> PoolImages:

@@ -21,7 +21,7 @@ from clipgrip.pseudolabel.banks import banks_of
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput, input_of
 from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices
 from clipgrip.pseudolabel.refine.copies import copies_among
-from clipgrip.pseudolabel.refine.ordered import Room, ordered
+from clipgrip.pseudolabel.refine.ordered import Room, leave_all, ordered
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
 
@@ -86,4 +86,6 @@ def _in_the_order_of_the_pool(
         found /= found.sum(1, keepdim=True)
         one_hot = F.one_hot(given.clamp_min(0), found.shape[1]).float()
         made[rows] = torch.where(given[:, None] >= 0, one_hot, found)
+        if rows.stop % (1024 * CHUNK) == 0:
+            leave_all(answers)
     return made
