@@ -33,6 +33,7 @@ from clipgrip.runs.outputs import write_outputs
 from clipgrip.runs.place import check_place, choose_folder, is_ours, wanted_folder
 from clipgrip.runs.prepare import Prepared, PreparedImages, prepare
 from clipgrip.runs.rounds import run_rounds
+from clipgrip.runs.sampled import sample_facts, sample_sentence
 from clipgrip.runs.store import RunStore, StoredRun, open_store
 from clipgrip.runs.tasks import beside_folders, read_seen
 from clipgrip.sentences import Sentence, mark
@@ -156,12 +157,14 @@ class Job:
 
     def _say_what_is_known(self, facts: dict[str, Any], hear: Listener) -> None:
         """Before the rounds: what the labels say, or else what speaks against the answers."""
+        if line := sample_sentence(facts):
+            hear.step(line)
         for line in eye_sentences(facts.get("eyes", ()), SAY):
             hear.note(line)
         for line in label_sentences(facts.get("labels"), SAY):
             hear.step(line)
         if not labels_teach(facts.get("labels")):
-            untold = knows_nothing(self.found) and self.ready.teacher is None
+            untold = knows_nothing(self.found) and self.ready.learning.teacher is None
             told = [headline(SAY)] if untold else []
             for line in told + reasons(self.found, SAY):
                 hear.step(line)
@@ -181,8 +184,9 @@ class Job:
             )
         )
         progress = partial(hear.progress, "pixels")
-        inputs = inputs_of(ready.start.prompt, self.prepared.backbone, ready.embeds, progress)
-        run_rounds(store, identity, ready, inputs, hear)
+        learning = ready.learning
+        inputs = inputs_of(ready.start.prompt, self.prepared.backbone, learning.embeds, progress)
+        run_rounds(store, identity, learning, inputs, hear)
 
     def _values(self) -> int:
         """How many numbers are tuned."""
@@ -196,6 +200,7 @@ class Job:
                 )
             )
         ready, backbone, manifest = self.ready, self.prepared.backbone, self.prepared.manifest
+        learning = ready.learning
         facts = {
             "versions": versions(),
             "machine": machine(),
@@ -205,14 +210,15 @@ class Job:
             "method_id": ready.method.fingerprint(),
             "knowledge": to_facts(self.found),
             "names": name_facts(ready, self.found),
-            "labels": label_facts(ready.teacher, ready.embeds),
+            "labels": label_facts(learning.teacher, learning.embeds),
             "estimate": estimate_facts(
-                ready.zero_shot.pool,
-                None if ready.teacher else ready.refiner,
-                ready.embeds,
-                ready.task,
+                learning.zero_shot.pool,
+                None if learning.teacher else learning.refiner,
+                learning.embeds,
+                learning.task,
                 self.found,
             ),
+            **sample_facts(learning.task, ready.task),
             "tuned": {"prompt": ready.settings.prompt, "values": self._values()},
             "backbone": backbone_facts(backbone),
             **({"eyes": ready.seen.facts()} if ready.seen else {}),

@@ -27,6 +27,8 @@ from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded, model_of
 from clipgrip.runs.events import Listener
 from clipgrip.runs.eyes import Beside, EyeFacts, EyesSeen, eyes_of, see
 from clipgrip.runs.identity import settings_of
+from clipgrip.runs import sampled
+from clipgrip.runs.sampled import embeds_of, sample_rows, task_of
 from clipgrip.runs.start import Answers, Start, method_for
 from clipgrip.runs.store import RunStore, StoredRun
 from clipgrip.runs.tasks import make_task, stored_task
@@ -62,6 +64,14 @@ class Prepared:
         """Pseudolabels per class in each round; empty for zero-shot."""
         settings = self.settings
         return schedule(settings.strategy, self.task, k=settings.k, n_rounds=settings.rounds)
+
+    @cached_property
+    def learning(self) -> Prepared:
+        """What the rounds learn from: a sample of a pool that is larger than that takes, else this itself."""
+        rows = sample_rows(self.task, sampled.TUNED_ROWS, self.settings.seed) if self.ks else None
+        if rows is None:
+            return self
+        return replace(self, embeds=embeds_of(self.embeds, rows), task=task_of(self.task, rows))
 
     @cached_property
     def zero_shot(self) -> Answers:
