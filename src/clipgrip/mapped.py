@@ -22,6 +22,8 @@ from torch import Tensor
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, part_name
 
+FileRows = np.memmap[Any, Any]
+"""A .npy file as numpy.load(FILE, mmap_mode="r") opens it."""
 FLOATS = {"float16": torch.float16, "float32": torch.float32}
 """What embeddings in files are of."""
 
@@ -83,7 +85,7 @@ def is_mapped(array: Tensor) -> bool:
     return array.untyped_storage().filename is not None
 
 
-def opened(array: np.memmap[Any, Any]) -> Tensor:
+def opened(array: FileRows) -> Tensor:
     """The same rows of the same file, which is only read, as an array that `let_go` knows.
 
     Raises:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError, nearest
-from clipgrip.mapped import AnyPath, mapped
+from clipgrip.mapped import AnyPath, FileRows, mapped
 from clipgrip.prompts.classifier import predict_proba
 from clipgrip.pseudolabel.banks import banks_of, fit_bank_map
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput, input_of, known_of
@@ -34,7 +34,7 @@ from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs, RowMas
 
 
 def refine(
-    image_embeds: ImageEmbeds | Sequence[ImageEmbeds],
+    image_embeds: ImageEmbeds | Sequence[ImageEmbeds] | FileRows,
     class_embeds: ClassEmbeds,
     *,
     logit_scale: float,
@@ -78,7 +78,7 @@ def refine(
 
 
 def refined(
-    image_embeds: ImageEmbeds | Sequence[ImageEmbeds],
+    image_embeds: ImageEmbeds | Sequence[ImageEmbeds] | FileRows,
     class_embeds: ClassEmbeds,
     *,
     logit_scale: float,

@@ -16,7 +16,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from clipgrip.errors import ConfigError
-from clipgrip.mapped import opened
+from clipgrip.mapped import FileRows, opened
 from clipgrip.pseudolabel.banks import banks_of
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput, input_of
 from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices
@@ -30,7 +30,7 @@ Known = tuple[ClassEmbeds, Labels, Mask]
 """Class embeddings (C, D), labels (N,), -1 for none, and candidates (C,)."""
 
 
-def embeds_of(image_embeds: ImageEmbeds | Sequence[ImageEmbeds]) -> ImageEmbeds:
+def embeds_of(image_embeds: ImageEmbeds | Sequence[ImageEmbeds] | FileRows) -> ImageEmbeds:
     """The one matrix (N, D), a memory-mapped file among them.
 
     Raises:
