@@ -90,9 +90,7 @@ def shares(found: dict[str, Any], reached: dict[str, float]) -> dict[str, float]
     """What part of the peak of its own precision an engine reaches; 8 bits have none here to compare with."""
     of = {"torch float32": "float32", "torch bfloat16": "bfloat16", "onnx": "float32"}
     rates, each = found["images_per_second"], operations_an_image()
-    return {
-        name: round(rates[name] * each / (1e9 * reached[kind]), 3) for name, kind in of.items()
-    }
+    return {name: round(rates[name] * each / (1e9 * reached[kind]), 3) for name, kind in of.items()}
 
 
 def backbones(folder: Path) -> dict[str, ClipBackbone]:

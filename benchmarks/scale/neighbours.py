@@ -1,4 +1,4 @@
-"""Neighbours among a million images: our own cells against FAISS's inverted file; seconds, and which true ones are found.
+"""Neighbours among a million images: our own cells against FAISS's inverted file; seconds, and what is found.
 
     pip install faiss-cpu; python -m benchmarks.scale.neighbours --rows 200000 --folder SCRATCH
 
@@ -84,7 +84,9 @@ def _faiss(images: NDArray[np.float16], probes: int) -> Found:
 
     began, used = time.perf_counter(), time.process_time()
     cells = len(images) // DEFAULT.cell_rows
-    index: Any = faiss.index_factory(images.shape[1], f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT)
+    index: Any = faiss.index_factory(
+        images.shape[1], f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT
+    )
     index.train(images[:: max(1, len(images) // (64 * cells))].astype(np.float32))
     for start in range(0, len(images), BLOCK):
         index.add(images[start : start + BLOCK].astype(np.float32))

@@ -12,7 +12,6 @@ import mmap
 import os
 import sys
 import weakref
-
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from torch import Tensor
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, part_name
 
+Folder = AnyPath
 FileRows = np.memmap[Any, Any]
 """A .npy file as numpy.load(FILE, mmap_mode="r") opens it."""
 FLOATS = {"float16": torch.float16, "float32": torch.float32}
@@ -50,7 +50,9 @@ def mapped(folder: AnyPath, shape: tuple[int, ...], dtype: torch.dtype) -> Tenso
         return torch.empty(shape, dtype=dtype)
     path, size = part_name(folder), count * dtype.itemsize
     with open(path, "xb") as file:
-        if hasattr(os, "posix_fallocate"):  # a file with holes would end the process where the disk is full
+        if hasattr(
+            os, "posix_fallocate"
+        ):  # a file with holes would end the process where the disk is full
             try:
                 os.posix_fallocate(file.fileno(), 0, size)
             except OSError as error:
@@ -97,11 +99,11 @@ def opened(array: FileRows) -> Tensor:
     dtype = FLOATS.get(array.dtype.name) if array.dtype.isnative else None
     if dtype is None or not array.flags.c_contiguous or array.filename is None:
         raise DataError(
-            f"a memory-mapped array of {array.dtype}, shape {array.shape}, cannot be read as embeddings. Give whole rows "
-            "of one .npy file of float16 or float32, as numpy.load(FILE, mmap_mode='r') opens it."
+            f"a memory-mapped array of {array.dtype}, shape {array.shape}, cannot be read as embeddings. Give whole "
+            "rows of one .npy file of float16 or float32, as numpy.load(FILE, mmap_mode='r') opens it."
         )
     start = root.offset + array.ctypes.data - root.ctypes.data
-    storage = torch.UntypedStorage.from_file(
+    storage: Any = torch.UntypedStorage.from_file(
         os.fspath(array.filename), shared=False, nbytes=start + array.nbytes
     )
     if start % dtype.itemsize:

@@ -64,7 +64,11 @@ def test_prototypes_and_absent_classes_agree_too(tmp_path: Path) -> None:
     for some, texts in ((images, own), (images[fewer], classes)):
         inside = refined(some.half(), texts, logit_scale=SCALE, settings=SMALL_CELLS)
         outside = refined(
-            on_disk(tmp_path, some), texts, logit_scale=SCALE, settings=SMALL_CELLS, scratch=tmp_path
+            on_disk(tmp_path, some),
+            texts,
+            logit_scale=SCALE,
+            settings=SMALL_CELLS,
+            scratch=tmp_path,
         )
         assert outside.method == inside.method
         same = outside.probs.argmax(1) == inside.probs.argmax(1)
@@ -85,9 +89,7 @@ def test_copies_count_once_and_each_keeps_its_own_label(tmp_path: Path) -> None:
 
 def test_its_cells_are_those_of_memory_one_after_the_other(tmp_path: Path) -> None:
     images, _, _ = made(ROWS)
-    pool = ordered(
-        images, torch.arange(ROWS), SMALL_CELLS, lambda *of: mapped(tmp_path, *of)
-    )
+    pool = ordered(images, torch.arange(ROWS), SMALL_CELLS, lambda *of: mapped(tmp_path, *of))
     cells = neighbour_graph(images, SMALL_CELLS).cells
     assert torch.equal(pool.order, torch.cat([cell.rows for cell in cells]))
     assert torch.equal(pool.images.embeds, images[pool.order])
@@ -101,6 +103,8 @@ def test_nothing_is_left_in_the_folder_and_the_answers_stay(tmp_path: Path) -> N
     found = refine(images, classes, logit_scale=SCALE, scratch=tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert is_mapped(found)
+    on = on_disk(tmp_path, images)
+    assert not is_mapped(refine(on, classes, logit_scale=SCALE))
     let_go(found, slice(0, 600))
     torch.testing.assert_close(found.sum(1), torch.ones(600))
 
@@ -125,7 +129,7 @@ def test_a_part_of_a_file_is_read_as_that_part_and_what_is_no_matrix_is_refused(
     for wrong in (on[::2], on[:, :4]):
         with pytest.raises(DataError, match="whole rows"):
             opened(wrong)
-    with pytest.raises(ConfigError, match="several|banks"):
+    with pytest.raises(ConfigError, match="2 banks"):
         refine([images, images], classes, logit_scale=SCALE, scratch=tmp_path)
     with pytest.raises(OSError, match="No such file"):
         refine(on, classes, logit_scale=SCALE, scratch=tmp_path / "nowhere")

@@ -126,8 +126,8 @@ def embed_manifest(
         raise nothing_left(kept, issues)
     pool, test = kept.pool.tolist(), kept.test.tolist()
     pool_rows, test_rows = (tuple(kept.rows[i] for i in part) for part in (pool, test))
-    seen = (_picked(found.embeds, part) for part in (pool, test))
-    embeds = Embeds(*seen, pool_rows, test_rows)
+    of_pool, of_test = (_picked(found.embeds, part) for part in (pool, test))
+    embeds = Embeds(of_pool, of_test, pool_rows, test_rows)
     return EmbeddedManifest(kept, embeds, issues)
 
 

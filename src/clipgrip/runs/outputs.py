@@ -17,10 +17,10 @@ from clipgrip.runs.calibrated import NAME as CALIBRATION
 from clipgrip.runs.calibrated import AuditedCalibration, read_calibration, write_calibration
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outcome import Outcome
-from clipgrip.trust.honesty import AUDITED, honesty
 from clipgrip.runs.parquet import parquet_bytes
 from clipgrip.runs.rounds import kept_round
 from clipgrip.sentences import Sentence
+from clipgrip.trust.honesty import AUDITED, honesty
 from clipgrip.types import Labels, Probs
 from clipgrip.written import write_dated
 
@@ -185,9 +185,7 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _pseudolabel_rows(
-    outcome: Outcome, note: Callable[[str], None]
-) -> Iterator[tuple[Any, ...]]:
+def _pseudolabel_rows(outcome: Outcome, note: Callable[[str], None]) -> Iterator[tuple[Any, ...]]:
     """Every round's, or of many images those of the round that is kept: each round takes all of them anew."""
     names, rounds = outcome.manifest.classes.display, outcome.rounds
     paths = {row.sha256: row.path for row in outcome.embeds.pool_rows}

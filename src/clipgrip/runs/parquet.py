@@ -14,13 +14,15 @@ GROUP = 131_072
 def parquet_bytes(
     columns: Sequence[str], numbers: Collection[str], lines: Iterable[Sequence[str]]
 ) -> bytes | None:
-    """The file, with ``numbers`` as such and text of few values as a dictionary; None where pyarrow is not installed."""
+    """The file, with ``numbers`` as such; None where pyarrow is not installed."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
         return None
-    schema = pa.schema([(name, pa.float64() if name in numbers else pa.string()) for name in columns])
+    schema = pa.schema(
+        [(name, pa.float64() if name in numbers else pa.string()) for name in columns]
+    )
     rest, out = iter(lines), io.BytesIO()
     with pq.ParquetWriter(out, schema) as writer:
         while part := list(islice(rest, GROUP)):

@@ -157,8 +157,8 @@ class Job:
 
     def _say_what_is_known(self, facts: dict[str, Any], hear: Listener) -> None:
         """Before the rounds: what the labels say, or else what speaks against the answers."""
-        if line := sample_sentence(facts):
-            hear.step(line)
+        if sampled := sample_sentence(facts):
+            hear.step(sampled)
         for line in eye_sentences(facts.get("eyes", ()), SAY):
             hear.note(line)
         for line in label_sentences(facts.get("labels"), SAY):

@@ -23,11 +23,11 @@ from clipgrip.fewshot.teacher import Teacher
 from clipgrip.method import Method, learn, refiner_of, schedule, teacher_of
 from clipgrip.prompts.residual import ResidualPrompt
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner
+from clipgrip.runs import sampled
 from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded, model_of, nothing_left
 from clipgrip.runs.events import Listener
 from clipgrip.runs.eyes import Beside, EyeFacts, EyesSeen, eyes_of, see
 from clipgrip.runs.identity import settings_of
-from clipgrip.runs import sampled
 from clipgrip.runs.sampled import embeds_of, sample_rows, task_of
 from clipgrip.runs.start import Answers, Start, method_for
 from clipgrip.runs.store import RunStore, StoredRun

@@ -16,7 +16,7 @@ from clipgrip.seeds import generator
 from clipgrip.sentences import Sentence
 
 TUNED_ROWS = 1_000_000
-"""Images from which a prompt is tuned at most. A context has some thousand numbers, and more images teach it no more."""
+"""Images from which a prompt is tuned at most. A context has some thousand numbers; more images teach it no more."""
 
 
 def sample_rows(task: Task, most: int, seed: int) -> Int[Tensor, " n"] | None:

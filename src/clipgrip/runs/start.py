@@ -20,7 +20,6 @@ from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.runs.embedding import Embeds
 from clipgrip.types import ClassEmbeds, Probs
 
-
 AT_ONCE = 500_000
 """Images that are answered at once; more pass by in parts, as scaled copies of all are gigabytes."""
 PASSED = 16_384

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError, nearest
-from clipgrip.mapped import AnyPath, FileRows, mapped
+from clipgrip.mapped import FileRows, Folder, mapped
 from clipgrip.prompts.classifier import predict_proba
 from clipgrip.pseudolabel.banks import banks_of, fit_bank_map
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput, input_of, known_of
 from clipgrip.pseudolabel.refine.auto import auto
 from clipgrip.pseudolabel.refine.clusters import clustered
 from clipgrip.pseudolabel.refine.joined import joined
-from clipgrip.pseudolabel.refine.outofcore import embeds_of, refined_out_of_core
+from clipgrip.pseudolabel.refine.outofcore import embeds_of, in_memory, refined_out_of_core
 from clipgrip.pseudolabel.refine.reasons import NOTHING_TO_DECIDE, Reason
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.pseudolabel.refine.simple import (
@@ -42,7 +42,7 @@ def refine(
     candidates: Mask | None = None,
     method: str = "auto",
     settings: Refinement = DEFAULT,
-    scratch: AnyPath | None = None,
+    scratch: Folder | None = None,
 ) -> Probs:
     """(N, C) probabilities; ``refined`` says the method and the reasons too.
 
@@ -86,16 +86,16 @@ def refined(
     candidates: Mask | None = None,
     method: str = "auto",
     settings: Refinement = DEFAULT,
-    scratch: AnyPath | None = None,
+    scratch: Folder | None = None,
 ) -> Refined:
     """As ``refine``, with what was done and why."""
     check_method(method)
     if scratch is not None:
         apply, room = partial(_refined, method=method), partial(mapped, scratch)
         images = embeds_of(image_embeds)
-        known = known_of(images, class_embeds, labeled, candidates)
-        return refined_out_of_core(images, known, logit_scale, settings, apply, room)
-    banks = banks_of(image_embeds)
+        of_pool = known_of(images, class_embeds, labeled, candidates)
+        return refined_out_of_core(images, of_pool, logit_scale, settings, apply, room)
+    banks = banks_of(in_memory(image_embeds))
     known = logit_scale, labeled, candidates
     given = input_of(banks[0], class_embeds, *known, settings)
     if len(banks) == 1:

@@ -16,9 +16,7 @@ BEHIND = 64
 """Chunks of a file that stay with the process after they were read."""
 
 
-def chunk_slices(
-    rows: int, chunk: int = CHUNK, *, over: Sequence[Tensor] = ()
-) -> Iterator[slice]:
+def chunk_slices(rows: int, chunk: int = CHUNK, *, over: Sequence[Tensor] = ()) -> Iterator[slice]:
     """The rows in order, a chunk at a time; those ``over`` arrays in files leave memory once they are behind."""
     files, behind = [array for array in over if is_mapped(array)], 0
     for start in range(0, rows, chunk):

@@ -80,9 +80,7 @@ def _with_absent(given: RefineInput, answers: ClusterProbs, present: Mask) -> So
     for rows in chunk_slices(len(text), over=(text, answers, whole)):
         part = text[rows].float()
         left = part[:, columns].sum(1, keepdim=True)
-        whole[rows] = part.index_copy(
-            1, columns.nonzero().squeeze(1), answers[rows].float() * left
-        )
+        whole[rows] = part.index_copy(1, columns.nonzero().squeeze(1), answers[rows].float() * left)
     return whole
 
 

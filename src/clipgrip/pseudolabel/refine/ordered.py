@@ -47,7 +47,7 @@ def ordered(
     order = nearest.argsort(stable=True)
     parts = _sorted(image_embeds, rows, nearest, sizes, room)
     del nearest
-    cells = _cells(parts, sizes, division, settings)
+    cells = _cells(parts, sizes, division)
     within = torch.cat(cells) if cells else order
     embeds = _gathered(parts, cells, room)
     lengths = [len(cell) for cell in cells]
@@ -74,9 +74,7 @@ def _sorted(
     return made
 
 
-def _cells(
-    parts: Tensor, sizes: list[int], division: Division, settings: Refinement
-) -> list[Tensor]:
+def _cells(parts: Tensor, sizes: list[int], division: Division) -> list[Tensor]:
     """The rows of ``parts`` in each cell."""
     inner, start = division.of(parts), 0
     found: list[Tensor] = []

@@ -25,7 +25,6 @@ from clipgrip.pseudolabel.refine.ordered import Room, leave_all, ordered
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
 
-
 Known = tuple[ClassEmbeds, Labels, Mask]
 """Class embeddings (C, D), labels (N,), -1 for none, and candidates (C,)."""
 
@@ -45,6 +44,15 @@ def embeds_of(image_embeds: ImageEmbeds | Sequence[ImageEmbeds] | FileRows) -> I
             "them first (clipgrip.pseudolabel.banks.fit_bank_map), or leave scratch out."
         )
     return banks[0]
+
+
+def in_memory(
+    image_embeds: ImageEmbeds | Sequence[ImageEmbeds] | FileRows,
+) -> ImageEmbeds | Sequence[ImageEmbeds]:
+    """The same, read where it is a file."""
+    if isinstance(image_embeds, np.memmap):
+        return torch.from_numpy(np.array(image_embeds))
+    return image_embeds
 
 
 def refined_out_of_core(
