@@ -10,7 +10,7 @@ import torch
 from projects import Place, project
 
 from clipgrip.data.task import Task
-from clipgrip.runs import outputs, sampled, start
+from clipgrip.runs import outputs, sampled, start, store
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.sampled import sample_rows
@@ -57,6 +57,29 @@ def test_many_images_are_answered_in_parts_with_the_same_answers(
     quick.setattr(start, "AT_ONCE", 0)
     quick.setattr(start, "PASSED", 7)
     torch.testing.assert_close(reopen(tmp_path / "whole").answers.pool, whole)
+
+
+def test_many_pseudolabels_are_packed_and_a_run_goes_on_from_them_to_the_same_bytes(
+    place: Place, tiny_clip: Path, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    plain = run(project(place, tiny_clip, tmp_path / "plain"))
+    quick.setattr(store, "PACKED", 1)
+    done = run(project(place, tiny_clip, tmp_path / "packed"))
+    assert [one.pseudolabels for one in done.rounds] == [one.pseudolabels for one in plain.rounds]
+    assert torch.equal(reopen(tmp_path / "packed").answers.pool, plain.answers.pool)
+    with store.open_store(tmp_path / "packed") as opened:
+        rows, packs = (
+            opened.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in ("pseudolabel", "pseudolabels")
+        )
+        assert (rows, packs) == (0, len(plain.rounds))
+        with opened.db as db:
+            db.execute("DELETE FROM pseudolabels WHERE round = 1")
+    with (
+        store.open_store(tmp_path / "packed") as opened,
+        pytest.raises(Exception, match="pseudolabels"),
+    ):
+        opened.rounds(done.run.id)
 
 
 def test_many_lines_are_written_as_parquet_too_and_pseudolabels_of_the_kept_round_alone(
