@@ -29,7 +29,7 @@ Known = tuple[ClassEmbeds, Labels, Mask]
 """Class embeddings (C, D), labels (N,), -1 for none, and candidates (C,)."""
 
 
-def embeds_of(image_embeds: ImageEmbeds | Sequence[ImageEmbeds] | FileRows) -> ImageEmbeds:
+def embeds_of(image_embeds: Tensor | Sequence[Tensor] | FileRows) -> ImageEmbeds:
     """The one matrix (N, D), a memory-mapped file among them.
 
     Raises:
@@ -47,8 +47,8 @@ def embeds_of(image_embeds: ImageEmbeds | Sequence[ImageEmbeds] | FileRows) -> I
 
 
 def in_memory(
-    image_embeds: ImageEmbeds | Sequence[ImageEmbeds] | FileRows,
-) -> ImageEmbeds | Sequence[ImageEmbeds]:
+    image_embeds: Tensor | Sequence[Tensor] | FileRows,
+) -> Tensor | Sequence[Tensor]:
     """The same, read where it is a file."""
     if isinstance(image_embeds, np.memmap):
         return torch.from_numpy(np.array(image_embeds))
