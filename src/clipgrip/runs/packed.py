@@ -1,4 +1,4 @@
-"""A round's many pseudolabels as one value of the database: 44 bytes each, where a row of a table takes 150 and more."""
+"""A round's many pseudolabels as one value of the database: 44 bytes each, a third of a row of a table."""
 
 from __future__ import annotations
 

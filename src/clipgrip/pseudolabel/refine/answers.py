@@ -171,7 +171,7 @@ def input_of(
 
 
 def known_of(
-    images: ImageEmbeds, class_embeds: ClassEmbeds, labeled: Labels | None, candidates: Mask | None
+    images: Tensor, class_embeds: Tensor, labeled: Tensor | None, candidates: Tensor | None
 ) -> tuple[ClassEmbeds, Labels, Mask]:
     """Class embeddings (C, D), labels (N,) and candidates (C,), as they are or as they stand for nothing given.
 
