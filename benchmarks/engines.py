@@ -4,7 +4,8 @@
 
 Speed: a tower of ViT-B/32's size with random weights, and nano; pixels in memory, the engines take turns. Accuracy:
 nano on the digits, embedded anew by each engine. Ways to round to 8 bits are compared by how near they come to
-float32 on the pool; no label and no test image has a say in that.
+float32 on the pool; no label and no test image has a say in that. ``share_of_peak``: what part an engine reaches of
+the operations a second that one large product of matrices reaches here.
 """
 
 from __future__ import annotations
@@ -47,18 +48,49 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
+        root, reached = Path(folder), peaks()
         os.environ[ROOT_VARIABLE] = str(root / "cache")
         result = {
             "load_average": load_average(),
             "repeats": chosen.repeats,
+            "peak_gigaflops": reached,
             "vit_b_32": speed(write_model(root / "vit"), 16, chosen.repeats),
             "nano": speed(Path(weights_dir()), 64, chosen.repeats),
             "digits": digits(root, chosen.seeds),
             "ways_to_8_bits": ways_to_8_bits(root),
         }
+    result["vit_b_32"]["share_of_peak"] = shares(result["vit_b_32"], reached)
     record("engines", result)
     print(json.dumps(result, indent=1))
+
+
+def peaks(size: int = 2048, repeats: int = 5) -> dict[str, float]:
+    """Thousand million operations a second of one product of square matrices: what a tower could reach at most."""
+    found = {}
+    for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        left = torch.randn(size, size).to(dtype)
+        torch.mm(left, left)
+        taken = min(timed(partial(torch.mm, left, left)) for _ in range(repeats))
+        found[name] = round(2 * size**3 / taken / 1e9, 1)
+    return found
+
+
+def operations_an_image(
+    width: int = 768, blocks: int = 12, tokens: int = 50, patch: int = 32, out: int = 512
+) -> float:
+    """Multiplications and additions of ViT-B/32's products, the last block's for its one token."""
+    linear = 2 * 12 * width**2  # queries, keys, values, output, and the two of four times the width
+    attention = 4 * tokens * width
+    whole = (blocks - 1) * tokens * (linear + attention)
+    last = 2 * 2 * tokens * width**2 + 2 * 10 * width**2 + attention
+    return whole + last + 2 * (tokens - 1) * 3 * patch**2 * width + 2 * width * out
+
+
+def shares(found: dict[str, Any], reached: dict[str, float]) -> dict[str, float]:
+    """What part of the peak of its own precision an engine reaches; 8 bits have none here to compare with."""
+    of = {"torch float32": "float32", "torch bfloat16": "bfloat16", "onnx": "float32"}
+    rates, each = found["images_per_second"], operations_an_image()
+    return {name: round(rates[name] * each / (1e9 * reached[kind]), 3) for name, kind in of.items()}
 
 
 def backbones(folder: Path) -> dict[str, ClipBackbone]:

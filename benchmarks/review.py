@@ -1,6 +1,6 @@
-"""How fast and how safe the review is: answers under load and kills, pages of 200 images, 100,000 images.
+"""How fast and how safe the review is: answers under load and kills, pages of 200 images, 100,000 images, a million.
 
-python -m benchmarks.review [load] [pages] [many]    # needs chromium and CLIPGRIP_DATA for the pages
+python -m benchmarks.review [load] [pages] [many] [million]    # needs chromium and CLIPGRIP_DATA for the pages
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from clipgrip.review.web import thumbs
 
 BROWSERS, PER_SECOND, SECONDS, KILLS = 4, 20, 60, 10
 PAGE = 200
-COUNT = 100_000
+COUNT, MILLION = 100_000, 1_000_000
 TRASH = "photos/trash"
 HEAR = """
 window.said = []; window.waits = []; window.asked = new Map();
@@ -207,10 +207,10 @@ def _page_seconds(browser: Browser, server: Served, n: int = PAGE) -> float:
     return round(milliseconds / 1000, 3)
 
 
-def many(folder: Path, browser: Browser) -> dict[str, Any]:
+def many(folder: Path, browser: Browser, count: int = COUNT) -> dict[str, Any]:
     """A project of 100,000 images, first without answers, then with 10,000."""
-    server = Served(synthetic(folder, COUNT))
-    result: dict[str, Any] = {"images": COUNT, "start_seconds": round(server.start(), 1)}
+    server = Served(synthetic(folder, count))
+    result: dict[str, Any] = {"images": count, "start_seconds": round(server.start(), 1)}
     page = visit(browser, server, "Aki")
     for answers in (0, 10_000):
         if answers:
@@ -278,7 +278,12 @@ def _import(page: Page, count: int) -> None:
     )
 
 
-PARTS = {"load": load, "pages": pages, "many": many}
+def million(folder: Path, browser: Browser) -> dict[str, Any]:
+    """The same with a million images."""
+    return many(folder, browser, MILLION)
+
+
+PARTS = {"load": load, "pages": pages, "many": many, "million": million}
 
 if __name__ == "__main__":
     main()

@@ -27,7 +27,7 @@ Preset = Literal["default", "paper"]
 Prompt = Literal["textual", "visual", "visual-deep", "multimodal"]
 Candidates = Literal["auto", "all"]
 Precision = Literal["auto", "float32", "bfloat16"]
-Engine = Literal["torch", "onnx", "onnx-int8"]
+Engine = Literal["torch", "onnx", "onnx-int8", "auto"]
 
 
 def setting(
@@ -88,7 +88,8 @@ class Settings(BaseModel):
     )
     engine: Engine = setting(
         "torch",
-        "What encodes images; onnx needs pip install 'clipgrip[onnx]'. See clipgrip doctor --measure.",
+        "What encodes images; onnx needs pip install 'clipgrip[onnx]', auto is the faster of torch and onnx here. See "
+        "clipgrip doctor --measure.",
         example='"onnx"',
     )
     eye: str | tuple[str, ...] = setting(

@@ -55,8 +55,9 @@ class ClipBackbone:
         self._checkpoint = Checkpoint.open(self.folder)
         self._device = device_named(device)
         self.name = name
-        self.engine = check_engine(engine, self._device, precision)
-        asked = precision if engine == "torch" else "float32"
+        kind = self._checkpoint.config["model_type"]
+        self.engine = check_engine(engine, self._device, precision, kind)
+        asked = precision if self.engine == "torch" else "float32"
         self.precision = choose_precision(asked, self._device)
         self.fingerprint = self._checkpoint.fingerprint()
         self._family = FAMILIES[self._checkpoint.config["model_type"]]

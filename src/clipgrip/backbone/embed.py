@@ -22,6 +22,8 @@ from clipgrip.types import ImageEmbeds
 __all__ = ["BATCH_SIZE", "Embedded", "Item", "embed_images"]
 
 BATCH_SIZE = 32
+NORMALISED = 8192
+"""Rows that are brought to length one together."""
 STORE_SECONDS = 30.0
 """Encoded rows are stored at least this often, so a crash loses no more work than this."""
 
@@ -108,8 +110,12 @@ class _Table:
 
     def embedded(self, hashes: list[str], failures: list[tuple[str, DataError]]) -> Embedded:
         good = [sha256 for sha256 in hashes if self.known[self.rows[sha256]]]
-        rows = self.embeds[[self.rows[sha256] for sha256 in good]]
-        return Embedded(F.normalize(torch.from_numpy(rows), dim=-1), good, failures)
+        all_once = good == list(self.rows)  # then nothing is copied: a million rows are gigabytes
+        rows = self.embeds if all_once else self.embeds[[self.rows[sha256] for sha256 in good]]
+        unit = torch.from_numpy(rows)
+        for part in unit.split(NORMALISED):
+            part.copy_(F.normalize(part, dim=-1))
+        return Embedded(unit, good, failures)
 
 
 @dataclass

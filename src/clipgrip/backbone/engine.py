@@ -10,20 +10,30 @@ from clipgrip.backbone.families import ImageSide
 from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.errors import BackboneError, ConfigError, nearest
 
-Engine = Literal["torch", "onnx", "onnx-int8"]
+Engine = Literal["torch", "onnx", "onnx-int8", "auto"]
+AUTO = "auto"
+"""The faster one of this machine that rounds as float32 does (`fastest`)."""
 ENGINES = ("torch", "onnx", "onnx-int8")
 
 
-def check_engine(engine: str, device: torch.device, precision: str) -> str:
-    """The engine itself.
+def check_engine(engine: str, device: torch.device, precision: str, model_type: str) -> str:
+    """The engine itself; that which `AUTO` stands for here, and for this kind of model.
 
     Raises:
         ConfigError: it is unknown, or does not go with the device or the precision.
         MissingPackage: ONNX Runtime is not installed.
     """
+    if engine == AUTO:
+        free = device.type == "cpu" and precision == "auto" and model_type == "clip"
+        if not free:
+            return "torch"
+        from clipgrip.backbone.fastest import fastest
+
+        return fastest()
     if engine not in ENGINES:
+        known = (*ENGINES, AUTO)
         raise ConfigError(
-            f'engine "{engine}" is unknown; known are {", ".join(ENGINES)}.{nearest(engine, ENGINES)}'
+            f'engine "{engine}" is unknown; known are {", ".join(known)}.{nearest(engine, known)}'
         )
     if engine == "torch":
         return engine

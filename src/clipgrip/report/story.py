@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clipgrip.report.reading import Reading
 from clipgrip.report.refining import never_refined
+from clipgrip.runs.sampled import sample_sentence
 from clipgrip.words import Words, mark
 
 PARADIGMS = {
@@ -83,6 +84,8 @@ def strategy(run: Reading, say: Words) -> str:
     soft = run.takes_all and any(entry["k"] for entry in run.rounds)
     trusting_all = LEFT_ALONE if never_refined(run) else ALL_IMAGES
     text = say((trusting_all if soft else STRATEGIES)[run.strategy])
+    if sampled := sample_sentence(run.metrics):
+        text = f"{text}{say(' ')}{say.translated(sampled)}"
     if run.strategy not in ("ifpl", "grip") or not run.rounds:
         return text
     rounds = say.count(len(run.rounds), "{n} round was run.", "{n} rounds were run.")

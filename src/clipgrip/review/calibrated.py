@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from functools import lru_cache
 
 import torch
 
 from clipgrip.review.measure import calibration, measured_rows
 from clipgrip.review.snapshot import ReviewSnapshot
-from clipgrip.review.view import Numbers
 from clipgrip.runs.calibrated import calibration_before
 from clipgrip.runs.outputs import recalibrate
 from clipgrip.trust.honesty import AUDITED
@@ -20,11 +18,12 @@ GROWTH = 1.1
 log = logging.getLogger(__name__)
 
 
-@lru_cache(maxsize=2)
-def shown_confidence(snapshot: ReviewSnapshot) -> Numbers:
-    """(N,) probability of each answer as pages show it: calibrated as soon as the audit allows it."""
+def shown_confidence(snapshot: ReviewSnapshot, row: int) -> float:
+    """Probability of an image's answer as pages show it: calibrated as soon as the audit allows it."""
     found, view = calibration(snapshot), snapshot.view
-    return view.confidence if found is None else found(view.probs).amax(1).numpy()
+    if found is None:
+        return float(view.confidence[row])
+    return float(found(view.probs[row : row + 1]).amax())
 
 
 def keep_calibration(snapshot: ReviewSnapshot) -> None:

@@ -67,9 +67,9 @@ class ClassTable:
 
     def counts(self, ids: Ints) -> dict[int, int]:
         """How often each active class stands among these ids."""
-        found, numbers = np.unique(ids, return_counts=True)
-        number = dict(zip(found.tolist(), numbers.tolist(), strict=True))
-        return {one.id: number.get(one.id, 0) for one in self.active}
+        least = 1 + max((one.id for one in self.stored), default=0)
+        numbers = np.bincount(ids[ids >= 0], minlength=least)
+        return {one.id: int(numbers[one.id]) for one in self.active}
 
 
 def first_classes(of_run: ClassNames) -> list[StoredClass]:

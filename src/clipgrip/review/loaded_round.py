@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from clipgrip.review.states import Ints
 from clipgrip.review.store import ReviewRound
 from clipgrip.review.view import RoundClassifier
 from clipgrip.runs.auditing import Audit
+from clipgrip.runs.embedding import in_a_file
+from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
 from clipgrip.sentences import mark
@@ -81,16 +83,20 @@ def load_round(folder: Path, rounds: Sequence[ReviewRound]) -> LoadedRound:
     Raises:
         RunError: it is not there, or damaged.
     """
-    outcome = reopen(folder / rounds[-1].folder)
-    pool = _began_with(folder, rounds[0])
-    classifier = RoundClassifier.of(outcome, frozenset(row.sha256 for row in pool))
+    outcome = _seldom_reading(reopen(folder / rounds[-1].folder))
+    began_with, first = folder / rounds[0].folder, rounds[0].run
+    with open_store(began_with) as runs:
+        labels = runs.pool_labels(first)
+        classifier = RoundClassifier.of(outcome, labels)
+        gone = {image for image in labels if image not in classifier.row_by_hash}
+        missing = runs.rows(first, gone)
     audit = Audit.of(outcome, AUDIT_SEED) if len(outcome.task.unlabeled) else None
     return LoadedRound(
         folder=folder,
         rounds=tuple(rounds),
         classifier=classifier,
-        file_labels={row.sha256: row.label for row in pool if row.label >= 0},
-        missing=tuple(row for row in pool if row.sha256 not in classifier.row_by_hash),
+        file_labels={image: label for image, label in labels.items() if label >= 0},
+        missing=missing,
         draw=AuditDraw.of(audit, classifier.row_by_hash),
     )
 
@@ -114,8 +120,10 @@ def first_round(folder: Path) -> tuple[ClassNames, ReviewRound]:
         return runs.classes(run.id), ReviewRound(1, ".", run.id, precisely())
 
 
-def _began_with(folder: Path, first: ReviewRound) -> tuple[Row, ...]:
-    """The images under review, which are the first run's pool, never its test, with the labels it was given."""
-    with open_store(folder / first.folder) as runs:
-        manifest = runs.manifest(first.run)
-    return tuple(manifest.rows[n] for n in manifest.pool.tolist())
+def _seldom_reading(outcome: Outcome) -> Outcome:
+    """The same with its embeddings in a file where they are large: a review asks for them when classes change."""
+    embeds = in_a_file(outcome.embeds, outcome.folder)
+    if embeds is outcome.embeds:
+        return outcome
+    ready = replace(outcome.ready, embeds=embeds)
+    return replace(outcome, ready=ready)

@@ -13,12 +13,16 @@ from clipgrip.metrics import Share
 from clipgrip.review.queues import audited
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState, Ints
+from clipgrip.review.view import Numbers, View
 from clipgrip.runs.calibrated import AuditedCalibration
 from clipgrip.trust.honesty import AUDITED, honesty
 from clipgrip.trust.planning import more_answers
 from clipgrip.trust.promise import Promise, promise
 from clipgrip.trust.scope import Group, misses_and_overkill, overall
 from clipgrip.trust.terms import Terms
+
+PART = 65_536
+"""Images whose answers are calibrated together."""
 
 
 @dataclass(frozen=True)
@@ -86,17 +90,36 @@ class ErrorEstimate:
 @lru_cache(maxsize=2)
 def calibration(snapshot: ReviewSnapshot) -> AuditedCalibration | None:
     """By the images that the model is measured on; None where fewer than `AUDITED` of them have a class."""
+    return _calibration(snapshot.view, *_measured(snapshot))
+
+
+def _measured(snapshot: ReviewSnapshot) -> tuple[bytes, bytes]:
+    """The measured rows and their classes: most answers leave them, and what follows from them, as they are."""
     rows = measured_rows(snapshot)
-    truth = torch.from_numpy(snapshot.classes.columns(snapshot.states.klass[rows]))
-    found = honesty(snapshot.view.probs[rows], truth, least=AUDITED)
+    return rows.tobytes(), snapshot.classes.columns(snapshot.states.klass[rows]).tobytes()
+
+
+@lru_cache(maxsize=2)
+def _calibration(view: View, rows: bytes, truth: bytes) -> AuditedCalibration | None:
+    classes = torch.from_numpy(np.frombuffer(truth, np.int64).copy())
+    found = honesty(view.probs[np.frombuffer(rows, np.int64).copy()], classes, least=AUDITED)
     return None if found is None else AuditedCalibration.of(found)
+
+
+@lru_cache(maxsize=2)
+def _doubt(view: View, rows: bytes, truth: bytes) -> Numbers:
+    """(N,) expected share of errors of each answer."""
+    found = _calibration(view, rows, truth)
+    if found is None:
+        return 1 - view.confidence
+    parts = [found(part).amax(1) for part in view.probs.split(PART)]
+    return (1 - torch.cat(parts)).numpy()
 
 
 def estimate(snapshot: ReviewSnapshot) -> ErrorEstimate:
     """Expected share of errors among the answers that nobody checked, overall and by answered class."""
     open_rows = np.flatnonzero(snapshot.states.state == ImageState.OPEN)
-    found, probs = calibration(snapshot), snapshot.view.probs[open_rows]
-    doubt = 1 - (probs if found is None else found(probs)).amax(1).numpy()
+    found, doubt = calibration(snapshot), _doubt(snapshot.view, *_measured(snapshot))[open_rows]
     answers = snapshot.view.label[open_rows]
     by_class = {one.id: _mean(doubt[answers == one.id]) for one in snapshot.classes.active}
     return ErrorEstimate(by_class, _mean(doubt), found is not None)

@@ -21,7 +21,7 @@ from clipgrip.review.measure import (
     estimate,
     gap,
 )
-from clipgrip.review.queues import asked, disagreements, doubtful
+from clipgrip.review.queues import asked, count_waiting, disagreements, most_doubtful
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState
 from clipgrip.review.store import ReviewStore
@@ -243,7 +243,7 @@ def _next_step(
         return "round", fresh, ""
     if n := len(asked(snapshot)):
         return "second", n, ""
-    if guesses and len(doubtful(snapshot)):
+    if guesses and count_waiting(snapshot):
         return "rethink", LABELS_PER_CLASS * len(snapshot.classes.active), ""
     if (
         proof is not None
@@ -251,7 +251,7 @@ def _next_step(
         and _worth_more(snapshot, found, proof)
     ):
         return "more-audit", proof.promise.following.draws or 1, ""
-    if rest := len(doubtful(snapshot)):
+    if rest := count_waiting(snapshot):
         return "review", rest, _worst_class(snapshot, found)
     return "done", 0, ""
 
@@ -275,7 +275,7 @@ def _worth_more(snapshot: ReviewSnapshot, found: Errors, proof: AuditProof) -> b
 
 def _worst_class(snapshot: ReviewSnapshot, found: Errors) -> str:
     """The class with the most open images in doubt, weighed by its audited errors."""
-    rows = doubtful(snapshot)[:200]
+    rows = most_doubtful(snapshot, 200)
     numbers = snapshot.classes.counts(snapshot.view.label[rows])
     worst = max(numbers, key=lambda id_: numbers[id_] * (0.1 + (found.answered[id_].value or 0.0)))
     return snapshot.classes.names[worst]

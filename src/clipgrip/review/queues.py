@@ -18,14 +18,29 @@ HELPFUL = 100
 
 def doubtful(snapshot: ReviewSnapshot, klass: int | None = None, _person: str = "") -> Ints:
     """Images that nobody has answered, the smallest margin first; of one answered class or of all."""
-    rows = _open(snapshot, klass)
-    return rows[np.argsort(snapshot.view.margin[rows], kind="stable")]
+    rows = snapshot.view.by_margin.among(klass)
+    return rows[snapshot.states.waiting[rows]]
 
 
 def surest(snapshot: ReviewSnapshot, klass: int | None = None, _person: str = "") -> Ints:
     """The same images, the most confident first."""
-    rows = _open(snapshot, klass)
-    return rows[np.argsort(-snapshot.view.confidence[rows], kind="stable")]
+    rows = snapshot.view.by_confidence.among(klass)
+    return rows[snapshot.states.waiting[rows]]
+
+
+def most_doubtful(snapshot: ReviewSnapshot, n: int) -> Ints:
+    """The first ``n`` of `doubtful`."""
+    return snapshot.view.by_margin.first(snapshot.states.waiting, n)
+
+
+def surest_of(snapshot: ReviewSnapshot, klass: int, n: int) -> Ints:
+    """The first ``n`` of `surest` of one class."""
+    return snapshot.view.by_confidence.first(snapshot.states.waiting, n, klass)
+
+
+def count_waiting(snapshot: ReviewSnapshot) -> int:
+    """How many images nobody has answered, those of the audit left out."""
+    return int(np.count_nonzero(snapshot.states.waiting))
 
 
 def audit(snapshot: ReviewSnapshot, _klass: int | None = None, _person: str = "") -> Ints:
@@ -94,14 +109,6 @@ def most_helpful(snapshot: ReviewSnapshot, klass: int | None = None, _person: st
     excluded = np.flatnonzero(barred).tolist()
     images = snapshot.round.classifier.embeds
     return helpful(images, view.probs, HELPFUL, labeled=labeled, excluded=excluded).numpy()
-
-
-def _open(snapshot: ReviewSnapshot, klass: int | None) -> Ints:
-    """Neither answered nor kept for the audit."""
-    wanted = (snapshot.states.state == ImageState.OPEN) & ~snapshot.states.audit
-    if klass is not None:
-        wanted &= snapshot.view.label == klass
-    return np.flatnonzero(wanted)
 
 
 QUEUES: dict[str, Callable[[ReviewSnapshot, int | None, str], Ints]] = {

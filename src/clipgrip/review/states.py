@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,13 @@ class ImageStates:
     def labeled(self) -> Mask:
         """(N,) whether people decided an image, or the run's own files."""
         return self.among(ImageState.DECIDED, ImageState.GIVEN)
+
+    @cached_property
+    def waiting(self) -> Mask:
+        """(N,) neither answered nor kept for the audit."""
+        found: Mask = (self.state == ImageState.OPEN) & ~self.audit
+        found.flags.writeable = False
+        return found
 
     def count(self, state: ImageState) -> int:
         """How many images are in a state."""

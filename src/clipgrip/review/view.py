@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,6 +19,7 @@ from clipgrip.data.manifest import Row
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.prompts.residual import renumbered
 from clipgrip.review.class_table import ClassTable
+from clipgrip.review.orders import Order
 from clipgrip.review.states import Ints, Mask
 from clipgrip.review.store import StoredClass
 from clipgrip.runs.embedding import Embeds
@@ -30,7 +31,7 @@ from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 Numbers = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """N images in the order of their content hashes, and what the model says of them."""
 
@@ -69,6 +70,16 @@ class View:
         return self._top[0][:, 0] - self._top[0][:, -1]
 
     @cached_property
+    def by_margin(self) -> Order:
+        """The most doubtful first."""
+        return Order.of(self.margin, self.label)
+
+    @cached_property
+    def by_confidence(self) -> Order:
+        """The surest first."""
+        return Order.of(-self.confidence, self.label)
+
+    @cached_property
     def learned(self) -> Mask:
         """(N,) whether the round learned from a label of the image."""
         labeled = {
@@ -97,7 +108,7 @@ class RoundClassifier:
         return {row.sha256: n for n, row in enumerate(self.rows)}
 
     @classmethod
-    def of(cls, outcome: Outcome, hashes: frozenset[str]) -> RoundClassifier:
+    def of(cls, outcome: Outcome, hashes: Container[str]) -> RoundClassifier:
         """For the images with these content hashes, pool or test."""
         backbone = outcome.model
         seen = _through(outcome, backbone)
@@ -107,9 +118,12 @@ class RoundClassifier:
         everything = torch.cat([seen.pool, seen.test]) if len(seen.test) else seen.pool
         beside = None
         if seen.pool_beside is not None and seen.test_beside is not None:
-            beside = torch.cat([seen.pool_beside, seen.test_beside])[positions]
+            test = seen.test_beside
+            beside = torch.cat([seen.pool_beside, test]) if len(test) else seen.pool_beside
+            beside = beside if positions == list(range(len(rows))) else beside[positions]
         shown = tuple(rows[n] for n in positions)
-        return cls(outcome, backbone, shown, everything[positions], beside)
+        whole = positions == list(range(len(rows)))  # then nothing is copied
+        return cls(outcome, backbone, shown, everything if whole else everything[positions], beside)
 
     def probs(self, classes: ClassNames) -> Probs:
         """(N, C) for these classes, from the round's learned values and what labels taught it of them.

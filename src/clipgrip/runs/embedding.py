@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -26,6 +26,8 @@ from clipgrip.data.manifest import Manifest, Row
 from clipgrip.data.reading import open_picture, open_row
 from clipgrip.data.sources import ImageSource
 from clipgrip.errors import BackboneError, DataError
+from clipgrip.files import AnyPath
+from clipgrip.mapped import written
 from clipgrip.runs.events import Listener
 from clipgrip.runs.given import check_kind, vectors_of
 from clipgrip.sentences import Sentence, combined, mark
@@ -63,6 +65,22 @@ class Embeds:
     def test_labels(self) -> Labels:
         """(n,) the truth of the test images."""
         return torch.tensor([row.label for row in self.test_rows], dtype=torch.long)
+
+
+LARGE = 2**28
+"""Bytes of embeddings from which a program that seldom reads them keeps them in a file."""
+
+
+def in_a_file(embeds: Embeds, folder: AnyPath) -> Embeds:
+    """The same with a large pool's arrays in a file of ``folder``, which goes with them; in memory where it may not."""
+    arrays = (embeds.pool, embeds.pool_beside)
+    if sum(one.nbytes for one in arrays if one is not None) < LARGE:
+        return embeds
+    try:
+        pool, beside = (None if one is None else written(one, folder) for one in arrays)
+    except OSError:  # a folder that may only be read
+        return embeds
+    return embeds if pool is None else replace(embeds, pool=pool, pool_beside=beside)
 
 
 def _joined(embeds: Tensor, beside: Tensor | None) -> Tensor:
@@ -116,7 +134,8 @@ def embed_manifest(
         raise nothing_left(kept, issues)
     pool, test = kept.pool.tolist(), kept.test.tolist()
     pool_rows, test_rows = (tuple(kept.rows[i] for i in part) for part in (pool, test))
-    embeds = Embeds(found.embeds[pool], found.embeds[test], pool_rows, test_rows)
+    of_pool, of_test = (_picked(found.embeds, part) for part in (pool, test))
+    embeds = Embeds(of_pool, of_test, pool_rows, test_rows)
     return EmbeddedManifest(kept, embeds, issues)
 
 
@@ -133,6 +152,11 @@ def _seen(
         items = [item(row) for row in rows]
         return embed_images(backbone, items, cache=cache, on_progress=on_progress)
     return vectors_of(rows, backbone.banks[0] if isinstance(backbone, GivenModel) else backbone)
+
+
+def _picked(embeds: ImageEmbeds, rows: list[int]) -> Tensor:
+    """Some rows, or all without a copy."""
+    return embeds if len(rows) == len(embeds) else embeds[rows]
 
 
 def item(row: Row) -> Item:

@@ -20,6 +20,7 @@ from clipgrip.config import Settings
 from clipgrip.data.manifest import Manifest
 from clipgrip.method import Method
 from clipgrip.pseudolabel.bank_weights import DEFAULT as BANKS
+from clipgrip.runs import sampled
 from clipgrip.runs.store import StoredRun
 
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "scikit-learn")
@@ -45,6 +46,7 @@ def run_id(
         "data": manifest.fingerprint,
         "seen": seen,
         "images": backbone.image_key,
+        **({"tuned_rows": sampled.TUNED_ROWS} if len(manifest.pool) > sampled.TUNED_ROWS else {}),
         **({"eyes": list(eyes), "banks": asdict(BANKS)} if eyes else {}),
     }
     text = json.dumps(determines, sort_keys=True)

@@ -78,6 +78,15 @@ MIGRATIONS = (
     );
     """,
     TABLE,
+    """
+    CREATE TABLE pseudolabels (
+        run TEXT NOT NULL,
+        round INTEGER NOT NULL,
+        packed BLOB NOT NULL,
+        PRIMARY KEY (run, round),
+        FOREIGN KEY (run, round) REFERENCES round(run, number)
+    );
+    """,
 )
 
 SEALED = {
@@ -86,6 +95,7 @@ SEALED = {
     "image": "run, sha256, paths, label, split, source",
     "round": "run, number, k, changed, prompt, facts",
     "pseudolabel": "run, round, sha256, label, confidence",
+    "pseudolabels": "run, round, packed",
     "training": "run, round, step, state",
     "audit_answer": "run, audit, sha256, label, said_by, said_at",
     "promise": "number, run, audit, said_by, said_at, facts",

@@ -200,7 +200,10 @@ def assemble(
     if tuned:
         progress = partial(hear.progress, "answer")
         through = embeds_through(tuned, backbone, ready.embeds, progress)
-    joint = joint_of_run(run.facts, ready, through, best)
+    learning, seen = ready.learning, through
+    if learning is not ready:
+        seen = embeds_through(tuned, backbone, learning.embeds) if tuned else learning.embeds
+    joint = joint_of_run(run.facts, learning, seen, best)
     facts = prompt_facts(
         settings_of(run),
         backbone,

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import torch
+
 from clipgrip.data.issues import Issue, issues_bytes
 from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
@@ -15,6 +17,9 @@ from clipgrip.runs.calibrated import NAME as CALIBRATION
 from clipgrip.runs.calibrated import AuditedCalibration, read_calibration, write_calibration
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outcome import Outcome
+from clipgrip.runs.parquet import parquet_bytes
+from clipgrip.runs.rounds import kept_round
+from clipgrip.sentences import Sentence
 from clipgrip.trust.honesty import AUDITED, honesty
 from clipgrip.types import Labels, Probs
 from clipgrip.written import write_dated
@@ -27,7 +32,14 @@ CALIBRATED = "calibrated"
 """Column: whether audited answers set the confidence right (yes, no); empty beside a person's label."""
 MODEL_CONFIDENCE = "model_confidence"
 """Column: the confidence of the answer as the model says it, which the thresholds of a promise speak of."""
+PARQUET = "predictions.parquet"
+MANY = 1_000_000
+"""Lines from which a table is written as Parquet too, and pseudolabels of the kept round alone."""
+LINES = 16_384
+"""Lines of answers that are made together."""
 COLUMNS = ("path", *TOP, DECIDED_BY, CALIBRATED, MODEL_CONFIDENCE)
+NUMBERS = ("confidence", "confidence_2", "confidence_3", MODEL_CONFIDENCE)
+"""Columns that are numbers."""
 
 
 def write_outputs(outcome: Outcome, issues: Iterable[Issue], hear: Listener) -> None:
@@ -36,7 +48,9 @@ def write_outputs(outcome: Outcome, issues: Iterable[Issue], hear: Listener) -> 
     A table that a person changed stays; the new one gets a dated name, which ``hear`` is told.
     """
     folder = outcome.folder
-    pseudolabels = ("round", "path", "label", "confidence"), _pseudolabel_rows(outcome)
+    pseudolabels = ("round", "path", "label", "confidence"), _pseudolabel_rows(outcome, hear.note)
+    if len(outcome.manifest) > MANY:
+        _write_parquet(outcome, hear.note)
     for name, table in (
         (PREDICTIONS, predictions_table(outcome, read_calibration(folder))),
         ("pseudolabels.csv", csv_bytes(*pseudolabels)),
@@ -52,6 +66,21 @@ def write_outputs(outcome: Outcome, issues: Iterable[Issue], hear: Listener) -> 
         outcome.joint,
         beside=outcome.ready.beside if outcome.joint else None,
     )
+
+
+def _write_parquet(outcome: Outcome, note: Callable[[str], None]) -> None:
+    """predictions.parquet beside the CSV of many images, which few programs open; nothing without pyarrow."""
+    lines = prediction_lines(outcome, read_calibration(outcome.folder))
+    data = parquet_bytes(COLUMNS, NUMBERS, lines)
+    if data is None:
+        note(
+            Sentence(
+                "{n} images make a large CSV. With pip install 'clipgrip[parquet]' they are written as Parquet too.",
+                n=f"{len(outcome.manifest):,}",
+            )
+        )
+        return
+    write_dated(outcome.folder / PARQUET, data, "run", note)
 
 
 def recalibrate(
@@ -76,13 +105,28 @@ def recalibrate(
 
 def predictions_table(outcome: Outcome, calibrated: AuditedCalibration | None) -> bytes:
     """predictions.csv: every image of pool and test."""
-    names, embeds, answers = outcome.manifest.classes.display, outcome.embeds, outcome.answers
-    given = outcome.task.labels.tolist()
-    lines = [
-        *prediction_rows(embeds.pool_rows, answers.pool, names, calibrated, given),
-        *prediction_rows(embeds.test_rows, answers.test, names, calibrated),
-    ]
-    return csv_bytes(COLUMNS, sorted(lines))
+    return csv_bytes(COLUMNS, prediction_lines(outcome, calibrated))
+
+
+def prediction_lines(
+    outcome: Outcome, calibrated: AuditedCalibration | None
+) -> Iterator[tuple[str, ...]]:
+    """A line of `COLUMNS` for each file, in the order of the paths; made a part at a time, as all are gigabytes."""
+    embeds, answers, names = outcome.embeds, outcome.answers, outcome.manifest.classes.display
+    every, pool = (*embeds.pool_rows, *embeds.test_rows), len(embeds.pool_rows)
+    places = sorted((path, number) for number, row in enumerate(every) for path in row.paths)
+    for start in range(0, len(places), LINES):
+        part = places[start : start + LINES]
+        numbers = torch.tensor([number for _, number in part])
+        probs = answers.pool.new_empty(len(part), answers.pool.shape[1])
+        learned_from = numbers < pool
+        probs[learned_from] = answers.pool[numbers[learned_from]]
+        probs[~learned_from] = answers.test[numbers[~learned_from] - pool].to(probs.dtype)
+        given = torch.where(
+            learned_from, outcome.task.labels[numbers.clamp_max(pool - 1)], -1
+        ).tolist()
+        cells = prediction_cells(probs, names, calibrated, given)
+        yield from ((path, *line) for (path, _), line in zip(part, cells, strict=True))
 
 
 def as_given(probs: Probs, labels: Sequence[int]) -> Probs:
@@ -104,26 +148,36 @@ def prediction_rows(
     given: Sequence[int] | None = None,
 ) -> Iterator[tuple[str, ...]]:
     """A line of `COLUMNS` for each file, copies of one content included; ``given`` labels (N,), -1 for none."""
-    by_person = given or [-1] * len(rows)
+    for row, cells in zip(rows, prediction_cells(probs, names, calibrated, given), strict=True):
+        for path in row.paths:
+            yield (path, *cells)
+
+
+def prediction_cells(
+    probs: Probs,
+    names: Sequence[str],
+    calibrated: AuditedCalibration | None = None,
+    given: Sequence[int] | None = None,
+) -> Iterator[tuple[str, ...]]:
+    """What stands behind the path, for each image."""
+    by_person = given or [-1] * len(probs)
     shown = as_given(probs if calibrated is None else calibrated(probs), by_person)
     own = as_given(probs, by_person)
     best = own.topk(min(3, probs.shape[1]), dim=1)
     lines = zip(
-        rows,
         best.indices.tolist(),
         shown.gather(1, best.indices).tolist(),
         best.values[:, 0].tolist(),
         by_person,
         strict=True,
     )
-    for row, labels, confidences, as_model, label in lines:
+    for labels, confidences, as_model, label in lines:
         pairs = [(names[c], f"{p:.6f}") for c, p in zip(labels, confidences, strict=True)]
         cells = [cell for pair in pairs for cell in pair]
         padded = cells + [""] * (len(TOP) - len(cells))
         state = "" if label >= 0 else "no" if calibrated is None else "yes"
         by = "person" if label >= 0 else "model"
-        for path in row.paths:
-            yield (path, *padded, by, state, f"{as_model:.6f}")
+        yield (*padded, by, state, f"{as_model:.6f}")
 
 
 def json_text(value: Any) -> str:
@@ -131,9 +185,20 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _pseudolabel_rows(outcome: Outcome) -> Iterator[tuple[Any, ...]]:
-    names = outcome.manifest.classes.display
+def _pseudolabel_rows(outcome: Outcome, note: Callable[[str], None]) -> Iterator[tuple[Any, ...]]:
+    """Every round's, or of many images those of the round that is kept: each round takes all of them anew."""
+    names, rounds = outcome.manifest.classes.display, outcome.rounds
     paths = {row.sha256: row.path for row in outcome.embeds.pool_rows}
-    for done in outcome.rounds:
+    kept = kept_round(rounds)
+    if len(rounds) > 1 and kept and sum(len(done.pseudolabels) for done in rounds) > MANY:
+        rounds = (kept,)
+        note(
+            Sentence(
+                "pseudolabels.csv holds those of round {number} alone, which is kept: all rounds have too many for a "
+                "table. runs.db holds them all.",
+                number=kept.number,
+            )
+        )
+    for done in rounds:
         for sha256, label, confidence in done.pseudolabels:
             yield done.number, paths[sha256], names[label], f"{confidence:.6f}"

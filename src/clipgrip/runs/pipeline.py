@@ -52,6 +52,7 @@ from clipgrip.runs.outputs import write_outputs
 from clipgrip.runs.place import check_place, choose_folder, is_ours, wanted_folder
 from clipgrip.runs.prepare import Prepared, PreparedImages, prepare
 from clipgrip.runs.rounds import run_rounds
+from clipgrip.runs.sampled import sample_facts, sample_sentence
 from clipgrip.runs.store import RunStore, StoredRun, open_store
 from clipgrip.runs.tasks import beside_folders, read_seen
 from clipgrip.sentences import Sentence, mark
@@ -192,12 +193,14 @@ class Job:
 
     def _say_what_is_known(self, facts: dict[str, Any], hear: Listener) -> None:
         """Before the rounds: what the labels say, or else what speaks against the answers."""
+        if sampled := sample_sentence(facts):
+            hear.step(sampled)
         for line in eye_sentences(facts.get("eyes", ()), SAY):
             hear.note(line)
         for line in label_sentences(facts.get("labels"), SAY):
             hear.step(line)
         if not labels_teach(facts.get("labels")):
-            untold = knows_nothing(self.found) and self.ready.teacher is None
+            untold = knows_nothing(self.found) and self.ready.learning.teacher is None
             told = [headline(SAY)] if untold else []
             for line in told + reasons(self.found, SAY):
                 hear.step(line)
@@ -216,8 +219,9 @@ class Job:
             prompt = ready.settings.prompt
             hear.step(Sentence(tells, values=f"{tuned:,}", prompt=prompt))
         progress = partial(hear.progress, "pixels")
-        inputs = inputs_of(ready.start.prompt, self.prepared.backbone, ready.embeds, progress)
-        run_rounds(store, identity, ready, inputs, hear)
+        learning = ready.learning
+        inputs = inputs_of(ready.start.prompt, self.prepared.backbone, learning.embeds, progress)
+        run_rounds(store, identity, learning, inputs, hear)
 
     def _values(self) -> int:
         """How many numbers are tuned; none where labels alone decide."""
@@ -226,11 +230,11 @@ class Job:
 
     def _estimate(self) -> dict[str, Any] | None:
         """What can be said of zero-shot's accuracy; nothing where there is no text."""
-        ready = self.ready
-        if ready.text_answers is None:
+        known = self.ready.learning
+        if known.text_answers is None:
             return None
-        refiner = None if ready.teacher else ready.refiner
-        return estimate_facts(ready.text_answers, refiner, ready.embeds, ready.task, self.found)
+        refiner = None if known.teacher else known.refiner
+        return estimate_facts(known.text_answers, refiner, known.embeds, known.task, self.found)
 
     def _begun(self, store: RunStore, identity: str) -> StoredRun:
         if store.run() is not None:
@@ -240,6 +244,7 @@ class Job:
                 )
             )
         ready, backbone, manifest = self.ready, self.prepared.backbone, self.prepared.manifest
+        learning = ready.learning
         facts = {
             "versions": versions(),
             "machine": machine(),
@@ -249,8 +254,9 @@ class Job:
             "method_id": ready.method.fingerprint(),
             "knowledge": to_facts(self.found),
             "names": name_facts(ready, self.found),
-            "labels": label_facts(ready.teacher, ready.embeds),
+            "labels": label_facts(learning.teacher, learning.embeds),
             "estimate": self._estimate(),
+            **sample_facts(learning.task, ready.task),
             "tuned": {"prompt": kind_of(ready.settings, backbone), "values": self._values()},
             "backbone": backbone_facts(backbone),
             **({"eyes": ready.seen.facts(read=ready.compares)} if ready.seen else {}),

@@ -23,11 +23,13 @@ from clipgrip.fewshot.teacher import Teacher
 from clipgrip.method import Method, learn, refiner_of, schedule, teacher_of
 from clipgrip.prompts.residual import ResidualPrompt
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner
+from clipgrip.runs import sampled
 from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded, model_of, nothing_left
 from clipgrip.runs.events import Listener
 from clipgrip.runs.eyes import Beside, EyeFacts, EyesSeen, eyes_of, see
 from clipgrip.runs.given import is_given, read_given
 from clipgrip.runs.identity import settings_of
+from clipgrip.runs.sampled import embeds_of, sample_rows, task_of
 from clipgrip.runs.start import Answers, Start, method_for
 from clipgrip.runs.store import RunStore, StoredRun
 from clipgrip.runs.tasks import make_task, stored_task
@@ -69,6 +71,14 @@ class Prepared:
         """Whether anything compares images: what refines answers, or a head of labels or pseudolabels."""
         method = self.method
         return bool(self.ks) and (method.refine != ZERO_SHOT or method.head is not None)
+
+    @cached_property
+    def learning(self) -> Prepared:
+        """What the rounds learn from: a sample of a pool that is larger than that takes, else this itself."""
+        rows = sample_rows(self.task, sampled.TUNED_ROWS, self.settings.seed) if self.ks else None
+        if rows is None:
+            return self
+        return replace(self, embeds=embeds_of(self.embeds, rows), task=task_of(self.task, rows))
 
     @cached_property
     def zero_shot(self) -> Answers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from clipgrip.data.sources import KINDS, ImageSource
 from clipgrip.errors import RunError
 from clipgrip.runs.database import opened
 from clipgrip.runs.migrations import MIGRATIONS, SEALED
+from clipgrip.runs.packed import PACKED, packed, unpacked
 from clipgrip.runs.seal import Seals
 from clipgrip.sentences import mark
 from clipgrip.training.state import TrainingState
@@ -121,6 +122,18 @@ class RunStore:
         )
         return Manifest(tuple(_row(values) for values in images), self.classes(run_id))
 
+    def pool_labels(self, run_id: str) -> dict[str, int]:
+        """Content hash -> label of the images to learn from, in the order of the hashes."""
+        self.seals.check("image")
+        query = "SELECT sha256, label FROM image WHERE run = ? AND split = 'pool' ORDER BY sha256"
+        return dict(self._db.execute(query, (run_id,)))
+
+    def rows(self, run_id: str, hashes: Collection[str]) -> tuple[Row, ...]:
+        """The images with these content hashes."""
+        query = "SELECT sha256, paths, label, split, source FROM image WHERE run = ? AND sha256 = ?"
+        found = (self._db.execute(query, (run_id, one)).fetchone() for one in sorted(hashes))
+        return tuple(_row(values) for values in found if values is not None)
+
     def add_round(self, run_id: str, done: StoredRound) -> None:
         """Write down a finished round with its pseudolabels."""
         values = (run_id, done.number, done.k, done.changed, save_tensors(done.learned))
@@ -130,17 +143,13 @@ class RunStore:
                 (*values, json.dumps(done.facts, sort_keys=True)),
             )
             self._db.execute("DELETE FROM training WHERE run = ?", (run_id,))
-            self._db.executemany(
-                "INSERT INTO pseudolabel VALUES (?, ?, ?, ?, ?)",
-                ((run_id, done.number, *pseudolabel) for pseudolabel in done.pseudolabels),
-            )
             self.seals.grow("round", "run = ? AND number = ?", (run_id, done.number))
-            self.seals.grow("pseudolabel", "run = ? AND round = ?", (run_id, done.number))
+            self._add_pseudolabels(run_id, done)
             self.seals.renew("training")
 
     def rounds(self, run_id: str) -> list[StoredRound]:
         """All finished rounds in their order."""
-        self.seals.check("round", "pseudolabel")
+        self.seals.check("round", "pseudolabel", "pseudolabels")
         rows = self._db.execute(
             "SELECT number, k, changed, prompt, facts FROM round WHERE run = ? ORDER BY number",
             (run_id,),
@@ -179,7 +188,23 @@ class RunStore:
                 "UPDATE run SET finished = ? WHERE id = ? AND finished IS NULL", (when, run_id)
             )
 
+    def _add_pseudolabels(self, run_id: str, done: StoredRound) -> None:
+        """A row each, or one for all where they are many."""
+        if len(done.pseudolabels) >= PACKED:
+            values = (run_id, done.number, packed(done.pseudolabels))
+            self._db.execute("INSERT INTO pseudolabels VALUES (?, ?, ?)", values)
+            self.seals.grow("pseudolabels", "run = ? AND round = ?", values[:2])
+            return
+        self._db.executemany(
+            "INSERT INTO pseudolabel VALUES (?, ?, ?, ?, ?)",
+            ((run_id, done.number, *pseudolabel) for pseudolabel in done.pseudolabels),
+        )
+        self.seals.grow("pseudolabel", "run = ? AND round = ?", (run_id, done.number))
+
     def _labels(self, run_id: str, number: int) -> tuple[tuple[str, int, float], ...]:
+        query = "SELECT packed FROM pseudolabels WHERE run = ? AND round = ?"
+        if found := self._db.execute(query, (run_id, number)).fetchone():
+            return unpacked(found[0])
         query = "SELECT sha256, label, confidence FROM pseudolabel WHERE run = ? AND round = ? ORDER BY sha256"
         return tuple(self._db.execute(query, (run_id, number)))
 

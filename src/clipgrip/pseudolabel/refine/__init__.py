@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -11,12 +12,14 @@ from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError, nearest
+from clipgrip.mapped import FileRows, Folder, mapped
 from clipgrip.prompts.classifier import predict_proba
 from clipgrip.pseudolabel.banks import banks_of, fit_bank_map
-from clipgrip.pseudolabel.refine.answers import Refined, RefineInput, input_of
+from clipgrip.pseudolabel.refine.answers import Refined, RefineInput, input_of, known_of
 from clipgrip.pseudolabel.refine.auto import auto
 from clipgrip.pseudolabel.refine.clusters import clustered
 from clipgrip.pseudolabel.refine.joined import joined
+from clipgrip.pseudolabel.refine.outofcore import embeds_of, in_memory, refined_out_of_core
 from clipgrip.pseudolabel.refine.reasons import NOTHING_TO_DECIDE, Reason
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.pseudolabel.refine.simple import (
@@ -31,7 +34,7 @@ from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs, RowMas
 
 
 def refine(
-    image_embeds: ImageEmbeds | Sequence[ImageEmbeds],
+    image_embeds: ImageEmbeds | Sequence[ImageEmbeds] | FileRows,
     class_embeds: ClassEmbeds,
     *,
     logit_scale: float,
@@ -39,6 +42,7 @@ def refine(
     candidates: Mask | None = None,
     method: str = "auto",
     settings: Refinement = DEFAULT,
+    scratch: Folder | None = None,
 ) -> Probs:
     """(N, C) probabilities; ``refined`` says the method and the reasons too.
 
@@ -52,10 +56,14 @@ def refine(
         candidates: (C,) the classes that unlabeled rows may take; all where None.
         method: one of ``REFINERS``.
         settings: every number that the method uses.
+        scratch: a folder for a pool that memory does not hold, on a disk with room for some 4 D + 12 C bytes an image.
+            ``image_embeds`` may then be a memory-mapped .npy file, and the probabilities lie in a file too, which goes
+            with them. The answers are the same but for rounding.
 
     Raises:
-        ConfigError: the method is unknown.
+        ConfigError: the method is unknown, or several banks are given with ``scratch``.
         DataError: the shapes do not fit together.
+        OSError: ``scratch`` has no room.
     """
     return refined(
         image_embeds,
@@ -65,11 +73,12 @@ def refine(
         candidates=candidates,
         method=method,
         settings=settings,
+        scratch=scratch,
     ).probs
 
 
 def refined(
-    image_embeds: ImageEmbeds | Sequence[ImageEmbeds],
+    image_embeds: ImageEmbeds | Sequence[ImageEmbeds] | FileRows,
     class_embeds: ClassEmbeds,
     *,
     logit_scale: float,
@@ -77,10 +86,16 @@ def refined(
     candidates: Mask | None = None,
     method: str = "auto",
     settings: Refinement = DEFAULT,
+    scratch: Folder | None = None,
 ) -> Refined:
     """As ``refine``, with what was done and why."""
     check_method(method)
-    banks = [torch.as_tensor(bank) for bank in banks_of(image_embeds)]
+    if scratch is not None:
+        apply, room = partial(_refined, method=method), partial(mapped, scratch)
+        images = embeds_of(image_embeds)
+        of_pool = known_of(images, class_embeds, labeled, candidates)
+        return refined_out_of_core(images, of_pool, logit_scale, settings, apply, room)
+    banks = [torch.as_tensor(bank) for bank in banks_of(in_memory(image_embeds))]
     known = logit_scale, labeled, candidates
     given = input_of(banks[0], class_embeds, *known, settings)
     if len(banks) == 1:

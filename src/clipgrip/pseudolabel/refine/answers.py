@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.errors import DataError
-from clipgrip.pseudolabel.refine.chunks import chunk_slices
+from clipgrip.mapped import PROBS, is_mapped, like
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, leave
 from clipgrip.pseudolabel.refine.copies import Copies
 from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.reasons import Reason
@@ -85,9 +86,15 @@ class RefineInput:
 
     def restricted(self, values: Tensor, classes: Mask) -> Tensor:
         """The unlabeled rows and some classes of (N, C); a copy only where some are left out."""
-        if bool(self.labeled.any()):
-            values = values[~self.labeled]
-        return values if bool(classes.all()) else values[:, classes]
+        if bool(classes.all()) and not bool(self.labeled.any()):
+            return values
+        rows = (~self.labeled).nonzero().squeeze(1)
+        picked = like(values, (len(rows), int(classes.sum())))
+        for part in chunk_slices(len(rows), over=(picked,)):
+            here = rows[part]
+            picked[part] = values[here][:, classes]
+            leave((values,), slice(int(here[0]), int(here[-1])))
+        return picked
 
     def once(self, copies: Copies) -> RefineInput:
         """Each image once, by a row that a person labeled where there is one."""
@@ -112,10 +119,13 @@ class RefineInput:
         if self.is_unrestricted and answers.shape == self.probs.shape:
             return answers
         columns = (self.candidates if classes is None else classes).nonzero().squeeze(1)
-        rows, whole = (~self.labeled).nonzero().squeeze(1), self.probs.clone()
-        for part in chunk_slices(len(rows)):
+        rows, whole = (~self.labeled).nonzero().squeeze(1), like(self.probs, kept=answers.dtype)
+        for part in chunk_slices(len(whole), over=(whole, self.probs)):
+            whole[part] = self.probs[part]
+        for part in chunk_slices(len(rows), over=(answers,)):
             unlabeled = torch.zeros(part.stop - part.start, len(self.candidates))
-            whole[rows[part]] = unlabeled.index_copy_(1, columns, answers[part])
+            made = unlabeled.index_copy_(1, columns, answers[part].float())
+            whole[rows[part]] = made.to(whole.dtype)
         return whole
 
 
@@ -132,38 +142,51 @@ def input_of(
     Raises:
         DataError: the shapes do not fit together.
     """
-    images, classes = torch.as_tensor(image_embeds), torch.as_tensor(class_embeds).float()
+    images = torch.as_tensor(image_embeds)
+    classes, labels, mask = known_of(images, class_embeds, labeled, candidates)
     rows, n_classes = len(images), len(classes)
-    labels = torch.full((rows,), -1) if labeled is None else torch.as_tensor(labeled).long()
-    mask = (
-        torch.ones(n_classes, dtype=torch.bool)
-        if candidates is None
-        else torch.as_tensor(candidates).bool()
-    )
-    _check(images, classes, labels, mask)
     known = labels >= 0
-    cosines = torch.empty(rows, n_classes)
-    for part in chunk_slices(rows):
-        torch.mm(images[part].float(), classes.T, out=cosines[part])
-    prototypes = _are_prototypes(images, cosines, ~known, mask, settings)
+    prototypes = _are_prototypes(images, classes, ~known, mask, settings)
     scale = min(logit_scale, settings.prototype_logit_scale) if prototypes else logit_scale
 
-    def answers(scale: float, into: Tensor) -> Probs:
-        for part in chunk_slices(rows):
-            probs = (scale * cosines[part]).masked_fill_(~mask, -torch.inf).softmax(1)
+    def answers(scale: float) -> Probs:
+        shape = rows, n_classes
+        made = like(images, shape, kept=PROBS) if is_mapped(images) else torch.empty(shape)
+        for part in chunk_slices(rows, over=(images, made)):
+            logits = scale * torch.mm(images[part].float(), classes.T)
+            probs = logits.masked_fill_(~mask, -torch.inf).softmax(1)
             one_hot = F.one_hot(labels[part].clamp_min(0), n_classes).float()
-            into[part] = torch.where(known[part, None], one_hot, probs)
-        return into
+            made[part] = torch.where(known[part, None], one_hot, probs)
+        return made
 
-    at_given = answers(logit_scale, torch.empty_like(cosines)) if scale != logit_scale else None
+    at_given = answers(logit_scale) if scale != logit_scale else None
     return RefineInput(
         PoolImages(images, settings),
-        answers(scale, cosines),
+        answers(scale),
         known,
         mask,
         prototype_embeds=classes if prototypes else None,
         probs_at_given_scale=at_given,
     )
+
+
+def known_of(
+    images: Tensor, class_embeds: Tensor, labeled: Tensor | None, candidates: Tensor | None
+) -> tuple[ClassEmbeds, Labels, Mask]:
+    """Class embeddings (C, D), labels (N,) and candidates (C,), as they are or as they stand for nothing given.
+
+    Raises:
+        DataError: the shapes do not fit together.
+    """
+    classes = torch.as_tensor(class_embeds).float()
+    labels = torch.full((len(images),), -1) if labeled is None else torch.as_tensor(labeled).long()
+    mask = (
+        torch.ones(len(classes), dtype=torch.bool)
+        if candidates is None
+        else torch.as_tensor(candidates).bool()
+    )
+    _check(images, classes, labels, mask)
+    return classes, labels, mask
 
 
 def _check(images: Tensor, classes: Tensor, labels: Tensor, candidates: Tensor) -> None:
@@ -184,7 +207,7 @@ def _check(images: Tensor, classes: Tensor, labels: Tensor, candidates: Tensor) 
 
 def _are_prototypes(
     images: ImageEmbeds,
-    cosines: Tensor,
+    classes: ClassEmbeds,
     unlabeled: RowMask,
     candidates: Mask,
     settings: Refinement,
@@ -196,5 +219,9 @@ def _are_prototypes(
     similar = sample @ sample.T
     similar.fill_diagonal_(-torch.inf)
     among = similar.max(1).values.mean()
-    parts = [cosines[part][:, candidates].max(1).values for part in chunk_slices(len(images))]
+    texts = classes[candidates].T
+    parts = [
+        (images[part].float() @ texts).max(1).values
+        for part in chunk_slices(len(images), over=(images,))
+    ]
     return bool(torch.cat(parts)[unlabeled].mean() > settings.prototype_similarity * among)

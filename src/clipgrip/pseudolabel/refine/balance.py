@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from clipgrip.mapped import like
 from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.types import Logits, Probs
@@ -22,26 +23,26 @@ Prior = Float[Tensor, " C"]
 
 def sinkhorn(probs: Probs, prior: Prior, settings: Refinement = DEFAULT) -> Probs:
     """Rows that sum to one and whose mean is ``prior``; a class that no image can be stays empty."""
-    factors = torch.ones(probs.shape[1], dtype=torch.float64, device=probs.device)
+    factors = torch.ones(probs.shape[1], dtype=torch.float64)
     targets = len(probs) * prior.double()
     for _ in range(settings.balance_iterations if len(probs) else 0):
-        before, columns = factors, factors * _column_sums(probs, factors.to(probs.dtype))
+        before, columns = factors, factors * _column_sums(probs, factors.float())
         factors = factors * targets / columns.clamp_min(TINY)
         factors = (factors / factors.mean()).clamp(TINY, 1 / TINY)
         if float((factors / before - 1).abs().max()) < settings.balance_tolerance:
             break
-    scaled = torch.empty_like(probs)
-    for rows in chunk_slices(len(probs), BALANCE_CHUNK):
-        part = torch.mul(probs[rows], factors.to(probs.dtype), out=scaled[rows])
-        part /= part.sum(1, keepdim=True).clamp_min(TINY)
+    scaled = like(probs)
+    for rows in chunk_slices(len(probs), BALANCE_CHUNK, over=(probs, scaled)):
+        part = probs[rows].float() * factors.float()
+        scaled[rows] = part / part.sum(1, keepdim=True).clamp_min(TINY)
     return scaled
 
 
 def _column_sums(probs: Probs, factors: Tensor) -> Tensor:
     """(C,) in float64: the sums of the probabilities over what the factors make of their row."""
     sums = torch.zeros(probs.shape[1], dtype=torch.float64)
-    for rows in chunk_slices(len(probs), BALANCE_CHUNK):
-        part = probs[rows]
+    for rows in chunk_slices(len(probs), BALANCE_CHUNK, over=(probs,)):
+        part = probs[rows].float()
         sums += part.T @ (part @ factors).clamp_min(TINY).reciprocal()
     return sums
 
@@ -52,8 +53,8 @@ def half_way(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
     factors = half_way_factors(sample, settings)
     if factors is None:
         return probs
-    moved = torch.empty_like(probs)
-    for rows in chunk_slices(len(probs)):
+    moved = like(probs)
+    for rows in chunk_slices(len(probs), over=(probs, moved)):
         moved[rows] = (logits_of(probs[rows]) + factors).softmax(1)
     return moved
 
@@ -96,9 +97,10 @@ def sure_prior(probs: Probs, power: float = DEFAULT.prior_confidence_power) -> P
     it is the model's own prior, where they are not it is uniform.
     """
     sums, doubt = torch.zeros(probs.shape[1], dtype=torch.float64), 0.0
-    for rows in chunk_slices(len(probs), BALANCE_CHUNK):
-        confidence = probs[rows].max(1).values ** power
-        sums += confidence @ probs[rows]
+    for rows in chunk_slices(len(probs), BALANCE_CHUNK, over=(probs,)):
+        answers = probs[rows].float()
+        confidence = answers.max(1).values ** power
+        sums += confidence @ answers
         doubt += float((1 - confidence).sum())
     prior = ((sums + doubt / probs.shape[1]) / len(probs)).float()
     return prior / prior.sum()

@@ -8,11 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from clipgrip.mapped import LOGITS, like
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
 from clipgrip.pseudolabel.refine.balance import Prior, sinkhorn, sure_prior
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.pseudolabel.refine.discriminant import discriminant, tempered
-from clipgrip.pseudolabel.refine.measure import damp_absent
+from clipgrip.pseudolabel.refine.measure import best_of, damp_absent
 from clipgrip.pseudolabel.refine.mixture import mixture
 from clipgrip.pseudolabel.refine.space import Pool
 from clipgrip.types import Logits, Mask, Probs, SomeProbs
@@ -41,7 +42,7 @@ def clustered(given: RefineInput) -> Refined:
     answers = _cluster_once(given, pool, prior, present)
     weight = settings.prototype_prior_weight if given.prototypes else 1.0
     for _ in range(settings.cluster_rounds - 1):
-        prior = (1 - weight) * prior + weight * answers.mean(0)
+        prior = (1 - weight) * prior + weight * mean_answer(answers)
         del answers  # as large as all else that a round needs
         answers = _cluster_once(given, pool, prior, present)
     return Refined(given.with_unlabeled(_with_absent(given, answers, present)), "clusters")
@@ -49,11 +50,12 @@ def clustered(given: RefineInput) -> Refined:
 
 def _rescored_in_subspace(given: RefineInput, images: Tensor, prototypes: Tensor) -> RefineInput:
     """The answers of prototypes (C, d) among images (N, d) of the subspace, where they know more."""
-    probs, scale = torch.empty_like(given.probs), given.settings.prototype_subspace_scale
-    for rows in chunk_slices(len(probs)):
+    probs, scale = like(given.probs), given.settings.prototype_subspace_scale
+    for rows in chunk_slices(len(probs), over=(probs, images, given.probs)):
         logits = scale * images[rows].float() @ prototypes.float().T
         answers = logits.masked_fill(~given.candidates, -torch.inf).softmax(1)
-        probs[rows] = torch.where(given.labeled[rows, None], given.probs[rows], answers)
+        before = given.probs[rows].float()
+        probs[rows] = torch.where(given.labeled[rows, None], before, answers)
     rescored = replace(given, probs=probs, probs_at_given_scale=None)
     if given.present is None:
         return rescored
@@ -73,8 +75,12 @@ def _with_absent(given: RefineInput, answers: ClusterProbs, present: Mask) -> So
     columns = present[given.candidates]
     if bool(columns.all()):
         return answers
-    whole = given.unlabeled_probs.clone()
-    whole[:, columns] = answers * given.unlabeled_probs[:, columns].sum(1, keepdim=True)
+    text = given.unlabeled_probs
+    whole = like(text)
+    for rows in chunk_slices(len(text), over=(text, answers, whole)):
+        part = text[rows].float()
+        left = part[:, columns].sum(1, keepdim=True)
+        whole[rows] = part.index_copy(1, columns.nonzero().squeeze(1), answers[rows].float() * left)
     return whole
 
 
@@ -87,10 +93,10 @@ def _cluster_once(
     text = _log(balanced)
     first = mixture(pool, balanced, text)
     del shares, balanced  # of a million images each of these is 400 MB
-    answers = given.restricted(first, present).argmax(1)
+    answers = best_of(given.restricted(first, present))
     logits = given.restricted(discriminant(pool, first, text), present)
     del first, text
-    agreement = (answers == logits.argmax(1)).float().mean()
+    agreement = (answers == best_of(logits)).float().mean()
     return tempered(logits, float(agreement), given.settings)
 
 
@@ -99,15 +105,27 @@ def _among(given: RefineInput, present: Mask) -> ClusterProbs:
     columns = present[given.candidates]
     if bool(columns.all()):
         return given.unlabeled_probs
-    among = given.unlabeled_probs[:, columns]
-    return among / among.sum(1, keepdim=True).clamp_min(TINY)
+    text, shape = given.unlabeled_probs, (len(given.unlabeled_probs), int(columns.sum()))
+    among = like(text, shape)
+    for rows in chunk_slices(len(text), over=(text, among)):
+        part = text[rows][:, columns].float()
+        among[rows] = part / part.sum(1, keepdim=True).clamp_min(TINY)
+    return among
 
 
 def _log(probs: Probs) -> Logits:
-    logs = torch.empty_like(probs)
-    for rows in chunk_slices(len(probs)):
-        logs[rows] = probs[rows].clamp_min(TINY).log()
+    logs = like(probs, kept=LOGITS)
+    for rows in chunk_slices(len(probs), over=(probs, logs)):
+        logs[rows] = probs[rows].float().clamp_min(TINY).log()
     return logs
+
+
+def mean_answer(probs: SomeProbs) -> ClusterPrior:
+    """(K,) how often each class is answered."""
+    sums = torch.zeros(probs.shape[1], dtype=torch.float64)
+    for rows in chunk_slices(len(probs), over=(probs,)):
+        sums += probs[rows].float().sum(0)
+    return (sums / len(probs)).float()
 
 
 def _first_prior(given: RefineInput) -> Prior:

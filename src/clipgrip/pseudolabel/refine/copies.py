@@ -55,7 +55,7 @@ def copies_among(image_embeds: ImageEmbeds) -> Copies | None:
     """The copies in a pool (N, D); None where every image stands there once."""
     drawn = torch.randn(image_embeds.shape[1], DIRECTIONS, generator=generator(0, "copies"))
     places = torch.empty(len(image_embeds), DIRECTIONS)
-    for rows in chunk_slices(len(image_embeds)):
+    for rows in chunk_slices(len(image_embeds), over=(image_embeds,)):
         places[rows] = image_embeds[rows].float() @ drawn / SAME
     pairs = torch.cat([_in_one_cell(places + torch.tensor(shift)) for shift in GRIDS], dim=1)
     if not pairs.shape[1]:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from clipgrip.mapped import LOGITS, is_mapped, like
 from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.pseudolabel.refine.space import Pool, Scatter
@@ -17,23 +18,24 @@ from clipgrip.types import Logits, Probs
 
 Moments = tuple[Float[Tensor, "C D"], Float[Tensor, " C"]]
 """Weighted sums of images and weights, a class each, in float64."""
+SomeLogits = Float[Tensor, "n C"]
 
 
 def discriminant(pool: Pool, probs: Probs, text: Logits) -> Logits:
     """(N, C) by discriminants that are fitted to ``probs``, answer with ``text`` added, and are fitted to that."""
     settings, label = pool.settings, pool.settings.discriminant_label_weight
     weights, scatter, steps = pool.weights(label), pool.scatter(label), settings.discriminant_steps
-    moments, logits = _no_moments(pool, probs), torch.empty_like(probs)
-    for rows in chunk_slices(len(probs)):
-        _count(moments, probs[rows], weights[rows], pool.read(rows))
+    moments, logits = _no_moments(pool, probs), like(probs, kept=LOGITS)
+    for rows in chunk_slices(len(probs), over=(probs, pool.images)):
+        _count(moments, probs[rows].float(), weights[rows], pool.read(rows))
     for step in range(steps):
         directions, offsets = _discriminants(moments, scatter, settings)
         moments = _no_moments(pool, probs)
-        for rows in chunk_slices(len(probs)):
+        for rows in chunk_slices(len(probs), over=(logits, pool.images, text)):
             images = pool.read(rows)
             found = torch.addmm(offsets, images, directions).add_(text[rows])
             if step == steps - 1:
-                logits[rows] = found
+                put_logits(logits, rows, found)
             else:
                 _count(moments, pool.keep_labels(found.softmax(1), rows), weights[rows], images)
     return logits
@@ -44,13 +46,23 @@ def tempered(logits: Logits, confidence: float, settings: Refinement = DEFAULT) 
 
     Of many images an even sample says which temperature that is.
     """
-    sample, low, high = even_sample(logits, settings.decision_sample), 0.0, 10.0
+    sample, low, high = even_sample(logits, settings.decision_sample).float(), 0.0, 10.0
     below = sample - sample.max(1, keepdim=True).values if len(sample) else sample
     for _ in range(30):
         middle = (low + high) / 2
         sure = _mean_highest(below, 2**middle) if len(below) else 1.0
         low, high = (middle, high) if sure > confidence else (low, middle)
-    return (logits / 2**low).softmax(1)
+    answers = like(logits)
+    for rows in chunk_slices(len(logits), over=(logits, answers)):
+        answers[rows] = (logits[rows].float() / 2**low).softmax(1)
+    return answers
+
+
+def put_logits(logits: Logits, rows: slice, values: SomeLogits) -> None:
+    """Write a block; in a file less the row's highest, as half precision keeps three digits near 0 alone."""
+    if is_mapped(logits):
+        values = values - values.max(1, keepdim=True).values
+    logits[rows] = values
 
 
 def _mean_highest(below: Logits, temperature: float) -> float:

@@ -7,14 +7,17 @@ and what follows may treat one cell after the other, because no neighbour lies o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipgrip.pseudolabel.refine.chunks import chunk_slices
+from clipgrip.mapped import LOGITS, like
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, leave
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.seeds import generator
 from clipgrip.types import ImageEmbeds, Probs, RowMask
@@ -31,6 +34,21 @@ class Cell:
     offsets: Int[Tensor, " n_and_one"] = field(repr=False)
     columns: Int[Tensor, " edges"] = field(repr=False)
     weights: Float[Tensor, " edges"] = field(repr=False)
+
+    @cached_property
+    def at(self) -> slice | Tensor:
+        """The rows as a slice where they follow each other: then nothing need be gathered."""
+        return _consecutive(self.rows)
+
+    def rows_in_parts(self, size: int) -> list[slice | Tensor]:
+        """The rows, ``size`` at a time."""
+        if isinstance(self.at, slice):
+            whole = self.at
+            return [
+                slice(start, min(start + size, whole.stop))
+                for start in range(whole.start, whole.stop, size)
+            ]
+        return list(self.at.split(size))
 
     @property
     def sources(self) -> Int[Tensor, " edges"]:
@@ -55,20 +73,40 @@ class Graph:
 
     cells: tuple[Cell, ...]
 
+    def through(self, *arrays: Tensor) -> Iterator[Cell]:
+        """Each cell; of arrays in files the rows of those behind leave memory, as they lie in a row there."""
+        for cell in self.cells:
+            yield cell
+            if isinstance(cell.at, slice):
+                leave(arrays, cell.at)
+
 
 def neighbour_graph(image_embeds: ImageEmbeds, settings: Refinement = DEFAULT) -> Graph:
     """(W + Wᵀ) / 2k, where W holds the cosines, at least 0, of each image's k nearest others."""
     rows = torch.arange(len(image_embeds))
     exact = len(rows) <= settings.exact_rows
-    divide = _Division(image_embeds, settings, generator(0, "cells"))
-    cells = [rows] if exact else divide.into_cells(rows)
+    cells = [rows] if exact else Division(image_embeds, settings).into_cells(rows)
     k = max(1, min(settings.neighbours, len(rows) - 1))
     return Graph(tuple(_cell(image_embeds, cell, k) for cell in cells))
 
 
+def ordered_graph(
+    image_embeds: ImageEmbeds, sizes: Sequence[int], settings: Refinement = DEFAULT
+) -> Graph:
+    """The same of images that lie cell by cell, as many as ``sizes`` say in each."""
+    k, start = max(1, min(settings.neighbours, len(image_embeds) - 1)), 0
+    cells = []
+    for size in sizes:
+        rows = torch.arange(start, start + size)
+        cells.append(_cell(image_embeds, rows, k))
+        leave((image_embeds,), slice(start, start + size))
+        start += size
+    return Graph(tuple(cells))
+
+
 def _cell(image_embeds: ImageEmbeds, rows: Tensor, k: int) -> Cell:
     """The neighbours of a cell's images among the cell; a small cell has fewer than ``k``."""
-    columns, cosines = _nearest(image_embeds[rows].float(), min(k, len(rows) - 1))
+    columns, cosines = _nearest(image_embeds[_consecutive(rows)].float(), min(k, len(rows) - 1))
     n, found = columns.shape
     source, target = torch.arange(n).repeat_interleave(found), columns.flatten()
     keys = torch.cat([source * n + target, target * n + source])
@@ -93,13 +131,24 @@ def _nearest(images: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return positions, cosines
 
 
+def _consecutive(rows: Tensor) -> slice | Tensor:
+    """The rows as a slice where they follow each other."""
+    if len(rows) and bool((rows.diff() == 1).all()):
+        return slice(int(rows[0]), int(rows[0]) + len(rows))
+    return rows
+
+
 @dataclass(frozen=True)
-class _Division:
+class Division:
     """Images put into cells by the nearest centre; what is still large once more."""
 
-    image_embeds: ImageEmbeds
-    settings: Refinement
-    draw: torch.Generator
+    image_embeds: ImageEmbeds = field(repr=False)
+    settings: Refinement = field(repr=False)
+    draw: torch.Generator = field(default_factory=lambda: generator(0, "cells"), repr=False)
+
+    def of(self, image_embeds: ImageEmbeds) -> Division:
+        """The same division of these images, going on with its random numbers."""
+        return replace(self, image_embeds=image_embeds)
 
     def into_cells(self, rows: Tensor, division: int = 0) -> list[Tensor]:
         settings = self.settings
@@ -107,6 +156,13 @@ class _Division:
             return [rows]
         if division == settings.max_divisions:
             return list(rows.split(settings.cell_rows))
+        sizes, nearest = self.nearest(rows)
+        cells = rows[nearest.argsort(stable=True)].split(sizes)
+        return [part for cell in cells if len(cell) for part in self.into_cells(cell, division + 1)]
+
+    def nearest(self, rows: Tensor) -> tuple[list[int], Tensor]:
+        """How many images are nearest to each centre, and to which each row is."""
+        settings = self.settings
         count = min(max(2, len(rows) // settings.cell_rows), settings.max_centres)
         order = torch.randperm(len(rows), generator=self.draw)
         sample = self.image_embeds[rows[order[: count * settings.centre_sample]]].float()
@@ -114,12 +170,10 @@ class _Division:
         nearest = torch.cat(
             [
                 (self.image_embeds[rows[part]].float() @ centres.T).argmax(1)
-                for part in chunk_slices(len(rows))
+                for part in chunk_slices(len(rows), over=(self.image_embeds,))
             ]
         )
-        sizes = torch.bincount(nearest, minlength=count).tolist()
-        cells = rows[nearest.argsort(stable=True)].split(sizes)
-        return [part for cell in cells if len(cell) for part in self.into_cells(cell, division + 1)]
+        return torch.bincount(nearest, minlength=count).tolist(), nearest
 
 
 def _centres(sample: Tensor, count: int, steps: int) -> Tensor:
@@ -140,9 +194,10 @@ def propagate(
     The diffusion of Zhou et al. (NeurIPS 2003) from zero-shot answers instead of from labels alone, as in ZLaP (CVPR
     2024, arXiv 2404.04072), which puts the texts into the graph too.
     """
-    answers = torch.empty_like(probs)
-    for cell in graph.cells:
-        answers[cell.rows] = _propagate_in(cell, probs[cell.rows], labeled[cell.rows], settings)
+    answers = like(probs, kept=LOGITS)
+    for cell in graph.through(probs, answers):
+        found = _propagate_in(cell, probs[cell.at].float(), labeled[cell.at], settings)
+        answers[cell.at] = found.to(answers.dtype)
     return answers
 
 

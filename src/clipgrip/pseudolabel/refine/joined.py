@@ -9,7 +9,7 @@ from __future__ import annotations
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.pseudolabel.refine.clusters import clustered
-from clipgrip.pseudolabel.refine.discriminant import tempered
+from clipgrip.pseudolabel.refine.discriminant import put_logits, tempered
 from clipgrip.pseudolabel.refine.measure import mean_confidence
 from clipgrip.pseudolabel.refine.simple import propagated
 from clipgrip.types import Logits, Probs
@@ -28,12 +28,13 @@ def join(given: RefineInput, clusters: Probs) -> Refined:
     # ``clusters`` are taken over: of a million images each view is as large as all that a round needs
     confidence = mean_confidence(given.restricted(clusters, given.candidates))
     near, logits = propagated(given).probs, clusters
-    for rows in chunk_slices(len(logits)):
-        logits[rows] = (_log(given.probs[rows]) + _log(near[rows]) + _log(clusters[rows])) / 3
+    for rows in chunk_slices(len(logits), over=(logits, near, given.probs)):
+        views = _log(given.probs[rows]) + _log(near[rows]) + _log(clusters[rows])
+        put_logits(logits, rows, views / 3)
     del near
     unlabeled = given.restricted(logits, given.candidates)
     return Refined(given.with_unlabeled(tempered(unlabeled, confidence, given.settings)), "joined")
 
 
 def _log(probs: Probs) -> Logits:
-    return probs.clamp_min(LEAST).log()
+    return probs.float().clamp_min(LEAST).log()

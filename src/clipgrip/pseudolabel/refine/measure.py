@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import torch
 
+from clipgrip.mapped import like
 from clipgrip.pseudolabel.refine.answers import RefineInput
 from clipgrip.pseudolabel.refine.balance import half_way_factors, logits_of
-from clipgrip.pseudolabel.refine.chunks import even_sample
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample
 from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
-from clipgrip.types import Logits, Mask, Probs
+from clipgrip.types import Labels, Logits, Mask, Probs
 
 
 def measure(given: RefineInput, lost_before: float | None = None) -> Evidence:
@@ -39,7 +40,10 @@ def measure(given: RefineInput, lost_before: float | None = None) -> Evidence:
 
 def mean_confidence(probs: Probs) -> float:
     """Mean of the highest probability; 0 of no image."""
-    return float(probs.max(1).values.mean()) if probs.numel() else 0.0
+    if not probs.numel():
+        return 0.0
+    parts = [probs[rows].max(1).values.float() for rows in chunk_slices(len(probs), over=(probs,))]
+    return float(torch.cat(parts).mean())
 
 
 def standard_logits(probs: Probs, settings: Refinement = DEFAULT) -> Logits:
@@ -58,7 +62,10 @@ def at_fitting_scale(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
     most = settings.max_spread_ratio
     if not spread or 1 / most <= spread / settings.logit_spread <= most:
         return probs
-    return (logits_of(probs) * (settings.logit_spread / spread)).softmax(1)
+    scaled = like(probs)
+    for rows in chunk_slices(len(probs), over=(probs, scaled)):
+        scaled[rows] = (logits_of(probs[rows]) * (settings.logit_spread / spread)).softmax(1)
+    return scaled
 
 
 def _spread(logits: Logits) -> float:
@@ -75,19 +82,28 @@ def present_classes(answers: Probs, settings: Refinement = DEFAULT) -> Mask:
     Of answers that neighbours agreed on: a text that no image fits takes single images from many classes, of which
     the neighbours are of another; its soft share may be larger than that of a rare class.
     """
-    counts = torch.bincount(answers.argmax(1), minlength=answers.shape[1])
+    counts = torch.bincount(best_of(answers), minlength=answers.shape[1])
     return counts >= settings.absent_share * len(answers) / answers.shape[1]
 
 
 def damp_absent(probs: Probs, present: Mask, settings: Refinement = DEFAULT) -> Probs:
     """The absent classes lose most of their probability; rows still sum to one."""
-    weighted = probs * torch.where(present, 1.0, settings.absent_weight).to(probs.dtype)
-    return weighted / weighted.sum(1, keepdim=True)
+    weights, damped = torch.where(present, 1.0, settings.absent_weight), like(probs)
+    for rows in chunk_slices(len(probs), over=(probs, damped)):
+        weighted = probs[rows].float() * weights
+        damped[rows] = weighted / weighted.sum(1, keepdim=True)
+    return damped
+
+
+def best_of(probs: Probs) -> Labels:
+    """(n,) the class of each row."""
+    parts = [probs[rows].argmax(1) for rows in chunk_slices(len(probs), over=(probs,))]
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.long)
 
 
 def lost_share(given: RefineInput, now: Probs) -> float:
     """The largest share of the unlabeled images that one class has lost since zero-shot."""
     first = given.probs if given.zero_shot is None else given.zero_shot
-    before, after = (given.restricted(p, given.candidates).argmax(1) for p in (first, now))
+    before, after = (best_of(given.restricted(p, given.candidates)) for p in (first, now))
     lost = torch.bincount(before[before != after], minlength=1)
     return float(lost.max()) / len(before)

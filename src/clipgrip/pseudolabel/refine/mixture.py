@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from clipgrip.mapped import like
 from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices
 from clipgrip.pseudolabel.refine.graph import Cell
 from clipgrip.pseudolabel.refine.space import Pool
@@ -22,21 +23,22 @@ Means = Float[Tensor, "C D"]
 
 def mixture(pool: Pool, prior: Probs, text: Logits) -> Probs:
     """(N, C) of the mixture, from the ``prior`` on; ``text`` is λ log prior."""
-    settings, probs = pool.settings, prior.clone()
+    settings, probs = pool.settings, like(prior)
     weights = pool.weights(settings.mixture_label_weight)
     means = _means_of_surest(pool, prior, weights, settings.mixture_surest_images)
     squares = pool.scatter(settings.mixture_label_weight).diagonal().float()
     variance = torch.full((pool.images.shape[1],), 1 / pool.images.shape[1])
-    for _ in range(settings.mixture_outer_steps):
+    for step in range(settings.mixture_outer_steps):
+        first = step == 0
         before, sums, totals = means, torch.zeros_like(means), torch.zeros(len(means))
-        for cell in pool.graph.cells:
-            images = [pool.read(rows) for rows in cell.rows.split(CHUNK)]
+        for cell in pool.graph.through(probs, text, pool.images):
+            images = [pool.read(rows) for rows in cell.rows_in_parts(CHUNK)]
             precision = variance.reciprocal() / settings.mixture_temperature
             density = _diagonal_density(images, means, precision)
-            density.add_(text[cell.rows])
-            found = _inner_steps(pool, cell, density, probs[cell.rows])
-            probs[cell.rows] = found
-            mass = found * weights[cell.rows, None]
+            density.add_(text[cell.at])
+            found = _inner_steps(pool, cell, density, (prior if first else probs)[cell.at].float())
+            probs[cell.at] = found.to(probs.dtype)
+            mass = found * weights[cell.at, None]
             totals += mass.sum(0)
             for part, block in zip(mass.split(CHUNK), images, strict=True):
                 sums.addmm_(part.T, block)
@@ -51,15 +53,15 @@ def mixture(pool: Pool, prior: Probs, text: Logits) -> Probs:
 def _inner_steps(pool: Pool, cell: Cell, density: Logits, probs: Probs) -> Probs:
     """(n, C) of one cell: density, text and neighbours together, a few times."""
     for _ in range(pool.settings.mixture_inner_steps):
-        probs = pool.keep_labels(cell.spread(probs).add_(density).softmax(1), cell.rows)
+        probs = pool.keep_labels(cell.spread(probs).add_(density).softmax(1), cell.at)
     return probs
 
 
 def _means_of_surest(pool: Pool, prior: Probs, weights: Tensor, surest: int) -> Means:
     """(C, D) of the surest images of each class, each by its probability."""
     values, rows = torch.zeros(0, prior.shape[1]), torch.zeros(0, prior.shape[1], dtype=torch.long)
-    for part in chunk_slices(len(prior), 16 * CHUNK):
-        weighted = prior[part] * weights[part, None]
+    for part in chunk_slices(len(prior), 16 * CHUNK, over=(prior,)):
+        weighted = prior[part].float() * weights[part, None]
         best, at = weighted.topk(min(surest, len(weighted)), dim=0)
         values, rows = torch.cat([values, best]), torch.cat([rows, at + part.start])
         values, at = values.topk(min(surest, len(values)), dim=0)

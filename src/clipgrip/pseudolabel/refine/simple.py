@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
 from clipgrip.pseudolabel.refine.balance import half_way, sinkhorn, sure_prior, uniform
+from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.pseudolabel.refine.graph import propagate
 
 
@@ -31,6 +32,8 @@ def own_prior(given: RefineInput) -> Refined:
 
 def propagated(given: RefineInput) -> Refined:
     answers = propagate(given.images.graph, given.probs, given.labeled, given.settings)
-    unlabeled = answers[~given.labeled][:, given.candidates]
-    unlabeled = unlabeled / unlabeled.sum(1, keepdim=True).clamp_min(1e-12)
+    unlabeled = given.restricted(answers, given.candidates)
+    for rows in chunk_slices(len(unlabeled), over=(unlabeled,)):
+        part = unlabeled[rows].float()
+        unlabeled[rows] = part / part.sum(1, keepdim=True).clamp_min(1e-12)
     return Refined(given.with_unlabeled(unlabeled), "propagation")

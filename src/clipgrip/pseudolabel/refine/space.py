@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from clipgrip.mapped import like
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.pseudolabel.refine.copies import Copies, copies_among
 from clipgrip.pseudolabel.refine.graph import Graph, neighbour_graph
@@ -35,8 +36,8 @@ class Subspace:
     def project(self, embeds: Float[Tensor, "N D"]) -> Float[Tensor, "N d"]:
         """Unit vectors in the subspace, of the same floating type."""
         width = self.directions.shape[1]
-        projected, offset = embeds.new_empty(len(embeds), width), self.mean @ self.directions
-        for rows in chunk_slices(len(embeds)):
+        projected, offset = like(embeds, (len(embeds), width)), self.mean @ self.directions
+        for rows in chunk_slices(len(embeds), over=(embeds, projected)):
             projected[rows] = F.normalize(embeds[rows].float() @ self.directions - offset, dim=1)
         return projected
 
@@ -126,7 +127,7 @@ class Pool:
         width = self.images.shape[1]
         total = torch.zeros(width, width, dtype=torch.float64)
         labeled = torch.zeros_like(total)
-        for rows in chunk_slices(len(self.images)):
+        for rows in chunk_slices(len(self.images), over=(self.images,)):
             images = self.read(rows)
             total += images.T @ images
         for part in self.labeled.nonzero().squeeze(1).split(1024):
@@ -137,8 +138,8 @@ class Pool:
 
 def unit_rows(embeds: ImageEmbeds) -> ImageEmbeds:
     """Rows of length one, of the same floating type."""
-    made = torch.empty_like(embeds)
-    for rows in chunk_slices(len(embeds)):
+    made = like(embeds)
+    for rows in chunk_slices(len(embeds), over=(embeds, made)):
         made[rows] = F.normalize(embeds[rows].float(), dim=1)
     return made
 
@@ -148,7 +149,7 @@ def discriminating(
 ) -> Subspace:
     """Between-class directions of a pool (N, D): total over within-neighbour covariance; linear in N."""
     mean = torch.zeros(image_embeds.shape[1])
-    for rows in chunk_slices(len(image_embeds)):
+    for rows in chunk_slices(len(image_embeds), over=(image_embeds,)):
         mean += image_embeds[rows].float().sum(0)
     mean /= len(image_embeds)
     total, among = _covariances(image_embeds, graph, mean)
@@ -169,8 +170,8 @@ def _covariances(image_embeds: ImageEmbeds, graph: Graph, mean: Tensor) -> tuple
     width = image_embeds.shape[1]
     total, among = torch.zeros(2, width, width, dtype=torch.float64)
     weight = 0.0
-    for cell in graph.cells:
-        images = image_embeds[cell.rows].float() - mean
+    for cell in graph.through(image_embeds):
+        images = image_embeds[cell.at].float() - mean
         degrees = cell.spread(torch.ones(len(images), 1))
         total += images.T @ images
         among += images.T @ (degrees * images - cell.spread(images))

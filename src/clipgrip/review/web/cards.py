@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from clipgrip.review.calibrated import shown_confidence
-from clipgrip.review.queues import surest
+from clipgrip.review.queues import surest_of
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState
 from clipgrip.review.web.context import PageContext
@@ -48,7 +48,7 @@ def card(context: PageContext, row: int, queue: Queue) -> dict[str, Any]:
             "class": int(view.label[row]),
             "proposed": names[int(view.label[row])],
             "second": names[int(view.second[row])],
-            "confidence": round(float(shown_confidence(snapshot)[row]), 3),
+            "confidence": round(shown_confidence(snapshot, row), 3),
         }
     if opinion is not None:
         shown["state"] = opinion.state.word
@@ -89,7 +89,7 @@ def examples(snapshot: ReviewSnapshot) -> dict[str, list[str]]:
     found, rows = {}, snapshot.view.rows
     for one in snapshot.classes.active:
         decided = np.flatnonzero(snapshot.states.klass == one.id)[:EXAMPLES].tolist()
-        sure = surest(snapshot, one.id)[:EXAMPLES].tolist()
+        sure = surest_of(snapshot, one.id, EXAMPLES).tolist()
         shown = (decided[: EXAMPLES // 2] + sure)[:EXAMPLES]
         found[str(one.id)] = [rows[row].sha256 for row in shown]
     return found

@@ -13,8 +13,10 @@ from clipgrip.files import openable
 
 EVERY = 60.0
 """Seconds after which the files are looked for anew."""
-PATIENCE = 1.0
+PATIENCE = 0.5
 """Seconds that a page waits for the first look."""
+AT_ONCE = 100_000
+"""Images that one look is at; of more, each look is at the next so many."""
 
 
 class Presence:
@@ -22,6 +24,7 @@ class Presence:
 
     def __init__(self) -> None:
         self.gone: tuple[str, ...] = ()
+        self._next = 0
         self._looked = -EVERY
         self._lock = threading.Lock()
 
@@ -38,11 +41,15 @@ class Presence:
         return self.gone
 
     def _look(self, rows: Sequence[Row]) -> None:
-        self.gone = tuple(
+        start = self._next if self._next < len(rows) else 0
+        looked_at, self._next = rows[start : start + AT_ONCE], start + AT_ONCE
+        known = {row.path for row in looked_at} if self.gone else set()
+        gone = tuple(
             row.path
-            for row in rows
+            for row in looked_at
             if (path := _file_of(row.source)) and not os.path.isfile(openable(path))
         )
+        self.gone = (*(path for path in self.gone if path not in known), *gone)
 
 
 def _file_of(source: ImageSource) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 from clipgrip.data.manifest import Row
 from clipgrip.review.exchange import Written
 from clipgrip.review.naming import NameBoard
-from clipgrip.review.queues import QUEUES, doubtful
+from clipgrip.review.queues import QUEUES, most_doubtful
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.snapshot import ReviewSnapshot
-from clipgrip.review.states import ImageState, Ints
+from clipgrip.review.states import Ints
 from clipgrip.review.web.address import Access
 from clipgrip.review.web.presence import Presence
 from clipgrip.review.web.thumbs import warm
@@ -22,10 +22,8 @@ from clipgrip.review.web.uploads import Uploads
 
 WARM = 400
 """Thumbnails that are made before anyone asks."""
-ORDERS = ("doubtful", "surest", "helpful")
-"""Queues of open images, whose order stays while they are answered."""
 REMEMBERED = 64
-"""Queues that are remembered, so that 100,000 images are not sorted again for each page."""
+"""Lists of helpful images and exports that are remembered."""
 
 
 @dataclass
@@ -72,7 +70,7 @@ class ServerState:
     def warm(self) -> None:
         """Make the first thumbnails in the background."""
         snapshot = self.session.snapshot
-        rows = [snapshot.view.rows[n] for n in doubtful(snapshot)[:WARM].tolist()]
+        rows = [snapshot.view.rows[n] for n in most_doubtful(snapshot, WARM).tolist()]
         threading.Thread(target=warm, args=(rows, self.stopped), daemon=True).start()
 
     def row(self, image: str) -> Row:
@@ -83,8 +81,8 @@ class ServerState:
     def queue(
         self, snapshot: ReviewSnapshot, name: str, klass: int | None, person: str = ""
     ) -> Ints:
-        """Rows of a queue; answered ones drop out of a remembered order, which is not sorted anew for each answer."""
-        if name not in ORDERS:
+        """Rows of a queue; answered ones drop out of the helpful ones, which are not sought anew for each answer."""
+        if name != "helpful":
             return QUEUES[name](snapshot, klass, person)
         key = (name, klass, snapshot.version)
         rows = self._orders.get(key)
@@ -94,8 +92,7 @@ class ServerState:
                 if len(self._orders) >= REMEMBERED:
                     self._orders.clear()
                 self._orders[key] = rows
-        states = snapshot.states
-        return rows[(states.state[rows] == ImageState.OPEN) & ~states.audit[rows]]
+        return rows[snapshot.states.waiting[rows]]
 
     def note_export(self, ticket: str, made: Written | str) -> None:
         """Remember what the page that asked will want to know."""

@@ -1,0 +1,148 @@
+"""Large arrays that lie in a file and are read and written like any tensor, so that the disk holds what memory cannot.
+
+What is made from an array lies where that lies (`like`): beside a file in a file, else in memory. The system keeps
+pages of a file that were touched as long as memory is free; `let_go` takes those behind a pass off this process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import mmap
+import os
+import sys
+import weakref
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clipgrip.errors import DataError
+from clipgrip.files import AnyPath, part_name
+
+Folder = AnyPath
+FileRows = np.memmap[Any, Any]
+"""A .npy file as numpy.load(FILE, mmap_mode="r") opens it."""
+FLOATS = {"float16": torch.float16, "float32": torch.float32}
+"""What embeddings in files are of."""
+
+ROWS = 65_536
+"""Rows that are written together."""
+DONT_NEED = 4
+"""MADV_DONTNEED: of pages of a file only this process's view goes, never their content."""
+PROBS = torch.bfloat16
+"""How answers lie in a file: three digits, but of the smallest as of the largest."""
+LOGITS = torch.float16
+"""How logits and what comes of them lie there."""
+
+
+def mapped(folder: AnyPath, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """A new array in a file of ``folder``, which goes with the array, and on Linux with the process however it ends.
+
+    Raises:
+        OSError: there is no room, or no permission.
+    """
+    count = 1
+    for size in shape:
+        count *= size
+    if not count:
+        return torch.empty(shape, dtype=dtype)
+    path, size = part_name(folder), count * dtype.itemsize
+    with open(path, "xb") as file:
+        if hasattr(
+            os, "posix_fallocate"
+        ):  # a file with holes would end the process where the disk is full
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                _remove(path)
+                raise OSError(error.errno, error.strerror, path) from None
+        else:
+            file.truncate(size)
+    made = torch.from_file(path, shared=True, size=count, dtype=dtype)
+    try:
+        os.unlink(path)
+    except OSError:  # Windows removes no file in use
+        weakref.finalize(made.untyped_storage(), _remove, path)
+    return made.view(shape)
+
+
+def written(array: Tensor, folder: AnyPath) -> Tensor:
+    """The same values in a file.
+
+    Raises:
+        OSError: there is no room, or no permission.
+    """
+    made = mapped(folder, tuple(array.shape), array.dtype)
+    for start in range(0, len(array), ROWS):
+        rows = slice(start, min(start + ROWS, len(array)))
+        made[rows] = array[rows]
+        let_go(made, rows)
+    return made
+
+
+def is_mapped(array: Tensor) -> bool:
+    """Whether it lies in a file."""
+    return array.untyped_storage().filename is not None
+
+
+def opened(array: FileRows) -> Tensor:
+    """The same rows of the same file, which is only read, as an array that `let_go` knows.
+
+    Raises:
+        DataError: they do not lie in a row in one file, or are of no floating type.
+    """
+    root = array
+    while isinstance(root.base, np.memmap):
+        root = root.base
+    dtype = FLOATS.get(array.dtype.name) if array.dtype.isnative else None
+    if dtype is None or not array.flags.c_contiguous or array.filename is None:
+        raise DataError(
+            f"a memory-mapped array of {array.dtype}, shape {array.shape}, cannot be read as embeddings. Give whole "
+            "rows of one .npy file of float16 or float32, as numpy.load(FILE, mmap_mode='r') opens it."
+        )
+    start = root.offset + array.ctypes.data - root.ctypes.data
+    storage: Any = torch.UntypedStorage.from_file(
+        os.fspath(array.filename), shared=False, nbytes=start + array.nbytes
+    )
+    if start % dtype.itemsize:
+        raise DataError("the file's rows begin at an odd byte. Save them with numpy.save.")
+    strides = tuple(stride // dtype.itemsize for stride in array.strides)
+    return torch.empty(0, dtype=dtype).set_(
+        storage, start // dtype.itemsize, tuple(array.shape), strides
+    )
+
+
+def like(
+    array: Tensor, shape: tuple[int, ...] | None = None, *, kept: torch.dtype | None = None
+) -> Tensor:
+    """An empty array that lies where this one lies, of its shape and type; in a file of the type ``kept``."""
+    name, wanted = array.untyped_storage().filename, tuple(array.shape) if shape is None else shape
+    if name is None:
+        return array.new_empty(wanted)
+    return mapped(os.path.dirname(name), wanted, kept or array.dtype)
+
+
+def let_go(array: Tensor, rows: slice) -> None:
+    """Take the pages of these rows off this process; nothing for an array in memory, nor where systems know no such."""
+    if sys.platform == "win32" or not is_mapped(array):
+        return
+    row = array.stride(0) * array.element_size()
+    start, stop = (array.data_ptr() + at * row for at in (rows.start, rows.stop))
+    _release(start, stop)
+
+
+def _release(start: int, stop: int) -> None:
+    """Only pages that lie wholly between the addresses."""
+    first, last = -(-start // mmap.PAGESIZE), stop // mmap.PAGESIZE
+    if last > first:
+        size = (last - first) * mmap.PAGESIZE
+        ctypes.CDLL(None).madvise(
+            ctypes.c_void_p(first * mmap.PAGESIZE), ctypes.c_size_t(size), DONT_NEED
+        )
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)

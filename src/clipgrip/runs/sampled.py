@@ -1,0 +1,75 @@
+"""A part of a large pool, from which a prompt is tuned: drawn once from the run's seed, every label in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from clipgrip.data.task import Task
+from clipgrip.runs.embedding import Embeds
+from clipgrip.seeds import generator
+from clipgrip.sentences import Sentence
+
+TUNED_ROWS = 1_000_000
+"""Images from which a prompt is tuned at most. A context has some thousand numbers; more images teach it no more."""
+
+
+def sample_rows(task: Task, most: int, seed: int) -> Int[Tensor, " n"] | None:
+    """Rows of a random sample, ascending; None where all are few enough.
+
+    Labeled images are taken first, up to half of the sample.
+    """
+    if len(task.labels) <= most:
+        return None
+    draw = generator(seed, "tuned on")
+    labeled, unlabeled = (
+        rows[torch.randperm(len(rows), generator=draw)] for rows in (task.labeled, task.unlabeled)
+    )
+    few = labeled[: max(most // 2, most - len(unlabeled))]
+    return torch.cat([few, unlabeled[: most - len(few)]]).sort().values
+
+
+def embeds_of(embeds: Embeds, rows: Int[Tensor, " n"]) -> Embeds:
+    """Some of the pool, with all of the test images."""
+    beside = embeds.pool_beside
+    return replace(
+        embeds,
+        pool=embeds.pool[rows],
+        pool_rows=tuple(embeds.pool_rows[row] for row in rows.tolist()),
+        pool_beside=None if beside is None else beside[rows],
+    )
+
+
+def task_of(task: Task, rows: Int[Tensor, " n"]) -> Task:
+    """The same task for some of its images."""
+    return replace(task, labels=task.labels[rows])
+
+
+def sample_facts(learning: Task, task: Task) -> dict[str, Any]:
+    """The part of metrics.json about the sample; nothing where all images were learned from."""
+    if len(learning.labels) == len(task.labels):
+        return {}
+    return {
+        "sample": {
+            "images": len(learning.labels),
+            "labeled": len(learning.labeled),
+            "of": len(task.labels),
+        }
+    }
+
+
+def sample_sentence(metrics: Mapping[str, Any]) -> Sentence | None:
+    """What people are told of it."""
+    facts = metrics.get("sample")
+    if facts is None:
+        return None
+    return Sentence(
+        "The prompt was tuned on a random sample of {images} of the {total} images, and answers all of them.",
+        images=f"{facts['images']:,}",
+        total=f"{facts['of']:,}",
+    )

@@ -1,0 +1,135 @@
+"""A pool that lies in files is refined to the answers that it gets in memory, and leaves no file behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_many_images import SCALE, SMALL_CELLS, made
+
+from clipgrip.errors import ConfigError, DataError
+from clipgrip.mapped import is_mapped, let_go, like, mapped, opened
+from clipgrip.pseudolabel import refine, refined
+from clipgrip.pseudolabel.refine import REFINERS
+from clipgrip.pseudolabel.refine.graph import neighbour_graph
+from clipgrip.pseudolabel.refine.ordered import ordered
+from clipgrip.pseudolabel.refine.settings import DEFAULT
+
+ROWS = 2500
+
+
+def on_disk(folder: Path, images: torch.Tensor) -> np.memmap[Any, Any]:
+    np.save(folder / "images.npy", images.half().numpy())
+    return np.load(folder / "images.npy", mmap_mode="r")
+
+
+@pytest.mark.parametrize("settings", [DEFAULT, SMALL_CELLS], ids=["one cell", "many cells"])
+@pytest.mark.parametrize("method", REFINERS)
+def test_answers_agree_with_those_in_memory(tmp_path: Path, method: str, settings: Any) -> None:
+    images, classes, labels = made(ROWS)
+    on = on_disk(tmp_path, images)
+    given = torch.where(torch.arange(ROWS) % 50 == 0, labels, -1)
+    candidates = torch.ones(len(classes), dtype=torch.bool)
+    candidates[2] = False
+    for labeled, mask in ((None, None), (given, None), (given, candidates)):
+        options: dict[str, Any] = {
+            "logit_scale": SCALE,
+            "labeled": labeled,
+            "candidates": mask,
+            "method": method,
+            "settings": settings,
+        }
+        inside = refined(images.half(), classes, **options)
+        outside = refined(on, classes, scratch=tmp_path, **options)
+        assert outside.method == inside.method
+        assert outside.reasons == inside.reasons
+        same = (outside.probs.argmax(1) == inside.probs.argmax(1)).float().mean()
+        assert float(same) >= 0.995
+        assert float((outside.probs - inside.probs).abs().mean()) < 2e-3
+        torch.testing.assert_close(outside.probs.sum(1), torch.ones(ROWS))
+        if labeled is not None:
+            known = labeled >= 0
+            assert torch.equal(outside.probs[known].argmax(1), labeled[known])
+            assert bool((outside.probs[known].amax(1) == 1).all())
+
+
+def test_prototypes_and_absent_classes_agree_too(tmp_path: Path) -> None:
+    images, classes, labels = made(ROWS)
+    own = torch.stack([images[labels == c][:3].mean(0) for c in range(len(classes))])
+    own = torch.nn.functional.normalize(own, dim=1)
+    fewer = labels < 3
+    for some, texts in ((images, own), (images[fewer], classes)):
+        inside = refined(some.half(), texts, logit_scale=SCALE, settings=SMALL_CELLS)
+        outside = refined(
+            on_disk(tmp_path, some),
+            texts,
+            logit_scale=SCALE,
+            settings=SMALL_CELLS,
+            scratch=tmp_path,
+        )
+        assert outside.method == inside.method
+        same = outside.probs.argmax(1) == inside.probs.argmax(1)
+        assert float(same.float().mean()) >= 0.995
+
+
+def test_copies_count_once_and_each_keeps_its_own_label(tmp_path: Path) -> None:
+    images, classes, labels = made(900)
+    rows = torch.cat([torch.arange(900), torch.arange(300).repeat(3)])
+    given = torch.full((len(rows),), -1)
+    given[900], given[1200] = int(labels[0]), int(labels[0] + 1) % len(classes)
+    options: dict[str, Any] = {"logit_scale": SCALE, "labeled": given, "settings": SMALL_CELLS}
+    inside = refine(images[rows].half(), classes, **options)
+    outside = refine(on_disk(tmp_path, images[rows]), classes, scratch=tmp_path, **options)
+    assert float((outside.argmax(1) == inside.argmax(1)).float().mean()) >= 0.995
+    assert torch.equal(outside[given >= 0], inside[given >= 0])
+
+
+def test_its_cells_are_those_of_memory_one_after_the_other(tmp_path: Path) -> None:
+    images, _, _ = made(ROWS)
+    pool = ordered(images, torch.arange(ROWS), SMALL_CELLS, lambda *of: mapped(tmp_path, *of))
+    cells = neighbour_graph(images, SMALL_CELLS).cells
+    assert torch.equal(pool.order, torch.cat([cell.rows for cell in cells]))
+    assert torch.equal(pool.images.embeds, images[pool.order])
+    for found, cell in zip(pool.images.graph.cells, cells, strict=True):
+        assert torch.equal(found.columns, cell.columns)
+        assert isinstance(found.at, slice)
+
+
+def test_nothing_is_left_in_the_folder_and_the_answers_stay(tmp_path: Path) -> None:
+    images, classes, _ = made(600)
+    found = refine(images, classes, logit_scale=SCALE, scratch=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert is_mapped(found)
+    on = on_disk(tmp_path, images)
+    assert not is_mapped(refine(on, classes, logit_scale=SCALE))
+    let_go(found, slice(0, 600))
+    torch.testing.assert_close(found.sum(1), torch.ones(600))
+
+
+def test_what_is_made_from_an_array_lies_where_that_lies(tmp_path: Path) -> None:
+    array = mapped(tmp_path, (8, 3), torch.float16)
+    array[:] = 1
+    assert is_mapped(like(array[2:4]))
+    assert like(array, kept=torch.bfloat16).dtype == torch.bfloat16
+    assert not is_mapped(like(torch.zeros(3), kept=torch.bfloat16))
+    assert like(torch.zeros(3, 2), (5, 4), kept=torch.float16).dtype == torch.float32
+    assert mapped(tmp_path, (0, 3), torch.float32).shape == (0, 3)
+
+
+def test_a_part_of_a_file_is_read_as_that_part_and_what_is_no_matrix_is_refused(
+    tmp_path: Path,
+) -> None:
+    images, classes, _ = made(300)
+    on = on_disk(tmp_path, images)
+    assert torch.equal(opened(on[100:200]), images[100:200].half())
+    assert torch.equal(opened(on[100:][50:]), images[150:].half())
+    for wrong in (on[::2], on[:, :4]):
+        with pytest.raises(DataError, match="whole rows"):
+            opened(wrong)
+    with pytest.raises(ConfigError, match="2 banks"):
+        refine([images, images], classes, logit_scale=SCALE, scratch=tmp_path)
+    with pytest.raises(OSError, match="No such file"):
+        refine(on, classes, logit_scale=SCALE, scratch=tmp_path / "nowhere")

@@ -1,0 +1,100 @@
+"""A pool that is too large to learn from whole: a sample is learned from, and all are answered."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from projects import Place, project
+
+from clipgrip.data.task import Task
+from clipgrip.runs import outputs, sampled, start, store
+from clipgrip.runs.pipeline import run
+from clipgrip.runs.reopen import reopen
+from clipgrip.runs.sampled import sample_rows
+
+
+def test_a_sample_holds_every_label_where_they_are_few_and_half_labels_where_they_abound() -> None:
+    labels = torch.full((1000,), -1)
+    labels[::100] = 2
+    every = torch.ones(4, dtype=torch.bool)
+    few = sample_rows(Task(labels, every), 200, 0)
+    assert few is not None
+    assert len(few) == len(few.unique()) == 200
+    assert int((labels[few] >= 0).sum()) == 10
+    many = sample_rows(Task(torch.arange(1000) % 2 * 3 - 1, every), 200, 0)
+    assert many is not None
+    assert int((many % 2 == 1).sum()) == 100
+    assert torch.equal(few, sample_rows(Task(labels, every), 200, 0))  # type: ignore[arg-type]
+    assert sample_rows(Task(labels, every), 1000, 0) is None
+
+
+@pytest.mark.parametrize("paradigm", ["UL", "SSL"])
+def test_a_run_tunes_on_a_sample_says_so_and_answers_every_image(
+    place: Place,
+    tiny_clip: Path,
+    tmp_path: Path,
+    quick: pytest.MonkeyPatch,
+    paradigm: str,
+) -> None:
+    quick.setattr(sampled, "TUNED_ROWS", 12)
+    folder, labels = tmp_path / "run", place.labels(paradigm)
+    done = run(project(place, tiny_clip, folder, labels=labels))
+    facts = json.loads((folder / "metrics.json").read_text())["sample"]
+    assert facts["images"] == 12 < facts["of"] == len(done.embeds.pool_rows)
+    assert len(done.answers.pool) == len(done.embeds.pool_rows)
+    learned = {sha256 for one in done.rounds for sha256, _, _ in one.pseudolabels}
+    assert len(learned) <= 12
+    assert torch.equal(reopen(folder).answers.pool, done.answers.pool)
+
+
+def test_many_images_are_answered_in_parts_with_the_same_answers(
+    place: Place, tiny_clip: Path, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    whole = run(project(place, tiny_clip, tmp_path / "whole")).answers.pool
+    quick.setattr(start, "AT_ONCE", 0)
+    quick.setattr(start, "PASSED", 7)
+    torch.testing.assert_close(reopen(tmp_path / "whole").answers.pool, whole)
+
+
+def test_many_pseudolabels_are_packed_and_a_run_goes_on_from_them_to_the_same_bytes(
+    place: Place, tiny_clip: Path, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    plain = run(project(place, tiny_clip, tmp_path / "plain"))
+    quick.setattr(store, "PACKED", 1)
+    done = run(project(place, tiny_clip, tmp_path / "packed"))
+    assert [one.pseudolabels for one in done.rounds] == [one.pseudolabels for one in plain.rounds]
+    assert torch.equal(reopen(tmp_path / "packed").answers.pool, plain.answers.pool)
+    with store.open_store(tmp_path / "packed") as opened:
+        rows, packs = (
+            opened.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in ("pseudolabel", "pseudolabels")
+        )
+        assert (rows, packs) == (0, len(plain.rounds))
+        with opened.db as db:
+            db.execute("DELETE FROM pseudolabels WHERE round = 1")
+    with (
+        store.open_store(tmp_path / "packed") as opened,
+        pytest.raises(Exception, match="pseudolabels"),
+    ):
+        opened.rounds(done.run.id)
+
+
+def test_many_lines_are_written_as_parquet_too_and_pseudolabels_of_the_kept_round_alone(
+    place: Place, tiny_clip: Path, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    run(project(place, tiny_clip, tmp_path / "few"))
+    quick.setattr(outputs, "MANY", 1)
+    quick.setattr(outputs, "LINES", 7)
+    done = run(project(place, tiny_clip, tmp_path / "many"))
+    csv = (tmp_path / "many" / "predictions.csv").read_bytes()
+    assert csv == (tmp_path / "few" / "predictions.csv").read_bytes()
+    table = pq.read_table(tmp_path / "many" / "predictions.parquet")
+    assert table.num_rows == csv.count(b"\r\n") - 1
+    assert table.column("confidence").to_pylist()[0] > 0
+    assert len(done.rounds) > 1
+    lines = (tmp_path / "many" / "pseudolabels.csv").read_text("utf-8-sig").splitlines()[1:]
+    assert {int(line.split(",")[0]) for line in lines} == {done.rounds[-1].number}
