@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from clipgrip.backbone.embed import Item
-from clipgrip.data.looks import Looks, looks_of
 from clipgrip.data.manifest import Row
 from clipgrip.data.reading import open_row
 from clipgrip.data.sources import FileSource
 from clipgrip.errors import DataError
+from clipgrip_line.looks import Looks, looks_of
 
 
 @dataclass

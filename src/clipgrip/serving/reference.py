@@ -13,15 +13,15 @@ from clipgrip.data.manifest import Row
 from clipgrip.errors import RunError
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.packed import Vectors
-from clipgrip.runs.watch.scores import LOOKS, SCORES, distances, scores_of
 from clipgrip.runs.watch.store import WatchedLine, open_watch
 from clipgrip.sentences import mark
 from clipgrip.serving.batch import predict_files
 from clipgrip.serving.glances import Glances, place_of
 from clipgrip.serving.predictor import Predictor
-from clipgrip.trust.drift import Monitors
-from clipgrip.trust.ranks import Codes, counted, no_counts
 from clipgrip.types import ImageEmbeds, Probs
+from clipgrip_line.trust.drift import Monitors
+from clipgrip_line.trust.ranks import Codes, counted, no_counts
+from clipgrip_line.trust.scores import LOOKS, SCORES, distances, scores_of
 
 ANCHORS, COMPARED = 1000, 2000
 """Images that distances are measured to, and those whose own distances and looks are readable."""

@@ -1,0 +1,1 @@
+"""clipgrip at the line: one bundle, answers without torch."""
