@@ -33,7 +33,7 @@ from clipgrip.backbone.embed import embed_images
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.surfaces import DEMO_DOMAIN, SURFACE_CLASSES, render_surface
 from clipgrip.prompts.classifier import cosine_logits, zero_shot
-from clipgrip_line.looks import Looks, looks_of
+from clipgrip_line.pictures.looks import Looks, looks_of
 from clipgrip_line.trust.drift import Monitors, bet, budgets, period_budget, ringing
 from clipgrip_line.trust.ranks import Codes, Ranks, counted, share_p_values
 from clipgrip_line.trust.ringing import ALPHA, OF_IMAGES

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from clipgrip_line.looks import Looks, looks_of
+from clipgrip_line.pictures.looks import Looks, looks_of
 
 
 def part(seed: int = 0, size: tuple[int, int] = (90, 60)) -> Image.Image:

@@ -12,7 +12,7 @@ from clipgrip.data.manifest import Row
 from clipgrip.data.reading import open_row
 from clipgrip.data.sources import FileSource
 from clipgrip.errors import DataError
-from clipgrip_line.looks import Looks, looks_of
+from clipgrip_line.pictures.looks import Looks, looks_of
 
 
 @dataclass

@@ -27,7 +27,7 @@ from clipgrip.serving.batch import FileAnswers, predict_files
 from clipgrip.serving.glances import Glances, place_of
 from clipgrip.serving.predictor import Predictor
 from clipgrip.serving.reference import Progress, begin
-from clipgrip_line.looks import Looks
+from clipgrip_line.pictures.looks import Looks
 from clipgrip_line.trust.drift import Course, follow
 from clipgrip_line.trust.ringing import ALPHA, heard_more, rung
 from clipgrip_line.trust.scores import SCORES, chances_of, distances, scores_of

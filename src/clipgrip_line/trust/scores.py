@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from clipgrip_line.looks import Looks
+from clipgrip_line.pictures.looks import Looks
 from clipgrip_line.trust.line import Vectors
 from clipgrip_line.trust.ranks import Codes, Values, codes_of
 

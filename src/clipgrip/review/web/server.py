@@ -17,10 +17,10 @@ from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import open_review
 from clipgrip.review.web.address import Access, PublicName
 from clipgrip.review.web.app import create_app
-from clipgrip.review.web.connections import WAITING, Connection, Server, most_connections
 from clipgrip.review.web.state import ServerState
 from clipgrip.runs.lock import InUse, locked
 from clipgrip.sentences import mark
+from clipgrip_line.web.connections import WAITING, Connection, Server, most_connections
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT = 8765

@@ -1,0 +1,1 @@
+"""From the bytes of a file to an upright RGB picture, and what it looks like in a few numbers."""
