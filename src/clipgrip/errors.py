@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-
-from clipgrip.sentences import Sentence
-
-
-class ClipgripError(Exception):
-    """Base of all errors that are the input's fault, not the program's.
-
-    ``ConfigError(mark("{path} is a file. Give a folder."), path=path)`` is English, and can be said in the reader's
-    language: ``words.translated(error.sentence)``.
-    """
-
-    exit_code = 2
-    http_status = 400
-
-    def __init__(self, text: str = "", /, **values: object) -> None:
-        self.sentence = Sentence(text, **values) if values else text
-        super().__init__(self.sentence)
-
-
-class DataError(ClipgripError, ValueError):
-    """Images, class names or labels cannot be used as they are; also what scikit-learn's users catch."""
+from clipgrip_line.errors import BackboneError as BackboneError
+from clipgrip_line.errors import ClipgripError as ClipgripError
+from clipgrip_line.errors import DataError as DataError
+from clipgrip_line.errors import nearest as nearest
 
 
 class ConfigError(ClipgripError):
     """A setting is unknown, of the wrong type or out of its range."""
-
-
-class BackboneError(ClipgripError):
-    """A model cannot be found, read or used."""
 
 
 class PromptError(ClipgripError):
@@ -53,10 +30,3 @@ class CacheError(ClipgripError):
 
 class MissingPackage(ClipgripError):
     """An optional package is needed for what was asked."""
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """``' Did you mean "grip"?'`` or an empty string, to end an error about an unknown name."""
-    folded = {one.casefold(): one for one in known}
-    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
-    return Sentence(' Did you mean "{name}"?', name=folded[close[0]]) if close else ""

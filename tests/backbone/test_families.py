@@ -23,11 +23,11 @@ from clipgrip.backbone.base import Backbone, Tails
 from clipgrip.backbone.checkpoint import SUPPORTED
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.families import FAMILIES
-from clipgrip.backbone.preprocess import Preprocess
 from clipgrip.backbone.processors import PROCESSORS, complete
 from clipgrip.errors import BackboneError, PromptError
 from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.prompts.textual import TextualPrompt
+from clipgrip_line.preprocess import Preprocess
 
 TEXTS = ["a photo of a cat", "scratch", "a good part close up", "the dent"]
 FULL = [name for name in ZOO if not name.startswith(("clip", "metaclip"))]

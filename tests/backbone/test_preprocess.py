@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipgrip.backbone.preprocess import Preprocess
 from clipgrip.errors import BackboneError
+from clipgrip_line.preprocess import Preprocess
 
 SIZES = [(1, 1), (1, 90), (90, 1), (224, 224), (225, 224), (223, 999), (2000, 40), (17, 1000)]
 
@@ -79,7 +79,7 @@ def test_an_image_of_extreme_shape_needs_little_memory_and_looks_the_same(
     ours = Preprocess.from_config({})
     smooth = picture(3, 40).resize((30, 400), Image.Resampling.BICUBIC)
     expected = ours(smooth).astype(int)
-    monkeypatch.setattr("clipgrip.backbone.preprocess.MOST_RESIZED_PIXELS", 1000)
+    monkeypatch.setattr("clipgrip_line.preprocess.MOST_RESIZED_PIXELS", 1000)
     assert np.abs(ours(smooth) - expected).max() <= 2
     monkeypatch.undo()
     assert ours(picture(1, 60_000)).shape == (224, 224, 3)

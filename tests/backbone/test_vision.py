@@ -18,10 +18,10 @@ from clipgrip.backbone.adding import add_model
 from clipgrip.backbone.base import Backbone, Eye
 from clipgrip.backbone.checkpoint import VISION
 from clipgrip.backbone.eyes import eyes_here, load_eye, named_eyes
-from clipgrip.backbone.preprocess import Preprocess
 from clipgrip.backbone.processors import PROCESSORS, complete
 from clipgrip.backbone.vision import FAMILIES, VisionEye
 from clipgrip.errors import BackboneError
+from clipgrip_line.preprocess import Preprocess
 
 
 @pytest.fixture(autouse=True)

@@ -17,10 +17,10 @@ import pytest
 from data_helpers import encoded, picture, plant, png, reasons
 from PIL import Image
 
-from clipgrip.data import deep
-from clipgrip.data.containers import MAX_SCANS
 from clipgrip.data.images import UndecodableImage, decode, quick_check
 from clipgrip.data.ingest import ingest
+from clipgrip_line.pictures import deep
+from clipgrip_line.pictures.containers import MAX_SCANS
 
 W, H = 40, 16
 RAMP = np.linspace(0, 4095, W * H).astype(np.uint16).reshape(H, W)

@@ -15,9 +15,9 @@ from PIL import Image, ImageSequence
 
 from clipgrip.data.images import UndecodableImage, check_signature, decode, quick_check
 from clipgrip.data.issues import REASONS
-from clipgrip.data.pixels import orientation, to_rgb
 from clipgrip.data.sources import BytesSource
 from clipgrip.errors import DataError
+from clipgrip_line.pictures.pixels import orientation, to_rgb
 
 LOSSLESS = ["PNG", "BMP", "TIFF", "PPM", "GIF"]
 

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import UInt8
 from PIL import Image
 
-from clipgrip.backbone import preprocess, processors
+from clipgrip.backbone import processors
 from clipgrip.backbone.base import TextTower
 from clipgrip.backbone.checkpoint import Checkpoint, pick
 from clipgrip.backbone.engine import Engine, check_engine, on_engine, suffix
@@ -21,6 +21,7 @@ from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.sound import AGAIN, one_sentence
 from clipgrip.errors import BackboneError, ConfigError, nearest
 from clipgrip.types import ImageEmbeds
+from clipgrip_line import preprocess
 
 Precision = Literal["auto", "float32", "bfloat16"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -16,9 +16,9 @@ from torch import Tensor
 from clipgrip.backbone.base import TextTower
 from clipgrip.backbone.checkpoint import Checkpoint
 from clipgrip.backbone.image_tower import ImageTower, VisionShape
-from clipgrip.backbone.preprocess import Preprocess
 from clipgrip.errors import BackboneError
 from clipgrip.types import ImageEmbeds
+from clipgrip_line.preprocess import Preprocess
 
 ROBERTA = ("roberta", "xlm-roberta", "camembert", "altclip_text_model")
 """Text towers whose first position stands after the padding's number."""

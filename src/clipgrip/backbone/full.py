@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from clipgrip.backbone.base import Tails
-from clipgrip.backbone.preprocess import Preprocess
 from clipgrip.errors import BackboneError, PromptError
 from clipgrip.types import ClassEmbeds, ImageEmbeds
+from clipgrip_line.preprocess import Preprocess
 
 TEXTS_AT_ONCE = 64
 """Texts without gradient go through the tower in such batches, which bounds the memory."""

@@ -18,9 +18,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from clipgrip.backbone.checkpoint import pick
-from clipgrip.backbone.preprocess import Preprocess
 from clipgrip.errors import BackboneError
 from clipgrip.types import ImageEmbeds
+from clipgrip_line.preprocess import Preprocess
 
 ACTIVATIONS: dict[str, tuple[float, Callable[[Tensor], Tensor]]] = {
     "quick_gelu": (1.702, F.silu),

@@ -13,13 +13,13 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from clipgrip.backbone import preprocess
 from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.cache import default_root, remove_older
 from clipgrip.backbone.embed import Item, decode_ahead
 from clipgrip.data.images import READING
 from clipgrip.errors import CacheError, DataError
 from clipgrip.files import is_full, part_name, sweep
+from clipgrip_line import preprocess
 
 IN_MEMORY = 2**30
 """Bytes up to which pixels stay in memory; more go to a memory-mapped file in the cache."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from PIL import Image
 
-from clipgrip.backbone.preprocess import CLIP_MEAN, CLIP_STD
 from clipgrip.backbone.sound import finite
 from clipgrip.errors import BackboneError, nearest
+from clipgrip_line.preprocess import CLIP_MEAN, CLIP_STD
 
 HALF = (0.5, 0.5, 0.5)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,8 @@ import torch
 from clipgrip.errors import BackboneError, ClipgripError
 from clipgrip.files import open_file, read_file, system_words
 from clipgrip.sentences import Sentence, mark
+from clipgrip_line.preprocess import AGAIN as AGAIN
+from clipgrip_line.preprocess import finite as finite
 
 MAX_JSON = 64 << 20
 LIMITS = {
@@ -23,7 +24,6 @@ LIMITS = {
     **dict.fromkeys(("max_position_embeddings", "vocab_size", "type_vocab_size"), 1 << 24),
 }  # fmt: skip
 """The largest values that a model has of these; more would take memory and hours before it fails."""
-AGAIN = Sentence("Copy the model again.")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -121,18 +121,6 @@ def one_sentence(folder: Path) -> Iterator[None]:
             first=first[:200],
             again=AGAIN,
         ) from error
-
-
-def finite(value: Any) -> bool:
-    """Whether this is a number that can be reckoned with."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number beyond all floats
-        return False
 
 
 def _is_whole(value: Any, most: int) -> bool:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from clipgrip.backbone.clip import choose_precision
 from clipgrip.backbone.image_tower import ImageTower, VisionShape
-from clipgrip.backbone.preprocess import Preprocess
 from clipgrip.errors import MissingPackage
+from clipgrip_line.preprocess import Preprocess
 
 WIDTH, INNER, SIZE, PATCH, BLOCKS, BATCH = 768, 3072, 224, 32, 3, 16
 """Three of ViT-B/32's twelve blocks, the last of which works for one token, as in the whole."""

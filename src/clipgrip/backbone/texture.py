@@ -19,8 +19,8 @@ from jaxtyping import Float, UInt8
 from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 
-from clipgrip.backbone.preprocess import MODE
 from clipgrip.types import ImageEmbeds
+from clipgrip_line.preprocess import MODE
 
 NAME = "texture"
 REVISION = 1

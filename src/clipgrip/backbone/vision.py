@@ -13,13 +13,14 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from clipgrip.backbone import preprocess, processors
+from clipgrip.backbone import processors
 from clipgrip.backbone.checkpoint import Checkpoint
 from clipgrip.backbone.clip import DTYPES, Precision, choose_precision, device_named
 from clipgrip.backbone.full import FullImage
 from clipgrip.backbone.sound import one_sentence
 from clipgrip.errors import BackboneError
 from clipgrip.types import ImageEmbeds
+from clipgrip_line import preprocess
 
 REVISION = 1
 """To be raised whenever what is read of a model's answer changes."""

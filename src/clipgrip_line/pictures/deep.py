@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8, UInt16
+from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from clipgrip.data.containers import jpeg2000_components
-from clipgrip.data.unusable import UndecodableImage
-from clipgrip.sentences import Sentence
+from clipgrip_line.pictures.containers import jpeg2000_components
+from clipgrip_line.pictures.unusable import UndecodableImage
+from clipgrip_line.sentences import Sentence
 
 TWELVE = 4095
 """The largest value of 12 bits."""
@@ -26,7 +26,7 @@ MAX_PIXELS = 80_000_000
 AT_ONCE = 4_000_000
 """Samples that are made at once."""
 
-Rows = Callable[[slice], UInt16[np.ndarray, "H W C"]]
+Rows = Callable[[slice], NDArray[np.uint16]]
 """All bits of the samples in some rows."""
 Again = Callable[[], Any]
 """Opens the same bytes once more."""
@@ -99,7 +99,7 @@ def _is_deep(depth: Depth, data: bytes) -> bool:
     return ";16" in depth.rawmode or (depth.format == "PPM" and _ppm_top(depth) == 65535)
 
 
-def _rows(high: UInt8[np.ndarray, "H W C"], depth: Depth, data: bytes, again: Again) -> Rows | None:
+def _rows(high: NDArray[np.uint8], depth: Depth, data: bytes, again: Again) -> Rows | None:
     """What gives all 16 bits of some rows, or None where nothing gives the low ones."""
     tile = depth.tile
     if depth.format == "PPM" and tile is not None and tile.codec_name == "ppm":
@@ -124,7 +124,7 @@ def _rows(high: UInt8[np.ndarray, "H W C"], depth: Depth, data: bytes, again: Ag
     return lambda some: high[some].astype(np.uint16) << 8 | low[some]
 
 
-def _grey_alpha(parts: UInt16[np.ndarray, "H W 4"]) -> UInt16[np.ndarray, "H W 4"]:
+def _grey_alpha(parts: NDArray[np.uint16]) -> NDArray[np.uint16]:
     grey, alpha = parts[..., 0] << 8 | parts[..., 1], parts[..., 2] << 8 | parts[..., 3]
     return np.stack([grey, grey, grey, alpha], -1)
 
@@ -153,7 +153,7 @@ def _made(rows: Rows, shape: tuple[int, ...], mode: str, key: Any) -> Image.Imag
     return image
 
 
-def _eight_bits(values: UInt16[np.ndarray, "H W C"], twelve: bool) -> UInt8[np.ndarray, "H W C"]:
+def _eight_bits(values: NDArray[np.uint16], twelve: bool) -> NDArray[np.uint8]:
     if twelve:
         return ((values.astype(np.uint32) * 255 + TWELVE // 2) // TWELVE).astype(np.uint8)
     return (values >> 8).astype(np.uint8)

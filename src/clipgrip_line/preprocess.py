@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
 from PIL import Image
 
-from clipgrip.backbone.sound import AGAIN, finite
-from clipgrip.errors import BackboneError
+from clipgrip_line.errors import BackboneError
+from clipgrip_line.sentences import Sentence
+
+Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+"""(H, W, 3)."""
 
 MODE = "hf-pillow-1"
 """Names decoding, resize and crop in cache keys; to be changed whenever a pixel changes anywhere on that way."""
@@ -20,6 +22,7 @@ MODE = "hf-pillow-1"
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
+AGAIN = Sentence("Copy the model again.")
 MOST_EDGE = 4096
 """The longest edge that a model's images may have."""
 
@@ -73,7 +76,7 @@ class Preprocess:
             "have no common size. Set do_center_crop to true and give crop_size."
         )
 
-    def __call__(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
+    def __call__(self, image: Image.Image) -> Pixels:
         """Pixels of ``output_size`` before rescaling and normalisation."""
         image = image if image.mode == "RGB" else image.convert("RGB")
         width, height = self._resized(image.size)
@@ -100,7 +103,7 @@ class Preprocess:
 
     def _resample_box(
         self, image: Image.Image, width: int, height: int, box: tuple[int, int, int, int]
-    ) -> UInt8[np.ndarray, "H W 3"]:
+    ) -> Pixels:
         """The crop of the resized image without the resized image; differs from it by rounding."""
         x, y = image.width / width, image.height / height
         source = (
@@ -110,6 +113,18 @@ class Preprocess:
             min(box[3] * y, image.height),
         )
         return np.array(image.resize((box[2] - box[0], box[3] - box[1]), self.resample, box=source))
+
+
+def finite(value: Any) -> bool:
+    """Whether this is a number that can be reckoned with."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def _number(name: str, value: Any, least: float = -math.inf) -> float:

@@ -12,8 +12,8 @@ import zlib
 
 from PIL import TiffImagePlugin
 
-from clipgrip.data.unusable import UndecodableImage
-from clipgrip.sentences import Sentence
+from clipgrip_line.pictures.unusable import UndecodableImage
+from clipgrip_line.sentences import Sentence
 
 MAX_CHUNKS = 100_000
 MAX_SCANS = 200

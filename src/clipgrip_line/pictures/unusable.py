@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clipgrip.errors import DataError
+from clipgrip_line.errors import DataError
 
 
 class UndecodableImage(DataError):

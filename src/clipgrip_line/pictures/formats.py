@@ -7,8 +7,8 @@ import importlib.util
 import re
 from typing import Any, NamedTuple
 
-from clipgrip.data.unusable import UndecodableImage
-from clipgrip.sentences import Sentence
+from clipgrip_line.pictures.unusable import UndecodableImage
+from clipgrip_line.sentences import Sentence
 
 HEAD_BYTES = 64
 """How much of a file is enough to tell its format."""

@@ -1,0 +1,42 @@
+"""The errors a user can meet. Each says what is wrong, where, what is allowed and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from clipgrip_line.sentences import Sentence
+
+
+class ClipgripError(Exception):
+    """Base of all errors that are the input's fault, not the program's.
+
+    ``LineError(mark("{path} is a file. Give a folder."), path=path)`` is English, and can be said in the reader's
+    language: ``words.translated(error.sentence)``.
+    """
+
+    exit_code = 2
+    http_status = 400
+
+    def __init__(self, text: str = "", /, **values: object) -> None:
+        self.sentence = Sentence(text, **values) if values else text
+        super().__init__(self.sentence)
+
+
+class DataError(ClipgripError, ValueError):
+    """Images, class names or labels cannot be used as they are; also what scikit-learn's users catch."""
+
+
+class BackboneError(ClipgripError):
+    """A model cannot be found, read or used."""
+
+
+class LineError(ClipgripError):
+    """A bundle, an image or a setting at the line cannot be used."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``' Did you mean "grip"?'`` or an empty string, to end an error about an unknown name."""
+    folded = {one.casefold(): one for one in known}
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
+    return Sentence(' Did you mean "{name}"?', name=folded[close[0]]) if close else ""

@@ -1,0 +1,230 @@
+"""From the bytes of a file to an upright RGB picture, or a plain reason why not.
+
+Safe to call from several threads: no global setting of Pillow or of Python's warnings is touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import threading
+from functools import partial
+from typing import Any
+
+from PIL import Image
+
+from clipgrip_line.files import open_file
+from clipgrip_line.pictures.containers import (
+    check_scans,
+    jpeg2000_components,
+    png_essentials,
+    tiff_kind,
+    with_jpeg_end,
+)
+from clipgrip_line.pictures.deep import deepened, depth_of
+from clipgrip_line.pictures.formats import HEAD_BYTES, READERS, reader_of
+from clipgrip_line.pictures.pixels import orientation, to_rgb, upright
+from clipgrip_line.pictures.unusable import UndecodableImage
+from clipgrip_line.sentences import Sentence
+
+__all__ = [
+    "HEAD_BYTES",
+    "READERS",
+    "UndecodableImage",
+    "check_signature",
+    "decode",
+    "may_be_image",
+    "quick_check",
+    "shown_of",
+]
+
+READING = 2
+"""Revision of how bytes become pixels: part of the name of every cache of what was made of pictures.
+
+1 read 12 bits in 16-bit colour as black, inverted 16-bit grey as a negative, and refused some whole pictures.
+"""
+MAX_PIXELS = 178_956_970
+"""The most pixels an image may have by its header (Pillow's own hard limit)."""
+MAX_JPEG2000_BYTES = 1_200_000_000
+"""Its decoder takes four bytes for each pixel and component, and four more for each pixel of the result."""
+LARGE_PIXELS = 30_000_000
+"""Larger ones are decoded one at a time, so that threads together stay within the memory."""
+_READ_TIFF = "read are 1, 3 and 4 bands of 8 or 16 bits, and one band of up to 32 bits"
+_LARGE = threading.Lock()
+
+
+def decode(data: bytes, *, at_least: int | None = None) -> Image.Image:
+    """The picture as RGB: turned upright by EXIF, transparency on white, 16 bits scaled to 8.
+
+    Of an animation or a document with pages, the first. The size is checked in the header first. With ``at_least`` a
+    JPEG may come smaller, its longer side not under that many pixels: several times faster, for people's eyes only.
+
+    Raises:
+        UndecodableImage: the bytes are no image, damaged, cut off, or too large.
+    """
+    try:
+        image = _open(data)
+        large = image.size[0] * image.size[1] > LARGE_PIXELS
+        with _LARGE if large else contextlib.nullcontext():
+            return to_rgb(upright(_loaded(image, data, at_least)))
+    except UndecodableImage:
+        raise
+    except Exception as error:
+        raise _translated(error, data) from error
+
+
+def _loaded(image: Any, data: bytes, at_least: int | None) -> Image.Image:
+    depth = depth_of(image)
+    try:
+        _load(image, at_least)
+    except OSError:
+        variants = with_jpeg_end(data) if image.format in ("JPEG", "MPO") else None
+        if variants is None:
+            raise
+        first, second = (_load(_open(one), at_least) for one in variants)
+        if first.tobytes() != second.tobytes():
+            raise  # what follows was taken for a part of the picture: it is not whole
+        return first
+    return deepened(image, depth, data, partial(_open, data))
+
+
+def _load(image: Any, at_least: int | None) -> Image.Image:
+    if at_least:
+        share = min(1.0, at_least / max(image.size))
+        width, height = (math.ceil(side * share) for side in image.size)
+        image.draft("RGB", (width, height))
+    image.load()
+    return image
+
+
+def quick_check(data: bytes) -> tuple[int, int]:
+    """Width and height by the header, before orientation; the pixels are not decoded.
+
+    Raises:
+        UndecodableImage: the bytes are no image, the header is damaged, or the image is too large.
+    """
+    return _checked(data).size
+
+
+def shown_of(data: bytes) -> str | None:
+    """What is said of a file with pages or frames, of which the first is shown; None of a single picture.
+
+    Raises:
+        UndecodableImage: as `quick_check`.
+    """
+    image = _checked(data)
+    with contextlib.suppress(Exception):  # whatever is wrong with a second page, the first counts
+        if image.format == "TIFF":
+            return "a document with pages; the first is used" if _has_pages(image) else None
+        moving = b"acTL" in data[:1000] if image.format == "PNG" else image.is_animated
+        return "an animation; its first picture is used" if moving else None
+    return None
+
+
+def _has_pages(image: Any) -> bool:
+    """Whether a second picture follows that is no smaller copy of the first."""
+    image.seek(1)
+    reduced = int(image.tag_v2.get(254, 0)) & 1
+    return not reduced
+
+
+def upright_size(data: bytes) -> tuple[int, int]:
+    """Width and height by the header, turned as EXIF says; the pixels are not decoded, and may be cut off.
+
+    Raises:
+        UndecodableImage: as `quick_check`.
+    """
+    try:
+        image = _open(data)
+    except UndecodableImage:
+        raise
+    except Exception as error:
+        raise _translated(error, data) from error
+    width, height = image.size  # Pillow has turned a TIFF's already
+    exif = image.info.get("exif")
+    turned = isinstance(exif, bytes) and image.format != "TIFF" and orientation(exif) >= 5
+    return (height, width) if turned else (width, height)
+
+
+def check_signature(head: bytes) -> None:
+    """Whether a file that begins with ``head`` can be an image at all.
+
+    Raises:
+        UndecodableImage: empty, or no image format that is read here.
+    """
+    reader_of(head)
+
+
+def may_be_image(path: str) -> bool:
+    """Whether a file is one and begins as an image that is read here."""
+    try:
+        with open_file(path) as file:
+            check_signature(file.read(HEAD_BYTES))
+    except (OSError, UndecodableImage):
+        return False
+    return True
+
+
+def _checked(data: bytes) -> Any:
+    try:
+        return _open(data)
+    except UndecodableImage:
+        raise
+    except Exception as error:
+        raise _translated(error, data) from error
+
+
+def _open(data: bytes) -> Any:
+    reader = reader_of(data[:HEAD_BYTES])
+    if reader.name == "PngImageFile":
+        data = png_essentials(data)
+    elif reader.name == "JpegImageFile":
+        check_scans(data)
+    image = reader.load()(io.BytesIO(data))
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise UndecodableImage(
+            "corrupt",
+            Sentence("the header says {width} x {height} pixels", width=width, height=height),
+        )
+    most = MAX_PIXELS
+    if image.format == "JPEG2000":
+        most = min(most, MAX_JPEG2000_BYTES // (4 * jpeg2000_components(data)[0] + 4))
+    if width * height > most:
+        raise UndecodableImage(
+            "too-large",
+            Sentence(
+                "{width} x {height} pixels; at most {most} million are read",
+                width=width,
+                height=height,
+                most=most // 1000000,
+            ),
+        )
+    return image
+
+
+def _translated(error: Exception, data: bytes) -> UndecodableImage:
+    """Pillow reports damage by a dozen exception types; all mean that the image is unusable."""
+    if isinstance(error, MemoryError | Image.DecompressionBombError):
+        return UndecodableImage("too-large", Sentence("decoding it would take too much memory"))
+    detail = str(error) or type(error).__name__
+    name = reader_of(data[:HEAD_BYTES]).name
+    if name == "PpmImageFile" and isinstance(error, ValueError):
+        return UndecodableImage(
+            "not-an-image", Sentence("begins like a PPM, but goes on like a text")
+        )
+    if name == "TiffImageFile" and ("unknown" in detail or isinstance(error, KeyError)):
+        return UndecodableImage(
+            "unsupported",
+            Sentence(
+                "a TIFF with {tiff_kind}; {read_tiff}",
+                tiff_kind=tiff_kind(data),
+                read_tiff=_READ_TIFF,
+            ),
+        )
+    if name == "JpegImageFile" and "layers" in detail:
+        return UndecodableImage(
+            "unsupported", Sentence("a JPEG of more than 8 bits; convert it to PNG")
+        )
+    return UndecodableImage("corrupt", Sentence("damaged or cut off ({detail})", detail=detail))

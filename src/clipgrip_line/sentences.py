@@ -1,0 +1,41 @@
+"""A sentence that knows what it was made of, so that it can be said again in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+def mark(text: str) -> str:
+    """The text itself; says to the test of the catalogue that it is translated where it is used."""
+    return text
+
+
+class Sentence(str):
+    """English text, made of a template and its values; `clipgrip.words.Words.translated` says it in another language.
+
+    A value may be a sentence too. What is cut or combined is plain text again, and stays English.
+    """
+
+    __slots__ = ("template", "values")
+
+    template: str
+    values: Mapping[str, object]
+
+    def __new__(cls, template: str, /, **values: object) -> Sentence:
+        """``Sentence("{path} is a file.", path=path)``."""
+        made = super().__new__(cls, template.format(**values) if values else template)
+        made.template, made.values = template, values
+        return made
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _remade, (self.template, dict(self.values))
+
+
+def combined(parts: Sequence[str], between: str = "; ") -> Sentence:
+    """Several sentences as one; each can still be said in another language."""
+    values = {f"part{n}": part for n, part in enumerate(parts)}
+    return Sentence(between.join(f"{{{name}}}" for name in values), **values)
+
+
+def _remade(template: str, values: Mapping[str, object]) -> Sentence:
+    return Sentence(template, **values)
