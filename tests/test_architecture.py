@@ -16,7 +16,8 @@ import clipgrip
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "clipgrip"
-FILES = sorted(SOURCE.rglob("*.py"))
+LINE = ROOT / "src" / "clipgrip_line"
+FILES = sorted([*SOURCE.rglob("*.py"), *LINE.rglob("*.py")])
 HEAVY = ("torch", "transformers", "numpy", "PIL", "sklearn", "scipy", "matplotlib", "pydantic")
 
 
@@ -44,7 +45,7 @@ def test_every_room_stands_on_one_floor_and_the_contract_names_those_of_the_core
     assert sorted(core["source_modules"]) == sorted(f"clipgrip.{room}" for room in rows[0])
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT / "src")))
 def test_a_file_has_at_most_300_lines_and_says_what_it_is(path: Path) -> None:
     text = path.read_text("utf-8")
     assert len(text.splitlines()) <= 300
@@ -55,12 +56,28 @@ def test_a_file_has_at_most_300_lines_and_says_what_it_is(path: Path) -> None:
 def test_a_function_has_at_most_40_lines() -> None:
     """The options of ``clipgrip run`` and of the demo are declared in their functions' heads."""
     long = [
-        f"{path.relative_to(SOURCE)}:{node.name}"
+        f"{path.relative_to(SOURCE.parent)}:{node.name}"
         for path in FILES
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.FunctionDef) and node.end_lineno - node.body[0].lineno >= 45  # type: ignore[operator]
     ]
     assert long == []
+
+
+def test_importing_the_line_imports_no_training_stack() -> None:
+    absent = (
+        "torch",
+        "transformers",
+        "scipy",
+        "sklearn",
+        "pydantic",
+        "jaxtyping",
+        "clipgrip",
+        "onnxruntime",
+    )
+    code = f"import sys, clipgrip_line.model, clipgrip_line.cli; print([n for n in {absent} if n in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"
 
 
 def test_importing_clipgrip_imports_nothing_heavy() -> None:

@@ -243,7 +243,7 @@ def test_a_killed_write_leaves_no_half_file(
     def fail(*_: object) -> None:
         raise OSError("full")
 
-    monkeypatch.setattr("clipgrip.files.os.fsync", fail)
+    monkeypatch.setattr("clipgrip_line.files.os.fsync", fail)
     with pytest.raises(OSError, match="full"):
         write_version(tmp_path / "pilot.json", pilot(), plan(pilot()), made=MADE)
     assert list(tmp_path.iterdir()) == []

@@ -14,17 +14,19 @@ import pytest
 from jinja2 import nodes
 
 import clipgrip
+import clipgrip_line
 from clipgrip.errors import ConfigError
 from clipgrip.words import LANGUAGES, Words, catalogue
+from clipgrip_line import words as line_words
 
 PACKAGE = Path(clipgrip.__file__).parent
-MODULES = list(PACKAGE.rglob("*.py"))
-TEMPLATES = list(PACKAGE.rglob("templates/*.html"))
+LINE = Path(clipgrip_line.__file__).parent
+PACKAGES = (PACKAGE, LINE)
 CALLS = {"say", "mark", "self", "say.count", "Sentence"}
 
 
-def _python_texts() -> Iterator[str]:
-    for path in MODULES:
+def _python_texts(package: Path) -> Iterator[str]:
+    for path in package.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS:
                 for argument in node.args:
@@ -39,8 +41,8 @@ def _python_constants(argument: ast.expr) -> Iterator[str]:
         yield argument.value
 
 
-def _template_texts() -> Iterator[str]:
-    for path in TEMPLATES:
+def _template_texts(package: Path) -> Iterator[str]:
+    for path in package.rglob("templates/*.html"):
         for call in jinja2.Environment().parse(path.read_text("utf-8")).find_all(nodes.Call):
             if _template_name(call.node) in CALLS:
                 yield from (
@@ -56,7 +58,11 @@ def _template_name(node: Any) -> str:
     return node.name if isinstance(node, nodes.Name) else ""
 
 
-TEXTS = sorted({*_python_texts(), *_template_texts()})
+def _texts(package: Path) -> set[str]:
+    return {*_python_texts(package), *_template_texts(package)}
+
+
+TEXTS = sorted(set().union(*map(_texts, PACKAGES)))
 
 
 def test_there_are_texts_from_python_and_from_templates() -> None:
@@ -68,6 +74,11 @@ def test_there_are_texts_from_python_and_from_templates() -> None:
 @pytest.mark.parametrize("language", [name for name in LANGUAGES if name != "en"])
 def test_the_catalogue_holds_exactly_the_texts_that_are_used(language: str) -> None:
     assert sorted(catalogue(language)) == TEXTS
+
+
+@pytest.mark.parametrize("language", [name for name in LANGUAGES if name != "en"])
+def test_the_line_brings_its_own_sentences_and_no_others(language: str) -> None:
+    assert sorted(line_words.catalogue(language)) == sorted(_texts(LINE))
 
 
 @pytest.mark.parametrize("language", [name for name in LANGUAGES if name != "en"])
@@ -90,6 +101,7 @@ def test_japanese_uses_japanese_punctuation_and_no_spaces_beside_it() -> None:
 
 def test_the_catalogues_travel_with_the_package() -> None:
     assert files("clipgrip").joinpath("locale", "ja.json").is_file()
+    assert files("clipgrip_line").joinpath("locale", "ja.json").is_file()
 
 
 def test_a_missing_sentence_is_an_error_and_not_english() -> None:

@@ -11,16 +11,16 @@ from PIL import Image
 from clipgrip.backbone.base import Backbone, Eye
 from clipgrip.backbone.embed import embed_images
 from clipgrip.backbone.eyes import load_eye
-from clipgrip.backbone.texture import (
+from clipgrip.backbone.texture import Texture
+from clipgrip.data.surfaces import DEMO_DOMAIN, render_surface
+from clipgrip_line.texture import (
     COLOURS,
     DIRECTIONS,
     SIZE,
-    Texture,
     colours,
     described,
     spectrum,
 )
-from clipgrip.data.surfaces import DEMO_DOMAIN, render_surface
 
 
 def stripes(angle: float, period: float = 8.0) -> np.ndarray:

@@ -379,7 +379,7 @@ def test_what_the_system_refuses_names_the_file_that_was_asked_for_and_what_to_d
 
     shutil.copytree(finished, here / "run")
     before = snapshot(here)
-    quick.setattr("clipgrip.files._write_through", refuse)
+    quick.setattr("clipgrip_line.files._write_through", refuse)
     told = command(capsys, "predict", "run", "images", "--out", "answers.csv")
     assert told.code == 2
     assert "Traceback" not in told.err

@@ -101,7 +101,7 @@ def test_a_full_disk_is_a_sentence_and_nothing_begins(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("clipgrip.files._write_through", full)
+    monkeypatch.setattr("clipgrip_line.files._write_through", full)
     with pytest.raises(RunError, match=r"cannot begin.*No space left.*Make space"):
         job.start(tmp_path, "Ito")
     assert job.progress(tmp_path).state == "none"

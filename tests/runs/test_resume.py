@@ -18,7 +18,6 @@ from projects import Dying, Log, Place, make_place, outputs, project
 from projects import quick as quickly
 from runs_forks import in_a_fork
 
-from clipgrip import files
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import FileSource, Row
@@ -34,6 +33,7 @@ from clipgrip.runs.reopen import reopen
 from clipgrip.runs.rounds import reached
 from clipgrip.runs.start import Start
 from clipgrip.runs.store import StoredRound
+from clipgrip_line import files
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 

@@ -1,0 +1,7 @@
+"""python -m clipgrip_line."""
+
+import sys
+
+from clipgrip_line.cli import main
+
+sys.exit(main())
