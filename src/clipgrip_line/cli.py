@@ -24,6 +24,11 @@ COMMANDS = {
     "show": "clipgrip_line.commands.show",
     "check": "clipgrip_line.commands.check",
     "predict": "clipgrip_line.commands.predict",
+    "serve": "clipgrip_line.commands.serve",
+    "versions": "clipgrip_line.commands.versions",
+    "promote": "clipgrip_line.commands.promote",
+    "rollback": "clipgrip_line.commands.rollback",
+    "answers": "clipgrip_line.commands.answers",
 }
 """In the order of use; a module is imported when the commands are listed, so it imports nothing heavy by itself."""
 

@@ -1,4 +1,4 @@
-"""Who may come in: a bounded number of images and bytes at once. What is over that is refused, and said when to return."""
+"""Who may come in: a bounded number of images and bytes at once; over that, when to come again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Admission:
             self.bytes -= size
 
     def enter(self, images: int) -> None:
-        """So many images; Full where there is no room for all of them. More than the queue holds fit when it is empty."""
+        """So many images; Full where there is no room for all. An empty queue takes any number."""
         with self._lock:
             if self.images and self.images + images > self.most:
                 raise Full(self._after())

@@ -37,9 +37,11 @@ class TookTooLong(Exception):
 class Engine(threading.Thread):
     """Answers jobs until it is stopped; every job that was given to it is done then."""
 
-    def __init__(self, limits: Limits, admission: Admission, to_people: Callable[[], bool]) -> None:
+    def __init__(
+        self, limits: Limits, admission: Admission, decided: Callable[[Seen, str], Seen]
+    ) -> None:
         super().__init__(name="engine", daemon=True)
-        self.limits, self.admission, self.to_people = limits, admission, to_people
+        self.limits, self.admission, self.decided = limits, admission, decided
         self.batches, self.images, self.busy = 0, 0, 0.0
         self._jobs: deque[Job] = deque()
         self._ready = threading.Condition()
@@ -115,8 +117,8 @@ class Engine(threading.Thread):
     def _seen(self, model: Answering, images: Sequence[Asked]) -> list[Seen]:
         found: list[Seen] = []
         for first in range(0, len(images), self.limits.batch):
-            found += see(model, images[first : first + self.limits.batch], self.to_people())
-        return found
+            found += see(model, images[first : first + self.limits.batch])
+        return [self.decided(one, model.version) for one in found]
 
 
 def _deliver(job: Job, result: list[Seen] | Exception) -> None:

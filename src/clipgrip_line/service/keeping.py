@@ -97,7 +97,7 @@ class Keeping:
 
 
 def drawn(image: str, every: int) -> bool:
-    """Whether an image is drawn for the audit: by its content, so that nobody can choose, and a restart draws the same."""
+    """Whether an image is drawn for the audit: by its content, so nobody chooses, and a restart draws the same."""
     if every < 1:
         return False
     digest = hashlib.sha256(b"audit" + bytes.fromhex(image)).digest()

@@ -30,7 +30,7 @@ class NotKept(Exception):
 
 
 class Ledger:
-    """The database of a service. Writing goes through `write`; reading through `reader`, a connection of each thread."""
+    """The database of a service: written through `write`, read through `reader`, a connection of each thread."""
 
     def __init__(self, folder: Path) -> None:
         """Open, and bring the schema up to date.

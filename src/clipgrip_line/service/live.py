@@ -87,12 +87,12 @@ class Seen:
     """The confidence as the model says it, before calibration: promises are about this one."""
 
 
-def see(model: Answering, images: Sequence[Asked], to_people: bool) -> list[Seen]:
+def see(model: Answering, images: Sequence[Asked]) -> list[Seen]:
     """One batch."""
     pixels = [one.pixels for one in images]
     embeds = model.embed(pixels)
     probs = model.scoring.probs(embeds)
-    answers = model.answers_of([one.image_id for one in pixels], probs, to_people)
+    answers = model.answers_of([one.image_id for one in pixels], probs)
     labels = np.asarray(probs).argmax(1).tolist()
     return [
         Seen(asked, answer, embed, label, float(row[label]))

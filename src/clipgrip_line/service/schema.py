@@ -37,10 +37,9 @@ MIGRATIONS = (
       answer INTEGER PRIMARY KEY, version TEXT NOT NULL, class TEXT NOT NULL, confidence REAL NOT NULL,
       verdict TEXT NOT NULL
     );
-    CREATE TABLE line (version TEXT PRIMARY KEY, begun_at TEXT NOT NULL, alpha REAL NOT NULL);
     CREATE TABLE monitor (
-      version TEXT PRIMARY KEY, period INTEGER NOT NULL, before INTEGER NOT NULL, through INTEGER NOT NULL,
-      data BLOB NOT NULL
+      version TEXT PRIMARY KEY, begun_at TEXT NOT NULL, period INTEGER NOT NULL, before INTEGER NOT NULL,
+      through INTEGER NOT NULL, data BLOB NOT NULL
     );
     CREATE TABLE alarm (
       number INTEGER PRIMARY KEY, version TEXT NOT NULL, period INTEGER NOT NULL, at INTEGER NOT NULL,
@@ -53,6 +52,9 @@ MIGRATIONS = (
       version TEXT NOT NULL, scope TEXT NOT NULL, at TEXT NOT NULL, facts TEXT NOT NULL,
       PRIMARY KEY (version, scope)
     );
+    CREATE TABLE notice (number INTEGER PRIMARY KEY, at TEXT NOT NULL, body TEXT NOT NULL, sent TEXT);
+    CREATE TABLE scope (version TEXT NOT NULL, name TEXT NOT NULL, place INTEGER NOT NULL, after INTEGER NOT NULL,
+      PRIMARY KEY (version, name));
     CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
     """,
 )

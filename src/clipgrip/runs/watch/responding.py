@@ -5,8 +5,7 @@ from __future__ import annotations
 from clipgrip.errors import RunError
 from clipgrip.runs.watch.store import Alarm, State, WatchStore
 from clipgrip.sentences import mark
-from clipgrip.trust.watch_words import Verdict
-from clipgrip_line.trust.responding import after
+from clipgrip_line.trust.responding import Verdict, after
 
 
 def answer_alarm(store: WatchStore, verdict: Verdict, *, by: str, note: str, at: str) -> Alarm:

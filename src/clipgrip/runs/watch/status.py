@@ -11,8 +11,8 @@ from clipgrip.metrics import Share
 from clipgrip.runs.watch.scopes import WatchedScope
 from clipgrip.runs.watch.store import Alarm, WatchedLine, WatchStore, is_watched, open_watch
 from clipgrip.runs.watch.upholding import Upheld, daily_answers, run_scopes, upheld
-from clipgrip.trust.watch_words import LIGHTS, Light
 from clipgrip_line.trust.ringing import PERHAPS, loudest
+from clipgrip_line.trust.watch_words import LIGHTS, Light
 
 
 @dataclass(frozen=True)
