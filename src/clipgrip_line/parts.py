@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clipgrip_line.bundle import AGAIN, Bundle
+from clipgrip_line.bundle import AGAIN, Bundle, array_bytes
 from clipgrip_line.errors import LineError
 from clipgrip_line.promises import Promise
 from clipgrip_line.scoring import Calibration, Column, Floats, Head, Scoring
@@ -132,3 +132,20 @@ def golden(bundle: Bundle) -> list[Golden]:
         Golden(one["member"], bundle.read(one["member"]), np.array(one["probs"]), said["tolerance"])
         for one in said["images"]
     ]
+
+
+def scoring_members(scoring: Scoring) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """What model.json says of it, and its arrays as members."""
+    arrays = {"class_embeds": scoring.class_embeds}
+    for n, column in enumerate(scoring.columns, 1):
+        arrays |= {f"eye{n}-mean": column.mean, f"eye{n}-axes": column.axes}
+    for n, head in enumerate(scoring.heads, 1):
+        arrays |= {f"head{n}-{part}": getattr(head, part) for part in Head.__dataclass_fields__}
+    said = {
+        "logit_scale": scoring.logit_scale,
+        "eye_lengths": [column.length for column in scoring.columns],
+        "text_weight": scoring.text_weight,
+        "heads": len(scoring.heads),
+        "joins": scoring.joins,
+    }
+    return said, {f"arrays/{name}.npy": array_bytes(array) for name, array in arrays.items()}

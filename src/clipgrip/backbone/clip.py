@@ -16,7 +16,7 @@ from clipgrip.backbone import processors
 from clipgrip.backbone.base import TextTower
 from clipgrip.backbone.checkpoint import Checkpoint, pick
 from clipgrip.backbone.engine import Engine, check_engine, on_engine, suffix
-from clipgrip.backbone.families import FAMILIES, TowerSource
+from clipgrip.backbone.families import FAMILIES, ImageSide, TowerSource
 from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.sound import AGAIN, one_sentence
 from clipgrip.errors import BackboneError, ConfigError, nearest
@@ -69,6 +69,16 @@ class ClipBackbone:
         """The hub's commit, where the model lies in the Hugging Face cache."""
         folder = self._checkpoint.folder
         return folder.name if folder.parent.name == "snapshots" else None
+
+    @property
+    def steps(self) -> preprocess.Preprocess:
+        """What is done to a picture first."""
+        return self._preprocess
+
+    @property
+    def image_tower(self) -> ImageSide:
+        """What computes the embeddings."""
+        return self._tower
 
     @property
     def image_key(self) -> str:

@@ -134,10 +134,11 @@ class FullImage:
         if not len(pixels):
             return torch.zeros(0, self.embed_dim, device=self._device)
         with torch.inference_mode():
-            embeds = F.normalize(self._features(pixels).float(), dim=-1)
+            embeds = F.normalize(self.features(pixels).float(), dim=-1)
         return embeds.clone()
 
-    def _features(self, pixels: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B D"]:
+    def features(self, pixels: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B D"]:
+        """What becomes a unit vector."""
         values = pixels.to(self._device).permute(0, 3, 1, 2) * self._factor - self._shift
         half = self._dtype == torch.bfloat16
         with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
@@ -147,7 +148,7 @@ class FullImage:
         """D, by a black image: a tower that cannot take it is refused when it is loaded, not in a run."""
         try:
             with torch.inference_mode():
-                features = self._features(torch.zeros(1, *size, 3, dtype=torch.uint8))
+                features = self.features(torch.zeros(1, *size, 3, dtype=torch.uint8))
         except (ValueError, RuntimeError, AttributeError, TypeError) as error:
             raise BackboneError(
                 f"the model's image tower does not take what its preprocessor makes ({size[0]} x {size[1]} "

@@ -114,14 +114,14 @@ def check_installed() -> None:
     del onnx, onnxruntime
 
 
-def written(parts: TowerParts) -> ModelProto:
+def written(parts: TowerParts, prompts: Tensor | None = None) -> ModelProto:
     """The tower as an ONNX model; BackboneError where it is too large for the format."""
     size = sum(4 * tensor.numel() for tensor in parts.tensors())
     if size > MOST_BYTES:
         raise BackboneError(
             f"the image tower takes {size / 2**30:.1f} GB, more than the 2 GB of an ONNX file. Choose --engine torch."
         )
-    return image_graph(parts)
+    return image_graph(parts, prompts)
 
 
 def _keep(path: Path, model: bytes) -> None:

@@ -20,19 +20,30 @@ if TYPE_CHECKING:
 OPSET, IR_VERSION = 20, 9
 """Layer norms are nodes since 17, GELU since 20; both versions are read by ONNX Runtime from 1.17 on."""
 INPUT, OUTPUT = "pixels", "features"
+END = 2**31 - 1
+"""Behind the last token, whatever their number."""
 PATCHES = "patches"
 """The node of the patch embedding, and the last one's name is ``OUTPUT``: int8 leaves both alone."""
 
 
-def image_graph(parts: TowerParts) -> ModelProto:
-    """The graph for pixels (B, H, W, 3) of any batch size B; its output is (B, D)."""
+def image_graph(parts: TowerParts, prompts: Tensor | None = None) -> ModelProto:
+    """The graph for pixels (B, H, W, 3) of any batch size B; its output is (B, D).
+
+    ``prompts`` (K, P, E) become a part of it, as `ImageTower.encode` takes them.
+    """
     from onnx import TensorProto, helper
 
     graph = _Graph()
-    hidden = _embed(graph, parts)
+    if prompts is None:
+        prompts = parts.start.new_zeros(1, 0, parts.start.shape[-1])
+    hidden = graph.insert(_embed(graph, parts), prompts[0])
     hidden = graph.norm(hidden, parts.pre_norm, parts.eps)
+    tokens = 1 + parts.positions.shape[0] + prompts.shape[1]
     for number, block in enumerate(parts.blocks):
-        hidden = _block(graph, block, hidden, parts, last=number == len(parts.blocks) - 1)
+        if 0 < number < len(prompts):
+            hidden = graph.insert(hidden, prompts[number], instead=prompts.shape[1])
+        last = number == len(parts.blocks) - 1
+        hidden = _block(graph, block, hidden, parts, tokens=tokens, last=last)
     pooled = graph.add("Squeeze", hidden, graph.ints([1]))
     pooled = graph.norm(pooled, parts.post_norm, parts.eps)
     graph.add("MatMul", pooled, graph.constant(parts.projection.T), name=OUTPUT)
@@ -93,6 +104,19 @@ class _Graph:
         """``hidden[start:stop]`` along an axis."""
         return self.add("Slice", hidden, *(self.ints([n]) for n in (start, stop, axis)))
 
+    def first(self, value: Tensor) -> str:
+        """A constant (P, E) in front of each image's tokens: (B, P, E)."""
+        batch = self.add("Shape", INPUT, start=0, end=1)
+        shape = self.add("Concat", batch, self.ints(value.shape), axis=0)
+        return self.add("Expand", self.constant(value[None]), shape)
+
+    def insert(self, hidden: str, prompts: Tensor, instead: int = 0) -> str:
+        """Prompt tokens (P, E) after the class token, in the place of ``instead`` tokens that stood there."""
+        if not len(prompts):
+            return hidden
+        rest = self.slice(hidden, 1, 1 + instead, END)
+        return self.add("Concat", self.slice(hidden, 1, 0, 1), self.first(prompts), rest, axis=1)
+
     def _constant(self, array: np.ndarray) -> str:
         from onnx import numpy_helper
 
@@ -116,15 +140,15 @@ def _embed(graph: _Graph, parts: TowerParts) -> str:
     rows = graph.reshape(grid, -1, side * side, size * size * 3)
     embeds = graph.add("MatMul", rows, graph.constant(parts.patch.T), name=PATCHES)
     embeds = graph.add("Add", embeds, graph.constant(parts.positions))
-    batch = graph.add("Shape", INPUT, start=0, end=1)
-    shape = graph.add("Concat", batch, graph.ints([1, parts.start.shape[-1]]), axis=0)
-    start = graph.add("Expand", graph.constant(parts.start[None, None]), shape)
-    return graph.add("Concat", start, embeds, axis=1)
+    return graph.add("Concat", graph.first(parts.start[None]), embeds, axis=1)
 
 
-def _block(graph: _Graph, block: Block, hidden: str, parts: TowerParts, *, last: bool) -> str:
+def _block(
+    graph: _Graph, block: Block, hidden: str, parts: TowerParts, *, tokens: int, last: bool
+) -> str:
     """Attention and MLP; in the last block for the class token alone."""
-    attended = _attention(graph, block, graph.norm(hidden, block.norm1, parts.eps), parts, last)
+    normed = graph.norm(hidden, block.norm1, parts.eps)
+    attended = _attention(graph, block, normed, parts, tokens=tokens, last=last)
     hidden = graph.slice(hidden, 1, 0, 1) if last else hidden
     hidden = graph.add("Add", hidden, graph.linear(attended, block.out))
     inner = graph.linear(graph.norm(hidden, block.norm2, parts.eps), block.up)
@@ -135,10 +159,12 @@ def _block(graph: _Graph, block: Block, hidden: str, parts: TowerParts, *, last:
     return graph.add("Add", hidden, graph.linear(inner, block.down))
 
 
-def _attention(graph: _Graph, block: Block, hidden: str, parts: TowerParts, last: bool) -> str:
+def _attention(
+    graph: _Graph, block: Block, hidden: str, parts: TowerParts, *, tokens: int, last: bool
+) -> str:
     """Scaled dot-product attention over all tokens, asked by all or by the class token."""
     width = block.out.weight.shape[0]
-    tokens, head = parts.positions.shape[0] + 1, width // parts.heads
+    head = width // parts.heads
     query, key, value = (
         Affine(weight, bias)
         for weight, bias in zip(block.qkv.weight.chunk(3), block.qkv.bias.chunk(3), strict=True)

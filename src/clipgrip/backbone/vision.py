@@ -113,6 +113,16 @@ class VisionEye:
         return self.folder.name if self.folder.parent.name == "snapshots" else None
 
     @property
+    def steps(self) -> preprocess.Preprocess:
+        """What is done to a picture first."""
+        return self._preprocess
+
+    @property
+    def image_tower(self) -> FullImage:
+        """What computes the embeddings."""
+        return self._tower
+
+    @property
     def image_key(self) -> str:
         """Names everything but the picture that determines an image embedding."""
         return f"{self.fingerprint[:40]}-{preprocess.MODE}-{self.precision}-eye{REVISION}"

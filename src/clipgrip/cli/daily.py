@@ -76,27 +76,15 @@ def read_daily(ui: Ui, run: Path, answers: Path, by: str, encoding: str | None) 
     return Result(lines, status.facts() | facts, code=int(bool(fallen)))
 
 
-def _was_promised(run: Path) -> bool:
-    """Whether a promise ever left anything to the model of a run's folder."""
-    from clipgrip.runs.audits import promises
-    from clipgrip.runs.store import NAME, open_store
-
-    if not (run / NAME).is_file():
-        return False
-    with open_store(run) as store:
-        stored = store.run()
-        made = () if stored is None else promises(store, stored.id)
-        return any(one.proves for one in made)
-
-
 def given_back(reviewed: Path, run: Path, answers: FileAnswers, ui: Ui) -> list[bool]:
     """Which answers people decide because no promise that stands holds them, said on the screen.
 
     What was promised of an earlier round of the review is not promised of the model of ``run``, its newest.
     """
     from clipgrip.review.store import round_folders
+    from clipgrip.runs.audits import was_promised
 
-    if not any(map(_was_promised, round_folders(reviewed))):  # before anything heavy is imported
+    if not any(map(was_promised, round_folders(reviewed))):  # before anything heavy is imported
         return [False] * len(answers.rows)
     from clipgrip.runs.watch.upholding import fallen_scopes, for_people
 

@@ -150,6 +150,11 @@ PANELS = (
                 "compare", mark("Compare several runs, and join their answers"), "compare:compare"
             ),
             LABELS,
+            Entry(
+                "bundle",
+                mark("Pack a model into one file for the line"),
+                "bundle:bundle",
+            ),
         ),
     ),
     Panel(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from clipgrip.errors import DataError
-from clipgrip.runs.store import RunStore, parsed
+from clipgrip.runs.store import NAME, RunStore, open_store, parsed
 from clipgrip.sentences import mark
 
 MEASURE = "measure."
@@ -129,3 +130,13 @@ def promises(store: RunStore, run: str) -> list[StoredPromise]:
         StoredPromise(audit, by, at, parsed(facts))
         for audit, by, at, facts in store.db.execute(query, (run,))
     ]
+
+
+def was_promised(run: Path) -> bool:
+    """Whether a promise ever left anything to the model of a run's folder."""
+    if not (run / NAME).is_file():
+        return False
+    with open_store(run) as store:
+        stored = store.run()
+        made = () if stored is None else promises(store, stored.id)
+        return any(one.proves for one in made)

@@ -44,6 +44,25 @@ class Reference:
     """Content hashes that are not new, those of the rows and more."""
 
 
+@dataclass(frozen=True)
+class Sample:
+    """N images that show what is normal, in numbers alone."""
+
+    rows: Sequence[Row]
+    codes: Codes = field(repr=False)
+    """(N, M) of their `SCORES`."""
+    labels: np.ndarray = field(repr=False)
+    """(N,) the class that the model says."""
+    held_out: np.ndarray = field(repr=False)
+    """(N,) whether the model never learned from it: of the others confidence says nothing."""
+    far: np.ndarray = field(repr=False)
+    """(N,) whether it is no anchor: of the others distance says nothing."""
+    anchors: Vectors = field(repr=False)
+    """(A, W) embeddings that distances are measured to."""
+    contents: Sequence[str] = field(repr=False)
+    """Content hashes that are not new."""
+
+
 def begin(
     run: Path, predictor: Predictor, place: Path | None, alpha: float, on_progress: Progress
 ) -> None:
@@ -54,6 +73,26 @@ def begin(
 
     Raises:
         RunError: too few images can still be read.
+    """
+    sample = sample_of(run, predictor, place, on_progress)
+    monitors = _monitors(sample, len(predictor.classes))
+    shown = sample.rows[:: max(1, len(sample.rows) // SHOWN)][:SHOWN]
+    facts = {
+        "reference": len(sample.rows),
+        "from": str(place or ""),
+        "held_out": int(sample.held_out.sum()),
+        "pictures": [{"path": place_of(row), "sha256": row.sha256} for row in shown],
+    }
+    with open_watch(run, create=True) as store:
+        line = _line(predictor, alpha, facts, sample.anchors)
+        store.begin(line, monitors, sample.contents)
+
+
+def sample_of(run: Path, predictor: Predictor, place: Path | None, on_progress: Progress) -> Sample:
+    """The images of a run, or of a place, as new ones will be compared with them.
+
+    Raises:
+        RunError: too few of them can still be read.
     """
     glances = Glances()
     found = (
@@ -78,16 +117,7 @@ def begin(
     anchors = embeds[half][:ANCHORS].astype(np.float16)
     confidence, labels = (values.numpy() for values in found.probs[readable].max(1))
     codes = scores_of(looks, confidence, distances(embeds, anchors))
-    monitors = _monitors(codes, labels, held_out, ~half, found.probs.shape[1])
-    shown = rows[:: max(1, len(rows) // SHOWN)][:SHOWN]
-    facts = {
-        "reference": len(rows),
-        "from": str(place or ""),
-        "held_out": int(held_out.sum()),
-        "pictures": [{"path": place_of(row), "sha256": row.sha256} for row in shown],
-    }
-    with open_watch(run, create=True) as store:
-        store.begin(_line(predictor, alpha, facts, anchors), monitors, found.contents)
+    return Sample(rows, codes, labels, held_out, ~half, anchors, found.contents)
 
 
 def _line(
@@ -96,16 +126,16 @@ def _line(
     return WatchedLine(predictor.facts.run, alpha, now(), facts, anchors)
 
 
-def _monitors(
-    codes: Codes, labels: Codes, held_out: np.ndarray, far: np.ndarray, classes: int
-) -> Monitors:
+def _monitors(sample: Sample, classes: int) -> Monitors:
     """Each score counts the images of which it can be said: looks all, distance those that are no anchors."""
     confidence, distance = LOOKS, LOOKS + 1
+    codes, held_out = sample.codes, sample.held_out
     seen = no_counts(len(SCORES))
     seen[:LOOKS] = counted(codes[:, :LOOKS])
     seen[confidence] = counted(codes[held_out][:, [confidence]])[0]
-    seen[distance] = counted(codes[far][:, [distance]])[0]
-    return Monitors.of(seen, np.bincount(labels[held_out], minlength=classes).astype(np.int64))
+    seen[distance] = counted(codes[sample.far][:, [distance]])[0]
+    labels = np.bincount(sample.labels[held_out], minlength=classes).astype(np.int64)
+    return Monitors.of(seen, labels)
 
 
 def _of_folder(

@@ -1,0 +1,133 @@
+"""Golden images: a few that travel with the model, with the answers that they had when it was packed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from clipgrip.data.manifest import Row
+from clipgrip.data.reading import open_row
+from clipgrip.errors import BackboneError, DataError
+from clipgrip.sentences import mark
+from clipgrip.serving.bundling.seeing import Packed, Precision, Seeing
+from clipgrip_line.pictures.images import decode
+from clipgrip_line.scoring import Floats, Scoring
+from clipgrip_line.towers import Pixels
+
+COMPARED, KEPT = 64, 8
+"""Images whose answers are compared, and those of them that travel."""
+EQUAL = 1e-4
+"""How far float32 answers on ONNX Runtime may be from torch's."""
+TOLERANCES: dict[Precision, float] = {"float32": 1e-3, "int8": 0.05}
+"""How far the answers may be on another machine: processors round otherwise, and eight bits make steps of it."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """PNG files that were answered by torch in float32 and by the towers of a bundle, (N, C) each."""
+
+    pictures: Sequence[bytes] = field(repr=False)
+    theirs: Floats = field(repr=False)
+    ours: Floats = field(repr=False)
+    drawn: bool
+    """Whether no image of the run could be read, so that patterns stand for them."""
+
+    @property
+    def apart(self) -> float:
+        """The largest difference of two probabilities."""
+        return float(np.abs(self.ours - self.theirs).max())
+
+    @property
+    def changed(self) -> int:
+        """Images of which another class is said."""
+        return int((self.ours.argmax(1) != self.theirs.argmax(1)).sum())
+
+    def kept(self) -> list[int]:
+        """Those that travel: one of each class that is said, as far as there is room, then the others in order."""
+        labels = self.ours.argmax(1).tolist()
+        first = [place for place, label in enumerate(labels) if label not in labels[:place]]
+        others = [place for place in range(len(labels)) if place not in first]
+        return sorted([*first, *others][:KEPT])
+
+
+def compare(
+    rows: Sequence[Row], seeing: Seeing, packed: Packed, scoring: Scoring, precision: Precision
+) -> Compared:
+    """Answer pictures in both ways.
+
+    Raises:
+        BackboneError: float32 answers differ by more than rounding.
+    """
+    towers = packed.towers()
+    edge = max(max(tower.preprocess(Image.new("RGB", (8, 8))).shape[:2]) for tower in towers)
+    pictures = list(_pictures(rows, edge))
+    drawn = not pictures
+    if drawn:
+        pictures = list(_patterns(edge))
+    images = [decode(data) for data in pictures]
+    theirs = seeing.probs([[eye.preprocess(one) for one in images] for eye in seeing.eyes])
+    seen: list[list[Pixels]] = [[tower.preprocess(one) for one in images] for tower in towers]
+    banks = [tower.encode(pixels) for tower, pixels in zip(towers, seen, strict=True)]
+    ours = scoring.probs(scoring.joined(banks))
+    found = Compared(pictures, theirs.double().numpy(), ours.astype(np.float64), drawn)
+    if precision == "float32" and not found.apart <= EQUAL:
+        raise BackboneError(
+            mark(
+                "the model answers otherwise on ONNX Runtime than on torch (up to {apart} apart), so no bundle was "
+                "written. Bring both up to date (pip install --upgrade onnx onnxruntime), and tell us of the model."
+            ),
+            apart=f"{found.apart:.2g}",
+        )
+    return found
+
+
+def golden_members(
+    compared: Compared, precision: Precision
+) -> tuple[dict[str, object], dict[str, bytes]]:
+    """golden.json and the pictures."""
+    kept = compared.kept()
+    names = [f"golden/{number}.png" for number in range(1, len(kept) + 1)]
+    images = [
+        {"member": name, "probs": np.round(compared.ours[place], 9).tolist()}
+        for name, place in zip(names, kept, strict=True)
+    ]
+    said: dict[str, object] = {"images": images, "tolerance": TOLERANCES[precision]}
+    return said, {name: compared.pictures[n] for name, n in zip(names, kept, strict=True)}
+
+
+def _pictures(rows: Sequence[Row], edge: int) -> Iterator[bytes]:
+    """The first that can be read, no larger than a model sees them."""
+    left = COMPARED
+    for row in rows:
+        if not left:
+            return
+        try:
+            picture = open_row(row)
+        except DataError:  # moved or changed since
+            continue
+        left -= 1
+        share = edge / min(picture.size)
+        if share < 1:
+            width, height = (max(1, round(side * share)) for side in picture.size)
+            picture = picture.resize((width, height), Image.Resampling.BICUBIC)
+        yield _png(picture)
+
+
+def _patterns(edge: int) -> Iterator[bytes]:
+    """Soft patterns, the same on every machine."""
+    drawing = np.random.default_rng(0)
+    for _ in range(KEPT):
+        coarse = Image.fromarray(drawing.integers(0, 256, (6, 6, 3), np.uint8))
+        yield _png(coarse.resize((edge, edge), Image.Resampling.BICUBIC))
+
+
+def _png(picture: Image.Image) -> bytes:
+    made = io.BytesIO()
+    Image.fromarray(np.asarray(picture)).save(
+        made, "PNG"
+    )  # pixels alone: no place, no date, no camera
+    return made.getvalue()

@@ -1,0 +1,204 @@
+"""All parts of a bundle, from a run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from clipgrip import __version__
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.glossary import is_foreign, is_japanese
+from clipgrip.data.manifest import Row
+from clipgrip.errors import ConfigError, DataError, RunError, nearest
+from clipgrip.runs.store import NAME, StoredRun, open_store
+from clipgrip.runs.watch.scores import SCORES
+from clipgrip.runs.watch.store import is_watched, open_watch
+from clipgrip.sentences import mark
+from clipgrip.serving.bundling.arithmetic import scoring_of
+from clipgrip.serving.bundling.card import card
+from clipgrip.serving.bundling.components import components, licences
+from clipgrip.serving.bundling.golden import Compared, compare, golden_members
+from clipgrip.serving.bundling.seeing import Precision, Seeing, pack_towers, plain_name
+from clipgrip.serving.predictor import Predictor
+from clipgrip.serving.reference import sample_of
+from clipgrip_line import parts
+from clipgrip_line.bundle import array_bytes, json_bytes
+from clipgrip_line.promises import Promise
+from clipgrip_line.words import LANGUAGES
+
+Progress = Callable[[str, int, int], None]
+Asked = Literal["auto", "float32", "int8"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A bundle's members, and what the command says of them."""
+
+    members: dict[str, bytes] = field(repr=False)
+    model: dict[str, Any]
+    """model.json."""
+    compared: Compared = field(repr=False)
+
+
+def parts_of(
+    folder: Path,
+    promise: Promise | None,
+    *,
+    ok_classes: Sequence[str] = (),
+    precision: Asked = "auto",
+    on_progress: Progress = lambda *_: None,
+) -> Parts:
+    """Everything that the model in a run's folder needs at the line.
+
+    Raises:
+        RunError: the folder holds no finished run, or one that learned from embeddings.
+        BackboneError: a model is not here, or cannot be written as ONNX.
+        ConfigError: an OK class is none of the run's.
+        MissingPackage: onnx or ONNX Runtime is not installed.
+    """
+    predictor = Predictor.open(folder)
+    check_ok(ok_classes, predictor.classes.display)
+    chosen = _precision(precision, predictor)
+    run, rows = _stored(folder)
+    seeing, scoring = Seeing.of(predictor), scoring_of(predictor)
+    towers = pack_towers(seeing, chosen)
+    compared = compare(rows, seeing, towers, scoring, chosen)
+    golden, pictures = golden_members(compared, chosen)
+    said, arrays = parts.scoring_members(scoring)
+    reference = _reference(folder, predictor, run, on_progress)
+    calibrated = predictor.calibrated
+    model = {
+        "classes": list(predictor.classes.display),
+        "ok_classes": [name for name in predictor.classes.display if name in ok_classes],
+        "names": names_of(predictor.classes),
+        "towers": towers.facts,
+        "scoring": said,
+        "calibration": None if calibrated is None else calibrated.calibration.to_dict(),
+        "promise": None if promise is None else promise.to_dict(),
+        "info": _info(predictor, run, chosen, compared, has_reference=bool(reference)),
+    }
+    documents = {f"model-card.{one}.md": card(model, one).encode() for one in LANGUAGES}
+    members = {
+        parts.MODEL: json_bytes(model),
+        parts.GOLDEN: json_bytes(golden),
+        "sbom.cdx.json": json_bytes(components(model, towers.graphs)),
+        **licences(seeing.eyes),
+        **documents,
+        **towers.graphs,
+        **arrays,
+        **pictures,
+        **reference,
+    }
+    return Parts(members, model, compared)
+
+
+def check_ok(ok_classes: Sequence[str], classes: Sequence[str]) -> None:
+    """ConfigError where an OK class is none of the run's, or all of them are."""
+    for name in ok_classes:
+        if name not in classes:
+            raise ConfigError(
+                mark('"{name}" is no class of this run. Known: {known}.{nearest}'),
+                name=name,
+                known=", ".join(classes),
+                nearest=nearest(name, classes),
+            )
+    if set(ok_classes) == set(classes):
+        raise ConfigError(
+            mark("every class is named as OK, so nothing could be NG. Name fewer with --ok.")
+        )
+
+
+def names_of(classes: ClassNames) -> dict[str, list[str]]:
+    """The classes' names by language, as far as they are known: the text for the model is often the English one."""
+    display, prompts = list(classes.display), list(classes.prompts)
+    if any(map(is_japanese, display)):
+        english = not any(map(is_foreign, prompts))
+        return {"ja": display, **({"en": prompts} if english else {})}
+    return {"en": display}
+
+
+def _precision(asked: Asked, predictor: Predictor) -> Precision:
+    """As the run's engine was, unless one is asked for."""
+    if asked != "auto":
+        return asked
+    return "int8" if predictor.facts.settings.get("engine") == "onnx-int8" else "float32"
+
+
+def _stored(folder: Path) -> tuple[StoredRun | None, tuple[Row, ...]]:
+    """The run and its images; a folder that an estimator saved has neither."""
+    if not (folder / NAME).is_file():
+        return None, ()
+    with open_store(folder) as store:
+        run = store.run()
+        return run, () if run is None else store.manifest(run.id).rows
+
+
+def _reference(
+    folder: Path, predictor: Predictor, run: StoredRun | None, on_progress: Progress
+) -> dict[str, bytes]:
+    """What new images are compared with: that of the watch where one has begun, else the run's own images."""
+    if run is None:
+        return {}
+    given = ""
+    if is_watched(folder):
+        with open_watch(folder) as store:
+            given = str(store.begun().facts.get("from") or "")
+    place = Path(given) if given and Path(given).exists() else None
+    try:
+        sample = sample_of(folder, predictor, place, on_progress)
+    except (RunError, DataError):  # the images are elsewhere by now
+        return {}
+    return {
+        "reference.json": json_bytes({"scores": list(SCORES), "images": len(sample.rows)}),
+        "reference/anchors.npy": array_bytes(sample.anchors),
+        "reference/codes.npy": array_bytes(sample.codes.astype(np.uint16)),
+        "reference/labels.npy": array_bytes(sample.labels.astype(np.int64)),
+        "reference/held_out.npy": array_bytes(sample.held_out.astype(np.uint8)),
+        "reference/far.npy": array_bytes(sample.far.astype(np.uint8)),
+    }
+
+
+def _info(
+    predictor: Predictor,
+    run: StoredRun | None,
+    precision: Precision,
+    compared: Compared,
+    *,
+    has_reference: bool,
+) -> dict[str, Any]:
+    facts, calibrated = predictor.facts, predictor.calibrated
+    data = {} if run is None else run.facts.get("data", {})
+    eyes = () if predictor.beside is None else predictor.beside.eyes
+    return {
+        "made_by": f"clipgrip {__version__}",
+        "run": facts.run,
+        "learned_at": "" if run is None else run.finished or run.created,
+        "images": data.get("pool"),
+        "labeled": data.get("labeled"),
+        "paradigm": None if run is None else run.facts.get("paradigm"),
+        "backbone": plain_name(facts.settings["backbone"]),
+        "fingerprint": facts.backbone_fingerprint,
+        "eyes": [plain_name(one.name) for one in eyes],
+        "prompt": facts.kind,
+        "prompts": list(facts.class_prompts),
+        "template": _templates(facts.settings.get("template")),
+        "precision": precision,
+        "run_precision": facts.precision,
+        "compared": len(compared.pictures),
+        "apart": float(f"{compared.apart:.3g}"),
+        "changed": compared.changed,
+        "golden_drawn": compared.drawn,
+        "calibrated_by": None if calibrated is None else calibrated.n,
+        "audited": None if calibrated is None else calibrated.evidence.get("after"),
+        "reference": has_reference,
+    }
+
+
+def _templates(template: object) -> list[str]:
+    if isinstance(template, str):
+        return [template]
+    return [str(one) for one in template] if isinstance(template, list | tuple) else []

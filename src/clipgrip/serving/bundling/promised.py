@@ -1,0 +1,40 @@
+"""The promise that goes with a bundle: what `predict` leaves to people today, as values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clipgrip.runs.audits import promises, was_promised
+from clipgrip.runs.store import NAME, open_store
+from clipgrip.runs.watch.scopes import scopes_of
+from clipgrip.runs.watch.upholding import fallen_scopes
+from clipgrip_line.promises import Promise, Scope
+
+
+def standing_promise(folder: Path, *, promised_before: bool) -> Promise | None:
+    """The scopes that stand for the model of a folder; None where nothing was ever promised.
+
+    Where something was (``promised_before``: of an earlier round of the review) and nothing stands, people decide all.
+    """
+    if not (folder / NAME).is_file():
+        return None
+    if not (promised_before or was_promised(folder)):
+        return None
+    fallen = fallen_scopes(folder)
+    with open_store(folder) as store:
+        stored = store.run()
+        made = () if stored is None else promises(store, stored.id)
+        names = () if stored is None else store.classes(stored.id).display
+    standing = [one for one in scopes_of(made, names) if one not in fallen]
+    sure = {one.audit: float(one.facts["confidence"]) for one in made}
+    scopes = tuple(Scope(one.name, one.classes, one.threshold, one.max_error) for one in standing)
+    if not standing:
+        return Promise(0.0, 0.0, ())
+    newest = max(standing, key=lambda one: one.at)
+    return Promise(
+        max(one.rate for one in scopes),
+        min(sure[one.audit] for one in standing),
+        scopes,
+        newest.by,
+        newest.at,
+    )

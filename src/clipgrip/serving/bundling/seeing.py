@@ -1,0 +1,135 @@
+"""What sees images for a prompt, in float32 on torch, and the same as ONNX towers of a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from clipgrip.backbone.base import Backbone, Eye
+from clipgrip.backbone.eyes import load_eye
+from clipgrip.backbone.onnx_engine import check_installed, quantised
+from clipgrip.backbone.onnx_export import exported
+from clipgrip.backbone.texture import Texture
+from clipgrip.errors import BackboneError, RunError
+from clipgrip.runs.eyes import EyeFacts
+from clipgrip.sentences import mark
+from clipgrip.serving.predictor import Predictor, matching_backbone, prompt_of
+from clipgrip.types import Probs
+from clipgrip_line import texture
+from clipgrip_line.towers import ONNX, TEXTURE, Pixels, Tower, steps_of, tower_from
+
+Precision = Literal["float32", "int8"]
+IN_IMAGES = ("visual", "multimodal")
+"""Prompts with tokens in the image tower."""
+EMBEDDINGS = "embeddings"
+"""In the place of a model's name: somebody else embedded the images."""
+
+
+@dataclass(frozen=True)
+class Seeing:
+    """The model and the eyes beside it."""
+
+    predictor: Predictor
+    eyes: tuple[Eye, ...]
+    """The model first, as its prompt sees images."""
+
+    @classmethod
+    def of(cls, predictor: Predictor) -> Seeing:
+        """In float32 on torch, whatever the run used.
+
+        Raises:
+            BackboneError: a model is not here, or is another one.
+            RunError: the run learned from embeddings, and no model of it sees images.
+        """
+        beside = predictor.beside
+        eyes = () if beside is None else beside.eyes
+        return cls(predictor, (plain_backbone(predictor), *map(plain_eye, eyes)))
+
+    def probs(self, pixels: Sequence[Sequence[Pixels]]) -> Probs:
+        """(N, C) as the model says them; ``pixels`` holds the images of each eye."""
+        banks = [
+            eye.encode_image(np.stack(images)).float().cpu()
+            for eye, images in zip(self.eyes, pixels, strict=True)
+        ]
+        beside = self.predictor.beside
+        return self.predictor.predict_proba(banks[0] if beside is None else beside.banks.joined(banks))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Towers of a bundle: what model.json says of each, and their graphs by member."""
+
+    facts: list[dict[str, Any]]
+    graphs: dict[str, bytes] = field(repr=False)
+
+    def towers(self) -> list[Tower]:
+        """As the line runs them."""
+        threads = torch.get_num_threads()
+        return [tower_from(one, self.graphs.get(one.get("member", "")), threads) for one in self.facts]  # fmt: skip
+
+
+def pack_towers(seeing: Seeing, precision: Precision) -> Packed:
+    """Every eye as an ONNX tower; the one that ships is arithmetic alone.
+
+    Raises:
+        MissingPackage: onnx or ONNX Runtime is not installed.
+        BackboneError: a tower cannot be written so.
+    """
+    check_installed()
+    facts: list[dict[str, Any]] = []
+    graphs: dict[str, bytes] = {}
+    for number, eye in enumerate(seeing.eyes):
+        about = {"name": plain_name(eye.name), "fingerprint": eye.fingerprint}
+        if isinstance(eye, Texture):
+            facts.append({**about, "kind": TEXTURE, "revision": texture.REVISION})
+            continue
+        model, steps = exported(eye)
+        member = f"towers/{f'eye{number}' if number else 'model'}.onnx"
+        eight = precision == "int8"
+        graphs[member] = quantised(model) if eight else model.SerializeToString(deterministic=True)
+        said = {"kind": ONNX, "member": member, "pixels": steps_of(steps), "one_by_one": eight}
+        facts.append({**about, **said})
+    return Packed(facts, graphs)
+
+
+def plain_backbone(predictor: Predictor) -> Backbone:
+    """The model as the prompt sees images, in float32 on torch."""
+    facts = predictor.facts
+    if facts.settings.get("backbone", EMBEDDINGS) == EMBEDDINGS:
+        raise RunError(
+            mark(
+                "this run learned from embeddings that were brought, so no model here sees its images, and a bundle "
+                "needs one. Run anew on the images themselves."
+            )
+        )
+    settings = {**facts.settings, "engine": "torch"}
+    backbone = matching_backbone(replace(facts, precision="float32", settings=settings))
+    if facts.kind in IN_IMAGES:
+        return prompt_of(facts, backbone, predictor.learned).on(backbone)
+    return backbone
+
+
+def plain_eye(facts: EyeFacts) -> Eye:
+    """The eye in float32; BackboneError where the one here has other weights."""
+    eye = load_eye(facts.name, precision="float32")
+    if eye.fingerprint != facts.fingerprint:
+        raise BackboneError(
+            mark(
+                'the prompt was tuned beside an eye "{name}" with fingerprint {noted}, but the one here has '
+                "{found}. Bring back the same one, or run anew."
+            ),
+            name=facts.name,
+            noted=facts.fingerprint[:12],
+            found=eye.fingerprint[:12],
+        )
+    return eye
+
+
+def plain_name(name: str) -> str:
+    """A model's name without the folders of this machine."""
+    return Path(name).name if Path(name).is_dir() else name

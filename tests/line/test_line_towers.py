@@ -1,0 +1,74 @@
+"""Every family's image tower gives the same embeddings on ONNX Runtime as on torch, prompt tokens included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from vision_zoo import ZOO as VISION
+from vision_zoo import make_tiny_eye
+from zoo import ZOO
+
+from clipgrip.backbone.base import Eye
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.onnx_export import exported
+from clipgrip.backbone.prompted import PromptedBackbone
+from clipgrip.backbone.texture import Texture
+from clipgrip.backbone.vision import VisionEye
+from clipgrip.errors import BackboneError
+from clipgrip_line.towers import ONNX, tower_from
+from clipgrip_line.towers import steps_of as steps
+
+pytest.importorskip("onnxruntime", reason="needs pip install 'clipgrip[onnx]'")
+
+
+def check_equal(eye: Eye, count: int = 3) -> bytes:
+    """Compare a few pictures, one batch and one by one, and give the graph."""
+    model, before = exported(eye)
+    graph = model.SerializeToString(deterministic=True)
+    facts = {"kind": ONNX, "name": "t", "pixels": steps(before), "one_by_one": False}
+    tower = tower_from(facts, graph, 1)
+    pixels = np.random.default_rng(0).integers(0, 256, (count, *before.output_size, 3), np.uint8)
+    expected = eye.encode_image(pixels).numpy()
+    np.testing.assert_allclose(tower.encode(list(pixels)), expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(tower.encode([pixels[0]]), expected[:1], rtol=0, atol=1e-5)
+    return graph
+
+
+@pytest.mark.parametrize("family", list(ZOO))
+def test_every_family_of_two_towers_gives_torchs_embeddings(family: str, tmp_path: Path) -> None:
+    backbone = ClipBackbone("t", ZOO[family](tmp_path / "model"), precision="float32")
+    assert check_equal(backbone) == check_equal(backbone)  # the same graph twice
+
+
+@pytest.mark.parametrize("kind", list(VISION))
+def test_every_eye_gives_torchs_embeddings(kind: str, tmp_path: Path) -> None:
+    check_equal(VisionEye("t", make_tiny_eye(tmp_path / "eye", kind), precision="float32"))
+
+
+@pytest.mark.parametrize("family", ["clip", "clip-gelu", "metaclip-2", "altclip"])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_learned_tokens_become_a_part_of_the_graph(
+    family: str, layers: int, tmp_path: Path
+) -> None:
+    backbone = ClipBackbone("t", ZOO[family](tmp_path / "model"), precision="float32")
+    assert backbone.image_prompts is not None
+    tokens = torch.randn(layers, 3, backbone.image_prompts.width)
+    check_equal(PromptedBackbone(backbone, tokens))
+
+
+@pytest.mark.parametrize("kind", ["dinov2", "dinov2_with_registers"])
+def test_positions_that_are_stretched_to_other_pictures_are_kept_as_values(
+    kind: str, tmp_path: Path
+) -> None:
+    folder = make_tiny_eye(tmp_path / "eye", kind)
+    path = folder / "preprocessor_config.json"
+    path.write_text(path.read_text().replace("32", "48"))
+    check_equal(VisionEye("t", folder, precision="float32"))
+
+
+def test_a_tower_that_is_no_torch_module_is_refused_by_name() -> None:
+    with pytest.raises(BackboneError, match="texture cannot be written as ONNX"):
+        exported(Texture())
