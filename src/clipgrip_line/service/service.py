@@ -97,7 +97,9 @@ class Service:
     def _began(self, model: Answering) -> None:
         """The watch follows the version, from the reference that its bundle carries."""
         place = path_of(self.settings.state, model.version)
-        self.watching.follow(model, reference.read(place) if place.is_file() else None)
+        self.watching.follow(
+            model, reference.read(place, len(model.classes)) if place.is_file() else None
+        )
 
     def stop(self) -> None:
         """Answers what waits, then ends."""
@@ -107,9 +109,9 @@ class Service:
         self.engine.stop()
         for thread in (self.switching, self.watching, self.engine):
             thread.join()
-        for thread in (self.shadow, self.bell):
-            if thread is not None:
-                thread.stop()
-                thread.join()
+        for beside in (self.shadow, self.bell):
+            if beside is not None:
+                beside.stop()
+                beside.join()
         self.predicting.pool.shutdown()
         self.ledger.close()

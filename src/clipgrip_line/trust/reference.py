@@ -1,28 +1,22 @@
-"""What new images are compared with, as it travels in a bundle: counts of scores, and embeddings to be near to."""
+"""What new images are compared with, as it travels in a bundle: scores of known images, embeddings to be near to."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from clipgrip_line.bundle import Bundle, array_bytes
+from clipgrip_line.bundle import Bundle
 from clipgrip_line.errors import LineError
 from clipgrip_line.sentences import mark
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.line import Vectors
-from clipgrip_line.trust.ranks import BLOCK, no_counts
-from clipgrip_line.trust.scores import SCORES
+from clipgrip_line.trust.ranks import Codes, counted, no_counts
+from clipgrip_line.trust.scores import LOOKS, SCORES
 
-FACTS = "drift.json"
-PLACES, LABELS, ANCHORS = (
-    "arrays/drift-places.npy",
-    "arrays/drift-labels.npy",
-    "arrays/drift-anchors.npy",
-)
+FACTS = "reference.json"
 
 
 @dataclass(frozen=True)
@@ -31,26 +25,28 @@ class Reference:
 
     monitors: Monitors
     anchors: Vectors = field(repr=False)
-    images: int = 0
+    images: int
     """Images that it was made of."""
 
 
-def members(reference: Reference) -> dict[str, bytes]:
-    """Members of a bundle: of the counts, (n, 3) score, code and how often, where it is not 0."""
-    flat = reference.monitors.seen.reshape(len(SCORES), -1)
-    score, code = np.nonzero(flat)
-    places = np.column_stack([score, code, flat[score, code]]).astype(np.int64)
-    facts = {"scores": list(SCORES), "images": reference.images}
-    return {
-        FACTS: json.dumps(facts, sort_keys=True).encode() + b"\n",
-        PLACES: array_bytes(places),
-        LABELS: array_bytes(reference.monitors.labels.astype(np.int64)),
-        ANCHORS: array_bytes(reference.anchors.astype(np.float16)),
-    }
+def monitors_of(
+    codes: Codes, labels: Codes, held_out: NDArray[np.bool_], far: NDArray[np.bool_], classes: int
+) -> Monitors:
+    """Each score counts the images of which it can be said: looks all, distance those that are no anchors.
+
+    Confidence and class shares begin with the images that taught nothing: ``held_out`` (N,).
+    """
+    confidence, distance = LOOKS, LOOKS + 1
+    seen = no_counts(len(SCORES))
+    seen[:LOOKS] = counted(codes[:, :LOOKS])
+    seen[confidence] = counted(codes[held_out][:, [confidence]])[0]
+    seen[distance] = counted(codes[far][:, [distance]])[0]
+    shares = np.bincount(labels[held_out], minlength=classes).astype(np.int64)
+    return Monitors.of(seen, shares)
 
 
-def read(path: Path) -> Reference | None:
-    """The reference of a bundle; None where it carries none, or one of other scores than are watched here.
+def read(path: Path, classes: int) -> Reference | None:
+    """The reference of a bundle; None where it brings none, or one of other scores than are watched here.
 
     Raises:
         LineError: it is damaged.
@@ -58,17 +54,19 @@ def read(path: Path) -> Reference | None:
     bundle = Bundle(path)
     if FACTS not in bundle.members:
         return None
-    facts: Mapping[str, object] = bundle.json(FACTS)
+    facts = bundle.json(FACTS)
     if facts.get("scores") != list(SCORES):
         return None
-    places, labels = bundle.array(PLACES), bundle.array(LABELS)
-    flat = no_counts(len(SCORES)).reshape(len(SCORES), BLOCK * BLOCK)
+    codes, labels, held_out, far, anchors = (
+        bundle.array(f"reference/{name}.npy")
+        for name in ("codes", "labels", "held_out", "far", "anchors")
+    )
     try:
-        flat[places[:, 0], places[:, 1]] = places[:, 2]
-        images = int(str(facts["images"]))
-    except (IndexError, KeyError, ValueError) as error:
+        monitors = monitors_of(
+            codes.astype(np.int64), labels, held_out.astype(bool), far.astype(bool), classes
+        )
+    except (IndexError, ValueError) as error:
         raise LineError(
             mark("{path}: its reference for the watch is damaged."), path=path
         ) from error
-    counts = flat.reshape(len(SCORES), BLOCK, BLOCK)
-    return Reference(Monitors.of(counts, labels), bundle.array(ANCHORS), images)
+    return Reference(monitors, anchors, len(codes))
