@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from clipgrip_line.sentences import mark
 from clipgrip_line.service import people, shifts
 from clipgrip_line.service.clock import now
 from clipgrip_line.service.service import Service
@@ -12,6 +13,10 @@ from clipgrip_line.trust.watch_words import LIGHTS, advised, changed
 from clipgrip_line.words import Words
 
 LAST_SHIFTS = 3
+SHADOW = mark(
+    "Shadow {version}: {differ} of {images} images differ. Of {answered} that people answered, {right} are right here "
+    "and {shadow_right} in the shadow."
+)
 
 
 def not_ready(service: Service) -> str:
@@ -43,6 +48,7 @@ def line_facts(service: Service, say: Words) -> dict[str, Any]:
     db = service.ledger.reader
     model, recent = service.model, service.observers.last()
     shift = service.settings.shifts.of_moment(now())
+    shadow = shadow_facts(service)
     return {
         "name": service.settings.name,
         "version": model.version,
@@ -57,9 +63,15 @@ def line_facts(service: Service, say: Words) -> dict[str, Any]:
         "watch": watch_facts(service, say),
         "queue": {"images": service.admission.images, "most": service.admission.most},
         "trouble": not_ready(service) or service.switching.failed,
-        "shadow": shadow_facts(service),
+        "shadow": shadow,
+        "shadow_sentence": "" if shadow is None else say(SHADOW, **_counts(shadow)),
         "changes": [vars(one) for one in service.changes()[-5:]],
     }
+
+
+def _counts(shadow: dict[str, Any]) -> dict[str, Any]:
+    keys = ("version", "differ", "images", "answered", "right", "shadow_right")
+    return {key: shadow[key] for key in keys}
 
 
 def _shifts(service: Service, present: str) -> list[dict[str, Any]]:

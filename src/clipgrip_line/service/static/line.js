@@ -21,6 +21,10 @@ function made(tag, text, kind) {
   return one;
 }
 
+function filled(text, values) {
+  return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+}
+
 function percent(share) {
   return (100 * share).toFixed(share > 0.999 && share < 1 ? 2 : 1) + "%";
 }
@@ -43,7 +47,7 @@ function showLast(last) {
   put("symbol", SYMBOLS[last.verdict]);
   put("word", last.verdict === "class" ? "" : texts[last.verdict]);
   put("class", last.class);
-  const about = [percent(last.confidence) + " " + texts.confidence];
+  const about = [filled(texts.confidence, { share: percent(last.confidence) })];
   if (last.lot) about.push(texts.lot + " " + last.lot);
   if (last.serial) about.push(texts.serial + " " + last.serial);
   about.push(last.at.slice(11, 19));
@@ -66,25 +70,43 @@ function showWatch(watch) {
   put("promise", fallen ? texts.withdrawn : stands);
   at("alarm").hidden = !watch.alarm;
   if (watch.alarm) {
-    const since = texts.alarm_since + " " + watch.alarm.since + " (" + watch.alarm.since_at + ")";
+    const since = filled(texts.alarm_since, { n: watch.alarm.since, at: watch.alarm.since_at });
     put("alarm-what", watch.alarm.what + " – " + since);
     put("alarm-advice", watch.alarm.advice);
   }
+}
+
+function sums(shift) {
+  const all = { ok: 0, ng: 0, person: 0, total: 0 };
+  for (const counts of Object.values(shift.classes)) {
+    for (const [verdict, n] of Object.entries(counts)) {
+      if (verdict in all) all[verdict] += n;
+      all.total += n;
+    }
+  }
+  return all;
+}
+
+function showEarlier(shifts) {
+  const body = shifts.map((shift) => {
+    const all = sums(shift);
+    return row(shift.shift, all, all.total);
+  });
+  at("earlier").hidden = !body.length;
+  at("earlier-rows").replaceChildren(...body);
 }
 
 function showCounts(shift) {
   put("shift", shift.begins);
   const names = line.classes.filter((name) => shift.classes[name]);
   const rows = [...names, ...Object.keys(shift.classes).filter((name) => !line.classes.includes(name))];
-  const all = { ok: 0, ng: 0, person: 0, total: 0 };
   const body = [];
   for (const name of rows) {
     const counts = shift.classes[name];
     const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
-    for (const verdict of ["ok", "ng", "person"]) all[verdict] += counts[verdict] || 0;
-    all.total += total;
     body.push(row(name, counts, total));
   }
+  const all = sums(shift);
   body.push(row(texts.total, all, all.total, "sum"));
   at("rows").replaceChildren(...body);
 }
@@ -122,13 +144,11 @@ function show(found) {
   showLast(found.last);
   showWatch(found.watch);
   showCounts(found.shifts[0]);
+  showEarlier(found.shifts.slice(1));
   showRecent(found.recent);
   put("waits", found.waiting.toLocaleString("en"));
   at("answer-now").disabled = found.waiting === 0;
-  const shadow = found.shadow;
-  put("shadow", shadow === null ? "" : texts.shadow + " " + shadow.version + ": " + shadow.differ + " " + texts.of + " " +
-    shadow.images + " " + texts.differ + "; " + shadow.right + " / " + shadow.shadow_right + " " + texts.of + " " +
-    shadow.answered + " " + texts.right);
+  put("shadow", found.shadow_sentence);
 }
 
 async function look() {
@@ -177,7 +197,7 @@ function showAsked() {
   at("gone").hidden = true;
   put("why", one.why === "audit" ? texts.why_audit : texts.why_promise);
   put("thinks", one.class ? texts.model_says + ": " + one.class + " (" + percent(one.confidence) + ")" : "");
-  put("left", queue.length + " " + texts.left);
+  put("left", filled(texts.left, { n: queue.length }));
   const buttons = line.classes.map((name, place) => {
     const button = made("button", name + " ");
     button.type = "button";
