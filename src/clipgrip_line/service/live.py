@@ -46,6 +46,10 @@ class Answering(Protocol):
         """What people are shown of it."""
 
     @property
+    def names(self) -> Mapping[str, tuple[str, ...]]:
+        """The classes' names by language, where they are known."""
+
+    @property
     def scoring(self) -> Probabilities:
         """What makes probabilities of embeddings."""
 

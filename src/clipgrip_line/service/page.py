@@ -46,7 +46,7 @@ TEXTS = {
     "back": mark("Back to the line"),
     "why_promise": mark("Nothing promised covers this image: you decide."),
     "why_audit": mark("Drawn at random to check the model: it does not say what it thinks."),
-    "model_says": mark("The model says"),
+    "model_says": mark("The model says: {name} ({share})"),
     "lost": mark("No connection to the service. It is tried again."),
     "not_kept": mark("Not kept. Try again."),
     "left": mark("{n} left"),

@@ -49,11 +49,13 @@ def line_facts(service: Service, say: Words) -> dict[str, Any]:
     model, recent = service.model, service.observers.last()
     shift = service.settings.shifts.of_moment(now())
     shadow = shadow_facts(service)
+    shown = model.names.get(say.language, ())
     return {
         "name": service.settings.name,
         "version": model.version,
         "classes": list(model.classes),
         "ok_classes": list(model.ok_classes),
+        "shown": dict(zip(model.classes, shown, strict=False)),
         "last": recent[0] if recent else None,
         "recent": recent[:8],
         "shift": shift,

@@ -46,7 +46,7 @@ function showLast(last) {
   if (!last) return;
   put("symbol", SYMBOLS[last.verdict]);
   put("word", last.verdict === "class" ? "" : texts[last.verdict]);
-  put("class", last.class);
+  put("class", named(last.class));
   const about = [filled(texts.confidence, { share: percent(last.confidence) })];
   if (last.lot) about.push(texts.lot + " " + last.lot);
   if (last.serial) about.push(texts.serial + " " + last.serial);
@@ -58,7 +58,7 @@ function showLast(last) {
     picture.src = "/v1/pictures/" + last.image_id;
   }
   picture.hidden = false;
-  picture.alt = (texts[last.verdict] || "") + " " + last.class;
+  picture.alt = (texts[last.verdict] || "") + " " + named(last.class);
 }
 
 function showWatch(watch) {
@@ -74,6 +74,10 @@ function showWatch(watch) {
     put("alarm-what", watch.alarm.what + " – " + since);
     put("alarm-advice", watch.alarm.advice);
   }
+}
+
+function named(name) {
+  return line.shown[name] || name;
 }
 
 function sums(shift) {
@@ -104,10 +108,10 @@ function showCounts(shift) {
   for (const name of rows) {
     const counts = shift.classes[name];
     const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
-    body.push(row(name, counts, total));
+    body.push(row(named(name), counts, total));
   }
   const all = sums(shift);
-  body.push(row(texts.total, all, all.total, "sum"));
+  body.unshift(row(texts.total, all, all.total, "sum"));
   at("rows").replaceChildren(...body);
 }
 
@@ -127,7 +131,7 @@ function showRecent(recent) {
     const picture = document.createElement("img");
     picture.src = "/v1/pictures/" + one.image_id;
     picture.alt = "";
-    item.append(picture, made("b", SYMBOLS[one.verdict]), made("span", one.class));
+    item.append(picture, made("b", SYMBOLS[one.verdict]), made("span", named(one.class)));
     return item;
   });
   const key = recent.map((one) => one.number).join();
@@ -196,10 +200,11 @@ function showAsked() {
   at("asked").src = "/v1/pictures/" + one.image;
   at("gone").hidden = true;
   put("why", one.why === "audit" ? texts.why_audit : texts.why_promise);
-  put("thinks", one.class ? texts.model_says + ": " + one.class + " (" + percent(one.confidence) + ")" : "");
+  const says = one.class && filled(texts.model_says, { name: named(one.class), share: percent(one.confidence) });
+  put("thinks", says || "");
   put("left", filled(texts.left, { n: queue.length }));
   const buttons = line.classes.map((name, place) => {
-    const button = made("button", name + " ");
+    const button = made("button", named(name) + " ");
     button.type = "button";
     if (KEYS[place]) button.append(made("kbd", KEYS[place].toUpperCase()));
     button.addEventListener("click", () => said(name));
