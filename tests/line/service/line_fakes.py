@@ -61,7 +61,9 @@ class FakeModel:
         try:
             picture = decode(data)
         except UndecodableImage as error:
-            raise LineError("not an image that can be read: {detail}", detail=error.detail) from error
+            raise LineError(
+                "not an image that can be read: {detail}", detail=error.detail
+            ) from error
         mean = np.asarray(picture, float).mean((0, 1)) / 255
         colour = tuple(float(value) + 0.01 for value in mean)
         return FakePixels(hashlib.sha256(data).hexdigest(), colour, looks_of(picture))  # type: ignore[arg-type]
@@ -84,7 +86,9 @@ class FakeModel:
         top = tuple((self.classes[n], float(row[n])) for n in np.argsort(-row)[:3])
         by_person = to_people or (self.promise is not None and not self.promise.holds(label, sure))
         verdict: Any = "person" if by_person else "ok" if name in self.ok_classes else "ng"
-        return Answer(image, name, sure, top, "person" if by_person else "model", verdict, self.version)
+        return Answer(
+            image, name, sure, top, "person" if by_person else "model", verdict, self.version
+        )
 
 
 def promised(threshold: float = 0.8, rate: float = 0.05) -> Promise:
