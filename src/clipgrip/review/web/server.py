@@ -80,7 +80,7 @@ def serve(
     with (
         closing(_bound(host, port)) as listening,
         open_review(folder, create=True) as store,
-        _alone(folder),
+        alone(folder),
     ):
         chosen = listening.getsockname()[1]
         access = Access(host, chosen, token, _own_names(), public, prefix)
@@ -113,7 +113,7 @@ def _server(state: ServerState) -> Server:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """One server for a review: what one of two keeps in memory the other would not know."""
     with ExitStack() as stack:
         try:
