@@ -10,10 +10,13 @@ import hashlib
 import io
 import json
 import re
+import struct
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -31,6 +34,11 @@ ALLOWED = re.compile(
 )
 """Names of members."""
 MOST_MANIFEST = 4 << 20
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, ValueError, NotImplementedError, RuntimeError),
+    *(EOFError, OSError),
+)
+"""What Python's reader of archives raises for files that are none, or damaged."""
 AGAIN = Sentence("Copy it again, or make it anew with  clipgrip bundle RUN --out FILE.")
 
 
@@ -118,15 +126,23 @@ class Bundle:
             raise self._unreadable(name) from None
         return found
 
-    def _archive(self) -> zipfile.ZipFile:
+    @contextmanager
+    def _archive(self) -> Iterator[zipfile.ZipFile]:
+        with self._opened() as file:
+            try:
+                archive = zipfile.ZipFile(file)
+            except UNREADABLE:
+                raise self._foreign() from None
+            with archive:
+                yield archive
+
+    def _opened(self) -> BinaryIO:
         try:
-            return zipfile.ZipFile(open_file(self.path))
+            return open_file(self.path)
         except OSError as error:
             raise LineError(
                 mark("{path} cannot be read: {reason}."), path=self.path, reason=system_words(error)
             ) from None
-        except (zipfile.BadZipFile, ValueError, NotImplementedError):
-            raise self._foreign() from None
 
     def _manifest(self, archive: zipfile.ZipFile) -> dict[str, Any]:
         try:
@@ -136,7 +152,7 @@ class Bundle:
             manifest = json.loads(self._manifest_bytes)
         except KeyError:
             raise self._foreign() from None
-        except (ValueError, zipfile.BadZipFile, NotImplementedError, EOFError):
+        except UNREADABLE:
             raise self._damaged(MANIFEST) from None
         if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
             raise self._foreign()
@@ -173,7 +189,7 @@ class Bundle:
     def _compared(self, archive: zipfile.ZipFile, name: str) -> bytes:
         try:
             data = archive.read(name)
-        except (KeyError, ValueError, zipfile.BadZipFile, NotImplementedError, EOFError, OSError):
+        except (KeyError, *UNREADABLE):
             raise self._damaged(name) from None
         if hashlib.sha256(data).hexdigest() != self.members[name].get("sha256"):
             raise self._damaged(name)

@@ -53,7 +53,7 @@ class OnnxTower:
         """(B, D) unit vectors."""
         stacked = np.stack(pixels)
         parts = np.split(stacked, len(stacked)) if self.one_by_one else [stacked]
-        return unit(np.concatenate([self.run(part) for part in parts]))
+        return rounded(np.concatenate([self.run(part) for part in parts]))
 
 
 class TextureTower:
@@ -67,7 +67,7 @@ class TextureTower:
 
     def encode(self, pixels: Sequence[Pixels]) -> Embeds:
         """(B, D) unit vectors."""
-        return unit(np.stack([texture.described(one) for one in pixels]).astype(np.float32))
+        return rounded(np.stack([texture.described(one) for one in pixels]))
 
 
 def tower_from(facts: Mapping[str, Any], graph: bytes | None, threads: int) -> Tower:
@@ -103,6 +103,11 @@ def steps_from(stored: Mapping[str, Any]) -> Preprocess:
         tuple(map(float, stored["mean"])),
         tuple(map(float, stored["std"])),
     )
+
+
+def rounded(features: NDArray[np.floating[Any]]) -> Embeds:
+    """Unit vectors in half precision, as clipgrip keeps every embedding, so that both answer alike."""
+    return unit(unit(features).astype(np.float16).astype(np.float32))
 
 
 def unit(rows: NDArray[np.floating[Any]]) -> Embeds:

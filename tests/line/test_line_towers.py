@@ -18,7 +18,7 @@ from clipgrip.backbone.prompted import PromptedBackbone
 from clipgrip.backbone.texture import Texture
 from clipgrip.backbone.vision import VisionEye
 from clipgrip.errors import BackboneError
-from clipgrip_line.towers import ONNX, tower_from
+from clipgrip_line.towers import ONNX, OnnxTower, tower_from, unit
 from clipgrip_line.towers import steps_of as steps
 
 pytest.importorskip("onnxruntime", reason="needs pip install 'clipgrip[onnx]'")
@@ -30,10 +30,13 @@ def check_equal(eye: Eye, count: int = 3) -> bytes:
     graph = model.SerializeToString(deterministic=True)
     facts = {"kind": ONNX, "name": "t", "pixels": steps(before), "one_by_one": False}
     tower = tower_from(facts, graph, 1)
+    assert isinstance(tower, OnnxTower)
     pixels = np.random.default_rng(0).integers(0, 256, (count, *before.output_size, 3), np.uint8)
     expected = eye.encode_image(pixels).numpy()
-    np.testing.assert_allclose(tower.encode(list(pixels)), expected, rtol=0, atol=1e-5)
-    np.testing.assert_allclose(tower.encode([pixels[0]]), expected[:1], rtol=0, atol=1e-5)
+    found = [unit(tower.run(part)) for part in (pixels, pixels[:1])]
+    np.testing.assert_allclose(found[0], expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found[1], expected[:1], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(tower.encode(list(pixels)), expected, rtol=0, atol=2**-11)
     return graph
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from clipgrip.backbone.base import Backbone, Eye
 from clipgrip.backbone.eyes import load_eye
@@ -53,7 +54,7 @@ class Seeing:
     def probs(self, pixels: Sequence[Sequence[Pixels]]) -> Probs:
         """(N, C) as the model says them; ``pixels`` holds the images of each eye."""
         banks = [
-            eye.encode_image(np.stack(images)).float().cpu()
+            F.normalize(eye.encode_image(np.stack(images)).cpu().half().float(), dim=1)
             for eye, images in zip(self.eyes, pixels, strict=True)
         ]
         beside = self.predictor.beside

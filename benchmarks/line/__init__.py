@@ -1,0 +1,1 @@
+"""The line at work, measured: kills, loads and sizes."""

@@ -1,0 +1,183 @@
+"""``clipgrip bundle`` writes the file, ``clipgrip-line`` shows, checks and uses it, in both languages."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from projects import Place, Told, command
+
+from clipgrip.runs.audits import StoredPromise, add_promise
+from clipgrip.runs.store import open_store
+from clipgrip_line.cli import main
+
+pytest.importorskip("onnxruntime", reason="needs pip install 'clipgrip[onnx]'")
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+def line(capsys: pytest.CaptureFixture[str], *arguments: object) -> Told:
+    """``clipgrip-line ARGUMENTS`` in this process."""
+    capsys.readouterr()
+    try:
+        code = main(list(map(str, arguments)))
+    except SystemExit as end:
+        code = int(str(end.code))
+    told = capsys.readouterr()
+    return Told(code, told.out, told.err)
+
+
+@pytest.fixture(scope="module")
+def bundle(finished: Path, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from projects import quick
+
+    from clipgrip.serving.bundling.members import parts_of
+    from clipgrip_line.bundle import packed
+
+    path = tmp_path_factory.mktemp("bundles") / "line3.clipgrip"
+    with quick(shared_cache):
+        path.write_bytes(packed(parts_of(finished, None, ok_classes=["good part"]).members))
+    return path
+
+
+@pytest.fixture
+def promised(finished: Path, tmp_path: Path) -> Path:
+    run = Path(shutil.copytree(finished, tmp_path / "run"))
+    scope = {"group": "all", "threshold": 0.5, "images": 9, "audited": 9, "wrong": 0}
+    facts = {"max_error": 0.05, "confidence": 0.95, "about": "delivered", "scopes": [scope]}
+    with open_store(run) as store:
+        stored = store.run()
+        assert stored is not None
+        said = StoredPromise("a1", "Sato", "2026-01-01T00:00:00+00:00", facts)
+        add_promise(store, stored.id, said)
+    return run
+
+
+def test_the_same_run_gives_the_same_bytes(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = []
+    for name in ("a.clipgrip", "b.clipgrip"):
+        told = command(capsys, "bundle", finished, "--out", tmp_path / name, "--json")
+        assert told.code == 0, told.err
+        made.append((tmp_path / name).read_bytes())
+    assert made[0] == made[1]
+    assert json.loads(told.out)["version"] == _version(capsys, tmp_path / "b.clipgrip")
+
+
+def _version(capsys: pytest.CaptureFixture[str], path: Path) -> Any:
+    return json.loads(line(capsys, "show", path, "--json").out)["version"]
+
+
+def test_a_bundle_answers_as_predict_does_and_leaves_the_same_images_to_people(
+    promised: Path, place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, theirs, ours = (tmp_path / name for name in ("m.clipgrip", "t.csv", "o.csv"))
+    assert command(capsys, "bundle", promised, "--out", file).code == 0
+    assert command(capsys, "predict", promised, place.images, "--out", theirs).code == 0
+    assert line(capsys, "predict", file, place.images, "--out", ours).code == 0
+    expected = {row["path"]: row for row in _rows(theirs)}
+    found = {Path(row["path"]).name: row for row in _rows(ours)}
+    assert expected.keys() == found.keys()
+    assert {row["decided"] for row in found.values()} == {"model", "person"}
+    for name, row in found.items():
+        assert (row["class"], row["decided"]) == (
+            expected[name]["label"],
+            expected[name]["decided_by"],
+        )
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
+
+
+def test_what_it_shows_is_said_in_both_languages(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    english, japanese = line(capsys, "show", bundle), line(capsys, "show", bundle, "--lang", "ja")
+    assert "OK are: good part" in english.out
+    assert "OKとするクラス：good part" in japanese.out
+    assert "# Model card" in line(capsys, "show", bundle, "--card").out
+    assert "# モデルカード" in line(capsys, "show", bundle, "--card", "--lang", "ja").out
+
+
+def test_the_list_of_components_is_cyclonedx(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = json.loads(line(capsys, "show", bundle, "--sbom").out)
+    assert (found["bomFormat"], found["specVersion"]) == ("CycloneDX", "1.6")
+    assert {one["name"] for one in found["components"]} >= {"numpy", "pillow", "onnxruntime"}
+    assert found["serialNumber"].startswith("urn:uuid:")
+
+
+def test_check_tries_every_part(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = line(capsys, "check", bundle, "--json")
+    assert (told.code, json.loads(told.out)["whole"]) == (0, True)
+
+
+def test_errors_are_a_sentence_and_code_two(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / "d.clipgrip"
+    damaged.write_bytes(bundle.read_bytes()[:-100])
+    for lang, words in (("en", "is no bundle of clipgrip"), ("ja", "バンドルではありません")):
+        told = line(capsys, "check", damaged, "--lang", lang)
+        assert told.code == 2
+        assert words in told.err
+        assert "Traceback" not in told.err
+    told = line(capsys, "predict", bundle, tmp_path / "none", "--json")
+    assert (told.code, json.loads(told.out)["kind"]) == (2, "LineError")
+    assert line(capsys, "nothing").code == 2
+
+
+def test_files_that_are_no_images_are_listed_and_the_others_answered(
+    bundle: Path, place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n cut")
+    good = place.images / "part 00.png"
+    told = line(capsys, "predict", bundle, tmp_path / "broken.png", good, "--json")
+    found = json.loads(told.out)
+    assert told.code == 1
+    assert [one["path"] for one in found["answers"]] == [str(good)]
+    assert [one["path"] for one in found["refused"]] == [str(tmp_path / "broken.png")]
+    assert "part 00.png" in line(capsys, "predict", bundle, good, "--lang", "ja").out
+
+
+@pytest.mark.parametrize(
+    ("ok", "why"), [(["bad"], "is no class"), (["scratch", "dent", "good part", "steel"], "every")]
+)
+def test_ok_classes_are_some_of_the_runs(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], ok: list[str], why: str
+) -> None:
+    options = [part for name in ok for part in ("--ok", name)]
+    told = command(capsys, "bundle", finished, "--out", tmp_path / "m.clipgrip", *options)
+    assert told.code == 2
+    assert why in told.err
+    assert not (tmp_path / "m.clipgrip").exists()
+
+
+def test_a_file_that_is_no_bundle_of_ours_is_never_replaced(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "m.clipgrip").write_text("mine")
+    assert command(capsys, "bundle", finished, "--out", tmp_path / "m.clipgrip").code == 2
+    assert (tmp_path / "m.clipgrip").read_text() == "mine"
+
+
+def test_it_runs_where_the_training_stack_is_not(bundle: Path, place: Place) -> None:
+    block = (
+        "import sys\n"
+        "for name in ('torch', 'transformers', 'scipy', 'sklearn', 'pydantic', 'clipgrip', 'onnx', 'jaxtyping'):\n"
+        "    sys.modules[name] = None\n"
+        "from clipgrip_line.cli import main\n"
+        f"sys.exit(main(['predict', {str(bundle)!r}, {str(place.images)!r}]))\n"
+    )
+    told = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, check=False)  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    assert "part 00.png" in told.stdout
