@@ -17,6 +17,7 @@ PAGES = (
     "README.md",
     "docs/reliability.md",
     "docs/glossary.md",
+    "docs/line.md",
     "docs/tutorial.md",
     "docs/operations/guide.md",
     "docs/operations/guide.ja.md",
@@ -63,3 +64,24 @@ def test_documented_files_exist(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert ((ROOT / page).parent / target).exists(), (page, target)
+
+
+def shown_at_the_line(page: str) -> Iterator[list[str]]:
+    """The words of each clipgrip-line command in a page."""
+    text = (ROOT / page).read_text("utf-8")
+    for words in re.findall(r"^clipgrip-line (.+)$", text, re.MULTILINE):
+        yield shlex.split(words, comments=True)
+    for words in re.findall(r"`clipgrip-line ([^`]+)`", text):
+        yield shlex.split(words)
+
+
+@pytest.mark.parametrize("page", [*PAGES, "line/README.md"])
+def test_documented_commands_of_the_line_exist_with_their_options(page: str) -> None:
+    from clipgrip_line.cli import parser_of
+
+    (commands,) = (one for one in parser_of()._actions if one.dest == "command")
+    assert isinstance(commands.choices, dict)
+    for words in shown_at_the_line(page):
+        known = set(commands.choices[words[0]]._option_string_actions)
+        given = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
+        assert given <= known, (page, words)

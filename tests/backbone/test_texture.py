@@ -106,3 +106,17 @@ def test_no_embedding_of_another_revision_is_ever_read(monkeypatch: pytest.Monke
         1,
         eye.embed_dim,
     )
+
+
+def test_the_spectrum_is_that_of_scipys_fourier_transform() -> None:
+    from scipy.fft import rfft2
+
+    from clipgrip_line.texture import _power
+
+    drawn = np.random.default_rng(0).random((3, 32, 32), np.float32)
+    for pictures in (drawn, np.random.default_rng(1).random((1, SIZE, SIZE), np.float32)):
+        waves = rfft2(pictures.astype(np.float64), axes=(1, 2))
+        expected = waves.real**2 + waves.imag**2
+        np.testing.assert_allclose(
+            _power(pictures), expected, rtol=1e-4, atol=1e-6 * expected.max()
+        )

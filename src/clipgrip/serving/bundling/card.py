@@ -29,9 +29,9 @@ PICTURES = mark(
 )
 NO_REFERENCE = mark("It brings no reference for the watch: what is normal is learned at the line.")
 ENDS = (
-    mark("- It knows these {n} classes alone: an image of anything else is called one of them."),
-    mark("- It was shown one kind of images: another camera, lamp or product is another task."),
-    mark("- It is no safety device, and no person's skill or health is judged by it."),
+    mark("It knows these {n} classes alone: an image of anything else is called one of them."),
+    mark("It was shown one kind of images: another camera, lamp or product is another task."),
+    mark("It is no safety device, and no person's skill or health is judged by it."),
 )
 
 
@@ -154,7 +154,11 @@ def _line(model: Mapping[str, Any], say: Words) -> Sequence[str]:
 
 
 def _ends(model: Mapping[str, Any], say: Words) -> Sequence[str]:
-    return [f"## {say('Where it ends')}", "", *(say(one, n=len(model["classes"])) for one in ENDS)]
+    return [
+        f"## {say('Where it ends')}",
+        "",
+        *(f"- {say(one, n=len(model['classes']))}" for one in ENDS),
+    ]
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> list[str]:
