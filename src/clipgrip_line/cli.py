@@ -29,6 +29,9 @@ COMMANDS = {
     "promote": "clipgrip_line.commands.promote",
     "rollback": "clipgrip_line.commands.rollback",
     "answers": "clipgrip_line.commands.answers",
+    "watch": "clipgrip_line.commands.watch",
+    "status": "clipgrip_line.commands.status",
+    "collect": "clipgrip_line.commands.collect",
 }
 """In the order of use; a module is imported when the commands are listed, so it imports nothing heavy by itself."""
 

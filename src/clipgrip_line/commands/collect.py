@@ -1,0 +1,87 @@
+"""Carry the pictures that were kept, doubtful ones and others at random, to the next round in one ZIP."""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+from pathlib import Path
+
+from clipgrip_line.commands.watch import _share, size_of
+from clipgrip_line.errors import LineError
+from clipgrip_line.sentences import mark
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    parser.add_argument("dir", type=Path, help="the folder given to watch as --out")
+    parser.add_argument("--out", type=Path, required=True, help="the ZIP to write, as lot.zip")
+    parser.add_argument(
+        "--share",
+        type=_share,
+        default=0.5,
+        help="share of the budget for random pictures [default: 0.5]",
+    )
+    parser.add_argument(
+        "--budget",
+        type=size_of,
+        default=size_of("1GB"),
+        metavar="SIZE",
+        help="size of the ZIP at most; the oldest pictures are left out first [default: 1GB]",
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="also those that were collected before"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the ZIP, and say what takes it in."""
+    from clipgrip_line.cli import document, words_of
+    from clipgrip_line.folder.assembly import KEPT
+    from clipgrip_line.folder.collecting import TABLE, chosen, collect
+    from clipgrip_line.folder.kept import NAME, Kept
+
+    folder = args.dir / KEPT
+    if not (folder / NAME).is_file():
+        raise LineError(
+            mark(
+                "{folder} holds no kept pictures. Give the folder that clipgrip-line watch got as --out; it keeps some "
+                "unless --keep is 0."
+            ),
+            folder=args.dir,
+        )
+    try:
+        store = Kept(folder, 0)
+        images = [one for one in store.images() if args.again or not one.collected]
+        if not images:
+            raise LineError(
+                mark("nothing new was kept in {folder} since the last collect. --again takes all."),
+                folder=args.dir,
+            )
+        done = collect(store, chosen(images, args.budget, args.share), args.out)
+        store.close()
+    except sqlite3.Error as error:
+        raise LineError(
+            mark("the list of kept pictures in {folder} cannot be read: {reason}."),
+            folder=folder,
+            reason=str(error),
+        ) from None
+    say = words_of(args)
+    if args.json:
+        print(document({**vars(done), "out": args.out}))
+        return 0
+    print(
+        say(
+            "{out}: {n} pictures, {doubtful} of them doubtful and the others drawn at random.",
+            out=args.out,
+            n=done.images,
+            doubtful=done.doubtful,
+        )
+    )
+    command = f"clipgrip labels suggest {args.out.stem}/{TABLE}"
+    print(
+        say(
+            "At the office: unpack it, then {command}, or add its images to the next run.",
+            command=command,
+        )
+    )
+    return 0

@@ -1,0 +1,220 @@
+"""Answer every picture that appears in a folder, each content once, and hand the answers on."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clipgrip_line.errors import LineError
+from clipgrip_line.sentences import mark
+
+if TYPE_CHECKING:
+    from clipgrip_line.folder.assembly import Wishes
+    from clipgrip_line.folder.settings import Settings
+    from clipgrip_line.folder.watch import Watch
+
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
+UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+SECRET = "CLIPGRIP_WEBHOOK_SECRET"
+USER, PASSWORD = "CLIPGRIP_MQTT_USER", "CLIPGRIP_MQTT_PASSWORD"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    parser.add_argument("bundle", type=Path, help="the file that clipgrip bundle wrote")
+    parser.add_argument("folder", type=Path, help="where pictures appear; sub-folders are lots")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="folder for answers-DAY.csv, issues-DAY.csv, json/, status.json and the journal",
+    )
+    parser.add_argument("--once", action="store_true", help="answer what lies there, and end")
+    _add_patience(parser)
+    parser.add_argument(
+        "--json-beside", action="store_true", help="also write NAME.json beside each picture"
+    )
+    parser.add_argument(
+        "--sort",
+        choices=("copy", "link"),
+        help="also put copies, or links where the disk allows, into OUT/sorted/ok, ng and person",
+    )
+    parser.add_argument(
+        "--move",
+        action="store_true",
+        help="move the originals there; each is removed only once its copy was read back",
+    )
+    parser.add_argument(
+        "--keep",
+        type=size_of,
+        default=size_of("500MB"),
+        metavar="SIZE",
+        help="disk for pictures kept for the next round, see collect; 0: none [default: 500MB]",
+    )
+    parser.add_argument(
+        "--keep-share",
+        type=_share,
+        default=0.05,
+        metavar="SHARE",
+        help="share of all pictures kept as doubtful, and as many at random [default: 0.05]",
+    )
+    _add_servers(parser)
+
+
+def _add_patience(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--poll",
+        type=_seconds,
+        default=1.0,
+        metavar="SECONDS",
+        help="between two looks; a file counts once two show it alike [default: 1]",
+    )
+    parser.add_argument(
+        "--give-up",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="after which a file that does not change and does not decode is listed [default: 60]",
+    )
+    parser.add_argument(
+        "--batch", type=_positive, default=16, metavar="N", help="pictures at a time [default: 16]"
+    )
+
+
+def _add_servers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--webhook",
+        metavar="URL",
+        help=f"post every answer there as JSON; signed with the secret in {SECRET}, if it is set",
+    )
+    parser.add_argument(
+        "--mqtt",
+        metavar="URL",
+        help=f"publish them, as mqtt://host:1883/topic or mqtts://; user and password in {USER} and {PASSWORD}",
+    )
+    parser.add_argument(
+        "--mqtt-ca", metavar="FILE", help="certificates that the broker is trusted by"
+    )
+    parser.add_argument(
+        "--spool",
+        type=_positive,
+        default=100_000,
+        metavar="N",
+        help="messages that wait for a server at most; the oldest beyond are dead letters [default: 100000]",
+    )
+    parser.add_argument("--resend", action="store_true", help="try dead letters once more")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Watch until Ctrl-C or SIGTERM; with --once code 1 where something is left."""
+    from clipgrip_line.cli import document, words_of
+    from clipgrip_line.folder.assembly import check_places, watching
+    from clipgrip_line.folder.notes import Notes, to_stdout
+    from clipgrip_line.model import Model
+
+    settings, wishes = settings_of(args), wishes_of(args)
+    check_places(settings.folder, settings.out)
+    model = Model.open(args.bundle)
+    notes = Notes(words_of(args), (lambda _: None) if args.json else to_stdout)
+    try:
+        with watching(model, settings, wishes, notes) as watch:
+            end_by_signal(watch)
+            if args.once:
+                watch.once()
+            else:
+                notes.begun(settings.folder, settings.out, model.version)
+                watch.run()
+            left = watch.left()
+            if args.json:
+                print(document(watch.facts()))
+    except sqlite3.Error as error:
+        raise LineError(
+            mark(
+                "the journal in {out} cannot be used: {reason}. See to the disk, or give another --out."
+            ),
+            out=args.out,
+            reason=str(error),
+        ) from None
+    return int(args.once and left > 0)
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """What was asked for."""
+    from clipgrip_line.folder.settings import Settings
+
+    give_up = 0.0 if args.once else args.give_up
+    return Settings(args.folder, args.out, args.poll, give_up, args.batch, args.spool)
+
+
+def wishes_of(args: argparse.Namespace) -> Wishes:
+    """Where answers go; LineError where wishes exclude each other."""
+    from clipgrip_line.folder.assembly import Wishes
+    from clipgrip_line.folder.mqtt import Broker
+    from clipgrip_line.folder.webhook import checked_url
+
+    if args.move and args.sort:
+        raise LineError(mark("--move and --sort were both given. Give one of them."))
+    if args.resend and not (args.webhook or args.mqtt):
+        raise LineError(mark("--resend needs --webhook or --mqtt: nothing else has dead letters."))
+    return Wishes(
+        beside=args.json_beside,
+        sort="move" if args.move else args.sort,
+        webhook=checked_url(args.webhook) if args.webhook else "",
+        secret=os.environ.get(SECRET, ""),
+        broker=Broker.of(args.mqtt) if args.mqtt else None,
+        user=os.environ.get(USER, ""),
+        password=os.environ.get(PASSWORD, ""),
+        authority=args.mqtt_ca,
+        keep_bytes=args.keep,
+        keep_rate=args.keep_share,
+        revive=args.resend,
+    )
+
+
+def end_by_signal(watch: Watch) -> None:
+    """Ctrl-C, SIGTERM and, on Windows, Ctrl-Break let the batch at work be finished; a second one ends it at once."""
+
+    def end(number: int, _: object) -> None:
+        watch.stop.set()
+        signal.signal(
+            number, signal.SIG_DFL
+        )  # where a dead share holds us fast; nothing is lost either
+
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), end)
+
+
+def size_of(text: str) -> int:
+    """Bytes of ``500MB``."""
+    found = SIZE.fullmatch(text.strip())
+    if found is None:
+        raise argparse.ArgumentTypeError(f'"{text}" is no size. Give one like 500MB, 2GB or 0.')
+    return int(float(found[1]) * UNITS[found[2].lower()])
+
+
+def _seconds(text: str) -> float:
+    return _number(text, 0.01, 86_400.0, "a number of seconds from 0.01 to 86400")
+
+
+def _share(text: str) -> float:
+    return _number(text, 0.0, 1.0, "a share from 0 to 1")
+
+
+def _positive(text: str) -> int:
+    return int(_number(text, 1, 1e9, "a whole number from 1"))
+
+
+def _number(text: str, low: float, high: float, allowed: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f'"{text}" is not allowed. Give {allowed}.')
+    return value

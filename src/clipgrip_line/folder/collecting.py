@@ -1,0 +1,105 @@
+"""The kept pictures in one ZIP, for the next round at the office."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipgrip_line.errors import LineError
+from clipgrip_line.files import naming, openable, part_name
+from clipgrip_line.folder.kept import WHYS, Kept, KeptImage
+from clipgrip_line.folder.lines import BOM, Cell, line_of
+from clipgrip_line.sentences import mark
+
+TABLE = "collected.csv"
+COLUMNS = (
+    *("path", "why", "answer", "confidence", "verdict", "decided_by", "time", "lot", "taken_as"),
+    *("version", "image_id"),
+)
+DAY = (1980, 1, 1, 0, 0, 0)
+"""Equal pictures make equal archives."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What went into an archive."""
+
+    images: int
+    doubtful: int
+    missing: int
+    """Those whose file was gone or damaged."""
+    size: int
+
+
+def chosen(images: Sequence[KeptImage], budget: float, share: float) -> list[KeptImage]:
+    """The newest of each kind within its part of the budget; what one kind leaves free, the other may use.
+
+    The random ones stay a random sample of their time: they are cut by age alone.
+    """
+    parts = {"random": budget * share, "doubtful": budget * (1 - share)}
+    sizes = {why: sum(one.size for one in images if one.why == why) for why in WHYS}
+    for why, other in (WHYS, WHYS[::-1]):
+        parts[why] += max(0.0, parts[other] - sizes[other]) if sizes[why] > parts[why] else 0.0
+    found: list[KeptImage] = []
+    for why in WHYS:
+        room = parts[why]
+        for one in sorted((one for one in images if one.why == why), key=lambda one: -one.number):
+            room -= one.size
+            if room < 0:
+                break
+            found.append(one)
+    return sorted(found, key=lambda one: one.number)
+
+
+def collect(store: Kept, images: Sequence[KeptImage], out: Path) -> Collected:
+    """Write the archive whole or not at all; only then do its pictures count as collected.
+
+    Raises:
+        LineError: ``out`` is there already.
+        OSError: the system refused.
+    """
+    if os.path.lexists(out):
+        raise LineError(
+            mark("{out} is there already and stays. Give --out another name, or move it away."),
+            out=out,
+        )
+    part = part_name(out.absolute().parent)
+    with naming(out):
+        try:
+            taken = _written(store, images, part)
+            os.replace(openable(part), openable(out))
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(openable(part))
+    store.collected(taken)
+    doubtful = sum(one.why == "doubtful" for one in taken)
+    size = sum(one.size for one in taken)
+    return Collected(len(taken), doubtful, len(images) - len(taken), size)
+
+
+def _written(store: Kept, images: Sequence[KeptImage], part: str) -> list[KeptImage]:
+    taken, rows = [], [BOM + line_of(COLUMNS)]
+    with open(openable(part), "xb") as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for one in images:
+                data = store.read(one)
+                if data is not None:
+                    archive.writestr(zipfile.ZipInfo(f"images/{one.file}", DAY), data)
+                    rows.append(line_of(row_of(one)))
+                    taken.append(one)
+            archive.writestr(zipfile.ZipInfo(TABLE, DAY), b"".join(rows))
+        file.flush()
+        os.fsync(file.fileno())
+    return taken
+
+
+def row_of(one: KeptImage) -> list[Cell]:
+    """A line of the table; the answer is in no column that would be read as a label."""
+    said = one.document
+    head = [f"images/{one.file}", one.why, said["class"], said["confidence"], said["verdict"]]
+    more = [said["decided"], said.get("time", ""), said.get("lot", ""), said.get("path", "")]
+    return [*head, *more, said["version"], one.image]

@@ -1,0 +1,46 @@
+"""What the journal hands to an outlet: one file that was answered, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from posixpath import dirname
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Item:
+    """A file under its number. ``content`` is its answer as JSON has it, or ``{"reason": ...}`` of a refused one."""
+
+    number: int
+    path: str
+    """Below the watched folder, with ``/``, as the system opens it."""
+    at: str
+    """Local time with its offset, for people: nothing is decided by it."""
+    size: int
+    mtime: int
+    """Nanoseconds; compared for being equal, never with now."""
+    image: str
+    """SHA-256 of the bytes in hex; empty where they could not be read."""
+    content: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def lot(self) -> str:
+        """The sub-folder, empty at the top."""
+        return dirname(self.path)
+
+    def document(self) -> dict[str, Any]:
+        """What is said of it to others."""
+        shown = printable(self.path)
+        head = {"number": self.number, "time": self.at, "path": shown, "lot": dirname(shown)}
+        return {**head, **self.content}
+
+    def message(self) -> dict[str, Any]:
+        """The document as an event."""
+        return {"event": "answer" if "class" in self.content else "refused", **self.document()}
+
+
+def printable(path: str) -> str:
+    """A path as text that every file and message can hold, whatever bytes a name is made of."""
+    plain = path.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain)

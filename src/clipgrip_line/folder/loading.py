@@ -1,0 +1,95 @@
+"""From a file to its bytes, their hash and the pixels for the model, or why not."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from clipgrip_line.answers import Answer
+from clipgrip_line.errors import ClipgripError
+from clipgrip_line.files import open_file, openable
+from clipgrip_line.folder.scan import Entry
+from clipgrip_line.sentences import Sentence
+
+MOST_BYTES = 1 << 30
+"""A larger file is no picture of a part."""
+
+
+class Answering(Protocol):
+    """What is needed of `clipgrip_line.model.Model`."""
+
+    @property
+    def version(self) -> str:
+        """The bundle's."""
+
+    def pixels(self, data: bytes) -> Any:
+        """One picture ready for the model; ClipgripError where it does not decode."""
+
+    def answer(self, images: Sequence[Any]) -> list[Answer]:
+        """One batch."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A file that was read; ``pixels`` is None where its content was answered before."""
+
+    entry: Entry
+    image: str
+    data: bytes = field(repr=False)
+    pixels: Any = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A file that could not be used now."""
+
+    entry: Entry
+    reason: str
+    unreadable: bool = False
+    """The system did not let us read it, which says nothing of the content."""
+    changed: bool = False
+    """It was written to meanwhile."""
+
+
+def load(
+    folder: Path, entry: Entry, model: Answering, knows: Callable[[str], bool]
+) -> Loaded | Failed:
+    """Read, hash and decode one file that has stopped growing."""
+    if entry.size == 0:
+        return Failed(entry, Sentence("an empty file"))
+    if entry.size > MOST_BYTES:
+        return Failed(entry, Sentence("larger than {most} MiB", most=MOST_BYTES >> 20))
+    path = os.path.join(folder, entry.path)
+    try:
+        with open_file(path) as file:
+            data = file.read(entry.size + 1)
+        now = os.stat(openable(path))
+    except OSError as error:
+        return Failed(entry, error.strerror or str(error), unreadable=True)
+    if (len(data), now.st_size, now.st_mtime_ns) != (entry.size, entry.size, entry.mtime):
+        return Failed(entry, Sentence("it is being written"), changed=True)
+    image = hashlib.sha256(data).hexdigest()
+    if knows(image):
+        return Loaded(entry, image, data, None)
+    try:
+        return Loaded(entry, image, data, model.pixels(data))
+    except ClipgripError as error:
+        return Failed(entry, error.sentence)
+    except MemoryError:
+        return Failed(entry, Sentence("decoding it takes more memory than there is"))
+
+
+def answered(model: Answering, images: Sequence[Loaded]) -> list[Answer | str]:
+    """The answers of one batch; where the model fails, one by one, and the reason for those at which it fails."""
+    try:
+        return list(model.answer([one.pixels for one in images]))
+    except (
+        Exception
+    ) as error:  # an engine raises what it likes; the line goes on without this picture
+        if len(images) == 1:
+            return [Sentence("the model failed at it: {reason}", reason=str(error)[:500])]
+    return [result for one in images for result in answered(model, [one])]

@@ -1,0 +1,83 @@
+"""Which files lie below a folder now. Folders are read anew each time: network shares send no notices."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipgrip_line.files import openable
+
+LITTER = frozenset(
+    {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"}
+    | {"system volume information", "lost+found"}
+)
+"""Names, in lower case, that operating systems and network drives leave behind."""
+UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
+"""Endings under which programs write what they rename when it is whole."""
+BESIDE = (".json", ".xml", ".csv", ".txt", ".ini", ".log")
+"""Endings of what cameras, and this program, write beside pictures."""
+
+
+@dataclass(frozen=True, order=True)
+class Entry:
+    """A file as a listing shows it."""
+
+    path: str
+    size: int
+    mtime: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Files by path, and the sub-folders that could not be read, with the reason."""
+
+    entries: tuple[Entry, ...]
+    unread: tuple[tuple[str, OSError], ...]
+
+
+def scan(folder: Path, apart: Path) -> Listing:
+    """All files that may be pictures; what lies below ``apart`` is not looked at, nor what links to folders.
+
+    Raises:
+        OSError: the folder itself is not there, or cannot be read.
+    """
+    entries: list[Entry] = []
+    unread: list[tuple[str, OSError]] = []
+    pending = [""]
+    not_here = os.path.realpath(apart)
+    while pending:
+        below = pending.pop()
+        here = os.path.join(folder, below)
+        if below and os.path.realpath(here) == not_here:
+            continue
+        try:
+            for name, one in _listed(here):
+                path = f"{below}/{name}" if below else name
+                if one is None:
+                    pending.append(path)
+                else:
+                    entries.append(Entry(path, one.st_size, one.st_mtime_ns))
+        except OSError as error:
+            if not below:
+                raise
+            unread.append((below, error))
+    return Listing(tuple(sorted(entries)), tuple(sorted(unread, key=lambda pair: pair[0])))
+
+
+def _listed(here: str) -> Iterator[tuple[str, os.stat_result | None]]:
+    """Names with their status; None for a sub-folder."""
+    with os.scandir(openable(here)) as found:
+        for one in found:
+            if one.name.startswith((".", "~$")) or one.name.casefold() in LITTER:
+                continue
+            if one.is_dir(follow_symlinks=False):
+                yield one.name, None
+            elif not one.name.casefold().endswith((*UNFINISHED, *BESIDE)):
+                try:  # the listing of a Windows folder lags behind what is written
+                    status = os.stat(os.path.join(here, one.name))
+                    if one.is_file():
+                        yield one.name, status
+                except FileNotFoundError:  # renamed or removed meanwhile
+                    continue

@@ -1,0 +1,229 @@
+"""The loop of the hot folder: list, load what has stopped growing, answer, write down, hand on."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from clipgrip_line.answers import Answer
+from clipgrip_line.folder.backoff import Backoff
+from clipgrip_line.folder.courier import reason_of
+from clipgrip_line.folder.item import printable
+from clipgrip_line.folder.journal import Found, Journal
+from clipgrip_line.folder.loading import Answering, Failed, Loaded, answered, load
+from clipgrip_line.folder.notes import CHANNELS, Notes
+from clipgrip_line.folder.originals import Originals
+from clipgrip_line.folder.scan import Entry, scan
+from clipgrip_line.folder.settings import Outlets, Settings
+from clipgrip_line.folder.sightings import Sightings
+from clipgrip_line.folder.status import Status
+from clipgrip_line.folder.tally import Tally
+from clipgrip_line.sentences import Sentence
+
+LONGEST = 10.0
+"""Seconds of answering between two listings."""
+EVERY = 60.0
+"""Seconds between two lines that say how far it is."""
+QUIET_TURNS = 5
+"""Turns without anything new after which `Watch.once` ends."""
+
+
+class Watch:
+    """One folder under one model."""
+
+    def __init__(
+        self,
+        model: Answering,
+        settings: Settings,
+        journal: Journal,
+        originals: Originals,
+        outlets: Outlets,
+        notes: Notes,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._model, self._settings, self._journal = model, settings, journal
+        self._originals, self.outlets, self._notes, self._now = originals, outlets, notes, now
+        self._sightings = Sightings(self._is_done, settings.poll, settings.give_up)
+        self._status = Status(settings.out)
+        self._backoff = Backoff(min(1.0, settings.poll), 30.0)
+        self._pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+        self._trouble: dict[str, str] = {}
+        self._tally = Tally(settings, journal)
+        self.stop = threading.Event()
+        """Set it, and the loop ends after the batch at work."""
+
+    def run(self) -> None:
+        """Until `stop`."""
+        for courier in self.outlets.remote:
+            courier.start()
+        told, since = self._tally.files(), self._now()
+        while not self.stop.is_set():
+            began = self._now()
+            self.turn()
+            if self._now() - since >= EVERY and told != self._tally.files():
+                told, since = self._tally.files(), self._now()
+                self._notes.note(self.summary())
+            self.stop.wait(max(self._settings.poll, min(self._now() - began, 60.0)))
+        self.end()
+
+    def once(self) -> None:
+        """What lies there now."""
+        quiet = 0
+        while quiet < QUIET_TURNS and not self.stop.is_set():
+            quiet = 0 if self.turn() else quiet + 1
+            if not len(self._sightings) and not self._trouble:
+                break
+            self.stop.wait(self._settings.poll)
+        self.outlets.bring()
+        for courier in self.outlets.remote:
+            courier.finish(self._settings.patience, self.stop)
+        self.end()
+
+    def end(self) -> None:
+        """Hand on what can be, and say what is left."""
+        self._pool.shutdown()
+        self.outlets.bring()
+        for courier in self.outlets.remote:
+            courier.stop(self._settings.patience)
+        self._show("stopped", force=True)
+        self._notes.note(self.summary())
+
+    def left(self) -> int:
+        """Files without an answer, and deliveries that wait."""
+        return len(self._sightings) + self._tally.owed(self.outlets.all())
+
+    def turn(self) -> int:
+        """One listing and what follows from it; how many files are done with it."""
+        done = 0
+        try:
+            listing = scan(self._settings.folder, self._settings.out)
+        except OSError as error:
+            self._changed("folder", reason_of(error))
+        else:
+            self._changed("folder", _unread(listing.unread))
+            ready = self._sightings.ready(listing.entries, self._now())
+            done = self._worked(ready)
+        self.outlets.bring(most=LONGEST)
+        for courier in self.outlets.remote:
+            self._trim(courier.outlet.name)
+        self._show("running")
+        return done
+
+    def _worked(self, ready: Sequence[Entry]) -> int:
+        done, until = 0, self._now() + LONGEST
+        for start in range(0, len(ready), self._settings.batch):
+            late = self._now() > until or self.stop.is_set() or self._backoff.wait(self._now())
+            if late:
+                break
+            try:
+                done += self._batch(ready[start : start + self._settings.batch])
+            except (sqlite3.Error, OSError) as error:
+                self._backoff.failed(self._now())
+                self._changed("journal", reason_of(error))
+                break
+            self._backoff.worked()
+            self._changed("journal", "")
+            self._show("running")
+        self._originals.hold(())
+        return done
+
+    def _batch(self, entries: Sequence[Entry]) -> int:
+        read = partial(load, self._settings.folder, model=self._model, knows=self._journal.knows)
+        loaded = list(self._pool.map(read, entries))
+        fresh = {
+            one.image: one for one in loaded if isinstance(one, Loaded) and one.pixels is not None
+        }
+        batch = list(fresh.values())
+        said = dict(zip(fresh, answered(self._model, batch) if batch else [], strict=True))
+        found = [one for file in loaded for one in self._found(file, said)]
+        at = datetime.now().astimezone().isoformat(timespec="seconds")
+        for one, kind in zip(
+            found, self._journal.record(found, at, self.outlets.owed), strict=True
+        ):
+            self._noted(one, kind)
+        self._originals.hold([one for one in loaded if isinstance(one, Loaded)])
+        self.outlets.bring(most=LONGEST)
+        return len(found)
+
+    def _found(self, file: Loaded | Failed, said: Mapping[str, Answer | str]) -> list[Found]:
+        """What is written down of a file: its answer, that its content is known, a refusal, or nothing yet."""
+        one, now = file.entry, self._now()
+        where = (one.path, one.size, one.mtime)
+        if isinstance(file, Loaded):
+            answer = said.get(file.image)
+            if isinstance(answer, str):
+                return [Found(*where, reason=answer)]
+            content = None if answer is None else answer.as_json()
+            return [Found(*where, image=file.image, content=content)]
+        if file.changed:
+            self._sightings.changed(one, now)
+        elif self._sightings.failed(one, now, patient=file.unreadable):
+            return [Found(*where, reason=file.reason, final=not file.unreadable)]
+        return []
+
+    def _is_done(self, entry: Entry) -> bool:
+        return self._journal.is_done(entry.path, entry.size, entry.mtime)
+
+    def _noted(self, found: Found, kind: str) -> None:
+        self._tally.add(found, kind)
+        if found.final:
+            self._sightings.done(Entry(found.path, found.size, found.mtime))
+        if found.reason:
+            shown = printable(found.path)
+            self._notes.note(
+                Sentence("{path}: {reason}. Listed, and left out.", path=shown, reason=found.reason)
+            )
+
+    def _changed(self, what: str, reason: str) -> None:
+        if self._trouble.get(what, "") == reason:
+            return
+        if reason:
+            self._trouble[what] = reason
+        else:
+            del self._trouble[what]
+        self._notes.changed(what, reason)
+
+    def _trim(self, channel: str) -> None:
+        most = self._settings.spool
+        try:
+            gone = self._journal.trim(channel, most, f"more than {most} waited")
+        except sqlite3.Error:  # said by the next batch
+            return
+        if gone:
+            self._notes.note(
+                Sentence(
+                    "{name}: the spool is full; {n} of the oldest messages became dead letters.",
+                    name=Sentence(CHANNELS[channel]),
+                    n=gone,
+                )
+            )
+
+    def _show(self, state: str, *, force: bool = False) -> None:
+        now = self._now()
+        if force or self._status.is_due(now):
+            self._status.show(self.facts(state), now)
+
+    def facts(self, state: str = "stopped") -> dict[str, Any]:
+        """What ``status.json`` holds."""
+        facts = self._tally.facts(len(self._sightings), self.outlets.all())
+        trouble = dict(self._trouble)
+        return {"state": state, "version": self._model.version, "trouble": trouble, **facts}
+
+    def summary(self) -> str:
+        """How far it is."""
+        return self._tally.summary(len(self._sightings), self.outlets.all())
+
+
+def _unread(folders: Sequence[tuple[str, OSError]]) -> str:
+    if not folders:
+        return ""
+    return Sentence(
+        "{path}: {reason}", path=printable(folders[0][0]), reason=reason_of(folders[0][1])
+    )

@@ -1,0 +1,180 @@
+"""A model that answers by a picture's brightness, a line with every outlet, and servers that may fail."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from clipgrip_line.answers import Answer, Verdict
+from clipgrip_line.errors import LineError
+from clipgrip_line.folder.assembly import Wishes, watching
+from clipgrip_line.folder.notes import Notes
+from clipgrip_line.folder.settings import Settings
+from clipgrip_line.folder.watch import Watch
+from clipgrip_line.sentences import mark
+from clipgrip_line.words import Words
+
+KEEP = 10_000_000
+
+
+@dataclass(frozen=True)
+class FakePixels:
+    image_id: str
+    mean: float
+
+
+class FakeModel:
+    """Dark pictures are NG, bright ones OK, those between go to people."""
+
+    version = "fake00000001"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.fails_at: set[str] = set()
+
+    def pixels(self, data: bytes) -> FakePixels:
+        try:
+            with Image.open(io.BytesIO(data)) as picture:
+                mean = float(np.asarray(picture.convert("L")).mean())
+        except Exception as error:
+            raise LineError(
+                mark("not an image that can be read: {detail}"), detail="cut"
+            ) from error
+        return FakePixels(hashlib.sha256(data).hexdigest(), mean)
+
+    def answer(self, images: Sequence[FakePixels]) -> list[Answer]:
+        bad = {image.image_id for image in images} & self.fails_at
+        if bad:
+            raise RuntimeError("the engine fell over")
+        self.asked += [image.image_id for image in images]
+        return [self._answer(image) for image in images]
+
+    def _answer(self, image: FakePixels) -> Answer:
+        sure = 0.5 + abs(image.mean - 128) / 256
+        name = "good" if image.mean >= 128 else "scratch"
+        person = abs(image.mean - 128) < 30
+        verdict: Verdict = "person" if person else "ok" if name == "good" else "ng"
+        top = ((name, sure), ("dent", (1 - sure) / 2), ("burr", (1 - sure) / 2))
+        decided = "person" if person else "model"
+        return Answer(image.image_id, name, sure, top, decided, verdict, self.version)
+
+
+class Clock:
+    """A monotonic clock that moves when it is asked to."""
+
+    def __init__(self) -> None:
+        self.at = 1000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+def picture(seed: int, brightness: int | None = None) -> bytes:
+    noise = np.random.default_rng(seed).integers(0, 20, (16, 16, 3))
+    level = (37 * seed) % 230 if brightness is None else brightness
+    out = io.BytesIO()
+    Image.fromarray((noise + level).astype(np.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+def identity(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+class Line:
+    """A watched folder in a temporary place."""
+
+    def __init__(self, place: Path) -> None:
+        self.folder, self.out = place / "in", place / "out"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.model = FakeModel()
+        self.lines: list[str] = []
+
+    def put(self, path: str, data: bytes) -> Path:
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        return file
+
+    @contextmanager
+    def watch(
+        self, wishes: Wishes | None = None, now: Callable[[], float] | None = None, **settings: Any
+    ) -> Iterator[Watch]:
+        wishes = wishes or Wishes(keep_bytes=KEEP)
+        chosen = Settings(
+            self.folder, self.out, **{"poll": 0.01, "give_up": 0.0, "patience": 0.5, **settings}
+        )
+        notes = Notes(Words("en"), self.lines.append)
+        more = {} if now is None else {"now": now}
+        with watching(self.model, chosen, wishes, notes, **more) as watch:
+            yield watch
+
+    def once(self, wishes: Wishes | None = None, **settings: Any) -> int:
+        with self.watch(wishes, **settings) as watch:
+            watch.once()
+            return watch.left()
+
+    def rows(self, name: str = "answers") -> list[dict[str, str]]:
+        found: list[dict[str, str]] = []
+        for path in sorted(self.out.glob(f"{name}-*.csv")):
+            found += csv.DictReader(path.read_text("utf-8-sig").splitlines())
+        return found
+
+    def json(self, path: str) -> dict[str, Any]:
+        return dict(json.loads((self.out / "json" / f"{path}.json").read_text("utf-8")))
+
+    def status(self) -> dict[str, Any]:
+        return dict(json.loads((self.out / "status.json").read_text("utf-8")))
+
+
+class Receiver:
+    """A server for webhooks; ``codes`` are its next answers, then 200 for ever."""
+
+    def __init__(self) -> None:
+        self.codes: list[int] = []
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        return [json.loads(body) for _, body in self.requests]
+
+    @contextmanager
+    def serving(self, port: int = 0) -> Iterator[str]:
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                code = receiver.codes.pop(0) if receiver.codes else 200
+                if code < 300:
+                    receiver.requests.append((dict(self.headers), body))
+                self.send_response(code)
+                if code in (301, 302):
+                    self.send_header("Location", "http://127.0.0.1:9/elsewhere")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/hook"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
