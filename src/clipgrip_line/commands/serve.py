@@ -61,6 +61,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="a second version beside, whose answers are compared",
     )
     parser.add_argument(
+        "--mqtt",
+        default="",
+        metavar="URL",
+        help="drive stations over MQTT, too: mqtt://broker:1883/line3",
+    )
+    parser.add_argument("--mqtt-ca", metavar="FILE", help="certificates of the broker's authority")
+    parser.add_argument(
         "--webhook", default="", metavar="URL", help="where alarms are posted as JSON"
     )
     parser.add_argument(
@@ -147,6 +154,7 @@ def settings_of(args: argparse.Namespace, port: int, tokens: tuple[str, ...]) ->
     import socket
 
     from clipgrip_line.errors import LineError
+    from clipgrip_line.folder.mqtt import Broker
     from clipgrip_line.service.bell import checked_url
     from clipgrip_line.service.limits import Limits
     from clipgrip_line.service.service import Settings
@@ -188,6 +196,8 @@ def settings_of(args: argparse.Namespace, port: int, tokens: tuple[str, ...]) ->
         shifts=Shifts.of(args.shifts),
         audit_every=args.audit_every,
         name=args.name,
+        broker=Broker.of(args.mqtt) if args.mqtt else None,
+        authority=args.mqtt_ca,
         webhook=checked_url(args.webhook) if args.webhook else "",
     )
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -42,9 +47,41 @@ def create_app(service: Service) -> Starlette:
     guard = Middleware(
         Guard, access=settings.access, tokens=settings.tokens, body=settings.limits.body
     )
-    app = Starlette(routes=routes, middleware=[guard], exception_handlers=_HANDLERS)
+    app = Starlette(
+        routes=routes,
+        middleware=[guard],
+        exception_handlers=_HANDLERS,
+        lifespan=_stations(service),
+    )
     app.router.redirect_slashes = False
     return app
+
+
+def _stations(service: Service) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """Stations over MQTT, where a broker is given, as long as the application runs."""
+
+    @asynccontextmanager
+    async def running(_: Starlette) -> AsyncIterator[None]:
+        settings = service.settings
+        if settings.broker is None:
+            yield
+            return
+        from clipgrip_line.service.lines import StationLines
+
+        lines = StationLines(
+            service.stations,
+            settings.broker,
+            user=os.environ.get("CLIPGRIP_MQTT_USER", ""),
+            password=os.environ.get("CLIPGRIP_MQTT_PASSWORD", ""),
+            authority=settings.authority,
+        )
+        lines.start(asyncio.get_running_loop())
+        try:
+            yield
+        finally:
+            lines.stop()
+
+    return running
 
 
 async def _ours(request: Request, error: Exception) -> Response:

@@ -36,7 +36,7 @@ async def pictures_of(request: Request, limits: Limits) -> tuple[list[Picture], 
     if kind == "multipart/form-data":
         pictures, texts = await _form(request, limits)
     elif kind == "application/json":
-        pictures, texts = _json(await request.body())
+        pictures, texts = from_json(await request.body())
     else:
         data = await request.body()
         name = request.query_params.get("name", "")
@@ -51,7 +51,12 @@ async def pictures_of(request: Request, limits: Limits) -> tuple[list[Picture], 
         )
     given = {**{name: request.query_params.get(name, "") for name in TEXTS}, **texts}
     given["request"] = given["request"] or request.headers.get("idempotency-key", "")
-    return pictures, Passed(**{name: _text(name, value) for name, value in given.items()})
+    return pictures, passed_of(given)
+
+
+def passed_of(texts: Mapping[str, Any]) -> Passed:
+    """What is passed through; LineError where one of them is no short text."""
+    return Passed(**{name: _text(name, value) for name, value in texts.items()})
 
 
 async def _form(request: Request, limits: Limits) -> tuple[list[Picture], dict[str, Any]]:
@@ -76,7 +81,12 @@ async def _form(request: Request, limits: Limits) -> tuple[list[Picture], dict[s
     return pictures, texts
 
 
-def _json(data: bytes) -> tuple[list[Picture], dict[str, Any]]:
+def from_json(data: bytes) -> tuple[list[Picture], dict[str, Any]]:
+    """Images of a JSON document, and its texts.
+
+    Raises:
+        LineError: it is no JSON, or an image of it is no Base64 text.
+    """
     try:
         body: Any = json.loads(data)
     except (ValueError, RecursionError) as error:

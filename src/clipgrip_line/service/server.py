@@ -106,7 +106,7 @@ def _server(service: Service) -> Server:
             create_app(service),
             http=protocol,
             ws="none",
-            lifespan="off",
+            lifespan="on" if service.settings.broker else "off",
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from clipgrip_line.folder.mqtt import Broker
 from clipgrip_line.service.admission import Admission
 from clipgrip_line.service.bell import Bell
 from clipgrip_line.service.engine import Engine
@@ -42,6 +43,10 @@ class Settings:
     """The probability that the watch of a line ever rings while nothing has changed."""
     name: str = ""
     """What the page calls the line."""
+    broker: Broker | None = None
+    """Where stations are driven by MQTT."""
+    authority: str | None = None
+    """File of certificates of the broker's authority."""
     webhook: str = ""
     """Where alarms are posted."""
 
