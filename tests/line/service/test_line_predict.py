@@ -21,7 +21,7 @@ def test_the_bytes_of_an_image_are_answered_with_what_came_with_them(start: Any)
     (one,) = told.json()["answers"]
     assert (one["class"], one["verdict"], one["decided"]) == ("good", "ok", "model")
     assert (one["lot"], one["serial"], one["name"], one["number"]) == ("L1", "S7", "a.png", 1)
-    assert [entry["class"] for entry in one["top"]][0] == "good"
+    assert one["top"][0]["class"] == "good"
     assert len(one["top"]) == 3
     assert one["version"] == "aaaaaaaaaaaa"
     assert len(one["image_id"]) == 64

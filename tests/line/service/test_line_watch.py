@@ -80,7 +80,8 @@ def test_a_broken_promise_is_withdrawn_and_people_decide_at_once(start: Any) -> 
     assert watch["promises"][0]["withdrawn"]["wrong"] > 0
     after = client.post("/v1/predict", content=picture(255, 1, 1)).json()["answers"][0]
     assert (after["decided"], after["verdict"], after["class"]) == ("person", "person", "good")
-    assert 'clipgrip_line_promise_withdrawn{version="aaaaaaaaaaaa",group="all"} 1' in client.get("/metrics").text  # fmt: skip
+    series = 'clipgrip_line_promise_withdrawn{version="aaaaaaaaaaaa",group="all"} 1'
+    assert series in client.get("/metrics").text
 
 
 def test_a_withdrawn_promise_stays_so_after_a_restart(start: Any) -> None:
