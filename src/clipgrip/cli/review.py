@@ -105,18 +105,6 @@ def review(
             )
         )
 
-    def ready(link: str) -> None:
-        lines = [
-            Sentence("review of {run}: {link}", run=run, link=link),
-            Sentence("Stop with Ctrl-C; what was answered is kept."),
-        ]
-        ui.tell(Result(lines, {"run": run, "link": link}))
-        # a browser is given the link as an argument, which every list of processes shows
-        if not no_browser and (token or not secret):
-            import webbrowser
-
-            webbrowser.open(link)
-
     serve(
         run,
         host=host,
@@ -125,9 +113,24 @@ def review(
         public=public,
         prefix=prefix_of(path_prefix),
         encoding=encoding,
-        ready=ready,
+        ready=lambda link: _ready(
+            ui, run, link, browser=not no_browser and bool(token or not secret)
+        ),
     )
     return None
+
+
+def _ready(ui: Ui, run: Path, link: str, *, browser: bool) -> None:
+    """Say where the page is. A browser is given the link as an argument, which every list of processes shows."""
+    lines = [
+        Sentence("review of {run}: {link}", run=run, link=link),
+        Sentence("Stop with Ctrl-C; what was answered is kept."),
+    ]
+    ui.tell(Result(lines, {"run": run, "link": link}))
+    if browser:
+        import webbrowser
+
+        webbrowser.open(link)
 
 
 def _token(given: str, file: Path | None) -> str:

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING
 from clipgrip_line.sentences import mark
 
 if TYPE_CHECKING:
+    from clipgrip_line.service.limits import Limits
     from clipgrip_line.service.service import Settings
+    from clipgrip_line.web.address import Access
 
 PORT = 8770
 TOKEN = "CLIPGRIP_LINE_TOKEN"
+POSITIVE = (
+    *("queue", "batch", "max_body", "max_pixels", "max_images", "timeout", "keep_pictures"),
+)
 READY = mark("version {version} answers at {address} (page, REST; Ctrl-C stops)")
 OTHER = mark(
     "note: the version that stands in {state} answers, not {bundle}. To change: clipgrip-line promote {state} {bundle}"
@@ -38,6 +43,27 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", default="", help="what the page calls the line")
     parser.add_argument(
+        "--shadow",
+        type=Path,
+        metavar="BUNDLE",
+        help="a second version beside, whose answers are compared",
+    )
+    parser.add_argument(
+        "--shifts", default="06:00,14:00,22:00", help="when shifts begin [default: %(default)s]"
+    )
+    parser.add_argument(
+        "--audit-every", type=int, default=200, metavar="N",
+        help="one of so many new images is shown to a person to check the promise; 0: none [default: %(default)s]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-check", action="store_true", help="do not try the golden images first"
+    )
+    _add_connections(parser)
+    _add_limits(parser)
+
+
+def _add_connections(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen at [default: this machine only]"
     )
     parser.add_argument("--port", type=int, default=PORT, help=f"port [default: {PORT}]")
@@ -55,12 +81,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="a name under which a reverse proxy offers the service, as it stands in the browser",
     )
     parser.add_argument(
-        "--shadow",
-        type=Path,
-        metavar="BUNDLE",
-        help="a second version beside, whose answers are compared",
-    )
-    parser.add_argument(
         "--mqtt",
         default="",
         metavar="URL",
@@ -70,13 +90,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--webhook", default="", metavar="URL", help="where alarms are posted as JSON"
     )
-    parser.add_argument(
-        "--shifts", default="06:00,14:00,22:00", help="when shifts begin [default: %(default)s]"
-    )
-    parser.add_argument(
-        "--audit-every", type=int, default=200, metavar="N",
-        help="one of so many new images is shown to a person to check the promise; 0: none [default: %(default)s]",
-    )  # fmt: skip
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--queue", type=int, default=64, help="images that may wait [default: %(default)s]"
     )
@@ -116,9 +132,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="MB",
         help="kept for people [default: %(default)s]",
     )
-    parser.add_argument(
-        "--no-check", action="store_true", help="do not try the golden images first"
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -151,54 +164,57 @@ def settings_of(args: argparse.Namespace, port: int, tokens: tuple[str, ...]) ->
     Raises:
         LineError: one is out of its range.
     """
-    import socket
-
-    from clipgrip_line.errors import LineError
     from clipgrip_line.folder.mqtt import Broker
-    from clipgrip_line.service.bell import checked_url
-    from clipgrip_line.service.limits import Limits
+    from clipgrip_line.folder.webhook import checked_url
     from clipgrip_line.service.service import Settings
     from clipgrip_line.service.shifts import Shifts
-    from clipgrip_line.web.address import Access, PublicName, named
 
-    for name in (
-        "queue",
-        "batch",
-        "max_body",
-        "max_pixels",
-        "max_images",
-        "timeout",
-        "keep_pictures",
-    ):
-        if getattr(args, name) <= 0:
-            option = "--" + name.replace("_", "-")
-            raise LineError(mark("{option} must be more than 0."), option=option)
-    public = [(text, named(text)) for text in args.allow_name]
-    for text, known in public:
-        if known is None:
-            raise LineError(mark('--allow-name "{text}" is no name of a host.'), text=text)
-    names = (socket.gethostname().casefold(), socket.getfqdn().casefold())
     return Settings(
         state=args.state,
-        access=Access(
-            args.host, port, "", names, tuple(PublicName(*one) for _, one in public if one)
-        ),
+        access=_access(args, port),
         tokens=tokens,
-        limits=Limits(
-            body=args.max_body << 20,
-            images=args.max_images,
-            pixels=args.max_pixels * 1_000_000,
-            queue=args.queue,
-            seconds=args.timeout,
-            batch=args.batch,
-            pictures=args.keep_pictures << 20,
-        ),
+        limits=_limits(args),
         shifts=Shifts.of(args.shifts),
         audit_every=args.audit_every,
         name=args.name,
         broker=Broker.of(args.mqtt) if args.mqtt else None,
         authority=args.mqtt_ca,
         webhook=checked_url(args.webhook) if args.webhook else "",
+    )
+
+
+def _access(args: argparse.Namespace, port: int) -> Access:
+    import socket
+
+    from clipgrip_line.errors import LineError
+    from clipgrip_line.web.address import Access, PublicName, named
+
+    public = []
+    for text in args.allow_name:
+        known = named(text)
+        if known is None:
+            raise LineError(mark('--allow-name "{text}" is no name of a host.'), text=text)
+        public.append(PublicName(*known))
+    names = (socket.gethostname().casefold(), socket.getfqdn().casefold())
+    return Access(args.host, port, "", names, tuple(public))
+
+
+def _limits(args: argparse.Namespace) -> Limits:
+    from clipgrip_line.errors import LineError
+    from clipgrip_line.service.limits import Limits
+
+    for name in POSITIVE:
+        if getattr(args, name) <= 0:
+            option = "--" + name.replace("_", "-")
+            raise LineError(mark("{option} must be more than 0."), option=option)
+    return Limits(
+        body=args.max_body << 20,
+        images=args.max_images,
+        pixels=args.max_pixels * 1_000_000,
+        queue=args.queue,
+        seconds=args.timeout,
+        batch=args.batch,
+        pictures=args.keep_pictures << 20,
     )
 
 

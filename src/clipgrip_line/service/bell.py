@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
+import os
 import threading
 import urllib.error
 import urllib.request
-from urllib.parse import urlsplit
 
 from clipgrip_line import __version__
-from clipgrip_line.errors import LineError
-from clipgrip_line.sentences import mark
+from clipgrip_line.folder.webhook import SIGNATURE
 from clipgrip_line.service.clock import now, written
 from clipgrip_line.service.ledger import Ledger
 
 log = logging.getLogger(__name__)
+SECRET = "CLIPGRIP_WEBHOOK_SECRET"
 TIMEOUT = 10.0
 FIRST, LONGEST = 1.0, 300.0
 """Seconds between attempts: doubled after each that fails."""
@@ -26,6 +27,7 @@ class Bell(threading.Thread):
     def __init__(self, ledger: Ledger, url: str) -> None:
         super().__init__(name="bell", daemon=True)
         self.ledger, self.url = ledger, url
+        self._secret = os.environ.get(SECRET, "").encode()
         self.failing = ""
         self._stopping = threading.Event()
 
@@ -62,6 +64,9 @@ class Bell(threading.Thread):
         request = urllib.request.Request(self.url, body.encode(), method="POST")
         request.add_header("Content-Type", "application/json; charset=utf-8")
         request.add_header("User-Agent", f"clipgrip-line/{__version__}")
+        if self._secret:
+            signed = hmac.new(self._secret, body.encode(), "sha256").hexdigest()
+            request.add_header(SIGNATURE, f"sha256={signed}")
         request.add_header("Idempotency-Key", f"notice-{number}")
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
@@ -71,20 +76,3 @@ class Bell(threading.Thread):
                 log.warning("the webhook is not reached: %s", error)
             self.failing = str(error)
             return False
-
-
-def checked_url(url: str) -> str:
-    """The URL; LineError where it is none that can be posted to."""
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        sound = False
-    if not sound:
-        raise LineError(
-            mark(
-                "--webhook {url} is no address that can be posted to. Give one like https://server:8443/alarms."
-            ),
-            url=url,
-        )
-    return url

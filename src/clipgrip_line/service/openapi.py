@@ -135,7 +135,6 @@ def _paths(most: int) -> dict[str, Any]:
             "answers": {"type": "array", "items": {"$ref": "#/components/schemas/Answer"}}
         },
     }
-    station = {"$ref": "#/components/schemas/Station"}
     name = {"name": "name", "in": "path", "required": True, "schema": _TEXT}
     return {
         "/v1/predict": {
@@ -166,6 +165,16 @@ def _paths(most: int) -> dict[str, Any]:
         "/v1/answers": _post("A person's answer", ("image", "class", "by", "token")),
         "/v1/answers/undo": _post("Take an answer back", ("token",)),
         "/v1/alarms/answer": _post("Answer the alarm that rings", ("verdict", "note", "by")),
+        **_stations(name),
+        "/healthz": _get("Whether the process lives"),
+        "/readyz": _get("Whether images may be sent"),
+        "/metrics": _get("For Prometheus"),
+    }
+
+
+def _stations(name: dict[str, Any]) -> dict[str, Any]:
+    station = {"$ref": "#/components/schemas/Station"}
+    return {
         "/v1/stations/{name}": {
             "parameters": [name],
             "get": {
@@ -193,9 +202,6 @@ def _paths(most: int) -> dict[str, Any]:
                 ("configuration", 'Another product, by the name of its bundle: {"name": ...}'),
             )
         },
-        "/healthz": _get("Whether the process lives"),
-        "/readyz": _get("Whether images may be sent"),
-        "/metrics": _get("For Prometheus"),
     }
 
 

@@ -28,6 +28,7 @@ TEXTS = {
     "total": mark("Total"),
     "waits": mark("wait for a person"),
     "answer_now": mark("Answer now"),
+    "last": mark("Last image"),
     "recent": mark("Latest"),
     "watch": mark("Watch"),
     "alarm_since": mark("since about image {n} ({at})"),

@@ -26,9 +26,15 @@ IMAGE = re.compile(r"[0-9a-f]{64}")
 
 def routes(service: Service) -> list[BaseRoute]:
     """All of them."""
+    return [*_health(service), *_facts(service), *_pages(service)]
 
-    async def in_pool(work: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(service.predicting.pool, work)
+
+async def _in_pool(service: Service, work: Callable[[], Any]) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(service.predicting.pool, work)
+
+
+def _health(service: Service) -> list[BaseRoute]:
+    """For monitoring."""
 
     async def health(_: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -38,28 +44,38 @@ def routes(service: Service) -> list[BaseRoute]:
         return PlainTextResponse(why + "\n" if why else "ready\n", 503 if why else 200)
 
     async def metrics(_: Request) -> Response:
-        text = await in_pool(lambda: metrics_text(service))
+        text = await _in_pool(service, lambda: metrics_text(service))
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return [
+        Route("/healthz", health),
+        Route("/readyz", ready),
+        Route("/metrics", metrics),
+    ]
+
+
+def _facts(service: Service) -> list[BaseRoute]:
+    """What programs and the page read."""
 
     async def model(_: Request) -> Response:
         return answer(state.model_facts(service))
 
     async def line(request: Request) -> Response:
         say = Words(language_of(request.headers))
-        return answer(await in_pool(lambda: state.line_facts(service, say)))
+        return answer(await _in_pool(service, lambda: state.line_facts(service, say)))
 
     async def waiting(_: Request) -> Response:
         def found() -> dict[str, Any]:
             db = service.ledger.reader
             return {"waiting": people.waiting(db), "n": people.how_many(db)}
 
-        return answer(await in_pool(found))
+        return answer(await _in_pool(service, found))
 
     async def picture(request: Request) -> Response:
         image = request.path_params["image"]
         if not IMAGE.fullmatch(image):
             return refusal(404, "", "http")
-        data = await in_pool(lambda: shown(service, image))
+        data = await _in_pool(service, lambda: shown(service, image))
         if data is None:
             return refusal(404, "", "http")
         return Response(data, 200, {"cache-control": "private, max-age=3600"}, "image/jpeg")
@@ -70,7 +86,19 @@ def routes(service: Service) -> list[BaseRoute]:
             history = [vars(one) for one in versions.changes(db)]
             return {"versions": versions.listed(db), "changes": history}
 
-        return answer(await in_pool(found))
+        return answer(await _in_pool(service, found))
+
+    return [
+        Route("/v1/model", model),
+        Route("/v1/line", line),
+        Route("/v1/waiting", waiting),
+        Route("/v1/pictures/{image}", picture),
+        Route("/v1/versions", listed),
+    ]
+
+
+def _pages(service: Service) -> list[BaseRoute]:
+    """What people open."""
 
     async def described(_: Request) -> Response:
         return answer(openapi(service))
@@ -89,13 +117,5 @@ def routes(service: Service) -> list[BaseRoute]:
         Route("/", front),
         Route("/docs", docs),
         Route("/favicon.ico", icon),
-        Route("/healthz", health),
-        Route("/readyz", ready),
-        Route("/metrics", metrics),
         Route("/openapi.json", described),
-        Route("/v1/model", model),
-        Route("/v1/line", line),
-        Route("/v1/waiting", waiting),
-        Route("/v1/pictures/{image}", picture),
-        Route("/v1/versions", listed),
     ]

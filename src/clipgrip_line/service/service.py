@@ -18,6 +18,7 @@ from clipgrip_line.service.ledger import Ledger
 from clipgrip_line.service.limits import Limits
 from clipgrip_line.service.live import Answering
 from clipgrip_line.service.observers import Observers
+from clipgrip_line.service.pictures import Thumbs
 from clipgrip_line.service.predicting import Predicting
 from clipgrip_line.service.shadowing import Shadow
 from clipgrip_line.service.shifts import Shifts
@@ -76,6 +77,7 @@ class Service:
             self.observers.listeners.append(self.shadow.kept)
         self.bell = Bell(self.ledger, settings.webhook) if settings.webhook else None
         self.stations: Any = None
+        self.thumbs = Thumbs()
         self.ready = False
 
     def changes(self) -> list[Change]:

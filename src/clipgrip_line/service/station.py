@@ -129,6 +129,15 @@ def _version_of(service: Service, wanted: str) -> str:
     return ""
 
 
+async def _brought(request: Request, service: Service) -> tuple[list[Picture], Passed]:
+    """The image of a trigger, none where there is none; lot and serial either way."""
+    try:
+        return await pictures_of(request, service.settings.limits)
+    except LineError:
+        lot, serial = (request.query_params.get(key, "")[:200] for key in ("lot", "serial"))
+        return [], Passed(lot, serial)
+
+
 def routes(service: Service) -> list[BaseRoute]:
     """All of a station's lines."""
     stations = Stations(service)
@@ -143,13 +152,7 @@ def routes(service: Service) -> list[BaseRoute]:
     async def trigger(request: Request) -> Response:
         name = request.path_params["name"]
         stations.of(name)
-        try:
-            pictures, passed = await pictures_of(request, service.settings.limits)
-        except LineError:
-            pictures, passed = (
-                [],
-                Passed(*(request.query_params.get(key, "")[:200] for key in ("lot", "serial"))),
-            )
+        pictures, passed = await _brought(request, service)
         if len(pictures) > 1:
             raise HTTPException(400, mark("A station inspects one image at a time."))
         return shown(await stations.trigger(name, pictures, passed))

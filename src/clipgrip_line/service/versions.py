@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clipgrip_line.bundle import Bundle
 from clipgrip_line.errors import LineError, nearest
 from clipgrip_line.files import write_bytes_atomic
 from clipgrip_line.model import Model
@@ -70,6 +71,9 @@ def add(db: sqlite3.Connection, state: Path, bundle: Path, *, check: bool = True
     Raises:
         LineError: it is damaged, foreign, newer than this program, or answers otherwise here.
     """
+    version = Bundle(bundle).version
+    if _is_there(db, state, bundle, version):
+        return version
     model = Model.open(bundle, check=check)
     place = path_of(state, model.version)
     if not place.is_file() or os.path.getsize(place) != os.path.getsize(bundle):
@@ -84,6 +88,13 @@ def add(db: sqlite3.Connection, state: Path, bundle: Path, *, check: bool = True
     values = (model.version, bundle.name, written(now()), json.dumps(facts, default=str))
     db.execute("INSERT OR IGNORE INTO bundle VALUES (?, ?, ?, ?)", values)
     return model.version
+
+
+def _is_there(db: sqlite3.Connection, state: Path, bundle: Path, version: str) -> bool:
+    """Whether this bundle arrived before, and was tried then."""
+    place = path_of(state, version)
+    known = db.execute("SELECT 1 FROM bundle WHERE version = ?", (version,)).fetchone()
+    return bool(known) and place.is_file() and os.path.getsize(place) == os.path.getsize(bundle)
 
 
 def path_of(state: Path, version: str) -> Path:

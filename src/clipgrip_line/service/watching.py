@@ -21,10 +21,10 @@ from clipgrip_line.service.ledger import Ledger
 from clipgrip_line.service.live import Answering, Seen
 from clipgrip_line.service.promises import Kept, kept, note, standing, withdraw
 from clipgrip_line.service.watched import Images, Watched, WatchState, alarms, following
-from clipgrip_line.trust.drift import follow
+from clipgrip_line.trust.drift import follow, ringing
 from clipgrip_line.trust.line import Alarm, State
 from clipgrip_line.trust.reference import Reference
-from clipgrip_line.trust.ringing import PERHAPS, heard_more, loudest, rung
+from clipgrip_line.trust.ringing import PERHAPS, heard_more, image_budgets, loudest, rung
 from clipgrip_line.trust.scores import SCORES, chances_of, distances, scores_of
 from clipgrip_line.trust.watch_words import Light
 
@@ -147,11 +147,13 @@ class Watching(threading.Thread):
                 watched.change_alarm(self.ledger, louder)
             self._save_now_and_then(watched)
             return
-        loud = rung(line, state, course, [*watched.history(self.ledger.reader), *images.rows])
-        if loud is None:
+        if not ringing(
+            course.wealth, image_budgets(line, state.period, len(state.monitors.labels))
+        ).any():
             self._save_now_and_then(watched)
-        else:
-            self._save(watched, (loud,))
+            return
+        loud = rung(line, state, course, watched.history(self.ledger.reader))
+        self._save(watched, () if loud is None else (loud,))
 
     def _save_now_and_then(self, watched: Watched) -> None:
         if time.monotonic() - self._saved >= SAVED:
