@@ -177,11 +177,11 @@ class Bundle:
         """Nothing more and nothing less than the manifest says, nothing compressed, no name that leads elsewhere."""
         entries = {entry.filename: entry for entry in archive.infolist()}
         for name in {*entries, *self.members} - {MANIFEST}:
-            said, entry = self.members.get(name), entries.get(name)
+            content, entry = self.members.get(name), entries.get(name)
             stored = entry is not None and entry.compress_type == zipfile.ZIP_STORED
-            if not (stored and isinstance(said, dict) and ALLOWED.fullmatch(name)):
+            if not (stored and isinstance(content, dict) and ALLOWED.fullmatch(name)):
                 raise self._damaged(name)
-            if entry is None or said.get("bytes") != entry.file_size:
+            if entry is None or content.get("bytes") != entry.file_size:
                 raise self._damaged(name)
         if len(entries) != len(archive.infolist()):
             raise self._damaged(MANIFEST)

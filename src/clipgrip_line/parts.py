@@ -102,22 +102,22 @@ def _read(bundle: Bundle, facts: Mapping[str, Any], threads: int) -> Parts:
 
 
 def _scoring(bundle: Bundle, facts: Mapping[str, Any]) -> Scoring:
-    said = facts["scoring"]
+    content = facts["scoring"]
     columns = [
         Column(bundle.array(f"arrays/eye{n}-mean.npy"), bundle.array(f"arrays/eye{n}-axes.npy"), float(length))
-        for n, length in enumerate(said["eye_lengths"], 1)
+        for n, length in enumerate(content["eye_lengths"], 1)
     ]  # fmt: skip
     heads = [
         Head(*(bundle.array(f"arrays/head{n}-{part}.npy") for part in Head.__dataclass_fields__))
-        for n in range(1, said["heads"] + 1)
+        for n in range(1, content["heads"] + 1)
     ]
     return Scoring(
         bundle.array("arrays/class_embeds.npy"),
-        float(said["logit_scale"]),
+        float(content["logit_scale"]),
         tuple(columns),
-        float(said["text_weight"]),
+        float(content["text_weight"]),
         tuple(heads),
-        bool(said["joins"]),
+        bool(content["joins"]),
     )
 
 
@@ -127,10 +127,12 @@ def golden(bundle: Bundle) -> list[Golden]:
     Raises:
         LineError: as `read`.
     """
-    said = bundle.json(GOLDEN)
+    content = bundle.json(GOLDEN)
     return [
-        Golden(one["member"], bundle.read(one["member"]), np.array(one["probs"]), said["tolerance"])
-        for one in said["images"]
+        Golden(
+            one["member"], bundle.read(one["member"]), np.array(one["probs"]), content["tolerance"]
+        )
+        for one in content["images"]
     ]
 
 
@@ -141,11 +143,11 @@ def scoring_members(scoring: Scoring) -> tuple[dict[str, Any], dict[str, bytes]]
         arrays |= {f"eye{n}-mean": column.mean, f"eye{n}-axes": column.axes}
     for n, head in enumerate(scoring.heads, 1):
         arrays |= {f"head{n}-{part}": getattr(head, part) for part in Head.__dataclass_fields__}
-    said = {
+    content = {
         "logit_scale": scoring.logit_scale,
         "eye_lengths": [column.length for column in scoring.columns],
         "text_weight": scoring.text_weight,
         "heads": len(scoring.heads),
         "joins": scoring.joins,
     }
-    return said, {f"arrays/{name}.npy": array_bytes(array) for name, array in arrays.items()}
+    return content, {f"arrays/{name}.npy": array_bytes(array) for name, array in arrays.items()}

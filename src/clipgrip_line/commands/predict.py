@@ -99,9 +99,10 @@ def answered(
                 batch.append((path, model.pixels(read_file(path, MOST_BYTES))))
             except ClipgripError as error:
                 refused.append({"path": str(path), "reason": error.sentence})
-        said = model.answer([pixels for _, pixels in batch], to_people=to_people)
+        found = model.answer([pixels for _, pixels in batch], to_people=to_people)
         answers += [
-            {"path": str(path), **one.as_json()} for (path, _), one in zip(batch, said, strict=True)
+            {"path": str(path), **one.as_json()}
+            for (path, _), one in zip(batch, found, strict=True)
         ]
     return answers, refused
 

@@ -45,10 +45,10 @@ def facts_of(bundle: Bundle) -> dict[str, Any]:
     """What is known of a bundle without reading its towers."""
     from clipgrip_line.parts import MODEL
 
-    said = bundle.json(MODEL)
+    content = bundle.json(MODEL)
     size = sum(int(one["bytes"]) for one in bundle.members.values())
-    about = {name: said[name] for name in ("classes", "ok_classes", "promise", "names")}
-    return {"version": bundle.version, "bytes": size, **about, **said["info"]}
+    about = {name: content[name] for name in ("classes", "ok_classes", "promise", "names")}
+    return {"version": bundle.version, "bytes": size, **about, **content["info"]}
 
 
 def lines_of(facts: dict[str, Any], say: Words) -> list[str]:

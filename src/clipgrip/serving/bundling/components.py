@@ -80,7 +80,7 @@ def _beside(folder: Path) -> list[bytes]:
 
 
 def _tower(facts: Mapping[str, Any], graph: bytes | None) -> dict[str, Any]:
-    said: dict[str, Any] = {
+    content: dict[str, Any] = {
         "type": "machine-learning-model",
         "name": facts["name"],
         "version": facts["fingerprint"][:12],
@@ -88,5 +88,5 @@ def _tower(facts: Mapping[str, Any], graph: bytes | None) -> dict[str, Any]:
     }
     if graph is not None:
         digest = hashlib.sha256(graph).hexdigest()
-        said["hashes"] = [{"alg": "SHA-256", "content": digest}]
-    return said
+        content["hashes"] = [{"alg": "SHA-256", "content": digest}]
+    return content

@@ -14,11 +14,10 @@ from clipgrip.data.reading import open_row
 from clipgrip.errors import BackboneError, DataError
 from clipgrip.sentences import mark
 from clipgrip.serving.bundling.seeing import Packed, Precision, Seeing
-from clipgrip_line.pictures.images import decode
 from clipgrip_line.scoring import Floats, Scoring
 from clipgrip_line.towers import Pixels
 
-COMPARED, KEPT = 64, 8
+COMPARED, GOLDEN = 64, 8
 """Images whose answers are compared, and those of them that travel."""
 EQUAL = 1e-3
 """How far float32 answers on ONNX Runtime may be from torch's: a value may be rounded to half precision either way."""
@@ -46,12 +45,12 @@ class Compared:
         """Images of which another class is said."""
         return int((self.ours.argmax(1) != self.theirs.argmax(1)).sum())
 
-    def kept(self) -> list[int]:
+    def chosen(self) -> list[int]:
         """Those that travel: one of each class that is said, as far as there is room, then the others in order."""
         labels = self.ours.argmax(1).tolist()
         first = [place for place, label in enumerate(labels) if label not in labels[:place]]
         others = [place for place in range(len(labels)) if place not in first]
-        return sorted([*first, *others][:KEPT])
+        return sorted([*first, *others][:GOLDEN])
 
 
 def compare(
@@ -64,15 +63,15 @@ def compare(
     """
     towers = packed.towers()
     edge = max(max(tower.preprocess(Image.new("RGB", (8, 8))).shape[:2]) for tower in towers)
-    pictures = list(_pictures(rows, edge))
-    drawn = not pictures
+    images = list(_pictures(rows, edge))
+    drawn = not images
     if drawn:
-        pictures = list(_patterns(edge))
-    images = [decode(data) for data in pictures]
+        images = list(_patterns(edge))
     theirs = seeing.probs([[eye.preprocess(one) for one in images] for eye in seeing.eyes])
     seen: list[list[Pixels]] = [[tower.preprocess(one) for one in images] for tower in towers]
     banks = [tower.encode(pixels) for tower, pixels in zip(towers, seen, strict=True)]
     ours = scoring.probs(scoring.joined(banks))
+    pictures = [_png(image) for image in images]
     found = Compared(pictures, theirs.double().numpy(), ours.astype(np.float64), drawn)
     if precision == "float32" and not found.apart <= EQUAL:
         raise BackboneError(
@@ -89,17 +88,17 @@ def golden_members(
     compared: Compared, precision: Precision
 ) -> tuple[dict[str, object], dict[str, bytes]]:
     """golden.json and the pictures."""
-    kept = compared.kept()
-    names = [f"golden/{number}.png" for number in range(1, len(kept) + 1)]
+    chosen = compared.chosen()
+    names = [f"golden/{number}.png" for number in range(1, len(chosen) + 1)]
     images = [
         {"member": name, "probs": np.round(compared.ours[place], 9).tolist()}
-        for name, place in zip(names, kept, strict=True)
+        for name, place in zip(names, chosen, strict=True)
     ]
-    said: dict[str, object] = {"images": images, "tolerance": TOLERANCES[precision]}
-    return said, {name: compared.pictures[n] for name, n in zip(names, kept, strict=True)}
+    content: dict[str, object] = {"images": images, "tolerance": TOLERANCES[precision]}
+    return content, {name: compared.pictures[n] for name, n in zip(names, chosen, strict=True)}
 
 
-def _pictures(rows: Sequence[Row], edge: int) -> Iterator[bytes]:
+def _pictures(rows: Sequence[Row], edge: int) -> Iterator[Image.Image]:
     """The first that can be read, no larger than a model sees them."""
     left = COMPARED
     for row in rows:
@@ -114,15 +113,15 @@ def _pictures(rows: Sequence[Row], edge: int) -> Iterator[bytes]:
         if share < 1:
             width, height = (max(1, round(side * share)) for side in picture.size)
             picture = picture.resize((width, height), Image.Resampling.BICUBIC)
-        yield _png(picture)
+        yield picture
 
 
-def _patterns(edge: int) -> Iterator[bytes]:
+def _patterns(edge: int) -> Iterator[Image.Image]:
     """Soft patterns, the same on every machine."""
     drawing = np.random.default_rng(0)
-    for _ in range(KEPT):
+    for _ in range(GOLDEN):
         coarse = Image.fromarray(drawing.integers(0, 256, (6, 6, 3), np.uint8))
-        yield _png(coarse.resize((edge, edge), Image.Resampling.BICUBIC))
+        yield coarse.resize((edge, edge), Image.Resampling.BICUBIC)
 
 
 def _png(picture: Image.Image) -> bytes:

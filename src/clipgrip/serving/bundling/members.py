@@ -68,7 +68,7 @@ def parts_of(
     towers = pack_towers(seeing, chosen)
     compared = compare(rows, seeing, towers, scoring, chosen)
     golden, pictures = golden_members(compared, chosen)
-    said, arrays = parts.scoring_members(scoring)
+    content, arrays = parts.scoring_members(scoring)
     reference = _reference(folder, predictor, run, on_progress)
     calibrated = predictor.calibrated
     model = {
@@ -76,7 +76,7 @@ def parts_of(
         "ok_classes": [name for name in predictor.classes.display if name in ok_classes],
         "names": names_of(predictor.classes),
         "towers": towers.facts,
-        "scoring": said,
+        "scoring": content,
         "calibration": None if calibrated is None else calibrated.calibration.to_dict(),
         "promise": None if promise is None else promise.to_dict(),
         "info": _info(predictor, run, chosen, compared, has_reference=bool(reference)),

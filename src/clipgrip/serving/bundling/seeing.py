@@ -93,8 +93,8 @@ def pack_towers(seeing: Seeing, precision: Precision) -> Packed:
         member = f"towers/{f'eye{number}' if number else 'model'}.onnx"
         eight = precision == "int8"
         graphs[member] = quantised(model) if eight else model.SerializeToString(deterministic=True)
-        said = {"kind": ONNX, "member": member, "pixels": steps_of(steps), "one_by_one": eight}
-        facts.append({**about, **said})
+        content = {"kind": ONNX, "member": member, "pixels": steps_of(steps), "one_by_one": eight}
+        facts.append({**about, **content})
     return Packed(facts, graphs)
 
 
