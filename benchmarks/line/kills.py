@@ -164,12 +164,12 @@ def compare(
     bad += [f"{one} is no picture that was written" for one in ids if one not in known]
     bad += [f"{path} was never answered" for path, one in files.items() if one not in ids]
     for path, one in files.items():
-        said = out / "json" / f"{path.relative_to(folder).as_posix()}.json"
+        answer = out / "json" / f"{path.relative_to(folder).as_posix()}.json"
         try:
-            if json.loads(said.read_text("utf-8"))["image_id"] != one:
-                bad.append(f"{said} says another picture's answer")
+            if json.loads(answer.read_text("utf-8"))["image_id"] != one:
+                bad.append(f"{answer} says another picture's answer")
         except (OSError, ValueError, KeyError) as error:
-            bad.append(f"{said}: {error!r}")
+            bad.append(f"{answer}: {error!r}")
     copies = [path for path in (out / "sorted").rglob("*") if path.is_file()]
     bad += [f"{path} is not whole" for path in copies if digest(path) not in known]
     gone = set(ids) - set(receiver.keys)

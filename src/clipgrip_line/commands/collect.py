@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clipgrip_line.commands.watch import _share, size_of
 from clipgrip_line.errors import LineError
 from clipgrip_line.sentences import mark
+
+if TYPE_CHECKING:
+    from clipgrip_line.folder.collecting import Collected
+    from clipgrip_line.folder.samples import Samples
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -36,11 +42,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the ZIP, and say what takes it in."""
     from clipgrip_line.cli import document, words_of
-    from clipgrip_line.folder.assembly import KEPT
-    from clipgrip_line.folder.collecting import TABLE, chosen, collect
-    from clipgrip_line.folder.kept import NAME, Kept
+    from clipgrip_line.folder.assembly import SAMPLES
+    from clipgrip_line.folder.collecting import TABLE
+    from clipgrip_line.folder.samples import NAME, Samples
 
-    folder = args.dir / KEPT
+    folder = args.dir / SAMPLES
     if not (folder / NAME).is_file():
         raise LineError(
             mark(
@@ -50,15 +56,7 @@ def run(args: argparse.Namespace) -> int:
             folder=args.dir,
         )
     try:
-        store = Kept(folder, 0)
-        images = [one for one in store.images() if args.again or not one.collected]
-        if not images:
-            raise LineError(
-                mark("nothing new was kept in {folder} since the last collect. --again takes all."),
-                folder=args.dir,
-            )
-        done = collect(store, chosen(images, args.budget, args.share), args.out)
-        store.close()
+        done = _collected(Samples(folder, 0), args)
     except sqlite3.Error as error:
         raise LineError(
             mark("the list of kept pictures in {folder} cannot be read: {reason}."),
@@ -85,3 +83,17 @@ def run(args: argparse.Namespace) -> int:
         )
     )
     return 0
+
+
+def _collected(store: Samples, args: argparse.Namespace) -> Collected:
+    """Choose and write; LineError where nothing is new."""
+    from clipgrip_line.folder.collecting import chosen, collect
+
+    with closing(store):
+        images = [one for one in store.images() if args.again or not one.collected]
+        if not images:
+            raise LineError(
+                mark("nothing new was kept in {folder} since the last collect. --again takes all."),
+                folder=args.dir,
+            )
+        return collect(store, chosen(images, args.budget, args.share), args.out)

@@ -17,7 +17,6 @@ from clipgrip_line.folder.beside import JsonFiles
 from clipgrip_line.folder.courier import Courier
 from clipgrip_line.folder.journal import NAME as JOURNAL
 from clipgrip_line.folder.journal import Journal
-from clipgrip_line.folder.kept import Keeping, Kept
 from clipgrip_line.folder.ledger import Ledger
 from clipgrip_line.folder.loading import Answering
 from clipgrip_line.folder.lock import locked
@@ -25,6 +24,7 @@ from clipgrip_line.folder.mqtt import Broker, Mqtt
 from clipgrip_line.folder.notes import Notes
 from clipgrip_line.folder.originals import Originals
 from clipgrip_line.folder.outlet import Outlet
+from clipgrip_line.folder.samples import Samples, Sampling
 from clipgrip_line.folder.settings import Outlets, Settings
 from clipgrip_line.folder.sorting import How, Sorting
 from clipgrip_line.folder.tables import ANSWERS, ISSUES, Table, answer_row, issue_row
@@ -32,7 +32,7 @@ from clipgrip_line.folder.watch import Watch
 from clipgrip_line.folder.webhook import Webhook
 from clipgrip_line.sentences import mark
 
-KEPT, SORTED, JSON = "kept", "sorted", "json"
+SAMPLES, SORTED, JSON = "samples", "sorted", "json"
 """Folders below --out."""
 LOCAL_MOST = 30.0
 """Seconds between two tries of what lies on this machine."""
@@ -69,7 +69,9 @@ def check_places(folder: Path, out: Path) -> None:
             folder=folder,
         )
     inside, outer = folder.resolve(), out.resolve()
-    if inside == outer or any(inside.is_relative_to(outer / one) for one in (KEPT, SORTED, JSON)):
+    if inside == outer or any(
+        inside.is_relative_to(outer / one) for one in (SAMPLES, SORTED, JSON)
+    ):
         raise LineError(
             mark("--out {out} holds the watched folder. Give --out another folder, outside of it."),
             out=out,
@@ -125,10 +127,10 @@ def _local(
     if wishes.beside:
         found.append(JsonFiles(settings.folder, "beside", make=False))
     if wishes.keep_bytes:
-        store = Kept(out / KEPT, wishes.keep_bytes, wishes.keep_rate)
+        store = Samples(out / SAMPLES, wishes.keep_bytes, wishes.keep_rate)
         stack.callback(store.close)
         store.tidy()
-        found.append(Keeping(store, originals))
+        found.append(Sampling(store, originals))
     if wishes.sort is not None:  # the last, as it may move the original away
         found.append(Sorting(out / SORTED, wishes.sort, originals))
     return found
@@ -165,7 +167,7 @@ def _outlets(
             one,
             journal,
             notes.changed,
-            in_order=isinstance(one, Table | Keeping),
+            in_order=isinstance(one, Table | Sampling),
             now=now,
             backoff=Backoff(1.0, LOCAL_MOST),
             cross_off=ledger.add,
@@ -176,12 +178,12 @@ def _outlets(
     owed = {
         "answer": [name for name in names if name != "issues"],
         "repeat": [name for name in names if name in REPEATED],
-        "refused": [name for name in names if name not in ("answers", "kept", "sorted")],
+        "refused": [name for name in names if name not in ("answers", "samples", "sorted")],
     }
     return Outlets(here, away, owed, ledger)
 
 
 def station_of(out: Path) -> str:
     """A name for this machine and output folder that stays the same over restarts."""
-    told = f"{socket.gethostname()} {os.path.abspath(out)}"
-    return "clipgrip-" + hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:12]
+    place = f"{socket.gethostname()} {os.path.abspath(out)}"
+    return "clipgrip-" + hashlib.sha256(place.encode("utf-8", "replace")).hexdigest()[:12]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.files import naming, openable, part_name
-from clipgrip_line.folder.kept import WHYS, Kept, KeptImage
 from clipgrip_line.folder.lines import BOM, Cell, line_of
+from clipgrip_line.folder.samples import WHYS, Sample, Samples
 from clipgrip_line.sentences import mark
 
 TABLE = "collected.csv"
@@ -35,7 +35,7 @@ class Collected:
     size: int
 
 
-def chosen(images: Sequence[KeptImage], budget: float, share: float) -> list[KeptImage]:
+def chosen(images: Sequence[Sample], budget: float, share: float) -> list[Sample]:
     """The newest of each kind within its part of the budget; what one kind leaves free, the other may use.
 
     The random ones stay a random sample of their time: they are cut by age alone.
@@ -44,7 +44,7 @@ def chosen(images: Sequence[KeptImage], budget: float, share: float) -> list[Kep
     sizes = {why: sum(one.size for one in images if one.why == why) for why in WHYS}
     for why, other in (WHYS, WHYS[::-1]):
         parts[why] += max(0.0, parts[other] - sizes[other]) if sizes[why] > parts[why] else 0.0
-    found: list[KeptImage] = []
+    found: list[Sample] = []
     for why in WHYS:
         room = parts[why]
         for one in sorted((one for one in images if one.why == why), key=lambda one: -one.number):
@@ -55,7 +55,7 @@ def chosen(images: Sequence[KeptImage], budget: float, share: float) -> list[Kep
     return sorted(found, key=lambda one: one.number)
 
 
-def collect(store: Kept, images: Sequence[KeptImage], out: Path) -> Collected:
+def collect(store: Samples, images: Sequence[Sample], out: Path) -> Collected:
     """Write the archive whole or not at all; only then do its pictures count as collected.
 
     Raises:
@@ -81,7 +81,7 @@ def collect(store: Kept, images: Sequence[KeptImage], out: Path) -> Collected:
     return Collected(len(taken), doubtful, len(images) - len(taken), size)
 
 
-def _written(store: Kept, images: Sequence[KeptImage], part: str) -> list[KeptImage]:
+def _written(store: Samples, images: Sequence[Sample], part: str) -> list[Sample]:
     taken, rows = [], [BOM + line_of(COLUMNS)]
     with open(openable(part), "xb") as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
@@ -97,9 +97,14 @@ def _written(store: Kept, images: Sequence[KeptImage], part: str) -> list[KeptIm
     return taken
 
 
-def row_of(one: KeptImage) -> list[Cell]:
+def row_of(one: Sample) -> list[Cell]:
     """A line of the table; the answer is in no column that would be read as a label."""
-    said = one.document
-    head = [f"images/{one.file}", one.why, said["class"], said["confidence"], said["verdict"]]
-    more = [said["decided"], said.get("time", ""), said.get("lot", ""), said.get("path", "")]
-    return [*head, *more, said["version"], one.image]
+    answer = one.document
+    head = [f"images/{one.file}", one.why, answer["class"], answer["confidence"], answer["verdict"]]
+    more = [
+        answer["decided"],
+        answer.get("time", ""),
+        answer.get("lot", ""),
+        answer.get("path", ""),
+    ]
+    return [*head, *more, answer["version"], one.image]

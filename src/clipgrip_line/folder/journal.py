@@ -63,7 +63,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.RLock()
-        with self._said():
+        with self._sentences():
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=TRUNCATE")  # a share may not do for more
             self._db.execute("PRAGMA synchronous=EXTRA")
@@ -239,7 +239,7 @@ class Journal:
                 raise
 
     @contextmanager
-    def _said(self) -> Iterator[None]:
+    def _sentences(self) -> Iterator[None]:
         """A file that is no journal, or damaged, as a sentence."""
         try:
             yield

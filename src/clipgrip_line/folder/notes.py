@@ -18,7 +18,7 @@ CHANNELS = {
     "issues": mark("issues"),
     "json": mark("JSON"),
     "beside": mark("JSON beside pictures"),
-    "kept": mark("kept pictures"),
+    "samples": mark("kept pictures"),
     "sorted": mark("sorted pictures"),
     "webhook": mark("webhook"),
     "mqtt": mark("MQTT"),

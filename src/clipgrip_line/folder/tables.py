@@ -18,11 +18,24 @@ ISSUES = ("number", "time", "lot", "path", "reason")
 
 def answer_row(item: Item) -> list[Cell]:
     """The cells after the number."""
-    said = item.content
-    others = [*said["top"][1:3], *({"class": "", "confidence": ""} for _ in range(2))][:2]
+    answer = item.content
+    others = [*answer["top"][1:3], *({"class": "", "confidence": ""} for _ in range(2))][:2]
     more = [cell for other in others for cell in (other["class"], other["confidence"])]
-    head = [item.at, printable(item.lot), printable(item.path), said["class"], said["confidence"]]
-    return [*head, said["verdict"], said["decided"], *more, said["version"], said["image_id"]]
+    head = [
+        item.at,
+        printable(item.lot),
+        printable(item.path),
+        answer["class"],
+        answer["confidence"],
+    ]
+    return [
+        *head,
+        answer["verdict"],
+        answer["decided"],
+        *more,
+        answer["version"],
+        answer["image_id"],
+    ]
 
 
 def issue_row(item: Item) -> list[Cell]:

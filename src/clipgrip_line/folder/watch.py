@@ -63,12 +63,12 @@ class Watch:
         """Until `stop`."""
         for courier in self.outlets.remote:
             courier.start()
-        told, since = self._tally.files(), self._now()
+        last, since = self._tally.files(), self._now()
         while not self.stop.is_set():
             began = self._now()
             self.turn()
-            if self._now() - since >= EVERY and told != self._tally.files():
-                told, since = self._tally.files(), self._now()
+            if self._now() - since >= EVERY and last != self._tally.files():
+                last, since = self._tally.files(), self._now()
                 self._notes.note(self.summary())
             self.stop.wait(max(self._settings.poll, min(self._now() - began, 60.0)))
         self.end()
@@ -141,8 +141,8 @@ class Watch:
             one.image: one for one in loaded if isinstance(one, Loaded) and one.pixels is not None
         }
         batch = list(fresh.values())
-        said = dict(zip(fresh, answered(self._model, batch) if batch else [], strict=True))
-        found = [one for file in loaded for one in self._found(file, said)]
+        answers = dict(zip(fresh, answered(self._model, batch) if batch else [], strict=True))
+        found = [one for file in loaded for one in self._found(file, answers)]
         at = datetime.now().astimezone().isoformat(timespec="seconds")
         for one, kind in zip(
             found, self._journal.record(found, at, self.outlets.owed), strict=True
@@ -152,12 +152,12 @@ class Watch:
         self.outlets.bring(most=LONGEST)
         return len(found)
 
-    def _found(self, file: Loaded | Failed, said: Mapping[str, Answer | str]) -> list[Found]:
+    def _found(self, file: Loaded | Failed, answers: Mapping[str, Answer | str]) -> list[Found]:
         """What is written down of a file: its answer, that its content is known, a refusal, or nothing yet."""
         one, now = file.entry, self._now()
         where = (one.path, one.size, one.mtime)
         if isinstance(file, Loaded):
-            answer = said.get(file.image)
+            answer = answers.get(file.image)
             if isinstance(answer, str):
                 return [Found(*where, reason=answer)]
             content = None if answer is None else answer.as_json()
@@ -194,7 +194,7 @@ class Watch:
         most = self._settings.spool
         try:
             gone = self._journal.trim(channel, most, f"more than {most} waited")
-        except sqlite3.Error:  # said by the next batch
+        except sqlite3.Error:  # the next batch names it
             return
         if gone:
             self._notes.note(

@@ -14,7 +14,7 @@ from clipgrip.data.ingest import ingest
 from clipgrip_line.cli import main
 from clipgrip_line.folder.assembly import Wishes
 from clipgrip_line.folder.collecting import TABLE, chosen
-from clipgrip_line.folder.kept import Kept, is_drawn
+from clipgrip_line.folder.samples import Samples, is_drawn
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_what_is_drawn_depends_on_the_content_alone_and_is_the_share_asked_for()
 
 
 def test_the_least_confident_of_late_are_kept_as_doubtful(tmp_path: Path) -> None:
-    store = Kept(tmp_path / "kept", 10**6, rate=0.1)
+    store = Samples(tmp_path / "samples", 10**6, rate=0.1)
     names = [name for n in range(400) if not is_drawn(name := identity(str(n).encode()), 0.1)]
     for name in names[:100]:
         store.why(name, 0.9)
@@ -48,13 +48,13 @@ def test_the_least_confident_of_late_are_kept_as_doubtful(tmp_path: Path) -> Non
 
 
 def test_the_store_stays_within_its_budget_and_the_oldest_go_first(tmp_path: Path) -> None:
-    store = Kept(tmp_path / "kept", 2000, share=0.5)
+    store = Samples(tmp_path / "samples", 2000, share=0.5)
     for number in range(10):
         data = bytes([number]) * 300
         store.keep("random", f"{number}.png", data, {"image_id": identity(data)})
     assert store.size() <= 1000
     assert [one.file.partition("-")[2] for one in store.images()] == ["7.png", "8.png", "9.png"]
-    assert len(list((tmp_path / "kept").glob("*.png"))) == 3
+    assert len(list((tmp_path / "samples").glob("*.png"))) == 3
     store.collected(store.images()[2:])
     data = b"new" * 100
     store.keep("random", "new.png", data, {"image_id": identity(data)})
@@ -64,7 +64,7 @@ def test_the_store_stays_within_its_budget_and_the_oldest_go_first(tmp_path: Pat
 
 
 def test_files_that_a_kill_left_without_their_line_go_and_a_persons_stay(tmp_path: Path) -> None:
-    store = Kept(tmp_path / "kept", 2000)
+    store = Samples(tmp_path / "samples", 2000)
     (store.folder / "0123456789ab-stray.png").write_bytes(b"x")
     (store.folder / "mine.png").write_bytes(b"x")
     store.tidy()
@@ -110,7 +110,7 @@ def test_a_second_collect_brings_only_what_is_new(line: Line, tmp_path: Path) ->
 
 def test_the_newest_of_each_kind_go_into_a_small_archive(line: Line) -> None:
     watched(line)
-    store = Kept(line.out / "kept", 0)
+    store = Samples(line.out / "samples", 0)
     images = store.images()
     store.close()
     budget = sum(one.size for one in images) / 3
@@ -142,7 +142,7 @@ def test_without_kept_pictures_it_says_which_folder_is_meant(
 
 def test_a_damaged_picture_is_left_out(line: Line, tmp_path: Path) -> None:
     watched(line)
-    one = next((line.out / "kept").glob("*.png"))
+    one = next((line.out / "samples").glob("*.png"))
     one.write_bytes(b"damaged")
     archive = tmp_path / "a.zip"
     assert main(["collect", str(line.out), "--out", str(archive)]) == 0

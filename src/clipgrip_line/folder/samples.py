@@ -24,18 +24,18 @@ from clipgrip_line.folder.portable import portable
 
 Why = Literal["doubtful", "random"]
 WHYS: tuple[Why, ...] = ("doubtful", "random")
-NAME = "kept.db"
+NAME = "samples.db"
 RECENT, FEWEST = 1000, 20
 OWN = re.compile(r"[0-9a-f]{12}-")
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS kept(
+CREATE TABLE IF NOT EXISTS samples(
   number INTEGER PRIMARY KEY AUTOINCREMENT, image TEXT UNIQUE NOT NULL, file TEXT NOT NULL,
   why TEXT NOT NULL, bytes INTEGER NOT NULL, document TEXT NOT NULL, collected INTEGER NOT NULL DEFAULT 0)
 """
 
 
 @dataclass(frozen=True)
-class KeptImage:
+class Sample:
     """One picture of the store with its answer."""
 
     number: int
@@ -53,7 +53,7 @@ def is_drawn(image: str, rate: float) -> bool:
     return int.from_bytes(drawn, "big") < rate * 2.0**64
 
 
-class Kept:
+class Samples:
     """The store in one folder; what watches a folder and what serves requests may use it alike."""
 
     def __init__(self, folder: Path, budget: int, rate: float = 0.05, share: float = 0.5) -> None:
@@ -99,25 +99,25 @@ class Kept:
         if len(data) > self.budgets[why]:
             return
         with self._lock:
-            if self._db.execute("SELECT 1 FROM kept WHERE image=?", (image,)).fetchone():
+            if self._db.execute("SELECT 1 FROM samples WHERE image=?", (image,)).fetchone():
                 return
             self._make_room(why, len(data))
             stem, ending = os.path.splitext(portable(name))
             file = f"{image[:12]}-{stem[:40]}{ending}"
             write_bytes_atomic(self.folder / file, data)
             self._db.execute(
-                "INSERT INTO kept(image, file, why, bytes, document) VALUES(?,?,?,?,?)",
+                "INSERT INTO samples(image, file, why, bytes, document) VALUES(?,?,?,?,?)",
                 (image, file, why, len(data), json.dumps(document, ensure_ascii=False)),
             )
 
-    def images(self) -> list[KeptImage]:
+    def images(self) -> list[Sample]:
         """All of them, the oldest first."""
         rows = self._db.execute(
-            "SELECT number, image, file, why, bytes, document, collected FROM kept ORDER BY number"
+            "SELECT number, image, file, why, bytes, document, collected FROM samples ORDER BY number"
         )
         return [_image(row) for row in rows]
 
-    def read(self, one: KeptImage) -> bytes | None:
+    def read(self, one: Sample) -> bytes | None:
         """Its bytes; None where the file is gone or no longer what was kept."""
         try:
             data = (self.folder / one.file).read_bytes()
@@ -125,27 +125,27 @@ class Kept:
             return None
         return data if hashlib.sha256(data).hexdigest() == one.image else None
 
-    def collected(self, images: Sequence[KeptImage]) -> None:
+    def collected(self, images: Sequence[Sample]) -> None:
         """Say that these were carried away: they are the first to make room."""
         with self._lock, self._step():
             self._db.executemany(
-                "UPDATE kept SET collected=1 WHERE number=?", [(one.number,) for one in images]
+                "UPDATE samples SET collected=1 WHERE number=?", [(one.number,) for one in images]
             )
 
     def size(self) -> int:
         """Bytes kept."""
-        return int(self._db.execute("SELECT coalesce(sum(bytes), 0) FROM kept").fetchone()[0])
+        return int(self._db.execute("SELECT coalesce(sum(bytes), 0) FROM samples").fetchone()[0])
 
     def _make_room(self, why: Why, more: int) -> None:
         used = self._db.execute(
-            "SELECT coalesce(sum(bytes), 0) FROM kept WHERE why=?", (why,)
+            "SELECT coalesce(sum(bytes), 0) FROM samples WHERE why=?", (why,)
         ).fetchone()[0]
         while used + more > self.budgets[why]:
             number, file, size = self._db.execute(
-                "SELECT number, file, bytes FROM kept WHERE why=? ORDER BY collected DESC, number LIMIT 1",
+                "SELECT number, file, bytes FROM samples WHERE why=? ORDER BY collected DESC, number LIMIT 1",
                 (why,),
             ).fetchone()
-            self._db.execute("DELETE FROM kept WHERE number=?", (number,))
+            self._db.execute("DELETE FROM samples WHERE number=?", (number,))
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(openable(self.folder / file))
             used -= size
@@ -153,7 +153,7 @@ class Kept:
     def tidy(self) -> None:
         """Take away files that a kill left without their line; for the one process that keeps."""
         sweep(self.folder)
-        known = {row[0] for row in self._db.execute("SELECT file FROM kept")}
+        known = {row[0] for row in self._db.execute("SELECT file FROM samples")}
         for path in self.folder.iterdir():
             if OWN.match(path.name) and path.name not in known:
                 path.unlink()
@@ -170,13 +170,13 @@ class Kept:
             raise
 
 
-class Keeping:
+class Sampling:
     """The store as an outlet of the watched folder."""
 
-    name = "kept"
+    name = "samples"
     at_once = 1
 
-    def __init__(self, store: Kept, originals: Originals) -> None:
+    def __init__(self, store: Samples, originals: Originals) -> None:
         self._store, self._originals = store, originals
 
     def deliver(self, items: Sequence[Item]) -> None:
@@ -189,6 +189,6 @@ class Keeping:
                     self._store.keep(why, name, self._originals.read(item), item.document())
 
 
-def _image(row: Sequence[Any]) -> KeptImage:
+def _image(row: Sequence[Any]) -> Sample:
     number, image, file, why, size, document, collected = row
-    return KeptImage(number, image, file, why, size, json.loads(document), bool(collected))
+    return Sample(number, image, file, why, size, json.loads(document), bool(collected))
