@@ -60,7 +60,16 @@ def main() -> None:
 
 def installed(folder: Path) -> Path:
     """A new environment with the wheel; its Python."""
-    wheel_of: list[str | Path] = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder]
+    wheel_of: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "-w",
+        folder,
+    ]
     subprocess.run([*wheel_of, ROOT / "line"], check=True)
     venv.create(folder / "line", with_pip=True)
     python = folder / "line" / "bin" / "python"
