@@ -33,12 +33,12 @@ from clipgrip.backbone.embed import embed_images
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.surfaces import DEMO_DOMAIN, SURFACE_CLASSES, render_surface
 from clipgrip.prompts.classifier import cosine_logits, zero_shot
-from clipgrip.runs.watch.ringing import ALPHA, OF_IMAGES
-from clipgrip.runs.watch.scores import LOOKS, SCORES, distances, scores_of
-from clipgrip.trust.drift import Monitors, bet, budgets, period_budget, ringing
-from clipgrip.trust.ranks import Codes, Ranks, counted, share_p_values
-from clipgrip.trust.upheld import against
 from clipgrip_line.pictures.looks import Looks, looks_of
+from clipgrip_line.trust.drift import Monitors, bet, budgets, period_budget, ringing
+from clipgrip_line.trust.ranks import Codes, Ranks, counted, share_p_values
+from clipgrip_line.trust.ringing import ALPHA, OF_IMAGES
+from clipgrip_line.trust.scores import LOOKS, SCORES, distances, scores_of
+from clipgrip_line.trust.upheld import against
 
 LENGTH, QUIET, AFTER = 3000, 500, 1500
 """Images of a quiet stream; of one that changes, before and after."""

@@ -17,8 +17,8 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from clipgrip.review.web import connections
-from clipgrip.review.web.connections import Connection, Server
+from clipgrip_line.web import connections
+from clipgrip_line.web.connections import Connection, Server
 
 ASK = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipgrip.trust import upheld
-from clipgrip.trust.drift import (
+from clipgrip_line.trust import upheld
+from clipgrip_line.trust.drift import (
     DECAYS,
     Course,
     Monitors,
@@ -19,7 +19,7 @@ from clipgrip.trust.drift import (
     ringing,
     waiting,
 )
-from clipgrip.trust.ranks import Ranks, codes_of, counted, no_counts, share_p_values
+from clipgrip_line.trust.ranks import Ranks, codes_of, counted, no_counts, share_p_values
 
 FLOATS = st.floats(-60000, 60000, width=16)
 

@@ -56,7 +56,7 @@ def read_daily(ui: Ui, run: Path, answers: Path, by: str, encoding: str | None) 
     from clipgrip.runs.watch.status import status_of
     from clipgrip.runs.watch.store import LOCK, open_watch
     from clipgrip.runs.watch.upholding import classes_of, run_scopes, withdraw_broken
-    from clipgrip.trust.watch_words import LIGHTS, audited_words
+    from clipgrip_line.trust.watch_words import LIGHTS, audited_words
 
     sheet = DailySheet.read(answers, encoding)
     if sheet is None:

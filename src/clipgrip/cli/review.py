@@ -13,7 +13,7 @@ from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError
 from clipgrip.files import system_words
 from clipgrip.sentences import Sentence
-from clipgrip.words import mark
+from clipgrip.words import Words, mark
 
 TOKEN = "CLIPGRIP_TOKEN"
 LONGEST = 1000
@@ -64,11 +64,31 @@ def review(
     ] = "",
     encoding: Encoding = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the link.")] = False,
-) -> None:
+    bring: Annotated[
+        Path | None,
+        typer.Option(
+            "--import",
+            help="Keep the labels of a CSV as a person's answers, and open no page; what clipgrip-line answers wrote.",
+            show_default=False,
+        ),
+    ] = None,
+    person: Annotated[
+        str,
+        typer.Option(
+            "--by",
+            help="Who gave these labels.  [default: the user of this machine]",
+            show_default=False,
+        ),
+    ] = "",
+) -> Result | None:
     """Open a page in the browser to audit, label, change classes and run the next round.
 
     Answers are kept in the run's folder (review.db) the moment they are given. Stop it with Ctrl-C; nothing is lost.
     """
+    if bring is not None:
+        from clipgrip.cli.brought import bring_in
+
+        return bring_in(run, bring, person, Words(ui.language))
     from clipgrip.review.web.address import PublicName
     from clipgrip.review.web.address import path_prefix as prefix_of
     from clipgrip.review.web.server import check_access, serve
@@ -85,18 +105,6 @@ def review(
             )
         )
 
-    def ready(link: str) -> None:
-        lines = [
-            Sentence("review of {run}: {link}", run=run, link=link),
-            Sentence("Stop with Ctrl-C; what was answered is kept."),
-        ]
-        ui.tell(Result(lines, {"run": run, "link": link}))
-        # a browser is given the link as an argument, which every list of processes shows
-        if not no_browser and (token or not secret):
-            import webbrowser
-
-            webbrowser.open(link)
-
     serve(
         run,
         host=host,
@@ -105,8 +113,24 @@ def review(
         public=public,
         prefix=prefix_of(path_prefix),
         encoding=encoding,
-        ready=ready,
+        ready=lambda link: _ready(
+            ui, run, link, browser=not no_browser and bool(token or not secret)
+        ),
     )
+    return None
+
+
+def _ready(ui: Ui, run: Path, link: str, *, browser: bool) -> None:
+    """Say where the page is. A browser is given the link as an argument, which every list of processes shows."""
+    lines = [
+        Sentence("review of {run}: {link}", run=run, link=link),
+        Sentence("Stop with Ctrl-C; what was answered is kept."),
+    ]
+    ui.tell(Result(lines, {"run": run, "link": link}))
+    if browser:
+        import webbrowser
+
+        webbrowser.open(link)
 
 
 def _token(given: str, file: Path | None) -> str:

@@ -149,6 +149,9 @@ PANELS = (
             Entry(
                 "compare", mark("Compare several runs, and join their answers"), "compare:compare"
             ),
+            Entry(
+                "versions", mark("List rounds and bundles: audited, promised"), "versions:versions"
+            ),
             LABELS,
             Entry(
                 "bundle",

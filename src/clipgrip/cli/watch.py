@@ -138,7 +138,7 @@ def answer(
     from clipgrip.runs.lock import locked
     from clipgrip.runs.watch.responding import answer_alarm
     from clipgrip.runs.watch.store import LOCK, open_watch
-    from clipgrip.trust.watch_words import VERDICTS
+    from clipgrip_line.trust.watch_words import VERDICTS
 
     newest = at_work(run, ui.screen)
     with locked(newest, LOCK), open_watch(newest) as store:
@@ -152,7 +152,7 @@ def answer(
 
 def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> list[str]:
     """The light with words, and what rings with what to do."""
-    from clipgrip.trust.watch_words import LIGHTS, advised, changed, since_when
+    from clipgrip_line.trust.watch_words import LIGHTS, advised, changed, since_when
 
     say, alarm = ui.say, status.open_alarm
     lines = [

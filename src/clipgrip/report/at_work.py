@@ -15,7 +15,9 @@ from clipgrip.markup import printable, templates
 from clipgrip.report.pictures import SIDE, thumbnail
 from clipgrip.runs.watch.status import Status
 from clipgrip.runs.watch.store import Alarm
-from clipgrip.trust.watch_words import (
+from clipgrip.words import Language, Words
+from clipgrip.written import write_dated
+from clipgrip_line.trust.watch_words import (
     LIGHTS,
     advised,
     audited_words,
@@ -24,8 +26,6 @@ from clipgrip.trust.watch_words import (
     response_words,
     since_when,
 )
-from clipgrip.words import Language, Words
-from clipgrip.written import write_dated
 
 PAGE = "at-work.html"
 WATCH = "watch"

@@ -13,15 +13,15 @@ from clipgrip.data.manifest import Row
 from clipgrip.errors import RunError
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.packed import Vectors
-from clipgrip.runs.watch.scores import LOOKS, SCORES, distances, scores_of
 from clipgrip.runs.watch.store import WatchedLine, open_watch
 from clipgrip.sentences import mark
 from clipgrip.serving.batch import predict_files
 from clipgrip.serving.glances import Glances, place_of
 from clipgrip.serving.predictor import Predictor
-from clipgrip.trust.drift import Monitors
-from clipgrip.trust.ranks import Codes, counted, no_counts
 from clipgrip.types import ImageEmbeds, Probs
+from clipgrip_line.trust.ranks import Codes
+from clipgrip_line.trust.reference import monitors_of
+from clipgrip_line.trust.scores import distances, scores_of
 
 ANCHORS, COMPARED = 1000, 2000
 """Images that distances are measured to, and those whose own distances and looks are readable."""
@@ -75,7 +75,9 @@ def begin(
         RunError: too few images can still be read.
     """
     sample = sample_of(run, predictor, place, on_progress)
-    monitors = _monitors(sample, len(predictor.classes))
+    monitors = monitors_of(
+        sample.codes, sample.labels, sample.held_out, sample.far, len(predictor.classes)
+    )
     shown = sample.rows[:: max(1, len(sample.rows) // SHOWN)][:SHOWN]
     facts = {
         "reference": len(sample.rows),
@@ -124,18 +126,6 @@ def _line(
     predictor: Predictor, alpha: float, facts: dict[str, object], anchors: Vectors
 ) -> WatchedLine:
     return WatchedLine(predictor.facts.run, alpha, now(), facts, anchors)
-
-
-def _monitors(sample: Sample, classes: int) -> Monitors:
-    """Each score counts the images of which it can be said: looks all, distance those that are no anchors."""
-    confidence, distance = LOOKS, LOOKS + 1
-    codes, held_out = sample.codes, sample.held_out
-    seen = no_counts(len(SCORES))
-    seen[:LOOKS] = counted(codes[:, :LOOKS])
-    seen[confidence] = counted(codes[held_out][:, [confidence]])[0]
-    seen[distance] = counted(codes[sample.far][:, [distance]])[0]
-    labels = np.bincount(sample.labels[held_out], minlength=classes).astype(np.int64)
-    return Monitors.of(seen, labels)
 
 
 def _of_folder(

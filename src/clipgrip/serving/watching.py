@@ -11,8 +11,6 @@ import numpy as np
 from clipgrip.clock import now
 from clipgrip.errors import RunError
 from clipgrip.runs.lock import locked
-from clipgrip.runs.watch.ringing import ALPHA, heard_more, rung
-from clipgrip.runs.watch.scores import SCORES, chances_of, distances, scores_of
 from clipgrip.runs.watch.store import (
     LOCK,
     Alarm,
@@ -29,8 +27,10 @@ from clipgrip.serving.batch import FileAnswers, predict_files
 from clipgrip.serving.glances import Glances, place_of
 from clipgrip.serving.predictor import Predictor
 from clipgrip.serving.reference import Progress, begin
-from clipgrip.trust.drift import Course, follow
 from clipgrip_line.pictures.looks import Looks
+from clipgrip_line.trust.drift import Course, follow
+from clipgrip_line.trust.ringing import ALPHA, heard_more, rung
+from clipgrip_line.trust.scores import SCORES, chances_of, distances, scores_of
 
 
 @dataclass(frozen=True)

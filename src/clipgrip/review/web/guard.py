@@ -6,16 +6,17 @@ import hmac
 import logging
 import secrets
 from hashlib import sha256
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, quote
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clipgrip.review.web.address import Access
+from clipgrip_line.web.headers import HEADERS as HEADERS
+from clipgrip_line.web.headers import POLICY as POLICY
+from clipgrip_line.web.headers import Headed, cookies_of, limited, same, too_long
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +27,6 @@ READING = ("GET", "HEAD")
 MAX_BODY = 1 << 20
 MAX_UPLOAD = 64 << 20
 UPLOADS = "/api/import"
-POLICY = (
-    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
-)
-HEADERS = {
-    "content-security-policy": POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-resource-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-}
 
 
 class Guard:
@@ -55,10 +45,10 @@ class Guard:
         path = self.access.inner(scope["path"])
         scope = {**scope, "path": path, "raw_path": quote(path).encode()}
         headers = Headers(scope=scope)
-        cookies = _cookies(headers)
+        cookies = cookies_of(headers)
         refusal = self._refusal(scope, headers, cookies)
         if refusal is not None:
-            await refusal(scope, receive, _Headed(send))
+            await refusal(scope, receive, Headed(send))
             return
         session = cookies.get(self.session, "")
         fresh = "" if session else secrets.token_urlsafe(24)
@@ -71,9 +61,9 @@ class Guard:
         cookie = Response()
         if fresh:
             cookie.set_cookie(self.session, fresh, **self._cookie(headers))
-        sending = _Headed(send, cookie.headers.get("set-cookie", ""))
+        sending = Headed(send, cookie.headers.get("set-cookie", ""))
         try:
-            await self.app(scope, _limited(receive, limit), sending)
+            await self.app(scope, limited(receive, limit), sending)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
             if sending.begun:
@@ -99,18 +89,18 @@ class Guard:
             return PlainTextResponse("Another page may not write here.", 403)
         session = cookies.get(self.session, "")
         given = headers.get("x-csrf-token", "")
-        if not session or not _same(given, self._csrf(session)):
+        if not session or not same(given, self._csrf(session)):
             return PlainTextResponse("This page is too old to write. Reload it.", 403)
         limit = MAX_UPLOAD if scope["path"].startswith(UPLOADS) else MAX_BODY
         length = headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > 18 or int(length) > limit:
-            return PlainTextResponse(_too_long(limit), 413)
+            return PlainTextResponse(too_long(limit), 413)
         return None
 
     def _entry(self, scope: Scope, headers: Headers) -> Response:
         """In with the token of the link; it becomes a cookie and leaves the address."""
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-        if scope["method"] in READING and _same(given, self.access.token):
+        if scope["method"] in READING and same(given, self.access.token):
             response = RedirectResponse(f"{self.access.prefix}/{scope['path'].lstrip('/')}", 303)
             value = self._sign("access", self.access.token)
             response.set_cookie(self.entrance, value, **self._cookie(headers))
@@ -121,7 +111,7 @@ class Guard:
         )
 
     def _known(self, cookies: dict[str, str]) -> bool:
-        return _same(cookies.get(self.entrance, ""), self._sign("access", self.access.token))
+        return same(cookies.get(self.entrance, ""), self._sign("access", self.access.token))
 
     def _cookie(self, headers: Headers) -> dict[str, Any]:
         """How cookies are set. A reverse proxy says whether the browser came by https; nothing else it says is used."""
@@ -138,54 +128,3 @@ class Guard:
 
     def _sign(self, kind: str, value: str) -> str:
         return hmac.new(self.secret, f"{kind}\0{value}".encode(), sha256).hexdigest()
-
-
-def _too_long(limit: int) -> str:
-    return f"More than {limit // 2**20} MB at once is not taken."
-
-
-def _cookies(headers: Headers) -> dict[str, str]:
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(headers.get("cookie", ""))
-    except CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in jar.items()}
-
-
-def _same(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode(), wanted.encode())
-
-
-def _limited(receive: Receive, limit: int) -> Receive:
-    """Stops reading a body that is longer than is taken, whatever its header said."""
-    read = 0
-
-    async def counted() -> Message:
-        nonlocal read
-        message = await receive()
-        read += len(message.get("body", b""))
-        if read > limit:
-            raise HTTPException(413, _too_long(limit))
-        return message
-
-    return counted
-
-
-class _Headed:
-    """Sends with the headers that every answer has."""
-
-    def __init__(self, send: Send, cookie: str = "") -> None:
-        self.send, self.cookie, self.begun = send, cookie, False
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.begun = True
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers[name] = value
-            if "cache-control" not in headers:
-                headers["cache-control"] = "no-store"
-            if self.cookie:
-                headers.append("set-cookie", self.cookie)
-        await self.send(message)

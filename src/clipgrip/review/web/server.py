@@ -17,10 +17,10 @@ from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import open_review
 from clipgrip.review.web.address import Access, PublicName
 from clipgrip.review.web.app import create_app
-from clipgrip.review.web.connections import WAITING, Connection, Server, most_connections
 from clipgrip.review.web.state import ServerState
 from clipgrip.runs.lock import InUse, locked
 from clipgrip.sentences import mark
+from clipgrip_line.web.connections import WAITING, Connection, Server, most_connections
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT = 8765
@@ -80,7 +80,7 @@ def serve(
     with (
         closing(_bound(host, port)) as listening,
         open_review(folder, create=True) as store,
-        _alone(folder),
+        alone(folder),
     ):
         chosen = listening.getsockname()[1]
         access = Access(host, chosen, token, _own_names(), public, prefix)
@@ -113,7 +113,7 @@ def _server(state: ServerState) -> Server:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """One server for a review: what one of two keeps in memory the other would not know."""
     with ExitStack() as stack:
         try:

@@ -7,7 +7,7 @@ from typing import Any
 from clipgrip.review.web.context import PageContext
 from clipgrip.runs.watch.status import Status, line_of
 from clipgrip.runs.watch.store import Alarm
-from clipgrip.trust.watch_words import (
+from clipgrip_line.trust.watch_words import (
     LIGHTS,
     advised,
     audited_words,

@@ -6,12 +6,10 @@ import zlib
 from dataclasses import fields
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
-from clipgrip.trust.drift import Monitors
-
-Vectors = NDArray[np.float16]
+from clipgrip_line.trust.drift import Monitors
+from clipgrip_line.trust.line import Vectors as Vectors
 
 
 def monitors_bytes(monitors: Monitors) -> bytes:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-
 from clipgrip.errors import RunError
-from clipgrip.runs.watch.store import Alarm, SeenImage, State, WatchStore
+from clipgrip.runs.watch.store import Alarm, State, WatchStore
 from clipgrip.sentences import mark
-from clipgrip.trust.drift import Monitors
-from clipgrip.trust.ranks import Codes, Counts, counted
-from clipgrip.trust.watch_words import Verdict
+from clipgrip_line.trust.responding import Verdict, after
 
 
 def answer_alarm(store: WatchStore, verdict: Verdict, *, by: str, note: str, at: str) -> Alarm:
@@ -32,19 +26,3 @@ def answer_alarm(store: WatchStore, verdict: Verdict, *, by: str, note: str, at:
     response = {"verdict": verdict, "note": note, "by": by, "at": at}
     store.respond(alarm, response, State(state.period + 1, state.images, monitors))
     return store.alarms()[-1]
-
-
-def after(verdict: Verdict, monitors: Monitors, since: Sequence[SeenImage]) -> Monitors:
-    """Monitors at their beginning; ``since``: the images since the change, as far as they are kept."""
-    if verdict == "nothing" or not since:
-        return monitors.again()
-    seen, labels = _of(since, len(monitors.labels))
-    if verdict == "normal":
-        return Monitors.of(seen, labels)
-    return Monitors.of(np.maximum(monitors.seen - seen, 0), np.maximum(monitors.labels - labels, 0))
-
-
-def _of(images: Sequence[SeenImage], classes: int) -> tuple[Counts, Counts]:
-    codes: Codes = np.stack([one.codes for one in images])
-    labels = np.bincount([one.label for one in images], minlength=classes)
-    return counted(codes), labels.astype(np.int64)

@@ -7,17 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from clipgrip.metrics import Share
-from clipgrip.runs.watch.ringing import image_budgets
 from clipgrip.runs.watch.scopes import WatchedScope
-from clipgrip.runs.watch.store import Alarm, State, WatchedLine, WatchStore, is_watched, open_watch
+from clipgrip.runs.watch.store import Alarm, WatchedLine, WatchStore, is_watched, open_watch
 from clipgrip.runs.watch.upholding import Upheld, daily_answers, run_scopes, upheld
-from clipgrip.trust.watch_words import LIGHTS, Light
-
-PERHAPS = 0.1
-"""Share of the level of an alarm from which something may be changing: at most ten times as often false."""
+from clipgrip_line.trust.ringing import PERHAPS, loudest
+from clipgrip_line.trust.watch_words import LIGHTS, Light
 
 
 @dataclass(frozen=True)
@@ -78,7 +73,7 @@ class Status:
 def status_of(store: WatchStore, scopes: Sequence[WatchedScope] = ()) -> Status:
     """The line as it stands, with the promises of its run."""
     line, state, alarms = store.begun(), store.state(), tuple(store.alarms())
-    level = _loudest(line, state)
+    level = loudest(line, state)
     promises, answers = tuple(upheld(store, scopes)), daily_answers(store)
     right = Share(sum(one.label == one.predicted for one in answers), len(answers))
     light = _light(alarms, level, promises)
@@ -95,11 +90,6 @@ def _light(alarms: Sequence[Alarm], level: float, promises: Sequence[Upheld]) ->
         return "alarm"
     near = [level, *(one.level for one in promises if one.withdrawn is None)]
     return "perhaps" if max(near) >= PERHAPS else "quiet"
-
-
-def _loudest(line: WatchedLine, state: State) -> float:
-    levels = state.monitors.wealth * image_budgets(line, state.period, len(state.monitors.labels))
-    return float(np.max(levels))
 
 
 def line_of(run: Path) -> Status | None:

@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from clipgrip.runs.database import opened
 from clipgrip.runs.seal import Seals
 from clipgrip.runs.store import parsed
 from clipgrip.runs.watch.packed import (
-    Vectors,
     monitors_bytes,
     read_monitors,
     read_vectors,
@@ -25,8 +23,11 @@ from clipgrip.runs.watch.packed import (
 )
 from clipgrip.runs.watch.schema import MIGRATIONS, SEALED
 from clipgrip.sentences import mark
-from clipgrip.trust.drift import Monitors
-from clipgrip.trust.ranks import Codes
+from clipgrip_line.trust.drift import Monitors
+from clipgrip_line.trust.line import Alarm as Alarm
+from clipgrip_line.trust.line import SeenImage as SeenImage
+from clipgrip_line.trust.line import State as State
+from clipgrip_line.trust.line import WatchedLine as WatchedLine
 
 NAME = "watch.db"
 LOCK = ".watch.lock"
@@ -34,57 +35,6 @@ LATEST = 5000
 """Images whose scores and paths are kept, to show before and after, and to draw from."""
 MOST_SEEN = 1_000_000
 """Newest contents that are remembered, so that a copy never counts twice: about 30 MB."""
-
-
-@dataclass(frozen=True)
-class WatchedLine:
-    """What is watched: the run, the lifetime budget of false alarms, and the reference."""
-
-    run: str
-    alpha: float
-    begun_at: str
-    facts: dict[str, Any]
-    anchors: Vectors = field(repr=False)
-    """(A, D) embeddings that new images are compared with."""
-
-
-@dataclass(frozen=True)
-class State:
-    """The monitors of this period (1, 2, ...: a new one after each answered alarm), and images before it."""
-
-    period: int
-    before: int
-    monitors: Monitors = field(repr=False)
-
-    @property
-    def images(self) -> int:
-        """New images since the line began."""
-        return self.before + self.monitors.images
-
-
-@dataclass(frozen=True)
-class SeenImage:
-    """One new image: its number counts from 1."""
-
-    number: int
-    sha256: str
-    path: str
-    label: int
-    confidence: float
-    codes: Codes = field(repr=False)
-    seen_at: str
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """What rang after image ``at``; ``response`` is what a person said to it."""
-
-    number: int
-    period: int
-    at: int
-    rang_at: str
-    facts: dict[str, Any]
-    response: dict[str, str] | None
 
 
 class WatchStore:

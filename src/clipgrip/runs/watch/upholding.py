@@ -15,13 +15,13 @@ from clipgrip.errors import RunError
 from clipgrip.metrics import Share
 from clipgrip.runs.audits import promises
 from clipgrip.runs.store import open_store, parsed
-from clipgrip.runs.watch.ringing import OF_IMAGES
 from clipgrip.runs.watch.scopes import WatchedScope, scopes_of
 from clipgrip.runs.watch.store import NAME, WatchStore, open_watch
-from clipgrip.trust.drift import period_budget
-from clipgrip.trust.upheld import against, since
-from clipgrip.trust.watch_words import promise_words
 from clipgrip.words import Words
+from clipgrip_line.trust.drift import period_budget
+from clipgrip_line.trust.ringing import OF_IMAGES
+from clipgrip_line.trust.upheld import against, since
+from clipgrip_line.trust.watch_words import promise_words
 
 
 @dataclass(frozen=True)

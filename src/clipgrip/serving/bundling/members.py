@@ -15,7 +15,6 @@ from clipgrip.data.glossary import is_foreign, is_japanese
 from clipgrip.data.manifest import Row
 from clipgrip.errors import ConfigError, DataError, RunError, nearest
 from clipgrip.runs.store import NAME, StoredRun, open_store
-from clipgrip.runs.watch.scores import SCORES
 from clipgrip.runs.watch.store import is_watched, open_watch
 from clipgrip.sentences import mark
 from clipgrip.serving.bundling.arithmetic import scoring_of
@@ -28,6 +27,7 @@ from clipgrip.serving.reference import sample_of
 from clipgrip_line import parts
 from clipgrip_line.bundle import array_bytes, json_bytes
 from clipgrip_line.promises import Promise
+from clipgrip_line.trust.scores import SCORES
 from clipgrip_line.words import LANGUAGES
 
 Progress = Callable[[str, int, int], None]

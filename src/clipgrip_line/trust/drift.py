@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from clipgrip.trust.ranks import Codes, Counts, Ranks, Values, no_counts, share_p_values
+from clipgrip_line.trust.ranks import Codes, Counts, Ranks, Values, no_counts, share_p_values
 
 DECAYS = np.array([0.98, 0.995])
 """What is left of a rank in the histogram after one image more."""

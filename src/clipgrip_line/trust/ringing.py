@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from clipgrip.runs.watch.scores import SCORES, SHARE
-from clipgrip.runs.watch.store import Alarm, SeenImage, State, WatchedLine
-from clipgrip.trust.drift import Course, budgets, period_budget, ringing
-from clipgrip.trust.ranks import BLOCK, Codes, Counts, Values
+from clipgrip_line.trust.drift import Course, budgets, period_budget, ringing
+from clipgrip_line.trust.line import Alarm, SeenImage, State, WatchedLine
+from clipgrip_line.trust.ranks import BLOCK, Codes, Counts, Values
+from clipgrip_line.trust.scores import SCORES, SHARE
 
 ALPHA = 0.01
 """Usual budget: the probability that anything of a line ever rings while nothing has changed."""
 OF_IMAGES = 0.25
 """Share of the budget for the images; the rest is for the promises, where evidence costs people's answers."""
 PICTURES = 12
+PERHAPS = 0.1
+"""Share of the level of an alarm from which something may be changing: at most ten times as often false."""
 ENOUGH = 20
 """Images from which a median says which way a score moved."""
 
@@ -25,6 +27,12 @@ ENOUGH = 20
 def image_budgets(line: WatchedLine, period: int, classes: int) -> Values:
     """(M + C,) what each monitor may use in this period."""
     return budgets(len(SCORES), classes, period_budget(OF_IMAGES * line.alpha, period))
+
+
+def loudest(line: WatchedLine, state: State) -> float:
+    """How near the nearest monitor is to an alarm: 1 rings."""
+    levels = state.monitors.wealth * image_budgets(line, state.period, len(state.monitors.labels))
+    return float(np.max(levels))
 
 
 def rung(

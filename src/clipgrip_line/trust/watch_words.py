@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from clipgrip.metrics import Share
-from clipgrip.words import Words, mark
+from clipgrip_line.trust.responding import Verdict
+from clipgrip_line.words import Words, mark
 
 Light = Literal["quiet", "perhaps", "alarm"]
 LIGHTS: dict[Light, tuple[str, str]] = {
@@ -71,12 +71,31 @@ ADVICE = {
     "distance": UNKNOWN,
     "share": MIX,
 }
-Verdict = Literal["fixed", "normal", "nothing"]
 VERDICTS: dict[Verdict, str] = {
     "fixed": mark("the cause is removed; images since then no longer count as normal"),
     "normal": mark("this is normal from now on; images since then are the new reference"),
     "nothing": mark("no cause was found; the reference stays"),
 }
+
+
+class Counted(Protocol):
+    """A count of a total."""
+
+    @property
+    def count(self) -> int:
+        """So many."""
+
+    @property
+    def total(self) -> int:
+        """Of these."""
+
+
+class Measured(Counted, Protocol):
+    """A count with what can be said of the share."""
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Both ends."""
 
 
 def changed(monitor: str, rises: bool, name: str | None, say: Words) -> str:
@@ -120,7 +139,7 @@ def response_words(response: Mapping[str, str] | None, say: Words) -> str:
 
 
 def promise_words(
-    group: str, max_error: float, wrong: Share, fallen: Mapping[str, Any] | None, say: Words
+    group: str, max_error: float, wrong: Counted, fallen: Mapping[str, Any] | None, say: Words
 ) -> str:
     """How a promise fares at work: wrong daily answers within it, and when it was withdrawn."""
     name = say("all classes") if group == "all" else group
@@ -143,7 +162,7 @@ def promise_words(
     )
 
 
-def audited_words(right: Share, say: Words) -> str:
+def audited_words(right: Measured, say: Words) -> str:
     """What all daily answers say of the model at work."""
     if not right.total:
         return say("no daily answer so far")

@@ -7,9 +7,9 @@ from hashlib import sha256
 
 import numpy as np
 
-from clipgrip.runs.watch.packed import Vectors
-from clipgrip.trust.ranks import Codes, Values, codes_of
 from clipgrip_line.pictures.looks import Looks
+from clipgrip_line.trust.line import Vectors
+from clipgrip_line.trust.ranks import Codes, Values, codes_of
 
 NEAREST = 3
 """Images of the reference whose mean distance counts."""

@@ -2,7 +2,7 @@
 
 Null: each new answer is wrong with a probability of at most the promised rate, whatever came before. The wealth does
 not grow on average then, so it reaches 1/alpha ever with a probability of at most alpha (Ville): a promise that holds
-is withdrawn with at most that probability, however long it is watched. Bets begin at any time (`betting.over_starts`),
+is withdrawn with at most that probability, however long it is watched. Bets begin at any time (`starts.over_starts`),
 with weights that sum to 1, since the rate may change late. Sources: Podkopaev & Ramdas (arXiv 2110.06177); Shin, Ramdas
 & Rinaldo (arXiv 2203.03532).
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from clipgrip.trust.betting import Answers, Values, over_starts
+from clipgrip_line.trust.starts import Answers, Values, over_starts
 
 TIMES = ((1.75, 0.2), (3.0, 0.55), (6.0, 0.25))
 """How many times the promised rate is bet on, and the weights; together 1."""

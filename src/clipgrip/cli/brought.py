@@ -1,0 +1,50 @@
+"""Labels that people gave elsewhere, brought into a review without opening its page."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+
+from clipgrip.cli.ui import Result
+from clipgrip.errors import DataError, RunError
+from clipgrip.files import read_file
+from clipgrip.sentences import Sentence, mark
+from clipgrip.words import Words
+
+LARGEST = 2 << 30
+"""Bytes of a table."""
+
+
+def bring_in(run: Path, table: Path, person: str, say: Words) -> Result:
+    """Keep what a table says as answers of a person; what was taken, what was left out, and why.
+
+    Raises:
+        DataError: the table cannot be read, or is none.
+        RunError: the review is open in another process, or damaged.
+    """
+    from clipgrip.review.exchange.importing import imported
+    from clipgrip.review.session import ReviewSession
+    from clipgrip.review.store import open_review
+    from clipgrip.review.web.server import alone
+
+    try:
+        data = read_file(table, LARGEST)
+    except FileNotFoundError as error:
+        raise DataError(mark("{path} is not there."), path=table) from error
+    if not run.is_dir():
+        raise RunError(
+            mark("{run} holds no run. Give the folder that clipgrip run wrote."), run=run
+        )
+    with open_review(run, create=True) as store, alone(run):
+        found = imported(ReviewSession(run, store), "csv", data, person or _user(), say)
+    lines = [Sentence("answers      {n} from {table}", n=found["answers"], table=table)]
+    lines += [Sentence("{text}: {n}", text=line["text"], n=line["n"]) for line in found["table"]]
+    lines += found["problems"]
+    return Result([*lines, *([found["note"]] if found["note"] else [])], found)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "import"

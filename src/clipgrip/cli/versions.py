@@ -1,0 +1,149 @@
+"""clipgrip versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clipgrip.cli.arguments import run_folders
+from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import Sentence
+from clipgrip.words import Words, mark
+
+ENDING = "*.clipgrip"
+ROUND = mark("round {number}  {at}  {accuracy}  {promise}  {folder}")
+BUNDLE = mark("bundle   {version}  {of}  {accuracy}  {promise}  {path}")
+OF_ROUND = mark("of round {number}")
+OF_ANOTHER = mark("of another run")
+AUDITED = mark("{right} right ({span}, {n} audited)")
+UNAUDITED = mark("not audited")
+PROMISED = mark("at most {rate} wrong promised")
+FALLEN = mark("no promise stands")
+UNPROMISED = mark("nothing promised")
+
+
+def versions(
+    ui: Ui,
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of a finished run, reviewed or not.",
+            autocompletion=run_folders,
+            show_default=False,
+        ),
+    ],
+    bundles: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Files that clipgrip bundle wrote, or folders of them.  [default: those in the run's folder]",
+            show_default=False,
+        ),
+    ] = None,
+) -> Result:
+    """List the rounds of a run and the bundles made of them, with what audits say and what is promised of each."""
+    from clipgrip.report.accuracy import history
+    from clipgrip.review.store import newest_round
+    from clipgrip.runs.reopen import reopen
+
+    with ui.screen.live():
+        outcome = reopen(newest_round(run), ui.screen)
+        figures = {one.version: one for one in history(run, outcome)}
+    rounds = _rounds(run, figures)
+    made = [_bundle(path, rounds) for path in _files(bundles or [run])]
+    say = Words(ui.language)
+    lines = [_round_line(one, say) for one in rounds] + [_bundle_line(one, say) for one in made]
+    return Result(lines, {"rounds": rounds, "bundles": made})
+
+
+def _rounds(run: Path, figures: dict[int, Any]) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from clipgrip.review.store import round_folders
+    from clipgrip.runs.audits import was_promised
+    from clipgrip.runs.store import open_store
+    from clipgrip.serving.bundling.promised import standing_promise
+
+    found, before = [], False
+    for number, folder in enumerate(_distinct(round_folders(run)), 1):
+        before = before or was_promised(folder)
+        with open_store(folder) as store:
+            stored = store.run()
+        promise = standing_promise(folder, promised_before=before)
+        figure = figures.get(number)
+        found.append(
+            {
+                "round": number,
+                "folder": folder,
+                "run": None if stored is None else stored.id,
+                "at": "" if stored is None else stored.finished or stored.created,
+                "audited": None if figure is None else asdict(figure),
+                "promise": None if promise is None else promise.to_dict(),
+            }
+        )
+    return found
+
+
+def _distinct(folders: list[Path]) -> list[Path]:
+    """A review begins with its run as the first round: one folder, named twice."""
+    return list({folder.resolve(): folder for folder in folders}.values())
+
+
+def _files(places: list[Path]) -> list[Path]:
+    return [
+        path for place in places for path in (sorted(place.glob(ENDING)) if place.is_dir() else [place])
+    ]  # fmt: skip
+
+
+def _bundle(path: Path, rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    from clipgrip_line.bundle import Bundle
+    from clipgrip_line.parts import MODEL
+
+    bundle = Bundle(path)
+    model = bundle.json(MODEL)
+    mine = [one for one in rounds if one["run"] and one["run"] == model["info"]["run"]]
+    return {
+        "bundle": path,
+        "version": bundle.version,
+        "run": model["info"]["run"],
+        "round": mine[-1]["round"] if mine else None,
+        "audited": mine[-1]["audited"] if mine else None,
+        "promise": model["promise"],
+    }
+
+
+def _round_line(one: dict[str, Any], say: Words) -> str:
+    return Sentence(
+        ROUND,
+        number=one["round"],
+        at=say.date(one["at"]),
+        accuracy=_accuracy(one["audited"], say),
+        promise=_promise(one["promise"], say),
+        folder=one["folder"],
+    )
+
+
+def _bundle_line(one: dict[str, Any], say: Words) -> str:
+    number = one["round"]
+    return Sentence(
+        BUNDLE,
+        version=one["version"],
+        of=say(OF_ANOTHER) if number is None else say(OF_ROUND, number=number),
+        accuracy=_accuracy(one["audited"], say),
+        promise=_promise(one["promise"], say),
+        path=one["bundle"],
+    )
+
+
+def _accuracy(figure: dict[str, Any] | None, say: Words) -> str:
+    if figure is None:
+        return say(UNAUDITED)
+    span = say.span((figure["low"], figure["high"]))
+    return say(AUDITED, right=say.percent(figure["value"]), span=span, n=figure["answers"])
+
+
+def _promise(promise: dict[str, Any] | None, say: Words) -> str:
+    if promise is None:
+        return say(UNPROMISED)
+    return say(PROMISED, rate=say.percent(promise["rate"])) if promise["scopes"] else say(FALLEN)

@@ -1,0 +1,235 @@
+"""Answer images by REST, with a page for the operator."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clipgrip_line.sentences import mark
+
+if TYPE_CHECKING:
+    from clipgrip_line.service.limits import Limits
+    from clipgrip_line.service.service import Settings
+    from clipgrip_line.web.address import Access
+
+PORT = 8770
+TOKEN = "CLIPGRIP_LINE_TOKEN"
+POSITIVE = (
+    *("queue", "batch", "max_body", "max_pixels", "max_images", "timeout", "keep_pictures"),
+)
+READY = mark("version {version} answers at {address} (page, REST; Ctrl-C stops)")
+OTHER = mark(
+    "note: the version that stands in {state} answers, not {bundle}. To change: clipgrip-line promote {state} {bundle}"
+)
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    parser.add_argument(
+        "bundle",
+        type=Path,
+        nargs="?",
+        help="the file that clipgrip bundle wrote; it may be left out once the folder has a version",
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        default=Path("line"),
+        metavar="DIR",
+        help="folder that keeps answers, pictures and versions [default: line]",
+    )
+    parser.add_argument("--name", default="", help="what the page calls the line")
+    parser.add_argument(
+        "--shadow",
+        type=Path,
+        metavar="BUNDLE",
+        help="a second version beside, whose answers are compared",
+    )
+    parser.add_argument(
+        "--shifts", default="06:00,14:00,22:00", help="when shifts begin [default: %(default)s]"
+    )
+    parser.add_argument(
+        "--audit-every", type=int, default=200, metavar="N",
+        help="one of so many new images is shown to a person to check the promise; 0: none [default: %(default)s]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-check", action="store_true", help="do not try the golden images first"
+    )
+    _add_connections(parser)
+    _add_limits(parser)
+
+
+def _add_connections(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen at [default: this machine only]"
+    )
+    parser.add_argument("--port", type=int, default=PORT, help=f"port [default: {PORT}]")
+    parser.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help=f"tokens, one a line (or {TOKEN}); needed with --host",
+    )
+    parser.add_argument(
+        "--allow-name",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name under which a reverse proxy offers the service, as it stands in the browser",
+    )
+    parser.add_argument(
+        "--mqtt",
+        default="",
+        metavar="URL",
+        help="drive stations over MQTT, too: mqtt://broker:1883/line3",
+    )
+    parser.add_argument("--mqtt-ca", metavar="FILE", help="certificates of the broker's authority")
+    parser.add_argument(
+        "--webhook", default="", metavar="URL", help="where alarms are posted as JSON"
+    )
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--queue", type=int, default=64, help="images that may wait [default: %(default)s]"
+    )
+    parser.add_argument(
+        "--batch",
+        type=int,
+        default=8,
+        help="images that the model sees at once [default: %(default)s]",
+    )
+    parser.add_argument(
+        "--max-body",
+        type=int,
+        default=32,
+        metavar="MB",
+        help="of one request [default: %(default)s]",
+    )
+    parser.add_argument(
+        "--max-pixels",
+        type=int,
+        default=100,
+        metavar="MILLION",
+        help="of one image [default: %(default)s]",
+    )
+    parser.add_argument(
+        "--max-images", type=int, default=16, help="of one request [default: %(default)s]"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=10.0,
+        help="seconds that an image may wait [default: %(default)s]",
+    )
+    parser.add_argument(
+        "--keep-pictures",
+        type=int,
+        default=2048,
+        metavar="MB",
+        help="kept for people [default: %(default)s]",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until it is stopped."""
+    from clipgrip_line.cli import words_of
+    from clipgrip_line.service import server
+
+    say = words_of(args)
+    tokens = tokens_of(args.token_file)
+    server.check_tokens(args.host, tokens, bool(args.allow_name))
+    with server.alone(args.state):
+        by = person()
+        version, given = server.standing(args.state, args.bundle, by, check=not args.no_check)
+        if not given:
+            print(say(OTHER, state=args.state, bundle=args.bundle), flush=True)
+        listening = server.bound(args.host, args.port)
+        port = listening.getsockname()[1]
+        settings = settings_of(args, port, tokens)
+        shown = f"[{args.host}]" if ":" in args.host else args.host
+        text = say(READY, version=version, address=f"http://{shown}:{port}/")
+        server.serve(
+            settings, version, listening, lambda: print(text, flush=True), shadow=args.shadow
+        )
+    return 0
+
+
+def settings_of(args: argparse.Namespace, port: int, tokens: tuple[str, ...]) -> Settings:
+    """From the options.
+
+    Raises:
+        LineError: one is out of its range.
+    """
+    from clipgrip_line.folder.mqtt import Broker
+    from clipgrip_line.folder.webhook import checked_url
+    from clipgrip_line.service.service import Settings
+    from clipgrip_line.service.shifts import Shifts
+
+    return Settings(
+        state=args.state,
+        access=_access(args, port),
+        tokens=tokens,
+        limits=_limits(args),
+        shifts=Shifts.of(args.shifts),
+        audit_every=args.audit_every,
+        name=args.name,
+        broker=Broker.of(args.mqtt) if args.mqtt else None,
+        authority=args.mqtt_ca,
+        webhook=checked_url(args.webhook) if args.webhook else "",
+    )
+
+
+def _access(args: argparse.Namespace, port: int) -> Access:
+    import socket
+
+    from clipgrip_line.errors import LineError
+    from clipgrip_line.web.address import Access, PublicName, named
+
+    public = []
+    for text in args.allow_name:
+        known = named(text)
+        if known is None:
+            raise LineError(mark('--allow-name "{text}" is no name of a host.'), text=text)
+        public.append(PublicName(*known))
+    names = (socket.gethostname().casefold(), socket.getfqdn().casefold())
+    return Access(args.host, port, "", names, tuple(public))
+
+
+def _limits(args: argparse.Namespace) -> Limits:
+    from clipgrip_line.errors import LineError
+    from clipgrip_line.service.limits import Limits
+
+    for name in POSITIVE:
+        if getattr(args, name) <= 0:
+            option = "--" + name.replace("_", "-")
+            raise LineError(mark("{option} must be more than 0."), option=option)
+    return Limits(
+        body=args.max_body << 20,
+        images=args.max_images,
+        pixels=args.max_pixels * 1_000_000,
+        queue=args.queue,
+        seconds=args.timeout,
+        batch=args.batch,
+        pictures=args.keep_pictures << 20,
+    )
+
+
+def tokens_of(path: Path | None) -> tuple[str, ...]:
+    """The tokens of a file, one a line, # begins a remark; else the one of the environment."""
+    if path is None:
+        given = os.environ.get(TOKEN, "").strip()
+        return (given,) if given else ()
+    lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
+    return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def person() -> str:
+    """Who runs this command."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "?"

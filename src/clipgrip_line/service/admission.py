@@ -1,0 +1,70 @@
+"""Who may come in: a bounded number of images and bytes at once; over that, when to come again."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+
+RECENT = 64
+"""Images from whose time the pace of the engine is read."""
+
+
+class Full(Exception):
+    """No room now; ``after``: seconds until it is worth to come again."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__(after)
+        self.after = after
+
+
+class Admission:
+    """Counts what is inside. Safe from every thread."""
+
+    def __init__(self, images: int, most_bytes: int) -> None:
+        self.most, self.most_bytes = images, most_bytes
+        self.images, self.bytes = 0, 0
+        self.preparing = 0
+        """Images inside that have not reached the engine yet."""
+        self._lock = threading.Lock()
+        self._left: deque[float] = deque(maxlen=RECENT)
+
+    def enter_bytes(self, size: int) -> None:
+        """A body of so many bytes; Full where there is no room. One alone always has it."""
+        with self._lock:
+            if self.bytes and self.bytes + size > self.most_bytes:
+                raise Full(self._after())
+            self.bytes += size
+
+    def leave_bytes(self, size: int) -> None:
+        """Its memory is free again."""
+        with self._lock:
+            self.bytes -= size
+
+    def enter(self, images: int) -> None:
+        """So many images; Full where there is no room for all. An empty queue takes any number."""
+        with self._lock:
+            if self.images and self.images + images > self.most:
+                raise Full(self._after())
+            self.images += images
+            self.preparing += images
+
+    def prepared(self, images: int = 1) -> None:
+        """They stand before the engine, or will never."""
+        with self._lock:
+            self.preparing -= images
+
+    def leave(self, images: int, answered: bool = True) -> None:
+        """They are answered, or refused."""
+        with self._lock:
+            self.images -= images
+            if answered:
+                self._left.extend([time.monotonic()] * images)
+
+    def _after(self) -> int:
+        """Seconds in which about half of the queue is done, by the pace of the latest answers; at least 1."""
+        if len(self._left) < 2:
+            return 1
+        spent = max(self._left[-1] - self._left[0], 1e-3)
+        return max(1, min(60, math.ceil(self.images / 2 * spent / (len(self._left) - 1))))

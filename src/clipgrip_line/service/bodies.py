@@ -1,0 +1,135 @@
+"""From the body of a request to pictures: raw bytes, a form with files, or JSON with Base64."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+
+from clipgrip_line.errors import LineError
+from clipgrip_line.sentences import mark
+from clipgrip_line.service.limits import Limits
+from clipgrip_line.service.predicting import Passed, Picture
+
+TEXTS = ("lot", "serial", "station", "request")
+MOST_TEXT = 200
+"""Characters of what is passed through."""
+NOTHING = mark(
+    "there is no image in the request. Send the bytes of one as the body, files in a form (multipart/form-data), or "
+    "JSON with a list images, whose entries have data in Base64."
+)
+
+
+async def pictures_of(request: Request, limits: Limits) -> tuple[list[Picture], Passed]:
+    """The images of a request and what is passed through to their answers.
+
+    Raises:
+        LineError: there is none, or too many, or the body is not what its type says.
+    """
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        pictures, texts = await _form(request, limits)
+    elif kind == "application/json":
+        pictures, texts = from_json(await request.body())
+    else:
+        data = await request.body()
+        name = request.query_params.get("name", "")
+        pictures, texts = ([Picture(data, _text("name", name))] if data else []), {}
+    if not pictures:
+        raise LineError(NOTHING)
+    if len(pictures) > limits.images:
+        raise LineError(
+            mark("{n} images in one request; at most {most} are taken (--max-images)."),
+            n=len(pictures),
+            most=limits.images,
+        )
+    given = {**{name: request.query_params.get(name, "") for name in TEXTS}, **texts}
+    given["request"] = given["request"] or request.headers.get("idempotency-key", "")
+    return pictures, passed_of(given)
+
+
+def passed_of(texts: Mapping[str, Any]) -> Passed:
+    """What is passed through; LineError where one of them is no short text."""
+    return Passed(**{name: _text(name, value) for name, value in texts.items()})
+
+
+async def _form(request: Request, limits: Limits) -> tuple[list[Picture], dict[str, Any]]:
+    pictures: list[Picture] = []
+    texts: dict[str, Any] = {}
+    try:
+        form = await request.form(
+            max_files=limits.images + 1, max_fields=32, max_part_size=limits.body
+        )
+    except (MultiPartException, HTTPException) as error:
+        if isinstance(error, HTTPException) and error.status_code == 413:
+            raise
+        raise LineError(
+            mark("the form of the request cannot be read: {error}"), error=str(error)
+        ) from error
+    for name, value in form.multi_items():
+        if not isinstance(value, str):
+            pictures.append(Picture(await value.read(), _text("name", value.filename or "")))
+        elif name in TEXTS:
+            texts[name] = value
+    await form.close()
+    return pictures, texts
+
+
+def from_json(data: bytes) -> tuple[list[Picture], dict[str, Any]]:
+    """Images of a JSON document, and its texts.
+
+    Raises:
+        LineError: it is no JSON, or an image of it is no Base64 text.
+    """
+    try:
+        body: Any = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise LineError(mark("the body is no JSON: {error}"), error=str(error)[:200]) from error
+    if not isinstance(body, Mapping) or not isinstance(body.get("images"), list):
+        return [], {}
+    pictures = []
+    for place, one in enumerate(body["images"], 1):
+        one = {"data": one} if isinstance(one, str) else one
+        if not isinstance(one, Mapping) or not isinstance(one.get("data"), str):
+            raise LineError(
+                mark("image {place} of the request has no data (Base64 text)."), place=place
+            )
+        text = one["data"]
+        text = text.partition(",")[2] if text.startswith("data:") else text
+        try:
+            content = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise LineError(
+                mark("image {place} of the request is no Base64 text ({error})."),
+                place=place,
+                error=str(error),
+            ) from error
+        pictures.append(
+            Picture(
+                content, _text("name", one.get("name", "")), _text("serial", one.get("serial", ""))
+            )
+        )
+    return pictures, {name: body[name] for name in TEXTS if name in body}
+
+
+def _text(name: str, value: Any) -> str:
+    """What is passed through: short, and without control characters."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if (
+        not isinstance(value, str)
+        or len(value) > MOST_TEXT
+        or not (value.isprintable() or not value)
+    ):
+        raise LineError(
+            mark("{name} is no text of at most {most} characters without line ends."),
+            name=name,
+            most=MOST_TEXT,
+        )
+    return value

@@ -1,0 +1,125 @@
+"""Who may ask for what: host, origin, bearer token or the page's cookie, size. Stands before every route."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+from collections.abc import Sequence
+from urllib.parse import parse_qs, quote
+
+from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from clipgrip_line.sentences import mark
+from clipgrip_line.service.replies import language_of, refusal
+from clipgrip_line.web.address import Access
+from clipgrip_line.web.headers import Headed, cookies_of, limited, same
+from clipgrip_line.words import Words
+
+log = logging.getLogger(__name__)
+READING = ("GET", "HEAD")
+OPEN = ("/healthz", "/readyz")
+"""Answered without a token: they say nothing but yes or no."""
+COOKIE = "clipgrip_line_"
+SLACK = 64 << 10
+"""Bytes around the images of a request."""
+
+
+class Guard:
+    """Refuses what is not allowed, then lets the application answer."""
+
+    def __init__(self, app: ASGIApp, *, access: Access, tokens: Sequence[str], body: int) -> None:
+        self.app, self.access, self.tokens = app, access, tuple(tokens)
+        self.body = body * 4 // 3 + SLACK  # Base64 in JSON
+        key = hashlib.sha256(f"line\0{'|'.join(self.tokens)}".encode()).hexdigest()
+        self.cookie, self._key = COOKIE + key[:8], key.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers, sending = Headers(scope=scope), Headed(send)
+        path = scope["path"] if scope["path"] == "/" else scope["path"].rstrip("/")
+        scope = {**scope, "path": path, "raw_path": quote(path).encode()}
+        refused = self._refusal(scope, headers)
+        if refused is not None:
+            await refused(scope, receive, sending)
+            return
+        try:
+            await self.app(scope, limited(receive, self.body), sending)
+        except Exception:
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            if sending.begun:
+                raise
+            text = Words(language_of(headers))(
+                mark("This could not be done; the reason is in the log.")
+            )
+            await refusal(500, text, "failed")(scope, receive, sending)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        say = Words(language_of(headers))
+        host = headers.get("host", "")
+        if not self.access.admits(host):
+            text = say(
+                mark(
+                    "This address is not served here. If it is a name of this machine or of a reverse proxy, start the "
+                    "service with --allow-name and that name."
+                )
+            )
+            return refusal(400, text, "host")
+        if scope["method"] not in READING:
+            origin = headers.get("origin")
+            if origin is not None and not self.access.admits_origin(origin, host):
+                return refusal(403, say(mark("Another page may not write here.")), "origin")
+            length = headers.get("content-length", "0")
+            if not length.isdecimal() or len(length) > 18 or int(length) > self.body:
+                text = say(
+                    mark("More than {n} MB at once is not taken (--max-body)."),
+                    n=self.body * 3 // 4 >> 20,
+                )
+                return refusal(413, text, "too_large")
+        if not self.tokens or scope["path"] in OPEN or self._known(headers):
+            return None
+        return self._entry(scope, say)
+
+    def _known(self, headers: Headers) -> bool:
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            return any(same(given.strip(), token) for token in self.tokens)
+        return same(cookies_of(headers).get(self.cookie, ""), self._pass())
+
+    def _entry(self, scope: Scope, say: Words) -> Response:
+        """In with the token of the link, for browsers; it becomes a cookie and leaves the address."""
+        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        if scope["method"] in READING and any(same(given, token) for token in self.tokens):
+            response = RedirectResponse(scope["path"], 303)
+            response.set_cookie(self.cookie, self._pass(), httponly=True, samesite="strict")
+            return response
+        text = say(
+            mark(
+                "This service needs its token: the header  Authorization: Bearer TOKEN,  or the page's whole link."
+            )
+        )
+        refused = refusal(401, text, "token")
+        refused.headers["www-authenticate"] = "Bearer"
+        return refused
+
+    def _pass(self) -> str:
+        return hmac.new(self._key, b"page", hashlib.sha256).hexdigest()
+
+
+def is_json(headers: Headers) -> bool:
+    """Whether a body says that it is JSON: no other site's form can."""
+    return headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
+
+
+def parsed(data: bytes) -> object:
+    """A JSON body; None where it is none."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,131 @@
+"""Answers as they are kept: one row each, the shift's count, and the picture where a person has to see it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clipgrip_line.service.clock import now, written
+from clipgrip_line.service.limits import Limits
+from clipgrip_line.service.live import Seen
+from clipgrip_line.service.shifts import Shifts
+
+PROMISE, AUDIT = "promise", "audit"
+"""Why an image waits for a person: nothing promised covers it, or it was drawn to audit what is promised."""
+EVERY = 1000
+"""Answers between two looks at what is to be forgotten."""
+_COLUMNS = (
+    *("at", "image", "version", "class", "confidence", "top", "decided", "verdict", "name", "lot"),
+    *("serial", "station", "request", "position", "shift", "label", "sure", "codes", "fresh"),
+)
+_INSERT = f"INSERT INTO answer ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How answers are kept."""
+
+    limits: Limits
+    shifts: Shifts
+    audit_every: int = 200
+    """One of so many new images is drawn for the audit, by its content; 0 draws none."""
+
+    def write(
+        self, db: sqlite3.Connection, seen: Sequence[Seen], codes: Sequence[bytes | None]
+    ) -> list[dict[str, Any]]:
+        """Keep a batch; the documents that are acknowledged, in the same order."""
+        return [self._one(db, one, code) for one, code in zip(seen, codes, strict=True)]
+
+    def _one(self, db: sqlite3.Connection, one: Seen, codes: bytes | None) -> dict[str, Any]:
+        asked, answer, moment = one.asked, one.answer, now()
+        at, shift = written(moment), self.shifts.of_moment(moment)
+        known = db.execute(
+            "SELECT 1 FROM answer WHERE image = ? AND version = ? LIMIT 1",
+            (answer.image_id, answer.version),
+        ).fetchone()
+        about = answer.as_json()
+        row = (
+            *(at, answer.image_id, answer.version, answer.class_name, answer.confidence),
+            *(json.dumps(about["top"], ensure_ascii=False), answer.decided, answer.verdict),
+            *(asked.name, asked.lot, asked.serial, asked.station, asked.request, asked.position),
+            *(shift, one.label, one.sure, codes, known is None),
+        )
+        number = db.execute(_INSERT, row).lastrowid or 0
+        db.execute(
+            "INSERT INTO tally VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1",
+            (shift, answer.class_name, answer.verdict),
+        )
+        why = self._why(one, known is None)
+        if why:
+            self._ask(db, one, number, why, at)
+        if number % EVERY == 0:
+            self._forget(db, number)
+        return {
+            **about,
+            **came_with(asked.name, asked.lot, asked.serial),
+            "number": number,
+            "at": at,
+        }
+
+    def _why(self, one: Seen, fresh: bool) -> str:
+        if one.answer.decided == "person":
+            return PROMISE
+        return AUDIT if fresh and drawn(one.answer.image_id, self.audit_every) else ""
+
+    def _ask(self, db: sqlite3.Connection, one: Seen, number: int, why: str, at: str) -> None:
+        image = one.answer.image_id
+        if db.execute("SELECT 1 FROM said WHERE image = ? AND undone = 0", (image,)).fetchone():
+            return  # a person has answered this very picture
+        db.execute("INSERT OR IGNORE INTO picture VALUES (?, ?, ?)", (image, at, one.asked.data))
+        db.execute("INSERT OR IGNORE INTO waiting VALUES (?, ?, ?)", (image, number, why))
+
+    def _forget(self, db: sqlite3.Connection, number: int) -> None:
+        db.execute("DELETE FROM answer WHERE number <= ?", (number - self.limits.answers,))
+        (size,) = db.execute("SELECT coalesce(sum(length(data)), 0) FROM picture").fetchone()
+        for image, length in db.execute(
+            "SELECT image, length(data) FROM picture ORDER BY at, image"
+        ).fetchall():
+            if size <= self.limits.pictures:
+                break
+            db.execute("DELETE FROM picture WHERE image = ?", (image,))
+            db.execute("DELETE FROM waiting WHERE image = ?", (image,))
+            size -= length
+
+
+def drawn(image: str, every: int) -> bool:
+    """Whether an image is drawn for the audit: by its content, so nobody chooses, and a restart draws the same."""
+    if every < 1:
+        return False
+    digest = hashlib.sha256(b"audit" + bytes.fromhex(image)).digest()
+    return int.from_bytes(digest[:8]) % every == 0
+
+
+def came_with(name: str, lot: str, serial: str) -> dict[str, str]:
+    """What was passed through, as far as there is any."""
+    return {
+        key: value for key, value in (("name", name), ("lot", lot), ("serial", serial)) if value
+    }
+
+
+def document_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A kept answer as it was acknowledged."""
+    about = {
+        "image_id": row["image"],
+        "class": row["class"],
+        "confidence": round(row["confidence"], 6),
+        "top": json.loads(row["top"]),
+        **{key: row[key] for key in ("decided", "verdict", "version")},
+    }
+    passed = came_with(row["name"], row["lot"], row["serial"])
+    return {**about, **passed, "number": row["number"], "at": row["at"]}
+
+
+def repeated(db: sqlite3.Connection, request: str) -> list[dict[str, Any]]:
+    """What a request of this name was answered before, so that it may be sent again after a cut."""
+    found = db.execute("SELECT * FROM answer WHERE request = ? ORDER BY position", (request,))
+    names = [column[0] for column in found.description]
+    return [document_of(dict(zip(names, row, strict=True))) for row in found]

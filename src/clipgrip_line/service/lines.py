@@ -1,0 +1,133 @@
+"""The lines of stations over MQTT: what a station shows is retained at its topic, its lines in are topics below.
+
+``TOPIC/stations/NAME`` holds the outputs; ``.../trigger`` takes the bytes of an image, or JSON as REST does;
+``.../acknowledge``, ``.../reset`` take anything, ``.../configuration`` a name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import Coroutine
+from typing import Any
+
+from clipgrip_line.errors import ClipgripError, LineError
+from clipgrip_line.folder.mqtt import Broker
+from clipgrip_line.sentences import mark
+from clipgrip_line.service import handshake
+from clipgrip_line.service.bodies import from_json, passed_of
+from clipgrip_line.service.handshake import Station
+from clipgrip_line.service.predicting import Passed, Picture
+from clipgrip_line.service.station import Stations
+
+log = logging.getLogger(__name__)
+ROOM = "stations"
+
+
+class StationLines:
+    """A client of the broker. Messages are seen to on the loop that the service runs on."""
+
+    def __init__(
+        self,
+        stations: Stations,
+        broker: Broker,
+        *,
+        user: str = "",
+        password: str = "",
+        authority: str | None = None,
+    ) -> None:
+        """Not connected yet.
+
+        Raises:
+            LineError: paho-mqtt is not installed, or the file of certificates cannot be used.
+        """
+        try:
+            from paho.mqtt import client
+            from paho.mqtt.enums import CallbackAPIVersion
+        except ImportError:
+            raise LineError(
+                mark('--mqtt needs one package more: pip install "clipgrip-line[mqtt]".')
+            ) from None
+        self.stations, self.broker = stations, broker
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: Any = client.Client(CallbackAPIVersion.VERSION2, clean_session=True)
+        if user:
+            self._client.username_pw_set(user, password or None)
+        if broker.tls:
+            try:
+                self._client.tls_set(ca_certs=authority)
+            except (OSError, ssl.SSLError) as error:
+                raise LineError(
+                    mark("--mqtt-ca {path} cannot be used: {reason}."),
+                    path=authority,
+                    reason=str(error),
+                ) from error
+        self._client.reconnect_delay_set(1, 60)
+        self._client.will_set(self._state, "offline", qos=1, retain=True)
+        self._client.on_connect, self._client.on_message = self._on_connect, self._on_message
+
+    @property
+    def _state(self) -> str:
+        return f"{self.broker.topic}/{ROOM}/state"
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Connect in the background, again and again."""
+        self._loop = loop
+        self.stations.listeners.append(self._show)
+        self._client.connect_async(self.broker.host, self.broker.port, keepalive=30)
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        """Say that the stations are gone, as the last will would."""
+        self._client.publish(self._state, "offline", qos=1, retain=True)
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_connect(self, _c: Any, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
+        if reason.is_failure:
+            log.warning("the broker refuses: %s", reason)
+            return
+        self._client.subscribe(f"{self.broker.topic}/{ROOM}/+/+", qos=1)
+        self._client.publish(self._state, "online", qos=1, retain=True)
+        for name, station in list(self.stations.known.items()):
+            self._show(name, station)
+
+    def _show(self, name: str, station: Station) -> None:
+        payload = json.dumps(station.outputs(), ensure_ascii=False)
+        self._client.publish(f"{self.broker.topic}/{ROOM}/{name}", payload, qos=1, retain=True)
+
+    def _on_message(self, _c: Any, _u: Any, message: Any) -> None:
+        name, _, line = message.topic.removeprefix(f"{self.broker.topic}/{ROOM}/").partition("/")
+        if self._loop is not None and not message.retain:
+            asyncio.run_coroutine_threadsafe(
+                self._seen_to(name, self._step(name, line, message.payload)), self._loop
+            )
+
+    async def _seen_to(self, name: str, step: Coroutine[Any, Any, None]) -> None:
+        try:
+            await step
+        except ClipgripError as error:
+            log.warning("station %s: %s", name[:64], error)
+        except Exception:
+            log.exception("station %s could not be seen to", name[:64])
+
+    async def _step(self, name: str, line: str, payload: bytes) -> None:
+        stations = self.stations
+        if line == "acknowledge":
+            stations.put(name, handshake.acknowledge(stations.of(name)))
+        elif line == "reset":
+            stations.put(name, handshake.reset(stations.of(name)))
+        elif line == "configuration":
+            await stations.configure(name, payload.decode("utf-8", "replace")[:200])
+        elif line == "trigger":
+            await stations.trigger(name, *_brought(payload))
+
+
+def _brought(payload: bytes) -> tuple[list[Picture], Passed]:
+    """The image of a message, and what is passed through."""
+    if not payload.lstrip().startswith(b"{"):
+        return ([Picture(payload)] if payload else []), Passed()
+    pictures, texts = from_json(payload)
+    return pictures[:1], passed_of(texts)

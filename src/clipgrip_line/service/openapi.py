@@ -1,0 +1,233 @@
+"""The description of the REST interface (OpenAPI 3.1), made of the same names that the routes have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clipgrip_line import __version__
+from clipgrip_line.service.service import Service
+
+_TEXT = {"type": "string"}
+_PASSED = [
+    {
+        "name": name,
+        "in": "query",
+        "schema": {"type": "string", "maxLength": 200},
+        "description": text,
+    }
+    for name, text in (
+        ("lot", "Passed through to the answers."),
+        ("serial", "Passed through to the answers."),
+        ("station", "Passed through to the answers."),
+        ("name", "File name of the one image of a raw body."),
+        (
+            "request",
+            "Your name for this request: sent again, it is answered as before and counts once.",
+        ),
+    )
+]
+_ANSWER = {
+    "type": "object",
+    "properties": {
+        "image_id": {"type": "string", "description": "SHA-256 of the file"},
+        "class": _TEXT,
+        "confidence": {"type": "number"},
+        "top": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"class": _TEXT, "confidence": {"type": "number"}},
+            },
+        },
+        "decided": {"type": "string", "enum": ["model", "person"]},
+        "verdict": {"type": "string", "enum": ["ok", "ng", "person", "class"]},
+        "version": _TEXT,
+        "number": {"type": "integer"},
+        "at": {"type": "string", "format": "date-time"},
+        **dict.fromkeys(("name", "lot", "serial"), _TEXT),
+        "error": {"type": "string", "description": "Instead of all others: why it is no image."},
+        "code": _TEXT,
+    },
+}
+_ERROR = {
+    "type": "object",
+    "properties": {"error": _TEXT, "code": _TEXT},
+    "required": ["error", "code"],
+}
+_STATION = {
+    "type": "object",
+    "properties": {
+        **{name: {"type": "boolean"} for name in ("ready", "busy", "results_ready", "error")},
+        **{name: {"type": "boolean"} for name in ("ok", "ng", "person")},
+        "class_number": {"type": "integer", "description": "-1: no image"},
+        "code": {
+            "type": "integer",
+            "description": "0 none, 1 no image, 2 unreadable, 3 not ready, 4 full, 5 no such configuration, 6 failed",
+        },
+        **dict.fromkeys(("class_name", "lot", "serial", "image_id", "version", "at"), _TEXT),
+        "configuration": _TEXT,
+        "inspected": {"type": "integer"},
+        "confidence": {"type": "number"},
+    },
+}
+_BODIES = {
+    "content": {
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        "image/*": {"schema": {"type": "string", "format": "binary"}},
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "images": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                    **dict.fromkeys(("lot", "serial", "station", "request"), _TEXT),
+                },
+            }
+        },
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["images"],
+                "properties": {
+                    "images": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["data"],
+                            "properties": {
+                                "data": {"type": "string", "contentEncoding": "base64"},
+                                "name": _TEXT,
+                                "serial": _TEXT,
+                            },
+                        },
+                    },
+                    **dict.fromkeys(("lot", "serial", "station", "request"), _TEXT),
+                },
+            }
+        },
+    }
+}
+
+
+def openapi(service: Service) -> dict[str, Any]:
+    """The document."""
+    document: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "clipgrip-line",
+            "version": __version__,
+            "summary": "Images in, answers out: class, OK/NG, or to a person.",
+        },
+        "paths": _paths(service.settings.limits.images),
+        "components": {
+            "schemas": {"Answer": _ANSWER, "Error": _ERROR, "Station": _STATION},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+    if service.settings.tokens:
+        document["security"] = [{"token": []}]
+    return document
+
+
+def _paths(most: int) -> dict[str, Any]:
+    answers = {
+        "type": "object",
+        "properties": {
+            "answers": {"type": "array", "items": {"$ref": "#/components/schemas/Answer"}}
+        },
+    }
+    name = {"name": "name", "in": "path", "required": True, "schema": _TEXT}
+    return {
+        "/v1/predict": {
+            "post": {
+                "summary": f"Answer up to {most} images",
+                "parameters": _PASSED,
+                "requestBody": _BODIES,
+                "responses": {
+                    "200": _json(
+                        "Answers in the order of the images, each kept on the disk", answers
+                    ),
+                    "422": _json("None of them is an image", answers),
+                    **_errors("400", "401", "413", "429", "503"),
+                },
+            }
+        },
+        "/v1/model": _get("The version that answers"),
+        "/v1/line": _get("The line as the page shows it"),
+        "/v1/waiting": _get("Images that wait for a person"),
+        "/v1/versions": _get("Versions and every change of them"),
+        "/v1/pictures/{image}": {
+            "get": {
+                "summary": "A picture as JPEG",
+                "parameters": [{**name, "name": "image"}],
+                "responses": {"200": {"description": "The picture"}, **_errors("404")},
+            }
+        },
+        "/v1/answers": _post("A person's answer", ("image", "class", "by", "token")),
+        "/v1/answers/undo": _post("Take an answer back", ("token",)),
+        "/v1/alarms/answer": _post("Answer the alarm that rings", ("verdict", "note", "by")),
+        **_stations(name),
+        "/healthz": _get("Whether the process lives"),
+        "/readyz": _get("Whether images may be sent"),
+        "/metrics": _get("For Prometheus"),
+    }
+
+
+def _stations(name: dict[str, Any]) -> dict[str, Any]:
+    station = {"$ref": "#/components/schemas/Station"}
+    return {
+        "/v1/stations/{name}": {
+            "parameters": [name],
+            "get": {
+                "summary": "A station's outputs",
+                "responses": {"200": _json("Outputs", station)},
+            },
+        },
+        "/v1/stations/{name}/trigger": {
+            "parameters": [name],
+            "post": {
+                "summary": "Inspect one image",
+                "parameters": _PASSED[:2],
+                "requestBody": _BODIES,
+                "responses": {"200": _json("Outputs with the result", station)},
+            },
+        },
+        **{
+            f"/v1/stations/{{name}}/{word}": {
+                "parameters": [name],
+                "post": {"summary": text, "responses": {"200": _json("Outputs", station)}},
+            }
+            for word, text in (
+                ("acknowledge", "The results were taken"),
+                ("reset", "Ready again, whatever stood"),
+                ("configuration", 'Another product, by the name of its bundle: {"name": ...}'),
+            )
+        },
+    }
+
+
+def _json(text: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": text, "content": {"application/json": {"schema": schema}}}
+
+
+def _get(text: str) -> dict[str, Any]:
+    return {"get": {"summary": text, "responses": {"200": {"description": text}}}}
+
+
+def _post(text: str, fields: tuple[str, ...]) -> dict[str, Any]:
+    schema = {"type": "object", "properties": dict.fromkeys(fields, _TEXT)}
+    body = {"content": {"application/json": {"schema": schema}}}
+    done = {"200": {"description": "Kept"}, **_errors("400")}
+    return {"post": {"summary": text, "requestBody": body, "responses": done}}
+
+
+def _errors(*statuses: str) -> dict[str, Any]:
+    texts = {
+        "400": "The request cannot be understood",
+        "401": "The token is missing",
+        "404": "Not kept (any more)",
+        "413": "Too large",
+        "429": "The queue is full; Retry-After says when to come again",
+        "503": "The answer could not be kept, so it is not given",
+    }
+    schema = {"$ref": "#/components/schemas/Error"}
+    return {status: _json(texts[status], schema) for status in statuses}

@@ -1,0 +1,79 @@
+"""POST /v1/predict: one image or many, in whatever form they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from clipgrip_line.errors import ClipgripError
+from clipgrip_line.service.admission import Full
+from clipgrip_line.service.bodies import pictures_of
+from clipgrip_line.service.engine import TookTooLong
+from clipgrip_line.service.ledger import NotKept
+from clipgrip_line.service.replies import answer, language_of
+from clipgrip_line.service.service import Service
+from clipgrip_line.words import Words
+
+STATUS: Mapping[type[Exception], int] = {Full: 429, TookTooLong: 429, NotKept: 503}
+
+
+def routes(service: Service) -> list[BaseRoute]:
+    """The one route."""
+
+    async def predict(request: Request) -> Response:
+        began, status = time.monotonic(), 500
+        try:
+            documents = await predicted(service, request)
+            status = 200 if any("error" not in one for one in documents) else 422
+            return answer({"answers": documents}, status)
+        except ClipgripError as error:
+            status = error.http_status
+            raise
+        except HTTPException as error:
+            status = error.status_code
+            raise
+        except ClientDisconnect:
+            status = 499
+            return Response(status_code=400)
+        except tuple(STATUS) as error:
+            status = STATUS[type(error)]
+            raise
+        finally:
+            service.counters.request(status, time.monotonic() - began)
+
+    return [Route("/v1/predict", predict, methods=["POST"])]
+
+
+async def predicted(service: Service, request: Request) -> list[dict[str, Any]]:
+    """The documents of a request, errors of single images in the reader's language.
+
+    Raises:
+        Full: no room; the body is read all the same, so that the refusal arrives.
+    """
+    length = request.headers.get("content-length", "")
+    size = int(length) if length.isdecimal() else service.settings.limits.body
+    try:
+        service.admission.enter_bytes(size)
+    except Full:
+        async for _ in request.stream():
+            pass
+        raise
+    try:
+        pictures, passed = await pictures_of(request, service.settings.limits)
+        documents = await service.predicting.answer(service.model, pictures, passed)
+    finally:
+        service.admission.leave_bytes(size)
+    say = Words(language_of(request.headers))
+    for one in documents:
+        if "error" in one:
+            service.counters.unreadable()
+            one["error"] = say.translated(one["error"])
+        else:
+            service.counters.answered(one["version"], one["class"], one["verdict"])
+    return documents

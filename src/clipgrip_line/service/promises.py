@@ -1,0 +1,139 @@
+"""Promises at work: each is bet against on people's answers to drawn images, and withdrawn when the bet is won."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from clipgrip_line.promises import Scope
+from clipgrip_line.service.live import Answering
+from clipgrip_line.trust.drift import period_budget
+from clipgrip_line.trust.ringing import OF_IMAGES
+from clipgrip_line.trust.scope import WatchedScope
+from clipgrip_line.trust.upheld import against, since
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A scope of the version's promise, and what people's answers say of it."""
+
+    name: str
+    rate: float
+    answers: int
+    wrong: int
+    level: float
+    """How near the bet is to winning: 1 withdraws it."""
+    withdrawn: dict[str, Any] | None
+    first_at: str = ""
+    """Since when it is probably broken."""
+
+    def facts(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "group": self.name,
+            "max_error": self.rate,
+            "answers": self.answers,
+            "wrong": self.wrong,
+            "level": round(min(self.level, 1e9), 6),
+            "withdrawn": self.withdrawn,
+        }
+
+
+def note(db: sqlite3.Connection, model: Answering) -> None:
+    """Write down the scopes of a version that begins: each takes its place in the line's lifetime budget."""
+    if model.promise is None:
+        return
+    known = {
+        name for (name,) in db.execute("SELECT name FROM scope WHERE version = ?", (model.version,))
+    }
+    if known:
+        return
+    (last,) = db.execute("SELECT coalesce(max(place), 0) FROM scope").fetchone()
+    (after,) = db.execute("SELECT coalesce(max(number), 0) FROM said").fetchone()
+    for one in model.promise.scopes:
+        db.execute(
+            "INSERT INTO scope VALUES (?, ?, ?, ?)", (model.version, one.name, last + 1, after)
+        )
+
+
+def kept(db: sqlite3.Connection, model: Answering, alpha: float) -> list[Kept]:
+    """Every scope of the version with its bet, as it stands."""
+    if model.promise is None:
+        return []
+    fallen = {
+        name: {"at": at, **json.loads(facts)}
+        for name, at, facts in db.execute(
+            "SELECT scope, at, facts FROM withdrawal WHERE version = ?", (model.version,)
+        )
+    }
+    noted = {
+        name: (place, after)
+        for name, place, after in db.execute(
+            "SELECT name, place, after FROM scope WHERE version = ?", (model.version,)
+        )
+    }
+    answers = _answers(db, model)
+    share = 1 / max(1, len(model.promise.scopes))
+    return [
+        _kept(one, answers, noted.get(one.name, (1, 0)), share * alpha, fallen.get(one.name))
+        for one in model.promise.scopes
+    ]
+
+
+def _answers(db: sqlite3.Connection, model: Answering) -> list[tuple[int, int, int, float, str]]:
+    """(number, predicted, truth, sure, at) of every answer to an image that was drawn while this version answered."""
+    place = {name: n for n, name in enumerate(model.classes)}
+    rows = db.execute(
+        "SELECT number, predicted, class, confidence, at FROM said WHERE version = ? AND why = 'audit' "
+        "AND undone = 0 AND class <> '' ORDER BY number",
+        (model.version,),
+    )
+    return [
+        (number, place[predicted], place[truth], sure, at)
+        for number, predicted, truth, sure, at in rows
+        if predicted in place and truth in place
+    ]
+
+
+def _kept(
+    scope: Scope,
+    answers: Sequence[tuple[int, int, int, float, str]],
+    noted: tuple[int, int],
+    share_of_alpha: float,
+    withdrawn: dict[str, Any] | None,
+) -> Kept:
+    place, after = noted
+    watched = WatchedScope("", scope.name, scope.classes, scope.threshold, scope.rate, "", "", 1.0)
+    mine = [one for one in answers if one[0] > after and scope.holds(one[1], one[3])]
+    wrong = np.array([watched.is_wrong(one[1], one[2]) for one in mine], dtype=bool)
+    path = against(wrong, scope.rate)
+    own = period_budget((1 - OF_IMAGES) * share_of_alpha, place)
+    level = float(path.max() * own) if len(path) else 0.0
+    first = mine[since(wrong, scope.rate)][4] if len(mine) else ""
+    return Kept(scope.name, scope.rate, len(mine), int(wrong.sum()), level, withdrawn, first)
+
+
+def withdraw(db: sqlite3.Connection, model: Answering, alpha: float, now: str) -> list[Kept]:
+    """Withdraw each scope whose bet is won; those that fell now. What fell never stands again."""
+    fresh = [one for one in kept(db, model, alpha) if one.withdrawn is None and one.level >= 1]
+    for one in fresh:
+        facts = {"wrong": one.wrong, "answers": one.answers, "since": one.first_at}
+        db.execute(
+            "INSERT OR IGNORE INTO withdrawal VALUES (?, ?, ?, ?)",
+            (model.version, one.name, now, json.dumps(facts)),
+        )
+    return fresh
+
+
+def standing(db: sqlite3.Connection, model: Answering) -> tuple[Scope, ...] | None:
+    """The scopes that stand; None where nothing was ever promised, and the model decides everything."""
+    if model.promise is None:
+        return None
+    rows = db.execute("SELECT scope FROM withdrawal WHERE version = ?", (model.version,))
+    fallen = {name for (name,) in rows}
+    return tuple(one for one in model.promise.scopes if one.name not in fallen)

@@ -1,0 +1,60 @@
+"""line.db: everything that the service remembers. Migrations are a list that only grows."""
+
+from __future__ import annotations
+
+MIGRATIONS = (
+    """
+    CREATE TABLE answer (
+      number INTEGER PRIMARY KEY, at TEXT NOT NULL, image TEXT NOT NULL, version TEXT NOT NULL,
+      class TEXT NOT NULL, confidence REAL NOT NULL, top TEXT NOT NULL, decided TEXT NOT NULL,
+      verdict TEXT NOT NULL, name TEXT NOT NULL, lot TEXT NOT NULL, serial TEXT NOT NULL,
+      station TEXT NOT NULL, request TEXT NOT NULL, position INTEGER NOT NULL, shift TEXT NOT NULL,
+      label INTEGER NOT NULL, sure REAL NOT NULL, codes BLOB, fresh INTEGER NOT NULL
+    );
+    CREATE INDEX answer_image ON answer (image);
+    CREATE UNIQUE INDEX answer_request ON answer (request, position) WHERE request <> '';
+    CREATE TABLE picture (image TEXT PRIMARY KEY, at TEXT NOT NULL, data BLOB NOT NULL);
+    CREATE TABLE waiting (
+      image TEXT PRIMARY KEY, answer INTEGER NOT NULL, why TEXT NOT NULL
+    );
+    CREATE INDEX waiting_order ON waiting (answer);
+    CREATE TABLE said (
+      number INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, image TEXT NOT NULL, class TEXT NOT NULL,
+      by TEXT NOT NULL, at TEXT NOT NULL, why TEXT NOT NULL, name TEXT NOT NULL, predicted TEXT NOT NULL,
+      confidence REAL NOT NULL, version TEXT NOT NULL, undone INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE INDEX said_image ON said (image);
+    CREATE TABLE tally (
+      shift TEXT NOT NULL, class TEXT NOT NULL, verdict TEXT NOT NULL, n INTEGER NOT NULL,
+      PRIMARY KEY (shift, class, verdict)
+    );
+    CREATE TABLE change (
+      number INTEGER PRIMARY KEY, action TEXT NOT NULL, version TEXT NOT NULL, by TEXT NOT NULL,
+      at TEXT NOT NULL, why TEXT NOT NULL
+    );
+    CREATE TABLE bundle (version TEXT PRIMARY KEY, file TEXT NOT NULL, at TEXT NOT NULL, facts TEXT NOT NULL);
+    CREATE TABLE shadow (
+      answer INTEGER PRIMARY KEY, version TEXT NOT NULL, class TEXT NOT NULL, confidence REAL NOT NULL,
+      verdict TEXT NOT NULL
+    );
+    CREATE TABLE monitor (
+      version TEXT PRIMARY KEY, begun_at TEXT NOT NULL, period INTEGER NOT NULL, before INTEGER NOT NULL,
+      through INTEGER NOT NULL, data BLOB NOT NULL
+    );
+    CREATE TABLE alarm (
+      number INTEGER PRIMARY KEY, version TEXT NOT NULL, period INTEGER NOT NULL, at INTEGER NOT NULL,
+      rang_at TEXT NOT NULL, facts TEXT NOT NULL, response TEXT
+    );
+    CREATE TABLE watched (
+      version TEXT NOT NULL, number INTEGER NOT NULL, answer INTEGER NOT NULL, PRIMARY KEY (version, number)
+    );
+    CREATE TABLE withdrawal (
+      version TEXT NOT NULL, scope TEXT NOT NULL, at TEXT NOT NULL, facts TEXT NOT NULL,
+      PRIMARY KEY (version, scope)
+    );
+    CREATE TABLE notice (number INTEGER PRIMARY KEY, at TEXT NOT NULL, body TEXT NOT NULL, sent TEXT);
+    CREATE TABLE scope (version TEXT NOT NULL, name TEXT NOT NULL, place INTEGER NOT NULL, after INTEGER NOT NULL,
+      PRIMARY KEY (version, name));
+    CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    """,
+)

@@ -1,0 +1,179 @@
+"""Opens a bundle or the version that stands, and serves it until it is stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from clipgrip_line.errors import LineError
+from clipgrip_line.files import system_words
+from clipgrip_line.model import Model
+from clipgrip_line.sentences import mark
+from clipgrip_line.service import versions
+from clipgrip_line.service.app import create_app
+from clipgrip_line.service.service import Service, Settings
+from clipgrip_line.web.connections import WAITING, Connection, Server, most_connections
+
+LOCK = ".serve.lock"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SHORTEST = 12
+"""Characters of a token."""
+DRAIN = 15
+"""Seconds that requests under way have when the service is stopped."""
+
+
+def check_tokens(host: str, tokens: tuple[str, ...], public: bool = False) -> None:
+    """A service that others can reach needs a token that they cannot guess.
+
+    Raises:
+        LineError: none, or one that is too short.
+    """
+    if (host not in LOOPBACK or public) and not tokens:
+        raise LineError(
+            mark(
+                "--host {host} lets other machines reach the service, so it needs --token-file FILE with a token of at "
+                "least {shortest} characters that nobody can guess, one a line."
+            ),
+            host=host,
+            shortest=SHORTEST,
+        )
+    if any(len(one) < SHORTEST for one in tokens):
+        raise LineError(
+            mark("a token needs at least {shortest} characters that nobody can guess."),
+            shortest=SHORTEST,
+        )
+
+
+def standing(state: Path, bundle: Path | None, by: str, *, check: bool = True) -> tuple[str, bool]:
+    """The version that answers, and whether it is the bundle's that was given: the folder's own stands before it.
+
+    Raises:
+        LineError: there is none yet, and no bundle was given.
+    """
+    with versions.opened(state, create=True) as db:
+        present = versions.live(db)
+        if present is None and bundle is None:
+            raise LineError(
+                mark(
+                    "{state} has no version yet. Give a bundle: clipgrip-line serve BUNDLE --state {state}."
+                ),
+                state=state,
+            )
+        if bundle is None:
+            assert present is not None
+            return present.version, True
+        version = versions.add(db, state, bundle, check=check)
+        if present is None:
+            versions.change_to(db, versions.BEGIN, version, by, "")
+            return version, True
+        return present.version, present.version == version
+
+
+def serve(
+    settings: Settings,
+    version: str,
+    listening: socket.socket,
+    ready: Callable[[], None],
+    shadow: Path | None = None,
+) -> None:
+    """Answer until SIGINT or SIGTERM; what was taken is answered before the end."""
+    place = versions.path_of(settings.state, version)
+    model = Model.open(place, check=False)
+    beside = None if shadow is None else Model.open(shadow)
+    service = Service(settings, model, lambda path: Model.open(path, check=False), beside)
+    with closing(listening):
+        service.start()
+        try:
+            server = _server(service)
+            ready()
+            server.run(sockets=[listening])
+        finally:
+            service.stop()
+
+
+def _server(service: Service) -> Server:
+    most = most_connections()
+    protocol = type("Connection", (Connection,), {"most": most})
+    return Server(
+        uvicorn.Config(
+            create_app(service),
+            http=protocol,
+            ws="none",
+            lifespan="on" if service.settings.broker else "off",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=min(WAITING, most),
+            timeout_graceful_shutdown=DRAIN,
+        )
+    )
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        LineError: the system refuses.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if sys.platform != "win32":
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(WAITING)
+    except OSError as error:
+        listening.close()
+        raise LineError(
+            mark("port {port} of {host} cannot be used: {reason}. Choose another --port."),
+            port=port,
+            host=host,
+            reason=system_words(error),
+        ) from error
+    return listening
+
+
+@contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """One service for a folder: two would both count the same shift.
+
+    Raises:
+        LineError: another process serves it.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    handle = os.open(state / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if not _locked(handle):
+            raise LineError(
+                mark(
+                    "{state} is served already, by another process. Stop it first, or give another --state."
+                ),
+                state=state,
+            )
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

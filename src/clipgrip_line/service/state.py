@@ -1,0 +1,129 @@
+"""The line as it stands, for the page and for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clipgrip_line.sentences import mark
+from clipgrip_line.service import people, shifts
+from clipgrip_line.service.clock import now
+from clipgrip_line.service.service import Service
+from clipgrip_line.service.shadowing import shadow_facts
+from clipgrip_line.trust.watch_words import LIGHTS, advised, changed
+from clipgrip_line.words import Words
+
+LAST_SHIFTS = 3
+SHADOW = mark(
+    "Shadow {version}: {differ} of {images} images differ. Of {answered} that people answered, {right} are right here "
+    "and {shadow_right} in the shadow."
+)
+
+
+def not_ready(service: Service) -> str:
+    """Why no image should be sent now; empty where all is well."""
+    if not service.ready:
+        return "starting or stopping"
+    if service.ledger.failing:
+        return f"answers cannot be kept: {service.ledger.failing}"
+    if not service.engine.is_alive():
+        return "the engine has stopped"
+    return ""
+
+
+def model_facts(service: Service) -> dict[str, Any]:
+    """What answers."""
+    model = service.model
+    return {
+        "version": model.version,
+        "classes": list(model.classes),
+        "ok_classes": list(model.ok_classes),
+        "promise": None if model.promise is None else model.promise.to_dict(),
+        "info": dict(model.info),
+        "failed": service.switching.failed,
+    }
+
+
+def line_facts(service: Service, say: Words) -> dict[str, Any]:
+    """Everything that the page shows, in the reader's language where it is a sentence."""
+    db = service.ledger.reader
+    model, recent = service.model, service.observers.last()
+    shift = service.settings.shifts.of_moment(now())
+    shadow = shadow_facts(service)
+    shown = model.names.get(say.language, ())
+    return {
+        "name": service.settings.name,
+        "version": model.version,
+        "classes": list(model.classes),
+        "ok_classes": list(model.ok_classes),
+        "shown": dict(zip(model.classes, shown, strict=False)),
+        "last": recent[0] if recent else None,
+        "recent": recent[:8],
+        "shift": shift,
+        "shifts": _shifts(service, shift),
+        "waiting": people.how_many(db),
+        "answered": people.counted(db),
+        "watch": watch_facts(service, say),
+        "queue": {"images": service.admission.images, "most": service.admission.most},
+        "trouble": not_ready(service) or service.switching.failed,
+        "shadow": shadow,
+        "shadow_sentence": "" if shadow is None else say(SHADOW, **_counts(shadow)),
+        "changes": [vars(one) for one in service.changes()[-5:]],
+    }
+
+
+def _counts(shadow: dict[str, Any]) -> dict[str, Any]:
+    keys = ("version", "differ", "images", "answered", "right", "shadow_right")
+    return {key: shadow[key] for key in keys}
+
+
+def _shifts(service: Service, present: str) -> list[dict[str, Any]]:
+    """Counts by class and verdict, the present shift first."""
+    db = service.ledger.reader
+    known = [
+        name
+        for (name,) in db.execute(
+            "SELECT DISTINCT shift FROM tally ORDER BY shift DESC LIMIT ?", (LAST_SHIFTS,)
+        )
+    ]
+    names = list(dict.fromkeys([present, *known]))[:LAST_SHIFTS]
+    return [
+        {
+            "shift": name,
+            "begins": shifts.shown(name),
+            "classes": shifts.counted(
+                db.execute(
+                    "SELECT class, verdict, n FROM tally WHERE shift = ?", (name,)
+                ).fetchall()
+            ),
+        }
+        for name in names
+    ]
+
+
+def watch_facts(service: Service, say: Words) -> dict[str, Any]:
+    """The light of the watch, and what it means."""
+    status = service.watching.status
+    symbol, sentence = LIGHTS[status.light]
+    alarm = None
+    if status.alarm is not None:
+        facts = status.alarm.facts
+        name = None if facts["class"] is None else service.model.classes[facts["class"]]
+        alarm = {
+            "number": status.alarm.number,
+            "rang_at": status.alarm.rang_at,
+            "what": changed(facts["monitor"], facts["rises"], name, say),
+            "advice": advised(facts["monitor"], say),
+            "since": facts["since"],
+            "since_at": say.date(facts["since_at"]),
+        }
+    return {
+        "light": status.light,
+        "symbol": symbol,
+        "sentence": say(sentence),
+        "images": status.images,
+        "reference": status.reference,
+        "level": round(min(status.level, 1e9), 4),
+        "alarm": alarm,
+        "alarms": status.alarms,
+        "promises": [one.facts() for one in status.promises],
+    }

@@ -1,0 +1,181 @@
+"""Stations over REST: what the handshake says, driven by requests; each station by its name."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from clipgrip_line.errors import ClipgripError, LineError
+from clipgrip_line.sentences import mark
+from clipgrip_line.service import handshake, versions
+from clipgrip_line.service.admission import Full
+from clipgrip_line.service.bodies import pictures_of
+from clipgrip_line.service.clock import now, written
+from clipgrip_line.service.engine import TookTooLong
+from clipgrip_line.service.guard import parsed
+from clipgrip_line.service.handshake import Code, Station
+from clipgrip_line.service.ledger import NotKept
+from clipgrip_line.service.predicting import Passed, Picture
+from clipgrip_line.service.replies import answer
+from clipgrip_line.service.service import Service
+
+NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+MOST = 64
+"""Stations of one service."""
+WAIT = 30.0
+"""Seconds in which a configuration has to answer."""
+
+
+class Stations:
+    """Where each station stands. Only the event loop touches it."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.known: dict[str, Station] = {}
+        self.listeners: list[Callable[[str, Station], None]] = []
+        """Who else wants to know, such as MQTT."""
+
+    def of(self, name: str) -> Station:
+        """How a station stands; LineError for a name that none can have."""
+        if not NAME.fullmatch(name) or (name not in self.known and len(self.known) >= MOST):
+            raise LineError(
+                mark(
+                    "{name} is no name of a station: letters, digits, dots, - and _ only, at most {most} stations."
+                ),
+                name=name[:64],
+                most=MOST,
+            )
+        return self.known.get(name, Station())
+
+    def put(self, name: str, station: Station) -> Station:
+        """It stands so now."""
+        self.known[name] = station
+        for listener in self.listeners:
+            listener(name, station)
+        return station
+
+    async def trigger(self, name: str, pictures: list[Picture], passed: Passed) -> Station:
+        """Inspect one part: busy while the model works, then results."""
+        picture = pictures[0] if pictures else None
+        serial = picture.serial if picture and picture.serial else passed.serial
+        before = self.of(name)
+        begun = self.put(name, handshake.trigger(before, passed.lot, serial))
+        if before.phase != "ready":
+            return begun
+        if picture is None:
+            return self.put(name, handshake.failed(begun, Code.NO_IMAGE, written(now())))
+        found = await self._inspected(begun, picture, passed, name)
+        return self.put(name, found) if self.known.get(name) is begun else self.of(name)
+
+    async def _inspected(
+        self, begun: Station, picture: Picture, passed: Passed, name: str
+    ) -> Station:
+        model = self.service.model
+        at_station = Passed(passed.lot, passed.serial, name, passed.request)
+        try:
+            documents = await self.service.predicting.answer(model, [picture], at_station)
+        except (Full, TookTooLong):
+            return handshake.failed(begun, Code.FULL, written(now()))
+        except (NotKept, ClipgripError):
+            return handshake.failed(begun, Code.FAILED, written(now()))
+        except Exception:
+            self.put(name, handshake.failed(begun, Code.FAILED, written(now())))
+            raise
+        if "error" in documents[0]:
+            return handshake.failed(begun, Code.UNREADABLE, written(now()))
+        return handshake.found(begun, documents[0], model.classes)
+
+    async def configure(self, name: str, wanted: str) -> Station:
+        """Another product: the version of that name answers from now on."""
+        version = _version_of(self.service, wanted)
+        station = self.put(name, handshake.configure(self.of(name), wanted, bool(version)))
+        if station.phase != "configuring":
+            return station
+        if version != self.service.model.version:
+            change = versions.change_to
+            by = f"station {name}"
+            await asyncio.wrap_future(
+                self.service.ledger.write(
+                    lambda db: change(db, "configuration", version, by, wanted)
+                )
+            )
+            if not await self._answers(version):
+                failed = handshake.configured(station)
+                return self.put(name, handshake.configure(failed, wanted, False))
+        return self.put(name, handshake.configured(station))
+
+    async def _answers(self, version: str) -> bool:
+        until = asyncio.get_running_loop().time() + WAIT
+        while self.service.model.version != version:
+            if asyncio.get_running_loop().time() > until or self.service.switching.failed:
+                return False
+            await asyncio.sleep(0.02)
+        return True
+
+
+def _version_of(service: Service, wanted: str) -> str:
+    """The newest version whose bundle is called so, or that begins so; empty where there is none."""
+    rows = service.ledger.reader.execute("SELECT version, file FROM bundle ORDER BY at DESC")
+    for version, file in rows.fetchall():
+        if wanted in (file, file.removesuffix(".clipgrip"), version):
+            return str(version)
+    return ""
+
+
+async def _brought(request: Request, service: Service) -> tuple[list[Picture], Passed]:
+    """The image of a trigger, none where there is none; lot and serial either way."""
+    try:
+        return await pictures_of(request, service.settings.limits)
+    except LineError:
+        lot, serial = (request.query_params.get(key, "")[:200] for key in ("lot", "serial"))
+        return [], Passed(lot, serial)
+
+
+def routes(service: Service) -> list[BaseRoute]:
+    """All of a station's lines."""
+    stations = Stations(service)
+    service.stations = stations
+
+    def shown(station: Station) -> Response:
+        return answer(station.outputs())
+
+    async def outputs(request: Request) -> Response:
+        return shown(stations.of(request.path_params["name"]))
+
+    async def trigger(request: Request) -> Response:
+        name = request.path_params["name"]
+        stations.of(name)
+        pictures, passed = await _brought(request, service)
+        if len(pictures) > 1:
+            raise HTTPException(400, mark("A station inspects one image at a time."))
+        return shown(await stations.trigger(name, pictures, passed))
+
+    def step(change: Callable[[Station], Station]) -> Callable[[Request], Awaitable[Response]]:
+        async def stepped(request: Request) -> Response:
+            name = request.path_params["name"]
+            return shown(stations.put(name, change(stations.of(name))))
+
+        return stepped
+
+    async def configure(request: Request) -> Response:
+        body: Any = parsed(await request.body())
+        wanted = body.get("name") if isinstance(body, dict) else request.query_params.get("name")
+        if not isinstance(wanted, str) or not wanted:
+            raise HTTPException(400, mark('Give the name of a bundle as JSON: {"name": "line3"}.'))
+        return shown(await stations.configure(request.path_params["name"], wanted))
+
+    at = "/v1/stations/{name}"
+    return [
+        Route(at, outputs),
+        Route(f"{at}/trigger", trigger, methods=["POST"]),
+        Route(f"{at}/acknowledge", step(handshake.acknowledge), methods=["POST"]),
+        Route(f"{at}/reset", step(handshake.reset), methods=["POST"]),
+        Route(f"{at}/configuration", configure, methods=["POST"]),
+    ]

@@ -1,0 +1,76 @@
+"""The version that answers, and the change to another one without a lost or torn request.
+
+A request takes the version that stands when it begins, and is answered by it to the end; the engine never mixes two in
+a batch. The one before stays in memory, so going back takes no longer than noticing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from clipgrip_line.errors import ClipgripError
+from clipgrip_line.service.ledger import Ledger
+from clipgrip_line.service.live import Answering
+from clipgrip_line.service.versions import live, path_of
+
+log = logging.getLogger(__name__)
+EVERY = 0.2
+"""Seconds between two looks at what is to answer."""
+Load = Callable[[Path], Answering]
+
+
+class Switching(threading.Thread):
+    """Follows the changes that are written into the folder, by whichever process."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        state: Path,
+        model: Answering,
+        load: Load,
+        began: Callable[[Answering], None],
+    ) -> None:
+        super().__init__(name="versions", daemon=True)
+        self.ledger, self.state, self.load, self.began = ledger, state, load, began
+        self.model = model
+        self.failed = ""
+        """Why the version that should answer does not: it could not be opened."""
+        self._kept = {model.version: model}
+        self._refused: set[int] = set()
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """The loop."""
+        while not self._stopping.wait(EVERY):
+            try:
+                self.look()
+            except Exception:
+                log.exception("the versions could not be looked at")
+
+    def stop(self) -> None:
+        """Ends at the next look."""
+        self._stopping.set()
+
+    def look(self) -> None:
+        """Change to what stands last, if it is another one."""
+        change = live(self.ledger.reader)
+        if change is None or change.number in self._refused:
+            return
+        if change.version == self.model.version:
+            self.failed = ""
+            return
+        try:
+            found = self._kept.get(change.version) or self.load(path_of(self.state, change.version))
+            found_version = found.version
+        except (ClipgripError, OSError) as error:
+            self._refused.add(change.number)
+            self.failed = f"{change.version}: {error}"
+            log.warning("version %s cannot answer: %s", change.version, error)
+            return
+        self._kept = {self.model.version: self.model, found_version: found}
+        self.model, self.failed = found, ""
+        log.warning("version %s answers (%s by %s)", found_version, change.action, change.by)
+        self.began(found)

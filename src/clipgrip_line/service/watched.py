@@ -1,0 +1,205 @@
+"""The watch of one version as it stands, and how it is kept."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import numpy as np
+
+from clipgrip_line.service.clock import now, written
+from clipgrip_line.service.ledger import Ledger
+from clipgrip_line.service.live import Answering
+from clipgrip_line.trust.drift import Monitors
+from clipgrip_line.trust.line import Alarm, SeenImage, State, Vectors, WatchedLine
+from clipgrip_line.trust.packed import monitors_bytes, read_monitors
+from clipgrip_line.trust.reference import Reference
+from clipgrip_line.trust.responding import Verdict, after
+from clipgrip_line.trust.scores import SCORES
+
+LATEST = 5000
+"""Images that an alarm looks back on."""
+AT_ONCE = 500
+_ROW = "SELECT a.number, a.image, a.name, a.label, a.sure, a.codes, a.at FROM answer a "
+
+
+@dataclass(frozen=True)
+class WatchState:
+    """Monitors, and the last answer that they have bet on."""
+
+    state: State
+    through: int
+
+
+@dataclass(frozen=True)
+class Images:
+    """New images of a look, in the order of their answers."""
+
+    rows: list[SeenImage]
+    answers: list[int]
+    """Numbers of their answers."""
+    through: int
+    full: bool
+    """There may be more."""
+
+
+@dataclass(eq=False)
+class Watched:
+    """One version under watch."""
+
+    model: Answering
+    begun_at: str
+    anchors: Vectors = field(repr=False)
+    reference: int
+    state: WatchState
+    unsaved: list[tuple[int, int]] = field(default_factory=list)
+    """(number, answer) of images since the last saving."""
+    said: object = None
+    """What of people's answers the promises were compared with last."""
+
+    def line(self, alpha: float) -> WatchedLine:
+        """As the arithmetic of alarms knows it."""
+        return WatchedLine(self.model.version, alpha, self.begun_at, {"pictures": []}, self.anchors)
+
+    def fresh(self, db: sqlite3.Connection) -> Images:
+        """The images after the last one that was bet on, contents that came before left out."""
+        found = db.execute(
+            f"{_ROW} WHERE a.number > ? AND a.version = ? AND a.fresh AND a.codes IS NOT NULL "
+            "ORDER BY a.number LIMIT ?",
+            (self.state.through, self.model.version, AT_ONCE),
+        ).fetchall()
+        first = self.state.state.images + 1
+        rows = [_image(first + n, row) for n, row in enumerate(found)]
+        through = found[-1][0] if found else self.state.through
+        return Images(rows, [row[0] for row in found], through, len(found) == AT_ONCE)
+
+    def history(self, db: sqlite3.Connection) -> list[SeenImage]:
+        """The latest images with their numbers, oldest first."""
+        numbers = {
+            answer: number
+            for number, answer in db.execute(
+                "SELECT number, answer FROM watched WHERE version = ? ORDER BY number DESC LIMIT ?",
+                (self.model.version, LATEST),
+            )
+        }
+        numbers |= {answer: number for number, answer in self.unsaved}
+        if not numbers:
+            return []
+        found = db.execute(
+            f"{_ROW} WHERE a.number >= ? AND a.version = ? AND a.fresh ORDER BY a.number",
+            (min(numbers), self.model.version),
+        )
+        return [_image(numbers[row[0]], row) for row in found if row[0] in numbers]
+
+    def save(self, db: sqlite3.Connection, loud: Sequence[Mapping[str, Any]], at: str) -> None:
+        """Monitors, images, and what rang, in one change."""
+        state, version = self.state.state, self.model.version
+        db.execute(
+            "INSERT OR REPLACE INTO monitor VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                *(version, self.begun_at, state.period, state.before, self.state.through),
+                monitors_bytes(state.monitors),
+            ),
+        )
+        db.executemany(
+            "INSERT OR REPLACE INTO watched VALUES (?, ?, ?)",
+            [(version, number, answer) for number, answer in self.unsaved],
+        )
+        db.execute(
+            "DELETE FROM watched WHERE version = ? AND number <= ?",
+            (version, state.images - LATEST),
+        )
+        for one in loud:
+            facts = json.dumps(one["facts"])
+            db.execute(
+                "INSERT INTO alarm (version, period, at, rang_at, facts) VALUES (?, ?, ?, ?, ?)",
+                (version, state.period, one["at"], at, facts),
+            )
+            self.noticed(db, at, [{"alarm": one["facts"], "at_image": one["at"]}])
+
+    def noticed(self, db: sqlite3.Connection, at: str, facts: Sequence[Mapping[str, Any]]) -> None:
+        """For the webhook."""
+        for one in facts:
+            event = "alarm" if "alarm" in one else "promise_withdrawn"
+            body = {"event": event, "at": at, "version": self.model.version, **one}
+            db.execute("INSERT INTO notice (at, body) VALUES (?, ?)", (at, json.dumps(body)))
+
+    def change_alarm(self, ledger: Ledger, alarm: Alarm) -> None:
+        """More is heard in it."""
+        values = (json.dumps(alarm.facts), alarm.number)
+        ledger.do(lambda db: db.execute("UPDATE alarm SET facts = ? WHERE number = ?", values))
+
+    def respond(self, ledger: Ledger, verdict: str, note: str, by: str, at: str) -> Alarm | None:
+        """Keep what a person says to the alarm; the monitors begin again with what is left of the budget."""
+        every = alarms(ledger.reader, self.model.version)
+        if not every or every[-1].response is not None:
+            return None
+        alarm, state = every[-1], self.state.state
+        since = [
+            one for one in self.history(ledger.reader) if one.number >= int(alarm.facts["since"])
+        ]
+        monitors = after(cast(Verdict, verdict), state.monitors, since)
+        response = {"verdict": verdict, "note": note, "by": by, "at": at}
+        period = next_period(ledger.reader, state.period)
+        self.state = WatchState(State(period, state.images, monitors), self.state.through)
+
+        def change(db: sqlite3.Connection) -> None:
+            db.execute(
+                "UPDATE alarm SET response = ? WHERE number = ?",
+                (json.dumps(response), alarm.number),
+            )
+            self.save(db, (), at)
+
+        ledger.do(change)
+        self.unsaved = []
+        return replace(alarm, response=response)
+
+
+def following(ledger: Ledger, model: Answering, reference: Reference | None) -> Watched:
+    """The watch of a version, where it was left, or from its reference."""
+    db, classes = ledger.reader, len(model.classes)
+    anchors = reference.anchors if reference else np.zeros((0, 1), np.float16)
+    images = reference.images if reference else 0
+    row = db.execute(
+        "SELECT begun_at, period, before, through, data FROM monitor WHERE version = ?",
+        (model.version,),
+    ).fetchone()
+    if row is not None:
+        begun_at, period, before, through, data = row
+        state = WatchState(State(period, before, read_monitors(data)), through)
+        return Watched(model, begun_at, anchors, images, state)
+    monitors = reference.monitors if reference else Monitors.empty(len(SCORES), classes)
+    (through,) = db.execute("SELECT coalesce(max(number), 0) FROM answer").fetchone()
+    state = WatchState(State(next_period(db, 0), 0, monitors), through)
+    watched = Watched(model, written(now()), anchors, images, state)
+    ledger.do(lambda db: watched.save(db, (), watched.begun_at))
+    return watched
+
+
+def next_period(db: sqlite3.Connection, period: int) -> int:
+    """One after all that any version of the line had: they share one lifetime budget."""
+    (last,) = db.execute("SELECT coalesce(max(period), 0) FROM monitor").fetchone()
+    return int(max(last, period)) + 1
+
+
+def alarms(db: sqlite3.Connection, version: str) -> list[Alarm]:
+    """Every alarm of a version, oldest first."""
+    rows = db.execute(
+        "SELECT number, period, at, rang_at, facts, response FROM alarm WHERE version = ? ORDER BY number",
+        (version,),
+    )
+    return [
+        Alarm(
+            number, period, at, rang, json.loads(facts), json.loads(response) if response else None
+        )
+        for number, period, at, rang, facts, response in rows
+    ]
+
+
+def _image(number: int, row: tuple[Any, ...]) -> SeenImage:
+    _, image, name, label, sure, codes, at = row
+    scores = np.frombuffer(codes, dtype="<u2").astype(np.int64)
+    return SeenImage(number, image, name or image[:12], label, sure, scores, at)

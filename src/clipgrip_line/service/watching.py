@@ -1,0 +1,200 @@
+"""The watch inside: new images are bet on beside the answers, and a promise that is broken is withdrawn at once.
+
+It reads what the ledger holds, so it never holds an answer up, and after a kill it goes on with the very image it had
+reached: equal rows give equal wealth (`trust.drift`).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from clipgrip_line.promises import Scope
+from clipgrip_line.service.clock import now, written
+from clipgrip_line.service.ledger import Ledger
+from clipgrip_line.service.live import Answering, Seen
+from clipgrip_line.service.promises import Kept, kept, note, standing, withdraw
+from clipgrip_line.service.watched import Images, Watched, WatchState, alarms, following
+from clipgrip_line.trust.drift import follow, ringing
+from clipgrip_line.trust.line import Alarm, State
+from clipgrip_line.trust.reference import Reference
+from clipgrip_line.trust.ringing import PERHAPS, heard_more, image_budgets, loudest, rung
+from clipgrip_line.trust.scores import SCORES, chances_of, distances, scores_of
+from clipgrip_line.trust.watch_words import Light
+
+log = logging.getLogger(__name__)
+EVERY = 0.5
+"""Seconds between two looks."""
+SAVED = 10.0
+"""Seconds after which the monitors are written down at the latest; what came since is bet on again after a kill."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What screens and metrics show."""
+
+    light: Light = "quiet"
+    images: int = 0
+    reference: int = 0
+    level: float = 0.0
+    alarm: Alarm | None = None
+    alarms: int = 0
+    promises: tuple[Kept, ...] = field(default=())
+
+
+class Watching(threading.Thread):
+    """Bets on the images of the version that answers."""
+
+    def __init__(self, ledger: Ledger, alpha: float) -> None:
+        super().__init__(name="watch", daemon=True)
+        self.ledger, self.alpha = ledger, alpha
+        self.status = Status()
+        self._watched: Watched | None = None
+        self._standing: tuple[str, tuple[Scope, ...] | None] = ("", None)
+        self._lock = threading.RLock()
+        self._stopping = threading.Event()
+        self._saved = 0.0
+
+    def follow(self, model: Answering, reference: Reference | None = None) -> None:
+        """This version answers from now on; what another one had reached is kept."""
+        with self._lock:
+            if self._watched is not None:
+                self._save(self._watched, ())
+            self.ledger.do(lambda db: note(db, model))
+            self._watched = following(self.ledger, model, reference)
+            self._standing = (model.version, standing(self.ledger.reader, model))
+            self._renew()
+
+    def decided(self, seen: Seen, version: str) -> Seen:
+        """Left to people where no scope that still stands holds the answer."""
+        known, scopes = self._standing
+        answer = seen.answer
+        if scopes is None or known != version or answer.decided == "person":
+            return seen
+        if any(one.holds(seen.label, seen.sure) for one in scopes):
+            return seen
+        return replace(seen, answer=replace(answer, decided="person", verdict="person"))
+
+    def codes(self, seen: Sequence[Seen]) -> list[bytes | None]:
+        """The scores of images, small enough to be kept with their answers."""
+        watched = self._watched
+        if watched is None or not seen:
+            return [None] * len(seen)
+        looks = [one.asked.pixels.looks for one in seen]
+        sure = np.array([one.sure for one in seen])
+        far = distances(np.stack([one.embed for one in seen]), watched.anchors)
+        return [row.astype("<u2").tobytes() for row in scores_of(looks, sure, far)]
+
+    def run(self) -> None:
+        """The loop."""
+        while not self._stopping.wait(EVERY):
+            try:
+                while self.look():
+                    pass
+            except Exception:
+                log.exception("the watch could not look")
+        with self._lock:
+            if self._watched is not None:
+                self._save(self._watched, ())
+
+    def stop(self) -> None:
+        """Ends after the present look."""
+        self._stopping.set()
+
+    def look(self) -> bool:
+        """Bet on what came; whether there may be more. Then see to the promises."""
+        with self._lock:
+            if self._watched is None:
+                return False
+            images = self._watched.fresh(self.ledger.reader)
+            if images.rows:
+                self._bet(self._watched, images)
+            self._uphold(self._watched)
+            self._renew()
+            return images.full and not self._stopping.is_set()
+
+    def answer(self, verdict: str, note_: str, by: str) -> Alarm | None:
+        """A person's answer to the alarm that rings; None where nothing rings."""
+        with self._lock:
+            if self._watched is None:
+                return None
+            found = self._watched.respond(self.ledger, verdict, note_, by, written(now()))
+            self._renew()
+            return found
+
+    def _bet(self, watched: Watched, images: Images) -> None:
+        state, line = watched.state.state, watched.line(self.alpha)
+        labels = np.array([one.label for one in images.rows], dtype=np.int64)
+        codes = np.stack([one.codes for one in images.rows])
+        monitors = len(SCORES) + len(state.monitors.labels)
+        chances = chances_of([one.sha256 for one in images.rows], monitors)
+        course = follow(state.monitors, codes, labels, chances)
+        after = State(state.period, state.before, course.monitors)
+        watched.state = WatchState(after, images.through)
+        watched.unsaved += list(
+            zip([one.number for one in images.rows], images.answers, strict=True)
+        )
+        still = self.status.alarm
+        if still is not None:
+            louder = heard_more(still, line, state, course)
+            if louder is not None:
+                watched.change_alarm(self.ledger, louder)
+            self._save_now_and_then(watched)
+            return
+        if not ringing(
+            course.wealth, image_budgets(line, state.period, len(state.monitors.labels))
+        ).any():
+            self._save_now_and_then(watched)
+            return
+        loud = rung(line, state, course, watched.history(self.ledger.reader))
+        self._save(watched, () if loud is None else (loud,))
+
+    def _save_now_and_then(self, watched: Watched) -> None:
+        if time.monotonic() - self._saved >= SAVED:
+            self._save(watched, ())
+
+    def _save(self, watched: Watched, loud: Sequence[dict[str, Any]]) -> None:
+        at = written(now())
+        self.ledger.do(lambda db: watched.save(db, loud, at))
+        watched.unsaved = []
+        self._saved = time.monotonic()
+
+    def _uphold(self, watched: Watched) -> None:
+        model = watched.model
+        said = self.ledger.reader.execute("SELECT count(*), sum(undone) FROM said").fetchone()
+        if said == watched.said or model.promise is None:
+            return
+        watched.said = said
+        at = written(now())
+        fallen = self.ledger.do(lambda db: withdraw(db, model, self.alpha, at))
+        if fallen:
+            self.ledger.do(lambda db: watched.noticed(db, at, [one.facts() for one in fallen]))
+            self._standing = (model.version, standing(self.ledger.reader, model))
+
+    def _renew(self) -> None:
+        watched = self._watched
+        if watched is None:
+            return
+        every = alarms(self.ledger.reader, watched.model.version)
+        still = every[-1] if every and every[-1].response is None else None
+        level = loudest(watched.line(self.alpha), watched.state.state)
+        promises = tuple(kept(self.ledger.reader, watched.model, self.alpha))
+        near = [level, *(one.level for one in promises if one.withdrawn is None)]
+        light: Light = "perhaps" if max(near) >= PERHAPS else "quiet"
+        if still is not None or any(one.withdrawn for one in promises):
+            light = "alarm"
+        self.status = Status(
+            light,
+            watched.state.state.images,
+            watched.reference,
+            level,
+            still,
+            len(every),
+            promises,
+        )

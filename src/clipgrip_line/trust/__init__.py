@@ -1,0 +1,1 @@
+"""How far a model may be trusted at the line: bets on new images, and on promises that are kept."""

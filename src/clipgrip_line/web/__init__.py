@@ -1,0 +1,1 @@
+"""What every page of a plant needs, whoever serves it: whose address, which headers, which connections."""

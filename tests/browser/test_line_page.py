@@ -1,0 +1,138 @@
+"""The operator's page: seen from three metres, answered by keys, in both languages, on a tablet."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from line_fakes import GOOD, SCRATCH, UNSURE, FakeModel, app_of, picture, promised, service_of
+from playwright.sync_api import Browser, Page
+from test_accessible import AXE, RUN
+
+from clipgrip_line.service.service import Service
+from clipgrip_line.web.address import Access
+
+NAMES = {"ja": ("良品", "きず", "へこみ"), "en": ("good", "scratch", "dent")}
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[tuple[Service, str]]:
+    """A running service, and its address."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    model = FakeModel(promise=promised(), names=NAMES)
+    service = service_of(tmp_path / "line", model, access=Access("127.0.0.1", port), name="Line 3")
+    server = uvicorn.Server(uvicorn.Config(app_of(service), log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, args=([listening],))
+    service.start()
+    thread.start()
+    yield service, f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+    service.stop()
+    listening.close()
+
+
+def _opened(browser: Browser, address: str, language: str, width: int, height: int) -> Page:
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, locale=language, color_scheme="light"
+    )
+    page = context.new_page()
+    page.goto(address)
+    return page
+
+
+def _send(page: Page, address: str, data: bytes) -> Any:
+    told = page.request.post(f"{address}/v1/predict?lot=L7", data=data)
+    assert told.ok
+    return told.json()["answers"][0]
+
+
+@pytest.mark.parametrize(
+    ("language", "ok", "person"), [("en", "OK", "to a person"), ("ja", "OK", "人が判断")]
+)
+def test_the_last_image_is_shown_with_its_verdict(
+    browser: Browser, line: tuple[Service, str], language: str, ok: str, person: str
+) -> None:
+    _, address = line
+    page = _opened(browser, address, language, 1280, 800)
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text))
+    for data, symbol, word, place in (
+        (GOOD, "○", ok, 0),
+        (SCRATCH, "×", "NG", 1),
+        (UNSURE, "△", person, 0),
+    ):
+        _send(page, address, data)
+        page.wait_for_function(
+            "s => document.getElementById('symbol').textContent === s", arg=symbol
+        )
+        assert page.inner_text("#word") == word
+        assert page.inner_text("#class") == NAMES[language][place]
+    assert page.inner_text("#waits") == "1"
+    size = page.evaluate("() => document.getElementById('symbol').getBoundingClientRect().height")
+    assert size > 100, "readable from three metres"
+    assert errors == []
+    page.context.close()
+
+
+def test_what_waits_is_answered_by_keys_taken_back_and_kept(
+    browser: Browser, line: tuple[Service, str]
+) -> None:
+    service, address = line
+    page = _opened(browser, address, "en", 810, 1080)
+    for level in (100, 110):
+        _send(page, address, picture(level, level, level))
+    page.wait_for_function("() => document.getElementById('waits').textContent === '2'")
+    page.keyboard.press("a")
+    page.wait_for_selector("#people:visible")
+    page.fill("#by", "Aki")
+    page.locator("#by").blur()
+    page.keyboard.press("3")
+    page.wait_for_function("() => !document.getElementById('undo').disabled")
+    page.keyboard.press("u")
+    page.wait_for_function("() => document.getElementById('undo').disabled")
+    page.keyboard.press("2")
+    page.wait_for_function("() => !document.getElementById('undo').disabled")
+    page.click("#unsure")
+    page.wait_for_selector("#line:visible")
+    rows = service.ledger.reader.execute("SELECT class, by, undone FROM said ORDER BY number").fetchall()  # fmt: skip
+    assert rows == [("dent", "Aki", 1), ("scratch", "Aki", 0), ("", "Aki", 0)]
+    page.context.close()
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (810, 1080)])
+def test_nothing_is_wider_than_the_screen(
+    browser: Browser, line: tuple[Service, str], size: tuple[int, int]
+) -> None:
+    _, address = line
+    page = _opened(browser, address, "ja", *size)
+    _send(page, address, GOOD)
+    page.wait_for_function("() => document.getElementById('symbol').textContent === '○'")
+    wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0
+    page.context.close()
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="set CLIPGRIP_WEB_CHECKS to a folder with axe-core")
+def test_the_pages_are_accessible(browser: Browser, line: tuple[Service, str]) -> None:
+    _, address = line
+    for language in ("en", "ja"):
+        page = _opened(browser, address, language, 1280, 800)
+        _send(page, address, UNSURE)
+        page.wait_for_function("() => document.getElementById('waits').textContent === '1'")
+        page.evaluate(AXE.read_text("utf-8"))
+        assert page.evaluate(RUN) == []
+        page.keyboard.press("a")
+        page.wait_for_selector("#people:visible")
+        assert page.evaluate(RUN) == []
+        page.goto(f"{address}/docs")
+        page.wait_for_selector("#paths section")
+        page.evaluate(AXE.read_text("utf-8"))
+        assert page.evaluate(RUN) == []
+        page.context.close()

@@ -1,0 +1,90 @@
+"""Who may ask: this machine alone unless asked otherwise, then with a token; and what no other page may do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from line_fakes import GOOD
+
+from clipgrip_line.commands.serve import tokens_of
+from clipgrip_line.errors import LineError
+from clipgrip_line.service.server import alone, check_tokens
+from clipgrip_line.web.headers import HEADERS
+
+TOKEN = "a-token-nobody-can-guess"
+
+
+def test_another_host_name_is_refused_and_another_page_may_not_write(start: Any) -> None:
+    _, client = start()
+    assert client.get("/healthz", headers={"host": "evil.example"}).status_code == 400
+    other = client.post("/v1/predict", content=GOOD, headers={"origin": "http://evil.example"})
+    assert (other.status_code, other.json()["code"]) == (403, "origin")
+    own = client.post("/v1/predict", content=GOOD, headers={"origin": "http://testserver"})
+    assert own.status_code == 200
+
+
+def test_with_tokens_only_health_is_open(start: Any) -> None:
+    _, client = start(tokens=(TOKEN, "another-token-for-the-plc"))
+    assert client.get("/healthz").status_code == client.get("/readyz").status_code == 200
+    for path in ("/", "/v1/line", "/metrics", "/openapi.json", "/static/line.js"):
+        refused = client.get(path)
+        assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer"), path
+    bearer = {"authorization": f"Bearer {TOKEN}"}
+    assert client.post("/v1/predict", content=GOOD, headers=bearer).status_code == 200
+    wrong = {"authorization": "Bearer wrong"}
+    assert client.post("/v1/predict", content=GOOD, headers=wrong).status_code == 401
+
+
+def test_the_link_lets_a_browser_in_and_the_token_leaves_the_address(start: Any) -> None:
+    _, client = start(tokens=(TOKEN,))
+    entered = client.get(f"/?token={TOKEN}", follow_redirects=False)
+    assert (entered.status_code, entered.headers["location"]) == (303, "/")
+    assert "HttpOnly" in entered.headers["set-cookie"]
+    assert TOKEN not in entered.headers["set-cookie"]
+    assert client.get("/").status_code == 200
+
+
+def test_every_answer_has_the_headers_of_a_page_that_trusts_nothing(start: Any) -> None:
+    _, client = start()
+    for path in ("/", "/docs", "/nothing", "/v1/line", "/static/line.css"):
+        told = client.get(path)
+        assert all(told.headers[name] == value for name, value in HEADERS.items()), path
+    assert client.put("/v1/predict", content=GOOD).status_code == 405
+    assert (
+        client.get("/nothing", headers={"accept-language": "ja"}).json()["error"].startswith("この")
+    )
+
+
+def test_other_machines_need_a_token() -> None:
+    check_tokens("127.0.0.1", ())
+    with pytest.raises(LineError, match="token-file"):
+        check_tokens("0.0.0.0", ())
+    with pytest.raises(LineError, match="token-file"):
+        check_tokens("127.0.0.1", (), public=True)
+    with pytest.raises(LineError, match="at least 12"):
+        check_tokens("127.0.0.1", ("short",))
+    check_tokens("0.0.0.0", (TOKEN,))
+
+
+def test_tokens_come_from_a_file_or_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tokens").write_text(f"# plc\n{TOKEN}\n\nsecond-token-here\n")
+    assert tokens_of(tmp_path / "tokens") == (TOKEN, "second-token-here")
+    monkeypatch.setenv("CLIPGRIP_LINE_TOKEN", TOKEN)
+    assert tokens_of(None) == (TOKEN,)
+
+
+def test_one_service_for_a_folder(tmp_path: Path) -> None:
+    with alone(tmp_path), pytest.raises(LineError, match="served already"), alone(tmp_path):
+        pass
+
+
+def test_the_description_names_every_route(start: Any) -> None:
+    _, client = start()
+    paths = set(client.get("/openapi.json").json()["paths"])
+    app = client.app
+    routes = {route.path for route in app.routes if route.path not in ("/static", "/", "/docs")}
+    assert routes - {"/favicon.ico", "/openapi.json"} == paths

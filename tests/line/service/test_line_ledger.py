@@ -1,0 +1,88 @@
+"""What was acknowledged is on the disk: over kill -9, over a disk that refuses, over a change that fails."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clipgrip_line.errors import LineError
+from clipgrip_line.service.ledger import NAME, Ledger, NotKept
+from clipgrip_line.service.schema import MIGRATIONS
+
+WRITES = """
+import sys
+from pathlib import Path
+from clipgrip_line.service.ledger import Ledger
+ledger = Ledger(Path(sys.argv[1]))
+n = 0
+while True:
+    n += 1
+    ledger.do(lambda db: db.execute("INSERT INTO setting VALUES (?, '')", (f"{sys.argv[2]}-{n}",)) and None)
+    print(n, flush=True)
+"""
+
+
+def test_nothing_that_was_acknowledged_is_lost_by_a_kill(tmp_path: Path) -> None:
+    acknowledged = 0
+    for life in range(3):
+        command = [sys.executable, "-c", WRITES, str(tmp_path), str(life)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for _ in range(20 + 7 * life):
+                assert process.stdout.readline()
+                acknowledged += 1
+            process.send_signal(signal.SIGKILL)
+            acknowledged += len(process.stdout.readlines())
+    db = sqlite3.connect(tmp_path / NAME)
+    (kept,) = db.execute("SELECT count(*) FROM setting").fetchone()
+    assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    db.close()
+    assert acknowledged <= kept <= acknowledged + 3
+
+
+def test_one_change_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    good = "INSERT INTO setting VALUES ('a', '')"
+
+    def bad(db: sqlite3.Connection) -> Any:
+        db.execute("INSERT INTO setting VALUES ('b', '')")
+        raise LineError("no")
+
+    futures = [ledger.write(lambda db: db.execute(good)), ledger.write(bad)]
+    assert futures[0].exception() is None
+    assert isinstance(futures[1].exception(), LineError)
+    assert ledger.reader.execute("SELECT name FROM setting").fetchall() == [("a",)]
+    ledger.close()
+
+
+def test_a_disk_that_refuses_is_said_and_the_next_change_is_kept(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+
+    def full(db: sqlite3.Connection) -> Any:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with pytest.raises(NotKept, match="full"):
+        ledger.do(full)
+    assert "full" in ledger.failing
+    ledger.do(lambda db: db.execute("INSERT INTO setting VALUES ('a', '')"))
+    assert ledger.failing == ""
+    ledger.close()
+
+
+def test_a_damaged_or_newer_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / NAME).write_bytes(b"no database, but long enough to be one" * 200)
+    with pytest.raises(LineError, match="move it away"):
+        Ledger(tmp_path / "a")
+    Ledger(tmp_path / "b").close()
+    db = sqlite3.connect(tmp_path / "b" / NAME)
+    db.execute(f"PRAGMA user_version={len(MIGRATIONS) + 1}")
+    db.close()
+    with pytest.raises(LineError, match="newer"):
+        Ledger(tmp_path / "b")

@@ -1,0 +1,96 @@
+"""What waits for a person is answered once, may be taken back, and is carried home as labels."""
+
+from __future__ import annotations
+
+import csv
+import io
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from line_fakes import GOOD, UNSURE, FakeModel, picture, promised
+
+from clipgrip_line.cli import main
+from clipgrip_line.service.keeping import drawn
+
+
+def _say(client: Any, image: str, name: str, token: str = "token-0001") -> Any:
+    body = {"image": image, "class": name, "by": "Aki", "token": token}
+    return client.post("/v1/answers", json=body)
+
+
+def test_an_answer_is_kept_once_however_often_it_is_sent(start: Any) -> None:
+    _, client = start(FakeModel(promise=promised()))
+    image = client.post("/v1/predict", content=UNSURE).json()["answers"][0]["image_id"]
+    assert _say(client, image, "dent").json() == {"number": 1, "repeated": False}
+    assert _say(client, image, "dent").json() == {"number": 1, "repeated": True}
+    assert client.get("/v1/waiting").json()["n"] == 0
+    client.post("/v1/predict", content=UNSURE)
+    assert client.get("/v1/waiting").json()["n"] == 0, "the same picture is not asked again"
+
+
+def test_an_answer_taken_back_waits_again_and_is_no_label(start: Any, tmp_path: Path) -> None:
+    service, client = start(FakeModel(promise=promised()))
+    image = client.post("/v1/predict", content=UNSURE).json()["answers"][0]["image_id"]
+    _say(client, image, "dent")
+    assert client.post("/v1/answers/undo", json={"token": "token-0001"}).json() == {"image": image}
+    assert client.get("/v1/waiting").json()["n"] == 1
+    assert client.post("/v1/answers/undo", json={"token": "token-0001"}).status_code == 400
+    service.stop()
+    assert main(["answers", str(tmp_path / "line"), "--out", str(tmp_path / "labels.csv")]) == 0
+    assert len((tmp_path / "labels.csv").read_text().splitlines()) == 1
+
+
+def test_wrong_answers_are_refused_with_a_reason(start: Any) -> None:
+    _, client = start(FakeModel(promise=promised()))
+    image = client.post("/v1/predict", content=UNSURE).json()["answers"][0]["image_id"]
+    assert "no class dnt" in _say(client, image, "dnt").json()["error"]
+    assert 'Did you mean "dent"' in _say(client, image, "dnt").json()["error"]
+    assert _say(client, "0" * 64, "dent").status_code == 400
+    assert _say(client, image, "dent", "short").status_code == 400
+    form = client.post("/v1/answers", data={"image": image})
+    assert form.status_code == 400
+    assert client.get("/v1/waiting").json()["n"] == 1
+
+
+def test_an_audit_does_not_say_what_the_model_thinks(start: Any) -> None:
+    _, client = start(audit_every=1)
+    client.post("/v1/predict", content=GOOD)
+    (one,) = client.get("/v1/waiting").json()["waiting"]
+    assert one["why"] == "audit"
+    assert not {"class", "top", "confidence"} & set(one)
+
+
+def test_the_audit_draws_one_of_so_many_by_content() -> None:
+    images = [sha256(str(n).encode()).hexdigest() for n in range(4000)]
+    found = [image for image in images if drawn(image, 20)]
+    assert 140 < len(found) < 260
+    assert found == [image for image in images if drawn(image, 20)]
+    assert not any(drawn(image, 0) for image in images)
+
+
+def test_people_answers_become_a_table_with_the_pictures_beside(start: Any, tmp_path: Path) -> None:
+    service, client = start(FakeModel(promise=promised()))
+    for n, level in enumerate((100, 110, 120)):
+        data = picture(level, level, level)
+        told = client.post(f"/v1/predict?name=part{n}.png", content=data).json()["answers"][0]
+        _say(client, told["image_id"], ("dent", "", "good")[n], f"token-000{n}")
+    service.stop()
+    labels, images = tmp_path / "labels.csv", tmp_path / "new"
+    command = ["answers", str(tmp_path / "line"), "--out", str(labels), "--images", str(images)]
+    assert main(command) == 0
+    rows = list(csv.DictReader(io.StringIO(labels.read_text("utf-8"))))
+    assert [row["label"] for row in rows] == ["dent", "good"], "what nobody could tell is no label"
+    for row in rows:
+        assert sha256((images / row["path"]).read_bytes()).hexdigest() == row["sha256"]
+        assert (row["decided_by"], row["said_by"]) == ("person", "Aki")
+
+
+def test_pictures_over_the_budget_leave_oldest_first_and_are_not_asked_any_more(start: Any) -> None:
+    service, client = start(FakeModel(promise=promised()), limits={"pictures": 200})
+    for level in (90, 100, 110, 120):
+        client.post("/v1/predict", content=picture(level, level, level))
+    service.ledger.do(lambda db: service.keeping._forget(db, 4))
+    waiting = client.get("/v1/waiting").json()["waiting"]
+    assert 1 <= len(waiting) < 4
+    assert waiting[-1]["number"] == 4

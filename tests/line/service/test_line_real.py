@@ -1,0 +1,102 @@
+"""The commands with a real bundle: versions at home and at the line, labels carried home by the command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from line_fakes import service_of
+from projects import Place, command
+from starlette.testclient import TestClient
+
+from clipgrip_line.cli import main
+from clipgrip_line.model import Model
+from clipgrip_line.service.app import create_app
+from clipgrip_line.service.server import standing
+
+pytest.importorskip("onnxruntime", reason="needs pip install 'clipgrip[onnx]'")
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+@pytest.fixture
+def at_home(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> tuple[Path, Path]:
+    """A run that may be written, and its bundle."""
+    run = Path(shutil.copytree(finished, tmp_path / "run"))
+    assert command(capsys, "bundle", run, "--out", run / "a.clipgrip").code == 0
+    return run, run / "a.clipgrip"
+
+
+def test_home_lists_rounds_and_bundles(
+    at_home: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, bundle = at_home
+    found = json.loads(command(capsys, "versions", run, "--json").out)
+    assert [one["round"] for one in found["rounds"]] == [1]
+    (made,) = found["bundles"]
+    assert (made["version"], made["round"]) == (Model.open(bundle, check=False).version, 1)
+    told = command(capsys, "versions", run)
+    assert told.code == 0
+    assert "nothing promised" in told.out
+    assert "ラウンド1" in command(capsys, "--lang", "ja", "versions", run).out
+
+
+def test_a_bundle_serves_with_its_reference_and_labels_come_home(
+    at_home: tuple[Path, Path], place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, bundle = at_home
+    version, given = standing(tmp_path / "line", bundle, "Aki")
+    assert given
+    service: Any = service_of(tmp_path / "line", Model.open(bundle), audit_every=1)
+    client = TestClient(create_app(service))
+    service.start()
+    images = [path for path in sorted(place.truth) if path not in place.test_paths][:3]
+    for n, path in enumerate(images):
+        told = client.post("/v1/predict", content=(place.images / path).read_bytes()).json()
+        assert told["answers"][0]["version"] == version
+        body = {
+            "image": told["answers"][0]["image_id"],
+            "class": place.truth[path],
+            "by": "Aki",
+            "token": f"token-000{n}",
+        }
+        assert client.post("/v1/answers", json=body).status_code == 200
+    service.watching.look()
+    assert service.watching.status.reference > 0
+    service.stop()
+    labels = tmp_path / "labels.csv"
+    assert main(["answers", str(tmp_path / "line"), "--out", str(labels)]) == 0
+    told = command(capsys, "review", run, "--import", labels, "--by", "Aki")
+    assert told.code == 0, told.err
+    assert "answers      3" in told.out
+    again = command(capsys, "review", run, "--import", labels, "--by", "Aki", "--json")
+    assert json.loads(again.out)["answers"] == 0, "the same labels are no new answers"
+
+
+def test_the_folder_stands_before_the_bundle_that_is_given(
+    at_home: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, bundle = at_home
+    state = tmp_path / "line"
+    version, _ = standing(state, bundle, "Aki")
+    assert standing(state, None, "Aki") == (version, True)
+    assert main(["promote", str(state), str(bundle)]) == 0
+    assert "answers already" in capsys.readouterr().out
+    assert main(["rollback", str(state)]) == 2
+    assert "no earlier version" in capsys.readouterr().err
+    assert main(["versions", str(state), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["changes"][0]["action"] == "begin"
+    assert found["versions"][0]["live"]
+
+
+def test_labels_that_are_not_there_are_said(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = command(capsys, "review", finished, "--import", tmp_path / "none.csv")
+    assert told.code == 2
+    assert "none.csv" in told.err

@@ -1,0 +1,115 @@
+"""Versions change without a lost or torn request, and every change is kept with who and why."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from line_fakes import DENT, GOOD, SCRATCH, FakeModel
+
+from clipgrip_line.errors import LineError
+from clipgrip_line.service import versions
+from clipgrip_line.service.versions import opened
+
+A, B = "a" * 12, "b" * 12
+
+
+def _change(state: Path, action: str, version: str) -> None:
+    with opened(state) as db:
+        versions.change_to(db, action, version, "Aki", "better on rust")
+
+
+def test_the_service_changes_while_requests_run_and_none_is_lost_or_torn(
+    start: Any, tmp_path: Path
+) -> None:
+    other = FakeModel(version=B, order=(1, 0, 2))
+    service, client = start(FakeModel(version=A), others={B: other}, limits={"queue": 500})
+    stop, found = threading.Event(), []
+
+    def asking() -> None:
+        while not stop.is_set():
+            files = [("images", ("a.png", GOOD)), ("images", ("b.png", SCRATCH))]
+            found.append(client.post("/v1/predict", files=files))
+
+    with ThreadPoolExecutor(4) as pool:
+        work = [pool.submit(asking) for _ in range(4)]
+        for version in (B, A, B):
+            _change(tmp_path / "line", versions.PROMOTE, version)
+            service.switching.look()
+            assert service.model.version == version
+        stop.set()
+        [one.result() for one in work]
+    assert {told.status_code for told in found} == {200}
+    for told in found:
+        first, second = told.json()["answers"]
+        assert first["version"] == second["version"], "one request, one version"
+        right = ("good", "scratch") if first["version"] == A else ("scratch", "good")
+        assert (first["class"], second["class"]) == right
+
+
+def test_going_back_needs_no_loading_and_is_written_down(start: Any, tmp_path: Path) -> None:
+    others = {B: FakeModel(version=B)}
+    service, _ = start(FakeModel(version=A), others=others)
+    _change(tmp_path / "line", versions.BEGIN, A)
+    _change(tmp_path / "line", versions.PROMOTE, B)
+    service.switching.look()
+    others.clear()
+    with opened(tmp_path / "line") as db:
+        assert versions.earlier(db) == A
+        assert versions.earlier(db, "bb") == B
+        with pytest.raises(LineError, match="no version cc"):
+            versions.earlier(db, "cc")
+        versions.change_to(db, versions.ROLLBACK, A, "Sato", "wrong on rust")
+        history = versions.changes(db)
+    service.switching.look()
+    assert service.model.version == A
+    assert [(one.action, one.version, one.by) for one in history] == [
+        ("begin", A, "Aki"), ("promote", B, "Aki"), ("rollback", A, "Sato"),
+    ]  # fmt: skip
+    assert history[-1].why == "wrong on rust"
+
+
+def test_a_version_that_cannot_be_opened_is_not_changed_to(start: Any, tmp_path: Path) -> None:
+    service, client = start(FakeModel(version=A))
+
+    def broken(path: Path) -> Any:
+        raise LineError("{path} is damaged.", path=path)
+
+    service.switching.load = broken
+    _change(tmp_path / "line", versions.PROMOTE, B)
+    service.switching.look()
+    assert service.model.version == A
+    assert B in client.get("/v1/line").json()["trouble"]
+    assert client.post("/v1/predict", content=GOOD).status_code == 200
+
+
+def test_there_is_nothing_to_go_back_to_at_the_beginning(tmp_path: Path) -> None:
+    with opened(tmp_path, create=True) as db:
+        versions.change_to(db, versions.BEGIN, A, "Aki", "")
+        with pytest.raises(LineError, match="no earlier version"):
+            versions.earlier(db)
+
+
+def test_a_folder_without_a_line_is_said(tmp_path: Path) -> None:
+    with pytest.raises(LineError, match="holds no line"), opened(tmp_path):
+        pass
+
+
+def test_a_shadow_says_where_it_differs_and_which_was_right(start: Any) -> None:
+    shadow = FakeModel(version=B, order=(1, 0, 2))
+    _, client = start(FakeModel(version=A), shadow=shadow, audit_every=1)
+    images = [client.post("/v1/predict", content=one).json()["answers"][0] for one in (GOOD, DENT)]
+    while client.get("/v1/line").json()["shadow"]["images"] < 2:
+        time.sleep(0.02)
+    for n, one in enumerate(images):
+        name = ("good", "dent")[n]
+        body = {"image": one["image_id"], "class": name, "by": "Aki", "token": f"token-000{n}"}
+        client.post("/v1/answers", json=body)
+    found = client.get("/v1/line").json()["shadow"]
+    assert (found["images"], found["differ"]) == (2, 1)
+    assert (found["answered"], found["right"], found["shadow_right"]) == (2, 2, 1)
+    assert found["latest"][0]["shadow_class"] == "scratch"

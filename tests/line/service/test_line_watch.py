@@ -1,0 +1,140 @@
+"""The watch inside: a changed line rings, a broken promise falls and its images go to people at once."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from line_fakes import CLASSES, FakeModel, picture, promised
+
+from clipgrip_line.service.bell import Bell
+
+
+def _images(client: Any, low: int, high: int, n: int, seed: int) -> list[dict[str, Any]]:
+    numbers = np.random.default_rng(seed)
+    found = []
+    for _ in range(n):
+        red, green, blue = (int(numbers.integers(low, high)) for _ in range(3))
+        found += client.post("/v1/predict", content=picture(red, green, blue)).json()["answers"]
+    return found
+
+
+def test_darker_pictures_ring_and_the_answer_ends_it(start: Any) -> None:
+    service, client = start(alpha=0.2)
+    _images(client, 100, 250, 120, 1)
+    _look(service)
+    assert client.get("/v1/line").json()["watch"]["light"] == "quiet"
+    _images(client, 5, 40, 120, 2)
+    _look(service)
+    watch = client.get("/v1/line").json()["watch"]
+    assert watch["light"] == "alarm"
+    assert "darker" in watch["alarm"]["what"]
+    assert 90 < watch["alarm"]["since"] < 140
+    text = client.get("/metrics").text
+    assert 'clipgrip_line_watch_light{light="alarm"} 1' in text
+    body = {"verdict": "normal", "note": "new lamp", "by": "Aki"}
+    told = client.post("/v1/alarms/answer", json=body).json()
+    assert told["response"]["note"] == "new lamp"
+    assert client.get("/v1/line").json()["watch"]["light"] == "quiet"
+    assert client.post("/v1/alarms/answer", json=body).status_code == 409
+
+
+def test_a_restart_goes_on_with_the_very_wealth(start: Any, tmp_path: Path) -> None:
+    service, client = start(alpha=0.2)
+    _images(client, 100, 250, 60, 1)
+    _look(service)
+    service.watching.look()
+    before = service.watching._watched.state.state
+    service.watching._saved = 0
+    service.stop()
+    again, _ = start(alpha=0.2)
+    after = again.watching._watched.state.state
+    assert after.images == before.images == 60
+    assert np.array_equal(after.monitors.wealth, before.monitors.wealth)
+
+
+def test_a_copy_of_an_image_is_no_new_image(start: Any) -> None:
+    service, client = start()
+    for _ in range(5):
+        client.post("/v1/predict", content=picture(200, 10, 10))
+    _look(service)
+    assert service.watching.status.images == 1
+
+
+def test_a_broken_promise_is_withdrawn_and_people_decide_at_once(start: Any) -> None:
+    service, client = start(FakeModel(promise=promised(0.5, 0.05)), audit_every=1, alpha=0.5)
+    found = _images(client, 0, 250, 60, 3)
+    decided = [one for one in found if one["decided"] == "model"]
+    assert len(decided) > 20
+    for n, one in enumerate(decided):
+        wrong = CLASSES[(CLASSES.index(one["class"]) + 1) % 3]
+        body = {"image": one["image_id"], "class": wrong, "by": "Aki", "token": f"token-{n:04d}"}
+        client.post("/v1/answers", json=body)
+    _look(service)
+    watch = client.get("/v1/line").json()["watch"]
+    assert watch["light"] == "alarm"
+    assert watch["promises"][0]["withdrawn"]["wrong"] > 0
+    after = client.post("/v1/predict", content=picture(255, 1, 1)).json()["answers"][0]
+    assert (after["decided"], after["verdict"], after["class"]) == ("person", "person", "good")
+    series = 'clipgrip_line_promise_withdrawn{version="aaaaaaaaaaaa",group="all"} 1'
+    assert series in client.get("/metrics").text
+
+
+def test_a_withdrawn_promise_stays_so_after_a_restart(start: Any) -> None:
+    test_a_broken_promise_is_withdrawn_and_people_decide_at_once(start)
+    _, again = start(FakeModel(promise=promised(0.5, 0.05)), alpha=0.5)
+    after = again.post("/v1/predict", content=picture(254, 1, 1)).json()["answers"][0]
+    assert after["decided"] == "person"
+
+
+def test_right_answers_keep_the_promise(start: Any) -> None:
+    service, client = start(FakeModel(promise=promised(0.5, 0.05)), audit_every=1)
+    for n, one in enumerate(_images(client, 0, 250, 40, 4)):
+        body = {
+            "image": one["image_id"], "class": one["class"], "by": "Aki", "token": f"token-{n:04d}",
+        }  # fmt: skip
+        client.post("/v1/answers", json=body)
+    _look(service)
+    (promise,) = client.get("/v1/line").json()["watch"]["promises"]
+    assert promise["withdrawn"] is None
+    assert promise["answers"] > 5
+
+
+def test_alarms_are_posted_until_they_arrive(start: Any) -> None:
+    service, _ = start()
+    got: list[dict[str, Any]] = []
+    statuses = [500, 200, 200]
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(statuses.pop(0))
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        bell = Bell(service.ledger, f"http://127.0.0.1:{server.server_port}/")
+        body = json.dumps({"event": "alarm"})
+        service.ledger.do(lambda db: db.execute("INSERT INTO notice (at, body) VALUES ('', ?)", (body,)))  # fmt: skip
+        assert not bell.ring()
+        assert bell.ring()
+        assert bell.ring()
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert got == [{"event": "alarm"}] * 2
+
+
+def _look(service: Any) -> None:
+    while service.watching.look():
+        pass
