@@ -170,7 +170,7 @@ def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> li
     facts = alarm.facts
     name = None if facts["class"] is None else names[facts["class"]]
     what = changed(facts["monitor"], facts["rises"], name, say)
-    since = since_when(facts["since"], alarm.at, facts["since_at"], say)
+    since = since_when(facts, alarm.at, say)
     lines.append(f"  {say('{what}, {since}', what=what, since=since)}")
     lines.append(f"  {advised(facts['monitor'], say)}")
     command = f"clipgrip watch answer {run} fixed|normal|nothing --by NAME --note TEXT"

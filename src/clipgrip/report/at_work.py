@@ -99,7 +99,7 @@ def alarm_words(
         alarm.number,
         say.date(alarm.rang_at),
         changed(facts["monitor"], facts["rises"], class_of(facts, names), say),
-        since_when(facts["since"], alarm.at, facts["since_at"], say),
+        since_when(facts, alarm.at, say),
         advised(facts["monitor"], say),
         [named(one["monitor"], class_of(one, names), say) for one in facts["others"]],
         response_words(alarm.response, say),

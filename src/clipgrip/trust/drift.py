@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from clipgrip.trust.ranks import Codes, Counts, Ranks, Values, no_counts, share_p_values
+from clipgrip.trust.ranks import Codes, Counts, Ranks, Values, share_p_values
 
 DECAYS = np.array([0.98, 0.995])
 """What is left of a rank in the histogram after one image more."""
@@ -46,10 +46,6 @@ class Monitors:
     share_bins: Values = field(repr=False)
     begun: Values = field(repr=False)
     """(K, M + C) wealth of the bets that have begun."""
-    rise: Values = field(repr=False)
-    """(K, M + C) the largest wealth that any start alone has made: it says since when."""
-    since: Counts = field(repr=False)
-    """(K, M + C) images before that start."""
     images: int = 0
     """Images that were bet on."""
 
@@ -63,14 +59,7 @@ class Monitors:
             np.zeros((k, m, BINS)),
             np.zeros((k, c, 2)),
             np.zeros((k, m + c)),
-            np.ones((k, m + c)),
-            np.zeros((k, m + c), dtype=np.int64),
         )
-
-    @classmethod
-    def empty(cls, scores: int, classes: int) -> Monitors:
-        """Without a reference."""
-        return cls.of(no_counts(scores), np.zeros(classes, dtype=np.int64))
 
     def again(self) -> Monitors:
         """The same reference, bets from the beginning."""
@@ -81,20 +70,13 @@ class Monitors:
         """(M + C,) wealth of each monitor: what has begun, and what waits for a later start."""
         return np.asarray(self.begun.mean(0) + waiting(self.images))
 
-    @property
-    def onset(self) -> Counts:
-        """(M + C,) images before the start that has made the most of each."""
-        best = self.rise.argmax(0)
-        return self.since[best, np.arange(self.since.shape[1])]
-
 
 @dataclass(frozen=True)
 class Course:
-    """The monitors after some images, and their wealth (n, M + C) and onset (n, M + C) after each."""
+    """The monitors after some images, and their wealth (n, M + C) after each."""
 
     monitors: Monitors
     wealth: Values = field(repr=False)
-    onset: Counts = field(repr=False)
 
 
 def waiting(images: int) -> float:
@@ -113,15 +95,14 @@ def follow(monitors: Monitors, codes: Codes, labels: Codes, chances: Values) -> 
     m, ranks, seen = codes.shape[1], Ranks(monitors.seen), monitors.labels.copy()
     now = replace(monitors, labels=seen)
     wealth = np.empty((len(codes), m + len(seen)))
-    onset = np.empty((len(codes), m + len(seen)), dtype=np.int64)
     for i, label in enumerate(labels.tolist()):
         p = ranks.add(codes[i], chances[i, :m])
         shares = 1 - (seen + 0.5) / (seen.sum() + 1)
         shares_p = share_p_values(seen, label, chances[i, m:])
         seen[label] += 1
         now = bet(now, p, shares_p, shares)
-        wealth[i], onset[i] = now.wealth, now.onset
-    return Course(replace(now, seen=ranks.counts), wealth, onset)
+        wealth[i] = now.wealth
+    return Course(replace(now, seen=ranks.counts), wealth)
 
 
 def budgets(scores: int, classes: int, alpha: float) -> Values:
@@ -160,15 +141,12 @@ def bet(now: Monitors, p: Values, shares_p: Values, shares: Values) -> Monitors:
         [densities(now.bins, even, place), densities(now.share_bins, parted, side)], axis=1
     )
     start = waiting(now.images) - waiting(now.images + 1)
-    fresh = now.rise <= 1
     return Monitors(
         now.seen,
         now.labels,
         _remembered(now.bins, place),
         _remembered(now.share_bins, side),
         np.minimum((now.begun + start) * factor, LARGEST),
-        np.minimum(np.maximum(now.rise, 1) * factor, LARGEST),
-        np.where(fresh, now.images, now.since),
         now.images + 1,
     )
 

@@ -47,12 +47,6 @@ def start_weights(answers: int) -> Values:
     return np.asarray(weights)
 
 
-def is_broken(wrong: Answers, rate: float, alpha: float) -> bool:
-    """Whether the promise has ever been refuted by these answers, at the ``alpha`` that is its own."""
-    path = against(wrong, rate)
-    return bool(len(path) and path.max() * alpha >= 1)
-
-
 def since(wrong: Answers, rate: float) -> int:
     """Answers before the start that makes the most of the bets: the change by likelihood."""
     rises = np.concatenate([[0.0], np.cumsum(np.log(ratios(wrong, rate, TIMES[1][0])))])

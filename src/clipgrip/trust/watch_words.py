@@ -96,13 +96,21 @@ def advised(monitor: str, say: Words) -> str:
     return say(ADVICE[monitor])
 
 
-def since_when(since: int, at: int, date: str, say: Words) -> str:
-    """From which image on, by likelihood, and at which it was noticed."""
+def since_when(facts: Mapping[str, Any], at: int, say: Words) -> str:
+    """Since which image, most probably, and between which two; and at which it was noticed."""
+    values = {
+        "since": say.number(facts["since"]),
+        "date": say.date(facts["since_at"]),
+        "at": say.number(at),
+    }
+    if "since_between" not in facts:  # of version 0.2
+        return say("since about new image {since} ({date}), noticed at image {at}", **values)
+    first, last = (say.number(one) for one in facts["since_between"])
     return say(
-        "since about new image {since} ({date}), noticed at image {at}",
-        since=say.number(since),
-        date=say.date(date),
-        at=say.number(at),
+        "probably since new image {since} ({date}), almost surely between {first} and {last}; noticed at image {at}",
+        first=first,
+        last=last,
+        **values,
     )
 
 

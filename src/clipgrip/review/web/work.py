@@ -47,7 +47,7 @@ def _words(alarm: Alarm, names: tuple[str, ...], context: PageContext) -> dict[s
         "number": alarm.number,
         "rang": say.date(alarm.rang_at),
         "what": changed(facts["monitor"], facts["rises"], name, say),
-        "since": since_when(facts["since"], alarm.at, facts["since_at"], say),
+        "since": since_when(facts, alarm.at, say),
         "advice": advised(facts["monitor"], say),
         "response": response_words(alarm.response, say),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,10 @@ def monitors_bytes(monitors: Monitors) -> bytes:
 
 
 def read_monitors(data: bytes) -> Monitors:
-    """The monitors as they were written."""
+    """The monitors as they were written; version 0.2 kept more, that nothing needs."""
     arrays = load(zlib.decompress(data))
-    return Monitors(**{**arrays, "images": int(arrays["images"])})
+    kept: dict[str, Any] = {one.name: arrays[one.name] for one in fields(Monitors)}
+    return Monitors(**{**kept, "images": int(arrays["images"])})
 
 
 def vectors_bytes(vectors: Vectors) -> bytes:
