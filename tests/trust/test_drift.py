@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 from clipgrip.trust import upheld
 from clipgrip.trust.drift import (
     DECAYS,
+    MIXED,
     Course,
     Monitors,
     budgets,
     densities,
     follow,
+    multiplied,
     period_budget,
     ringing,
+    tilted,
     waiting,
 )
 from clipgrip.trust.ranks import Ranks, codes_of, counted, no_counts, share_p_values
@@ -85,6 +88,31 @@ def test_the_mean_factor_over_a_uniform_rank_is_one(
     each = [densities(bins, width[None], np.array([b])) for b in range(n)]
     mean = sum(w * density for w, density in zip(width, each, strict=True))
     np.testing.assert_allclose(mean, 1)
+
+
+def test_the_mean_of_a_fixed_bet_is_one_while_nothing_changes() -> None:
+    ranks = (np.arange(100_000) + 0.5) / 100_000
+    np.testing.assert_allclose(tilted(ranks).mean(1), 1, atol=1e-6)
+    shares = np.linspace(0.001, 0.99, 50)
+    often, rare = (multiplied(shares, np.full(50, inside)) for inside in (1, 0))
+    np.testing.assert_allclose(shares * often + (1 - shares) * rare, 1)
+    assert (often >= 0).all()
+    assert (rare >= 0).all()
+
+
+def test_the_weights_of_the_bets_sum_to_one() -> None:
+    assert MIXED.sum() == pytest.approx(1)
+    assert len(MIXED) == len(Monitors.of(no_counts(1), np.zeros(1, dtype=np.int64)).begun)
+
+
+def test_a_small_blur_or_loss_of_light_is_found_without_learning_what_it_looks_like() -> None:
+    """A shift by two deviations: fixed bets alone find it within 20 images of the change."""
+    late = []
+    for seed in range(20):
+        course = stream(seed, 340, at=300, shift=2.0)
+        loud = ringing(course.wealth, budgets(2, 4, 0.002))
+        late.append(int(loud.any(1).argmax()) - 299)
+    assert 0 < np.median(late) <= 20
 
 
 def test_the_weights_of_the_starts_and_the_budgets_sum_to_what_there_is() -> None:
