@@ -62,9 +62,9 @@ def described(
     """What an alarm says: the score, which way it moved, since when, and pictures from before and after."""
     named = _named(monitor)
     since, between = _dated(named, state, [one for one in history if one.number <= at])
-    after = [one for one in history if since <= one.number <= at]
+    after = [one for one in history if one.number >= since]
     earlier = [one for one in history if one.number < since]
-    rises = _rises(named, state, earlier, after)
+    rises = _rises(named, state, earlier, [one for one in after if one.number <= at])
     shown_before = _evenly(_typical(named, earlier), PICTURES)
     pictures = [{"path": one.path, "sha256": one.sha256} for one in shown_before]
     return {
