@@ -152,7 +152,8 @@ def answer(
 
 def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> list[str]:
     """The light with words, and what rings with what to do."""
-    from clipgrip.trust.watch_words import LIGHTS, advised, changed, since_when
+    from clipgrip.runs.watch.alarm_text import alarm_text
+    from clipgrip.trust.watch_words import LIGHTS
 
     say, alarm = ui.say, status.open_alarm
     lines = [
@@ -167,12 +168,9 @@ def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> li
     lines += [f"  {one.words(say)}" for one in status.promises]
     if alarm is None:
         return lines
-    facts = alarm.facts
-    name = None if facts["class"] is None else names[facts["class"]]
-    what = changed(facts["monitor"], facts["rises"], name, say)
-    since = since_when(facts, alarm.at, say)
-    lines.append(f"  {say('{what}, {since}', what=what, since=since)}")
-    lines.append(f"  {advised(facts['monitor'], say)}")
+    facts, text = alarm.facts, alarm_text(alarm, names, say)
+    lines.append(f"  {say('{what}, {since}', what=text.what, since=text.since)}")
+    lines.append(f"  {text.advice}")
     command = f"clipgrip watch answer {run} fixed|normal|nothing --by NAME --note TEXT"
     lines.append(f"  {say('before: {paths}', paths=_paths(facts['before'], say))}")
     lines.append(f"  {say('since then: {paths}', paths=_paths(facts['after'], say))}")

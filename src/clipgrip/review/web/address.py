@@ -12,7 +12,7 @@ from clipgrip.errors import ConfigError
 USUAL = {"http": 80, "https": 443}
 OWN = (
     *("api", "audit", "classes", "export", "files", "healthz", "image", "one", "review", "rounds"),
-    *("static", "thumb"),
+    *("static", "thumb", "work"),
 )
 """First parts of the page's own paths."""
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*|\[[0-9a-f:.]+\]")

@@ -77,3 +77,11 @@ class EarlierBody(Body):
     """A round to go back to."""
 
     number: int = Field(ge=1)
+
+
+class AlarmBody(Body):
+    """What a person found about the alarm that rings."""
+
+    number: int = Field(ge=1)
+    verdict: Literal["fixed", "normal", "nothing"]
+    note: str = Field("", max_length=500)

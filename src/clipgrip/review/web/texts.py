@@ -159,6 +159,7 @@ SCRIPT = (
         "Merge “{klass}” into “{into}”? Its {n} answers count as answers with “{into}” from now on. A merger cannot be "
         "undone."
     ),
+    mark("Answer the alarm: “{meaning}”? This is not taken back."),
     mark("not kept yet"),
     mark(", "),
     mark("An input method is on, so the key cannot be read. Switch it off, or click."),

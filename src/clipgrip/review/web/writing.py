@@ -16,9 +16,10 @@ from clipgrip.review.overview import terms_of
 from clipgrip.review.promises import keep_promise
 from clipgrip.review.rounds import go_back
 from clipgrip.review.store import Answer
-from clipgrip.review.web import pages
+from clipgrip.review.web import pages, work
 from clipgrip.review.web.answering import Json
 from clipgrip.review.web.bodies import (
+    AlarmBody,
     AnswersBody,
     ChoiceBody,
     ClassEditBody,
@@ -38,6 +39,7 @@ def add_routes(app: FastAPI, server: ServerState) -> None:
     _answers(app, server)
     _classes(app, server)
     _rounds(app, server)
+    _work(app, server)
     _choices(app)
     _imports(app, server)
 
@@ -132,6 +134,12 @@ def _rounds(app: FastAPI, server: ServerState) -> None:
         terms = terms_of(body.max_error / 100, body.confidence / 100)
         facts = keep_promise(session, terms, tuple(body.ok), person)
         return Json({"decided": facts["decided_by_model"], "pool": facts["pool"]})
+
+
+def _work(app: FastAPI, server: ServerState) -> None:
+    @app.post("/api/alarm")
+    def alarm(request: Request, body: AlarmBody) -> Json:
+        return Json({"alarm": work.answer(server, body, context_of(request, server).person)})
 
 
 def _choices(app: FastAPI) -> None:
