@@ -85,7 +85,7 @@ def _folder(server: ServerState) -> Path:
 
 def _row(shown: Mapping[str, str]) -> Row:
     path = shown["path"]
-    return Row(shown["sha256"], (path,), FileSource(path), -1, "pool")
+    return Row(shown["sha256"], (path,), -1, "pool", FileSource(path))
 
 
 def _alarms(context: PageContext, line: Status | None) -> list[dict[str, Any]]:
