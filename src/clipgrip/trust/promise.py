@@ -49,6 +49,11 @@ class Promise:
         return all(scope.whole for scope in self.scopes)
 
     @property
+    def paying(self) -> list[Wider]:
+        """Steps that add more images than they cost answers, those with the most images per answer first."""
+        return sorted((one for one in self.wider if one.pays and one.draws), key=lambda w: -w.worth)
+
+    @property
     def following(self) -> Wider | None:
         """The next wider scope that needs the fewest further answers; None where no number proves any."""
         open_ones = [one for one in self.wider if one.draws is not None]

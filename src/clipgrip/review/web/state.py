@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from clipgrip.data.manifest import Row
+from clipgrip.review.draws import chosen_draw, to_ask
 from clipgrip.review.exchange import Written
 from clipgrip.review.naming import NameBoard
 from clipgrip.review.queues import QUEUES, doubtful
@@ -84,6 +85,10 @@ class ServerState:
         self, snapshot: ReviewSnapshot, name: str, klass: int | None, person: str = ""
     ) -> Ints:
         """Rows of a queue; answered ones drop out of a remembered order, which is not sorted anew for each answer."""
+        if name == "audit":
+            chosen = chosen_draw(snapshot, self.session.store)
+            if chosen.kind != "alike":
+                return to_ask(snapshot, chosen)
         if name not in ORDERS:
             return QUEUES[name](snapshot, klass, person)
         key = (name, klass, snapshot.version)

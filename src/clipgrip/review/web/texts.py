@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clipgrip.review.draws import Kind
 from clipgrip.review.measure import calibration
 from clipgrip.review.overview import Overview, Step
 from clipgrip.review.snapshot import ReviewSnapshot
@@ -94,7 +95,14 @@ CHANGES = {
         "round {held} held back: it made the audited answers worse; round {number} stays in use"
     ),
     "import": mark("{n} answers brought in from a file"),
+    "draw": mark("the random audit draws: {kind}"),
     "promise": mark("promise read: at most {error} wrong, {sure} sure"),
+}
+KINDS: dict[Kind, str] = {
+    "alike": mark("from all images alike: measures the model, and proves one promise for all"),
+    "class": mark("each class apart: a promise for each class"),
+    "ok": mark("OK and defects apart: a promise for misses and one for overkill"),
+    "measure": mark("to measure: the accuracy from fewer answers, no promise"),
 }
 SCRIPT = (
     mark("saved"),
@@ -241,6 +249,8 @@ def words_of_change(change: Change, say: Words) -> str:
             values = {"number": facts["number"], "held": facts["held"]}
         case "import":
             values = {"n": say.number(facts["answers"])}
+        case "draw":
+            values = {"kind": say(KINDS[facts["kind"]])}
         case "promise":
             values = {
                 "error": say.percent(facts["max_error"]),
