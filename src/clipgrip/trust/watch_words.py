@@ -106,6 +106,8 @@ def since_when(facts: Mapping[str, Any], at: int, say: Words) -> str:
     if "since_between" not in facts:  # of version 0.2
         return say("since about new image {since} ({date}), noticed at image {at}", **values)
     first, last = (say.number(one) for one in facts["since_between"])
+    if first == last:
+        return say("since new image {since} ({date}), noticed at image {at}", **values)
     return say(
         "probably since new image {since} ({date}), almost surely between {first} and {last}; noticed at image {at}",
         first=first,
