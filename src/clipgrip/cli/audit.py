@@ -91,6 +91,14 @@ def draw(
             show_default=False,
         ),
     ] = None,
+    again: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Write the sheet of that daily draw again, with its answers so far, where it was lost.",
+            show_default=False,
+        ),
+    ] = None,
     encoding: Encoding = None,
     show_labels: Annotated[
         bool, typer.Option("--show-labels", help="Show the model's answers. They lead people on.")
@@ -104,20 +112,22 @@ def draw(
     """
     from clipgrip.cli.audit_measure import draw_to_measure
     from clipgrip.cli.automate import terms_of
-    from clipgrip.cli.daily import draw_daily
+    from clipgrip.cli.daily import draw_daily, write_again
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
     from clipgrip.runs.auditing import AUDIT, Audit, Sheet, apart_of, check_apart
     from clipgrip.runs.reopen import reopen
     from clipgrip.written import check_table
 
-    _check_one_kind(by_class or bool(ok_class), to_measure, daily is not None)
+    _check_one_kind(by_class or bool(ok_class), to_measure, daily is not None or again is not None)
     terms = terms_of(max_error, confidence, about)
     if out.is_file():
         raise ConfigError(
             mark("{out} exists, perhaps with answers in it. Give another --out."), out=out
         )
     check_table(out, AUDIT)
+    if again is not None:
+        return write_again(ui, run, again, out)
     if daily is not None:
         return draw_daily(ui, run, daily, out)
     sheet = None if answers is None else Sheet.read(answers, encoding)

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from clipgrip.cli.arguments import By, Encoding, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.words import Sentence, mark
 
 NOT_KEPT = mark("{newest} may not be written: the answers stand in {answers} alone.")
+ONLY_DAILY = mark(
+    "{answers} is no daily sheet, and the answers of an audit that promises are not changed once they are counted. "
+    "Begin another audit (clipgrip audit draw --seed)."
+)
 ANSWERED = mark("{n_rows} of {n_sheet} images of the sheet are answered")
 
 if TYPE_CHECKING:
     from clipgrip.runs.auditing import Audit
 
 
-def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = None) -> Result:
+def read(
+    ui: Ui,
+    run: Run,
+    answers: Sheet,
+    by: By = "",
+    correct: Annotated[
+        bool,
+        typer.Option(
+            "--correct",
+            help="Put right answers of a daily sheet that were given wrongly; the first ones stay in the record.",
+        ),
+    ] = False,
+    encoding: Encoding = None,
+) -> Result:
     """Say what the answers of a filled sheet show so far: how many of the run's answers are right.
 
     A sheet that was drawn to measure gives the accuracy with its interval, of all images and of each answered class.
@@ -29,14 +48,17 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
     from clipgrip.cli.calibrated import recalibrated, said_of
     from clipgrip.cli.daily import read_daily
     from clipgrip.cli.reviewed import at_work
+    from clipgrip.errors import ConfigError
     from clipgrip.report.audited import compared, line
     from clipgrip.runs import auditing
     from clipgrip.runs.measuring import is_measuring
     from clipgrip.runs.reopen import reopen
 
-    daily = read_daily(ui, run, answers, by, encoding)
+    daily = read_daily(ui, run, answers, by, encoding, correct=correct)
     if daily is not None:
         return daily
+    if correct:
+        raise ConfigError(ONLY_DAILY, answers=answers)
     sheet = auditing.Sheet.read(answers, encoding)
     if is_measuring(sheet):
         return read_measured(ui, run, sheet, by)

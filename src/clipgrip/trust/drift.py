@@ -145,7 +145,7 @@ def tilted(p: Values) -> Values:
     return np.asarray(np.exp(np.outer(TILTS, p)) * (TILTS / np.expm1(TILTS))[:, None])
 
 
-def multiplied(shares: Values, inside: Values) -> Values:
+def multiplied(shares: Values, inside: Codes) -> Values:
     """(T, C) factors of the fixed bets on classes with ``shares`` (C,); ``inside`` (C,) is 1 where the image is of it.
 
     Their mean is 1 where a class comes as often as its share says.

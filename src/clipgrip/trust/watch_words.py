@@ -153,6 +153,13 @@ def promise_words(
     )
 
 
+def corrected_words(corrected: int, say: Words) -> str:
+    """That answers were put right after they had counted; empty where none were."""
+    if not corrected:
+        return ""
+    return say(" ({n} of these answers were corrected after they had counted)", n=corrected)
+
+
 def audited_words(right: Share, say: Words) -> str:
     """What all daily answers say of the model at work."""
     if not right.total:

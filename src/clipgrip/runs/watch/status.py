@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from clipgrip.metrics import Share
+from clipgrip.runs.watch.answers import daily_answers
 from clipgrip.runs.watch.ringing import image_budgets
 from clipgrip.runs.watch.scopes import WatchedScope
 from clipgrip.runs.watch.store import Alarm, State, WatchedLine, WatchStore, is_watched, open_watch
-from clipgrip.runs.watch.upholding import Upheld, daily_answers, run_scopes, upheld
+from clipgrip.runs.watch.upholding import Upheld, run_scopes, upheld
 from clipgrip.trust.watch_words import LIGHTS, Light
 
 PERHAPS = 0.1
@@ -67,6 +68,7 @@ class Status:
                     "max_error": one.scope.max_error,
                     "answers": one.answers,
                     "wrong": one.wrong,
+                    "corrected": one.corrected,
                     "level": round(min(one.level, 1e9), 6),
                     "withdrawn": one.withdrawn,
                 }
