@@ -195,3 +195,19 @@ def test_other_classes_end_a_draw_apart(session: ReviewSession) -> None:
     assert chosen_draw(session.snapshot, session.store).kind == "alike"
     with pytest.raises(RunError, match="classes were changed"):
         by_class(session)
+
+
+def test_an_audited_answer_that_is_put_right_calibrates_anew(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of answers stays the same, so only the change itself can show it."""
+    told: list[bool] = []
+    monkeypatch.setattr(
+        "clipgrip.review.session.keep_calibration",
+        lambda _, *, corrected=False: told.append(corrected),
+    )
+    row = int(session.snapshot.round.draw.rows[0])
+    answer(session, row, 1, purpose="audit")
+    answer(session, row, 2, purpose="audit")
+    answer(session, row, 2, purpose="audit")
+    assert told == [False, True, False]

@@ -92,11 +92,11 @@ class ErrorEstimate:
 
 @lru_cache(maxsize=2)
 def calibration(snapshot: ReviewSnapshot) -> AuditedCalibration | None:
-    """By the images that the model is measured on; None where fewer than `AUDITED` of them have a class."""
+    """By the images that the model is measured on; None below `AUDITED` with a class, or where it brings nothing."""
     rows = measured_rows(snapshot)
     truth = torch.from_numpy(snapshot.classes.columns(snapshot.states.klass[rows]))
     found = honesty(snapshot.view.probs[rows], truth, least=AUDITED)
-    return None if found is None else AuditedCalibration.of(found)
+    return AuditedCalibration.of(found) if found is not None and found.gains else None
 
 
 def estimate(snapshot: ReviewSnapshot) -> ErrorEstimate:

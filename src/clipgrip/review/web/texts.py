@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clipgrip.review.draws import Kind
-from clipgrip.review.measure import calibration
+from clipgrip.review.measure import calibration, measured_rows
 from clipgrip.review.overview import Overview, Step
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.store import Change, ReviewRound
@@ -261,7 +261,12 @@ def words_of_change(change: Change, say: Words) -> str:
 
 def worth_of_confidence(snapshot: ReviewSnapshot, say: Words) -> str:
     """Whether the confidence beside an answer means what it says."""
-    found = calibration(snapshot)
+    found, told = calibration(snapshot), measured_rows(snapshot)
+    if found is None and (snapshot.states.klass[told] >= 0).sum() >= AUDITED:
+        return say(
+            "The number is the model's own confidence: the answers of the random audit found no temperature that "
+            "brings it nearer to the truth."
+        )
     if found is None:
         return say(
             "The number is the model's own confidence, not calibrated. {n} answers of the random audit set it right.",
