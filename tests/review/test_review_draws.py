@@ -11,11 +11,11 @@ from review_helpers import Browser, answer
 
 from clipgrip.errors import ConfigError, RunError
 from clipgrip.review import classes as edits
+from clipgrip.review.choosing import choose_draw
 from clipgrip.review.draws import (
     ChosenDraw,
     apart_proof,
     audit_of,
-    choose_draw,
     chosen_draw,
     measured_so_far,
     to_ask,

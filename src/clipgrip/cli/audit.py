@@ -274,14 +274,13 @@ def _drawn_lines(drawn: Audit, n: int, out: Path, planned: int | None, remark: s
 
 def _plan_of(run: Path, drawn: Audit, n: int) -> tuple[int | None, str]:
     """The answers planned, and what is to be said of them: a plan is made before the first answer or not at all."""
-    from clipgrip.runs.audits import promises, stored_answers
+    from clipgrip.runs.audits import earlier_facts, first_plan, stored_answers
     from clipgrip.runs.store import open_store
 
     with open_store(run) as store:
         if not stored_answers(store, drawn.run, drawn.id):
             return n, ""
-        earlier = [one.facts for one in promises(store, drawn.run) if one.audit == drawn.id]
-    first = next((facts["planned"] for facts in earlier if "planned" in facts), None)
+        first = first_plan(earlier_facts(store, drawn.run, drawn.id))
     return first, (
         Sentence("Answers of this draw are kept already, so its first plan stays.")
         if first

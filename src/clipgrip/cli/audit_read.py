@@ -87,6 +87,8 @@ def read(
 
 def _apart(audit: Audit, rows: Any, truth: Any, drawn: int, kept: bool) -> Result:
     """Right answers of each group; they are no sample of all images, so no share of these is named."""
+    from clipgrip.trust.scope import group_name
+
     labels, groups = audit.pool.labels[rows], {}
     lines: list[str] = [
         Sentence(ANSWERED, n_rows=len(rows), n_sheet=drawn),
@@ -98,9 +100,15 @@ def _apart(audit: Audit, rows: Any, truth: Any, drawn: int, kept: bool) -> Resul
         inside = group.members(labels)
         asked, wrong = int(inside.sum()), int(group.wrong[labels, truth][inside].sum())
         if asked:
+            called = [n for n, c in zip(audit.classes.display, group.called, strict=True) if c]
             groups[group.name] = {"answered": asked, "wrong": wrong}
             lines.append(
-                Sentence("  {group}: {wrong} wrong of {n}", group=group.name, wrong=wrong, n=asked)
+                Sentence(
+                    "  {group}: {wrong} wrong of {n}",
+                    group=group_name(group.name, called),
+                    wrong=wrong,
+                    n=asked,
+                )
             )
     facts = {"audit": audit.id, "sheet": drawn, "answered": len(rows), "kept": kept}
     return Result(lines, {**facts, "audited": None, "groups": groups})

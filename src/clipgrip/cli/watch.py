@@ -80,6 +80,7 @@ def _result(
     newest: Path, found: Watched, names: tuple[str, ...], out: Path, run: Path, ui: Ui
 ) -> Result:
     """The light, what was labeled, and the page."""
+    from clipgrip.cli.results import remarks
     from clipgrip.report.at_work import PAGE, write_at_work
     from clipgrip.runs.watch.status import status_of
     from clipgrip.runs.watch.store import open_watch
@@ -100,7 +101,8 @@ def _result(
         lines.insert(0, say("the watch begins: compared with {n} images", n=compared))
     facts: dict[str, Any] = {"new": found.new, "predictions": out, "page": newest / PAGE}
     if issues:
-        lines.append(say("{n} remarks on files: {path}", n=issues, path=issues_path(out)))
+        counted = remarks(issues, say)
+        lines.append(say("{counted}: {path}", counted=counted, path=issues_path(out)))
         facts["issues"] = issues_path(out)
     return Result(lines, status.facts() | facts, code=int(status.light == "alarm"))
 

@@ -6,23 +6,20 @@ sample of all images: they count for their own purpose in this round, and the ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
-from clipgrip.clock import precisely
-from clipgrip.errors import ConfigError, RunError
+from clipgrip.errors import RunError
 from clipgrip.review.measure import NO_AUDIT, AuditProof, proof_of
-from clipgrip.review.session import ReviewSession
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState, Ints
-from clipgrip.review.store import Change, ReviewStore
-from clipgrip.runs.auditing import Audit, apart_of
+from clipgrip.review.store import ReviewStore
+from clipgrip.runs.auditing import Audit
 from clipgrip.runs.measuring import USUAL, MeasuringAudit
-from clipgrip.sentences import mark
 from clipgrip.trust.draw import Draw
 from clipgrip.trust.further import further
 from clipgrip.trust.measured import MeasuredAccuracy
@@ -56,53 +53,6 @@ def chosen_draw(snapshot: ReviewSnapshot, store: ReviewStore) -> ChosenDraw:
             terms = Terms(facts["max_error"], facts["confidence"])
             return ChosenDraw(facts["kind"], facts["apart"], terms, facts["planned"])
     return ChosenDraw()
-
-
-def choose_draw(
-    session: ReviewSession,
-    kind: Kind,
-    ok: Sequence[int],
-    terms: Terms,
-    planned: int,
-    person: str,
-) -> ChosenDraw:
-    """Draw in another way from now on; no answer is lost, and the way before can be chosen again.
-
-    Args:
-        ok: class ids that mean OK, where these are drawn apart from the others.
-
-    Raises:
-        RunError: the classes were changed since the round, or people labeled everything.
-        ConfigError: no class means OK, or all do; or no group has enough images to prove anything.
-    """
-    with session.lock:
-        snapshot = session.snapshot
-        audit, column = snapshot.round.draw.audit, snapshot.classes.column
-        if audit is None or not snapshot.view.as_run:
-            raise RunError(NO_AUDIT)
-        names = [audit.classes.display[column[id_]] for id_ in ok if id_ in column]
-        if kind == "ok" and not names:
-            raise ConfigError(mark("mark at least one class that means OK."))
-        apart = apart_of(audit.classes, kind == "class", names if kind == "ok" else [])
-        chosen = ChosenDraw(kind, apart, terms, planned)
-        if apart and not len(to_ask(snapshot, chosen)) and not _answered(snapshot, chosen):
-            raise ConfigError(
-                mark(
-                    "no group has enough images to prove at most {error}% of errors: half of it would have to be "
-                    "answered, and more. Allow more errors, or draw from all images alike."
-                ),
-                error=f"{100 * terms.max_error:g}",
-            )
-        facts = {
-            "round": snapshot.round.number,
-            "kind": kind,
-            "apart": apart,
-            "max_error": terms.max_error,
-            "confidence": terms.confidence,
-            "planned": planned,
-        }
-        session.store.record(Change(ACTION, person, precisely(), facts))
-        return chosen
 
 
 def audit_of(snapshot: ReviewSnapshot, chosen: ChosenDraw) -> Audit | None:
@@ -164,7 +114,8 @@ def _measuring(snapshot: ReviewSnapshot) -> MeasuringAudit:
     return MeasuringAudit(audit)
 
 
-def _answered(snapshot: ReviewSnapshot, chosen: ChosenDraw) -> int:
+def answered(snapshot: ReviewSnapshot, chosen: ChosenDraw) -> int:
+    """Answers that count for the groups."""
     proof = apart_proof(snapshot, chosen)
     return 0 if proof is None else proof.answers
 

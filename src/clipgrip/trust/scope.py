@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from clipgrip.sentences import Sentence, mark
+
 Whole = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 Truths = NDArray[np.bool_]
 
+NAMES = (mark("all"), mark("misses"), mark("overkill"))
+"""Of groups that are no class."""
 QUANTILES = 40
 PER_DECADE, DECADES = 12, 7
 
@@ -39,6 +43,11 @@ class Group:
     def members(self, labels: Whole) -> Truths:
         """(N,) which answers belong to the group."""
         return self.called[labels]
+
+
+def group_name(name: str, classes: Sequence[str] = ()) -> str:
+    """A group's name for people; one that is no class's can be said in another language."""
+    return Sentence(name) if name in NAMES and list(classes) != [name] else name
 
 
 def overall(n_classes: int) -> tuple[Group, ...]:

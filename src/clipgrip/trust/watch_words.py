@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from clipgrip.metrics import Share
+from clipgrip.trust.scope import group_name
 from clipgrip.words import Words, mark
 
 Light = Literal["quiet", "perhaps", "alarm"]
@@ -133,7 +134,7 @@ def promise_words(
     group: str, max_error: float, wrong: Share, fallen: Mapping[str, Any] | None, say: Words
 ) -> str:
     """How a promise fares at work: wrong daily answers within it, and when it was withdrawn."""
-    name = say("all classes") if group == "all" else group
+    name = say("all classes") if group == "all" else say.translated(group_name(group))
     values = {"name": name, "error": say.percent(max_error)}
     if fallen is None:
         return "○ " + say(

@@ -12,7 +12,7 @@ from clipgrip.data.text import in_utf8
 from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
 from clipgrip.review import exchange, job
-from clipgrip.review.draws import choose_draw
+from clipgrip.review.choosing import choose_draw
 from clipgrip.review.overview import terms_of
 from clipgrip.review.promises import keep_promise
 from clipgrip.review.rounds import go_back
