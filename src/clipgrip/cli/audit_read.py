@@ -41,15 +41,12 @@ def read(
 
     The answers are kept in the run, so its report shows them too. Nothing is decided: that is clipgrip audit automate.
     """
-    from dataclasses import asdict
-
     from clipgrip.cli.audit_measure import read_measured
     from clipgrip.cli.automate import keep_answers
     from clipgrip.cli.calibrated import recalibrated, said_of
     from clipgrip.cli.daily import read_daily
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
-    from clipgrip.report.audited import compared, line
     from clipgrip.runs import auditing
     from clipgrip.runs.measuring import is_measuring
     from clipgrip.runs.reopen import reopen
@@ -72,17 +69,28 @@ def read(
     calibrated = recalibrated(outcome, ui.screen) if uniform else None
     if not kept:
         ui.screen.note(Sentence(NOT_KEPT, newest=newest, answers=answers))
-    names = audit.classes.display
     if audit.apart:
         return _apart(audit, rows, truth, len(sheet), kept)
-    said = compared(list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True)), names)
-    lines: list[str] = [Sentence(ANSWERED, n_rows=len(rows), n_sheet=len(sheet))]
-    if said is None:
+    facts = {"audit": audit.id, "sheet": len(sheet), "answered": len(rows), "kept": kept}
+    return _uniform(audit, rows, truth, facts, said_of(calibrated))
+
+
+def _uniform(
+    audit: Audit, rows: Any, truth: Any, facts: dict[str, Any], calibrated: list[str]
+) -> Result:
+    """Right answers of all images, beside the commonest class."""
+    from dataclasses import asdict
+
+    from clipgrip.report.audited import compared, line
+
+    pairs = list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True))
+    found = compared(pairs, audit.classes.display)
+    lines: list[str] = [Sentence(ANSWERED, n_rows=len(rows), n_sheet=facts["sheet"])]
+    if found is None:
         lines.append(Sentence("nothing can be said yet: answer the first images of the sheet"))
     else:
-        lines += [line(said), *said_of(calibrated)]
-    facts = {"audit": audit.id, "sheet": len(sheet), "answered": len(rows), "kept": kept}
-    return Result(lines, {**facts, "audited": None if said is None else asdict(said)})
+        lines += [line(found), *calibrated]
+    return Result(lines, {**facts, "audited": None if found is None else asdict(found)})
 
 
 def _apart(audit: Audit, rows: Any, truth: Any, drawn: int, kept: bool) -> Result:

@@ -35,7 +35,8 @@ def draw_daily(ui: Ui, run: Path, count: int, out: Path) -> Result:
         written = _written(ui, run, newest, store, drawn, out)
     if standing:
         return written
-    none = ui.say("No promise stands, so they are drawn from all new images.")
+    say = ui.say
+    none = say("No promise stands, so they are drawn from all new images.")
     return replace(written, lines=[*written.lines, none])
 
 

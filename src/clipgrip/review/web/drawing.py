@@ -82,9 +82,9 @@ def group_lines(context: PageContext, chosen: ChosenDraw, proof: AuditProof) -> 
     names = _names(chosen, context)
     for group, scope, name in zip(proof.groups, proof.promise.scopes, names, strict=True):
         mine = group.members(labels[rows])
-        told = truth[mine]
+        given = truth[mine]
         # one that nobody can tell counts against the model
-        wrong = np.where(told >= 0, group.wrong[labels[rows][mine], told], True)
+        wrong = np.where(given >= 0, group.wrong[labels[rows][mine], given], True)
         step = steps.get(group.name)
         lines.append(
             GroupLine(

@@ -261,8 +261,8 @@ def words_of_change(change: Change, say: Words) -> str:
 
 def worth_of_confidence(snapshot: ReviewSnapshot, say: Words) -> str:
     """Whether the confidence beside an answer means what it says."""
-    found, told = calibration(snapshot), measured_rows(snapshot)
-    if found is None and (snapshot.states.klass[told] >= 0).sum() >= AUDITED:
+    found, rows = calibration(snapshot), measured_rows(snapshot)
+    if found is None and (snapshot.states.klass[rows] >= 0).sum() >= AUDITED:
         return say(
             "The number is the model's own confidence: the answers of the random audit found no temperature that "
             "brings it nearer to the truth."

@@ -28,8 +28,8 @@ def read_monitors(data: bytes) -> Monitors:
     anew, so that all that was won or lost still counts.
     """
     arrays = load(zlib.decompress(data))
-    kept: dict[str, Any] = {one.name: arrays[one.name] for one in fields(Monitors)}
-    found = Monitors(**{**kept, "images": int(arrays["images"])})
+    values: dict[str, Any] = {one.name: arrays[one.name] for one in fields(Monitors)}
+    found = Monitors(**{**values, "images": int(arrays["images"])})
     if len(found.begun) == len(MIXED):
         return found
     begun = np.repeat(found.begun.mean(0, keepdims=True), len(MIXED), 0)
