@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from board_facts import AFTER, board_facts, criteria, version
 from report_facts import SURFACES
@@ -51,6 +53,19 @@ def test_a_promise_about_new_images_of_a_source_says_nothing_of_these(
     )
     (row,) = board_verdict(Results(facts), Words("en")).rows
     assert row.judgement == judged
+
+
+def test_misses_and_overkill_apart_are_all_errors_only_where_there_is_one_class_of_each() -> None:
+    """One defect taken for another is neither, and a wrong label all the same."""
+    facts = board_facts(
+        automation=promised("apart"), versions=[version(SURFACES, automated="0.6:0.4")]
+    )
+    assert len(facts.class_names) > 2
+    (row,) = board_verdict(Results(facts), Words("en")).rows
+    assert row.judgement == "unknown"
+    pair = replace(facts, class_names=("good", "bad"), evidence=None)
+    criterion = next(one for one in criteria() if one.name == "automated")
+    assert Results(pair)._found(criterion).value == pytest.approx(1630 / 2400)
 
 
 def test_a_criterion_says_what_may_be_wrong_and_in_which_case_it_is_judged() -> None:

@@ -8,6 +8,8 @@ import pytest
 import torch
 from report_facts import MakeFacts
 
+from clipgrip.metrics import Share
+from clipgrip.report.audited import Audited, beside_the_test
 from clipgrip.report.build import build_report
 from clipgrip.report.reading import Reading
 from clipgrip.report.verdict import Verdict, verdict
@@ -163,3 +165,13 @@ def test_a_run_that_went_back_says_so_first_in_both_languages(
     assert words in first
     assert not any("settled" in point for point in rest)
     assert "ラウンド4で学習が崩れました" in build_report(facts, "ja")
+
+
+def test_a_headline_of_the_test_says_what_the_audit_found_beside_it() -> None:
+    found = Audited(Share(40, 50), "steel", Share(20, 50))
+    (english,) = beside_the_test(found, Words("en"))
+    assert "of the test images" in english
+    assert "50 images drawn at random from those without a label: 80.0% right" in english
+    (japanese,) = beside_the_test(found, Words("ja"))
+    assert "50枚" in japanese
+    assert beside_the_test(None, Words("en")) == []

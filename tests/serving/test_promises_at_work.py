@@ -306,3 +306,89 @@ def test_what_was_promised_of_an_earlier_round_is_not_promised_of_the_next(
     told = command(capsys, "predict", run, line, "--out", run.parent / "p.csv")
     assert told.code == 0, told.err
     assert {row["decided_by"] for row in rows(run.parent / "p.csv")} == {"person"}
+
+
+def test_a_daily_answer_is_put_right_and_the_first_one_stays_in_the_record(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise(run)
+    told = day(capsys, run, line, range(1000, 1010), right=True, draw=6)
+    assert "0 of 6 daily answers wrong" in told.out
+    sheet = run.parent / "daily-1000.csv"
+    fill(run, sheet, right=True)
+    cells = rows(sheet)
+    other = next(name for name in ("dent", "steel") if name != cells[2]["answer"])
+    sheet.write_text(
+        sheet.read_text("utf-8-sig").replace(
+            f"{cells[2]['path']},{cells[2]['answer']}", f"{cells[2]['path']},{other}"
+        )
+    )
+    read = ("audit", "read", run, "--answers", sheet, "--by", "Ito")
+    refused = command(capsys, *read)
+    assert (refused.code, "--correct" in refused.err) == (2, True)
+    told = command(capsys, *read, "--correct")
+    assert told.code == 0, told.err
+    assert "1 answers corrected" in told.out
+    assert "1 of 6 daily answers wrong (1 of these answers were corrected" in told.out
+    with open_watch(run) as store:
+        first = store.db.execute("SELECT said_by, label FROM answer ORDER BY number").fetchall()
+        (again,) = store.db.execute("SELECT said_by, label FROM correction").fetchall()
+    assert {by for by, _ in first} == {"Sato"}
+    assert again[0] == "Ito"
+    assert again[1] != first[2][1]
+    facts = json.loads(command(capsys, *read, "--correct", "--json").out)
+    assert (facts["answers_corrected"], facts["promises"][0]["corrected"]) == (0, 1)
+    japanese = command(capsys, "watch", "status", run, "--lang", "ja")
+    assert "訂正されました" in japanese.out
+
+
+def test_a_withdrawn_promise_does_not_come_back_by_corrected_answers_but_says_so(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise(run)
+    day(capsys, run, line, range(1000, 1030), right=False)
+    sheet = run.parent / "daily-1000.csv"
+    fill(run, sheet, right=True)
+    told = command(capsys, "audit", "read", run, "--answers", sheet, "--correct")
+    assert "withdrawn on" in told.out
+    assert "20 of these answers were corrected" in told.out
+
+
+def test_a_sheet_that_was_lost_is_written_again_with_its_answers(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring(line, range(1000, 1010))
+    watch(capsys, run, line)
+    first, again = run.parent / "1.csv", run.parent / "again.csv"
+    command(capsys, "audit", "draw", run, "--daily", 5, "--out", first)
+    fill(run, first, right=True, most=2)
+    command(capsys, "audit", "read", run, "--answers", first)
+    before = rows(first)
+    first.unlink()
+    none = command(capsys, "audit", "draw", run, "--daily", 5, "--out", run.parent / "2.csv")
+    assert "still waits for 3 answers; --again 1" in none.err
+    told = command(capsys, "audit", "draw", run, "--again", 1, "--out", again)
+    assert told.code == 0, told.err
+    assert "answers given so far: 2" in told.out
+    assert rows(again) == before
+    unknown = command(capsys, "audit", "draw", run, "--again", 7, "--out", run.parent / "3.csv")
+    assert (unknown.code, "Known: 1" in unknown.err) == (2, True)
+
+
+def test_an_image_that_shows_another_picture_by_now_is_not_drawn_and_is_named_when_read(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring(line, range(1000, 1006))
+    watch(capsys, run, line)
+    (line / "01000.png").unlink()
+    (line / "01001.png").write_bytes((line / "01002.png").read_bytes())
+    sheet = run.parent / "d.csv"
+    told = command(capsys, "audit", "draw", run, "--daily", 6, "--out", sheet)
+    drawn = {Path(row["path"]).name for row in rows(sheet)}
+    assert drawn == {f"0100{n}.png" for n in range(2, 6)}
+    assert "01000.png is gone or holds another picture" in told.err
+    fill(run, sheet, right=True)
+    (line / "01003.png").write_bytes((line / "01002.png").read_bytes())
+    read = command(capsys, "audit", "read", run, "--answers", sheet)
+    assert read.code == 0, read.err
+    assert "01003.png is gone or holds another picture" in read.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 from projects import Place, command, picture, rows
+from safetensors.numpy import save
 
 import clipgrip.runs.watch.store as store_module
 from clipgrip.errors import RunError
+from clipgrip.runs.watch.packed import monitors_bytes, read_monitors
 from clipgrip.runs.watch.status import status_of
 from clipgrip.runs.watch.store import NAME, WatchStore, open_watch
 from clipgrip.serving.predictor import Predictor
 from clipgrip.serving.watching import Watched, watch_files
+from clipgrip_line.trust.drift import waiting
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -292,3 +296,23 @@ def test_a_first_look_that_was_cut_off_may_be_repeated_as_it_was(
     assert look(run, line, **begun).new == 5
     with pytest.raises(RunError, match="watched already"):
         look(run, line, **begun)
+
+
+def test_monitors_of_version_0_2_go_on_with_the_wealth_that_they_had() -> None:
+    draw = np.random.default_rng(0)
+    seen, labels = np.zeros((2, 256, 256), np.int64), np.array([3, 4])
+    seen[0, 7, 9] = 5
+    arrays = {
+        "seen": seen,
+        "labels": labels,
+        "bins": draw.random((2, 2, 10)),
+        "share_bins": draw.random((2, 2, 2)),
+        "begun": draw.random((2, 4)),
+        "rise": np.ones((2, 4)),
+        "since": np.zeros((2, 4), np.int64),
+        "images": np.asarray(40),
+    }
+    found = read_monitors(zlib.compress(save(arrays), 1))
+    np.testing.assert_allclose(found.wealth, arrays["begun"].mean(0) + waiting(40))
+    np.testing.assert_array_equal(found.seen, seen)
+    assert read_monitors(monitors_bytes(found)).wealth.tolist() == found.wealth.tolist()

@@ -15,7 +15,9 @@ from clipgrip.trust.draw import Draw
 from clipgrip.trust.further import further
 from clipgrip.trust.planning import more_answers
 from clipgrip.trust.promise import Promise, promise
+from clipgrip.trust.proof import Null, right_needed
 from clipgrip.trust.scope import Answered, Group, Whole, misses_and_overkill, overall, per_class
+from clipgrip.trust.sequence import STARTS_APART, AuditSeen, ScopeSequence
 from clipgrip.trust.terms import About, Terms
 
 CLASSES, SIZE, DRAWS = 4, 800, 40
@@ -239,3 +241,69 @@ def test_no_answer_is_asked_for_that_can_never_count(seed: int) -> None:
     for c in range(3):
         mine = pool.labels == c
         assert mine[rows].sum() <= np.ceil(mine.sum() / 2)
+
+
+SURE = 300
+"""Images of the one group whose levels are counted exactly."""
+
+
+def read_of(right: int, *, wrong_first: bool = False, alpha: float = 0.1) -> tuple[int, float]:
+    """(images of the widest scope proven, alpha left) after so many answers, the surest images first.
+
+    The order of the draw is that of confidence, so the number of answers within each scope is known.
+    """
+    pool = Answered(np.zeros(SURE, np.int64), np.linspace(1, 0.5, SURE))
+    truth = np.zeros(SURE, np.int64)
+    truth[0] = int(wrong_first)
+    rows = np.arange(right)
+    group = Group("a", np.array([True, False]), ~np.eye(2, dtype=bool))
+    draw = Draw(np.arange(SURE), apart=True)
+    seen = AuditSeen(pool, rows, truth[rows], Terms(0.1), draw, few=True)
+    scope, _, left = ScopeSequence(seen, group, alpha).read(alpha)
+    return scope.size, left
+
+
+def answers_needed(size: int, alpha: float) -> int:
+    """Right answers within a scope of so many images that prove it with ``alpha``."""
+    needed = right_needed(np.zeros(0, bool), Null.of_pool(size, 0.1 * size), alpha)
+    assert needed is not None
+    return needed
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.03])
+def test_each_start_has_its_part_of_alpha_and_not_one_answer_less(alpha: float) -> None:
+    """Were alpha not shared, the whole group would be proven after fewer: a level test at 99.9 % cannot see that."""
+    _, part = STARTS_APART[-1]
+    whole = next(n for n in range(1, SURE) if read_of(n, alpha=alpha)[0] == SURE)
+    assert whole == answers_needed(SURE, part * alpha)
+    assert whole > answers_needed(SURE, alpha)
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.03])
+def test_no_more_alpha_is_left_than_has_arrived(alpha: float) -> None:
+    """What the stricter starts did not prove yet is not handed on with the part of the last one."""
+    strictest = next(size for size in _sizes() if size >= STARTS_APART[0][0] * SURE)
+    first = answers_needed(strictest, STARTS_APART[0][1] * alpha)
+    for n in range(1, 60):
+        size, left = read_of(n, alpha=alpha)
+        if size < SURE:
+            assert left == 0
+        elif n < first:
+            assert left == pytest.approx(STARTS_APART[-1][1] * alpha)
+        else:
+            assert left <= alpha * (1 + 1e-9)
+    assert read_of(SURE, alpha=alpha)[1] == pytest.approx(alpha)
+
+
+def test_an_error_among_the_surest_delays_every_start() -> None:
+    clean, marred = (
+        next(n for n in range(1, SURE) if read_of(n, wrong_first=wrong)[0] == SURE)
+        for wrong in (False, True)
+    )
+    assert marred > clean
+    assert read_of(marred, wrong_first=True)[1] == pytest.approx(0.07)
+
+
+def _sizes() -> list[int]:
+    """Of the scopes, from strict to wide: `QUANTILES` of the group."""
+    return [int(np.floor(q * (SURE - 1))) + 1 for q in np.linspace(0, 1, 41)[1:]]

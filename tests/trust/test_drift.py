@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 from clipgrip_line.trust import upheld
 from clipgrip_line.trust.drift import (
     DECAYS,
+    MIXED,
     Course,
     Monitors,
     budgets,
     densities,
     follow,
+    multiplied,
     period_budget,
     ringing,
+    tilted,
     waiting,
 )
 from clipgrip_line.trust.ranks import Ranks, codes_of, counted, no_counts, share_p_values
@@ -87,6 +90,31 @@ def test_the_mean_factor_over_a_uniform_rank_is_one(
     np.testing.assert_allclose(mean, 1)
 
 
+def test_the_mean_of_a_fixed_bet_is_one_while_nothing_changes() -> None:
+    ranks = (np.arange(100_000) + 0.5) / 100_000
+    np.testing.assert_allclose(tilted(ranks).mean(1), 1, atol=1e-6)
+    shares = np.linspace(0.001, 0.99, 50)
+    often, rare = (multiplied(shares, np.full(50, inside)) for inside in (1, 0))
+    np.testing.assert_allclose(shares * often + (1 - shares) * rare, 1)
+    assert (often >= 0).all()
+    assert (rare >= 0).all()
+
+
+def test_the_weights_of_the_bets_sum_to_one() -> None:
+    assert MIXED.sum() == pytest.approx(1)
+    assert len(MIXED) == len(Monitors.of(no_counts(1), np.zeros(1, dtype=np.int64)).begun)
+
+
+def test_a_small_blur_or_loss_of_light_is_found_without_learning_what_it_looks_like() -> None:
+    """A shift by two deviations: fixed bets alone find it within 20 images of the change."""
+    late = []
+    for seed in range(20):
+        course = stream(seed, 340, at=300, shift=2.0)
+        loud = ringing(course.wealth, budgets(2, 4, 0.002))
+        late.append(int(loud.any(1).argmax()) - 299)
+    assert 0 < np.median(late) <= 20
+
+
 def test_the_weights_of_the_starts_and_the_budgets_sum_to_what_there_is() -> None:
     assert waiting(0) == 1
     assert 0 < waiting(10**12) < waiting(10**6) < 0.2
@@ -111,19 +139,27 @@ def stream(
     return follow(begun, codes_of(scores), labels, draw.random((n, 6)))
 
 
+def unseen(scores: int, classes: int) -> Monitors:
+    """Without a reference."""
+    return Monitors.of(no_counts(scores), np.zeros(classes, dtype=np.int64))
+
+
+def refuted(wrong: np.ndarray, rate: float, alpha: float) -> bool:
+    return bool((upheld.against(wrong, rate) * alpha >= 1).any())
+
+
 def test_quiet_streams_hardly_ever_ring() -> None:
     limit = budgets(2, 4, 0.1)
     rang = [bool(ringing(stream(seed, 250).wealth, limit).any()) for seed in range(60)]
     assert sum(rang) <= 0.1 * 60 + 5  # 10 % promised, four standard deviations of chance
 
 
-def test_a_shift_is_found_by_its_score_and_dated() -> None:
+def test_a_shift_is_found_by_its_score() -> None:
     course = stream(3, 500, at=300, shift=1.5)
     loud = ringing(course.wealth, budgets(2, 4, 0.01))
     first = int(loud.any(1).argmax())
     assert 300 <= first < 380
     assert loud[first].tolist() == [True, False, False, False, False, False]
-    assert abs(int(course.onset[first, 0]) - 300) < 40
 
 
 def test_a_class_that_comes_more_often_is_found_by_its_share() -> None:
@@ -141,19 +177,18 @@ def test_a_stream_that_is_followed_in_parts_is_the_same_stream() -> None:
         draw.integers(0, 3, 60),
         draw.random((60, 5)),
     )
-    whole = follow(Monitors.empty(2, 3), codes, labels, chances)
-    now, paths = Monitors.empty(2, 3), []
+    whole = follow(unseen(2, 3), codes, labels, chances)
+    now, paths = unseen(2, 3), []
     for part in (slice(0, 1), slice(1, 37), slice(37, 60)):
         course = follow(now, codes[part], labels[part], chances[part])
         now = course.monitors
         paths.append(course.wealth)
     np.testing.assert_array_equal(np.concatenate(paths), whole.wealth)
     np.testing.assert_array_equal(now.seen, whole.monitors.seen)
-    np.testing.assert_array_equal(now.onset, whole.monitors.onset)
 
 
 def test_following_changes_nothing_of_what_it_is_given() -> None:
-    begun = Monitors.empty(1, 2)
+    begun = unseen(1, 2)
     follow(begun, codes_of(np.zeros((5, 1))), np.zeros(5, dtype=np.int64), np.full((5, 3), 0.5))
     assert begun.images == begun.seen.sum() == begun.labels.sum() == begun.bins.sum() == 0
 
@@ -169,8 +204,7 @@ def test_no_bet_on_more_errors_grows_on_average_at_or_below_the_promised_rate(
 
 def test_a_promise_at_its_limit_is_hardly_ever_withdrawn() -> None:
     broken = [
-        upheld.is_broken(np.random.default_rng(seed).random(600) < 0.05, 0.05, 0.05)
-        for seed in range(300)
+        refuted(np.random.default_rng(seed).random(600) < 0.05, 0.05, 0.05) for seed in range(300)
     ]
     assert sum(broken) <= 0.05 * 300 + 4 * np.sqrt(300 * 0.05)
 
@@ -187,7 +221,7 @@ def test_three_times_the_promised_errors_are_found() -> None:
 def test_errors_that_come_late_are_found_and_dated() -> None:
     draw = np.random.default_rng(0)
     wrong = np.concatenate([draw.random(400) < 0.01, draw.random(300) < 0.12])
-    assert not upheld.is_broken(wrong[:400], 0.02, 0.01)
-    assert upheld.is_broken(wrong, 0.02, 0.01)
+    assert not refuted(wrong[:400], 0.02, 0.01)
+    assert refuted(wrong, 0.02, 0.01)
     assert abs(upheld.since(wrong, 0.02) - 400) < 40
     assert upheld.since(wrong[:0], 0.02) == 0

@@ -91,6 +91,14 @@ def draw(
             show_default=False,
         ),
     ] = None,
+    again: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Write the sheet of that daily draw again, with its answers so far, where it was lost.",
+            show_default=False,
+        ),
+    ] = None,
     encoding: Encoding = None,
     show_labels: Annotated[
         bool, typer.Option("--show-labels", help="Show the model's answers. They lead people on.")
@@ -104,20 +112,22 @@ def draw(
     """
     from clipgrip.cli.audit_measure import draw_to_measure
     from clipgrip.cli.automate import terms_of
-    from clipgrip.cli.daily import draw_daily
+    from clipgrip.cli.daily import draw_daily, write_again
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
     from clipgrip.runs.auditing import AUDIT, Audit, Sheet, apart_of, check_apart
     from clipgrip.runs.reopen import reopen
     from clipgrip.written import check_table
 
-    _check_one_kind(by_class or bool(ok_class), to_measure, daily is not None)
+    _check_one_kind(by_class or bool(ok_class), to_measure, daily is not None or again is not None)
     terms = terms_of(max_error, confidence, about)
     if out.is_file():
         raise ConfigError(
             mark("{out} exists, perhaps with answers in it. Give another --out."), out=out
         )
     check_table(out, AUDIT)
+    if again is not None:
+        return write_again(ui, run, again, out)
     if daily is not None:
         return draw_daily(ui, run, daily, out)
     sheet = None if answers is None else Sheet.read(answers, encoding)
@@ -264,14 +274,13 @@ def _drawn_lines(drawn: Audit, n: int, out: Path, planned: int | None, remark: s
 
 def _plan_of(run: Path, drawn: Audit, n: int) -> tuple[int | None, str]:
     """The answers planned, and what is to be said of them: a plan is made before the first answer or not at all."""
-    from clipgrip.runs.audits import promises, stored_answers
+    from clipgrip.runs.audits import earlier_facts, first_plan, stored_answers
     from clipgrip.runs.store import open_store
 
     with open_store(run) as store:
         if not stored_answers(store, drawn.run, drawn.id):
             return n, ""
-        earlier = [one.facts for one in promises(store, drawn.run) if one.audit == drawn.id]
-    first = next((facts["planned"] for facts in earlier if "planned" in facts), None)
+        first = first_plan(earlier_facts(store, drawn.run, drawn.id))
     return first, (
         Sentence("Answers of this draw are kept already, so its first plan stays.")
         if first

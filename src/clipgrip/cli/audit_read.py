@@ -2,41 +2,60 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from clipgrip.cli.arguments import By, Encoding, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.words import Sentence, mark
 
 NOT_KEPT = mark("{newest} may not be written: the answers stand in {answers} alone.")
+ONLY_DAILY = mark(
+    "{answers} is no daily sheet, and the answers of an audit that promises are not changed once they are counted. "
+    "Begin another audit (clipgrip audit draw --seed)."
+)
 ANSWERED = mark("{n_rows} of {n_sheet} images of the sheet are answered")
 
 if TYPE_CHECKING:
     from clipgrip.runs.auditing import Audit
 
 
-def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = None) -> Result:
+def read(
+    ui: Ui,
+    run: Run,
+    answers: Sheet,
+    by: By = "",
+    correct: Annotated[
+        bool,
+        typer.Option(
+            "--correct",
+            help="Put right answers of a daily sheet that were given wrongly; the first ones stay in the record.",
+        ),
+    ] = False,
+    encoding: Encoding = None,
+) -> Result:
     """Say what the answers of a filled sheet show so far: how many of the run's answers are right.
 
     A sheet that was drawn to measure gives the accuracy with its interval, of all images and of each answered class.
 
     The answers are kept in the run, so its report shows them too. Nothing is decided: that is clipgrip audit automate.
     """
-    from dataclasses import asdict
-
     from clipgrip.cli.audit_measure import read_measured
     from clipgrip.cli.automate import keep_answers
     from clipgrip.cli.calibrated import recalibrated, said_of
     from clipgrip.cli.daily import read_daily
     from clipgrip.cli.reviewed import at_work
-    from clipgrip.report.audited import compared, line
+    from clipgrip.errors import ConfigError
     from clipgrip.runs import auditing
     from clipgrip.runs.measuring import is_measuring
     from clipgrip.runs.reopen import reopen
 
-    daily = read_daily(ui, run, answers, by, encoding)
+    daily = read_daily(ui, run, answers, by, encoding, correct=correct)
     if daily is not None:
         return daily
+    if correct:
+        raise ConfigError(ONLY_DAILY, answers=answers)
     sheet = auditing.Sheet.read(answers, encoding)
     if is_measuring(sheet):
         return read_measured(ui, run, sheet, by)
@@ -50,21 +69,34 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
     calibrated = recalibrated(outcome, ui.screen) if uniform else None
     if not kept:
         ui.screen.note(Sentence(NOT_KEPT, newest=newest, answers=answers))
-    names = audit.classes.display
     if audit.apart:
         return _apart(audit, rows, truth, len(sheet), kept)
-    said = compared(list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True)), names)
-    lines: list[str] = [Sentence(ANSWERED, n_rows=len(rows), n_sheet=len(sheet))]
-    if said is None:
+    facts = {"audit": audit.id, "sheet": len(sheet), "answered": len(rows), "kept": kept}
+    return _uniform(audit, rows, truth, facts, said_of(calibrated))
+
+
+def _uniform(
+    audit: Audit, rows: Any, truth: Any, facts: dict[str, Any], calibrated: list[str]
+) -> Result:
+    """Right answers of all images, beside the commonest class."""
+    from dataclasses import asdict
+
+    from clipgrip.report.audited import compared, line
+
+    pairs = list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True))
+    found = compared(pairs, audit.classes.display)
+    lines: list[str] = [Sentence(ANSWERED, n_rows=len(rows), n_sheet=facts["sheet"])]
+    if found is None:
         lines.append(Sentence("nothing can be said yet: answer the first images of the sheet"))
     else:
-        lines += [line(said), *said_of(calibrated)]
-    facts = {"audit": audit.id, "sheet": len(sheet), "answered": len(rows), "kept": kept}
-    return Result(lines, {**facts, "audited": None if said is None else asdict(said)})
+        lines += [line(found), *calibrated]
+    return Result(lines, {**facts, "audited": None if found is None else asdict(found)})
 
 
 def _apart(audit: Audit, rows: Any, truth: Any, drawn: int, kept: bool) -> Result:
     """Right answers of each group; they are no sample of all images, so no share of these is named."""
+    from clipgrip.trust.scope import group_name
+
     labels, groups = audit.pool.labels[rows], {}
     lines: list[str] = [
         Sentence(ANSWERED, n_rows=len(rows), n_sheet=drawn),
@@ -76,9 +108,15 @@ def _apart(audit: Audit, rows: Any, truth: Any, drawn: int, kept: bool) -> Resul
         inside = group.members(labels)
         asked, wrong = int(inside.sum()), int(group.wrong[labels, truth][inside].sum())
         if asked:
+            called = [n for n, c in zip(audit.classes.display, group.called, strict=True) if c]
             groups[group.name] = {"answered": asked, "wrong": wrong}
             lines.append(
-                Sentence("  {group}: {wrong} wrong of {n}", group=group.name, wrong=wrong, n=asked)
+                Sentence(
+                    "  {group}: {wrong} wrong of {n}",
+                    group=group_name(group.name, called),
+                    wrong=wrong,
+                    n=asked,
+                )
             )
     facts = {"audit": audit.id, "sheet": drawn, "answered": len(rows), "kept": kept}
     return Result(lines, {**facts, "audited": None, "groups": groups})

@@ -66,6 +66,7 @@ def automate(
     from clipgrip.cli.calibrated import recalibrated
     from clipgrip.cli.reviewed import at_work
     from clipgrip.runs import auditing, promised
+    from clipgrip.runs.audits import first_plan
     from clipgrip.runs.reopen import reopen
     from clipgrip.runs.watch.upholding import check_stands
     from clipgrip.trust.planning import more_answers
@@ -83,7 +84,7 @@ def automate(
     groups = _groups(audit, sheet, per_class, ok_class or [])
     rows, truth = sheet.answers(audit)
     earlier = _earlier(newest, audit)
-    draw = audit.draw(_first_plan(earlier, sheet.planned))
+    draw = audit.draw(first_plan(earlier, sheet.planned))
     told = promise(audit.pool, rows, truth, groups, terms, draw=draw)
     more = more_answers(told, audit.pool, rows, truth, groups)
     facts = promised.promise_facts(told, audit, more, earlier)
@@ -159,17 +160,11 @@ def terms_of(max_error: float, confidence: float, about: str, least: float | Non
 
 
 def _earlier(run: Path, audit: Audit) -> list[dict[str, Any]]:
-    """What was promised before by answers of this audit, oldest first."""
-    from clipgrip.runs.audits import promises
+    from clipgrip.runs.audits import earlier_facts
     from clipgrip.runs.store import open_store
 
     with open_store(run) as store:
-        return [one.facts for one in promises(store, audit.run) if one.audit == audit.id]
-
-
-def _first_plan(earlier: list[dict[str, Any]], planned: int | None) -> int | None:
-    """The plan with which the first promise of this audit was read: a later sheet does not change it."""
-    return next((facts["planned"] for facts in earlier if "planned" in facts), planned)
+        return earlier_facts(store, audit.run, audit.id)
 
 
 def _measured(answers: Any, truth: Any, classes: ClassNames) -> list[str]:

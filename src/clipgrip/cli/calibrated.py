@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clipgrip.words import Sentence
+from clipgrip.words import Sentence, mark
 
 if TYPE_CHECKING:
     from clipgrip.cli.screen import Screen
     from clipgrip.runs.calibrated import AuditedCalibration
     from clipgrip.runs.outcome import Outcome
+
+NO_GAIN = mark(
+    "confidence stays as the model says it: {n} audited answers found no temperature that brings it nearer to the truth"
+)
 
 
 def recalibrated(outcome: Outcome, screen: Screen) -> AuditedCalibration | None:
@@ -23,6 +27,7 @@ def recalibrated(outcome: Outcome, screen: Screen) -> AuditedCalibration | None:
     from clipgrip.runs.calibrated import calibration_before
     from clipgrip.runs.outputs import recalibrate
     from clipgrip.runs.store import open_store
+    from clipgrip.trust.honesty import AUDITED
 
     with open_store(outcome.folder) as store:
         known = uniform_answers(store, outcome.run.id)
@@ -30,7 +35,10 @@ def recalibrated(outcome: Outcome, screen: Screen) -> AuditedCalibration | None:
     if before is not None and before.n > len(known):
         return before
     truth = [known.get(image.sha256, -1) for image in outcome.embeds.pool_rows]
-    return recalibrate(outcome, torch.tensor(truth, dtype=torch.long), screen.note)
+    found = recalibrate(outcome, torch.tensor(truth, dtype=torch.long), screen.note)
+    if found is None and sum(label >= 0 for label in truth) >= AUDITED:
+        screen.note(Sentence(NO_GAIN, n=len(known)))
+    return found
 
 
 def said_of(calibrated: AuditedCalibration | None) -> list[str]:

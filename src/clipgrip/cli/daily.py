@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
+from clipgrip.words import Sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clipgrip.runs.watch.daily import Drawn
+    from clipgrip.runs.watch.store import SeenImage, WatchStore
     from clipgrip.serving.batch import FileAnswers
 
 
@@ -18,41 +24,74 @@ def draw_daily(ui: Ui, run: Path, count: int, out: Path) -> Result:
     """A sheet of new images at work, drawn at random within the promises that stand."""
     from clipgrip.cli.reviewed import at_work
     from clipgrip.runs.lock import locked
-    from clipgrip.runs.watch.daily import draw_images, write_daily
+    from clipgrip.runs.watch.daily import draw_images
     from clipgrip.runs.watch.store import LOCK, open_watch
-    from clipgrip.runs.watch.upholding import (
-        classes_of,
-        fallen_scopes,
-        note_scopes,
-        run_scopes,
-    )
+    from clipgrip.runs.watch.upholding import fallen_scopes, note_scopes, run_scopes
 
     newest = at_work(run, ui.screen)
     scopes, fallen = run_scopes(newest), fallen_scopes(newest)
     standing = [one for one in scopes if one not in fallen]
     with open_watch(newest) as store, locked(newest, LOCK):
         note_scopes(store, scopes)
-        number, images = draw_images(store, standing, count, now())
-        write_daily(store, number, images, out)
+        drawn = draw_images(store, standing, count, now())
+        written = _written(ui, run, newest, store, drawn, out)
+    if standing:
+        return written
     say = ui.say
+    none = say("No promise stands, so they are drawn from all new images.")
+    return replace(written, lines=[*written.lines, none])
+
+
+def write_again(ui: Ui, run: Path, number: int, out: Path) -> Result:
+    """The sheet of an earlier daily draw, with the answers that were given."""
+    from clipgrip.cli.reviewed import at_work
+    from clipgrip.runs.watch.daily import drawn_again
+    from clipgrip.runs.watch.store import open_watch
+
+    newest = at_work(run, ui.screen)
+    with open_watch(newest) as store:
+        return _written(ui, run, newest, store, drawn_again(store, number), out)
+
+
+def _written(ui: Ui, run: Path, newest: Path, store: WatchStore, drawn: Drawn, out: Path) -> Result:
+    from clipgrip.runs.watch.daily import write_daily
+    from clipgrip.runs.watch.upholding import classes_of
+
+    classes, say = classes_of(newest), ui.say
+    given = write_daily(store, drawn, classes, out)
+    _name_other(ui, drawn.other)
     lines = [
-        say("{n} new images drawn at random: {out}", n=len(images), out=out),
-        say("classes: {names}", names=classes_of(newest).listing()),
+        say("{n} new images drawn at random: {out}", n=len(drawn.images), out=out),
+        *([say("answers given so far: {n}", n=given)] if given else []),
+        say("classes: {names}", names=classes.listing()),
         say(
             "Fill the column answer with a class name, from the top without a gap, then: {command}",
             command=f"clipgrip audit read {run} --answers {out} --by NAME",
         ),
     ]
-    if not standing:
-        lines.append(say("No promise stands, so they are drawn from all new images."))
-    return Result(lines, {"draw": number, "drawn": len(images), "sheet": out})
+    facts = {"draw": drawn.number, "drawn": len(drawn.images), "sheet": out, "answered": given}
+    return Result(lines, facts)
 
 
-def read_daily(ui: Ui, run: Path, answers: Path, by: str, encoding: str | None) -> Result | None:
+def _name_other(ui: Ui, other: Sequence[SeenImage]) -> None:
+    """Name the images whose file is gone or holds another picture than the model saw."""
+    for one in other:
+        ui.screen.note(
+            Sentence(
+                "{path} is gone or holds another picture than the model saw: do not answer by what it shows now",
+                path=one.path,
+            )
+        )
+
+
+def read_daily(
+    ui: Ui, run: Path, answers: Path, by: str, encoding: str | None, *, correct: bool
+) -> Result | None:
     """Count the answers of a daily sheet, and withdraw the promises that they refute; None of another sheet."""
     from clipgrip.cli.reviewed import at_work
     from clipgrip.runs.lock import locked
-    from clipgrip.runs.watch.daily import DailySheet, read_answers
+    from clipgrip.runs.watch.daily import DailySheet
+    from clipgrip.runs.watch.reading import read_answers
     from clipgrip.runs.watch.status import status_of
     from clipgrip.runs.watch.store import LOCK, open_watch
     from clipgrip.runs.watch.upholding import classes_of, run_scopes, withdraw_broken
@@ -64,17 +103,23 @@ def read_daily(ui: Ui, run: Path, answers: Path, by: str, encoding: str | None) 
     newest = at_work(run, ui.screen)
     scopes = run_scopes(newest)
     with open_watch(newest) as store, locked(newest, LOCK):
-        new = read_answers(store, sheet, classes_of(newest), by, now())
+        found = read_answers(store, sheet, classes_of(newest), by, now(), correct=correct)
         fallen = withdraw_broken(store, scopes, now())
         status = status_of(store, scopes)
+    _name_other(ui, found.other)
     say = ui.say
     lines = [
         f"{status.symbol} {say(LIGHTS[status.light][1])}",
-        say("{n} new answers counted", n=new),
+        say("{n} new answers counted", n=found.new),
+        *([say("{n} answers corrected", n=found.corrected)] if found.corrected else []),
         audited_words(status.audited, say),
         *(f"  {one.words(say)}" for one in status.promises),
     ]
-    facts = {"answers_new": new, "withdrawn_now": [one.scope.name for one in fallen]}
+    facts = {
+        "answers_new": found.new,
+        "answers_corrected": found.corrected,
+        "withdrawn_now": [one.scope.name for one in fallen],
+    }
     return Result(lines, status.facts() | facts, code=int(bool(fallen)))
 
 

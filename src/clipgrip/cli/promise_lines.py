@@ -81,7 +81,7 @@ def go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[s
         "{right} more right answers in a row within {group}, in about {draws} more images of "
         "the draw, would prove the next wider scope ({images} images more)",
         right=right,
-        group=following["group"],
+        group=next(_named(one) for one in facts["scopes"] if one["group"] == following["group"]),
         draws=draws,
         images=following["images"],
     )
@@ -99,13 +99,19 @@ def go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[s
     ]
 
 
+def _named(scope: dict[str, Any]) -> str:
+    from clipgrip.trust.scope import group_name
+
+    return group_name(scope["group"], scope.get("classes", ()))
+
+
 def _scope_line(scope: dict[str, Any]) -> str:
     more = scope["more_answers_for_all"]
     rest = {
         None: Sentence("no size of audit proves all of it at this error rate"),
         0: Sentence("all of it"),
     }.get(more, Sentence("about {more} more answers for all of it", more=more))
-    group = scope["group"]
+    group = _named(scope)
     if scope["threshold"] is None:
         return Sentence("  {group}: nothing proven yet; {rest}", group=group, rest=rest)
     return Sentence(
@@ -121,7 +127,7 @@ def _scope_line(scope: dict[str, Any]) -> str:
 
 def _group_line(scope: dict[str, Any], step: dict[str, Any] | None) -> Sentence:
     """A group that was drawn apart: what is proven, and what its next answers would bring."""
-    group, images = scope["group"], scope["images"]
+    group, images = _named(scope), scope["images"]
     seen = Sentence(
         "{wrong} wrong of {audited} audited", wrong=scope["wrong"], audited=scope["audited"]
     )

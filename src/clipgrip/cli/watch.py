@@ -80,6 +80,7 @@ def _result(
     newest: Path, found: Watched, names: tuple[str, ...], out: Path, run: Path, ui: Ui
 ) -> Result:
     """The light, what was labeled, and the page."""
+    from clipgrip.cli.results import remarks
     from clipgrip.report.at_work import PAGE, write_at_work
     from clipgrip.runs.watch.status import status_of
     from clipgrip.runs.watch.store import open_watch
@@ -100,7 +101,8 @@ def _result(
         lines.insert(0, say("the watch begins: compared with {n} images", n=compared))
     facts: dict[str, Any] = {"new": found.new, "predictions": out, "page": newest / PAGE}
     if issues:
-        lines.append(say("{n} remarks on files: {path}", n=issues, path=issues_path(out)))
+        counted = remarks(issues, say)
+        lines.append(say("{counted}: {path}", counted=counted, path=issues_path(out)))
         facts["issues"] = issues_path(out)
     return Result(lines, status.facts() | facts, code=int(status.light == "alarm"))
 
@@ -152,7 +154,8 @@ def answer(
 
 def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> list[str]:
     """The light with words, and what rings with what to do."""
-    from clipgrip_line.trust.watch_words import LIGHTS, advised, changed, since_when
+    from clipgrip.runs.watch.alarm_text import alarm_text
+    from clipgrip_line.trust.watch_words import LIGHTS
 
     say, alarm = ui.say, status.open_alarm
     lines = [
@@ -167,12 +170,9 @@ def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> li
     lines += [f"  {one.words(say)}" for one in status.promises]
     if alarm is None:
         return lines
-    facts = alarm.facts
-    name = None if facts["class"] is None else names[facts["class"]]
-    what = changed(facts["monitor"], facts["rises"], name, say)
-    since = since_when(facts["since"], alarm.at, facts["since_at"], say)
-    lines.append(f"  {say('{what}, {since}', what=what, since=since)}")
-    lines.append(f"  {advised(facts['monitor'], say)}")
+    facts, text = alarm.facts, alarm_text(alarm, names, say)
+    lines.append(f"  {say('{what}, {since}', what=text.what, since=text.since)}")
+    lines.append(f"  {text.advice}")
     command = f"clipgrip watch answer {run} fixed|normal|nothing --by NAME --note TEXT"
     lines.append(f"  {say('before: {paths}', paths=_paths(facts['before'], say))}")
     lines.append(f"  {say('since then: {paths}', paths=_paths(facts['after'], say))}")

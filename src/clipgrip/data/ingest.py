@@ -211,9 +211,13 @@ def _nothing_usable(images: Images, found: Found, issues: Sequence[Issue]) -> Da
         else ""
     )
     reasons = f" ({tally(issues)})" if issues else ""
-    where = os.fspath(images) if isinstance(images, str | os.PathLike) else "the list of images"
+    where = (
+        os.fspath(images)
+        if isinstance(images, str | os.PathLike)
+        else Sentence("the list of images")
+    )
     if not found.entries and not isinstance(images, str | os.PathLike):
-        return DataError(f"{where} is empty. Give one image at least.")
+        return DataError(mark("{where} is empty. Give one image at least."), where=where)
     return DataError(
         mark(
             "{where}: no usable image among {n} files{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "

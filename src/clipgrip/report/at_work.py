@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from clipgrip.clock import now
 from clipgrip.data.reading import open_picture
@@ -13,19 +12,12 @@ from clipgrip.data.sources import FileSource
 from clipgrip.errors import DataError
 from clipgrip.markup import printable, templates
 from clipgrip.report.pictures import SIDE, thumbnail
+from clipgrip.runs.watch.alarm_text import AlarmText, alarm_text
 from clipgrip.runs.watch.status import Status
 from clipgrip.runs.watch.store import Alarm
 from clipgrip.words import Language, Words
 from clipgrip.written import write_dated
-from clipgrip_line.trust.watch_words import (
-    LIGHTS,
-    advised,
-    audited_words,
-    changed,
-    named,
-    response_words,
-    since_when,
-)
+from clipgrip_line.trust.watch_words import LIGHTS, audited_words
 
 PAGE = "at-work.html"
 WATCH = "watch"
@@ -45,13 +37,7 @@ class Shown:
 class AlarmWords:
     """One alarm in words, with its pictures."""
 
-    number: int
-    rang: str
-    what: str
-    since: str
-    advice: str
-    others: Sequence[str]
-    response: str
+    text: AlarmText
     before: Sequence[Shown]
     after: Sequence[Shown]
 
@@ -94,23 +80,10 @@ def alarm_words(
     alarm: Alarm, names: Sequence[str], say: Words, *, pictured: bool = True
 ) -> AlarmWords:
     """An alarm in words."""
-    facts = alarm.facts
-    return AlarmWords(
-        alarm.number,
-        say.date(alarm.rang_at),
-        changed(facts["monitor"], facts["rises"], class_of(facts, names), say),
-        since_when(facts["since"], alarm.at, facts["since_at"], say),
-        advised(facts["monitor"], say),
-        [named(one["monitor"], class_of(one, names), say) for one in facts["others"]],
-        response_words(alarm.response, say),
-        [_shown(one) for one in facts["before"]] if pictured else [],
-        [_shown(one) for one in facts["after"]] if pictured else [],
+    before, after = (
+        [_shown(one) for one in alarm.facts[key]] if pictured else [] for key in ("before", "after")
     )
-
-
-def class_of(facts: Mapping[str, Any], names: Sequence[str]) -> str | None:
-    """The class that a monitor is about."""
-    return None if facts["class"] is None else names[facts["class"]]
+    return AlarmWords(alarm_text(alarm, names, say), before, after)
 
 
 def _shown(picture: Mapping[str, str]) -> Shown:

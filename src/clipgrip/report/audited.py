@@ -15,7 +15,7 @@ from clipgrip.runs.audits import is_uniform, stored_answers, stored_audits
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.store import open_store
 from clipgrip.trust.knowledge import Judged
-from clipgrip.words import Sentence, mark
+from clipgrip.words import Sentence, Words, mark
 
 
 @dataclass(frozen=True)
@@ -83,3 +83,19 @@ def line(found: Audited) -> Sentence:
         common=f"{100 * (found.common_right.value or 0.0):.1f}",
         name=found.common,
     )
+
+
+def beside_the_test(found: Audited | None, say: Words) -> list[str]:
+    """Why a headline that is of the test and the audited figure differ; nothing where nobody audited."""
+    if found is None or found.right.exact is None:
+        return []
+    return [
+        say(
+            "The figure above is of the test images, which were given with their labels. The audit asked about {n} "
+            "images drawn at random from those without a label: {share} right (95% interval {span}). Where the two "
+            "differ, the audit is of the images that the model answers here.",
+            n=say.number(found.right.total),
+            share=say.percent(found.right.value),
+            span=say.span(found.right.exact),
+        )
+    ]

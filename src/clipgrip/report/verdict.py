@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from clipgrip.report.absent import missing
+from clipgrip.report.audited import beside_the_test
 from clipgrip.report.confidence import estimated, honest_words, went_back
 from clipgrip.report.reading import Reading, Scores
 from clipgrip.report.story import done, strategy
@@ -162,7 +163,7 @@ def _measured_points(run: Reading, after: Scores, say: Words) -> list[str]:
             high=say.percent(after["interval"][1]),
         )
     ]
-    points += _beside_the_commonest(run, after, say)
+    points += _beside_the_commonest(run, after, say) + beside_the_test(run.facts.audited, say)
     if run.is_tuned and run.before:
         points.append(_paired_sentence(run, say))
     if after["n"] < FEW_TEST_IMAGES:

@@ -26,8 +26,10 @@ def shown_confidence(snapshot: ReviewSnapshot, row: int) -> float:
     return float(found(view.probs[row : row + 1]).amax())
 
 
-def keep_calibration(snapshot: ReviewSnapshot) -> None:
+def keep_calibration(snapshot: ReviewSnapshot, *, corrected: bool = False) -> None:
     """Bring calibration.json and predictions.csv of the newest round up to the audit, where it has grown enough.
+
+    ``corrected``: an answer that counted is another one now, which no number of answers shows.
 
     A folder that may not be written keeps its files; the answers are safe in the review.
     """
@@ -38,7 +40,8 @@ def keep_calibration(snapshot: ReviewSnapshot) -> None:
     rows = rows[snapshot.states.klass[rows] >= 0]
     try:
         before = calibration_before(outcome.folder)
-        if not _due(0 if before is None else before.n, len(rows)):
+        again = corrected and len(rows) >= AUDITED
+        if not (again or _due(0 if before is None else before.n, len(rows))):
             return
         classes = snapshot.classes.columns(snapshot.states.klass[rows]).tolist()
         known = {

@@ -9,18 +9,24 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from clipgrip.errors import RunError
 from clipgrip.metrics import Share
 from clipgrip.review.queues import audited
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState, Ints
 from clipgrip.review.view import Numbers, View
 from clipgrip.runs.calibrated import AuditedCalibration
+from clipgrip.sentences import mark
+from clipgrip.trust.draw import Draw
 from clipgrip.trust.honesty import AUDITED, honesty
 from clipgrip.trust.planning import more_answers
 from clipgrip.trust.promise import Promise, promise
 from clipgrip.trust.scope import Group, misses_and_overkill, overall
 from clipgrip.trust.terms import Terms
 
+NO_AUDIT = mark(
+    "the classes were changed since the last round, so its answers can no longer be audited. Run the next round first."
+)
 PART = 65_536
 """Images whose answers are calibrated together."""
 
@@ -89,7 +95,7 @@ class ErrorEstimate:
 
 @lru_cache(maxsize=2)
 def calibration(snapshot: ReviewSnapshot) -> AuditedCalibration | None:
-    """By the images that the model is measured on; None where fewer than `AUDITED` of them have a class."""
+    """By the images that the model is measured on; None below `AUDITED` with a class, or where it brings nothing."""
     return _calibration(snapshot.view, *_measured(snapshot))
 
 
@@ -103,7 +109,7 @@ def _measured(snapshot: ReviewSnapshot) -> tuple[bytes, bytes]:
 def _calibration(view: View, rows: bytes, truth: bytes) -> AuditedCalibration | None:
     classes = torch.from_numpy(np.frombuffer(truth, np.int64).copy())
     found = honesty(view.probs[np.frombuffer(rows, np.int64).copy()], classes, least=AUDITED)
-    return None if found is None else AuditedCalibration.of(found)
+    return AuditedCalibration.of(found) if found is not None and found.gains else None
 
 
 @lru_cache(maxsize=2)
@@ -158,17 +164,31 @@ def audit_proof(
     draw, view, column = snapshot.round.draw, snapshot.view, snapshot.classes.column
     if draw.audit is None or not view.as_run:
         return None
-    pool, shown, n = draw.audit.pool, prefix(snapshot), len(column)
+    n = len(column)
     # one more for -1: an image of the pool that is not under review
     position = np.full(len(view.rows) + 1, -1)
     position[draw.pool_rows] = np.arange(len(draw.pool_rows))
-    rows = position[shown]
-    truth = snapshot.classes.columns(snapshot.states.klass[shown])
-    # an image that nobody can tell counts against the model
-    judged = np.where(truth >= 0, truth, (pool.labels[rows] + 1) % n)
     ok_columns = [column[id_] for id_ in ok if id_ in column]
     apart = 0 < len(ok_columns) < n
     groups: tuple[Group, ...] = misses_and_overkill(n, ok_columns) if apart else overall(n)
-    found = promise(pool, rows, judged, groups, terms)
+    return proof_of(snapshot, terms, groups, position[prefix(snapshot)])
+
+
+def proof_of(
+    snapshot: ReviewSnapshot,
+    terms: Terms,
+    groups: tuple[Group, ...],
+    rows: Ints,
+    draw: Draw | None = None,
+) -> AuditProof:
+    """What the answered ``rows`` of the audit's pool prove, in the order in which they were drawn."""
+    audit = snapshot.round.draw.audit
+    if audit is None:
+        raise RunError(NO_AUDIT)
+    pool, shown = audit.pool, snapshot.round.draw.pool_rows[rows]
+    truth = snapshot.classes.columns(snapshot.states.klass[shown])
+    # an image that nobody can tell counts against the model
+    judged = np.where(truth >= 0, truth, (pool.labels[rows] + 1) % len(snapshot.classes.column))
+    found = promise(pool, rows, judged, groups, terms, draw=draw)
     more = more_answers(found, pool, rows, judged, groups)
     return AuditProof(found, dict(more), groups, tuple(rows.tolist()), tuple(truth.tolist()))

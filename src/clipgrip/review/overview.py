@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from clipgrip.errors import ConfigError
 from clipgrip.metrics import Share, exact_interval
 from clipgrip.review.answers import Pace, pace
 from clipgrip.review.doubts import Baseline, baseline, doubts
+from clipgrip.review.draws import ACTION, ChosenDraw, apart_proof
 from clipgrip.review.measure import (
     AuditProof,
     ErrorEstimate,
@@ -100,11 +101,21 @@ class Overview:
     step_class: str
 
 
-def overview(snapshot: ReviewSnapshot, terms: Terms, ok: tuple[int, ...] = ()) -> Overview:
-    """Count everything."""
+def overview(
+    snapshot: ReviewSnapshot,
+    terms: Terms,
+    ok: tuple[int, ...] = (),
+    chosen: ChosenDraw | None = None,
+) -> Overview:
+    """Count everything; the promise by the way in which the audit draws now (None: from all images alike)."""
+
     states = snapshot.states
     found, expected = errors(snapshot), estimate(snapshot)
-    proof = audit_proof(snapshot, terms, ok)
+    proof = (
+        apart_proof(snapshot, replace(chosen, terms=terms))
+        if chosen is not None and chosen.apart
+        else audit_proof(snapshot, terms, ok)
+    )
     model = _decided_by_model(snapshot, proof)
     decided = states.among(ImageState.DECIDED) & ~states.audit
     fresh = int((decided & ~snapshot.view.learned).sum())
@@ -139,9 +150,9 @@ def overview(snapshot: ReviewSnapshot, terms: Terms, ok: tuple[int, ...] = ()) -
 
 
 def asked_for(store: ReviewStore) -> Terms:
-    """The terms that the last promise was asked for with; at most 2% at 95% before there is one."""
+    """The terms that a promise or a draw was asked for with last; at most 2% at 95% before there is one."""
     for change in reversed(store.changes()):
-        if change.action == "promise":
+        if change.action in ("promise", ACTION):
             return Terms(change.facts["max_error"], change.facts["confidence"])
     return Terms()
 
@@ -236,6 +247,8 @@ def _next_step(
     """What to do now: the first that applies. To look at more of what a model guesses is time lost."""
     if n := len(disagreements(snapshot)):
         return "settle", n, ""
+    if proof is not None and proof.promise.apart and proof.promise.paying:
+        return "more-audit", sum(one.draws or 0 for one in proof.promise.paying), ""
     counted, drawn = len(found.rows), len(snapshot.round.draw.pool_rows)
     if counted < min(FIRST_AUDIT, drawn):
         return "audit", min(FIRST_AUDIT, drawn) - counted, ""
@@ -247,6 +260,7 @@ def _next_step(
         return "rethink", LABELS_PER_CLASS * len(snapshot.classes.active), ""
     if (
         proof is not None
+        and not proof.promise.apart
         and proof.promise.following is not None
         and _worth_more(snapshot, found, proof)
     ):

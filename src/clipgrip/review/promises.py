@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from clipgrip.clock import precisely
 from clipgrip.errors import RunError
-from clipgrip.review.measure import audit_proof
+from clipgrip.review.draws import apart_proof, audit_of, chosen_draw
+from clipgrip.review.measure import NO_AUDIT, audit_proof
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState
@@ -29,17 +31,20 @@ def keep_promise(
 ) -> dict[str, Any]:
     """Read the audit, keep what it proves, and write automation.csv beside the round.
 
+    Where groups are drawn apart the promise is one for each; ``ok`` parts a draw from all images alike.
+
     Raises:
         RunError: the classes were changed since the round, or people labeled everything.
     """
     with session.lock:
         snapshot = session.snapshot
-        audit, proof = snapshot.round.draw.audit, audit_proof(snapshot, terms, ok)
+        chosen = replace(chosen_draw(snapshot, session.store), terms=terms)
+        audit = audit_of(snapshot, chosen)
+        proof = (apart_proof(snapshot, chosen) if chosen.apart else None) or audit_proof(
+            snapshot, terms, ok
+        )
         if proof is None or audit is None:
-            raise RunError(
-                "the classes were changed since the last round, so its answers can no longer be audited. "
-                "Run the next round first."
-            )
+            raise RunError(NO_AUDIT)
         facts = promise_facts(proof.promise, audit, proof.more)
         facts = with_classes(facts, proof.groups, audit.classes.display)
         folder = session.folder / snapshot.round.stored.folder

@@ -6,11 +6,14 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from clipgrip.clock import precisely
 from clipgrip.errors import DataError
 from clipgrip.review.calibrated import keep_calibration
 from clipgrip.review.class_table import first_classes
 from clipgrip.review.loaded_round import first_round, load_round
+from clipgrip.review.measure import measured_rows
 from clipgrip.review.snapshot import ReviewSnapshot, read_snapshot
 from clipgrip.review.store import Answer, Change, ReviewStore, StoredClass
 
@@ -60,8 +63,12 @@ class ReviewSession:
             new = self.store.add_answers(answers)
             # another server's answers may be among them
             self._snapshot = before.with_answers(self.store.answers(after=before.last))
-            if any(one.purpose == "audit" for one in answers):
-                keep_calibration(self._snapshot)
+            rows = np.array([before.row(one.image) for one in answers], dtype=np.int64)
+            was, is_ = (one.states.klass[rows] for one in (before, self._snapshot))
+            changed = rows[(was >= 0) & (was != is_)]
+            corrected = bool(len(changed)) and bool(np.isin(changed, measured_rows(before)).any())
+            if corrected or any(one.purpose == "audit" for one in answers):
+                keep_calibration(self._snapshot, corrected=corrected)
             return new
 
     def undo(self, token: str, person: str) -> Answer | None:

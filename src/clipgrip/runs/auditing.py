@@ -17,7 +17,7 @@ from clipgrip.errors import ConfigError, DataError, RunError, nearest
 from clipgrip.files import AnyPath
 from clipgrip.runs.audits import MEASURE
 from clipgrip.runs.outcome import Outcome
-from clipgrip.sentences import mark
+from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.audit import audit_id, audit_order
 from clipgrip.trust.draw import Draw
 from clipgrip.trust.scope import Answered, Group, Whole, misses_and_overkill, overall, per_class
@@ -145,12 +145,16 @@ def check_apart(sheet: Sheet, asked: str) -> None:
     drawn = sheet.apart
     if not asked or drawn == asked:
         return
-    ways = {"": "from all images alike", BY_CLASS: "class by class"}
-    was, wanted = (ways.get(way, "by OK and not OK") for way in (drawn, asked))
+    ways = {"": mark("from all images alike"), BY_CLASS: mark("class by class")}
+    was, wanted = (Sentence(ways.get(way, mark("by OK and not OK"))) for way in (drawn, asked))
     raise ConfigError(
-        f"{sheet.table.name} was drawn {was}, not {wanted}, and the two ways are not mixed: how often an image is "
-        "drawn is a part of the proof. Leave the option out to go on with this sheet, or draw a new one without "
-        "--answers."
+        mark(
+            "{name} was drawn {was}, not {wanted}, and the two ways are not mixed: how often an image is drawn is a "
+            "part of the proof. Leave the option out to go on with this sheet, or draw a new one without --answers."
+        ),
+        name=sheet.table.name,
+        was=was,
+        wanted=wanted,
     )
 
 
@@ -201,8 +205,12 @@ class Sheet:
         marks = set() if column is None else {row[column].strip() for row in table.rows}
         if len(marks) > 1:
             raise DataError(
-                f"{table.name}: rows of {len(marks)} draws (column audit). Images drawn in different ways, or at other "
-                "times, are not read together: keep the rows of one sheet."
+                mark(
+                    "{name}: rows of {n} draws (column audit). Images drawn in different ways, or at other times, are "
+                    "not read together: keep the rows of one sheet."
+                ),
+                name=table.name,
+                n=len(marks),
             )
         found = MARK.fullmatch(marks.pop() if marks else "")
         if found is None:
@@ -227,9 +235,12 @@ class Sheet:
         """
         if self.mark.partition("-")[2].startswith(MEASURE):
             raise DataError(
-                f"{self.table.name}: drawn to measure, with more of the doubtful images. It gives "
-                "an accuracy (clipgrip audit read), never a promise: for that draw from all images alike with clipgrip "
-                "audit draw, without --to-measure."
+                mark(
+                    "{name}: drawn to measure, with more of the doubtful images. It gives an accuracy (clipgrip audit "
+                    "read), never a promise: for that draw from all images alike with clipgrip audit draw, without "
+                    "--to-measure."
+                ),
+                name=self.table.name,
             )
         if self.mark != audit.mark:
             raise DataError(OF_ANOTHER, name=self.table.name, audit=self.mark, now=audit.mark)

@@ -122,6 +122,16 @@ def add_promise(store: RunStore, run: str, said: StoredPromise) -> None:
         store.seals.renew("promise")
 
 
+def earlier_facts(store: RunStore, run: str, audit: str) -> list[dict[str, Any]]:
+    """What was promised before by answers of an audit, oldest first."""
+    return [one.facts for one in promises(store, run) if one.audit == audit]
+
+
+def first_plan(earlier: Iterable[dict[str, Any]], planned: int | None = None) -> int | None:
+    """The plan with which an audit was read first, else ``planned``: a later sheet does not change it."""
+    return next((facts["planned"] for facts in earlier if "planned" in facts), planned)
+
+
 def promises(store: RunStore, run: str) -> list[StoredPromise]:
     """Every promise of a run, oldest first."""
     store.seals.check("promise")

@@ -13,6 +13,7 @@ from clipgrip.files import AnyPath
 from clipgrip.runs.auditing import AUDIT, SHEET, Audit, Sheet
 from clipgrip.runs.audits import MEASURE
 from clipgrip.runs.outcome import Outcome
+from clipgrip.sentences import mark
 from clipgrip.trust.measured import MeasuredAccuracy, measured
 from clipgrip.trust.measuring import Strata, first_phase, further, strata
 from clipgrip.trust.scope import Whole
@@ -80,9 +81,14 @@ class MeasuringAudit:
         """
         if sheet.mark != self.mark:
             raise DataError(
-                f"{sheet.table.name}: its images were not drawn for the answers that this run gives now (audit "
-                f"{sheet.mark}, here {self.mark}). It belongs to another run, or the predictions changed since. "
-                "Draw a new sheet with clipgrip audit draw --to-measure."
+                mark(
+                    "{name}: its images were not drawn for the answers that this run gives now (audit {audit}, here "
+                    "{now}). It belongs to another run, or the predictions changed since. Draw a new sheet with "
+                    "clipgrip audit draw --to-measure."
+                ),
+                name=sheet.table.name,
+                audit=sheet.mark,
+                now=self.mark,
             )
         given = sheet.given(self.audit)
         for order in self.made.order:
@@ -90,8 +96,12 @@ class MeasuringAudit:
             if (~answered[:-1] & answered[1:]).any():
                 missing = self.audit.paths[int(order[int((~answered).argmax())])][0]
                 raise DataError(
-                    f"{sheet.table.name}: {missing} has no answer, though later images have. Answer from the top "
-                    "without a gap: choosing which images to answer makes the sample no longer random."
+                    mark(
+                        "{name}: {missing} has no answer, though later images have. Answer from the top without a "
+                        "gap: choosing which images to answer makes the sample no longer random."
+                    ),
+                    name=sheet.table.name,
+                    missing=missing,
                 )
         rows = np.array(list(given), dtype=np.int64)
         return rows, np.array(list(given.values()), dtype=np.int64)

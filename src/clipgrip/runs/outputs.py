@@ -88,13 +88,14 @@ def recalibrate(
 ) -> AuditedCalibration | None:
     """Calibrate a finished run by the audited classes (N,) of its pool, -1 for the others, and write its answers anew.
 
-    calibration.json keeps the temperature for `predict`. None below `AUDITED` known ones, and an earlier one goes.
+    calibration.json keeps the temperature for `predict`. None below `AUDITED` known ones, or where a temperature brings
+    nothing; an earlier one then goes.
 
     Raises:
         OSError: the folder may not be written.
     """
     found = honesty(outcome.answers.pool, truth, least=AUDITED)
-    calibrated = None if found is None else AuditedCalibration.of(found)
+    calibrated = AuditedCalibration.of(found) if found is not None and found.gains else None
     before = (outcome.folder / CALIBRATION).is_file()
     write_calibration(outcome.folder, calibrated)
     if calibrated is not None or before:

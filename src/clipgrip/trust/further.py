@@ -33,14 +33,10 @@ def further(
     With at most so many, first the groups that free the most images per answer.
     """
     called, by_group, taken = {group.name: group.called for group in groups}, {}, []
-    worth = sorted(
-        (one for one in promise.wider if one.pays and one.draws),
-        key=lambda one: -one.images / (one.draws or 1),
-    )
     left = len(pool) if most is None else most
     answered = np.zeros(len(pool), bool)
     answered[rows] = True
-    for one in worth:
+    for one in promise.paying:
         draws = one.draws or 0
         if draws > left:
             continue

@@ -26,6 +26,16 @@ class Honesty:
     before: Reliability = field(repr=False)
     after: Reliability = field(repr=False)
 
+    @property
+    def gains(self) -> bool:
+        """Whether the temperature brings confidence nearer to the truth on images that it was not fitted on.
+
+        By log loss and by the calibration error that people read: one that changes neither is no calibration.
+        """
+        before, after = self.checked.before, self.checked.after
+        nearer = after["ece_equal_mass"] <= before["ece_equal_mass"]
+        return nearer and after["nll"] < before["nll"]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; a diagram is (confidence, share right, images) of each bin."""
         return {

@@ -49,6 +49,11 @@ class Promise:
         return all(scope.whole for scope in self.scopes)
 
     @property
+    def paying(self) -> list[Wider]:
+        """Steps that add more images than they cost answers, those with the most images per answer first."""
+        return sorted((one for one in self.wider if one.pays and one.draws), key=lambda w: -w.worth)
+
+    @property
     def following(self) -> Wider | None:
         """The next wider scope that needs the fewest further answers; None where no number proves any."""
         open_ones = [one for one in self.wider if one.draws is not None]
@@ -87,8 +92,11 @@ def promise(
     ends = [len(rows)]
     if terms.about == "decided" and not draw.apart and seen.horizon < len(rows):
         ends.append(seen.horizon)
-    found = [_read(replace(seen, rows=rows[:n], truth=truth[:n]), groups) for n in ends]
-    return max(found, key=lambda one: int(one.decided.sum()))
+    read = [_read(replace(seen, rows=rows[:n], truth=truth[:n]), groups) for n in ends]
+    # what people answered beyond the horizon is theirs, though the proof at the horizon is of it too
+    left = [_without(one.decided, rows) for one in read]
+    best = max(range(len(read)), key=lambda n: (left[n].sum(), read[n].decided.sum()))
+    return replace(read[best], decided=left[best])
 
 
 def _read(seen: AuditSeen, groups: Sequence[Group]) -> Promise:
@@ -111,9 +119,16 @@ def _read(seen: AuditSeen, groups: Sequence[Group]) -> Promise:
         if scope.threshold is not None:
             inside = group.members(seen.pool.labels)
             decided |= inside & (seen.pool.confidence >= scope.threshold)
-    decided[seen.rows] = False
+    decided = _without(decided, seen.rows)
     counted, plan = len(seen.rows), seen.draw.plan
     return Promise(seen.terms, counted, plan, tuple(scopes), wider, decided, seen.draw.apart, given)
+
+
+def _without(decided: Truths, rows: Whole) -> Truths:
+    """(N,) without the answered rows."""
+    left = decided.copy()
+    left[rows] = False
+    return left
 
 
 def _check_audit(pool: Answered, rows: Whole, truth: Whole) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from clipgrip_line.trust.scope import group_name as group_name
+
 Whole = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 Truths = NDArray[np.bool_]

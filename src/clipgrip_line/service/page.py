@@ -31,7 +31,6 @@ TEXTS = {
     "last": mark("Last image"),
     "recent": mark("Latest"),
     "watch": mark("Watch"),
-    "alarm_since": mark("since about image {n} ({at})"),
     "alarm_answer": mark("What was found?"),
     "fixed": mark("Cause removed"),
     "normal": mark("Normal from now on"),

@@ -9,7 +9,7 @@ from clipgrip_line.service import people, shifts
 from clipgrip_line.service.clock import now
 from clipgrip_line.service.service import Service
 from clipgrip_line.service.shadowing import shadow_facts
-from clipgrip_line.trust.watch_words import LIGHTS, advised, changed
+from clipgrip_line.trust.watch_words import LIGHTS, advised, changed, since_when
 from clipgrip_line.words import Words
 
 LAST_SHIFTS = 3
@@ -115,6 +115,7 @@ def watch_facts(service: Service, say: Words) -> dict[str, Any]:
             "advice": advised(facts["monitor"], say),
             "since": facts["since"],
             "since_at": say.date(facts["since_at"]),
+            "since_when": since_when(facts, status.alarm.at, say),
         }
     return {
         "light": status.light,

@@ -16,6 +16,7 @@ from clipgrip_line.service.live import Answering
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.line import Alarm, SeenImage, State, Vectors, WatchedLine
 from clipgrip_line.trust.packed import monitors_bytes, read_monitors
+from clipgrip_line.trust.ranks import no_counts
 from clipgrip_line.trust.reference import Reference
 from clipgrip_line.trust.responding import Verdict, after
 from clipgrip_line.trust.scores import SCORES
@@ -171,12 +172,16 @@ def following(ledger: Ledger, model: Answering, reference: Reference | None) -> 
         begun_at, period, before, through, data = row
         state = WatchState(State(period, before, read_monitors(data)), through)
         return Watched(model, begun_at, anchors, images, state)
-    monitors = reference.monitors if reference else Monitors.empty(len(SCORES), classes)
+    monitors = reference.monitors if reference else _from_nothing(classes)
     (through,) = db.execute("SELECT coalesce(max(number), 0) FROM answer").fetchone()
     state = WatchState(State(next_period(db, 0), 0, monitors), through)
     watched = Watched(model, written(now()), anchors, images, state)
     ledger.do(lambda db: watched.save(db, (), watched.begun_at))
     return watched
+
+
+def _from_nothing(classes: int) -> Monitors:
+    return Monitors.of(no_counts(len(SCORES)), np.zeros(classes, np.int64))
 
 
 def next_period(db: sqlite3.Connection, period: int) -> int:

@@ -1,10 +1,11 @@
 """Do new images still come from where the earlier ones came from? Bets on ranks, that may be read after every image.
 
 Each score of a new image is ranked among all before it (`trust.ranks`): while nothing changes, the ranks are uniform
-and independent. A histogram of the latest ranks, which forgets, is a density that is fixed before the next rank, so
-betting on it makes a wealth that does not grow on average (a conformal test martingale; Vovk, arXiv 2102.09958). It
-may begin at any time: the average over starts, whose weights sum to 1, and over two speeds of forgetting (an
-e-detector with a lifetime budget; Shin, Ramdas & Rinaldo, arXiv 2203.03532).
+and independent. A density that is fixed before the next rank makes a wealth that does not grow on average when it is
+bet on (a conformal test martingale; Vovk, arXiv 2102.09958). Several are mixed: histograms of the latest ranks, which
+forget at two speeds and are coarse or fine (a shift needs few bins to be learned, values never seen before need many),
+and fixed ones, which need not learn what a plain shift looks like. Each may begin at any time: the average over starts,
+whose weights sum to 1 (an e-detector with a lifetime budget; Shin, Ramdas & Rinaldo, arXiv 2203.03532).
 
 The wealths of different scores are martingales of their own pasts, not of a common one, so they are not averaged:
 each rings at a level of its own, 1 / (its share of the budget), and the shares sum to the budget (Bonferroni).
@@ -17,12 +18,18 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from clipgrip_line.trust.ranks import Codes, Counts, Ranks, Values, no_counts, share_p_values
+from clipgrip_line.trust.ranks import Codes, Counts, Ranks, Values, share_p_values
 
 DECAYS = np.array([0.98, 0.995])
 """What is left of a rank in the histogram after one image more."""
-BINS, PRIOR = 10, 8.0
-"""Bins of the histogram, and how many ranks the uniform one in it counts for."""
+BINS, FINE, PRIOR = 10, 40, 8.0
+"""Bins of the coarse and the fine histogram, and how many ranks the uniform one in them counts for."""
+TILTS = np.array([-6.0, -2.0, 2.0, 6.0])
+"""Fixed bets on the rank of a score: density exp(tilt * rank), scaled."""
+TIMES = np.array([0.25, 0.5, 2.0, 4.0])
+"""Fixed bets on a class: so many times as often as it was, or halfway to always where that is less."""
+MIXED = np.array([0.25, 0.25, 0.15, 0.15, 0.05, 0.05, 0.05, 0.05])
+"""(E,) weights of the bets: coarse and fine histograms, then the fixed ones; together 1."""
 FIRST = 100.0
 """Images after which 1 / (1 + ln 2), about 60%, of the weight of the starts is left."""
 AT_FIRST = 0.85
@@ -35,7 +42,8 @@ LARGEST = 1e200
 class Monitors:
     """M scores and C class shares as they stand. ``seen`` may hold a reference; bets begin without one.
 
-    The last axis of ``bins`` and of ``share_bins`` is the histogram, the first the speed of forgetting.
+    The last axis of ``bins`` (K, M, `FINE`) and of ``share_bins`` (K, C, 2) is the histogram, the first the speed of
+    forgetting.
     """
 
     seen: Counts = field(repr=False)
@@ -45,11 +53,7 @@ class Monitors:
     bins: Values = field(repr=False)
     share_bins: Values = field(repr=False)
     begun: Values = field(repr=False)
-    """(K, M + C) wealth of the bets that have begun."""
-    rise: Values = field(repr=False)
-    """(K, M + C) the largest wealth that any start alone has made: it says since when."""
-    since: Counts = field(repr=False)
-    """(K, M + C) images before that start."""
+    """(E, M + C) wealth of the bets that have begun."""
     images: int = 0
     """Images that were bet on."""
 
@@ -60,17 +64,10 @@ class Monitors:
         return cls(
             seen,
             labels,
-            np.zeros((k, m, BINS)),
+            np.zeros((k, m, FINE)),
             np.zeros((k, c, 2)),
-            np.zeros((k, m + c)),
-            np.ones((k, m + c)),
-            np.zeros((k, m + c), dtype=np.int64),
+            np.zeros((len(MIXED), m + c)),
         )
-
-    @classmethod
-    def empty(cls, scores: int, classes: int) -> Monitors:
-        """Without a reference."""
-        return cls.of(no_counts(scores), np.zeros(classes, dtype=np.int64))
 
     def again(self) -> Monitors:
         """The same reference, bets from the beginning."""
@@ -79,22 +76,15 @@ class Monitors:
     @property
     def wealth(self) -> Values:
         """(M + C,) wealth of each monitor: what has begun, and what waits for a later start."""
-        return np.asarray(self.begun.mean(0) + waiting(self.images))
-
-    @property
-    def onset(self) -> Counts:
-        """(M + C,) images before the start that has made the most of each."""
-        best = self.rise.argmax(0)
-        return self.since[best, np.arange(self.since.shape[1])]
+        return np.asarray(MIXED @ self.begun + waiting(self.images))
 
 
 @dataclass(frozen=True)
 class Course:
-    """The monitors after some images, and their wealth (n, M + C) and onset (n, M + C) after each."""
+    """The monitors after some images, and their wealth (n, M + C) after each."""
 
     monitors: Monitors
     wealth: Values = field(repr=False)
-    onset: Counts = field(repr=False)
 
 
 def waiting(images: int) -> float:
@@ -113,15 +103,14 @@ def follow(monitors: Monitors, codes: Codes, labels: Codes, chances: Values) -> 
     m, ranks, seen = codes.shape[1], Ranks(monitors.seen), monitors.labels.copy()
     now = replace(monitors, labels=seen)
     wealth = np.empty((len(codes), m + len(seen)))
-    onset = np.empty((len(codes), m + len(seen)), dtype=np.int64)
     for i, label in enumerate(labels.tolist()):
         p = ranks.add(codes[i], chances[i, :m])
         shares = 1 - (seen + 0.5) / (seen.sum() + 1)
         shares_p = share_p_values(seen, label, chances[i, m:])
         seen[label] += 1
         now = bet(now, p, shares_p, shares)
-        wealth[i], onset[i] = now.wealth, now.onset
-    return Course(replace(now, seen=ranks.counts), wealth, onset)
+        wealth[i] = now.wealth
+    return Course(replace(now, seen=ranks.counts), wealth)
 
 
 def budgets(scores: int, classes: int, alpha: float) -> Values:
@@ -151,26 +140,46 @@ def densities(bins: Values, widths: Values, chosen: Codes) -> Values:
     return np.asarray((PRIOR * width + bins[:, each, chosen]) / ((PRIOR + bins.sum(2)) * width))
 
 
+def tilted(p: Values) -> Values:
+    """(T, M) densities of the fixed bets at ranks (M,); the mean of each over a uniform rank is 1."""
+    return np.asarray(np.exp(np.outer(TILTS, p)) * (TILTS / np.expm1(TILTS))[:, None])
+
+
+def multiplied(shares: Values, inside: Codes) -> Values:
+    """(T, C) factors of the fixed bets on classes with ``shares`` (C,); ``inside`` (C,) is 1 where the image is of it.
+
+    Their mean is 1 where a class comes as often as its share says.
+    """
+    bets = np.minimum(np.outer(TIMES, shares), (1 + shares) / 2)
+    return np.asarray(np.where(inside == 1, bets / shares, (1 - bets) / (1 - shares)))
+
+
 def bet(now: Monitors, p: Values, shares_p: Values, shares: Values) -> Monitors:
     """One image more: p-values (M,) of scores and (C,) of shares, which ``shares`` (C,) part in two bins."""
-    place = np.minimum((p * BINS).astype(np.int64), BINS - 1)
+    fine = np.minimum((p * FINE).astype(np.int64), FINE - 1)
     side = (shares_p >= shares).astype(np.int64)
-    even, parted = np.full((len(p), BINS), 1 / BINS), np.stack([shares, 1 - shares], 1)
+    of_score = [*_of_histograms(now.bins, fine, BINS), *_of_histograms(now.bins, fine, FINE)]
+    parted = np.stack([shares, 1 - shares], 1)
+    of_share = 2 * [*densities(now.share_bins, parted, side)]
     factor = np.concatenate(
-        [densities(now.bins, even, place), densities(now.share_bins, parted, side)], axis=1
+        [[*of_score, *tilted(p)], [*of_share, *multiplied(1 - shares, side)]], axis=1
     )
     start = waiting(now.images) - waiting(now.images + 1)
-    fresh = now.rise <= 1
     return Monitors(
         now.seen,
         now.labels,
-        _remembered(now.bins, place),
+        _remembered(now.bins, fine),
         _remembered(now.share_bins, side),
         np.minimum((now.begun + start) * factor, LARGEST),
-        np.minimum(np.maximum(now.rise, 1) * factor, LARGEST),
-        np.where(fresh, now.images, now.since),
         now.images + 1,
     )
+
+
+def _of_histograms(bins: Values, fine: Codes, coarse: int) -> Values:
+    """(K, M) densities of histograms with so many bins, from fine counts (K, M, `FINE`)."""
+    k, m, _ = bins.shape
+    counts = bins.reshape(k, m, coarse, FINE // coarse).sum(-1)
+    return densities(counts, np.full((m, coarse), 1 / coarse), fine // (FINE // coarse))
 
 
 def _remembered(bins: Values, chosen: Codes) -> Values:

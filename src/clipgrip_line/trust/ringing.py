@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from clipgrip_line.trust.changepoint import binned, change_point
 from clipgrip_line.trust.drift import Course, budgets, period_budget, ringing
 from clipgrip_line.trust.line import Alarm, SeenImage, State, WatchedLine
-from clipgrip_line.trust.ranks import BLOCK, Codes, Counts, Values
+from clipgrip_line.trust.ranks import BLOCK, Codes, Counts, Values, counted
 from clipgrip_line.trust.scores import SCORES, SHARE
 
 ALPHA = 0.01
@@ -46,9 +47,8 @@ def rung(
     first = int(loud.any(1).argmax())
     level = course.wealth[first] * budget
     monitor = int(np.where(loud[first], level, -1.0).argmax())
-    since = before.before + int(course.onset[first, monitor]) + 1
     at = before.images + first + 1
-    facts = described(line, before, monitor, since, at, history)
+    facts = described(line, before, monitor, at, history)
     others = set(np.flatnonzero(loud.any(0)).tolist()) - {monitor}
     return {"at": at, "facts": {**facts, "others": [_named(one) for one in sorted(others)]}}
 
@@ -65,25 +65,48 @@ def heard_more(alarm: Alarm, line: WatchedLine, before: State, course: Course) -
 
 
 def described(
-    line: WatchedLine, state: State, monitor: int, since: int, at: int, history: Sequence[SeenImage]
+    line: WatchedLine, state: State, monitor: int, at: int, history: Sequence[SeenImage]
 ) -> dict[str, Any]:
     """What an alarm says: the score, which way it moved, since when, and pictures from before and after."""
-    after = [one for one in history if since <= one.number <= at]
-    earlier = [one for one in history if one.number < since]
     named = _named(monitor)
-    rises = _rises(named, state, earlier, after)
+    since, between = _dated(named, state, [one for one in history if one.number <= at])
+    after = [one for one in history if one.number >= since]
+    earlier = [one for one in history if one.number < since]
+    rises = _rises(named, state, earlier, [one for one in after if one.number <= at])
     shown_before = _evenly(_typical(named, earlier), PICTURES)
     pictures = [{"path": one.path, "sha256": one.sha256} for one in shown_before]
     return {
         **named,
         "rises": rises,
         "since": since,
+        "since_between": between,
         "since_at": after[0].seen_at if after else "",
         "before": (pictures + line.facts["pictures"])[:PICTURES],
         "after": [
             {"path": one.path, "sha256": one.sha256} for one in _plainest(named, rises, after)
         ],
     }
+
+
+def _dated(
+    named: dict[str, Any], state: State, history: Sequence[SeenImage]
+) -> tuple[int, list[int]]:
+    """Number of the image since which it most probably changed, and the first and the last that it may be.
+
+    ``state``: the monitors before the images that rang; theirs of this period that are kept are no reference.
+    """
+    images = [one for one in history if one.number > state.before]
+    codes, known = _values(named, images), sum(one.number <= state.images for one in images)
+    if named["monitor"] == SHARE:
+        seen = state.monitors.labels
+        counts = np.array([seen.sum() - seen[named["class"]], seen[named["class"]]])
+        bins, reference = codes, counts - np.bincount(codes[:known], minlength=2)
+    else:
+        seen = state.monitors.seen[SCORES.index(named["monitor"])]
+        bins, reference = binned(codes, seen - counted(codes[:known, None])[0])
+    found = change_point(bins, np.maximum(reference, 0))
+    earliest = images[found.earliest - 1].number + 1 if found.earliest else images[0].number
+    return images[found.likeliest].number, [earliest, images[found.latest].number]
 
 
 def _named(monitor: int) -> dict[str, Any]:

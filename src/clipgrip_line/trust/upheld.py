@@ -15,8 +15,9 @@ from clipgrip_line.trust.starts import Answers, Values, over_starts
 
 TIMES = ((1.75, 0.2), (3.0, 0.55), (6.0, 0.25))
 """How many times the promised rate is bet on, and the weights; together 1."""
-AT_ONCE, LATER = 0.5, 50.0
-"""Weight of the bets that begin with the first answer, and the answers within which half of the other starts lie."""
+AT_ONCE, LATER, FALL = 0.35, 200.0, 0.7
+"""Weight of the bets that begin with the first answer; the other starts later than answer n weigh (1 + n / `LATER`) to
+the power of -`FALL`."""
 
 
 def against(wrong: Answers, rate: float) -> Values:
@@ -41,16 +42,10 @@ def ratios(wrong: Answers, rate: float, times: float) -> Values:
 def start_weights(answers: int) -> Values:
     """(n,) weights of the starts before each answer; all that ever come sum to 1."""
     n = np.arange(answers + 1)
-    left = (1 - AT_ONCE) / (1 + np.log1p(n / LATER))
+    left = (1 - AT_ONCE) * (1 + n / LATER) ** -FALL
     weights = left[:-1] - left[1:]
     weights[:1] += AT_ONCE
     return np.asarray(weights)
-
-
-def is_broken(wrong: Answers, rate: float, alpha: float) -> bool:
-    """Whether the promise has ever been refuted by these answers, at the ``alpha`` that is its own."""
-    path = against(wrong, rate)
-    return bool(len(path) and path.max() * alpha >= 1)
 
 
 def since(wrong: Answers, rate: float) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
 from clipgrip_line.trust.responding import Verdict
+from clipgrip_line.trust.scope import group_name
 from clipgrip_line.words import Words, mark
 
 Light = Literal["quiet", "perhaps", "alarm"]
@@ -115,13 +116,23 @@ def advised(monitor: str, say: Words) -> str:
     return say(ADVICE[monitor])
 
 
-def since_when(since: int, at: int, date: str, say: Words) -> str:
-    """From which image on, by likelihood, and at which it was noticed."""
+def since_when(facts: Mapping[str, Any], at: int, say: Words) -> str:
+    """Since which image, most probably, and between which two; and at which it was noticed."""
+    values = {
+        "since": say.number(facts["since"]),
+        "date": say.date(facts["since_at"]),
+        "at": say.number(at),
+    }
+    if "since_between" not in facts:  # of version 0.2
+        return say("since about new image {since} ({date}), noticed at image {at}", **values)
+    first, last = (say.number(one) for one in facts["since_between"])
+    if first == last:
+        return say("since new image {since} ({date}), noticed at image {at}", **values)
     return say(
-        "since about new image {since} ({date}), noticed at image {at}",
-        since=say.number(since),
-        date=say.date(date),
-        at=say.number(at),
+        "probably since new image {since} ({date}), almost surely between {first} and {last}; noticed at image {at}",
+        first=first,
+        last=last,
+        **values,
     )
 
 
@@ -142,7 +153,7 @@ def promise_words(
     group: str, max_error: float, wrong: Counted, fallen: Mapping[str, Any] | None, say: Words
 ) -> str:
     """How a promise fares at work: wrong daily answers within it, and when it was withdrawn."""
-    name = say("all classes") if group == "all" else group
+    name = say("all classes") if group == "all" else say.translated(group_name(group))
     values = {"name": name, "error": say.percent(max_error)}
     if fallen is None:
         return "○ " + say(
@@ -160,6 +171,13 @@ def promise_words(
         n=fallen["answers"],
         **values,
     )
+
+
+def corrected_words(corrected: int, say: Words) -> str:
+    """That answers were put right after they had counted; empty where none were."""
+    if not corrected:
+        return ""
+    return say(" ({n} of these answers were corrected after they had counted)", n=corrected)
 
 
 def audited_words(right: Measured, say: Words) -> str:

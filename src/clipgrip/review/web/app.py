@@ -15,6 +15,7 @@ from clipgrip.review.web.answering import Json, clean
 from clipgrip.review.web.guard import Guard
 from clipgrip.review.web.state import ServerState
 
+PICTURES = ("/thumb/", "/image/", "/work/")
 SENTENCES = {
     400: "What the page sent cannot be read. Reload it and try again.",
     404: "There is no such page. Go back to the first page.",
@@ -45,7 +46,7 @@ def _errors(app: FastAPI) -> None:
         status = error.http_status if isinstance(error, ClipgripError) else 500
         if isinstance(error, RunError) and request.url.path == "/api/answers":
             status = 503  # the disk refused: the page keeps the answers and sends them again
-        missing = isinstance(error, DataError) and request.url.path.startswith(("/thumb", "/image"))
+        missing = isinstance(error, DataError) and request.url.path.startswith(PICTURES)
         return refusal(request, 404 if missing else status, str(error))
 
     async def system(request: Request, error: Exception) -> Response:

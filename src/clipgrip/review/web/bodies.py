@@ -23,7 +23,8 @@ class AnswerBody(Body):
     image: str = Field(min_length=64, max_length=64, pattern=r"^[0-9a-f]+$")
     verdict: Literal["class", "unsure", "ask"] = "class"
     klass: int | None = None
-    purpose: Literal["review", "audit", "settle"] = "review"
+    purpose: Literal["review", "audit", "settle", "apart"] = "review"
+    """*apart*: for a draw that is no even sample of all images, so the next round learns from it."""
     seconds: float | None = Field(None, ge=0, le=86400)
 
 
@@ -73,7 +74,22 @@ class TermsBody(Body):
     ok: list[int] = Field([], max_length=1000)
 
 
+class DrawBody(TermsBody):
+    """How the random audit draws from now on."""
+
+    kind: Literal["alike", "class", "ok", "measure"]
+    planned: int = Field(100, ge=20, le=100_000)
+
+
 class EarlierBody(Body):
     """A round to go back to."""
 
     number: int = Field(ge=1)
+
+
+class AlarmBody(Body):
+    """What a person found about the alarm that rings."""
+
+    number: int = Field(ge=1)
+    verdict: Literal["fixed", "normal", "nothing"]
+    note: str = Field("", max_length=500)

@@ -7,12 +7,14 @@ from typing import Any
 from clipgrip.data.sources import is_there
 from clipgrip.review import job
 from clipgrip.review.classes import Moves
+from clipgrip.review.draws import chosen_draw
 from clipgrip.review.exchange import EXPORTS, IMPORTS
 from clipgrip.review.exchange.studio_tasks import labeling_config
 from clipgrip.review.overview import Overview, Step, asked_for, overview
 from clipgrip.review.web import cards
 from clipgrip.review.web.cards import Queue
 from clipgrip.review.web.context import PageContext
+from clipgrip.review.web.drawing import drawing, group_lines
 from clipgrip.review.web.texts import (
     AUDIT_RESET,
     QUEUE_NAMES,
@@ -47,6 +49,7 @@ def overview_page(context: PageContext) -> str:
         terms=asked_for(context.server.session.store),
         **_doubts(found, context),
         doubted=_doubted(context),
+        **_groups(found, context),
         rounds=[one for one in context.snapshot.round.rounds if "labels" in one.facts],
         running=job.progress(context.server.folder).state == "running",
         bars=_bars(found),
@@ -89,7 +92,8 @@ def grid_page(context: PageContext, queue: Queue, klass: int | None, n: int, ski
 def one_page(context: PageContext, queue: Queue, klass: int | None, image: str) -> str:
     """One image at a time; the audit's without the model's answer, which would lead people on."""
     found = cards.batch(context, queue, klass, FIRST)
-    images = found["images"]
+    images, drawn = found["images"], drawing(context) if queue == "audit" else {}
+    even = not drawn or drawn["chosen"].kind == "alike"
     row = context.snapshot.view.row_by_hash.get(image)
     if row is not None:
         first = cards.card(context, row, queue)
@@ -105,10 +109,11 @@ def one_page(context: PageContext, queue: Queue, klass: int | None, image: str) 
         classes=cards.class_choices(context, queue),
         keys=cards.keys(context.snapshot),
         examples={} if queue == "audit" else cards.examples(context.snapshot),
-        purpose=cards.purpose(queue),
+        purpose=cards.purpose(queue) if even else "apart",
         worth=worth_of_confidence(context.snapshot, context.say),
-        goal=_overview(context) if queue == "audit" else None,
+        goal=_overview(context) if queue == "audit" and even else None,
         reset=audit_reset(context.snapshot.round.rounds, context.say) if queue == "audit" else [],
+        **drawn,
     )
 
 
@@ -201,7 +206,16 @@ def moves_of(context: PageContext, moves: Moves) -> dict[str, Any]:
 
 
 def _overview(context: PageContext) -> Overview:
-    return overview(context.snapshot, asked_for(context.server.session.store))
+    store, snapshot = context.server.session.store, context.snapshot
+    return overview(snapshot, asked_for(store), chosen=chosen_draw(snapshot, store))
+
+
+def _groups(found: Overview, context: PageContext) -> dict[str, Any]:
+    """How each group stands, where they are drawn apart."""
+    if found.proof is None or not found.proof.promise.apart:
+        return {"groups": []}
+    chosen = chosen_draw(context.snapshot, context.server.session.store)
+    return {"groups": group_lines(context, chosen, found.proof)}
 
 
 def _strategy(context: PageContext) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
@@ -165,6 +165,12 @@ def _pictures(app: FastAPI, server: ServerState) -> None:
         if drawing := _faceless(request, server, image, small=False):
             return drawing
         made = (full_picture if full else picture)(server.row(image))
+        return Response(made, media_type="image/jpeg", headers=FOREVER)
+
+    @app.get("/work/{size}/{image}")
+    def at_work(size: Literal["thumb", "image"], image: str) -> Response:
+        """What an alarm shows: it came after the run, so it is none of the images under review."""
+        made = (thumbnail if size == "thumb" else picture)(work.picture_row(server, image))
         return Response(made, media_type="image/jpeg", headers=FOREVER)
 
 

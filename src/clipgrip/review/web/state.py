@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from clipgrip.data.manifest import Row
+from clipgrip.review.draws import chosen_draw, to_ask
 from clipgrip.review.exchange import Written
 from clipgrip.review.naming import NameBoard
 from clipgrip.review.queues import QUEUES, most_doubtful
@@ -82,6 +83,10 @@ class ServerState:
         self, snapshot: ReviewSnapshot, name: str, klass: int | None, person: str = ""
     ) -> Ints:
         """Rows of a queue; answered ones drop out of the helpful ones, which are not sought anew for each answer."""
+        if name == "audit":
+            chosen = chosen_draw(snapshot, self.session.store)
+            if chosen.kind != "alike":
+                return to_ask(snapshot, chosen)
         if name != "helpful":
             return QUEUES[name](snapshot, klass, person)
         key = (name, klass, snapshot.version)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clipgrip.review.measure import calibration
+from clipgrip.review.draws import Kind
+from clipgrip.review.measure import calibration, measured_rows
 from clipgrip.review.overview import Overview, Step
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.store import Change, ReviewRound
@@ -94,7 +95,14 @@ CHANGES = {
         "round {held} held back: it made the audited answers worse; round {number} stays in use"
     ),
     "import": mark("{n} answers brought in from a file"),
+    "draw": mark("the random audit draws: {kind}"),
     "promise": mark("promise read: at most {error} wrong, {sure} sure"),
+}
+KINDS: dict[Kind, str] = {
+    "alike": mark("from all images alike: measures the model, and proves one promise for all"),
+    "class": mark("each class apart: a promise for each class"),
+    "ok": mark("OK and defects apart: a promise for misses and one for overkill"),
+    "measure": mark("to measure: the accuracy from fewer answers, no promise"),
 }
 SCRIPT = (
     mark("saved"),
@@ -159,6 +167,7 @@ SCRIPT = (
         "Merge “{klass}” into “{into}”? Its {n} answers count as answers with “{into}” from now on. A merger cannot be "
         "undone."
     ),
+    mark("Answer the alarm: “{meaning}”? This is not taken back."),
     mark("not kept yet"),
     mark(", "),
     mark("An input method is on, so the key cannot be read. Switch it off, or click."),
@@ -240,6 +249,8 @@ def words_of_change(change: Change, say: Words) -> str:
             values = {"number": facts["number"], "held": facts["held"]}
         case "import":
             values = {"n": say.number(facts["answers"])}
+        case "draw":
+            values = {"kind": say(KINDS[facts["kind"]])}
         case "promise":
             values = {
                 "error": say.percent(facts["max_error"]),
@@ -250,7 +261,12 @@ def words_of_change(change: Change, say: Words) -> str:
 
 def worth_of_confidence(snapshot: ReviewSnapshot, say: Words) -> str:
     """Whether the confidence beside an answer means what it says."""
-    found = calibration(snapshot)
+    found, rows = calibration(snapshot), measured_rows(snapshot)
+    if found is None and (snapshot.states.klass[rows] >= 0).sum() >= AUDITED:
+        return say(
+            "The number is the model's own confidence: the answers of the random audit found no temperature that "
+            "brings it nearer to the truth."
+        )
     if found is None:
         return say(
             "The number is the model's own confidence, not calibrated. {n} answers of the random audit set it right.",

@@ -1,26 +1,33 @@
-"""The page *At work*: the light of the line, figures since its start, alarms and who answered them."""
+"""The page *At work*: the light of the line, figures since its start, alarms with their pictures, and their answers."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from clipgrip.clock import precisely
+from clipgrip.data.manifest import Row
+from clipgrip.data.sources import FileSource, is_there
+from clipgrip.errors import DataError
+from clipgrip.review.web.bodies import AlarmBody
 from clipgrip.review.web.context import PageContext
+from clipgrip.review.web.state import ServerState
+from clipgrip.runs.lock import locked
+from clipgrip.runs.watch.alarm_text import alarm_text
+from clipgrip.runs.watch.responding import answer_alarm
 from clipgrip.runs.watch.status import Status, line_of
-from clipgrip.runs.watch.store import Alarm
-from clipgrip_line.trust.watch_words import (
-    LIGHTS,
-    advised,
-    audited_words,
-    changed,
-    response_words,
-    since_when,
-)
+from clipgrip.runs.watch.store import LOCK, Alarm, is_watched, open_watch
+from clipgrip_line.trust.watch_words import LIGHTS, VERDICTS, audited_words
+
+PICTURED = 3
+"""Newest alarms that are shown with their pictures."""
 
 
 def work_page(context: PageContext) -> str:
     """How new images fare with the model in use; how to begin where nothing is watched."""
-    snapshot, say = context.snapshot, context.say
-    folder = context.server.folder / snapshot.round.stored.folder
+    say = context.say
+    folder = _folder(context.server)
     line = line_of(folder)
     return context.page(
         "work.html",
@@ -31,23 +38,78 @@ def work_page(context: PageContext) -> str:
         promises=[] if line is None else [one.words(say) for one in line.promises],
         audited="" if line is None else audited_words(line.audited, say),
         alarms=_alarms(context, line),
+        verdicts=VERDICTS,
     )
 
 
+def answer(server: ServerState, given: AlarmBody, person: str) -> int:
+    """Answer the alarm that rings, on the disk when this returns; its number.
+
+    Raises:
+        RunError: another process is looking at new images, or that alarm does not ring.
+    """
+    folder = _folder(server)
+    with locked(folder, LOCK), open_watch(folder) as store:
+        found = answer_alarm(
+            store,
+            given.verdict,
+            by=person,
+            note=given.note.strip(),
+            at=precisely(),
+            number=given.number,
+        )
+    return found.number
+
+
+def picture_row(server: ServerState, content: str) -> Row:
+    """An image that an alarm shows, by its content hash.
+
+    Raises:
+        DataError: no alarm shows it.
+    """
+    folder = _folder(server)
+    if is_watched(folder):
+        with open_watch(folder) as store:
+            alarms = store.alarms()
+        for one in alarms:
+            for shown in (*one.facts["before"], *one.facts["after"]):
+                if shown["sha256"] == content:
+                    return _row(shown)
+    raise DataError(f'no alarm shows an image called "{content[:64]}". Reload the page.')
+
+
+def _folder(server: ServerState) -> Path:
+    """Of the round that is in use."""
+    return server.folder / server.session.snapshot.round.stored.folder
+
+
+def _row(shown: Mapping[str, str]) -> Row:
+    path = shown["path"]
+    return Row(shown["sha256"], (path,), -1, "pool", FileSource(path))
+
+
 def _alarms(context: PageContext, line: Status | None) -> list[dict[str, Any]]:
-    """The newest first."""
+    """The newest first; of the newest ones the pictures too."""
     names = context.snapshot.view.outcome.manifest.classes.display
-    return [] if line is None else [_words(one, names, context) for one in reversed(line.alarms)]
+    newest = [] if line is None else list(reversed(line.alarms))
+    return [
+        {
+            "text": alarm_text(one, names, context.say),
+            "pictures": _pictures(one) if n < PICTURED else {},
+        }
+        for n, one in enumerate(newest)
+    ]
 
 
-def _words(alarm: Alarm, names: tuple[str, ...], context: PageContext) -> dict[str, Any]:
-    facts, say = alarm.facts, context.say
-    name = None if facts["class"] is None else names[facts["class"]]
+def _pictures(alarm: Alarm) -> dict[str, list[dict[str, Any]]]:
     return {
-        "number": alarm.number,
-        "rang": say.date(alarm.rang_at),
-        "what": changed(facts["monitor"], facts["rises"], name, say),
-        "since": since_when(facts["since"], alarm.at, facts["since_at"], say),
-        "advice": advised(facts["monitor"], say),
-        "response": response_words(alarm.response, say),
+        kind: [
+            {
+                "image": one["sha256"],
+                "name": Path(one["path"]).name,
+                "there": is_there(FileSource(one["path"])),
+            }
+            for one in alarm.facts[kind]
+        ]
+        for kind in ("before", "after")
     }

@@ -12,16 +12,21 @@ from clipgrip.data.text import in_utf8
 from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
 from clipgrip.review import exchange, job
+from clipgrip.review.choosing import choose_draw
 from clipgrip.review.overview import terms_of
 from clipgrip.review.promises import keep_promise
 from clipgrip.review.rounds import go_back
-from clipgrip.review.store import Answer
-from clipgrip.review.web import pages
+from clipgrip.review.snapshot import ReviewSnapshot
+from clipgrip.review.store import Answer, Purpose
+from clipgrip.review.web import pages, work
 from clipgrip.review.web.answering import Json
 from clipgrip.review.web.bodies import (
+    AlarmBody,
+    AnswerBody,
     AnswersBody,
     ChoiceBody,
     ClassEditBody,
+    DrawBody,
     EarlierBody,
     TermsBody,
     UndoBody,
@@ -38,6 +43,7 @@ def add_routes(app: FastAPI, server: ServerState) -> None:
     _answers(app, server)
     _classes(app, server)
     _rounds(app, server)
+    _work(app, server)
     _choices(app)
     _imports(app, server)
 
@@ -56,7 +62,7 @@ def _answers(app: FastAPI, server: ServerState) -> None:
                     image=one.image,
                     verdict=one.verdict,
                     klass=one.klass if one.verdict == "class" else None,
-                    purpose=one.purpose,
+                    purpose=_purpose(one, snapshot, row),
                     person=person,
                     at=when,
                     seconds=one.seconds,
@@ -74,6 +80,13 @@ def _answers(app: FastAPI, server: ServerState) -> None:
         person = context_of(request, server).person
         taken = [answer for token in body.tokens if (answer := session.undo(token, person))]
         return Json({"undone": [a.token for a in taken], "images": [a.image for a in taken]})
+
+
+def _purpose(one: AnswerBody, snapshot: ReviewSnapshot, row: int) -> Purpose:
+    """What an answer is kept for: an image that measures the model does so whatever draw asks about it again."""
+    if one.purpose != "apart":
+        return one.purpose
+    return "audit" if snapshot.states.audit[row] else "review"
 
 
 def _classes(app: FastAPI, server: ServerState) -> None:
@@ -126,12 +139,27 @@ def _rounds(app: FastAPI, server: ServerState) -> None:
         session.load()
         return Json({"round": session.snapshot.round.number})
 
+    @app.post("/api/draw")
+    def draw(request: Request, body: DrawBody) -> Json:
+        person = context_of(request, server).person
+        terms = terms_of(body.max_error / 100, body.confidence / 100)
+        chosen = choose_draw(session, body.kind, body.ok, terms, body.planned, person)
+        return Json(
+            {"kind": chosen.kind, "left": len(server.queue(session.snapshot, "audit", None))}
+        )
+
     @app.post("/api/promise")
     def promise(request: Request, body: TermsBody) -> Json:
         person = context_of(request, server).person
         terms = terms_of(body.max_error / 100, body.confidence / 100)
         facts = keep_promise(session, terms, tuple(body.ok), person)
         return Json({"decided": facts["decided_by_model"], "pool": facts["pool"]})
+
+
+def _work(app: FastAPI, server: ServerState) -> None:
+    @app.post("/api/alarm")
+    def alarm(request: Request, body: AlarmBody) -> Json:
+        return Json({"alarm": work.answer(server, body, context_of(request, server).person)})
 
 
 def _choices(app: FastAPI) -> None:

@@ -7,19 +7,36 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
-from clipgrip.data.discover import PATH_COLUMNS, Claim
-from clipgrip.data.match import position
+from clipgrip.data.classes import ClassNames, canonical
+from clipgrip.data.reading import read_image
+from clipgrip.data.sources import FileSource
 from clipgrip.data.tables import Table, csv_bytes, read_table
 from clipgrip.errors import DataError, RunError
 from clipgrip.files import AnyPath
-from clipgrip.runs.auditing import ANSWER_COLUMNS, AUDIT, SHEET
+from clipgrip.runs.auditing import AUDIT, SHEET
+from clipgrip.runs.watch.answers import answered_so_far
 from clipgrip.runs.watch.scopes import WatchedScope
 from clipgrip.runs.watch.store import SeenImage, WatchStore
+from clipgrip.sentences import Sentence, mark
 from clipgrip.written import write_output
 
 MARK = re.compile(r"daily-([1-9][0-9]*)-([0-9a-f]{8})")
 """Column audit: number of the draw, and which line it is of."""
+
+
+NOTHING_NEW = mark(
+    "no new image within what is promised came since the last draw{other}. Show new ones first: clipgrip watch RUN "
+    "IMAGES.{lost}"
+)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The images of a daily draw in its order, and those that cannot be shown as they were seen."""
+
+    number: int
+    images: Sequence[SeenImage] = field(repr=False)
+    other: Sequence[SeenImage] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -44,15 +61,14 @@ class DailySheet:
         return None if found is None else cls(int(found[1]), found[0], table)
 
 
-def draw_images(
-    store: WatchStore, standing: Sequence[WatchedScope], count: int, now: str
-) -> tuple[int, list[SeenImage]]:
-    """Up to ``count`` of the images since the last draw, at random, within the promises that stand; its number.
+def draw_images(store: WatchStore, standing: Sequence[WatchedScope], count: int, now: str) -> Drawn:
+    """Up to ``count`` of the images since the last draw, at random, within the promises that stand.
 
-    Where nothing is promised, of all. Which ones is decided by their content, not by names or times.
+    Where nothing is promised, of all. Which ones is decided by their content, not by names or times. An image whose
+    file is gone or holds another picture by now cannot be answered, so the next one is drawn in its place.
 
     Raises:
-        RunError: no image came since the last draw.
+        RunError: no image came since the last draw, or none can be shown any more.
     """
     store.seals.check("draw")
     last, upto = store.db.execute(
@@ -66,13 +82,10 @@ def draw_images(
         for one in last_of_path.values()
         if not standing or any(scope.holds(one.label, one.confidence) for scope in standing)
     ]
-    if not since:
-        raise RunError(
-            "no new image within what is promised came since the last draw. Show new ones first: clipgrip watch RUN "
-            "IMAGES."
-        )
     number = last + 1
-    chosen = sorted(since, key=lambda one: _lot(number, one.sha256))[:count]
+    chosen, other = _shown(sorted(since, key=lambda one: _lot(number, one.sha256)), count)
+    if not chosen:
+        raise RunError(NOTHING_NEW, other=_gone(other), lost=_lost(store))
     with store.db:
         newest = store.state().images
         store.db.execute("INSERT INTO draw VALUES (?, ?, ?, ?)", (number, newest, len(chosen), now))
@@ -82,85 +95,92 @@ def draw_images(
         )
         store.seals.renew("draw")
         store.seals.renew("image")
-    return number, chosen
+    return Drawn(number, chosen, other)
 
 
-def write_daily(
-    store: WatchStore, number: int, images: Sequence[SeenImage], place: AnyPath
-) -> None:
-    """The sheet of a draw."""
-    mark = f"daily-{number}-{_line_id(store)}"
-    rows = [(n, mark, one.path, "") for n, one in enumerate(images, 1)]
-    write_output(place, csv_bytes(SHEET, rows), AUDIT)
-
-
-def read_answers(
-    store: WatchStore, sheet: DailySheet, classes: ClassNames, by: str, now: str
-) -> int:
-    """Keep the answers of a sheet; how many are new. Answers count in the order of the draw, without a gap.
+def drawn_again(store: WatchStore, number: int) -> Drawn:
+    """The images of an earlier draw, whose sheet was lost.
 
     Raises:
-        DataError: another line's sheet, a label that is no class, a gap, or an answer that was another one before.
+        RunError: there was no such draw.
     """
-    if not sheet.mark.endswith(_line_id(store)):
-        raise DataError(
-            f"{sheet.table.name}: it was drawn for another line. Give the run that it was drawn for."
+    store.seals.check("draw")
+    known = [row[0] for row in store.db.execute("SELECT number FROM draw ORDER BY number")]
+    if number not in known:
+        raise RunError(
+            mark("there is no daily draw {number}. Known: {known}."),
+            number=number,
+            known=", ".join(map(str, known)) or "–",
         )
-    drawn = _drawn(store, sheet.draw)
-    store.seals.check("answer")
-    answered = _answered(sheet, drawn, classes)
-    known = dict(store.db.execute("SELECT sha256, label FROM answer"))
-    for image, label in answered:
-        if known.get(image.sha256, label) != label:
-            raise DataError(
-                f'{sheet.table.name}: "{image.path}" was answered otherwise before, and answers are not changed once '
-                "they count. Give the answer as it was."
-            )
-    fresh = [(image, label) for image, label in answered if image.sha256 not in known]
-    with store.db:
-        store.db.executemany(
-            "INSERT INTO answer (sha256, label, predicted, confidence, said_by, said_at) VALUES (?, ?, ?, ?, ?, ?)",
-            ((i.sha256, label, i.label, i.confidence, by, now) for i, label in fresh),
-        )
-        store.seals.renew("answer")
-    return len(fresh)
+    images = drawn_images(store, number)
+    return Drawn(number, images, [one for one in images if not is_shown(one)])
 
 
-def _drawn(store: WatchStore, draw: int) -> list[SeenImage]:
+def drawn_images(store: WatchStore, draw: int) -> list[SeenImage]:
+    """The images of a draw, in its order."""
     places = dict(store.db.execute("SELECT number, place FROM image WHERE draw = ?", (draw,)))
     found = [one for one in store.images() if one.number in places]
     return sorted(found, key=lambda one: int(places[one.number]))
 
 
-def _answered(
-    sheet: DailySheet, drawn: Sequence[SeenImage], classes: ClassNames
-) -> list[tuple[SeenImage, int]]:
-    """The drawn images that are answered, with their classes, in the order of the draw."""
-    table = sheet.table
-    paths, answers = table.need(PATH_COLUMNS), table.need(ANSWER_COLUMNS)
-    images, given = {canonical(one.path): one for one in drawn}, dict[str, int]()
-    for number, cells in enumerate(table.rows):
-        where, path = table.where(number), canonical(cells[paths])
-        if path not in images:
-            raise DataError(
-                f'{where}: "{cells[paths]}" is no image of this draw. Keep the sheet as it was drawn.'
+def is_shown(image: SeenImage) -> bool:
+    """Whether the file where a person finds it still holds the picture that the model saw."""
+    try:
+        read_image(FileSource(image.path), image.sha256)
+    except DataError:
+        return False
+    return True
+
+
+def write_daily(store: WatchStore, drawn: Drawn, classes: ClassNames, place: AnyPath) -> int:
+    """The sheet of a draw, with the answers that were given; how many these are."""
+    stamp = f"daily-{drawn.number}-{line_id(store)}"
+    given = answered_so_far(store)
+    texts = [classes.display[given[i.sha256]] if i.sha256 in given else "" for i in drawn.images]
+    rows = [(n, stamp, one.path, texts[n - 1]) for n, one in enumerate(drawn.images, 1)]
+    write_output(place, csv_bytes(SHEET, rows), AUDIT)
+    return sum(map(bool, texts))
+
+
+def _shown(images: Sequence[SeenImage], count: int) -> tuple[list[SeenImage], list[SeenImage]]:
+    """The first ``count`` that can be shown, and those before them that cannot."""
+    chosen: list[SeenImage] = []
+    other: list[SeenImage] = []
+    for one in images:
+        if len(chosen) == count:
+            break
+        (chosen if is_shown(one) else other).append(one)
+    return chosen, other
+
+
+def _gone(other: Sequence[SeenImage]) -> str:
+    if not other:
+        return ""
+    return Sentence(
+        " ({n} images came, but their files are gone or hold another picture by now, as {path})",
+        n=len(other),
+        path=other[0].path,
+    )
+
+
+def _lost(store: WatchStore) -> str:
+    """That the sheet of a draw without all its answers can be written again."""
+    given = answered_so_far(store)
+    for (number,) in store.db.execute("SELECT number FROM draw ORDER BY number DESC").fetchall():
+        waiting = [one for one in drawn_images(store, number) if one.sha256 not in given]
+        if waiting:
+            return Sentence(
+                " The sheet of draw {number} still waits for {n} answers; --again {number} writes it again.",
+                number=number,
+                n=len(waiting),
             )
-        if canonical(cells[answers]) not in UNLABELED_MARKS:
-            given[path] = position(Claim(path, cells[answers], where), classes)
-    order = [canonical(one.path) for one in drawn]
-    if [path for path in order if path in given] != order[: len(given)]:
-        gap = next(n for n, path in enumerate(order, 1) if path not in given)
-        raise DataError(
-            f"{table.name}: image {gap} of the draw has no answer, though later ones have. Answer from the top without "
-            "a gap: choosing which images to answer makes the sample no longer random."
-        )
-    return [(images[path], given[path]) for path in order[: len(given)]]
+    return ""
 
 
 def _lot(draw: int, sha256: str) -> str:
     return hashlib.sha256(f"{draw} {sha256}".encode()).hexdigest()
 
 
-def _line_id(store: WatchStore) -> str:
+def line_id(store: WatchStore) -> str:
     line = store.begun()
     return hashlib.sha256(f"{line.run} {line.begun_at}".encode()).hexdigest()[:8]

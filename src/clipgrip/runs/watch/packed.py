@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import fields
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load, save
 
-from clipgrip_line.trust.drift import Monitors
+from clipgrip_line.trust.drift import MIXED, Monitors
 from clipgrip_line.trust.line import Vectors as Vectors
 
 
@@ -19,9 +20,18 @@ def monitors_bytes(monitors: Monitors) -> bytes:
 
 
 def read_monitors(data: bytes) -> Monitors:
-    """The monitors as they were written."""
+    """The monitors as they were written.
+
+    Those of version 0.2 mixed fewer bets: each of today's goes on with the wealth that theirs had together, and learns
+    anew, so that all that was won or lost still counts.
+    """
     arrays = load(zlib.decompress(data))
-    return Monitors(**{**arrays, "images": int(arrays["images"])})
+    values: dict[str, Any] = {one.name: arrays[one.name] for one in fields(Monitors)}
+    found = Monitors(**{**values, "images": int(arrays["images"])})
+    if len(found.begun) == len(MIXED):
+        return found
+    begun = np.repeat(found.begun.mean(0, keepdims=True), len(MIXED), 0)
+    return replace(Monitors.of(found.seen, found.labels), begun=begun, images=found.images)
 
 
 def vectors_bytes(vectors: Vectors) -> bytes:

@@ -80,6 +80,15 @@ MIGRATIONS = (
     );
     """,
     TABLE,
+    """
+    CREATE TABLE correction (
+        number INTEGER PRIMARY KEY,
+        answer INTEGER NOT NULL REFERENCES answer(number),
+        label INTEGER NOT NULL,
+        said_by TEXT NOT NULL,
+        said_at TEXT NOT NULL
+    );
+    """,
 )
 
 SEALED = {
@@ -90,6 +99,7 @@ SEALED = {
     "image": "number, sha256, path, label, confidence, draw, place",
     "draw": "number, upto, images, drawn_at",
     "answer": "number, sha256, label, predicted, confidence, said_by, said_at",
+    "correction": "number, answer, label, said_by, said_at",
     "scope": "audit, name, threshold, max_error, position, share, after",
     "withdrawal": "audit, scope, at, facts",
 }

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip.metrics import Share
+from clipgrip.runs.watch.answers import daily_answers
 from clipgrip.runs.watch.scopes import WatchedScope
 from clipgrip.runs.watch.store import Alarm, WatchedLine, WatchStore, is_watched, open_watch
-from clipgrip.runs.watch.upholding import Upheld, daily_answers, run_scopes, upheld
+from clipgrip.runs.watch.upholding import Upheld, run_scopes, upheld
 from clipgrip_line.trust.ringing import PERHAPS, loudest
 from clipgrip_line.trust.watch_words import LIGHTS, Light
 
@@ -62,6 +63,7 @@ class Status:
                     "max_error": one.scope.max_error,
                     "answers": one.answers,
                     "wrong": one.wrong,
+                    "corrected": one.corrected,
                     "level": round(min(one.level, 1e9), 6),
                     "withdrawn": one.withdrawn,
                 }

@@ -15,25 +15,15 @@ from clipgrip.errors import RunError
 from clipgrip.metrics import Share
 from clipgrip.runs.audits import promises
 from clipgrip.runs.store import open_store, parsed
+from clipgrip.runs.watch.answers import DailyAnswer, daily_answers
 from clipgrip.runs.watch.scopes import WatchedScope, scopes_of
 from clipgrip.runs.watch.store import NAME, WatchStore, open_watch
+from clipgrip.sentences import mark
 from clipgrip.words import Words
 from clipgrip_line.trust.drift import period_budget
 from clipgrip_line.trust.ringing import OF_IMAGES
 from clipgrip_line.trust.upheld import against, since
-from clipgrip_line.trust.watch_words import promise_words
-
-
-@dataclass(frozen=True)
-class DailyAnswer:
-    """What a person said of an image that was drawn at work; numbers count from 1."""
-
-    number: int
-    label: int
-    predicted: int
-    confidence: float
-    by: str
-    at: str
+from clipgrip_line.trust.watch_words import corrected_words, promise_words
 
 
 @dataclass(frozen=True)
@@ -49,11 +39,14 @@ class Upheld:
     withdrawn: dict[str, Any] | None
     place: int
     """Its promise's among all that were made, from 1."""
+    corrected: int = 0
+    """Answers within it that were put right after they had counted."""
 
     def words(self, say: Words) -> str:
         """How it fares, in the reader's language."""
         wrong = Share(self.wrong, self.answers)
-        return promise_words(self.scope.name, self.scope.max_error, wrong, self.withdrawn, say)
+        text = promise_words(self.scope.name, self.scope.max_error, wrong, self.withdrawn, say)
+        return text + corrected_words(self.corrected, say)
 
 
 def classes_of(run: Path) -> ClassNames:
@@ -61,7 +54,9 @@ def classes_of(run: Path) -> ClassNames:
     with open_store(run) as store:
         stored = store.run()
         if stored is None:
-            raise RunError(f"{run} holds no run. Give the folder that clipgrip run wrote.")
+            raise RunError(
+                mark("{run} holds no run. Give the folder that clipgrip run wrote."), run=run
+            )
         return store.classes(stored.id)
 
 
@@ -123,13 +118,6 @@ def withdraw_broken(store: WatchStore, scopes: Sequence[WatchedScope], now: str)
     return [one for one in upheld(store, scopes) if (one.scope.audit, one.scope.name) in names]
 
 
-def daily_answers(store: WatchStore) -> list[DailyAnswer]:
-    """Every answer to images that were drawn at work, in the order in which they count."""
-    store.seals.check("answer")
-    query = "SELECT number, label, predicted, confidence, said_by, said_at FROM answer"
-    return [DailyAnswer(*row) for row in sorted(store.db.execute(query))]
-
-
 def fallen_scopes(run: Path) -> list[WatchedScope]:
     """Scopes whose promise was withdrawn at work."""
     if not (run / NAME).is_file():
@@ -151,9 +139,12 @@ def check_stands(run: Path, audit: str) -> None:
     """RunError where a promise of this audit was withdrawn at work: the same answers do not bring it back."""
     if any(one.audit == audit for one in fallen_scopes(run)):
         raise RunError(
-            f"the promise of this audit ({audit}) was withdrawn at work: daily answers showed more errors than "
-            "promised. Mend the cause, then promise anew from a new audit (clipgrip audit draw --seed, another "
-            "number), better of a new run with images of today."
+            mark(
+                "the promise of this audit ({audit}) was withdrawn at work: daily answers showed more errors than "
+                "promised. Mend the cause, then promise anew from a new audit (clipgrip audit draw --seed, another "
+                "number), better of a new run with images of today."
+            ),
+            audit=audit,
         )
 
 
@@ -171,7 +162,8 @@ def _upheld(
     path = against(wrong, scope.max_error)
     level = float(path.max() * own) if len(path) else 0.0
     withdrawn = fallen.get((scope.audit, scope.name))
-    return Upheld(scope, own, len(mine), int(wrong.sum()), level, withdrawn, place)
+    corrected = sum(one.corrected for one in mine)
+    return Upheld(scope, own, len(mine), int(wrong.sum()), level, withdrawn, place, corrected)
 
 
 def _within(scope: WatchedScope, answers: Sequence[DailyAnswer], after: int) -> list[DailyAnswer]:

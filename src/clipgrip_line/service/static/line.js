@@ -70,8 +70,7 @@ function showWatch(watch) {
   put("promise", fallen ? texts.withdrawn : stands);
   at("alarm").hidden = !watch.alarm;
   if (watch.alarm) {
-    const since = filled(texts.alarm_since, { n: watch.alarm.since, at: watch.alarm.since_at });
-    put("alarm-what", watch.alarm.what + " – " + since);
+    put("alarm-what", watch.alarm.what + " – " + watch.alarm.since_when);
     put("alarm-advice", watch.alarm.advice);
   }
 }

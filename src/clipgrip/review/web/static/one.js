@@ -1,5 +1,5 @@
 // One image at a time.
-import { at, element, get, named, outbox, read, remember, root, say, thumb, toast, token, undo } from "./core.js";
+import { at, element, get, named, outbox, post, read, remember, root, say, thumb, toast, token, undo } from "./core.js";
 import { keyed, once } from "./keys.js";
 import { open, trueSize, zoomBy } from "./zoom.js";
 
@@ -155,5 +155,27 @@ for (const button of document.querySelectorAll("#choices [data-verdict]")) {
 at("right")?.addEventListener("click", once(() => now() && answer("class", now().class)));
 at("undo").addEventListener("click", once(takeBack));
 at("skip")?.addEventListener("click", () => move(1));
+
+const draw = at("draw");
+function shown() {
+  for (const part of draw.querySelectorAll("[data-for]")) {
+    part.hidden = !part.dataset.for.split(" ").includes(draw.kind.value);
+  }
+}
+draw?.addEventListener("change", shown);
+draw?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (!named()) return;
+  await outbox.flush();
+  const ok = [...draw.querySelectorAll("[name=ok]:checked")].map((box) => Number(box.value));
+  const body = { kind: draw.kind.value, ok, max_error: Number(draw.error.value), confidence: Number(draw.confidence.value), planned: Number(draw.planned.value) };
+  try {
+    await post("/api/draw", body);
+    location.reload();
+  } catch (error) {
+    toast(error.message, true);
+  }
+});
+if (draw) shown();
 show();
 named();

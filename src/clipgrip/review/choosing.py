@@ -1,0 +1,62 @@
+"""A person says how the random audit draws from now on, which is kept with who and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clipgrip.clock import precisely
+from clipgrip.errors import ConfigError, RunError
+from clipgrip.review.draws import ACTION, ChosenDraw, Kind, answered, to_ask
+from clipgrip.review.measure import NO_AUDIT
+from clipgrip.review.session import ReviewSession
+from clipgrip.review.store import Change
+from clipgrip.runs.auditing import apart_of
+from clipgrip.sentences import mark
+from clipgrip.trust.terms import Terms
+
+
+def choose_draw(
+    session: ReviewSession,
+    kind: Kind,
+    ok: Sequence[int],
+    terms: Terms,
+    planned: int,
+    person: str,
+) -> ChosenDraw:
+    """Draw in another way from now on; no answer is lost, and the way before can be chosen again.
+
+    Args:
+        ok: class ids that mean OK, where these are drawn apart from the others.
+
+    Raises:
+        RunError: the classes were changed since the round, or people labeled everything.
+        ConfigError: no class means OK, or all do; or no group has enough images to prove anything.
+    """
+    with session.lock:
+        snapshot = session.snapshot
+        audit, column = snapshot.round.draw.audit, snapshot.classes.column
+        if audit is None or not snapshot.view.as_run:
+            raise RunError(NO_AUDIT)
+        names = [audit.classes.display[column[id_]] for id_ in ok if id_ in column]
+        if kind == "ok" and not names:
+            raise ConfigError(mark("mark at least one class that means OK."))
+        apart = apart_of(audit.classes, kind == "class", names if kind == "ok" else [])
+        chosen = ChosenDraw(kind, apart, terms, planned)
+        if apart and not len(to_ask(snapshot, chosen)) and not answered(snapshot, chosen):
+            raise ConfigError(
+                mark(
+                    "no group has enough images to prove at most {error}% of errors: half of it would have to be "
+                    "answered, and more. Allow more errors, or draw from all images alike."
+                ),
+                error=f"{100 * terms.max_error:g}",
+            )
+        facts = {
+            "round": snapshot.round.number,
+            "kind": kind,
+            "apart": apart,
+            "max_error": terms.max_error,
+            "confidence": terms.confidence,
+            "planned": planned,
+        }
+        session.store.record(Change(ACTION, person, precisely(), facts))
+        return chosen
