@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from golden_pools import pools
 
 from clipgrip.errors import ConfigError
 from clipgrip.pseudolabel import Refinement, refine, refined
-from clipgrip.pseudolabel.refine.settings import AT_MOST_ONE, DEFAULT, MAY_BE_ZERO
+from clipgrip.pseudolabel.refine.settings import AT_MOST_ONE, DEFAULT, MAY_BE_ZERO, NAMES, Numerics
 
 
 @pytest.mark.parametrize(
@@ -44,8 +43,25 @@ def test_python_is_told_the_same() -> None:
 
 
 def test_every_bound_names_a_setting_that_there_is() -> None:
-    names = {field.name for field in fields(Refinement)}
-    assert {*MAY_BE_ZERO, *AT_MOST_ONE} <= names
+    assert {*MAY_BE_ZERO, *AT_MOST_ONE} <= {*NAMES}
+
+
+def test_details_of_the_computation_stand_apart_and_are_set_in_the_same_place() -> None:
+    settings = DEFAULT.with_values({"neighbours": 5, "propagation_steps": 7})
+    assert (settings.neighbours, settings.numerics.propagation_steps) == (5, 7)
+    assert settings == Refinement(neighbours=5, numerics=Numerics(propagation_steps=7))
+    with pytest.raises(ConfigError, match="cell_rows = 0 is not allowed"):
+        Numerics(cell_rows=0)
+
+
+def test_facts_of_versions_whose_details_stood_among_the_rest_are_read() -> None:
+    facts = {"neighbours": 5, "propagation_steps": 7, "gone": 1}
+    assert Refinement.from_facts(facts) == DEFAULT.with_values(
+        {"neighbours": 5, "propagation_steps": 7}
+    )
+    assert Refinement.from_facts({"numerics": {"propagation_steps": 7}}) == DEFAULT.with_values(
+        {"propagation_steps": 7}
+    )
 
 
 CHANGES: dict[str, dict[str, float]] = {

@@ -192,7 +192,7 @@ def _are_prototypes(
     """Whether the class embeddings lie among the images: texts lie in a cone of their own (the modality gap)."""
     if len(images) < 2 or not bool(unlabeled.any()):
         return False
-    sample = images[:: max(1, len(images) // settings.prototype_sample)].float()
+    sample = images[:: max(1, len(images) // settings.numerics.prototype_sample)].float()
     similar = sample @ sample.T
     similar.fill_diagonal_(-torch.inf)
     among = similar.max(1).values.mean()

@@ -24,11 +24,11 @@ def sinkhorn(probs: Probs, prior: Prior, settings: Refinement = DEFAULT) -> Prob
     """Rows that sum to one and whose mean is ``prior``; a class that no image can be stays empty."""
     factors = torch.ones(probs.shape[1], dtype=torch.float64, device=probs.device)
     targets = len(probs) * prior.double()
-    for _ in range(settings.balance_iterations if len(probs) else 0):
+    for _ in range(settings.numerics.balance_iterations if len(probs) else 0):
         before, columns = factors, factors * _column_sums(probs, factors.to(probs.dtype))
         factors = factors * targets / columns.clamp_min(TINY)
         factors = (factors / factors.mean()).clamp(TINY, 1 / TINY)
-        if float((factors / before - 1).abs().max()) < settings.balance_tolerance:
+        if float((factors / before - 1).abs().max()) < settings.numerics.balance_tolerance:
             break
     scaled = torch.empty_like(probs)
     for rows in chunk_slices(len(probs), BALANCE_CHUNK):
@@ -48,7 +48,7 @@ def _column_sums(probs: Probs, factors: Tensor) -> Tensor:
 
 def half_way(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
     """(N, C) with the factors that bring these very answers half the way to equal shares; too few stay as they are."""
-    sample = logits_of(even_sample(probs, settings.decision_sample))
+    sample = logits_of(even_sample(probs, settings.numerics.decision_sample))
     factors = half_way_factors(sample, settings)
     if factors is None:
         return probs
@@ -64,7 +64,7 @@ def half_way_factors(logits: Logits, settings: Refinement) -> Tensor | None:
     if classes < 2 or len(logits) < settings.min_images_for_shares:
         return None
     factors = torch.zeros(classes)
-    for _ in range(settings.half_balance_iterations):
+    for _ in range(settings.numerics.half_balance_iterations):
         shares = _shares(logits, factors).clamp_min(TINY)
         factors = (settings.half_balance_power * (factors - shares.log().float())).float()
         factors = factors - factors.mean()

@@ -22,7 +22,11 @@ Moments = tuple[Float[Tensor, "C D"], Float[Tensor, " C"]]
 def discriminant(pool: Pool, probs: Probs, text: Logits) -> Logits:
     """(N, C) by discriminants that are fitted to ``probs``, answer with ``text`` added, and are fitted to that."""
     settings, label = pool.settings, pool.settings.discriminant_label_weight
-    weights, scatter, steps = pool.weights(label), pool.scatter(label), settings.discriminant_steps
+    weights, scatter, steps = (
+        pool.weights(label),
+        pool.scatter(label),
+        settings.numerics.discriminant_steps,
+    )
     moments, logits = _no_moments(pool, probs), torch.empty_like(probs)
     for rows in chunk_slices(len(probs)):
         _count(moments, probs[rows], weights[rows], pool.read(rows))
@@ -44,7 +48,7 @@ def tempered(logits: Logits, confidence: float, settings: Refinement = DEFAULT) 
 
     Of many images an even sample says which temperature that is.
     """
-    sample, low, high = even_sample(logits, settings.decision_sample), 0.0, 10.0
+    sample, low, high = even_sample(logits, settings.numerics.decision_sample), 0.0, 10.0
     below = sample - sample.max(1, keepdim=True).values if len(sample) else sample
     for _ in range(30):
         middle = (low + high) / 2

@@ -48,13 +48,13 @@ def standard_logits(probs: Probs, settings: Refinement = DEFAULT) -> Logits:
     Of many images an even sample answers. Where no image differs from another there is no spread, and the logits stay
     as they are.
     """
-    logits = logits_of(even_sample(probs, settings.decision_sample))
+    logits = logits_of(even_sample(probs, settings.numerics.decision_sample))
     return logits * (settings.logit_spread / (_spread(logits) or settings.logit_spread))
 
 
 def at_fitting_scale(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
     """(N, C) at the standard spread, if their own is more than ``max_spread_ratio`` off; else as they are."""
-    spread = _spread(logits_of(even_sample(probs, settings.decision_sample)))
+    spread = _spread(logits_of(even_sample(probs, settings.numerics.decision_sample)))
     most = settings.max_spread_ratio
     if not spread or 1 / most <= spread / settings.logit_spread <= most:
         return probs

@@ -27,7 +27,7 @@ def mixture(pool: Pool, prior: Probs, text: Logits) -> Probs:
     means = _means_of_surest(pool, prior, weights, settings.mixture_surest_images)
     squares = pool.scatter(settings.mixture_label_weight).diagonal().float()
     variance = torch.full((pool.images.shape[1],), 1 / pool.images.shape[1])
-    for _ in range(settings.mixture_outer_steps):
+    for _ in range(settings.numerics.mixture_outer_steps):
         before, sums, totals = means, torch.zeros_like(means), torch.zeros(len(means))
         for cell in pool.graph.cells:
             images = [pool.read(rows) for rows in cell.rows.split(CHUNK)]
@@ -43,14 +43,14 @@ def mixture(pool: Pool, prior: Probs, text: Logits) -> Probs:
         means = F.normalize(sums + 1e-6 * before, dim=1)
         spread = squares - 2 * (sums * means).sum(0) + totals @ means.square()
         variance = (spread / totals.sum()).clamp_min(1e-6)
-        if float((means - before).abs().max()) < settings.mixture_tolerance:
+        if float((means - before).abs().max()) < settings.numerics.mixture_tolerance:
             break
     return probs
 
 
 def _inner_steps(pool: Pool, cell: Cell, density: Logits, probs: Probs) -> Probs:
     """(n, C) of one cell: density, text and neighbours together, a few times."""
-    for _ in range(pool.settings.mixture_inner_steps):
+    for _ in range(pool.settings.numerics.mixture_inner_steps):
         probs = pool.keep_labels(cell.spread(probs).add_(density).softmax(1), cell.rows)
     return probs
 

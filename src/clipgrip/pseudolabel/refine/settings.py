@@ -1,15 +1,68 @@
-"""Every number of the refinement that moves an answer, in one value: a part of the method and of a run's identity.
+"""Every number of the refinement, in one value: a part of the method and of a run's identity.
 
-Not here: what only bounds memory (rows per chunk) and guards against a division by zero.
+`Refinement` holds what the method is made of, `Numerics` how far its computations go. Not here: what only bounds memory
+(rows per chunk) and guards against a division by zero.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from clipgrip.errors import ConfigError, nearest
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """How far a computation goes: iterations, tolerances, samples and sizes of a block. No knob of the method.
+
+    They stay a part of a run's identity, as another value may move a last digit.
+    """
+
+    prototype_sample: int = 1000
+    """Images of which that cosine is measured, at least."""
+    decision_sample: int = 50_000
+    """From twice as many rows on, decisions about the whole pool read an even sample of at least so many."""
+    half_balance_iterations: int = 30
+    """Scaling steps."""
+    balance_iterations: int = 30
+    """Scaling steps at most."""
+    balance_tolerance: float = 1e-7
+    """Stop when no factor changes by more than this share of its value."""
+    mixture_outer_steps: int = 10
+    """Updates of means and variance at most."""
+    mixture_inner_steps: int = 5
+    """Updates of the answers between them."""
+    mixture_tolerance: float = 5e-4
+    """Stop when no coordinate of a mean moves by more; no answer changed on the benchmark sets."""
+    discriminant_steps: int = 5
+    """Fits, each to the answers of the one before."""
+    subspace_min_directions: int = 4
+    """Directions kept in any case."""
+    subspace_max_directions: int = 256
+    """Directions at most: half of CLIP's, so that a million projected images take half a gigabyte."""
+    exact_rows: int = 30_000
+    """Up to so many images each is compared with each; above, with those of its own cell."""
+    cell_rows: int = 2000
+    """Images per cell, on average."""
+    max_cell_rows: int = 4000
+    """Larger cells are divided again, so that time is linear whatever the images."""
+    max_centres: int = 128
+    """Cells that one division makes at most."""
+    centre_sample: int = 64
+    """Random images per centre from which the centres are made."""
+    centre_steps: int = 5
+    """Steps of k-means."""
+    max_divisions: int = 4
+    """Images that so many divisions leave together are as good as equal; they are cut in order."""
+    propagation_steps: int = 20
+    """Steps of the diffusion."""
+
+    def __post_init__(self) -> None:
+        """ConfigError where a value is none that its setting can have."""
+        for one in fields(self):
+            check_value(one.name, getattr(self, one.name), one.default)
 
 
 @dataclass(frozen=True)
@@ -23,12 +76,8 @@ class Refinement:
     """Logits whose spread is more than this factor off are rescaled; real sets with texts stay within a factor of 2."""
     prototype_similarity: float = 0.75
     """Class embeddings are prototypes (means of images), no texts, from this share of the cosine between neighbours."""
-    prototype_sample: int = 1000
-    """Images of which that cosine is measured, at least."""
     prototype_logit_scale: float = 40.0
     """Highest logit scale of prototypes: a few images say far less than CLIP's scale of 100 claims."""
-    decision_sample: int = 50_000
-    """From twice as many rows on, decisions about the whole pool read an even sample of at least so many."""
 
     # Which refinement: decide.py
     cluster_min_images: float = 4.0
@@ -45,8 +94,6 @@ class Refinement:
     # Half the way to equal shares, and how much answers resist it: balance.py
     half_balance_power: float = 0.5
     """φ of unbalanced optimal transport: each factor goes half the way, so sure answers hold and doubtful ones move."""
-    half_balance_iterations: int = 30
-    """Scaling steps."""
     min_images_for_shares: int = 50
     """Fewer images say nothing of the class shares."""
 
@@ -59,10 +106,6 @@ class Refinement:
     """Factor on the probability of an absent class."""
 
     # Balanced assignment (Sinkhorn): balance.py
-    balance_iterations: int = 30
-    """Scaling steps at most."""
-    balance_tolerance: float = 1e-7
-    """Stop when no factor changes by more than this share of its value."""
     prior_confidence_power: float = 2.0
     """Power of its confidence with which an answer counts for the class prior."""
 
@@ -79,12 +122,6 @@ class Refinement:
     # Mixture of Gaussians (TransCLIP): mixture.py
     mixture_temperature: float = 20.0
     """Divides log-densities, which are far too sure in many dimensions."""
-    mixture_outer_steps: int = 10
-    """Updates of means and variance at most."""
-    mixture_inner_steps: int = 5
-    """Updates of the answers between them."""
-    mixture_tolerance: float = 5e-4
-    """Stop when no coordinate of a mean moves by more; no answer changed on the benchmark sets."""
     mixture_surest_images: int = 8
     """Images per class that make the first means."""
     mixture_label_weight: float = 1.0
@@ -93,8 +130,6 @@ class Refinement:
     # Linear discriminants: discriminant.py
     discriminant_temperature: float = 4.0
     """Divides log-densities, which are far too sure in hundreds of correlated dimensions."""
-    discriminant_steps: int = 5
-    """Fits, each to the answers of the one before."""
     discriminant_shrinkage: float = 0.4
     """How far the covariance is shrunk towards a multiple of the identity."""
     discriminant_label_weight: float = 2.0
@@ -105,54 +140,55 @@ class Refinement:
     """Total variance over that among neighbours (shrunk) from which a direction is kept."""
     subspace_shrinkage: float = 0.5
     """How far the covariance among neighbours is shrunk towards a multiple of the identity."""
-    subspace_min_directions: int = 4
-    """Directions kept in any case."""
-    subspace_max_directions: int = 256
-    """Directions at most: half of CLIP's, so that a million projected images take half a gigabyte."""
 
     # Neighbour graph: graph.py
     neighbours: int = 3
     """Nearest images to which each is linked."""
-    exact_rows: int = 30_000
-    """Up to so many images each is compared with each; above, with those of its own cell."""
-    cell_rows: int = 2000
-    """Images per cell, on average."""
-    max_cell_rows: int = 4000
-    """Larger cells are divided again, so that time is linear whatever the images."""
-    max_centres: int = 128
-    """Cells that one division makes at most."""
-    centre_sample: int = 64
-    """Random images per centre from which the centres are made."""
-    centre_steps: int = 5
-    """Steps of k-means."""
-    max_divisions: int = 4
-    """Images that so many divisions leave together are as good as equal; they are cut in order."""
     propagation_share: float = 0.8
     """α: the part of an answer that comes from the neighbours, in the method ``propagation``."""
-    propagation_steps: int = 20
-    """Steps of the diffusion."""
+
+    numerics: Numerics = field(default_factory=Numerics)
+    """How far the computations go."""
 
     def __post_init__(self) -> None:
         """ConfigError where a value is none that its setting can have."""
-        for field in fields(self):
-            check_value(field.name, getattr(self, field.name), field.default)
+        for one in fields(self):
+            if one.name != "numerics":
+                check_value(one.name, getattr(self, one.name), one.default)
 
     def with_values(self, values: Mapping[str, Any]) -> Refinement:
-        """These settings with some replaced, as a project file gives them.
+        """These settings with some replaced, as a project file gives them: numerics stand beside the others.
 
         Raises:
             ConfigError: a name is unknown, or a value is not allowed.
         """
-        known = [field.name for field in fields(self)]
         for name in values:
-            if name not in known:
+            if name not in NAMES:
                 raise ConfigError(
-                    f'refinement: unknown setting "{name}".{nearest(name, known)} Known are the fields of '
+                    f'refinement: unknown setting "{name}".{nearest(name, NAMES)} Known are the fields of '
                     "clipgrip.pseudolabel.Refinement."
                 )
-        return replace(self, **values)
+        return self._with(values)
+
+    def values(self) -> dict[str, int | float]:
+        """Every number by its name, numerics beside the others."""
+        return {name: getattr(self.numerics if name in DETAILS else self, name) for name in NAMES}
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Refinement:
+        """The value that ``facts`` came from, of another version too: what it does not know is left out."""
+        given = {**facts, **facts.get("numerics", {})}
+        return cls()._with({name: value for name, value in given.items() if name in NAMES})
+
+    def _with(self, values: Mapping[str, Any]) -> Refinement:
+        details = {name: value for name, value in values.items() if name in DETAILS}
+        others = {name: value for name, value in values.items() if name not in DETAILS}
+        return replace(self, **others, numerics=replace(self.numerics, **details))
 
 
+DETAILS = tuple(one.name for one in fields(Numerics))
+NAMES = (*(one.name for one in fields(Refinement) if one.name != "numerics"), *DETAILS)
+"""What a project file may give."""
 MAY_BE_ZERO = (
     "absent_share",
     "absent_resistance",

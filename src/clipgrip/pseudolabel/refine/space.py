@@ -159,7 +159,10 @@ def discriminating(
     half = torch.linalg.solve_triangular(root, total, upper=False)
     ratios, axes = torch.linalg.eigh(torch.linalg.solve_triangular(root, half.T, upper=False))
     clear = int((ratios > settings.subspace_min_ratio).sum())
-    least, most = settings.subspace_min_directions, settings.subspace_max_directions
+    least, most = (
+        settings.numerics.subspace_min_directions,
+        settings.numerics.subspace_max_directions,
+    )
     kept = min(max(least, clear), most, len(ratios))
     directions = torch.linalg.solve_triangular(root.T, axes[:, -kept:], upper=True)
     return Subspace(mean, (directions / directions.norm(dim=0).mean()).float())
