@@ -31,20 +31,23 @@ class Knobs:
 
     temperature: float = 4.0
     """τ, as correlated dimensions make densities far too sure."""
-    text_weight: float = 1.0
+    text_weight: float = 2.0
     """λ."""
-    neighbour_weight: float = 1.0
+    neighbour_weight: float = 3.0
     """κ."""
     anchor: float = 4.0
     """α, in images."""
-    balance: float = 0.5
-    """φ: 0 leaves the shares to the text, 1 makes them equal."""
+    balance: float = 0.0
+    """φ below 1: 0 leaves the shares to the text, near 1 makes them equal."""
     steps: int = 15
     inner_steps: int = 5
 
 
 def map_mixture(
-    images: PoolImages, probs: Probs, knobs: Knobs, prototypes: ClassEmbeds | None = None
+    images: PoolImages,
+    probs: Probs,
+    knobs: Knobs = Knobs(),
+    prototypes: ClassEmbeds | None = None,
 ) -> Probs:
     """(N, C) answers at a maximum of the objective, from the text's answers (N, C)."""
     x, graph = images.projected.float(), images.graph
@@ -71,7 +74,7 @@ def objective(images: PoolImages, probs: Probs, knobs: Knobs, z: Probs) -> float
     fits = _density(x, means, sigma, knobs) - _own(x, sigma, knobs)[:, None] + text
     shares = z.mean(0).clamp_min(1e-12)
     uneven = float((shares * (shares * z.shape[1]).log()).sum())
-    rho = knobs.balance / (1 - knobs.balance) if knobs.balance < 1 else 0.0
+    rho = knobs.balance / (1 - knobs.balance)
     pairs = 0.5 * knobs.neighbour_weight * (z * _spread(images.graph, z)).sum()
     entropy = -(z * z.clamp_min(1e-12).log()).sum()
     off = means - expected

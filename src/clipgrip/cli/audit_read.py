@@ -45,25 +45,27 @@ def read(ui: Ui, run: Run, answers: Sheet, by: By = "", encoding: Encoding = Non
         outcome = reopen(newest, ui.screen)
     audit = auditing.Audit.of(outcome, sheet.seed, sheet.apart)
     rows, truth = sheet.answers(audit)
-    kept = keep_answers(newest, audit, rows, truth, by)
-    uniform = kept and not audit.apart
+    stored = keep_answers(newest, audit, rows, truth, by)
+    uniform = stored and not audit.apart
     calibrated = recalibrated(outcome, ui.screen) if uniform else None
-    if not kept:
+    if not stored:
         ui.screen.note(Sentence(NOT_KEPT, newest=newest, answers=answers))
     names = audit.classes.display
     if audit.apart:
-        return _apart(audit, rows, truth, len(sheet), kept)
-    said = compared(list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True)), names)
+        return _apart(audit, rows, truth, len(sheet), stored)
+    measured = compared(
+        list(zip(audit.pool.labels[rows].tolist(), truth.tolist(), strict=True)), names
+    )
     lines: list[str] = [Sentence(ANSWERED, n_rows=len(rows), n_sheet=len(sheet))]
-    if said is None:
+    if measured is None:
         lines.append(Sentence("nothing can be said yet: answer the first images of the sheet"))
     else:
-        lines += [line(said), *said_of(calibrated)]
-    facts = {"audit": audit.id, "sheet": len(sheet), "answered": len(rows), "kept": kept}
-    return Result(lines, {**facts, "audited": None if said is None else asdict(said)})
+        lines += [line(measured), *said_of(calibrated)]
+    facts = {"audit": audit.id, "sheet": len(sheet), "answered": len(rows), "kept": stored}
+    return Result(lines, {**facts, "audited": None if measured is None else asdict(measured)})
 
 
-def _apart(audit: Audit, rows: Any, truth: Any, drawn: int, kept: bool) -> Result:
+def _apart(audit: Audit, rows: Any, truth: Any, drawn: int, stored: bool) -> Result:
     """Right answers of each group; they are no sample of all images, so no share of these is named."""
     labels, groups = audit.pool.labels[rows], {}
     lines: list[str] = [
@@ -80,5 +82,5 @@ def _apart(audit: Audit, rows: Any, truth: Any, drawn: int, kept: bool) -> Resul
             lines.append(
                 Sentence("  {group}: {wrong} wrong of {n}", group=group.name, wrong=wrong, n=asked)
             )
-    facts = {"audit": audit.id, "sheet": drawn, "answered": len(rows), "kept": kept}
+    facts = {"audit": audit.id, "sheet": drawn, "answered": len(rows), "kept": stored}
     return Result(lines, {**facts, "audited": None, "groups": groups})

@@ -163,8 +163,8 @@ def discriminating(
         settings.numerics.subspace_min_directions,
         settings.numerics.subspace_max_directions,
     )
-    kept = min(max(least, clear), most, len(ratios))
-    directions = torch.linalg.solve_triangular(root.T, axes[:, -kept:], upper=True)
+    count = min(max(least, clear), most, len(ratios))
+    directions = torch.linalg.solve_triangular(root.T, axes[:, -count:], upper=True)
     return Subspace(mean, (directions / directions.norm(dim=0).mean()).float())
 
 
