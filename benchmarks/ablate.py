@@ -1,6 +1,6 @@
 """What each branch and each number of the refinement brings: left out, halved and doubled, on the pools of `pools`.
 
-    python -m benchmarks.ablate [--every 1] [--only absent_weight ...] [--go-on]
+    python -m benchmarks.ablate [--every 1] [--only absent_share ...] [--go-on]
 
 Points of mean gain against the default, over the half of the sets that may choose, the half held back, and pools with
 two labels a class; with the pools harmed, the worst, and pools that moved by more than a point. A number that a pool's
@@ -25,11 +25,9 @@ from clipgrip.pseudolabel.refine.settings import DEFAULT
 BRANCHES: dict[str, dict[str, float]] = {
     "no clusters": {"cluster_min_images": 1e9},
     "no guard": {"max_lost_share": 1.0},
-    "no equal shares": {"balance_max_resistance": 0.0},
-    "no half balance": {"even_max_resistance": 0.0},
-    "absence never seen": {"absent_resistance": 1e9},
-    "no rescaled logits": {"max_spread_ratio": 1e9},
-    "one round": {"cluster_rounds": 1},
+    "no equal shares": {"equal_max_resistance": 1e-6, "resistance_step": 821.0},
+    "absence never seen": {"absent_share": 0.0},
+    "no rescaled logits": {"spread_tolerance": 1e9},
     "prototypes are texts": {"prototype_similarity": 1.0},
 }
 ONLY_MANY = {

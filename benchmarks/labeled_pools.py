@@ -21,7 +21,7 @@ from clipgrip.types import Labels, Probs
 
 LABELS = 2
 """A class, where images are enough that half of them stay unlabeled: the paper's."""
-SPACE = ("neighbours", "subspace_")
+SPACE = ("neighbours", "shrinkage", "subspace_")
 """Beginnings of the names of what graph and subspace depend on."""
 
 
@@ -45,19 +45,16 @@ class LabeledTrial:
     def gain(self, settings: Refinement) -> float:
         """Points over zero-shot on the unlabeled images that are of a class."""
         assert self.images is not None
-        once, images = self.images.once, PoolImages(self.images.embeds, settings)
-        again = PoolImages(once.embeds, settings)
-        default = DEFAULT.values().items()
+        known, default = self.images, DEFAULT.values().items()
+        images = PoolImages(known.embeds, settings)
+        once = images if known.copies is None else PoolImages(known.once.embeds, settings)
+        vars(images).update({"copies": known.copies, "once": once})
         changed = [
             name for name, value in settings.values().items() if (name, value) not in default
         ]
         if not any(name.startswith(SPACE) for name in changed):
-            _hand_on(once, again, ("graph", "subspace", "projected"))
-        _hand_on(self.images, images, ("copies",))
-        again.__dict__["copies"] = None
-        images.__dict__["once"] = again if self.images.copies is not None else images
-        if self.images.copies is None:
-            images.__dict__.update(again.__dict__ | {"copies": None})
+            same = ("graph", "subspace", "projected")
+            vars(once).update({n: v for n, v in vars(known.once).items() if n in same})
         return self._gain(images)
 
     def _gain(self, images: PoolImages) -> float:
@@ -116,9 +113,3 @@ def _labeled(name: str, pool: BenchPool) -> LabeledTrial:
         rows = rows[torch.randperm(len(rows), generator=draw)][: min(LABELS, len(rows) // 2)]
         labels[rows] = c
     return LabeledTrial(f"{name}, labels", "2 labels", pool, labels)
-
-
-def _hand_on(source: PoolImages, target: PoolImages, names: tuple[str, ...]) -> None:
-    target.__dict__.update(
-        {name: source.__dict__[name] for name in names if name in source.__dict__}
-    )

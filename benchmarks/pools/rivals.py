@@ -13,7 +13,8 @@ from clipgrip.pseudolabel.refine.answers import input_of
 from clipgrip.pseudolabel.refine.balance import sinkhorn, uniform
 from clipgrip.pseudolabel.refine.decide import accept
 from clipgrip.pseudolabel.refine.graph import propagate
-from clipgrip.pseudolabel.refine.measure import at_fitting_scale, lost_share
+from clipgrip.pseudolabel.refine.measure import lost_share
+from clipgrip.pseudolabel.refine.scale import at_fitting_scale
 from clipgrip.pseudolabel.refine.settings import DEFAULT
 from clipgrip.types import Probs
 

@@ -56,7 +56,8 @@ def test_they_maximise_the_variance_of_all_over_that_among_neighbours() -> None:
     laplacian = weights.sum(1).diag() - weights
     total = centred.T @ centred / len(embeds)
     among = centred.T @ laplacian @ centred / weights.sum()
-    shrunk = among / 2 + torch.eye(DIM).double() * among.diagonal().mean() / 2
+    share = DEFAULT.shrinkage
+    shrunk = (1 - share) * among + share * torch.eye(DIM).double() * among.diagonal().mean()
     ratios = (
         torch.linalg.eigvals(torch.linalg.solve(shrunk, total)).real.sort(descending=True).values
     )

@@ -72,16 +72,7 @@ class RefineInput:
     @property
     def unlabeled_probs(self) -> SomeProbs:
         """Unlabeled rows, candidate classes."""
-        return self._unlabeled(self.probs)
-
-    @property
-    def confidence_probs(self) -> SomeProbs:
-        """The same at the scale that was asked for: what confidence is read from."""
-        at_given = self.probs_at_given_scale
-        return self._unlabeled(self.probs if at_given is None else at_given)
-
-    def _unlabeled(self, probs: Probs) -> SomeProbs:
-        return probs if self.is_unrestricted else self.restricted(probs, self.candidates)
+        return self.probs if self.is_unrestricted else self.restricted(self.probs, self.candidates)
 
     def restricted(self, values: Tensor, classes: Mask) -> Tensor:
         """The unlabeled rows and some classes of (N, C); a copy only where some are left out."""

@@ -61,7 +61,7 @@ def half_way(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
 def half_way_factors(logits: Logits, settings: Refinement) -> Tensor | None:
     """(C,) logs of the factors that bring the classes half the way to equal shares, of mean 0; None for few images."""
     classes = logits.shape[1]
-    if classes < 2 or len(logits) < settings.min_images_for_shares:
+    if classes < 2 or len(logits) < settings.numerics.min_images_for_shares:
         return None
     factors = torch.zeros(classes)
     for _ in range(settings.numerics.half_balance_iterations):
@@ -89,15 +89,15 @@ def uniform(n_classes: int) -> Prior:
     return torch.full((n_classes,), 1 / n_classes)
 
 
-def sure_prior(probs: Probs, power: float = DEFAULT.prior_confidence_power) -> Prior:
+def sure_prior(probs: Probs) -> Prior:
     """The classes' shares as far as the answers are sure.
 
-    Each image gives its confidence, to a power, to its answer and the rest to all classes alike. Where answers are sure
-    it is the model's own prior, where they are not it is uniform.
+    Each image gives its confidence squared to its answer and the rest to all classes alike. Where answers are sure it
+    is the model's own prior, where they are not it is uniform.
     """
     sums, doubt = torch.zeros(probs.shape[1], dtype=torch.float64), 0.0
     for rows in chunk_slices(len(probs), BALANCE_CHUNK):
-        confidence = probs[rows].max(1).values ** power
+        confidence = probs[rows].max(1).values.square()
         sums += confidence @ probs[rows]
         doubt += float((1 - confidence).sum())
     prior = ((sums + doubt / probs.shape[1]) / len(probs)).float()

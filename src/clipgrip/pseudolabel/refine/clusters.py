@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
-from clipgrip.pseudolabel.refine.balance import Prior, sinkhorn, sure_prior
+from clipgrip.pseudolabel.refine.balance import sinkhorn, sure_prior
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.pseudolabel.refine.discriminant import discriminant, tempered
 from clipgrip.pseudolabel.refine.measure import damp_absent
@@ -18,6 +18,8 @@ from clipgrip.pseudolabel.refine.space import Pool
 from clipgrip.types import Logits, Mask, Probs, SomeProbs
 
 TINY = 1e-12
+WIDER = 0.3
+"""Factor on the logit scale of prototypes in the subspace, where cosines spread about three times as wide."""
 ClusterPrior = Float[Tensor, " K"]
 ClusterProbs = Float[Tensor, "n K"]
 """Of the unlabeled images, over the K candidates that have a cluster."""
@@ -28,33 +30,27 @@ def clustered(given: RefineInput) -> Refined:
 
     Classes that are not there have no cluster; they keep what the text gives them.
     """
-    images, settings = given.images, given.settings
+    images = given.images
     labels = torch.where(given.labeled, given.probs.argmax(1), -1)
-    pool = Pool(images.projected, images.graph, labels, settings)
+    pool = Pool(images.projected, images.graph, labels, images.settings)
     if given.prototype_embeds is not None:
         own = given.text_images or images
         prototypes = own.subspace.project(given.prototype_embeds)
         given = _rescored_in_subspace(given, own.projected, prototypes)
     present = _present(given)
-    prior = _first_prior(given)[present[given.candidates]]
-    prior /= prior.sum()
-    answers = _cluster_once(given, pool, prior, present)
-    weight = settings.prototype_prior_weight if given.prototypes else 1.0
-    for _ in range(settings.cluster_rounds - 1):
-        prior = (1 - weight) * prior + weight * answers.mean(0)
-        del answers  # as large as all else that a round needs
-        answers = _cluster_once(given, pool, prior, present)
+    prior = sure_prior(given.unlabeled_probs)[present[given.candidates]]
+    shares = _cluster_once(given, pool, prior / prior.sum(), present).mean(0)
+    answers = _cluster_once(given, pool, shares, present)
     return Refined(given.with_unlabeled(_with_absent(given, answers, present)), "clusters")
 
 
 def _rescored_in_subspace(given: RefineInput, images: Tensor, prototypes: Tensor) -> RefineInput:
     """The answers of prototypes (C, d) among images (N, d) of the subspace, where they know more."""
-    probs, scale = torch.empty_like(given.probs), given.settings.prototype_subspace_scale
-    for rows in chunk_slices(len(probs)):
-        logits = scale * images[rows].float() @ prototypes.float().T
-        answers = logits.masked_fill(~given.candidates, -torch.inf).softmax(1)
-        probs[rows] = torch.where(given.labeled[rows, None], given.probs[rows], answers)
-    rescored = replace(given, probs=probs, probs_at_given_scale=None)
+    logits, scale = torch.empty_like(given.probs), WIDER * given.settings.prototype_logit_scale
+    for rows in chunk_slices(len(logits)):
+        torch.mm(images[rows].float(), scale * prototypes.float().T, out=logits[rows])
+    answers = given.restricted(logits, given.candidates).softmax(1)
+    rescored = replace(given, probs=given.with_unlabeled(answers))
     if given.present is None:
         return rescored
     present = given.present[given.candidates]
@@ -108,11 +104,3 @@ def _log(probs: Probs) -> Logits:
     for rows in chunk_slices(len(probs)):
         logs[rows] = probs[rows].clamp_min(TINY).log()
     return logs
-
-
-def _first_prior(given: RefineInput) -> Prior:
-    settings = given.settings
-    power = settings.prior_confidence_power
-    if given.prototypes:
-        power = settings.prototype_confidence_power
-    return sure_prior(given.confidence_probs, power)

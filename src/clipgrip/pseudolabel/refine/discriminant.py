@@ -21,15 +21,11 @@ Moments = tuple[Float[Tensor, "C D"], Float[Tensor, " C"]]
 
 def discriminant(pool: Pool, probs: Probs, text: Logits) -> Logits:
     """(N, C) by discriminants that are fitted to ``probs``, answer with ``text`` added, and are fitted to that."""
-    settings, label = pool.settings, pool.settings.discriminant_label_weight
-    weights, scatter, steps = (
-        pool.weights(label),
-        pool.scatter(label),
-        settings.numerics.discriminant_steps,
-    )
+    settings, scatter = pool.settings, pool.scatter
+    steps = settings.numerics.discriminant_steps
     moments, logits = _no_moments(pool, probs), torch.empty_like(probs)
     for rows in chunk_slices(len(probs)):
-        _count(moments, probs[rows], weights[rows], pool.read(rows))
+        _count(moments, probs[rows], pool.read(rows))
     for step in range(steps):
         directions, offsets = _discriminants(moments, scatter, settings)
         moments = _no_moments(pool, probs)
@@ -39,7 +35,7 @@ def discriminant(pool: Pool, probs: Probs, text: Logits) -> Logits:
             if step == steps - 1:
                 logits[rows] = found
             else:
-                _count(moments, pool.keep_labels(found.softmax(1), rows), weights[rows], images)
+                _count(moments, pool.keep_labels(found.softmax(1), rows), images)
     return logits
 
 
@@ -70,11 +66,10 @@ def _no_moments(pool: Pool, probs: Probs) -> Moments:
     return torch.zeros(classes, width).double(), torch.zeros(classes).double()
 
 
-def _count(moments: Moments, probs: Probs, weights: Tensor, images: Tensor) -> None:
+def _count(moments: Moments, probs: Probs, images: Tensor) -> None:
     """Add a block's images, each to the classes that it may be."""
-    mass = probs * weights[:, None]
-    moments[0].add_(mass.T @ images)
-    moments[1].add_(mass.sum(0))
+    moments[0].add_(probs.T @ images)
+    moments[1].add_(probs.sum(0))
 
 
 def _discriminants(
@@ -85,7 +80,7 @@ def _discriminants(
     means = sums / totals.clamp_min(1e-6)[:, None]
     within = (scatter - (means * totals[:, None]).T @ means) / totals.sum()
     scale = within.diagonal().mean().clamp_min(1e-9)
-    shrinkage, temperature = settings.discriminant_shrinkage, settings.discriminant_temperature
+    shrinkage, temperature = settings.shrinkage, settings.discriminant_temperature
     shrunk = (1 - shrinkage) * within + shrinkage * scale * torch.eye(len(scatter)).double()
     directions = torch.linalg.solve(shrunk, means.T)
     offsets = -0.5 * (means.T * directions).sum(0)

@@ -23,9 +23,8 @@ Means = Float[Tensor, "C D"]
 def mixture(pool: Pool, prior: Probs, text: Logits) -> Probs:
     """(N, C) of the mixture, from the ``prior`` on; ``text`` is λ log prior."""
     settings, probs = pool.settings, prior.clone()
-    weights = pool.weights(settings.mixture_label_weight)
-    means = _means_of_surest(pool, prior, weights, settings.mixture_surest_images)
-    squares = pool.scatter(settings.mixture_label_weight).diagonal().float()
+    means = _means_of_surest(pool, prior, round(2 * settings.cluster_min_images))
+    squares = pool.scatter.diagonal().float()
     variance = torch.full((pool.images.shape[1],), 1 / pool.images.shape[1])
     for _ in range(settings.numerics.mixture_outer_steps):
         before, sums, totals = means, torch.zeros_like(means), torch.zeros(len(means))
@@ -36,9 +35,8 @@ def mixture(pool: Pool, prior: Probs, text: Logits) -> Probs:
             density.add_(text[cell.rows])
             found = _inner_steps(pool, cell, density, probs[cell.rows])
             probs[cell.rows] = found
-            mass = found * weights[cell.rows, None]
-            totals += mass.sum(0)
-            for part, block in zip(mass.split(CHUNK), images, strict=True):
+            totals += found.sum(0)
+            for part, block in zip(found.split(CHUNK), images, strict=True):
                 sums.addmm_(part.T, block)
         means = F.normalize(sums + 1e-6 * before, dim=1)
         spread = squares - 2 * (sums * means).sum(0) + totals @ means.square()
@@ -55,12 +53,11 @@ def _inner_steps(pool: Pool, cell: Cell, density: Logits, probs: Probs) -> Probs
     return probs
 
 
-def _means_of_surest(pool: Pool, prior: Probs, weights: Tensor, surest: int) -> Means:
+def _means_of_surest(pool: Pool, prior: Probs, surest: int) -> Means:
     """(C, D) of the surest images of each class, each by its probability."""
     values, rows = torch.zeros(0, prior.shape[1]), torch.zeros(0, prior.shape[1], dtype=torch.long)
     for part in chunk_slices(len(prior), 16 * CHUNK):
-        weighted = prior[part] * weights[part, None]
-        best, at = weighted.topk(min(surest, len(weighted)), dim=0)
+        best, at = prior[part].topk(min(surest, part.stop - part.start), dim=0)
         values, rows = torch.cat([values, best]), torch.cat([rows, at + part.start])
         values, at = values.topk(min(surest, len(values)), dim=0)
         rows = rows.gather(0, at)

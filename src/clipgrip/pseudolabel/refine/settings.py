@@ -15,31 +15,35 @@ from clipgrip.errors import ConfigError, nearest
 
 @dataclass(frozen=True)
 class Numerics:
-    """How far a computation goes: iterations, tolerances, samples and sizes of a block. No knob of the method.
+    """How far computations go: iterations, tolerances, samples, sizes of a block. No numbers of the method.
 
-    They stay a part of a run's identity, as another value may move a last digit.
+    Twice as far changes nothing on the pools of `benchmarks.ablate`. They stay a part of a run's identity.
     """
 
     prototype_sample: int = 1000
-    """Images of which that cosine is measured, at least."""
+    """Images of which the cosine between neighbours is measured, at least."""
     decision_sample: int = 50_000
     """From twice as many rows on, decisions about the whole pool read an even sample of at least so many."""
+    spread_tolerance: float = 3.0
+    """Logits whose spread is more than this factor off are rescaled; real sets with texts stay within a factor of 2."""
+    min_images_for_shares: int = 50
+    """Fewer images say nothing of the class shares."""
     half_balance_iterations: int = 30
-    """Scaling steps."""
+    """Scaling steps half the way to equal shares."""
     balance_iterations: int = 30
-    """Scaling steps at most."""
+    """Scaling steps of a balanced assignment at most."""
     balance_tolerance: float = 1e-7
     """Stop when no factor changes by more than this share of its value."""
     mixture_outer_steps: int = 10
-    """Updates of means and variance at most."""
+    """Updates of the mixture's means and variance at most."""
     mixture_inner_steps: int = 5
     """Updates of the answers between them."""
     mixture_tolerance: float = 5e-4
     """Stop when no coordinate of a mean moves by more; no answer changed on the benchmark sets."""
     discriminant_steps: int = 5
-    """Fits, each to the answers of the one before."""
+    """Fits of the discriminants, each to the answers of the one before."""
     subspace_min_directions: int = 4
-    """Directions kept in any case."""
+    """Directions of the subspace that are kept in any case."""
     subspace_max_directions: int = 256
     """Directions at most: half of CLIP's, so that a million projected images take half a gigabyte."""
     exact_rows: int = 30_000
@@ -57,7 +61,7 @@ class Numerics:
     max_divisions: int = 4
     """Images that so many divisions leave together are as good as equal; they are cut in order."""
     propagation_steps: int = 20
-    """Steps of the diffusion."""
+    """Steps in which answers flow among neighbours."""
 
     def __post_init__(self) -> None:
         """ConfigError where a value is none that its setting can have."""
@@ -67,13 +71,14 @@ class Numerics:
 
 @dataclass(frozen=True)
 class Refinement:
-    """How answers are refined. The defaults were chosen on the pools of `benchmarks.pools`, all of them seen (0031)."""
+    """What the refinement is made of. Chosen on the pools of `benchmarks.pools`, all of them seen (0031, 0047).
 
-    # Which answers are read, and at which scale
+    `benchmarks.ablate` halves and doubles each; its rows stand in benchmarks/README.md.
+    """
+
+    # Which answers are read, and at which scale: scale.py, answers.py
     logit_spread: float = 2.5
     """Standard deviation of the logits over the classes that counts as usual: CLIP's own on real sets with texts."""
-    max_spread_ratio: float = 3.0
-    """Logits whose spread is more than this factor off are rescaled; real sets with texts stay within a factor of 2."""
     prototype_similarity: float = 0.75
     """Class embeddings are prototypes (means of images), no texts, from this share of the cosine between neighbours."""
     prototype_logit_scale: float = 40.0
@@ -81,71 +86,35 @@ class Refinement:
 
     # Which refinement: decide.py
     cluster_min_images: float = 4.0
-    """Images per class (``Evidence.images_per_cluster``) from which clusters are better than a text alone."""
-    cluster_min_images_equal: float = 8.0
-    """The same where the classes seem equally frequent, so that fewer images gain more by equal shares."""
-    balance_max_resistance: float = 0.3
-    """Resistance (see ``evidence``) up to which they seem so."""
-    even_max_resistance: float = 0.45
-    """Resistance up to which fewer images gain by going half the way to equal shares."""
+    """Images per class (``Evidence.images_per_cluster``) from which clusters are better than a text alone; twice as
+    many where the classes seem equally frequent, so that fewer images gain more by equal shares."""
+    equal_max_resistance: float = 0.3
+    """Resistance (see ``measure``) up to which they seem so."""
+    resistance_step: float = 1.53
+    """So many times that resistance they seem nearly so, and few images gain by going half the way to equal shares;
+    once more so many times, and classes must be absent."""
     max_lost_share: float = 0.12
     """Share of the images that one class may lose by clusters: a class that fills the pool must not be split up."""
 
-    # Half the way to equal shares, and how much answers resist it: balance.py
+    # Class shares: balance.py, measure.py
     half_balance_power: float = 0.5
     """φ of unbalanced optimal transport: each factor goes half the way, so sure answers hold and doubtful ones move."""
-    min_images_for_shares: int = 50
-    """Fewer images say nothing of the class shares."""
-
-    # Absent classes: decide.py, measure.py
-    absent_resistance: float = 0.7
-    """Resistance from which classes are absent: lower where all are present, higher where a third are."""
     absent_share: float = 0.2
     """A class that answers less than this part of a fair share is absent, once it is established that some are."""
-    absent_weight: float = 0.4
-    """Factor on the probability of an absent class."""
 
-    # Balanced assignment (Sinkhorn): balance.py
-    prior_confidence_power: float = 2.0
-    """Power of its confidence with which an answer counts for the class prior."""
-
-    # Clusters: clusters.py
-    cluster_rounds: int = 2
-    """Rounds of balance, mixture and discriminants; each takes the class shares of the one before as its prior."""
-    prototype_prior_weight: float = 0.5
-    """Weight of the first round's class shares in the second round's prior; 1 for texts."""
-    prototype_confidence_power: float = 4.0
-    """``prior_confidence_power`` of prototypes."""
-    prototype_subspace_scale: float = 12.0
-    """Logit scale of prototypes in the subspace, where they answer better than in the whole space."""
-
-    # Mixture of Gaussians (TransCLIP): mixture.py
+    # Images: space.py, graph.py, mixture.py, discriminant.py
+    neighbours: int = 3
+    """Nearest images to which each is linked (TransCLIP's)."""
+    propagation_share: float = 0.8
+    """α: the part of an answer that comes from the neighbours where answers flow among them."""
     mixture_temperature: float = 20.0
-    """Divides log-densities, which are far too sure in many dimensions."""
-    mixture_surest_images: int = 8
-    """Images per class that make the first means."""
-    mixture_label_weight: float = 1.0
-    """Weight of a labeled image against an unlabeled one."""
-
-    # Linear discriminants: discriminant.py
+    """Divides log-densities of a diagonal covariance, which are far too sure in many dimensions."""
     discriminant_temperature: float = 4.0
-    """Divides log-densities, which are far too sure in hundreds of correlated dimensions."""
-    discriminant_shrinkage: float = 0.4
-    """How far the covariance is shrunk towards a multiple of the identity."""
-    discriminant_label_weight: float = 2.0
-    """Weight of a labeled image against an unlabeled one."""
-
-    # Subspace of between-class directions: space.py
+    """The same with a full covariance, which knows that dimensions are correlated."""
+    shrinkage: float = 0.4
+    """How far covariances, within classes or among neighbours, are shrunk towards a multiple of the identity."""
     subspace_min_ratio: float = 0.8
     """Total variance over that among neighbours (shrunk) from which a direction is kept."""
-    subspace_shrinkage: float = 0.5
-    """How far the covariance among neighbours is shrunk towards a multiple of the identity."""
-
-    # Neighbour graph: graph.py
-    neighbours: int = 3
-    """Nearest images to which each is linked."""
-    propagation_share: float = 0.8
-    """α: the part of an answer that comes from the neighbours, in the method ``propagation``."""
 
     numerics: Numerics = field(default_factory=Numerics)
     """How far the computations go."""
@@ -155,6 +124,16 @@ class Refinement:
         for one in fields(self):
             if one.name != "numerics":
                 check_value(one.name, getattr(self, one.name), one.default)
+
+    @property
+    def nearly_equal_max_resistance(self) -> float:
+        """Resistance up to which the classes seem nearly equally frequent."""
+        return self.equal_max_resistance * self.resistance_step
+
+    @property
+    def absent_resistance(self) -> float:
+        """Resistance from which classes are absent."""
+        return self.nearly_equal_max_resistance * self.resistance_step
 
     def with_values(self, values: Mapping[str, Any]) -> Refinement:
         """These settings with some replaced, as a project file gives them: numerics stand beside the others.
@@ -190,25 +169,12 @@ DETAILS = tuple(one.name for one in fields(Numerics))
 NAMES = (*(one.name for one in fields(Refinement) if one.name != "numerics"), *DETAILS)
 """What a project file may give."""
 MAY_BE_ZERO = (
-    "absent_share",
-    "absent_resistance",
-    "even_max_resistance",
-    "balance_max_resistance",
-    "max_lost_share",
-    "balance_tolerance",
-    "mixture_tolerance",
-    "propagation_share",
+    *("absent_share", "equal_max_resistance", "max_lost_share"),
+    *("propagation_share", "balance_tolerance", "mixture_tolerance"),
 )
 AT_MOST_ONE = (
-    "prototype_similarity",
-    "half_balance_power",
-    "absent_share",
-    "absent_weight",
-    "prototype_prior_weight",
-    "discriminant_shrinkage",
-    "subspace_shrinkage",
-    "max_lost_share",
-    "propagation_share",
+    *("prototype_similarity", "half_balance_power", "absent_share", "shrinkage"),
+    *("max_lost_share", "propagation_share"),
 )
 
 
