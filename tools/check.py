@@ -6,10 +6,14 @@ these.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+PROCESSES = min(os.cpu_count() or 1, 4)
+"""Tests run side by side, a file in one process; each takes about a gigabyte of memory."""
 
 CHECKS = {
     "lint": [sys.executable, "-m", "ruff", "check", "."],
@@ -20,7 +24,7 @@ CHECKS = {
     ],  # also without an active environment
     "docs": [sys.executable, "tools/cli_docs.py", "--check"],
     "site": [sys.executable, "-m", "tools.docs_site"],
-    "tests": [sys.executable, "-m", "pytest"],
+    "tests": [sys.executable, "-m", "pytest", "-n", str(PROCESSES), "--dist", "loadfile"],
 }
 
 
