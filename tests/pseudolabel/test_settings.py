@@ -91,7 +91,7 @@ CHANGES: dict[str, dict[str, float]] = {
     "dominated": {"max_lost_share": 1.0},
     "absent": {"resistance_step": 5.0, "absent_share": 0.0},
     "few": {"equal_max_resistance": 0.0, "cluster_min_images": 1.5},
-    "fewer": {"half_balance_power": 0.1, "min_images_for_shares": 1000},
+    "fewer": {"min_images_for_shares": 1000},
     "prototypes": {"prototype_similarity": 1.0, "prototype_logit_scale": 1.0},
 }
 

@@ -17,6 +17,9 @@ from clipgrip.types import Logits, Probs
 
 TINY = 1e-12
 BALANCE_CHUNK = 8192
+HALF = 0.5
+"""φ of unbalanced optimal transport: each factor goes half the way, so sure answers hold and doubtful ones move. No
+setting, as resistance is measured by it: another φ would be another unit."""
 Prior = Float[Tensor, " C"]
 
 
@@ -66,7 +69,7 @@ def half_way_factors(logits: Logits, settings: Refinement) -> Tensor | None:
     factors = torch.zeros(classes)
     for _ in range(settings.numerics.half_balance_iterations):
         shares = _shares(logits, factors).clamp_min(TINY)
-        factors = (settings.half_balance_power * (factors - shares.log().float())).float()
+        factors = (HALF * (factors - shares.log().float())).float()
         factors = factors - factors.mean()
     return factors
 

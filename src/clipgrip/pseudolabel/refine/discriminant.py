@@ -21,11 +21,12 @@ Moments = tuple[Float[Tensor, "C D"], Float[Tensor, " C"]]
 
 def discriminant(pool: Pool, probs: Probs, text: Logits) -> Logits:
     """(N, C) by discriminants that are fitted to ``probs``, answer with ``text`` added, and are fitted to that."""
-    settings, scatter = pool.settings, pool.scatter
+    settings, weight = pool.settings, pool.settings.label_weight
+    weights, scatter = pool.weights(weight), pool.scatter(weight)
     steps = settings.numerics.discriminant_steps
     moments, logits = _no_moments(pool, probs), torch.empty_like(probs)
     for rows in chunk_slices(len(probs)):
-        _count(moments, probs[rows], pool.read(rows))
+        _count(moments, probs[rows], weights[rows], pool.read(rows))
     for step in range(steps):
         directions, offsets = _discriminants(moments, scatter, settings)
         moments = _no_moments(pool, probs)
@@ -35,7 +36,7 @@ def discriminant(pool: Pool, probs: Probs, text: Logits) -> Logits:
             if step == steps - 1:
                 logits[rows] = found
             else:
-                _count(moments, pool.keep_labels(found.softmax(1), rows), images)
+                _count(moments, pool.keep_labels(found.softmax(1), rows), weights[rows], images)
     return logits
 
 
@@ -66,10 +67,11 @@ def _no_moments(pool: Pool, probs: Probs) -> Moments:
     return torch.zeros(classes, width).double(), torch.zeros(classes).double()
 
 
-def _count(moments: Moments, probs: Probs, images: Tensor) -> None:
+def _count(moments: Moments, probs: Probs, weights: Tensor, images: Tensor) -> None:
     """Add a block's images, each to the classes that it may be."""
-    moments[0].add_(probs.T @ images)
-    moments[1].add_(probs.sum(0))
+    mass = probs * weights[:, None]
+    moments[0].add_(mass.T @ images)
+    moments[1].add_(mass.sum(0))
 
 
 def _discriminants(

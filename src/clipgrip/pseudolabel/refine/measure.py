@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 
 from clipgrip.pseudolabel.refine.answers import RefineInput
-from clipgrip.pseudolabel.refine.balance import half_way_factors
+from clipgrip.pseudolabel.refine.balance import HALF, half_way_factors
 from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.scale import standard_logits
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
@@ -54,7 +54,7 @@ def present_classes(answers: Probs, settings: Refinement = DEFAULT) -> Mask:
 
 def damp_absent(probs: Probs, present: Mask, settings: Refinement = DEFAULT) -> Probs:
     """The absent classes lose half the way (geometric) to the share below which they are absent; rows sum to one."""
-    weight = settings.absent_share**settings.half_balance_power
+    weight = settings.absent_share**HALF
     weighted = probs * torch.where(present, 1.0, weight).to(probs.dtype)
     return weighted / weighted.sum(1, keepdim=True)
 

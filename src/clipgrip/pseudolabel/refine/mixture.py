@@ -24,7 +24,7 @@ def mixture(pool: Pool, prior: Probs, text: Logits) -> Probs:
     """(N, C) of the mixture, from the ``prior`` on; ``text`` is λ log prior."""
     settings, probs = pool.settings, prior.clone()
     means = _means_of_surest(pool, prior, round(2 * settings.cluster_min_images))
-    squares = pool.scatter.diagonal().float()
+    squares = pool.scatter(1.0).diagonal().float()
     variance = torch.full((pool.images.shape[1],), 1 / pool.images.shape[1])
     for _ in range(settings.numerics.mixture_outer_steps):
         before, sums, totals = means, torch.zeros_like(means), torch.zeros(len(means))

@@ -97,8 +97,6 @@ class Refinement:
     """Share of the images that one class may lose by clusters: a class that fills the pool must not be split up."""
 
     # Class shares: balance.py, measure.py
-    half_balance_power: float = 0.5
-    """φ of unbalanced optimal transport: each factor goes half the way, so sure answers hold and doubtful ones move."""
     absent_share: float = 0.2
     """A class that answers less than this part of a fair share is absent, once it is established that some are."""
 
@@ -111,6 +109,8 @@ class Refinement:
     """Divides log-densities of a diagonal covariance, which are far too sure in many dimensions."""
     discriminant_temperature: float = 4.0
     """The same with a full covariance, which knows that dimensions are correlated."""
+    label_weight: float = 2.0
+    """Weight of a labeled image against an unlabeled one where discriminants are fitted."""
     shrinkage: float = 0.4
     """How far covariances, within classes or among neighbours, are shrunk towards a multiple of the identity."""
     subspace_min_ratio: float = 0.8
@@ -173,7 +173,7 @@ MAY_BE_ZERO = (
     *("propagation_share", "balance_tolerance", "mixture_tolerance"),
 )
 AT_MOST_ONE = (
-    *("prototype_similarity", "half_balance_power", "absent_share", "shrinkage"),
+    *("prototype_similarity", "absent_share", "shrinkage"),
     *("max_lost_share", "propagation_share"),
 )
 

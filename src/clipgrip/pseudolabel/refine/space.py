@@ -105,6 +105,10 @@ class Pool:
         """Some images in float32."""
         return self.images[rows].float()
 
+    def weights(self, of_label: float) -> Float[Tensor, " N"]:
+        """(N,) one per image, ``of_label`` per labeled one."""
+        return torch.where(self.labeled, of_label, 1.0)
+
     def keep_labels(self, probs: Probs, rows: slice | Tensor) -> Probs:
         """Labeled rows are one-hot, whatever the answers for them."""
         if not self.any_labeled:
@@ -112,15 +116,24 @@ class Pool:
         one_hot = F.one_hot(self.labels[rows].clamp_min(0), probs.shape[1]).to(probs.dtype)
         return torch.where(self.labeled[rows, None], one_hot, probs)
 
+    def scatter(self, of_label: float) -> Scatter:
+        """Σ w x xᵀ in float64. Each image is some class's with all its weight, so no answer changes it."""
+        unlabeled, labeled = self._scatters
+        return unlabeled + of_label * labeled
+
     @cached_property
-    def scatter(self) -> Scatter:
-        """Σ x xᵀ in float64. Each image is some class's with all its weight, so no answer changes it."""
+    def _scatters(self) -> tuple[Scatter, Scatter]:
+        """Of the unlabeled and of the labeled images."""
         width = self.images.shape[1]
         total = torch.zeros(width, width, dtype=torch.float64)
+        labeled = torch.zeros_like(total)
         for rows in chunk_slices(len(self.images)):
             images = self.read(rows)
             total += images.T @ images
-        return total
+        for part in self.labeled.nonzero().squeeze(1).split(1024):
+            images = self.read(part)
+            labeled += images.T @ images
+        return total - labeled, labeled
 
 
 def unit_rows(embeds: ImageEmbeds) -> ImageEmbeds:
