@@ -17,7 +17,7 @@ from clipgrip.errors import ConfigError, nearest
 class Numerics:
     """How far computations go: iterations, tolerances, samples, sizes of a block. No numbers of the method.
 
-    Twice as far changes nothing on the pools of `benchmarks.ablate`. They stay a part of a run's identity.
+    Twice as far changes hardly anything on the pools of `benchmarks.ablate`. They stay a part of a run's identity.
     """
 
     prototype_sample: int = 1000
