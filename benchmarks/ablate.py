@@ -1,112 +1,134 @@
 """What each branch and each number of the refinement brings: left out, halved and doubled, on the pools of `pools`.
 
-    python -m benchmarks.ablate [--every 4] [--only absent_weight ...]
+    python -m benchmarks.ablate [--every 1] [--only absent_share ...] [--go-on]
 
-Points of mean gain against the default, over the half of the sets that may choose and over the half held back, with
-the pools harmed and the worst. What brings less than 0.3 points on the held half and does not hold the worst goes.
+Points of mean gain against the default, over the half of the sets that may choose, the half held back, and pools with
+two labels a class; with the pools harmed, the worst, and pools that moved by more than a point. A number that a pool's
+refinement never reads is not tried on it. What is measured of each pool is kept, and ``--go-on`` goes on from there.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import tempfile
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
-from benchmarks.pools.measure import Trial, all_pools, summary
+from benchmarks.labeled_pools import LabeledTrial, trials
+from benchmarks.pools.measure import HARMED, summary
 from benchmarks.record import machine, record
 from clipgrip.errors import ConfigError
-from clipgrip.pseudolabel.refine.answers import input_of
-from clipgrip.pseudolabel.refine.auto import auto
-from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
-from clipgrip.pseudolabel.refine.space import PoolImages
+from clipgrip.pseudolabel.refine.settings import DEFAULT
 
 BRANCHES: dict[str, dict[str, float]] = {
     "no clusters": {"cluster_min_images": 1e9},
     "no guard": {"max_lost_share": 1.0},
-    "no half balance": {"even_max_resistance": 0.0},
-    "absence never seen": {"absent_resistance": 1e9},
-    "no rescaled logits": {"max_spread_ratio": 1e9},
-    "one round": {"cluster_rounds": 1},
+    "no equal shares": {"equal_max_resistance": 1e-6, "resistance_step": 821.0},
+    "absence never seen": {"absent_share": 0.0},
+    "no rescaled logits": {"spread_tolerance": 1e9},
     "prototypes are texts": {"prototype_similarity": 1.0},
 }
-GRAPH = ("neighbours", "exact_rows", "cell_rows", "max_cell_rows", "max_centres", "max_divisions")
-SPACE = tuple(one.name for one in fields(Refinement) if one.name.startswith("subspace_"))
-ONLY_MANY = {*GRAPH[1:], "centre_sample", "centre_steps", "decision_sample", "prototype_sample"}
+ONLY_MANY = {
+    *("exact_rows", "cell_rows", "max_cell_rows", "max_centres", "max_divisions"),
+    *("centre_sample", "centre_steps", "decision_sample", "prototype_sample"),
+}
 """Numbers that only pools of many thousands of images meet."""
+PARTS = ("choose", "held", "2 labels")
+Gains = dict[str, float]
+"""By variant, of one pool; a variant that reads nothing that it changed is left out."""
 
 
 def main() -> None:
-    """Measure, print a row as soon as it is there, and write ``results/ablate.json``."""
+    """Measure, print the table, and write ``results/ablate.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--every", type=int, default=4, help="take every n-th pool")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th pool")
     parser.add_argument("--only", nargs="+", help="these branches and numbers")
+    parser.add_argument("--go-on", action="store_true", help="keep what an earlier call measured")
+    parser.add_argument("--name", default="ablate", help="name of the results")
     chosen = parser.parse_args()
-    trials = [Trial.of(pool) for pool in list(all_pools())[:: chosen.every]]
-    default, rows = _gains(trials, DEFAULT), list[dict[str, Any]]()
-    print(f"{machine()}, {len(trials)} pools")
-    for name, values in _variants():
-        if chosen.only and name.split(" x")[0] not in chosen.only:
+    variants = {
+        name: values
+        for name, values in _variants()
+        if not chosen.only or name.split(" x")[0] in {*chosen.only, "default"}
+    }
+    pools = _measured(variants, chosen.every, chosen.name, chosen.go_on)
+    rows = [_row(name, pools) for name in variants]
+    print(f"{machine()}, {len(pools)} pools\n" + "\n".join(_line(row) for row in rows))
+    settings = {"every": chosen.every, "pools": len(pools), "settings": DEFAULT.values()}
+    record(chosen.name, settings | {"rows": rows})
+
+
+def _measured(variants: dict[str, Any], every: int, name: str, go_on: bool) -> list[dict[str, Any]]:
+    """Each pool's part and gains, kept in a file line by line."""
+    kept = Path(tempfile.gettempdir()) / "clipgrip-benchmarks" / f"{name}.jsonl"
+    kept.parent.mkdir(exist_ok=True)
+    head = json.dumps({"settings": DEFAULT.values(), "every": every, "variants": [*variants]})
+    lines = kept.read_text("utf-8").splitlines() if go_on and kept.exists() else []
+    if lines[:1] != [head]:
+        lines = [head]
+    kept.write_text("\n".join(lines) + "\n", "utf-8")
+    pools = [json.loads(line) for line in lines[1:]]
+    for number, make in enumerate(trials()):
+        if number % every or number // every < len(pools):
             continue
-        rows.append(_row(name, trials, default, _gains(trials, DEFAULT.with_values(values))))
-        print(_line(rows[-1]), flush=True)
-        record("ablate", {"every": chosen.every, "pools": len(trials), "rows": rows})
+        trial = make()
+        pools.append({"of": trial.name, "part": trial.part, "gains": _gains(trial, variants)})
+        with kept.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(pools[-1]) + "\n")
+    return pools
+
+
+def _gains(trial: LabeledTrial, variants: dict[str, dict[str, Any]]) -> Gains:
+    default, read = trial.first_gain()
+    found = {"default": round(default, 3)}
+    for name, values in variants.items():
+        if read & values.keys():
+            found[name] = round(trial.gain(DEFAULT.with_values(values)), 3)
+    return found
 
 
 def _variants() -> Iterator[tuple[str, dict[str, Any]]]:
     """The default itself, every branch, and every number halved and doubled where that is allowed."""
     yield "default", {}
     yield from BRANCHES.items()
-    for field in fields(Refinement):
-        value = field.default
-        if field.name in ONLY_MANY or not isinstance(value, int | float):
-            continue
-        for factor in (0.5, 2.0):
+    for name, value in DEFAULT.values().items():
+        for factor in () if name in ONLY_MANY else (0.5, 2.0):
             changed = type(value)(value * factor)
             try:
-                DEFAULT.with_values({field.name: changed})
+                DEFAULT.with_values({name: changed})
             except ConfigError:
                 changed = type(value)(1)
             if changed != value:
-                yield f"{field.name} x{factor:g}", {field.name: changed}
+                yield f"{name} x{factor:g}", {name: changed}
 
 
-def _gains(trials: list[Trial], settings: Refinement) -> list[float]:
-    return [_gain(trial, settings) for trial in trials]
-
-
-def _gain(trial: Trial, settings: Refinement) -> float:
-    """What the graph and the subspace do not depend on is not worked out again."""
-    pool, once = trial.pool, trial.images.once
-    given = input_of(once.embeds, pool.classes, pool.scale, None, None, settings)
-    images, same = PoolImages(once.embeds, settings), _same(settings, "neighbours")
-    known = ["copies"]
-    known += ["graph"] * same + ["subspace", "projected"] * (same and _same(settings, *SPACE))
-    images.__dict__.update({name: getattr(once, name) for name in known})
-    probs, copies = auto(replace(given, images=images)).probs, trial.images.copies
-    return trial.gain(probs if copies is None else probs[copies.image_of])
-
-
-def _same(settings: Refinement, *names: str) -> bool:
-    return all(getattr(settings, name) == getattr(DEFAULT, name) for name in names)
-
-
-def _row(name: str, trials: list[Trial], default: list[float], now: list[float]) -> dict[str, Any]:
+def _row(name: str, pools: list[dict[str, Any]]) -> dict[str, Any]:
     row: dict[str, Any] = {"what": name}
-    for half in (False, True):
-        rows = [n for n, trial in enumerate(trials) if trial.pool.held == half]
-        found, before = summary(now[n] for n in rows), summary(default[n] for n in rows)
-        difference = round(found["mean"] - before["mean"], 2)
-        row["held" if half else "choose"] = {**found, "difference": difference}
+    for part in PARTS:
+        gains = [one["gains"] for one in pools if one["part"] == part]
+        if not gains:
+            continue
+        now, before = [g.get(name, g["default"]) for g in gains], [g["default"] for g in gains]
+        found, moves = summary(now), [a - b for a, b in zip(now, before, strict=True)]
+        row[part] = found | {
+            "difference": round(found["mean"] - summary(before)["mean"], 2),
+            "read": sum(name in g for g in gains),
+            "better": sum(move > -HARMED for move in moves),
+            "worse": sum(move < HARMED for move in moves),
+        }
     return row
 
 
 def _line(row: dict[str, Any]) -> str:
-    halves = (
-        f"{half} {one['difference']:+5.2f} ({one['mean']:+.2f} / {one['harmed']:.0f} / {one['worst']:+.1f})"
-        for half, one in (("choose", row["choose"]), ("held", row["held"]))
+    parts = (
+        f"{part} {one['difference']:+5.2f} ({one['harmed']:.0f} % / {one['worst']:+.1f}; "
+        f"{one['better']} up, {one['worse']} down of {one['read']})"
+        for part, one in row.items()
+        if part != "what"
     )
-    return f"{row['what']:<36} " + "   ".join(halves)
+    return f"{row['what']:<36} " + "   ".join(parts)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from benchmarks.features import with_prototypes, with_text
 from benchmarks.record import machine, record
-from clipgrip.pseudolabel import Refinement, refine, refined
+from clipgrip.pseudolabel import refine, refined
 from clipgrip.pseudolabel.refine import clusters as parts
 from clipgrip.pseudolabel.refine import space
 from clipgrip.pseudolabel.refine.graph import Graph, neighbour_graph
@@ -133,7 +133,7 @@ def _cells(rows: int) -> list[dict[str, Any]]:
     texts = [with_text(name) for name in ("caltech58", "imagenet1000")]
     real = texts + [with_prototypes(name, "test") for name in ("dtd", "flowers")]
     return [
-        _missed("synthetic", *clusters(rows), DEFAULT.cell_rows),
+        _missed("synthetic", *clusters(rows), DEFAULT.numerics.cell_rows),
         *(_missed(one.name, one.images, one.classes, one.labels, REAL_CELL) for one in real),
     ]
 
@@ -143,7 +143,8 @@ def _missed(
 ) -> dict[str, Any]:
     rows, found = len(images), {"of": name, "rows": len(images), "cell_rows": cell}
     ways = [
-        Refinement(exact_rows=most, cell_rows=cell, max_cell_rows=2 * cell) for most in (rows, 1)
+        DEFAULT.with_values({"exact_rows": most, "cell_rows": cell, "max_cell_rows": 2 * cell})
+        for most in (rows, 1)
     ]
     exact, cells = (neighbour_graph(images, settings) for settings in ways)
     pairs = [_pairs(graph, rows) for graph in (exact, cells)]

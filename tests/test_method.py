@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from clipgrip.method import PRESETS, STRATEGIES, Method, learn, schedule, untune
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.pseudolabel import Refinement
 from clipgrip.pseudolabel.calibration import fitted_temperature
+from clipgrip.pseudolabel.refine.settings import DEFAULT
 from clipgrip.pseudolabel.select import ALONE, SELECTORS, Chosen, Context
 from clipgrip.strategy import Reached, Round
 from clipgrip.training.loop import Recipe
@@ -144,16 +145,15 @@ def test_two_versions_of_a_method_never_share_a_fingerprint(
 ) -> None:
     method = Method()
     known = {method.fingerprint()}
-    for field in fields(Refinement):
-        value = getattr(method.refinement, field.name)
+    for name, value in DEFAULT.values().items():
         small = value / 2 if isinstance(value, float) else value + 1
-        other = replace(method, refinement=replace(method.refinement, **{field.name: small}))
+        other = replace(method, refinement=DEFAULT.with_values({name: small}))
         known.add(other.fingerprint())
     known |= {replace(method, refine="auto").fingerprint()}
     known |= {replace(method, recipe=Recipe(steps=7)).fingerprint()}
     monkeypatch.setattr("clipgrip.method.REVISION", 1000)
     known |= {method.fingerprint()}
-    assert len(known) == len(fields(Refinement)) + 4
+    assert len(known) == len(DEFAULT.values()) + 4
 
 
 def test_facts_of_other_versions_are_read_with_the_numbers_that_are_known() -> None:

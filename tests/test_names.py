@@ -20,17 +20,8 @@ PARTICIPLES = {"believed", "firm", "hear", "held", "kept", "said", "sober", "tol
 """What is neither a noun nor a verb says not what it holds: say probs, listener, promise, labels, best_round."""
 
 REMAINING = {
-    "cli/audit_read.py": {"kept"},
-    "cli/automate.py": {"said", "told"},
-    "cli/pilot.py": {"kept"},
-    "cli/results.py": {"told"},
     "cli/screen.py": {"said"},
-    "cli/suggest.py": {"told"},
-    "fewshot/joint.py": {"held", "kept", "said"},
-    "fewshot/teacher.py": {"said"},
-    "fewshot/validate.py": {"said"},
     "labeling/suggest.py": {"hear"},
-    "pseudolabel/refine/space.py": {"kept"},
     "review/to_label.py": {"hear"},
     "runs/auditing.py": {"said"},
     "runs/audits.py": {"said"},
@@ -42,7 +33,6 @@ REMAINING = {
     "runs/pipeline.py": {"hear", "told"},
     "runs/reopen.py": {"hear"},
     "runs/rounds.py": {"hear"},
-    "trust/bounds.py": {"held"},
 }
 """Files that still have some of them. This may only shrink: nothing is to be added, and what is gone is taken out."""
 

@@ -1,6 +1,6 @@
 """What refinement makes of pools of many kinds, beside other published ways: gain over zero-shot, harm, the worst.
 
-    python -m benchmarks.pools [--seeds 1] [--ways clipgrip Sinkhorn ...] [--pools]
+    python -m benchmarks.pools [--seeds 1] [--every 1] [--ways clipgrip Sinkhorn ...] [--pools]
 
 Half of the sets may choose a rule or a number (`choose`), the other half judges it (`held`). Figures are points of
 accuracy over the pool; strangers do not count.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from itertools import islice
 
 from benchmarks.pools.measure import Row, Trial, all_pools, measured, table
 from benchmarks.pools.rivals import WAYS
@@ -20,19 +21,23 @@ def main() -> None:
     """Measure, print the table, and write ``results/pools.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--every", type=int, default=1, help="take every n-th pool")
+    parser.add_argument("--name", default="pools", help="name of the results")
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--pools", action="store_true", help="print each pool")
     chosen = parser.parse_args()
     ways, rows, began = {name: WAYS[name] for name in chosen.ways}, [], time.perf_counter()
     print(machine())
-    for pool in all_pools(chosen.seeds):
+    for pool in islice(all_pools(chosen.seeds), 0, None, chosen.every):
         rows.append(measured(Trial.of(pool), ways))
         if chosen.pools:
             print(_line(rows[-1], chosen.ways), flush=True)
     tables = {name: table(rows, name) for name in ways}
     print_tables(tables)
     print(f"{len(rows)} pools, {time.perf_counter() - began:.0f} s")
-    record("pools", {"seeds": chosen.seeds, "tables": tables, "rows": rows})
+    record(
+        chosen.name, {"seeds": chosen.seeds, "every": chosen.every, "tables": tables, "rows": rows}
+    )
 
 
 def print_tables(tables: dict[str, dict[str, dict[str, float]]]) -> None:

@@ -7,9 +7,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.pools.measure import Trial, Way
+from benchmarks.research.map_mixture import map_mixture
 from clipgrip.pseudolabel.refine import refined
+from clipgrip.pseudolabel.refine.answers import input_of
 from clipgrip.pseudolabel.refine.balance import sinkhorn, uniform
+from clipgrip.pseudolabel.refine.decide import accept
 from clipgrip.pseudolabel.refine.graph import propagate
+from clipgrip.pseudolabel.refine.measure import lost_share
+from clipgrip.pseudolabel.refine.scale import at_fitting_scale
+from clipgrip.pseudolabel.refine.settings import DEFAULT
 from clipgrip.types import Probs
 
 STEPS = 10
@@ -35,6 +41,21 @@ def label_propagation(trial: Trial) -> Probs:
     """Diffusion of the answers over three neighbours (ZLaP, CVPR 2024, without the texts as nodes)."""
     labeled = torch.zeros(len(trial.zero_shot), dtype=torch.bool)
     return propagate(trial.images.graph, trial.zero_shot, labeled)
+
+
+def one_mixture(trial: Trial) -> Probs:
+    """One MAP mixture instead of the default's parts, under the default's guard and least number of images."""
+    pool = trial.pool
+    whole = input_of(pool.images, pool.classes, pool.scale, None, None, DEFAULT)
+    copies = trial.images.copies
+    given = whole if copies is None else whole.once(copies)
+    probs = at_fitting_scale(given.probs)
+    if len(probs) < DEFAULT.cluster_min_images * probs.shape[1]:
+        return trial.zero_shot
+    found = map_mixture(given.images, probs, prototypes=given.prototype_embeds)
+    if not accept(lost_share(given, found), DEFAULT):
+        return trial.zero_shot
+    return found if copies is None else found[copies.image_of]
 
 
 def transclip(trial: Trial) -> Probs:
@@ -81,4 +102,5 @@ WAYS: dict[str, Way] = {
     "StatA": stata,
     "propagation": label_propagation,
     "Sinkhorn": balance,
+    "MAP mixture": one_mixture,
 }

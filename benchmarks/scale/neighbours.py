@@ -83,7 +83,7 @@ def _faiss(images: NDArray[np.float16], probes: int) -> Found:
     import faiss  # type: ignore[import-not-found]
 
     began, used = time.perf_counter(), time.process_time()
-    cells = len(images) // DEFAULT.cell_rows
+    cells = len(images) // DEFAULT.numerics.cell_rows
     index: Any = faiss.index_factory(
         images.shape[1], f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -79,19 +79,17 @@ class Method:
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Method:
         """The method that ``facts`` came from; older facts lack the refinement's numbers, newer ones may have more."""
-        known = {one.name for one in fields(Refinement)} & {*facts.get("refinement", {})}
-        numbers = Refinement(**{name: facts["refinement"][name] for name in known})
         head = facts.get("head")
         values = {
             **facts,
             "recipe": Recipe(**facts["recipe"]),
-            "refinement": numbers,
+            "refinement": Refinement.from_facts(facts.get("refinement", {})),
             "head": None if head is None else HeadSettings.from_facts(head),
         }
         return cls(**{**values, "stop": tuple(facts.get("stop", ()))})
 
 
-REVISION = 3
+REVISION = 4
 """To be raised when code changes an answer and no number above tells so; tests/pseudolabel/golden.json finds out."""
 
 

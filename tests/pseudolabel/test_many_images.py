@@ -44,7 +44,9 @@ def dense(links: Graph, rows: int) -> Tensor:
     return whole
 
 
-SMALL_CELLS = Refinement(exact_rows=300, cell_rows=100, max_cell_rows=200, centre_sample=16)
+SMALL_CELLS = DEFAULT.with_values(
+    {"exact_rows": 300, "cell_rows": 100, "max_cell_rows": 200, "centre_sample": 16}
+)
 """Cells of about 100 images from 300 images on."""
 
 
@@ -63,7 +65,7 @@ def test_of_many_images_each_is_in_one_cell_and_no_cell_is_large() -> None:
     for some in (images, images[:1].expand(2000, -1), images[torch.arange(2000) % 3]):
         cells = neighbour_graph(some, SMALL_CELLS).cells
         assert torch.cat([cell.rows for cell in cells]).sort().values.equal(torch.arange(2000))
-        assert max(len(cell.rows) for cell in cells) <= SMALL_CELLS.max_cell_rows
+        assert max(len(cell.rows) for cell in cells) <= SMALL_CELLS.numerics.max_cell_rows
 
 
 def test_neighbours_among_a_cell_are_its_nearest_and_weigh_the_same_both_ways() -> None:

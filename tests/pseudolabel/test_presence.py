@@ -12,13 +12,8 @@ from clipgrip.pseudolabel.refine.answers import RefineInput
 from clipgrip.pseudolabel.refine.balance import half_way
 from clipgrip.pseudolabel.refine.decide import is_even
 from clipgrip.pseudolabel.refine.evidence import Evidence
-from clipgrip.pseudolabel.refine.measure import (
-    at_fitting_scale,
-    damp_absent,
-    measure,
-    present_classes,
-    standard_logits,
-)
+from clipgrip.pseudolabel.refine.measure import damp_absent, measure, present_classes
+from clipgrip.pseudolabel.refine.scale import at_fitting_scale, standard_logits
 from clipgrip.pseudolabel.refine.settings import DEFAULT
 from clipgrip.pseudolabel.refine.space import PoolImages
 
@@ -70,7 +65,9 @@ def test_equal_classes_do_not_resist_and_absent_ones_do() -> None:
     assert resistance(answers([200] + [0] * 19)[0]) > DEFAULT.absent_resistance
 
 
-@pytest.mark.parametrize("limit", [DEFAULT.balance_max_resistance, DEFAULT.even_max_resistance])
+@pytest.mark.parametrize(
+    "limit", [DEFAULT.equal_max_resistance, DEFAULT.nearly_equal_max_resistance]
+)
 def test_a_class_that_fills_the_pool_or_is_not_in_it_makes_it_uneven(limit: float) -> None:
     assert even(answers([40] * 8)[0], limit)
     assert not even(answers([300] + [10] * 7)[0], limit)
@@ -131,9 +128,10 @@ def test_the_smallest_and_the_most_equal_answers_are_read(rows: int, classes: in
     assert 0.0 <= confidence(probs) <= 1.0
 
 
-def test_absent_classes_keep_four_tenths_and_rows_sum_to_one() -> None:
+def test_absent_classes_keep_the_root_of_the_least_share_and_rows_sum_to_one() -> None:
     halves = damp_absent(torch.tensor([[0.5, 0.5]]), torch.tensor([True, False]))
-    torch.testing.assert_close(halves, torch.tensor([[1 / 1.4, 0.4 / 1.4]]))
+    left = DEFAULT.absent_share**0.5
+    torch.testing.assert_close(halves, torch.tensor([[1 / (1 + left), left / (1 + left)]]))
 
 
 def test_absent_classes_cost_nothing_and_the_reason_says_so() -> None:

@@ -13,10 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.pseudolabel import Refinement, refine
+from clipgrip.pseudolabel import refine
 from clipgrip.pseudolabel.refine import REFINERS, refined, refined_answers
 from clipgrip.pseudolabel.refine.balance import sinkhorn, sure_prior, uniform
 from clipgrip.pseudolabel.refine.discriminant import tempered
+from clipgrip.pseudolabel.refine.settings import DEFAULT
 
 DIM, SCALE = 32, 100.0
 
@@ -244,7 +245,7 @@ def test_balanced_assignment_has_the_wanted_class_shares() -> None:
     drawn = torch.Generator().manual_seed(0)
     probs = (4 * torch.randn(200, 4, generator=drawn)).softmax(1)
     prior = torch.tensor([0.4, 0.3, 0.2, 0.1])
-    answers = sinkhorn(probs, prior, Refinement(balance_iterations=200))
+    answers = sinkhorn(probs, prior, DEFAULT.with_values({"balance_iterations": 200}))
     torch.testing.assert_close(answers.sum(1), torch.ones(200), atol=1e-5, rtol=0)
     torch.testing.assert_close(answers.mean(0), prior, atol=1e-4, rtol=0)
     own = sinkhorn(probs, probs.mean(0))

@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipgrip.pseudolabel import Refinement
 from clipgrip.pseudolabel.refine import refined_answers, space
 from clipgrip.pseudolabel.refine.graph import Graph, neighbour_graph
 from clipgrip.pseudolabel.refine.settings import DEFAULT
@@ -57,7 +56,8 @@ def test_they_maximise_the_variance_of_all_over_that_among_neighbours() -> None:
     laplacian = weights.sum(1).diag() - weights
     total = centred.T @ centred / len(embeds)
     among = centred.T @ laplacian @ centred / weights.sum()
-    shrunk = among / 2 + torch.eye(DIM).double() * among.diagonal().mean() / 2
+    share = DEFAULT.shrinkage
+    shrunk = (1 - share) * among + share * torch.eye(DIM).double() * among.diagonal().mean()
     ratios = (
         torch.linalg.eigvals(torch.linalg.solve(shrunk, total)).real.sort(descending=True).values
     )
@@ -83,14 +83,14 @@ def test_equal_and_few_images_break_nothing(embeds: Tensor) -> None:
     assert torch.isfinite(images.projected).all()
     assert images.projected.shape == (
         len(embeds),
-        min(DEFAULT.subspace_min_directions, embeds.shape[1]),
+        min(DEFAULT.numerics.subspace_min_directions, embeds.shape[1]),
     )
 
 
 def test_pools_in_cells_find_nearly_the_same() -> None:
     embeds, _ = made(images=8000)
     whole = discriminating(embeds, neighbour_graph(embeds))
-    graph = neighbour_graph(embeds, Refinement(exact_rows=100))
+    graph = neighbour_graph(embeds, DEFAULT.with_values({"exact_rows": 100}))
     assert len(graph.cells) > 1
     split = discriminating(embeds, graph)
     ours, theirs = (torch.linalg.qr(s.directions).Q[:, -(CLASSES - 1) :] for s in (whole, split))

@@ -64,14 +64,14 @@ def read(
         outcome = reopen(newest, ui.screen)
     audit = auditing.Audit.of(outcome, sheet.seed, sheet.apart)
     rows, truth = sheet.answers(audit)
-    kept = keep_answers(newest, audit, rows, truth, by)
-    uniform = kept and not audit.apart
+    stored = keep_answers(newest, audit, rows, truth, by)
+    uniform = stored and not audit.apart
     calibrated = recalibrated(outcome, ui.screen) if uniform else None
-    if not kept:
+    if not stored:
         ui.screen.note(Sentence(NOT_KEPT, newest=newest, answers=answers))
     if audit.apart:
-        return _apart(audit, rows, truth, len(sheet), kept)
-    facts = {"audit": audit.id, "sheet": len(sheet), "answered": len(rows), "kept": kept}
+        return _apart(audit, rows, truth, len(sheet), stored)
+    facts = {"audit": audit.id, "sheet": len(sheet), "answered": len(rows), "kept": stored}
     return _uniform(audit, rows, truth, facts, said_of(calibrated))
 
 
@@ -93,7 +93,7 @@ def _uniform(
     return Result(lines, {**facts, "audited": None if found is None else asdict(found)})
 
 
-def _apart(audit: Audit, rows: Any, truth: Any, drawn: int, kept: bool) -> Result:
+def _apart(audit: Audit, rows: Any, truth: Any, drawn: int, stored: bool) -> Result:
     """Right answers of each group; they are no sample of all images, so no share of these is named."""
     from clipgrip.trust.scope import group_name
 
@@ -118,5 +118,5 @@ def _apart(audit: Audit, rows: Any, truth: Any, drawn: int, kept: bool) -> Resul
                     n=asked,
                 )
             )
-    facts = {"audit": audit.id, "sheet": drawn, "answered": len(rows), "kept": kept}
+    facts = {"audit": audit.id, "sheet": drawn, "answered": len(rows), "kept": stored}
     return Result(lines, {**facts, "audited": None, "groups": groups})

@@ -85,15 +85,15 @@ def automate(
     rows, truth = sheet.answers(audit)
     earlier = _earlier(newest, audit)
     draw = audit.draw(first_plan(earlier, sheet.planned))
-    told = promise(audit.pool, rows, truth, groups, terms, draw=draw)
-    more = more_answers(told, audit.pool, rows, truth, groups)
-    facts = promised.promise_facts(told, audit, more, earlier)
+    found = promise(audit.pool, rows, truth, groups, terms, draw=draw)
+    more = more_answers(found, audit.pool, rows, truth, groups)
+    facts = promised.promise_facts(found, audit, more, earlier)
     facts = promised.with_classes(facts, groups, audit.classes.display)
     if not keep_answers(newest, audit, rows, truth, by, facts):
         screen.note(_not_stored(newest, place))
     elif not audit.apart:
         recalibrated(outcome, screen)
-    table = promised.automation_csv(audit, told, rows, truth, groups)
+    table = promised.automation_csv(audit, found, rows, truth, groups)
     place = _write(table, place, screen, chosen=out is not None)
     measured = [] if audit.apart else _measured(audit.pool.labels[rows], truth, audit.classes)
     texts = [*measured, *verdict(facts, len(rows)), *go_on(facts, run, answers, len(sheet))]
@@ -172,8 +172,8 @@ def _measured(answers: Any, truth: Any, classes: ClassNames) -> list[str]:
     from clipgrip.report.audited import compared, line
 
     pairs = list(zip(answers.tolist(), truth.tolist(), strict=True))
-    said = compared(pairs, classes.display)
-    return [] if said is None else [line(said)]
+    comparison = compared(pairs, classes.display)
+    return [] if comparison is None else [line(comparison)]
 
 
 def keep_answers(

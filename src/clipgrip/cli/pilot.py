@@ -152,13 +152,13 @@ def _write(wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], ui: Ui)
 
     made = now()
     version = write_version(out, wanted, worked, made=made, before=draw, **more)
-    kept, page = out.with_name(version.file), pages[0]
+    plan_file, page = out.with_name(version.file), pages[0]
     lines = [
         *summary(version, worked),
-        Sentence("kept         {kept}  (version {number})", kept=kept, number=version.number),
+        Sentence("kept         {kept}  (version {number})", kept=plan_file, number=version.number),
         Sentence("page         {page}", page=page),
     ]
-    facts = {"pilot": kept, "version": version.number, "page": page, "plan": asdict(worked)}
+    facts = {"pilot": plan_file, "version": version.number, "page": page, "plan": asdict(worked)}
     return Result(lines, facts)
 
 

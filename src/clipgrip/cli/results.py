@@ -122,9 +122,9 @@ def _doubts(metrics: dict[str, Any], say: Words) -> list[str]:
     data, learns = metrics["data"], metrics["settings"]["strategy"] != "zero-shot"
     advised = remedies(found, len(data["classes"]), say, given=data["labeled"], learns=learns)
     helps = enumerate(advised, 1)
-    told = [headline(say)] if knows_nothing(found) else []
+    in_words = [headline(say)] if knows_nothing(found) else []
     return [
-        *(Sentence("doubt        {text}", text=text) for text in [*told, *reasons(found, say)]),
+        *(Sentence("doubt        {text}", text=text) for text in [*in_words, *reasons(found, say)]),
         *(f"  {n}. {text}" for n, text in helps),
     ]
 
@@ -148,8 +148,8 @@ def _names(metrics: dict[str, Any], folder: Path, say: Words) -> list[str]:
     doubted = [one["name"] for one in doubted_names(metrics)]
     if not doubted:
         return []
-    told = in_short(doubted, len(metrics["data"]["classes"]), say)
-    text = f"{told}{say(' ')}{where_to_look(f'clipgrip names {folder}', say)}"
+    in_words = in_short(doubted, len(metrics["data"]["classes"]), say)
+    text = f"{in_words}{say(' ')}{where_to_look(f'clipgrip names {folder}', say)}"
     return [Sentence("names        {text}", text=text)]
 
 

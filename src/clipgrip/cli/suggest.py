@@ -107,7 +107,9 @@ def suggest(
     write_suggestions(out, found)
     then = _command(where, is_run, more, out)
     facts = {"suggested": len(found.rows), "pool": found.pool, "sheet": out, "then": then}
-    return Result([*told(found, count, out), Sentence("Then:    {then}", then=then)], facts)
+    return Result(
+        [*summary_lines(found, count, out), Sentence("Then:    {then}", then=then)], facts
+    )
 
 
 def _model(
@@ -138,7 +140,7 @@ def _command(where: Path, is_run: bool, more: dict[str, Any], out: Path) -> str:
     return " ".join(["clipgrip run", shlex.quote(str(where)), *options, end])
 
 
-def told(found: Suggestions, count: int, out: Path) -> list[str]:
+def summary_lines(found: Suggestions, count: int, out: Path) -> list[str]:
     """What was chosen and what to do with it."""
     lines = [
         Sentence(

@@ -73,10 +73,10 @@ class Joint:
         at = {old: new for new, old in enumerate(places) if old is not None}
         heads = []
         for head in self.heads:
-            kept = [n for n, c in enumerate(head.classes.tolist()) if c in at]
-            if kept:
-                classes = torch.tensor([at[int(head.classes[n])] for n in kept])
-                weights, offsets = head.weights[:, kept], head.offsets[kept]
+            columns = [n for n, c in enumerate(head.classes.tolist()) if c in at]
+            if columns:
+                classes = torch.tensor([at[int(head.classes[n])] for n in columns])
+                weights, offsets = head.weights[:, columns], head.offsets[columns]
                 heads.append(replace(head, weights=weights, offsets=offsets, classes=classes))
         changed = replace(self, heads=tuple(heads), n_classes=len(places))
         return changed if self.texts is None else replace(changed, texts=texts)
@@ -163,14 +163,14 @@ def weigh(
     log_shares = _log_shares(torch.bincount(labels, minlength=n_classes), fitted.head).float()
     rows = _rows(fitted, labels, settings)
     truth = labels[rows, None]
-    said = torch.zeros(len(rows), n_classes) if text is None else text[rows].float()
-    has_held = torch.isin(rows, fitted.rows)
-    held = torch.zeros(len(rows), len(fitted.head.classes))
-    held[has_held] = fitted.held_out
+    text_logits = torch.zeros(len(rows), n_classes) if text is None else text[rows].float()
+    has_held_out = torch.isin(rows, fitted.rows)
+    held_out_logits = torch.zeros(len(rows), len(fitted.head.classes))
+    held_out_logits[has_held_out] = fitted.held_out
 
     def likelihood(a: float, b: float, c: float) -> float:
-        ours = spread(b * held + c * log_shares, fitted.head.classes, n_classes)
-        joined = a * said + torch.where(has_held[:, None], ours, 0.0)
+        ours = spread(b * held_out_logits + c * log_shares, fitted.head.classes, n_classes)
+        joined = a * text_logits + torch.where(has_held_out[:, None], ours, 0.0)
         return float(joined.log_softmax(1).gather(1, truth).sum())
 
     texts = dict(zip(settings.text_weights, settings.text_prior, strict=True))
@@ -179,8 +179,8 @@ def weigh(
         texts = {0.0: 1.0}
     elif len(fitted.head.classes) < n_classes:
         # images of classes without a label know the text alone, so it must stand by itself
-        texts = {_alone(texts, said, truth): 1.0}
-    if not bool(has_held.any()):
+        texts = {_alone(texts, text_logits, truth): 1.0}
+    if not bool(has_held_out.any()):
         heads = {1.0: 1.0}
     tried = [
         (likelihood(a, b, c) + math.log(texts[a]) + math.log(heads[b]), a, b, c)

@@ -72,8 +72,8 @@ class Teacher:
         fitted = _fitted(image_embeds, task.labels, task, settings)
         own = task.labels[task.labeled]
         text = None if zero_shot is None else text_logits(zero_shot)
-        said = None if text is None else text[task.labeled]
-        weights = weigh(fitted, said, own, task.n_classes, settings)
+        text_log_probs = None if text is None else text[task.labeled]
+        weights = weigh(fitted, text_log_probs, own, task.n_classes, settings)
         joint = join(fitted, own, task.n_classes, weights)
         start = joint.probs(image_embeds, text)
         return cls(
@@ -196,8 +196,8 @@ def joint_without_labels(
     weight = settings.alone * _worth(task, pseudolabels, settings)
     sharp = Joint(1.0, (), task.n_classes).with_head(head, weight)
     rows = even_sample(pseudolabels.rows, MOST_TAUGHT)
-    said = wide_logits(image_embeds[rows], *text).log_softmax(1)
-    logits = sharp.logits(image_embeds[rows], said)
+    text_log_probs = wide_logits(image_embeds[rows], *text).log_softmax(1)
+    logits = sharp.logits(image_embeds[rows], text_log_probs)
     factor = _as_sure_as(logits, float(pseudolabels.confidence.double().mean()))
     return Joint(factor, (scaled(sharp.heads[0], factor),), task.n_classes)
 

@@ -91,7 +91,7 @@ def held_out(
     parts = [_sample(mask, generator) for mask in (labels < 0, several, (labels >= 0) & ~several)]
     some = torch.cat(parts).sort().values
     embeds, own = image_embeds[some], labels[some]
-    said = None if text is None else text[some]
+    text_logits = None if text is None else text[some]
     fold = _folds(own, several[some], settings.folds, generator)
     refine = refiner(embeds)
     alone, both = torch.full_like(own, -1), torch.full_like(own, -1)
@@ -100,11 +100,13 @@ def held_out(
         if not bool(hidden.any()):
             continue
         known = torch.where(hidden, -1, own)
-        answers = joint_of_pool(embeds, known, said, n_classes, settings).probs(embeds, said)
+        answers = joint_of_pool(embeds, known, text_logits, n_classes, settings).probs(
+            embeds, text_logits
+        )
         alone[hidden] = answers[hidden].argmax(1)
         both[hidden] = refine(answers, known)[hidden].argmax(1)
     at = (fold >= 0).nonzero().squeeze(1)
-    texts = torch.full_like(at, -1) if said is None else said[at].argmax(1)
+    texts = torch.full_like(at, -1) if text_logits is None else text_logits[at].argmax(1)
     return HeldOut(some[at], own[at], texts, alone[at], both[at], settings.harm)
 
 

@@ -15,7 +15,7 @@ from clipgrip.pseudolabel.quality import (
 )
 from clipgrip.pseudolabel.refine import REFINERS, refine, refined
 from clipgrip.pseudolabel.refine.answers import Refined
-from clipgrip.pseudolabel.refine.settings import Refinement
+from clipgrip.pseudolabel.refine.settings import Numerics, Refinement
 from clipgrip.pseudolabel.schedule import SCHEDULES, fpl, grip, ifpl
 from clipgrip.pseudolabel.select import (
     SELECTORS,
@@ -32,6 +32,7 @@ __all__ = [
     "SELECTORS",
     "Chosen",
     "Context",
+    "Numerics",
     "PseudoLabels",
     "Refined",
     "Refinement",

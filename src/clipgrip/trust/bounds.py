@@ -26,8 +26,8 @@ def pool_p_value(
         *map(_whole, (wrong, audited, size, allowed))
     )
     possible = allowed < size
-    held = np.where(possible, allowed + 1, 0)
-    below: Any = stats.hypergeom.cdf(wrong, size, held, audited)
+    errors = np.where(possible, allowed + 1, 0)
+    below: Any = stats.hypergeom.cdf(wrong, size, errors, audited)
     return np.where(possible, np.nan_to_num(below, nan=1.0), 0.0)
 
 

@@ -73,16 +73,7 @@ class RefineInput:
     @property
     def unlabeled_probs(self) -> SomeProbs:
         """Unlabeled rows, candidate classes."""
-        return self._unlabeled(self.probs)
-
-    @property
-    def confidence_probs(self) -> SomeProbs:
-        """The same at the scale that was asked for: what confidence is read from."""
-        at_given = self.probs_at_given_scale
-        return self._unlabeled(self.probs if at_given is None else at_given)
-
-    def _unlabeled(self, probs: Probs) -> SomeProbs:
-        return probs if self.is_unrestricted else self.restricted(probs, self.candidates)
+        return self.probs if self.is_unrestricted else self.restricted(self.probs, self.candidates)
 
     def restricted(self, values: Tensor, classes: Mask) -> Tensor:
         """The unlabeled rows and some classes of (N, C); a copy only where some are left out."""
@@ -215,7 +206,7 @@ def _are_prototypes(
     """Whether the class embeddings lie among the images: texts lie in a cone of their own (the modality gap)."""
     if len(images) < 2 or not bool(unlabeled.any()):
         return False
-    sample = images[:: max(1, len(images) // settings.prototype_sample)].float()
+    sample = images[:: max(1, len(images) // settings.numerics.prototype_sample)].float()
     similar = sample @ sample.T
     similar.fill_diagonal_(-torch.inf)
     among = similar.max(1).values.mean()

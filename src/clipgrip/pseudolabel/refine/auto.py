@@ -17,13 +17,13 @@ from clipgrip.pseudolabel.refine.decide import (
 from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.joined import join
 from clipgrip.pseudolabel.refine.measure import (
-    at_fitting_scale,
     damp_absent,
     lost_share,
     measure,
     present_classes,
 )
 from clipgrip.pseudolabel.refine.reasons import ABSENT, PER_CLASS, PER_PRESENT, Reason
+from clipgrip.pseudolabel.refine.scale import at_fitting_scale
 from clipgrip.pseudolabel.refine.simple import (
     balanced_assignment,
     half_balanced,
@@ -75,12 +75,12 @@ def _why(choice: Choice, evidence: Evidence) -> tuple[Reason, ...]:
 
 
 def _at_fitting_scale(given: RefineInput) -> RefineInput:
-    """Answers that are far too sure or far too doubtful are rescaled; confidence is then read from these."""
+    """Answers that are far too sure or far too doubtful are rescaled."""
     probs = given.unlabeled_probs
     answers = at_fitting_scale(probs, given.settings)
     if answers is probs:
         return given
-    return replace(given, probs=given.with_unlabeled(answers), probs_at_given_scale=None)
+    return replace(given, probs=given.with_unlabeled(answers))
 
 
 def _present(scaled: RefineInput) -> Mask:
@@ -93,10 +93,7 @@ def _present(scaled: RefineInput) -> Mask:
 
 
 def _damped(scaled: RefineInput, present: Mask) -> RefineInput:
-    """The input with less probability for absent classes, at both scales."""
-    among, settings, at_given = present[scaled.candidates], scaled.settings, None
-    if scaled.probs_at_given_scale is not None:
-        surer = replace(scaled, probs=scaled.probs_at_given_scale)
-        at_given = surer.with_unlabeled(damp_absent(scaled.confidence_probs, among, settings))
-    damped = scaled.with_unlabeled(damp_absent(scaled.unlabeled_probs, among, settings))
-    return replace(scaled, probs=damped, probs_at_given_scale=at_given, present=present)
+    """The input with less probability for absent classes."""
+    among = present[scaled.candidates]
+    damped = damp_absent(scaled.unlabeled_probs, among, scaled.settings)
+    return replace(scaled, probs=scaled.with_unlabeled(damped), present=present)

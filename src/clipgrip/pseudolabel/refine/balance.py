@@ -18,6 +18,9 @@ from clipgrip.types import Logits, Probs
 
 TINY = 1e-12
 BALANCE_CHUNK = 8192
+HALF = 0.5
+"""φ of unbalanced optimal transport: each factor goes half the way, so sure answers hold and doubtful ones move. No
+setting, as resistance is measured by it: another φ would be another unit."""
 Prior = Float[Tensor, " C"]
 
 
@@ -25,11 +28,11 @@ def sinkhorn(probs: Probs, prior: Prior, settings: Refinement = DEFAULT) -> Prob
     """Rows that sum to one and whose mean is ``prior``; a class that no image can be stays empty."""
     factors = torch.ones(probs.shape[1], dtype=torch.float64)
     targets = len(probs) * prior.double()
-    for _ in range(settings.balance_iterations if len(probs) else 0):
+    for _ in range(settings.numerics.balance_iterations if len(probs) else 0):
         before, columns = factors, factors * _column_sums(probs, factors.float())
         factors = factors * targets / columns.clamp_min(TINY)
         factors = (factors / factors.mean()).clamp(TINY, 1 / TINY)
-        if float((factors / before - 1).abs().max()) < settings.balance_tolerance:
+        if float((factors / before - 1).abs().max()) < settings.numerics.balance_tolerance:
             break
     scaled = like(probs)
     for rows in chunk_slices(len(probs), BALANCE_CHUNK, over=(probs, scaled)):
@@ -49,7 +52,7 @@ def _column_sums(probs: Probs, factors: Tensor) -> Tensor:
 
 def half_way(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
     """(N, C) with the factors that bring these very answers half the way to equal shares; too few stay as they are."""
-    sample = logits_of(even_sample(probs, settings.decision_sample))
+    sample = logits_of(even_sample(probs, settings.numerics.decision_sample))
     factors = half_way_factors(sample, settings)
     if factors is None:
         return probs
@@ -62,12 +65,12 @@ def half_way(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
 def half_way_factors(logits: Logits, settings: Refinement) -> Tensor | None:
     """(C,) logs of the factors that bring the classes half the way to equal shares, of mean 0; None for few images."""
     classes = logits.shape[1]
-    if classes < 2 or len(logits) < settings.min_images_for_shares:
+    if classes < 2 or len(logits) < settings.numerics.min_images_for_shares:
         return None
     factors = torch.zeros(classes)
-    for _ in range(settings.half_balance_iterations):
+    for _ in range(settings.numerics.half_balance_iterations):
         shares = _shares(logits, factors).clamp_min(TINY)
-        factors = (settings.half_balance_power * (factors - shares.log().float())).float()
+        factors = (HALF * (factors - shares.log().float())).float()
         factors = factors - factors.mean()
     return factors
 
@@ -90,16 +93,16 @@ def uniform(n_classes: int) -> Prior:
     return torch.full((n_classes,), 1 / n_classes)
 
 
-def sure_prior(probs: Probs, power: float = DEFAULT.prior_confidence_power) -> Prior:
+def sure_prior(probs: Probs) -> Prior:
     """The classes' shares as far as the answers are sure.
 
-    Each image gives its confidence, to a power, to its answer and the rest to all classes alike. Where answers are sure
-    it is the model's own prior, where they are not it is uniform.
+    Each image gives its confidence squared to its answer and the rest to all classes alike. Where answers are sure it
+    is the model's own prior, where they are not it is uniform.
     """
     sums, doubt = torch.zeros(probs.shape[1], dtype=torch.float64), 0.0
     for rows in chunk_slices(len(probs), BALANCE_CHUNK, over=(probs,)):
         answers = probs[rows].float()
-        confidence = answers.max(1).values ** power
+        confidence = answers.max(1).values.square()
         sums += confidence @ answers
         doubt += float((1 - confidence).sum())
     prior = ((sums + doubt / probs.shape[1]) / len(probs)).float()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from clipgrip.mapped import LOGITS, like
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
-from clipgrip.pseudolabel.refine.balance import Prior, sinkhorn, sure_prior
+from clipgrip.pseudolabel.refine.balance import sinkhorn, sure_prior
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.pseudolabel.refine.discriminant import discriminant, tempered
 from clipgrip.pseudolabel.refine.measure import best_of, damp_absent
@@ -19,6 +19,8 @@ from clipgrip.pseudolabel.refine.space import Pool
 from clipgrip.types import Logits, Mask, Probs, SomeProbs
 
 TINY = 1e-12
+WIDER = 0.3
+"""Factor on the logit scale of prototypes in the subspace, where cosines spread about three times as wide."""
 ClusterPrior = Float[Tensor, " K"]
 ClusterProbs = Float[Tensor, "n K"]
 """Of the unlabeled images, over the K candidates that have a cluster."""
@@ -29,34 +31,29 @@ def clustered(given: RefineInput) -> Refined:
 
     Classes that are not there have no cluster; they keep what the text gives them.
     """
-    images, settings = given.images, given.settings
+    images = given.images
     labels = torch.where(given.labeled, given.probs.argmax(1), -1)
-    pool = Pool(images.projected, images.graph, labels, settings)
+    pool = Pool(images.projected, images.graph, labels, images.settings)
     if given.prototype_embeds is not None:
         own = given.text_images or images
         prototypes = own.subspace.project(given.prototype_embeds)
         given = _rescored_in_subspace(given, own.projected, prototypes)
     present = _present(given)
-    prior = _first_prior(given)[present[given.candidates]]
-    prior /= prior.sum()
-    answers = _cluster_once(given, pool, prior, present)
-    weight = settings.prototype_prior_weight if given.prototypes else 1.0
-    for _ in range(settings.cluster_rounds - 1):
-        prior = (1 - weight) * prior + weight * mean_answer(answers)
-        del answers  # as large as all else that a round needs
-        answers = _cluster_once(given, pool, prior, present)
+    prior = sure_prior(given.unlabeled_probs)[present[given.candidates]]
+    shares = mean_answer(_cluster_once(given, pool, prior / prior.sum(), present))
+    answers = _cluster_once(given, pool, shares, present)
     return Refined(given.with_unlabeled(_with_absent(given, answers, present)), "clusters")
 
 
 def _rescored_in_subspace(given: RefineInput, images: Tensor, prototypes: Tensor) -> RefineInput:
     """The answers of prototypes (C, d) among images (N, d) of the subspace, where they know more."""
-    probs, scale = like(given.probs), given.settings.prototype_subspace_scale
+    probs, scale = like(given.probs), WIDER * given.settings.prototype_logit_scale
     for rows in chunk_slices(len(probs), over=(probs, images, given.probs)):
-        logits = scale * images[rows].float() @ prototypes.float().T
+        logits = images[rows].float() @ (scale * prototypes.float()).T
         answers = logits.masked_fill(~given.candidates, -torch.inf).softmax(1)
         before = given.probs[rows].float()
         probs[rows] = torch.where(given.labeled[rows, None], before, answers)
-    rescored = replace(given, probs=probs, probs_at_given_scale=None)
+    rescored = replace(given, probs=probs)
     if given.present is None:
         return rescored
     present = given.present[given.candidates]
@@ -126,11 +123,3 @@ def mean_answer(probs: SomeProbs) -> ClusterPrior:
     for rows in chunk_slices(len(probs), over=(probs,)):
         sums += probs[rows].float().sum(0)
     return (sums / len(probs)).float()
-
-
-def _first_prior(given: RefineInput) -> Prior:
-    settings = given.settings
-    power = settings.prior_confidence_power
-    if given.prototypes:
-        power = settings.prototype_confidence_power
-    return sure_prior(given.confidence_probs, power)

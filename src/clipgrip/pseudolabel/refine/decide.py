@@ -27,15 +27,15 @@ KEEP_WHOLE = Choice("zero-shot", reasons.WOULD_DIVIDE)
 
 def decide(evidence: Evidence, settings: Refinement) -> Choice:
     """What to try; clusters are accepted or not afterwards."""
-    equal = is_even(evidence, settings.balance_max_resistance)
-    least = settings.cluster_min_images_equal if equal else settings.cluster_min_images
+    equal = is_even(evidence, settings.equal_max_resistance)
+    least = settings.cluster_min_images * (2 if equal else 1)
     if evidence.images_per_cluster >= least:
         return KEEP_WHOLE if evidence.undivided else Choice("joined", reasons.NONE_LOSES)
     if evidence.some_absent:
         return Choice("zero-shot", None)
     if equal and evidence.images_per_class >= settings.cluster_min_images:
         return Choice("balance", reasons.LITTLE_RESISTANCE)
-    if is_even(evidence, settings.even_max_resistance):
+    if is_even(evidence, settings.nearly_equal_max_resistance):
         return Choice("half-balance", reasons.NEARLY_EQUAL)
     return Choice("zero-shot", reasons.UNEQUAL)
 
@@ -58,4 +58,5 @@ def is_even(evidence: Evidence, max_resistance: float) -> bool:
 
 def absence_is_clear(evidence: Evidence, settings: Refinement) -> bool:
     """Whether the answers resist equal shares so much that classes must be absent."""
-    return evidence.resistance is not None and evidence.resistance > settings.absent_resistance
+    resistance = evidence.resistance
+    return resistance is not None and resistance > settings.absent_resistance

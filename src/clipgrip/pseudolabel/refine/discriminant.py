@@ -23,8 +23,9 @@ SomeLogits = Float[Tensor, "n C"]
 
 def discriminant(pool: Pool, probs: Probs, text: Logits) -> Logits:
     """(N, C) by discriminants that are fitted to ``probs``, answer with ``text`` added, and are fitted to that."""
-    settings, label = pool.settings, pool.settings.discriminant_label_weight
-    weights, scatter, steps = pool.weights(label), pool.scatter(label), settings.discriminant_steps
+    settings, weight = pool.settings, pool.settings.label_weight
+    weights, scatter = pool.weights(weight), pool.scatter(weight)
+    steps = settings.numerics.discriminant_steps
     moments, logits = _no_moments(pool, probs), like(probs, kept=LOGITS)
     for rows in chunk_slices(len(probs), over=(probs, pool.images)):
         _count(moments, probs[rows].float(), weights[rows], pool.read(rows))
@@ -46,7 +47,7 @@ def tempered(logits: Logits, confidence: float, settings: Refinement = DEFAULT) 
 
     Of many images an even sample says which temperature that is.
     """
-    sample, low, high = even_sample(logits, settings.decision_sample).float(), 0.0, 10.0
+    sample, low, high = even_sample(logits, settings.numerics.decision_sample).float(), 0.0, 10.0
     below = sample - sample.max(1, keepdim=True).values if len(sample) else sample
     for _ in range(30):
         middle = (low + high) / 2
@@ -93,7 +94,7 @@ def _discriminants(
     means = sums / totals.clamp_min(1e-6)[:, None]
     within = (scatter - (means * totals[:, None]).T @ means) / totals.sum()
     scale = within.diagonal().mean().clamp_min(1e-9)
-    shrinkage, temperature = settings.discriminant_shrinkage, settings.discriminant_temperature
+    shrinkage, temperature = settings.shrinkage, settings.discriminant_temperature
     shrunk = (1 - shrinkage) * within + shrinkage * scale * torch.eye(len(scatter)).double()
     directions = torch.linalg.solve(shrunk, means.T)
     offsets = -0.5 * (means.T * directions).sum(0)

@@ -84,7 +84,7 @@ class Graph:
 def neighbour_graph(image_embeds: ImageEmbeds, settings: Refinement = DEFAULT) -> Graph:
     """(W + Wᵀ) / 2k, where W holds the cosines, at least 0, of each image's k nearest others."""
     rows = torch.arange(len(image_embeds))
-    exact = len(rows) <= settings.exact_rows
+    exact = len(rows) <= settings.numerics.exact_rows
     cells = [rows] if exact else Division(image_embeds, settings).into_cells(rows)
     k = max(1, min(settings.neighbours, len(rows) - 1))
     return Graph(tuple(_cell(image_embeds, cell, k) for cell in cells))
@@ -152,10 +152,10 @@ class Division:
 
     def into_cells(self, rows: Tensor, division: int = 0) -> list[Tensor]:
         settings = self.settings
-        if division and len(rows) <= settings.max_cell_rows:
+        if division and len(rows) <= settings.numerics.max_cell_rows:
             return [rows]
-        if division == settings.max_divisions:
-            return list(rows.split(settings.cell_rows))
+        if division == settings.numerics.max_divisions:
+            return list(rows.split(settings.numerics.cell_rows))
         sizes, nearest = self.nearest(rows)
         cells = rows[nearest.argsort(stable=True)].split(sizes)
         return [part for cell in cells if len(cell) for part in self.into_cells(cell, division + 1)]
@@ -163,10 +163,10 @@ class Division:
     def nearest(self, rows: Tensor) -> tuple[list[int], Tensor]:
         """How many images are nearest to each centre, and to which each row is."""
         settings = self.settings
-        count = min(max(2, len(rows) // settings.cell_rows), settings.max_centres)
+        count = min(max(2, len(rows) // settings.numerics.cell_rows), settings.numerics.max_centres)
         order = torch.randperm(len(rows), generator=self.draw)
-        sample = self.image_embeds[rows[order[: count * settings.centre_sample]]].float()
-        centres = _centres(sample, count, settings.centre_steps)
+        sample = self.image_embeds[rows[order[: count * settings.numerics.centre_sample]]].float()
+        centres = _centres(sample, count, settings.numerics.centre_steps)
         nearest = torch.cat(
             [
                 (self.image_embeds[rows[part]].float() @ centres.T).argmax(1)
@@ -204,7 +204,7 @@ def propagate(
 def _propagate_in(cell: Cell, probs: Probs, labeled: RowMask, settings: Refinement) -> Probs:
     degrees = cell.spread(torch.ones(len(probs), 1)).clamp_min(1e-9)
     answers, share = probs, settings.propagation_share
-    for _ in range(settings.propagation_steps):
+    for _ in range(settings.numerics.propagation_steps):
         mixed = share * cell.spread(answers) / degrees + (1 - share) * probs
         answers = torch.where(labeled[:, None], probs, mixed)
     return answers / answers.sum(1, keepdim=True).clamp_min(1e-12)

@@ -11,11 +11,12 @@ import torch
 
 from clipgrip.mapped import like
 from clipgrip.pseudolabel.refine.answers import RefineInput
-from clipgrip.pseudolabel.refine.balance import half_way_factors, logits_of
-from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample
+from clipgrip.pseudolabel.refine.balance import HALF, half_way_factors
+from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.pseudolabel.refine.evidence import Evidence
+from clipgrip.pseudolabel.refine.scale import standard_logits
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
-from clipgrip.types import Labels, Logits, Mask, Probs
+from clipgrip.types import Labels, Mask, Probs
 
 
 def measure(given: RefineInput, lost_before: float | None = None) -> Evidence:
@@ -29,7 +30,7 @@ def measure(given: RefineInput, lost_before: float | None = None) -> Evidence:
         n_unlabeled=len(probs),
         n_classes=n_classes,
         images_per_class=(len(probs) + labeled) / n_classes,
-        confidence=mean_confidence(given.confidence_probs),
+        confidence=mean_confidence(probs),
         standard_confidence=mean_confidence(logits.softmax(1)),
         resistance=None if factors is None else float(factors.std()),
         prototypes=given.prototypes,
@@ -46,36 +47,6 @@ def mean_confidence(probs: Probs) -> float:
     return float(torch.cat(parts).mean())
 
 
-def standard_logits(probs: Probs, settings: Refinement = DEFAULT) -> Logits:
-    """(n, C) logits at one spread, whatever scale made the probabilities.
-
-    Of many images an even sample answers. Where no image differs from another there is no spread, and the logits stay
-    as they are.
-    """
-    logits = logits_of(even_sample(probs, settings.decision_sample))
-    return logits * (settings.logit_spread / (_spread(logits) or settings.logit_spread))
-
-
-def at_fitting_scale(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
-    """(N, C) at the standard spread, if their own is more than ``max_spread_ratio`` off; else as they are."""
-    spread = _spread(logits_of(even_sample(probs, settings.decision_sample)))
-    most = settings.max_spread_ratio
-    if not spread or 1 / most <= spread / settings.logit_spread <= most:
-        return probs
-    scaled = like(probs)
-    for rows in chunk_slices(len(probs), over=(probs, scaled)):
-        scaled[rows] = (logits_of(probs[rows]) * (settings.logit_spread / spread)).softmax(1)
-    return scaled
-
-
-def _spread(logits: Logits) -> float:
-    """Deviation over the classes, apart from what all images share; 0 where there is none to speak of."""
-    if logits.shape[1] < 2 or len(logits) < 2:
-        return 0.0
-    spread = float((logits - logits.mean(0)).std(1).mean())
-    return spread if spread > 1e-3 else 0.0
-
-
 def present_classes(answers: Probs, settings: Refinement = DEFAULT) -> Mask:
     """Classes (C,) that are the answer of at least ``absent_share`` of a fair share of the images (n, C).
 
@@ -87,8 +58,8 @@ def present_classes(answers: Probs, settings: Refinement = DEFAULT) -> Mask:
 
 
 def damp_absent(probs: Probs, present: Mask, settings: Refinement = DEFAULT) -> Probs:
-    """The absent classes lose most of their probability; rows still sum to one."""
-    weights, damped = torch.where(present, 1.0, settings.absent_weight), like(probs)
+    """The absent classes lose half the way (geometric) to the share below which they are absent; rows sum to one."""
+    weights, damped = torch.where(present, 1.0, settings.absent_share**HALF), like(probs)
     for rows in chunk_slices(len(probs), over=(probs, damped)):
         weighted = probs[rows].float() * weights
         damped[rows] = weighted / weighted.sum(1, keepdim=True)

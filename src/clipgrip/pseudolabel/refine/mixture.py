@@ -24,11 +24,10 @@ Means = Float[Tensor, "C D"]
 def mixture(pool: Pool, prior: Probs, text: Logits) -> Probs:
     """(N, C) of the mixture, from the ``prior`` on; ``text`` is λ log prior."""
     settings, probs = pool.settings, like(prior)
-    weights = pool.weights(settings.mixture_label_weight)
-    means = _means_of_surest(pool, prior, weights, settings.mixture_surest_images)
-    squares = pool.scatter(settings.mixture_label_weight).diagonal().float()
+    means = _means_of_surest(pool, prior, round(2 * settings.cluster_min_images))
+    squares = pool.scatter(1.0).diagonal().float()
     variance = torch.full((pool.images.shape[1],), 1 / pool.images.shape[1])
-    for step in range(settings.mixture_outer_steps):
+    for step in range(settings.numerics.mixture_outer_steps):
         first = step == 0
         before, sums, totals = means, torch.zeros_like(means), torch.zeros(len(means))
         for cell in pool.graph.through(probs, text, pool.images):
@@ -38,31 +37,29 @@ def mixture(pool: Pool, prior: Probs, text: Logits) -> Probs:
             density.add_(text[cell.at])
             found = _inner_steps(pool, cell, density, (prior if first else probs)[cell.at].float())
             probs[cell.at] = found.to(probs.dtype)
-            mass = found * weights[cell.at, None]
-            totals += mass.sum(0)
-            for part, block in zip(mass.split(CHUNK), images, strict=True):
+            totals += found.sum(0)
+            for part, block in zip(found.split(CHUNK), images, strict=True):
                 sums.addmm_(part.T, block)
         means = F.normalize(sums + 1e-6 * before, dim=1)
         spread = squares - 2 * (sums * means).sum(0) + totals @ means.square()
         variance = (spread / totals.sum()).clamp_min(1e-6)
-        if float((means - before).abs().max()) < settings.mixture_tolerance:
+        if float((means - before).abs().max()) < settings.numerics.mixture_tolerance:
             break
     return probs
 
 
 def _inner_steps(pool: Pool, cell: Cell, density: Logits, probs: Probs) -> Probs:
     """(n, C) of one cell: density, text and neighbours together, a few times."""
-    for _ in range(pool.settings.mixture_inner_steps):
+    for _ in range(pool.settings.numerics.mixture_inner_steps):
         probs = pool.keep_labels(cell.spread(probs).add_(density).softmax(1), cell.at)
     return probs
 
 
-def _means_of_surest(pool: Pool, prior: Probs, weights: Tensor, surest: int) -> Means:
+def _means_of_surest(pool: Pool, prior: Probs, surest: int) -> Means:
     """(C, D) of the surest images of each class, each by its probability."""
     values, rows = torch.zeros(0, prior.shape[1]), torch.zeros(0, prior.shape[1], dtype=torch.long)
     for part in chunk_slices(len(prior), 16 * CHUNK, over=(prior,)):
-        weighted = prior[part].float() * weights[part, None]
-        best, at = weighted.topk(min(surest, len(weighted)), dim=0)
+        best, at = prior[part].float().topk(min(surest, part.stop - part.start), dim=0)
         values, rows = torch.cat([values, best]), torch.cat([rows, at + part.start])
         values, at = values.topk(min(surest, len(values)), dim=0)
         rows = rows.gather(0, at)

@@ -40,7 +40,7 @@ def ordered(
 ) -> OrderedPool:
     """These ``rows`` of a pool (N, D), ascending, in the order of their cells."""
     division = Division(image_embeds, settings)
-    if len(rows) <= settings.exact_rows:
+    if len(rows) <= settings.numerics.exact_rows:
         sizes, nearest = [len(rows)], torch.zeros(len(rows), dtype=torch.long)
     else:
         sizes, nearest = division.nearest(rows)

@@ -1,118 +1,51 @@
-"""Every number of the refinement that moves an answer, in one value: a part of the method and of a run's identity.
+"""Every number of the refinement, in one value: a part of the method and of a run's identity.
 
-Not here: what only bounds memory (rows per chunk) and guards against a division by zero.
+`Refinement` holds what the method is made of, `Numerics` how far its computations go. Not here: what only bounds memory
+(rows per chunk) and guards against a division by zero.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from clipgrip.errors import ConfigError, nearest
 
 
 @dataclass(frozen=True)
-class Refinement:
-    """How answers are refined. The defaults were chosen on the pools of `benchmarks.pools`, all of them seen (0031)."""
+class Numerics:
+    """How far computations go: iterations, tolerances, samples, sizes of a block. No numbers of the method.
 
-    # Which answers are read, and at which scale
-    logit_spread: float = 2.5
-    """Standard deviation of the logits over the classes that counts as usual: CLIP's own on real sets with texts."""
-    max_spread_ratio: float = 3.0
-    """Logits whose spread is more than this factor off are rescaled; real sets with texts stay within a factor of 2."""
-    prototype_similarity: float = 0.75
-    """Class embeddings are prototypes (means of images), no texts, from this share of the cosine between neighbours."""
+    Twice as far changes hardly anything on the pools of `benchmarks.ablate`. They stay a part of a run's identity.
+    """
+
     prototype_sample: int = 1000
-    """Images of which that cosine is measured, at least."""
-    prototype_logit_scale: float = 40.0
-    """Highest logit scale of prototypes: a few images say far less than CLIP's scale of 100 claims."""
+    """Images of which the cosine between neighbours is measured, at least."""
     decision_sample: int = 50_000
     """From twice as many rows on, decisions about the whole pool read an even sample of at least so many."""
-
-    # Which refinement: decide.py
-    cluster_min_images: float = 4.0
-    """Images per class (``Evidence.images_per_cluster``) from which clusters are better than a text alone."""
-    cluster_min_images_equal: float = 8.0
-    """The same where the classes seem equally frequent, so that fewer images gain more by equal shares."""
-    balance_max_resistance: float = 0.3
-    """Resistance (see ``evidence``) up to which they seem so."""
-    even_max_resistance: float = 0.45
-    """Resistance up to which fewer images gain by going half the way to equal shares."""
-    max_lost_share: float = 0.12
-    """Share of the images that one class may lose by clusters: a class that fills the pool must not be split up."""
-
-    # Half the way to equal shares, and how much answers resist it: balance.py
-    half_balance_power: float = 0.5
-    """φ of unbalanced optimal transport: each factor goes half the way, so sure answers hold and doubtful ones move."""
-    half_balance_iterations: int = 30
-    """Scaling steps."""
+    spread_tolerance: float = 3.0
+    """Logits whose spread is more than this factor off are rescaled; real sets with texts stay within a factor of 2."""
     min_images_for_shares: int = 50
     """Fewer images say nothing of the class shares."""
-
-    # Absent classes: decide.py, measure.py
-    absent_resistance: float = 0.7
-    """Resistance from which classes are absent: lower where all are present, higher where a third are."""
-    absent_share: float = 0.2
-    """A class that answers less than this part of a fair share is absent, once it is established that some are."""
-    absent_weight: float = 0.4
-    """Factor on the probability of an absent class."""
-
-    # Balanced assignment (Sinkhorn): balance.py
+    half_balance_iterations: int = 30
+    """Scaling steps half the way to equal shares."""
     balance_iterations: int = 30
-    """Scaling steps at most."""
+    """Scaling steps of a balanced assignment at most."""
     balance_tolerance: float = 1e-7
     """Stop when no factor changes by more than this share of its value."""
-    prior_confidence_power: float = 2.0
-    """Power of its confidence with which an answer counts for the class prior."""
-
-    # Clusters: clusters.py
-    cluster_rounds: int = 2
-    """Rounds of balance, mixture and discriminants; each takes the class shares of the one before as its prior."""
-    prototype_prior_weight: float = 0.5
-    """Weight of the first round's class shares in the second round's prior; 1 for texts."""
-    prototype_confidence_power: float = 4.0
-    """``prior_confidence_power`` of prototypes."""
-    prototype_subspace_scale: float = 12.0
-    """Logit scale of prototypes in the subspace, where they answer better than in the whole space."""
-
-    # Mixture of Gaussians (TransCLIP): mixture.py
-    mixture_temperature: float = 20.0
-    """Divides log-densities, which are far too sure in many dimensions."""
     mixture_outer_steps: int = 10
-    """Updates of means and variance at most."""
+    """Updates of the mixture's means and variance at most."""
     mixture_inner_steps: int = 5
     """Updates of the answers between them."""
     mixture_tolerance: float = 5e-4
     """Stop when no coordinate of a mean moves by more; no answer changed on the benchmark sets."""
-    mixture_surest_images: int = 8
-    """Images per class that make the first means."""
-    mixture_label_weight: float = 1.0
-    """Weight of a labeled image against an unlabeled one."""
-
-    # Linear discriminants: discriminant.py
-    discriminant_temperature: float = 4.0
-    """Divides log-densities, which are far too sure in hundreds of correlated dimensions."""
     discriminant_steps: int = 5
-    """Fits, each to the answers of the one before."""
-    discriminant_shrinkage: float = 0.4
-    """How far the covariance is shrunk towards a multiple of the identity."""
-    discriminant_label_weight: float = 2.0
-    """Weight of a labeled image against an unlabeled one."""
-
-    # Subspace of between-class directions: space.py
-    subspace_min_ratio: float = 0.8
-    """Total variance over that among neighbours (shrunk) from which a direction is kept."""
-    subspace_shrinkage: float = 0.5
-    """How far the covariance among neighbours is shrunk towards a multiple of the identity."""
+    """Fits of the discriminants, each to the answers of the one before."""
     subspace_min_directions: int = 4
-    """Directions kept in any case."""
+    """Directions of the subspace that are kept in any case."""
     subspace_max_directions: int = 256
     """Directions at most: half of CLIP's, so that a million projected images take half a gigabyte."""
-
-    # Neighbour graph: graph.py
-    neighbours: int = 3
-    """Nearest images to which each is linked."""
     exact_rows: int = 30_000
     """Up to so many images each is compared with each; above, with those of its own cell."""
     cell_rows: int = 2000
@@ -127,52 +60,121 @@ class Refinement:
     """Steps of k-means."""
     max_divisions: int = 4
     """Images that so many divisions leave together are as good as equal; they are cut in order."""
-    propagation_share: float = 0.8
-    """α: the part of an answer that comes from the neighbours, in the method ``propagation``."""
     propagation_steps: int = 20
-    """Steps of the diffusion."""
+    """Steps in which answers flow among neighbours."""
 
     def __post_init__(self) -> None:
         """ConfigError where a value is none that its setting can have."""
-        for field in fields(self):
-            check_value(field.name, getattr(self, field.name), field.default)
+        for one in fields(self):
+            check_value(one.name, getattr(self, one.name), one.default)
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """What the refinement is made of. Chosen on the pools of `benchmarks.pools`, all of them seen (0031, 0047).
+
+    `benchmarks.ablate` halves and doubles each; its rows stand in benchmarks/README.md.
+    """
+
+    # Which answers are read, and at which scale: scale.py, answers.py
+    logit_spread: float = 2.5
+    """Standard deviation of the logits over the classes that counts as usual: CLIP's own on real sets with texts."""
+    prototype_similarity: float = 0.75
+    """Class embeddings are prototypes (means of images), no texts, from this share of the cosine between neighbours."""
+    prototype_logit_scale: float = 40.0
+    """Highest logit scale of prototypes: a few images say far less than CLIP's scale of 100 claims."""
+
+    # Which refinement: decide.py
+    cluster_min_images: float = 4.0
+    """Images per class (``Evidence.images_per_cluster``) from which clusters are better than a text alone; twice as
+    many where the classes seem equally frequent, so that fewer images gain more by equal shares."""
+    equal_max_resistance: float = 0.3
+    """Resistance (see ``measure``) up to which they seem so."""
+    resistance_step: float = 1.53
+    """So many times that resistance they seem nearly so, and few images gain by going half the way to equal shares;
+    once more so many times, and classes must be absent."""
+    max_lost_share: float = 0.12
+    """Share of the images that one class may lose by clusters: a class that fills the pool must not be split up."""
+
+    # Class shares: balance.py, measure.py
+    absent_share: float = 0.2
+    """A class that answers less than this part of a fair share is absent, once it is established that some are."""
+
+    # Images: space.py, graph.py, mixture.py, discriminant.py
+    neighbours: int = 3
+    """Nearest images to which each is linked (TransCLIP's)."""
+    propagation_share: float = 0.8
+    """α: the part of an answer that comes from the neighbours where answers flow among them."""
+    mixture_temperature: float = 20.0
+    """Divides log-densities of a diagonal covariance, which are far too sure in many dimensions."""
+    discriminant_temperature: float = 4.0
+    """The same with a full covariance, which knows that dimensions are correlated."""
+    label_weight: float = 2.0
+    """Weight of a labeled image against an unlabeled one where discriminants are fitted."""
+    shrinkage: float = 0.4
+    """How far covariances, within classes or among neighbours, are shrunk towards a multiple of the identity."""
+    subspace_min_ratio: float = 0.8
+    """Total variance over that among neighbours (shrunk) from which a direction is kept."""
+
+    numerics: Numerics = field(default_factory=Numerics)
+    """How far the computations go."""
+
+    def __post_init__(self) -> None:
+        """ConfigError where a value is none that its setting can have."""
+        for one in fields(self):
+            if one.name != "numerics":
+                check_value(one.name, getattr(self, one.name), one.default)
+
+    @property
+    def nearly_equal_max_resistance(self) -> float:
+        """Resistance up to which the classes seem nearly equally frequent."""
+        return self.equal_max_resistance * self.resistance_step
+
+    @property
+    def absent_resistance(self) -> float:
+        """Resistance from which classes are absent."""
+        return self.nearly_equal_max_resistance * self.resistance_step
 
     def with_values(self, values: Mapping[str, Any]) -> Refinement:
-        """These settings with some replaced, as a project file gives them.
+        """These settings with some replaced, as a project file gives them: numerics stand beside the others.
 
         Raises:
             ConfigError: a name is unknown, or a value is not allowed.
         """
-        known = [field.name for field in fields(self)]
         for name in values:
-            if name not in known:
+            if name not in NAMES:
                 raise ConfigError(
-                    f'refinement: unknown setting "{name}".{nearest(name, known)} Known are the fields of '
+                    f'refinement: unknown setting "{name}".{nearest(name, NAMES)} Known are the fields of '
                     "clipgrip.pseudolabel.Refinement."
                 )
-        return replace(self, **values)
+        return self._with(values)
+
+    def values(self) -> dict[str, int | float]:
+        """Every number by its name, numerics beside the others."""
+        return {name: getattr(self.numerics if name in DETAILS else self, name) for name in NAMES}
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Refinement:
+        """The value that ``facts`` came from, of another version too: what it does not know is left out."""
+        given = {**facts, **facts.get("numerics", {})}
+        return cls()._with({name: value for name, value in given.items() if name in NAMES})
+
+    def _with(self, values: Mapping[str, Any]) -> Refinement:
+        details = {name: value for name, value in values.items() if name in DETAILS}
+        others = {name: value for name, value in values.items() if name not in DETAILS}
+        return replace(self, **others, numerics=replace(self.numerics, **details))
 
 
+DETAILS = tuple(one.name for one in fields(Numerics))
+NAMES = (*(one.name for one in fields(Refinement) if one.name != "numerics"), *DETAILS)
+"""What a project file may give."""
 MAY_BE_ZERO = (
-    "absent_share",
-    "absent_resistance",
-    "even_max_resistance",
-    "balance_max_resistance",
-    "max_lost_share",
-    "balance_tolerance",
-    "mixture_tolerance",
-    "propagation_share",
+    *("absent_share", "equal_max_resistance", "max_lost_share"),
+    *("propagation_share", "balance_tolerance", "mixture_tolerance"),
 )
 AT_MOST_ONE = (
-    "prototype_similarity",
-    "half_balance_power",
-    "absent_share",
-    "absent_weight",
-    "prototype_prior_weight",
-    "discriminant_shrinkage",
-    "subspace_shrinkage",
-    "max_lost_share",
-    "propagation_share",
+    *("prototype_similarity", "absent_share", "shrinkage"),
+    *("max_lost_share", "propagation_share"),
 )
 
 

@@ -25,7 +25,7 @@ def half_balanced(given: RefineInput) -> Refined:
 
 
 def own_prior(given: RefineInput) -> Refined:
-    prior = sure_prior(given.confidence_probs, given.settings.prior_confidence_power)
+    prior = sure_prior(given.unlabeled_probs)
     answers = sinkhorn(given.unlabeled_probs, prior, given.settings)
     return Refined(given.with_unlabeled(answers), "prior")
 

@@ -153,15 +153,18 @@ def discriminating(
         mean += image_embeds[rows].float().sum(0)
     mean /= len(image_embeds)
     total, among = _covariances(image_embeds, graph, mean)
-    scale, shrinkage = among.diagonal().mean().clamp_min(TINY), settings.subspace_shrinkage
+    scale, shrinkage = among.diagonal().mean().clamp_min(TINY), settings.shrinkage
     shrunk = (1 - shrinkage) * among + shrinkage * scale * torch.eye(len(among)).double()
     root = torch.linalg.cholesky(shrunk)
     half = torch.linalg.solve_triangular(root, total, upper=False)
     ratios, axes = torch.linalg.eigh(torch.linalg.solve_triangular(root, half.T, upper=False))
     clear = int((ratios > settings.subspace_min_ratio).sum())
-    least, most = settings.subspace_min_directions, settings.subspace_max_directions
-    kept = min(max(least, clear), most, len(ratios))
-    directions = torch.linalg.solve_triangular(root.T, axes[:, -kept:], upper=True)
+    least, most = (
+        settings.numerics.subspace_min_directions,
+        settings.numerics.subspace_max_directions,
+    )
+    count = min(max(least, clear), most, len(ratios))
+    directions = torch.linalg.solve_triangular(root.T, axes[:, -count:], upper=True)
     return Subspace(mean, (directions / directions.norm(dim=0).mean()).float())
 
 

@@ -1,0 +1,39 @@
+"""The scale of answers: logits are brought to one spread over the classes, whatever factor was on the cosines."""
+
+from __future__ import annotations
+
+from clipgrip.mapped import like
+from clipgrip.pseudolabel.refine.balance import logits_of
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample
+from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
+from clipgrip.types import Logits, Probs
+
+
+def standard_logits(probs: Probs, settings: Refinement = DEFAULT) -> Logits:
+    """(n, C) logits at one spread, whatever scale made the probabilities.
+
+    Of many images an even sample answers. Where no image differs from another there is no spread, and the logits stay
+    as they are.
+    """
+    logits = logits_of(even_sample(probs, settings.numerics.decision_sample))
+    return logits * (settings.logit_spread / (_spread(logits) or settings.logit_spread))
+
+
+def at_fitting_scale(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
+    """(N, C) at the standard spread, if their own is more than ``spread_tolerance`` off; else as they are."""
+    own = _spread(logits_of(even_sample(probs, settings.numerics.decision_sample)))
+    most = settings.numerics.spread_tolerance
+    if not own or 1 / most <= own / settings.logit_spread <= most:
+        return probs
+    scaled = like(probs)
+    for rows in chunk_slices(len(probs), over=(probs, scaled)):
+        scaled[rows] = (logits_of(probs[rows]) * (settings.logit_spread / own)).softmax(1)
+    return scaled
+
+
+def _spread(logits: Logits) -> float:
+    """Deviation over the classes, apart from what all images share; 0 where there is none to speak of."""
+    if logits.shape[1] < 2 or len(logits) < 2:
+        return 0.0
+    found = float((logits - logits.mean(0)).std(1).mean())
+    return found if found > 1e-3 else 0.0
