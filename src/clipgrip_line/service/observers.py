@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 
 from clipgrip_line.service.live import Seen
 
+log = logging.getLogger(__name__)
 LAST = 12
 """Pictures that are in memory for the page."""
 RECENT = 60
@@ -27,8 +29,12 @@ class Observers:
         self._lock = threading.Lock()
 
     def codes(self, seen: Sequence[Seen]) -> list[bytes | None]:
-        """What the watch keeps of each image."""
-        return self.code(seen)
+        """What the watch keeps of each image; nothing where it fails, since the answer does not wait for it."""
+        try:
+            return self.code(seen)
+        except Exception:
+            log.exception("the watch could not look at %d images", len(seen))
+            return [None] * len(seen)
 
     def kept(self, seen: Sequence[Seen], documents: Sequence[dict[str, Any]]) -> None:
         """Answers that are on the disk."""

@@ -146,8 +146,10 @@ class Predicting:
             error = finished.exception()
             if error is None:
                 documents = finished.result()
-                self.observers.kept(seen, documents)
-                _settle(loop, future, documents)
+                try:
+                    self.observers.kept(seen, documents)
+                finally:  # it is on the disk, so it is given
+                    _settle(loop, future, documents)
             else:
                 _settle(loop, future, error)
 

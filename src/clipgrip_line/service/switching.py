@@ -11,8 +11,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from clipgrip_line.errors import ClipgripError
-from clipgrip_line.service.ledger import Ledger
+from clipgrip_line.service.ledger import Ledger, NotKept
 from clipgrip_line.service.live import Answering
 from clipgrip_line.service.versions import live, path_of
 
@@ -39,7 +38,8 @@ class Switching(threading.Thread):
         self.failed = ""
         """Why the version that should answer does not: it could not be opened."""
         self._kept = {model.version: model}
-        self._refused: set[int] = set()
+        self.refused: set[int] = set()
+        """Numbers of changes that could not be made."""
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -57,20 +57,26 @@ class Switching(threading.Thread):
     def look(self) -> None:
         """Change to what stands last, if it is another one."""
         change = live(self.ledger.reader)
-        if change is None or change.number in self._refused:
+        if change is None or change.number in self.refused:
             return
         if change.version == self.model.version:
             self.failed = ""
             return
         try:
             found = self._kept.get(change.version) or self.load(path_of(self.state, change.version))
-            found_version = found.version
-        except (ClipgripError, OSError) as error:
-            self._refused.add(change.number)
+            self._kept[change.version] = found
+            self.began(
+                found
+            )  # before it answers: what people withdrew of it is known from its first image on
+        except NotKept as error:  # tried again: the disk is to blame, not the version
+            self.failed = f"{change.version}: {error}"
+            return
+        except Exception as error:  # ONNX Runtime raises its own
+            self.refused.add(change.number)
+            self._kept.pop(change.version, None)
             self.failed = f"{change.version}: {error}"
             log.warning("version %s cannot answer: %s", change.version, error)
             return
-        self._kept = {self.model.version: self.model, found_version: found}
+        self._kept = {self.model.version: self.model, found.version: found}
         self.model, self.failed = found, ""
-        log.warning("version %s answers (%s by %s)", found_version, change.action, change.by)
-        self.began(found)
+        log.warning("version %s answers (%s by %s)", found.version, change.action, change.by)

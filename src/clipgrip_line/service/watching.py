@@ -56,7 +56,8 @@ class Watching(threading.Thread):
         self.ledger, self.alpha = ledger, alpha
         self.status = Status()
         self._watched: Watched | None = None
-        self._standing: tuple[str, tuple[Scope, ...] | None] = ("", None)
+        self._standing: dict[str, tuple[Scope, ...] | None] = {}
+        """By version: while the versions change, images of both are under way."""
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._saved = 0.0
@@ -68,23 +69,25 @@ class Watching(threading.Thread):
                 self._save(self._watched, ())
             self.ledger.do(lambda db: note(db, model))
             self._watched = following(self.ledger, model, reference)
-            self._standing = (model.version, standing(self.ledger.reader, model))
+            self._standing[model.version] = standing(self.ledger.reader, model)
             self._renew()
 
     def decided(self, seen: Seen, version: str) -> Seen:
         """Left to people where no scope that still stands holds the answer."""
-        known, scopes = self._standing
-        answer = seen.answer
-        if scopes is None or known != version or answer.decided == "person":
+        scopes, answer = self._standing.get(version), seen.answer
+        if scopes is None or answer.decided == "person":
             return seen
         if any(one.holds(seen.label, seen.sure) for one in scopes):
             return seen
         return replace(seen, answer=replace(answer, decided="person", verdict="person"))
 
     def codes(self, seen: Sequence[Seen]) -> list[bytes | None]:
-        """The scores of images, small enough to be kept with their answers."""
+        """The scores of images of one version, small enough to be kept with their answers.
+
+        None for those of another version than is watched: its reference says nothing of them.
+        """
         watched = self._watched
-        if watched is None or not seen:
+        if watched is None or not seen or seen[0].answer.version != watched.model.version:
             return [None] * len(seen)
         looks = [one.asked.pixels.looks for one in seen]
         sure = np.array([one.sure for one in seen])
@@ -175,7 +178,7 @@ class Watching(threading.Thread):
         fallen = self.ledger.do(lambda db: withdraw(db, model, self.alpha, at))
         if fallen:
             self.ledger.do(lambda db: watched.noticed(db, at, [one.facts() for one in fallen]))
-            self._standing = (model.version, standing(self.ledger.reader, model))
+            self._standing[model.version] = standing(self.ledger.reader, model)
 
     def _renew(self) -> None:
         watched = self._watched

@@ -8,12 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from line_fakes import DENT, GOOD, SCRATCH, FakeModel
+from line_fakes import DENT, GOOD, SCRATCH, FakeModel, promised
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.service import versions
 from clipgrip_line.service.versions import opened
+from clipgrip_line.trust.drift import Monitors
+from clipgrip_line.trust.ranks import no_counts
+from clipgrip_line.trust.reference import Reference
 
 A, B = "a" * 12, "b" * 12
 
@@ -113,3 +117,51 @@ def test_a_shadow_says_where_it_differs_and_which_was_right(start: Any) -> None:
     assert (found["images"], found["differ"]) == (2, 1)
     assert (found["answered"], found["right"], found["shadow_right"]) == (2, 2, 1)
     assert found["latest"][0]["shadow_class"] == "scratch"
+
+
+def test_what_was_withdrawn_of_a_version_holds_from_its_first_image_on(
+    start: Any, tmp_path: Path
+) -> None:
+    other = FakeModel(version=B, promise=promised())
+    service, client = start(FakeModel(version=A, promise=promised()), others={B: other})
+    with opened(tmp_path / "line") as db:
+        for version in (A, B):
+            db.execute("INSERT INTO withdrawal VALUES (?, 'all', '', '{}')", (version,))
+    service.watching.follow(service.model)
+    began, answering = service.switching.began, []
+
+    def begins(model: Any) -> None:
+        began(model)
+        answering.append(service.model.version)  # its images still come while the next one begins
+        answering.append(client.post("/v1/predict", content=GOOD).json()["answers"][0]["decided"])
+
+    service.switching.began = begins
+    _change(tmp_path / "line", versions.PROMOTE, B)
+    service.switching.look()
+    assert answering == [A, "person"]
+    told = client.post("/v1/predict", content=SCRATCH).json()["answers"][0]
+    assert (told["version"], told["decided"]) == (B, "person")
+
+
+def test_images_of_another_version_than_is_watched_are_answered_and_not_bet_on(
+    start: Any,
+) -> None:
+    service, client = start(FakeModel(version=A))
+    reference = Reference(Monitors.of(no_counts(9), np.zeros(3, int)), np.ones((4, 7), "f2"), 4)
+    service.watching.follow(FakeModel(version=B), reference)
+    assert client.post("/v1/predict", content=GOOD).status_code == 200
+    assert service.ledger.reader.execute("SELECT codes FROM answer").fetchall() == [(None,)]
+
+
+def test_a_watch_that_fails_holds_no_answer_up(start: Any) -> None:
+    service, client = start(FakeModel(version=A))
+
+    def fails(_: Any) -> Any:
+        raise ValueError("no watch")
+
+    def fails_too(*_: Any) -> None:
+        raise ValueError("no shadow")
+
+    service.observers.code = fails
+    service.observers.listeners.append(fails_too)
+    assert client.post("/v1/predict", content=GOOD).status_code == 200
