@@ -5,6 +5,7 @@ Nobody is given an answer before the group that it was written with has been com
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import sqlite3
@@ -62,6 +63,7 @@ class Ledger:
     def write(self, change: Write) -> Future[Any]:
         """Queue a change; its future has the result once it is on the disk, or the error."""
         future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()  # what was given is written, though whoever asked may go
         self._queue.put((change, future))
         return future
 
@@ -139,8 +141,9 @@ class Ledger:
     def _refused(
         self, db: sqlite3.Connection, group: list[tuple[Write, Future[Any]]], error: sqlite3.Error
     ) -> None:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
+        with contextlib.suppress(sqlite3.Error):
+            if db.in_transaction:
+                db.execute("ROLLBACK")
         if not self.failing:
             log.error("%s could not be written: %s", self.path, error)
         self.failing = str(error)

@@ -86,3 +86,12 @@ def test_a_damaged_or_newer_file_is_refused(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(LineError, match="newer"):
         Ledger(tmp_path / "b")
+
+
+def test_a_change_whose_asker_went_away_is_written_and_the_next_ones_too(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    gone = ledger.write(lambda db: db.execute("INSERT INTO setting VALUES ('a', '')") and None)
+    gone.cancel()
+    ledger.do(lambda db: db.execute("INSERT INTO setting VALUES ('b', '')") and None)
+    assert ledger.reader.execute("SELECT name FROM setting").fetchall() == [("a",), ("b",)]
+    ledger.close()
