@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -39,6 +40,8 @@ class Stations:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.known: dict[str, Station] = {}
+        self._under_way: dict[str, Station] = {}
+        """What was begun and has not ended; a reset takes it away."""
         self.listeners: list[Callable[[str, Station], None]] = []
         """Who else wants to know, such as MQTT."""
 
@@ -57,6 +60,8 @@ class Stations:
     def put(self, name: str, station: Station) -> Station:
         """It stands so now."""
         self.known[name] = station
+        if station.phase not in ("busy", "configuring"):
+            self._under_way.pop(name, None)
         for listener in self.listeners:
             listener(name, station)
         return station
@@ -69,10 +74,15 @@ class Stations:
         begun = self.put(name, handshake.trigger(before, passed.lot, serial))
         if before.phase != "ready":
             return begun
+        self._under_way[name] = begun
         if picture is None:
             return self.put(name, handshake.failed(begun, Code.NO_IMAGE, written(now())))
         found = await self._inspected(begun, picture, passed, name)
-        return self.put(name, found) if self.known.get(name) is begun else self.of(name)
+        return self._ended(name, begun, found)
+
+    def _ended(self, name: str, begun: Station, end: Station) -> Station:
+        """What was begun ends so, whatever came too early meanwhile; after a reset it is not shown."""
+        return self.put(name, end) if self._under_way.get(name) is begun else self.of(name)
 
     async def _inspected(
         self, begun: Station, picture: Picture, passed: Passed, name: str
@@ -86,7 +96,7 @@ class Stations:
         except (NotKept, ClipgripError):
             return handshake.failed(begun, Code.FAILED, written(now()))
         except Exception:
-            self.put(name, handshake.failed(begun, Code.FAILED, written(now())))
+            self._ended(name, begun, handshake.failed(begun, Code.FAILED, written(now())))
             raise
         if "error" in documents[0]:
             return handshake.failed(begun, Code.UNREADABLE, written(now()))
@@ -95,26 +105,34 @@ class Stations:
     async def configure(self, name: str, wanted: str) -> Station:
         """Another product: the version of that name answers from now on."""
         version = _version_of(self.service, wanted)
-        station = self.put(name, handshake.configure(self.of(name), wanted, bool(version)))
-        if station.phase != "configuring":
+        before = self.of(name)
+        station = self.put(name, handshake.configure(before, wanted, bool(version)))
+        if before.phase != "ready" or station.phase != "configuring":
             return station
-        if version != self.service.model.version:
-            change = versions.change_to
-            by = f"station {name}"
-            await asyncio.wrap_future(
-                self.service.ledger.write(
-                    lambda db: change(db, "configuration", version, by, wanted)
+        self._under_way[name] = station
+        code = Code.FAILED
+        try:
+            answers = await self._changed(name, wanted, version)
+            code = Code.NONE if answers else Code.NO_CONFIGURATION
+        finally:
+            self._ended(name, station, replace(handshake.configured(station), code=code))
+        return self.of(name)
+
+    async def _changed(self, name: str, wanted: str, version: str) -> bool:
+        """Whether the version answers now."""
+        if version == self.service.model.version:
+            return True
+        change = await asyncio.wrap_future(
+            self.service.ledger.write(
+                lambda db: versions.change_to(
+                    db, "configuration", version, f"station {name}", wanted
                 )
             )
-            if not await self._answers(version):
-                failed = handshake.configured(station)
-                return self.put(name, handshake.configure(failed, wanted, False))
-        return self.put(name, handshake.configured(station))
-
-    async def _answers(self, version: str) -> bool:
+        )
         until = asyncio.get_running_loop().time() + WAIT
         while self.service.model.version != version:
-            if asyncio.get_running_loop().time() > until or self.service.switching.failed:
+            late = asyncio.get_running_loop().time() > until
+            if late or change.number in self.service.switching.refused:
                 return False
             await asyncio.sleep(0.02)
         return True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -128,3 +130,71 @@ def test_a_station_asks_for_a_product(start: Any, tmp_path: Path, wanted: str, c
     assert (service.model.version == other) == (code == 0)
     with opened(tmp_path / "line") as db:
         assert (versions.changes(db)[-1].by == "station a") == (code == 0)
+
+
+def _busy(service: Any, client: Any, model: FakeModel, pool: ThreadPoolExecutor) -> Any:
+    """A trigger under way at station a."""
+    asked = pool.submit(client.post, "/v1/stations/a/trigger?lot=L1", content=SCRATCH)
+    while not service.admission.images:
+        time.sleep(0.01)
+    return asked
+
+
+@pytest.mark.parametrize("early", ["trigger", "configuration?name=line9", "acknowledge"])
+def test_whatever_comes_too_early_the_part_that_is_inspected_keeps_its_result(
+    start: Any, early: str
+) -> None:
+    model = FakeModel(gate=threading.Event())
+    service, client = start(model)
+    with ThreadPoolExecutor(1) as pool:
+        asked = _busy(service, client, model, pool)
+        told = client.post(f"/v1/stations/a/{early}", content=b"").json()
+        assert told["busy"]
+        model.gate.set()  # type: ignore[union-attr]
+        assert asked.result().json()["results_ready"]
+    out = client.get("/v1/stations/a").json()
+    assert (out["results_ready"], out["ng"], out["lot"], out["code"]) == (True, True, "L1", 0)
+
+
+def test_after_a_reset_an_earlier_result_is_not_shown(start: Any) -> None:
+    model = FakeModel(gate=threading.Event())
+    service, client = start(model)
+    with ThreadPoolExecutor(1) as pool:
+        asked = _busy(service, client, model, pool)
+        assert client.post("/v1/stations/a/reset").json()["ready"]
+        model.gate.set()  # type: ignore[union-attr]
+        assert asked.result().json()["ready"]
+    assert client.get("/v1/stations/a").json()["ready"]
+
+
+def test_a_product_is_changed_to_though_another_one_failed_before(
+    start: Any, tmp_path: Path
+) -> None:
+    good, bad = "b" * 12, "c" * 12
+    service, client = start(FakeModel(), others={good: FakeModel(version=good)})
+    with opened(tmp_path / "line") as db:
+        versions.change_to(db, versions.BEGIN, service.model.version, "Aki", "")
+        for name in (good, bad):
+            values = (name, f"{name[0]}.clipgrip")
+            db.execute("INSERT INTO bundle VALUES (?, ?, '', '{}')", values)
+    at = "/v1/stations/a/configuration"
+    assert client.post(at, json={"name": "c"}).json()["code"] == 5
+    told = client.post(at, json={"name": "b"}).json()
+    assert (told["code"], told["ready"], service.model.version) == (0, True, good)
+
+
+def test_a_station_is_ready_again_where_the_change_could_not_be_kept(
+    start: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, client = start(FakeModel())
+    with opened(tmp_path / "line") as db:
+        db.execute("INSERT INTO bundle VALUES (?, 'line7.clipgrip', '', '{}')", ("b" * 12,))
+
+    def full(*_: Any) -> Any:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(versions, "change_to", full)
+    told = client.post("/v1/stations/a/configuration", json={"name": "line7"})
+    assert told.status_code == 503
+    out = client.get("/v1/stations/a").json()
+    assert (out["ready"], out["code"], service.model.version) == (True, 6, "a" * 12)
