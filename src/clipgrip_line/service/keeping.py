@@ -124,8 +124,9 @@ def document_of(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**about, **passed, "number": row["number"], "at": row["at"]}
 
 
-def repeated(db: sqlite3.Connection, request: str) -> list[dict[str, Any]]:
-    """What a request of this name was answered before, so that it may be sent again after a cut."""
+def repeated(db: sqlite3.Connection, request: str) -> dict[int, dict[str, Any]]:
+    """By place, what a request of this name was answered before, so that it may be sent again after a cut."""
     found = db.execute("SELECT * FROM answer WHERE request = ? ORDER BY position", (request,))
     names = [column[0] for column in found.description]
-    return [document_of(dict(zip(names, row, strict=True))) for row in found]
+    rows = [dict(zip(names, row, strict=True)) for row in found]
+    return {row["position"]: document_of(row) for row in rows}

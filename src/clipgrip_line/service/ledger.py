@@ -116,6 +116,9 @@ class Ledger:
 
     def _commit(self, db: sqlite3.Connection, group: list[tuple[Write, Future[Any]]]) -> None:
         done: list[tuple[Future[Any], Any]] = []
+        failed: list[
+            tuple[Future[Any], Exception]
+        ] = []  # said after the commit, as whoever asks again reads then
         try:
             db.execute("BEGIN IMMEDIATE")
             for change, future in group:
@@ -126,7 +129,7 @@ class Ledger:
                     raise
                 except Exception as error:
                     db.execute("ROLLBACK TO one")
-                    future.set_exception(error)
+                    failed.append((future, error))
                 db.execute("RELEASE one")
             db.execute("COMMIT")
         except sqlite3.Error as error:
@@ -137,6 +140,8 @@ class Ledger:
         self.writes += len(done)
         for future, result in done:
             future.set_result(result)
+        for future, error in failed:
+            future.set_exception(error)
 
     def _refused(
         self, db: sqlite3.Connection, group: list[tuple[Write, Future[Any]]], error: sqlite3.Error

@@ -147,7 +147,7 @@ def _paths(most: int) -> dict[str, Any]:
                         "Answers in the order of the images, each kept on the disk", answers
                     ),
                     "422": _json("None of them is an image", answers),
-                    **_errors("400", "401", "413", "429", "503"),
+                    **_errors("400", "401", "409", "413", "429", "503"),
                 },
             }
         },
@@ -225,6 +225,7 @@ def _errors(*statuses: str) -> dict[str, Any]:
         "400": "The request cannot be understood",
         "401": "The token is missing",
         "404": "Not kept (any more)",
+        "409": "The request's name was used for other images",
         "413": "Too large",
         "429": "The queue is full; Retry-After says when to come again",
         "503": "The answer could not be kept, so it is not given",

@@ -74,6 +74,4 @@ async def predicted(service: Service, request: Request) -> list[dict[str, Any]]:
         if "error" in one:
             service.counters.unreadable()
             one["error"] = say.translated(one["error"])
-        else:
-            service.counters.answered(one["version"], one["class"], one["verdict"])
     return documents

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Sequence
+import hashlib
+import sqlite3
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +24,16 @@ from clipgrip_line.service.observers import Observers
 TOO_LARGE = mark(
     "the picture has {width} x {height} pixels; at most {most} million are taken here (--max-pixels)"
 )
+REUSED = mark(
+    "the request {request} brought other images before. Give each request a name of its own; the same name is for the "
+    "same images, sent again."
+)
+
+
+class Reused(LineError):
+    """One name for two requests."""
+
+    http_status = 409
 
 
 @dataclass(frozen=True)
@@ -66,10 +78,29 @@ class Predicting:
             Full: no room now.
             NotKept: the disk refused, so nothing is acknowledged.
             TookTooLong: the turn did not come in time.
+            Reused: a request of this name brought other images before.
         """
+        try:
+            return await self._once(model, pictures, passed)
+        except (
+            sqlite3.IntegrityError
+        ):  # the same request came twice at once, and the other one was first
+            return await self._once(model, pictures, passed)
+
+    async def _once(
+        self, model: Answering, pictures: Sequence[Picture], passed: Passed
+    ) -> list[dict[str, Any]]:
+        """As before where the request was answered; an image that was none then is looked at again."""
+        known = await self._before(passed.request, pictures) if passed.request else {}
+        fresh = {n: picture for n, picture in enumerate(pictures) if n not in known}
+        found = {**known, **(await self._fresh(model, fresh, passed) if fresh else {})}
+        return [found[n] for n in range(len(pictures))]
+
+    async def _fresh(
+        self, model: Answering, pictures: Mapping[int, Picture], passed: Passed
+    ) -> dict[int, dict[str, Any]]:
+        """By place, the document of each image."""
         admission = self.engine.admission
-        if passed.request and (known := await self._before(passed.request)):
-            return known
         admission.enter(len(pictures))
         answered = False
         try:
@@ -78,15 +109,23 @@ class Predicting:
             answered = bool(found)
         finally:
             admission.leave(len(pictures), answered)
-        rest = iter(found)
-        return [wrong[n] if n in wrong else next(rest) for n in range(len(pictures))]
+        return {**wrong, **{one.position: told for one, told in zip(asked, found, strict=True)}}
 
-    async def _before(self, request: str) -> list[dict[str, Any]]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.pool, lambda: repeated(self.ledger.reader, request))
+    async def _before(self, request: str, pictures: Sequence[Picture]) -> dict[int, dict[str, Any]]:
+        """What it was answered; nothing where it is new."""
+
+        def found() -> dict[int, dict[str, Any]]:
+            known = repeated(self.ledger.reader, request)
+            for place, told in known.items():
+                data = pictures[place].data if place < len(pictures) else b""
+                if hashlib.sha256(data).hexdigest() != told["image_id"]:
+                    raise Reused(REUSED, request=request)
+            return known
+
+        return await asyncio.get_running_loop().run_in_executor(self.pool, found)
 
     async def _prepared(
-        self, model: Answering, pictures: Sequence[Picture], passed: Passed
+        self, model: Answering, pictures: Mapping[int, Picture], passed: Passed
     ) -> tuple[list[Asked], dict[int, dict[str, Any]]]:
         """What can be asked, and by place what cannot."""
         loop = asyncio.get_running_loop()
@@ -94,10 +133,10 @@ class Predicting:
         wrong: dict[int, dict[str, Any]] = {}
         work = [
             loop.run_in_executor(self.pool, self._pixels, model, picture.data)
-            for picture in pictures
+            for picture in pictures.values()
         ]
         prepared = await asyncio.gather(*work, return_exceptions=True)
-        for place, (picture, pixels) in enumerate(zip(pictures, prepared, strict=True)):
+        for (place, picture), pixels in zip(pictures.items(), prepared, strict=True):
             serial = picture.serial or passed.serial
             if isinstance(pixels, ClipgripError):
                 self.engine.admission.prepared()

@@ -65,6 +65,7 @@ class Service:
         self.observers, self.counters = Observers(), Counters()
         self.watching = Watching(self.ledger, settings.alpha)
         self.observers.code = self.watching.codes
+        self.observers.listeners.append(self.counters.kept)
         self.switching = Switching(self.ledger, settings.state, model, load, began=self._began)
         self.engine = Engine(limits, self.admission, self.watching.decided)
         self.keeping = Keeping(limits, settings.shifts, settings.audit_every)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bisect
 import threading
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper ends of the histogram of answer times."""
@@ -29,10 +31,11 @@ class Counters:
             self.times[bisect.bisect_left(SECONDS, seconds)] += 1
             self.seconds += seconds
 
-    def answered(self, version: str, name: str, verdict: str) -> None:
-        """An image was answered and kept."""
+    def kept(self, _: Sequence[object], documents: Sequence[Mapping[str, Any]]) -> None:
+        """Images were answered and kept."""
         with self._lock:
-            self.verdicts[version, name, verdict] += 1
+            for one in documents:
+                self.verdicts[one["version"], one["class"], one["verdict"]] += 1
 
     def unreadable(self) -> None:
         """An image could not be read."""

@@ -141,6 +141,38 @@ def test_a_request_that_is_sent_again_counts_once(start: Any) -> None:
     assert service.ledger.reader.execute("SELECT sum(n) FROM tally").fetchone() == (1,)
 
 
+def test_a_request_that_is_sent_again_answers_every_image_in_its_place(start: Any) -> None:
+    service, client = start()
+    files = [("images", (f"{n}.png", data)) for n, data in enumerate((b"no image", GOOD, DENT))]
+    first = client.post("/v1/predict?request=r-2", files=files).json()["answers"]
+    assert client.post("/v1/predict?request=r-2", files=files).json()["answers"] == first
+    assert [one.get("class") for one in first] == [None, "good", "dent"]
+    assert sum(service.counters.verdicts.values()) == 2
+
+
+@pytest.mark.parametrize("files", [[SCRATCH, GOOD], [GOOD]])
+def test_one_name_for_two_requests_is_refused(start: Any, files: list[bytes]) -> None:
+    _, client = start()
+    both = [("images", ("a.png", GOOD)), ("images", ("b.png", SCRATCH))]
+    assert client.post("/v1/predict?request=r-3", files=both).status_code == 200
+    others = [("images", ("a.png", data)) for data in files]
+    told = client.post("/v1/predict?request=r-3", files=others)
+    assert told.status_code == 409
+    assert "name of its own" in told.json()["error"]
+
+
+def test_a_request_that_comes_twice_at_once_counts_once(start: Any) -> None:
+    model = FakeModel(gate=threading.Event())
+    service, client = start(model)
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(client.post, "/v1/predict?request=r-4", content=GOOD) for _ in "ab"]
+        _until(lambda: service.admission.images == 2 and service.admission.preparing == 0)
+        model.gate.set()  # type: ignore[union-attr]
+        first, second = (one.result().json() for one in asked)
+    assert first == second
+    assert service.ledger.reader.execute("SELECT sum(n) FROM tally").fetchone() == (1,)
+
+
 def test_what_no_promise_covers_goes_to_a_person_with_its_picture(start: Any) -> None:
     service, client = start(FakeModel(promise=promised()))
     sure = client.post("/v1/predict", content=GOOD).json()["answers"][0]
