@@ -46,16 +46,22 @@ class Webhook:
     def deliver(self, items: Sequence[Item]) -> None:
         """Post each; only an answer of the kind 2xx counts."""
         for item in items:
-            self._post(item)
+            body = json.dumps(item.message(), ensure_ascii=False).encode("utf-8", "replace")
+            self.post(body, item.image or f"refused-{item.number}")
 
-    def _post(self, item: Item) -> None:
-        body = json.dumps(item.message(), ensure_ascii=False)
-        request = urllib.request.Request(self.url, body.encode("utf-8", "replace"), method="POST")
+    def post(self, body: bytes, key: str) -> None:
+        """One message; ``key`` tells the receiver what it had before.
+
+        Raises:
+            Trouble: not now.
+            Refused: never.
+        """
+        request = urllib.request.Request(self.url, body, method="POST")
         request.add_header("Content-Type", "application/json; charset=utf-8")
         request.add_header("User-Agent", f"clipgrip-line/{__version__}")
-        request.add_header("Idempotency-Key", item.image or f"refused-{item.number}")
+        request.add_header("Idempotency-Key", key)
         if self._secret:
-            request.add_header(SIGNATURE, signature(self._secret, body.encode("utf-8", "replace")))
+            request.add_header(SIGNATURE, signature(self._secret, body))
         try:
             with self._opener.open(request, timeout=TIMEOUT) as answer:
                 answer.read(1 << 16)
@@ -78,7 +84,7 @@ def _judged(code: int, retry_after: str) -> Trouble | Refused:
     if code in (401, 403, 404, 405, 407):  # a setting, there or here: the messages are not to blame
         return Trouble(reason)
     if code >= 500 or code in LATER:
-        return Trouble(reason, float(retry_after) if retry_after.isdigit() else 0.0)
+        return Trouble(reason, float(retry_after) if retry_after.isdecimal() else 0.0)
     return Refused(reason)
 
 

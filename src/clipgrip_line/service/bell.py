@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import os
 import threading
-import urllib.error
-import urllib.request
 
-from clipgrip_line import __version__
-from clipgrip_line.folder.webhook import SIGNATURE
+from clipgrip_line.folder.outlet import Refused, Trouble
+from clipgrip_line.folder.webhook import Webhook
 from clipgrip_line.service.clock import now, written
 from clipgrip_line.service.ledger import Ledger
 
 log = logging.getLogger(__name__)
 SECRET = "CLIPGRIP_WEBHOOK_SECRET"
-TIMEOUT = 10.0
 FIRST, LONGEST = 1.0, 300.0
 """Seconds between attempts: doubled after each that fails."""
 
@@ -26,8 +22,7 @@ class Bell(threading.Thread):
 
     def __init__(self, ledger: Ledger, url: str) -> None:
         super().__init__(name="bell", daemon=True)
-        self.ledger, self.url = ledger, url
-        self._secret = os.environ.get(SECRET, "").encode()
+        self.ledger, self._webhook = ledger, Webhook(url, os.environ.get(SECRET, ""))
         self.failing = ""
         self._stopping = threading.Event()
 
@@ -50,7 +45,7 @@ class Bell(threading.Thread):
             "SELECT number, body FROM notice WHERE sent IS NULL ORDER BY number LIMIT 20"
         ).fetchall()
         for number, body in rows:
-            if not self._posted(number, body):
+            if self._stopping.is_set() or not self._posted(number, body):
                 return False
             self._sent(number)
         self.failing = ""
@@ -61,18 +56,12 @@ class Bell(threading.Thread):
         self.ledger.do(lambda db: db.execute(query, (written(now()), number)))
 
     def _posted(self, number: int, body: str) -> bool:
-        request = urllib.request.Request(self.url, body.encode(), method="POST")
-        request.add_header("Content-Type", "application/json; charset=utf-8")
-        request.add_header("User-Agent", f"clipgrip-line/{__version__}")
-        if self._secret:
-            signed = hmac.new(self._secret, body.encode(), "sha256").hexdigest()
-            request.add_header(SIGNATURE, f"sha256={signed}")
-        request.add_header("Idempotency-Key", f"notice-{number}")
+        """As answers are posted: a redirect, which would lose the body, is no arrival."""
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
-                return 200 <= int(response.status) < 300
-        except (OSError, ValueError, urllib.error.URLError) as error:
+            self._webhook.post(body.encode(), f"notice-{number}")
+        except (Trouble, Refused) as error:
             if not self.failing:
                 log.warning("the webhook is not reached: %s", error)
             self.failing = str(error)
             return False
+        return True

@@ -107,13 +107,17 @@ def test_right_answers_keep_the_promise(start: Any) -> None:
 def test_alarms_are_posted_until_they_arrive(start: Any) -> None:
     service, _ = start()
     got: list[dict[str, Any]] = []
-    statuses = [500, 200, 200]
+    statuses = [500, 303, 200, 200]
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             got.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
             self.send_response(statuses.pop(0))
+            self.send_header("location", "/elsewhere")
             self.end_headers()
+
+        def do_GET(self) -> None:
+            raise AssertionError("a redirect would lose the body")
 
         def log_message(self, *args: Any) -> None:
             pass
@@ -126,13 +130,14 @@ def test_alarms_are_posted_until_they_arrive(start: Any) -> None:
         body = json.dumps({"event": "alarm"})
         service.ledger.do(lambda db: db.execute("INSERT INTO notice (at, body) VALUES ('', ?)", (body,)))  # fmt: skip
         assert not bell.ring()
+        assert not bell.ring()
         assert bell.ring()
         assert bell.ring()
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
-    assert got == [{"event": "alarm"}] * 2
+    assert got == [{"event": "alarm"}] * 3
 
 
 def _look(service: Any) -> None:
