@@ -6,6 +6,12 @@ import argparse
 from pathlib import Path
 
 from clipgrip_line.commands.promote import DONE, add_reason
+from clipgrip_line.errors import LineError
+from clipgrip_line.sentences import mark
+
+GONE = mark(
+    "version {version} is not there any more ({path}), so nothing was changed. Promote its bundle again."
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
     say = words_of(args)
     with versions.opened(args.state) as db:
         version = versions.earlier(db, args.to)
+        if not versions.path_of(args.state, version).is_file():
+            raise LineError(GONE, version=version, path=versions.path_of(args.state, version))
         versions.change_to(db, versions.ROLLBACK, version, args.by or person(), args.why)
     print(document({"version": version}) if args.json else say(DONE, version=version))
     return 0

@@ -31,7 +31,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Listing:
-    """Files by path, and the sub-folders that could not be read, with the reason."""
+    """Files by path, and the sub-folders and files that could not be looked at, with the reason."""
 
     entries: tuple[Entry, ...]
     unread: tuple[tuple[str, OSError], ...]
@@ -57,6 +57,8 @@ def scan(folder: Path, apart: Path) -> Listing:
                 path = f"{below}/{name}" if below else name
                 if one is None:
                     pending.append(path)
+                elif isinstance(one, OSError):
+                    unread.append((path, one))
                 else:
                     entries.append(Entry(path, one.st_size, one.st_mtime_ns))
         except OSError as error:
@@ -66,8 +68,8 @@ def scan(folder: Path, apart: Path) -> Listing:
     return Listing(tuple(sorted(entries)), tuple(sorted(unread, key=lambda pair: pair[0])))
 
 
-def _listed(here: str) -> Iterator[tuple[str, os.stat_result | None]]:
-    """Names with their status; None for a sub-folder."""
+def _listed(here: str) -> Iterator[tuple[str, os.stat_result | OSError | None]]:
+    """Names with their status; None for a sub-folder, the error where the system refuses a single file."""
     with os.scandir(openable(here)) as found:
         for one in found:
             if one.name.startswith((".", "~$")) or one.name.casefold() in LITTER:
@@ -81,3 +83,5 @@ def _listed(here: str) -> Iterator[tuple[str, os.stat_result | None]]:
                         yield one.name, status
                 except FileNotFoundError:  # renamed or removed meanwhile
                     continue
+                except OSError as error:  # a link in a circle, or to where we may not look
+                    yield one.name, error

@@ -18,6 +18,8 @@ PROMISE, AUDIT = "promise", "audit"
 """Why an image waits for a person: nothing promised covers it, or it was drawn to audit what is promised."""
 EVERY = 1000
 """Answers between two looks at what is to be forgotten."""
+MANY = 32
+"""Pictures between two looks at the room that they take."""
 _COLUMNS = (
     *("at", "image", "version", "class", "confidence", "top", "decided", "verdict", "name", "lot"),
     *("serial", "station", "request", "position", "shift", "label", "sure", "codes", "fresh"),
@@ -80,14 +82,24 @@ class Keeping:
         image = one.answer.image_id
         if db.execute("SELECT 1 FROM said WHERE image = ? AND undone = 0", (image,)).fetchone():
             return  # a person has answered this very picture
-        db.execute("INSERT OR IGNORE INTO picture VALUES (?, ?, ?)", (image, at, one.asked.data))
+        added = db.execute(
+            "INSERT OR IGNORE INTO picture VALUES (?, ?, ?)", (image, at, one.asked.data)
+        )
         db.execute("INSERT OR IGNORE INTO waiting VALUES (?, ?, ?)", (image, number, why))
+        if added.rowcount and (added.lastrowid or 0) % MANY == 0:
+            self._make_room(db)
 
     def _forget(self, db: sqlite3.Connection, number: int) -> None:
-        db.execute("DELETE FROM answer WHERE number <= ?", (number - self.limits.answers,))
+        last = (number - self.limits.answers,)
+        db.execute("DELETE FROM answer WHERE number <= ?", last)
+        db.execute("DELETE FROM shadow WHERE answer <= ?", last)
+        self._make_room(db)
+
+    def _make_room(self, db: sqlite3.Connection) -> None:
+        """The oldest pictures leave, by the order in which they came."""
         (size,) = db.execute("SELECT coalesce(sum(length(data)), 0) FROM picture").fetchone()
         for image, length in db.execute(
-            "SELECT image, length(data) FROM picture ORDER BY at, image"
+            "SELECT image, length(data) FROM picture ORDER BY rowid"
         ).fetchall():
             if size <= self.limits.pictures:
                 break

@@ -150,6 +150,20 @@ def test_a_share_that_goes_and_comes_back_is_waited_for(line: Line, tmp_path: Pa
     assert sum("folder" in one for one in line.lines) == 2
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a right on Windows")
+def test_a_link_in_a_circle_is_said_and_stops_no_other_picture(line: Line) -> None:
+    line.put("a.png", picture(1))
+    (line.folder / "circle.png").symlink_to("circle.png")
+    with line.watch() as watch:
+        for _ in range(3):
+            watch.turn()
+        assert "circle.png" in watch.facts()["trouble"]["folder"]
+        (line.folder / "circle.png").unlink()
+        watch.turn()
+        assert watch.facts()["trouble"] == {}
+    assert [row["path"] for row in line.rows()] == ["a.png"]
+
+
 def test_a_folder_that_is_not_there_at_the_start_is_an_error(line: Line) -> None:
     line.folder.rmdir()
     with pytest.raises(LineError, match="no folder, or its share is not there"):

@@ -8,9 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pytest
 from line_fakes import GOOD, UNSURE, FakeModel, picture, promised
 
 from clipgrip_line.cli import main
+from clipgrip_line.service import keeping
 from clipgrip_line.service.keeping import drawn
 
 
@@ -94,3 +96,35 @@ def test_pictures_over_the_budget_leave_oldest_first_and_are_not_asked_any_more(
     waiting = client.get("/v1/waiting").json()["waiting"]
     assert 1 <= len(waiting) < 4
     assert waiting[-1]["number"] == 4
+
+
+def test_pictures_keep_within_their_room_though_few_answers_were_given(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [picture(130, 120, n) for n in range(8)]
+    most = sum(map(len, images[:3])) + 1
+    monkeypatch.setattr(keeping, "MANY", 1)
+    service, client = start(FakeModel(promise=promised(1.1)), limits={"pictures": most})
+    told = [client.post("/v1/predict", content=one).json()["answers"][0] for one in images]
+    db = service.ledger.reader
+    assert db.execute("SELECT sum(length(data)) FROM picture").fetchone()[0] <= most
+    waiting = {row[0] for row in db.execute("SELECT image FROM waiting")}
+    kept = {row[0] for row in db.execute("SELECT image FROM picture")}
+    assert kept == waiting == {one["image_id"] for one in told[-len(kept) :]}
+
+
+def test_what_a_shadow_said_is_forgotten_with_the_answers(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "EVERY", 1)
+    service, client = start(limits={"answers": 2})
+    service.ledger.do(
+        lambda db: db.executemany(
+            "INSERT INTO shadow VALUES (?, 'b', 'good', 1, 'ok')", [(n,) for n in range(1, 6)]
+        )
+    )
+    for n in range(5):
+        client.post("/v1/predict", content=picture(250, 20, n))
+    for name, column in (("answer", "number"), ("shadow", "answer")):
+        rows = service.ledger.reader.execute(f"SELECT {column} FROM {name} ORDER BY 1").fetchall()
+        assert rows == [(4,), (5,)]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from line_fakes import DENT, GOOD, SCRATCH, FakeModel, promised
 
+from clipgrip_line.cli import main
 from clipgrip_line.errors import LineError
 from clipgrip_line.service import versions
 from clipgrip_line.service.versions import opened
@@ -96,6 +97,18 @@ def test_there_is_nothing_to_go_back_to_at_the_beginning(tmp_path: Path) -> None
         versions.change_to(db, versions.BEGIN, A, "Aki", "")
         with pytest.raises(LineError, match="no earlier version"):
             versions.earlier(db)
+
+
+def test_going_back_to_a_bundle_that_is_gone_is_refused_and_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with opened(tmp_path, create=True) as db:
+        versions.change_to(db, versions.BEGIN, A, "Aki", "")
+        versions.change_to(db, versions.PROMOTE, B, "Aki", "")
+    assert main(["rollback", str(tmp_path)]) == 2
+    assert "not there any more" in capsys.readouterr().err
+    with opened(tmp_path) as db:
+        assert [one.version for one in versions.changes(db)] == [A, B]
 
 
 def test_a_folder_without_a_line_is_said(tmp_path: Path) -> None:
