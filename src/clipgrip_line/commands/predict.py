@@ -113,8 +113,10 @@ MOST_BYTES = 1 << 30
 
 def table(answers: Sequence[dict[str, Any]]) -> str:
     """As CSV."""
+    from clipgrip_line.folder.lines import guarded
+
     made = io.StringIO()
     writer = csv.DictWriter(made, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(answers)
+    writer.writerows({key: guarded(one[key]) for key in COLUMNS} for one in answers)
     return made.getvalue()

@@ -14,7 +14,7 @@ from pathlib import Path
 from clipgrip_line.files import openable
 
 BOM = b"\xef\xbb\xbf"
-_FORMULA = re.compile(r"'*[=+\-@＝＋－＠﹦﹢﹣﹫]")
+_FORMULA = re.compile(r"'*[=+\-@＝＋－＠﹦﹢﹣﹫\t\r\n]")
 """Begins what a spreadsheet may run."""
 Cell = str | int | float
 
@@ -22,11 +22,13 @@ Cell = str | int | float
 def line_of(cells: Sequence[Cell]) -> bytes:
     """One line as Excel takes it; a text that it would run gets an apostrophe in front."""
     out = io.StringIO(newline="")
-    guarded = [
-        "'" + cell if isinstance(cell, str) and _FORMULA.match(cell) else cell for cell in cells
-    ]
-    csv.writer(out, lineterminator="\r\n").writerow(guarded)
+    csv.writer(out, lineterminator="\r\n").writerow(map(guarded, cells))
     return out.getvalue().encode("utf-8", "backslashreplace")
+
+
+def guarded(cell: Cell) -> Cell:
+    """A text that a spreadsheet would run with an apostrophe in front, which clipgrip takes away when it reads."""
+    return "'" + cell if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 class Lines:

@@ -13,6 +13,7 @@ from typing import Any
 
 from clipgrip_line.errors import LineError, nearest
 from clipgrip_line.files import write_bytes_atomic
+from clipgrip_line.folder.lines import guarded
 from clipgrip_line.sentences import mark
 from clipgrip_line.service.clock import now, written
 
@@ -164,19 +165,9 @@ def labels_csv(db: sqlite3.Connection, called: Mapping[str, str] | None = None) 
     )
     newest: dict[str, tuple[Any, ...]] = {row[1]: row for row in rows}
     for name, image, label, by, at, version, predicted, why in newest.values():
-        table.writerow(
-            (
-                (called or {}).get(image) or name or image,
-                image,
-                label,
-                "person",
-                by,
-                at,
-                version,
-                predicted,
-                why,
-            )
-        )
+        place = (called or {}).get(image) or name or image
+        cells = (place, image, label, "person", by, at, version, predicted, why)
+        table.writerow(map(guarded, cells))
     return out.getvalue()
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from line_fakes import GOOD, UNSURE, FakeModel, picture, promised
 
+from clipgrip.data.tables import read_table
 from clipgrip_line.cli import main
-from clipgrip_line.service import keeping
+from clipgrip_line.service import keeping, people
 from clipgrip_line.service.keeping import drawn
 
 
@@ -128,3 +129,16 @@ def test_what_a_shadow_said_is_forgotten_with_the_answers(
     for name, column in (("answer", "number"), ("shadow", "answer")):
         rows = service.ledger.reader.execute(f"SELECT {column} FROM {name} ORDER BY 1").fetchall()
         assert rows == [(4,), (5,)]
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_guarded_on_the_way_home(
+    start: Any, tmp_path: Path
+) -> None:
+    service, client = start(FakeModel(promise=promised()))
+    name = "=HYPERLINK(1).png"
+    told = client.post("/v1/predict", content=UNSURE, params={"name": name}).json()["answers"][0]
+    _say(client, told["image_id"], "dent")
+    text = people.labels_csv(service.ledger.reader)
+    assert next(csv.DictReader(io.StringIO(text)))["path"] == "'" + name
+    (tmp_path / "labels.csv").write_text(text, "utf-8")
+    assert read_table(tmp_path / "labels.csv").rows[0][0] == name
