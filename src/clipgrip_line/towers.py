@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
@@ -16,6 +17,8 @@ from clipgrip_line.preprocess import Preprocess
 INPUT, OUTPUT = "pixels", "features"
 """Of every graph: uint8 (B, H, W, 3), float32 (B, D)."""
 ONNX, TEXTURE = "onnx", "texture"
+EXTERNAL = "session.model_external_initializers_file_folder_path"
+"""ONNX Runtime's setting: the folder of numbers that lie outside of a graph."""
 
 Pixels = NDArray[np.uint8]
 Embeds = NDArray[np.float32]
@@ -125,6 +128,8 @@ def _runner(graph: bytes, threads: int) -> Callable[[Pixels], Embeds]:
     options.log_severity_level = 3
     # threads that spin halt a busy machine
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # a graph holds all of its numbers: none may take them from files of this machine
+    options.add_session_config_entry(EXTERNAL, os.devnull)
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
     def run(pixels: Pixels) -> Embeds:

@@ -19,7 +19,8 @@ from clipgrip.backbone.prompted import PromptedBackbone
 from clipgrip.backbone.texture import Texture
 from clipgrip.backbone.vision import VisionEye
 from clipgrip.errors import BackboneError
-from clipgrip_line.towers import ONNX, OnnxTower, tower_from, unit
+from clipgrip_line import towers
+from clipgrip_line.towers import INPUT, ONNX, OUTPUT, OnnxTower, tower_from, unit
 from clipgrip_line.towers import steps_of as steps
 
 pytest.importorskip("onnxruntime", reason="needs pip install 'clipgrip[onnx]'")
@@ -90,3 +91,26 @@ def test_eight_bits_find_the_weights_of_traced_towers(name: str, tmp_path: Path)
     found = tower_from(facts, eight, 1).encode(list(pixels))
     near = (found * backbone.encode_image(pixels).numpy()).sum(1)
     assert near.min() > 0.99
+
+
+def test_a_graph_takes_no_numbers_from_files_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    weights = np.ones(1024, np.float32)
+    (tmp_path / "weights.bin").write_bytes(weights.tobytes())
+    outside = onnx.numpy_helper.from_array(weights, "w")
+    outside.ClearField("raw_data")
+    outside.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", "weights.bin"), ("offset", "0"), ("length", "4096")):
+        entry = outside.external_data.add()
+        entry.key, entry.value = key, value
+    numbers = onnx.helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, [1024])
+    given = onnx.helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, [1024])
+    node = onnx.helper.make_node("Add", [INPUT, "w"], [OUTPUT])
+    graph = onnx.helper.make_graph([node], "graph", [given], [numbers], [outside])
+    opset = [onnx.helper.make_opsetid("", 17)]
+    model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=9)
+    with pytest.raises(Exception, match="xternal"):
+        towers._runner(model.SerializeToString(), 1)
