@@ -122,7 +122,11 @@ class StationLines:
         elif line == "configuration":
             await stations.configure(name, payload.decode("utf-8", "replace")[:200])
         elif line == "trigger":
-            await stations.trigger(name, *_brought(payload))
+            try:
+                brought = _brought(payload)
+            except LineError:  # as over REST: the station says that there is no image
+                brought = ([], Passed())
+            await stations.trigger(name, *brought)
 
 
 def _brought(payload: bytes) -> tuple[list[Picture], Passed]:

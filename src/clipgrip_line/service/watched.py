@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from clipgrip_line.service.clock import now, written
-from clipgrip_line.service.ledger import Ledger
+from clipgrip_line.service.ledger import Ledger, NotKept
 from clipgrip_line.service.live import Answering
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.line import Alarm, SeenImage, State, Vectors, WatchedLine
@@ -145,7 +145,8 @@ class Watched:
         monitors = after(cast(Verdict, verdict), state.monitors, since)
         response = {"verdict": verdict, "note": note, "by": by, "at": at}
         period = next_period(ledger.reader, state.period)
-        self.state = WatchState(State(period, state.images, monitors), self.state.through)
+        before = self.state
+        self.state = WatchState(State(period, state.images, monitors), before.through)
 
         def change(db: sqlite3.Connection) -> None:
             db.execute(
@@ -154,7 +155,11 @@ class Watched:
             )
             self.save(db, (), at)
 
-        ledger.do(change)
+        try:
+            ledger.do(change)
+        except NotKept:
+            self.state = before
+            raise
         self.unsaved = []
         return replace(alarm, response=response)
 

@@ -6,7 +6,9 @@ reached: equal rows give equal wealth (`trust.drift`).
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ import numpy as np
 
 from clipgrip_line.promises import Scope
 from clipgrip_line.service.clock import now, written
-from clipgrip_line.service.ledger import Ledger
+from clipgrip_line.service.ledger import Ledger, NotKept
 from clipgrip_line.service.live import Answering, Seen
 from clipgrip_line.service.promises import Kept, kept, note, standing, withdraw
 from clipgrip_line.service.watched import Images, Watched, WatchState, alarms, following
@@ -100,9 +102,11 @@ class Watching(threading.Thread):
             try:
                 while self.look():
                     pass
+            except NotKept:  # the ledger has said it; the same images are bet on again
+                continue
             except Exception:
                 log.exception("the watch could not look")
-        with self._lock:
+        with self._lock, contextlib.suppress(NotKept):
             if self._watched is not None:
                 self._save(self._watched, ())
 
@@ -117,7 +121,7 @@ class Watching(threading.Thread):
                 return False
             images = self._watched.fresh(self.ledger.reader)
             if images.rows:
-                self._bet(self._watched, images)
+                self._bet_or_again(self._watched, images)
             self._uphold(self._watched)
             self._renew()
             return images.full and not self._stopping.is_set()
@@ -130,6 +134,15 @@ class Watching(threading.Thread):
             found = self._watched.respond(self.ledger, verdict, note_, by, written(now()))
             self._renew()
             return found
+
+    def _bet_or_again(self, watched: Watched, images: Images) -> None:
+        """Where the disk refuses what was heard, nothing was heard: the next look begins with the same images."""
+        state, unsaved = watched.state, list(watched.unsaved)
+        try:
+            self._bet(watched, images)
+        except NotKept:
+            watched.state, watched.unsaved = state, unsaved
+            raise
 
     def _bet(self, watched: Watched, images: Images) -> None:
         state, line = watched.state.state, watched.line(self.alpha)
@@ -173,12 +186,15 @@ class Watching(threading.Thread):
         said = self.ledger.reader.execute("SELECT count(*), sum(undone) FROM said").fetchone()
         if said == watched.said or model.promise is None:
             return
-        watched.said = said
         at = written(now())
-        fallen = self.ledger.do(lambda db: withdraw(db, model, self.alpha, at))
-        if fallen:
-            self.ledger.do(lambda db: watched.noticed(db, at, [one.facts() for one in fallen]))
-            self._standing[model.version] = standing(self.ledger.reader, model)
+
+        def change(db: sqlite3.Connection) -> None:
+            fallen = withdraw(db, model, self.alpha, at)
+            watched.noticed(db, at, [one.facts() for one in fallen])
+
+        self.ledger.do(change)
+        self._standing[model.version] = standing(self.ledger.reader, model)
+        watched.said = said  # after it is kept: what the disk refused is tried again
 
     def _renew(self) -> None:
         watched = self._watched

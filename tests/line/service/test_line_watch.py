@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from line_fakes import CLASSES, FakeModel, picture, promised
 
+from clipgrip_line.service import watching
 from clipgrip_line.service.bell import Bell
+from clipgrip_line.service.ledger import NotKept
+from clipgrip_line.service.watched import Watched
 
 
 def _images(client: Any, low: int, high: int, n: int, seed: int) -> list[dict[str, Any]]:
@@ -82,6 +87,60 @@ def test_a_broken_promise_is_withdrawn_and_people_decide_at_once(start: Any) -> 
     assert (after["decided"], after["verdict"], after["class"]) == ("person", "person", "good")
     series = 'clipgrip_line_promise_withdrawn{version="aaaaaaaaaaaa",group="all"} 1'
     assert series in client.get("/metrics").text
+
+
+class Disk:
+    """Refuses while it is full."""
+
+    def __init__(self, real: Any) -> None:
+        self.real, self.full = real, False
+
+    def __call__(self, *given: Any) -> Any:
+        if self.full:
+            raise sqlite3.OperationalError("database or disk is full")
+        return self.real(*given)
+
+
+def test_an_alarm_that_the_disk_refuses_rings_when_there_is_room(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(Watched.save)
+    monkeypatch.setattr(Watched, "save", lambda *given: disk(*given))
+    service, client = start(alpha=0.2)
+    _images(client, 100, 250, 120, 1)
+    _look(service)
+    disk.full = True
+    _images(client, 5, 40, 120, 2)
+    with pytest.raises(NotKept):
+        _look(service)
+    assert service.watching.status.images < 240
+    disk.full = False
+    _look(service)
+    assert (service.watching.status.images, service.watching.status.light) == (240, "alarm")
+    disk.full = True
+    body = {"verdict": "normal", "note": "", "by": "Aki"}
+    assert client.post("/v1/alarms/answer", json=body).status_code == 503
+    disk.full = False
+    assert client.post("/v1/alarms/answer", json=body).status_code == 200
+
+
+def test_a_withdrawal_that_the_disk_refuses_comes_when_there_is_room(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(watching.withdraw)
+    monkeypatch.setattr(watching, "withdraw", disk)
+    disk.full = True
+    with pytest.raises(NotKept):
+        test_a_broken_promise_is_withdrawn_and_people_decide_at_once(start)
+    disk.full = False
+    service, client = start(FakeModel(promise=promised(0.5, 0.05)), alpha=0.5)
+    disk.full = True
+    with pytest.raises(NotKept):
+        _look(service)
+    disk.full = False
+    _look(service)
+    after = client.post("/v1/predict", content=picture(253, 1, 1)).json()["answers"][0]
+    assert after["decided"] == "person"
 
 
 def test_a_withdrawn_promise_stays_so_after_a_restart(start: Any) -> None:
