@@ -24,6 +24,7 @@ READY = mark("version {version} answers at {address} (page, REST; Ctrl-C stops)"
 OTHER = mark(
     "note: the version that stands in {state} answers, not {bundle}. To change: clipgrip-line promote {state} {bundle}"
 )
+NO_TOKEN = mark("--token-file {path} holds no token. Write one a line, as text in UTF-8.")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -204,7 +205,7 @@ def _limits(args: argparse.Namespace) -> Limits:
     from clipgrip_line.service.limits import Limits
 
     for name in POSITIVE:
-        if getattr(args, name) <= 0:
+        if not getattr(args, name) > 0:  # also what is no number
             option = "--" + name.replace("_", "-")
             raise LineError(mark("{option} must be more than 0."), option=option)
     return Limits(
@@ -219,12 +220,21 @@ def _limits(args: argparse.Namespace) -> Limits:
 
 
 def tokens_of(path: Path | None) -> tuple[str, ...]:
-    """The tokens of a file, one a line, # begins a remark; else the one of the environment."""
+    """The tokens of a file, one a line, # begins a remark; else the one of the environment.
+
+    Raises:
+        LineError: the file holds none, so whoever asks for tokens would have a service without.
+    """
+    from clipgrip_line.errors import LineError
+
     if path is None:
         given = os.environ.get(TOKEN, "").strip()
         return (given,) if given else ()
-    lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
-    return tuple(line for line in lines if line and not line.startswith("#"))
+    lines = [line.strip() for line in path.read_bytes().decode("utf-8-sig", "replace").splitlines()]
+    found = tuple(line for line in lines if line and not line.startswith("#"))
+    if not found or "\ufffd" in "".join(found):
+        raise LineError(NO_TOKEN, path=path)
+    return found
 
 
 def person() -> str:

@@ -116,9 +116,8 @@ class Ledger:
 
     def _commit(self, db: sqlite3.Connection, group: list[tuple[Write, Future[Any]]]) -> None:
         done: list[tuple[Future[Any], Any]] = []
-        failed: list[
-            tuple[Future[Any], Exception]
-        ] = []  # said after the commit, as whoever asks again reads then
+        # what failed is said after the commit, too: whoever asks again then reads what the others wrote
+        failed: list[tuple[Future[Any], Exception]] = []
         try:
             db.execute("BEGIN IMMEDIATE")
             for change, future in group:
@@ -140,8 +139,8 @@ class Ledger:
         self.writes += len(done)
         for future, result in done:
             future.set_result(result)
-        for future, error in failed:
-            future.set_exception(error)
+        for future, reason in failed:
+            future.set_exception(reason)
 
     def _refused(
         self, db: sqlite3.Connection, group: list[tuple[Write, Future[Any]]], error: sqlite3.Error

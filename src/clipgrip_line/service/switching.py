@@ -64,6 +64,8 @@ class Switching(threading.Thread):
             return
         try:
             found = self._kept.get(change.version) or self.load(path_of(self.state, change.version))
+            if found.version != change.version:
+                raise ValueError(f"its file holds version {found.version}")
             self._kept[change.version] = found
             self.began(
                 found

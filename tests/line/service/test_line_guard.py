@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from line_fakes import GOOD
 
-from clipgrip_line.commands.serve import tokens_of
+from clipgrip_line.cli import parser_of
+from clipgrip_line.commands.serve import _limits, tokens_of
 from clipgrip_line.errors import LineError
 from clipgrip_line.service.server import alone, check_tokens
 from clipgrip_line.web.headers import HEADERS
@@ -75,6 +76,19 @@ def test_tokens_come_from_a_file_or_the_environment(
     assert tokens_of(tmp_path / "tokens") == (TOKEN, "second-token-here")
     monkeypatch.setenv("CLIPGRIP_LINE_TOKEN", TOKEN)
     assert tokens_of(None) == (TOKEN,)
+
+
+@pytest.mark.parametrize("content", [b"", b"# none yet\n", b"token-\xff\xfe-of-latin\n"])
+def test_a_file_without_a_token_is_no_service_without_one(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "tokens").write_bytes(content)
+    with pytest.raises(LineError, match="holds no token"):
+        tokens_of(tmp_path / "tokens")
+
+
+def test_a_limit_that_is_no_number_is_refused() -> None:
+    args = parser_of().parse_args(["serve", "--timeout", "nan"])
+    with pytest.raises(LineError, match="--timeout"):
+        _limits(args)
 
 
 def test_one_service_for_a_folder(tmp_path: Path) -> None:

@@ -92,6 +92,14 @@ def test_a_version_that_cannot_be_opened_is_not_changed_to(start: Any, tmp_path:
     assert client.post("/v1/predict", content=GOOD).status_code == 200
 
 
+def test_a_file_that_holds_another_version_is_not_changed_to(start: Any, tmp_path: Path) -> None:
+    service, _ = start(FakeModel(version=A), others={B: FakeModel(version="c" * 12)})
+    _change(tmp_path / "line", versions.PROMOTE, B)
+    service.switching.look()
+    assert service.model.version == A
+    assert "holds version cccccccccccc" in service.switching.failed
+
+
 def test_there_is_nothing_to_go_back_to_at_the_beginning(tmp_path: Path) -> None:
     with opened(tmp_path, create=True) as db:
         versions.change_to(db, versions.BEGIN, A, "Aki", "")
