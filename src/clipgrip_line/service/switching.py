@@ -67,9 +67,8 @@ class Switching(threading.Thread):
             if found.version != change.version:
                 raise ValueError(f"its file holds version {found.version}")
             self._kept[change.version] = found
-            self.began(
-                found
-            )  # before it answers: what people withdrew of it is known from its first image on
+            # before it answers: what people withdrew of it holds from its first image on
+            self.began(found)
         except NotKept as error:  # tried again: the disk is to blame, not the version
             self.failed = f"{change.version}: {error}"
             return
