@@ -101,6 +101,16 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def test_a_promise_does_not_go_with_arithmetic_that_was_not_audited(
+    promised: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "line.clipgrip"
+    refused = command(capsys, "bundle", promised, "--out", file, "--precision", "int8")
+    assert refused.code == 2
+    assert "nobody has audited those" in " ".join(refused.err.split())
+    assert not file.exists()
+
+
 def test_a_promise_that_was_withdrawn_leaves_every_image_to_people(
     promised: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

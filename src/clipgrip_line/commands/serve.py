@@ -21,6 +21,9 @@ POSITIVE = (
     *("queue", "batch", "max_body", "max_pixels", "max_images", "timeout", "keep_pictures"),
 )
 READY = mark("version {version} answers at {address} (page, REST; Ctrl-C stops)")
+FELL_BACK = mark(
+    "version {version} should answer and cannot be opened, so the one before it does: {problem}"
+)
 OTHER = mark(
     "note: the version that stands in {state} answers, not {bundle}. To change: clipgrip-line promote {state} {bundle}"
 )
@@ -148,13 +151,16 @@ def run(args: argparse.Namespace) -> int:
         version, given = server.standing(args.state, args.bundle, by, check=not args.no_check)
         if not given:
             print(say(OTHER, state=args.state, bundle=args.bundle), flush=True)
+        model, problem = server.opened(args.state, version)
+        if problem:
+            print(say(FELL_BACK, version=version, problem=problem), flush=True)
         listening = server.bound(args.host, args.port)
         port = listening.getsockname()[1]
         settings = settings_of(args, port, tokens)
         shown = f"[{args.host}]" if ":" in args.host else args.host
-        text = say(READY, version=version, address=f"http://{shown}:{port}/")
+        text = say(READY, version=model.version, address=f"http://{shown}:{port}/")
         server.serve(
-            settings, version, listening, lambda: print(text, flush=True), shadow=args.shadow
+            settings, model, listening, lambda: print(text, flush=True), shadow=args.shadow
         )
     return 0
 

@@ -76,16 +76,36 @@ def standing(state: Path, bundle: Path | None, by: str, *, check: bool = True) -
         return present.version, present.version == version
 
 
+def opened(state: Path, version: str) -> tuple[Model, str]:
+    """The version that stands, or the newest before it that can be opened, and why it is not the one that stands.
+
+    Raises:
+        LineError: none can be opened.
+    """
+    try:
+        return Model.open(versions.path_of(state, version), check=False), ""
+    except Exception as error:  # ONNX Runtime raises its own
+        with versions.opened(state) as db:
+            history = [one.version for one in reversed(versions.changes(db))]
+        for other in dict.fromkeys(history):
+            if other != version:
+                with contextlib.suppress(Exception):
+                    return Model.open(versions.path_of(state, other), check=False), str(error)
+        if isinstance(error, LineError):
+            raise
+        raise LineError(
+            mark("version {version} cannot be opened: {error}."), version=version, error=error
+        ) from error
+
+
 def serve(
     settings: Settings,
-    version: str,
+    model: Model,
     listening: socket.socket,
     ready: Callable[[], None],
     shadow: Path | None = None,
 ) -> None:
     """Answer until SIGINT or SIGTERM; what was taken is answered before the end."""
-    place = versions.path_of(settings.state, version)
-    model = Model.open(place, check=False)
     beside = None if shadow is None else Model.open(shadow)
     service = Service(settings, model, lambda path: Model.open(path, check=False), beside)
     with closing(listening):

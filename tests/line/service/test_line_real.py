@@ -14,8 +14,9 @@ from starlette.testclient import TestClient
 
 from clipgrip_line.cli import main
 from clipgrip_line.model import Model
+from clipgrip_line.service import versions
 from clipgrip_line.service.app import create_app
-from clipgrip_line.service.server import standing
+from clipgrip_line.service.server import opened, standing
 
 pytest.importorskip("onnxruntime", reason="needs pip install 'clipgrip[onnx]'")
 pytestmark = pytest.mark.usefixtures("quick")
@@ -92,6 +93,21 @@ def test_the_folder_stands_before_the_bundle_that_is_given(
     found = json.loads(capsys.readouterr().out)
     assert found["changes"][0]["action"] == "begin"
     assert found["versions"][0]["live"]
+
+
+def test_a_restart_answers_with_the_version_before_where_the_newest_cannot_be_opened(
+    at_home: tuple[Path, Path], tmp_path: Path
+) -> None:
+    _, bundle = at_home
+    state = tmp_path / "line"
+    version, _ = standing(state, bundle, "Aki")
+    (state / "bundles" / "0123456789ab.clipgrip").write_bytes(b"cut off")
+    with versions.opened(state) as db:
+        versions.change_to(db, versions.PROMOTE, "0123456789ab", "Aki", "")
+    assert standing(state, None, "Aki")[0] == "0123456789ab"
+    model, problem = opened(state, "0123456789ab")
+    assert model.version == version
+    assert "no bundle" in problem
 
 
 def test_labels_that_are_not_there_are_said(

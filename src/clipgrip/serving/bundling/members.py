@@ -55,7 +55,8 @@ def parts_of(
     """Everything that the model in a run's folder needs at the line.
 
     Raises:
-        RunError: the folder holds no finished run, or one that learned from embeddings.
+        RunError: the folder holds no finished run, or one that learned from embeddings; or a promise was audited in other
+            arithmetic.
         BackboneError: a model is not here, or cannot be written as ONNX.
         ConfigError: an OK class is none of the run's.
         MissingPackage: onnx or ONNX Runtime is not installed.
@@ -63,6 +64,7 @@ def parts_of(
     predictor = Predictor.open(folder)
     check_ok(ok_classes, predictor.classes.display)
     chosen = _precision(precision, predictor)
+    _check_audited(promise, chosen, _precision("auto", predictor))
     run, rows = _stored(folder)
     seeing, scoring = Seeing.of(predictor), scoring_of(predictor)
     towers = pack_towers(seeing, chosen)
@@ -126,6 +128,20 @@ def _precision(asked: Asked, predictor: Predictor) -> Precision:
     if asked != "auto":
         return asked
     return "int8" if predictor.facts.settings.get("engine") == "onnx-int8" else "float32"
+
+
+def _check_audited(promise: Promise | None, chosen: Precision, audited: Precision) -> None:
+    """RunError where a promise stands that was audited on answers of 8 bits and the bundle has none, or the reverse."""
+    if promise is None or not promise.scopes or chosen == audited:
+        return
+    raise RunError(
+        mark(
+            "a promise stands of answers in {audited}; in {chosen} some are others, and nobody has audited those. Pack "
+            "with --precision {audited}, or make a run whose engine computes in {chosen} and audit that."
+        ),
+        audited=audited,
+        chosen=chosen,
+    )
 
 
 def _stored(folder: Path) -> tuple[StoredRun | None, tuple[Row, ...]]:
