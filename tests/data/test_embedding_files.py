@@ -14,6 +14,7 @@ from clipgrip.data.embeddings import is_embeddings, read_embeddings
 from clipgrip.data.ingest import ingest
 from clipgrip.data.reading import open_row
 from clipgrip.errors import DataError
+from clipgrip.estimator import GripClassifier
 
 
 def test_the_layout_of_an_npz_is_read(tmp_path: Path) -> None:
@@ -226,6 +227,39 @@ def test_a_parquet_file_without_vectors_is_a_list_of_images_as_ever(tmp_path: Pa
     assert [row.path for row in ingest(tmp_path / "e.parquet", classes=NAMES).manifest.rows] == [
         "0.png"
     ]
+
+
+def test_boxes_in_a_list_of_images_are_no_embeddings(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    Image.new("RGB", (9, 9)).save(tmp_path / "0.png")
+    listed = {"path": ["0.png"], "label": ["ok"]}
+    corners = [[1.0, 1.0, 8.0, 1.0, 8.0, 8.0, 1.0, 8.0]]
+    for beside in (
+        {"bbox": [[1.0, 2.0, 3.0, 4.0]], "size": [[9.0, 9.0]]},
+        {"corners": corners},
+        {"keypoints": [[1.0] * 51], "probs": [[0.1] * 10]},
+    ):
+        parquet.write_table(pa.table({**listed, **beside}), tmp_path / "e.parquet")
+        assert not is_embeddings(tmp_path / "e.parquet")
+        rows = ingest(tmp_path / "e.parquet", classes=NAMES).manifest.rows
+        assert [row.path for row in rows] == ["0.png"]
+
+
+def test_boxes_beside_embeddings_are_no_bank(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    boxes = {"bbox": [[1.0, 2.0]] * N, "box": [[float(n)] * (n % 3) for n in range(N)]}
+    given = table(path=[f"{n}.png" for n in range(N)], middle=[[1.0, 2.0]] * N, **boxes)
+    parquet.write_table(given, tmp_path / "e.parquet")
+    assert is_embeddings(tmp_path / "e.parquet")
+    assert list(read_embeddings(tmp_path / "e.parquet").banks) == ["clip", "dino"]
+    by_frame = GripClassifier(backbone="embeddings").fit(
+        given.to_pandas()[["clip", "bbox"]], NAMES * 24
+    )
+    assert by_frame.n_features_in_ == 16
 
 
 def test_what_is_kept_for_a_test_is_never_in_the_pool(tmp_path: Path) -> None:

@@ -207,13 +207,13 @@ def test_without_pyarrow_the_error_has_the_command(monkeypatch: pytest.MonkeyPat
 def test_a_file_of_embeddings_is_answered_in_shards_and_read_once(
     finished: Path, place: Any, tmp_path: Path, quick: pytest.MonkeyPatch
 ) -> None:
-    folder = run(project({"images": with_texts(tmp_path / "e.npz"), "out": tmp_path / "run"})).folder
+    folder = run(
+        project({"images": with_texts(tmp_path / "e.npz"), "out": tmp_path / "run"})
+    ).folder
     new = arrays(1)
     np.savez(tmp_path / "new.npz", clip=new["clip"], dino=new["dino"])
     predictor = Predictor.open(folder)
-    write_predictions(
-        tmp_path / "p.csv", predictor, predict_files(predictor, tmp_path / "new.npz")
-    )
+    write_predictions(tmp_path / "p.csv", predictor, predict_files(predictor, tmp_path / "new.npz"))
     reads, read = [], embeddings.read_arrays
     quick.setattr(embeddings, "read_arrays", lambda path: reads.append(path) or read(path))
     found = predict_stream(folder, tmp_path / "new.npz", tmp_path / "p.parquet")
