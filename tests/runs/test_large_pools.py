@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -21,20 +22,38 @@ from clipgrip.runs.reopen import reopen
 from clipgrip.runs.sampled import sample_rows
 from clipgrip.trust.calibration import Temperature
 
+HASHES = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(1000)]
+
 
 def test_a_sample_holds_every_label_where_they_are_few_and_half_labels_where_they_abound() -> None:
     labels = torch.full((1000,), -1)
     labels[::100] = 2
     every = torch.ones(4, dtype=torch.bool)
-    few = sample_rows(Task(labels, every), 200, 0)
+    few = sample_rows(Task(labels, every), HASHES, 200, 0)
     assert few is not None
     assert len(few) == len(few.unique()) == 200
     assert int((labels[few] >= 0).sum()) == 10
-    many = sample_rows(Task(torch.arange(1000) % 2 * 3 - 1, every), 200, 0)
+    many = sample_rows(Task(torch.arange(1000) % 2 * 3 - 1, every), HASHES, 200, 0)
     assert many is not None
     assert int((many % 2 == 1).sum()) == 100
-    assert torch.equal(few, sample_rows(Task(labels, every), 200, 0))  # type: ignore[arg-type]
-    assert sample_rows(Task(labels, every), 1000, 0) is None
+    assert torch.equal(few, sample_rows(Task(labels, every), HASHES, 200, 0))  # type: ignore[arg-type]
+    assert sample_rows(Task(labels, every), HASHES, 1000, 0) is None
+
+
+def test_a_sample_stays_where_an_image_has_gone_since() -> None:
+    every = torch.ones(4, dtype=torch.bool)
+    labels = torch.full((1000,), -1)
+    labels[::100] = 2
+    before = sample_rows(Task(labels, every), HASHES, 200, 0)
+    left = [row for row in range(1000) if row != 7]
+    after = sample_rows(Task(labels[left], every), [HASHES[row] for row in left], 200, 0)
+    assert before is not None
+    assert after is not None
+    now = {left[row] for row in after.tolist()}
+    assert len(now ^ set(before.tolist())) <= 2
+    other = sample_rows(Task(labels, every), HASHES, 200, 1)
+    assert other is not None
+    assert not torch.equal(other, before)
 
 
 @pytest.mark.parametrize("paradigm", ["UL", "SSL"])
