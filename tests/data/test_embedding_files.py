@@ -10,8 +10,10 @@ import pytest
 from embedded import NAMES, N, arrays, with_labels, with_texts
 from PIL import Image
 
+from clipgrip.data.discover import discover
 from clipgrip.data.embeddings import is_embeddings, read_embeddings
 from clipgrip.data.ingest import ingest
+from clipgrip.data.listing import listing
 from clipgrip.data.reading import open_row
 from clipgrip.errors import DataError
 from clipgrip.estimator import GripClassifier
@@ -165,6 +167,19 @@ def test_objects_in_a_npy_are_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         read_embeddings(tmp_path / "e.npz")
+
+
+def test_a_file_in_a_store_is_to_be_copied_first_and_a_file_url_is_a_place_on_this_machine(
+    tmp_path: Path,
+) -> None:
+    for place in ("s3://bucket/e.npz", Path("s3://bucket/e.npz")):
+        for read in (read_embeddings, discover, listing):
+            with pytest.raises(DataError, match=r"^s3://bucket/e.npz: .*Copy it here"):
+                read(place)
+    here = with_texts(tmp_path / "e.npz").as_uri()
+    assert is_embeddings(here)
+    assert read_embeddings(here).path == str(tmp_path / "e.npz")
+    assert len(discover(here).entries) == listing(here).count == N
 
 
 def table(**more: Any) -> Any:
