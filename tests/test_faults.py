@@ -104,7 +104,7 @@ def test_every_command_that_writes_is_tried() -> None:
         known |= {f"{entry.name} {one.name}" for one in inner} or {entry.name}
     tried_ones = {" ".join(work.words[:2]) for work in works.WORKS}
     tried_ones |= {work.words[0] for work in works.WORKS}
-    reading = {"doctor", "review", "demo", "models list", "models remove", "audit read"}
+    reading = {"doctor", "review", "demo", "models list", "models remove", "audit read", "versions"}
     untried = {
         "watch look",
         "watch status",

@@ -85,6 +85,7 @@ WORKS = (
     Work("labels learn", ("labels", "learn", "again"), "again", "reviewed"),
     Work("bench grid", (*BENCH, "--out", "grid"), "grid"),
     Work("models add", ("models", "add", MODEL, "--name", "some/model"), "models"),
+    Work("embed", ("embed", "images", "--out", "seen.npz"), "seen.npz"),
     Work("bundle", ("bundle", "whole", "--out", "line.clipgrip"), "line.clipgrip"),
     Work("bench stress", (*STRESS, "--out", "noise"), "noise"),
 )  # fmt: skip

@@ -115,13 +115,13 @@ def opened(array: FileRows) -> Tensor:
 
 
 def like(
-    array: Tensor, shape: tuple[int, ...] | None = None, *, kept: torch.dtype | None = None
+    array: Tensor, shape: tuple[int, ...] | None = None, *, stored: torch.dtype | None = None
 ) -> Tensor:
-    """An empty array that lies where this one lies, of its shape and type; in a file of the type ``kept``."""
+    """An empty array that lies where this one lies, of its shape and type; in a file of the type ``stored``."""
     name, wanted = array.untyped_storage().filename, tuple(array.shape) if shape is None else shape
     if name is None:
         return array.new_empty(wanted)
-    return mapped(os.path.dirname(name), wanted, kept or array.dtype)
+    return mapped(os.path.dirname(name), wanted, stored or array.dtype)
 
 
 def let_go(array: Tensor, rows: slice) -> None:

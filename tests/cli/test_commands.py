@@ -328,7 +328,7 @@ def test_doctor_measures_engines_only_when_asked(
     monkeypatch.setattr(speed, "WIDTH", 48)
     monkeypatch.setattr(speed, "INNER", 96)
     real = speed.measure
-    monkeypatch.setattr(speed, "measure", lambda: real(0.01))
+    monkeypatch.setattr(speed, "measure", lambda _seconds: real(0.01))
     assert "speed against" not in command(capsys, "doctor").out
     told = command(capsys, "doctor", "--measure").out
     assert "torch float32 1.00" in told

@@ -198,14 +198,14 @@ def _pseudolabel_rows(outcome: Outcome, note: Callable[[str], None]) -> Iterator
     """Every round's, or of many images those of the round that is kept: each round takes all of them anew."""
     names, rounds = outcome.manifest.classes.display, outcome.rounds
     paths = {row.sha256: row.path for row in outcome.embeds.pool_rows}
-    kept = kept_round(rounds)
-    if len(rounds) > 1 and kept and sum(len(done.pseudolabels) for done in rounds) > MANY:
-        rounds = (kept,)
+    best = kept_round(rounds)
+    if len(rounds) > 1 and best and sum(len(done.pseudolabels) for done in rounds) > MANY:
+        rounds = (best,)
         note(
             Sentence(
                 "pseudolabels.csv holds those of round {number} alone, which is kept: all rounds have too many for a "
                 "table. runs.db holds them all.",
-                number=kept.number,
+                number=best.number,
             )
         )
     for done in rounds:

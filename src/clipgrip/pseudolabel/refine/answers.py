@@ -110,7 +110,7 @@ class RefineInput:
         if self.is_unrestricted and answers.shape == self.probs.shape:
             return answers
         columns = (self.candidates if classes is None else classes).nonzero().squeeze(1)
-        rows, whole = (~self.labeled).nonzero().squeeze(1), like(self.probs, kept=answers.dtype)
+        rows, whole = (~self.labeled).nonzero().squeeze(1), like(self.probs, stored=answers.dtype)
         for part in chunk_slices(len(whole), over=(whole, self.probs)):
             whole[part] = self.probs[part]
         for part in chunk_slices(len(rows), over=(answers,)):
@@ -142,7 +142,7 @@ def input_of(
 
     def answers(scale: float) -> Probs:
         shape = rows, n_classes
-        made = like(images, shape, kept=PROBS) if is_mapped(images) else torch.empty(shape)
+        made = like(images, shape, stored=PROBS) if is_mapped(images) else torch.empty(shape)
         for part in chunk_slices(rows, over=(images, made)):
             logits = scale * torch.mm(images[part].float(), classes.T)
             probs = logits.masked_fill_(~mask, -torch.inf).softmax(1)

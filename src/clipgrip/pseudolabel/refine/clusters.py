@@ -111,7 +111,7 @@ def _among(given: RefineInput, present: Mask) -> ClusterProbs:
 
 
 def _log(probs: Probs) -> Logits:
-    logs = like(probs, kept=LOGITS)
+    logs = like(probs, stored=LOGITS)
     for rows in chunk_slices(len(probs), over=(probs, logs)):
         logs[rows] = probs[rows].float().clamp_min(TINY).log()
     return logs

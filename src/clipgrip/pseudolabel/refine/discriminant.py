@@ -26,7 +26,7 @@ def discriminant(pool: Pool, probs: Probs, text: Logits) -> Logits:
     settings, weight = pool.settings, pool.settings.label_weight
     weights, scatter = pool.weights(weight), pool.scatter(weight)
     steps = settings.numerics.discriminant_steps
-    moments, logits = _no_moments(pool, probs), like(probs, kept=LOGITS)
+    moments, logits = _no_moments(pool, probs), like(probs, stored=LOGITS)
     for rows in chunk_slices(len(probs), over=(probs, pool.images)):
         _count(moments, probs[rows].float(), weights[rows], pool.read(rows))
     for step in range(steps):

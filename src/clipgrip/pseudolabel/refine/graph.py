@@ -194,7 +194,7 @@ def propagate(
     The diffusion of Zhou et al. (NeurIPS 2003) from zero-shot answers instead of from labels alone, as in ZLaP (CVPR
     2024, arXiv 2404.04072), which puts the texts into the graph too.
     """
-    answers = like(probs, kept=LOGITS)
+    answers = like(probs, stored=LOGITS)
     for cell in graph.through(probs, answers):
         found = _propagate_in(cell, probs[cell.at].float(), labeled[cell.at], settings)
         answers[cell.at] = found.to(answers.dtype)

@@ -177,9 +177,8 @@ def _pictures(app: FastAPI, server: ServerState) -> None:
 
 def _faceless(request: Request, server: ServerState, image: str, *, small: bool) -> Response | None:
     """What stands where an embedding has no picture; its neighbours' labels change, so nobody keeps it."""
-    snapshot = server.session.snapshot
-    row = snapshot.row(image)
-    if has_picture(snapshot.view.rows[row].source):
+    if has_picture(server.row(image).source):
         return None
-    svg = drawn(snapshot, row, context_of(request, server).say, small=small)
+    snapshot = server.session.snapshot
+    svg = drawn(snapshot, snapshot.row(image), context_of(request, server).say, small=small)
     return Response(svg, media_type="image/svg+xml", headers={"cache-control": "no-store"})
