@@ -72,9 +72,9 @@ def listing(images: AnyPath, encoding: str | None = None) -> ImageListing:
     """
     packed = packed_files(images)
     if not packed:
-        kept = _embeddings_at(images)
+        embeddings = _embeddings_at(images)
         found = discover(images, encoding=encoding)
-        return ImageListing(found.entries, found.issues, len(found.entries), kept)
+        return ImageListing(found.entries, found.issues, len(found.entries), embeddings)
     root = _root(images, packed)
     return ImageListing(_stream(packed, root), (), _rows_of(packed))
 
