@@ -10,10 +10,13 @@ import pytest
 from embedded import NAMES, N, arrays, with_labels, with_texts
 from PIL import Image
 
+from clipgrip.data.discover import discover
 from clipgrip.data.embeddings import is_embeddings, read_embeddings
 from clipgrip.data.ingest import ingest
+from clipgrip.data.listing import listing
 from clipgrip.data.reading import open_row
 from clipgrip.errors import DataError
+from clipgrip.estimator import GripClassifier
 
 
 def test_the_layout_of_an_npz_is_read(tmp_path: Path) -> None:
@@ -166,6 +169,19 @@ def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:
         read_embeddings(tmp_path / "e.npz")
 
 
+def test_a_file_in_a_store_is_to_be_copied_first_and_a_file_url_is_a_place_on_this_machine(
+    tmp_path: Path,
+) -> None:
+    for place in ("s3://bucket/e.npz", Path("s3://bucket/e.npz")):
+        for read in (read_embeddings, discover, listing):
+            with pytest.raises(DataError, match=r"^s3://bucket/e.npz: .*Copy it here"):
+                read(place)
+    here = with_texts(tmp_path / "e.npz").as_uri()
+    assert is_embeddings(here)
+    assert read_embeddings(here).path == str(tmp_path / "e.npz")
+    assert len(discover(here).entries) == listing(here).count == N
+
+
 def table(**more: Any) -> Any:
     pa = pytest.importorskip("pyarrow")
     made = arrays()
@@ -226,6 +242,39 @@ def test_a_parquet_file_without_vectors_is_a_list_of_images_as_ever(tmp_path: Pa
     assert [row.path for row in ingest(tmp_path / "e.parquet", classes=NAMES).manifest.rows] == [
         "0.png"
     ]
+
+
+def test_boxes_in_a_list_of_images_are_no_embeddings(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    Image.new("RGB", (9, 9)).save(tmp_path / "0.png")
+    listed = {"path": ["0.png"], "label": ["ok"]}
+    corners = [[1.0, 1.0, 8.0, 1.0, 8.0, 8.0, 1.0, 8.0]]
+    for beside in (
+        {"bbox": [[1.0, 2.0, 3.0, 4.0]], "size": [[9.0, 9.0]]},
+        {"corners": corners},
+        {"keypoints": [[1.0] * 51], "probs": [[0.1] * 10]},
+    ):
+        parquet.write_table(pa.table({**listed, **beside}), tmp_path / "e.parquet")
+        assert not is_embeddings(tmp_path / "e.parquet")
+        rows = ingest(tmp_path / "e.parquet", classes=NAMES).manifest.rows
+        assert [row.path for row in rows] == ["0.png"]
+
+
+def test_boxes_beside_embeddings_are_no_bank(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    boxes = {"bbox": [[1.0, 2.0]] * N, "box": [[float(n)] * (n % 3) for n in range(N)]}
+    given = table(path=[f"{n}.png" for n in range(N)], middle=[[1.0, 2.0]] * N, **boxes)
+    parquet.write_table(given, tmp_path / "e.parquet")
+    assert is_embeddings(tmp_path / "e.parquet")
+    assert list(read_embeddings(tmp_path / "e.parquet").banks) == ["clip", "dino"]
+    by_frame = GripClassifier(backbone="embeddings").fit(
+        given.to_pandas()[["clip", "bbox"]], NAMES * 24
+    )
+    assert by_frame.n_features_in_ == 16
 
 
 def test_what_is_kept_for_a_test_is_never_in_the_pool(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import hashlib
 import os
 import pickle
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,13 @@ from clipgrip.backbone.embed import Embedded, Item, embed_images
 from clipgrip.backbone.prompted import PromptedBackbone
 from clipgrip.backbone.recipe import recipe_of
 from clipgrip.backbone.texture import Texture
+from clipgrip.data.entries import Entry
+from clipgrip.data.hashing import Usable, examine_all
 from clipgrip.data.images import UndecodableImage
+from clipgrip.data.sources import EmbeddingSource
 from clipgrip.errors import BackboneError, DataError
 from clipgrip.executors import using
-from clipgrip.executors.base import Here
+from clipgrip.executors.base import Here, PartAnswer
 from clipgrip.executors.processes import Processes
 
 COUNT = 300
@@ -154,6 +158,33 @@ def test_images_that_only_this_process_reads_are_not_called_damaged(
 ) -> None:
     with using(Kept(pool)), pytest.raises(DataError, match="at the same path"):
         embed_images(tiny, [("0" * 64, partial(far, os.getpid()))])
+
+
+class Elsewhere(Here):
+    """A machine where no picture lies."""
+
+    def is_worth(self, done: int, left: int, seconds: float) -> bool:
+        return True
+
+    def answers(self, work: Any, parts: Iterable[Any]) -> Iterator[PartAnswer]:
+        for number, part in enumerate(parts):
+            sources = (replace(one.source, picture="nowhere.png") for one in part)
+            moved = [replace(one, source=to) for one, to in zip(part, sources, strict=True)]
+            yield PartAnswer(number, work(moved))
+
+
+def test_pictures_of_embeddings_that_only_this_process_reads_are_not_lost_in_silence(
+    tmp_path: Path,
+) -> None:
+    Image.new("RGB", (9, 9)).save(tmp_path / "0.png")
+    source = EmbeddingSource("e.npz", 0, str(tmp_path / "0.png"))
+    gone = EmbeddingSource("e.npz", 1, str(tmp_path / "1.png"))
+    with using(Elsewhere()):
+        found = examine_all([Entry("1", "1", gone, "1" * 64)])
+        assert isinstance(found[0], Usable)
+        assert found[0].source == replace(gone, picture="")
+        with pytest.raises(DataError, match="at the same path"):
+            examine_all([Entry("0", "0", source, "0" * 64)])
 
 
 def test_a_model_travels_as_the_folder_it_is_read_from(tiny: ClipBackbone) -> None:

@@ -133,3 +133,15 @@ def test_a_part_of_a_file_is_read_as_that_part_and_what_is_no_matrix_is_refused(
         refine([images, images], classes, logit_scale=SCALE, scratch=tmp_path)
     with pytest.raises(OSError, match="No such file"):
         refine(on, classes, logit_scale=SCALE, scratch=tmp_path / "nowhere")
+
+
+def test_files_and_arrays_are_taken_wherever_a_tensor_is(tmp_path: Path) -> None:
+    images, classes, _ = made(300)
+    on, options = on_disk(tmp_path, images), {"logit_scale": SCALE}
+    halves = images.half()
+    inside = refine([halves, halves.flip(1)], classes, **options)
+    assert torch.equal(refine([on, halves.flip(1)], classes, **options), inside)
+    outside = refine(halves, classes, scratch=tmp_path, **options)
+    for given in ([on], halves.numpy(), [halves.numpy()]):
+        assert torch.equal(refine(given, classes, scratch=tmp_path, **options), outside)
+    assert torch.equal(opened(on), halves)  # nobody has written into it

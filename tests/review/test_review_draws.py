@@ -211,3 +211,22 @@ def test_an_audited_answer_that_is_put_right_calibrates_anew(
     answer(session, row, 2, purpose="audit")
     answer(session, row, 2, purpose="audit")
     assert told == [False, True, False]
+
+
+def test_a_counted_answer_that_is_taken_back_calibrates_anew(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that was given for another purpose: its image was drawn all the same."""
+    told: list[bool] = []
+    monkeypatch.setattr(
+        "clipgrip.review.session.keep_calibration",
+        lambda _, *, corrected=False: told.append(corrected),
+    )
+    first, second = session.snapshot.round.draw.rows[:2].tolist()
+    answer(session, first, 1)
+    again = answer(session, first, 2)
+    assert session.undo(again.token, "Sato") is not None
+    assert session.snapshot.states.klass[first] == 1
+    later = answer(session, second, 1)
+    assert session.undo(later.token, "Sato") is not None
+    assert told == [True, True, True]

@@ -12,6 +12,9 @@ from PIL import Image
 from review_helpers import Browser, answer, id_of
 
 from clipgrip.config import project
+from clipgrip.report.from_run import facts
+from clipgrip.review.exchange.exporting import exported
+from clipgrip.review.exchange.written import FACELESS, GONE
 from clipgrip.review.rounds import next_round
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import open_review
@@ -53,6 +56,30 @@ def test_an_image_without_a_picture_shows_its_id_and_its_neighbours(
     assert "近い画像" in drawn.text
     for path in ("/", "/audit", "/review", "/one", "/classes", "/files"):
         assert browser.get(path).status_code == 200
+
+
+def test_what_never_had_a_picture_is_not_gone_and_exports_say_so(
+    reviewing: ReviewSession, tmp_path: Path
+) -> None:
+    def files() -> str:
+        return Browser(reviewing).get("/files").text
+
+    def left(form: str) -> set[str]:
+        found = exported(reviewing.snapshot, reviewing.store, form)
+        found.file.close()
+        return {why for _, why in found.written.left}
+
+    assert 'id="gone"' not in files()
+    lines = b"".join(exported(reviewing.snapshot, reviewing.store, "csv")).decode("utf-8-sig")
+    assert "missing" not in lines
+    for form in ("folders", "coco", "fiftyone", "label-studio"):
+        assert left(form) == {FACELESS}
+    outcome = reviewing.snapshot.view.outcome
+    assert facts(outcome).unseen == 0
+    (tmp_path / "0.png").unlink()
+    assert "&lt;0&gt;" in files().split('id="gone"')[1]
+    assert left("folders") == {FACELESS, GONE}
+    assert facts(outcome).unseen == 1
 
 
 def test_the_audits_answers_are_not_told_to_who_is_asked(reviewing: ReviewSession) -> None:

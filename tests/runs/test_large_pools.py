@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,24 +15,45 @@ from projects import Place, project
 
 from clipgrip.data.task import Task
 from clipgrip.runs import outputs, sampled, start, store
+from clipgrip.runs.outputs import recalibrate
+from clipgrip.runs.parquet import parquet_bytes
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.sampled import sample_rows
+from clipgrip.trust.calibration import Temperature
+
+HASHES = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(1000)]
 
 
 def test_a_sample_holds_every_label_where_they_are_few_and_half_labels_where_they_abound() -> None:
     labels = torch.full((1000,), -1)
     labels[::100] = 2
     every = torch.ones(4, dtype=torch.bool)
-    few = sample_rows(Task(labels, every), 200, 0)
+    few = sample_rows(Task(labels, every), HASHES, 200, 0)
     assert few is not None
     assert len(few) == len(few.unique()) == 200
     assert int((labels[few] >= 0).sum()) == 10
-    many = sample_rows(Task(torch.arange(1000) % 2 * 3 - 1, every), 200, 0)
+    many = sample_rows(Task(torch.arange(1000) % 2 * 3 - 1, every), HASHES, 200, 0)
     assert many is not None
     assert int((many % 2 == 1).sum()) == 100
-    assert torch.equal(few, sample_rows(Task(labels, every), 200, 0))  # type: ignore[arg-type]
-    assert sample_rows(Task(labels, every), 1000, 0) is None
+    assert torch.equal(few, sample_rows(Task(labels, every), HASHES, 200, 0))  # type: ignore[arg-type]
+    assert sample_rows(Task(labels, every), HASHES, 1000, 0) is None
+
+
+def test_a_sample_stays_where_an_image_has_gone_since() -> None:
+    every = torch.ones(4, dtype=torch.bool)
+    labels = torch.full((1000,), -1)
+    labels[::100] = 2
+    before = sample_rows(Task(labels, every), HASHES, 200, 0)
+    left = [row for row in range(1000) if row != 7]
+    after = sample_rows(Task(labels[left], every), [HASHES[row] for row in left], 200, 0)
+    assert before is not None
+    assert after is not None
+    now = {left[row] for row in after.tolist()}
+    assert len(now ^ set(before.tolist())) <= 2
+    other = sample_rows(Task(labels, every), HASHES, 200, 1)
+    assert other is not None
+    assert not torch.equal(other, before)
 
 
 @pytest.mark.parametrize("paradigm", ["UL", "SSL"])
@@ -98,3 +123,26 @@ def test_many_lines_are_written_as_parquet_too_and_pseudolabels_of_the_kept_roun
     assert len(done.rounds) > 1
     lines = (tmp_path / "many" / "pseudolabels.csv").read_text("utf-8-sig").splitlines()[1:]
     assert {int(line.split(",")[0]) for line in lines} == {done.rounds[-1].number}
+
+
+def test_an_audit_that_calibrates_changes_both_tables(
+    place: Place, tiny_clip: Path, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    quick.setattr(outputs, "MANY", 1)
+    done = run(project(place, tiny_clip, tmp_path / "run"))
+    found = SimpleNamespace(gains=True, temperature=Temperature(2.0), to_dict=lambda: {"n": 24})
+    quick.setattr(outputs, "honesty", lambda *_, **__: found)
+    assert recalibrate(done, done.answers.pool.argmax(1)) is not None
+    lines = (tmp_path / "run" / "predictions.csv").read_text("utf-8-sig").splitlines()
+    confidence = lines[0].split(",").index("confidence")
+    table = pq.read_table(tmp_path / "run" / "predictions.parquet")
+    assert set(table["calibrated"].to_pylist()) == {"yes"}
+    shown = [f"{value:.6f}" for value in table["confidence"].to_pylist()]
+    assert shown == [line.split(",")[confidence] for line in lines[1:]]
+
+
+def test_a_name_that_is_no_utf_8_stands_in_parquet_as_in_csv() -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    data = parquet_bytes(("path",), (), [(os.fsdecode(b"\xff.png"),)])
+    assert pq.read_table(io.BytesIO(data))["path"].to_pylist() == ["\\udcff.png"]

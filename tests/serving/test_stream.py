@@ -8,14 +8,19 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from embedded import arrays, with_texts
 from projects import command
 
+from clipgrip.config import project
+from clipgrip.data import embeddings
 from clipgrip.data import listing as listing_module
 from clipgrip.data.listing import listing
 from clipgrip.errors import DataError, MissingPackage, RunError
 from clipgrip.executors import using
 from clipgrip.executors.processes import Processes
+from clipgrip.runs.pipeline import run
 from clipgrip.serving import stream
 from clipgrip.serving.batch import predict_files, write_predictions
 from clipgrip.serving.predictor import Predictor
@@ -197,3 +202,28 @@ def test_without_pyarrow_the_error_has_the_command(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingPackage, match=r"clipgrip\[parquet\]"):
         arrow()
+
+
+def test_a_file_of_embeddings_is_answered_in_shards_and_read_once(
+    finished: Path, place: Any, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    folder = run(
+        project({"images": with_texts(tmp_path / "e.npz"), "out": tmp_path / "run"})
+    ).folder
+    new = arrays(1)
+    np.savez(tmp_path / "new.npz", clip=new["clip"], dino=new["dino"])
+    predictor = Predictor.open(folder)
+    write_predictions(tmp_path / "p.csv", predictor, predict_files(predictor, tmp_path / "new.npz"))
+    reads, read = [], embeddings.read_arrays
+    quick.setattr(embeddings, "read_arrays", lambda path: reads.append(path) or read(path))
+    found = predict_stream(folder, tmp_path / "new.npz", tmp_path / "p.parquet")
+    assert found.images == len(new["clip"])
+    assert len(reads) == 1
+    with (tmp_path / "p.csv").open(encoding="utf-8-sig", newline="") as file:
+        lines = [(line["path"], line["label"], line["confidence"]) for line in csv.DictReader(file)]
+    rows = answered(tmp_path / "p.parquet")
+    assert [(row["path"], row["label"], f"{row['confidence']:.6f}") for row in rows] == lines
+    with pytest.raises(DataError, match="is an image, and the run learned from a file of embed"):
+        predict_stream(folder, place.images, tmp_path / "q.parquet")
+    with pytest.raises(DataError, match="is an embedding, and the run learned from images"):
+        predict_stream(finished, tmp_path / "new.npz", tmp_path / "q.parquet")

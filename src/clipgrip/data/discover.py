@@ -75,7 +75,7 @@ def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = No
     if not isinstance(images, str | os.PathLike):
         return _from_sequence(images, frozenset(skip))
     if (url := url_of(images)) is not None:
-        return from_store(url)
+        return _embedded(url) if is_embeddings(url) else from_store(url)
     path = os.path.abspath(local_of(images))
     if not os.path.exists(openable(path)) and len(names := expanded(path)) > 1:
         return from_packed([_there(name, images) for name in names], os.path.dirname(path))
@@ -85,14 +85,18 @@ def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = No
         packed = _packed(found)
         return from_packed(packed, path) if packed else found
     if is_embeddings(path):
-        from clipgrip.data.embeddedrows import from_embeddings
-
-        return from_embeddings(path)
+        return _embedded(path)
     if is_packed(path):
         return from_packed([path], os.path.dirname(path))
     if path.lower().endswith(TABLE_SUFFIXES):
         return from_table(read_table(path, encoding), os.path.dirname(path))
     return Found(os.path.dirname(path), (file_entry(path, os.path.dirname(path)),))
+
+
+def _embedded(path: str) -> Found:
+    from clipgrip.data.embeddedrows import from_embeddings
+
+    return from_embeddings(path)
 
 
 def _there(path: str, images: AnyPath) -> str:
@@ -113,14 +117,14 @@ def packed_files(place: AnyPath) -> list[str]:
     Raises:
         DataError: nothing is there, or a store cannot be reached.
     """
+    if is_embeddings(place):
+        return []
     if (url := url_of(place)) is not None:
         names = expanded(url.rstrip("/"))
         return names if is_packed(names[0]) else packed_below(names[0])
     path = os.path.abspath(local_of(place))
     if os.path.isdir(path):
         return _packed(from_folder(path, path))
-    if is_embeddings(path):
-        return []
     names = [path] if os.path.exists(openable(path)) else expanded(path)
     return [_there(name, place) for name in names] if is_packed(names[0]) else []
 

@@ -44,6 +44,7 @@ from clipgrip.data.embedlayout import (
     text_first,
 )
 from clipgrip.data.embedvalues import label_of, text_of, truth_of
+from clipgrip.data.stores import local_of, url_of
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
@@ -55,6 +56,10 @@ SUFFIXES = (*NUMPY_SUFFIXES, *ARROW_SUFFIXES)
 
 CLASS_NAMES = ("class_names", "classes", "class", "names", "name", "labels", "label")
 """How the names of class embeddings are called in a file of their own."""
+IN_A_STORE = mark(
+    "{path}: a file of embeddings is read from a disk of this machine, and this one lies in an object store. Copy it "
+    "here, and give the copy."
+)
 NO_CLASS_EMBEDS = mark(
     "{path}: no class embeddings in it. Give class_embeds (C, D), or a single array of numbers with one row for each "
     "class. Found: {found}."
@@ -113,10 +118,12 @@ def read_embeddings(path: AnyPath) -> Embeddings:
     """The embeddings of a file; while somebody holds them, the same file is not read again.
 
     Raises:
-        DataError: it cannot be read, or is not laid out so that clipgrip knows what is what.
+        DataError: it lies in an object store, cannot be read, or is not laid out so that clipgrip knows what is what.
         MissingPackage: a table, and pyarrow is not installed.
     """
-    place = os.path.abspath(os.fspath(path))
+    if (url := url_of(path)) is not None:
+        raise DataError(IN_A_STORE, path=url)
+    place = os.path.abspath(local_of(path))
     try:
         state = os.stat(openable(place))
     except OSError:
@@ -172,12 +179,13 @@ def _picture(folder: str, path: str) -> str:
 
 def is_embeddings(path: AnyPath) -> bool:
     """Whether a place is a file of embeddings: by its ending, a Parquet file by its columns."""
-    name = os.fspath(path).lower()
+    place = local_of(path)
+    name = place.lower()
     if name.endswith(SUFFIXES):
         return True
-    if not name.endswith(PARQUET_SUFFIXES) or not os.path.isfile(openable(path)):
+    if not name.endswith(PARQUET_SUFFIXES) or not os.path.isfile(openable(place)):
         return False
-    return holds_vectors(path)
+    return holds_vectors(place)
 
 
 def read_class_embeds(

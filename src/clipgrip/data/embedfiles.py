@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipgrip.data.entries import PATH_COLUMNS
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.errors import DataError, MissingPackage
 from clipgrip.files import AnyPath, open_file, openable
@@ -21,6 +22,24 @@ ARROW_SUFFIXES = (".arrow", ".feather")
 TABLE_SUFFIXES = (*PARQUET_SUFFIXES, *ARROW_SUFFIXES)
 UNNAMED = "image_embeds"
 """The name of the only array of a .npy file."""
+NO_EMBEDDING = frozenset(
+    (
+        "bbox",
+        "bboxes",
+        "box",
+        "boxes",
+        "bounding_box",
+        "bounding_boxes",
+        "keypoints",
+        "landmarks",
+        "points",
+        "polygon",
+    )
+) | {"polygons", "segmentation", "logits", "probs", "probabilities", "scores"}
+"""Columns of numbers that lists of images have, by name: they say where something is on a picture, or what."""
+FEWEST = 9
+"""Numbers of an embedding at least in a table that names files of pictures: fewer are a box or its four corners."""
+_FILES = frozenset(PATH_COLUMNS) - {"image_name", "image_id", "id"}
 UNREADABLE = mark("{path}: cannot be read as {kind} ({reason}). Write the file anew.")
 OBJECTS = mark(
     '{path}: the array "{name}" holds Python objects, and reading these could run any program, so it is refused. '
@@ -113,12 +132,33 @@ def _table(path: AnyPath) -> Any:
 
 
 def table_arrays(table: Any, path: AnyPath) -> Arrays:
-    """The columns of a ``pyarrow.Table``: lists of numbers as one matrix each, all else as values.
+    """The columns of a ``pyarrow.Table``: embeddings as one matrix each, all else as values.
+
+    Other lists of numbers are left out.
 
     Raises:
         DataError: vectors of several lengths, or rows without one.
     """
-    return {name: _column(table.column(name), name, path) for name in table.column_names}
+    vectors = {field.name for field in table.schema if is_vector(field.type)}
+    wanted = _embeddings(table, [field.name for field in table.schema if is_bank(field)])
+    return {
+        name: _column(table.column(name), name, path)
+        for name in table.column_names
+        if name in wanted or name not in vectors
+    }
+
+
+def is_bank(field: Any) -> bool:
+    """Whether a column may hold embeddings, by its type and its name."""
+    return is_vector(field.type) and field.name.casefold() not in NO_EMBEDDING
+
+
+def _embeddings(some: Any, names: list[str]) -> list[str]:
+    """Those of the columns ``names`` that are long enough, by the first row."""
+    if not some.num_rows or not _FILES & {name.casefold() for name in some.schema.names}:
+        return names
+    firsts = {name: some.column(name)[0].as_py() for name in names}
+    return [name for name, first in firsts.items() if first is None or len(first) >= FEWEST]
 
 
 def _column(column: Any, name: str, path: AnyPath) -> NDArray[Any]:
@@ -158,8 +198,13 @@ def is_table(path: AnyPath) -> bool:
 
 
 def holds_vectors(path: AnyPath) -> bool:
-    """Whether a Parquet file has a column of vectors and none of images."""
+    """Whether a Parquet file has a column of embeddings and none of images."""
     from clipgrip.data.parquet import image_column, open_parquet
 
     file = open_parquet(path)
-    return image_column(file) is None and any(is_vector(one.type) for one in file.schema_arrow)
+    names = [field.name for field in file.schema_arrow if is_bank(field)]
+    if image_column(file) is not None or not names:
+        return False
+    others = [name for name in file.schema_arrow.names if name.casefold() in _FILES]
+    first = next(file.iter_batches(1, columns=[*names, *others]), None)
+    return first is None or bool(_embeddings(first, names))

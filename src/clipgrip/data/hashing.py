@@ -113,12 +113,18 @@ def _by_workers(
 
 
 def _check_reached(entries: Sequence[Entry], answers: Sequence[Usable | Issue]) -> None:
-    """DataError where a worker does not reach a file that this process reads."""
+    """DataError where a worker does not reach a file that this process reads, that of an embedding's picture too."""
     for entry, answer in zip(entries, answers, strict=True):
-        if isinstance(answer, Issue) and answer.reason == "unreadable":
-            if isinstance(examine(entry), Issue):
-                continue
-            raise DataError(UNREACHED, error=answer.detail)
+        lost = _remark(answer)
+        if lost is None or lost.reason not in ("unreadable", "no-picture"):
+            continue
+        here = _remark(examine(entry))
+        if here is None or here.reason != lost.reason:
+            raise DataError(UNREACHED, error=lost.detail)
+
+
+def _remark(answer: Usable | Issue) -> Issue | None:
+    return answer.remark if isinstance(answer, Usable) else answer
 
 
 def _read(source: ImageSource) -> bytes:

@@ -10,11 +10,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, is_dataclass
+from dataclasses import astuple, dataclass, field, is_dataclass
 from itertools import islice
 from typing import Any
 
 from clipgrip.data.discover import discover, packed_files
+from clipgrip.data.embeddings import Embeddings, is_embeddings, read_embeddings
 from clipgrip.data.entries import PATH_COLUMNS, Entry, file_entry, place_key, placed
 from clipgrip.data.issues import Issue
 from clipgrip.data.packed import folder_named
@@ -53,6 +54,8 @@ class ImageListing:
     issues: tuple[Issue, ...]
     count: int | None
     """How many images, where that is known before they are read."""
+    embeddings: Embeddings | None = field(default=None, repr=False)
+    """Those of a file of embeddings: as long as they are kept, no shard reads the file again."""
 
     def shards(self) -> Iterator[Shard]:
         """Cut in order; equal places give equal shards."""
@@ -69,10 +72,18 @@ def listing(images: AnyPath, encoding: str | None = None) -> ImageListing:
     """
     packed = packed_files(images)
     if not packed:
+        embeddings = _embeddings_at(images)
         found = discover(images, encoding=encoding)
-        return ImageListing(found.entries, found.issues, len(found.entries))
+        return ImageListing(found.entries, found.issues, len(found.entries), embeddings)
     root = _root(images, packed)
     return ImageListing(_stream(packed, root), (), _rows_of(packed))
+
+
+def _embeddings_at(images: AnyPath) -> Embeddings | None:
+    """What a file of embeddings holds; None of any other place."""
+    path = local_of(images)
+    is_file = url_of(images) is None and os.path.isfile(openable(path))
+    return read_embeddings(path) if is_file and is_embeddings(path) else None
 
 
 def _stream(files: list[str], root: str) -> Iterator[Entry]:

@@ -33,6 +33,8 @@ _GROUPS = GroupCache()
 def read_parquet_table(path: AnyPath) -> Table:
     """All columns that hold text, numbers, truth values, dates, or lists of one of these, as text.
 
+    Lists of several are left out, as of no image there is more than one path or label.
+
     Whole numbers are written without a point, truth values as in Python and pandas, dates as ISO 8601 does.
 
     Class numbers that a Hugging Face data set explains become class names.
@@ -47,17 +49,23 @@ def read_parquet_table(path: AnyPath) -> Table:
     others = [field for field in file.schema_arrow if field not in fields]
     table = _text_of(file, [field.name for field in fields], name)
     class_names = _hugging_face_names(file.schema_arrow.metadata or {})
-    columns = [
-        [
-            _text(value, class_names.get(field.name), f"{name} row {row} column {field.name}")
-            for row, value in enumerate(table[field.name].to_pylist(), 1)
+    columns: dict[str, list[str]] = {}
+    for field in fields:
+        cells, names = table[field.name].to_pylist(), class_names.get(field.name)
+        if field.name.casefold() not in TEXT_COLUMNS and any(map(_is_several, cells)):
+            others.append(field)  # a box, or what else no image is told by
+            continue
+        columns[field.name] = [
+            _text(value, names, f"{name} row {row} column {field.name}")
+            for row, value in enumerate(cells, 1)
         ]
-        for field in fields
-    ]
-    rows = tuple(zip(*columns, strict=True))
-    names = tuple(field.name for field in fields)
+    rows = tuple(zip(*columns.values(), strict=True))
     unread = tuple((field.name, str(field.type)) for field in others if not _is_image(field))
-    return Table(name, names, rows, tuple(range(1, len(rows) + 1)), "row", unread)
+    return Table(name, tuple(columns), rows, tuple(range(1, len(rows) + 1)), "row", unread)
+
+
+def _is_several(cell: object) -> bool:
+    return isinstance(cell, list) and len(cell) > 1
 
 
 def _text_of(file: Any, columns: list[str], name: str) -> Any:

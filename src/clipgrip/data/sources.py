@@ -166,6 +166,16 @@ def is_there(source: ImageSource) -> bool:
     return os.path.isfile(openable(source.path))
 
 
+def has_picture(source: ImageSource) -> bool:
+    """Whether there ever was a picture to show."""
+    return not isinstance(source, EmbeddingSource) or bool(source.picture)
+
+
+def is_gone(source: ImageSource) -> bool:
+    """Whether an image had a file to show that is not there any more."""
+    return has_picture(source) and not is_there(source)
+
+
 def _picture(array: NDArray[Any]) -> Image.Image:
     array = np.asarray(array)
     colour = array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.embeddings import Embeddings, is_embeddings, read_embeddings
-from clipgrip.data.embedfiles import table_arrays
+from clipgrip.data.embedfiles import NO_EMBEDDING, table_arrays
 from clipgrip.data.embedvalues import numbered
 from clipgrip.errors import DataError
 from clipgrip.pseudolabel.banks import BankMap, banks_of, check_banks
@@ -39,7 +39,8 @@ def banks_of_x(X: Any) -> list[Any]:
         found = [one for one in table_arrays(X, "X").values() if one.ndim == 2]
         return found or [X.to_pandas()]
     if hasattr(X, "iloc") and hasattr(X, "columns") and len(X):
-        vectors = [X[name] for name in X.columns if np.ndim(X[name].iloc[0]) == 1]
+        named = [name for name in X.columns if str(name).casefold() not in NO_EMBEDDING]
+        vectors = [X[name] for name in named if np.ndim(X[name].iloc[0]) == 1]
         if vectors:
             return [np.stack([np.asarray(cell) for cell in column]) for column in vectors]
     return banks_of(X)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from clipgrip.data.manifest import Row
 from clipgrip.data.reading import open_row
-from clipgrip.data.sources import is_there
+from clipgrip.data.sources import is_gone
 from clipgrip.report.accuracy import AuditedFigure
 from clipgrip.report.audited import Audited
 from clipgrip.report.facts import MeasuredAnswers, RunFacts
@@ -55,7 +55,7 @@ def facts(
         test=judged if embeds.test_rows else None,
         folder=str(outcome.folder),
         lost=lost(outcome),
-        unseen=sum(not is_there(row.source) for row in (*embeds.pool_rows, *embeds.test_rows)),
+        unseen=sum(is_gone(row.source) for row in (*embeds.pool_rows, *embeds.test_rows)),
         audited=audited,
         history=history,
         work=line_of(outcome.folder),

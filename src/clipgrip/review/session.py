@@ -63,12 +63,7 @@ class ReviewSession:
             new = self.store.add_answers(answers)
             # another server's answers may be among them
             self._snapshot = before.with_answers(self.store.answers(after=before.last))
-            rows = np.array([before.row(one.image) for one in answers], dtype=np.int64)
-            was, is_ = (one.states.klass[rows] for one in (before, self._snapshot))
-            changed = rows[(was >= 0) & (was != is_)]
-            corrected = bool(len(changed)) and bool(np.isin(changed, measured_rows(before)).any())
-            if corrected or any(one.purpose == "audit" for one in answers):
-                keep_calibration(self._snapshot, corrected=corrected)
+            self._calibrate(before, answers)
             return new
 
     def undo(self, token: str, person: str) -> Answer | None:
@@ -77,10 +72,20 @@ class ReviewSession:
             answer = self.store.find(token)
             if answer is None or not self.store.undo(token, person, precisely()):
                 return None
-            self._snapshot = self._snapshot.without(answer)
-            if answer.purpose == "audit":
-                keep_calibration(self._snapshot)
+            before = self._snapshot
+            self._snapshot = before.without(answer)
+            self._calibrate(before, [answer])
             return answer
+
+    def _calibrate(self, before: ReviewSnapshot, answers: Sequence[Answer]) -> None:
+        """Calibrate anew where these answers, given or taken back, are audited ones or change one that was counted."""
+        row_of = before.view.row_by_hash
+        rows = np.array([row_of[a.image] for a in answers if a.image in row_of], dtype=np.int64)
+        was, is_ = (one.states.klass[rows] for one in (before, self._snapshot))
+        changed = rows[(was >= 0) & (was != is_)]
+        corrected = bool(len(changed)) and bool(np.isin(changed, measured_rows(before)).any())
+        if corrected or any(one.purpose == "audit" for one in answers):
+            keep_calibration(self._snapshot, corrected=corrected)
 
     def change_classes(
         self, classes: Sequence[StoredClass], action: str, person: str, facts: dict[str, object]

@@ -49,10 +49,8 @@ def write_outputs(outcome: Outcome, issues: Iterable[Issue], hear: Listener) -> 
     """
     folder = outcome.folder
     pseudolabels = ("round", "path", "label", "confidence"), _pseudolabel_rows(outcome, hear.note)
-    if len(outcome.manifest) > MANY:
-        _write_parquet(outcome, hear.note)
+    _write_predictions(outcome, read_calibration(folder), hear.note)
     for name, table in (
-        (PREDICTIONS, predictions_table(outcome, read_calibration(folder))),
         ("pseudolabels.csv", csv_bytes(*pseudolabels)),
         ("issues.csv", issues_bytes(issues)),
     ):
@@ -68,10 +66,21 @@ def write_outputs(outcome: Outcome, issues: Iterable[Issue], hear: Listener) -> 
     )
 
 
-def _write_parquet(outcome: Outcome, note: Callable[[str], None]) -> None:
+def _write_predictions(
+    outcome: Outcome, calibrated: AuditedCalibration | None, note: Callable[[str], None]
+) -> None:
+    """predictions.csv, and of many images predictions.parquet beside it."""
+    if len(outcome.manifest) > MANY:
+        _write_parquet(outcome, calibrated, note)
+    table = predictions_table(outcome, calibrated)
+    write_dated(outcome.folder / PREDICTIONS, table, "run", note)
+
+
+def _write_parquet(
+    outcome: Outcome, calibrated: AuditedCalibration | None, note: Callable[[str], None]
+) -> None:
     """predictions.parquet beside the CSV of many images, which few programs open; nothing without pyarrow."""
-    lines = prediction_lines(outcome, read_calibration(outcome.folder))
-    data = parquet_bytes(COLUMNS, NUMBERS, lines)
+    data = parquet_bytes(COLUMNS, NUMBERS, prediction_lines(outcome, calibrated))
     if data is None:
         note(
             Sentence(
@@ -99,8 +108,7 @@ def recalibrate(
     before = (outcome.folder / CALIBRATION).is_file()
     write_calibration(outcome.folder, calibrated)
     if calibrated is not None or before:
-        table = predictions_table(outcome, calibrated)
-        write_dated(outcome.folder / PREDICTIONS, table, "run", note)
+        _write_predictions(outcome, calibrated, note)
     return calibrated
 
 

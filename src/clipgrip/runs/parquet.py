@@ -27,7 +27,7 @@ def parquet_bytes(
     with pq.ParquetWriter(out, schema) as writer:
         while part := list(islice(rest, GROUP)):
             values = (
-                [_number(cell) if name in numbers else cell for cell in column]
+                [_number(cell) if name in numbers else utf8(cell) for cell in column]
                 for name, column in zip(columns, zip(*part, strict=True), strict=True)
             )
             arrays: list[Any] = [
@@ -39,3 +39,8 @@ def parquet_bytes(
 
 def _number(cell: str) -> float | None:
     return float(cell) if cell else None
+
+
+def utf8(text: str) -> str:
+    """Names of files that are no UTF-8 as the CSV writes them."""
+    return text.encode("utf-8", "backslashreplace").decode()

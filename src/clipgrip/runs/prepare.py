@@ -75,7 +75,9 @@ class Prepared:
     @cached_property
     def learning(self) -> Prepared:
         """What the rounds learn from: a sample of a pool that is larger than that takes, else this itself."""
-        rows = sample_rows(self.task, sampled.TUNED_ROWS, self.settings.seed) if self.ks else None
+        most, seed = sampled.TUNED_ROWS, self.settings.seed
+        hashes = [row.sha256 for row in self.embeds.pool_rows]
+        rows = sample_rows(self.task, hashes, most, seed) if self.ks else None
         if rows is None:
             return self
         return replace(self, embeds=embeds_of(self.embeds, rows), task=task_of(self.task, rows))

@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Int
+from numpy.typing import NDArray
 from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.runs.embedding import Embeds
-from clipgrip.seeds import generator
 from clipgrip.sentences import Sentence
 
 TUNED_ROWS = 1_000_000
 """Images from which a prompt is tuned at most. A context has some thousand numbers; more images teach it no more."""
 
 
-def sample_rows(task: Task, most: int, seed: int) -> Int[Tensor, " n"] | None:
+def sample_rows(
+    task: Task, hashes: Sequence[str], most: int, seed: int
+) -> Int[Tensor, " n"] | None:
     """Rows of a random sample, ascending; None where all are few enough.
 
-    Labeled images are taken first, up to half of the sample.
+    Labeled images are taken first, up to half of the sample. Each image draws its lot by its content hash, so that the
+    sample of a stored run stays what it was where single images have gone since.
     """
     if len(task.labels) <= most:
         return None
-    draw = generator(seed, "tuned on")
-    labeled, unlabeled = (
-        rows[torch.randperm(len(rows), generator=draw)] for rows in (task.labeled, task.unlabeled)
-    )
+    drawn = torch.from_numpy(_lots(hashes, seed).argsort(kind="stable"))
+    is_labeled = task.labels[drawn] >= 0
+    labeled, unlabeled = drawn[is_labeled], drawn[~is_labeled]
     few = labeled[: max(most // 2, most - len(unlabeled))]
     return torch.cat([few, unlabeled[: most - len(few)]]).sort().values
+
+
+def _lots(hashes: Sequence[str], seed: int) -> NDArray[np.uint64]:
+    """(N,) a number for each image that its content and the seed decide."""
+    digests = (hashlib.sha256(f"tuned on {seed} {one}".encode()).digest()[:8] for one in hashes)
+    return np.frombuffer(b"".join(digests), ">u8")
 
 
 def embeds_of(embeds: Embeds, rows: Int[Tensor, " n"]) -> Embeds:

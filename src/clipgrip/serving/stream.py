@@ -12,17 +12,15 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from clipgrip.backbone.embed import Item
 from clipgrip.data.entries import Entry
 from clipgrip.data.hashing import Usable, examine_all
 from clipgrip.data.issues import Issue
 from clipgrip.data.listing import ImageListing, Shard, listing
-from clipgrip.data.reading import open_picture
+from clipgrip.data.manifest import Row
 from clipgrip.errors import DataError
 from clipgrip.executors import current
 from clipgrip.files import naming, openable, part_name
@@ -68,7 +66,8 @@ def predict_stream(
     No more than a window of shards is in memory. Stopped or killed, it goes on with the first shard that is missing.
 
     Raises:
-        DataError: the place does not exist or holds no image.
+        DataError: the place does not exist or holds no image, or holds embeddings where the model sees images, or the
+            other way round.
         MissingPackage: pyarrow is not installed.
     """
     found = listing(images, encoding)
@@ -147,12 +146,12 @@ def _answered(
     """The answers of several shards, whose images are read and encoded together."""
     entries = [entry for _, shard in shards for entry in shard.entries]
     examined = examine_all(entries)
-    items: dict[str, Item] = {
-        found.sha256: (found.sha256, partial(open_picture, entry.source, found.sha256))
+    images = {
+        found.sha256: Row(found.sha256, (entry.path,), -1, "pool", found.source or entry.source)
         for entry, found in zip(entries, examined, strict=True)
         if isinstance(found, Usable)
     }
-    embedded = predictor.embed(list(items.values()))
+    embedded = predictor.embed_rows(list(images.values()))
     failures = dict(embedded.failures)
     rows = {sha256: row for row, sha256 in enumerate(embedded.hashes)}
     probs = predictor.predict_proba(embedded.embeds)

@@ -17,6 +17,7 @@ from clipgrip.errors import MissingPackage
 from clipgrip.files import openable, write_bytes_atomic
 from clipgrip.runs.calibrated import AuditedCalibration
 from clipgrip.runs.outputs import COLUMNS
+from clipgrip.runs.parquet import utf8
 from clipgrip.sentences import mark
 from clipgrip.types import Probs
 
@@ -74,7 +75,7 @@ def answers_of(
     best = probs.topk(min(3, probs.shape[1]), dim=1)
     shown = probs if calibrated is None else calibrated(probs)
     confidences = shown.gather(1, best.indices).double()
-    columns: dict[str, Any] = {"path": pa.array([_utf8(path) for path in paths], pa.string())}
+    columns: dict[str, Any] = {"path": pa.array([utf8(path) for path in paths], pa.string())}
     for rank in range(3):
         ending = "" if rank == 0 else f"_{rank + 1}"
         there = rank < best.indices.shape[1]
@@ -156,7 +157,7 @@ def _complete(table: Any, people: Sequence[bool]) -> Any:
 
 
 def _issue_rows(issues: Iterable[Issue]) -> list[list[str]]:
-    return [[_utf8(cell) for cell in astuple(one)] for one in issues]
+    return [[utf8(cell) for cell in astuple(one)] for one in issues]
 
 
 def _write_issues(
@@ -168,8 +169,3 @@ def _write_issues(
         writer.write_table(pa.table(columns, schema=schema))
         counted.issues += len(rows)
         counted.first_issue = counted.first_issue or rows[0]
-
-
-def _utf8(text: str) -> str:
-    """Names of files that are no UTF-8 as the CSV writes them."""
-    return text.encode("utf-8", "backslashreplace").decode()

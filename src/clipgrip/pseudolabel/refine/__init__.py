@@ -14,7 +14,7 @@ from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.mapped import FileRows, Folder, mapped
 from clipgrip.prompts.classifier import predict_proba
-from clipgrip.pseudolabel.banks import banks_of, fit_bank_map
+from clipgrip.pseudolabel.banks import fit_bank_map
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput, input_of, known_of
 from clipgrip.pseudolabel.refine.auto import auto
 from clipgrip.pseudolabel.refine.clusters import clustered
@@ -95,7 +95,7 @@ def refined(
         images = embeds_of(image_embeds)
         of_pool = known_of(images, class_embeds, labeled, candidates)
         return refined_out_of_core(images, of_pool, logit_scale, settings, apply, room)
-    banks = [torch.as_tensor(bank) for bank in banks_of(in_memory(image_embeds))]
+    banks = in_memory(image_embeds)
     known = logit_scale, labeled, candidates
     given = input_of(banks[0], class_embeds, *known, settings)
     if len(banks) == 1:

@@ -35,24 +35,21 @@ def embeds_of(image_embeds: Tensor | Sequence[Tensor] | FileRows) -> ImageEmbeds
     Raises:
         ConfigError: there are several banks.
     """
-    if isinstance(image_embeds, np.memmap):
-        return opened(image_embeds)
     banks = banks_of(image_embeds)
     if len(banks) > 1:
         raise ConfigError(
             f"scratch: {len(banks)} banks of embeddings are given, and a pool is refined out of memory by one. Join "
             "them first (clipgrip.pseudolabel.banks.fit_bank_map), or leave scratch out."
         )
-    return banks[0]
+    return opened(banks[0]) if isinstance(banks[0], np.memmap) else torch.as_tensor(banks[0])
 
 
-def in_memory(
-    image_embeds: Tensor | Sequence[Tensor] | FileRows,
-) -> Tensor | Sequence[Tensor]:
-    """The same, read where it is a file."""
-    if isinstance(image_embeds, np.memmap):
-        return torch.from_numpy(np.array(image_embeds))
-    return image_embeds
+def in_memory(image_embeds: Tensor | Sequence[Tensor] | FileRows) -> list[Tensor]:
+    """The banks, read where they are files."""
+    return [
+        torch.from_numpy(np.array(bank)) if isinstance(bank, np.memmap) else torch.as_tensor(bank)
+        for bank in banks_of(image_embeds)
+    ]
 
 
 def refined_out_of_core(

@@ -11,7 +11,7 @@ from clipgrip.data.reading import read_row
 from clipgrip.review.exchange.archives import MISSING
 from clipgrip.review.exchange.content import ExportContent, ExportLine
 from clipgrip.review.exchange.naming import file_name
-from clipgrip.review.exchange.written import GONE, OTHER, UNREADABLE, Options, Written
+from clipgrip.review.exchange.written import OTHER, UNREADABLE, Options, Written, not_there
 
 
 def write_folders(content: ExportContent, file: IO[bytes], _: Options) -> Written:
@@ -42,8 +42,8 @@ def write_folders(content: ExportContent, file: IO[bytes], _: Options) -> Writte
 
 def _bytes_of(line: ExportLine) -> tuple[bytes, str]:
     """The content, or why there is none."""
-    if line.gone:
-        return b"", GONE
+    if why := not_there(line):
+        return b"", why
     try:
         return read_row(line.row), ""
     except UndecodableImage as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clipgrip.data.manifest import Row
-from clipgrip.data.sources import is_there
+from clipgrip.data.sources import is_gone
 from clipgrip.review.answers import Opinion, opinions
 from clipgrip.review.measure import audit_proof
 from clipgrip.review.snapshot import ReviewSnapshot
@@ -77,9 +77,7 @@ def export_content(
 
 
 def _looked_for(line: ExportLine) -> ExportLine:
-    if is_there(line.row.source):
-        return line
-    return replace(line, gone=True)
+    return replace(line, gone=True) if is_gone(line.row.source) else line
 
 
 def _decided_by_model(snapshot: ReviewSnapshot) -> set[str]:

@@ -14,7 +14,7 @@ from PIL import Image
 from clipgrip.data.images import UndecodableImage
 from clipgrip.data.reading import open_row
 from clipgrip.review.exchange.content import ExportContent, ExportLine
-from clipgrip.review.exchange.written import GONE, OTHER, UNREADABLE, Options, Written, as_json
+from clipgrip.review.exchange.written import OTHER, UNREADABLE, Options, Written, as_json, not_there
 
 CHOICE, SUBJECT = "class", "image"
 """Names of the choice and of what it is about in Label Studio's labeling configuration."""
@@ -47,8 +47,8 @@ def write_label_studio(content: ExportContent, file: IO[bytes], options: Options
 
 def _shown(line: ExportLine, prefix: str | None) -> tuple[str, str]:
     """The address of an image for Label Studio, or why there is none."""
-    if line.gone:
-        return "", GONE
+    if why := not_there(line):
+        return "", why
     if prefix is not None:
         folders = [part for part in prefix.replace("\\", "/").split("/") if part not in ("", ".")]
         path = "/".join([*folders, line.row.path])

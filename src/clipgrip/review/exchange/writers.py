@@ -13,7 +13,6 @@ from clipgrip.data.reading import read_row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.review.exchange.content import ExportContent, ExportLine
 from clipgrip.review.exchange.written import (
-    GONE,
     HIDDEN,
     ODD,
     OTHER,
@@ -23,6 +22,7 @@ from clipgrip.review.exchange.written import (
     Written,
     as_json,
     left_out,
+    not_there,
 )
 
 
@@ -133,8 +133,8 @@ def _info(written: Written) -> dict[str, Any]:
 
 def _size_of(line: ExportLine) -> tuple[tuple[int, int], str]:
     """Width and height as people see the image, or why they are not known."""
-    if line.gone:
-        return (0, 0), GONE
+    if why := not_there(line):
+        return (0, 0), why
     try:
         return upright_size(read_row(line.row)), ""
     except UndecodableImage as error:
@@ -147,7 +147,7 @@ def write_fiftyone(content: ExportContent, file: IO[bytes], _: Options) -> Writt
         Written(len(content.lines)),
         {name: n for n, name in enumerate(content.classes)},
     )
-    paths = [path for line in content.lines if not line.gone for path in line.row.paths]
+    paths = [path for line in content.lines if not not_there(line) for path in line.row.paths]
     stems = Counter(splitext(path)[0] for path in (*paths, *content.others))
     labels: dict[str, int] = {}
     for line in content.lines:
@@ -167,8 +167,8 @@ def write_fiftyone(content: ExportContent, file: IO[bytes], _: Options) -> Writt
 
 def _no_key(path: str, line: ExportLine, stems: Counter[str]) -> str:
     """Why FiftyOne has no key for an image; empty where it has."""
-    if line.gone:
-        return GONE
+    if why := not_there(line):
+        return why
     if basename(path).startswith("."):
         return HIDDEN
     if path.encode("utf-8", "replace").decode() != path:

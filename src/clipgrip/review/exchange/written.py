@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from clipgrip.review.exchange.content import ExportContent
+from clipgrip.data.sources import has_picture
+from clipgrip.review.exchange.content import ExportContent, ExportLine
 from clipgrip.words import Words, mark
 
 NAMED = 5
 """File names that stand beside a reason."""
 GONE = mark("the image file is gone")
+FACELESS = mark("an embedding has no image file")
 OTHER = mark("the image file is another one by now")
 UNREADABLE = mark("the image file cannot be read")
 HIDDEN = mark("FiftyOne does not see files whose names begin with a dot")
@@ -59,6 +61,13 @@ class Options:
     inside the file."""
 
     prefix: str | None = None
+
+
+def not_there(line: ExportLine) -> str:
+    """Why an image has no file; empty where it has."""
+    if line.gone:
+        return GONE
+    return "" if has_picture(line.row.source) else FACELESS
 
 
 Writer = Callable[[ExportContent, IO[bytes], Options], Written]

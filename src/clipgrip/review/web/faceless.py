@@ -7,8 +7,6 @@ from html import escape
 
 import torch
 
-from clipgrip.data.manifest import Row
-from clipgrip.data.sources import EmbeddingSource
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.words import Words, mark
 
@@ -30,11 +28,6 @@ class Neighbour:
     """Cosine, of all that sees the images."""
     label: str
     """What people or files say it is; empty where nobody has."""
-
-
-def has_picture(row: Row) -> bool:
-    """Whether there ever was a picture to show."""
-    return not isinstance(row.source, EmbeddingSource) or bool(row.source.picture_sha256)
 
 
 def neighbours(

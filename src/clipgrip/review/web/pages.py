@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clipgrip.data.sources import is_there
+from clipgrip.data.sources import is_gone
 from clipgrip.review import job
 from clipgrip.review.classes import Moves
 from clipgrip.review.draws import chosen_draw
@@ -152,7 +152,7 @@ def files_page(context: PageContext) -> str:
     """In and out."""
     snapshot = context.snapshot
     rows = (*snapshot.view.rows, *snapshot.round.missing)
-    gone = sorted(row.path for row in rows if not is_there(row.source))
+    gone = sorted(row.path for row in rows if is_gone(row.source))
     return context.page(
         "files.html",
         tab="files",

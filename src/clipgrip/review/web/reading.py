@@ -8,13 +8,14 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
+from clipgrip.data.sources import has_picture
 from clipgrip.errors import ClipgripError
 from clipgrip.review import exchange
 from clipgrip.review.web import pages, work
 from clipgrip.review.web.answering import Json, Page
 from clipgrip.review.web.cards import Queue, batch
 from clipgrip.review.web.context import PageContext
-from clipgrip.review.web.faceless import drawn, has_picture
+from clipgrip.review.web.faceless import drawn
 from clipgrip.review.web.state import ServerState
 from clipgrip.review.web.thumbs import full as full_picture
 from clipgrip.review.web.thumbs import longest_side, picture, thumbnail
@@ -176,7 +177,7 @@ def _pictures(app: FastAPI, server: ServerState) -> None:
 
 def _faceless(request: Request, server: ServerState, image: str, *, small: bool) -> Response | None:
     """What stands where an embedding has no picture; its neighbours' labels change, so nobody keeps it."""
-    if has_picture(server.row(image)):
+    if has_picture(server.row(image).source):
         return None
     snapshot = server.session.snapshot
     svg = drawn(snapshot, snapshot.row(image), context_of(request, server).say, small=small)
