@@ -55,8 +55,8 @@ def parts_of(
     """Everything that the model in a run's folder needs at the line.
 
     Raises:
-        RunError: the folder holds no finished run, or one that learned from embeddings; or a promise was audited in other
-            arithmetic.
+        RunError: the folder holds no finished run, or one that learned from embeddings; or the promise was audited in
+            other arithmetic.
         BackboneError: a model is not here, or cannot be written as ONNX.
         ConfigError: an OK class is none of the run's.
         MissingPackage: onnx or ONNX Runtime is not installed.
