@@ -13,8 +13,10 @@ import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import BinaryIO
 
+from clipgrip_line.errors import LineError
 from clipgrip_line.sentences import Sentence, mark
 
 AnyPath = str | os.PathLike[str]
@@ -253,3 +255,16 @@ def _sync_folder(folder: str) -> None:
             os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def check_new(path: Path) -> None:
+    """LineError where something stands at a place that a file is to be written to: it stays.
+
+    Raises:
+        LineError: it does.
+    """
+    if os.path.lexists(openable(path)):
+        raise LineError(
+            mark("{out} is there already and stays. Give --out another name, or move it away."),
+            out=path,
+        )

@@ -113,9 +113,9 @@ def test_what_is_made_from_an_array_lies_where_that_lies(tmp_path: Path) -> None
     array = mapped(tmp_path, (8, 3), torch.float16)
     array[:] = 1
     assert is_mapped(like(array[2:4]))
-    assert like(array, kept=torch.bfloat16).dtype == torch.bfloat16
-    assert not is_mapped(like(torch.zeros(3), kept=torch.bfloat16))
-    assert like(torch.zeros(3, 2), (5, 4), kept=torch.float16).dtype == torch.float32
+    assert like(array, stored=torch.bfloat16).dtype == torch.bfloat16
+    assert not is_mapped(like(torch.zeros(3), stored=torch.bfloat16))
+    assert like(torch.zeros(3, 2), (5, 4), stored=torch.float16).dtype == torch.float32
     assert mapped(tmp_path, (0, 3), torch.float32).shape == (0, 3)
 
 

@@ -56,7 +56,8 @@ def init(
     sentences = folder_sentences(labels, ui.say, UNDO)
     facts = {"folder": folder, "images": found.images, "classes": names, "written": written}
     return Result(
-        [*lines, *_say_next(folder, names, words, sentences)], {**facts, "labels_by_folder": labels}
+        [*lines, *_photographs(folder / found.images), *_say_next(folder, names, words, sentences)],
+        {**facts, "labels_by_folder": labels},
     )
 
 
@@ -139,6 +140,18 @@ def _write_new(path: Path, data: bytes) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+def _photographs(images: Path) -> list[str]:
+    """Where they belong, if they are not there yet."""
+    if images.exists():
+        return []
+    return [
+        Sentence(
+            "Put the photographs into {images}, or write their place into project.toml.",
+            images=images,
+        )
+    ]
 
 
 def _say_next(

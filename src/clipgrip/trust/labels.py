@@ -41,7 +41,7 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
         sentences.append(say("No class has an embedding, so the labels alone decide."))
     elif facts["text_weight"] == 0:
         sentences.append(
-            say("The class names say nothing of these images, so the labels alone decide.")
+            say("The class names add nothing to what the labels say, so the labels alone decide.")
         )
     if not facts["uses_unlabeled"] and facts.get("unlabeled") != 0:
         sentences.append(

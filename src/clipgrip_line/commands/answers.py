@@ -33,10 +33,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the table, and the pictures where they are asked for."""
     from clipgrip_line.cli import document, words_of
-    from clipgrip_line.files import write_text_atomic
+    from clipgrip_line.files import check_new, write_text_atomic
     from clipgrip_line.service import people, versions
 
     say = words_of(args)
+    check_new(args.out)
     with versions.opened(args.state) as db:
         called = people.write_pictures(db, args.images) if args.images is not None else None
         table = people.labels_csv(db, called)

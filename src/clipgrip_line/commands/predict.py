@@ -39,15 +39,17 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer them; code 1 where some file is no image that can be read."""
     from clipgrip_line.cli import document, words_of
-    from clipgrip_line.files import write_text_atomic
+    from clipgrip_line.files import check_new, write_bytes_atomic
     from clipgrip_line.model import Model
 
     say = words_of(args)
+    if args.out is not None:
+        check_new(args.out)
     paths = list(image_files(args.images))
     model = Model.open(args.bundle)
     answers, refused = answered(model, paths, to_people=args.to_people)
     if args.out is not None:
-        write_text_atomic(args.out, table(answers))
+        write_bytes_atomic(args.out, table(answers).encode("utf-8-sig"))  # so that Excel reads it
     if args.json:
         print(document({"answers": answers, "refused": refused}))
         return int(bool(refused))

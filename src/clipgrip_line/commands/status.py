@@ -68,6 +68,8 @@ def ends_of(facts: dict[str, Any], now: float) -> list[str]:
     from clipgrip_line.folder.status import STALE
     from clipgrip_line.sentences import Sentence
 
+    if facts["state"] == "done":  # watch --once, with nothing left
+        return []
     if facts["state"] != "running":
         return [Sentence("it was stopped")]
     if not 0 <= now - float(facts["monotonic"]) < STALE:

@@ -9,11 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipgrip_line.errors import LineError
-from clipgrip_line.files import naming, openable, part_name
+from clipgrip_line.files import check_new, naming, openable, part_name
 from clipgrip_line.folder.lines import BOM, Cell, line_of
 from clipgrip_line.folder.samples import WHYS, Sample, Samples
-from clipgrip_line.sentences import mark
 
 TABLE = "collected.csv"
 COLUMNS = (
@@ -62,11 +60,7 @@ def collect(store: Samples, images: Sequence[Sample], out: Path) -> Collected:
         LineError: ``out`` is there already.
         OSError: the system refused.
     """
-    if os.path.lexists(out):
-        raise LineError(
-            mark("{out} is there already and stays. Give --out another name, or move it away."),
-            out=out,
-        )
+    check_new(out)
     part = part_name(out.absolute().parent)
     with naming(out):
         try:

@@ -55,6 +55,7 @@ class Watch:
         self._backoff = Backoff(min(1.0, settings.poll), 30.0)
         self._pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
         self._trouble: dict[str, str] = {}
+        self._is_once = False
         self._tally = Tally(settings, journal)
         self.stop = threading.Event()
         """Set it, and the loop ends after the batch at work."""
@@ -75,7 +76,7 @@ class Watch:
 
     def once(self) -> None:
         """What lies there now."""
-        quiet = 0
+        self._is_once, quiet = True, 0
         while quiet < QUIET_TURNS and not self.stop.is_set():
             quiet = 0 if self.turn() else quiet + 1
             if not len(self._sightings) and not self._trouble:
@@ -92,7 +93,7 @@ class Watch:
         self.outlets.bring()
         for courier in self.outlets.remote:
             courier.stop(self._settings.patience)
-        self._show("stopped", force=True)
+        self._show("done" if self._is_once and not self.left() else "stopped", force=True)
         self._notes.note(self.summary())
 
     def left(self) -> int:

@@ -47,6 +47,8 @@ class Admission:
         with self._lock:
             if self.images and self.images + images > self.most:
                 raise Full(self._after())
+            if not self.images:
+                self._left.clear()  # nobody waited, so what came before says nothing of the pace
             self.images += images
             self.preparing += images
 

@@ -143,6 +143,10 @@ def bound(host: str, port: int) -> socket.socket:
     Raises:
         LineError: the system refuses.
     """
+    if not 0 <= port < 2**16:
+        raise LineError(
+            mark("--port {port} is not allowed: whole numbers from 0 to 65535."), port=port
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if sys.platform != "win32":

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,12 +71,14 @@ def add(db: sqlite3.Connection, state: Path, bundle: Path, *, check: bool = True
     Raises:
         LineError: it is damaged, foreign, newer than this program, or answers otherwise here.
     """
-    version = Bundle(bundle).version
+    arrived = Bundle(bundle)
+    version = arrived.version
     if _is_there(db, state, bundle, version):
+        arrived.read_all()
         return version
     model = Model.open(bundle, check=check)
     place = path_of(state, model.version)
-    if not place.is_file() or os.path.getsize(place) != os.path.getsize(bundle):
+    if not place.is_file() or not filecmp.cmp(place, bundle, shallow=False):
         place.parent.mkdir(parents=True, exist_ok=True)
         write_bytes_atomic(place, bundle.read_bytes())
     facts = {
@@ -94,7 +96,7 @@ def _is_there(db: sqlite3.Connection, state: Path, bundle: Path, version: str) -
     """Whether this bundle arrived before, and was tried then."""
     place = path_of(state, version)
     known = db.execute("SELECT 1 FROM bundle WHERE version = ?", (version,)).fetchone()
-    return bool(known) and place.is_file() and os.path.getsize(place) == os.path.getsize(bundle)
+    return bool(known) and place.is_file() and filecmp.cmp(place, bundle, shallow=False)
 
 
 def path_of(state: Path, version: str) -> Path:

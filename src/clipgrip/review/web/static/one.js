@@ -167,7 +167,7 @@ draw?.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (!named()) return;
   await outbox.flush();
-  const ok = [...draw.querySelectorAll("[name=ok]:checked")].map((box) => Number(box.value));
+  const ok = [...draw.querySelectorAll('[name="ok[]"]:checked')].map((box) => Number(box.value));
   const body = { kind: draw.kind.value, ok, max_error: Number(draw.error.value), confidence: Number(draw.confidence.value), planned: Number(draw.planned.value) };
   try {
     await post("/api/draw", body);
