@@ -230,3 +230,24 @@ def test_it_runs_where_the_training_stack_is_not(bundle: Path, place: Place) -> 
     told = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, check=False)  # fmt: skip
     assert told.returncode == 0, told.stderr
     assert "part 00.png" in told.stdout
+
+
+def test_a_table_replaces_nothing(
+    bundle: Path, place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "names.csv"
+    mine.write_text("good part\n", "utf-8")
+    told = line(capsys, "predict", bundle, place.images, "--out", mine)
+    assert told.code == 2
+    assert "is there already and stays" in told.err
+    told = line(capsys, "answers", tmp_path / "line", "--out", mine)
+    assert told.code == 2
+    assert mine.read_text("utf-8") == "good part\n"
+
+
+def test_a_table_opens_in_excel(
+    bundle: Path, place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "answers.csv"
+    assert line(capsys, "predict", bundle, place.images, "--out", out).code == 0
+    assert out.read_bytes().startswith(b"\xef\xbb\xbf")

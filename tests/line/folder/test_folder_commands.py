@@ -58,6 +58,7 @@ def test_what_is_watched_gets_the_answers_of_predict(
     more = ["--once", "--poll", "0.02", "--sort", "copy"]
     told = line(capsys, "watch", bundle, folder, "--out", out, *more)
     assert told.code == 0, told.err
+    assert line(capsys, "status", out).code == 0, "all was answered, so nothing is in trouble"
     predicted = json.loads(line(capsys, "predict", bundle, folder, "--json").out)["answers"]
     expected = {one["image_id"]: (one["class"], one["verdict"]) for one in predicted}
     found = {row["image_id"]: (row["class"], row["verdict"]) for row in answers(out)}

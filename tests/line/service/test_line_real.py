@@ -13,10 +13,11 @@ from projects import Place, command
 from starlette.testclient import TestClient
 
 from clipgrip_line.cli import main
+from clipgrip_line.errors import LineError
 from clipgrip_line.model import Model
 from clipgrip_line.service import versions
 from clipgrip_line.service.app import create_app
-from clipgrip_line.service.server import opened, standing
+from clipgrip_line.service.server import bound, opened, standing
 
 pytest.importorskip("onnxruntime", reason="needs pip install 'clipgrip[onnx]'")
 pytestmark = pytest.mark.usefixtures("quick")
@@ -108,6 +109,25 @@ def test_a_restart_answers_with_the_version_before_where_the_newest_cannot_be_op
     model, problem = opened(state, "0123456789ab")
     assert model.version == version
     assert "no bundle" in problem
+
+
+def test_a_damaged_copy_of_a_known_bundle_is_not_promoted(
+    at_home: tuple[Path, Path], tmp_path: Path
+) -> None:
+    _, bundle = at_home
+    state, copy = tmp_path / "line", tmp_path / "copy.clipgrip"
+    standing(state, bundle, "Aki")
+    data = bytearray(bundle.read_bytes())
+    place = data.index(b"onnx", len(data) // 4)
+    data[place] ^= 1
+    copy.write_bytes(bytes(data))
+    assert main(["promote", str(state), str(copy)]) == 2
+
+
+@pytest.mark.parametrize("port", [-1, 99_999_999])
+def test_a_port_that_is_none_is_said(port: int) -> None:
+    with pytest.raises(LineError, match="0 to 65535"):
+        bound("127.0.0.1", port)
 
 
 def test_labels_that_are_not_there_are_said(
