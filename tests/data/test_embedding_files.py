@@ -281,3 +281,9 @@ def test_what_is_kept_for_a_test_is_never_in_the_pool(tmp_path: Path) -> None:
     found = ingest(with_labels(tmp_path / "e.npz"), classes=NAMES).manifest
     assert (len(found.pool), len(found.test)) == (72, 24)
     assert all(found.rows[n].label >= 0 for n in found.test)
+
+
+def test_a_text_that_is_called_npz_is_no_numpy_file(tmp_path: Path) -> None:
+    (tmp_path / "e.npz").write_text("hello", "utf-8")
+    with pytest.raises(DataError, match="it is no such file"):
+        read_embeddings(tmp_path / "e.npz")

@@ -37,6 +37,8 @@ NO_EMBEDDING = frozenset(
     )
 ) | {"polygons", "segmentation", "logits", "probs", "probabilities", "scores"}
 """Columns of numbers that lists of images have, by name: they say where something is on a picture, or what."""
+NUMPY_MAGIC = (b"PK", b"\x93NUMPY")
+"""How an .npz and an .npy begin."""
 FEWEST = 9
 """Numbers of an embedding at least in a table that names files of pictures: fewer are a box or its four corners."""
 _FILES = frozenset(PATH_COLUMNS) - {"image_name", "image_id", "id"}
@@ -74,6 +76,9 @@ def read_arrays(path: AnyPath) -> Arrays:
 def _numpy(path: AnyPath) -> Arrays:
     try:
         with open_file(path) as file:
+            if not file.read(6).startswith(NUMPY_MAGIC):
+                raise DataError(UNREADABLE, path=path, kind="NumPy", reason="it is no such file")
+            file.seek(0)
             found = np.load(file, allow_pickle=False)
             if isinstance(found, np.ndarray):
                 return {UNNAMED: found}
