@@ -28,7 +28,7 @@ def test_a_picture_gets_a_line_a_json_and_its_lot(line: Line) -> None:
     assert (said["class"], said["verdict"], said["lot"]) == ("good", "ok", "lot7")
     assert said["version"] == line.model.version
     status = line.status()
-    assert (status["answered"], status["state"], status["files_waiting"]) == (1, "stopped", 0)
+    assert (status["answered"], status["state"], status["files_waiting"]) == (1, "done", 0)
     assert status["last"]["path"] == "lot7/a.png"
 
 
