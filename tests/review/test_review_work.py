@@ -87,9 +87,9 @@ def test_the_page_shows_the_pictures_of_an_alarm_and_answers_it(
     browser = Browser(ringing)
     browser.post("/api/choice", {"person": "Sato"})
     page = browser.get("/work").text
-    images = re.findall(r'src="/work/thumb/([0-9a-f]{64})"', page)
+    images = re.findall(r'src="/alarm/thumb/([0-9a-f]{64})"', page)
     assert len(images) == 24
-    shown = browser.get(f"/work/thumb/{images[-1]}")
+    shown = browser.get(f"/alarm/thumb/{images[-1]}")
     assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
     answer = {"number": 1, "verdict": "normal", "note": "new lamp"}
     told = browser.post("/api/alarm", answer)
@@ -122,8 +122,8 @@ def test_a_picture_that_is_gone_or_another_one_now_is_not_shown(
     page = browser.get("/work").text
     assert first["sha256"] not in page
     assert "Picture not available" in page
-    assert browser.get(f"/work/thumb/{second['sha256']}").status_code == 404
-    assert browser.get(f"/work/thumb/{'0' * 64}").status_code == 404
+    assert browser.get(f"/alarm/thumb/{second['sha256']}").status_code == 404
+    assert browser.get(f"/alarm/thumb/{'0' * 64}").status_code == 404
 
 
 def test_an_alarm_is_not_answered_while_another_process_looks(

@@ -15,7 +15,7 @@ from clipgrip.review.web.answering import Json, clean
 from clipgrip.review.web.guard import Guard
 from clipgrip.review.web.state import ServerState
 
-PICTURES = ("/thumb/", "/image/", "/work/")
+PICTURES = ("/thumb/", "/image/", "/alarm/")
 SENTENCES = {
     400: "What the page sent cannot be read. Reload it and try again.",
     404: "There is no such page. Go back to the first page.",

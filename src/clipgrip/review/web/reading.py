@@ -168,7 +168,7 @@ def _pictures(app: FastAPI, server: ServerState) -> None:
         made = (full_picture if full else picture)(server.row(image))
         return Response(made, media_type="image/jpeg", headers=FOREVER)
 
-    @app.get("/work/{size}/{image}")
+    @app.get("/alarm/{size}/{image}")
     def at_work(size: Literal["thumb", "image"], image: str) -> Response:
         """What an alarm shows: it came after the run, so it is none of the images under review."""
         made = (thumbnail if size == "thumb" else picture)(work.picture_row(server, image))
