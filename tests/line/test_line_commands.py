@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from projects import Place, Told, command
+from line_command import line
+from projects import Place, command
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.runs.audits import StoredPromise, add_promise
@@ -19,34 +20,9 @@ from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.upholding import run_scopes
 from clipgrip.serving.bundling.members import names_of
 from clipgrip.serving.bundling.promised import standing_promise
-from clipgrip_line.cli import main
 
 pytest.importorskip("onnxruntime", reason="needs pip install 'clipgrip[onnx]'")
 pytestmark = pytest.mark.usefixtures("quick")
-
-
-def line(capsys: pytest.CaptureFixture[str], *arguments: object) -> Told:
-    """``clipgrip-line ARGUMENTS`` in this process."""
-    capsys.readouterr()
-    try:
-        code = main(list(map(str, arguments)))
-    except SystemExit as end:
-        code = int(str(end.code))
-    told = capsys.readouterr()
-    return Told(code, told.out, told.err)
-
-
-@pytest.fixture(scope="module")
-def bundle(finished: Path, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from projects import quick
-
-    from clipgrip.serving.bundling.members import parts_of
-    from clipgrip_line.bundle import packed
-
-    path = tmp_path_factory.mktemp("bundles") / "line3.clipgrip"
-    with quick(shared_cache):
-        path.write_bytes(packed(parts_of(finished, None, ok_classes=["good part"]).members))
-    return path
 
 
 @pytest.fixture

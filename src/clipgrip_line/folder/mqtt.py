@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import threading
 import time
 from collections.abc import Sequence
@@ -52,6 +53,38 @@ class Broker:
         return cls(parts.hostname or "", port, topic, parts.scheme == "mqtts")
 
 
+def client_of(
+    broker: Broker, state: str, *, name: str = "", user: str, password: str, authority: str | None
+) -> Any:
+    """paho's client, not connected yet, whose last will says "offline" at the topic ``state``.
+
+    Raises:
+        LineError: paho-mqtt is not installed, or the file of certificates cannot be used.
+    """
+    try:
+        from paho.mqtt import client
+        from paho.mqtt.enums import CallbackAPIVersion
+    except ImportError:
+        raise LineError(
+            mark('--mqtt needs one package more: pip install "clipgrip-line[mqtt]".')
+        ) from None
+    made = client.Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=True)
+    if user:
+        made.username_pw_set(user, password or None)
+    if broker.tls:
+        try:
+            made.tls_set(ca_certs=authority)
+        except (OSError, ssl.SSLError) as error:
+            raise LineError(
+                mark("--mqtt-ca {path} cannot be used: {reason}."),
+                path=authority,
+                reason=str(error),
+            ) from error
+    made.reconnect_delay_set(1, 60)
+    made.will_set(state, "offline", qos=1, retain=True)
+    return made
+
+
 class Mqtt:
     """``TOPIC`` carries answers; ``TOPIC/state``, retained, says online or offline."""
 
@@ -70,26 +103,13 @@ class Mqtt:
         """``station`` is the client's name at the broker, the same after a restart.
 
         Raises:
-            LineError: paho-mqtt is not installed.
+            LineError: paho-mqtt is not installed, or the file of certificates cannot be used.
         """
-        try:
-            from paho.mqtt import client
-            from paho.mqtt.enums import CallbackAPIVersion
-        except ImportError:
-            raise LineError(
-                mark('--mqtt needs one package more: pip install "clipgrip-line[mqtt]".')
-            ) from None
         self.broker, self._connected = broker, threading.Event()
         self._refusal = ""
-        self._client: Any = client.Client(
-            CallbackAPIVersion.VERSION2, client_id=station, clean_session=True
+        self._client = client_of(
+            broker, self._state, name=station, user=user, password=password, authority=authority
         )
-        if user:
-            self._client.username_pw_set(user, password or None)
-        if broker.tls:
-            self._client.tls_set(ca_certs=authority)
-        self._client.reconnect_delay_set(1, 60)
-        self._client.will_set(self._state, "offline", qos=1, retain=True)
         self._client.on_connect, self._client.on_disconnect = self._on_connect, self._on_disconnect
         self._begun = False
         self._sent: dict[int, Any] = {}

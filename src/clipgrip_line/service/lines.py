@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import ssl
 from collections.abc import Coroutine
 from typing import Any
 
 from clipgrip_line.errors import ClipgripError, LineError
-from clipgrip_line.folder.mqtt import Broker
-from clipgrip_line.sentences import mark
+from clipgrip_line.folder.mqtt import Broker, client_of
 from clipgrip_line.service import handshake
 from clipgrip_line.service.bodies import from_json, passed_of
 from clipgrip_line.service.handshake import Station
@@ -43,29 +41,11 @@ class StationLines:
         Raises:
             LineError: paho-mqtt is not installed, or the file of certificates cannot be used.
         """
-        try:
-            from paho.mqtt import client
-            from paho.mqtt.enums import CallbackAPIVersion
-        except ImportError:
-            raise LineError(
-                mark('--mqtt needs one package more: pip install "clipgrip-line[mqtt]".')
-            ) from None
         self.stations, self.broker = stations, broker
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._client: Any = client.Client(CallbackAPIVersion.VERSION2, clean_session=True)
-        if user:
-            self._client.username_pw_set(user, password or None)
-        if broker.tls:
-            try:
-                self._client.tls_set(ca_certs=authority)
-            except (OSError, ssl.SSLError) as error:
-                raise LineError(
-                    mark("--mqtt-ca {path} cannot be used: {reason}."),
-                    path=authority,
-                    reason=str(error),
-                ) from error
-        self._client.reconnect_delay_set(1, 60)
-        self._client.will_set(self._state, "offline", qos=1, retain=True)
+        self._client = client_of(
+            broker, self._state, user=user, password=password, authority=authority
+        )
         self._client.on_connect, self._client.on_message = self._on_connect, self._on_message
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import uvicorn
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.files import system_words
+from clipgrip_line.lock import FolderTaken, alone_with
 from clipgrip_line.model import Model
 from clipgrip_line.sentences import mark
 from clipgrip_line.service import versions
@@ -173,31 +173,14 @@ def alone(state: Path) -> Iterator[None]:
         LineError: another process serves it.
     """
     state.mkdir(parents=True, exist_ok=True)
-    handle = os.open(state / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        if not _locked(handle):
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(alone_with(state / LOCK))
+        except FolderTaken:
             raise LineError(
                 mark(
                     "{state} is served already, by another process. Stop it first, or give another --state."
                 ),
                 state=state,
-            )
+            ) from None
         yield
-    finally:
-        with contextlib.suppress(OSError):
-            os.close(handle)
-
-
-def _locked(handle: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -11,34 +11,10 @@ from pathlib import Path
 
 import pytest
 from folder_fakes import Receiver
-from projects import Place, Told
-
-from clipgrip_line.cli import main
+from line_command import line
+from projects import Place
 
 pytest.importorskip("onnxruntime", reason="needs pip install 'clipgrip[onnx]'")
-
-
-def line(capsys: pytest.CaptureFixture[str], *arguments: object) -> Told:
-    capsys.readouterr()
-    try:
-        code = main(list(map(str, arguments)))
-    except SystemExit as end:
-        code = int(str(end.code))
-    told = capsys.readouterr()
-    return Told(code, told.out, told.err)
-
-
-@pytest.fixture(scope="module")
-def bundle(finished: Path, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from projects import quick
-
-    from clipgrip.serving.bundling.members import parts_of
-    from clipgrip_line.bundle import packed
-
-    path = tmp_path_factory.mktemp("bundles") / "line3.clipgrip"
-    with quick(shared_cache):
-        path.write_bytes(packed(parts_of(finished, None, ok_classes=["good part"]).members))
-    return path
 
 
 @pytest.fixture
