@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
@@ -31,10 +31,11 @@ def proxied(port: int, prefix: str, *, strips: bool, host: str = "") -> Iterator
                 k: v for k, v in self.headers.items() if k.lower() not in ("connection", "host")
             }
             headers |= {"Host": host or self.headers["host"], "X-Forwarded-Proto": "http"}
-            asked = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            asked.request(self.command, path, body or None, headers)
-            told = asked.getresponse()
-            data = told.read()
+            # closed before the answer goes on: a browser that has left by then breaks that off
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as asked:
+                asked.request(self.command, path, body or None, headers)
+                told = asked.getresponse()
+                data = told.read()
             self.send_response(told.status)
             for name, value in told.getheaders():
                 if name.lower() not in HOP:
@@ -42,7 +43,6 @@ def proxied(port: int, prefix: str, *, strips: bool, host: str = "") -> Iterator
             self.send_header("content-length", str(len(data)))
             self.end_headers()
             self.wfile.write(b"" if self.command == "HEAD" else data)
-            asked.close()
 
         do_GET = do_POST = do_HEAD = _pass_on  # noqa: N815
 
