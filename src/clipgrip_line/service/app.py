@@ -58,14 +58,13 @@ def create_app(service: Service) -> Starlette:
 
 
 def _stations(service: Service) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
-    """Stations over MQTT, where a broker is given, as long as the application runs."""
+    """Stations over MQTT, where a broker is given, as long as the application runs.
 
-    @asynccontextmanager
-    async def running(_: Starlette) -> AsyncIterator[None]:
-        settings = service.settings
-        if settings.broker is None:
-            yield
-            return
+    Raises:
+        LineError: paho-mqtt is not installed, or the file of certificates cannot be used.
+    """
+    settings, lines = service.settings, None
+    if settings.broker is not None:
         from clipgrip_line.service.lines import StationLines
 
         lines = StationLines(
@@ -75,6 +74,12 @@ def _stations(service: Service) -> Callable[[Starlette], AbstractAsyncContextMan
             password=os.environ.get("CLIPGRIP_MQTT_PASSWORD", ""),
             authority=settings.authority,
         )
+
+    @asynccontextmanager
+    async def running(_: Starlette) -> AsyncIterator[None]:
+        if lines is None:
+            yield
+            return
         lines.start(asyncio.get_running_loop())
         try:
             yield

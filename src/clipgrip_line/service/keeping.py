@@ -93,6 +93,7 @@ class Keeping:
         last = (number - self.limits.answers,)
         db.execute("DELETE FROM answer WHERE number <= ?", last)
         db.execute("DELETE FROM shadow WHERE answer <= ?", last)
+        db.execute("DELETE FROM differing WHERE answer <= ?", last)
         self._make_room(db)
 
     def _make_room(self, db: sqlite3.Connection) -> None:

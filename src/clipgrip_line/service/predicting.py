@@ -20,6 +20,7 @@ from clipgrip_line.service.keeping import Keeping, came_with, repeated
 from clipgrip_line.service.ledger import Ledger
 from clipgrip_line.service.live import Answering, Asked, Seen
 from clipgrip_line.service.observers import Observers
+from clipgrip_line.service.people import Reused
 
 TOO_LARGE = mark(
     "the picture has {width} x {height} pixels; at most {most} million are taken here (--max-pixels)"
@@ -28,12 +29,6 @@ REUSED = mark(
     "the request {request} brought other images before. Give each request a name of its own; the same name is for the "
     "same images, sent again."
 )
-
-
-class Reused(LineError):
-    """One name for two requests."""
-
-    http_status = 409
 
 
 @dataclass(frozen=True)

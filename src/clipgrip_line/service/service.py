@@ -11,7 +11,7 @@ from typing import Any
 
 from clipgrip_line.folder.mqtt import Broker
 from clipgrip_line.service.admission import Admission
-from clipgrip_line.service.bell import Bell
+from clipgrip_line.service.bell import Bell, revive
 from clipgrip_line.service.engine import Engine
 from clipgrip_line.service.keeping import Keeping
 from clipgrip_line.service.ledger import Ledger
@@ -50,6 +50,8 @@ class Settings:
     """File of certificates of the broker's authority."""
     webhook: str = ""
     """Where alarms are posted."""
+    resend: bool = False
+    """Whether messages that were refused for good are posted again."""
 
 
 class Service:
@@ -99,6 +101,8 @@ class Service:
         if self.shadow is not None:
             self.shadow.start()
         if self.bell is not None:
+            if self.settings.resend:
+                revive(self.ledger)
             self.bell.start()
         self.ready = True
 

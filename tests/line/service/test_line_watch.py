@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 from line_fakes import CLASSES, FakeModel, picture, promised
 
 from clipgrip_line.service import watching
-from clipgrip_line.service.bell import Bell
+from clipgrip_line.service.bell import Bell, revive
 from clipgrip_line.service.ledger import NotKept
 from clipgrip_line.service.watched import Watched
 
@@ -173,10 +175,10 @@ def test_right_answers_keep_the_promise(start: Any) -> None:
     assert promise["answers"] > 5
 
 
-def test_alarms_are_posted_until_they_arrive(start: Any) -> None:
-    service, _ = start()
+@contextmanager
+def _receiver(statuses: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A server that answers so, one after the other, and what it got."""
     got: list[dict[str, Any]] = []
-    statuses = [500, 303, 200, 200]
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -195,18 +197,49 @@ def test_alarms_are_posted_until_they_arrive(start: Any) -> None:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        bell = Bell(service.ledger, f"http://127.0.0.1:{server.server_port}/")
-        body = json.dumps({"event": "alarm"})
-        service.ledger.do(lambda db: db.execute("INSERT INTO notice (at, body) VALUES ('', ?)", (body,)))  # fmt: skip
-        assert not bell.ring()
-        assert not bell.ring()
-        assert bell.ring()
-        assert bell.ring()
+        yield f"http://127.0.0.1:{server.server_port}/", got
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
-    assert got == [{"event": "alarm"}] * 3
+
+
+def _notice(service: Any, n: int = 1) -> None:
+    body = json.dumps({"event": "alarm", "n": n})
+    service.ledger.do(
+        lambda db: db.execute("INSERT INTO notice (at, body) VALUES ('', ?)", (body,))
+    )
+
+
+def test_alarms_are_posted_until_they_arrive(start: Any) -> None:
+    service, _ = start()
+    with _receiver([500, 303, 200, 200]) as (url, got):
+        bell = Bell(service.ledger, url)
+        _notice(service)
+        assert not bell.ring()
+        assert not bell.ring()
+        assert bell.ring()
+        assert bell.ring()
+    assert got == [{"event": "alarm", "n": 1}] * 3
+
+
+def test_a_message_refused_for_good_is_no_obstacle_and_is_told(start: Any) -> None:
+    service, client = start()
+    with _receiver([400, 200, 200]) as (url, got):
+        service.bell = Bell(service.ledger, url)
+        _notice(service, 1)
+        _notice(service, 2)
+        assert service.bell.ring()
+        assert [one["n"] for one in got] == [1, 2], "what follows arrives"
+        trouble = client.get("/v1/line", headers={"accept-language": "ja"}).json()["trouble"]
+        assert "--resend" in trouble
+        assert 'clipgrip_line_alarm_messages{state="dead"} 1' in client.get("/metrics").text
+        assert service.bell.ring(), "it is not posted again by itself"
+        revive(service.ledger)
+        assert service.bell.ring()
+    assert [one["n"] for one in got] == [1, 2, 1]
+    assert client.get("/v1/line").json()["trouble"] == ""
+    service.bell = None
 
 
 def _look(service: Any) -> None:
