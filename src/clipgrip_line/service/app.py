@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
@@ -106,6 +106,11 @@ async def _not_kept(request: Request, error: Exception) -> Response:
     return refusal(503, text, "not_kept", 5)
 
 
+async def _gone(_: Request, __: Exception) -> Response:
+    """Whoever asked went away in the middle of the body: nobody reads this."""
+    return Response(status_code=400)
+
+
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     text = SENTENCES.get(error.status_code, error.detail)
@@ -119,4 +124,5 @@ _HANDLERS = {
     TookTooLong: _full,
     NotKept: _not_kept,
     HTTPException: _http,
+    ClientDisconnect: _gone,
 }

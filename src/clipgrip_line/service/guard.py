@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from clipgrip_line.sentences import mark
+from clipgrip_line.sentences import Sentence, mark
 from clipgrip_line.service.replies import language_of, refusal
 from clipgrip_line.web.address import Access
 from clipgrip_line.web.headers import Headed, cookies_of, limited, same
@@ -25,7 +25,8 @@ OPEN = ("/healthz", "/readyz")
 """Answered without a token: they say nothing but yes or no."""
 COOKIE = "clipgrip_line_"
 SLACK = 64 << 10
-"""Bytes around the images of a request."""
+"""Bytes around the images of a form or of JSON."""
+TOO_LARGE = mark("More than {n} MB at once is not taken (--max-body).")
 
 
 class Guard:
@@ -33,7 +34,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, access: Access, tokens: Sequence[str], body: int) -> None:
         self.app, self.access, self.tokens = app, access, tuple(tokens)
-        self.body = body * 4 // 3 + SLACK  # Base64 in JSON
+        self.body = body
         key = hashlib.sha256(f"line\0{'|'.join(self.tokens)}".encode()).hexdigest()
         self.cookie, self._key = COOKIE + key[:8], key.encode()
 
@@ -50,7 +51,8 @@ class Guard:
             await refused(scope, receive, sending)
             return
         try:
-            await self.app(scope, limited(receive, self.body), sending)
+            limit = most_of(headers, self.body)
+            await self.app(scope, limited(receive, limit, too_large(self.body)), sending)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
             if sending.begun:
@@ -76,12 +78,9 @@ class Guard:
             if origin is not None and not self.access.admits_origin(origin, host):
                 return refusal(403, say(mark("Another page may not write here.")), "origin")
             length = headers.get("content-length", "0")
-            if not length.isdecimal() or len(length) > 18 or int(length) > self.body:
-                text = say(
-                    mark("More than {n} MB at once is not taken (--max-body)."),
-                    n=self.body * 3 // 4 >> 20,
-                )
-                return refusal(413, text, "too_large")
+            most = most_of(headers, self.body)
+            if not length.isdecimal() or len(length) > 18 or int(length) > most:
+                return refusal(413, say.translated(too_large(self.body)), "too_large")
         if not self.tokens or scope["path"] in OPEN or self._known(headers):
             return None
         return self._entry(scope, say)
@@ -112,9 +111,27 @@ class Guard:
         return hmac.new(self._key, b"page", hashlib.sha256).hexdigest()
 
 
+def kind_of(headers: Headers) -> str:
+    """The type of a body, as ``application/json``."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def is_json(headers: Headers) -> bool:
     """Whether a body says that it is JSON: no other site's form can."""
-    return headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
+    return kind_of(headers) == "application/json"
+
+
+def most_of(headers: Headers, images: int) -> int:
+    """Bytes of a body whose images have ``images`` bytes: JSON brings them as Base64, a form with its borders."""
+    kind = kind_of(headers)
+    if kind == "application/json":
+        return images * 4 // 3 + SLACK
+    return images + SLACK if kind == "multipart/form-data" else images
+
+
+def too_large(images: int) -> str:
+    """Why a request is refused whose images have more bytes."""
+    return Sentence(TOO_LARGE, n=f"{images / 2**20:g}")
 
 
 def parsed(data: bytes) -> object:

@@ -15,8 +15,9 @@ from typing import Any
 from clipgrip_line.errors import ClipgripError, LineError
 from clipgrip_line.folder.mqtt import Broker, client_of
 from clipgrip_line.service import handshake
-from clipgrip_line.service.bodies import from_json, passed_of
-from clipgrip_line.service.handshake import Station
+from clipgrip_line.service.bodies import TooLarge, check, from_json, passed_of
+from clipgrip_line.service.handshake import Code, Station
+from clipgrip_line.service.limits import Limits
 from clipgrip_line.service.predicting import Passed, Picture
 from clipgrip_line.service.station import Stations
 
@@ -102,16 +103,28 @@ class StationLines:
         elif line == "configuration":
             await stations.configure(name, payload.decode("utf-8", "replace")[:200])
         elif line == "trigger":
-            try:
-                brought = _brought(payload)
-            except LineError:  # as over REST: the station says that there is no image
-                brought = ([], Passed())
-            await stations.trigger(name, *brought)
+            await self._trigger(name, payload)
+
+    async def _trigger(self, name: str, payload: bytes) -> None:
+        """As over REST: what brings no image gets a result that says so, and so does one that is too large."""
+        limits = self.stations.service.settings.limits
+        try:
+            pictures, passed = _brought(payload, limits)
+        except TooLarge as error:
+            log.warning("station %s: %s", name[:64], error)
+            self.stations.refuse(name, Code.UNREADABLE)
+        except LineError:
+            await self.stations.trigger(name, [], Passed())
+        else:
+            await self.stations.trigger(name, pictures, passed)
 
 
-def _brought(payload: bytes) -> tuple[list[Picture], Passed]:
+def _brought(payload: bytes, limits: Limits) -> tuple[list[Picture], Passed]:
     """The image of a message, and what is passed through."""
-    if not payload.lstrip().startswith(b"{"):
-        return ([Picture(payload)] if payload else []), Passed()
-    pictures, texts = from_json(payload)
-    return pictures[:1], passed_of(texts)
+    if payload.lstrip()[:1] != b"{":
+        pictures, passed = ([Picture(payload)] if payload else []), Passed()
+    else:
+        pictures, texts = from_json(payload)
+        pictures, passed = pictures[:1], passed_of(texts)
+    check(pictures, limits)
+    return pictures, passed

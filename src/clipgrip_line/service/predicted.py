@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -54,7 +55,25 @@ async def predicted(service: Service, request: Request) -> list[dict[str, Any]]:
     """The documents of a request, errors of single images in the reader's language.
 
     Raises:
-        Full: no room; the body is read all the same, so that the refusal arrives.
+        Full: no room.
+    """
+    async with room(service, request):
+        pictures, passed = await pictures_of(request, service.settings.limits)
+        documents = await service.predicting.answer(service.model, pictures, passed)
+    say = Words(language_of(request.headers))
+    for one in documents:
+        if "error" in one:
+            service.counters.unreadable()
+            one["error"] = say.translated(one["error"])
+    return documents
+
+
+@asynccontextmanager
+async def room(service: Service, request: Request) -> AsyncIterator[None]:
+    """Room in memory for the body of a request, as long as its images are at work.
+
+    Raises:
+        Full: there is none; the body is read all the same, so that the refusal arrives.
     """
     length = request.headers.get("content-length", "")
     size = int(length) if length.isdecimal() else service.settings.limits.body
@@ -65,13 +84,6 @@ async def predicted(service: Service, request: Request) -> list[dict[str, Any]]:
             pass
         raise
     try:
-        pictures, passed = await pictures_of(request, service.settings.limits)
-        documents = await service.predicting.answer(service.model, pictures, passed)
+        yield
     finally:
         service.admission.leave_bytes(size)
-    say = Words(language_of(request.headers))
-    for one in documents:
-        if "error" in one:
-            service.counters.unreadable()
-            one["error"] = say.translated(one["error"])
-    return documents

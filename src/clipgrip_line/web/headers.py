@@ -42,8 +42,8 @@ def same(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode(), wanted.encode())
 
 
-def limited(receive: Receive, limit: int) -> Receive:
-    """Stops reading a body that is longer than is taken, whatever its header said."""
+def limited(receive: Receive, limit: int, why: str = "") -> Receive:
+    """Stops reading a body that is longer than is taken, whatever its header said; ``why`` tells its sender."""
     read = 0
 
     async def counted() -> Message:
@@ -51,7 +51,7 @@ def limited(receive: Receive, limit: int) -> Receive:
         message = await receive()
         read += len(message.get("body", b""))
         if read > limit:
-            raise HTTPException(413, too_long(limit))
+            raise HTTPException(413, why or too_long(limit))
         return message
 
     return counted

@@ -81,6 +81,25 @@ def test_images_and_bytes_and_pixels_are_bounded(start: Any) -> None:
     assert "pixels" in large.json()["answers"][0]["error"]
 
 
+@pytest.mark.parametrize("form", ["raw", "form", "json"])
+def test_no_form_of_a_request_brings_more_bytes_than_are_taken(start: Any, form: str) -> None:
+    _, client = start(limits={"body": 50_000})
+
+    def asked(size: int) -> Any:
+        data = (GOOD + bytes(size))[:size]
+        if form == "raw":
+            return client.post("/v1/predict", content=data)
+        if form == "form":
+            return client.post("/v1/predict", files=[("images", ("a.png", data))])
+        images = [{"data": base64.b64encode(data).decode()}]
+        return client.post("/v1/predict", json={"images": images})
+
+    assert asked(50_000).status_code == 200
+    told = asked(50_001)
+    assert told.status_code == 413
+    assert "--max-body" in told.json()["error"]
+
+
 def test_a_full_queue_answers_429_and_says_when_to_come_again(start: Any) -> None:
     model = FakeModel(gate=threading.Event())
     service, client = start(model, limits={"queue": 3})
