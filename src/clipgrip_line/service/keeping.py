@@ -131,7 +131,8 @@ def document_of(row: Mapping[str, Any]) -> dict[str, Any]:
         "class": row["class"],
         "confidence": round(row["confidence"], 6),
         "top": json.loads(row["top"]),
-        **{key: row[key] for key in ("decided", "verdict", "version")},
+        "decided_by": row["decided"],
+        **{key: row[key] for key in ("verdict", "version")},
     }
     passed = came_with(row["name"], row["lot"], row["serial"])
     return {**about, **passed, "number": row["number"], "at": row["at"]}

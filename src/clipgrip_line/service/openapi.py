@@ -40,7 +40,7 @@ _ANSWER = {
                 "properties": {"class": _TEXT, "confidence": {"type": "number"}},
             },
         },
-        "decided": {"type": "string", "enum": ["model", "person"]},
+        "decided_by": {"type": "string", "enum": ["model", "person"]},
         "verdict": {"type": "string", "enum": ["ok", "ng", "person", "class"]},
         "version": _TEXT,
         "number": {"type": "integer"},

@@ -20,6 +20,7 @@ from clipgrip_line.service.live import Answering
 from clipgrip_line.service.observers import Observers
 from clipgrip_line.service.pictures import Thumbs
 from clipgrip_line.service.predicting import Predicting
+from clipgrip_line.service.promises import earlier
 from clipgrip_line.service.shadowing import Shadow
 from clipgrip_line.service.shifts import Shifts
 from clipgrip_line.service.switching import Load, Switching
@@ -94,6 +95,8 @@ class Service:
 
     def start(self) -> None:
         """Threads begin; the service is ready."""
+        state = self.settings.state
+        self.watching.remember(earlier(self.ledger.reader, lambda one: path_of(state, one)))
         self._began(self.model)
         self.engine.start()
         self.switching.start()

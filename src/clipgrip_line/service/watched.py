@@ -58,8 +58,6 @@ class Watched:
     state: WatchState
     unsaved: list[tuple[int, int]] = field(default_factory=list)
     """(number, answer) of images since the last saving."""
-    said: object = None
-    """What of people's answers the promises were compared with last."""
 
     def line(self, alpha: float) -> WatchedLine:
         """As the arithmetic of alarms knows it."""
@@ -119,14 +117,7 @@ class Watched:
                 "INSERT INTO alarm (version, period, at, rang_at, facts) VALUES (?, ?, ?, ?, ?)",
                 (version, state.period, one["at"], at, facts),
             )
-            self.noticed(db, at, [{"alarm": one["facts"], "at_image": one["at"]}])
-
-    def noticed(self, db: sqlite3.Connection, at: str, facts: Sequence[Mapping[str, Any]]) -> None:
-        """For the webhook."""
-        for one in facts:
-            event = "alarm" if "alarm" in one else "promise_withdrawn"
-            body = {"event": event, "at": at, "version": self.model.version, **one}
-            db.execute("INSERT INTO notice (at, body) VALUES (?, ?)", (at, json.dumps(body)))
+            noticed(db, at, version, "alarm", {"alarm": one["facts"], "at_image": one["at"]})
 
     def change_alarm(self, ledger: Ledger, alarm: Alarm) -> None:
         """More is heard in it."""
@@ -187,6 +178,14 @@ def following(ledger: Ledger, model: Answering, reference: Reference | None) -> 
 
 def _from_nothing(classes: int) -> Monitors:
     return Monitors.of(no_counts(len(SCORES)), np.zeros(classes, np.int64))
+
+
+def noticed(
+    db: sqlite3.Connection, at: str, version: str, event: str, facts: Mapping[str, Any]
+) -> None:
+    """For the webhook."""
+    body = json.dumps({"event": event, "at": at, "version": version, **facts})
+    db.execute("INSERT INTO notice (at, body) VALUES (?, ?)", (at, body))
 
 
 def next_period(db: sqlite3.Connection, period: int) -> int:

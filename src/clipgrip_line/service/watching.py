@@ -21,8 +21,8 @@ from clipgrip_line.promises import Scope
 from clipgrip_line.service.clock import now, written
 from clipgrip_line.service.ledger import Ledger, NotKept
 from clipgrip_line.service.live import Answering, Seen
-from clipgrip_line.service.promises import Kept, kept, note, standing, withdraw
-from clipgrip_line.service.watched import Images, Watched, WatchState, alarms, following
+from clipgrip_line.service.promises import Kept, Promising, kept, note, standing, withdraw
+from clipgrip_line.service.watched import Images, Watched, WatchState, alarms, following, noticed
 from clipgrip_line.trust.drift import follow, ringing
 from clipgrip_line.trust.line import Alarm, State
 from clipgrip_line.trust.reference import Reference
@@ -60,6 +60,10 @@ class Watching(threading.Thread):
         self._watched: Watched | None = None
         self._standing: dict[str, tuple[Scope, ...] | None] = {}
         """By version: while the versions change, images of both are under way."""
+        self._promising: dict[str, Promising] = {}
+        """Every version whose promise people's answers are compared with, also of one that answers no more."""
+        self._said: object = None
+        """What of people's answers the promises were compared with last."""
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._saved = 0.0
@@ -71,8 +75,17 @@ class Watching(threading.Thread):
                 self._save(self._watched, ())
             self.ledger.do(lambda db: note(db, model))
             self._watched = following(self.ledger, model, reference)
+            self._promising[model.version] = model
+            self._said = None
+            with contextlib.suppress(NotKept):  # the next look tries again
+                self._uphold()
             self._standing[model.version] = standing(self.ledger.reader, model)
             self._renew()
+
+    def remember(self, versions: Sequence[Promising]) -> None:
+        """Versions that answered before: what people say of their images counts, too."""
+        for one in versions:
+            self._promising.setdefault(one.version, one)
 
     def decided(self, seen: Seen, version: str) -> Seen:
         """Left to people where no scope that still stands holds the answer."""
@@ -122,7 +135,7 @@ class Watching(threading.Thread):
             images = self._watched.fresh(self.ledger.reader)
             if images.rows:
                 self._bet_or_again(self._watched, images)
-            self._uphold(self._watched)
+            self._uphold()
             self._renew()
             return images.full and not self._stopping.is_set()
 
@@ -181,20 +194,23 @@ class Watching(threading.Thread):
         watched.unsaved = []
         self._saved = time.monotonic()
 
-    def _uphold(self, watched: Watched) -> None:
-        model = watched.model
+    def _uphold(self) -> None:
+        """Withdraw what people's answers refute, whichever version they are about."""
         said = self.ledger.reader.execute("SELECT count(*), sum(undone) FROM said").fetchone()
-        if said == watched.said or model.promise is None:
+        if said == self._said:
             return
         at = written(now())
 
         def change(db: sqlite3.Connection) -> None:
-            fallen = withdraw(db, model, self.alpha, at)
-            watched.noticed(db, at, [one.facts() for one in fallen])
+            for model in self._promising.values():
+                for one in withdraw(db, model, self.alpha, at):
+                    noticed(db, at, model.version, "promise_withdrawn", one.facts())
 
         self.ledger.do(change)
-        self._standing[model.version] = standing(self.ledger.reader, model)
-        watched.said = said  # after it is kept: what the disk refused is tried again
+        for version, model in self._promising.items():
+            if version in self._standing:
+                self._standing[version] = standing(self.ledger.reader, model)
+        self._said = said  # after it is kept: what the disk refused is tried again
 
     def _renew(self) -> None:
         watched = self._watched

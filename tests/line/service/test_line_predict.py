@@ -19,7 +19,7 @@ def test_the_bytes_of_an_image_are_answered_with_what_came_with_them(start: Any)
     told = client.post("/v1/predict?lot=L1&serial=S7&name=a.png", content=GOOD)
     assert told.status_code == 200
     (one,) = told.json()["answers"]
-    assert (one["class"], one["verdict"], one["decided"]) == ("good", "ok", "model")
+    assert (one["class"], one["verdict"], one["decided_by"]) == ("good", "ok", "model")
     assert (one["lot"], one["serial"], one["name"], one["number"]) == ("L1", "S7", "a.png", 1)
     assert one["top"][0]["class"] == "good"
     assert len(one["top"]) == 3

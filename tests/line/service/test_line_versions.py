@@ -220,14 +220,16 @@ def test_what_was_withdrawn_of_a_version_holds_from_its_first_image_on(
     def begins(model: Any) -> None:
         began(model)
         answering.append(service.model.version)  # its images still come while the next one begins
-        answering.append(client.post("/v1/predict", content=GOOD).json()["answers"][0]["decided"])
+        answering.append(
+            client.post("/v1/predict", content=GOOD).json()["answers"][0]["decided_by"]
+        )
 
     service.switching.began = begins
     _change(tmp_path / "line", versions.PROMOTE, B)
     service.switching.look()
     assert answering == [A, "person"]
     told = client.post("/v1/predict", content=SCRATCH).json()["answers"][0]
-    assert (told["version"], told["decided"]) == (B, "person")
+    assert (told["version"], told["decided_by"]) == (B, "person")
 
 
 def test_images_of_another_version_than_is_watched_are_answered_and_not_bet_on(

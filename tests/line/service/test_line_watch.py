@@ -85,7 +85,7 @@ def test_a_copy_of_an_image_is_no_new_image(start: Any) -> None:
 def test_a_broken_promise_is_withdrawn_and_people_decide_at_once(start: Any) -> None:
     service, client = start(FakeModel(promise=promised(0.5, 0.05)), audit_every=1, alpha=0.5)
     found = _images(client, 0, 250, 60, 3)
-    decided = [one for one in found if one["decided"] == "model"]
+    decided = [one for one in found if one["decided_by"] == "model"]
     assert len(decided) > 20
     for n, one in enumerate(decided):
         wrong = CLASSES[(CLASSES.index(one["class"]) + 1) % 3]
@@ -96,7 +96,7 @@ def test_a_broken_promise_is_withdrawn_and_people_decide_at_once(start: Any) -> 
     assert watch["light"] == "alarm"
     assert watch["promises"][0]["withdrawn"]["wrong"] > 0
     after = client.post("/v1/predict", content=picture(255, 1, 1)).json()["answers"][0]
-    assert (after["decided"], after["verdict"], after["class"]) == ("person", "person", "good")
+    assert (after["decided_by"], after["verdict"], after["class"]) == ("person", "person", "good")
     series = 'clipgrip_line_promise_withdrawn{version="aaaaaaaaaaaa",group="all"} 1'
     assert series in client.get("/metrics").text
 
@@ -144,22 +144,20 @@ def test_a_withdrawal_that_the_disk_refuses_comes_when_there_is_room(
     disk.full = True
     with pytest.raises(NotKept):
         test_a_broken_promise_is_withdrawn_and_people_decide_at_once(start)
-    disk.full = False
     service, client = start(FakeModel(promise=promised(0.5, 0.05)), alpha=0.5)
-    disk.full = True
     with pytest.raises(NotKept):
         _look(service)
     disk.full = False
     _look(service)
     after = client.post("/v1/predict", content=picture(253, 1, 1)).json()["answers"][0]
-    assert after["decided"] == "person"
+    assert after["decided_by"] == "person"
 
 
 def test_a_withdrawn_promise_stays_so_after_a_restart(start: Any) -> None:
     test_a_broken_promise_is_withdrawn_and_people_decide_at_once(start)
     _, again = start(FakeModel(promise=promised(0.5, 0.05)), alpha=0.5)
     after = again.post("/v1/predict", content=picture(254, 1, 1)).json()["answers"][0]
-    assert after["decided"] == "person"
+    assert after["decided_by"] == "person"
 
 
 def test_right_answers_keep_the_promise(start: Any) -> None:
@@ -245,3 +243,37 @@ def test_a_message_refused_for_good_is_no_obstacle_and_is_told(start: Any) -> No
 def _look(service: Any) -> None:
     while service.watching.look():
         pass
+
+
+def _wrong(client: Any, answers: list[dict[str, Any]]) -> None:
+    for n, one in enumerate(answers):
+        name = CLASSES[(CLASSES.index(one["class"]) + 1) % 3]
+        body = {"image": one["image_id"], "class": name, "by": "Aki", "token": f"token-{n:04d}"}
+        client.post("/v1/answers", json=body)
+
+
+def test_answers_about_the_version_before_count_at_once(start: Any) -> None:
+    before = FakeModel(promise=promised(0.5, 0.05))
+    service, client = start(before, audit_every=1, alpha=0.5)
+    found = _images(client, 0, 250, 60, 3)
+    service.watching.follow(FakeModel(version="b" * 12))
+    _wrong(client, [one for one in found if one["decided_by"] == "model"])
+    _look(service)
+    rows = service.ledger.reader.execute("SELECT version FROM withdrawal").fetchall()
+    assert rows == [(before.version,)]
+    (body,) = service.ledger.reader.execute("SELECT body FROM notice").fetchone()
+    assert json.loads(body)["version"] == before.version
+
+
+def test_a_version_that_comes_back_meets_what_was_said_meanwhile_before_its_first_image(
+    start: Any,
+) -> None:
+    before = FakeModel(promise=promised(0.5, 0.05))
+    service, client = start(before, audit_every=1, alpha=0.5)
+    found = _images(client, 0, 250, 60, 3)
+    service.watching.follow(FakeModel(version="b" * 12))
+    service.watching._promising.pop(before.version)  # as after a restart without its bundle
+    _wrong(client, [one for one in found if one["decided_by"] == "model"])
+    service.watching.follow(before)
+    after = client.post("/v1/predict", content=picture(254, 1, 1)).json()["answers"][0]
+    assert after["decided_by"] == "person"
