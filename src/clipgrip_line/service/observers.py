@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.live import Seen
 
 log = logging.getLogger(__name__)
-LAST = 12
-"""Pictures that are in memory for the page."""
 RECENT = 60
 """Answers that the page lists."""
 Listener = Callable[[Sequence[Seen], Sequence[dict[str, Any]]], None]
@@ -21,11 +20,11 @@ Listener = Callable[[Sequence[Seen], Sequence[dict[str, Any]]], None]
 class Observers:
     """The last images in memory, and who else wants to know of answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, gallery: Gallery) -> None:
+        self.gallery = gallery
         self.code: Callable[[Sequence[Seen]], list[bytes | None]] = lambda seen: [None] * len(seen)
         self.listeners: list[Listener] = []
         self.recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
-        self._pictures: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
     def codes(self, seen: Sequence[Seen]) -> list[bytes | None]:
@@ -41,10 +40,7 @@ class Observers:
         with self._lock:
             for one, document in zip(seen, documents, strict=True):
                 self.recent.append(document)
-                self._pictures[one.answer.image_id] = one.asked.data
-                self._pictures.move_to_end(one.answer.image_id)
-            while len(self._pictures) > LAST:
-                self._pictures.popitem(last=False)
+                self.gallery.put(one.answer.image_id, one.asked.data)
         for listener in self.listeners:
             listener(seen, documents)
 
@@ -52,8 +48,3 @@ class Observers:
         """The latest answers, newest first."""
         with self._lock:
             return list(reversed(self.recent))
-
-    def picture(self, image: str) -> bytes | None:
-        """The bytes of one of the latest images."""
-        with self._lock:
-            return self._pictures.get(image)

@@ -13,6 +13,7 @@ from clipgrip_line.folder.mqtt import Broker
 from clipgrip_line.service.admission import Admission
 from clipgrip_line.service.bell import Bell, revive
 from clipgrip_line.service.engine import Engine
+from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.keeping import Keeping
 from clipgrip_line.service.ledger import Ledger
 from clipgrip_line.service.limits import Limits
@@ -65,8 +66,8 @@ class Service:
         self.begun = time.time()
         self.ledger = Ledger(settings.state)
         self.admission = Admission(limits.queue, limits.waiting)
-        self.observers, self.counters = Observers(), Counters()
-        self.watching = Watching(self.ledger, settings.alpha)
+        self.observers, self.counters = Observers(Gallery(limits.gallery)), Counters()
+        self.watching = Watching(self.ledger, settings.alpha, self.observers.gallery)
         self.observers.code = self.watching.codes
         self.observers.listeners.append(self.counters.kept)
         self.switching = Switching(self.ledger, settings.state, model, load, began=self._began)

@@ -10,6 +10,7 @@ from clipgrip_line.service.bell import letters
 from clipgrip_line.service.clock import now
 from clipgrip_line.service.service import Service
 from clipgrip_line.service.shadowing import shadow_facts
+from clipgrip_line.service.watched import pictured
 from clipgrip_line.trust.watch_words import LIGHTS, advised, changed, since_when
 from clipgrip_line.words import Words
 
@@ -134,6 +135,7 @@ def watch_facts(service: Service, say: Words) -> dict[str, Any]:
             "since": facts["since"],
             "since_at": say.date(facts["since_at"]),
             "since_when": since_when(facts, status.alarm.at, say),
+            **pictured(service.ledger.reader, status.alarm),
         }
     return {
         "light": status.light,

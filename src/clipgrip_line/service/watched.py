@@ -11,8 +11,10 @@ from typing import Any, cast
 import numpy as np
 
 from clipgrip_line.service.clock import now, written
+from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.ledger import Ledger, NotKept
 from clipgrip_line.service.live import Answering
+from clipgrip_line.service.pictures import jpeg
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.line import Alarm, SeenImage, State, Vectors, WatchedLine
 from clipgrip_line.trust.packed import monitors_bytes, read_monitors
@@ -24,6 +26,10 @@ from clipgrip_line.trust.scores import SCORES
 LATEST = 5000
 """Images that an alarm looks back on."""
 AT_ONCE = 500
+ALARMS = 50
+"""Latest alarms whose pictures are kept."""
+LONGEST = 480
+"""Pixels of the longer side of these."""
 _ROW = "SELECT a.number, a.image, a.name, a.label, a.sure, a.codes, a.at FROM answer a "
 
 
@@ -113,9 +119,14 @@ class Watched:
         )
         for one in loud:
             facts = json.dumps(one["facts"])
-            db.execute(
+            number = db.execute(
                 "INSERT INTO alarm (version, period, at, rang_at, facts) VALUES (?, ?, ?, ?, ?)",
                 (version, state.period, one["at"], at, facts),
+            ).lastrowid
+            db.execute("DELETE FROM alarm_picture WHERE alarm <= ?", ((number or 0) - ALARMS,))
+            db.executemany(
+                "INSERT OR IGNORE INTO alarm_picture VALUES (?, ?, ?)",
+                [(number, image, data) for image, data in one["pictures"].items()],
             )
             noticed(db, at, version, "alarm", {"alarm": one["facts"], "at_image": one["at"]})
 
@@ -186,6 +197,27 @@ def noticed(
     """For the webhook."""
     body = json.dumps({"event": event, "at": at, "version": version, **facts})
     db.execute("INSERT INTO notice (at, body) VALUES (?, ?)", (at, body))
+
+
+def small(facts: Mapping[str, Any], gallery: Gallery) -> dict[str, bytes]:
+    """The pictures of an alarm from before and after, as far as they are still in memory, small enough to be kept."""
+    found: dict[str, bytes] = {}
+    for one in (*facts["before"], *facts["after"]):
+        data = gallery.get(one["sha256"])
+        made = None if data is None else jpeg(data, LONGEST)
+        if made is not None:
+            found[one["sha256"]] = made
+    return found
+
+
+def pictured(db: sqlite3.Connection, alarm: Alarm) -> dict[str, list[str]]:
+    """The contents from before and after of which an alarm keeps a picture."""
+    rows = db.execute("SELECT image FROM alarm_picture WHERE alarm = ?", (alarm.number,))
+    kept = {image for (image,) in rows}
+    return {
+        when: [one["sha256"] for one in alarm.facts[when] if one["sha256"] in kept]
+        for when in ("before", "after")
+    }
 
 
 def next_period(db: sqlite3.Connection, period: int) -> int:

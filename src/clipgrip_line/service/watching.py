@@ -19,10 +19,19 @@ import numpy as np
 
 from clipgrip_line.promises import Scope
 from clipgrip_line.service.clock import now, written
+from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.ledger import Ledger, NotKept
 from clipgrip_line.service.live import Answering, Seen
 from clipgrip_line.service.promises import Kept, Promising, kept, note, standing, withdraw
-from clipgrip_line.service.watched import Images, Watched, WatchState, alarms, following, noticed
+from clipgrip_line.service.watched import (
+    Images,
+    Watched,
+    WatchState,
+    alarms,
+    following,
+    noticed,
+    small,
+)
 from clipgrip_line.trust.drift import follow, ringing
 from clipgrip_line.trust.line import Alarm, State
 from clipgrip_line.trust.reference import Reference
@@ -53,9 +62,9 @@ class Status:
 class Watching(threading.Thread):
     """Bets on the images of the version that answers."""
 
-    def __init__(self, ledger: Ledger, alpha: float) -> None:
+    def __init__(self, ledger: Ledger, alpha: float, gallery: Gallery) -> None:
         super().__init__(name="watch", daemon=True)
-        self.ledger, self.alpha = ledger, alpha
+        self.ledger, self.alpha, self.gallery = ledger, alpha, gallery
         self.status = Status()
         self._watched: Watched | None = None
         self._standing: dict[str, tuple[Scope, ...] | None] = {}
@@ -181,8 +190,11 @@ class Watching(threading.Thread):
         ).any():
             self._save_now_and_then(watched)
             return
-        loud = rung(line, state, course, watched.history(self.ledger.reader))
-        self._save(watched, () if loud is None else (loud,))
+        loud = rung(line, state, course, watched.history(self.ledger.reader), self.gallery)
+        if loud is None:
+            self._save(watched, ())
+        else:
+            self._save(watched, ({**loud, "pictures": small(loud["facts"], self.gallery)},))
 
     def _save_now_and_then(self, watched: Watched) -> None:
         if time.monotonic() - self._saved >= SAVED:

@@ -17,6 +17,7 @@ from line_fakes import CLASSES, FakeModel, picture, promised
 
 from clipgrip_line.service import watching
 from clipgrip_line.service.bell import Bell, revive
+from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.ledger import NotKept
 from clipgrip_line.service.watched import Watched
 
@@ -58,6 +59,50 @@ def test_darker_pictures_ring_and_the_answer_ends_it(start: Any) -> None:
     assert told["response"]["note"] == "new lamp"
     assert client.get("/v1/line").json()["watch"]["light"] == "quiet"
     assert client.post("/v1/alarms/answer", json=body).status_code == 409
+
+
+def test_an_alarm_shows_pictures_from_before_and_after_also_after_a_restart(start: Any) -> None:
+    service, client = start(alpha=0.2)
+    bright = {one["image_id"] for one in _images(client, 100, 250, 120, 1)}
+    _look(service)
+    dark = {one["image_id"] for one in _images(client, 5, 40, 120, 2)}
+    _look(service)
+    alarm = client.get("/v1/line").json()["watch"]["alarm"]
+    assert (len(alarm["before"]), len(alarm["after"])) == (12, 12)
+    assert set(alarm["before"]) <= bright
+    assert len(set(alarm["after"]) & dark) >= 11
+    service.stop()
+    _, again = start(alpha=0.2)
+    assert again.get("/v1/line").json()["watch"]["alarm"]["before"] == alarm["before"]
+    shown = again.get(f"/v1/pictures/{alarm['before'][0]}")
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+
+
+def test_an_alarm_shows_what_memory_still_holds(start: Any) -> None:
+    size = len(picture(1, 2, 3))
+    service, client = start(alpha=0.2, limits={"gallery": 60 * size})
+    _images(client, 100, 250, 120, 1)
+    _images(client, 5, 40, 120, 2)
+    _look(service)
+    alarm = client.get("/v1/line").json()["watch"]["alarm"]
+    assert alarm["before"], "a few of long ago are still here"
+    assert len(alarm["after"]) == 12
+
+
+def test_memory_holds_the_newest_images_and_fewer_of_the_older_ones() -> None:
+    gallery = Gallery(1000)
+    for n in range(1000):
+        gallery.put(str(n), bytes(10))
+    kept = [n for n in range(1000) if str(n) in gallery]
+    assert len(kept) <= 100
+    assert kept[-40:] == list(range(960, 1000))
+    assert kept[0] < 500, "it reaches far back"
+    gallery.put("large", bytes(5000))
+    assert sum(str(n) in gallery for n in range(1000)) == 11, "the newest twelve, whatever their size"
+    assert gallery.get("large") == bytes(5000)
+    gallery.put("large", b"")
+    gallery.put("more", bytes(800))
+    assert "999" in gallery, "what comes again counts once"
 
 
 def test_a_restart_goes_on_with_the_very_wealth(start: Any, tmp_path: Path) -> None:
