@@ -34,7 +34,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, access: Access, tokens: Sequence[str], body: int) -> None:
         self.app, self.access, self.tokens = app, access, tuple(tokens)
-        self.body = body
+        self.body, self.too_large = body, too_large(body)
         key = hashlib.sha256(f"line\0{'|'.join(self.tokens)}".encode()).hexdigest()
         self.cookie, self._key = COOKIE + key[:8], key.encode()
 
@@ -44,29 +44,28 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers, sending = Headers(scope=scope), Headed(send)
-        path = scope["path"] if scope["path"] == "/" else scope["path"].rstrip("/")
-        scope = {**scope, "path": path, "raw_path": quote(path).encode()}
+        path = scope["path"]
+        if path.endswith("/") and path != "/":
+            path = path.rstrip("/") or "/"
+            scope = {**scope, "path": path, "raw_path": quote(path).encode()}
         refused = self._refusal(scope, headers)
         if refused is not None:
             await refused(scope, receive, sending)
             return
         try:
             limit = most_of(headers, self.body)
-            await self.app(scope, limited(receive, limit, too_large(self.body)), sending)
+            await self.app(scope, limited(receive, limit, self.too_large), sending)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
             if sending.begun:
                 raise
-            text = Words(language_of(headers))(
-                mark("This could not be done; the reason is in the log.")
-            )
+            text = _say(headers)(mark("This could not be done; the reason is in the log."))
             await refusal(500, text, "failed")(scope, receive, sending)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        say = Words(language_of(headers))
         host = headers.get("host", "")
         if not self.access.admits(host):
-            text = say(
+            text = _say(headers)(
                 mark(
                     "This address is not served here. If it is a name of this machine or of a reverse proxy, start the "
                     "service with --allow-name and that name."
@@ -76,14 +75,16 @@ class Guard:
         if scope["method"] not in READING:
             origin = headers.get("origin")
             if origin is not None and not self.access.admits_origin(origin, host):
-                return refusal(403, say(mark("Another page may not write here.")), "origin")
+                return refusal(
+                    403, _say(headers)(mark("Another page may not write here.")), "origin"
+                )
             length = headers.get("content-length", "0")
             most = most_of(headers, self.body)
             if not length.isdecimal() or len(length) > 18 or int(length) > most:
-                return refusal(413, say.translated(too_large(self.body)), "too_large")
+                return refusal(413, _say(headers).translated(self.too_large), "too_large")
         if not self.tokens or scope["path"] in OPEN or self._known(headers):
             return None
-        return self._entry(scope, say)
+        return self._entry(scope, _say(headers))
 
     def _known(self, headers: Headers) -> bool:
         kind, _, given = headers.get("authorization", "").partition(" ")
@@ -109,6 +110,10 @@ class Guard:
 
     def _pass(self) -> str:
         return hmac.new(self._key, b"page", hashlib.sha256).hexdigest()
+
+
+def _say(headers: Headers) -> Words:
+    return Words(language_of(headers))
 
 
 def kind_of(headers: Headers) -> str:

@@ -60,9 +60,10 @@ async def predicted(service: Service, request: Request) -> list[dict[str, Any]]:
     async with room(service, request):
         pictures, passed = await pictures_of(request, service.settings.limits)
         documents = await service.predicting.answer(service.model, pictures, passed)
-    say = Words(language_of(request.headers))
-    for one in documents:
-        if "error" in one:
+    unreadable = [one for one in documents if "error" in one]
+    if unreadable:
+        say = Words(language_of(request.headers))
+        for one in unreadable:
             service.counters.unreadable()
             one["error"] = say.translated(one["error"])
     return documents

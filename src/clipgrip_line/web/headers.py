@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from http.cookies import CookieError, SimpleCookie
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Send
 
@@ -20,6 +20,8 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
+
+_RAW = {name.encode(): value.encode() for name, value in HEADERS.items()}
 
 
 def too_long(limit: int) -> str:
@@ -66,11 +68,11 @@ class Headed:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.begun = True
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers[name] = value
-            if "cache-control" not in headers:
-                headers["cache-control"] = "no-store"
+            given = [one for one in message.get("headers", ()) if one[0] not in _RAW]
+            headers = [*given, *_RAW.items()]
+            if all(name != b"cache-control" for name, _ in given):
+                headers.append((b"cache-control", b"no-store"))
             if self.cookie:
-                headers.append("set-cookie", self.cookie)
+                headers.append((b"set-cookie", self.cookie.encode("latin-1")))
+            message = {**message, "headers": headers}
         await self.send(message)

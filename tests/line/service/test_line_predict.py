@@ -201,7 +201,7 @@ def test_what_no_promise_covers_goes_to_a_person_with_its_picture(start: Any) ->
     assert [one["image"] for one in waiting["waiting"]] == [unsure["image_id"]]
     shown = client.get(f"/v1/pictures/{unsure['image_id']}")
     assert shown.headers["content-type"] == "image/jpeg"
-    assert service.observers.picture(sure["image_id"]) == GOOD
+    assert service.observers.gallery.get(sure["image_id"]) == GOOD
 
 
 def test_kept_answers_are_there_after_a_restart_and_numbers_go_on(start: Any) -> None:
