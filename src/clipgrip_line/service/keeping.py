@@ -36,13 +36,11 @@ class Keeping:
     audit_every: int = 200
     """One of so many new images is drawn for the audit, by its content; 0 draws none."""
 
-    def write(
-        self, db: sqlite3.Connection, seen: Sequence[Seen], codes: Sequence[bytes | None]
-    ) -> list[dict[str, Any]]:
+    def write(self, db: sqlite3.Connection, seen: Sequence[Seen]) -> list[dict[str, Any]]:
         """Keep a batch; the documents that are acknowledged, in the same order."""
-        return [self._one(db, one, code) for one, code in zip(seen, codes, strict=True)]
+        return [self._one(db, one) for one in seen]
 
-    def _one(self, db: sqlite3.Connection, one: Seen, codes: bytes | None) -> dict[str, Any]:
+    def _one(self, db: sqlite3.Connection, one: Seen) -> dict[str, Any]:
         asked, answer, moment = one.asked, one.answer, now()
         at, shift = written(moment), self.shifts.of_moment(moment)
         known = db.execute(
@@ -54,7 +52,7 @@ class Keeping:
             *(at, answer.image_id, answer.version, answer.class_name, answer.confidence),
             *(json.dumps(about["top"], ensure_ascii=False), answer.decided, answer.verdict),
             *(asked.name, asked.lot, asked.serial, asked.station, asked.request, asked.position),
-            *(shift, one.label, one.sure, codes, known is None),
+            *(shift, one.label, one.sure, one.codes, known is None),
         )
         number = db.execute(_INSERT, row).lastrowid or 0
         db.execute(

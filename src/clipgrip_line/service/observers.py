@@ -22,18 +22,9 @@ class Observers:
 
     def __init__(self, gallery: Gallery) -> None:
         self.gallery = gallery
-        self.code: Callable[[Sequence[Seen]], list[bytes | None]] = lambda seen: [None] * len(seen)
         self.listeners: list[Listener] = []
         self.recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
         self._lock = threading.Lock()
-
-    def codes(self, seen: Sequence[Seen]) -> list[bytes | None]:
-        """What the watch keeps of each image; nothing where it fails, since the answer does not wait for it."""
-        try:
-            return self.code(seen)
-        except Exception:
-            log.exception("the watch could not look at %d images", len(seen))
-            return [None] * len(seen)
 
     def kept(self, seen: Sequence[Seen], documents: Sequence[dict[str, Any]]) -> None:
         """Answers that are on the disk."""

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clipgrip_line.errors import ClipgripError, LineError
-from clipgrip_line.pictures.images import quick_check
-from clipgrip_line.pictures.unusable import UndecodableImage
 from clipgrip_line.sentences import mark
 from clipgrip_line.service.engine import Engine, Job
 from clipgrip_line.service.keeping import Keeping, came_with, repeated
@@ -122,18 +120,11 @@ class Predicting:
 
         return await asyncio.get_running_loop().run_in_executor(self.pool, found)
 
-    def pixels(self, model: Answering, data: bytes) -> Any:
-        """One image, prepared for a version; LineError where it is none, or too large."""
+    def check(self, width: int, height: int) -> None:
+        """LineError where an image has more pixels than are taken."""
         most = self.keeping.limits.pixels
-        try:
-            width, height = quick_check(data)
-        except UndecodableImage as error:
-            raise LineError(
-                mark("not an image that can be read: {detail}"), detail=error.detail
-            ) from error
         if width * height > most:
             raise LineError(TOO_LARGE, width=width, height=height, most=most // 1_000_000)
-        return model.pixels(data)
 
 
 @dataclass(eq=False)
@@ -160,7 +151,7 @@ class Way:
         """One image; whoever prepares the last one sends the request on."""
         passed, serial = self.passed, picture.serial or self.passed.serial
         try:
-            pixels = self.predicting.pixels(self.model, picture.data)
+            pixels = self.model.pixels(picture.data, self.predicting.check)
             texts = (picture.name, passed.lot, serial, passed.station, passed.request)
             self.asked.append(Asked(pixels, picture.data, *texts, place))
         except ClipgripError as error:
@@ -196,8 +187,7 @@ class Way:
             _settle(self.loop, self.future, seen)
             return
         keeping, observers = self.predicting.keeping, self.predicting.observers
-        codes = observers.codes(seen)
-        kept = self.predicting.ledger.write(lambda db: keeping.write(db, seen, codes))
+        kept = self.predicting.ledger.write(lambda db: keeping.write(db, seen))
 
         def done(finished: Future[list[dict[str, Any]]]) -> None:
             error = finished.exception()

@@ -68,10 +68,9 @@ class Service:
         self.admission = Admission(limits.queue, limits.waiting)
         self.observers, self.counters = Observers(Gallery(limits.gallery)), Counters()
         self.watching = Watching(self.ledger, settings.alpha, self.observers.gallery)
-        self.observers.code = self.watching.codes
         self.observers.listeners.append(self.counters.kept)
         self.switching = Switching(self.ledger, settings.state, model, load, began=self._began)
-        self.engine = Engine(limits, self.admission, self.watching.decided)
+        self.engine = Engine(limits, self.admission, self.watching.judged)
         self.keeping = Keeping(limits, settings.shifts, settings.audit_every)
         workers = max(2, min(8, (os.cpu_count() or 2)))
         self.predicting = Predicting(

@@ -13,7 +13,7 @@ import numpy as np
 from clipgrip_line.service.clock import now, written
 from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.ledger import Ledger, NotKept
-from clipgrip_line.service.live import Answering
+from clipgrip_line.service.live import Answering, Floats
 from clipgrip_line.service.pictures import jpeg
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.line import Alarm, SeenImage, State, Vectors, WatchedLine
@@ -60,6 +60,8 @@ class Watched:
     model: Answering
     begun_at: str
     anchors: Vectors = field(repr=False)
+    near: Floats = field(repr=False)
+    """The same in float32, so that every image is not paid for with a conversion."""
     reference: int
     state: WatchState
     unsaved: list[tuple[int, int]] = field(default_factory=list)
@@ -99,14 +101,20 @@ class Watched:
         )
         return [_image(numbers[row[0]], row) for row in found if row[0] in numbers]
 
-    def save(self, db: sqlite3.Connection, loud: Sequence[Mapping[str, Any]], at: str) -> None:
+    def packed(self) -> bytes:
+        """The monitors as `save` keeps them: made before, so that no answer waits behind it."""
+        return monitors_bytes(self.state.state.monitors)
+
+    def save(
+        self, db: sqlite3.Connection, packed: bytes, loud: Sequence[Mapping[str, Any]], at: str
+    ) -> None:
         """Monitors, images, and what rang, in one change."""
         state, version = self.state.state, self.model.version
         db.execute(
             "INSERT OR REPLACE INTO monitor VALUES (?, ?, ?, ?, ?, ?)",
             (
                 *(version, self.begun_at, state.period, state.before, self.state.through),
-                monitors_bytes(state.monitors),
+                packed,
             ),
         )
         db.executemany(
@@ -149,13 +157,14 @@ class Watched:
         period = next_period(ledger.reader, state.period)
         before = self.state
         self.state = WatchState(State(period, state.images, monitors), before.through)
+        packed = self.packed()
 
         def change(db: sqlite3.Connection) -> None:
             db.execute(
                 "UPDATE alarm SET response = ? WHERE number = ?",
                 (json.dumps(response), alarm.number),
             )
-            self.save(db, (), at)
+            self.save(db, packed, (), at)
 
         try:
             ledger.do(change)
@@ -170,7 +179,7 @@ def following(ledger: Ledger, model: Answering, reference: Reference | None) -> 
     """The watch of a version, where it was left, or from its reference."""
     db, classes = ledger.reader, len(model.classes)
     anchors = reference.anchors if reference else np.zeros((0, 1), np.float16)
-    images = reference.images if reference else 0
+    images, near = reference.images if reference else 0, anchors.astype(np.float32)
     row = db.execute(
         "SELECT begun_at, period, before, through, data FROM monitor WHERE version = ?",
         (model.version,),
@@ -178,12 +187,13 @@ def following(ledger: Ledger, model: Answering, reference: Reference | None) -> 
     if row is not None:
         begun_at, period, before, through, data = row
         state = WatchState(State(period, before, read_monitors(data)), through)
-        return Watched(model, begun_at, anchors, images, state)
+        return Watched(model, begun_at, anchors, near, images, state)
     monitors = reference.monitors if reference else _from_nothing(classes)
     (through,) = db.execute("SELECT coalesce(max(number), 0) FROM answer").fetchone()
     state = WatchState(State(next_period(db, 0), 0, monitors), through)
-    watched = Watched(model, written(now()), anchors, images, state)
-    ledger.do(lambda db: watched.save(db, (), watched.begun_at))
+    watched = Watched(model, written(now()), anchors, near, images, state)
+    packed = watched.packed()
+    ledger.do(lambda db: watched.save(db, packed, (), watched.begun_at))
     return watched
 
 

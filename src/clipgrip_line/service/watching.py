@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from clipgrip_line.answers import Answer
 from clipgrip_line.promises import Scope
 from clipgrip_line.service.clock import now, written
 from clipgrip_line.service.gallery import Gallery
@@ -96,27 +97,31 @@ class Watching(threading.Thread):
         for one in versions:
             self._promising.setdefault(one.version, one)
 
-    def decided(self, seen: Seen, version: str) -> Seen:
-        """Left to people where no scope that still stands holds the answer."""
-        scopes, answer = self._standing.get(version), seen.answer
-        if scopes is None or answer.decided == "person":
-            return seen
-        if any(one.holds(seen.label, seen.sure) for one in scopes):
-            return seen
-        return replace(seen, answer=replace(answer, decided="person", verdict="person"))
+    def judged(self, seen: Sequence[Seen], version: str) -> list[Seen]:
+        """Images of one version: left to people where no scope that stands holds the answer, with their scores."""
+        scopes = self._standing.get(version)
+        try:
+            codes = self.codes(seen, version)
+        except Exception:  # the answer does not wait for the watch
+            log.exception("the watch could not look at %d images", len(seen))
+            codes = [None] * len(seen)
+        return [
+            replace(one, answer=_decided(one, scopes), codes=code)
+            for one, code in zip(seen, codes, strict=True)
+        ]
 
-    def codes(self, seen: Sequence[Seen]) -> list[bytes | None]:
+    def codes(self, seen: Sequence[Seen], version: str) -> Sequence[bytes | None]:
         """The scores of images of one version, small enough to be kept with their answers.
 
         None for those of another version than is watched: its reference says nothing of them.
         """
         watched = self._watched
-        if watched is None or not seen or seen[0].answer.version != watched.model.version:
+        if watched is None or not seen or version != watched.model.version:
             return [None] * len(seen)
         looks = [one.asked.pixels.looks for one in seen]
         sure = np.array([one.sure for one in seen])
-        far = distances(np.stack([one.embed for one in seen]), watched.anchors)
-        return [row.astype("<u2").tobytes() for row in scores_of(looks, sure, far)]
+        far = distances(np.stack([one.embed for one in seen]), watched.near)
+        return [row.tobytes() for row in scores_of(looks, sure, far).astype("<u2")]
 
     def run(self) -> None:
         """The loop."""
@@ -201,8 +206,8 @@ class Watching(threading.Thread):
             self._save(watched, ())
 
     def _save(self, watched: Watched, loud: Sequence[dict[str, Any]]) -> None:
-        at = written(now())
-        self.ledger.do(lambda db: watched.save(db, loud, at))
+        at, packed = written(now()), watched.packed()
+        self.ledger.do(lambda db: watched.save(db, packed, loud, at))
         watched.unsaved = []
         self._saved = time.monotonic()
 
@@ -245,3 +250,12 @@ class Watching(threading.Thread):
             len(every),
             promises,
         )
+
+
+def _decided(one: Seen, scopes: Sequence[Scope] | None) -> Answer:
+    answer = one.answer
+    if scopes is None or answer.decided == "person":
+        return answer
+    if any(scope.holds(one.label, one.sure) for scope in scopes):
+        return answer
+    return replace(answer, decided="person", verdict="person")

@@ -245,12 +245,12 @@ def test_images_of_another_version_than_is_watched_are_answered_and_not_bet_on(
 def test_a_watch_that_fails_holds_no_answer_up(start: Any) -> None:
     service, client = start(FakeModel(version=A))
 
-    def fails(_: Any) -> Any:
+    def fails(*_: Any) -> Any:
         raise ValueError("no watch")
 
     def fails_too(*_: Any) -> None:
         raise ValueError("no shadow")
 
-    service.observers.code = fails
+    service.watching.codes = fails
     service.observers.listeners.append(fails_too)
     assert client.post("/v1/predict", content=GOOD).status_code == 200

@@ -98,7 +98,9 @@ def test_memory_holds_the_newest_images_and_fewer_of_the_older_ones() -> None:
     assert kept[-40:] == list(range(960, 1000))
     assert kept[0] < 500, "it reaches far back"
     gallery.put("large", bytes(5000))
-    assert sum(str(n) in gallery for n in range(1000)) == 11, "the newest twelve, whatever their size"
+    assert sum(str(n) in gallery for n in range(1000)) == 11, (
+        "the newest twelve, whatever their size"
+    )
     assert gallery.get("large") == bytes(5000)
     gallery.put("large", b"")
     gallery.put("more", bytes(800))
