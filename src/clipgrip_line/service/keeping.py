@@ -136,9 +136,19 @@ def document_of(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**about, **passed, "number": row["number"], "at": row["at"]}
 
 
+def latest(db: sqlite3.Connection, n: int) -> list[dict[str, Any]]:
+    """The last answers, oldest first."""
+    rows = _rows(db, "ORDER BY number DESC LIMIT ?", n)
+    return [document_of(row) for row in reversed(rows)]
+
+
+def _rows(db: sqlite3.Connection, which: str, value: object) -> list[dict[str, Any]]:
+    found = db.execute(f"SELECT * FROM answer {which}", (value,))
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
 def repeated(db: sqlite3.Connection, request: str) -> dict[int, dict[str, Any]]:
     """By place, what a request of this name was answered before, so that it may be sent again after a cut."""
-    found = db.execute("SELECT * FROM answer WHERE request = ? ORDER BY position", (request,))
-    names = [column[0] for column in found.description]
-    rows = [dict(zip(names, row, strict=True)) for row in found]
+    rows = _rows(db, "WHERE request = ? ORDER BY position", request)
     return {row["position"]: document_of(row) for row in rows}

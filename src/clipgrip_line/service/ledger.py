@@ -95,11 +95,16 @@ class Ledger:
             one.close()
 
     def _run(self) -> None:
-        db = connect(self.path)
-        try:
-            while (group := self._group()) is not None:
-                self._commit(db, group)
-        finally:
+        db: sqlite3.Connection | None = None
+        while (group := self._group()) is not None:
+            try:
+                db = db or connect(self.path)
+            except sqlite3.Error as error:  # whoever waits is told, and the next group tries again
+                for _, future in group:
+                    self._refused(future, error)
+                continue
+            self._commit(db, group)
+        if db is not None:
             db.close()
 
     def _group(self) -> Group | None:

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from clipgrip_line.errors import ClipgripError, LineError
@@ -48,6 +49,10 @@ class StationLines:
             broker, self._state, user=user, password=password, authority=authority
         )
         self._client.on_connect, self._client.on_message = self._on_connect, self._on_message
+        self._client.on_publish = self._on_publish
+        self._sent: dict[int, str] = {}
+        """Stations by the numbers of messages that the broker has not acknowledged. The loop alone touches it."""
+        self._newest: dict[str, int] = {}
 
     @property
     def _state(self) -> str:
@@ -72,12 +77,35 @@ class StationLines:
             return
         self._client.subscribe(f"{self.broker.topic}/{ROOM}/+/+", qos=1)
         self._client.publish(self._state, "online", qos=1, retain=True)
-        for name, station in list(self.stations.known.items()):
+        self._on_loop(self._show_all)
+
+    def _on_publish(self, _c: Any, _u: Any, number: int, _r: Any, _p: Any) -> None:
+        self._on_loop(self._acknowledged, number)
+
+    def _on_loop(self, step: Callable[..., None], *given: object) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended
+                self._loop.call_soon_threadsafe(step, *given)
+
+    def _show_all(self) -> None:
+        for name, station in self.stations.known.items():
             self._show(name, station)
 
     def _show(self, name: str, station: Station) -> None:
+        """Where the broker is away nothing is queued: how every station stands is told when it is back."""
+        if not self._client.is_connected():
+            return
         payload = json.dumps(station.outputs(), ensure_ascii=False)
-        self._client.publish(f"{self.broker.topic}/{ROOM}/{name}", payload, qos=1, retain=True)
+        topic = f"{self.broker.topic}/{ROOM}/{name}"
+        number = self._client.publish(topic, payload, qos=1, retain=True).mid
+        self._sent[number] = name
+        self._newest[name] = number
+
+    def _acknowledged(self, number: int) -> None:
+        """A message of before a cut may come again after a newer one, and would stay: then the newest is told again."""
+        name = self._sent.pop(number, "")
+        if name and number != self._newest.get(name) and self._newest.get(name) not in self._sent:
+            self._show(name, self.stations.of(name))
 
     def _on_message(self, _c: Any, _u: Any, message: Any) -> None:
         name, _, line = message.topic.removeprefix(f"{self.broker.topic}/{ROOM}/").partition("/")

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Message
 
 from clipgrip_line.errors import ClipgripError
 from clipgrip_line.service.admission import Full
@@ -57,8 +58,8 @@ async def predicted(service: Service, request: Request) -> list[dict[str, Any]]:
     Raises:
         Full: no room.
     """
-    async with room(service, request):
-        pictures, passed = await pictures_of(request, service.settings.limits)
+    async with room(service, request) as arriving:
+        pictures, passed = await pictures_of(arriving, service.settings.limits)
         documents = await service.predicting.answer(service.model, pictures, passed)
     unreadable = [one for one in documents if "error" in one]
     if unreadable:
@@ -70,21 +71,30 @@ async def predicted(service: Service, request: Request) -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def room(service: Service, request: Request) -> AsyncIterator[None]:
-    """Room in memory for the body of a request, as long as its images are at work.
+async def room(service: Service, request: Request) -> AsyncIterator[Request]:
+    """The request, whose body has room in memory as it comes, as long as its images are at work.
+
+    What was only announced takes none, so who sends slowly keeps nobody out.
 
     Raises:
         Full: there is none; the body is read all the same, so that the refusal arrives.
     """
-    length = request.headers.get("content-length", "")
-    size = int(length) if length.isdecimal() else service.settings.limits.body
+    size, more = 0, True
+
+    async def counted() -> Message:
+        nonlocal size, more
+        message = await request.receive()
+        more = message.get("more_body", False)
+        arrived = len(message.get("body", b""))
+        service.admission.enter_bytes(arrived)
+        size += arrived
+        return message
+
     try:
-        service.admission.enter_bytes(size)
+        yield Request(request.scope, counted)
     except Full:
-        async for _ in request.stream():
-            pass
+        while more:
+            more = (await request.receive()).get("more_body", False)
         raise
-    try:
-        yield
     finally:
         service.admission.leave_bytes(size)

@@ -14,11 +14,11 @@ from clipgrip_line.service.admission import Admission
 from clipgrip_line.service.bell import Bell, revive
 from clipgrip_line.service.engine import Engine
 from clipgrip_line.service.gallery import Gallery
-from clipgrip_line.service.keeping import Keeping
+from clipgrip_line.service.keeping import Keeping, latest
 from clipgrip_line.service.ledger import Ledger
 from clipgrip_line.service.limits import Limits
 from clipgrip_line.service.live import Answering
-from clipgrip_line.service.observers import Observers
+from clipgrip_line.service.observers import RECENT, Observers
 from clipgrip_line.service.pictures import Thumbs
 from clipgrip_line.service.predicting import Predicting
 from clipgrip_line.service.promises import earlier
@@ -96,6 +96,7 @@ class Service:
     def start(self) -> None:
         """Threads begin; the service is ready."""
         state = self.settings.state
+        self.observers.recent.extend(latest(self.ledger.reader, RECENT))
         self.watching.remember(earlier(self.ledger.reader, lambda one: path_of(state, one)))
         self._began(self.model)
         self.engine.start()

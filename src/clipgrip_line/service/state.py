@@ -30,6 +30,8 @@ def not_ready(service: Service) -> str:
     """Why no image should be sent now; empty where all is well."""
     if not service.ready:
         return mark("starting or stopping")
+    if not service.ledger.path.is_file():
+        return Sentence("{path} is gone, so answers would be lost", path=service.ledger.path)
     if service.ledger.failing:
         return Sentence("answers cannot be kept: {reason}", reason=service.ledger.failing)
     if not service.engine.is_alive():
@@ -101,10 +103,11 @@ def _shifts(service: Service, present: str) -> list[dict[str, Any]]:
     known = [
         name
         for (name,) in db.execute(
-            "SELECT DISTINCT shift FROM tally ORDER BY shift DESC LIMIT ?", (LAST_SHIFTS,)
+            "SELECT DISTINCT shift FROM tally WHERE shift < ? ORDER BY shift DESC LIMIT ?",
+            (present, LAST_SHIFTS - 1),  # none of a clock that was ahead for a while
         )
     ]
-    names = list(dict.fromkeys([present, *known]))[:LAST_SHIFTS]
+    names = [present, *known]
     return [
         {
             "shift": name,

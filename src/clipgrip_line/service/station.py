@@ -149,7 +149,7 @@ class Stations:
 
 def _version_of(service: Service, wanted: str) -> str:
     """The newest version whose bundle is called so, or that begins so; empty where there is none."""
-    rows = service.ledger.reader.execute("SELECT version, file FROM bundle ORDER BY at DESC")
+    rows = service.ledger.reader.execute("SELECT version, file FROM bundle ORDER BY rowid DESC")
     for version, file in rows.fetchall():
         if wanted in (file, file.removesuffix(".clipgrip"), version):
             return str(version)
@@ -182,8 +182,8 @@ def routes(service: Service) -> list[BaseRoute]:
         name = request.path_params["name"]
         stations.of(name)
         try:
-            async with room(service, request):
-                pictures, passed = await _brought(request, service)
+            async with room(service, request) as arriving:
+                pictures, passed = await _brought(arriving, service)
                 if len(pictures) > 1:
                     raise HTTPException(400, mark("A station inspects one image at a time."))
                 return shown(await stations.trigger(name, pictures, passed))
