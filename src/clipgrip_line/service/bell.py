@@ -6,9 +6,9 @@ import logging
 import os
 import threading
 
+from clipgrip_line.clock import now, written
 from clipgrip_line.folder.outlet import Refused, Trouble
 from clipgrip_line.folder.webhook import Webhook
-from clipgrip_line.service.clock import now, written
 from clipgrip_line.service.ledger import Ledger
 
 log = logging.getLogger(__name__)

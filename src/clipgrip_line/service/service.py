@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip_line.folder.mqtt import Broker
+from clipgrip_line.monitoring.watching import Watching
 from clipgrip_line.service.admission import Admission
 from clipgrip_line.service.bell import Bell
 from clipgrip_line.service.engine import Engine
@@ -17,6 +18,7 @@ from clipgrip_line.service.keeping import Keeping
 from clipgrip_line.service.ledger import Ledger
 from clipgrip_line.service.limits import Limits
 from clipgrip_line.service.live import Answering
+from clipgrip_line.service.looking import Looking
 from clipgrip_line.service.observers import Observers
 from clipgrip_line.service.pictures import Thumbs
 from clipgrip_line.service.predicting import Predicting
@@ -25,7 +27,6 @@ from clipgrip_line.service.shifts import Shifts
 from clipgrip_line.service.switching import Load, Switching
 from clipgrip_line.service.tallies import Counters
 from clipgrip_line.service.versions import Change, changes, path_of
-from clipgrip_line.service.watching import Watching
 from clipgrip_line.trust import reference
 from clipgrip_line.web.address import Access
 
@@ -64,6 +65,7 @@ class Service:
         self.admission = Admission(limits.queue, limits.waiting)
         self.observers, self.counters = Observers(), Counters()
         self.watching = Watching(self.ledger, settings.alpha)
+        self.looking = Looking(self.watching)
         self.observers.code = self.watching.codes
         self.observers.listeners.append(self.counters.kept)
         self.switching = Switching(self.ledger, settings.state, model, load, began=self._began)
@@ -95,7 +97,7 @@ class Service:
         self._began(self.model)
         self.engine.start()
         self.switching.start()
-        self.watching.start()
+        self.looking.start()
         if self.shadow is not None:
             self.shadow.start()
         if self.bell is not None:
@@ -113,9 +115,9 @@ class Service:
         """Answers what waits, then ends."""
         self.ready = False
         self.switching.stop()
-        self.watching.stop()
+        self.looking.stop()
         self.engine.stop()
-        for thread in (self.switching, self.watching, self.engine):
+        for thread in (self.switching, self.looking, self.engine):
             thread.join()
         for beside in (self.shadow, self.bell):
             if beside is not None:

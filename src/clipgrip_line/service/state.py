@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from clipgrip_line.clock import now
 from clipgrip_line.sentences import mark
 from clipgrip_line.service import people, shifts
-from clipgrip_line.service.clock import now
 from clipgrip_line.service.service import Service
 from clipgrip_line.service.shadowing import shadow_facts
 from clipgrip_line.trust.watch_words import LIGHTS, advised, changed, since_when

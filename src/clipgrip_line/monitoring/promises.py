@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from clipgrip_line.monitoring.seeing import Answering
 from clipgrip_line.promises import Scope
-from clipgrip_line.service.live import Answering
 from clipgrip_line.trust.drift import period_budget
 from clipgrip_line.trust.ringing import OF_IMAGES
 from clipgrip_line.trust.scope import WatchedScope
