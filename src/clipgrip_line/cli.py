@@ -31,6 +31,7 @@ COMMANDS = {
     "answers": "clipgrip_line.commands.answers",
     "watch": "clipgrip_line.commands.watch",
     "status": "clipgrip_line.commands.status",
+    "alarms": "clipgrip_line.commands.alarms",
     "collect": "clipgrip_line.commands.collect",
 }
 """In the order of use; a module is imported when the commands are listed, so it imports nothing heavy by itself."""

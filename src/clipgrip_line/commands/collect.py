@@ -42,11 +42,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the ZIP, and say what takes it in."""
     from clipgrip_line.cli import document, words_of
-    from clipgrip_line.folder.assembly import SAMPLES
     from clipgrip_line.folder.collecting import TABLE
-    from clipgrip_line.folder.samples import NAME, Samples
+    from clipgrip_line.folder.samples import FOLDER, NAME, Samples
 
-    folder = args.dir / SAMPLES
+    folder = args.dir / FOLDER
     if not (folder / NAME).is_file():
         raise LineError(
             mark(

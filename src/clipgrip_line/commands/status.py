@@ -87,6 +87,8 @@ def troubles_of(facts: dict[str, Any]) -> list[str]:
     reasons |= {name: one["trouble"] for name, one in facts["channels"].items() if one["trouble"]}
     for name, reason in reasons.items():
         found.append(Sentence("{name}: {reason}", name=Sentence(CHANNELS[name]), reason=reason))
+    if facts.get("watch", {}).get("light") == "alarm":
+        found.append(Sentence("watch: it rings; see clipgrip-line alarms"))
     for name, one in facts["channels"].items():
         if one["dead"]:
             text = Sentence(CHANNELS[name])

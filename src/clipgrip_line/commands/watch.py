@@ -63,6 +63,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="share of all pictures kept as doubtful, and as many at random [default: 0.05]",
     )
+    _add_watch(parser)
     _add_servers(parser)
 
 
@@ -110,19 +111,37 @@ def _add_servers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resend", action="store_true", help="try dead letters once more")
 
 
+def _add_watch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--alpha",
+        type=_budget,
+        default=0.01,
+        metavar="P",
+        help="probability that an alarm ever rings while nothing has changed [default: 0.01]",
+    )
+    parser.add_argument(
+        "--people-at-alarm",
+        action="store_true",
+        help="while an alarm rings, a person decides every picture",
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Watch until Ctrl-C or SIGTERM; with --once code 1 where something is left."""
     from clipgrip_line.cli import document, words_of
     from clipgrip_line.folder.assembly import check_places, watching
     from clipgrip_line.folder.notes import Notes, to_stdout
     from clipgrip_line.model import Model
+    from clipgrip_line.monitoring.store import NotKept
+    from clipgrip_line.trust import reference
 
     settings, wishes = settings_of(args), wishes_of(args)
     check_places(settings.folder, settings.out)
     model = Model.open(args.bundle)
+    known = reference.read(args.bundle, len(model.classes))
     notes = Notes(words_of(args), (lambda _: None) if args.json else to_stdout)
     try:
-        with watching(model, settings, wishes, notes) as watch:
+        with watching(model, settings, wishes, notes, reference=known) as watch:
             end_by_signal(watch)
             if args.once:
                 watch.once()
@@ -132,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
             left = watch.left()
             if args.json:
                 print(document(watch.facts()))
-    except sqlite3.Error as error:
+    except (sqlite3.Error, NotKept) as error:
         raise LineError(
             mark(
                 "the journal in {out} cannot be used: {reason}. See to the disk, or give another --out."
@@ -147,8 +166,16 @@ def settings_of(args: argparse.Namespace) -> Settings:
     """What was asked for."""
     from clipgrip_line.folder.settings import Settings
 
-    give_up = 0.0 if args.once else args.give_up
-    return Settings(args.folder, args.out, args.poll, give_up, args.batch, args.spool)
+    return Settings(
+        args.folder,
+        args.out,
+        args.poll,
+        args.give_up,
+        args.batch,
+        args.spool,
+        alpha=args.alpha,
+        people_at_alarm=args.people_at_alarm,
+    )
 
 
 def wishes_of(args: argparse.Namespace) -> Wishes:
@@ -204,6 +231,10 @@ def _seconds(text: str) -> float:
 
 def _share(text: str) -> float:
     return _number(text, 0.0, 1.0, "a share from 0 to 1")
+
+
+def _budget(text: str) -> float:
+    return _number(text, 1e-6, 0.5, "a probability from 0.000001 to 0.5")
 
 
 def _positive(text: str) -> int:

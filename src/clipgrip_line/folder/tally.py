@@ -13,17 +13,26 @@ from typing import Any
 
 from clipgrip_line import __version__
 from clipgrip_line.folder.courier import Courier
-from clipgrip_line.folder.journal import Found, Journal
+from clipgrip_line.folder.journal import Journal
+from clipgrip_line.folder.recording import Found
 from clipgrip_line.folder.settings import Settings
 from clipgrip_line.sentences import Sentence
 
+KINDS = ("answer", "repeat", "refused")
+"""Of files."""
+
 
 class Tally:
-    """Counted once at the start, then along with what is recorded."""
+    """Read once at the start, then along with what is recorded."""
 
     def __init__(self, settings: Settings, journal: Journal) -> None:
         self._settings, self._journal = settings, journal
-        self._verdicts, self._kinds = Counter(journal.verdicts()), Counter(journal.kinds())
+        counts = journal.counts()
+        self._kinds = Counter({kind: counts.get(kind, 0) for kind in KINDS})
+        verdicts = {
+            key.partition(" ")[2]: n for key, n in counts.items() if key.startswith("verdict ")
+        }
+        self._verdicts = Counter(verdicts)
 
     def add(self, found: Found, kind: str) -> None:
         """One file more."""

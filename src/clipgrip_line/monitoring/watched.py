@@ -20,6 +20,8 @@ from clipgrip_line.trust.ranks import no_counts
 from clipgrip_line.trust.reference import Reference
 from clipgrip_line.trust.responding import Verdict, after
 from clipgrip_line.trust.scores import SCORES
+from clipgrip_line.trust.watch_words import changed
+from clipgrip_line.words import Words
 
 LATEST = 5000
 """Images that an alarm looks back on."""
@@ -130,7 +132,13 @@ class Watched:
         for one in facts:
             event = "alarm" if "alarm" in one else "promise_withdrawn"
             body = {"event": event, "at": at, "version": self.model.version, **one}
+            if "alarm" in one:
+                body["what"] = self._what(one["alarm"])
             self.store.notice(db, at, body)
+
+    def _what(self, facts: Mapping[str, Any]) -> str:
+        name = None if facts["class"] is None else self.model.classes[facts["class"]]
+        return changed(facts["monitor"], facts["rises"], name, Words("en"))
 
     def change_alarm(self, alarm: Alarm) -> None:
         """More is heard in it."""
@@ -209,6 +217,13 @@ def alarms(db: sqlite3.Connection, version: str) -> list[Alarm]:
         )
         for number, period, at, rang, facts, response in rows
     ]
+
+
+def all_alarms(db: sqlite3.Connection) -> list[tuple[str, Alarm]]:
+    """Every alarm with its version, oldest first."""
+    versions = db.execute("SELECT DISTINCT version FROM alarm").fetchall()
+    found = [(version, one) for (version,) in versions for one in alarms(db, version)]
+    return sorted(found, key=lambda pair: pair[1].number)
 
 
 def _image(number: int, row: tuple[Any, ...]) -> SeenImage:
