@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip_line.errors import LineError
-from clipgrip_line.sentences import mark
+from clipgrip_line.sentences import Sentence, counted, mark
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what status.json says; monitoring and health checks read the exit code."""
     from clipgrip_line.cli import document, words_of
+    from clipgrip_line.folder.tally import FILES, PICTURES
     from clipgrip_line.words import Words
 
     facts = read_status(args.out)
@@ -36,12 +37,14 @@ def run(args: argparse.Namespace) -> int:
         )
         return int(bool(troubles))
     print(
-        say(
-            "{n} pictures answered, {refused} files refused, {files} files wait; version {version}",
-            n=facts["answered"],
-            refused=facts["refused"],
-            files=facts["files_waiting"],
-            version=facts["version"],
+        say.translated(
+            Sentence(
+                "{pictures} answered, {refused} refused, {files} waiting; version {version}",
+                pictures=counted(facts["answered"], *PICTURES),
+                refused=counted(facts["refused"], *FILES),
+                files=counted(facts["files_waiting"], *FILES),
+                version=facts["version"],
+            )
         )
     )
     for one in troubles:
@@ -66,7 +69,6 @@ def read_status(out: Path) -> dict[str, Any]:
 def ends_of(facts: dict[str, Any], now: float) -> list[str]:
     """Why it does not run. ``now`` is the monotonic clock, which every process of a machine shares."""
     from clipgrip_line.folder.status import STALE
-    from clipgrip_line.sentences import Sentence
 
     if facts["state"] == "done":  # watch --once, with nothing left
         return []
@@ -80,7 +82,6 @@ def ends_of(facts: dict[str, Any], now: float) -> list[str]:
 def troubles_of(facts: dict[str, Any]) -> list[str]:
     """What is not well while it runs, in sentences."""
     from clipgrip_line.folder.notes import CHANNELS
-    from clipgrip_line.sentences import Sentence
 
     found: list[str] = []
     reasons = dict(facts["trouble"])

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipgrip_line.errors import LineError
-from clipgrip_line.sentences import mark
+from clipgrip_line.parsing import refused
+from clipgrip_line.sentences import Sentence, mark
 
 if TYPE_CHECKING:
     from clipgrip_line.folder.assembly import Wishes
@@ -157,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
                 "the journal in {out} cannot be used: {reason}. See to the disk, or give another --out."
             ),
             out=args.out,
-            reason=str(error),
+            reason=Sentence(str(error)),
         ) from None
     return int(args.once and left > 0)
 
@@ -221,24 +222,24 @@ def size_of(text: str) -> int:
     """Bytes of ``500MB``."""
     found = SIZE.fullmatch(text.strip())
     if found is None:
-        raise argparse.ArgumentTypeError(f'"{text}" is no size. Give one like 500MB, 2GB or 0.')
+        raise refused(mark('"{text}" is no size. Give one like 500MB, 2GB or 0.'), text=text)
     return int(float(found[1]) * UNITS[found[2].lower()])
 
 
 def _seconds(text: str) -> float:
-    return _number(text, 0.01, 86_400.0, "a number of seconds from 0.01 to 86400")
+    return _number(text, 0.01, 86_400.0, mark("a number of seconds from 0.01 to 86400"))
 
 
 def _share(text: str) -> float:
-    return _number(text, 0.0, 1.0, "a share from 0 to 1")
+    return _number(text, 0.0, 1.0, mark("a share from 0 to 1"))
 
 
 def _budget(text: str) -> float:
-    return _number(text, 1e-6, 0.5, "a probability from 0.000001 to 0.5")
+    return _number(text, 1e-6, 0.5, mark("a probability from 0.000001 to 0.5"))
 
 
 def _positive(text: str) -> int:
-    return int(_number(text, 1, 1e9, "a whole number from 1"))
+    return int(_number(text, 1, 1e9, mark("a whole number from 1")))
 
 
 def _number(text: str, low: float, high: float, allowed: str) -> float:
@@ -247,5 +248,7 @@ def _number(text: str, low: float, high: float, allowed: str) -> float:
     except ValueError:
         value = float("nan")
     if not low <= value <= high:
-        raise argparse.ArgumentTypeError(f'"{text}" is not allowed. Give {allowed}.')
+        raise refused(
+            mark('"{text}" is not allowed. Give {allowed}.'), text=text, allowed=Sentence(allowed)
+        )
     return value

@@ -21,7 +21,7 @@ from clipgrip_line.folder.item import Item
 from clipgrip_line.folder.recording import Found
 from clipgrip_line.folder.schema import Newer, migrate
 from clipgrip_line.monitoring.store import NotKept
-from clipgrip_line.sentences import mark
+from clipgrip_line.sentences import Sentence, mark
 
 NAME = "journal.db"
 COMPACTED = 1_000
@@ -253,7 +253,7 @@ class Journal:
                     "file away to begin anew: what lies in the folder is then answered once more."
                 ),
                 path=self.path,
-                reason=str(error),
+                reason=Sentence(str(error)),
             ) from None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipgrip_line.errors import ClipgripError
-from clipgrip_line.files import open_file, openable
+from clipgrip_line.files import open_file, openable, system_words
 from clipgrip_line.folder.scan import Entry
 from clipgrip_line.sentences import Sentence
 
@@ -57,7 +57,7 @@ def load(
             data = file.read(entry.size + 1)
         now = os.stat(openable(path))
     except OSError as error:
-        return Failed(entry, error.strerror or str(error), unreadable=True)
+        return Failed(entry, system_words(error), unreadable=True)
     if (len(data), now.st_size, now.st_mtime_ns) != (entry.size, entry.size, entry.mtime):
         return Failed(entry, Sentence("it is being written"), changed=True)
     image = hashlib.sha256(data).hexdigest()

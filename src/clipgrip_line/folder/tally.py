@@ -16,10 +16,13 @@ from clipgrip_line.folder.courier import Courier
 from clipgrip_line.folder.journal import Journal
 from clipgrip_line.folder.recording import Found
 from clipgrip_line.folder.settings import Settings
-from clipgrip_line.sentences import Sentence
+from clipgrip_line.sentences import Sentence, counted, mark
 
 KINDS = ("answer", "repeat", "refused")
 """Of files."""
+PICTURES = (mark("{n} picture"), mark("{n} pictures"))
+FILES = (mark("{n} file"), mark("{n} files"))
+DELIVERIES = (mark("{n} delivery"), mark("{n} deliveries"))
 
 
 class Tally:
@@ -51,13 +54,12 @@ class Tally:
     def summary(self, files: int, couriers: Sequence[Courier]) -> str:
         """How far it is; ``files`` wait."""
         return Sentence(
-            "{n} pictures answered ({people} of them left to people), {refused} files refused; {files} files and "
-            "{messages} deliveries wait.",
-            n=self._kinds["answer"],
+            "{pictures} answered ({people} of them left to people), {refused} refused; {files} and {messages} wait.",
+            pictures=counted(self._kinds["answer"], *PICTURES),
             people=self._verdicts["person"],
-            refused=self._kinds["refused"],
-            files=files,
-            messages=self.owed(couriers),
+            refused=counted(self._kinds["refused"], *FILES),
+            files=counted(files, *FILES),
+            messages=counted(self.owed(couriers), *DELIVERIES),
         )
 
     def facts(self, files: int, couriers: Sequence[Courier]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ _PATTERNS = tuple(
 )
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
-_ALLOWED = "JPEG, PNG, BMP, TIFF, WebP, GIF, PPM, JPEG 2000, AVIF and, as an extra, HEIC"
+_ALLOWED = Sentence("JPEG, PNG, BMP, TIFF, WebP, GIF, PPM, JPEG 2000, AVIF and, as an extra, HEIC")
 
 
 def reader_of(head: bytes) -> Reader:

@@ -1,0 +1,43 @@
+"""What decoders say of damaged pictures, so that it can be said in the reader's language."""
+
+from __future__ import annotations
+
+import re
+
+from clipgrip_line.sentences import Sentence, mark
+
+SAYINGS = (
+    mark("image file is truncated"),
+    mark("image file is truncated ({n} bytes not processed)"),
+    mark("broken data stream when reading image file"),
+    mark("unrecognized data stream contents when reading image file"),
+    mark("decoder error {n} when reading image file"),
+    mark("Truncated File Read"),
+    mark("Not enough image data"),
+    mark("not enough image data"),
+    mark("buffer overrun when reading image file"),
+    mark("codec configuration error when reading image file"),
+    mark("bad configuration"),
+    mark("out of memory when reading image file"),
+    mark("broken PNG file"),
+    mark("broken PNG file (chunk {name})"),
+    mark("broken PNG file (bad header checksum in {name})"),
+    mark("cannot identify image file"),
+    mark("not a PNG file"),
+    mark("not a TIFF file"),
+    mark("not a JPEG file"),
+    mark("no more data in WebP decoder"),
+)
+"""Pillow's, with what varies in braces; anything else stays in its words."""
+_PATTERNS = tuple(
+    (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(text))), text) for text in SAYINGS
+)
+
+
+def decoder_words(text: str) -> Sentence:
+    """The sentence of the catalogue, else the text as it is."""
+    for pattern, template in _PATTERNS:
+        found = pattern.fullmatch(text)
+        if found is not None:
+            return Sentence(template, **found.groupdict())
+    return Sentence(text)
