@@ -107,7 +107,7 @@ def _add_servers(parser: argparse.ArgumentParser) -> None:
         type=_positive,
         default=100_000,
         metavar="N",
-        help="messages that wait for a server at most; the oldest beyond are dead letters [default: 100000]",
+        help="what waits for a server or a disk at most; the oldest beyond are dead letters [default: 100000]",
     )
     parser.add_argument("--resend", action="store_true", help="try dead letters once more")
 
@@ -187,8 +187,6 @@ def wishes_of(args: argparse.Namespace) -> Wishes:
 
     if args.move and args.sort:
         raise LineError(mark("--move and --sort were both given. Give one of them."))
-    if args.resend and not (args.webhook or args.mqtt):
-        raise LineError(mark("--resend needs --webhook or --mqtt: nothing else has dead letters."))
     return Wishes(
         beside=args.json_beside,
         sort="move" if args.move else args.sort,

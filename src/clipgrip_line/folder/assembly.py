@@ -120,7 +120,7 @@ def watching(
         originals = Originals(settings.folder)
         local = _local(settings, wishes, originals, stack)
         remote = _remote(settings, wishes, stack)
-        for one in remote if wishes.revive else ():
+        for one in (*local, *remote) if wishes.revive else ():
             journal.revive(one.name)
         outlets = _outlets(local, remote, journal, notes, now)
         journal.told = outlets.owed["notice"]

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from clipgrip_line.folder.recording import Watchable
     from clipgrip_line.monitoring.seeing import Answering
 
+TABLES = ("answers", "issues", "alarms")
+"""What waits for them is never given up."""
 BURIED = mark("{name}: the spool is full; {n} of the oldest messages became dead letters.")
 FORGOTTEN = mark(
     "{name}: {n} of the oldest dead letters were forgotten, as more than --spool are kept."
@@ -135,8 +137,9 @@ class Watch:
         if not done:
             self._changed("watch", self._monitor.look())
         self.outlets.bring(most=LONGEST)
-        for courier in self.outlets.remote:
-            self._trim(courier.outlet.name)
+        for courier in self.outlets.all():
+            if courier.outlet.name not in TABLES:
+                self._trim(courier.outlet.name)
         with contextlib.suppress(sqlite3.Error):  # the next batch names it
             self._journal.compact(self._sightings.done_paths())
         self._show("running")

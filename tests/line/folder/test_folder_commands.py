@@ -85,7 +85,6 @@ def test_what_is_left_is_code_1(
     ("words", "said"),
     [
         (["--sort", "copy", "--move"], "Give one of them"),
-        (["--resend"], "needs --webhook or --mqtt"),
         (["--keep", "plenty"], "no size"),
         (["--poll", "0"], "from 0.01"),
         (["--batch", "nan"], "whole number"),

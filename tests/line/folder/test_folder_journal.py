@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 from folder_fakes import Line, Receiver, identity, picture
 
-from clipgrip_line.folder import compaction, journal
+from clipgrip_line.folder import beside, compaction, journal
 from clipgrip_line.folder.assembly import Wishes
 from clipgrip_line.folder.schema import MIGRATIONS
 
@@ -154,3 +156,29 @@ def test_a_journal_of_a_newer_version_is_left_as_it_is(tmp_path: Path) -> None:
         db.commit()
     with pytest.raises(journal.LineError, match="newer clipgrip-line"):
         line.once()
+
+
+@pytest.mark.usefixtures("soon")
+def test_jsons_that_a_share_refuses_wait_within_the_spool_and_come_when_it_may_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = Line(tmp_path)
+    wishes = Wishes(beside=True)
+    real = beside.write_bytes_atomic
+
+    def refusing(path: Path, data: bytes) -> None:
+        if path.is_relative_to(line.folder):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        real(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(beside, "write_bytes_atomic", refusing)
+        for first in range(0, 40, 10):
+            put(line, first, 10)
+            line.once(wishes, spool=15)
+    channel = line.status()["channels"]["beside"]
+    assert (channel["waiting"], channel["dead"]) == (15, 15)
+    assert "Read-only" in channel["trouble"]
+    assert len(line.rows()) == 40, "the table is never given up"
+    assert line.once(Wishes(beside=True, revive=True), spool=15) == 0
+    assert len(list(line.folder.rglob("*.json"))) == 30
