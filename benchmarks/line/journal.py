@@ -82,7 +82,9 @@ def main() -> int:
     chance = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder) / "journal.db")
-        journal.reader.execute("PRAGMA synchronous=OFF")  # the bytes are the same, and a laptop measures them
+        journal.reader.execute(
+            "PRAGMA synchronous=OFF"
+        )  # the bytes are the same, and a laptop measures them
         journal.do(
             lambda db: db.execute("INSERT INTO monitor VALUES('v', '', 1, 0, 0, zeroblob(40000))")
         )
