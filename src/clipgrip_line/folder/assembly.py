@@ -26,6 +26,7 @@ from clipgrip_line.folder.originals import Originals
 from clipgrip_line.folder.outlet import Outlet
 from clipgrip_line.folder.samples import FOLDER as SAMPLES
 from clipgrip_line.folder.samples import Samples, Sampling
+from clipgrip_line.folder.scan import is_within
 from clipgrip_line.folder.settings import Outlets, Settings
 from clipgrip_line.folder.sorting import How, Sorting
 from clipgrip_line.folder.tables import (
@@ -83,10 +84,8 @@ def check_places(folder: Path, out: Path) -> None:
             ),
             folder=folder,
         )
-    inside, outer = folder.resolve(), out.resolve()
-    if inside == outer or any(
-        inside.is_relative_to(outer / one) for one in (SAMPLES, SORTED, JSON)
-    ):
+    same = folder.resolve() == out.resolve() or (is_within(folder, out) and is_within(out, folder))
+    if same or any(is_within(folder, out / one) for one in (SAMPLES, SORTED, JSON)):
         raise LineError(
             mark("--out {out} holds the watched folder. Give --out another folder, outside of it."),
             out=out,

@@ -50,11 +50,11 @@ def scan(folder: Path, apart: Path) -> Listing:
     unread: list[tuple[str, OSError]] = []
     odd: list[str] = []
     pending = [""]
-    not_here = os.path.realpath(apart)
+    not_here = _identity(apart)
     while pending:
         below = pending.pop()
         here = os.path.join(folder, below)
-        if below and os.path.realpath(here) == not_here:
+        if below and not_here is not None and _identity(here) == not_here:
             continue
         try:
             for name, one in _listed(here):
@@ -73,6 +73,22 @@ def scan(folder: Path, apart: Path) -> Listing:
             unread.append((below, error))
     entries.sort(key=lambda one: one.path)
     return Listing(tuple(entries), tuple(sorted(unread, key=lambda pair: pair[0])), tuple(odd))
+
+
+def is_within(path: Path, folder: Path) -> bool:
+    """Whether a path is a folder or lies in it, however both are written: shares may not mind upper and lower case."""
+    wanted = _identity(folder)
+    whole = path.resolve()
+    return wanted is not None and wanted in map(_identity, (whole, *whole.parents))
+
+
+def _identity(folder: str | Path) -> tuple[int, int] | str | None:
+    """What the system knows a folder by, its whole name where that is nothing; None where there is none."""
+    try:
+        found = os.stat(openable(folder))
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found.st_ino else os.path.realpath(folder)
 
 
 def _listed(here: str) -> Iterator[tuple[str, os.stat_result | OSError | None]]:
