@@ -6,6 +6,7 @@ import argparse
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, NoReturn, cast
 
 from clipgrip_line.sentences import Sentence, mark
@@ -38,7 +39,7 @@ OF_ARGPARSE = (
 def named_language(words: Sequence[str]) -> str:
     """What ``--lang`` says, before the words are parsed; else the environment; empty where neither says anything."""
     said = os.environ.get(LANG, "")
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in pairwise([*words, ""]):
         if word == "--lang":
             said = following
         elif word.startswith("--lang="):

@@ -12,6 +12,7 @@ from clipgrip.sentences import Sentence, mark
 from clipgrip.words import Words
 
 NOTHING = mark("{table}: nothing was taken in; no line of it is an answer to an image of this run.")
+EMPTY = mark("{table}: it holds no entry at all, so nothing was taken in.")
 LARGEST = 2 << 30
 """Bytes of a table."""
 
@@ -46,7 +47,9 @@ def bring_in(run: Path, table: Path, person: str, say: Words) -> Result:
     lines += found["problems"]
     nothing = not found["answers"] and not any(one["kind"] == "same" for one in found["table"])
     if nothing:
-        lines.append(Sentence(NOTHING, table=table))
+        lines.append(
+            Sentence(NOTHING if found["problems"] or found["table"] else EMPTY, table=table)
+        )
     return Result(lines, found, int(nothing))
 
 

@@ -12,23 +12,20 @@ SAYINGS = (
     mark("broken data stream when reading image file"),
     mark("unrecognized data stream contents when reading image file"),
     mark("decoder error {n} when reading image file"),
-    mark("Truncated File Read"),
-    mark("Not enough image data"),
-    mark("not enough image data"),
     mark("buffer overrun when reading image file"),
-    mark("codec configuration error when reading image file"),
-    mark("bad configuration"),
-    mark("out of memory when reading image file"),
-    mark("broken PNG file"),
-    mark("broken PNG file (chunk {name})"),
-    mark("broken PNG file (bad header checksum in {name})"),
+    mark("Truncated File Read"),
     mark("cannot identify image file"),
-    mark("not a PNG file"),
-    mark("not a TIFF file"),
-    mark("not a JPEG file"),
-    mark("no more data in WebP decoder"),
+    mark("not identified by this driver"),
+    mark("could not create decoder object"),
+    mark("Failed to decode image: {reason}"),
+    mark("Missing dimensions"),
+    mark("broken PNG file"),
+    mark("broken PNG file ({reason})"),
+    mark("no more images in GIF file"),
+    mark("no marker found"),
+    mark("unpack requires a buffer of {n} bytes"),
 )
-"""Pillow's, with what varies in braces; anything else stays in its words."""
+"""Pillow's that are met most, with what varies in braces; anything else stays in its words."""
 _PATTERNS = tuple(
     (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(text))), text) for text in SAYINGS
 )

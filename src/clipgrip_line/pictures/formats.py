@@ -80,8 +80,6 @@ def _of_brands(head: bytes) -> Reader:
     if importlib.util.find_spec("pillow_heif") is None:
         raise UndecodableImage(
             "not-an-image",
-            Sentence(
-                'HEIC needs a package more: pip install "clipgrip[heic]"; or convert it to JPEG'
-            ),
+            Sentence("HEIC needs a package more: pip install pillow-heif; or convert it to JPEG"),
         )
     return HEIC
