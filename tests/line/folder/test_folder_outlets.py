@@ -90,16 +90,16 @@ def test_an_original_that_was_written_anew_meanwhile_stays(line: Line) -> None:
     file = line.put("a.png", DARK)
     with line.watch(Wishes(sort="move")) as watch:
         watch.turn()
-        answer = line.model.answer
+        answer = line.model.embed
 
         def late(images: Any) -> Any:
             file.write_bytes(BRIGHT)
             return answer(images)
 
-        line.model.answer = late  # type: ignore[method-assign]
+        line.model.embed = late  # type: ignore[method-assign]
         watch.turn()
         assert file.read_bytes() == BRIGHT
-        line.model.answer = answer  # type: ignore[method-assign]
+        line.model.embed = answer  # type: ignore[method-assign]
         for _ in range(3):
             watch.turn()
     assert sorted_files(line) == {"ng/a.png": DARK, "ok/a.png": BRIGHT}
