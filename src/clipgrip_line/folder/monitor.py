@@ -43,12 +43,15 @@ class Monitor:
         """
         self._journal, self._model, self._notes, self._drawn = journal, model, notes, drawn
         self._watching = Watching(journal, alpha, people_at_alarm=people_at_alarm)
+        fallen = journal.reader.execute(
+            "SELECT scope FROM withdrawal WHERE version = ?", (model.version,)
+        ).fetchall()
         with journal.quiet():
             journal.remember(
                 f"classes {model.version}", json.dumps(model.classes, ensure_ascii=False)
             )
             self._watching.follow(model, reference)
-        self._said: dict[str, Any] = {"alarm": self._alarm(), "fallen": self._fallen()}
+        self._said: dict[str, Any] = {"alarm": self._alarm(), "fallen": {name for (name,) in fallen}}
 
     def decided(self, seen: Sequence[Seen]) -> list[Seen]:
         """Left to people where the promise has fallen, or an alarm asks for it."""
