@@ -12,8 +12,8 @@ import pytest
 from folder_fakes import Clock, Line, identity, picture
 
 import clipgrip_line.folder.sorting as sorting
-from clipgrip_line.folder import recording
 from clipgrip_line.folder import lines as lines_module
+from clipgrip_line.folder import recording
 from clipgrip_line.folder.assembly import Wishes
 from clipgrip_line.folder.lines import Lines
 
