@@ -248,7 +248,7 @@ def test_a_disk_that_is_really_full_loses_nothing(tmp_path: Path) -> None:
 
     small = tmp_path / "small"
     small.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(small)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=450k", "tmpfs", str(small)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("this machine does not let us mount a small disk")
     try:
