@@ -22,6 +22,7 @@ from clipgrip.errors import ClipgripError, RunError
 from clipgrip.files import system_sentence, write_text_atomic
 from clipgrip.runs.events import Listener
 from clipgrip.runs.lock import locked
+from clipgrip.sentences import mark
 
 NAME = "next-round.json"
 LOG = "next-round.log"
@@ -98,7 +99,9 @@ def start(folder: Path, person: str) -> None:
     """
     with _starting:
         if progress(folder).state == "running":
-            raise RunError("a round is running already. Wait until it is done, or stop it first.")
+            raise RunError(
+                mark("a round is running already. Wait until it is done, or stop it first.")
+            )
         token = secrets.token_hex(8)
         current = Progress("running", 0, person, time.time(), stage="begin", token=token)
         try:
@@ -108,7 +111,9 @@ def start(folder: Path, person: str) -> None:
             _children[folder.resolve()] = child
             write(folder, Progress(**{**asdict(current), "notes": (), "pid": child.pid}))
         except OSError as error:
-            raise RunError(f"the round cannot begin: {system_sentence(error)}") from None
+            raise RunError(
+                mark("the round cannot begin: {error}"), error=system_sentence(error)
+            ) from None
 
 
 def _begun(folder: Path, person: str, token: str, log: Any) -> subprocess.Popen[bytes]:
@@ -132,7 +137,9 @@ def stop(folder: Path) -> None:
         try:
             write_text_atomic(folder / STOP, current.token)
         except OSError as error:
-            raise RunError(f"the round cannot be stopped: {system_sentence(error)}") from None
+            raise RunError(
+                mark("the round cannot be stopped: {error}"), error=system_sentence(error)
+            ) from None
 
 
 def write(folder: Path, current: Progress) -> None:
@@ -233,7 +240,9 @@ def _living(folder: Path) -> Iterator[None]:
             only_one.__enter__()
             break
         if time.monotonic() > until:
-            raise RunError("a round is running already. Wait until it is done, or stop it first.")
+            raise RunError(
+                mark("a round is running already. Wait until it is done, or stop it first.")
+            )
         time.sleep(0.02)
     try:
         yield

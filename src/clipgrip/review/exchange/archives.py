@@ -16,6 +16,7 @@ from clipgrip.data.portable import FOLDERS
 from clipgrip.data.walk import LITTER
 from clipgrip.errors import DataError
 from clipgrip.review.exchange.claims import Claimed, Known, Left, Read
+from clipgrip.sentences import mark
 
 MAX_FILE = 256 << 20
 """Bytes of one image in a ZIP."""
@@ -43,12 +44,15 @@ def read_folders(data: bytes, known: Known) -> Iterator[Read]:
             paths = names(entries, known)
             top = _common([path for path in paths if not _is_litter(path)])
             if sum(entry.file_size for entry in entries) > MAX_ALL:
-                raise DataError(f"the ZIP holds more than {MAX_ALL >> 30} GB. Give it in parts.")
+                raise DataError(
+                    mark("the ZIP holds more than {size} GB. Give it in parts."), size=MAX_ALL >> 30
+                )
             for entry, path in zip(entries, paths, strict=True):
                 yield _entry(archive, entry, path, known, top)
     except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError) as error:
         raise DataError(
-            f"the file is no ZIP that can be read ({error}). Give class folders in a ZIP."
+            mark("the file is no ZIP that can be read ({error}). Give class folders in a ZIP."),
+            error=error,
         ) from None
 
 

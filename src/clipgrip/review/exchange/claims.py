@@ -138,9 +138,13 @@ def parsed(data: bytes, kind: type, what: str) -> Any:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"the file is not JSON ({error}). Give {what}.") from None
+        raise DataError(
+            mark("the file is not JSON ({error}). Give {what}."), error=error, what=what
+        ) from None
     if not isinstance(value, kind):
-        raise DataError(f"the file holds no {kind.__name__} at its top. Give {what}.")
+        raise DataError(
+            mark("the file holds no {name} at its top. Give {what}."), name=kind.__name__, what=what
+        )
     return value
 
 
@@ -152,7 +156,9 @@ def part(value: Any, key: str, kind: type, where: str) -> Any:
     """
     found = value.get(key) if isinstance(value, dict) else None
     if not isinstance(found, kind):
-        raise DataError(f'{where}: "{key}" is missing or of another kind.')
+        raise DataError(
+            mark('{where}: "{key}" is missing or of another kind.'), where=where, key=key
+        )
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from clipgrip.errors import DataError
 from clipgrip.review.exchange.claims import Claimed, Known, Left, Read, malformed, parsed, part
+from clipgrip.sentences import mark
 
 
 def read_coco(data: bytes, _known: Known) -> Iterator[Read]:
@@ -43,7 +44,7 @@ def _by_id(rows: list[Any], kind: str, key: str) -> dict[str, dict[str, Any] | L
         where = f"{kind} {number}"
         try:
             if not isinstance(row, dict) or key not in row:
-                raise DataError(f"{where}: no {key}. Is this COCO JSON?")
+                raise DataError(mark("{where}: no {key}. Is this COCO JSON?"), where=where, key=key)
             id_ = _id(row.get("id"), where)
         except DataError as error:
             found[f"\0{number}"] = malformed(error, where)
@@ -60,13 +61,17 @@ def _by_id(rows: list[Any], kind: str, key: str) -> dict[str, dict[str, Any] | L
 def _of(rows: dict[str, dict[str, Any] | Left], one: Any, key: str, where: str) -> dict[str, Any]:
     row = rows.get(_id(one.get(key) if isinstance(one, dict) else None, where))
     if not isinstance(row, dict):
-        raise DataError(f"{where}: its {key} is missing, or no row has it. Is this COCO JSON?")
+        raise DataError(
+            mark("{where}: its {key} is missing, or no row has it. Is this COCO JSON?"),
+            where=where,
+            key=key,
+        )
     return row
 
 
 def _id(value: Any, where: str) -> str:
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise DataError(f"{where}: no id. Is this COCO JSON?")
+        raise DataError(mark("{where}: no id. Is this COCO JSON?"), where=where)
     return str(value)
 
 

@@ -69,7 +69,12 @@ def imported(
         DataError: there is no such format, or the file is not of it.
     """
     if form not in IMPORTS:
-        raise DataError(f'no import "{form}". Known: {", ".join(IMPORTS)}.{nearest(form, IMPORTS)}')
+        raise DataError(
+            mark('no import "{form}". Known: {known}.{nearest}'),
+            form=form,
+            imports=", ".join(IMPORTS),
+            nearest=nearest(form, IMPORTS),
+        )
     before = session.snapshot
     class_of, view = _ClassOf(before, form), before.view
     rows = (*view.outcome.manifest.rows, *before.round.missing, *view.rows)

@@ -20,6 +20,7 @@ from clipgrip.review.exchange.claims import (
     parsed,
     part,
 )
+from clipgrip.sentences import mark
 
 IMAGE_KEYS = ("image", "img", "path", "photo", "picture", "url", "image_url", "file", "filename")
 """Keys under which tasks keep their image; another key is taken where it is the only text that looks like one."""
@@ -63,7 +64,9 @@ def read_label_studio(data: bytes, known: Known) -> Iterator[Read]:
     if isinstance(value, dict) and value:
         value = [value]
     if not isinstance(value, list):
-        raise DataError("the file holds no list of tasks at its top. Is this Label Studio JSON?")
+        raise DataError(
+            mark("the file holds no list of tasks at its top. Is this Label Studio JSON?")
+        )
     yield from _chosen([one for n, task in enumerate(value, 1) for one in _task(task, n)], known)
 
 
@@ -120,7 +123,11 @@ def _annotation(
     annotation: Any, where: str, path: str, sha256: str
 ) -> list[_QuestionAnswer | Left]:
     if not isinstance(annotation, dict):
-        raise DataError(f"{where}: an annotation is no object, but {annotation!r:.40}.")
+        raise DataError(
+            mark("{where}: an annotation is no object, but {annotation}."),
+            where=where,
+            annotation=f"{annotation!r:.40}",
+        )
     results = maybe(annotation, "result", where)
     if annotation.get("was_cancelled") or annotation.get("skipped"):
         return [Left("skipped", where, path, sha256=sha256)]
@@ -143,7 +150,11 @@ def _annotation(
 def _result(result: Any, where: str) -> tuple[str, list[str], str]:
     """Question, labels, and the kind where it is not read."""
     if not isinstance(result, dict):
-        raise DataError(f"{where}: a result is no object, but {result!r:.40}.")
+        raise DataError(
+            mark("{where}: a result is no object, but {result}."),
+            where=where,
+            result=f"{result!r:.40}",
+        )
     kind, value = str(result.get("type") or "choices"), result.get("value")
     if kind != "choices":
         return "", [], kind
@@ -193,7 +204,9 @@ def _image(given: dict[str, Any], where: str) -> tuple[str, str]:
     alike = [v for v in given.values() if isinstance(v, str) and _looks_like_image(v)]
     found = texts or (alike if len(set(alike)) == 1 else [])
     if not found:
-        raise DataError(f'{where}: no "image" in its data. Is this Label Studio JSON?')
+        raise DataError(
+            mark('{where}: no "image" in its data. Is this Label Studio JSON?'), where=where
+        )
     sha256 = folded.get("sha256")
     inside = found[0].startswith("data:")
     path = str(folded.get("path") or "") if inside else found[0]
