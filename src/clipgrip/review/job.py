@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -22,7 +22,7 @@ from clipgrip.errors import ClipgripError, RunError
 from clipgrip.files import system_sentence, write_text_atomic
 from clipgrip.runs.events import Listener
 from clipgrip.runs.lock import locked
-from clipgrip.sentences import mark
+from clipgrip.words import LANGUAGES, Language, Words, mark
 
 NAME = "next-round.json"
 LOG = "next-round.log"
@@ -65,6 +65,8 @@ class Progress:
     """Seconds, once they can be told."""
     notes: tuple[str, ...] = ()
     error: str = ""
+    said: dict[str, str] = field(default_factory=dict)
+    """The error by language: whoever reads it is not known where it arises."""
     facts: dict[str, Any] = field(default_factory=dict)
     round: int = 0
     token: str = ""
@@ -282,10 +284,10 @@ def _carried_out(folder: Path, person: str, listener: FileListener) -> int:
     try:
         done = next_round(folder, person, listener)
     except OSError as error:
-        listener.end(state="failed", error=system_sentence(error))
+        listener.end(state="failed", **_said(system_sentence(error)))
         return 2
     except ClipgripError as error:
-        listener.end(state="failed", error=str(error))
+        listener.end(state="failed", **_said(error.sentence))
         return error.exit_code
     except KeyboardInterrupt:
         listener.end(state="stopped")
@@ -295,6 +297,12 @@ def _carried_out(folder: Path, person: str, listener: FileListener) -> int:
         raise
     listener.end(state="done", facts=done.facts, round=done.number)
     return 0
+
+
+def _said(sentence: str) -> dict[str, Any]:
+    """An error for the file of progress."""
+    by_language = {one: Words(cast(Language, one)).translated(sentence) for one in LANGUAGES}
+    return {"error": str(sentence), "said": by_language}
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from clipgrip.data.portable import FOLDERS
 from clipgrip.data.walk import LITTER
 from clipgrip.errors import DataError
 from clipgrip.review.exchange.claims import Claimed, Known, Left, Read
-from clipgrip.sentences import mark
+from clipgrip.sentences import Sentence, mark
 
 MAX_FILE = 256 << 20
 """Bytes of one image in a ZIP."""
@@ -112,9 +112,9 @@ def _entry(
     if _is_litter(path):
         return Left("litter", path, path)
     if entry.file_size > MAX_FILE:
-        return Left("unreadable", path, path, f"more than {MAX_FILE >> 20} MB")
+        return Left("unreadable", path, path, Sentence("more than {n} MB", n=MAX_FILE >> 20))
     if entry.flag_bits & _ENCRYPTED:
-        return Left("unreadable", path, path, "it is encrypted")
+        return Left("unreadable", path, path, Sentence("it is encrypted"))
     try:
         head, sha256 = _content(archive, entry)
     except _BROKEN as error:

@@ -53,7 +53,7 @@ def exported(
         raise DataError(
             mark('no export "{form}". Known: {known}.{nearest}'),
             form=form,
-            exports=", ".join(EXPORTS),
+            known=", ".join(EXPORTS),
             nearest=nearest(form, EXPORTS),
         )
     name, media, write = _WRITERS[form]
