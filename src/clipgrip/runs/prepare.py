@@ -26,7 +26,14 @@ from clipgrip.method import Method, learn, refiner_of, schedule, teacher_of
 from clipgrip.prompts.residual import ResidualPrompt
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner
 from clipgrip.runs import sampled
-from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded, model_of, nothing_left, with_engine
+from clipgrip.runs.embedding import (
+    EmbeddedManifest,
+    Embeds,
+    embedded,
+    model_of,
+    nothing_left,
+    with_engine,
+)
 from clipgrip.runs.events import Listener
 from clipgrip.runs.eyes import Beside, EyeFacts, EyesSeen, eyes_of, see
 from clipgrip.runs.given import is_given, read_given
