@@ -3,9 +3,9 @@
     python -m benchmarks.engines [--repeats 7] [--seeds 3]
 
 Speed: a tower of ViT-B/32's size with random weights, and nano; pixels in memory, the engines take turns. Accuracy:
-nano on the digits, embedded anew by each engine. Ways to round to 8 bits are compared by how near they come to
-float32 on the pool; no label and no test image has a say in that. ``share_of_peak``: what part an engine reaches of
-the operations a second that one large product of matrices reaches here.
+nano on the digits and the surfaces, embedded anew by each engine. Ways to round to 8 bits are compared by how near they
+come to float32 on the pool; no label and no test image has a say in that. ``share_of_peak``: what part an engine
+reaches of the operations a second that one large product of matrices reaches here.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main() -> None:
             "peak_gigaflops": reached,
             "vit_b_32": speed(write_model(root / "vit"), 16, chosen.repeats),
             "nano": speed(Path(weights_dir()), 64, chosen.repeats),
-            "digits": digits(root, chosen.seeds),
+            **{name: accuracy(name, root, chosen.seeds) for name in ("digits", "surfaces")},
             "ways_to_8_bits": ways_to_8_bits(root),
         }
     result["vit_b_32"]["share_of_peak"] = shares(result["vit_b_32"], reached)
@@ -118,20 +118,14 @@ def speed(folder: Path, batch: int, repeats: int) -> dict[str, Any]:
     }
 
 
-def digits(root: Path, seeds: int) -> dict[str, Any]:
+def accuracy(demo_set: str, root: Path, seeds: int) -> dict[str, Any]:
     """Per engine: cosine to float32, and test accuracy of zero-shot and of GRIP with no labels (UL) and two (SSL)."""
-    sets = {
-        name: on_digits(root, backbone) for name, backbone in backbones(Path(weights_dir())).items()
-    }
+    towers = backbones(Path(weights_dir()))
+    sets = {name: load(demo_set, root / "sets", tower) for name, tower in towers.items()}
     return {
-        name: cosines(demo.pool, sets["torch float32"][1].pool) | accuracies(backbone, demo, seeds)
-        for name, (backbone, demo) in sets.items()
+        name: cosines(demo.pool, sets["torch float32"].pool) | accuracies(towers[name], demo, seeds)
+        for name, demo in sets.items()
     }
-
-
-def on_digits(root: Path, backbone: ClipBackbone) -> tuple[ClipBackbone, DemoSet]:
-    """The digits, embedded by this engine."""
-    return backbone, load("digits", root / "sets", backbone)
 
 
 def accuracies(backbone: ClipBackbone, demo: DemoSet, seeds: int) -> dict[str, Any]:
@@ -175,9 +169,10 @@ def picture(path: Path) -> Any:
 
 
 def cosines(embeds: Tensor, exact: Tensor) -> dict[str, float]:
-    """Lowest and mean cosine of each row to float32's."""
+    """Lowest and mean cosine of each row to float32's, and the largest difference of one number."""
     cosine = (embeds * exact).sum(dim=1)
     return {
+        "largest_difference": round(float((embeds - exact).abs().max()), 6),
         "lowest_cosine": round(float(cosine.min()), 6),
         "mean_cosine": round(float(cosine.mean()), 6),
     }
