@@ -2,9 +2,9 @@
 
     python -m benchmarks.scale.rows --rows 10000 100000 1000000 --folder SCRATCH
 
-A row is a small picture with other bytes behind its end, so that each has a hash of its own, in tar files of a hundred
-thousand. The model is ``nano``, and its embeddings lie in the cache, so that what is left is the machinery itself. Each
-size runs in a process of its own. ``flat`` is the dearest size beside the cheapest, by an image: 1.0 is a straight line.
+A row is a small picture with other bytes behind its end, so that each has a hash of its own, in tar files of 100,000.
+The model is ``nano``, and its embeddings lie in the cache, so that what is left is the machinery itself. Each size runs
+in a process of its own. ``flat`` is the dearest size beside the cheapest, by an image: 1.0 is a straight line.
 """
 
 from __future__ import annotations
