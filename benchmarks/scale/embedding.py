@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,7 +27,6 @@ from benchmarks.record import record
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import embed_images
-from clipgrip.backbone.registry import find_folder
 from clipgrip.data.discover import discover
 from clipgrip.data.hashing import examine_all
 from clipgrip.data.images import decode
@@ -57,7 +55,6 @@ def photographs(folder: Path, count: int, names: list[str]) -> dict[str, Any]:
     entries = discover(images).entries
     data = [entry.source.read() for entry in entries]
     model = write_model(folder / "model")
-    shutil.copy(find_folder("nano") / "tokenizer.json", model)  # no text is read
     backbone = ClipBackbone("b32", model)
     pictures = [decode(one) for one in data[:64]]
     pixels = np.stack([backbone.preprocess(one) for one in pictures[:32]])
