@@ -87,9 +87,9 @@ class Settings(BaseModel):
         "auto", "Numbers that the model computes with.", example='"float32"', option=False
     )
     engine: Engine = setting(
-        "torch",
-        "What encodes images; onnx needs pip install 'clipgrip[onnx]', auto is the faster of torch and onnx here. See "
-        "clipgrip doctor --measure.",
+        "auto",
+        "What encodes images: auto is the faster of torch and onnx here, and the engine of a run that lies in the "
+        "folder already; onnx needs pip install 'clipgrip[onnx]'. See clipgrip doctor.",
         example='"onnx"',
     )
     eye: str | tuple[str, ...] = setting(
