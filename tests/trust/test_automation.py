@@ -149,6 +149,17 @@ def test_a_plan_is_read_with_all_of_alpha_and_beats_the_bets_there() -> None:
     assert shares[250] > shares[None]
 
 
+@pytest.mark.parametrize("about", KINDS)
+def test_a_plan_beyond_the_pool_is_one_of_all_its_images(about: About) -> None:
+    pool, truth = MODELS["few"](np.random.default_rng(0))
+    terms = Terms(0.1, about=about)
+    for n in (0, 60, 120):
+        beyond, all_of_it = (
+            audited(pool, truth, n, overall(4), terms, plan=plan) for plan in (400, 240)
+        )
+        assert (beyond.scopes, beyond.wider) == (all_of_it.scopes, all_of_it.wider)
+
+
 def test_answers_outside_the_plan_are_refused() -> None:
     pool, truth = never_wrong(np.random.default_rng(0), 20)
     with pytest.raises(DataError, match="planned draw"):

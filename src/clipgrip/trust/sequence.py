@@ -57,7 +57,8 @@ class AuditSeen:
     def horizon(self) -> int:
         """Answers of a uniform draw up to which *decided* is read."""
         planned = self.draw.plan
-        return ceil(HORIZON * len(self.pool)) if planned is None else planned
+        n = len(self.pool)
+        return ceil(HORIZON * n) if planned is None else min(planned, n)
 
 
 class ScopeSequence:
@@ -84,8 +85,8 @@ class ScopeSequence:
         self.drawn = None if planned is None else pool.confidence[planned[inside[planned]]]
         self.starts = self._starts()
 
-    def read(self, alpha: float) -> tuple[Scope, Wider | None, float]:
-        """The widest scope proven with ``alpha``, what would prove the next wider one, and the alpha left at its end.
+    def read(self, alpha: float) -> tuple[Scope, float]:
+        """The widest scope proven with ``alpha``, and the alpha left at its end.
 
         Where all of the group is proven, other groups may have what was handed on to there: less than all of it where a
         stricter start was not proven.
@@ -99,9 +100,7 @@ class ScopeSequence:
         if passed is not None and self.sizes[passed] == 0:
             passed = None
         scope = self._scope(passed)
-        if scope.whole:
-            return scope, None, level
-        return scope, self._following(passed, scope, alpha), 0.0
+        return scope, level if scope.whole else 0.0
 
     def _scope(self, at: int | None) -> Scope:
         if at is None:
@@ -221,11 +220,12 @@ class ScopeSequence:
         nulls = np.array([self._null(at).wrong for at in range(len(self.levels))])
         return pool_p_value(mistakes, answers, self.sizes, nulls - 1)
 
-    def _following(self, passed: int | None, scope: Scope, alpha: float) -> Wider | None:
-        """What would prove a wider scope: the next one, or one that has a share of alpha; that with most per answer.
+    def following(self, scope: Scope, alpha: float) -> Wider | None:
+        """What would prove a wider ``scope``: the next one, or one with a share of alpha; that with most per answer.
 
         Where a group is drawn apart also all of it: what answers prove in between comes along.
         """
+        passed = None if scope.threshold is None else int((self.levels > scope.threshold).sum())
         after, last = -1 if passed is None else passed + 1, len(self.levels) - 1
         parts = {at: share for at, share in self.starts.items() if at > after}
         if passed is not None:
