@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clipgrip.trust.betting import (
     Answers,
@@ -34,8 +35,13 @@ class Null:
 
     @classmethod
     def of_pool(cls, size: int, allowed: float) -> Null:
-        """More than ``allowed`` of ``size`` images are wrong; a millionth of tolerance for rounding."""
-        return cls(size, int(np.floor(allowed + 1e-9)) + 1)
+        """More than ``allowed`` of ``size`` images are wrong."""
+        return cls(size, int(cls.wrong_of(np.array(allowed))))
+
+    @staticmethod
+    def wrong_of(allowed: Values) -> NDArray[np.int64]:
+        """(...) the fewest wrong ones that are more than ``allowed``; a tolerance of 1e-9 for rounding."""
+        return np.floor(allowed + 1e-9).astype(np.int64) + 1
 
 
 def proof(wrong: Answers, null: Null, alpha: float, planned: int | None = None) -> Values:
