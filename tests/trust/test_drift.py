@@ -54,6 +54,23 @@ def test_a_p_value_is_the_share_of_smaller_ones_with_ties_broken_by_chance(
         assert p == pytest.approx((smaller + chance * equal) / (n + 1))
 
 
+@given(st.lists(FLOATS, min_size=1, max_size=40), st.floats(0, 1, exclude_max=True))
+def test_ranks_ask_only_for_the_order_of_the_codes(values: list[float], chance: float) -> None:
+    codes = codes_of(np.array(values, float))
+    numbered = np.unique(codes, return_inverse=True)[1]
+    wide, narrow = Ranks(no_counts(1)), Ranks(np.zeros((1, 7, 7), dtype=np.int64))
+    for code, number in zip(codes, numbered, strict=True):
+        p = wide.add(np.array([code]), np.array([chance]))
+        assert p == narrow.add(np.array([number]), np.array([chance]))
+
+
+def test_class_shares_of_several_lines_are_ranked_at_once() -> None:
+    draw = np.random.default_rng(0)
+    seen, labels, chance = draw.integers(0, 9, (5, 3)), draw.integers(0, 3, 5), draw.random((5, 3))
+    each = [share_p_values(seen[i], int(labels[i]), chance[i]) for i in range(5)]
+    np.testing.assert_array_equal(share_p_values(seen, labels, chance), each)
+
+
 @given(st.lists(st.integers(0, 30), min_size=2, max_size=6), st.data())
 def test_p_values_of_class_shares_are_uniform_over_orders_of_the_images(
     seen: list[int], data: st.DataObject
