@@ -193,6 +193,11 @@ def test_answers_count_once_from_the_top_and_are_not_changed(
     changed = command(capsys, *read)
     assert (changed.code, "answered otherwise" in changed.out + changed.err) == (2, True)
     lines = empty.splitlines()
+    other = ["dent", "steel"]
+    twice = [lines[1] + name for name in other]
+    sheet.write_text("\n".join([lines[0], *twice, *lines[2:]]))
+    both = command(capsys, *read, "--correct")
+    assert (both.code, "two different answers" in both.out + both.err) == (2, True)
     sheet.write_text("\n".join([lines[0], *lines[1:3], lines[3] + "dent", *lines[4:]]))
     gap = command(capsys, *read)
     assert (gap.code, "without a gap" in gap.out + gap.err) == (2, True)

@@ -65,6 +65,15 @@ def misses_and_overkill(n_classes: int, ok: Sequence[int]) -> tuple[Group, Group
     return Group("misses", good, apart), Group("overkill", ~good, apart)
 
 
+def against_all(labels: Whole, groups: Sequence[Group]) -> Whole:
+    """(n,) for each answer a class that counts as wrong in its group: what stands for a truth that nobody can tell.
+
+    Not just another class: one defect taken for another is neither a miss nor overkill.
+    """
+    wrong = np.any([group.called[:, None] & group.wrong for group in groups], axis=0)
+    return np.asarray(wrong.argmax(1)[labels], dtype=np.int64)
+
+
 def pool_levels(confidence: Numbers) -> Numbers:
     """Thresholds from strict to wide at quantiles of this pool; equal confidences are never parted."""
     if len(confidence) == 0:
