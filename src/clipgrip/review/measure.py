@@ -21,7 +21,13 @@ from clipgrip.trust.draw import Draw
 from clipgrip.trust.honesty import AUDITED, honesty
 from clipgrip.trust.planning import more_answers
 from clipgrip.trust.promise import Promise, promise
-from clipgrip.trust.scope import Group, against_all, misses_and_overkill, overall
+from clipgrip.trust.scope import (
+    Group,
+    against_all,
+    count_every_error,
+    misses_and_overkill,
+    overall,
+)
 from clipgrip.trust.terms import Terms
 
 NO_AUDIT = mark(
@@ -151,6 +157,11 @@ class AuditProof:
     def answers(self) -> int:
         """How many."""
         return len(self.rows)
+
+    @property
+    def of_every_error(self) -> bool:
+        """Whether it speaks of every wrong label, or of misses and overkill alone."""
+        return count_every_error(self.groups)
 
 
 def audit_proof(
