@@ -25,11 +25,11 @@ DECAYS = np.array([0.98, 0.995])
 BINS, FINE, PRIOR = 10, 40, 8.0
 """Bins of the coarse and the fine histogram, and how many ranks the uniform one in them counts for."""
 TILTS = np.repeat([-20.0, -3.0, 3.0, 20.0], 3)
-PARTS = np.tile([1.0, 0.5, 0.1], 4)
+PARTS = np.tile([1.0, 0.3, 0.1], 4)
 """Fixed bets on the rank of a score: density exp(tilt * rank), scaled, for a part of the images; the others stay."""
 TIMES = np.array([0.0, 0.25, 0.5, 0.65, 0.8, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0])
 """Fixed bets on a class: so many times as often as it was, or halfway to always where that is less."""
-MIXED = np.concatenate([np.full(4, 0.05), np.full(len(TILTS), 0.8 / len(TILTS))])
+MIXED = np.repeat([0.1, 0.05], [4, len(TILTS)])
 """(E,) weights of the bets: coarse and fine histograms, then the fixed ones; together 1."""
 FIRST = 100.0
 """Images after which 1 / (1 + ln 2), about 60%, of the weight of the starts is left."""
