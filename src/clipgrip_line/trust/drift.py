@@ -4,8 +4,8 @@ Each score of a new image is ranked among all before it (`trust.ranks`): while n
 and independent. A density that is fixed before the next rank makes a wealth that does not grow on average when it is
 bet on (a conformal test martingale; Vovk, arXiv 2102.09958). Several are mixed: fixed ones, which need not learn what
 a shift of all images or of some looks like, and histograms of the latest ranks, which forget at two speeds and are
-coarse or fine (few bins are learned soon, values never seen before need many). Each may begin at any time: the average over starts,
-whose weights sum to 1 (an e-detector with a lifetime budget; Shin, Ramdas & Rinaldo, arXiv 2203.03532).
+coarse or fine (few bins are learned soon, values never seen before need many). Each may begin at any time: the average
+over starts, whose weights sum to 1 (an e-detector with a lifetime budget; Shin, Ramdas & Rinaldo, arXiv 2203.03532).
 
 The wealths of different scores are martingales of their own pasts, not of a common one, so they are not averaged:
 each rings at a level of its own, 1 / (its share of the budget), and the shares sum to the budget (Bonferroni).

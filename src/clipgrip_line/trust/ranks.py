@@ -62,7 +62,7 @@ class Ranks:
 
 
 def share_p_values(seen: Counts, label: Codes | int, chance: Values) -> Values:
-    """(..., C) p-values of an image of class ``label`` (...) for "is it of this class", after ``seen`` (..., C) of each.
+    """(..., C) p-values of an image of class ``label`` (...): "is it of this class", after ``seen`` (..., C) of each.
 
     Those of a class stand above all others.
     """

@@ -11,7 +11,7 @@ from clipgrip.metrics import Share
 from clipgrip.pilot.criteria import Criterion, Judgement, Measured, judge, overall
 from clipgrip.pilot.power import answers_for_yes
 from clipgrip.pilot.store import Version, in_force
-from clipgrip.report.board.facts import Automation, BoardFacts, Counts
+from clipgrip.report.board.facts import BoardFacts, Counts
 from clipgrip.report.board.savings import Savings, savings
 from clipgrip.trust.knowledge import Judged as Compared
 from clipgrip.trust.knowledge import no_better
