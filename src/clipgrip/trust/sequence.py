@@ -139,10 +139,10 @@ class ScopeSequence:
         They depend on no draw, so that the first scope that fails is the same in all. A promise of what the model
         decides may leave out the images that are answered inside.
         """
-        left_out = 0
+        of = self.sizes.astype(float)
         if self.terms.about == "decided":
-            left_out = most_inside(self.sizes, self.total, self.horizon)
-        return Null.wrong_of(self.terms.max_error * (self.sizes - left_out))
+            of -= most_inside(self.sizes, self.total, self.horizon)
+        return Null.wrong_of(self.terms.max_error * of)
 
     def _null(self, at: int) -> Null:
         if self.terms.about == "source":
