@@ -212,13 +212,13 @@ def _seen(streams: Sequence[Stream]) -> tuple[Counts, Codes]:
         numbered.append(np.stack(places, 1))
     block = int(np.ceil((max(one.max() for one in numbered) + 1) ** 0.5))
     counts = []
-    for one, places in zip(streams, numbered, strict=True):
-        reference = places[: len(one.reference)].T
+    for one, codes in zip(streams, numbered, strict=True):
+        reference = codes[: len(one.reference)].T
         counts.append([np.bincount(column, minlength=block * block) for column in reference])
     seen = np.concatenate(counts).reshape(-1, block, block)
     seen[LOOKS :: len(SCORES)] = 0  # confidence begins with new images, as without test images
-    codes = [places[len(one.reference) :] for one, places in zip(streams, numbered, strict=True)]
-    return seen, np.concatenate(codes, 1)
+    later = [codes[len(one.reference) :] for one, codes in zip(streams, numbered, strict=True)]
+    return seen, np.concatenate(later, 1)
 
 
 def _weekly(made: Stream) -> tuple[int | None, int | None]:
