@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,8 +21,8 @@ from clipgrip.pseudolabel.refine.space import PoolImages
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs, RowMask, WideEmbeds
 
 TINY = 1e-30
-FACTORS = tuple(2.0 ** (step / 8) for step in range(-56, 1))
-"""Of logits, from 1/128 to 1: nine per cent apart, and a sum of two that agree is never too doubtful."""
+FACTORS = tuple(2.0 ** (step / 8) for step in range(-112, 1))
+"""Of logits, from 1/16384 to 1: nine per cent apart, and a sum of two that agree is never too doubtful."""
 MOST_TAUGHT = 100_000
 """Pseudolabels that teach a head: all of less than twice as many, of more between this and twice as many."""
 
@@ -208,9 +209,12 @@ def joint_without_labels(
 
 def _as_sure_as(logits: Logits, confidence: float) -> float:
     """The factor in `FACTORS` under which the mean confidence of these logits (n, C) is nearest to the given."""
-    return min(
-        FACTORS, key=lambda f: abs(float((f * logits).softmax(1).amax(1).mean()) - confidence)
-    )
+
+    def reached(factor: float) -> float:
+        return float((factor * logits).softmax(1).amax(1).mean())
+
+    at = bisect_left(FACTORS, confidence, key=reached)  # a larger factor is always surer
+    return min(FACTORS[max(at - 1, 0) : at + 1], key=lambda f: abs(reached(f) - confidence))
 
 
 def _taught_head(
