@@ -10,7 +10,7 @@ from torch import Tensor
 
 from clipgrip.mapped import LOGITS, like
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
-from clipgrip.pseudolabel.refine.balance import Prior, logits_of, sinkhorn, sure_prior
+from clipgrip.pseudolabel.refine.balance import Prior, logits_of, sinkhorn, uniform
 from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices, even_sample
 from clipgrip.pseudolabel.refine.discriminant import discriminant, tempered
 from clipgrip.pseudolabel.refine.measure import best_of, damp_absent, resistance_of
@@ -45,15 +45,16 @@ def clustered(given: RefineInput) -> Refined:
 
 
 def _expected_shares(given: RefineInput) -> Prior:
-    """How often each candidate is expected: the answers' own shares, as far as they resist equal ones.
+    """How often each candidate is expected: equally often, or as it is answered, as far as answers resist equality.
 
-    As far as they do not, unsure answers are taken for equally frequent classes (``sure_prior``).
+    A class of fewer answers than make it absent would be so, and is expected as often as that.
     """
     answers, settings = given.unlabeled_probs, given.settings
     resistance = resistance_of(standard_logits(answers, settings), settings) or 0.0
-    counts = torch.bincount(best_of(answers), minlength=answers.shape[1]) + 1.0
-    own = min(1.0, resistance / settings.absent_resistance)
-    return torch.lerp(sure_prior(answers), counts / counts.sum(), own)
+    equal = uniform(answers.shape[1])
+    shares = torch.bincount(best_of(answers), minlength=len(equal)) / len(answers)
+    own = shares.maximum(settings.absent_share * equal)
+    return torch.lerp(equal, own / own.sum(), min(1.0, resistance / settings.absent_resistance))
 
 
 def _rescored_in_subspace(given: RefineInput, images: Tensor, prototypes: Tensor) -> RefineInput:
