@@ -35,6 +35,8 @@ class Numerics:
     """Scaling steps of a balanced assignment at most."""
     balance_tolerance: float = 1e-7
     """Stop when no factor changes by more than this share of its value."""
+    mixture_first_images: int = 8
+    """Surest images of each class of which the mixture's first means are made (TransCLIP's)."""
     mixture_outer_steps: int = 10
     """Updates of the mixture's means and variance at most."""
     mixture_inner_steps: int = 5
