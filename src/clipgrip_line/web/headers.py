@@ -9,6 +9,8 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Send
 
+from clipgrip_line.sentences import Sentence
+
 POLICY = (
     "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -26,7 +28,7 @@ _RAW = {name.encode(): value.encode() for name, value in HEADERS.items()}
 
 def too_long(limit: int) -> str:
     """Why a body is refused."""
-    return f"More than {limit // 2**20} MB at once is not taken."
+    return Sentence("More than {size} MB at once is not taken.", size=limit // 2**20)
 
 
 def cookies_of(headers: Headers) -> dict[str, str]:
