@@ -51,7 +51,10 @@ class Monitor:
                 f"classes {model.version}", json.dumps(model.classes, ensure_ascii=False)
             )
             self._watching.follow(model, reference)
-        self._said: dict[str, Any] = {"alarm": self._alarm(), "fallen": {name for (name,) in fallen}}
+        self._said: dict[str, Any] = {
+            "alarm": self._alarm(),
+            "fallen": {name for (name,) in fallen},
+        }
 
     def decided(self, seen: Sequence[Seen]) -> list[Seen]:
         """Left to people where the promise has fallen, or an alarm asks for it."""
