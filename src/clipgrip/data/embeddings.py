@@ -43,7 +43,7 @@ from clipgrip.data.embedlayout import (
     scale_in,
     text_first,
 )
-from clipgrip.data.embedvalues import label_of, text_of, truth_of
+from clipgrip.data.embedvalues import label_of, test_rows, text_of
 from clipgrip.data.stores import local_of, url_of
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.errors import DataError
@@ -166,7 +166,7 @@ def embeddings_of(arrays: Arrays, path: AnyPath) -> Embeddings:
         ids,
         tuple(_picture(folder, one) for one in pictures),
         labels,
-        tuple(map(truth_of, given.get("test", ()))),
+        test_rows(given.get("test", ()), where),
         class_names,
         class_embeds,
         scale_in(arrays.get("logit_scale", LOGIT_SCALE), where),

@@ -7,6 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from clipgrip.errors import DataError
+from clipgrip.sentences import mark
+
+TEST, POOL = ("true", "1", "test", "yes"), ("", "false", "0", "pool", "train", "no")
+"""How a file says that a row is there to measure on, and that it is not."""
+
 
 def label_of(value: Any, names: tuple[str, ...]) -> str:
     """A class name; of a number the name at that position, or the number where nobody names the classes."""
@@ -18,8 +24,25 @@ def label_of(value: Any, names: tuple[str, ...]) -> str:
     return names[int(text)] if text.isdigit() and int(text) < len(names) else text
 
 
-def truth_of(value: Any) -> bool:
-    return text_of(value).casefold() in ("true", "1", "test", "yes")
+def test_rows(values: Iterable[Any], where: str) -> tuple[bool, ...]:
+    """Which rows are there to measure on.
+
+    Raises:
+        DataError: a value says neither that nor the contrary.
+    """
+    texts = [text_of(value).casefold() for value in values]
+    for row, text in enumerate(texts, 1):
+        if text not in (*TEST, *POOL):
+            raise DataError(
+                mark(
+                    '{path}: test of row {row} is "{value}". Write 1 or true for an image to measure on, 0 or false '
+                    "for any other."
+                ),
+                path=where,
+                row=row,
+                value=text,
+            )
+    return tuple(text in TEST for text in texts)
 
 
 def text_of(value: Any) -> str:
