@@ -30,6 +30,7 @@ from clipgrip.runs.eyes import eye_sentences, with_named_eyes
 from clipgrip.runs.given import (
     classes_of,
     model_of_run,
+    not_used,
     on_embeddings,
     on_images,
     write_given,
@@ -65,6 +66,12 @@ from clipgrip.words import Words
 
 PROMPT = mark("Tuning {values} values of a {prompt} prompt.")
 RESIDUALS = mark("Tuning {values} values: a shift of each class embedding.")
+SEEN_ALONE = Sentence(
+    "--seen is not used: there are no texts, so labels alone decide, and an image may be of any class with a label."
+)
+SEEN_AND_ALL = Sentence(
+    "--seen is not used: with --candidates all an image without a label may be of any class."
+)
 SAY = Words("en")
 """The language of notes."""
 
@@ -79,6 +86,8 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     wanted, embedded = wanted_folder(project.out, project.images), is_embeddings(project.images)
     check_place(wanted)
     settings = on_embeddings(project) if embedded else on_images(project)
+    if embedded and (unused := not_used(project)) is not None:
+        hear.note(unused)
     ingested = ingest(
         project.images,
         classes=classes_of(project),
@@ -97,9 +106,12 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     model = model_of_run(project, manifest) if embedded else None
     if model is not None and not model.texts:
         settings = settings.model_copy(update={"candidates": "all"})
-    elif project.seen:
+    if project.seen:
         given = torch.from_numpy(manifest.labels[manifest.pool])
         seen = read_seen(project.seen, given, manifest.classes, project.encoding)
+        if settings.candidates == "all":
+            hear.note(SEEN_ALONE if project.candidates == "auto" else SEEN_AND_ALL)
+            seen = None
     return carry_out(
         settings,
         manifest,
