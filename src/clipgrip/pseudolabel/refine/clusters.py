@@ -10,12 +10,13 @@ from torch import Tensor
 
 from clipgrip.mapped import LOGITS, like
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
-from clipgrip.pseudolabel.refine.balance import Prior, logits_of, sinkhorn, uniform
+from clipgrip.pseudolabel.refine.balance import Prior, logits_of, sinkhorn, sure_prior
 from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices, even_sample
 from clipgrip.pseudolabel.refine.discriminant import discriminant, tempered
 from clipgrip.pseudolabel.refine.measure import best_of, damp_absent, resistance_of
 from clipgrip.pseudolabel.refine.mixture import mixture
 from clipgrip.pseudolabel.refine.scale import spread, standard_logits
+from clipgrip.pseudolabel.refine.simple import propagated
 from clipgrip.pseudolabel.refine.space import Pool
 from clipgrip.types import Logits, Mask, Probs, SomeProbs
 
@@ -45,16 +46,22 @@ def clustered(given: RefineInput) -> Refined:
 
 
 def _expected_shares(given: RefineInput) -> Prior:
-    """How often each candidate is expected: equally often, or as it is answered, as far as answers resist equality.
+    """How often each candidate is expected: as far as answers resist equal shares, as often as neighbours answer it.
 
-    A class of fewer answers than make it absent would be so, and is expected as often as that.
+    Sure answers that do not resist tell the shares themselves, unsure ones are taken for equally frequent classes. A
+    class of fewer answers than make it absent would be so, and is expected as often as that.
     """
     answers, settings = given.unlabeled_probs, given.settings
+    if bool(
+        given.labeled.any()
+    ):  # people label class by class, and neighbours answer what they said
+        return sure_prior(answers)
+    near = best_of(given.restricted(propagated(given).probs, given.candidates))
+    shares = torch.bincount(near, minlength=answers.shape[1]) / len(near)
+    own = shares.clamp_min(settings.absent_share / len(shares))
     resistance = resistance_of(standard_logits(answers, settings), settings) or 0.0
-    equal = uniform(answers.shape[1])
-    shares = torch.bincount(best_of(answers), minlength=len(equal)) / len(answers)
-    own = shares.maximum(settings.absent_share * equal)
-    return torch.lerp(equal, own / own.sum(), min(1.0, resistance / settings.absent_resistance))
+    resists = resistance / (resistance + settings.absent_resistance)
+    return torch.lerp(sure_prior(answers), own / own.sum(), resists)
 
 
 def _rescored_in_subspace(given: RefineInput, images: Tensor, prototypes: Tensor) -> RefineInput:

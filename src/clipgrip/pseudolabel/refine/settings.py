@@ -88,19 +88,20 @@ class Refinement:
 
     # Which refinement: decide.py
     cluster_min_images: float = 4.0
-    """Images per class (``Evidence.images_per_cluster``) from which clusters are better than a text alone; twice as
-    many where the classes seem equally frequent, so that fewer images gain more by equal shares."""
+    """Images per class (``Evidence.images_per_cluster``) from which clusters are better than a text alone. Of so many
+    each counts half as much as text and neighbours do, of n times as many n / (n + 1)."""
     equal_max_resistance: float = 0.3
     """Resistance (see ``measure``) up to which they seem so."""
     resistance_step: float = 1.53
     """So many times that resistance they seem nearly so, and few images gain by going half the way to equal shares;
-    once more so many times, and classes must be absent."""
+    once more so many times, and classes must be absent; clusters then trust the shares of the answers by half."""
     max_lost_share: float = 0.12
     """Share of the images that one class may lose by clusters: a class that fills the pool must not be split up."""
 
     # Class shares: balance.py, measure.py
     absent_share: float = 0.2
-    """A class that answers less than this part of a fair share is absent, once it is established that some are."""
+    """A class that answers less than this part of a fair share is absent, once it is established that some are; one
+    that is there is expected at least so often."""
 
     # Images: space.py, graph.py, mixture.py, discriminant.py
     neighbours: int = 3
