@@ -59,7 +59,7 @@ def pools() -> dict[str, GoldenPool]:
     return {
         "digits": _digits(),
         "surfaces": _surfaces(),
-        "dominated": clusters(dominant, noise=0.8),
+        "dominated": clusters(dominant, noise=0.7),
         "dominated, joined": clusters(dominant, noise=1.4, text_noise=1.3),
         "prototypes": replace(even, classes=even.images[shots]),
         "absent": cones([40, 0, 40, 0, 0, 40, *[0] * 6]),

@@ -163,9 +163,7 @@ def test_a_class_that_fills_the_pool_is_not_divided_up() -> None:
         before = accuracy(images @ classes.T, labels)
         assert accuracy(found.probs, labels) > before - 0.03
         alone = refine(images, classes, logit_scale=SCALE, method="clusters")
-        assert (
-            accuracy(alone, labels) > before + 0.1
-        )  # they expect the class as often as neighbours do
+        assert accuracy(alone, labels) < before - 0.1
 
 
 def test_nor_is_one_of_classes_that_are_given_by_images() -> None:
@@ -181,8 +179,7 @@ def test_nor_is_one_of_classes_that_are_given_by_images() -> None:
 def test_a_prompt_that_has_divided_it_up_already_is_not_asked_further() -> None:
     images, classes, labels = made([160, 8, 8, 8, 8], noise=1.4, text_noise=1.3)
     first = zero_shot(images, classes)
-    astray = first.clone()
-    astray[(first.argmax(1) == labels.mode().values).nonzero()[::3, 0]] = torch.eye(5)[1]
+    astray = refine(images, classes, logit_scale=SCALE, method="clusters")
     known: dict[str, Any] = {
         "labeled": torch.zeros(len(labels), dtype=torch.bool),
         "candidates": torch.ones(5, dtype=torch.bool),
@@ -193,7 +190,7 @@ def test_a_prompt_that_has_divided_it_up_already_is_not_asked_further() -> None:
 
 
 def test_where_clusters_were_refused_once_none_are_sought_again() -> None:
-    images, classes, labels = made([160, 8, 8, 8, 8], noise=1.4, text_noise=1.3)
+    images, classes, labels = made([160, 8, 8, 8, 8], noise=0.6, text_noise=0.6)
     known: dict[str, Any] = {
         "labeled": torch.zeros(len(labels), dtype=torch.bool),
         "candidates": torch.ones(5, dtype=torch.bool),

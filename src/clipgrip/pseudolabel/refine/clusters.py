@@ -10,13 +10,12 @@ from torch import Tensor
 
 from clipgrip.mapped import LOGITS, like
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
-from clipgrip.pseudolabel.refine.balance import Prior, logits_of, sinkhorn, sure_prior
+from clipgrip.pseudolabel.refine.balance import logits_of, sinkhorn, sure_prior
 from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices, even_sample
 from clipgrip.pseudolabel.refine.discriminant import discriminant, tempered
-from clipgrip.pseudolabel.refine.measure import best_of, damp_absent, resistance_of
+from clipgrip.pseudolabel.refine.measure import best_of, damp_absent
 from clipgrip.pseudolabel.refine.mixture import mixture
-from clipgrip.pseudolabel.refine.scale import spread, standard_logits
-from clipgrip.pseudolabel.refine.simple import propagated
+from clipgrip.pseudolabel.refine.scale import spread
 from clipgrip.pseudolabel.refine.space import Pool
 from clipgrip.types import Logits, Mask, Probs, SomeProbs
 
@@ -39,29 +38,10 @@ def clustered(given: RefineInput) -> Refined:
         prototypes = own.subspace.project(given.prototype_embeds)
         given = _rescored_in_subspace(given, own.projected, prototypes)
     present = _present(given)
-    prior = _expected_shares(given)[present[given.candidates]]
+    prior = sure_prior(given.unlabeled_probs)[present[given.candidates]]
     shares = mean_answer(_cluster_once(given, pool, prior / prior.sum(), present))
     answers = _cluster_once(given, pool, shares, present)
     return Refined(given.with_unlabeled(_with_absent(given, answers, present)), "clusters")
-
-
-def _expected_shares(given: RefineInput) -> Prior:
-    """How often each candidate is expected: as far as answers resist equal shares, as often as neighbours answer it.
-
-    Sure answers that do not resist tell the shares themselves, unsure ones are taken for equally frequent classes. A
-    class of fewer answers than make it absent would be so, and is expected as often as that.
-    """
-    answers, settings = given.unlabeled_probs, given.settings
-    if bool(
-        given.labeled.any()
-    ):  # people label class by class, and neighbours answer what they said
-        return sure_prior(answers)
-    near = best_of(given.restricted(propagated(given).probs, given.candidates))
-    shares = torch.bincount(near, minlength=answers.shape[1]) / len(near)
-    own = shares.clamp_min(settings.absent_share / len(shares))
-    resistance = resistance_of(standard_logits(answers, settings), settings) or 0.0
-    resists = resistance / (resistance + settings.absent_resistance)
-    return torch.lerp(sure_prior(answers), own / own.sum(), resists)
 
 
 def _rescored_in_subspace(given: RefineInput, images: Tensor, prototypes: Tensor) -> RefineInput:

@@ -94,14 +94,13 @@ class Refinement:
     """Resistance (see ``measure``) up to which they seem so."""
     resistance_step: float = 1.53
     """So many times that resistance they seem nearly so, and few images gain by going half the way to equal shares;
-    once more so many times, and classes must be absent; clusters then trust the shares of the answers by half."""
+    once more so many times, and classes must be absent."""
     max_lost_share: float = 0.12
     """Share of the images that one class may lose by clusters: a class that fills the pool must not be split up."""
 
     # Class shares: balance.py, measure.py
     absent_share: float = 0.2
-    """A class that answers less than this part of a fair share is absent, once it is established that some are; one
-    that is there is expected at least so often."""
+    """A class that answers less than this part of a fair share is absent, once it is established that some are."""
 
     # Images: space.py, graph.py, mixture.py, discriminant.py
     neighbours: int = 3
