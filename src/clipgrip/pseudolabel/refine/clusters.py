@@ -68,7 +68,8 @@ def _scale_in_subspace(given: RefineInput, images: Tensor, prototypes: Tensor) -
     texts = prototypes[given.candidates].float().T
     cosines = torch.cat([images[part].float() @ texts for part in rows.split(CHUNK)])
     before = spread(logits_of(given.probs[rows][:, given.candidates]))
-    return before / (spread(cosines) or 1.0)
+    now = spread(cosines)
+    return before / now if before and now else given.settings.prototype_logit_scale
 
 
 def _present(given: RefineInput) -> Mask:
