@@ -21,6 +21,7 @@ from clipgrip.cli.screen import Screen, round_line
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.layout import class_folders
 from clipgrip.runs.pipeline import run
+from clipgrip.runs.rounds import skipped_rounds
 
 COMMANDS = (
     "demo",
@@ -286,6 +287,24 @@ def test_a_round_and_a_result_fit_on_a_line(finished: Path) -> None:
     )
 
 
+def test_rounds_that_were_skipped_are_counted_and_named(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = json.loads((finished / "metrics.json").read_text("utf-8"))
+    first = metrics["rounds"][0]
+    jumped = [first | {"number": n} for n in (1, 2, 3, 10)]
+    text = summary(metrics | {"rounds": jumped}, Path("run"), Path("r"))
+    assert "4 rounds of grip (4 to 9 skipped: the answers had settled)" in text
+    screen = Screen()
+    for done in jumped:
+        screen.round_done(done)
+    told = capsys.readouterr().err.splitlines()
+    assert [int(line.split()[1]) for line in told if "skipped" not in line] == [1, 2, 3, 10]
+    assert told[3] == "rounds 4 to 9 skipped: the answers have settled"
+    assert skipped_rounds(jumped[:3]) is None
+    assert skipped_rounds([]) is None
+
+
 def test_a_partly_labeled_run_tells_seen_from_unseen(finished: Path) -> None:
     metrics = json.loads((finished / "metrics.json").read_text("utf-8"))
     metrics["final"]["test"] |= {"seen": 0.5, "unseen": None, "harmonic_mean": None}
@@ -350,3 +369,13 @@ def test_run_says_that_the_model_cannot_read_the_names(
         one["kind"] for one in json.loads((here / "out" / "metrics.json").read_text())["knowledge"]
     ]
     assert "script" in kinds
+
+
+def test_who_encodes_the_images_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Screen()
+    with screen.live():
+        screen.progress("embed:nano", 8, 8)
+        screen.progress("embed:texture", 8, 8)
+    told = capsys.readouterr().err
+    assert "encoding images (nano): 8 of 8" in told
+    assert "encoding images (texture): 8 of 8" in told

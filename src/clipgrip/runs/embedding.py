@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from clipgrip.backbone.base import Eye
+from clipgrip.backbone.base import Eye, Model
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import Embedded, Item, embed_images
@@ -103,12 +104,19 @@ def model_of(settings: Settings) -> ClipBackbone:
     return load_backbone(settings.backbone, precision=settings.precision, engine=settings.engine)
 
 
+def with_engine(settings: Settings, model: Model) -> Settings:
+    """The same settings with the engine that computes the model; torch where embeddings stand in its place."""
+    engine = model.engine if isinstance(model, ClipBackbone) else "torch"
+    return settings.model_copy(update={"engine": engine})
+
+
 def embedded(
-    backbone: Eye, manifest: Manifest, listener: Listener, *, stage: str = "embed"
+    backbone: Eye, manifest: Manifest, listener: Listener, *, stage: str = ""
 ) -> EmbeddedManifest:
-    """As `embed_manifest`, with the cache in the user's folder, saying how far it is."""
-    progress = partial(listener.progress, stage)
+    """As `embed_manifest`, with the cache in the user's folder, saying how far it is and who looks."""
     given = isinstance(backbone, GivenModel | GivenBank)
+    named = "embed" if given else f"embed:{Path(backbone.name).name}"
+    progress = partial(listener.progress, stage or named)
     cache = None if given else cache_of(backbone)
     return embed_manifest(backbone, manifest, cache=cache, on_progress=progress)
 
