@@ -87,9 +87,9 @@ class Settings(BaseModel):
         "auto", "Numbers that the model computes with.", example='"float32"', option=False
     )
     engine: Engine = setting(
-        "torch",
-        "What encodes images; onnx needs pip install 'clipgrip[onnx]', auto is the faster of torch and onnx here. See "
-        "clipgrip doctor --measure.",
+        "auto",
+        "What encodes images: auto is the faster of torch and onnx here, and the engine of a run that lies in the "
+        "folder already; onnx needs pip install 'clipgrip[onnx]'. See clipgrip doctor.",
         example='"onnx"',
     )
     eye: str | tuple[str, ...] = setting(
@@ -122,7 +122,7 @@ class Settings(BaseModel):
 
     @model_serializer(mode="wrap")
     def _as_ever(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what older versions did not have, where it is as it was for them."""
+        """Without what older versions did not have, where it is as it was for them: torch where nothing is said."""
         values: dict[str, Any] = serialize(self)
         as_before = {"engine": "torch", "eye": (), "refinement": {}}
         return {k: v for k, v in values.items() if k not in as_before or v != as_before[k]}
@@ -214,7 +214,7 @@ class Project(Settings):
     @property
     def settings(self) -> Settings:
         """Without the files."""
-        return Settings(**self.model_dump(include=set(Settings.model_fields)))
+        return Settings(**{name: getattr(self, name) for name in Settings.model_fields})
 
 
 def project(options: dict[str, Any], toml: Path | None = None) -> Project:

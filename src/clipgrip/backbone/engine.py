@@ -14,7 +14,9 @@ from clipgrip.sentences import mark
 Engine = Literal["torch", "onnx", "onnx-int8", "auto"]
 AUTO = "auto"
 """The faster one of this machine that rounds as float32 does (`fastest`)."""
-ENGINES = ("torch", "onnx", "onnx-int8")
+EXACT = ("torch", "onnx")
+"""Equal to rounding."""
+ENGINES = (*EXACT, "onnx-int8")
 
 
 def check_engine(engine: str, device: torch.device, precision: str, model_type: str) -> str:

@@ -121,7 +121,7 @@ def _model(
     from clipgrip.runs.given import TEMPLATE, classes_in, given_model
 
     if not is_embeddings(where):
-        return load_backbone(backbone or "nano"), names, texts
+        return load_backbone(backbone or "nano", engine="auto"), names, texts
     names = names or classes_in(where)
     return given_model(where, names), names, TEMPLATE
 

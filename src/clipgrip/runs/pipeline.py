@@ -50,7 +50,7 @@ from clipgrip.runs.outcome import (
     seen_names,
 )
 from clipgrip.runs.outputs import write_outputs
-from clipgrip.runs.place import check_place, choose_folder, is_ours, wanted_folder
+from clipgrip.runs.place import as_begun, check_place, choose_folder, is_ours, wanted_folder
 from clipgrip.runs.prepare import Prepared, PreparedImages, prepare
 from clipgrip.runs.rounds import run_rounds
 from clipgrip.runs.sampled import sample_facts, sample_sentence
@@ -167,7 +167,7 @@ def carry_out(
         ClipgripError: as `run`.
     """
     began = time.monotonic()
-    settings = with_named_eyes(settings)
+    settings = as_begun(with_named_eyes(settings), wanted)
     prepared = prepare(settings, manifest, hear, seen=seen, model=model)
     current().rest()
     times = {**(seconds or {"ingest": 0.0}), "embed": round(time.monotonic() - began, 3)}

@@ -70,7 +70,7 @@ def prepared(given: StressInput, listener: Listener) -> tuple[NoiseBench, dict[s
         encoding=given.encoding,
         on_progress=lambda done, total: listener.progress("hash", done, total),
     )
-    backbone = load_backbone(given.backbone)
+    backbone = load_backbone(given.backbone, engine="auto")
     found = embedded(backbone, ingested.manifest, listener)
     names, method = found.manifest.classes, PRESETS["default"]["textual"]
     pool, truth, test, test_truth = _parts(found.embeds)

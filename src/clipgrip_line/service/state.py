@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from clipgrip_line.sentences import mark
+from clipgrip_line.clock import now
+from clipgrip_line.monitoring.facts import watch_facts
+from clipgrip_line.sentences import Sentence, combined, mark
 from clipgrip_line.service import people, shifts
-from clipgrip_line.service.clock import now
+from clipgrip_line.service.bell import letters
+from clipgrip_line.service.gallery import pictured
 from clipgrip_line.service.service import Service
 from clipgrip_line.service.shadowing import shadow_facts
-from clipgrip_line.trust.watch_words import LIGHTS, advised, changed, since_when
 from clipgrip_line.words import Words
 
 LAST_SHIFTS = 3
@@ -18,16 +20,35 @@ SHADOW = mark(
     "and {shadow_right} in the shadow."
 )
 
+UNREACHED = mark("The webhook of alarms is not reached: {reason}.")
+DEAD = mark(
+    "{n} messages of alarms were refused by the webhook for good; serve --resend sends them again."
+)
+
 
 def not_ready(service: Service) -> str:
     """Why no image should be sent now; empty where all is well."""
     if not service.ready:
-        return "starting or stopping"
+        return mark("starting or stopping")
+    if not service.ledger.path.is_file():
+        return Sentence("{path} is gone, so answers would be lost", path=service.ledger.path)
     if service.ledger.failing:
-        return f"answers cannot be kept: {service.ledger.failing}"
+        return Sentence("answers cannot be kept: {reason}", reason=service.ledger.failing)
     if not service.engine.is_alive():
-        return "the engine has stopped"
+        return mark("the engine has stopped")
     return ""
+
+
+def troubles(service: Service) -> list[str]:
+    """What somebody should see to, in sentences."""
+    found = [not_ready(service) or service.switching.failed]
+    if service.bell is not None:
+        _, dead = letters(service.ledger.reader)
+        if service.bell.failing:
+            found.append(Sentence(UNREACHED, reason=service.bell.failing))
+        if dead:
+            found.append(Sentence(DEAD, n=dead))
+    return [one for one in found if one]
 
 
 def model_facts(service: Service) -> dict[str, Any]:
@@ -49,6 +70,9 @@ def line_facts(service: Service, say: Words) -> dict[str, Any]:
     model, recent = service.model, service.observers.last()
     shift = service.settings.shifts.of_moment(now())
     shadow = shadow_facts(service)
+    watch = watch_facts(service.watching.status, model.classes, say)
+    if service.watching.status.alarm is not None:
+        watch["alarm"] |= pictured(db, service.watching.status.alarm)
     shown = model.names.get(say.language, ())
     return {
         "name": service.settings.name,
@@ -62,9 +86,9 @@ def line_facts(service: Service, say: Words) -> dict[str, Any]:
         "shifts": _shifts(service, shift),
         "waiting": people.how_many(db),
         "answered": people.counted(db),
-        "watch": watch_facts(service, say),
+        "watch": watch,
         "queue": {"images": service.admission.images, "most": service.admission.most},
-        "trouble": not_ready(service) or service.switching.failed,
+        "trouble": say.translated(combined(troubles(service), " ")),
         "shadow": shadow,
         "shadow_sentence": "" if shadow is None else say(SHADOW, **_counts(shadow)),
         "changes": [vars(one) for one in service.changes()[-5:]],
@@ -82,10 +106,11 @@ def _shifts(service: Service, present: str) -> list[dict[str, Any]]:
     known = [
         name
         for (name,) in db.execute(
-            "SELECT DISTINCT shift FROM tally ORDER BY shift DESC LIMIT ?", (LAST_SHIFTS,)
+            "SELECT DISTINCT shift FROM tally WHERE shift < ? ORDER BY shift DESC LIMIT ?",
+            (present, LAST_SHIFTS - 1),  # none of a clock that was ahead for a while
         )
     ]
-    names = list(dict.fromkeys([present, *known]))[:LAST_SHIFTS]
+    names = [present, *known]
     return [
         {
             "shift": name,
@@ -98,33 +123,3 @@ def _shifts(service: Service, present: str) -> list[dict[str, Any]]:
         }
         for name in names
     ]
-
-
-def watch_facts(service: Service, say: Words) -> dict[str, Any]:
-    """The light of the watch, and what it means."""
-    status = service.watching.status
-    symbol, sentence = LIGHTS[status.light]
-    alarm = None
-    if status.alarm is not None:
-        facts = status.alarm.facts
-        name = None if facts["class"] is None else service.model.classes[facts["class"]]
-        alarm = {
-            "number": status.alarm.number,
-            "rang_at": status.alarm.rang_at,
-            "what": changed(facts["monitor"], facts["rises"], name, say),
-            "advice": advised(facts["monitor"], say),
-            "since": facts["since"],
-            "since_at": say.date(facts["since_at"]),
-            "since_when": since_when(facts, status.alarm.at, say),
-        }
-    return {
-        "light": status.light,
-        "symbol": symbol,
-        "sentence": say(sentence),
-        "images": status.images,
-        "reference": status.reference,
-        "level": round(min(status.level, 1e9), 4),
-        "alarm": alarm,
-        "alarms": status.alarms,
-        "promises": [one.facts() for one in status.promises],
-    }

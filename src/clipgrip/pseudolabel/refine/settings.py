@@ -35,6 +35,8 @@ class Numerics:
     """Scaling steps of a balanced assignment at most."""
     balance_tolerance: float = 1e-7
     """Stop when no factor changes by more than this share of its value."""
+    mixture_first_images: int = 8
+    """Surest images of each class of which the mixture's first means are made (TransCLIP's)."""
     mixture_outer_steps: int = 10
     """Updates of the mixture's means and variance at most."""
     mixture_inner_steps: int = 5
@@ -88,7 +90,8 @@ class Refinement:
     # Which refinement: decide.py
     cluster_min_images: float = 4.0
     """Images per class (``Evidence.images_per_cluster``) from which clusters are better than a text alone; twice as
-    many where the classes seem equally frequent, so that fewer images gain more by equal shares."""
+    many where the classes seem equally frequent (``decide``). Of so many images they count half as much as the text
+    does, of n times as many n / (n + 1)."""
     equal_max_resistance: float = 0.3
     """Resistance (see ``measure``) up to which they seem so."""
     resistance_step: float = 1.53
