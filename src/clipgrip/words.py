@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from typing import cast
 
 from clipgrip.errors import ConfigError, nearest
 from clipgrip_line import words as line
@@ -37,3 +38,8 @@ class Words(line.Words):
 
     def __init__(self, language: Language) -> None:
         super().__init__(language, catalogue(language))
+
+
+def in_every_language(sentence: str) -> dict[str, str]:
+    """A sentence for readers whose language is not known yet."""
+    return {one: Words(cast(Language, one)).translated(sentence) for one in LANGUAGES}

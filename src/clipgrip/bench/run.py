@@ -55,34 +55,8 @@ class GridSettings:
         Raises:
             ConfigError: one is not allowed; the message says what is.
         """
-        for what, chosen, known in (
-            ("prompt", self.prompts, PROMPTS),
-            ("paradigm", self.paradigms, PARADIGMS),
-            ("strategy", self.strategies, STRATEGIES),
-            ("preset", self.presets, tuple(PRESETS)),
-            ("set", (self.known,) if self.known else (), tuple(KNOWN)),
-        ):
-            for name in chosen:
-                if name not in known:
-                    raise ConfigError(
-                        mark('{what} "{name}" is unknown; known are {known}.{nearest}'),
-                        what=what,
-                        name=name,
-                        known=", ".join(known),
-                        nearest=nearest(name, known),
-                    )
-        for what, number in (("shots", self.shots), ("seeds", self.seeds)):
-            if number < 1:
-                raise ConfigError(
-                    mark("{what} = {number} is not allowed: give 1 or more."),
-                    what=what,
-                    number=number,
-                )
-        if not 0 < self.test_share < 1:
-            raise ConfigError(
-                mark("test-share = {test_share} is not allowed: give a number between 0 and 1."),
-                test_share=self.test_share,
-            )
+        self._check_names()
+        self._check_numbers()
         if self.template is not None:
             check_template(self.template)
         if self.known is None and self.out.resolve().is_relative_to(self.data.resolve()):
@@ -100,6 +74,38 @@ class GridSettings:
                 )
             )
         return self
+
+    def _check_names(self) -> None:
+        for what, chosen, known in (
+            ("prompt", self.prompts, PROMPTS),
+            ("paradigm", self.paradigms, PARADIGMS),
+            ("strategy", self.strategies, STRATEGIES),
+            ("preset", self.presets, tuple(PRESETS)),
+            ("set", (self.known,) if self.known else (), tuple(KNOWN)),
+        ):
+            for name in chosen:
+                if name not in known:
+                    raise ConfigError(
+                        mark('{what} "{name}" is unknown; known are {known}.{nearest}'),
+                        what=what,
+                        name=name,
+                        known=", ".join(known),
+                        nearest=nearest(name, known),
+                    )
+
+    def _check_numbers(self) -> None:
+        for what, number in (("shots", self.shots), ("seeds", self.seeds)):
+            if number < 1:
+                raise ConfigError(
+                    mark("{what} = {number} is not allowed: give 1 or more."),
+                    what=what,
+                    number=number,
+                )
+        if not 0 < self.test_share < 1:
+            raise ConfigError(
+                mark("test-share = {test_share} is not allowed: give a number between 0 and 1."),
+                test_share=self.test_share,
+            )
 
     def cells(self) -> list[Cell]:
         """What is to be run, in order."""

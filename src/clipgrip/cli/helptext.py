@@ -86,17 +86,17 @@ class Help(Formatter):  # type: ignore[misc]
     def write_text(self, text: str) -> None:
         """What a command does."""
         say = _words()
-        said = [say.translated(one) for one in paragraphs(text)]
+        shown = [say.translated(one) for one in paragraphs(text)]
         width = self.width - self.current_indent
-        super().write_text("\n\n".join(_wrapped(one, width, say) for one in said))
+        super().write_text("\n\n".join(_wrapped(one, width, say) for one in shown))
 
     def write_dl(self, rows: Any, col_max: int = 30, col_spacing: int = 2) -> None:
         """Names, and what each is for."""
         say = _words()
         first = min(max((len(name) for name, _ in rows), default=0), col_max) + col_spacing
         width = max(self.width - first - 2, 10)
-        said = [(name, _wrapped(option_text(say, text), width, say)) for name, text in rows]
-        super().write_dl(said, col_max, col_spacing)
+        shown = [(name, _wrapped(option_text(say, text), width, say)) for name, text in rows]
+        super().write_dl(shown, col_max, col_spacing)
 
 
 def _wrapped(text: str, width: int, say: Words) -> str:

@@ -160,12 +160,12 @@ def _rounds(metrics: dict[str, Any]) -> str:
         return Sentence("zero-shot, nothing tuned")
     if number == 1:
         return Sentence("1 round of {strategy}", strategy=strategy)
-    told = Sentence("{n} rounds of {strategy}", n=number, strategy=strategy)
+    counted = Sentence("{n} rounds of {strategy}", n=number, strategy=strategy)
     if skipped := skipped_rounds(rounds):
         first, last = skipped
         text = mark("{rounds} ({first} to {last} skipped: the answers had settled)")
-        return Sentence(text, rounds=told, first=first, last=last)
-    return told
+        return Sentence(text, rounds=counted, first=first, last=last)
+    return counted
 
 
 def _stopped(stopped: dict[str, Any] | None) -> list[str]:

@@ -59,8 +59,8 @@ def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = Non
             kind=kind,
         )
     if not path.lower().endswith(TABLE_SUFFIXES):
-        if (said := foreign(place, kind)) is not None:
-            raise DataError("{said}", said=said)
+        if (sentence := foreign(place, kind)) is not None:
+            raise DataError("{sentence}", sentence=sentence)
         raise DataError(
             mark(
                 "{place}: the {kind} must be a CSV or Parquet file with the columns path,label, or a folder with one "
@@ -116,8 +116,8 @@ def _class_folders(folder: str, root: str, kind: str) -> Found:
     found = from_folder(folder, root)
     sources = (one.source for one in found.entries)
     if not any(isinstance(one, FileSource) and may_be_image(one.path) for one in sources):
-        if (said := foreign(folder, kind)) is not None:
-            raise DataError("{said}", said=said)
+        if (sentence := foreign(folder, kind)) is not None:
+            raise DataError("{sentence}", sentence=sentence)
         raise DataError(
             mark("{folder}: no image in it. Put the images into one folder for each class."),
             folder=folder,

@@ -81,9 +81,8 @@ def _text_of(file: Any, columns: list[str], name: str) -> Any:
     if len(columns) > MAX_COLUMNS or count * len(columns) > MOST_CELLS:
         raise DataError(
             mark(
-                "{name}: {count} rows of {n_columns} columns. At most {max_columns} columns and "
-                "{most_cells} cells are read. Keep the columns that are needed, such as path and "
-                "label, or split the file."
+                "{name}: {count} rows of {n_columns} columns. At most {max_columns} columns and {most_cells} cells are "
+                "read. Keep the columns that are needed, such as path and label, or split the file."
             ),
             name=name,
             count=f"{count:,}",
@@ -100,11 +99,8 @@ def _text_of(file: Any, columns: list[str], name: str) -> Any:
     for part in file.iter_batches(max(1, min(8192, MAX_BYTES // largest)), columns=columns):
         read += part.nbytes
         if read > 4 * MAX_BYTES:
-            raise DataError(
-                mark("{name}: more than {size} MiB of text. Split the file."),
-                name=name,
-                size=4 * MAX_BYTES >> 20,
-            )
+            much = mark("{name}: more than {size} MiB of text. Split the file.")
+            raise DataError(much, name=name, size=4 * MAX_BYTES >> 20)
         parts.append(part)
     return pa.Table.from_batches(parts) if parts else file.read(columns=columns)
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from math import ceil
 
 from clipgrip.errors import ConfigError
+from clipgrip.pilot.agreed import check_criteria, check_shares
 from clipgrip.pilot.criteria import RULES, SAMPLED, Criterion, Rule
 from clipgrip.pilot.power import (
     MOST,
@@ -75,8 +76,8 @@ class Pilot:
                 mark("the expected accuracy is {expected}; it is a share between 0 and 1."),
                 expected=f"{self.expected:g}",
             )
-        _check_criteria(self)
-        _check_shares(self)
+        check_criteria(self)
+        check_shares(self)
 
     @property
     def assumed(self) -> float:
@@ -209,52 +210,6 @@ def _truths(pilot: Pilot, one: Criterion) -> list[float]:
     return sorted({round(value, 4) for value in values if 0 < value < 1}, reverse=not one.higher)
 
 
-def _check_criteria(pilot: Pilot) -> None:
-    names = [one.name for one in pilot.criteria]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise ConfigError(mark("the criterion {twice} is given twice. Give it once."), twice=twice)
-    unknown = [name for name in pilot.ok_classes if name not in pilot.classes]
-    if unknown:
-        raise ConfigError(
-            mark('the OK class "{unknown}" is none of the classes: {classes}.'),
-            unknown=unknown[0],
-            classes=", ".join(pilot.classes),
-        )
-    if set(pilot.ok_classes) == set(pilot.classes):
-        raise ConfigError(
-            mark("every class is an OK class, so nothing could be missed. Leave one out.")
-        )
-    if not pilot.ok_classes and {"misses", "overkill"} & set(names):
-        raise ConfigError(
-            mark(
-                "misses and overkill need to know which classes mean OK. Give --ok-class NAME, once "
-                "for each of them."
-            )
-        )
-
-
-def _check_shares(pilot: Pilot) -> None:
-    for name, share in pilot.shares.items():
-        if name not in pilot.classes:
-            raise ConfigError(mark('--share "{name}" is none of the classes.'), name=name)
-        if not 0 < share < 1:
-            raise ConfigError(
-                mark('the share of "{name}" is {share}; it lies between 0 and 1.'),
-                name=name,
-                share=f"{share:g}",
-            )
-    total, all_given = sum(pilot.shares.values()), len(pilot.shares) == len(pilot.classes)
-    if total > 1 + 1e-9 or (total < 1 - 1e-9 if all_given else total > 1 - 1e-9):
-        raise ConfigError(
-            mark(
-                "the given shares sum to {total}. All classes together have 1; those not named share "
-                "what is left, so something has to be left for them."
-            ),
-            total=f"{total:g}",
-        )
-
-
 def _check_reach(pilot: Pilot, needs: tuple[Need, ...]) -> None:
     for need in needs:
         if need.half_width is not None and need.images is not None and need.images > pilot.images:
@@ -266,10 +221,14 @@ def _check_reach(pilot: Pilot, needs: tuple[Need, ...]) -> None:
                 advice = Sentence(larger, option=option, fits=f"{fits:g}")
             raise ConfigError(
                 mark(
-                    "{option} of ±{points} points needs {images} images drawn at random, but {expected} "
+                    "a precision of ±{points} points needs {images} images drawn at random, but {expected} "
                     "are expected. {advice}"
+                )
+                if need.purpose == "precision"
+                else mark(
+                    "a precision of each class of ±{points} points needs {images} images drawn at random, but "
+                    "{expected} are expected. {advice}"
                 ),
-                option=option,
                 points=f"{100 * need.half_width:g}",
                 images=f"{need.images:,}",
                 expected=f"{pilot.images:,}",

@@ -21,6 +21,11 @@ FORMAT = "clipgrip-pilot-2"
 UNSEALED = "clipgrip-pilot-1"
 """An older format, without the digest of its own content."""
 MAX_BYTES = 16 << 20
+FIXED = mark(
+    "{place} was fixed on {made} and stays as it is: criteria that change after the data "
+    'are none. To add a dated version that says why, give --revise "REASON"; else choose '
+    "another --out."
+)
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,7 @@ def write_version(
     earlier = read_versions(place) if place.exists() else ()
     if earlier and not reason.strip():
         raise ConfigError(
-            mark(
-                "{place} was fixed on {made} and stays as it is: criteria that change after the data "
-                'are none. To add a dated version that says why, give --revise "REASON"; else choose '
-                "another --out."
-            ),
+            FIXED,
             place=place,
             made=earlier[0].made,
         )

@@ -11,6 +11,18 @@ from clipgrip.sentences import mark
 
 MAX_GROUPS = 50
 """Values of one column, at most: beyond it the column is no grouping."""
+ONE_COLUMN = mark(
+    '{name}: only the column "{column}". Add a column for each grouping, such as line, '
+    "camera or shift."
+)
+NO_IMAGE = mark(
+    '{name}: none of its paths is an image of this run (it starts with "{shown}", the '
+    'run with "{first}"). Write the paths as predictions.csv has them.'
+)
+TOO_MANY = mark(
+    '{name}: column "{column}" holds {kinds} different values; up to {max_groups} can be '
+    "compared. Leave the column out, or put its values into fewer groups."
+)
 
 
 def read_groups(
@@ -26,10 +38,7 @@ def read_groups(
     columns = [i for i in range(len(table.columns)) if i != place]
     if not columns:
         raise DataError(
-            mark(
-                '{name}: only the column "{column}". Add a column for each grouping, such as line, '
-                "camera or shift."
-            ),
+            ONE_COLUMN,
             name=table.name,
             column=table.columns[place],
         )
@@ -37,10 +46,7 @@ def read_groups(
     if not any(path in rows for path in paths):
         shown = next(iter(rows), "nothing")
         raise DataError(
-            mark(
-                '{name}: none of its paths is an image of this run (it starts with "{shown}", the '
-                'run with "{first}"). Write the paths as predictions.csv has them.'
-            ),
+            NO_IMAGE,
             name=table.name,
             shown=shown,
             first=next(iter(paths), "nothing"),
@@ -52,10 +58,7 @@ def read_groups(
         kinds = len(set(found[name]) - {""})
         if kinds > MAX_GROUPS:
             raise DataError(
-                mark(
-                    '{name}: column "{column}" holds {kinds} different values; up to {max_groups} can be '
-                    "compared. Leave the column out, or put its values into fewer groups."
-                ),
+                TOO_MANY,
                 name=table.name,
                 column=name,
                 kinds=kinds,

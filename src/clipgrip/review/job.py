@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -22,7 +22,7 @@ from clipgrip.errors import ClipgripError, RunError
 from clipgrip.files import system_sentence, write_text_atomic
 from clipgrip.runs.events import Listener
 from clipgrip.runs.lock import locked
-from clipgrip.words import LANGUAGES, Language, Words, mark
+from clipgrip.words import in_every_language, mark
 
 NAME = "next-round.json"
 LOG = "next-round.log"
@@ -42,6 +42,7 @@ SHARES = {
     "answer": (0.96, 1.0),
 }
 """Where each stage begins and ends in the whole work; most images are embedded already, so tuning takes the time."""
+BUSY = mark("a round is running already. Wait until it is done, or stop it first.")
 ENOUGH = 0.02
 """Share of the whole that the tuning must have done before its pace says when it ends."""
 
@@ -65,7 +66,7 @@ class Progress:
     """Seconds, once they can be told."""
     notes: tuple[str, ...] = ()
     error: str = ""
-    said: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
     """The error by language: whoever reads it is not known where it arises."""
     facts: dict[str, Any] = field(default_factory=dict)
     round: int = 0
@@ -101,9 +102,7 @@ def start(folder: Path, person: str) -> None:
     """
     with _starting:
         if progress(folder).state == "running":
-            raise RunError(
-                mark("a round is running already. Wait until it is done, or stop it first.")
-            )
+            raise RunError(BUSY)
         token = secrets.token_hex(8)
         current = Progress("running", 0, person, time.time(), stage="begin", token=token)
         try:
@@ -242,9 +241,7 @@ def _living(folder: Path) -> Iterator[None]:
             only_one.__enter__()
             break
         if time.monotonic() > until:
-            raise RunError(
-                mark("a round is running already. Wait until it is done, or stop it first.")
-            )
+            raise RunError(BUSY)
         time.sleep(0.02)
     try:
         yield
@@ -283,12 +280,10 @@ def _carried_out(folder: Path, person: str, listener: FileListener) -> int:
 
     try:
         done = next_round(folder, person, listener)
-    except OSError as error:
-        listener.end(state="failed", **_said(system_sentence(error)))
+    except (OSError, ClipgripError) as error:
+        sentence = system_sentence(error) if isinstance(error, OSError) else error.sentence
+        listener.end(state="failed", error=str(sentence), errors=in_every_language(sentence))
         return 2
-    except ClipgripError as error:
-        listener.end(state="failed", **_said(error.sentence))
-        return error.exit_code
     except KeyboardInterrupt:
         listener.end(state="stopped")
         return 130
@@ -297,12 +292,6 @@ def _carried_out(folder: Path, person: str, listener: FileListener) -> int:
         raise
     listener.end(state="done", facts=done.facts, round=done.number)
     return 0
-
-
-def _said(sentence: str) -> dict[str, Any]:
-    """An error for the file of progress."""
-    by_language = {one: Words(cast(Language, one)).translated(sentence) for one in LANGUAGES}
-    return {"error": str(sentence), "said": by_language}
 
 
 if __name__ == "__main__":

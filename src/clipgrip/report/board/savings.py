@@ -242,13 +242,10 @@ def given(texts: list[str]) -> dict[str, Given]:
         except ValueError:
             numbers = []
         if len(numbers) not in (1, 3):
-            raise ConfigError(
-                mark(
-                    '--assume "{text}": write KEY=VALUE or KEY=CAUTIOUS:MIDDLE:FAVOURABLE, as in '
-                    "seconds_today=4."
-                ),
-                text=text,
+            wanted = mark(
+                '--assume "{text}": write KEY=VALUE or KEY=CAUTIOUS:MIDDLE:FAVOURABLE, as in seconds_today=4.'
             )
+            raise ConfigError(wanted, text=text)
         if key in found:
             raise ConfigError(mark('--assume "{key}" is given twice. Give it once.'), key=key)
         ends = Given(numbers[0]) if len(numbers) == 1 else Given(numbers[1], numbers[0], numbers[2])
@@ -260,12 +257,8 @@ def given(texts: list[str]) -> dict[str, Given]:
 def _check(key: str, value: Given) -> None:
     if key not in KINDS and key != "spread":
         known = (*KINDS, "spread")
-        raise ConfigError(
-            mark('no assumption "{key}". Known: {known}.{nearest}'),
-            key=key,
-            known=", ".join(known),
-            nearest=nearest(key, known),
-        )
+        text = mark('no assumption "{key}". Known: {known}.{nearest}')
+        raise ConfigError(text, key=key, known=", ".join(known), nearest=nearest(key, known))
     share = key == "spread" or KINDS[key].unit == "share"
     for number in (value.cautious, value.middle, value.favourable):
         if number is None:

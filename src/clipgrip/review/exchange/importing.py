@@ -36,6 +36,7 @@ TAKEN: dict[How, str] = {
 PARTS = mark("read from boxes around parts of images, as labels of the whole images")
 SAME = mark("your answer already")
 CHANGED = mark("another answer of yours before, which now counts no more")
+UNKNOWN = mark('no import "{form}". Known: {known}.{nearest}')
 EMPTY = mark("The file holds no entry at all.")
 
 
@@ -69,12 +70,8 @@ def imported(
         DataError: there is no such format, or the file is not of it.
     """
     if form not in IMPORTS:
-        raise DataError(
-            mark('no import "{form}". Known: {known}.{nearest}'),
-            form=form,
-            known=", ".join(IMPORTS),
-            nearest=nearest(form, IMPORTS),
-        )
+        known = ", ".join(IMPORTS)
+        raise DataError(UNKNOWN, form=form, known=known, nearest=nearest(form, IMPORTS))
     before = session.snapshot
     class_of, view = _ClassOf(before, form), before.view
     rows = (*view.outcome.manifest.rows, *before.round.missing, *view.rows)

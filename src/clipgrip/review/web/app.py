@@ -52,8 +52,8 @@ def _errors(app: FastAPI) -> None:
         if isinstance(error, RunError) and request.url.path == "/api/answers":
             status = 503  # the disk refused: the page keeps the answers and sends them again
         missing = isinstance(error, DataError) and request.url.path.startswith(PICTURES)
-        said = error.sentence if isinstance(error, ClipgripError) else str(error)
-        return refusal(request, 404 if missing else status, said)
+        sentence = error.sentence if isinstance(error, ClipgripError) else str(error)
+        return refusal(request, 404 if missing else status, sentence)
 
     async def system(request: Request, error: Exception) -> Response:
         assert isinstance(error, OSError)

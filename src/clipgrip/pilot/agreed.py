@@ -1,0 +1,59 @@
+"""Whether criteria, classes and shares of a pilot agree with each other, before anything is planned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clipgrip.errors import ConfigError
+from clipgrip.sentences import mark
+
+if TYPE_CHECKING:
+    from clipgrip.pilot.plan import Pilot
+
+
+def check_criteria(pilot: Pilot) -> None:
+    """ConfigError where they do not."""
+    names = [one.name for one in pilot.criteria]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise ConfigError(mark("the criterion {twice} is given twice. Give it once."), twice=twice)
+    unknown = [name for name in pilot.ok_classes if name not in pilot.classes]
+    if unknown:
+        raise ConfigError(
+            mark('the OK class "{unknown}" is none of the classes: {classes}.'),
+            unknown=unknown[0],
+            classes=", ".join(pilot.classes),
+        )
+    if set(pilot.ok_classes) == set(pilot.classes):
+        raise ConfigError(
+            mark("every class is an OK class, so nothing could be missed. Leave one out.")
+        )
+    if not pilot.ok_classes and {"misses", "overkill"} & set(names):
+        raise ConfigError(
+            mark(
+                "misses and overkill need to know which classes mean OK. Give --ok-class NAME, once "
+                "for each of them."
+            )
+        )
+
+
+def check_shares(pilot: Pilot) -> None:
+    """ConfigError where they do not."""
+    for name, share in pilot.shares.items():
+        if name not in pilot.classes:
+            raise ConfigError(mark('--share "{name}" is none of the classes.'), name=name)
+        if not 0 < share < 1:
+            raise ConfigError(
+                mark('the share of "{name}" is {share}; it lies between 0 and 1.'),
+                name=name,
+                share=f"{share:g}",
+            )
+    total, all_given = sum(pilot.shares.values()), len(pilot.shares) == len(pilot.classes)
+    if total > 1 + 1e-9 or (total < 1 - 1e-9 if all_given else total > 1 - 1e-9):
+        raise ConfigError(
+            mark(
+                "the given shares sum to {total}. All classes together have 1; those not named share "
+                "what is left, so something has to be left for them."
+            ),
+            total=f"{total:g}",
+        )
