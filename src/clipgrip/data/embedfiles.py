@@ -121,7 +121,7 @@ def _table(path: AnyPath) -> Any:
         from pyarrow import ipc, parquet
     except ImportError as error:
         raise MissingPackage(
-            'Parquet and Arrow need pyarrow. Install it with: pip install "clipgrip[parquet]"'
+            mark('Parquet and Arrow need pyarrow. Install it with: pip install "clipgrip[parquet]"')
         ) from error
     place = openable(path)
     try:

@@ -30,6 +30,7 @@ from clipgrip.runs.eyes import eye_sentences, with_named_eyes
 from clipgrip.runs.given import (
     classes_of,
     model_of_run,
+    not_used,
     on_embeddings,
     on_images,
     write_given,
@@ -49,7 +50,7 @@ from clipgrip.runs.outcome import (
     seen_names,
 )
 from clipgrip.runs.outputs import write_outputs
-from clipgrip.runs.place import check_place, choose_folder, is_ours, wanted_folder
+from clipgrip.runs.place import as_begun, check_place, choose_folder, is_ours, wanted_folder
 from clipgrip.runs.prepare import Prepared, PreparedImages, prepare
 from clipgrip.runs.rounds import run_rounds
 from clipgrip.runs.sampled import sample_facts, sample_sentence
@@ -65,6 +66,12 @@ from clipgrip.words import Words
 
 PROMPT = mark("Tuning {values} values of a {prompt} prompt.")
 RESIDUALS = mark("Tuning {values} values: a shift of each class embedding.")
+SEEN_ALONE = Sentence(
+    "--seen is not used: there are no texts, so labels alone decide, and an image may be of any class with a label."
+)
+SEEN_AND_ALL = Sentence(
+    "--seen is not used: with --candidates all an image without a label may be of any class."
+)
 SAY = Words("en")
 """The language of notes."""
 
@@ -79,6 +86,8 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     wanted, embedded = wanted_folder(project.out, project.images), is_embeddings(project.images)
     check_place(wanted)
     settings = on_embeddings(project) if embedded else on_images(project)
+    if embedded and (unused := not_used(project)) is not None:
+        hear.note(unused)
     ingested = ingest(
         project.images,
         classes=classes_of(project),
@@ -97,9 +106,12 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     model = model_of_run(project, manifest) if embedded else None
     if model is not None and not model.texts:
         settings = settings.model_copy(update={"candidates": "all"})
-    elif project.seen:
+    if project.seen:
         given = torch.from_numpy(manifest.labels[manifest.pool])
         seen = read_seen(project.seen, given, manifest.classes, project.encoding)
+        if settings.candidates == "all":
+            hear.note(SEEN_ALONE if project.candidates == "auto" else SEEN_AND_ALL)
+            seen = None
     return carry_out(
         settings,
         manifest,
@@ -146,7 +158,7 @@ def carry_out(
         ClipgripError: as `run`.
     """
     began = time.monotonic()
-    settings = with_named_eyes(settings)
+    settings = as_begun(with_named_eyes(settings), wanted)
     prepared = prepare(settings, manifest, hear, seen=seen, model=model)
     current().rest()
     times = {**(seconds or {"ingest": 0.0}), "embed": round(time.monotonic() - began, 3)}

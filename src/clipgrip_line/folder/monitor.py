@@ -14,6 +14,7 @@ from clipgrip_line.folder.notes import Notes
 from clipgrip_line.folder.recording import Watchable
 from clipgrip_line.folder.samples import is_drawn
 from clipgrip_line.monitoring.facts import watch_facts
+from clipgrip_line.monitoring.gallery import Gallery
 from clipgrip_line.monitoring.seeing import Answering, Seen
 from clipgrip_line.monitoring.store import NotKept
 from clipgrip_line.monitoring.watching import Watching
@@ -42,7 +43,7 @@ class Monitor:
             NotKept: the disk refused.
         """
         self._journal, self._model, self._notes, self._drawn = journal, model, notes, drawn
-        self._watching = Watching(journal, alpha, people_at_alarm=people_at_alarm)
+        self._watching = Watching(journal, alpha, Gallery(0), people_at_alarm=people_at_alarm)
         with journal.quiet():
             journal.remember(
                 f"classes {model.version}", json.dumps(model.classes, ensure_ascii=False)
@@ -52,18 +53,11 @@ class Monitor:
 
     def decided(self, seen: Sequence[Seen]) -> list[Seen]:
         """Left to people where the promise has fallen, or an alarm asks for it."""
-        return [self._watching.decided(one, self._model.version) for one in seen]
+        return self._watching.judged(seen, self._model.version)
 
     def watchable(self, seen: Sequence[Seen]) -> list[Watchable]:
         """What is kept of each for the watch, and for the question to people."""
-        try:
-            codes = self._watching.codes(seen)
-        except Exception:  # an answer does not wait for the watch
-            codes = [None] * len(seen)
-        return [
-            Watchable(one.label, one.sure, code, self._is_drawn(one))
-            for one, code in zip(seen, codes, strict=True)
-        ]
+        return [Watchable(one.label, one.sure, one.codes, self._is_drawn(one)) for one in seen]
 
     def _is_drawn(self, one: Seen) -> bool:
         answer = one.answer

@@ -33,7 +33,7 @@ def answer_row(item: Item) -> list[Cell]:
     return [
         *head,
         answer["verdict"],
-        answer["decided"],
+        answer["decided_by"],
         *more,
         answer["version"],
         answer["image_id"],

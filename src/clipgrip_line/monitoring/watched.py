@@ -11,7 +11,8 @@ from typing import Any, cast
 import numpy as np
 
 from clipgrip_line.clock import now, written
-from clipgrip_line.monitoring.seeing import Answering
+from clipgrip_line.monitoring.gallery import Gallery
+from clipgrip_line.monitoring.seeing import Answering, Floats
 from clipgrip_line.monitoring.store import NotKept, Store
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.line import Alarm, SeenImage, State, Vectors, WatchedLine
@@ -26,6 +27,10 @@ from clipgrip_line.words import Words
 LATEST = 5000
 """Images that an alarm looks back on."""
 AT_ONCE = 500
+ALARMS = 50
+"""Latest alarms whose pictures are kept."""
+LONGEST = 480
+"""Pixels of the longer side of these."""
 _ROW = "SELECT number, image, name, label, sure, codes, at FROM {table} WHERE "
 
 
@@ -57,12 +62,12 @@ class Watched:
     model: Answering
     begun_at: str
     anchors: Vectors = field(repr=False)
+    near: Floats = field(repr=False)
+    """The same in float32, so that every image is not paid for with a conversion."""
     reference: int
     state: WatchState
     unsaved: list[tuple[int, int]] = field(default_factory=list)
     """(number, answer) of images since the last saving."""
-    said: object = None
-    """What of people's answers the promises were compared with last."""
 
     def line(self, alpha: float) -> WatchedLine:
         """As the arithmetic of alarms knows it."""
@@ -101,14 +106,20 @@ class Watched:
     def _rows(self, which: str) -> str:
         return f"{_ROW.format(table=self.store.answered)}{which} ORDER BY number"
 
-    def save(self, db: sqlite3.Connection, loud: Sequence[Mapping[str, Any]], at: str) -> None:
+    def packed(self) -> bytes:
+        """The monitors as `save` keeps them: made before, so that no answer waits behind it."""
+        return monitors_bytes(self.state.state.monitors)
+
+    def save(
+        self, db: sqlite3.Connection, packed: bytes, loud: Sequence[Mapping[str, Any]], at: str
+    ) -> None:
         """Monitors, images, and what rang, in one change."""
         state, version = self.state.state, self.model.version
         db.execute(
             "INSERT OR REPLACE INTO monitor VALUES (?, ?, ?, ?, ?, ?)",
             (
                 *(version, self.begun_at, state.period, state.before, self.state.through),
-                monitors_bytes(state.monitors),
+                packed,
             ),
         )
         db.executemany(
@@ -121,20 +132,17 @@ class Watched:
         )
         for one in loud:
             facts = json.dumps(one["facts"])
-            db.execute(
+            number = db.execute(
                 "INSERT INTO alarm (version, period, at, rang_at, facts) VALUES (?, ?, ?, ?, ?)",
                 (version, state.period, one["at"], at, facts),
+            ).lastrowid
+            db.execute("DELETE FROM alarm_picture WHERE alarm <= ?", ((number or 0) - ALARMS,))
+            db.executemany(
+                "INSERT OR IGNORE INTO alarm_picture VALUES (?, ?, ?)",
+                [(number, image, data) for image, data in one["pictures"].items()],
             )
-            self.noticed(db, at, [{"alarm": one["facts"], "at_image": one["at"]}])
-
-    def noticed(self, db: sqlite3.Connection, at: str, facts: Sequence[Mapping[str, Any]]) -> None:
-        """For those who want to be told."""
-        for one in facts:
-            event = "alarm" if "alarm" in one else "promise_withdrawn"
-            body = {"event": event, "at": at, "version": self.model.version, **one}
-            if "alarm" in one:
-                body["what"] = self._what(one["alarm"])
-            self.store.notice(db, at, body)
+            about = {"what": self._what(one["facts"]), "alarm": one["facts"], "at_image": one["at"]}
+            noticed(self.store, db, at, version, "alarm", about)
 
     def _what(self, facts: Mapping[str, Any]) -> str:
         name = None if facts["class"] is None else self.model.classes[facts["class"]]
@@ -157,13 +165,14 @@ class Watched:
         period = next_period(self.store.reader, state.period)
         before = self.state
         self.state = WatchState(State(period, state.images, monitors), before.through)
+        packed = self.packed()
 
         def change(db: sqlite3.Connection) -> None:
             db.execute(
                 "UPDATE alarm SET response = ? WHERE number = ?",
                 (json.dumps(response), alarm.number),
             )
-            self.save(db, (), at)
+            self.save(db, packed, (), at)
 
         try:
             self.store.do(change)
@@ -178,7 +187,7 @@ def following(store: Store, model: Answering, reference: Reference | None) -> Wa
     """The watch of a version, where it was left, or from its reference."""
     db, classes = store.reader, len(model.classes)
     anchors = reference.anchors if reference else np.zeros((0, 1), np.float16)
-    images = reference.images if reference else 0
+    images, near = reference.images if reference else 0, anchors.astype(np.float32)
     row = db.execute(
         "SELECT begun_at, period, before, through, data FROM monitor WHERE version = ?",
         (model.version,),
@@ -186,17 +195,53 @@ def following(store: Store, model: Answering, reference: Reference | None) -> Wa
     if row is not None:
         begun_at, period, before, through, data = row
         state = WatchState(State(period, before, read_monitors(data)), through)
-        return Watched(store, model, begun_at, anchors, images, state)
+        return Watched(store, model, begun_at, anchors, near, images, state)
     monitors = reference.monitors if reference else _from_nothing(classes)
     (through,) = db.execute(f"SELECT coalesce(max(number), 0) FROM {store.answered}").fetchone()
     state = WatchState(State(next_period(db, 0), 0, monitors), through)
-    watched = Watched(store, model, written(now()), anchors, images, state)
-    store.do(lambda db: watched.save(db, (), watched.begun_at))
+    watched = Watched(store, model, written(now()), anchors, near, images, state)
+    packed = watched.packed()
+    store.do(lambda db: watched.save(db, packed, (), watched.begun_at))
     return watched
 
 
 def _from_nothing(classes: int) -> Monitors:
     return Monitors.of(no_counts(len(SCORES)), np.zeros(classes, np.int64))
+
+
+def noticed(
+    store: Store,
+    db: sqlite3.Connection,
+    at: str,
+    version: str,
+    event: str,
+    facts: Mapping[str, Any],
+) -> None:
+    """For those who want to be told."""
+    store.notice(db, at, {"event": event, "at": at, "version": version, **facts})
+
+
+def small(facts: Mapping[str, Any], gallery: Gallery) -> dict[str, bytes]:
+    """The pictures of an alarm from before and after, as far as they are still in memory, small enough to be kept."""
+    from clipgrip_line.service.pictures import jpeg
+
+    found: dict[str, bytes] = {}
+    for one in (*facts["before"], *facts["after"]):
+        data = gallery.get(one["sha256"])
+        made = None if data is None else jpeg(data, LONGEST)
+        if made is not None:
+            found[one["sha256"]] = made
+    return found
+
+
+def pictured(db: sqlite3.Connection, alarm: Alarm) -> dict[str, list[str]]:
+    """The contents from before and after of which an alarm keeps a picture."""
+    rows = db.execute("SELECT image FROM alarm_picture WHERE alarm = ?", (alarm.number,))
+    kept = {image for (image,) in rows}
+    return {
+        when: [one["sha256"] for one in alarm.facts[when] if one["sha256"] in kept]
+        for when in ("before", "after")
+    }
 
 
 def next_period(db: sqlite3.Connection, period: int) -> int:

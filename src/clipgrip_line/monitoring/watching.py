@@ -6,6 +6,8 @@ reached: equal rows give equal wealth (`trust.drift`).
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sqlite3
 import threading
 import time
@@ -15,11 +17,21 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from clipgrip_line.answers import Answer
 from clipgrip_line.clock import now, written
-from clipgrip_line.monitoring.promises import Kept, kept, note, standing, withdraw
+from clipgrip_line.monitoring.gallery import Gallery
+from clipgrip_line.monitoring.promises import Kept, Promising, kept, note, standing, withdraw
 from clipgrip_line.monitoring.seeing import Answering, Seen
 from clipgrip_line.monitoring.store import NotKept, Store
-from clipgrip_line.monitoring.watched import Images, Watched, WatchState, alarms, following
+from clipgrip_line.monitoring.watched import (
+    Images,
+    Watched,
+    WatchState,
+    alarms,
+    following,
+    noticed,
+    small,
+)
 from clipgrip_line.promises import Scope
 from clipgrip_line.trust.drift import follow, ringing
 from clipgrip_line.trust.line import Alarm, State
@@ -28,6 +40,7 @@ from clipgrip_line.trust.ringing import PERHAPS, heard_more, image_budgets, loud
 from clipgrip_line.trust.scores import SCORES, chances_of, distances, scores_of
 from clipgrip_line.trust.watch_words import Light
 
+log = logging.getLogger(__name__)
 One = TypeVar("One", bound=Seen)
 SAVED = 10.0
 """Seconds after which the monitors are written down at the latest; what came since is bet on again after a kill."""
@@ -49,13 +62,20 @@ class Status:
 class Watching:
     """Bets on the images of the version that answers. Safe to use from several threads."""
 
-    def __init__(self, store: Store, alpha: float, *, people_at_alarm: bool = False) -> None:
+    def __init__(
+        self, store: Store, alpha: float, gallery: Gallery, *, people_at_alarm: bool = False
+    ) -> None:
         """``people_at_alarm``: whether a person decides every image while an alarm rings."""
-        self.store, self.alpha, self.people_at_alarm = store, alpha, people_at_alarm
+        self.store, self.alpha, self.gallery = store, alpha, gallery
+        self.people_at_alarm = people_at_alarm
         self.status = Status()
         self._watched: Watched | None = None
         self._standing: dict[str, tuple[Scope, ...] | None] = {}
         """By version: while the versions change, images of both are under way."""
+        self._promising: dict[str, Promising] = {}
+        """Every version whose promise people's answers are compared with, also of one that answers no more."""
+        self._said: object = None
+        """What of people's answers the promises were compared with last."""
         self._lock = threading.RLock()
         self._saved = 0.0
 
@@ -66,33 +86,44 @@ class Watching:
                 self._save(self._watched, ())
             self.store.do(lambda db: note(db, model))
             self._watched = following(self.store, model, reference)
+            self._promising[model.version] = model
+            self._said = None
+            with contextlib.suppress(NotKept):  # the next look tries again
+                self._uphold()
             self._standing[model.version] = standing(self.store.reader, model)
             self._renew()
 
-    def decided(self, seen: One, version: str) -> One:
-        """Left to people where no scope that still stands holds the answer, or an alarm rings that asks for it."""
-        scopes, answer = self._standing.get(version), seen.answer
-        rings = self.people_at_alarm and self.status.alarm is not None
-        if answer.decided == "person":
-            return seen
-        if not rings and (
-            scopes is None or any(one.holds(seen.label, seen.sure) for one in scopes)
-        ):
-            return seen
-        return replace(seen, answer=replace(answer, decided="person", verdict="person"))
+    def remember(self, versions: Sequence[Promising]) -> None:
+        """Versions that answered before: what people say of their images counts, too."""
+        for one in versions:
+            self._promising.setdefault(one.version, one)
 
-    def codes(self, seen: Sequence[Seen]) -> list[bytes | None]:
+    def judged(self, seen: Sequence[One], version: str) -> list[One]:
+        """Images of one version: left to people where no scope that stands holds the answer, with their scores."""
+        scopes = self._standing.get(version)
+        rings = self.people_at_alarm and self.status.alarm is not None
+        try:
+            codes = self.codes(seen, version)
+        except Exception:  # the answer does not wait for the watch
+            log.exception("the watch could not look at %d images", len(seen))
+            codes = [None] * len(seen)
+        return [
+            replace(one, answer=_decided(one, scopes, rings=rings), codes=code)
+            for one, code in zip(seen, codes, strict=True)
+        ]
+
+    def codes(self, seen: Sequence[Seen], version: str) -> Sequence[bytes | None]:
         """The scores of images of one version, small enough to be kept with their answers.
 
         None for those of another version than is watched: its reference says nothing of them.
         """
         watched = self._watched
-        if watched is None or not seen or seen[0].answer.version != watched.model.version:
+        if watched is None or not seen or version != watched.model.version:
             return [None] * len(seen)
         looks = [one.looks for one in seen]
         sure = np.array([one.sure for one in seen])
-        far = distances(np.stack([one.embed for one in seen]), watched.anchors)
-        return [row.astype("<u2").tobytes() for row in scores_of(looks, sure, far)]
+        far = distances(np.stack([one.embed for one in seen]), watched.near)
+        return [row.tobytes() for row in scores_of(looks, sure, far).astype("<u2")]
 
     def save(self) -> None:
         """Write down how far it is; NotKept where the disk refuses, and it is bet again then."""
@@ -108,7 +139,7 @@ class Watching:
             images = self._watched.fresh()
             if images.rows:
                 self._bet_or_again(self._watched, images)
-            self._uphold(self._watched)
+            self._uphold()
             self._renew()
             return images.full
 
@@ -154,33 +185,39 @@ class Watching:
         ).any():
             self._save_now_and_then(watched)
             return
-        loud = rung(line, state, course, watched.history())
-        self._save(watched, () if loud is None else (loud,))
+        loud = rung(line, state, course, watched.history(), self.gallery)
+        if loud is None:
+            self._save(watched, ())
+        else:
+            self._save(watched, ({**loud, "pictures": small(loud["facts"], self.gallery)},))
 
     def _save_now_and_then(self, watched: Watched) -> None:
         if time.monotonic() - self._saved >= SAVED:
             self._save(watched, ())
 
     def _save(self, watched: Watched, loud: Sequence[dict[str, Any]]) -> None:
-        at = written(now())
-        self.store.do(lambda db: watched.save(db, loud, at))
+        at, packed = written(now()), watched.packed()
+        self.store.do(lambda db: watched.save(db, packed, loud, at))
         watched.unsaved = []
         self._saved = time.monotonic()
 
-    def _uphold(self, watched: Watched) -> None:
-        model = watched.model
+    def _uphold(self) -> None:
+        """Withdraw what people's answers refute, whichever version they are about."""
         said = self.store.reader.execute("SELECT count(*), sum(undone) FROM said").fetchone()
-        if said == watched.said or model.promise is None:
+        if said == self._said:
             return
         at = written(now())
 
         def change(db: sqlite3.Connection) -> None:
-            fallen = withdraw(db, model, self.alpha, at)
-            watched.noticed(db, at, [one.facts() for one in fallen])
+            for model in self._promising.values():
+                for one in withdraw(db, model, self.alpha, at):
+                    noticed(self.store, db, at, model.version, "promise_withdrawn", one.facts())
 
         self.store.do(change)
-        self._standing[model.version] = standing(self.store.reader, model)
-        watched.said = said  # after it is kept: what the disk refused is tried again
+        for version, model in self._promising.items():
+            if version in self._standing:
+                self._standing[version] = standing(self.store.reader, model)
+        self._said = said  # after it is kept: what the disk refused is tried again
 
     def _renew(self) -> None:
         watched = self._watched
@@ -203,3 +240,14 @@ class Watching:
             len(every),
             promises,
         )
+
+
+def _decided(one: Seen, scopes: Sequence[Scope] | None, *, rings: bool) -> Answer:
+    """``rings``: an alarm, that leaves everything to people."""
+    answer = one.answer
+    if answer.decided == "person":
+        return answer
+    stands = scopes is None or any(scope.holds(one.label, one.sure) for scope in scopes)
+    if stands and not rings:
+        return answer
+    return replace(answer, decided="person", verdict="person")
