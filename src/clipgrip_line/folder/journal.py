@@ -264,7 +264,10 @@ class Journal:
 
 
 def _item(row: Sequence[Any]) -> Item:
-    number, path, at, size, mtime, image, content = row
+    number, path, at, size, mtime, image, text = row
+    content = json.loads(text)
+    if "decided" in content:  # as version 0.1 called it
+        content["decided_by"] = content.pop("decided")
     return Item(
         number,
         os.fsdecode(path),
@@ -272,5 +275,5 @@ def _item(row: Sequence[Any]) -> Item:
         size,
         mtime,
         image.hex() if image else "",
-        json.loads(content),
+        content,
     )

@@ -48,8 +48,13 @@ class Monitor:
             journal.remember(
                 f"classes {model.version}", json.dumps(model.classes, ensure_ascii=False)
             )
+            rows = journal.reader.execute(
+                "SELECT scope FROM withdrawal WHERE version=?", (model.version,)
+            )
+            before = {name for (name,) in rows}
             self._watching.follow(model, reference)
-        self._said: dict[str, Any] = {"alarm": self._alarm(), "fallen": self._fallen()}
+        self._said: dict[str, Any] = {"alarm": self._alarm(), "fallen": before}
+        self._say()  # a promise that people's answers refuted while nothing watched has fallen now
 
     def decided(self, seen: Sequence[Seen]) -> list[Seen]:
         """Left to people where the promise has fallen, or an alarm asks for it."""
