@@ -59,14 +59,17 @@ def is_service(folder: Path) -> bool:
 
 
 def _served(args: argparse.Namespace, say: Words) -> Told:
+    from clipgrip_line.folder.tally import PICTURES
     from clipgrip_line.service import outside
 
     facts = outside.facts_of(args.out)
-    sentence = say(
-        "{n} images answered, {waiting} wait for a person; version {version}",
-        n=facts["answered"],
-        waiting=facts["waiting"],
-        version=facts["version"],
+    sentence = say.translated(
+        Sentence(
+            "{pictures} answered, {waiting} waiting for a person; version {version}",
+            pictures=counted(facts["answered"], *PICTURES),
+            waiting=counted(facts["waiting"], *PICTURES),
+            version=facts["version"],
+        )
     )
     ended = [] if facts["running"] else [outside.ENDED]
     return facts, sentence, ended, outside.troubles_of(facts)

@@ -14,7 +14,6 @@ from clipgrip_line.folder.notes import Notes
 from clipgrip_line.folder.recording import Watchable
 from clipgrip_line.folder.samples import is_drawn
 from clipgrip_line.monitoring.facts import watch_facts
-from clipgrip_line.monitoring.gallery import Gallery
 from clipgrip_line.monitoring.seeing import Answering, Seen
 from clipgrip_line.monitoring.store import NotKept
 from clipgrip_line.monitoring.watching import Watching
@@ -43,26 +42,34 @@ class Monitor:
             NotKept: the disk refused.
         """
         self._journal, self._model, self._notes, self._drawn = journal, model, notes, drawn
-        self._watching = Watching(journal, alpha, Gallery(0), people_at_alarm=people_at_alarm)
+        self._watching = Watching(journal, alpha, people_at_alarm=people_at_alarm)
+        fallen = journal.reader.execute(
+            "SELECT scope FROM withdrawal WHERE version = ?", (model.version,)
+        ).fetchall()
         with journal.quiet():
             journal.remember(
                 f"classes {model.version}", json.dumps(model.classes, ensure_ascii=False)
             )
-            rows = journal.reader.execute(
-                "SELECT scope FROM withdrawal WHERE version=?", (model.version,)
-            )
-            before = {name for (name,) in rows}
             self._watching.follow(model, reference)
-        self._said: dict[str, Any] = {"alarm": self._alarm(), "fallen": before}
-        self._say()  # a promise that people's answers refuted while nothing watched has fallen now
+        self._said: dict[str, Any] = {
+            "alarm": self._alarm(),
+            "fallen": {name for (name,) in fallen},
+        }
 
     def decided(self, seen: Sequence[Seen]) -> list[Seen]:
         """Left to people where the promise has fallen, or an alarm asks for it."""
-        return self._watching.judged(seen, self._model.version)
+        return [self._watching.decided(one, self._model.version) for one in seen]
 
     def watchable(self, seen: Sequence[Seen]) -> list[Watchable]:
         """What is kept of each for the watch, and for the question to people."""
-        return [Watchable(one.label, one.sure, one.codes, self._is_drawn(one)) for one in seen]
+        try:
+            codes = self._watching.codes(seen)
+        except Exception:  # an answer does not wait for the watch
+            codes = [None] * len(seen)
+        return [
+            Watchable(one.label, one.sure, code, self._is_drawn(one))
+            for one, code in zip(seen, codes, strict=True)
+        ]
 
     def _is_drawn(self, one: Seen) -> bool:
         answer = one.answer

@@ -39,8 +39,6 @@ MIGRATIONS = (
     CREATE TABLE drawn(
       number INTEGER PRIMARY KEY, image TEXT NOT NULL UNIQUE, name TEXT NOT NULL, class TEXT NOT NULL,
       sure REAL NOT NULL, version TEXT NOT NULL);
-    CREATE TABLE alarm_picture(
-      alarm INTEGER NOT NULL, image TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY(alarm, image));
     CREATE TABLE reply(
       alarm INTEGER PRIMARY KEY, verdict TEXT NOT NULL, note TEXT NOT NULL, by TEXT NOT NULL, at TEXT NOT NULL);
     """

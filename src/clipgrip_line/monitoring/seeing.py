@@ -76,8 +76,6 @@ class Seen:
     label: int
     sure: float
     """The confidence as the model says it, before calibration: promises are about this one."""
-    codes: bytes | None = field(default=None, repr=False)
-    """Its scores for the watch; None where it is not bet on."""
 
 
 def see(model: Answering, pixels: Sequence[Any]) -> list[Seen]:

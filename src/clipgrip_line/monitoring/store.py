@@ -27,3 +27,13 @@ class Store(Protocol):
 
     def notice(self, db: sqlite3.Connection, at: str, body: Mapping[str, Any]) -> None:
         """Let others know, in the change that is being written."""
+
+
+class Album(Protocol):
+    """Pictures of the images that came lately; a store whose watch has one has the table ``alarm_picture``, too."""
+
+    def __contains__(self, image: object) -> bool:
+        """Whether the picture of a content is there."""
+
+    def small(self, facts: Mapping[str, Any]) -> dict[str, bytes]:
+        """By content, the pictures of an alarm's facts, as JPEG, as far as they are there."""

@@ -11,7 +11,6 @@ from typing import Any, cast
 import numpy as np
 
 from clipgrip_line.clock import now, written
-from clipgrip_line.monitoring.gallery import Gallery
 from clipgrip_line.monitoring.seeing import Answering, Floats
 from clipgrip_line.monitoring.store import NotKept, Store
 from clipgrip_line.trust.drift import Monitors
@@ -29,8 +28,6 @@ LATEST = 5000
 AT_ONCE = 500
 ALARMS = 50
 """Latest alarms whose pictures are kept."""
-LONGEST = 480
-"""Pixels of the longer side of these."""
 _ROW = "SELECT number, image, name, label, sure, codes, at FROM {table} WHERE "
 
 
@@ -136,13 +133,10 @@ class Watched:
                 "INSERT INTO alarm (version, period, at, rang_at, facts) VALUES (?, ?, ?, ?, ?)",
                 (version, state.period, one["at"], at, facts),
             ).lastrowid
-            db.execute("DELETE FROM alarm_picture WHERE alarm <= ?", ((number or 0) - ALARMS,))
-            db.executemany(
-                "INSERT OR IGNORE INTO alarm_picture VALUES (?, ?, ?)",
-                [(number, image, data) for image, data in one["pictures"].items()],
-            )
-            about = {"what": self._what(one["facts"]), "alarm": one["facts"], "at_image": one["at"]}
-            noticed(self.store, db, at, version, "alarm", about)
+            if "pictures" in one:
+                _keep_pictures(db, number or 0, one["pictures"])
+            told = {"alarm": one["facts"], "at_image": one["at"], "what": self._what(one["facts"])}
+            noticed(self.store, db, at, version, "alarm", told)
 
     def _what(self, facts: Mapping[str, Any]) -> str:
         name = None if facts["class"] is None else self.model.classes[facts["class"]]
@@ -183,6 +177,12 @@ class Watched:
         return replace(alarm, response=response)
 
 
+def _keep_pictures(db: sqlite3.Connection, alarm: int, pictures: Mapping[str, bytes]) -> None:
+    db.execute("DELETE FROM alarm_picture WHERE alarm <= ?", (alarm - ALARMS,))
+    rows = [(alarm, image, data) for image, data in pictures.items()]
+    db.executemany("INSERT OR IGNORE INTO alarm_picture VALUES (?, ?, ?)", rows)
+
+
 def following(store: Store, model: Answering, reference: Reference | None) -> Watched:
     """The watch of a version, where it was left, or from its reference."""
     db, classes = store.reader, len(model.classes)
@@ -219,29 +219,6 @@ def noticed(
 ) -> None:
     """For those who want to be told."""
     store.notice(db, at, {"event": event, "at": at, "version": version, **facts})
-
-
-def small(facts: Mapping[str, Any], gallery: Gallery) -> dict[str, bytes]:
-    """The pictures of an alarm from before and after, as far as they are still in memory, small enough to be kept."""
-    from clipgrip_line.service.pictures import jpeg
-
-    found: dict[str, bytes] = {}
-    for one in (*facts["before"], *facts["after"]):
-        data = gallery.get(one["sha256"])
-        made = None if data is None else jpeg(data, LONGEST)
-        if made is not None:
-            found[one["sha256"]] = made
-    return found
-
-
-def pictured(db: sqlite3.Connection, alarm: Alarm) -> dict[str, list[str]]:
-    """The contents from before and after of which an alarm keeps a picture."""
-    rows = db.execute("SELECT image FROM alarm_picture WHERE alarm = ?", (alarm.number,))
-    kept = {image for (image,) in rows}
-    return {
-        when: [one["sha256"] for one in alarm.facts[when] if one["sha256"] in kept]
-        for when in ("before", "after")
-    }
 
 
 def next_period(db: sqlite3.Connection, period: int) -> int:

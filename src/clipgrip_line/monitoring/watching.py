@@ -7,7 +7,6 @@ reached: equal rows give equal wealth (`trust.drift`).
 from __future__ import annotations
 
 import contextlib
-import logging
 import sqlite3
 import threading
 import time
@@ -17,12 +16,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from clipgrip_line.answers import Answer
 from clipgrip_line.clock import now, written
-from clipgrip_line.monitoring.gallery import Gallery
 from clipgrip_line.monitoring.promises import Kept, Promising, kept, note, standing, withdraw
 from clipgrip_line.monitoring.seeing import Answering, Seen
-from clipgrip_line.monitoring.store import NotKept, Store
+from clipgrip_line.monitoring.store import Album, NotKept, Store
 from clipgrip_line.monitoring.watched import (
     Images,
     Watched,
@@ -30,7 +27,6 @@ from clipgrip_line.monitoring.watched import (
     alarms,
     following,
     noticed,
-    small,
 )
 from clipgrip_line.promises import Scope
 from clipgrip_line.trust.drift import follow, ringing
@@ -40,7 +36,6 @@ from clipgrip_line.trust.ringing import PERHAPS, heard_more, image_budgets, loud
 from clipgrip_line.trust.scores import SCORES, chances_of, distances, scores_of
 from clipgrip_line.trust.watch_words import Light
 
-log = logging.getLogger(__name__)
 One = TypeVar("One", bound=Seen)
 SAVED = 10.0
 """Seconds after which the monitors are written down at the latest; what came since is bet on again after a kill."""
@@ -63,11 +58,16 @@ class Watching:
     """Bets on the images of the version that answers. Safe to use from several threads."""
 
     def __init__(
-        self, store: Store, alpha: float, gallery: Gallery, *, people_at_alarm: bool = False
+        self,
+        store: Store,
+        alpha: float,
+        album: Album | None = None,
+        *,
+        people_at_alarm: bool = False,
     ) -> None:
-        """``people_at_alarm``: whether a person decides every image while an alarm rings."""
-        self.store, self.alpha, self.gallery = store, alpha, gallery
-        self.people_at_alarm = people_at_alarm
+        """``album``: what an alarm shows; ``people_at_alarm``: whether a person decides every image while one rings."""
+        self.store, self.alpha, self.people_at_alarm = store, alpha, people_at_alarm
+        self.album = album
         self.status = Status()
         self._watched: Watched | None = None
         self._standing: dict[str, tuple[Scope, ...] | None] = {}
@@ -98,27 +98,25 @@ class Watching:
         for one in versions:
             self._promising.setdefault(one.version, one)
 
-    def judged(self, seen: Sequence[One], version: str) -> list[One]:
-        """Images of one version: left to people where no scope that stands holds the answer, with their scores."""
-        scopes = self._standing.get(version)
+    def decided(self, seen: One, version: str) -> One:
+        """Left to people where no scope that still stands holds the answer, or an alarm rings that asks for it."""
+        scopes, answer = self._standing.get(version), seen.answer
         rings = self.people_at_alarm and self.status.alarm is not None
-        try:
-            codes = self.codes(seen, version)
-        except Exception:  # the answer does not wait for the watch
-            log.exception("the watch could not look at %d images", len(seen))
-            codes = [None] * len(seen)
-        return [
-            replace(one, answer=_decided(one, scopes, rings=rings), codes=code)
-            for one, code in zip(seen, codes, strict=True)
-        ]
+        if answer.decided == "person":
+            return seen
+        if not rings and (
+            scopes is None or any(one.holds(seen.label, seen.sure) for one in scopes)
+        ):
+            return seen
+        return replace(seen, answer=replace(answer, decided="person", verdict="person"))
 
-    def codes(self, seen: Sequence[Seen], version: str) -> Sequence[bytes | None]:
+    def codes(self, seen: Sequence[Seen]) -> list[bytes | None]:
         """The scores of images of one version, small enough to be kept with their answers.
 
         None for those of another version than is watched: its reference says nothing of them.
         """
         watched = self._watched
-        if watched is None or not seen or version != watched.model.version:
+        if watched is None or not seen or seen[0].answer.version != watched.model.version:
             return [None] * len(seen)
         looks = [one.looks for one in seen]
         sure = np.array([one.sure for one in seen])
@@ -185,11 +183,10 @@ class Watching:
         ).any():
             self._save_now_and_then(watched)
             return
-        loud = rung(line, state, course, watched.history(), self.gallery)
-        if loud is None:
-            self._save(watched, ())
-        else:
-            self._save(watched, ({**loud, "pictures": small(loud["facts"], self.gallery)},))
+        loud = rung(line, state, course, watched.history(), self.album)
+        if loud is not None and self.album is not None:
+            loud = {**loud, "pictures": self.album.small(loud["facts"])}
+        self._save(watched, () if loud is None else (loud,))
 
     def _save_now_and_then(self, watched: Watched) -> None:
         if time.monotonic() - self._saved >= SAVED:
@@ -240,14 +237,3 @@ class Watching:
             len(every),
             promises,
         )
-
-
-def _decided(one: Seen, scopes: Sequence[Scope] | None, *, rings: bool) -> Answer:
-    """``rings``: an alarm, that leaves everything to people."""
-    answer = one.answer
-    if answer.decided == "person":
-        return answer
-    stands = scopes is None or any(scope.holds(one.label, one.sure) for scope in scopes)
-    if stands and not rings:
-        return answer
-    return replace(answer, decided="person", verdict="person")

@@ -29,6 +29,8 @@ class Seen(seeing.Seen):
     """What was asked beside what was seen."""
 
     asked: Asked
+    codes: bytes | None = field(default=None, repr=False)
+    """Its scores for the watch; None where it is not bet on."""
 
 
 def see(model: Answering, images: Sequence[Asked]) -> list[Seen]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+from collections.abc import Sequence
+from dataclasses import replace
 
 from clipgrip_line.monitoring.store import NotKept
 from clipgrip_line.monitoring.watching import Watching
+from clipgrip_line.service.live import Seen
 
 log = logging.getLogger(__name__)
 EVERY = 0.5
@@ -21,6 +24,18 @@ class Looking(threading.Thread):
         super().__init__(name="watch", daemon=True)
         self.watching = watching
         self._stopping = threading.Event()
+
+    def judged(self, seen: Sequence[Seen], version: str) -> list[Seen]:
+        """Images of one version: left to people where the watch says so, with what it keeps of them."""
+        codes: Sequence[bytes | None] = [None] * len(seen)
+        try:
+            codes = self.watching.codes(seen)
+        except Exception:  # the answer does not wait for the watch
+            log.exception("the watch could not look at %d images", len(seen))
+        return [
+            replace(self.watching.decided(one, version), codes=code)
+            for one, code in zip(seen, codes, strict=True)
+        ]
 
     def run(self) -> None:
         """The loop."""

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip_line.folder.mqtt import Broker
-from clipgrip_line.monitoring.gallery import Gallery
 from clipgrip_line.monitoring.promises import earlier
 from clipgrip_line.monitoring.watching import Watching
 from clipgrip_line.service.admission import Admission
 from clipgrip_line.service.bell import Bell, revive
 from clipgrip_line.service.engine import Engine
+from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.keeping import Keeping, latest
 from clipgrip_line.service.ledger import Ledger
 from clipgrip_line.service.limits import Limits
@@ -72,7 +72,7 @@ class Service:
         self.looking = Looking(self.watching)
         self.observers.listeners.append(self.counters.kept)
         self.switching = Switching(self.ledger, settings.state, model, load, began=self._began)
-        self.engine = Engine(limits, self.admission, self.watching.judged)
+        self.engine = Engine(limits, self.admission, self.looking.judged)
         self.keeping = Keeping(limits, settings.shifts, settings.audit_every)
         workers = max(2, min(8, (os.cpu_count() or 2)))
         self.predicting = Predicting(

@@ -6,10 +6,10 @@ from typing import Any
 
 from clipgrip_line.clock import now
 from clipgrip_line.monitoring.facts import watch_facts
-from clipgrip_line.monitoring.watched import pictured
 from clipgrip_line.sentences import Sentence, combined, mark
 from clipgrip_line.service import people, shifts
 from clipgrip_line.service.bell import letters
+from clipgrip_line.service.gallery import pictured
 from clipgrip_line.service.service import Service
 from clipgrip_line.service.shadowing import shadow_facts
 from clipgrip_line.words import Words
@@ -70,6 +70,9 @@ def line_facts(service: Service, say: Words) -> dict[str, Any]:
     model, recent = service.model, service.observers.last()
     shift = service.settings.shifts.of_moment(now())
     shadow = shadow_facts(service)
+    watch = watch_facts(service.watching.status, model.classes, say)
+    if service.watching.status.alarm is not None:
+        watch["alarm"] |= pictured(db, service.watching.status.alarm)
     shown = model.names.get(say.language, ())
     return {
         "name": service.settings.name,
@@ -83,7 +86,7 @@ def line_facts(service: Service, say: Words) -> dict[str, Any]:
         "shifts": _shifts(service, shift),
         "waiting": people.how_many(db),
         "answered": people.counted(db),
-        "watch": _watch(service, say),
+        "watch": watch,
         "queue": {"images": service.admission.images, "most": service.admission.most},
         "trouble": say.translated(combined(troubles(service), " ")),
         "shadow": shadow,
@@ -120,12 +123,3 @@ def _shifts(service: Service, present: str) -> list[dict[str, Any]]:
         }
         for name in names
     ]
-
-
-def _watch(service: Service, say: Words) -> dict[str, Any]:
-    """The light of the watch, and the pictures that its alarm keeps."""
-    status = service.watching.status
-    facts = watch_facts(status, service.model.classes, say)
-    if status.alarm is not None:
-        facts["alarm"] |= pictured(service.ledger.reader, status.alarm)
-    return facts

@@ -16,9 +16,9 @@ import pytest
 from line_fakes import CLASSES, FakeModel, picture, promised
 
 from clipgrip_line.monitoring import watching
-from clipgrip_line.monitoring.gallery import Gallery
 from clipgrip_line.monitoring.watched import Watched
 from clipgrip_line.service.bell import Bell, revive
+from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.ledger import NotKept
 
 
