@@ -45,7 +45,7 @@ def remembered(db: sqlite3.Connection, image: bytes) -> dict[str, Any] | None:
         return None
     name, verdict, decided, version, sure = row
     best = {"class": name, "confidence": sure / SURE}
-    about = {"decided": decided, "verdict": verdict, "version": version}
+    about = {"decided_by": decided, "verdict": verdict, "version": version}
     return {"image_id": image.hex(), **best, "top": [best], **about}
 
 
@@ -72,7 +72,8 @@ def _shrink(db: sqlite3.Connection, image: bytes) -> None:
     if row is None:
         return
     content = json.loads(row[0])
-    saying = tuple(content[key] for key in ("class", "verdict", "decided", "version"))
+    decided = content.get("decided_by") or content["decided"]  # as version 0.1 called it
+    saying = (content["class"], content["verdict"], decided, content["version"])
     db.execute(
         "INSERT OR IGNORE INTO sayings(class, verdict, decided, version) VALUES(?,?,?,?)", saying
     )

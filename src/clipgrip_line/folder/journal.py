@@ -38,25 +38,31 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self._fresh = COMPACTED
+        """Files since the last time that all was compact."""
+        self.told: Sequence[str] = ()
+        """Channels that get notices."""
         with self._sentences():
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=TRUNCATE")  # a share may not do for more
-            self._db.execute("PRAGMA synchronous=EXTRA")
             try:
-                with self._step() as db:
-                    migrate(db)
-            except Newer:
+                self._open()
+            except BaseException:
                 self._db.close()
-                raise LineError(
-                    mark(
-                        "{path} was written by a newer clipgrip-line. Use that one, or give another --out."
-                    ),
-                    path=path,
-                ) from None
-            self._fresh = COMPACTED
-            """Files since the last time that all was compact."""
-            self.told: Sequence[str] = ()
-            """Channels that get notices."""
+                raise
+
+    def _open(self) -> None:
+        self._db.execute("PRAGMA journal_mode=TRUNCATE")  # a share may not do for more
+        self._db.execute("PRAGMA synchronous=EXTRA")
+        try:
+            with self._step() as db:
+                migrate(db)
+        except Newer:
+            raise LineError(
+                mark(
+                    "{path} was written by a newer clipgrip-line. Use that one, or give another --out."
+                ),
+                path=self.path,
+            ) from None
 
     def close(self) -> None:
         """No more is written."""
@@ -258,7 +264,10 @@ class Journal:
 
 
 def _item(row: Sequence[Any]) -> Item:
-    number, path, at, size, mtime, image, content = row
+    number, path, at, size, mtime, image, text = row
+    content = json.loads(text)
+    if "decided" in content:  # as version 0.1 called it
+        content["decided_by"] = content.pop("decided")
     return Item(
         number,
         os.fsdecode(path),
@@ -266,5 +275,5 @@ def _item(row: Sequence[Any]) -> Item:
         size,
         mtime,
         image.hex() if image else "",
-        json.loads(content),
+        content,
     )

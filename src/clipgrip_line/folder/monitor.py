@@ -55,6 +55,7 @@ class Monitor:
             "alarm": self._alarm(),
             "fallen": {name for (name,) in fallen},
         }
+        self._say()  # a promise that people's answers refuted while nothing watched has fallen now
 
     def decided(self, seen: Sequence[Seen]) -> list[Seen]:
         """Left to people where the promise has fallen, or an alarm asks for it."""

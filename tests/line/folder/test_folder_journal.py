@@ -67,7 +67,7 @@ def test_an_old_content_under_another_name_is_no_second_answer_and_gets_its_json
     assert receiver.messages == []
     assert len(line.rows()) == len(line.model.asked) == 40
     said = line.json("again.png")
-    for key in ("class", "verdict", "decided", "version", "image_id"):
+    for key in ("class", "verdict", "decided_by", "version", "image_id"):
         assert said[key] == before[key]
     assert said["confidence"] == pytest.approx(before["confidence"], abs=1e-4)
     assert said["top"] == [{"class": said["class"], "confidence": said["confidence"]}]
