@@ -130,6 +130,11 @@ def spoiled(row: int, value: float) -> np.ndarray:
         (one(ids=np.array(["a"] * N)), 'id "a" stands twice, in the rows 0 and 1'),
         (one(ids=np.array(["a", *[""] * (N - 1)])), "row 1 has no id"),
         (one(label_names=np.array(NAMES)), 'array "label_names".*ids, paths, labels, test'),
+        (one(ids=np.array(["a/b", "a/./b", *map(str, range(2, N))])), 'id "a/./b" stands twice'),
+        (one(ids=np.zeros((N, 2))), r'"ids" has the shape \(96, 2\); allowed is one value for each image'),
+        (one(labels=np.zeros((N, 2), int)), r'"labels" has the shape'),
+        (one(ids=np.array(3)), r'"ids" has the shape \(\)'),
+        (one(class_names=np.array("ok")), "one value for each class"),
         (one(idz=np.arange(N)), 'Did you mean "ids"'),
         (one(clip=np.zeros((N, 3), int)), r"type int64"),
         (one(ids=np.array([object()] * N, dtype=object)), "refused"),
@@ -144,7 +149,7 @@ def spoiled(row: int, value: float) -> np.ndarray:
 def test_what_is_wrong_is_said(tmp_path: Path, given: dict[str, Any], says: str) -> None:
     np.savez(tmp_path / "e.npz", **given)
     with pytest.raises(DataError, match=says) as error:
-        read_embeddings(tmp_path / "e.npz")
+        discover(tmp_path / "e.npz")
     assert str(error.value).startswith(("e.npz: ", str(tmp_path)))
 
 
@@ -217,6 +222,21 @@ def test_parquet_and_arrow_hold_the_same_as_columns(tmp_path: Path, kind: str) -
     assert found.labels[:2] == ("dent", "")
     np.savez(tmp_path / "same.npz", clip=arrays()["clip"], dino=arrays()["dino"])
     assert found.hashes == read_embeddings(tmp_path / "same.npz").hashes
+
+
+@pytest.mark.parametrize(
+    ("ids", "labels"), [("ID", "Label"), ("image_id", "class"), ("filename", "LABELS")]
+)
+def test_columns_may_be_called_as_lists_of_images_call_them(
+    tmp_path: Path, ids: str, labels: str
+) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    made = table()
+    columns = [{"id": ids, "label": labels}.get(name, name) for name in made.column_names]
+    pq.write_table(made.rename_columns(columns), tmp_path / "e.parquet")
+    found = read_embeddings(tmp_path / "e.parquet")
+    assert found.ids[:2] == ("i0", "i1")
+    assert found.labels[:2] == ("dent", "")
 
 
 def test_vectors_of_several_lengths_and_missing_ones_are_said(tmp_path: Path) -> None:

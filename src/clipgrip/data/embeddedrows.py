@@ -8,6 +8,7 @@ from dataclasses import replace
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import Claim, Entry, Found, native, place_key
 from clipgrip.data.embeddings import read_embeddings
+from clipgrip.data.embedlayout import check_apart
 from clipgrip.data.embedvalues import numbered
 from clipgrip.data.sources import EmbeddingSource
 
@@ -16,6 +17,7 @@ def from_embeddings(path: str) -> Found:
     """An entry for each row of a file of embeddings, called by its id."""
     found, root = read_embeddings(path), os.path.dirname(path)
     keys = [place_key(os.path.join(root, native(one))) for one in found.ids]
+    check_apart(keys, found.ids, os.path.basename(path))
     entries = tuple(
         Entry(one, key, EmbeddingSource(path, row, picture), sha256)
         for row, (one, key, picture, sha256) in enumerate(

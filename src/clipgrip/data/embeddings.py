@@ -34,12 +34,13 @@ from clipgrip.data.embedfiles import (
 from clipgrip.data.embedlayout import (
     COUNTS,
     LOGIT_SCALE,
-    ONE_EACH,
     Bank,
     banks_in,
     check_rows,
     class_embeds_in,
     ids_in,
+    one_each_in,
+    one_value,
     scale_in,
     text_first,
 )
@@ -48,7 +49,7 @@ from clipgrip.data.stores import local_of, url_of
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import mark
+from clipgrip.sentences import Sentence, mark
 
 SUFFIXES = (*NUMPY_SUFFIXES, *ARROW_SUFFIXES)
 """Endings of files that can hold nothing else; a Parquet file may hold images or a list of them."""
@@ -144,19 +145,20 @@ def read_embeddings(path: AnyPath) -> Embeddings:
 def embeddings_of(arrays: Arrays, path: AnyPath) -> Embeddings:
     """The same of arrays that are read already; ``path`` is what errors speak of, and where pictures begin."""
     where = os.path.basename(os.fspath(path))
-    plain = {**{name: name for name in ONE_EACH}, **{v: k for k, v in ONE_EACH.items()}}
-    given = {plain[name]: array for name, array in arrays.items() if name in plain}
-    banks = banks_in({k: v for k, v in arrays.items() if k not in plain}, where)
+    named = one_each_in(arrays, where)
+    banks = banks_in(arrays, where)
     first = next(iter(banks))
     n = len(banks[first])
-    for name, array in {**banks, **given}.items():
+    for name, array in (*banks.items(), *named.values()):
         if len(array) != n:
             raise DataError(COUNTS, path=where, name=name, found=len(array), first=first, wanted=n)
+    given = {name: array for name, (_, array) in named.items()}
     pictures = [text_of(value) for value in given.get("paths", [""] * n)]
     ids = ids_in(given.get("ids"), pictures, n, where)
     for name, bank in banks.items():
         check_rows(bank, name, ids, where)
-    class_names = tuple(map(text_of, arrays.get("class_names", ())))
+    called = np.asarray(arrays.get("class_names", []))
+    class_names = tuple(map(text_of, one_value(called, "class_names", Sentence("class"), where)))
     class_embeds = class_embeds_in(arrays, banks, class_names, where)
     labels = tuple(label_of(value, class_names) for value in given.get("labels", ()))
     folder = os.path.dirname(os.path.abspath(os.fspath(path)))

@@ -12,6 +12,7 @@ from clipgrip.data.stores import joined, local_of, url_of
 from clipgrip.data.tables import Table
 from clipgrip.data.walk import relative
 from clipgrip.files import openable
+from clipgrip.sentences import Sentence
 
 PATH_COLUMNS = (
     *("path", "file", "image", "filename", "file_name", "filepath", "image_path", "img"),
@@ -86,7 +87,11 @@ def from_table(table: Table, root: str) -> Found:
     issues: list[Issue] = []
     folders = Folders()
     for number, row in enumerate(table.rows):
-        path, where = placed(row[column], root), table.where(number)
+        where = table.where(number)
+        if not row[column].strip():
+            issues.append(Issue(where, "missing-file", Sentence("the row has no path")))
+            continue
+        path = placed(row[column], root)
         there = url_of(path) is not None or os.path.lexists(openable(path))
         found = path if there else folders.nearby(path)
         if found and found != path:

@@ -19,14 +19,12 @@ from clipgrip.data.embeddings import Embeddings, is_embeddings, read_embeddings
 from clipgrip.data.entries import PATH_COLUMNS, Entry, file_entry, place_key, placed
 from clipgrip.data.issues import Issue
 from clipgrip.data.packed import folder_named
-from clipgrip.data.sources import ImageSource, ParquetSource, TarSource
+from clipgrip.data.sources import FileSource, ImageSource, ParquetSource, TarSource
 from clipgrip.data.stores import local_of, url_of
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.data.tars import members
 from clipgrip.data.walk import relative
-from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import mark
 
 SHARD_ROWS = 8192
 """The unit of work: hours for one core at most, and 16 MB of embeddings."""
@@ -108,14 +106,10 @@ def _of_parquet(file: str, root: str, *, is_one: bool) -> Iterator[Entry]:
         if inner and (column is None or is_empty):
             yield file_entry(placed(inner, folder), root)
             continue
-        if column is None:
-            raise DataError(
-                mark("{file} row {number}: no path. Fill it, or take the row out."),
-                file=os.path.basename(file),
-                number=number + 1,
-            )
         name = f"{file}#{number:06d}" if not inner else f"{folder if is_one else file}/{inner}"
-        yield Entry(relative(name, root), place_key(name), ParquetSource(file, group, row, column))
+        # a row of a list without a path has no file, and is said so with those that cannot be read
+        source = FileSource("") if column is None else ParquetSource(file, group, row, column)
+        yield Entry(relative(name, root), place_key(name), source)
 
 
 def _root(images: AnyPath, files: list[str]) -> str:

@@ -77,20 +77,20 @@ def from_tars(paths: Sequence[str], root: str) -> Found:
     """The images of tar files, each called by the tar and its own name within."""
     check_one_split(paths)
     entries: dict[str, Entry] = {}
-    claims: list[Claim] = []
+    claims: dict[str, Claim] = {}
+    issues: list[Issue] = []
     for path in paths:
         for one in members(path):
             name = f"{path}/{one.name}"
-            entry = Entry(
-                relative(name, root), place_key(name), TarSource(path, one.offset, one.size)
-            )
-            entries[entry.key] = (
-                entry  # of two members with one name the later is in force, as in every tar
-            )
+            shown, key = relative(name, root), place_key(name)
+            if key in entries:  # the later is in force, as in every tar
+                issues.append(Issue(shown, "repeated-member", Sentence("the last one is used")))
+                claims.pop(key, None)
+            entries[key] = Entry(shown, key, TarSource(path, one.offset, one.size))
             if one.label is not None:
                 where = Sentence("{tar} member {name}", tar=os.path.basename(path), name=one.name)
-                claims.append(Claim(entry.key, one.label, where, numbered=True))
-    return Found(root, tuple(entries.values()), (), tuple(claims))
+                claims[key] = Claim(key, one.label, where, numbered=True)
+    return Found(root, tuple(entries.values()), tuple(issues), tuple(claims.values()))
 
 
 def from_store(place: str) -> Found:
