@@ -21,7 +21,7 @@ PATH_COLUMNS = (
 LABEL_COLUMNS = ("label", "labels", "class")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One image that may be usable: how it is shown, what identifies its place, and its bytes."""
 
@@ -32,7 +32,7 @@ class Entry:
     """Its content hash where that is known already."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Claim:
     """Somebody's statement that the image at ``path`` has ``label`` (as text)."""
 

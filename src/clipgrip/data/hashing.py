@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -15,7 +15,7 @@ from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature, 
 from clipgrip.data.issues import Issue
 from clipgrip.data.sources import MAX_BYTES, EmbeddingSource, FileSource, ImageSource
 from clipgrip.errors import DataError
-from clipgrip.executors.base import Executor, current, cut
+from clipgrip.executors.base import Executor, current
 from clipgrip.files import open_file, openable
 from clipgrip.sentences import Sentence, mark
 
@@ -31,7 +31,7 @@ UNREACHED = mark(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Usable:
     """An image that can be used: SHA-256 of its bytes, and a remark where they hold more than one picture."""
 
@@ -77,39 +77,42 @@ def examine_part(entries: Sequence[Entry]) -> list[Usable | Issue]:
 
 def examine_all(
     entries: Sequence[Entry], on_progress: Progress | None = None
-) -> list[Usable | Issue]:
-    """`examine` each entry; the answers stand in the order of the entries.
+) -> Iterator[Usable | Issue]:
+    """`examine` each entry, in their order.
 
     By a few threads, or by the executor at work once it is worth that.
     """
-    executor, began = current(), time.monotonic()
+    executor, began, done = current(), time.monotonic(), 0
     report = on_progress or (lambda *_: None)
-    answers: list[Usable | Issue] = []
     pool = ThreadPoolExecutor(_THREADS)
     try:
-        while left := len(entries) - len(answers):
-            if executor.is_worth(len(answers), left, time.monotonic() - began):
-                return answers + _by_workers(executor, entries, len(answers), report)
-            for answer in pool.map(examine, entries[len(answers) : len(answers) + PART]):
-                answers.append(answer)
-                report(len(answers), len(entries))
+        while left := len(entries) - done:
+            if executor.is_worth(done, left, time.monotonic() - began):
+                yield from _by_workers(executor, entries, done, report)
+                return
+            for answer in pool.map(examine, entries[done : done + PART]):
+                done += 1
+                report(done, len(entries))
+                yield answer
     finally:
         pool.shutdown(cancel_futures=True)
-    return answers
 
 
 def _by_workers(
-    executor: Executor, entries: Sequence[Entry], done: int, report: Progress
-) -> list[Usable | Issue]:
-    """The answers of the entries after the first ``done``."""
-    parts = list(cut(entries[done:], PART))
-    found: dict[int, list[Usable | Issue]] = {}
+    executor: Executor, entries: Sequence[Entry], first: int, report: Progress
+) -> Iterator[Usable | Issue]:
+    """The answers of the entries from ``first`` on, which come in any order and are given in that of the entries."""
+    parts = [entries[start : start + PART] for start in range(first, len(entries), PART)]
+    waiting: dict[int, list[Usable | Issue]] = {}
+    done, following = first, 0
     for number, answers in executor.answers(examine_part, parts):
         _check_reached(parts[number], answers)
-        found[number] = answers
+        waiting[number] = answers
         done += len(answers)
         report(done, len(entries))
-    return [answer for number in sorted(found) for answer in found[number]]
+        while following in waiting:
+            yield from waiting.pop(following)
+            following += 1
 
 
 def _check_reached(entries: Sequence[Entry], answers: Sequence[Usable | Issue]) -> None:

@@ -46,7 +46,7 @@ NOTES = frozenset(
 """Reasons that are remarks: the image they name, if any, may still be used."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Issue:
     """One file or label row that was not used as it stands."""
 

@@ -17,6 +17,7 @@ from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.issues import Issue
 from clipgrip.data.manifest import Manifest
+from clipgrip.data.rows import NO_ROWS
 from clipgrip.data.task import Task
 from clipgrip.errors import BackboneError
 from clipgrip.fewshot.teacher import Teacher
@@ -76,7 +77,7 @@ class Prepared:
     def learning(self) -> Prepared:
         """What the rounds learn from: a sample of a pool that is larger than that takes, else this itself."""
         most, seed = sampled.TUNED_ROWS, self.settings.seed
-        hashes = [row.sha256 for row in self.embeds.pool_rows]
+        hashes = self.embeds.pool_rows.sha256s()
         rows = sample_rows(self.task, hashes, most, seed) if self.ks else None
         if rows is None:
             return self
@@ -261,4 +262,4 @@ def prepare_arrays(
     pool = image_embeds.to(class_embeds.dtype)
     prompt = ResidualPrompt.untuned(class_embeds, logit_scale)
     start = Start(classes, class_embeds, prompt, method)
-    return Prepared(settings, start, Embeds(pool, pool[:0], (), ()), task)
+    return Prepared(settings, start, Embeds(pool, pool[:0], NO_ROWS, NO_ROWS), task)

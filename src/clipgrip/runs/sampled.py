@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ TUNED_ROWS = 1_000_000
 
 
 def sample_rows(
-    task: Task, hashes: Sequence[str], most: int, seed: int
+    task: Task, hashes: Iterable[str], most: int, seed: int
 ) -> Int[Tensor, " n"] | None:
     """Rows of a random sample, ascending; None where all are few enough.
 
@@ -38,7 +38,7 @@ def sample_rows(
     return torch.cat([few, unlabeled[: most - len(few)]]).sort().values
 
 
-def _lots(hashes: Sequence[str], seed: int) -> NDArray[np.uint64]:
+def _lots(hashes: Iterable[str], seed: int) -> NDArray[np.uint64]:
     """(N,) a number for each image that its content and the seed decide."""
     digests = (hashlib.sha256(f"tuned on {seed} {one}".encode()).digest()[:8] for one in hashes)
     return np.frombuffer(b"".join(digests), ">u8")
@@ -50,7 +50,7 @@ def embeds_of(embeds: Embeds, rows: Int[Tensor, " n"]) -> Embeds:
     return replace(
         embeds,
         pool=embeds.pool[rows],
-        pool_rows=tuple(embeds.pool_rows[row] for row in rows.tolist()),
+        pool_rows=embeds.pool_rows.take(rows.numpy()),
         pool_beside=None if beside is None else beside[rows],
     )
 
