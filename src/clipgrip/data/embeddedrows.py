@@ -3,27 +3,52 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import overload
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import Claim, Entry, Found, native, place_key
-from clipgrip.data.embeddings import read_embeddings
+from clipgrip.data.embeddings import Embeddings, read_embeddings
 from clipgrip.data.embedlayout import check_apart
 from clipgrip.data.embedvalues import numbered
 from clipgrip.data.sources import EmbeddingSource
+from clipgrip.data.texts import Texts
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedEntries(Sequence[Entry]):
+    """An entry for each row of a file of embeddings, called by its id; made when it is asked for."""
+
+    found: Embeddings
+    root: str
+
+    def __len__(self) -> int:
+        return len(self.found.ids)
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Entry]: ...
+    def __getitem__(self, place: int | slice) -> Entry | list[Entry]:
+        if isinstance(place, slice):
+            return [self[row] for row in range(*place.indices(len(self)))]
+        found, row = self.found, range(len(self))[place]
+        source = EmbeddingSource(found.path, row, found.pictures[row])
+        sha256 = found.hashes[row].decode("ascii")
+        return Entry(found.ids[row], self.key(found.ids[row]), source, sha256)
+
+    def key(self, image: str) -> str:
+        """Of an id."""
+        return place_key(os.path.join(self.root, native(image)))
 
 
 def from_embeddings(path: str) -> Found:
-    """An entry for each row of a file of embeddings, called by its id."""
+    """The rows of a file of embeddings, and what it says of them."""
     found, root = read_embeddings(path), os.path.dirname(path)
-    keys = [place_key(os.path.join(root, native(one))) for one in found.ids]
+    entries = EmbeddedEntries(found, root)
+    keys = Texts(map(entries.key, found.ids))
     check_apart(keys, found.ids, os.path.basename(path))
-    entries = tuple(
-        Entry(one, key, EmbeddingSource(path, row, picture), sha256)
-        for row, (one, key, picture, sha256) in enumerate(
-            zip(found.ids, keys, found.pictures, found.hashes, strict=True)
-        )
-    )
     name, tests = os.path.basename(path), found.test or (False,) * len(entries)
     claims = [
         Claim(key, label, f"{name} row {row}")

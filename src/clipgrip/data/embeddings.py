@@ -31,9 +31,11 @@ from clipgrip.data.embedfiles import (
     holds_vectors,
     read_arrays,
 )
+from clipgrip.data.embedlarge import floats
 from clipgrip.data.embedlayout import (
     COUNTS,
     LOGIT_SCALE,
+    ROWS,
     Bank,
     banks_in,
     check_rows,
@@ -45,6 +47,7 @@ from clipgrip.data.embedlayout import (
     text_first,
 )
 from clipgrip.data.embedvalues import label_of, text_of, truth_of
+from clipgrip.data.rows import DIGITS, Hashes
 from clipgrip.data.stores import local_of, url_of
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.errors import DataError
@@ -99,17 +102,19 @@ class Embeddings:
         return tuple(sorted(found, key=int) if numbers else sorted(found))
 
     @cached_property
-    def hashes(self) -> tuple[str, ...]:
-        """SHA-256 of each image's vectors: its identity, whatever it is called and wherever it stands."""
+    def hashes(self) -> Hashes:
+        """(N,) SHA-256 of each image's vectors: its identity, whatever it is called and wherever it stands."""
         names = sorted(self.banks)
         head = json.dumps([[name, self.banks[name].shape[1]] for name in names]).encode()
-        begun, found = hashlib.sha256(head), []
-        for rows in zip(*(self.banks[name] for name in names), strict=True):
-            one = begun.copy()
-            for vector in rows:
-                one.update(vector.astype("<f4", copy=False).tobytes())
-            found.append(one.hexdigest())
-        return tuple(found)
+        begun, found = hashlib.sha256(head), np.zeros(len(self.ids), f"S{DIGITS}")
+        for start in range(0, len(found), ROWS):
+            parts = [floats(self.banks[name][start : start + ROWS]) for name in names]
+            for number, vectors in enumerate(zip(*parts, strict=True), start):
+                one = begun.copy()
+                for vector in vectors:
+                    one.update(vector.astype("<f4", copy=False))
+                found[number] = one.hexdigest().encode()
+        return found
 
 
 _READ: WeakValueDictionary[tuple[str, int, int], Embeddings] = WeakValueDictionary()

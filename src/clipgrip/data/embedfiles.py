@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipgrip.data.embedlarge import in_place, whole_file
 from clipgrip.data.entries import PATH_COLUMNS
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.errors import DataError, MissingPackage
@@ -75,6 +76,8 @@ def read_arrays(path: AnyPath) -> Arrays:
 
 def _numpy(path: AnyPath) -> Arrays:
     try:
+        if (alone := whole_file(path)) is not None:
+            return {UNNAMED: alone}
         with open_file(path) as file:
             if not file.read(6).startswith(NUMPY_MAGIC):
                 raise DataError(UNREADABLE, path=path, kind="NumPy", reason="it is no such file")
@@ -93,7 +96,8 @@ def _numpy(path: AnyPath) -> Arrays:
 
 def _member(path: AnyPath, archive: Any, name: str) -> NDArray[Any]:
     try:
-        return np.asarray(archive[name])
+        large = in_place(path, archive, name)
+        return np.asarray(archive[name]) if large is None else large
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         if _is_pickled(error):
             raise DataError(OBJECTS, path=path, name=name) from None

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 from clipgrip.data.embedfiles import Arrays, is_table
+from clipgrip.data.embedlarge import floats
 from clipgrip.data.embedvalues import text_of
 from clipgrip.errors import DataError, nearest
 from clipgrip.sentences import Sentence, mark
@@ -30,7 +31,8 @@ ROWS = 65_536
 RESERVED = frozenset(name for one, others in ONE_EACH.items() for name in (one, *others[:1]))
 """Of these the names that no bank may have."""
 
-Bank = Float32[np.ndarray, "N D"]
+Bank = Float[np.ndarray, "N D"]
+"""In float32, or as it lies in a large file."""
 
 NO_BANK = mark(
     "{path}: no image embeddings in it. Give an array of numbers with one row for each image, such as "
@@ -108,10 +110,7 @@ def banks_in(arrays: Arrays, where: str) -> dict[str, Bank]:
         if name in OF_CLASSES or name in RESERVED:
             continue
         if array.ndim == 2 and array.dtype.kind == "f" and array.shape[1]:
-            with np.errstate(
-                over="ignore"
-            ):  # what is too large becomes infinite, and is refused so
-                banks[name] = np.ascontiguousarray(array, dtype=np.float32)
+            banks[name] = array if isinstance(array, np.memmap) else floats(array)
         elif not is_table(where):
             known = ", ".join((*ONE_EACH, *OF_CLASSES))
             raise DataError(
@@ -155,7 +154,7 @@ def check_apart(keys: Sequence[str], ids: Sequence[str], where: str) -> None:
 def check_rows(bank: Bank, name: str, ids: tuple[str, ...], where: str) -> None:
     """DataError for the first row that is no direction."""
     for start in range(0, len(bank), ROWS):
-        part = bank[start : start + ROWS]
+        part = floats(bank[start : start + ROWS])
         for wrong, text in (
             (~np.isfinite(part).all(axis=1), NO_NUMBER),
             (~part.any(axis=1), ZERO),
@@ -181,8 +180,7 @@ def class_embeds_in(
 
 def class_rows(given: NDArray[Any], names: Iterable[str], where: str) -> NDArray[np.float32]:
     """(C, D) as float32; DataError for the first row that is no direction."""
-    with np.errstate(over="ignore"):
-        vectors = np.ascontiguousarray(given, dtype=np.float32)
+    vectors = floats(given)
     called = dict(enumerate(names))
     for row, vector in enumerate(vectors):
         if not np.isfinite(vector).all() or not vector.any():

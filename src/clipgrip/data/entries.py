@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from clipgrip.data.issues import Issue
@@ -50,7 +51,7 @@ class Found:
     """What lies under one place, in the order of the paths (or of the table, or the sequence)."""
 
     root: str
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
     issues: tuple[Issue, ...] = ()
     claims: tuple[Claim, ...] = field(default=())
     test_claims: tuple[Claim, ...] = field(default=())

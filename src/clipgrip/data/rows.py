@@ -153,7 +153,7 @@ class Rows(Sequence[Row]):
     def sha256s(self) -> Iterator[str]:
         """The content hashes as text."""
         for start in range(0, len(self), PART):
-            yield from (one.decode("ascii") for one in self.hashes[start : start + PART].tolist())
+            yield from decoded(self.hashes[start : start + PART])
 
     def shown(self) -> Texts:
         """The path of each that is shown."""
@@ -173,6 +173,12 @@ class Rows(Sequence[Row]):
     def paths(self) -> Iterator[tuple[str, ...]]:
         """All paths of each row."""
         return (tuple(json.loads(self._texts[at].split("\n")[0])) for at in self._at.tolist())
+
+    def sources(self) -> Iterator[ImageSource]:
+        """Where each is read from."""
+        for at in self._at.tolist():
+            text = self._texts[at].split("\n")[1]
+            yield source_of(text) if text else self._held[at]
 
     def cells(self) -> Iterator[Cells]:
         """As a database keeps them; the source is empty where an image lies in memory alone."""
@@ -207,7 +213,12 @@ class Places(Mapping[str, int]):
         return len(self._sorted)
 
     def __iter__(self) -> Iterator[str]:
-        return (one.decode("ascii") for one in self._sorted.tolist())
+        return iter(decoded(self._sorted))
+
+
+def decoded(hashes: Hashes) -> list[str]:
+    """A column of content hashes as text."""
+    return [one.decode("ascii") for one in hashes.tolist()]
 
 
 def hashes_of(texts: Iterable[str]) -> Hashes:

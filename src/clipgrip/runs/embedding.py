@@ -101,6 +101,8 @@ class EmbeddedManifest:
     manifest: Manifest
     embeds: Embeds
     issues: tuple[Issue, ...]
+    read_from: tuple[object, ...] = field(default=(), repr=False)
+    """As `Embedded.read_from`."""
 
 
 def model_of(settings: Settings) -> ClipBackbone:
@@ -141,7 +143,7 @@ def embed_manifest(
         raise nothing_left(kept, issues)
     of_pool, of_test = (_picked(found.embeds, part) for part in (kept.pool, kept.test))
     embeds = Embeds(of_pool, of_test, kept.rows.take(kept.pool), kept.rows.take(kept.test))
-    return EmbeddedManifest(kept, embeds, issues)
+    return EmbeddedManifest(kept, embeds, issues, found.read_from)
 
 
 def _seen(

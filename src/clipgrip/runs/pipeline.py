@@ -15,7 +15,7 @@ from clipgrip.backbone.base import Model
 from clipgrip.backbone.given import GivenModel
 from clipgrip.clock import now
 from clipgrip.config import Project, Settings
-from clipgrip.data.embeddings import is_embeddings
+from clipgrip.data.embeddings import is_embeddings, read_embeddings
 from clipgrip.data.ingest import Ingested, ingest
 from clipgrip.data.issues import Issue
 from clipgrip.data.manifest import Manifest
@@ -79,6 +79,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     wanted, embedded = wanted_folder(project.out, project.images), is_embeddings(project.images)
     check_place(wanted)
     settings = on_embeddings(project) if embedded else on_images(project)
+    held = read_embeddings(project.images) if embedded else None  # so that nobody reads it again
     ingested = ingest(
         project.images,
         classes=classes_of(project),
@@ -100,7 +101,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     elif project.seen:
         given = torch.from_numpy(manifest.labels[manifest.pool])
         seen = read_seen(project.seen, given, manifest.classes, project.encoding)
-    return carry_out(
+    outcome = carry_out(
         settings,
         manifest,
         wanted,
@@ -111,6 +112,8 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         folders=folders,
         model=model,
     )
+    del held
+    return outcome
 
 
 def _remarks(ingested: Ingested, hear: Listener) -> dict[str, Any] | None:
