@@ -34,6 +34,8 @@ from clipgrip.cli.main import root
 from clipgrip.data.discover import discover
 
 EMBEDDINGS, LISTED, RUN, ANSWERS = "rows.npz", "listed.parquet", "run", "answers.parquet"
+Command = Callable[[Path, str], None]
+"""Place and strategy."""
 STAGES = {
     "ingest": ("clipgrip.runs.pipeline", "ingest"),
     "listing": ("clipgrip.data.ingest", "discover"),
@@ -53,24 +55,26 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", type=int, default=[100_000, 1_000_000])
     parser.add_argument("--folder", type=Path, required=True, help="on a disk, not in memory")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--strategy", default="grip", help="zero-shot leaves the tuning out")
     parser.add_argument("--alone", choices=list(COMMANDS))
     chosen = parser.parse_args()
     if chosen.alone:
-        print(json.dumps(measured(chosen.alone, chosen.folder)))
+        print(json.dumps(measured(chosen.alone, chosen.folder, chosen.strategy)))
         return
     found: dict[str, Any] = {"sizes": []}
     for rows in chosen.rows:
         place = chosen.folder / f"clipgrip-rows-{rows}"
-        found["sizes"].append({"rows": rows, **_one_size(rows, place, chosen.threads)})
+        done = {"rows": rows, "strategy": chosen.strategy, **_one_size(rows, place, chosen)}
+        found["sizes"].append(done)
         print(json.dumps(found["sizes"][-1], indent=1), flush=True)
         record("scale_runs", found)
 
 
-def _one_size(rows: int, place: Path, threads: int) -> dict[str, Any]:
+def _one_size(rows: int, place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     place.mkdir(parents=True, exist_ok=True)
     try:
         write_inputs(rows, place)
-        return {name: _in_its_own_process(name, place, threads) for name in COMMANDS}
+        return {name: _in_its_own_process(name, place, chosen) for name in COMMANDS}
     finally:
         shutil.rmtree(place)
 
@@ -96,11 +100,11 @@ def write_inputs(rows: int, place: Path) -> None:
             writer.write_table(pa.table({"image": pa.array(cells, kind)}))
 
 
-def _in_its_own_process(name: str, place: Path, threads: int) -> dict[str, Any]:
-    wanted = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+def _in_its_own_process(name: str, place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
+    wanted = {"OMP_NUM_THREADS": str(chosen.threads), "OMP_WAIT_POLICY": "PASSIVE"}
     command = [sys.executable, "-m", "benchmarks.scale.runs", "--folder", str(place)]
     done = subprocess.run(
-        [*command, "--alone", name],
+        [*command, "--alone", name, "--strategy", chosen.strategy],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -110,7 +114,7 @@ def _in_its_own_process(name: str, place: Path, threads: int) -> dict[str, Any]:
     return found
 
 
-def measured(name: str, place: Path) -> dict[str, Any]:
+def measured(name: str, place: Path, strategy: str) -> dict[str, Any]:
     """Seconds, memory and stages of one command."""
     stages: dict[str, Any] = {}
     own = HighestOwn()
@@ -118,7 +122,7 @@ def measured(name: str, place: Path) -> dict[str, Any]:
         found = importlib.import_module(module)
         setattr(found, function, _timed(getattr(found, function), stage, stages, own))
     began, used = time.perf_counter(), time.process_time()
-    COMMANDS[name](place)
+    COMMANDS[name](place, strategy)
     return {
         "seconds": round(time.perf_counter() - began, 1),
         "processor_seconds": round(time.process_time() - used, 1),
@@ -148,21 +152,22 @@ def _sizes(folder: Path) -> dict[str, float]:
     return {path.name: round(path.stat().st_size / 1e6, 1) for path in files if path.is_file()}
 
 
-def _list(place: Path) -> None:
+def _list(place: Path, _strategy: str) -> None:
     assert len(discover(place / LISTED).entries)
 
 
-def _command(*words: str) -> Callable[[Path], None]:
+def _command(*words: str) -> Command:
     """A command of clipgrip whose words ``@...`` are files of the place."""
 
-    def called(place: Path) -> None:
+    def called(place: Path, strategy: str) -> None:
         given = [str(place / word[1:]) if word.startswith("@") else word for word in words]
+        given += ["--strategy", strategy] if words[0] == "run" else []
         assert not root().main(given, prog_name="clipgrip", standalone_mode=False)
 
     return called
 
 
-COMMANDS: dict[str, Callable[[Path], None]] = {
+COMMANDS: dict[str, Command] = {
     "list": _list,
     "run": _command("run", f"@{EMBEDDINGS}", "--out", f"@{RUN}"),
     "report": _command("report", f"@{RUN}"),

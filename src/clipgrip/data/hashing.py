@@ -70,6 +70,11 @@ def _embedded(entry: Entry, source: EmbeddingSource) -> Usable:
     )
 
 
+def _is_known(entry: Entry) -> bool:
+    """Whether nothing has to be read: an embedding without a picture."""
+    return isinstance(entry.source, EmbeddingSource) and not entry.source.picture
+
+
 def examine_part(entries: Sequence[Entry]) -> list[Usable | Issue]:
     """`examine` each of a part of the entries: the work of a worker."""
     return [examine(entry) for entry in entries]
@@ -90,7 +95,10 @@ def examine_all(
             if executor.is_worth(done, left, time.monotonic() - began):
                 yield from _by_workers(executor, entries, done, report)
                 return
-            for answer in pool.map(examine, entries[done : done + PART]):
+            part = entries[done : done + PART]
+            # threads wait for disks; what is in memory is sooner looked at than handed over
+            mapped = map if all(map(_is_known, part)) else pool.map
+            for answer in mapped(examine, part):
                 done += 1
                 report(done, len(entries))
                 yield answer

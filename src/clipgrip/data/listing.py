@@ -20,7 +20,7 @@ from clipgrip.data.entries import PATH_COLUMNS, Entry, file_entry, place_key, pl
 from clipgrip.data.issues import Issue
 from clipgrip.data.packed import folder_named
 from clipgrip.data.sources import FileSource, ImageSource, ParquetSource, TarSource
-from clipgrip.data.stores import local_of, url_of
+from clipgrip.data.stores import local_of, url_of, version_of
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.data.tars import members
 from clipgrip.data.walk import relative
@@ -137,8 +137,10 @@ def _stamped(source: ImageSource, stamps: dict[str, Any]) -> list[object]:
 
 
 def _stamp(path: str) -> object:
-    if not path or url_of(path) is not None:
+    if not path:
         return None
+    if (url := url_of(path)) is not None:
+        return version_of(url)
     try:
         found = os.stat(openable(path))
     except OSError:

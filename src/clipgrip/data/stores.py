@@ -26,6 +26,10 @@ PACKAGES = {
 """What fsspec needs for a scheme besides itself."""
 
 
+VERSIONS = ("size", "ETag", "etag", "md5Hash", "generation", "LastModified", "mtime", "created")
+"""Facts of an object by which another one in its place is told."""
+
+
 def url_of(place: AnyPath) -> str | None:
     """The URL that is meant, also where it went through a ``Path``; None of a path on this machine's disks.
 
@@ -95,6 +99,7 @@ def objects_below(url: str) -> list[tuple[str, int]]:
         DataError: nothing is there, or it cannot be reached.
     """
     system, scheme = file_system(url), url.partition("://")[0]
+    system.invalidate_cache()  # what somebody put there since
     with _reached(url):
         found = system.find(url, detail=True)
         if not found and system.isfile(url):
@@ -109,6 +114,20 @@ def objects_below(url: str) -> list[tuple[str, int]]:
         for name, fact in found.items()
     }
     return sorted((name, int(fact.get("size") or 0)) for name, fact in named.items())
+
+
+def version_of(url: str) -> list[str] | None:
+    """Size and what the store calls an object's version, such as an ETag; None where it is not there.
+
+    Raises:
+        DataError: the store cannot be reached.
+    """
+    with _reached(url):
+        try:
+            facts = file_system(url).info(url)
+        except FileNotFoundError:
+            return None
+    return [name + str(facts[name]) for name in VERSIONS if facts.get(name) is not None]
 
 
 def exists(url: str) -> bool:

@@ -77,11 +77,12 @@ class Prepared:
     def learning(self) -> Prepared:
         """What the rounds learn from: a sample of a pool that is larger than that takes, else this itself."""
         most, seed = sampled.TUNED_ROWS, self.settings.seed
-        hashes = self.embeds.pool_rows.sha256s()
-        rows = sample_rows(self.task, hashes, most, seed) if self.ks else None
-        if rows is None:
+        rows = self.embeds.pool_rows
+        hashes = rows.sha256s() if len(rows) else sampled.contents(self.embeds.pool)
+        drawn = sample_rows(self.task, hashes, most, seed) if self.ks else None
+        if drawn is None:
             return self
-        return replace(self, embeds=embeds_of(self.embeds, rows), task=task_of(self.task, rows))
+        return replace(self, embeds=embeds_of(self.embeds, drawn), task=task_of(self.task, drawn))
 
     @cached_property
     def zero_shot(self) -> Answers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import Tensor
 from clipgrip.data.task import Task
 from clipgrip.runs.embedding import Embeds
 from clipgrip.sentences import Sentence
+from clipgrip.types import WideEmbeds
 
 TUNED_ROWS = 1_000_000
 """Images from which a prompt is tuned at most. A context has some thousand numbers; more images teach it no more."""
@@ -44,13 +45,20 @@ def _lots(hashes: Iterable[str], seed: int) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join(digests), ">u8")
 
 
+def contents(embeds: WideEmbeds) -> Iterator[str]:
+    """What stands for the content hash of images that came as arrays: that of their vectors."""
+    return (hashlib.sha256(one.numpy().tobytes()).hexdigest() for one in embeds)
+
+
 def embeds_of(embeds: Embeds, rows: Int[Tensor, " n"]) -> Embeds:
     """Some of the pool, with all of the test images."""
     beside = embeds.pool_beside
     return replace(
         embeds,
         pool=embeds.pool[rows],
-        pool_rows=embeds.pool_rows.take(rows.numpy()),
+        pool_rows=embeds.pool_rows.take(rows.numpy())
+        if len(embeds.pool_rows)
+        else embeds.pool_rows,
         pool_beside=None if beside is None else beside[rows],
     )
 
