@@ -17,6 +17,7 @@ from clipgrip.data.entries import (
     Entry,
     Found,
     add_file,
+    file_entries,
     file_entry,
     from_table,
     native,
@@ -148,8 +149,8 @@ def is_packed_place(place: AnyPath) -> bool:
 def from_folder(folder: str, root: str, skip: frozenset[str] = frozenset()) -> Found:
     """All files below ``folder``, shown relative to ``root``; both are absolute."""
     files, issues = walk(folder, root)
-    entries = (file_entry(path, root) for path in files)
-    return Found(root, tuple(entry for entry in entries if entry.key not in skip), tuple(issues))
+    paths = (path for path in files if place_key(path) not in skip)
+    return Found(root, file_entries(paths, root), tuple(issues))
 
 
 def _packed(found: Found) -> list[str]:

@@ -3,52 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import overload
+from dataclasses import replace
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import Claim, Entry, Found, native, place_key
-from clipgrip.data.embeddings import Embeddings, read_embeddings
+from clipgrip.data.embeddings import read_embeddings
 from clipgrip.data.embedlayout import check_apart
 from clipgrip.data.embedvalues import numbered
+from clipgrip.data.entries import Listed
 from clipgrip.data.sources import EmbeddingSource
 from clipgrip.data.texts import Texts
 
 
-@dataclass(frozen=True, eq=False)
-class EmbeddedEntries(Sequence[Entry]):
-    """An entry for each row of a file of embeddings, called by its id; made when it is asked for."""
-
-    found: Embeddings
-    root: str
-
-    def __len__(self) -> int:
-        return len(self.found.ids)
-
-    @overload
-    def __getitem__(self, place: int) -> Entry: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Entry]: ...
-    def __getitem__(self, place: int | slice) -> Entry | list[Entry]:
-        if isinstance(place, slice):
-            return [self[row] for row in range(*place.indices(len(self)))]
-        found, row = self.found, range(len(self))[place]
-        source = EmbeddingSource(found.path, row, found.pictures[row])
-        sha256 = found.hashes[row].decode("ascii")
-        return Entry(found.ids[row], self.key(found.ids[row]), source, sha256)
-
-    def key(self, image: str) -> str:
-        """Of an id."""
-        return place_key(os.path.join(self.root, native(image)))
-
-
 def from_embeddings(path: str) -> Found:
-    """The rows of a file of embeddings, and what it says of them."""
+    """The rows of a file of embeddings, each called by its id, and what the file says of them."""
     found, root = read_embeddings(path), os.path.dirname(path)
-    entries = EmbeddedEntries(found, root)
-    keys = Texts(map(entries.key, found.ids))
+    keys = Texts(place_key(os.path.join(root, native(one))) for one in found.ids)
     check_apart(keys, found.ids, os.path.basename(path))
+
+    def made(row: int) -> Entry:
+        source = EmbeddingSource(path, row, found.pictures[row])
+        return Entry(found.ids[row], keys[row], source, found.hashes[row].decode("ascii"))
+
+    entries = Listed(len(keys), made)
     name, tests = os.path.basename(path), found.test or (False,) * len(entries)
     claims = [
         Claim(key, label, f"{name} row {row}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
 from clipgrip.data.issues import Issue
 from clipgrip.data.nearby import Folders, difference
 from clipgrip.data.sources import FileSource, ImageSource, StoreSource
 from clipgrip.data.stores import joined, local_of, url_of
 from clipgrip.data.tables import Table
+from clipgrip.data.texts import Texts
 from clipgrip.data.walk import relative
 from clipgrip.files import openable
 from clipgrip.sentences import Sentence
@@ -31,6 +33,24 @@ class Entry:
     source: ImageSource
     sha256: str = ""
     """Its content hash where that is known already."""
+
+
+class Listed(Sequence[Entry]):
+    """Entries that are made when they are asked for, so that many millions are no objects before they are read."""
+
+    def __init__(self, count: int, make: Callable[[int], Entry]) -> None:
+        self._places, self._make = range(count), make
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Entry]: ...
+    def __getitem__(self, place: int | slice) -> Entry | list[Entry]:
+        found = self._places[place]
+        return self._make(found) if isinstance(found, int) else [self._make(n) for n in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +88,12 @@ def file_entry(path: str, root: str) -> Entry:
     if (url := url_of(path)) is not None:
         return Entry(relative(url, root), url, StoreSource(url))
     return Entry(relative(path, root), place_key(path), FileSource(path))
+
+
+def file_entries(paths: Iterable[str], root: str) -> Listed:
+    """The same of many, each of a place of its own."""
+    texts = Texts(paths)
+    return Listed(len(texts), lambda place: file_entry(texts[place], root))
 
 
 def add_file(

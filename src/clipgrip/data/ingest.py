@@ -83,7 +83,8 @@ def ingest(
     tests = _brought(test, Sentence("test images"), found, encoding)
     tests = replace(tests, claims=tests.claims + found.test_claims)
     labeled = _without_places(_labeled(images, labels, found, names, encoding), tests)
-    tests = replace(tests, entries=tests.entries + _listed_outside(found, tests))
+    if outside := _listed_outside(found, tests):
+        tests = replace(tests, entries=outside)
     entries = _once(found.entries, tests.entries, labeled.entries)
     matched = _matched(found, labeled, tests, entries, names)
     apart = {entry.key for entry in tests.entries} | set(matched[1].statements)

@@ -240,7 +240,7 @@ def vectors_of(rows: Sequence[Row], bank: GivenBank, *, alone: bool = False) -> 
         for start in range(0, len(numbers), TOGETHER):
             part = np.flatnonzero(same[start : start + TOGETHER]) + start
             vectors[numbers[part]] = unit(floats(own[places[part]]))
-    failures = [
+    failures: list[tuple[str, DataError]] = [
         (row.sha256, UndecodableImage("changed", Sentence(CHANGED))) for row in images.take(~there)
     ]
     whole = bool(there.all())
