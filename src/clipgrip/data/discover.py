@@ -78,6 +78,8 @@ def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = No
     if (url := url_of(images)) is not None:
         return _embedded(url) if is_embeddings(url) else from_store(url)
     path = os.path.abspath(local_of(images))
+    if is_embeddings(path):
+        return _embedded(path)
     if not os.path.exists(openable(path)) and len(names := expanded(path)) > 1:
         return from_packed([_there(name, images) for name in names], os.path.dirname(path))
     _there(path, images)
@@ -85,8 +87,6 @@ def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = No
         found = from_folder(path, path, frozenset(skip))
         packed = _packed(found)
         return from_packed(packed, path) if packed else found
-    if is_embeddings(path):
-        return _embedded(path)
     if is_packed(path):
         return from_packed([path], os.path.dirname(path))
     if path.lower().endswith(TABLE_SUFFIXES):
@@ -133,12 +133,12 @@ def packed_files(place: AnyPath) -> list[str]:
 def is_packed_place(place: AnyPath) -> bool:
     """Whether images lie at a place packed or in a store, not as files, nor as a table that lists files."""
     path = local_of(place)
+    if is_embeddings(place):
+        return False
     if (url := url_of(place)) is not None:
         return not url.lower().endswith(TEXT_SUFFIXES)
     if os.path.isdir(path):
         return bool(_packed(from_folder(os.path.abspath(path), os.path.abspath(path))))
-    if is_embeddings(path):
-        return False
     if path.lower().endswith(PARQUET_SUFFIXES) and os.path.isfile(path):
         from clipgrip.data.parquet import image_column, open_parquet
 

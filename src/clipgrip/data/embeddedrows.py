@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import Claim, Entry, Found, native, place_key
-from clipgrip.data.embeddings import read_embeddings
+from clipgrip.data.embeddings import read_embeddings, root_of
 from clipgrip.data.embedlayout import check_apart
 from clipgrip.data.embedvalues import numbered
 from clipgrip.data.entries import Listed
@@ -17,7 +17,7 @@ from clipgrip.data.texts import Texts
 
 def from_embeddings(path: str) -> Found:
     """The rows of a file of embeddings, each called by its id, and what the file says of them."""
-    found, root = read_embeddings(path), os.path.dirname(path)
+    found, root = read_embeddings(path), root_of(path)
     keys = Texts(place_key(os.path.join(root, native(one))) for one in found.ids)
     check_apart(keys, found.ids, os.path.basename(path))
 

@@ -24,13 +24,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from clipgrip.data.embedfiles import (
-    ARROW_SUFFIXES,
-    NUMPY_SUFFIXES,
-    Arrays,
-    holds_vectors,
-    read_arrays,
-)
+from clipgrip.data.embedfiles import Arrays, read_arrays
 from clipgrip.data.embedlarge import floats
 from clipgrip.data.embedlayout import (
     COUNTS,
@@ -46,24 +40,18 @@ from clipgrip.data.embedlayout import (
     scale_in,
     text_first,
 )
+from clipgrip.data.embedplaces import State, embedding_files, state_of
+from clipgrip.data.embedstacked import read_several
 from clipgrip.data.embedvalues import label_of, text_of, truth_of
+from clipgrip.data.packed import folder_named
 from clipgrip.data.rows import DIGITS, Hashes
-from clipgrip.data.stores import local_of, url_of
-from clipgrip.data.tables import PARQUET_SUFFIXES
+from clipgrip.data.stores import joined, local_of, url_of
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 from clipgrip.sentences import Sentence, mark
 
-SUFFIXES = (*NUMPY_SUFFIXES, *ARROW_SUFFIXES)
-"""Endings of files that can hold nothing else; a Parquet file may hold images or a list of them."""
-
-
 CLASS_NAMES = ("class_names", "classes", "class", "names", "name", "labels", "label")
 """How the names of class embeddings are called in a file of their own."""
-IN_A_STORE = mark(
-    "{path}: a file of embeddings is read from a disk of this machine, and this one lies in an object store. Copy it "
-    "here, and give the copy."
-)
 NO_CLASS_EMBEDS = mark(
     "{path}: no class embeddings in it. Give class_embeds (C, D), or a single array of numbers with one row for each "
     "class. Found: {found}."
@@ -117,39 +105,34 @@ class Embeddings:
         return found
 
 
-_READ: WeakValueDictionary[tuple[str, int, int], Embeddings] = WeakValueDictionary()
+_READ: WeakValueDictionary[State, Embeddings] = WeakValueDictionary()
 
 
 def read_embeddings(path: AnyPath) -> Embeddings:
-    """The embeddings of a file; while somebody holds them, the same file is not read again.
+    """The embeddings of a file, or of several as one; while somebody holds them, they are not read again.
 
     Raises:
-        DataError: it lies in an object store, cannot be read, or is not laid out so that clipgrip knows what is what.
-        MissingPackage: a table, and pyarrow is not installed.
+        DataError: it cannot be read, or is not laid out so that clipgrip knows what is what.
+        MissingPackage: a table, and pyarrow is not installed; or a store, and what it needs is not.
     """
-    if (url := url_of(path)) is not None:
-        raise DataError(IN_A_STORE, path=url)
-    place = os.path.abspath(local_of(path))
-    try:
-        state = os.stat(openable(place))
-    except OSError:
-        raise DataError(
-            mark(
-                "{path}: no such file. It holds the embeddings; bring it back to where it was, or give another one."
-            ),
-            path=os.fspath(path),
-        ) from None
-    key = place, state.st_mtime_ns, state.st_size
+    place = url_of(path) or os.path.abspath(local_of(path))
+    files = embedding_files(path) or [place]
+    key = place, state_of(files)
     found = _READ.get(key)
     if found is None:
-        found = embeddings_of(read_arrays(place), place)
+        found = embeddings_of(read_several(files), place, name=_whose(files, place))
         _READ[key] = found
     return found
 
 
-def embeddings_of(arrays: Arrays, path: AnyPath) -> Embeddings:
-    """The same of arrays that are read already; ``path`` is what errors speak of, and where pictures begin."""
-    where = os.path.basename(os.fspath(path))
+def _whose(files: list[str], place: str) -> str:
+    """What errors speak of; its ending says whether it is a table."""
+    return os.path.basename(files[0] if len(files) == 1 else place.rstrip("/"))
+
+
+def embeddings_of(arrays: Arrays, path: AnyPath, name: str = "") -> Embeddings:
+    """The same of arrays that are read already; ``path`` is where pictures begin, ``name`` what errors speak of."""
+    where = name or os.path.basename(os.fspath(path))
     named = one_each_in(arrays, where)
     banks = banks_in(arrays, where)
     first = next(iter(banks))
@@ -166,9 +149,10 @@ def embeddings_of(arrays: Arrays, path: AnyPath) -> Embeddings:
     class_names = tuple(map(text_of, one_value(called, "class_names", Sentence("class"), where)))
     class_embeds = class_embeds_in(arrays, banks, class_names, where)
     labels = tuple(label_of(value, class_names) for value in given.get("labels", ()))
-    folder = os.path.dirname(os.path.abspath(os.fspath(path)))
+    place = url_of(path) or os.path.abspath(os.fspath(path))
+    folder = root_of(place)
     return Embeddings(
-        os.path.abspath(os.fspath(path)),
+        place,
         banks if class_embeds is None else text_first(banks, class_embeds.shape[1]),
         ids,
         tuple(_picture(folder, one) for one in pictures),
@@ -180,19 +164,25 @@ def embeddings_of(arrays: Arrays, path: AnyPath) -> Embeddings:
     )
 
 
+def root_of(place: str) -> str:
+    """The folder that ids and pictures of embeddings are relative to."""
+    return place if os.path.isdir(openable(place)) else folder_named(place)
+
+
 def _picture(folder: str, path: str) -> str:
-    return os.path.normpath(os.path.join(folder, path.replace("\\", "/"))) if path else ""
+    if not path:
+        return ""
+    written = path.replace("\\", "/")
+    return (
+        joined(folder, written)
+        if url_of(folder)
+        else os.path.normpath(os.path.join(folder, written))
+    )
 
 
 def is_embeddings(path: AnyPath) -> bool:
-    """Whether a place is a file of embeddings: by its ending, a Parquet file by its columns."""
-    place = local_of(path)
-    name = place.lower()
-    if name.endswith(SUFFIXES):
-        return True
-    if not name.endswith(PARQUET_SUFFIXES) or not os.path.isfile(openable(place)):
-        return False
-    return holds_vectors(place)
+    """Whether a place is a file of embeddings, or several: by the ending, of Parquet files by the columns."""
+    return bool(embedding_files(path))
 
 
 def read_class_embeds(

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from clipgrip.data.embedlarge import in_place, whole_file
 from clipgrip.data.entries import PATH_COLUMNS
+from clipgrip.data.parquet import readable
+from clipgrip.data.stores import opened
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.errors import DataError, MissingPackage
-from clipgrip.files import AnyPath, open_file, openable
+from clipgrip.files import AnyPath
 from clipgrip.sentences import mark
 
 NUMPY_SUFFIXES = (".npz", ".npy")
@@ -78,7 +80,7 @@ def _numpy(path: AnyPath) -> Arrays:
     try:
         if (alone := whole_file(path)) is not None:
             return {UNNAMED: alone}
-        with open_file(path) as file:
+        with opened(os.fspath(path)) as file:
             if not file.read(6).startswith(NUMPY_MAGIC):
                 raise DataError(UNREADABLE, path=path, kind="NumPy", reason="it is no such file")
             file.seek(0)
@@ -124,11 +126,10 @@ def _table(path: AnyPath) -> Any:
         raise MissingPackage(
             'Parquet and Arrow need pyarrow. Install it with: pip install "clipgrip[parquet]"'
         ) from error
-    place = openable(path)
     try:
         if not os.fspath(path).lower().endswith(ARROW_SUFFIXES):
-            return parquet.read_table(place, partitioning=None)
-        with pyarrow.OSFile(place, "rb") as file:
+            return parquet.read_table(readable(path), partitioning=None)
+        with opened(os.fspath(path)) as file:
             try:
                 return ipc.open_file(file).read_all()
             except pyarrow.ArrowInvalid:

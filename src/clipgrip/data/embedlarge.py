@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from clipgrip.data.stores import url_of
 from clipgrip.files import AnyPath, open_file, openable
 
 LARGE = 2**28
@@ -21,7 +22,7 @@ LOCAL_HEADER = 30
 
 def whole_file(path: AnyPath) -> NDArray[Any] | None:
     """A large .npy; None of any other file."""
-    if os.path.getsize(openable(path)) < LARGE:
+    if url_of(path) is not None or os.path.getsize(openable(path)) < LARGE:
         return None
     with open_file(path) as file:
         return _mapped(path, file) if file.read(6) == b"\x93NUMPY" else None
@@ -35,7 +36,9 @@ def in_place(path: AnyPath, archive: Any, name: str) -> NDArray[Any] | None:
     """
     known = archive.zip.NameToInfo
     member = known.get(f"{name}.npy") or known.get(name)
-    if member is None or member.compress_type != zipfile.ZIP_STORED or member.file_size < LARGE:
+    if url_of(path) is not None or member is None:
+        return None
+    if member.compress_type != zipfile.ZIP_STORED or member.file_size < LARGE:
         return None
     with open_file(path) as file:
         file.seek(member.header_offset)

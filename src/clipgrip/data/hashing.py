@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from clipgrip.data.discover import Entry
 from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature, shown_of
 from clipgrip.data.issues import Issue
-from clipgrip.data.sources import MAX_BYTES, EmbeddingSource, FileSource, ImageSource
+from clipgrip.data.sources import MAX_BYTES, EmbeddingSource, FileSource, ImageSource, picture_at
 from clipgrip.errors import DataError
 from clipgrip.executors.base import Executor, current
 from clipgrip.files import open_file, openable
@@ -61,7 +61,7 @@ def _embedded(entry: Entry, source: EmbeddingSource) -> Usable:
     """An embedding, whose file was checked when it was read; a picture that cannot be shown costs only the picture."""
     if not source.picture:
         return Usable(entry.sha256, None, source)
-    shown = examine(replace(entry, source=FileSource(source.picture)))
+    shown = examine(replace(entry, source=picture_at(source.picture)))
     if isinstance(shown, Usable):
         return Usable(entry.sha256, None, replace(source, picture_sha256=shown.sha256))
     detail = Sentence("{picture}: {detail}", picture=source.picture, detail=shown.detail)

@@ -20,7 +20,7 @@ from clipgrip.data.entries import PATH_COLUMNS, Entry, file_entry, place_key, pl
 from clipgrip.data.issues import Issue
 from clipgrip.data.packed import folder_named
 from clipgrip.data.sources import FileSource, ImageSource, ParquetSource, TarSource
-from clipgrip.data.stores import local_of, url_of, version_of
+from clipgrip.data.stores import forget, local_of, url_of, version_of
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.data.tars import members
 from clipgrip.data.walk import relative
@@ -68,6 +68,8 @@ def listing(images: AnyPath, encoding: str | None = None) -> ImageListing:
     Raises:
         DataError: the place does not exist, or holds nothing that can be an image.
     """
+    if (url := url_of(images)) is not None:
+        forget(url)
     packed = packed_files(images)
     if not packed:
         embeddings = _embeddings_at(images)
@@ -79,9 +81,7 @@ def listing(images: AnyPath, encoding: str | None = None) -> ImageListing:
 
 def _embeddings_at(images: AnyPath) -> Embeddings | None:
     """What a file of embeddings holds; None of any other place."""
-    path = local_of(images)
-    is_file = url_of(images) is None and os.path.isfile(openable(path))
-    return read_embeddings(path) if is_file and is_embeddings(path) else None
+    return read_embeddings(images) if is_embeddings(images) else None
 
 
 def _stream(files: list[str], root: str) -> Iterator[Entry]:

@@ -111,10 +111,10 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
             'Parquet needs pyarrow. Install it with: pip install "clipgrip[parquet]"'
         ) from error
     try:
-        file = parquet.ParquetFile(_readable(path))
+        file = parquet.ParquetFile(readable(path))
         leaves = [file.schema.column(n).path for n in range(len(file.schema))]
         if repeated := [leaf for leaf in leaves if leaf in once]:
-            file = parquet.ParquetFile(_readable(path), read_dictionary=repeated)
+            file = parquet.ParquetFile(readable(path), read_dictionary=repeated)
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(f"{os.fspath(path)}: cannot be read as Parquet ({error}).") from error
     if file.metadata.num_rows > MOST_ROWS:
@@ -124,7 +124,7 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
     return file
 
 
-def _readable(path: AnyPath) -> Any:
+def readable(path: AnyPath) -> Any:
     """What pyarrow opens: a path, or a file in a store."""
     return openable(path) if url_of(path) is None else opened(os.fspath(path))
 

@@ -115,7 +115,7 @@ class EmbeddingSource:
         """
         if not self.picture:
             raise OSError("an embedding without a picture")
-        return read_file(self.picture, MAX_BYTES)
+        return (read_object if url_of(self.picture) else read_file)(self.picture, MAX_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,11 @@ KINDS: dict[str, type[Lasting]] = {
     "embedding": EmbeddingSource,
 }
 """Sources that last, by the names that runs keep them under."""
+
+
+def picture_at(path: str) -> FileSource | StoreSource:
+    """The source of a path or a URL."""
+    return FileSource(path) if url_of(path) is None else StoreSource(path)
 
 
 def source_text(source: ImageSource) -> str:

@@ -99,7 +99,6 @@ def objects_below(url: str) -> list[tuple[str, int]]:
         DataError: nothing is there, or it cannot be reached.
     """
     system, scheme = file_system(url), url.partition("://")[0]
-    system.invalidate_cache()  # what somebody put there since
     with _reached(url):
         found = system.find(url, detail=True)
         if not found and system.isfile(url):
@@ -114,6 +113,31 @@ def objects_below(url: str) -> list[tuple[str, int]]:
         for name, fact in found.items()
     }
     return sorted((name, int(fact.get("size") or 0)) for name, fact in named.items())
+
+
+def objects_in(url: str) -> list[str]:
+    """The objects that lie in a folder itself, sorted; none where folders lie in it, or it is none.
+
+    Raises:
+        DataError: the store cannot be reached.
+    """
+    scheme = url.partition("://")[0]
+    with _reached(url):
+        try:
+            found = file_system(url).ls(url, detail=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+    if any(one["type"] != "file" for one in found):
+        return []
+    return sorted(
+        f"{scheme}://{one['name'].partition('://')[2] or one['name'].lstrip('/')}" for one in found
+    )
+
+
+def forget(url: str) -> None:
+    """Ask the store anew, and not what is remembered of it."""
+    with _reached(url):
+        file_system(url).invalidate_cache()
 
 
 def version_of(url: str) -> list[str] | None:
