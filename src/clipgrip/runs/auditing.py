@@ -71,14 +71,8 @@ class Audit:
             )
         images = outcome.embeds.pool_rows.take(rows.numpy())
         confidence, labels = outcome.answers.pool[rows].max(1)
-        return cls(
-            outcome.run.id,
-            seed,
-            outcome.manifest.classes,
-            images,
-            Answered(labels.numpy().astype(np.int64), confidence.double().numpy().round(6)),
-            apart,
-        )
+        pool = Answered(labels.numpy().astype(np.int64), confidence.double().numpy().round(6))
+        return cls(outcome.run.id, seed, outcome.manifest.classes, images, pool, apart)
 
     @property
     def hashes(self) -> list[str]:
@@ -88,9 +82,8 @@ class Audit:
     @cached_property
     def id(self) -> str:
         """Changes with the run, the seed, and every answer of the model."""
-        labels, confidence = self.pool.labels.tolist(), self.pool.confidence.tolist()
-        answers = zip(self.images.sha256s(), labels, confidence, strict=True)
-        found = audit_id(self.run, self.seed, answers)
+        values = self.images.sha256s(), self.pool.labels.tolist(), self.pool.confidence.tolist()
+        found = audit_id(self.run, self.seed, zip(*values, strict=True))
         return f"{self.apart}.{found}" if self.apart else found
 
     @cached_property
