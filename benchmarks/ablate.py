@@ -1,26 +1,25 @@
 """What each branch and each number of the refinement brings: left out, halved and doubled, on the pools of `pools`.
 
-    python -m benchmarks.ablate [--every 1] [--only absent_share ...] [--go-on]
+    python -m benchmarks.ablate [--every 1] [--only absent_share ...] [--numerics] [--go-on]
 
 Points of mean gain against the default, over the half of the sets that may choose, the half held back, and pools with
 two labels a class; with the pools harmed, the worst, and pools that moved by more than a point. A number that a pool's
-refinement never reads is not tried on it. What is measured of each pool is kept, and ``--go-on`` goes on from there.
+refinement never reads is not tried on it. ``--numerics`` tries those that say how far computations go, too. What is
+measured of each pool is kept, and ``--go-on`` goes on from there.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from benchmarks.labeled_pools import LabeledTrial, trials
 from benchmarks.pools.measure import HARMED, summary
 from benchmarks.record import machine, record
+from benchmarks.resumed import Rows
 from clipgrip.errors import ConfigError
-from clipgrip.pseudolabel.refine.settings import DEFAULT
+from clipgrip.pseudolabel.refine.settings import DEFAULT, DETAILS
 
 BRANCHES: dict[str, dict[str, float]] = {
     "no clusters": {"cluster_min_images": 1e9},
@@ -45,12 +44,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="take every n-th pool")
     parser.add_argument("--only", nargs="+", help="these branches and numbers")
+    parser.add_argument("--numerics", action="store_true", help="the details of computing too")
     parser.add_argument("--go-on", action="store_true", help="keep what an earlier call measured")
     parser.add_argument("--name", default="ablate", help="name of the results")
     chosen = parser.parse_args()
     variants = {
         name: values
-        for name, values in _variants()
+        for name, values in _variants(numerics=chosen.numerics)
         if not chosen.only or name.split(" x")[0] in {*chosen.only, "default"}
     }
     pools = _measured(variants, chosen.every, chosen.name, chosen.go_on)
@@ -61,23 +61,15 @@ def main() -> None:
 
 
 def _measured(variants: dict[str, Any], every: int, name: str, go_on: bool) -> list[dict[str, Any]]:
-    """Each pool's part and gains, kept in a file line by line."""
-    kept = Path(tempfile.gettempdir()) / "clipgrip-benchmarks" / f"{name}.jsonl"
-    kept.parent.mkdir(exist_ok=True)
-    head = json.dumps({"settings": DEFAULT.values(), "every": every, "variants": [*variants]})
-    lines = kept.read_text("utf-8").splitlines() if go_on and kept.exists() else []
-    if lines[:1] != [head]:
-        lines = [head]
-    kept.write_text("\n".join(lines) + "\n", "utf-8")
-    pools = [json.loads(line) for line in lines[1:]]
+    """Each pool's part and gains."""
+    asked = {"settings": DEFAULT.values(), "every": every, "variants": [*variants]}
+    done = Rows.of(name, asked, go_on=go_on)
     for number, make in enumerate(trials()):
-        if number % every or number // every < len(pools):
+        if number % every or number // every < len(done.rows):
             continue
         trial = make()
-        pools.append({"of": trial.name, "part": trial.part, "gains": _gains(trial, variants)})
-        with kept.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(pools[-1]) + "\n")
-    return pools
+        done.add({"of": trial.name, "part": trial.part, "gains": _gains(trial, variants)})
+    return done.rows
 
 
 def _gains(trial: LabeledTrial, variants: dict[str, dict[str, Any]]) -> Gains:
@@ -89,12 +81,13 @@ def _gains(trial: LabeledTrial, variants: dict[str, dict[str, Any]]) -> Gains:
     return found
 
 
-def _variants() -> Iterator[tuple[str, dict[str, Any]]]:
+def _variants(*, numerics: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     """The default itself, every branch, and every number halved and doubled where that is allowed."""
     yield "default", {}
     yield from BRANCHES.items()
     for name, value in DEFAULT.values().items():
-        for factor in () if name in ONLY_MANY else (0.5, 2.0):
+        skipped = name in ONLY_MANY or (name in DETAILS and not numerics)
+        for factor in () if skipped else (0.5, 2.0):
             changed = type(value)(value * factor)
             try:
                 DEFAULT.with_values({name: changed})

@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks.features import array_of, eye_of_photographs, unit
-from benchmarks.few_labels import MOST, Set, loaded, logistic, ours
+from benchmarks.few_labels import ours
+from benchmarks.labeled_sets import MOST, Set, loaded
 from benchmarks.record import machine, record
+from benchmarks.supervised import logistic
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

@@ -35,7 +35,7 @@ from clipgrip.data.surfaces import DEMO_DOMAIN, SURFACE_CLASSES, render_surface
 from clipgrip.prompts.classifier import cosine_logits, zero_shot
 from clipgrip_line.pictures.looks import Looks, looks_of
 from clipgrip_line.trust.drift import Monitors, bet, budgets, period_budget, ringing
-from clipgrip_line.trust.ranks import Codes, Ranks, counted, share_p_values
+from clipgrip_line.trust.ranks import Codes, Counts, Ranks, share_p_values
 from clipgrip_line.trust.ringing import ALPHA, OF_IMAGES
 from clipgrip_line.trust.scores import LOOKS, SCORES, distances, scores_of
 from clipgrip_line.trust.upheld import against
@@ -43,8 +43,8 @@ from clipgrip_line.trust.upheld import against
 LENGTH, QUIET, AFTER = 3000, 500, 1500
 """Images of a quiet stream; of one that changes, before and after."""
 WEEK, WINDOW = 500, 100
-AT_ONCE = 20
-"""Streams that are followed together; each holds 5 MB of counts."""
+AT_ONCE = 100
+"""Streams that are followed together."""
 EACH = 720
 """Pictures that are drawn of the generated surfaces."""
 Alter = Callable[[Image.Image], Image.Image]
@@ -174,9 +174,9 @@ def rang(streams: Sequence[Stream], classes: int) -> list[dict[str, int | None]]
 def _bets(streams: Sequence[Stream], classes: int) -> list[int | None]:
     """As `drift.follow` of each, all streams at once: to the bets, theirs are only more monitors."""
     n, scores = len(streams), len(SCORES)
-    seen = np.concatenate([counted(one.reference) for one in streams])
-    seen[LOOKS::scores] = 0  # confidence begins with new images, as without test images
+    seen, codes = _seen(streams)
     ranks, labels = Ranks(seen), np.zeros((n, classes), dtype=np.int64)
+    answers = np.stack([one.answers for one in streams], 1)
     draws = [np.random.default_rng([4, one.seed]) for one in streams]
     chances = np.stack([one.random((LENGTH, scores + classes)) for one in draws], 1)
     now = Monitors.of(
@@ -186,24 +186,39 @@ def _bets(streams: Sequence[Stream], classes: int) -> list[int | None]:
     limits = budgets(scores, classes, alpha)
     limit = np.concatenate([np.tile(limits[:scores], n), np.tile(limits[scores:], n)])
     first = np.full(n, -1)
-    for t in range(len(streams[0].codes)):
-        p = ranks.add(
-            np.concatenate([one.codes[t] for one in streams]), chances[t, :, :scores].ravel()
-        )
+    for t in range(len(codes)):
+        p = ranks.add(codes[t], chances[t, :, :scores].ravel())
         shares = 1 - (labels + 0.5) / (labels.sum(1, keepdims=True) + 1)
-        answers = [int(one.answers[t]) for one in streams]
-        shares_p = np.concatenate(
-            [
-                share_p_values(labels[i], label, chances[t, i, scores:])
-                for i, label in enumerate(answers)
-            ]
-        )
-        labels[np.arange(n), answers] += 1
-        now = bet(now, p, shares_p, shares.ravel())
+        shares_p = share_p_values(labels, answers[t], chances[t, :, scores:])
+        labels[np.arange(n), answers[t]] += 1
+        now = bet(now, p, shares_p.ravel(), shares.ravel())
         loud = ringing(now.wealth, limit)
         rings = loud[: n * scores].reshape(n, -1).any(1) | loud[n * scores :].reshape(n, -1).any(1)
         first = np.where((first < 0) & rings, t, first)
+        if (first >= 0).all():
+            break
     return [int(at) if at >= 0 else None for at in first]
+
+
+def _seen(streams: Sequence[Stream]) -> tuple[Counts, Codes]:
+    """Counts (S * M, B, B) of the references, and the codes (T, S * M) of all streams.
+
+    Ranks ask only for the order of codes, so each stream's are numbered anew, without gaps: small counts, equal ranks.
+    """
+    numbered = []
+    for one in streams:
+        both = np.concatenate([one.reference, one.codes])
+        places = [np.unique(column, return_inverse=True)[1] for column in both.T]
+        numbered.append(np.stack(places, 1))
+    block = int(np.ceil((max(one.max() for one in numbered) + 1) ** 0.5))
+    counts = []
+    for one, codes in zip(streams, numbered, strict=True):
+        reference = codes[: len(one.reference)].T
+        counts.append([np.bincount(column, minlength=block * block) for column in reference])
+    seen = np.concatenate(counts).reshape(-1, block, block)
+    seen[LOOKS :: len(SCORES)] = 0  # confidence begins with new images, as without test images
+    later = [codes[len(one.reference) :] for one, codes in zip(streams, numbered, strict=True)]
+    return seen, np.concatenate(later, 1)
 
 
 def _weekly(made: Stream) -> tuple[int | None, int | None]:

@@ -198,12 +198,14 @@ def _draw(case: Case, draw: np.random.Generator) -> Draw:
 
 def _naive(pool: Answered, truth: Whole, rows: Whole, most: float) -> tuple[bool, float]:
     wrong = pool.labels != truth
-    level, bad = pool.confidence[rows], wrong[rows]
+    order = np.argsort(-pool.confidence[rows], kind="stable")
+    bad, level = wrong[rows][order].cumsum(), pool.confidence[rows][order]
+    levels = pool_levels(pool.confidence)
+    inside = np.searchsorted(-level, -levels, side="right")
+    held = (inside > 0) & (np.append(0, bad)[inside] <= most * inside + 1e-12)
     decided = np.zeros(len(pool), bool)
-    for threshold in pool_levels(pool.confidence):
-        inside = level >= threshold
-        if inside.any() and bad[inside].mean() <= most:
-            decided = pool.confidence >= threshold
+    if held.any():
+        decided = pool.confidence >= levels[np.flatnonzero(held)[-1]]
     decided[rows] = False
     return bool(decided.any() and wrong[decided].mean() > most), float(decided.mean())
 

@@ -57,9 +57,9 @@ class FakeModel:
     order: tuple[int, int, int] = (0, 1, 2)
     """Which colour is which class."""
 
-    def pixels(self, data: bytes) -> FakePixels:
+    def pixels(self, data: bytes, check: Any = None) -> FakePixels:
         try:
-            picture = decode(data)
+            picture = decode(data, check=check)
         except UndecodableImage as error:
             raise LineError(
                 "not an image that can be read: {detail}", detail=error.detail

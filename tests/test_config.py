@@ -156,6 +156,21 @@ def test_an_error_names_the_place_where_the_setting_was_written(tmp_path: Path) 
     assert "command line: k = 0" in text
 
 
+def test_an_unknown_key_is_named_before_what_is_missing_and_before_a_file_is_read(
+    tmp_path: Path,
+) -> None:
+    for text in (
+        "strateggy = 1\n",
+        'images = "a"\nclasses = "b"\nstrateggy = 1\ntemplate = "@nowhere.txt"\n',
+        'strateggy = 1\nencoding = "utf-9"\n',
+    ):
+        path = toml(tmp_path, text)
+        with pytest.raises(ConfigError) as caught:
+            project({}, path)
+        assert f'{path}: unknown setting "strateggy"' in str(caught.value)
+        assert 'Did you mean "strategy"?' in str(caught.value)
+
+
 def test_a_project_without_images_or_classes_says_how_to_give_them() -> None:
     with pytest.raises(ConfigError, match=r"no images given\. Give IMAGES"):
         project({"classes": "c"})

@@ -15,6 +15,9 @@ from jinja2 import nodes
 
 import clipgrip
 import clipgrip_line
+from clipgrip.cli.helptext import default_phrase, paragraphs, parts
+from clipgrip.cli.main import root
+from clipgrip.cli.tree import paths
 from clipgrip.errors import ConfigError
 from clipgrip.words import LANGUAGES, Words, catalogue
 from clipgrip_line import words as line_words
@@ -62,7 +65,19 @@ def _texts(package: Path) -> set[str]:
     return {*_python_texts(package), *_template_texts(package)}
 
 
-TEXTS = sorted(set().union(*map(_texts, PACKAGES)))
+def _help_texts() -> Iterator[str]:
+    """What commands say of themselves and of their options under --help."""
+    for words in ((), *paths()):
+        command = root()
+        for word in words:
+            command = command.get_command(None, word)
+        yield from paragraphs(command.help)
+        for parameter in command.params:
+            text, behind = parts(parameter.help)
+            yield from (text, *filter(None, map(default_phrase, behind)))
+
+
+TEXTS = sorted({*_help_texts(), *_texts(PACKAGE), *_texts(LINE)})
 
 
 def test_there_are_texts_from_python_and_from_templates() -> None:
@@ -93,6 +108,7 @@ def _values(text: str) -> set[str]:
 
 def test_japanese_uses_japanese_punctuation_and_no_spaces_beside_it() -> None:
     for text in catalogue("ja").values():
+        text = text.replace("コマンド [引数...]", "")  # a place in a command line
         assert not re.search(r"[\u3040-\u30ff\u4e00-\u9fff][,:;()!?]", text), text
         assert not re.search(
             r"[\u3040-\u30ff\u4e00-\u9fff] | [\u3040-\u30ff\u4e00-\u9fff]", text

@@ -18,8 +18,8 @@ mend, 2 the input cannot be used (a sentence says why), 130 stopped by Ctrl-C (t
 
 - **For programs:** `--json` prints one document on standard output, `{"error": ..., "kind": ...}` where a command
   fails; progress goes to standard error.
-- **Language:** `--lang ja` before or after the command, or `CLIPGRIP_LANG=ja` in the environment: pages, reports,
-  results, notes, progress and the errors that people meet are Japanese; `--json` stays English.
+- **Language:** `--lang ja` before or after the command, or `CLIPGRIP_LANG=ja` in the environment: help, pages,
+  reports, results, notes, progress and the errors that people meet are Japanese; `--json` stays English.
 - **Less and more:** `-q` shows no progress, `-v` also versions, settings and times; `--log-file FILE` keeps all
   of it.
 - **Completion** of commands, values and runs: `clipgrip --install-completion`, or print the script of a shell with

@@ -52,6 +52,13 @@ class Serving:
         """Bytes of memory."""
         return int(metric(self.port, "clipgrip_line_resident_bytes"))
 
+    @property
+    def processor(self) -> float:
+        """Seconds of a processor that it has used."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def kill(self) -> None:
         """As a power cut."""
         self.process.send_signal(signal.SIGKILL)

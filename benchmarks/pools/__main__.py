@@ -1,9 +1,9 @@
 """What refinement makes of pools of many kinds, beside other published ways: gain over zero-shot, harm, the worst.
 
-    python -m benchmarks.pools [--seeds 1] [--every 1] [--ways clipgrip Sinkhorn ...] [--pools]
+    python -m benchmarks.pools [--seeds 1] [--every 1] [--ways clipgrip Sinkhorn ...] [--pools] [--go-on]
 
 Half of the sets may choose a rule or a number (`choose`), the other half judges it (`held`). Figures are points of
-accuracy over the pool; strangers do not count.
+accuracy over the pool; strangers do not count. Each pool's row is kept, and ``--go-on`` goes on from there.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from itertools import islice
 from benchmarks.pools.measure import Row, Trial, all_pools, measured, table
 from benchmarks.pools.rivals import WAYS
 from benchmarks.record import machine, record
+from benchmarks.resumed import Rows
+from clipgrip.method import REVISION
+from clipgrip.pseudolabel.refine.settings import DEFAULT
 
 
 def main() -> None:
@@ -25,11 +28,16 @@ def main() -> None:
     parser.add_argument("--name", default="pools", help="name of the results")
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--pools", action="store_true", help="print each pool")
+    parser.add_argument("--go-on", action="store_true", help="keep what an earlier call measured")
     chosen = parser.parse_args()
-    ways, rows, began = {name: WAYS[name] for name in chosen.ways}, [], time.perf_counter()
+    ways, began = {name: WAYS[name] for name in chosen.ways}, time.perf_counter()
+    asked = {"revision": REVISION, "settings": DEFAULT.values(), "ways": chosen.ways}
+    asked |= {"seeds": chosen.seeds, "every": chosen.every}
+    done = Rows.of(chosen.name, asked, go_on=chosen.go_on)
+    rows = done.rows
     print(machine())
-    for pool in islice(all_pools(chosen.seeds), 0, None, chosen.every):
-        rows.append(measured(Trial.of(pool), ways))
+    for pool in islice(all_pools(chosen.seeds), len(rows) * chosen.every, None, chosen.every):
+        done.add(measured(Trial.of(pool), ways))
         if chosen.pools:
             print(_line(rows[-1], chosen.ways), flush=True)
     tables = {name: table(rows, name) for name in ways}

@@ -1,26 +1,20 @@
-"""What one image costs, by part and by executor: reading, hashing, decoding, encoding, keeping, answering.
+"""What one image costs, by part and by executor: reading, hashing, decoding, encoding, keeping.
 
-    python -m benchmarks.scale.embedding                       # parts, and executors on ViT-B/32 size
-    python -m benchmarks.scale.embedding --rows 1000000        # listing, ingest and streamed answers at that many rows
+    python -m benchmarks.scale.embedding [--count 256]        # about three minutes on two quiet cores
 
 Random weights of ViT-B/32 size, photographs of noise: times are those of the real model, accuracies are not. The
-rows of the second command are one photograph many times over with other bytes behind its end, so that each has a hash
-of its own; the model is ``nano``'s size and the embeddings are read from the cache, so that what is left is the
-machinery itself.
+precision is the machine's own, as in a run. ``own_milliseconds`` is what the first process does for an image that a
+worker encodes, and ``speedup`` what follows for machines like this one: a machine takes w seconds an image, the first
+process d; n machines take w / n + d.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import json
-import resource
-import shutil
-import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,17 +22,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.image_encoding import write_model
+from benchmarks.image_encoding import load_average, write_model
 from benchmarks.record import record
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import embed_images
-from clipgrip.backbone.registry import find_folder
 from clipgrip.data.discover import discover
 from clipgrip.data.hashing import examine_all
 from clipgrip.data.images import decode
-from clipgrip.data.ingest import ingest
-from clipgrip.data.listing import SHARD_ROWS, listing
+from clipgrip.data.listing import SHARD_ROWS
 from clipgrip.executors import executor_named, using
 from clipgrip.runs.embedding import source_item
 
@@ -46,20 +38,14 @@ CLASSES = ["cat", "dog"]
 
 
 def main() -> None:
-    """Measure, print, and write ``results/scale_embedding.json`` or ``results/scale_rows.json``."""
+    """Measure, print, and write ``results/scale_embedding.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=512, help="photographs")
+    parser.add_argument("--count", type=int, default=256, help="photographs")
     parser.add_argument("--on", nargs="*", default=["here", "processes", "ray"])
-    parser.add_argument("--rows", type=int, default=0, help="rows of a table; none: photographs")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        found = (
-            at_rows(folder, arguments.rows)
-            if arguments.rows
-            else photographs(folder, arguments.count, arguments.on)
-        )
-    record("scale_rows" if arguments.rows else "scale_embedding", found)
+        found = photographs(Path(place), arguments.count, arguments.on)
+    record("scale_embedding", found)
     print(json.dumps(found, indent=2))
 
 
@@ -69,8 +55,7 @@ def photographs(folder: Path, count: int, names: list[str]) -> dict[str, Any]:
     entries = discover(images).entries
     data = [entry.source.read() for entry in entries]
     model = write_model(folder / "model")
-    shutil.copy(find_folder("nano") / "tokenizer.json", model)  # no text is read
-    backbone = ClipBackbone("b32", model, precision="float32")
+    backbone = ClipBackbone("b32", model)
     pictures = [decode(one) for one in data[:64]]
     pixels = np.stack([backbone.preprocess(one) for one in pictures[:32]])
     embeds = np.random.default_rng(0).standard_normal((SHARD_ROWS, 512)).astype(np.float32)
@@ -84,13 +69,18 @@ def photographs(folder: Path, count: int, names: list[str]) -> dict[str, Any]:
         "keep": each(partial(cache.put, hashes, embeds), SHARD_ROWS),
         "read again": each(partial(cache.get, hashes), SHARD_ROWS),
     }
-    executors = {name: by_executor(name, backbone, entries) for name in names}
-    size = sum(map(len, data)) / len(data)
-    return {"count": count, "bytes": round(size), "milliseconds": parts, "executors": executors}
+    return {
+        "load_average": load_average(),
+        "precision": backbone.precision,
+        "count": count,
+        "bytes": round(sum(map(len, data)) / len(data)),
+        "milliseconds": parts,
+        "executors": {name: by_executor(name, backbone, entries) for name in names},
+    }
 
 
-def by_executor(name: str, backbone: ClipBackbone, entries: Any) -> dict[str, float]:
-    """Images a second of the second half, and seconds until the first answer."""
+def by_executor(name: str, backbone: ClipBackbone, entries: Any) -> dict[str, Any]:
+    """Images a second of the second half, seconds until the first answer, and the share of the first process."""
     items = [source_item(entry.source) for entry in entries]
     half, first = len(items) // 2, list[float]()
     with using(executor_named(name)):
@@ -101,41 +91,27 @@ def by_executor(name: str, backbone: ClipBackbone, entries: Any) -> dict[str, fl
                 first.append(time.perf_counter() - began)
 
         embed_images(backbone, items[:half], on_progress=note)
-        began_again = time.perf_counter()
+        began_again, used = time.perf_counter(), time.process_time()
         embed_images(backbone, items[half:])
+        used = time.process_time() - used
         seconds = time.perf_counter() - began_again
-    return {
-        "images_per_second": round(half / seconds, 2),
+    count = len(items) - half
+    found: dict[str, Any] = {
+        "images_per_second": round(count / seconds, 2),
         "first_answer_seconds": round(first[0], 1),
     }
-
-
-def at_rows(folder: Path, rows: int) -> dict[str, Any]:
-    """Seconds and peak memory of listing, of a whole ingest, and of a shard's key, at so many rows in tar files."""
-    tars = write_tars(folder / "tars", rows)
-    found: dict[str, Any] = {"rows": rows}
-    with measured(found, "stream"):
-        found["shards"] = sum(1 for shard in listing(tars).shards() if shard.key)
-    with measured(found, "ingest"):
-        manifest = ingest(tars, classes=CLASSES).manifest
-    assert len(manifest) == rows
-    return found
-
-
-@contextmanager
-def measured(found: dict[str, Any], name: str) -> Iterator[None]:
-    """Seconds, and the most memory so far in MB."""
-    began = time.perf_counter()
-    yield
-    found[f"{name}_seconds"] = round(time.perf_counter() - began, 1)
-    found[f"{name}_peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    if name == "here":
+        return found
+    machine, own = seconds / count, used / count
+    speedup = {n: round(machine / (machine / n + own), 2) for n in (2, 10, 100)}
+    return found | {"own_milliseconds": round(1000 * own, 3), "speedup": speedup}
 
 
 def each(work: Callable[[], Any], count: int) -> float:
-    """Milliseconds for one of ``count``."""
-    began = time.perf_counter()
+    """Milliseconds of the processor for one of ``count``."""
+    began = time.process_time()
     work()
-    return round(1000 * (time.perf_counter() - began) / count, 3)
+    return round(1000 * (time.process_time() - began) / count, 3)
 
 
 def write_images(folder: Path, count: int) -> Path:
@@ -145,21 +121,6 @@ def write_images(folder: Path, count: int) -> Path:
         noise = np.random.default_rng(number).integers(0, 256, (60, 80, 3), np.uint8)
         picture = Image.fromarray(noise).resize((640, 480), Image.Resampling.BICUBIC)
         picture.save(folder / f"{number:06d}.jpg", quality=90)
-    return folder
-
-
-def write_tars(folder: Path, rows: int, each_tar: int = 100_000) -> Path:
-    """Tar files of small pictures with other bytes behind their end."""
-    folder.mkdir()
-    out = io.BytesIO()
-    Image.new("RGB", (8, 8), "red").save(out, "PNG")
-    for start in range(0, rows, each_tar):
-        with tarfile.open(folder / f"{start // each_tar:05d}.tar", "w") as made:
-            for number in range(start, min(start + each_tar, rows)):
-                data = out.getvalue() + number.to_bytes(8, "big")
-                info = tarfile.TarInfo(f"{number:09d}.png")
-                info.size = len(data)
-                made.addfile(info, io.BytesIO(data))
     return folder
 
 

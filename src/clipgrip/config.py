@@ -18,8 +18,8 @@ from pydantic import (
 
 from clipgrip.allowed import refusal
 from clipgrip.data.text import check_encoding
-from clipgrip.errors import ConfigError, DataError, nearest
-from clipgrip.project_file import is_model_folder, read_toml
+from clipgrip.errors import ClipgripError, ConfigError, DataError, nearest
+from clipgrip.project_file import read_toml, whole_path
 from clipgrip.sentences import Sentence, combined, mark
 
 Strategy = Literal["zero-shot", "supervised", "fpl", "ifpl", "grip"]
@@ -87,9 +87,9 @@ class Settings(BaseModel):
         "auto", "Numbers that the model computes with.", example='"float32"', option=False
     )
     engine: Engine = setting(
-        "torch",
-        "What encodes images; onnx needs pip install 'clipgrip[onnx]', auto is the faster of torch and onnx here. See "
-        "clipgrip doctor --measure.",
+        "auto",
+        "What encodes images: auto is the faster of torch and onnx here, and the engine of a run that lies in the "
+        "folder already; onnx needs pip install 'clipgrip[onnx]'. See clipgrip doctor.",
         example='"onnx"',
     )
     eye: str | tuple[str, ...] = setting(
@@ -136,7 +136,7 @@ class Settings(BaseModel):
             raise ConfigError(
                 mark('eye = "" names nothing. Give texture, auto, a model or a folder.')
             )
-        return tuple(dict.fromkeys(_whole_path(name) for name in names))
+        return tuple(dict.fromkeys(whole_path(name) for name in names))
 
     @field_validator("refinement")
     @classmethod
@@ -160,7 +160,7 @@ class Settings(BaseModel):
         """A model in a folder is found again from any working folder."""
         if not backbone.strip():
             raise ValueError
-        return _whole_path(backbone)
+        return whole_path(backbone)
 
 
 class Project(Settings):
@@ -225,6 +225,13 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
     """
     given = {key: value for key, value in options.items() if value is not None}
     values = (read_toml(toml) if toml else {}) | given
+    here = Sentence("command line")
+
+    def where(key: str) -> str:
+        return str(toml) if toml and key not in given else here
+
+    if not values.keys() <= Project.model_fields.keys():
+        raise _unknown(values, where)
     for key, option in (("images", "IMAGES"), ("classes", "--classes FILE")):
         if key not in values and not (key == "classes" and _may_name_classes(values["images"])):
             raise ConfigError(
@@ -239,8 +246,18 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
         from clipgrip.template_files import expand  # imports torch, so only where it is needed
 
         values["template"] = expand(values["template"], check_encoding(str(values["encoding"])))
-    here = Sentence("command line")
-    return checked(Project, values, lambda key: str(toml) if toml and key not in given else here)
+    return checked(Project, values, where)
+
+
+def _unknown(values: dict[str, Any], where: Callable[[str], str]) -> ConfigError:
+    """Of settings that nobody knows: said before what is missing, with whatever else is wrong."""
+    known = {key: value for key, value in values.items() if key in Project.model_fields}
+    found = [_unknown_setting(where(key), key, Project) for key in values.keys() - known.keys()]
+    try:
+        checked(Project, {"images": "images", **known}, where)
+    except ClipgripError as error:
+        found.append(error.sentence)
+    return ConfigError("{found}", found=combined(sorted(found), "\n"))
 
 
 def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str]) -> Any:
@@ -262,19 +279,21 @@ def _may_name_classes(images: Any) -> bool:
     return is_embeddings(images)
 
 
-def _whole_path(model: str) -> str:
-    """A model's folder from any working folder, or its name as it is."""
-    return str(Path(model).resolve()) if is_model_folder(Path(model), model) else model
+def _unknown_setting(where: str, key: str, model: type[BaseModel]) -> str:
+    return Sentence(
+        '{where}: unknown setting "{key}". Known: {known}.{nearest}',
+        where=where,
+        key=key,
+        known=", ".join(model.model_fields),
+        nearest=nearest(key, model.model_fields),
+    )
 
 
 def _sentence(model: type[BaseModel], error: Any, where_is: Callable[[str], str]) -> str:
     key = ".".join(map(str, error["loc"]))
     where = where_is(str(error["loc"][0]))
     if error["type"] == "extra_forbidden":
-        known = ", ".join(model.model_fields)
-        text = mark('{where}: unknown setting "{key}". Known: {known}.{nearest}')
-        close = nearest(key, model.model_fields)
-        return Sentence(text, where=where, key=key, known=known, nearest=close)
+        return _unknown_setting(where, key, model)
     field = model.model_fields[key.partition(".")[0]]
     why = refusal(key, error["input"], field.annotation, field.metadata)
     return Sentence("{where}: {why}", where=where, why=why)

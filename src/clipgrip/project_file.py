@@ -74,6 +74,11 @@ def is_model_folder(path: Path, model: str) -> bool:
     return model not in RESERVED and path.is_dir()
 
 
+def whole_path(model: str) -> str:
+    """A model's folder from any working folder, or its name as it is."""
+    return str(Path(model).resolve()) if is_model_folder(Path(model), model) else model
+
+
 def _parsed(text: str) -> dict[str, Any]:
     """TOML; its parser's time grows with the square of a key's dots, so there are not many."""
     if any(part.count(".") > MOST_DOTS for line in text.split("\n") for part in line.split("=")):

@@ -35,7 +35,7 @@ class Answer:
             "class": self.class_name,
             "confidence": round(self.confidence, 6),
             "top": [{"class": name, "confidence": round(value, 6)} for name, value in self.top],
-            "decided": self.decided,
+            "decided_by": self.decided,
             "verdict": self.verdict,
             "version": self.version,
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,14 +79,14 @@ class Model:
                 found.check(model.proba([pixels])[0], path)
         return model
 
-    def pixels(self, data: bytes) -> Pixels:
-        """Decode and prepare one image file.
+    def pixels(self, data: bytes, check: Callable[[int, int], None] | None = None) -> Pixels:
+        """Decode and prepare one image file; ``check`` may refuse its width and height before it is decoded.
 
         Raises:
             LineError: the bytes are no image that can be read.
         """
         try:
-            picture = decode(data)
+            picture = decode(data, check=check)
         except UndecodableImage as error:
             raise LineError(NO_IMAGE, detail=error.detail) from error
         arrays = tuple(tower.preprocess(picture) for tower in self.towers)

@@ -55,12 +55,14 @@ class Words:
             return str(text)
         if not isinstance(text, Sentence):
             return self._texts.get(text, text)
-        inner = {
-            name: self.translated(value) if isinstance(value, Sentence) else value
-            for name, value in text.values.items()
-        }
+        inner = {name: self._value(value) for name, value in text.values.items()}
         known = self._texts.get(text.template, text.template)
         return known.format(**inner) if inner else known
+
+    def _value(self, value: object) -> object:
+        """A sentence, or an error that has one, within another."""
+        value = getattr(value, "sentence", value)
+        return self.translated(value) if isinstance(value, Sentence) else value
 
     def count(self, n: int, one: str, many: str) -> str:
         """``one`` for a single thing, ``many`` otherwise; both hold ``{n}``."""

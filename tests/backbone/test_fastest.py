@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from projects import Place, project
 
 from clipgrip.backbone import fastest as module
 from clipgrip.backbone import speed
 from clipgrip.backbone.cache import ROOT_VARIABLE
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.fastest import NAME, fastest, remembered
+from clipgrip.backbone.fastest import NAME, fastest, remembered, said_once
+from clipgrip.cli.doctor import _engines
+from clipgrip.runs.events import Listener
+from clipgrip.runs.outcome import Outcome
+from clipgrip.runs.pipeline import run
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
@@ -21,6 +26,7 @@ pytest.importorskip("onnx")
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(module, "multiplies_bfloat16", lambda: False)
     return tmp_path
 
 
@@ -85,3 +91,113 @@ def test_a_model_on_the_automatic_engine_is_the_model_on_the_chosen_one(
         assert automatic.image_key == named.image_key
     assert ClipBackbone("t", tiny_clip, engine="auto", precision="float32").engine == "torch"
     assert torch.isfinite(torch.tensor(automatic.logit_scale))
+
+
+def test_a_processor_that_multiplies_bfloat16_takes_torch_unmeasured(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = measuring(monkeypatch, {"torch float32": 1.0, "onnx": 2.0})
+    monkeypatch.setattr(module, "multiplies_bfloat16", lambda: True)
+    assert fastest() == "torch"
+    assert said_once() is None
+    assert calls == []
+
+
+def test_without_onnx_runtime_it_is_torch_and_that_is_said_once(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = measuring(monkeypatch, {"torch float32": 1.0})
+    assert said_once() is None
+    monkeypatch.setattr(module, "_version", lambda package: None)
+    assert "pip install 'clipgrip[onnx]'" in str(said_once())
+    assert said_once() is None
+    assert fastest() == "torch"
+    assert remembered() is None
+    monkeypatch.undo()
+    monkeypatch.setenv(ROOT_VARIABLE, str(root))
+    monkeypatch.setattr(module, "multiplies_bfloat16", lambda: False)
+    calls = measuring(monkeypatch, {"torch float32": 1.0, "onnx": 2.0})
+    assert fastest() == "onnx"
+    assert len(calls) == 1
+
+
+class Notes(Listener):
+    """What the user reads."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_a_run_has_the_engine_that_was_chosen_and_goes_on_with_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch, place: Place, tiny_clip: Path
+) -> None:
+    def ran(engine: str | None, to: str, **options: str) -> Outcome:
+        given = {"strategy": "zero-shot", **options, **({"engine": engine} if engine else {})}
+        return run(project(place, tiny_clip, root / to, **given), notes)
+
+    notes = Notes()
+    monkeypatch.setattr(module, "fastest", lambda: "onnx")
+    first, named = ran(None, "a"), ran("onnx", "b")
+    assert first.metrics["settings"]["engine"] == "onnx"
+    assert first.run.id == named.run.id
+    monkeypatch.setattr(module, "fastest", lambda: "torch")
+    again = ran(None, "a")
+    assert (again.folder, again.run.id) == (first.folder, first.run.id)
+    plain, asked = ran(None, "c"), ran("torch", "d")
+    assert plain.run.id == asked.run.id != first.run.id
+    assert "engine" not in plain.metrics["settings"]
+    monkeypatch.setattr(module, "fastest", lambda: "onnx")
+    assert ran(None, "c").run.id == plain.run.id
+    assert not any("ONNX" in line for line in notes.lines)
+
+
+def test_eight_bits_of_a_run_in_the_folder_are_not_taken_unasked(
+    root: Path, monkeypatch: pytest.MonkeyPatch, place: Place, tiny_clip: Path
+) -> None:
+    options = {"strategy": "zero-shot"}
+    rounded = run(project(place, tiny_clip, root / "a", **options, engine="onnx-int8"))
+    assert rounded.metrics["settings"]["engine"] == "onnx-int8"
+    monkeypatch.setattr(module, "fastest", lambda: "torch")
+    other = run(project(place, tiny_clip, root / "a", **options))
+    assert "engine" not in other.metrics["settings"]
+    assert other.folder != rounded.folder
+
+
+def test_a_run_says_once_that_another_engine_could_be_installed(
+    root: Path, monkeypatch: pytest.MonkeyPatch, place: Place, tiny_clip: Path
+) -> None:
+    monkeypatch.setattr(module, "_version", lambda package: None)
+    notes = Notes()
+    for to in ("a", "b"):
+        run(project(place, tiny_clip, root / to, strategy="zero-shot"), notes)
+    assert sum("ONNX Runtime may be faster" in line for line in notes.lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("has", "installed", "rates", "said"),
+    [
+        (True, True, None, "torch, as this processor multiplies bfloat16"),
+        (False, False, None, "torch, as ONNX Runtime is not installed"),
+        (False, True, None, "measured by the first run"),
+        (False, True, {"torch float32": 1.0, "onnx": 2.0}, "onnx, as measured here"),
+    ],
+)
+def test_doctor_shows_the_default_and_why(
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    has: bool,
+    installed: bool,
+    rates: dict[str, float] | None,
+    said: str,
+) -> None:
+    monkeypatch.setattr(module, "multiplies_bfloat16", lambda: has)
+    if not installed:
+        monkeypatch.setattr(module, "_version", lambda package: None)
+    if rates:
+        measuring(monkeypatch, rates)
+        module.measured(0.0)
+    subjects = {one.subject: one.found for one in _engines(measure=False)}
+    assert subjects["--engine auto"] == said

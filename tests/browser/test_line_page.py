@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import uvicorn
 from line_fakes import GOOD, SCRATCH, UNSURE, FakeModel, app_of, picture, promised, service_of
@@ -26,7 +29,9 @@ def line(tmp_path: Path) -> Iterator[tuple[Service, str]]:
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     model = FakeModel(promise=promised(), names=NAMES)
-    service = service_of(tmp_path / "line", model, access=Access("127.0.0.1", port), name="Line 3")
+    service = service_of(
+        tmp_path / "line", model, access=Access("127.0.0.1", port), name="Line 3", alpha=0.2
+    )
     server = uvicorn.Server(uvicorn.Config(app_of(service), log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, args=([listening],))
     service.start()
@@ -117,6 +122,53 @@ def test_nothing_is_wider_than_the_screen(
     wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0
     page.context.close()
+
+
+def _ring(service: Service, address: str) -> None:
+    """Bright pictures, then dark ones."""
+    numbers = np.random.default_rng(1)
+    for low, high in ((100, 250), (5, 40)):
+        for _ in range(120):
+            colour = [int(one) for one in numbers.integers(low, high, 3)]
+            urllib.request.urlopen(f"{address}/v1/predict", picture(*colour)).close()
+    while service.watching.look():
+        pass
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("size", [(1280, 800), (810, 1080), (390, 844)])
+def test_an_alarm_shows_pictures_and_is_answered(
+    browser: Browser, line: tuple[Service, str], size: tuple[int, int], language: str
+) -> None:
+    service, address = line
+    _ring(service, address)
+    page = _opened(browser, address, language, *size)
+    page.wait_for_selector("#compare:visible")
+    page.click("#compare")
+    page.wait_for_selector("#pictures:visible")
+    for place in ("#before", "#after"):
+        assert page.locator(f"{place} img").count() == 12
+    page.wait_for_function(
+        "() => Array.from(document.querySelectorAll('#pictures img')).every(i => i.complete && i.naturalWidth > 0)"
+    )
+    wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0
+    _shot(page, f"alarm-{language}-{size[0]}")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#pictures", state="hidden")
+    _shot(page, f"page-{language}-{size[0]}")
+    page.click("[data-verdict=normal]")
+    page.wait_for_selector("#alarm", state="hidden")
+    page.context.close()
+
+
+def _shot(page: Page, name: str) -> None:
+    """For people who look at the page: CLIPGRIP_SHOTS names a folder."""
+    folder = os.environ.get("CLIPGRIP_SHOTS")
+    if folder:
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.screenshot(path=f"{folder}/{name}-{scheme}.png", full_page=True)
 
 
 @pytest.mark.skipif(not AXE.is_file(), reason="set CLIPGRIP_WEB_CHECKS to a folder with axe-core")

@@ -21,6 +21,7 @@ from clipgrip.cli.screen import Screen, round_line
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.layout import class_folders
 from clipgrip.runs.pipeline import run
+from clipgrip.runs.rounds import skipped_rounds
 
 COMMANDS = (
     "demo",
@@ -284,6 +285,24 @@ def test_a_round_and_a_result_fit_on_a_line(finished: Path) -> None:
     assert "1 round of grip" in summary(
         metrics | {"rounds": metrics["rounds"][:1]}, Path("run"), Path("r")
     )
+
+
+def test_rounds_that_were_skipped_are_counted_and_named(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = json.loads((finished / "metrics.json").read_text("utf-8"))
+    first = metrics["rounds"][0]
+    jumped = [first | {"number": n} for n in (1, 2, 3, 10)]
+    text = summary(metrics | {"rounds": jumped}, Path("run"), Path("r"))
+    assert "4 rounds of grip (4 to 9 skipped: the answers had settled)" in text
+    screen = Screen()
+    for done in jumped:
+        screen.round_done(done)
+    told = capsys.readouterr().err.splitlines()
+    assert [int(line.split()[1]) for line in told if "skipped" not in line] == [1, 2, 3, 10]
+    assert told[3] == "rounds 4 to 9 skipped: the answers have settled"
+    assert skipped_rounds(jumped[:3]) is None
+    assert skipped_rounds([]) is None
 
 
 def test_a_partly_labeled_run_tells_seen_from_unseen(finished: Path) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from projects import CLASSES, Place, Told, command, rows
+from rich.cells import cell_len
 
+from clipgrip.cli.tree import paths
 from clipgrip.data.tables import write_csv
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.sentences import Sentence, combined, mark
@@ -191,10 +193,37 @@ def test_json_stays_english_whatever_the_language(
         assert not JAPANESE.search(of[0]["error"])
 
 
-def test_help_has_japanese_headings(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shown = command(capsys, "--lang", "ja", "predict", "--help").out
-    for word in ("使い方：", "引数", "オプション", "この説明を表示します。"):
-        assert word in shown
+@pytest.mark.parametrize("words", [(), *paths()], ids=" ".join)
+def test_help_is_japanese_in_lines_that_fit_the_terminal(
+    words: tuple[str, ...], here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = command(capsys, "--lang", "ja", *words, "--help").out
+    assert "使い方：clipgrip" in shown
+    assert "オプション：" in shown
+    for line in shown.splitlines():
+        assert cell_len(line) <= 80
+        assert not line.strip().startswith(("、", "。", "）"))
+    sentences = re.findall(r"[A-Z][a-z]+(?: [a-z,]+){3}", shown)  # that the catalogue lacks
+    assert sentences == []
+    assert not JAPANESE.search(command(capsys, *words, "--help").out)
+
+
+def test_wrong_options_are_said_in_japanese(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        ("run", "images", "--roundss", "2"),
+        ("run", "images", "--ignore-folders=yes"),
+        ("run", "images", "more", "--classes", "classes.txt"),
+        ("run", "--rounds"),
+        ("report", "--for"),
+        ("predict",),
+        ("watch", "answer", "run"),
+        ("report", "run", "--for", "bord"),
+        ("audit", "draw", "run", "-n", "0"),
+        ("models", "ad"),
+    ):
+        said = command(capsys, "--lang", "ja", *words)
+        assert said.code == 2
+        assert list(english(said.err)) == []
 
 
 def test_an_error_is_english_and_can_be_said_in_japanese() -> None:

@@ -107,6 +107,8 @@ def test_twelve_bits_in_sixteen_use_the_whole_range() -> None:
         (np.array([[0.0, 128.0, 255.0]], np.float32), [0, 128, 255]),
         (np.array([[-1.0, 0.0, 1.0]], np.float32), [0, 128, 255]),
         (np.array([[np.nan, 0.0, 1.0]], np.float32), [0, 0, 255]),
+        (np.array([[np.nan, 500.0, 1000.0]], np.float32), [0, 0, 255]),
+        (np.array([[-np.inf, 0.5, 1.0, np.inf]], np.float32), [128, 128, 255, 255]),
         (np.array([[-500, 0, 500]], np.int32), [0, 128, 255]),
         (np.array([[0, 100000, 200000]], np.int32), [0, 128, 255]),
         (np.array([[7, 7, 7]], np.int32), [0, 0, 0]),
@@ -114,6 +116,12 @@ def test_twelve_bits_in_sixteen_use_the_whole_range() -> None:
 )
 def test_floats_and_wide_integers_find_their_range(values: np.ndarray, expected: list[int]) -> None:
     assert np.asarray(to_rgb(Image.fromarray(values)))[0, :, 1].tolist() == expected
+
+
+def test_a_picture_without_a_single_number_is_refused() -> None:
+    data = encoded(Image.fromarray(np.full((4, 4), np.nan, np.float32)), "TIFF")
+    with pytest.raises(UndecodableImage, match="none of its values is a number"):
+        decode(data)
 
 
 def test_of_an_animation_the_first_picture_is_used() -> None:

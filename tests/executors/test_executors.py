@@ -31,6 +31,21 @@ if __name__ == "__main__":
 """
 
 
+UNGUARDED = """
+import sys
+sys.path[:0] = {path!r}
+from executors import works
+from clipgrip.errors import RunError
+from clipgrip.executors import processes
+processes.MOST_TRIES = 1
+try:
+    list(processes.Processes(1).answers(works.doubled, [1]))
+except RunError as error:
+    line = 'if __name__ == "__main__":'
+    print("RunError:", line if line in str(error) else error)
+"""
+
+
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Processes]:
     made = Processes(2)
@@ -50,6 +65,25 @@ def test_each_part_is_answered_once(executor: Executor) -> None:
 def test_what_the_work_raises_is_raised(executor: Executor) -> None:
     with pytest.raises(ValueError, match="part 1 is torn"):
         list(executor.answers(works.torn, [1]))
+
+
+def test_an_error_that_cannot_travel_is_said_in_one_sentence(pool: Processes) -> None:
+    with pytest.raises(RunError, match="cannot go on: Stubborn: this and that"):
+        list(pool.answers(works.stubborn, [1]))
+    assert list(pool.answers(works.doubled, [4])) == [(0, 8)]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows has no such signals")
+def test_no_worker_hears_ctrl_c_and_the_first_process_still_does(pool: Processes) -> None:
+    assert dict(pool.answers(works.hears_ctrl_c, range(4))) == dict.fromkeys(range(4), False)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_a_script_without_a_main_guard_is_told_of_it(tmp_path: Path) -> None:
+    script = tmp_path / "unguarded.py"
+    script.write_text(UNGUARDED.format(path=sys.path))
+    told = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert told.stdout == 'RunError: if __name__ == "__main__":\n'
 
 
 def test_no_parts_have_no_answers(executor: Executor) -> None:
@@ -124,7 +158,7 @@ def test_without_ray_the_error_has_the_command(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_auto_takes_more_processes_only_for_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(automatic, "_free_bytes", lambda: 64 << 30)
+    monkeypatch.setattr(automatic, "free_bytes", lambda: 64 << 30)
     auto = AutoExecutor(4)
     assert not auto.is_worth(0, 1000, 0.0)
     assert not auto.is_worth(100, 1000, 2.0)
@@ -135,7 +169,7 @@ def test_auto_takes_more_processes_only_for_long_work(monkeypatch: pytest.Monkey
 def test_auto_takes_no_more_processes_than_the_memory_holds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(automatic, "_free_bytes", lambda: 5 << 30)
+    monkeypatch.setattr(automatic, "free_bytes", lambda: 5 << 30)
     assert AutoExecutor(8).workers == 2
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,21 @@ def test_each_part_is_answered_once(cluster: Any) -> None:
 def test_what_the_work_raises_is_raised(cluster: Any) -> None:
     with pytest.raises(ValueError, match="part 1 is torn"):
         list(OnRay().answers(works.torn, [1]))
+
+
+def test_an_error_that_cannot_travel_is_said_in_one_sentence(cluster: Any) -> None:
+    with pytest.raises(RunError, match="cannot go on: Stubborn: this and that"):
+        list(OnRay().answers(works.stubborn, [1]))
+
+
+def test_a_machine_that_lacks_a_package_is_told_of_in_one_sentence(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_here.py").write_text("def echo(part):\n    return part\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    echo = importlib.import_module("only_here").echo
+    with pytest.raises(RunError, match=r"'only_here'\. Install clipgrip .* on every"):
+        list(OnRay().answers(echo, [1]))
 
 
 @pytest.mark.parametrize("name", ["tiny", "prompted", "texture"])
@@ -72,6 +91,50 @@ def test_parts_that_nobody_waits_for_are_given_up(cluster: Any) -> None:
     assert next(answers).value
     answers.close()  # type: ignore[attr-defined]
     assert list(OnRay().answers(works.doubled, [1])) == [(0, 2)]
+
+
+OWN = """
+import sys
+sys.path[:0] = {path!r}
+from executors import works
+from clipgrip.executors import executor_named, on_ray
+on_ray.PLACE = {place!r}
+ray = executor_named("ray")
+print(sorted(ray.answers(works.doubled, [1, 2])))
+ray.close()
+"""
+NOBODY = """
+from clipgrip.errors import ConfigError
+from clipgrip.executors import executor_named
+try:
+    executor_named("ray:127.0.0.1:{port}")
+except ConfigError as error:
+    print(error)
+"""
+
+
+def answered(code: str, **more: str) -> str:
+    """What a process of its own prints."""
+    paths = os.pathsep.join(filter(None, sys.path))
+    environment = {**os.environ, "PYTHONPATH": paths, **more}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=600
+    ).stdout
+
+
+def test_ray_that_is_begun_for_a_command_leaves_nothing_behind() -> None:
+    pytest.importorskip("ray")
+    with tempfile.TemporaryDirectory(dir=on_ray.PLACE) as place:  # a short path: sockets lie there
+        assert answered(OWN.format(path=sys.path, place=place)).startswith("[PartAnswer(part=0")
+        assert os.listdir(place) == []
+
+
+def test_an_address_where_nobody_listens_is_told_of_within_a_minute() -> None:
+    """Ray itself would ask for a quarter of an hour; the limit here is only far below that."""
+    pytest.importorskip("ray")
+    told = answered(NOBODY.format(port=1), RAY_py_gcs_connect_timeout_s="1")
+    assert told.startswith("no Ray cluster answers at 127.0.0.1:1")
 
 
 def test_no_cluster_at_an_address_is_an_error_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

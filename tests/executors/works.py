@@ -32,3 +32,20 @@ def written(folder: str, part: int) -> int:
     Path(folder, str(os.getpid())).touch()
     time.sleep(60)
     return part
+
+
+class Stubborn(Exception):
+    """Cannot be made again from what it is pickled as."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} and {second}")
+
+
+def stubborn(part: int) -> int:
+    raise Stubborn("this", "that")
+
+
+def hears_ctrl_c(part: int) -> bool:
+    """Whether the signal reaches this process: neither ignored nor kept back, as from its very first moment."""
+    kept_back = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    return not kept_back or signal.getsignal(signal.SIGINT) is not signal.SIG_IGN

@@ -64,9 +64,9 @@ def test_a_bundle_answers_as_predict_does_and_leaves_the_same_images_to_people(
     expected = {row["path"]: row for row in _rows(theirs)}
     found = {Path(row["path"]).name: row for row in _rows(ours)}
     assert expected.keys() == found.keys()
-    assert {row["decided"] for row in found.values()} == {"model", "person"}
+    assert {row["decided_by"] for row in found.values()} == {"model", "person"}
     for name, row in found.items():
-        assert (row["class"], row["decided"]) == (
+        assert (row["class"], row["decided_by"]) == (
             expected[name]["label"],
             expected[name]["decided_by"],
         )

@@ -189,6 +189,21 @@ def test_the_page_offers_each_way_and_shows_how_groups_stand(
     assert '"purpose": "audit"' in browser.get("/audit").text
 
 
+def test_misses_and_overkill_are_not_called_all_wrong_labels(session: ReviewSession) -> None:
+    """With several defects a promise for misses and overkill says nothing of one taken for another."""
+    browser = Browser(session)
+    assert "With at most 2% wrong" in browser.get("/").text
+    choose_draw(session, "ok", (1,), LOOSE, 100, "Sato")
+    page = browser.get("/").text
+    assert "With at most 45% misses and at most 45% overkill" in page
+    assert "With at most 45% wrong" not in page
+    keep_promise(session, LOOSE, (), "Sato")
+    page = browser.get("/classes").text
+    assert "promise read: at most 45.0% misses and at most 45.0% overkill" in page
+    by_class(session)
+    assert "With at most 45% wrong" in browser.get("/").text
+
+
 def test_other_classes_end_a_draw_apart(session: ReviewSession) -> None:
     by_class(session)
     edits.edit(session, 1, "other", "something else", "Sato")

@@ -22,7 +22,7 @@ from clipgrip.runs.auditing import Sheet, write_sheet
 from clipgrip.runs.store import open_store
 from clipgrip.trust.knowledge import JUDGED
 from clipgrip.trust.promise import promise
-from clipgrip.trust.scope import misses_and_overkill, overall
+from clipgrip.trust.scope import against_all, misses_and_overkill, overall
 from clipgrip.trust.terms import Terms
 
 LOOSE = Terms(0.45, 0.5)
@@ -88,6 +88,24 @@ def test_an_image_that_cannot_be_told_counts_as_wrong(session: ReviewSession) ->
     told = audit_proof(session.snapshot, LOOSE)
     assert told is not None
     assert told.truth[1] == -1
+
+
+def test_an_image_that_cannot_be_told_counts_against_misses_and_overkill_too(
+    session: ReviewSession,
+) -> None:
+    """Whatever the model answered: one defect taken for another would be neither."""
+    order = session.snapshot.round.draw.rows.tolist()
+    for row in order:
+        answer(session, row, None, purpose="audit")
+    told = audit_proof(session.snapshot, LOOSE, (1,))
+    assert told is not None
+    assert session.snapshot.round.draw.audit is not None
+    pool = session.snapshot.round.draw.audit.pool
+    stands_for = against_all(pool.labels, told.groups)
+    for group in told.groups:
+        members = group.members(pool.labels)
+        assert group.wrong[pool.labels, stands_for][members].all()
+    assert all(scope.threshold is None for scope in told.promise.scopes)
 
 
 def test_a_disagreement_stops_the_count_until_it_is_settled(session: ReviewSession) -> None:

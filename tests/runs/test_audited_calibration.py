@@ -220,3 +220,18 @@ def test_a_review_shows_calibrated_confidence_and_its_model_predicts_with_it(
         session.undo(given[-1].token, "Sato")  # 49 answers are too few again
         assert read_calibration(folder) is None
         assert {row["calibrated"] for row in rows(folder / "predictions.csv")} == {"no"}
+
+
+def test_where_no_temperature_helps_the_files_are_not_written_at_every_answer(
+    folder: Path, many: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[object] = []
+    monkeypatch.setattr("clipgrip.review.calibrated.calibration", lambda _: None)
+    monkeypatch.setattr("clipgrip.review.calibrated.recalibrate", lambda *_: written.append(_))
+    with open_review(folder, create=True) as store:
+        session = ReviewSession(folder, store)
+        answer_audit(session, many, AUDITED + 2)
+        assert not written
+        (folder / "calibration.json").write_text("damaged")
+        answer_audit(session, many, 1)
+    assert len(written) == 1

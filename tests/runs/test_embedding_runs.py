@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from embedded import NAMES, N, arrays, with_labels, with_texts
-from projects import Dying, command, outputs
+from projects import Dying, Log, command, outputs
 
 from clipgrip.backbone import registry
 from clipgrip.config import project
@@ -287,6 +287,29 @@ def test_settings_that_need_images_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=says):
         made(with_texts(tmp_path / "e.npz"), **options)
+
+
+def test_settings_that_embeddings_leave_no_room_for_are_said_to_have_no_effect(
+    tmp_path: Path,
+) -> None:
+    log = Log()
+    file = with_texts(tmp_path / "e.npz")
+    run(project({"images": file, "out": tmp_path / "run", "rounds": 1, "backbone": "nano"}), log)
+    assert any(note.endswith("Not used: backbone.") for note in log.notes)
+    again = Log()
+    run(project({"images": file, "out": tmp_path / "run", "rounds": 1}), again)
+    assert not any("Not used" in note for note in again.notes)
+
+
+def test_a_list_of_seen_classes_is_said_to_be_unused_where_labels_alone_decide(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "seen.txt").write_text("ok\n", "utf-8")
+    log = Log()
+    file = with_labels(tmp_path / "e.npz")
+    seen = tmp_path / "seen.txt"
+    run(project({"images": file, "out": tmp_path / "run", "rounds": 1, "seen": seen}), log)
+    assert any("--seen is not used: there are no texts" in note for note in log.notes)
 
 
 @pytest.mark.parametrize("option", ["class_embeds", "backbone"])

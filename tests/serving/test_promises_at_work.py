@@ -193,6 +193,11 @@ def test_answers_count_once_from_the_top_and_are_not_changed(
     changed = command(capsys, *read)
     assert (changed.code, "answered otherwise" in changed.out + changed.err) == (2, True)
     lines = empty.splitlines()
+    other = ["dent", "steel"]
+    twice = [lines[1] + name for name in other]
+    sheet.write_text("\n".join([lines[0], *twice, *lines[2:]]))
+    both = command(capsys, *read, "--correct")
+    assert (both.code, "two different answers" in both.out + both.err) == (2, True)
     sheet.write_text("\n".join([lines[0], *lines[1:3], lines[3] + "dent", *lines[4:]]))
     gap = command(capsys, *read)
     assert (gap.code, "without a gap" in gap.out + gap.err) == (2, True)
@@ -253,6 +258,22 @@ def test_a_board_signs_no_promise_that_was_withdrawn(
     assert kept_promise(reopen(run), Terms()) is not None
     day(capsys, run, line, range(1000, 1030), right=False)
     assert kept_promise(reopen(run), Terms()) is None
+
+
+def test_a_board_reads_the_promise_that_speaks_of_every_wrong_label(run: Path) -> None:
+    """A newer one for misses and overkill says nothing of one defect that is taken for another."""
+    whole = {"threshold": 0.0, "images": 4, "audited": 4, "wrong": 0}
+    apart = [{"group": name, **whole} for name in ("misses", "overkill")]
+    promise(run, "ok0.a2", scopes=apart, decided_by_model=12, pool=20)
+    only = kept_promise(reopen(run), Terms(0.05))
+    assert only is not None
+    assert only.about == "apart"
+    promise(run, "a1", decided_by_model=9, pool=20)
+    promise(run, "ok0.a3", scopes=apart, decided_by_model=12, pool=20)
+    found = kept_promise(reopen(run), Terms(0.05))
+    assert found is not None
+    several = len(reopen(run).manifest.classes) > 2
+    assert (found.about, found.by_model) == (("delivered", 9) if several else ("apart", 12))
 
 
 def test_a_stricter_reading_that_proves_nothing_leaves_all_to_people(

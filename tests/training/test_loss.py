@@ -19,7 +19,6 @@ from clipgrip.training.loss import (
     Weights,
     cross_entropy,
     label_shift,
-    mixed_cross_entropy,
     mixed_loss,
     mixing_weights,
     paper_weights,
@@ -91,7 +90,7 @@ def test_the_loss_is_the_weighed_sum_of_two_means() -> None:
     logits = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 1, 2, 0, 1])
     labeled = torch.tensor([True, True, False, False, False])
-    got = mixed_cross_entropy(logits, F.one_hot(labels, 3).float(), labeled, Weights(0.2, 3.0))
+    got = mixed_loss(logits, F.one_hot(labels, 3).float(), labeled, Weights(0.2, 3.0))
     first, second = (F.cross_entropy(logits[m], labels[m]) for m in (labeled, ~labeled))
     torch.testing.assert_close(got, 0.2 * first + 3 * second)
 
@@ -107,7 +106,7 @@ def test_labels_given_class_by_class_do_not_teach_that_classes_are_equally_frequ
     weigh = Weights(0.5, 0.5)
     got = mixed_loss(logits, targets, labeled, weigh, cross_entropy, shift)
     moved = torch.where(labeled[:, None], logits + shift, logits)
-    torch.testing.assert_close(got, mixed_cross_entropy(moved, targets, labeled, weigh))
+    torch.testing.assert_close(got, mixed_loss(moved, targets, labeled, weigh))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +124,7 @@ def test_the_shift_is_for_labels_of_all_classes_and_not_the_papers_way(
 def test_targets_may_be_distributions() -> None:
     logits = torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
     targets = torch.tensor([[0.5, 0.5, 0], [0.2, 0.3, 0.5]])
-    got = mixed_cross_entropy(logits, targets, torch.tensor([False, False]), Weights(0.0, 1.0))
+    got = mixed_loss(logits, targets, torch.tensor([False, False]), Weights(0.0, 1.0))
     torch.testing.assert_close(got, -(targets * logits.log_softmax(1)).sum(1).mean())
 
 
@@ -133,7 +132,7 @@ def test_targets_may_be_distributions() -> None:
 def test_a_batch_whose_kind_weighs_nothing_has_a_gradient_of_zero(rows: int) -> None:
     logits = torch.ones(rows, 2, requires_grad=True)
     targets, nobody = torch.ones(rows, 2) / 2, torch.zeros(rows, dtype=torch.bool)
-    loss = mixed_cross_entropy(logits, targets, nobody, Weights(1.0, 0.0))
+    loss = mixed_loss(logits, targets, nobody, Weights(1.0, 0.0))
     loss.backward()
     assert (loss.item(), logits.grad is not None) == (0.0, True)
     assert not logits.grad.any()  # type: ignore[union-attr]

@@ -259,7 +259,7 @@ def read_of(right: int, *, wrong_first: bool = False, alpha: float = 0.1) -> tup
     group = Group("a", np.array([True, False]), ~np.eye(2, dtype=bool))
     draw = Draw(np.arange(SURE), apart=True)
     seen = AuditSeen(pool, rows, truth[rows], Terms(0.1), draw, few=True)
-    scope, _, left = ScopeSequence(seen, group, alpha).read(alpha)
+    scope, left = ScopeSequence(seen, group, alpha).read(alpha)
     return scope.size, left
 
 

@@ -18,6 +18,7 @@ from clipgrip.trust.scope import (
     Answered,
     Group,
     Whole,
+    against_all,
     misses_and_overkill,
     overall,
     per_class,
@@ -149,6 +150,17 @@ def test_a_plan_is_read_with_all_of_alpha_and_beats_the_bets_there() -> None:
     assert shares[250] > shares[None]
 
 
+@pytest.mark.parametrize("about", KINDS)
+def test_a_plan_beyond_the_pool_is_one_of_all_its_images(about: About) -> None:
+    pool, truth = MODELS["few"](np.random.default_rng(0))
+    terms = Terms(0.1, about=about)
+    for n in (0, 60, 120):
+        beyond, all_of_it = (
+            audited(pool, truth, n, overall(4), terms, plan=plan) for plan in (400, 240)
+        )
+        assert (beyond.scopes, beyond.wider) == (all_of_it.scopes, all_of_it.wider)
+
+
 def test_answers_outside_the_plan_are_refused() -> None:
     pool, truth = never_wrong(np.random.default_rng(0), 20)
     with pytest.raises(DataError, match="planned draw"):
@@ -185,6 +197,21 @@ def test_what_people_answered_beyond_the_horizon_is_not_the_models() -> None:
         assert told.decided.sum() <= 300 - n
 
 
+def test_what_is_left_of_the_models_own_keeps_the_promise_while_people_go_on() -> None:
+    """Beyond the plan people answer images that the proof counted among the model's: those left must keep it too."""
+    broken, terms, size = 0, Terms(0.05, 0.9, "decided"), 600
+    for seed in range(DRAWS):
+        draw = np.random.default_rng([4, seed])
+        truth = (draw.permutation(size) < 0.0475 * size).astype(np.int64)
+        pool, order = Answered(np.zeros(size, np.int64), np.ones(size)), draw.permutation(size)
+        told = [
+            promise(pool, rows, truth[rows], overall(2), terms, draw=Draw(order, 150))
+            for rows in (order[:n] for n in (150, 250, 400, 560))
+        ]
+        broken += any(is_broken(one, pool, truth, overall(2)) for one in told)
+    assert broken <= stats.binom.ppf(0.999, DRAWS, 0.1)
+
+
 def test_no_answers_promise_nothing_and_all_answers_leave_nothing() -> None:
     pool, truth = never_wrong(np.random.default_rng(0), 300)
     told = audited(pool, truth, 0, overall(4), Terms(0.05))
@@ -217,6 +244,18 @@ def test_misses_and_overkill_count_apart() -> None:
     assert misses.wrong[0].tolist() == [False, True, True]
     assert overkill.wrong[1].tolist() == [True, False, False]
     assert (misses.called ^ overkill.called).all()
+
+
+def test_what_nobody_can_tell_counts_as_wrong_in_every_group() -> None:
+    labels = np.arange(4)
+    for groups in (
+        overall(4),
+        per_class("abcd"),
+        *(misses_and_overkill(4, ok) for ok in ([0], [1, 3])),
+    ):
+        truth = against_all(labels, groups)
+        for group in groups:
+            assert group.wrong[labels, truth][group.members(labels)].all()
 
 
 def test_more_answers_are_none_where_the_model_errs_too_often() -> None:

@@ -20,7 +20,7 @@ from clipgrip.trust.betting import (
     stream_chances,
     wealth,
 )
-from clipgrip.trust.proof import Null, proof, right_needed
+from clipgrip.trust.proof import Null, hoped_needed, proof, right_needed
 
 STATES = st.tuples(st.integers(2, 60), st.data())
 
@@ -155,3 +155,27 @@ def test_quiet_streams_rarely_ever_reach_the_alarm() -> None:
         bet = np.where(x, 2.0, (1 - 2 * rate) / (1 - rate))  # that errors double; mean 1
         alarms += over_starts(bet, np.full(400, 1 / 400)).max() >= 1 / alpha
     assert alarms <= stats.binom.ppf(0.999, 200, alpha)
+
+
+def test_a_proof_is_the_same_whatever_was_read_before_and_cannot_be_changed_from_outside() -> None:
+    """Bets are remembered between answers; each is what it would be if it were computed alone."""
+    draw, null = np.random.default_rng(0), Null.of_pool(300, 30)
+    x = draw.random(200) < 0.05
+    for n in (200, 0, 50, 200, 51):
+        path = proof(x[:n], null, 0.05)
+        alone = 0.05 * wealth(x[:n], pool_chances(x[:n], 300, 31))
+        np.testing.assert_array_equal(path, alone)
+        path[:] = 1e9
+    assert proof(x, null, 0.05).max() < 1e9
+
+
+@given(st.lists(st.booleans(), max_size=30), st.floats(0, 0.3), st.sampled_from([0.05, 0.001]))
+def test_answers_needed_are_found_however_far_they_lie(
+    answers: list[bool], rate: float, alpha: float
+) -> None:
+    """Looked for in steps, they are those of one look at all of them."""
+    wrong, null = np.array(answers, dtype=bool), Null.of_pool(3000, 60)
+    coming = np.diff(np.floor(np.arange(2000 + 1) * rate + 0.5)) > 0
+    reached = proof(np.concatenate([wrong, coming]), null, alpha) >= 1 - 1e-9
+    at = max(0, int(reached.argmax()) + 1 - len(wrong)) if reached.any() else None
+    assert hoped_needed(wrong, null, alpha, rate, 2000) == at

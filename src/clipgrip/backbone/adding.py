@@ -37,7 +37,8 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.sound import one_sentence
 from clipgrip.backbone.vision import VisionEye, try_eye
 from clipgrip.errors import BackboneError
-from clipgrip.files import is_full, write_text_atomic
+from clipgrip.files import is_full, system_words, write_text_atomic
+from clipgrip.sentences import Sentence, mark
 
 STALE_SECONDS = 24 * 3600.0
 """A copy that was never finished is removed at this age; a younger one may be another process's."""
@@ -75,7 +76,9 @@ def add_model(folder: Path, name: str | None = None) -> Addition:
     """
     name = check_name(name or os.path.basename(os.path.realpath(folder)))
     if not folder.is_dir():
-        raise BackboneError(f"{folder} is not a folder. Give the folder that holds config.json.")
+        raise BackboneError(
+            mark("{folder} is not a folder. Give the folder that holds config.json."), folder=folder
+        )
     words = knows_words(folder)
     checkpoint = Checkpoint.open(folder, words=words)
     fingerprint = checkpoint.fingerprint()
@@ -84,8 +87,14 @@ def add_model(folder: Path, name: str | None = None) -> Addition:
         if there == added:
             return Addition(added, left, words)
         raise BackboneError(
-            f'a model called "{there.name}" is there already, with fingerprint {there.fingerprint[:12]}; the new one '
-            f"has {fingerprint[:12]}. Give --name another name, or run  clipgrip models remove {there.name}  first."
+            mark(
+                'a model called "{name}" is there already, with fingerprint {fingerprint}; the new '
+                "one has {new}. Give --name another name, or run  clipgrip models remove "
+                "{name}  first."
+            ),
+            name=there.name,
+            fingerprint=there.fingerprint[:12],
+            new=fingerprint[:12],
         )
     if words:
         _try_out(folder, name)
@@ -113,8 +122,14 @@ def _try_out(folder: Path, name: str) -> None:
     for side, vector in (("image", image), ("text", text)):
         if vector.shape != (1, backbone.embed_dim) or not bool(torch.isfinite(vector).all()):
             raise BackboneError(
-                f"{folder}: the {side} tower answers {tuple(vector.shape)} values, some of which may be no numbers; "
-                f"expected are (1, {backbone.embed_dim}). The weights are damaged: copy the model again."
+                mark(
+                    "{folder}: the {side} tower answers {shape} values, some of which may be no numbers; "
+                    "expected are (1, {embed_dim}). The weights are damaged: copy the model again."
+                ),
+                folder=folder,
+                side=side,
+                shape=tuple(vector.shape),
+                embed_dim=backbone.embed_dim,
             )
 
 
@@ -128,7 +143,10 @@ def _copy(checkpoint: Checkpoint, model: Added) -> None:
         for path in files:
             _copy_through(path, part / path.name)
         if Checkpoint.open(part, words=knows_words(part)).fingerprint() != model.fingerprint:
-            raise BackboneError(f"{checkpoint.folder} changed while it was copied. Add it again.")
+            raise BackboneError(
+                mark("{folder} changed while it was copied. Add it again."),
+                folder=checkpoint.folder,
+            )
         record = {
             "name": model.name,
             "fingerprint": model.fingerprint,
@@ -137,10 +155,20 @@ def _copy(checkpoint: Checkpoint, model: Added) -> None:
         write_text_atomic(part / RECORD, json.dumps(record, indent=1) + "\n")
         os.replace(part, target)
     except OSError as error:
-        todo = "Make room there" if is_full(error) else "Look after the disk and its permissions"
+        todo = (
+            Sentence("Make room there")
+            if is_full(error)
+            else Sentence("Look after the disk and its permissions")
+        )
         raise BackboneError(
-            f"the model cannot be copied to {target.parent}: {error.strerror or error}. {todo}, or set "
-            f"{ROOT_VARIABLE} to another folder."
+            mark(
+                "the model cannot be copied to {parent}: {reason}. {todo}, or set {variable} to "
+                "another folder."
+            ),
+            parent=target.parent,
+            reason=system_words(error),
+            todo=todo,
+            variable=ROOT_VARIABLE,
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -159,8 +187,14 @@ def _check_room(files: Sequence[Path], folder: Path) -> None:
     needed, free = sum(path.stat().st_size for path in files), shutil.disk_usage(folder).free
     if needed > free:
         raise BackboneError(
-            f"the model takes {needed / 1e9:.1f} GB, and {folder.parent} has {free / 1e9:.1f} GB free. Make room, "
-            f"or set {ROOT_VARIABLE} to another folder."
+            mark(
+                "the model takes {needed} GB, and {parent} has {free} GB free. Make room, or set "
+                "{variable} to another folder."
+            ),
+            needed=f"{needed / 1e9:.1f}",
+            parent=folder.parent,
+            free=f"{free / 1e9:.1f}",
+            variable=ROOT_VARIABLE,
         )
 
 

@@ -52,9 +52,13 @@ VISION = {
 }
 """Models that see images and know no words: eyes beside CLIP."""
 REFUSED = {
-    "siglip2": "SigLIP 2's NaFlex models take images of varying shape; choose one of a fixed size, such as "
-    "google/siglip2-base-patch16-224",
-    "align": "ALIGN's image tower is no transformer; choose a model of CLIP's or SigLIP's kind",
+    "siglip2": Sentence(
+        "SigLIP 2's NaFlex models take images of varying shape; choose one of a fixed size, such as "
+        "google/siglip2-base-patch16-224"
+    ),
+    "align": Sentence(
+        "ALIGN's image tower is no transformer; choose a model of CLIP's or SigLIP's kind"
+    ),
 }
 """Types that people may bring, and why they cannot be used."""
 
@@ -132,7 +136,12 @@ def _check_kind(config: Mapping[str, Any], folder: Path, *, words: bool) -> None
     path, kind = folder / "config.json", config.get("model_type")
     check_code(path, config)
     if isinstance(kind, str) and kind in REFUSED:
-        raise BackboneError(f'{path} says model_type "{kind}": {REFUSED[kind]}.')
+        raise BackboneError(
+            mark('{path} says model_type "{kind}": {refused}.'),
+            path=path,
+            kind=kind,
+            refused=REFUSED[kind],
+        )
     if words and isinstance(kind, str) and kind in VISION:
         raise BackboneError(
             mark(
@@ -145,15 +154,23 @@ def _check_kind(config: Mapping[str, Any], folder: Path, *, words: bool) -> None
     supported = SUPPORTED if words else VISION
     if not isinstance(kind, str) or kind not in supported:
         known = "; ".join(f'"{name}" ({who})' for name, who in supported.items())
-        raise BackboneError(f'{path} says model_type "{kind}". Supported are: {known}.')
+        raise BackboneError(
+            mark('{path} says model_type "{kind}". Supported are: {known}.'),
+            path=path,
+            kind=kind,
+            known=known,
+        )
 
 
 def pick(tensors: Mapping[str, Tensor], name: str) -> Tensor:
     """The tensor called ``name``; a BackboneError where the file lacks it."""
     if name not in tensors:
         raise BackboneError(
-            f"The weights have no tensor {name}: the file is incomplete or another model's. "
-            "Copy the model again."
+            mark(
+                "The weights have no tensor {name}: the file is incomplete or another model's. Copy "
+                "the model again."
+            ),
+            name=name,
         )
     return tensors[name]
 
@@ -161,20 +178,29 @@ def pick(tensors: Mapping[str, Tensor], name: str) -> Tensor:
 def _preprocessor(folder: Path) -> dict[str, Any]:
     path = next((p for name in PREPROCESSOR_FILES if (p := folder / name).exists()), None)
     if path is None:
-        raise BackboneError(f"{folder / PREPROCESSOR_FILES[0]} is missing. {LAYOUT}")
+        raise BackboneError(
+            mark("{path} is missing. {layout}"), path=folder / PREPROCESSOR_FILES[0], layout=LAYOUT
+        )
     content = read_json(path)
     inner = content.get("image_processor", content)
     if not isinstance(inner, dict):
-        raise BackboneError(f"{path}: image_processor is no JSON object. {AGAIN}")
+        raise BackboneError(
+            mark("{path}: image_processor is no JSON object. {again}"), path=path, again=AGAIN
+        )
     return inner
 
 
 def _check_tokenizer(folder: Path) -> None:
     """Without these, transformers makes an empty tokenizer, to which all texts are one."""
     if not any(all((folder / name).exists() for name in names) for names in TOKENIZERS):
-        wanted = ", or ".join(" with ".join(names) for names in TOKENIZERS)
+        wanted = " / ".join(" + ".join(names) for names in TOKENIZERS)
         raise BackboneError(
-            f"{folder} has no tokenizer, so no text can be read. It needs {wanted}. Copy them from the same model."
+            mark(
+                "{folder} has no tokenizer, so no text can be read. It needs {wanted}. Copy them "
+                "from the same model."
+            ),
+            folder=folder,
+            wanted=wanted,
         )
 
 
@@ -184,23 +210,32 @@ def _weight_files(folder: Path) -> tuple[Path, ...]:
     if (folder / INDEX).exists():
         named = read_json(folder / INDEX).get("weight_map")
         if not isinstance(named, dict) or not all(isinstance(n, str) for n in named.values()):
-            raise BackboneError(f"{folder / INDEX} has no weight_map of file names. {AGAIN}")
+            raise BackboneError(
+                mark("{path} has no weight_map of file names. {again}"),
+                path=folder / INDEX,
+                again=AGAIN,
+            )
         names = sorted(set(named.values()))
         if any(Path(name).name != name for name in names):
             raise BackboneError(
-                f"{folder / INDEX} names files outside its folder. Copy the model again."
+                mark("{path} names files outside its folder. Copy the model again."),
+                path=folder / INDEX,
             )
         return tuple(folder / name for name in names)
     pickles = sorted(path.name for path in folder.glob("*.bin"))
     reason = (
-        f"{pickles[0]} is there, but it can run code and is never opened; {how_to_convert(str(folder))}"
+        Sentence(
+            "{name} is there, but it can run code and is never opened; {how_to_convert}",
+            name=pickles[0],
+            how_to_convert=how_to_convert(str(folder)),
+        )
         if pickles
         else LAYOUT
     )
-    raise BackboneError(f"{folder / WEIGHTS} is missing. {reason}")
+    raise BackboneError(mark("{path} is missing. {reason}"), path=folder / WEIGHTS, reason=reason)
 
 
-def how_to_convert(name: str) -> str:
+def how_to_convert(name: str) -> Sentence:
     """One command for a machine that people trust, after which no pickle is needed any more."""
     folder = f"{Path(name).name}-safe"
     calls = (f"{kind}.from_pretrained({name!r}).save_pretrained({folder!r})" for kind in ("M", "P"))
@@ -220,12 +255,21 @@ def _read(path: Path, prefixes: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]
                 if name.startswith(prefixes):
                     yield name, _floating(path, name, file.get_tensor(name))
     except (SafetensorError, OSError) as error:
-        raise BackboneError(f"{path} cannot be read: {error}. Copy the model again.") from error
+        raise BackboneError(
+            mark("{path} cannot be read: {error}. Copy the model again."), path=path, error=error
+        ) from error
 
 
 def _floating(path: Path, name: str, tensor: Tensor) -> Tensor:
     if not tensor.is_floating_point() and not name.endswith("position_ids"):
         raise BackboneError(
-            f"{path}: the tensor {name} is of the type {tensor.dtype}; weights are floating-point numbers. {AGAIN}"
+            mark(
+                "{path}: the tensor {name} is of the type {dtype}; weights are floating-point "
+                "numbers. {again}"
+            ),
+            path=path,
+            name=name,
+            dtype=tensor.dtype,
+            again=AGAIN,
         )
     return tensor.float()

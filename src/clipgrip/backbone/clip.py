@@ -21,6 +21,7 @@ from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.recipe import EyeRecipe, check_same
 from clipgrip.backbone.sound import AGAIN, one_sentence
 from clipgrip.errors import BackboneError, ConfigError, nearest
+from clipgrip.sentences import mark
 from clipgrip.types import ImageEmbeds
 from clipgrip_line import preprocess
 
@@ -71,7 +72,11 @@ class ClipBackbone:
         scale = pick(self._checkpoint.tensors("logit_scale"), "logit_scale")
         self.logit_scale = math.exp(float(scale))
         if not math.isfinite(self.logit_scale):
-            raise BackboneError(f"{self.folder}: the tensor logit_scale is no number. {AGAIN}")
+            raise BackboneError(
+                mark("{folder}: the tensor logit_scale is no number. {again}"),
+                folder=self.folder,
+                again=AGAIN,
+            )
 
     @property
     def revision(self) -> str | None:
@@ -124,8 +129,14 @@ class ClipBackbone:
         size = int(vision.get("image_size", 224))
         if made != (size, size):
             raise BackboneError(
-                f"The model {self.name} takes images of {size} x {size} pixels, but its "
-                f"preprocessor makes {made[0]} x {made[1]}. The files belong to two models: copy one model again."
+                mark(
+                    "The model {name} takes images of {size} x {size} pixels, but its preprocessor makes "
+                    "{height} x {width}. The files belong to two models: copy one model again."
+                ),
+                name=self.name,
+                size=size,
+                height=made[0],
+                width=made[1],
             )
         return size
 
@@ -145,7 +156,10 @@ def choose_precision(precision: str, device: torch.device) -> str:
     if precision not in DTYPES:
         known = ("auto", *DTYPES)
         raise ConfigError(
-            f'precision "{precision}" is unknown; known are {", ".join(known)}.{nearest(precision, known)}'
+            mark('precision "{precision}" is unknown; known are {known}.{nearest}'),
+            precision=precision,
+            known=", ".join(known),
+            nearest=nearest(precision, known),
         )
     return precision
 
@@ -164,5 +178,7 @@ def device_named(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         first = str(error).splitlines()[0]
-        raise ConfigError(f'device "{name}" cannot be used here: {first} Use "cpu".') from error
+        raise ConfigError(
+            mark('device "{name}" cannot be used here: {first} Use "cpu".'), name=name, first=first
+        ) from error
     return device

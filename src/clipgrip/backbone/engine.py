@@ -9,11 +9,14 @@ import torch
 from clipgrip.backbone.families import ImageSide
 from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.errors import BackboneError, ConfigError, nearest
+from clipgrip.sentences import mark
 
 Engine = Literal["torch", "onnx", "onnx-int8", "auto"]
 AUTO = "auto"
 """The faster one of this machine that rounds as float32 does (`fastest`)."""
-ENGINES = ("torch", "onnx", "onnx-int8")
+EXACT = ("torch", "onnx")
+"""Equal to rounding."""
+ENGINES = (*EXACT, "onnx-int8")
 
 
 def check_engine(engine: str, device: torch.device, precision: str, model_type: str) -> str:
@@ -33,15 +36,22 @@ def check_engine(engine: str, device: torch.device, precision: str, model_type: 
     if engine not in ENGINES:
         known = (*ENGINES, AUTO)
         raise ConfigError(
-            f'engine "{engine}" is unknown; known are {", ".join(known)}.{nearest(engine, known)}'
+            mark('engine "{engine}" is unknown; known are {known}.{nearest}'),
+            engine=engine,
+            known=", ".join(known),
+            nearest=nearest(engine, known),
         )
     if engine == "torch":
         return engine
     if device.type != "cpu" or precision == "bfloat16":
         given = f'precision "{precision}"' if device.type == "cpu" else f'device "{device}"'
         raise ConfigError(
-            f'engine "{engine}" does not go with {given}: it works on the processor, in a precision of its own. '
-            'Choose the engine "torch", or leave the other out.'
+            mark(
+                'engine "{engine}" does not go with {given}: it works on the processor, in a '
+                'precision of its own. Choose the engine "torch", or leave the other out.'
+            ),
+            engine=engine,
+            given=given,
         )
     from clipgrip.backbone.onnx_engine import check_installed
 
@@ -55,8 +65,11 @@ def on_engine(tower: ImageSide, engine: str, fingerprint: str) -> ImageSide:
         return tower
     if not isinstance(tower, ImageTower):
         raise BackboneError(
-            f'engine "{engine}" computes image towers of CLIP\'s kind, and this model has another one. '
-            'Choose the engine "torch".'
+            mark(
+                'engine "{engine}" computes image towers of CLIP\'s kind, and this model has another '
+                'one. Choose the engine "torch".'
+            ),
+            engine=engine,
         )
     from clipgrip.backbone.onnx_engine import float_tower, int8_tower
 

@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from clipgrip.backbone.base import Tails
 from clipgrip.errors import BackboneError, PromptError
+from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds, ImageEmbeds
 from clipgrip_line.preprocess import Preprocess
 
@@ -52,7 +53,9 @@ class FullText:
         self.token_width = modules.tokens.embedding_dim
         if tokenizer.sep_token_id is None and tokenizer.eos_token_id is None:
             raise BackboneError(
-                "the model's tokenizer has no end token. Its files are damaged: copy the model again."
+                mark(
+                    "the model's tokenizer has no end token. Its files are damaged: copy the model again."
+                )
             )
         self.start_tokens = len(self.tokenize([""])[0]) - 1
 
@@ -70,8 +73,13 @@ class FullText:
         for text, row in zip(texts, rows, strict=True):
             if len(row) > self.max_tokens:
                 raise PromptError(
-                    f'"{text}" takes {len(row)} tokens, the model has {self.max_tokens} positions. '
-                    "Shorten the prompt text of this class."
+                    mark(
+                        '"{text}" takes {tokens} tokens, the model has {max_tokens} positions. Shorten the '
+                        "prompt text of this class."
+                    ),
+                    text=text,
+                    tokens=len(row),
+                    max_tokens=self.max_tokens,
                 )
         return rows
 
@@ -95,8 +103,12 @@ class FullText:
         longest = len(prefix) + max(tails.lengths)
         if longest > self.max_tokens:
             raise PromptError(
-                f"the longest class prompt takes {longest} tokens with its context, the model has "
-                f"{self.max_tokens} positions. Shorten its text."
+                mark(
+                    "the longest class prompt takes {longest} tokens with its context, the model has "
+                    "{max_tokens} positions. Shorten its text."
+                ),
+                longest=longest,
+                max_tokens=self.max_tokens,
             )
         rows = [torch.cat([prefix, tail]) for tail in tails.embeds.split(tails.lengths)]
         mask = pad_sequence([rows[0].new_ones(len(row)).long() for row in rows], batch_first=True)
@@ -151,9 +163,17 @@ class FullImage:
                 features = self.features(torch.zeros(1, *size, 3, dtype=torch.uint8))
         except (ValueError, RuntimeError, AttributeError, TypeError) as error:
             raise BackboneError(
-                f"the model's image tower does not take what its preprocessor makes ({size[0]} x {size[1]} "
-                f"pixels): {error} The files belong to two models, or the tower gives no single vector."
+                mark(
+                    "the model's image tower does not take what its preprocessor makes ({height} x "
+                    "{width} pixels): {error} The files belong to two models, or the tower gives no "
+                    "single vector."
+                ),
+                height=size[0],
+                width=size[1],
+                error=error,
             ) from error
         if features.ndim != 2:
-            raise BackboneError("the model's image tower gives no single vector for an image.")
+            raise BackboneError(
+                mark("the model's image tower gives no single vector for an image.")
+            )
         return int(features.shape[1])

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from clipgrip.backbone.checkpoint import pick
 from clipgrip.errors import BackboneError
+from clipgrip.sentences import mark
 from clipgrip.types import ImageEmbeds
 from clipgrip_line.preprocess import Preprocess
 
@@ -50,7 +51,9 @@ class VisionShape:
         if shape.hidden_act not in ACTIVATIONS:
             known = ", ".join(ACTIVATIONS)
             raise BackboneError(
-                f'The image tower uses the activation "{shape.hidden_act}"; supported are {known}.'
+                mark('The image tower uses the activation "{hidden_act}"; supported are {known}.'),
+                hidden_act=shape.hidden_act,
+                known=known,
             )
         return shape
 
@@ -230,8 +233,12 @@ class _Weights:
         )
         if (found := len(set(numbers))) != expected:
             raise BackboneError(
-                f"The weights hold {found} blocks of the image tower, config.json says {expected}: the files belong "
-                "to two models. Copy one model again."
+                mark(
+                    "The weights hold {found} blocks of the image tower, config.json says {expected}: "
+                    "the files belong to two models. Copy one model again."
+                ),
+                found=found,
+                expected=expected,
             )
 
     def block(self, number: int, factor: float) -> Block:

@@ -12,6 +12,7 @@ from clipgrip.backbone.checkpoint import Checkpoint, pick
 from clipgrip.backbone.sound import read_json
 from clipgrip.backbone.text import ClipText
 from clipgrip.errors import BackboneError
+from clipgrip.sentences import mark
 
 NEEDS_SENTENCEPIECE = ("SiglipTokenizer",)
 """Tokenizer classes that read spiece.model with a package of their own; their tokenizer.json gives the same ids."""
@@ -32,7 +33,11 @@ def clip_text(checkpoint: Checkpoint, device: torch.device) -> ClipText:
     try:
         tower.load_state_dict(_inner(tensors), strict=True, assign=True)
     except RuntimeError as error:
-        raise BackboneError(f"{checkpoint.folder}: the text tower does not fit: {error}") from error
+        raise BackboneError(
+            mark("{folder}: the text tower does not fit: {error}"),
+            folder=checkpoint.folder,
+            error=error,
+        ) from error
     return ClipText(_frozen(tower, device), _frozen(projection, device), tokenizer(checkpoint))
 
 
@@ -61,7 +66,11 @@ def _read_whole(checkpoint: Checkpoint, unused: tuple[str, ...] = ()) -> Any:
                 ignore_mismatched_sizes=True,  # they are told below, by name
             )
     except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
-        raise BackboneError(f"{checkpoint.folder}: the model cannot be read: {error}") from error
+        raise BackboneError(
+            mark("{folder}: the model cannot be read: {error}"),
+            folder=checkpoint.folder,
+            error=error,
+        ) from error
     _check_complete(checkpoint, found, unused)
     return model
 
@@ -85,7 +94,12 @@ def tokenizer(checkpoint: Checkpoint) -> Any:
         return reader.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except Exception as error:  # the tokenizers package raises bare exceptions
         raise BackboneError(
-            f"{folder}: the tokenizer cannot be read: {error} Copy the model again, with its tokenizer.json."
+            mark(
+                "{folder}: the tokenizer cannot be read: {error} Copy the model again, with its "
+                "tokenizer.json."
+            ),
+            folder=folder,
+            error=error,
         ) from error
 
 
@@ -131,7 +145,9 @@ def _check_complete(
     problems = [f"{len(names)} {kind} ({names[0]})" for kind, names in wrong.items() if names]
     if problems:
         raise BackboneError(
-            f"{checkpoint.folder}: config.json and weights do not fit: {', '.join(problems)}. Copy the model again."
+            mark("{folder}: config.json and weights do not fit: {problems}. Copy the model again."),
+            folder=checkpoint.folder,
+            problems=", ".join(problems),
         )
 
 

@@ -18,7 +18,8 @@ from clipgrip.backbone.cache import default_root, remove_older
 from clipgrip.backbone.encode import Item, decode_ahead
 from clipgrip.data.images import READING
 from clipgrip.errors import CacheError, DataError
-from clipgrip.files import is_full, part_name, sweep
+from clipgrip.files import is_full, part_name, sweep, system_words
+from clipgrip.sentences import Sentence, mark
 from clipgrip_line import preprocess
 
 IN_MEMORY = 2**30
@@ -55,10 +56,20 @@ def read_pixels(
         return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
     except OSError as error:
         needed = int(np.prod(shape)) / 2**30
-        todo = "Make space there" if is_full(error) else "Look after the disk and its permissions"
+        todo = (
+            Sentence("Make room there")
+            if is_full(error)
+            else Sentence("Look after the disk and its permissions")
+        )
         raise CacheError(
-            f"{path.parent} cannot hold {needed:.1f} GB of preprocessed images: {error.strerror or error}. {todo}, or "
-            "set CLIPGRIP_CACHE to a folder on another disk; textual prompts need no such file."
+            mark(
+                "{parent} cannot hold {needed} GB of preprocessed images: {reason}. {todo}, or set "
+                "CLIPGRIP_CACHE to a folder on another disk; textual prompts need no such file."
+            ),
+            parent=path.parent,
+            needed=f"{needed:.1f}",
+            reason=system_words(error),
+            todo=todo,
         ) from error
 
 

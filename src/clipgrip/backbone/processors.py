@@ -9,6 +9,7 @@ from PIL import Image
 
 from clipgrip.backbone.sound import finite
 from clipgrip.errors import BackboneError, nearest
+from clipgrip.sentences import mark
 from clipgrip_line.preprocess import CLIP_MEAN, CLIP_STD
 
 HALF = (0.5, 0.5, 0.5)
@@ -57,8 +58,13 @@ def complete(config: Mapping[str, Any], fallback: str) -> dict[str, Any]:
     )
     if name not in PROCESSORS:
         raise BackboneError(
-            f'preprocessor_config.json asks for the image processor "{name}"; known are '
-            f"{', '.join(PROCESSORS)}.{nearest(name, PROCESSORS)}"
+            mark(
+                'preprocessor_config.json asks for the image processor "{name}"; known are '
+                "{processors}.{nearest}"
+            ),
+            name=name,
+            processors=", ".join(PROCESSORS),
+            nearest=nearest(name, PROCESSORS),
         )
     size = values.get("size")
     if isinstance(size, int) and name in INT_IS_SQUARE:
@@ -74,8 +80,12 @@ def _cut_as_convnext(values: dict[str, Any]) -> dict[str, Any]:
     edge = size.get("shortest_edge") if isinstance(size, Mapping) else size
     if edge is None or not finite(edge) or not finite(share) or not 0.1 <= share <= 1:
         raise BackboneError(
-            f"preprocessor_config.json: size {str(size)[:60]!r} with crop_pct {str(share)[:20]!r} cannot be used. "
-            "ConvNeXt's has a shortest_edge, and a share from 0.1 to 1. Copy the model again."
+            mark(
+                "preprocessor_config.json: size {size} with crop_pct {share} cannot be used. "
+                "ConvNeXt's has a shortest_edge, and a share from 0.1 to 1. Copy the model again."
+            ),
+            size=f"{str(size)[:60]!r}",
+            share=f"{str(share)[:20]!r}",
         )
     square = {"height": edge, "width": edge}
     if edge >= CONVNEXT_WHOLE:

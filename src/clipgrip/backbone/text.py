@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from clipgrip.backbone.base import Tails
 from clipgrip.errors import BackboneError, PromptError
+from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds
 
 
@@ -121,8 +122,11 @@ class ClipText:
         ]
         if any(end not in row for row in rows):
             raise BackboneError(
-                f"the model's tokenizer ends no text with its end token ({end}). Its files do not "
-                "belong to a CLIP model, or are damaged: copy the model again."
+                mark(
+                    "the model's tokenizer ends no text with its end token ({end}). Its files do not "
+                    "belong to a CLIP model, or are damaged: copy the model again."
+                ),
+                end=end,
             )
         rows = [row[: row.index(end) + 1] for row in rows]
         for text, row in zip(texts, rows, strict=True):
@@ -133,8 +137,13 @@ class ClipText:
         """PromptError unless ``tokens`` positions are there."""
         if tokens > self.max_tokens:
             raise PromptError(
-                f'"{text}" takes {tokens} tokens with its context, the model has {self.max_tokens} '
-                "positions. Shorten the prompt text of this class."
+                mark(
+                    '"{text}" takes {tokens} tokens with its context, the model has {max_tokens} '
+                    "positions. Shorten the prompt text of this class."
+                ),
+                text=text,
+                tokens=tokens,
+                max_tokens=self.max_tokens,
             )
 
     def embed_tokens(self, ids: Sequence[int]) -> Tensor:
@@ -157,8 +166,12 @@ class ClipText:
         longest = len(prefix) + max(tails.lengths)
         if longest > self.max_tokens:
             raise PromptError(
-                f"the longest class prompt takes {longest} tokens with its context, the model has "
-                f"{self.max_tokens} positions. Shorten its text."
+                mark(
+                    "the longest class prompt takes {longest} tokens with its context, the model has "
+                    "{max_tokens} positions. Shorten its text."
+                ),
+                longest=longest,
+                max_tokens=self.max_tokens,
             )
         layout = self._layout(len(prefix), tails.lengths)
         hidden = torch.cat([prefix, tails.embeds[layout.order]]) + self._positions(layout.positions)

@@ -20,6 +20,7 @@ from clipgrip.runs.embedding import embedded
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, versions
 from clipgrip.runs.lock import NAME, locked
+from clipgrip.sentences import mark
 from clipgrip.words import Words
 from clipgrip.written import check_folder
 
@@ -64,25 +65,39 @@ class GridSettings:
             for name in chosen:
                 if name not in known:
                     raise ConfigError(
-                        f'{what} "{name}" is unknown; known are {", ".join(known)}.{nearest(name, known)}'
+                        mark('{what} "{name}" is unknown; known are {known}.{nearest}'),
+                        what=what,
+                        name=name,
+                        known=", ".join(known),
+                        nearest=nearest(name, known),
                     )
         for what, number in (("shots", self.shots), ("seeds", self.seeds)):
             if number < 1:
-                raise ConfigError(f"{what} = {number} is not allowed: give 1 or more.")
+                raise ConfigError(
+                    mark("{what} = {number} is not allowed: give 1 or more."),
+                    what=what,
+                    number=number,
+                )
         if not 0 < self.test_share < 1:
             raise ConfigError(
-                f"test-share = {self.test_share} is not allowed: give a number between 0 and 1."
+                mark("test-share = {test_share} is not allowed: give a number between 0 and 1."),
+                test_share=self.test_share,
             )
         if self.template is not None:
             check_template(self.template)
         if self.known is None and self.out.resolve().is_relative_to(self.data.resolve()):
             raise ConfigError(
-                f"the results would lie among the class folders, in {self.out}. Choose --out elsewhere."
+                mark(
+                    "the results would lie among the class folders, in {out}. Choose --out elsewhere."
+                ),
+                out=self.out,
             )
         if not self.cells():
             raise ConfigError(
-                "no cell is left to run. Name at least one prompt, paradigm, strategy and preset; supervised tuning "
-                "needs labels, so SSL or TRZSL."
+                mark(
+                    "no cell is left to run. Name at least one prompt, paradigm, strategy and preset; "
+                    "supervised tuning needs labels, so SSL or TRZSL."
+                )
             )
         return self
 

@@ -149,8 +149,10 @@ def table(compared: Comparison) -> str:
     )
     lines.append(
         Sentence(
-            "{doubtful} images are doubtful: not all runs give them the same answer",
-            doubtful=compared.doubtful,
+            "{n} image is doubtful: not all runs give it the same answer"
+            if compared.doubtful == 1
+            else "{n} images are doubtful: not all runs give them the same answer",
+            n=compared.doubtful,
         )
     )
     lines.append(_calibration(compared))

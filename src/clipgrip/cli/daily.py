@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
-from clipgrip.words import Sentence
+from clipgrip.words import Sentence, mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from clipgrip.runs.watch.daily import Drawn
     from clipgrip.runs.watch.store import SeenImage, WatchStore
     from clipgrip.serving.batch import FileAnswers
+
+
+DRAWN_ONE = mark("{n} new image drawn at random: {out}")
+DRAWN = mark("{n} new images drawn at random: {out}")
 
 
 def draw_daily(ui: Ui, run: Path, count: int, out: Path) -> Result:
@@ -61,7 +65,7 @@ def _written(ui: Ui, run: Path, newest: Path, store: WatchStore, drawn: Drawn, o
     given = write_daily(store, drawn, classes, out)
     _name_other(ui, drawn.other)
     lines = [
-        say("{n} new images drawn at random: {out}", n=len(drawn.images), out=out),
+        say(DRAWN_ONE if len(drawn.images) == 1 else DRAWN, n=len(drawn.images), out=out),
         *([say("answers given so far: {n}", n=given)] if given else []),
         say("classes: {names}", names=classes.listing()),
         say(
@@ -110,8 +114,12 @@ def read_daily(
     say = ui.say
     lines = [
         f"{status.symbol} {say(LIGHTS[status.light][1])}",
-        say("{n} new answers counted", n=found.new),
-        *([say("{n} answers corrected", n=found.corrected)] if found.corrected else []),
+        say.count(found.new, "{n} new answer counted", "{n} new answers counted"),
+        *(
+            [say.count(found.corrected, "{n} answer corrected", "{n} answers corrected")]
+            if found.corrected
+            else []
+        ),
         audited_words(status.audited, say),
         *(f"  {one.words(say)}" for one in status.promises),
     ]

@@ -204,34 +204,37 @@ def _only_for(name: str) -> str:
 
 
 def _engines(measure: bool) -> Iterator[Diagnosis]:
-    from importlib.util import find_spec
+    from clipgrip.backbone.fastest import is_installed, measured, remembered
 
-    here = all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))
+    here = is_installed()
     remedy = (
         "" if here else Sentence("pip install 'clipgrip[onnx]' for --engine onnx and onnx-int8")
     )
-    from clipgrip.backbone.fastest import fastest, measured, remembered
+    rates = measured(1.0) if measure else remembered()
+    if rates is None:
+        engines = "torch, onnx, onnx-int8" if here else "torch"
+        found = Sentence("{found}; --measure says which is fastest here", found=engines)
+    else:
+        exact = rates["torch float32"]
+        speeds = ", ".join(f"{name} {rate / exact:.2f}" for name, rate in rates.items())
+        found = Sentence("speed against torch float32: {found}", found=speeds)
+    yield Diagnosis(True, Sentence("engines"), found, remedy)
+    if rates is not None:
+        first = max(rates, key=lambda name: rates[name])
+        engine, _, precision = first.partition(" ")
+        option = f"--engine {engine}" + (f" with precision {precision}" if precision else "")
+        yield Diagnosis(True, Sentence("fastest"), f"{first}: {option}")
+    yield Diagnosis(True, Sentence("--engine auto"), _default_engine(measured=rates is not None))
 
-    known = remembered()
-    if not measure and known is None:
-        found = "torch, onnx, onnx-int8" if here else "torch"
-        yield Diagnosis(
-            True,
-            Sentence("engines"),
-            Sentence("{found}; --measure says which is fastest here", found=found),
-            remedy,
-        )
-        return
-    rates = measured(1.0) if measure or known is None else known
-    exact = rates["torch float32"]
-    found = ", ".join(f"{name} {rate / exact:.2f}" for name, rate in rates.items())
-    yield Diagnosis(
-        True,
-        Sentence("engines"),
-        Sentence("speed against torch float32: {found}", found=found),
-        remedy,
-    )
-    first = max(rates, key=lambda name: rates[name])
-    engine, _, precision = first.partition(" ")
-    option = f"--engine {engine}" + (f" with precision {precision}" if precision else "")
-    yield Diagnosis(True, Sentence("fastest"), f"{first}: {option}; --engine auto: {fastest()}")
+
+def _default_engine(*, measured: bool) -> str:
+    """What computes images where nobody says it, and why."""
+    from clipgrip.backbone.fastest import fastest, is_installed, multiplies_bfloat16
+
+    if multiplies_bfloat16():
+        return Sentence("torch, as this processor multiplies bfloat16")
+    if not is_installed():
+        return Sentence("torch, as ONNX Runtime is not installed")
+    if not measured:
+        return Sentence("measured by the first run")
+    return Sentence("{engine}, as measured here", engine=fastest())

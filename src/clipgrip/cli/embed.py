@@ -70,7 +70,7 @@ def embed(
             )
     names = ClassNames.read(classes, encoding) if classes else names_in(images)
     texts = None if classes is None else expand(template or DEFAULT_TEMPLATE, encoding)
-    model = load_backbone(backbone)
+    model = load_backbone(backbone, engine="auto")
     eyes = [load_eye(one) for one in named_eyes(tuple(eye or ()))]
     screen = ui.screen
     with screen.live():

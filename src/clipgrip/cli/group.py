@@ -12,10 +12,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from clipgrip.cli.former import advise, renewed
+from clipgrip.cli.helptext import TranslatedContext
 from clipgrip.cli.shared import leading
 from clipgrip.cli.spoken import words_of
 from clipgrip.cli.tree import FORMER, PANELS, Entry, Group, Panel
-from clipgrip.cli.usage import TranslatedContext
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.words import mark
 
@@ -159,7 +159,7 @@ def _inner(name: str) -> tuple[Entry, ...]:
 def made(entry: Entry | Group) -> Any:
     """The command, or the group of commands."""
     if isinstance(entry, Group):
-        tree = tree_of((Panel(COMMANDS, entry.entries),), help=f"{entry.summary}.", name=entry.name)
+        tree = tree_of((Panel(COMMANDS, entry.entries),), help=entry.summary, name=entry.name)
         tree.group = entry
         return tree
     from clipgrip.cli.options import command_of  # reads all settings, so only for a command

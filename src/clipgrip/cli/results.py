@@ -12,7 +12,7 @@ from clipgrip.runs.eyes import eye_sentences
 from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.naming import doubted_names
 from clipgrip.runs.outcome import Outcome
-from clipgrip.runs.rounds import name_of_round
+from clipgrip.runs.rounds import name_of_round, skipped_rounds
 from clipgrip.sentences import combined
 from clipgrip.trust.advice import headline, reasons, remedies
 from clipgrip.trust.doubted import in_short, where_to_look
@@ -86,7 +86,7 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
             images=used,
             classes=len(data["classes"]),
             labels=_given(metrics),
-            rounds=_rounds(len(metrics["rounds"]), metrics["settings"]["strategy"]),
+            rounds=_rounds(metrics),
         ),
         *_stopped(metrics["stopped"]),
         *_doubts(metrics, Words(language)),
@@ -153,12 +153,19 @@ def _names(metrics: dict[str, Any], folder: Path, say: Words) -> list[str]:
     return [Sentence("names        {text}", text=text)]
 
 
-def _rounds(number: int, strategy: str) -> str:
+def _rounds(metrics: dict[str, Any]) -> str:
+    rounds, strategy = metrics["rounds"], metrics["settings"]["strategy"]
+    number = len(rounds)
     if number == 0:
         return Sentence("zero-shot, nothing tuned")
     if number == 1:
         return Sentence("1 round of {strategy}", strategy=strategy)
-    return Sentence("{n} rounds of {strategy}", n=number, strategy=strategy)
+    told = Sentence("{n} rounds of {strategy}", n=number, strategy=strategy)
+    if skipped := skipped_rounds(rounds):
+        first, last = skipped
+        text = mark("{rounds} ({first} to {last} skipped: the answers had settled)")
+        return Sentence(text, rounds=told, first=first, last=last)
+    return told
 
 
 def _stopped(stopped: dict[str, Any] | None) -> list[str]:

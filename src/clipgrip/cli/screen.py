@@ -50,11 +50,13 @@ class Screen(Listener):
         self._tasks: dict[str, TaskID] = {}
         self._began: dict[str, float] = {}
         self._said: dict[str, float] = {}
+        self._round = 0
 
     @contextmanager
     def live(self) -> Iterator[None]:
         """Show bars while the work goes on, where there is a terminal; each time anew."""
         self._tasks, self._began, self._said = {}, {}, {}
+        self._round = 0
         if self._quiet or not self._console.is_terminal:
             yield
             return
@@ -98,7 +100,17 @@ class Screen(Listener):
             self._console.print(shown, markup=False, emoji=False)
 
     def round_done(self, facts: dict[str, Any]) -> None:
-        """One line per round."""
+        """One line per round, and one for those that were skipped before it."""
+        if self._round and facts["number"] > self._round + 1:
+            first, last = self._round + 1, facts["number"] - 1
+            self.step(
+                Sentence(
+                    "rounds {first} to {last} skipped: the answers have settled",
+                    first=first,
+                    last=last,
+                )
+            )
+        self._round = facts["number"]
         shown = self._words.translated(round_line(facts))
         LOGGER.info("%s", shown)
         if not self._quiet:

@@ -29,7 +29,7 @@ class Shared:
         Language | None,
         typer.Option(
             "--lang",
-            help="Language of pages, reports and all that is printed; help and --json are English.  "
+            help="Language of help, pages, reports and all that is printed; --json is English.  "
             f"[default: {LANG}, else en]",
             show_default=False,
         ),

@@ -121,7 +121,7 @@ def _model(
     from clipgrip.runs.given import TEMPLATE, classes_in, given_model
 
     if not is_embeddings(where):
-        return load_backbone(backbone or "nano"), names, texts
+        return load_backbone(backbone or "nano", engine="auto"), names, texts
     names = names or classes_in(where)
     return given_model(where, names), names, TEMPLATE
 
@@ -155,15 +155,19 @@ def summary_lines(found: Suggestions, count: int, out: Path) -> list[str]:
     if found.kept_apart:
         lines.append(
             Sentence(
-                "{kept_apart} images were drawn for an audit and are kept apart",
-                kept_apart=found.kept_apart,
+                "{n} image was drawn for an audit and is kept apart"
+                if found.kept_apart == 1
+                else "{n} images were drawn for an audit and are kept apart",
+                n=found.kept_apart,
             )
         )
     if found.answered:
         lines.append(
             Sentence(
-                "{answered} images were answered on the review page and are not asked again",
-                answered=found.answered,
+                "{n} image was answered on the review page and is not asked again"
+                if found.answered == 1
+                else "{n} images were answered on the review page and are not asked again",
+                n=found.answered,
             )
         )
     if found.known:

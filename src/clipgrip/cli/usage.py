@@ -1,15 +1,11 @@
-"""What typer says of a command line that cannot be read, as our own sentences, and the headings of its help."""
+"""What typer says of a command line that cannot be read, as our own sentences."""
 
 from __future__ import annotations
 
 import re
-import sys
 from typing import Any
 
-import typer
-
-from clipgrip.cli.spoken import words_of
-from clipgrip.words import Sentence, Words, mark
+from clipgrip.words import Sentence, mark
 
 SAYINGS = (
     (r"no such option: (?P<option>\S+)", mark("no such option: {option}")),
@@ -18,6 +14,7 @@ SAYINGS = (
         mark("no such option: {option} (Possible options: {options})"),
     ),
     (r"option (?P<option>'.+') requires an argument", mark("option {option} requires an argument")),
+    (r"option (?P<option>'.+') does not take a value", mark("option {option} takes no value")),
     (r"missing argument '(?P<name>.+)'", mark("missing argument '{name}'")),
     (r"missing option '(?P<name>.+)'", mark("missing option '{name}'")),
     (r"missing command", mark("missing command")),
@@ -32,13 +29,6 @@ SAYINGS = (
     (r"invalid value for '(?P<name>.+)': (?P<why>.+)", mark("invalid value for '{name}': {why}")),
 )
 """Its sentences, and how we say them in other languages; any other one stays as it is."""
-HEADINGS = (mark("Arguments"), mark("Options"))
-USAGE = mark("Usage: ")
-SHOWN = (
-    mark("Show this message and exit."),
-    mark("Install completion for the current shell."),
-    mark("Show completion for the current shell, to copy it or customize the installation."),
-)
 
 
 def usage_sentence(error: Any) -> Sentence:
@@ -54,33 +44,3 @@ def _known(text: str) -> Sentence:
         if found := re.fullmatch(pattern, text):
             return Sentence(template, **found.groupdict())
     return Sentence(text)
-
-
-Formatter: Any = typer.Context.formatter_class  # typer has no public name for it
-
-
-class Help(Formatter):  # type: ignore[misc]
-    """The help of a command, its fixed words in the reader's language."""
-
-    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
-        """How the command is called."""
-        super().write_usage(prog, args, prefix or _words().translated(USAGE))
-
-    def write_heading(self, heading: str) -> None:
-        """Above a list."""
-        super().write_heading(_words().translated(heading))
-
-    def write_dl(self, rows: Any, *args: Any, **more: Any) -> None:
-        """Names, and what each is for."""
-        say = _words()
-        super().write_dl([(name, say.translated(help)) for name, help in rows], *args, **more)
-
-
-class TranslatedContext(typer.Context):
-    """Of a command whose help is in the reader's language."""
-
-    formatter_class = Help
-
-
-def _words() -> Words:
-    return words_of(sys.argv[1:])

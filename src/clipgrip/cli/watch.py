@@ -10,11 +10,16 @@ import typer
 from clipgrip.cli.arguments import By, Encoding, Run
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
+from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.runs.watch.status import Status
     from clipgrip.serving.watching import Watched
     from clipgrip.words import Words
+
+
+NEW_ONE = mark("{new} new image, {all} labeled: {out}")
+NEW = mark("{new} new images, {all} labeled: {out}")
 
 
 def look(
@@ -93,12 +98,12 @@ def _result(
     say, total, issues = ui.say, len(found.answers.rows), len(found.answers.issues)
     lines = [
         *light_words(status, names, run, ui),
-        say("{new} new images, {all} labeled: {out}", new=found.new, all=total, out=out),
+        say(NEW_ONE if found.new == 1 else NEW, new=found.new, all=total, out=out),
         say("page: {page}", page=newest / PAGE),
     ]
     if found.began:
         compared = status.line.facts["reference"]
-        lines.insert(0, say("the watch begins: compared with {n} images", n=compared))
+        lines.insert(0, say("the watch begins; images to compare with: {n}", n=compared))
     facts: dict[str, Any] = {"new": found.new, "predictions": out, "page": newest / PAGE}
     if issues:
         counted = remarks(issues, say)

@@ -19,7 +19,9 @@ from clipgrip.data.discover import (
     item_key,
     table_claims,
 )
-from clipgrip.data.sources import StoreSource
+from clipgrip.data.foreign import foreign
+from clipgrip.data.images import may_be_image
+from clipgrip.data.sources import FileSource, StoreSource
 from clipgrip.data.splitnames import check_classes
 from clipgrip.data.stores import local_of
 from clipgrip.data.tables import TABLE_SUFFIXES, read_table
@@ -46,7 +48,7 @@ def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = Non
     path = os.path.abspath(local_of(place))
     if os.path.isdir(path):
         check_classes(Path(path), kind)
-        return _class_folders(path, root)
+        return _class_folders(path, root, kind)
     if not os.path.exists(openable(path)):
         raise DataError(
             mark(
@@ -57,13 +59,26 @@ def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = Non
             kind=kind,
         )
     if not path.lower().endswith(TABLE_SUFFIXES):
+        if (said := foreign(place, kind)) is not None:
+            raise DataError("{said}", said=said)
         raise DataError(
-            mark("{place}: the {kind} must be a CSV, a Parquet file or a folder"),
+            mark(
+                "{place}: the {kind} must be a CSV or Parquet file with the columns path,label, or a folder with one "
+                "folder of images for each class."
+            ),
             place=os.fspath(place),
             kind=kind,
         )
     table = read_table(path, encoding)
-    claims = table_claims(table, table.need(PATH_COLUMNS), required=True) if table.columns else ()
+    if not table.columns:
+        raise DataError(
+            mark(
+                "{place}: the file is empty. Give the {kind} with the columns path,label, or leave it out."
+            ),
+            place=os.fspath(place),
+            kind=kind,
+        )
+    claims = table_claims(table, table.need(PATH_COLUMNS), required=True)
     return Found(os.path.dirname(path), (), (), claims)
 
 
@@ -97,9 +112,12 @@ def _by_folder(found: Found) -> tuple[Claim, ...]:
     )
 
 
-def _class_folders(folder: str, root: str) -> Found:
+def _class_folders(folder: str, root: str, kind: str) -> Found:
     found = from_folder(folder, root)
-    if not found.entries:
+    sources = (one.source for one in found.entries)
+    if not any(isinstance(one, FileSource) and may_be_image(one.path) for one in sources):
+        if (said := foreign(folder, kind)) is not None:
+            raise DataError("{said}", said=said)
         raise DataError(
             mark("{folder}: no image in it. Put the images into one folder for each class."),
             folder=folder,

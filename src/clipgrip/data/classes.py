@@ -32,6 +32,16 @@ def prompt_text(name: str) -> str:
     return re.sub(r"[\s_\-]+", " ", canonical(name)).strip() or canonical(name)
 
 
+NO_LISTS = (
+    *(".yaml", ".yml", ".json", ".jsonl", ".xml", ".html", ".rtf"),
+    *(".xlsx", ".xls", ".ods", ".docx", ".pdf", ".zip", ".toml"),
+)
+"""Endings of files whose lines are no names."""
+NO_LIST = mark(
+    "{source} is no list of classes. Give a text file with one name a line, or a CSV with the columns name,prompt."
+)
+
+
 @dataclass(frozen=True)
 class ClassNames:
     """Display names in any language, and the text that stands in the model's prompt.
@@ -75,7 +85,10 @@ class ClassNames:
         Raises:
             DataError: as the class, with the lines; or the file cannot be read.
         """
-        text, source = read_text(path, encoding), os.path.basename(os.fspath(path))
+        source = os.path.basename(os.fspath(path))
+        if source.lower().endswith(NO_LISTS):
+            raise DataError(NO_LIST, source=source)
+        text = read_text(path, encoding)
         lines = _table_lines(text, source) or _plain_lines(text, source)
         display = tuple(canonical(name) for _, name, _ in lines)
         prompts = tuple(

@@ -185,6 +185,11 @@ def is_embeddings(path: AnyPath) -> bool:
     return bool(embedding_files(path))
 
 
+def embeddings_at(place: AnyPath) -> Embeddings | None:
+    """What a place of embeddings holds; None of any other."""
+    return read_embeddings(place) if is_embeddings(place) else None
+
+
 def read_class_embeds(
     path: AnyPath, beside: Embeddings | None = None
 ) -> tuple[NDArray[np.float32], tuple[str, ...], float | None]:

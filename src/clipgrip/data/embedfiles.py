@@ -124,7 +124,7 @@ def _table(path: AnyPath) -> Any:
         from pyarrow import ipc, parquet
     except ImportError as error:
         raise MissingPackage(
-            'Parquet and Arrow need pyarrow. Install it with: pip install "clipgrip[parquet]"'
+            mark('Parquet and Arrow need pyarrow. Install it with: pip install "clipgrip[parquet]"')
         ) from error
     try:
         if not os.fspath(path).lower().endswith(ARROW_SUFFIXES):

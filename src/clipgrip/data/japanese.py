@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from clipgrip.sentences import Sentence
+
 _KANA, _KANJI, _WIDE = "ぁ-ヿ", "一-龠々", "Ａ-Ｚａ-ｚ"
 _SURE = re.compile(f"[{_KANA}]{{2}}|[{_KANJI}][{_KANA}]|[{_KANA}][{_KANJI}]")
 """No other encoding gives kana in a row by chance."""
@@ -27,23 +29,31 @@ _RARE = re.compile(rb"[\x99-\x9f\xe0-\xfc]")
 """The first byte of the second level of kanji, on which the accented letters of other code pages fall."""
 
 
-def why_not_japanese(text: str) -> str | None:
+def why_not_japanese(text: str) -> Sentence | None:
     """What no Japanese text holds, in words; None where ``text``, decoded as cp932, may be Japanese."""
     if found := _PRIVATE.search(text):
-        return f"private-use characters ({_line(text, found)})"
+        return Sentence("private-use characters ({shown})", shown=_line(text, found))
     runs = list(_HALF_WIDTH.finditer(text))
     for found in runs:
         if len(found[0]) < 2 or not _WORD.fullmatch(found[0]):
-            return f"half-width katakana that make no word ({_line(text, found)})"
+            return Sentence(
+                "half-width katakana that make no word ({shown})", shown=_line(text, found)
+            )
     if _SURE.search(text):
         return None
     if runs and "ﾞ" not in text:
-        return f"half-width katakana and no other Japanese ({_line(text, runs[0])})"
+        return Sentence(
+            "half-width katakana and no other Japanese ({shown})", shown=_line(text, runs[0])
+        )
     if found := _GLUED.search(text):
-        return f"Japanese characters within Latin words ({_line(text, found)})"
+        return Sentence(
+            "Japanese characters within Latin words ({shown})", shown=_line(text, found)
+        )
     for found in _BESIDE_LATIN.finditer(text):
         if _RARE.match(found[1].encode("cp932", "replace")):
-            return f"rare characters beside Latin letters ({_line(text, found)})"
+            return Sentence(
+                "rare characters beside Latin letters ({shown})", shown=_line(text, found)
+            )
     return None
 
 

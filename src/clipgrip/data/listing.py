@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from clipgrip.data.discover import discover, packed_files
-from clipgrip.data.embeddings import Embeddings, is_embeddings, read_embeddings
+from clipgrip.data.embeddings import Embeddings, embeddings_at
 from clipgrip.data.entries import PATH_COLUMNS, Entry, file_entry, place_key, placed
 from clipgrip.data.issues import Issue
 from clipgrip.data.packed import folder_named
@@ -72,16 +72,11 @@ def listing(images: AnyPath, encoding: str | None = None) -> ImageListing:
         forget(url)
     packed = packed_files(images)
     if not packed:
-        embeddings = _embeddings_at(images)
+        embeddings = embeddings_at(images)
         found = discover(images, encoding=encoding)
         return ImageListing(found.entries, found.issues, len(found.entries), embeddings)
     root = _root(images, packed)
     return ImageListing(_stream(packed, root), (), _rows_of(packed))
-
-
-def _embeddings_at(images: AnyPath) -> Embeddings | None:
-    """What a file of embeddings holds; None of any other place."""
-    return read_embeddings(images) if is_embeddings(images) else None
 
 
 def _stream(files: list[str], root: str) -> Iterator[Entry]:

@@ -16,6 +16,7 @@ from clipgrip.data.tables import MAX_COLUMNS, Table
 from clipgrip.data.text import MAX_BYTES
 from clipgrip.errors import DataError, MissingPackage
 from clipgrip.files import AnyPath, openable
+from clipgrip.sentences import mark
 
 MOST_ROWS = 10_000_000
 MOST_CELLS = 40_000_000
@@ -79,8 +80,16 @@ def _text_of(file: Any, columns: list[str], name: str) -> Any:
     count = file.metadata.num_rows
     if len(columns) > MAX_COLUMNS or count * len(columns) > MOST_CELLS:
         raise DataError(
-            f"{name}: {count:,} rows of {len(columns):,} columns. At most {MAX_COLUMNS} columns and {MOST_CELLS:,} "
-            "cells are read. Keep the columns that are needed, such as path and label, or split the file."
+            mark(
+                "{name}: {count} rows of {n_columns} columns. At most {max_columns} columns and "
+                "{most_cells} cells are read. Keep the columns that are needed, such as path and "
+                "label, or split the file."
+            ),
+            name=name,
+            count=f"{count:,}",
+            n_columns=f"{len(columns):,}",
+            max_columns=MAX_COLUMNS,
+            most_cells=f"{MOST_CELLS:,}",
         )
     groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
     sizes = [
@@ -91,7 +100,11 @@ def _text_of(file: Any, columns: list[str], name: str) -> Any:
     for part in file.iter_batches(max(1, min(8192, MAX_BYTES // largest)), columns=columns):
         read += part.nbytes
         if read > 4 * MAX_BYTES:
-            raise DataError(f"{name}: more than {4 * MAX_BYTES >> 20} MiB of text. Split the file.")
+            raise DataError(
+                mark("{name}: more than {size} MiB of text. Split the file."),
+                name=name,
+                size=4 * MAX_BYTES >> 20,
+            )
         parts.append(part)
     return pa.Table.from_batches(parts) if parts else file.read(columns=columns)
 
@@ -108,7 +121,7 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
         from pyarrow import parquet
     except ImportError as error:
         raise MissingPackage(
-            'Parquet needs pyarrow. Install it with: pip install "clipgrip[parquet]"'
+            mark('Parquet needs pyarrow. Install it with: pip install "clipgrip[parquet]"')
         ) from error
     try:
         file = parquet.ParquetFile(readable(path))
@@ -116,10 +129,15 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
         if repeated := [leaf for leaf in leaves if leaf in once]:
             file = parquet.ParquetFile(readable(path), read_dictionary=repeated)
     except (OSError, pyarrow.ArrowException) as error:
-        raise DataError(f"{os.fspath(path)}: cannot be read as Parquet ({error}).") from error
+        raise DataError(
+            mark("{path}: cannot be read as Parquet ({error})."), path=os.fspath(path), error=error
+        ) from error
     if file.metadata.num_rows > MOST_ROWS:
         raise DataError(
-            f"{os.fspath(path)}: {file.metadata.num_rows:,} rows; at most {MOST_ROWS:,} are read. Split the file."
+            mark("{path}: {count} rows; at most {most} are read. Split the file."),
+            path=os.fspath(path),
+            count=f"{file.metadata.num_rows:,}",
+            most=f"{MOST_ROWS:,}",
         )
     return file
 
@@ -256,7 +274,11 @@ def _is_plain(field: Any) -> bool:
 def _text(value: object, class_names: list[str] | None, where: str) -> str:
     if isinstance(value, list):
         if len(value) > 1:
-            raise DataError(f"{where}: {len(value)} values in one cell; an image has one.")
+            raise DataError(
+                mark("{where}: {n} values in one cell; an image has one."),
+                where=where,
+                n=len(value),
+            )
         value = value[0] if value else None
     if value is None:
         return ""

@@ -11,6 +11,7 @@ from clipgrip.data.manifest import Manifest
 from clipgrip.data.rows import Rows
 from clipgrip.errors import DataError
 from clipgrip.seeds import generator
+from clipgrip.sentences import mark
 from clipgrip.types import Labels
 
 PAPER_SEEDS = (500, 0, 200)
@@ -43,8 +44,12 @@ def hold_out(manifest: Manifest, share: float) -> Manifest:
         own = [n for n, row in enumerate(rows) if row.label == c and row.split == "pool"]
         if len(own) < 2:
             raise DataError(
-                f'class "{name}" has {len(own)} image; two are needed, one to learn from and one to measure on. '
-                "Add images, or take the class away."
+                mark(
+                    'class "{name}" has {n} image; two are needed, one to learn from and one to '
+                    "measure on. Add images, or take the class away."
+                ),
+                name=name,
+                n=len(own),
             )
         test |= set(own[: min(len(own) - 1, max(1, round(share * len(own))))])
     changed = (replace(row, split="test") if n in test else row for n, row in enumerate(rows))

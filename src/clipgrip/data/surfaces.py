@@ -13,6 +13,7 @@ from PIL import Image
 
 from clipgrip.data.relief import DEFECTS, REACH, TEXTURES, Grid, Relief, smooth_noise
 from clipgrip.errors import ConfigError, nearest
+from clipgrip.sentences import mark
 
 Range = tuple[float, float]
 Colour = tuple[float, float, float]
@@ -70,7 +71,10 @@ def render_surface(
     if defect not in DEFECTS:
         known = ", ".join(SURFACE_CLASSES)
         raise ConfigError(
-            f'No surface class "{defect}". Known: {known}.{nearest(defect, SURFACE_CLASSES)}'
+            mark('No surface class "{defect}". Known: {known}.{nearest}'),
+            defect=defect,
+            known=known,
+            nearest=nearest(defect, SURFACE_CLASSES),
         )
     texture = domain.textures[int(rng.integers(len(domain.textures)))]
     part = DEFECTS[defect](TEXTURES[texture](_blank(domain, rng, size), rng), rng)

@@ -9,12 +9,16 @@ from clipgrip.data.japanese import why_not_japanese
 from clipgrip.data.stores import read_object, url_of
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.files import AnyPath, read_file, system_words
-from clipgrip.sentences import mark
+from clipgrip.sentences import Sentence, mark
 
 MAX_BYTES = 256 << 20
 """The largest text file that is read."""
 EXAMPLES = "utf-8, cp932, gbk, big5, cp1252, cp1250 or euc-jp"
 
+NUL = mark(
+    "{name}: NUL characters stand in it, so it is no text, or UTF-16 without its mark. Save it as UTF-8 "
+    '(in Excel: "CSV UTF-8").'
+)
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200b\ufeff]")
 
@@ -35,21 +39,27 @@ def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
         DataError: another encoding, or text that no people write.
     """
     text = data.decode(taken_encoding(data, name, encoding), "strict")
-    text = text.rstrip("\x1a")  # where files of DOS end
-    if "\0" in text:
+    text = text.lstrip("\ufeff").rstrip(
+        "\x1a"
+    )  # marks that were written twice; where files of DOS end
+    if "\x1b$" in text or "\x1b(" in text:
         raise DataError(
             mark(
-                "{name}: NUL characters stand in it, so it is no text, or UTF-16 without its mark. Save "
-                'it as UTF-8 (in Excel: "CSV UTF-8").'
+                "{name}: it is in the Japanese encoding JIS. Give --encoding iso-2022-jp, or save it as UTF-8 "
+                '(in Excel: "CSV UTF-8").'
             ),
             name=name,
         )
+    if "\0" in text:
+        raise DataError(NUL, name=name)
     return text
 
 
 def taken_encoding(data: bytes, name: str, encoding: str | None = None) -> str:
     """The name of the encoding in which `decoded` reads the bytes; DataError as there."""
     marked = [code for bom, code in _BOMS if data.startswith(bom)]
+    if b"\0" in data and not marked and not encoding:
+        raise DataError(NUL, name=name)
     tried = marked or ([encoding] if encoding else ["utf-8", "cp932"])
     for one in tried:
         try:
@@ -59,7 +69,7 @@ def taken_encoding(data: bytes, name: str, encoding: str | None = None) -> str:
         reason = why_not_japanese(text) if one == "cp932" and not encoding else None
         if reason is None:
             return one
-        raise _neither(name, f", in which it would hold {reason}")
+        raise _neither(name, Sentence(", in which it would hold {reason}", reason=reason))
     if tried == [encoding]:
         raise DataError(
             mark(
@@ -73,7 +83,7 @@ def taken_encoding(data: bytes, name: str, encoding: str | None = None) -> str:
     raise _neither(name, "")
 
 
-def encoding_remark(path: AnyPath, encoding: str | None = None) -> str | None:
+def encoding_remark(path: AnyPath, encoding: str | None = None) -> Sentence | None:
     """What people should know about how a text file was read; None where it is UTF-8 or has a mark.
 
     Raises:
@@ -84,8 +94,10 @@ def encoding_remark(path: AnyPath, encoding: str | None = None) -> str | None:
     if taken.startswith("utf") or data.isascii():
         return None
     if encoding:
-        return f"read as {taken}, as --encoding says"
-    return "read as Windows Japanese (cp932), being no UTF-8. If names look wrong, give --encoding or save it as UTF-8"
+        return Sentence("read as {taken}, as --encoding says", taken=taken)
+    return Sentence(
+        "read as Windows Japanese (cp932), being no UTF-8. If names look wrong, give --encoding or save it as UTF-8"
+    )
 
 
 def in_utf8(data: bytes, encoding: str | None) -> bytes:

@@ -27,6 +27,7 @@ from clipgrip.estimator.output import classes_html, frame
 from clipgrip.method import Method
 from clipgrip.review.store import newest_round
 from clipgrip.runs import checkpoint
+from clipgrip.runs.identity import TORCH
 from clipgrip.serving.predictor import Predictor
 
 EMBEDDINGS = "embeddings"
@@ -96,7 +97,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         k: int | None = None,
         template: str | Sequence[str] = "a photo of a {}.",
         candidates: str = "auto",
-        engine: str = "torch",
+        engine: str = "auto",
         eyes: str | Sequence[str] = (),
         seed: int = 0,
         random_state: int | np.random.RandomState | None = None,
@@ -238,7 +239,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         known = cls._get_param_names()
         plain = ClassNames.of(facts.class_names) == predictor.classes
         names = facts.class_names if plain else predictor.classes
-        settings = {k: v for k, v in facts.settings.items() if k in known}
+        settings = {k: v for k, v in (TORCH | facts.settings).items() if k in known}
         loaded = cls(names, **settings, eyes=tuple(facts.settings.get("eye", ())))
         by_position = facts.settings.items() >= POSITIONS.items()
         of = Vocabulary.of_positions if by_position else Vocabulary.of_names

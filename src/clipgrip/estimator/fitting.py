@@ -89,7 +89,9 @@ def fit_images(
     tuned, joint = done.tuned, done.joint
     learned = tuned.learned() if tuned else {}
     beside = ready.beside if joint else None
-    facts = prompt_facts(settings, model, ready.start, tuned=tuned, joint=joint, beside=beside)
+    facts = prompt_facts(
+        ready.settings, model, ready.start, tuned=tuned, joint=joint, beside=beside
+    )
     predictor = Predictor(facts, learned, ready.start.class_embeds(learned), joint, beside=beside)
     head = final_head(predictor.class_embeds, facts.logit_scale, joint)
     issues = ingested.issues + prepared.issues

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from clipgrip.executors.base import PartAnswer, Work
 from clipgrip.executors.processes import Processes
+from clipgrip.executors.resources import free_bytes
 
 LEAST_SECONDS = 60.0
 """Work shorter than this is done sooner here: every process imports torch and reads the model first (docs/scale.md)."""
@@ -22,7 +22,7 @@ class AutoExecutor:
     name = "auto"
 
     def __init__(self, cores: int) -> None:
-        self.workers = min(cores, MOST_WORKERS, max(1, _free_bytes() // WORKER_BYTES))
+        self.workers = min(cores, MOST_WORKERS, max(1, free_bytes() // WORKER_BYTES))
         self._pool = Processes(self.workers)
 
     def is_worth(self, done: int, left: int, seconds: float) -> bool:
@@ -40,10 +40,3 @@ class AutoExecutor:
     def close(self) -> None:
         """End the pool, if there is one."""
         self._pool.close()
-
-
-def _free_bytes() -> int:
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # not asked in this way on Windows and macOS
-        return MOST_WORKERS * WORKER_BYTES

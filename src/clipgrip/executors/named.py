@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.executors.base import Executor, Here
 from clipgrip.executors.processes import Processes
+from clipgrip.executors.resources import cores
 from clipgrip.sentences import mark
 
 KNOWN = ("auto", "here", "processes", "ray")
@@ -39,9 +38,3 @@ def executor_named(name: str) -> Executor:
         name=name,
         nearest=nearest(kind, KNOWN),
     )
-
-
-def cores() -> int:
-    """How many this process may use."""
-    count = getattr(os, "sched_getaffinity", None)
-    return len(count(0)) if count is not None else os.cpu_count() or 1

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from clipgrip import __version__
-from clipgrip.errors import ConfigError, MissingPackage
+from clipgrip.errors import ConfigError, MissingPackage, RunError
 from clipgrip.executors import worker
 from clipgrip.executors.base import MOST_TRIES, PartAnswer, Work
 from clipgrip.executors.processes import AHEAD, died
@@ -17,7 +20,20 @@ from clipgrip.sentences import mark
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no request leaves the machine
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or it warns
+    "RAY_py_gcs_connect_timeout_s": "10",
 }
+TRIES = "RAY_gcs_server_port_wait_time_s"
+"""How often Ray asks whether a cluster is there. Asked once it waits half a minute, where its own 20 are many."""
+PLACE = "/tmp" if os.path.isdir("/tmp") else None
+"""Sockets lie in Ray's folder, and their paths may have 107 characters, which elsewhere are too few."""
+NOT_LOADED = "failed to import on the worker"
+UNABLE = mark(
+    "a machine of the cluster cannot do the work: {error}. Install clipgrip {version} with the same packages on every "
+    "machine."
+)
+FAILED = mark(
+    "Ray lost a part of the work: {error}. What was stored is kept; run the same command again to go on."
+)
 
 
 class OnRay:
@@ -34,8 +50,11 @@ class OnRay:
         """
         self._ray = _imported()
         self._is_own = not self._ray.is_initialized()
+        self._place: str | None = None
         if self._is_own:
-            _connect(self._ray, address or os.environ.get("RAY_ADDRESS"))
+            wanted = address or os.environ.get("RAY_ADDRESS")
+            self._place = None if wanted else tempfile.mkdtemp(prefix="clipgrip-ray-", dir=PLACE)
+            _connect(self._ray, wanted, self._place)
         self._compute = self._ray.remote(
             num_cpus=1, max_retries=MOST_TRIES, scheduling_strategy="SPREAD"
         )(worker.compute)
@@ -72,20 +91,27 @@ class OnRay:
 
     def _got(self, task: Any) -> Any:
         """The answer; what the function raised comes as it was raised."""
+        said = self._ray.exceptions
         try:
             return self._ray.get(task)
-        except self._ray.exceptions.RayTaskError as error:
-            raise error.cause from None
-        except self._ray.exceptions.RayError as error:
+        except said.RayTaskError as error:
+            if not isinstance(error.cause, said.RayError) and NOT_LOADED not in str(error.cause):
+                raise error.cause from None
+            raise RunError(UNABLE, version=__version__, error=_first_line(error.cause)) from error
+        except (said.WorkerCrashedError, said.OutOfMemoryError) as error:
             raise died(MOST_TRIES + 1) from error
+        except said.RayError as error:
+            raise RunError(FAILED, error=_first_line(error)) from error
 
     def rest(self) -> None:
         """Nothing to end: Ray ends its idle workers itself."""
 
     def close(self) -> None:
-        """Leave the cluster; Ray that was started here ends."""
+        """Leave the cluster; Ray that was started here ends, and its files go."""
         if self._is_own:
             self._ray.shutdown()
+        if self._place is not None:
+            _remove(self._place)
 
 
 def _imported() -> Any:
@@ -100,11 +126,28 @@ def _imported() -> Any:
     return ray
 
 
-def _connect(ray: Any, address: str | None) -> None:
+def _remove(folder: str) -> None:
+    """For some seconds Ray's last processes may still write what they have to say."""
+    for _ in range(50):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not os.path.exists(folder):
+            return
+        time.sleep(0.1)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0].rstrip(".")
+
+
+def _connect(ray: Any, address: str | None, place: str | None) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
-        ray.init("local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+        ray.init(
+            "local", include_dashboard=False, _node_ip_address="127.0.0.1", _temp_dir=place, **quiet
+        )
         return
+    patience = os.environ.get(TRIES)
+    os.environ.setdefault(TRIES, "1")
     try:
         ray.init(address, **quiet)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
@@ -116,3 +159,6 @@ def _connect(ray: Any, address: str | None) -> None:
             address=address,
             error=error,
         ) from error
+    finally:  # a cluster that is begun later has all the time it needs
+        if patience is None:
+            os.environ.pop(TRIES, None)

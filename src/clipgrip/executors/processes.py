@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +18,11 @@ from clipgrip.sentences import mark
 
 AHEAD = 2
 """Parts on their way for each worker."""
+NEVER_BEGAN = mark(
+    "no worker lived long enough to answer, in {tries} tries. A script of your own has to do its work under "
+    'if __name__ == "__main__":  as each new process reads it again. Else they were most likely ended for lack of '
+    "memory: take fewer workers (--on processes:1), or --on here."
+)
 
 
 class _Part(NamedTuple):
@@ -33,6 +39,7 @@ class Processes:
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self._pool: ProcessPoolExecutor | None = None
+        self._answered = False
 
     def is_worth(self, done: int, left: int, seconds: float) -> bool:
         """Always: somebody asked for it."""
@@ -50,7 +57,7 @@ class Processes:
                     if part is None:
                         break
                     pool = self._opened()
-                    with contextlib.suppress(BrokenProcessPool):
+                    with contextlib.suppress(BrokenProcessPool), _ctrl_c_later():
                         task = pool.submit(worker.compute, work, part.content, __version__)
                         flying[task] = part, pool
                         continue
@@ -62,14 +69,20 @@ class Processes:
                     part, pool = flying.pop(future)
                     if _is_broken(future):
                         self._closed(pool)
-                        again.append(_once_more(part))
+                        again.append(self._once_more(part))
                     else:
+                        self._answered = True
                         yield PartAnswer(part.number, future.result())
         finally:
             if (
                 flying
             ):  # stopped half-way; to cancel futures of a pool that then ends trips its own thread
                 self.close()
+
+    def _once_more(self, part: _Part) -> _Part:
+        if part.tries >= MOST_TRIES:
+            raise died(MOST_TRIES) if self._answered else RunError(NEVER_BEGAN, tries=MOST_TRIES)
+        return part._replace(tries=part.tries + 1)
 
     def _opened(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -102,10 +115,17 @@ def _is_broken(future: Future[Any]) -> bool:
     return future.cancelled() or isinstance(future.exception(), BrokenProcessPool)
 
 
-def _once_more(part: _Part) -> _Part:
-    if part.tries >= MOST_TRIES:
-        raise died(MOST_TRIES)
-    return part._replace(tries=part.tries + 1)
+@contextlib.contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Processes that are begun within hear no Ctrl-C, not even while they import what makes them ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def died(tries: int) -> RunError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import threading
 from multiprocessing import parent_process
@@ -19,6 +20,7 @@ def compute(work: Work, part: Any, version: str) -> Any:
 
     Raises:
         RunError: another version of clipgrip sent it.
+        Exception: what the function raised; one that cannot travel is said as a RunError.
     """
     if version != __version__:
         raise RunError(
@@ -29,7 +31,25 @@ def compute(work: Work, part: Any, version: str) -> Any:
             version=version,
         )
     _one_thread()
-    return work(part)
+    try:
+        return work(part)
+    except Exception as error:
+        if _travels(error):
+            raise
+        raise RunError(
+            mark("a worker cannot go on: {name}: {error}. What was stored is kept."),
+            name=type(error).__name__,
+            error=str(error),
+        ) from None
+
+
+def _travels(error: Exception) -> bool:
+    """Whether it can be made again where it arrives; one that cannot would look like the death of its worker."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return False
+    return True
 
 
 def begin() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from clipgrip.fewshot.members import Member, discriminants, ridges
@@ -23,14 +23,14 @@ TEMPERATURES = tuple(2.0 ** (step / 2) for step in range(-14, 13))
 class HeadSettings:
     """Every number that moves what labels teach; chosen on the sets of benchmarks/few_labels, by its own rows."""
 
-    shrinkages: tuple[float, ...] = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
-    """Of the covariance towards a multiple of the identity: from almost full to nearest class mean."""
-    penalties: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0)
+    shrinkages: tuple[float, ...] = (0.1, 0.4, 0.8, 0.95)
+    """Of the covariance towards a multiple of the identity: from almost full to nearly nearest class mean."""
+    penalties: tuple[float, ...] = (0.1, 1.0)
     """Of ridge regression, in units of the images' mean squared length."""
     first_factor: float = 4.0
     """On the logits of ridge regression where each class has one label, so that none can be held out."""
-    evidence: float = 0.5
-    """Power of the held-out likelihood in a member's weight: neighbours in the family err alike, so it counts half."""
+    evidence: float = 0.25
+    """Power of the held-out likelihood in a member's weight: few labels say little of who is best."""
     sample: int = 2000
     """Labels that are held out at most to weigh members; more change no weight."""
     text_weights: tuple[float, ...] = (0.0, 0.06, 0.12, 0.25, 0.5, 0.75, 1.0, 1.4)
@@ -42,14 +42,16 @@ class HeadSettings:
     untuned: float = 0.5
     """Share of the untuned text beside the tuned prompt: two images a class of 100 tuned it 5 points worse, and where
     images abound half of it costs nothing."""
-    unlabeled: float = 0.5
-    """Weight of a head that learned pseudolabels as well, beside one that learned labels alone."""
+    unlabeled: float = 2 / 3
+    """Share of a head that learned pseudolabels as well, beside text and labels alone."""
     alone: float = 1.0
     """Weight of a head that learned pseudolabels beside the prompt, where no label teaches: with it new images gain
     half a point to 2 over the prompt alone (digits and surfaces, benchmarks.presets; decision 0033)."""
     half_worth: float = 8.0
     """Pseudolabels a class at which such a head, and among labels the prompt that learned from them, count half; by the
     square, since 3 a class of 100 cost new images 2 points and 15 gain."""
+    doubt: float = 2.0
+    """Power of a pseudolabel's confidence in the weight with which it teaches such a head; 0: all teach alike."""
     folds: int = 5
     """Of the cross-validation that asks whether unlabeled images help."""
     harm: float = 0.3
@@ -62,7 +64,7 @@ class HeadSettings:
 
         Numbers that are missing are today's, but for those that stand for what was not done then.
         """
-        facts = {"alone": 0.0, "half_worth": 0.0, **facts}
+        facts = {"alone": 0.0, "half_worth": 0.0, "doubt": 0.0, **facts}
         known = {one.name for one in fields(cls)} & {*facts}
         plain: dict[str, Any] = {name: facts[name] for name in known}
         for name, value in plain.items():
@@ -107,15 +109,20 @@ def fit_head(
     n_classes: int,
     *,
     settings: HeadSettings,
+    weights: Float[Tensor, " n"] | None = None,
+    judges: Bool[Tensor, " n"] | None = None,
 ) -> FittedHead:
-    """From labeled images (n, D) and their classes (n,), of which at least one stands in ``labels``."""
+    """From labeled images (n, D) and their classes (n,), of which at least one stands in ``labels``.
+
+    Each teaches ``weights`` times, else once. ``judges`` are those whose held-out answers weigh the members, else all:
+    pseudolabels agree with whoever learned them best, right or wrong.
+    """
     mean = middle_of_classes(image_embeds, labels)
-    moments = Moments.of(image_embeds, labels, n_classes, mean)
+    moments = Moments.of(image_embeds, labels, n_classes, mean, weights)
     classes = moments.present
     place = torch.zeros(n_classes, dtype=torch.long)
     place[classes] = torch.arange(len(classes))
-    several = (moments.counts[labels] > 1).nonzero().squeeze(1)
-    rows = several[:: max(1, math.ceil(len(several) / settings.sample))]
+    rows = _judging(labels, judges, settings.sample)
     some = centred(image_embeds[rows], mean), place[labels[rows]]
     members = [
         *ridges(moments, settings.penalties, *some),
@@ -142,6 +149,13 @@ def fit_head(
         torch.stack([w * member.held_out for w, member in weighted]).sum(0).float(),
         {m.name: round(s, 4) for m, s in zip(members, shares.tolist(), strict=True)},
     )
+
+
+def _judging(labels: Labels, judges: Bool[Tensor, " n"] | None, most: int) -> Int[Tensor, " m"]:
+    """Positions of labels that are held out; only of classes with at least two."""
+    several = labels.bincount()[labels] > 1
+    rows = (several if judges is None else several & judges).nonzero().squeeze(1)
+    return rows[:: max(1, math.ceil(len(rows) / most))]
 
 
 def _sum(members: Sequence[Member], settings: HeadSettings) -> tuple[Tensor, Tensor]:

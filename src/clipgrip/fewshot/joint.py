@@ -112,6 +112,12 @@ class Joint:
         """With one more head."""
         return replace(self, heads=(*self.heads, scaled(head, weight)))
 
+    def mixed(self, head: Head, share: float) -> Joint:
+        """Its logits and ``share`` of another head's: two that learned the same agree, so they are not added up."""
+        heads = tuple(scaled(one, 1 - share) for one in self.heads)
+        rest = replace(self, text_weight=(1 - share) * self.text_weight, heads=heads)
+        return rest.with_head(head, share)
+
 
 def joined_probs(
     image_embeds: WideEmbeds, class_embeds: ClassEmbeds, logit_scale: float, joint: Joint | None

@@ -67,7 +67,7 @@ def discriminants(
     if moments.total <= len(counts):  # one image a class: nothing varies within
         scale = moments.scatter.trace() / moments.total / len(values)
     means, images = means @ axes, images @ axes  # in these axes every covariance is diagonal
-    others = (counts[labels] - 1).clamp_min(1)
+    others = (counts[labels] - 1).clamp_min(LEAST)
     sample = _Sample(images, labels, images - means[labels], means, counts[labels], others)
     for shrinkage in shrinkages:
         least = shrinkage * scale + TINY

@@ -46,28 +46,37 @@ class Moments:
 
     @classmethod
     def of(
-        cls, image_embeds: ImageEmbeds, labels: Labels, n_classes: int, mean: Float[Tensor, " D"]
+        cls,
+        image_embeds: ImageEmbeds,
+        labels: Labels,
+        n_classes: int,
+        mean: Float[Tensor, " D"],
+        weights: Float[Tensor, " n"] | None = None,
     ) -> Moments:
-        """Of images (n, D) and their classes (n,), none of them -1."""
+        """Of images (n, D) and their classes (n,), none of them -1, each once or ``weights`` times."""
         width = image_embeds.shape[1]
-        counts = torch.bincount(labels, minlength=n_classes).double()
+        weights = torch.ones(len(labels)) if weights is None else weights
+        weights = weights.double()
+        counts = torch.bincount(labels, weights, minlength=n_classes)
         sums = torch.zeros(n_classes, width, dtype=torch.float64)
         scatter = torch.zeros(width, width, dtype=torch.float64)
         for begin in range(0, len(labels), BLOCK):
-            images = centred(image_embeds[begin : begin + BLOCK], mean)
-            sums.index_add_(0, labels[begin : begin + BLOCK], images)
-            scatter += images.T @ images
+            block = slice(begin, begin + BLOCK)
+            images = centred(image_embeds[block], mean)
+            weighted = weights[block, None] * images
+            sums.index_add_(0, labels[block], weighted)
+            scatter += images.T @ weighted
         return cls(counts, sums, scatter)
 
     @property
     def total(self) -> float:
-        """How many images."""
+        """How many images, by their weights."""
         return float(self.counts.sum())
 
     @property
     def means(self) -> Float[Tensor, "C D"]:
         """The mean of each class; zero where it has no image."""
-        return self.sums / self.counts.clamp_min(1)[:, None]
+        return self.sums / self.counts.clamp_min(TINY)[:, None]
 
     @property
     def present(self) -> Int[Tensor, " K"]:

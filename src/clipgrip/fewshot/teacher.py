@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
 from clipgrip.data.task import Task
-from clipgrip.fewshot.head import FittedHead, HeadSettings, fit_head
+from clipgrip.fewshot.head import FittedHead, Head, HeadSettings, fit_head
 from clipgrip.fewshot.joint import Joint, JointWeights, join, scaled, weigh
 from clipgrip.fewshot.validate import HeldOut, Refine, held_out
 from clipgrip.prompts.classifier import wide_logits
@@ -17,11 +18,11 @@ from clipgrip.pseudolabel.refine import refined_answers
 from clipgrip.pseudolabel.refine.chunks import even_sample
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs, WideEmbeds
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs, RowMask, WideEmbeds
 
 TINY = 1e-30
-FACTORS = tuple(2.0 ** (step / 8) for step in range(-56, 1))
-"""Of logits, from 1/128 to 1: nine per cent apart, and a sum of two that agree is never too doubtful."""
+FACTORS = tuple(2.0 ** (step / 8) for step in range(-112, 1))
+"""Of logits, from 1/16384 to 1: nine per cent apart, and a sum of two that agree is never too doubtful."""
 MOST_TAUGHT = 100_000
 """Pseudolabels that teach a head: all of less than twice as many, of more between this and twice as many."""
 
@@ -93,10 +94,14 @@ class Teacher:
         joint = replace(joint, texts=self.texts, untuned=self.settings.untuned)
         if pseudolabels is None or not len(pseudolabels.rows) or not self.uses_unlabeled:
             return joint
-        head = _fitted(image_embeds, _taught(task, pseudolabels), task, self.settings).head
+        head = _taught_head(image_embeds, task, pseudolabels, self.settings)
+        # few labels, from which its pseudolabels stem, make it too sure
+        rows = even_sample(pseudolabels.rows, MOST_TAUGHT)
+        sure = float(pseudolabels.confidence.double().mean())
+        head = scaled(head, _as_sure_as(head.logits(image_embeds[rows]), sure))
         worth = _worth(task, pseudolabels, self.settings)
         joint = replace(joint, untuned=1 - (1 - joint.untuned) * worth)
-        return joint.with_head(head, self.settings.unlabeled * worth)
+        return joint.mixed(head, self.settings.unlabeled * worth)
 
     def facts(self) -> dict[str, Any]:
         """What a run stores of it."""
@@ -192,7 +197,7 @@ def joint_without_labels(
     """
     if settings is None or not settings.alone or len(pseudolabels.labels.unique()) < 2:
         return None
-    head = _fitted(image_embeds, _taught(task, pseudolabels), task, settings).head
+    head = _taught_head(image_embeds, task, pseudolabels, settings)
     weight = settings.alone * _worth(task, pseudolabels, settings)
     sharp = Joint(1.0, (), task.n_classes).with_head(head, weight)
     rows = even_sample(pseudolabels.rows, MOST_TAUGHT)
@@ -204,19 +209,51 @@ def joint_without_labels(
 
 def _as_sure_as(logits: Logits, confidence: float) -> float:
     """The factor in `FACTORS` under which the mean confidence of these logits (n, C) is nearest to the given."""
-    return min(
-        FACTORS, key=lambda f: abs(float((f * logits).softmax(1).amax(1).mean()) - confidence)
-    )
+
+    def reached(factor: float) -> float:
+        return float((factor * logits).softmax(1).amax(1).mean())
+
+    at = bisect_left(FACTORS, confidence, key=reached)  # a larger factor is always surer
+    return min(FACTORS[max(at - 1, 0) : at + 1], key=lambda f: abs(reached(f) - confidence))
 
 
-def _taught(task: Task, pseudolabels: PseudoLabels) -> Labels:
-    """(N,) labels and pseudolabels, -1 elsewhere; an even sample of the latter, as more change no head."""
-    taught = task.labels.clone()
-    rows, labels = (
-        even_sample(values, MOST_TAUGHT) for values in (pseudolabels.rows, pseudolabels.labels)
+def _taught_head(
+    image_embeds: ImageEmbeds, task: Task, pseudolabels: PseudoLabels, settings: HeadSettings
+) -> Head:
+    """A head of labels and pseudolabels; of many of these an even sample.
+
+    Labels judge its members where a class has two, and pseudolabels teach as far as they are sure. Where all have to
+    judge they teach alike, since held-out answers are of images that count once.
+    """
+    taught, weights = task.labels.clone(), torch.ones(len(task.labels))
+    rows, labels, sure = (
+        even_sample(values, MOST_TAUGHT)
+        for values in (pseudolabels.rows, pseudolabels.labels, pseudolabels.confidence)
     )
     taught[rows] = labels
-    return taught
+    judges = _judges(task)
+    if judges is not None:
+        weights[rows] = sure.float() ** settings.doubt
+    known = (taught >= 0).nonzero().squeeze(1)
+    return fit_head(
+        image_embeds[known],
+        taught[known],
+        task.n_classes,
+        settings=settings,
+        weights=weights[known],
+        judges=None if judges is None else judges[known],
+    ).head
+
+
+def _judges(task: Task) -> RowMask | None:
+    """(N,) labels that can be held out from pseudolabels: where a class has one, all its pseudolabels stem from it.
+
+    None where there is none, or where labels are of other classes than the pseudolabels.
+    """
+    several = task.labels >= 0
+    counts = torch.bincount(task.labels[several], minlength=task.n_classes)
+    several &= counts[task.labels.clamp_min(0)] > 1
+    return several if bool(several.any()) and bool(task.candidates.all()) else None
 
 
 def _worth(task: Task, pseudolabels: PseudoLabels, settings: HeadSettings) -> float:

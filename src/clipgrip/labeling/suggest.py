@@ -16,10 +16,12 @@ from clipgrip.data.discover import PATH_COLUMNS, discover
 from clipgrip.data.ingest import ingest
 from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
+from clipgrip.data.task import ssl
 from clipgrip.files import AnyPath
 from clipgrip.labeling.acquire import doubt, helpful, representative
 from clipgrip.labeling.coverage import nearest_counts
-from clipgrip.prompts.classifier import zero_shot
+from clipgrip.method import PRESETS, refiner_of, teacher_of
+from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
 from clipgrip.pseudolabel.refine import refine
 from clipgrip.runs.auditing import Sheet
@@ -30,7 +32,7 @@ from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
 from clipgrip.sentences import Sentence
 from clipgrip.trust.folders import folder_facts, folder_sentences
-from clipgrip.types import ImageEmbeds, Probs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Probs
 from clipgrip.words import Words
 from clipgrip.written import write_output
 
@@ -108,8 +110,7 @@ def from_images(
     embeds, names = seen.embeds, found.manifest.classes
     probs = None
     if classes is not None and (texts := zero_shot(backbone, classes.prompts, template)).any():
-        given, scale = embeds.pool_labels, backbone.logit_scale
-        probs = refine(embeds.pool, texts, logit_scale=scale, labeled=given)
+        probs = _answers(embeds.pool, texts, backbone.logit_scale, embeds.pool_labels, seed)
     apart = _drawn(audits, embeds.pool_rows, hear)
     return _suggested(embeds, names, probs, n, apart, frozenset(), seed, classes)
 
@@ -153,6 +154,18 @@ def write_suggestions(place: AnyPath, found: Suggestions) -> None:
     rows = [(row.path, "", why) for row, why in zip(found.rows, found.why, strict=True)]
     known = [(path, label, "known already") for path, label in found.known]
     write_output(place, csv_bytes(HEADER, [*rows, *known]), SUGGEST)
+
+
+def _answers(
+    images: ImageEmbeds, texts: ClassEmbeds, scale: float, labels: Labels, seed: int
+) -> Probs:
+    """(N, C) that a run's first round would learn from: refined, from the texts and the labels (N,) joined."""
+    method, task = PRESETS["default"]["textual"], ssl(labels, len(texts))
+    text_probs = predict_proba(images, texts, scale)
+    teacher = teacher_of(method, task, images, text_probs, texts, seed=seed)
+    if teacher is None:
+        return refine(images, texts, logit_scale=scale, labeled=labels)
+    return refiner_of(method, images, teacher.start, teacher)(teacher.start, task).probs
 
 
 def _suggested(

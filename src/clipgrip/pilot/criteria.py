@@ -8,6 +8,7 @@ from math import inf, isfinite
 from typing import Literal, get_args
 
 from clipgrip.errors import ConfigError, nearest
+from clipgrip.sentences import Sentence, mark
 
 Judgement = Literal["yes", "conditions", "no", "unknown"]
 Rule = Literal["proven", "estimate"]
@@ -42,7 +43,10 @@ class Criterion:
         if self.name not in NAMES:
             known = ", ".join(NAMES)
             raise ConfigError(
-                f'no criterion "{self.name}". Known: {known}.{nearest(self.name, NAMES)}'
+                mark('no criterion "{name}". Known: {known}.{nearest}'),
+                name=self.name,
+                known=known,
+                nearest=nearest(self.name, NAMES),
             )
         if self.name == "payback":
             _check_months(self)
@@ -50,14 +54,23 @@ class Criterion:
             _check_share(self.name, self.limit)
             _check_share(self.name, self.edge)
         if self.edge > self.limit if self.higher else self.edge < self.limit:
-            side = "at most" if self.higher else "at least"
+            side = Sentence("at most") if self.higher else Sentence("at least")
             raise ConfigError(
-                f"{self.name}: the edge {self.edge:g} of the band for conditions has to be {side} the limit "
-                f"{self.limit:g}, as a worse value. Write it as LIMIT:EDGE."
+                mark(
+                    "{name}: the edge {edge} of the band for conditions has to be {side} the limit "
+                    "{limit}, as a worse value. Write it as LIMIT:EDGE."
+                ),
+                name=self.name,
+                edge=f"{self.edge:g}",
+                side=side,
+                limit=f"{self.limit:g}",
             )
         if (self.name == "automated") != (self.max_error is not None):
             raise ConfigError(
-                "a share to automate needs the largest error that is allowed (max-error), and only it has one."
+                mark(
+                    "a share to automate needs the largest error that is allowed (max-error), and only "
+                    "it has one."
+                )
             )
         if self.max_error is not None:
             _check_share("max-error", self.max_error)
@@ -124,21 +137,33 @@ def _number(name: str, text: str, whole: str) -> float:
         return float(text)
     except ValueError:
         raise ConfigError(
-            f'{name}: "{whole}" is no number. Write LIMIT or LIMIT:EDGE, as in 0.9 or 0.9:0.85.'
+            mark(
+                '{name}: "{whole}" is no number. Write LIMIT or LIMIT:EDGE, as in 0.9 or 0.9:0.85.'
+            ),
+            name=name,
+            whole=whole,
         ) from None
 
 
 def _check_share(name: str, value: float) -> None:
     if not 0 < value < 1:
         raise ConfigError(
-            f"{name} is {value:g}; a share lies between 0 and 1 and is neither, as in 0.02 for 2%: no sample proves "
-            "that nothing at all is wrong."
+            mark(
+                "{name} is {value}; a share lies between 0 and 1 and is neither, as in 0.02 for 2%: "
+                "no sample proves that nothing at all is wrong."
+            ),
+            name=name,
+            value=f"{value:g}",
         )
 
 
 def _check_months(criterion: Criterion) -> None:
     if not (isfinite(criterion.limit) and 0 < criterion.limit <= criterion.edge < inf):
         raise ConfigError(
-            f"payback is {criterion.limit:g} months with conditions up to {criterion.edge:g}; give months above 0, the "
-            "longer one second, as in 12:18."
+            mark(
+                "payback is {limit} months with conditions up to {edge}; give months above 0, the "
+                "longer one second, as in 12:18."
+            ),
+            limit=f"{criterion.limit:g}",
+            edge=f"{criterion.edge:g}",
         )

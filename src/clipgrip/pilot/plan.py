@@ -19,6 +19,7 @@ from clipgrip.pilot.power import (
     draw_size,
     yes_counts,
 )
+from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.measuring import answers_to_measure
 from clipgrip.trust.planning import plan_size
 from clipgrip.trust.terms import Terms
@@ -55,14 +56,24 @@ class Pilot:
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
-            raise ConfigError(f'the rule "{self.rule}" is not known. Known: {", ".join(RULES)}.')
+            raise ConfigError(
+                mark('the rule "{rule}" is not known. Known: {rules}.'),
+                rule=self.rule,
+                rules=", ".join(RULES),
+            )
         if self.images < 1:
-            raise ConfigError(f"{self.images} images expected; a pilot needs one at least.")
+            raise ConfigError(
+                mark("{images} images expected; a pilot needs one at least."), images=self.images
+            )
         if not 0 < self.seconds < 3600:
-            raise ConfigError(f"{self.seconds:g} seconds for an answer; give 0 to 3600.")
+            raise ConfigError(
+                mark("{seconds} seconds for an answer; give 0 to 3600."),
+                seconds=f"{self.seconds:g}",
+            )
         if self.expected is not None and not 0 < self.expected < 1:
             raise ConfigError(
-                f"the expected accuracy is {self.expected:g}; it is a share between 0 and 1."
+                mark("the expected accuracy is {expected}; it is a share between 0 and 1."),
+                expected=f"{self.expected:g}",
             )
         _check_criteria(self)
         _check_shares(self)
@@ -202,49 +213,76 @@ def _check_criteria(pilot: Pilot) -> None:
     names = [one.name for one in pilot.criteria]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise ConfigError(f"the criterion {twice} is given twice. Give it once.")
+        raise ConfigError(mark("the criterion {twice} is given twice. Give it once."), twice=twice)
     unknown = [name for name in pilot.ok_classes if name not in pilot.classes]
     if unknown:
         raise ConfigError(
-            f'the OK class "{unknown[0]}" is none of the classes: {", ".join(pilot.classes)}.'
+            mark('the OK class "{unknown}" is none of the classes: {classes}.'),
+            unknown=unknown[0],
+            classes=", ".join(pilot.classes),
         )
     if set(pilot.ok_classes) == set(pilot.classes):
-        raise ConfigError("every class is an OK class, so nothing could be missed. Leave one out.")
+        raise ConfigError(
+            mark("every class is an OK class, so nothing could be missed. Leave one out.")
+        )
     if not pilot.ok_classes and {"misses", "overkill"} & set(names):
         raise ConfigError(
-            "misses and overkill need to know which classes mean OK. Give --ok-class NAME, once for each of them."
+            mark(
+                "misses and overkill need to know which classes mean OK. Give --ok-class NAME, once "
+                "for each of them."
+            )
         )
 
 
 def _check_shares(pilot: Pilot) -> None:
     for name, share in pilot.shares.items():
         if name not in pilot.classes:
-            raise ConfigError(f'--share "{name}" is none of the classes.')
+            raise ConfigError(mark('--share "{name}" is none of the classes.'), name=name)
         if not 0 < share < 1:
-            raise ConfigError(f'the share of "{name}" is {share:g}; it lies between 0 and 1.')
+            raise ConfigError(
+                mark('the share of "{name}" is {share}; it lies between 0 and 1.'),
+                name=name,
+                share=f"{share:g}",
+            )
     total, all_given = sum(pilot.shares.values()), len(pilot.shares) == len(pilot.classes)
     if total > 1 + 1e-9 or (total < 1 - 1e-9 if all_given else total > 1 - 1e-9):
         raise ConfigError(
-            f"the given shares sum to {total:g}. All classes together have 1; those not named share what is left, so "
-            "something has to be left for them."
+            mark(
+                "the given shares sum to {total}. All classes together have 1; those not named share "
+                "what is left, so something has to be left for them."
+            ),
+            total=f"{total:g}",
         )
 
 
 def _check_reach(pilot: Pilot, needs: tuple[Need, ...]) -> None:
     for need in needs:
         if need.half_width is not None and need.images is not None and need.images > pilot.images:
-            what = "of each class " if need.purpose == "class precision" else ""
             fits = _precision_that_fits(pilot, need.purpose)
             option = "--" + need.purpose.replace(" ", "-")
-            wider = "" if fits is None else f"Give a larger {option}, such as {fits:g}, or collect"
+            advice = Sentence("Collect more images.")
+            if fits is not None:
+                larger = mark("Give a larger {option}, such as {fits}, or collect more images.")
+                advice = Sentence(larger, option=option, fits=f"{fits:g}")
             raise ConfigError(
-                f"a precision {what}of ±{100 * need.half_width:g} points needs {need.images:,} images drawn at random, "
-                f"but {pilot.images:,} are expected. {wider or 'Collect'} more images."
+                mark(
+                    "{option} of ±{points} points needs {images} images drawn at random, but {expected} "
+                    "are expected. {advice}"
+                ),
+                option=option,
+                points=f"{100 * need.half_width:g}",
+                images=f"{need.images:,}",
+                expected=f"{pilot.images:,}",
+                advice=advice,
             )
         if need.purpose == "automated" and need.images is None and need.truth == 0:
             raise ConfigError(
-                f"with {pilot.images:,} images no audit can prove so small an error rate for that share of them, even "
-                "if not one answer is wrong. Allow a larger --max-error, or collect more images."
+                mark(
+                    "with {images} images no audit can prove so small an error rate for that share of "
+                    "them, even if not one answer is wrong. Allow a larger --max-error, or collect more "
+                    "images."
+                ),
+                images=f"{pilot.images:,}",
             )
     for one in pilot.criteria:
         if one.name in SAMPLED:
@@ -269,10 +307,20 @@ def _check_possible(pilot: Pilot, one: Criterion) -> None:
     if (count <= answers) if one.higher else (count >= 0):
         return
     least = next((n for n in range(answers, MOST) if _possible(one, pilot.rule, n)), None)
-    needed = "no pilot is" if least is None else f"{ceil(least / pilot.part(one.name)):,} are"
+    needed = Sentence("no pilot is large")
+    if least is not None:
+        needed = Sentence("{n} are", n=f"{ceil(least / pilot.part(one.name)):,}")
     raise ConfigError(
-        f"{one.name} {one.limit:g} cannot be proven with {pilot.images:,} images ({answers:,} of them count), even if "
-        f"not one answer is wrong; {needed} enough. Set an easier limit, or collect more images."
+        mark(
+            "{name} {limit} cannot be proven with {images} images ({answers} of them count), "
+            "even if not one answer is wrong; {needed} enough. Set an easier limit, or collect "
+            "more images."
+        ),
+        name=one.name,
+        limit=f"{one.limit:g}",
+        images=f"{pilot.images:,}",
+        answers=f"{answers:,}",
+        needed=needed,
     )
 
 

@@ -14,6 +14,7 @@ from scipy import stats
 
 from clipgrip.errors import ConfigError
 from clipgrip.pilot.criteria import Criterion, Rule
+from clipgrip.sentences import mark
 from clipgrip.trust.audit import audit_size
 from clipgrip.trust.bounds import rate_bound
 
@@ -48,7 +49,10 @@ def chance(criterion: Criterion, rule: Rule, answers: int, truth: float) -> Chan
         ConfigError: a truth that is no share.
     """
     if not 0 <= truth <= 1:
-        raise ConfigError(f"the assumed truth is {truth:g}; it has to be a share from 0 to 1.")
+        raise ConfigError(
+            mark("the assumed truth is {truth}; it has to be a share from 0 to 1."),
+            truth=f"{truth:g}",
+        )
     yes = _probability(criterion, yes_counts(criterion, rule, answers), answers, truth)
     at_least = _probability(criterion, _edge_counts(criterion, answers), answers, truth)
     passed = max(yes, at_least)
@@ -118,8 +122,11 @@ def answers_for_precision(half_width: float, expected: float) -> Precision:
     """
     if not 0 < half_width < 0.5:
         raise ConfigError(
-            f"precision is {half_width:g}; the half width of an interval lies between 0 and 0.5, as in 0.05 for ±5 "
-            "points."
+            mark(
+                "precision is {half_width}; the half width of an interval lies between 0 and 0.5, as "
+                "in 0.05 for ±5 points."
+            ),
+            half_width=f"{half_width:g}",
         )
     normal = audit_size(precision=half_width, error=1 - expected)
     assert normal is not None

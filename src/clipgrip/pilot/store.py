@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip.errors import ClipgripError, ConfigError, DataError
-from clipgrip.files import read_file, sweep, write_bytes_once
+from clipgrip.files import read_file, sweep, system_words, write_bytes_once
 from clipgrip.pilot.criteria import Criterion
 from clipgrip.pilot.plan import Pilot, Plan
 from clipgrip.sealed import is_whole, sealed
+from clipgrip.sentences import mark
 
 FORMAT = "clipgrip-pilot-2"
 UNSEALED = "clipgrip-pilot-1"
@@ -59,12 +60,18 @@ def write_version(
     earlier = read_versions(place) if place.exists() else ()
     if earlier and not reason.strip():
         raise ConfigError(
-            f"{place} was fixed on {earlier[0].made} and stays as it is: criteria that change after the data are none. "
-            'To add a dated version that says why, give --revise "REASON"; else choose another --out.'
+            mark(
+                "{place} was fixed on {made} and stays as it is: criteria that change after the data "
+                'are none. To add a dated version that says why, give --revise "REASON"; else choose '
+                "another --out."
+            ),
+            place=place,
+            made=earlier[0].made,
         )
     if reason and not earlier:
         raise ConfigError(
-            f"{place} is not there, so there is nothing to revise. Leave --revise out."
+            mark("{place} is not there, so there is nothing to revise. Leave --revise out."),
+            place=place,
         )
     number = len(earlier) + 1
     target = _numbered(place, number)
@@ -86,7 +93,9 @@ def write_version(
         sweep(target.parent)
         write_bytes_once(target, data, lambda: before(version))
     except FileExistsError:
-        raise ConfigError(f"{target} appeared meanwhile. Look at it, then try again.") from None
+        raise ConfigError(
+            mark("{target} appeared meanwhile. Look at it, then try again."), target=target
+        ) from None
     return version
 
 
@@ -126,7 +135,9 @@ def _read(place: Path, number: int, replaces: str | None) -> Version:
     try:
         data = read_file(place, MAX_BYTES)
     except OSError as error:
-        raise DataError(f"{place}: cannot be read ({error.strerror}).") from error
+        raise DataError(
+            mark("{place}: cannot be read ({reason})."), place=place, reason=system_words(error)
+        ) from error
     return _parsed(data, place, number, replaces)
 
 
@@ -136,19 +147,27 @@ def _parsed(data: bytes, place: Path, number: int, replaces: str | None) -> Vers
         if content["format"] not in (FORMAT, UNSEALED):
             raise KeyError(content["format"])
         if content["format"] == FORMAT and not is_whole(content):
-            raise ValueError("it was changed after it was written, or is damaged")
+            raise DataError(mark("it was changed after it was written, or is damaged"))
         version = _version(content, hashlib.sha256(data).hexdigest(), place.name)
     except (
         *(ValueError, KeyError, TypeError, AttributeError, RecursionError),
         ClipgripError,
     ) as error:
         raise DataError(
-            f"{place}: not a pilot as clipgrip audit plan writes it ({error}). Give the pilot.json as it was written."
+            mark(
+                "{place}: not a pilot as clipgrip audit plan writes it ({error}). Give the "
+                "pilot.json as it was written."
+            ),
+            place=place,
+            error=error,
         ) from None
     if (version.number, content["replaces"]) != (number, replaces):
         raise DataError(
-            f"{place}: does not follow the version before it; one of the two was changed or exchanged after it was "
-            "written. Bring back the files as they were."
+            mark(
+                "{place}: does not follow the version before it; one of the two was changed or "
+                "exchanged after it was written. Bring back the files as they were."
+            ),
+            place=place,
         )
     return version
 

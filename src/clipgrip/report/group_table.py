@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from clipgrip.data.tables import read_table
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath
+from clipgrip.sentences import mark
 
 MAX_GROUPS = 50
 """Values of one column, at most: beyond it the column is no grouping."""
@@ -25,15 +26,24 @@ def read_groups(
     columns = [i for i in range(len(table.columns)) if i != place]
     if not columns:
         raise DataError(
-            f'{table.name}: only the column "{table.columns[place]}". '
-            "Add a column for each grouping, such as line, camera or shift."
+            mark(
+                '{name}: only the column "{column}". Add a column for each grouping, such as line, '
+                "camera or shift."
+            ),
+            name=table.name,
+            column=table.columns[place],
         )
     rows = {row[place].strip().replace("\\", "/"): row for row in table.rows}
     if not any(path in rows for path in paths):
         shown = next(iter(rows), "nothing")
         raise DataError(
-            f'{table.name}: none of its paths is an image of this run (it starts with "{shown}", the run with '
-            f'"{next(iter(paths), "nothing")}"). Write the paths as predictions.csv has them.'
+            mark(
+                '{name}: none of its paths is an image of this run (it starts with "{shown}", the '
+                'run with "{first}"). Write the paths as predictions.csv has them.'
+            ),
+            name=table.name,
+            shown=shown,
+            first=next(iter(paths), "nothing"),
         )
     found = {}
     for column in columns:
@@ -42,7 +52,13 @@ def read_groups(
         kinds = len(set(found[name]) - {""})
         if kinds > MAX_GROUPS:
             raise DataError(
-                f'{table.name}: column "{name}" holds {kinds} different values; up to {MAX_GROUPS} can be compared. '
-                "Leave the column out, or put its values into fewer groups."
+                mark(
+                    '{name}: column "{column}" holds {kinds} different values; up to {max_groups} can be '
+                    "compared. Leave the column out, or put its values into fewer groups."
+                ),
+                name=table.name,
+                column=name,
+                kinds=kinds,
+                max_groups=MAX_GROUPS,
             )
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clipgrip.report.reading import Reading
 from clipgrip.report.refining import never_refined
+from clipgrip.runs.rounds import skipped_rounds
 from clipgrip.runs.sampled import sample_sentence
 from clipgrip.words import Words, mark
 
@@ -89,4 +90,13 @@ def strategy(run: Reading, say: Words) -> str:
     if run.strategy not in ("ifpl", "grip") or not run.rounds:
         return text
     rounds = say.count(len(run.rounds), "{n} round was run.", "{n} rounds were run.")
-    return f"{text}{say(' ')}{rounds}"
+    text = f"{text}{say(' ')}{rounds}"
+    if skipped := skipped_rounds(run.rounds):
+        first, last = skipped
+        why = say(
+            "Rounds {first} to {last} were skipped: the answers had settled.",
+            first=first,
+            last=last,
+        )
+        text = f"{text}{say(' ')}{why}"
+    return text

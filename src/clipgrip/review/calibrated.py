@@ -8,7 +8,7 @@ import torch
 
 from clipgrip.review.measure import calibration, measured_rows
 from clipgrip.review.snapshot import ReviewSnapshot
-from clipgrip.runs.calibrated import calibration_before
+from clipgrip.runs.calibrated import NAME, calibration_before
 from clipgrip.runs.outputs import recalibrate
 from clipgrip.trust.honesty import AUDITED
 
@@ -43,6 +43,8 @@ def keep_calibration(snapshot: ReviewSnapshot, *, corrected: bool = False) -> No
         again = corrected and len(rows) >= AUDITED
         if not (again or _due(0 if before is None else before.n, len(rows))):
             return
+        if calibration(snapshot) is None and not (outcome.folder / NAME).exists():
+            return  # nothing to write, and nothing to take away
         classes = snapshot.classes.columns(snapshot.states.klass[rows]).tolist()
         known = {
             snapshot.view.rows[row].sha256: c for row, c in zip(rows.tolist(), classes, strict=True)

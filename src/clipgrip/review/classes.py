@@ -14,6 +14,7 @@ from clipgrip.review.class_table import ClassTable
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.store import StoredClass
+from clipgrip.sentences import mark
 
 MOST_SHOWN = 24
 
@@ -51,7 +52,7 @@ def merge(session: ReviewSession, id_: int, into: int, person: str) -> None:
     with session.lock:
         one, other = _active(session.snapshot, id_), _active(session.snapshot, into)
         if id_ == into:
-            raise DataError("a class cannot be merged with itself. Choose another one.")
+            raise DataError(mark("a class cannot be merged with itself. Choose another one."))
         changed = replace(one, state="merged", merged_into=into)
         _keep(session, [changed], "merge", person, {"class": one.name, "into": other.name})
 
@@ -66,7 +67,9 @@ def split(session: ReviewSession, id_: int, names: Sequence[str], person: str) -
         one = _active(session.snapshot, id_)
         parts = [canonical(name) for name in names if canonical(name)]
         if len(parts) < 2:
-            raise DataError(f'to split "{one.name}", give at least two names, one a line.')
+            raise DataError(
+                mark('to split "{name}", give at least two names, one a line.'), name=one.name
+            )
         gone = replace(one, state="gone")
         fresh = _fresh(session.snapshot, [(name, "") for name in parts], without=id_)
         _keep(session, [gone, *fresh], "split", person, {"class": one.name, "into": parts})
@@ -125,7 +128,10 @@ def _fresh(
     fresh = []
     for number, (name, prompt) in enumerate(named, len(snapshot.classes.stored) + 1):
         if canonical(name) in taken:
-            raise DataError(f'there is a class "{canonical(name)}" already. Choose another name.')
+            raise DataError(
+                mark('there is a class "{name}" already. Choose another name.'),
+                name=canonical(name),
+            )
         taken.add(canonical(name))
         fresh.append(StoredClass(number, canonical(name), canonical(prompt) or prompt_text(name)))
     return fresh
@@ -149,4 +155,4 @@ def _active(snapshot: ReviewSnapshot, id_: int) -> StoredClass:
     for one in snapshot.classes.active:
         if one.id == id_:
             return one
-    raise DataError("that class is no longer there. Reload the page.")
+    raise DataError(mark("that class is no longer there. Reload the page."))

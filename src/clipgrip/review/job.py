@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -22,6 +22,7 @@ from clipgrip.errors import ClipgripError, RunError
 from clipgrip.files import system_sentence, write_text_atomic
 from clipgrip.runs.events import Listener
 from clipgrip.runs.lock import locked
+from clipgrip.words import LANGUAGES, Language, Words, mark
 
 NAME = "next-round.json"
 LOG = "next-round.log"
@@ -64,6 +65,8 @@ class Progress:
     """Seconds, once they can be told."""
     notes: tuple[str, ...] = ()
     error: str = ""
+    said: dict[str, str] = field(default_factory=dict)
+    """The error by language: whoever reads it is not known where it arises."""
     facts: dict[str, Any] = field(default_factory=dict)
     round: int = 0
     token: str = ""
@@ -98,7 +101,9 @@ def start(folder: Path, person: str) -> None:
     """
     with _starting:
         if progress(folder).state == "running":
-            raise RunError("a round is running already. Wait until it is done, or stop it first.")
+            raise RunError(
+                mark("a round is running already. Wait until it is done, or stop it first.")
+            )
         token = secrets.token_hex(8)
         current = Progress("running", 0, person, time.time(), stage="begin", token=token)
         try:
@@ -108,7 +113,9 @@ def start(folder: Path, person: str) -> None:
             _children[folder.resolve()] = child
             write(folder, Progress(**{**asdict(current), "notes": (), "pid": child.pid}))
         except OSError as error:
-            raise RunError(f"the round cannot begin: {system_sentence(error)}") from None
+            raise RunError(
+                mark("the round cannot begin: {error}"), error=system_sentence(error)
+            ) from None
 
 
 def _begun(folder: Path, person: str, token: str, log: Any) -> subprocess.Popen[bytes]:
@@ -132,7 +139,9 @@ def stop(folder: Path) -> None:
         try:
             write_text_atomic(folder / STOP, current.token)
         except OSError as error:
-            raise RunError(f"the round cannot be stopped: {system_sentence(error)}") from None
+            raise RunError(
+                mark("the round cannot be stopped: {error}"), error=system_sentence(error)
+            ) from None
 
 
 def write(folder: Path, current: Progress) -> None:
@@ -233,7 +242,9 @@ def _living(folder: Path) -> Iterator[None]:
             only_one.__enter__()
             break
         if time.monotonic() > until:
-            raise RunError("a round is running already. Wait until it is done, or stop it first.")
+            raise RunError(
+                mark("a round is running already. Wait until it is done, or stop it first.")
+            )
         time.sleep(0.02)
     try:
         yield
@@ -273,10 +284,10 @@ def _carried_out(folder: Path, person: str, listener: FileListener) -> int:
     try:
         done = next_round(folder, person, listener)
     except OSError as error:
-        listener.end(state="failed", error=system_sentence(error))
+        listener.end(state="failed", **_said(system_sentence(error)))
         return 2
     except ClipgripError as error:
-        listener.end(state="failed", error=str(error))
+        listener.end(state="failed", **_said(error.sentence))
         return error.exit_code
     except KeyboardInterrupt:
         listener.end(state="stopped")
@@ -286,6 +297,12 @@ def _carried_out(folder: Path, person: str, listener: FileListener) -> int:
         raise
     listener.end(state="done", facts=done.facts, round=done.number)
     return 0
+
+
+def _said(sentence: str) -> dict[str, Any]:
+    """An error for the file of progress."""
+    by_language = {one: Words(cast(Language, one)).translated(sentence) for one in LANGUAGES}
+    return {"error": str(sentence), "said": by_language}
 
 
 if __name__ == "__main__":

@@ -21,7 +21,13 @@ from clipgrip.trust.draw import Draw
 from clipgrip.trust.honesty import AUDITED, honesty
 from clipgrip.trust.planning import more_answers
 from clipgrip.trust.promise import Promise, promise
-from clipgrip.trust.scope import Group, misses_and_overkill, overall
+from clipgrip.trust.scope import (
+    Group,
+    against_all,
+    count_every_error,
+    misses_and_overkill,
+    overall,
+)
 from clipgrip.trust.terms import Terms
 
 NO_AUDIT = mark(
@@ -152,6 +158,11 @@ class AuditProof:
         """How many."""
         return len(self.rows)
 
+    @property
+    def of_every_error(self) -> bool:
+        """Whether it speaks of every wrong label, or of misses and overkill alone."""
+        return count_every_error(self.groups)
+
 
 def audit_proof(
     snapshot: ReviewSnapshot, terms: Terms, ok: Sequence[int] = ()
@@ -188,7 +199,7 @@ def proof_of(
     pool, shown = audit.pool, snapshot.round.draw.pool_rows[rows]
     truth = snapshot.classes.columns(snapshot.states.klass[shown])
     # an image that nobody can tell counts against the model
-    judged = np.where(truth >= 0, truth, (pool.labels[rows] + 1) % len(snapshot.classes.column))
+    judged = np.where(truth >= 0, truth, against_all(pool.labels[rows], groups))
     found = promise(pool, rows, judged, groups, terms, draw=draw)
     more = more_answers(found, pool, rows, judged, groups)
     return AuditProof(found, dict(more), groups, tuple(rows.tolist()), tuple(truth.tolist()))

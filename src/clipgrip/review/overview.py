@@ -26,6 +26,7 @@ from clipgrip.review.queues import asked, count_waiting, disagreements, most_dou
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState
 from clipgrip.review.store import ReviewStore
+from clipgrip.sentences import Sentence
 from clipgrip.trust.knowledge import LABELS_PER_CLASS, Finding, knows_nothing
 from clipgrip.trust.terms import Terms
 
@@ -172,7 +173,9 @@ def terms_of(max_error: float, confidence: float) -> Terms:
         ConfigError: a share out of range.
     """
     if not 0 < max_error < 0.5:
-        raise ConfigError("the largest share of errors has to lie between 0 and 50%, as in 2%.")
+        raise ConfigError(
+            Sentence("the largest share of errors has to lie between 0 and 50%, as in 2%.")
+        )
     return Terms(max_error, confidence)
 
 

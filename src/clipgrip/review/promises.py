@@ -62,7 +62,8 @@ def keep_promise(
         )
         write_dated(folder / AUTOMATION, table, AUTOMATE)
         terms_of_it = {k: facts[k] for k in ("max_error", "confidence")}
-        change = {"round": snapshot.round.number, **terms_of_it}
+        every = {"every_error": proof.of_every_error}
+        change = {"round": snapshot.round.number, **terms_of_it, **every}
         session.store.record(Change("promise", person, precisely(), change))
         return facts
 

@@ -16,6 +16,7 @@ from clipgrip.review.loaded_round import first_round, load_round
 from clipgrip.review.measure import measured_rows
 from clipgrip.review.snapshot import ReviewSnapshot, read_snapshot
 from clipgrip.review.store import Answer, Change, ReviewStore, StoredClass
+from clipgrip.sentences import mark
 
 
 class ReviewSession:
@@ -125,14 +126,18 @@ def check_answer(snapshot: ReviewSnapshot, answer: Answer) -> None:
     row, states = snapshot.row(answer.image), snapshot.states
     if (answer.verdict == "class") != (answer.klass is not None):
         raise DataError(
-            "an answer is a class, or no class where it cannot be told. Reload the page."
+            mark("an answer is a class, or no class where it cannot be told. Reload the page.")
         )
     if answer.klass is not None and answer.klass not in snapshot.classes.column:
-        raise DataError("that class is no longer there. Reload the page to see the classes of now.")
+        raise DataError(
+            mark("that class is no longer there. Reload the page to see the classes of now.")
+        )
     if states.audit[row] and answer.purpose == "review":
         raise DataError(
-            "this image belongs to the random audit, which measures the model and is never learned from. "
-            "Answer it on the audit page."
+            mark(
+                "this image belongs to the random audit, which measures the model and is never "
+                "learned from. Answer it on the audit page."
+            )
         )
     if answer.purpose == "audit" and not (row in snapshot.round.draw.drawn or states.audit[row]):
-        raise DataError("this image was not drawn for the audit. Reload the page.")
+        raise DataError(mark("this image was not drawn for the audit. Reload the page."))

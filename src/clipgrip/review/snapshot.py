@@ -18,6 +18,7 @@ from clipgrip.review.loaded_round import LoadedRound, first_round, load_round
 from clipgrip.review.states import ImageState, ImageStates, Ints
 from clipgrip.review.store import Answer, ReviewStore
 from clipgrip.review.view import View
+from clipgrip.sentences import mark
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,10 @@ class ReviewSnapshot:
         """
         row = self.view.row_by_hash.get(image)
         if row is None:
-            raise DataError(f'no image of this review is called "{image[:64]}". Reload the page.')
+            raise DataError(
+                mark('no image of this review is called "{image}". Reload the page.'),
+                image=image[:64],
+            )
         return row
 
     def with_answers(self, answers: Sequence[Answer]) -> ReviewSnapshot:

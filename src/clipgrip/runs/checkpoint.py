@@ -15,8 +15,9 @@ from torch import Tensor
 
 from clipgrip.errors import PromptError, RunError
 from clipgrip.fewshot.joint import Joint
-from clipgrip.files import write_bytes_atomic
+from clipgrip.files import system_words, write_bytes_atomic
 from clipgrip.runs.eyes import Beside
+from clipgrip.sentences import Sentence, mark
 from clipgrip.written import may_replace, remove_output, write_output
 
 FORMAT = "1"
@@ -106,13 +107,17 @@ def save_folder(
         RunError: the folder is a file, or a file in it is somebody's; nothing was written then.
     """
     if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file. Give save the name of a folder.")
+        raise RunError(mark("{folder} is a file. Give save the name of a folder."), folder=folder)
     files = _files(learned, facts, class_embeds, joint, beside)
     for name in (EYES, HEAD, NAME, CLASS_EMBEDS):
         if not may_replace(folder / name, SAVE):
             raise RunError(
-                f"{folder / name} is there already, and it is no file that save wrote and nobody changed since: it may "
-                "hold what you need, and stays. Save into another folder, or move it away."
+                mark(
+                    "{path} is there already, and it is no file that save wrote and nobody changed "
+                    "since: it may hold what you need, and stays. Save into another folder, or move it "
+                    "away."
+                ),
+                path=folder / name,
             )
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
@@ -145,19 +150,31 @@ def read(path: Path) -> tuple[dict[str, Tensor], PromptFacts]:
             learned = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (OSError, ValueError, SafetensorError) as error:
         raise PromptError(
-            f"{path} cannot be read as a prompt: {error}. Restore it, or run the same clipgrip run command again, "
-            "which writes it anew."
+            mark(
+                "{path} cannot be read as a prompt: {error}. Restore it, or run the same clipgrip "
+                "run command again, which writes it anew."
+            ),
+            path=path,
+            error=error,
         ) from None
     if said.get("format") != FORMAT:
         raise PromptError(
-            f"{path} is not a prompt that this clipgrip knows (format {said.get('format')!r}, "
-            f"known: {FORMAT}). Give the folder of a run, or a prompt.safetensors that clipgrip wrote."
+            mark(
+                "{path} is not a prompt that this clipgrip knows (format {given}, known: {known}). "
+                "Give the folder of a run, or a prompt.safetensors that clipgrip wrote."
+            ),
+            path=path,
+            given=f"{said.get('format')!r}",
+            known=FORMAT,
         )
     facts = said.get("prompt", {})
     if said.get("sha256") != _digest(learned, facts):
         raise PromptError(
-            f"{path} is damaged: its content is not what was written. Restore it, or run the same clipgrip run "
-            "command again, which writes it anew."
+            mark(
+                "{path} is damaged: its content is not what was written. Restore it, or run the same "
+                "clipgrip run command again, which writes it anew."
+            ),
+            path=path,
         )
     names = {key: tuple(facts[key]) for key in ("class_names", "class_prompts")}
     return learned, PromptFacts(**{**facts, **names})
@@ -196,16 +213,26 @@ def _named_by_prompt(path: Path, digest: str) -> bytes | None:
         content = path.read_bytes()
     except OSError as error:
         raise PromptError(
-            f"{path} cannot be read ({error.strerror}). Without it the answers would be others. {_RESTORE}"
+            mark(
+                "{path} cannot be read ({reason}). Without it the answers would be others. "
+                "{restore}"
+            ),
+            path=path,
+            reason=system_words(error),
+            restore=_RESTORE,
         ) from None
     if hashlib.sha256(content).hexdigest() != digest:
         raise PromptError(
-            f"{path} is damaged, or of another run: its content is not what was written. {_RESTORE}"
+            mark(
+                "{path} is damaged, or of another run: its content is not what was written. {restore}"
+            ),
+            path=path,
+            restore=_RESTORE,
         )
     return content
 
 
-_RESTORE = "Restore it, or run the same clipgrip run command again, which writes it anew."
+_RESTORE = Sentence("Restore it, or run the same clipgrip run command again, which writes it anew.")
 
 
 def _digest(learned: dict[str, Tensor], facts: dict[str, Any]) -> str:

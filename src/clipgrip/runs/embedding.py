@@ -13,7 +13,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clipgrip.backbone.base import Eye
+from clipgrip.backbone.base import Eye, Model
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import Embedded, Item, embed_images
@@ -110,6 +110,12 @@ def model_of(settings: Settings) -> ClipBackbone:
     if settings.backbone == EMBEDDINGS:
         raise BackboneError(NO_PICTURES)
     return load_backbone(settings.backbone, precision=settings.precision, engine=settings.engine)
+
+
+def with_engine(settings: Settings, model: Model) -> Settings:
+    """The same settings with the engine that computes the model; torch where embeddings stand in its place."""
+    engine = model.engine if isinstance(model, ClipBackbone) else "torch"
+    return settings.model_copy(update={"engine": engine})
 
 
 def embedded(

@@ -38,6 +38,9 @@ TEMPLATE = "{}"
 NEEDS_IMAGES = mark(
     "{file} holds embeddings, and {option} needs images. Leave {option} away, or give the images themselves."
 )
+OF_IMAGES = ("backbone", "prompt", "template", "precision", "engine")
+"""Settings that say how images are seen and texts are read."""
+NOT_USED = mark("{file} holds embeddings, which are taken as they are. Not used: {names}.")
 NEEDS_EMBEDDINGS = mark(
     "{option} goes with a file of embeddings, and {images} is none. Leave {option} away, or give such a file "
     "(.npz, .npy, .parquet, .arrow)."
@@ -117,11 +120,19 @@ def on_embeddings(project: Project) -> Settings:
         ConfigError: one was given that needs images.
     """
     given, plain = project.model_fields_set, Settings()
-    for name in ("backbone", "prompt", "template", "precision", "engine", "eye"):
+    for name in (*OF_IMAGES, "eye"):
         value = getattr(project, name)
         if name in given and value not in (getattr(plain, name), EMBEDDINGS, TEMPLATE):
             raise ConfigError(NEEDS_IMAGES, file=project.images, option=f"--{name}")
     return project.settings.model_copy(update={"backbone": EMBEDDINGS, "template": TEMPLATE})
+
+
+def not_used(project: Project) -> Sentence | None:
+    """Which settings were given that embeddings leave no room for, with the values that count anyway."""
+    names = [name for name in OF_IMAGES if name in project.model_fields_set]
+    if not names or is_given(project.settings):
+        return None
+    return Sentence(NOT_USED, file=project.images, names=", ".join(names))
 
 
 def given_model(

@@ -23,6 +23,8 @@ from clipgrip.pseudolabel.bank_weights import DEFAULT as BANKS
 from clipgrip.runs import sampled
 from clipgrip.runs.store import StoredRun
 
+TORCH = {"engine": "torch"}
+"""What stored settings say of the engine by saying nothing."""
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "scikit-learn")
 
 
@@ -60,7 +62,7 @@ def settings_of(run: StoredRun) -> Settings:
         sqlite3.DatabaseError: what is stored of the run cannot be what was written, so the database is damaged.
     """
     try:
-        settings, facts = Settings(**run.settings), run.facts
+        settings, facts = Settings(**TORCH | run.settings), run.facts
         _ = facts["versions"]["clipgrip"], set(facts["data"]["seen"]), facts["data"]["pool"] + 0
         _ = sum(facts["seconds"].values()), facts["backbone"]["name"]
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -15,7 +15,7 @@ from clipgrip.backbone.base import Model
 from clipgrip.backbone.given import GivenModel
 from clipgrip.clock import now
 from clipgrip.config import Project, Settings
-from clipgrip.data.embeddings import is_embeddings, read_embeddings
+from clipgrip.data.embeddings import embeddings_at
 from clipgrip.data.ingest import Ingested, ingest
 from clipgrip.data.issues import Issue
 from clipgrip.data.manifest import Manifest
@@ -30,6 +30,7 @@ from clipgrip.runs.eyes import eye_sentences, with_named_eyes
 from clipgrip.runs.given import (
     classes_of,
     model_of_run,
+    not_used,
     on_embeddings,
     on_images,
     write_given,
@@ -49,7 +50,7 @@ from clipgrip.runs.outcome import (
     seen_names,
 )
 from clipgrip.runs.outputs import write_outputs
-from clipgrip.runs.place import check_place, choose_folder, is_ours, wanted_folder
+from clipgrip.runs.place import as_begun, check_place, choose_folder, is_ours, wanted_folder
 from clipgrip.runs.prepare import Prepared, PreparedImages, prepare
 from clipgrip.runs.rounds import run_rounds
 from clipgrip.runs.sampled import sample_facts, sample_sentence
@@ -65,6 +66,12 @@ from clipgrip.words import Words
 
 PROMPT = mark("Tuning {values} values of a {prompt} prompt.")
 RESIDUALS = mark("Tuning {values} values: a shift of each class embedding.")
+SEEN_ALONE = Sentence(
+    "--seen is not used: there are no texts, so labels alone decide, and an image may be of any class with a label."
+)
+SEEN_AND_ALL = Sentence(
+    "--seen is not used: with --candidates all an image without a label may be of any class."
+)
 SAY = Words("en")
 """The language of notes."""
 
@@ -76,10 +83,12 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         ClipgripError: the input cannot be used; the message says what to do.
     """
     hear, began = listener or Listener(), time.monotonic()
-    wanted, embedded = wanted_folder(project.out, project.images), is_embeddings(project.images)
+    wanted = wanted_folder(project.out, project.images)
     check_place(wanted)
-    settings = on_embeddings(project) if embedded else on_images(project)
-    held = read_embeddings(project.images) if embedded else None  # so that nobody reads it again
+    embedded = embeddings_at(project.images)  # as long as it is held nobody reads it again
+    settings = on_embeddings(project) if embedded is not None else on_images(project)
+    if embedded is not None and (unused := not_used(project)) is not None:
+        hear.note(unused)
     ingested = ingest(
         project.images,
         classes=classes_of(project),
@@ -95,13 +104,16 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     manifest, seen = ingested.manifest, None
     if ingested.by_folder and project.seen is None:
         settings = beside_folders(settings, manifest)
-    model = model_of_run(project, manifest) if embedded else None
+    model = model_of_run(project, manifest) if embedded is not None else None
     if model is not None and not model.texts:
         settings = settings.model_copy(update={"candidates": "all"})
-    elif project.seen:
+    if project.seen:
         given = torch.from_numpy(manifest.labels[manifest.pool])
         seen = read_seen(project.seen, given, manifest.classes, project.encoding)
-    outcome = carry_out(
+        if settings.candidates == "all":
+            hear.note(SEEN_ALONE if project.candidates == "auto" else SEEN_AND_ALL)
+            seen = None
+    return carry_out(
         settings,
         manifest,
         wanted,
@@ -112,8 +124,6 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         folders=folders,
         model=model,
     )
-    del held
-    return outcome
 
 
 def _remarks(ingested: Ingested, hear: Listener) -> dict[str, Any] | None:
@@ -149,7 +159,7 @@ def carry_out(
         ClipgripError: as `run`.
     """
     began = time.monotonic()
-    settings = with_named_eyes(settings)
+    settings = as_begun(with_named_eyes(settings), wanted)
     prepared = prepare(settings, manifest, hear, seen=seen, model=model)
     current().rest()
     times = {**(seconds or {"ingest": 0.0}), "embed": round(time.monotonic() - began, 3)}

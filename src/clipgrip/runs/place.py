@@ -6,9 +6,12 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 
+from clipgrip.backbone.engine import AUTO, EXACT
+from clipgrip.config import Settings
 from clipgrip.errors import RunError
 from clipgrip.files import system_words
 from clipgrip.runs import lock
+from clipgrip.runs.identity import settings_of
 from clipgrip.runs.store import NAME, open_store
 from clipgrip.sentences import Sentence, mark
 from clipgrip.written import RECORD, check_folder
@@ -52,6 +55,19 @@ def holds(folder: Path, identity: str) -> bool:
     """Whether that run lies in the folder, or none that a stopped process had begun."""
     with open_store(folder) as store:
         return store.run(identity) is not None or store.run() is None
+
+
+def as_begun(settings: Settings, folder: Path) -> Settings:
+    """With ``auto``, the engine of the run that lies in the folder: to go on with it, no image is encoded again.
+
+    Not 8 bits, which only who asks for them gets.
+    """
+    if settings.engine != AUTO or not (folder / NAME).is_file():
+        return settings
+    with open_store(folder) as store:
+        stored = store.run()
+    engine = settings_of(stored).engine if stored else AUTO
+    return settings.model_copy(update={"engine": engine}) if engine in EXACT else settings
 
 
 def is_ours(root: str, path: str) -> bool:

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from clipgrip.backbone.base import Eye, Model
+from clipgrip.backbone.engine import AUTO
+from clipgrip.backbone.fastest import said_once
 from clipgrip.backbone.given import GivenModel
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
@@ -25,7 +27,14 @@ from clipgrip.method import Method, learn, refiner_of, schedule, teacher_of
 from clipgrip.prompts.residual import ResidualPrompt
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner
 from clipgrip.runs import sampled
-from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded, model_of, nothing_left
+from clipgrip.runs.embedding import (
+    EmbeddedManifest,
+    Embeds,
+    embedded,
+    model_of,
+    nothing_left,
+    with_engine,
+)
 from clipgrip.runs.events import Listener
 from clipgrip.runs.eyes import Beside, EyeFacts, EyesSeen, eyes_of, see
 from clipgrip.runs.given import is_given, read_given
@@ -170,7 +179,8 @@ def prepare(
 ) -> PreparedImages:
     """From images and the labels in their manifest; ``method`` is taken instead of the preset's.
 
-    ``model`` is the settings' where it is loaded already; of embeddings it has to be given.
+    ``model`` is the settings' where it is loaded already; of embeddings it has to be given. What comes back has the
+    engine of the model in the place of ``auto``.
 
     What can be said against the task is said before any image is encoded, and again where images that cannot be
     decoded change it. ``seen`` are the classes whose images are all labeled, where somebody says so.
@@ -179,6 +189,9 @@ def prepare(
         ClipgripError: no image is left, or the task, the model, the texts or the images cannot be used.
     """
     backbone, classes = model or model_of(settings), manifest.classes
+    if settings.engine == AUTO and (advice := said_once()):
+        listener.note(advice)
+    settings = with_engine(settings, backbone)
     eyes = backbone.eyes if isinstance(backbone, GivenModel) else eyes_of(settings, backbone)
     if len(manifest.pool) == 0:
         raise nothing_left(manifest, ())

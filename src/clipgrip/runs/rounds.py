@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -101,6 +101,14 @@ def kept_round(stored: Sequence[StoredRound]) -> StoredRound | None:
     if stop is None:
         return stored[-1] if stored else None
     return next((done for done in stored if done.number == stop["kept"]), None)
+
+
+def skipped_rounds(rounds: Sequence[Mapping[str, Any]]) -> tuple[int, int] | None:
+    """The first and last number of those before the last round that were not run: the answers had settled."""
+    numbers = [0, *(one["number"] for one in rounds)]
+    if len(numbers) < 2 or numbers[-1] == numbers[-2] + 1:
+        return None
+    return numbers[-2] + 1, numbers[-1] - 1
 
 
 def name_of_round(number: int) -> str:

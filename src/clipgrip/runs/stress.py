@@ -27,6 +27,7 @@ from clipgrip.runs.outputs import json_text
 from clipgrip.runs.start import Start
 from clipgrip.sealed import is_whole, sealed
 from clipgrip.seeds import generator
+from clipgrip.sentences import mark
 from clipgrip.stress import NoiseBench, block, blocks, measure
 from clipgrip.written import check_folder, write_dated
 
@@ -70,7 +71,7 @@ def prepared(given: StressInput, listener: Listener) -> tuple[NoiseBench, dict[s
         encoding=given.encoding,
         on_progress=lambda done, total: listener.progress("hash", done, total),
     )
-    backbone = load_backbone(given.backbone)
+    backbone = load_backbone(given.backbone, engine="auto")
     found = embedded(backbone, ingested.manifest, listener)
     names, method = found.manifest.classes, PRESETS["default"]["textual"]
     pool, truth, test, test_truth = _parts(found.embeds)
@@ -140,8 +141,13 @@ def _check_enough(truth: Tensor, test_truth: Tensor, classes: int) -> None:
     counts = torch.bincount(truth, minlength=classes)
     if int((counts >= LEAST).sum()) < 2 or not len(test_truth):
         raise DataError(
-            f"{len(truth)} labeled images and {len(test_truth)} test images are too few to plant noise in. "
-            "A stress test needs the truth of all its images: give --labels for some dozens of each class."
+            mark(
+                "{n_truth} labeled images and {n_test_truth} test images are too few to plant noise "
+                "in. A stress test needs the truth of all its images: give --labels for some dozens "
+                "of each class."
+            ),
+            n_truth=len(truth),
+            n_test_truth=len(test_truth),
         )
 
 
@@ -162,7 +168,10 @@ def finished_rows(out: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
         whole = same = False
     if not (whole and same):
         raise RunError(
-            f"{path} is of another stress test, of another version of clipgrip, or damaged. "
-            "Choose another --out, or delete it."
+            mark(
+                "{path} is of another stress test, of another version of clipgrip, or damaged. "
+                "Choose another --out, or delete it."
+            ),
+            path=path,
         )
     return list(found["rows"])

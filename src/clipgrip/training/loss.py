@@ -18,7 +18,6 @@ __all__ = [
     "cross_entropy",
     "label_shift",
     "loss_named",
-    "mixed_cross_entropy",
     "mixed_loss",
     "mixing_weights",
     "paper_weights",
@@ -65,19 +64,12 @@ def label_shift(labels: Int[Tensor, " n"], targets: Probs) -> Float[Tensor, " C"
     return (given / given.sum()).log() - (pool / pool.sum()).log()
 
 
-def mixed_cross_entropy(
-    logits: Logits, targets: Tensor, labeled: Tensor, weights: Weights
-) -> Tensor:
-    """`mixed_loss` with cross-entropy for both kinds of rows."""
-    return mixed_loss(logits, targets, labeled, weights, cross_entropy)
-
-
 def mixed_loss(
     logits: Logits,
     targets: Tensor,
     labeled: Tensor,
     weights: Weights,
-    pseudo: Loss,
+    pseudo: Loss = cross_entropy,
     shift: Tensor | None = None,
 ) -> Tensor:
     """γ · mean over labeled rows + λ · mean over pseudolabeled rows; a kind without rows adds nothing.

@@ -40,10 +40,10 @@ def stream_chances(answers: int, rate: float) -> Values:
     return np.full(answers, float(rate))
 
 
-def factors(wrong: Answers, chances: Values, bet: float) -> Values:
+def factors(wrong: Answers, chances: Values, bet: float | Values) -> Values:
     """(n,) ``bet`` where wrong, ``(1 - bet m) / (1 - m)`` where right, at a chance m; infinite where m is 1 or more.
 
-    The mean is 1 at the chance itself and less above it, for every bet in [0, 1).
+    The mean is 1 at the chance itself and less above it, for every bet in [0, 1). Of bets (B, 1) it is (B, n).
     """
     left = np.clip(1 - chances, 0.0, 1.0)
     with np.errstate(divide="ignore"):
@@ -55,10 +55,8 @@ def wealth(
     wrong: Answers, chances: Values, mixture: tuple[tuple[float, float], ...] = MIXTURE
 ) -> Values:
     """(n,) the wealth after each answer: ``sum of weight * product of factors(bet)`` over the mixture."""
-    return np.sum(
-        [weight * _products(factors(wrong, chances, bet)) for bet, weight in mixture],
-        axis=0,
-    )
+    bets, weights = np.array(mixture).T[:, :, None]
+    return np.asarray((weights * _products(factors(wrong, chances, bets))).sum(0))
 
 
 def critical(size: int | None, null: float, planned: int, alpha: float) -> tuple[int, float]:
@@ -69,12 +67,14 @@ def critical(size: int | None, null: float, planned: int, alpha: float) -> tuple
     """
     if size is not None and null > size:
         return planned, 0.0
-    law: Any = (
-        stats.binom(planned, null) if size is None else stats.hypergeom(size, int(null), planned)
-    )
     mean = planned * (null if size is None else null / size)
     highest = planned if alpha >= 0.5 else min(planned, int(mean) + 1)  # the median is lower
-    levels = law.cdf(np.arange(highest + 1))
+    counts = np.arange(highest + 1)
+    levels: Any = (
+        stats.binom.cdf(counts, planned, null)
+        if size is None
+        else stats.hypergeom.cdf(counts, size, int(null), planned)
+    )
     most = int(np.searchsorted(levels, alpha * (1 + 1e-9), side="right")) - 1
     return most, float(levels[most]) if most >= 0 else 0.0
 
@@ -100,7 +100,7 @@ def deadline(wrong: Answers, size: int | None, null: float, planned: int, most: 
 
 
 def _products(factors: Values) -> Values:
-    """(n,) running products; nothing stays nothing, even where a later factor has no bound."""
+    """(..., n) running products; nothing stays nothing, even where a later factor has no bound."""
     with np.errstate(invalid="ignore", over="ignore"):
-        found = np.cumprod(factors)
-    return np.where(np.logical_or.accumulate(factors == 0), 0.0, found)
+        found = np.cumprod(factors, axis=-1)
+    return np.where(np.isnan(found), 0.0, found)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -34,14 +35,20 @@ class Promise:
     planned: int | None
     """Answers at which the exact test is read, if such a size was fixed before."""
     scopes: tuple[Scope, ...]
-    wider: tuple[Wider, ...]
-    """For each group that is not promised as a whole."""
     decided: Truths = field(repr=False)
     """(N,) rows that the model decides."""
     apart: bool = False
     """Whether each group was drawn by itself."""
     alpha: float = 0.0
     """With which each group that is not promised as a whole is tested now."""
+    unproven: tuple[tuple[ScopeSequence, Scope], ...] = field(default=(), repr=False, compare=False)
+    """The groups that are tested and not promised as a whole."""
+
+    @cached_property
+    def wider(self) -> tuple[Wider, ...]:
+        """What would prove more, for each group that is not promised as a whole."""
+        steps = (sequence.following(scope, self.alpha) for sequence, scope in self.unproven)
+        return tuple(one for one in steps if one is not None)
 
     @property
     def whole(self) -> bool:
@@ -103,17 +110,17 @@ def _read(seen: AuditSeen, groups: Sequence[Group]) -> Promise:
     tested = provable(seen.pool, groups, seen.terms)
     alpha = given = seen.terms.alpha / max(1, len(tested))
     left = {group.name: ScopeSequence(seen, group, alpha) for group in tested}
-    found: dict[str, tuple[Scope, Wider | None]] = {}
+    found: dict[str, Scope] = {}
     while left:
         read = {name: sequence.read(given) for name, sequence in left.items()}
-        found |= {name: (scope, following) for name, (scope, following, _) in read.items()}
-        free = sum(handed for _, _, handed in read.values())
-        left = {name: one for name, one in left.items() if not found[name][0].whole}
+        found |= {name: scope for name, (scope, _) in read.items()}
+        free = sum(handed for _, handed in read.values())
+        left = {name: one for name, one in left.items() if not found[name].whole}
         if seen.draw.plan is not None or not left or not free:
             break
         given += free / len(left)
-    scopes = [found[g.name][0] if g.name in found else Scope.nothing(g.name) for g in groups]
-    wider = tuple(following for _, following in found.values() if following is not None)
+    scopes = [found.get(group.name, Scope.nothing(group.name)) for group in groups]
+    unproven = tuple((sequence, found[name]) for name, sequence in left.items())
     decided = np.zeros(len(seen.pool), bool)
     for group, scope in zip(groups, scopes, strict=True):
         if scope.threshold is not None:
@@ -121,7 +128,9 @@ def _read(seen: AuditSeen, groups: Sequence[Group]) -> Promise:
             decided |= inside & (seen.pool.confidence >= scope.threshold)
     decided = _without(decided, seen.rows)
     counted, plan = len(seen.rows), seen.draw.plan
-    return Promise(seen.terms, counted, plan, tuple(scopes), wider, decided, seen.draw.apart, given)
+    return Promise(
+        seen.terms, counted, plan, tuple(scopes), decided, seen.draw.apart, given, unproven
+    )
 
 
 def _without(decided: Truths, rows: Whole) -> Truths:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clipgrip.trust.betting import (
     Answers,
@@ -18,6 +20,10 @@ from clipgrip.trust.betting import (
 
 FARTHEST = 5000
 """Right answers in a row beyond which no proof is looked for."""
+STEP = 250
+"""Answers to come that are looked at first; then twice as many, until the proof stands."""
+REMEMBERED = 512
+"""Bets that are not computed again: a further answer changes those of few groups and scopes."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +35,13 @@ class Null:
 
     @classmethod
     def of_pool(cls, size: int, allowed: float) -> Null:
-        """More than ``allowed`` of ``size`` images are wrong; a millionth of tolerance for rounding."""
-        return cls(size, int(np.floor(allowed + 1e-9)) + 1)
+        """More than ``allowed`` of ``size`` images are wrong."""
+        return cls(size, int(cls.wrong_of(np.array(allowed))))
+
+    @staticmethod
+    def wrong_of(allowed: Values) -> NDArray[np.int64]:
+        """(...) the fewest wrong ones that are more than ``allowed``; a tolerance of 1e-9 for rounding."""
+        return np.floor(allowed + 1e-9).astype(np.int64) + 1
 
 
 def proof(wrong: Answers, null: Null, alpha: float, planned: int | None = None) -> Values:
@@ -41,15 +52,10 @@ def proof(wrong: Answers, null: Null, alpha: float, planned: int | None = None) 
     since counts are whole. So it is read at the plan as if nothing else were, may stand earlier, and may go on. Both
     start at alpha and do not grow on average while the null holds, and so does their sum (Ville).
     """
-    chances = (
-        stream_chances(len(wrong), null.wrong)
-        if null.size is None
-        else pool_chances(wrong, null.size, int(null.wrong))
-    )
-    bets = wealth(wrong, chances)
+    bets = _bets(wrong.tobytes(), null)
     if planned is None:
         return alpha * bets
-    most, level = critical(null.size, null.wrong, planned, alpha)
+    most, level = _critical(null, planned, alpha)
     if most < 0:
         return alpha * bets
     tested = deadline(wrong, null.size, null.wrong, planned, most)
@@ -59,7 +65,7 @@ def proof(wrong: Answers, null: Null, alpha: float, planned: int | None = None) 
 def is_proven(wrong: Answers, null: Null, alpha: float, planned: int | None = None) -> bool:
     """Whether the proof stands after these answers, or stood after some of them."""
     if planned is not None and len(wrong) >= planned:  # the answer of most, without the way to it
-        most, _ = critical(null.size, null.wrong, planned, alpha)
+        most, _ = _critical(null, planned, alpha)
         if wrong[:planned].sum() <= most:
             return True
     path = proof(wrong, null, alpha, planned)
@@ -71,15 +77,44 @@ def right_needed(
 ) -> int | None:
     """The fewest right answers in a row that would complete the proof; None where no number would."""
     left = FARTHEST if null.size is None else min(FARTHEST, null.size - len(wrong))
-    tried = np.concatenate([wrong, np.zeros(max(0, left), bool)])
-    reached = proof(tried, null, alpha, planned) >= 1 - 1e-9
-    if reached[: len(wrong)].any():
-        return 0
-    return int(reached.argmax()) + 1 - len(wrong) if reached.any() else None
+    return _needed(wrong, np.zeros(max(0, left), bool), null, alpha, planned)
 
 
 def hoped_needed(wrong: Answers, null: Null, alpha: float, rate: float, left: int) -> int | None:
     """Answers until the bets prove it, should a share ``rate`` of the ``left`` ones be wrong, evenly; None if never."""
     coming = np.diff(np.floor(np.arange(left + 1) * rate + 0.5)) > 0
-    reached = proof(np.concatenate([wrong, coming]), null, alpha) >= 1 - 1e-9
-    return max(0, int(reached.argmax()) + 1 - len(wrong)) if reached.any() else None
+    return _needed(wrong, coming, null, alpha)
+
+
+def _needed(
+    wrong: Answers, coming: Answers, null: Null, alpha: float, planned: int | None = None
+) -> int | None:
+    """How many of the ``coming`` answers complete the proof; 0 where it stood before, None where all do not."""
+    n = min(STEP, len(coming))
+    while True:
+        path = proof(np.concatenate([wrong, coming[:n]]), null, alpha, planned)
+        reached = path >= 1 - 1e-9
+        if reached.any():
+            return max(0, int(reached.argmax()) + 1 - len(wrong))
+        if n == len(coming):
+            return None
+        n = min(2 * n, len(coming))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _bets(answers: bytes, null: Null) -> Values:
+    """(n,) wealth of the mixture of bets; no level has a part in it. ``answers``: the bytes of (n,) booleans."""
+    wrong = np.frombuffer(answers, dtype=bool)
+    chances = (
+        stream_chances(len(wrong), null.wrong)
+        if null.size is None
+        else pool_chances(wrong, null.size, int(null.wrong))
+    )
+    found = wealth(wrong, chances)
+    found.flags.writeable = False
+    return found
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _critical(null: Null, planned: int, alpha: float) -> tuple[int, float]:
+    return critical(null.size, null.wrong, planned, alpha)

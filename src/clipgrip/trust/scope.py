@@ -65,6 +65,25 @@ def misses_and_overkill(n_classes: int, ok: Sequence[int]) -> tuple[Group, Group
     return Group("misses", good, apart), Group("overkill", ~good, apart)
 
 
+def against_all(labels: Whole, groups: Sequence[Group]) -> Whole:
+    """(n,) for each answer a class that counts as wrong in its group: what stands for a truth that nobody can tell.
+
+    Not just another class: one defect taken for another is neither a miss nor overkill.
+    """
+    return np.asarray(_wrong_in(groups).argmax(1)[labels], dtype=np.int64)
+
+
+def count_every_error(groups: Sequence[Group]) -> bool:
+    """Whether each label that is not the truth is wrong in its group: not so where one defect may pass for another."""
+    wrong = _wrong_in(groups)
+    return bool(wrong.sum() == len(wrong) * (len(wrong) - 1))
+
+
+def _wrong_in(groups: Sequence[Group]) -> Truths:
+    """(C, C) which answer counts as wrong at which truth, each in its group."""
+    return np.asarray(np.any([group.called[:, None] & group.wrong for group in groups], axis=0))
+
+
 def pool_levels(confidence: Numbers) -> Numbers:
     """Thresholds from strict to wide at quantiles of this pool; equal confidences are never parted."""
     if len(confidence) == 0:

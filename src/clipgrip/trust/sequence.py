@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import ceil, inf
 
 import numpy as np
@@ -57,7 +58,8 @@ class AuditSeen:
     def horizon(self) -> int:
         """Answers of a uniform draw up to which *decided* is read."""
         planned = self.draw.plan
-        return ceil(HORIZON * len(self.pool)) if planned is None else planned
+        n = len(self.pool)
+        return ceil(HORIZON * n) if planned is None else min(planned, n)
 
 
 class ScopeSequence:
@@ -75,6 +77,7 @@ class ScopeSequence:
         if draw.apart:
             self.total = int(inside.sum())
             self.horizon = self._horizon_apart() if about == "decided" else self.total
+        self.nulls = self._nulls()
         counted, self.rest = self._countable(inside)
         members = inside[seen.rows] & counted[seen.rows]
         self.level = pool.confidence[seen.rows][members]
@@ -84,8 +87,8 @@ class ScopeSequence:
         self.drawn = None if planned is None else pool.confidence[planned[inside[planned]]]
         self.starts = self._starts()
 
-    def read(self, alpha: float) -> tuple[Scope, Wider | None, float]:
-        """The widest scope proven with ``alpha``, what would prove the next wider one, and the alpha left at its end.
+    def read(self, alpha: float) -> tuple[Scope, float]:
+        """The widest scope proven with ``alpha``, and the alpha left at its end.
 
         Where all of the group is proven, other groups may have what was handed on to there: less than all of it where a
         stricter start was not proven.
@@ -99,9 +102,7 @@ class ScopeSequence:
         if passed is not None and self.sizes[passed] == 0:
             passed = None
         scope = self._scope(passed)
-        if scope.whole:
-            return scope, None, level
-        return scope, self._following(passed, scope, alpha), 0.0
+        return scope, level if scope.whole else 0.0
 
     def _scope(self, at: int | None) -> Scope:
         if at is None:
@@ -132,18 +133,21 @@ class ScopeSequence:
     def _answers(self, at: int) -> Truths:
         return self.bad[self.level >= self.levels[at]]
 
-    def _null(self, at: int) -> Null:
-        """What has to be refuted; it depends on no draw, so that the first scope that fails is the same in all."""
-        error, size = self.terms.max_error, int(self.sizes[at])
-        if self.terms.about == "source":
-            return Null(None, error)
-        return Null.of_pool(size, error * (size - self._left_out(at)))
+    def _nulls(self) -> Whole:
+        """(L,) wrong answers of each scope that have to be refuted, where it is about this pool.
 
-    def _left_out(self, at: int) -> int:
-        """Images that a promise of what the model decides may leave out."""
-        if self.terms.about != "decided":
-            return 0
-        return int(most_inside(self.sizes[at], self.total, self.horizon))
+        They depend on no draw, so that the first scope that fails is the same in all. A promise of what the model
+        decides may leave out the images that are answered inside.
+        """
+        of = self.sizes.astype(float)
+        if self.terms.about == "decided":
+            of -= most_inside(self.sizes, self.total, self.horizon)
+        return Null.wrong_of(self.terms.max_error * of)
+
+    def _null(self, at: int) -> Null:
+        if self.terms.about == "source":
+            return Null(None, self.terms.max_error)
+        return Null(int(self.sizes[at]), int(self.nulls[at]))
 
     def _planned(self, at: int) -> int | None:
         return None if self.drawn is None else int((self.drawn >= self.levels[at]).sum())
@@ -218,14 +222,16 @@ class ScopeSequence:
     def _p_values(self, mistakes: int, answers: Whole) -> Numbers:
         if self.terms.about == "source":
             return rate_p_value(np.full_like(answers, mistakes), answers, self.terms.max_error)
-        nulls = np.array([self._null(at).wrong for at in range(len(self.levels))])
-        return pool_p_value(mistakes, answers, self.sizes, nulls - 1)
+        return _pool_p_values(
+            mistakes, answers.tobytes(), self.sizes.tobytes(), self.nulls.tobytes()
+        )
 
-    def _following(self, passed: int | None, scope: Scope, alpha: float) -> Wider | None:
-        """What would prove a wider scope: the next one, or one that has a share of alpha; that with most per answer.
+    def following(self, scope: Scope, alpha: float) -> Wider | None:
+        """What would prove a wider ``scope``: the next one, or one with a share of alpha; that with most per answer.
 
         Where a group is drawn apart also all of it: what answers prove in between comes along.
         """
+        passed = None if scope.threshold is None else int((self.levels > scope.threshold).sum())
         after, last = -1 if passed is None else passed + 1, len(self.levels) - 1
         parts = {at: share for at, share in self.starts.items() if at > after}
         if passed is not None:
@@ -254,11 +260,20 @@ class ScopeSequence:
             return Wider(self.group.name, None, None, images, False)  # answers beyond never count
         if not apart:
             return Wider(self.group.name, right, draws, images, draws < images)
-        hoped = hoped_needed(wrong, null, alpha, HOPE * wrong.mean() if wrong.any() else 0.0, there)
-        pays = hoped is not None and 2 * ceil(hoped * left / max(1, there)) <= images
+        pays = 2 * draws <= images
+        if pays and wrong.any():  # with errors to come it takes no fewer
+            hoped = hoped_needed(wrong, null, alpha, HOPE * wrong.mean(), there)
+            pays = hoped is not None and 2 * ceil(hoped * left / max(1, there)) <= images
         return Wider(self.group.name, right, draws, images, pays)
 
 
 def _at_least(confidence: Numbers, levels: Numbers) -> Whole:
     ordered = np.sort(confidence)
     return (len(ordered) - np.searchsorted(ordered, levels, side="left")).astype(np.int64)
+
+
+@lru_cache(maxsize=64)
+def _pool_p_values(mistakes: int, answers: bytes, sizes: bytes, nulls: bytes) -> Numbers:
+    """(L,) as `pool_p_value`, of the bytes of whole numbers (L,): the same after every answer of an audit."""
+    of, inside, allowed = (np.frombuffer(one, np.int64) for one in (answers, sizes, nulls))
+    return pool_p_value(mistakes, of, inside, allowed - 1)

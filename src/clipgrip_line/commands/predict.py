@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from clipgrip_line.model import Model
 
 BATCH = 16
-COLUMNS = ("path", "verdict", "class", "confidence", "decided", "version", "image_id")
+COLUMNS = ("path", "verdict", "class", "confidence", "decided_by", "version", "image_id")
 LINE = mark("{path}: {verdict}, {name} ({confidence})")
 VERDICTS = {
     "ok": mark("OK"),

@@ -94,6 +94,9 @@ def _add_connections(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--webhook", default="", metavar="URL", help="where alarms are posted as JSON"
     )
+    parser.add_argument(
+        "--resend", action="store_true", help="post again what the webhook refused for good"
+    )
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
@@ -142,26 +145,28 @@ def run(args: argparse.Namespace) -> int:
     """Serve until it is stopped."""
     from clipgrip_line.cli import words_of
     from clipgrip_line.service import server
+    from clipgrip_line.service.alone import alone
 
     say = words_of(args)
     tokens = tokens_of(args.token_file)
     server.check_tokens(args.host, tokens, bool(args.allow_name))
-    with server.alone(args.state):
-        by = person()
-        version, given = server.standing(args.state, args.bundle, by, check=not args.no_check)
+    with alone(args.state) as begun, server.bound(args.host, args.port) as listening:
+        port = listening.getsockname()[1]
+        settings = settings_of(args, port, tokens)
+        version, given = server.standing(args.state, args.bundle, person(), check=not args.no_check)
         if not given:
             print(say(OTHER, state=args.state, bundle=args.bundle), flush=True)
         model, problem = server.opened(args.state, version)
         if problem:
-            print(say(FELL_BACK, version=version, problem=problem), flush=True)
-        listening = server.bound(args.host, args.port)
-        port = listening.getsockname()[1]
-        settings = settings_of(args, port, tokens)
+            print(say(FELL_BACK, version=version, problem=say.translated(problem)), flush=True)
         shown = f"[{args.host}]" if ":" in args.host else args.host
         text = say(READY, version=model.version, address=f"http://{shown}:{port}/")
-        server.serve(
-            settings, model, listening, lambda: print(text, flush=True), shadow=args.shadow
-        )
+
+        def ready() -> None:
+            begun.set()
+            print(text, flush=True)
+
+        server.serve(settings, model, listening, ready, shadow=args.shadow)
     return 0
 
 
@@ -171,11 +176,14 @@ def settings_of(args: argparse.Namespace, port: int, tokens: tuple[str, ...]) ->
     Raises:
         LineError: one is out of its range.
     """
+    from clipgrip_line.errors import LineError
     from clipgrip_line.folder.mqtt import Broker
     from clipgrip_line.folder.webhook import checked_url
     from clipgrip_line.service.service import Settings
     from clipgrip_line.service.shifts import Shifts
 
+    if args.resend and not args.webhook:
+        raise LineError(mark("--resend needs --webhook: nothing else has dead letters."))
     return Settings(
         state=args.state,
         access=_access(args, port),
@@ -187,6 +195,7 @@ def settings_of(args: argparse.Namespace, port: int, tokens: tuple[str, ...]) ->
         broker=Broker.of(args.mqtt) if args.mqtt else None,
         authority=args.mqtt_ca,
         webhook=checked_url(args.webhook) if args.webhook else "",
+        resend=args.resend,
     )
 
 
@@ -200,7 +209,14 @@ def _access(args: argparse.Namespace, port: int) -> Access:
     for text in args.allow_name:
         known = named(text)
         if known is None:
-            raise LineError(mark('--allow-name "{text}" is no name of a host.'), text=text)
+            raise LineError(
+                mark(
+                    '--allow-name "{text}" is no name of a host. Give the name as it stands in the browser\'s address, '
+                    "without http:// and without a path: line3.plant.example, with :PORT where that is not the usual "
+                    "one."
+                ),
+                text=text,
+            )
         public.append(PublicName(*known))
     names = (socket.gethostname().casefold(), socket.getfqdn().casefold())
     return Access(args.host, port, "", names, tuple(public))
@@ -214,6 +230,11 @@ def _limits(args: argparse.Namespace) -> Limits:
         if not getattr(args, name) > 0:  # also what is no number
             option = "--" + name.replace("_", "-")
             raise LineError(mark("{option} must be more than 0."), option=option)
+    if args.audit_every < 0:
+        raise LineError(
+            mark("--audit-every {n} is not allowed: a whole number from 1, or 0 for none."),
+            n=args.audit_every,
+        )
     return Limits(
         body=args.max_body << 20,
         images=args.max_images,

@@ -1,4 +1,4 @@
-"""How a watched folder goes: code 0 where all is well, 1 where something hangs or is in trouble."""
+"""How a line goes, watched or served: code 0 where all is well, 1 where it was stopped, hangs or is in trouble."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.sentences import mark
 
+if TYPE_CHECKING:
+    from clipgrip_line.words import Words
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("out", type=Path, help="the folder given to watch as --out")
+    parser.add_argument(
+        "out", type=Path, help="the folder given to watch as --out, or to serve as --state"
+    )
     parser.add_argument(
         "--alive",
         action="store_true",
@@ -23,30 +28,60 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what status.json says; monitoring and health checks read the exit code."""
+    """Print how it goes; monitoring and health checks read the exit code."""
     from clipgrip_line.cli import document, words_of
-    from clipgrip_line.words import Words
 
-    facts = read_status(args.out)
-    troubles = [*ends_of(facts, time.monotonic()), *([] if args.alive else troubles_of(facts))]
-    say: Words = words_of(args)
-    if args.json:
-        print(
-            document({**facts, "healthy": not troubles, "troubles": [str(one) for one in troubles]})
-        )
-        return int(bool(troubles))
-    print(
-        say(
-            "{n} pictures answered, {refused} files refused, {files} files wait; version {version}",
-            n=facts["answered"],
-            refused=facts["refused"],
-            files=facts["files_waiting"],
-            version=facts["version"],
-        )
+    say = words_of(args)
+    facts, sentence, ended, wrong = (
+        _served(args, say) if is_service(args.out) else _watched(args, say)
     )
+    troubles = [*ended, *([] if args.alive else wrong)]
+    if args.json:
+        told = [str(one) for one in troubles]
+        print(document({**facts, "healthy": not troubles, "troubles": told}))
+        return int(bool(troubles))
+    print(sentence)
     for one in troubles:
         print(say.translated(one))
     return int(bool(troubles))
+
+
+Told = tuple[dict[str, Any], str, list[str], list[str]]
+"""Facts, the line for people, why it does not run, and what else is not well."""
+
+
+def is_service(folder: Path) -> bool:
+    """Whether the folder is a service's, and not that of a watch."""
+    from clipgrip_line.folder.status import NAME as WATCH
+    from clipgrip_line.service.ledger import NAME as SERVICE
+
+    return (folder / SERVICE).is_file() and not (folder / WATCH).is_file()
+
+
+def _served(args: argparse.Namespace, say: Words) -> Told:
+    from clipgrip_line.service import outside
+
+    facts = outside.facts_of(args.out)
+    sentence = say(
+        "{n} images answered, {waiting} wait for a person; version {version}",
+        n=facts["answered"],
+        waiting=facts["waiting"],
+        version=facts["version"],
+    )
+    ended = [] if facts["running"] else [outside.ENDED]
+    return facts, sentence, ended, outside.troubles_of(facts)
+
+
+def _watched(args: argparse.Namespace, say: Words) -> Told:
+    facts = read_status(args.out)
+    sentence = say(
+        "{n} pictures answered, {refused} files refused, {files} files wait; version {version}",
+        n=facts["answered"],
+        refused=facts["refused"],
+        files=facts["files_waiting"],
+        version=facts["version"],
+    )
+    return facts, sentence, ends_of(facts, time.monotonic(), args.out), troubles_of(facts)
 
 
 def read_status(out: Path) -> dict[str, Any]:
@@ -63,18 +98,23 @@ def read_status(out: Path) -> dict[str, Any]:
         ) from None
 
 
-def ends_of(facts: dict[str, Any], now: float) -> list[str]:
+def ends_of(facts: dict[str, Any], now: float, out: Path) -> list[str]:
     """Why it does not run. ``now`` is the monotonic clock, which every process of a machine shares."""
+    from clipgrip_line.folder.lock import NAME
     from clipgrip_line.folder.status import STALE
+    from clipgrip_line.lock import is_held
     from clipgrip_line.sentences import Sentence
 
     if facts["state"] == "done":  # watch --once, with nothing left
         return []
     if facts["state"] != "running":
         return [Sentence("it was stopped")]
+    found: list[str] = []
+    if not is_held(out / NAME):
+        found.append(Sentence("its process is gone: it was killed, or cut from power"))
     if not 0 <= now - float(facts["monotonic"]) < STALE:
-        return [Sentence("it has said nothing for longer than {n} s", n=int(STALE))]
-    return []
+        found.append(Sentence("it has said nothing for longer than {n} s", n=int(STALE)))
+    return found
 
 
 def troubles_of(facts: dict[str, Any]) -> list[str]:

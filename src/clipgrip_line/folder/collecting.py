@@ -96,7 +96,7 @@ def row_of(one: Sample) -> list[Cell]:
     answer = one.document
     head = [f"images/{one.file}", one.why, answer["class"], answer["confidence"], answer["verdict"]]
     more = [
-        answer["decided"],
+        answer["decided_by"],
         answer.get("time", ""),
         answer.get("lot", ""),
         answer.get("path", ""),

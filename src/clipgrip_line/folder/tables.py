@@ -31,7 +31,7 @@ def answer_row(item: Item) -> list[Cell]:
     return [
         *head,
         answer["verdict"],
-        answer["decided"],
+        answer["decided_by"],
         *more,
         answer["version"],
         answer["image_id"],

@@ -9,11 +9,13 @@ import contextlib
 import io
 import math
 import threading
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from PIL import Image
 
+from clipgrip_line.errors import ClipgripError
 from clipgrip_line.files import open_file
 from clipgrip_line.pictures.containers import (
     check_scans,
@@ -54,21 +56,26 @@ _READ_TIFF = "read are 1, 3 and 4 bands of 8 or 16 bits, and one band of up to 3
 _LARGE = threading.Lock()
 
 
-def decode(data: bytes, *, at_least: int | None = None) -> Image.Image:
+def decode(
+    data: bytes, *, at_least: int | None = None, check: Callable[[int, int], None] | None = None
+) -> Image.Image:
     """The picture as RGB: turned upright by EXIF, transparency on white, 16 bits scaled to 8.
 
     Of an animation or a document with pages, the first. The size is checked in the header first. With ``at_least`` a
     JPEG may come smaller, its longer side not under that many pixels: several times faster, for people's eyes only.
+    ``check`` is asked for width and height by the header, before pixels are decoded; its own error is what is raised.
 
     Raises:
         UndecodableImage: the bytes are no image, damaged, cut off, or too large.
     """
     try:
         image = _open(data)
+        if check is not None:
+            check(*image.size)
         large = image.size[0] * image.size[1] > LARGE_PIXELS
         with _LARGE if large else contextlib.nullcontext():
             return to_rgb(upright(_loaded(image, data, at_least)))
-    except UndecodableImage:
+    except (UndecodableImage, ClipgripError):
         raise
     except Exception as error:
         raise _translated(error, data) from error

@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from clipgrip_line.pictures.unusable import UndecodableImage
+from clipgrip_line.sentences import Sentence
+
 _WIDE_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 _ALPHA_MODES = ("LA", "PA", "La", "RGBA", "RGBa")
 
@@ -101,7 +104,7 @@ def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     within 0..1 or 0..255 keep that range. Anything else is stretched from lowest to highest.
     """
     if values.dtype.kind == "f":
-        return _floats(np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0))
+        return _floats(_finite(values.astype(np.float32)))
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 65535:
         return _stretched(values.astype(np.float64), low, high)
@@ -109,6 +112,15 @@ def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     table = (np.arange(65536, dtype=np.uint32).clip(max=top) * 255 + top // 2) // top
     scaled: NDArray[np.uint8] = table.astype(np.uint8)[values]
     return scaled
+
+
+def _finite(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What is no number becomes the darkest value, and what is beyond all numbers the brightest."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        raise UndecodableImage("corrupt", Sentence("none of its values is a number"))
+    low, high = float(known.min()), float(known.max())
+    return np.nan_to_num(values, nan=low, posinf=high, neginf=low)
 
 
 def _floats(values: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -31,7 +31,7 @@ class Admission:
         self._left: deque[float] = deque(maxlen=RECENT)
 
     def enter_bytes(self, size: int) -> None:
-        """A body of so many bytes; Full where there is no room. One alone always has it."""
+        """So many bytes of a body have come; Full where there is no room for them. The first always have it."""
         with self._lock:
             if self.bytes and self.bytes + size > self.most_bytes:
                 raise Full(self._after())

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
@@ -58,14 +58,13 @@ def create_app(service: Service) -> Starlette:
 
 
 def _stations(service: Service) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
-    """Stations over MQTT, where a broker is given, as long as the application runs."""
+    """Stations over MQTT, where a broker is given, as long as the application runs.
 
-    @asynccontextmanager
-    async def running(_: Starlette) -> AsyncIterator[None]:
-        settings = service.settings
-        if settings.broker is None:
-            yield
-            return
+    Raises:
+        LineError: paho-mqtt is not installed, or the file of certificates cannot be used.
+    """
+    settings, lines = service.settings, None
+    if settings.broker is not None:
         from clipgrip_line.service.lines import StationLines
 
         lines = StationLines(
@@ -75,6 +74,12 @@ def _stations(service: Service) -> Callable[[Starlette], AbstractAsyncContextMan
             password=os.environ.get("CLIPGRIP_MQTT_PASSWORD", ""),
             authority=settings.authority,
         )
+
+    @asynccontextmanager
+    async def running(_: Starlette) -> AsyncIterator[None]:
+        if lines is None:
+            yield
+            return
         lines.start(asyncio.get_running_loop())
         try:
             yield
@@ -101,6 +106,11 @@ async def _not_kept(request: Request, error: Exception) -> Response:
     return refusal(503, text, "not_kept", 5)
 
 
+async def _gone(_: Request, __: Exception) -> Response:
+    """Whoever asked went away in the middle of the body: nobody reads this."""
+    return Response(status_code=400)
+
+
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     text = SENTENCES.get(error.status_code, error.detail)
@@ -114,4 +124,5 @@ _HANDLERS = {
     TookTooLong: _full,
     NotKept: _not_kept,
     HTTPException: _http,
+    ClientDisconnect: _gone,
 }

@@ -1,9 +1,13 @@
-"""Alarms and withdrawn promises posted to a URL: each until it has arrived, in order, over restarts too."""
+"""Alarms and withdrawn promises posted to a URL: each until it has arrived, in order, over restarts too.
+
+One that the receiver refuses for good is a dead letter: kept, counted, and no longer in the way of those behind it.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import threading
 
 from clipgrip_line.folder.outlet import Refused, Trouble
@@ -15,6 +19,7 @@ log = logging.getLogger(__name__)
 SECRET = "CLIPGRIP_WEBHOOK_SECRET"
 FIRST, LONGEST = 1.0, 300.0
 """Seconds between attempts: doubled after each that fails."""
+WAITS = "sent IS NULL AND refused IS NULL"
 
 
 class Bell(threading.Thread):
@@ -40,28 +45,45 @@ class Bell(threading.Thread):
         self._stopping.set()
 
     def ring(self) -> bool:
-        """Post what waits, oldest first; whether all of it has arrived."""
+        """Post what waits, oldest first; whether none of it waits any more."""
         rows = self.ledger.reader.execute(
-            "SELECT number, body FROM notice WHERE sent IS NULL ORDER BY number LIMIT 20"
+            f"SELECT number, body FROM notice WHERE {WAITS} ORDER BY number LIMIT 20"
         ).fetchall()
         for number, body in rows:
             if self._stopping.is_set() or not self._posted(number, body):
                 return False
-            self._sent(number)
         self.failing = ""
         return True
-
-    def _sent(self, number: int) -> None:
-        query = "UPDATE notice SET sent = ? WHERE number = ?"
-        self.ledger.do(lambda db: db.execute(query, (written(now()), number)))
 
     def _posted(self, number: int, body: str) -> bool:
         """As answers are posted: a redirect, which would lose the body, is no arrival."""
         try:
             self._webhook.post(body.encode(), f"notice-{number}")
-        except (Trouble, Refused) as error:
+        except Trouble as error:
             if not self.failing:
                 log.warning("the webhook is not reached: %s", error)
             self.failing = str(error)
             return False
+        except Refused as error:
+            log.warning("the webhook refuses message %d for good: %s", number, error)
+            self._noted(number, "refused", str(error))
+            return True
+        self._noted(number, "sent", written(now()))
         return True
+
+    def _noted(self, number: int, column: str, text: str) -> None:
+        query = f"UPDATE notice SET {column} = ? WHERE number = ?"
+        self.ledger.do(lambda db: db.execute(query, (text, number)))
+
+
+def revive(ledger: Ledger) -> None:
+    """Dead letters wait again."""
+    ledger.do(lambda db: db.execute("UPDATE notice SET refused = NULL WHERE sent IS NULL"))
+
+
+def letters(db: sqlite3.Connection) -> tuple[int, int]:
+    """How many messages wait, and how many were refused for good."""
+    waiting, dead = db.execute(
+        f"SELECT coalesce(sum({WAITS}), 0), coalesce(sum(refused IS NOT NULL), 0) FROM notice"
+    ).fetchone()
+    return waiting, dead

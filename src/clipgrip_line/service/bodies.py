@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -14,6 +15,7 @@ from starlette.requests import Request
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.sentences import mark
+from clipgrip_line.service.guard import TOO_LARGE, kind_of
 from clipgrip_line.service.limits import Limits
 from clipgrip_line.service.predicting import Passed, Picture
 
@@ -25,6 +27,15 @@ NOTHING = mark(
     "JSON with a list images, whose entries have data in Base64."
 )
 
+LARGE = 256 << 10
+"""Bytes of JSON that are read beside the loop."""
+
+
+class TooLarge(LineError):
+    """More bytes than are taken."""
+
+    http_status = 413
+
 
 async def pictures_of(request: Request, limits: Limits) -> tuple[list[Picture], Passed]:
     """The images of a request and what is passed through to their answers.
@@ -32,26 +43,37 @@ async def pictures_of(request: Request, limits: Limits) -> tuple[list[Picture], 
     Raises:
         LineError: there is none, or too many, or the body is not what its type says.
     """
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    kind = kind_of(request.headers)
     if kind == "multipart/form-data":
         pictures, texts = await _form(request, limits)
     elif kind == "application/json":
-        pictures, texts = from_json(await request.body())
+        data = await request.body()
+        if len(data) < LARGE:
+            pictures, texts = from_json(data)
+        else:  # beside the loop, which has others to serve
+            pictures, texts = await asyncio.to_thread(from_json, data)
     else:
         data = await request.body()
         name = request.query_params.get("name", "")
         pictures, texts = ([Picture(data, _text("name", name))] if data else []), {}
     if not pictures:
         raise LineError(NOTHING)
+    check(pictures, limits)
+    given = {**{name: request.query_params.get(name, "") for name in TEXTS}, **texts}
+    given["request"] = given["request"] or request.headers.get("idempotency-key", "")
+    return pictures, passed_of(given)
+
+
+def check(pictures: Sequence[Picture], limits: Limits) -> None:
+    """LineError where there are too many; `TooLarge` where they have too many bytes, in whatever form they came."""
     if len(pictures) > limits.images:
         raise LineError(
             mark("{n} images in one request; at most {most} are taken (--max-images)."),
             n=len(pictures),
             most=limits.images,
         )
-    given = {**{name: request.query_params.get(name, "") for name in TEXTS}, **texts}
-    given["request"] = given["request"] or request.headers.get("idempotency-key", "")
-    return pictures, passed_of(given)
+    if sum(len(one.data) for one in pictures) > limits.body:
+        raise TooLarge(TOO_LARGE, n=f"{limits.body / 2**20:g}")
 
 
 def passed_of(texts: Mapping[str, Any]) -> Passed:

@@ -38,10 +38,14 @@ class Engine(threading.Thread):
     """Answers jobs until it is stopped; every job that was given to it is done then."""
 
     def __init__(
-        self, limits: Limits, admission: Admission, decided: Callable[[Seen, str], Seen]
+        self,
+        limits: Limits,
+        admission: Admission,
+        judged: Callable[[Sequence[Seen], str], list[Seen]],
     ) -> None:
+        """``judged`` has the last word on what one version saw: who decides, and what the watch keeps of it."""
         super().__init__(name="engine", daemon=True)
-        self.limits, self.admission, self.decided = limits, admission, decided
+        self.limits, self.admission, self.judged = limits, admission, judged
         self.batches, self.images, self.busy = 0, 0, 0.0
         self._jobs: deque[Job] = deque()
         self._ready = threading.Condition()
@@ -118,7 +122,7 @@ class Engine(threading.Thread):
         found: list[Seen] = []
         for first in range(0, len(images), self.limits.batch):
             found += see(model, images[first : first + self.limits.batch])
-        return [self.decided(one, model.version) for one in found]
+        return self.judged(found, model.version)
 
 
 def _deliver(job: Job, result: list[Seen] | Exception) -> None:

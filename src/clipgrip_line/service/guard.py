@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from clipgrip_line.sentences import mark
+from clipgrip_line.sentences import Sentence, mark
 from clipgrip_line.service.replies import language_of, refusal
 from clipgrip_line.web.address import Access
 from clipgrip_line.web.headers import Headed, cookies_of, limited, same
@@ -25,7 +25,8 @@ OPEN = ("/healthz", "/readyz")
 """Answered without a token: they say nothing but yes or no."""
 COOKIE = "clipgrip_line_"
 SLACK = 64 << 10
-"""Bytes around the images of a request."""
+"""Bytes around the images of a form or of JSON."""
+TOO_LARGE = mark("More than {n} MB at once is not taken (--max-body).")
 
 
 class Guard:
@@ -33,7 +34,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, access: Access, tokens: Sequence[str], body: int) -> None:
         self.app, self.access, self.tokens = app, access, tuple(tokens)
-        self.body = body * 4 // 3 + SLACK  # Base64 in JSON
+        self.body, self.too_large = body, too_large(body)
         key = hashlib.sha256(f"line\0{'|'.join(self.tokens)}".encode()).hexdigest()
         self.cookie, self._key = COOKIE + key[:8], key.encode()
 
@@ -43,28 +44,28 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers, sending = Headers(scope=scope), Headed(send)
-        path = scope["path"] if scope["path"] == "/" else scope["path"].rstrip("/")
-        scope = {**scope, "path": path, "raw_path": quote(path).encode()}
+        path = scope["path"]
+        if path.endswith("/") and path != "/":
+            path = path.rstrip("/") or "/"
+            scope = {**scope, "path": path, "raw_path": quote(path).encode()}
         refused = self._refusal(scope, headers)
         if refused is not None:
             await refused(scope, receive, sending)
             return
         try:
-            await self.app(scope, limited(receive, self.body), sending)
+            limit = most_of(headers, self.body)
+            await self.app(scope, limited(receive, limit, self.too_large), sending)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
             if sending.begun:
                 raise
-            text = Words(language_of(headers))(
-                mark("This could not be done; the reason is in the log.")
-            )
+            text = _say(headers)(mark("This could not be done; the reason is in the log."))
             await refusal(500, text, "failed")(scope, receive, sending)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        say = Words(language_of(headers))
         host = headers.get("host", "")
         if not self.access.admits(host):
-            text = say(
+            text = _say(headers)(
                 mark(
                     "This address is not served here. If it is a name of this machine or of a reverse proxy, start the "
                     "service with --allow-name and that name."
@@ -74,17 +75,16 @@ class Guard:
         if scope["method"] not in READING:
             origin = headers.get("origin")
             if origin is not None and not self.access.admits_origin(origin, host):
-                return refusal(403, say(mark("Another page may not write here.")), "origin")
-            length = headers.get("content-length", "0")
-            if not length.isdecimal() or len(length) > 18 or int(length) > self.body:
-                text = say(
-                    mark("More than {n} MB at once is not taken (--max-body)."),
-                    n=self.body * 3 // 4 >> 20,
+                return refusal(
+                    403, _say(headers)(mark("Another page may not write here.")), "origin"
                 )
-                return refusal(413, text, "too_large")
+            length = headers.get("content-length", "0")
+            most = most_of(headers, self.body)
+            if not length.isdecimal() or len(length) > 18 or int(length) > most:
+                return refusal(413, _say(headers).translated(self.too_large), "too_large")
         if not self.tokens or scope["path"] in OPEN or self._known(headers):
             return None
-        return self._entry(scope, say)
+        return self._entry(scope, _say(headers))
 
     def _known(self, headers: Headers) -> bool:
         kind, _, given = headers.get("authorization", "").partition(" ")
@@ -112,9 +112,31 @@ class Guard:
         return hmac.new(self._key, b"page", hashlib.sha256).hexdigest()
 
 
+def _say(headers: Headers) -> Words:
+    return Words(language_of(headers))
+
+
+def kind_of(headers: Headers) -> str:
+    """The type of a body, as ``application/json``."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def is_json(headers: Headers) -> bool:
     """Whether a body says that it is JSON: no other site's form can."""
-    return headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
+    return kind_of(headers) == "application/json"
+
+
+def most_of(headers: Headers, images: int) -> int:
+    """Bytes of a body whose images have ``images`` bytes: JSON brings them as Base64, a form with its borders."""
+    kind = kind_of(headers)
+    if kind == "application/json":
+        return images * 4 // 3 + SLACK
+    return images + SLACK if kind == "multipart/form-data" else images
+
+
+def too_large(images: int) -> str:
+    """Why a request is refused whose images have more bytes."""
+    return Sentence(TOO_LARGE, n=f"{images / 2**20:g}")
 
 
 def parsed(data: bytes) -> object:

@@ -36,13 +36,11 @@ class Keeping:
     audit_every: int = 200
     """One of so many new images is drawn for the audit, by its content; 0 draws none."""
 
-    def write(
-        self, db: sqlite3.Connection, seen: Sequence[Seen], codes: Sequence[bytes | None]
-    ) -> list[dict[str, Any]]:
+    def write(self, db: sqlite3.Connection, seen: Sequence[Seen]) -> list[dict[str, Any]]:
         """Keep a batch; the documents that are acknowledged, in the same order."""
-        return [self._one(db, one, code) for one, code in zip(seen, codes, strict=True)]
+        return [self._one(db, one) for one in seen]
 
-    def _one(self, db: sqlite3.Connection, one: Seen, codes: bytes | None) -> dict[str, Any]:
+    def _one(self, db: sqlite3.Connection, one: Seen) -> dict[str, Any]:
         asked, answer, moment = one.asked, one.answer, now()
         at, shift = written(moment), self.shifts.of_moment(moment)
         known = db.execute(
@@ -54,7 +52,7 @@ class Keeping:
             *(at, answer.image_id, answer.version, answer.class_name, answer.confidence),
             *(json.dumps(about["top"], ensure_ascii=False), answer.decided, answer.verdict),
             *(asked.name, asked.lot, asked.serial, asked.station, asked.request, asked.position),
-            *(shift, one.label, one.sure, codes, known is None),
+            *(shift, one.label, one.sure, one.codes, known is None),
         )
         number = db.execute(_INSERT, row).lastrowid or 0
         db.execute(
@@ -93,6 +91,7 @@ class Keeping:
         last = (number - self.limits.answers,)
         db.execute("DELETE FROM answer WHERE number <= ?", last)
         db.execute("DELETE FROM shadow WHERE answer <= ?", last)
+        db.execute("DELETE FROM differing WHERE answer <= ?", last)
         self._make_room(db)
 
     def _make_room(self, db: sqlite3.Connection) -> None:
@@ -130,15 +129,26 @@ def document_of(row: Mapping[str, Any]) -> dict[str, Any]:
         "class": row["class"],
         "confidence": round(row["confidence"], 6),
         "top": json.loads(row["top"]),
-        **{key: row[key] for key in ("decided", "verdict", "version")},
+        "decided_by": row["decided"],
+        **{key: row[key] for key in ("verdict", "version")},
     }
     passed = came_with(row["name"], row["lot"], row["serial"])
     return {**about, **passed, "number": row["number"], "at": row["at"]}
 
 
+def latest(db: sqlite3.Connection, n: int) -> list[dict[str, Any]]:
+    """The last answers, oldest first."""
+    rows = _rows(db, "ORDER BY number DESC LIMIT ?", n)
+    return [document_of(row) for row in reversed(rows)]
+
+
+def _rows(db: sqlite3.Connection, which: str, value: object) -> list[dict[str, Any]]:
+    found = db.execute(f"SELECT * FROM answer {which}", (value,))
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
 def repeated(db: sqlite3.Connection, request: str) -> dict[int, dict[str, Any]]:
     """By place, what a request of this name was answered before, so that it may be sent again after a cut."""
-    found = db.execute("SELECT * FROM answer WHERE request = ? ORDER BY position", (request,))
-    names = [column[0] for column in found.description]
-    rows = [dict(zip(names, row, strict=True)) for row in found]
+    rows = _rows(db, "WHERE request = ? ORDER BY position", request)
     return {row["position"]: document_of(row) for row in rows}

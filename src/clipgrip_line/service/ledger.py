@@ -24,6 +24,7 @@ NAME = "line.db"
 MOST = 256
 """Writes of one group."""
 Write = Callable[[sqlite3.Connection], Any]
+Group = list[tuple[Write, Future[Any]]]
 
 
 class NotKept(Exception):
@@ -94,14 +95,19 @@ class Ledger:
             one.close()
 
     def _run(self) -> None:
-        db = connect(self.path)
-        try:
-            while (group := self._group()) is not None:
-                self._commit(db, group)
-        finally:
+        db: sqlite3.Connection | None = None
+        while (group := self._group()) is not None:
+            try:
+                db = db or connect(self.path)
+            except sqlite3.Error as error:  # whoever waits is told, and the next group tries again
+                for _, future in group:
+                    self._refused(future, error)
+                continue
+            self._commit(db, group)
+        if db is not None:
             db.close()
 
-    def _group(self) -> list[tuple[Write, Future[Any]]] | None:
+    def _group(self) -> Group | None:
         first = self._queue.get()
         if first is None:
             return None
@@ -114,46 +120,63 @@ class Ledger:
             group.append(following)
         return group
 
-    def _commit(self, db: sqlite3.Connection, group: list[tuple[Write, Future[Any]]]) -> None:
-        done: list[tuple[Future[Any], Any]] = []
-        # what failed is said after the commit, too: whoever asks again then reads what the others wrote
-        failed: list[tuple[Future[Any], Exception]] = []
+    def _commit(self, db: sqlite3.Connection, group: Group) -> None:
+        """All in one transaction; where that fails each by itself, so that only what fails is refused.
+
+        A change that broke the group spoils no neighbour, and a full disk still refuses every one.
+        """
         try:
-            db.execute("BEGIN IMMEDIATE")
-            for change, future in group:
-                db.execute("SAVEPOINT one")
-                try:
-                    done.append((future, change(db)))
-                except sqlite3.OperationalError:
-                    raise
-                except Exception as error:
-                    db.execute("ROLLBACK TO one")
-                    failed.append((future, error))
-                db.execute("RELEASE one")
-            db.execute("COMMIT")
+            results = _written(db, group)
         except sqlite3.Error as error:
-            self._refused(db, group, error)
+            if len(group) > 1:
+                for one in group:
+                    self._commit(db, [one])
+            else:
+                self._refused(group[0][1], error)
             return
         self.failing = ""
         self.groups += 1
-        self.writes += len(done)
-        for future, result in done:
-            future.set_result(result)
-        for future, reason in failed:
-            future.set_exception(reason)
+        self.writes += len(group)
+        # what failed is said after the commit, too: whoever asks again then reads what the others wrote
+        for (_, future), result in zip(group, results, strict=True):
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
 
-    def _refused(
-        self, db: sqlite3.Connection, group: list[tuple[Write, Future[Any]]], error: sqlite3.Error
-    ) -> None:
-        with contextlib.suppress(sqlite3.Error):
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+    def _refused(self, future: Future[Any], error: sqlite3.Error) -> None:
         if not self.failing:
             log.error("%s could not be written: %s", self.path, error)
         self.failing = str(error)
-        for _, future in group:
-            if not future.done():
-                future.set_exception(NotKept(str(error)))
+        future.set_exception(NotKept(str(error)))
+
+
+def _written(db: sqlite3.Connection, group: Group) -> list[Any]:
+    """What each change gave, or the error of its own that undid it alone; all of them are on the disk.
+
+    Raises:
+        sqlite3.Error: the database refused, and nothing of the group is kept.
+    """
+    results: list[Any] = []
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        for change, _ in group:
+            db.execute("SAVEPOINT one")
+            try:
+                results.append(change(db))
+            except sqlite3.OperationalError:
+                raise
+            except Exception as error:
+                db.execute("ROLLBACK TO one")
+                results.append(error)
+            db.execute("RELEASE one")
+        db.execute("COMMIT")
+    except sqlite3.Error:
+        with contextlib.suppress(sqlite3.Error):
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+        raise
+    return results
 
 
 def connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:

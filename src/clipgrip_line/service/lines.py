@@ -7,16 +7,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from clipgrip_line.errors import ClipgripError, LineError
 from clipgrip_line.folder.mqtt import Broker, client_of
 from clipgrip_line.service import handshake
-from clipgrip_line.service.bodies import from_json, passed_of
-from clipgrip_line.service.handshake import Station
+from clipgrip_line.service.bodies import TooLarge, check, from_json, passed_of
+from clipgrip_line.service.handshake import Code, Station
+from clipgrip_line.service.limits import Limits
 from clipgrip_line.service.predicting import Passed, Picture
 from clipgrip_line.service.station import Stations
 
@@ -47,6 +49,10 @@ class StationLines:
             broker, self._state, user=user, password=password, authority=authority
         )
         self._client.on_connect, self._client.on_message = self._on_connect, self._on_message
+        self._client.on_publish = self._on_publish
+        self._sent: dict[int, str] = {}
+        """Stations by the numbers of messages that the broker has not acknowledged. The loop alone touches it."""
+        self._newest: dict[str, int] = {}
 
     @property
     def _state(self) -> str:
@@ -71,12 +77,35 @@ class StationLines:
             return
         self._client.subscribe(f"{self.broker.topic}/{ROOM}/+/+", qos=1)
         self._client.publish(self._state, "online", qos=1, retain=True)
-        for name, station in list(self.stations.known.items()):
+        self._on_loop(self._show_all)
+
+    def _on_publish(self, _c: Any, _u: Any, number: int, _r: Any, _p: Any) -> None:
+        self._on_loop(self._acknowledged, number)
+
+    def _on_loop(self, step: Callable[..., None], *given: object) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended
+                self._loop.call_soon_threadsafe(step, *given)
+
+    def _show_all(self) -> None:
+        for name, station in self.stations.known.items():
             self._show(name, station)
 
     def _show(self, name: str, station: Station) -> None:
+        """Where the broker is away nothing is queued: how every station stands is told when it is back."""
+        if not self._client.is_connected():
+            return
         payload = json.dumps(station.outputs(), ensure_ascii=False)
-        self._client.publish(f"{self.broker.topic}/{ROOM}/{name}", payload, qos=1, retain=True)
+        topic = f"{self.broker.topic}/{ROOM}/{name}"
+        number = self._client.publish(topic, payload, qos=1, retain=True).mid
+        self._sent[number] = name
+        self._newest[name] = number
+
+    def _acknowledged(self, number: int) -> None:
+        """A message of before a cut may come again after a newer one, and would stay: then the newest is told again."""
+        name = self._sent.pop(number, "")
+        if name and number != self._newest.get(name) and self._newest.get(name) not in self._sent:
+            self._show(name, self.stations.of(name))
 
     def _on_message(self, _c: Any, _u: Any, message: Any) -> None:
         name, _, line = message.topic.removeprefix(f"{self.broker.topic}/{ROOM}/").partition("/")
@@ -102,16 +131,28 @@ class StationLines:
         elif line == "configuration":
             await stations.configure(name, payload.decode("utf-8", "replace")[:200])
         elif line == "trigger":
-            try:
-                brought = _brought(payload)
-            except LineError:  # as over REST: the station says that there is no image
-                brought = ([], Passed())
-            await stations.trigger(name, *brought)
+            await self._trigger(name, payload)
+
+    async def _trigger(self, name: str, payload: bytes) -> None:
+        """As over REST: what brings no image gets a result that says so, and so does one that is too large."""
+        limits = self.stations.service.settings.limits
+        try:
+            pictures, passed = _brought(payload, limits)
+        except TooLarge as error:
+            log.warning("station %s: %s", name[:64], error)
+            self.stations.refuse(name, Code.UNREADABLE)
+        except LineError:
+            await self.stations.trigger(name, [], Passed())
+        else:
+            await self.stations.trigger(name, pictures, passed)
 
 
-def _brought(payload: bytes) -> tuple[list[Picture], Passed]:
+def _brought(payload: bytes, limits: Limits) -> tuple[list[Picture], Passed]:
     """The image of a message, and what is passed through."""
-    if not payload.lstrip().startswith(b"{"):
-        return ([Picture(payload)] if payload else []), Passed()
-    pictures, texts = from_json(payload)
-    return pictures[:1], passed_of(texts)
+    if payload.lstrip()[:1] != b"{":
+        pictures, passed = ([Picture(payload)] if payload else []), Passed()
+    else:
+        pictures, texts = from_json(payload)
+        pictures, passed = pictures[:1], passed_of(texts)
+    check(pictures, limits)
+    return pictures, passed

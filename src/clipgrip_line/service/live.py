@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -53,8 +53,8 @@ class Answering(Protocol):
     def scoring(self) -> Probabilities:
         """What makes probabilities of embeddings."""
 
-    def pixels(self, data: bytes) -> Any:
-        """One image, prepared; a LineError where it is none."""
+    def pixels(self, data: bytes, check: Callable[[int, int], None] | None = None) -> Any:
+        """One image, prepared; a LineError where it is none, or what ``check`` raises for its width and height."""
 
     def embed(self, images: Sequence[Any]) -> Any:
         """(N, D)."""
@@ -89,6 +89,8 @@ class Seen:
     label: int
     sure: float
     """The confidence as the model says it, before calibration: promises are about this one."""
+    codes: bytes | None = field(default=None, repr=False)
+    """Its scores for the watch; None where it is not bet on."""
 
 
 def see(model: Answering, images: Sequence[Asked]) -> list[Seen]:

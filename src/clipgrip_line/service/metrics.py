@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from clipgrip_line.service import people
+from clipgrip_line.service.bell import letters
 from clipgrip_line.service.service import Service
 from clipgrip_line.service.tallies import SECONDS
 
@@ -94,6 +95,10 @@ def _line(service: Service) -> Iterator[str]:
     yield _one("watch_images_total", status.images)
     yield from _head("alarms_total", "counter", "Alarms of this version.")
     yield _one("alarms_total", status.alarms)
+    waiting, dead = letters(service.ledger.reader)
+    yield from _head("alarm_messages", "gauge", "Messages of alarms that have not arrived.")
+    yield _one("alarm_messages", waiting, {"state": "waiting"})
+    yield _one("alarm_messages", dead, {"state": "dead"})
     yield from _head("promise_withdrawn", "gauge", "1 where a promise was withdrawn at work.")
     for one in status.promises:
         labels = {"version": model.version, "group": one.name}

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.live import Seen
 
 log = logging.getLogger(__name__)
-LAST = 12
-"""Pictures that are in memory for the page."""
 RECENT = 60
 """Answers that the page lists."""
 Listener = Callable[[Sequence[Seen], Sequence[dict[str, Any]]], None]
@@ -21,30 +20,18 @@ Listener = Callable[[Sequence[Seen], Sequence[dict[str, Any]]], None]
 class Observers:
     """The last images in memory, and who else wants to know of answers."""
 
-    def __init__(self) -> None:
-        self.code: Callable[[Sequence[Seen]], list[bytes | None]] = lambda seen: [None] * len(seen)
+    def __init__(self, gallery: Gallery) -> None:
+        self.gallery = gallery
         self.listeners: list[Listener] = []
         self.recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
-        self._pictures: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
-
-    def codes(self, seen: Sequence[Seen]) -> list[bytes | None]:
-        """What the watch keeps of each image; nothing where it fails, since the answer does not wait for it."""
-        try:
-            return self.code(seen)
-        except Exception:
-            log.exception("the watch could not look at %d images", len(seen))
-            return [None] * len(seen)
 
     def kept(self, seen: Sequence[Seen], documents: Sequence[dict[str, Any]]) -> None:
         """Answers that are on the disk."""
         with self._lock:
             for one, document in zip(seen, documents, strict=True):
                 self.recent.append(document)
-                self._pictures[one.answer.image_id] = one.asked.data
-                self._pictures.move_to_end(one.answer.image_id)
-            while len(self._pictures) > LAST:
-                self._pictures.popitem(last=False)
+                self.gallery.put(one.answer.image_id, one.asked.data)
         for listener in self.listeners:
             listener(seen, documents)
 
@@ -52,8 +39,3 @@ class Observers:
         """The latest answers, newest first."""
         with self._lock:
             return list(reversed(self.recent))
-
-    def picture(self, image: str) -> bytes | None:
-        """The bytes of one of the latest images."""
-        with self._lock:
-            return self._pictures.get(image)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clipgrip_line import __version__
+from clipgrip_line.service.described import content, errors, said
 from clipgrip_line.service.service import Service
 
 _TEXT = {"type": "string"}
@@ -39,7 +40,7 @@ _ANSWER = {
                 "properties": {"class": _TEXT, "confidence": {"type": "number"}},
             },
         },
-        "decided": {"type": "string", "enum": ["model", "person"]},
+        "decided_by": {"type": "string", "enum": ["model", "person"]},
         "verdict": {"type": "string", "enum": ["ok", "ng", "person", "class"]},
         "version": _TEXT,
         "number": {"type": "integer"},
@@ -143,11 +144,11 @@ def _paths(most: int) -> dict[str, Any]:
                 "parameters": _PASSED,
                 "requestBody": _BODIES,
                 "responses": {
-                    "200": _json(
+                    "200": content(
                         "Answers in the order of the images, each kept on the disk", answers
                     ),
-                    "422": _json("None of them is an image", answers),
-                    **_errors("400", "401", "409", "413", "429", "503"),
+                    "422": content("None of them is an image", answers),
+                    **errors("400", "401", "409", "413", "429", "503"),
                 },
             }
         },
@@ -159,12 +160,10 @@ def _paths(most: int) -> dict[str, Any]:
             "get": {
                 "summary": "A picture as JPEG",
                 "parameters": [{**name, "name": "image"}],
-                "responses": {"200": {"description": "The picture"}, **_errors("404")},
+                "responses": {"200": {"description": "The picture"}, **errors("404")},
             }
         },
-        "/v1/answers": _post("A person's answer", ("image", "class", "by", "token")),
-        "/v1/answers/undo": _post("Take an answer back", ("token",)),
-        "/v1/alarms/answer": _post("Answer the alarm that rings", ("verdict", "note", "by")),
+        **said(),
         **_stations(name),
         "/healthz": _get("Whether the process lives"),
         "/readyz": _get("Whether images may be sent"),
@@ -179,7 +178,7 @@ def _stations(name: dict[str, Any]) -> dict[str, Any]:
             "parameters": [name],
             "get": {
                 "summary": "A station's outputs",
-                "responses": {"200": _json("Outputs", station)},
+                "responses": {"200": content("Outputs", station)},
             },
         },
         "/v1/stations/{name}/trigger": {
@@ -188,13 +187,13 @@ def _stations(name: dict[str, Any]) -> dict[str, Any]:
                 "summary": "Inspect one image",
                 "parameters": _PASSED[:2],
                 "requestBody": _BODIES,
-                "responses": {"200": _json("Outputs with the result", station)},
+                "responses": {"200": content("Outputs with the result", station)},
             },
         },
         **{
             f"/v1/stations/{{name}}/{word}": {
                 "parameters": [name],
-                "post": {"summary": text, "responses": {"200": _json("Outputs", station)}},
+                "post": {"summary": text, "responses": {"200": content("Outputs", station)}},
             }
             for word, text in (
                 ("acknowledge", "The results were taken"),
@@ -205,30 +204,5 @@ def _stations(name: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _json(text: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": text, "content": {"application/json": {"schema": schema}}}
-
-
 def _get(text: str) -> dict[str, Any]:
     return {"get": {"summary": text, "responses": {"200": {"description": text}}}}
-
-
-def _post(text: str, fields: tuple[str, ...]) -> dict[str, Any]:
-    schema = {"type": "object", "properties": dict.fromkeys(fields, _TEXT)}
-    body = {"content": {"application/json": {"schema": schema}}}
-    done = {"200": {"description": "Kept"}, **_errors("400")}
-    return {"post": {"summary": text, "requestBody": body, "responses": done}}
-
-
-def _errors(*statuses: str) -> dict[str, Any]:
-    texts = {
-        "400": "The request cannot be understood",
-        "401": "The token is missing",
-        "404": "Not kept (any more)",
-        "409": "The request's name was used for other images",
-        "413": "Too large",
-        "429": "The queue is full; Retry-After says when to come again",
-        "503": "The answer could not be kept, so it is not given",
-    }
-    schema = {"$ref": "#/components/schemas/Error"}
-    return {status: _json(texts[status], schema) for status in statuses}

@@ -42,6 +42,12 @@ COLUMNS = (
 )
 
 
+class Reused(LineError):
+    """One name for two things."""
+
+    http_status = 409
+
+
 @dataclass(frozen=True)
 class Said:
     """One answer of a person. ``token`` is the page's own name for it: what is sent twice counts once."""
@@ -92,10 +98,14 @@ def say(said: Said, classes: tuple[str, ...]) -> Callable[[sqlite3.Connection], 
     """A change that keeps an answer, and takes the image out of what waits.
 
     Raises:
-        LineError: there is no such class, or the image was never asked.
+        LineError: there is no such class, or the image does not wait.
+        Reused: the token is that of another answer.
     """
 
     def change(db: sqlite3.Connection) -> dict[str, Any]:
+        again = _known(db, said)
+        if again is not None:
+            return {"number": again, "repeated": True}
         if said.name and said.name not in classes:
             raise LineError(
                 mark("no class {name}. Known: {known}.{nearest}"),
@@ -103,9 +113,6 @@ def say(said: Said, classes: tuple[str, ...]) -> Callable[[sqlite3.Connection], 
                 known=", ".join(classes),
                 nearest=nearest(said.name, classes),
             )
-        again = db.execute("SELECT number FROM said WHERE token = ?", (said.token,)).fetchone()
-        if again is not None:
-            return {"number": again[0], "repeated": True}
         row = db.execute(
             "SELECT w.answer, w.why, a.name, a.class, a.sure, a.version FROM waiting w "
             "LEFT JOIN answer a ON a.number = w.answer WHERE w.image = ?",
@@ -124,6 +131,28 @@ def say(said: Said, classes: tuple[str, ...]) -> Callable[[sqlite3.Connection], 
         return {"number": number, "repeated": False}
 
     return change
+
+
+def _known(db: sqlite3.Connection, said: Said) -> int | None:
+    """The number of this very answer, sent before; None where its token is new.
+
+    Raises:
+        Reused: the token is that of another answer, or of one that was taken back.
+    """
+    row = db.execute(
+        "SELECT number, image, class, undone FROM said WHERE token = ?", (said.token,)
+    ).fetchone()
+    if row is None:
+        return None
+    number, image, name, undone = row
+    if undone or (image, name) != (said.image, said.name):
+        raise Reused(
+            mark(
+                "the token {token} belongs to another answer, or to one that was taken back. Give each a new one."
+            ),
+            token=said.token,
+        )
+    return int(number)
 
 
 def undo(token: str) -> Callable[[sqlite3.Connection], dict[str, Any]]:

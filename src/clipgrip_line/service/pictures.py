@@ -34,7 +34,7 @@ class Thumbs:
                 self._made.move_to_end(image)
                 return self._made[image]
         found = data()
-        made = None if found is None else _jpeg(found)
+        made = None if found is None else jpeg(found)
         if made is not None:
             with self._lock:
                 self._made[image] = made
@@ -46,23 +46,27 @@ class Thumbs:
 def shown(service: Service, image: str) -> bytes | None:
     """The picture as JPEG; None where it is not kept (any more)."""
     return service.thumbs.of(
-        image, lambda: service.observers.picture(image) or _stored(service, image)
+        image, lambda: service.observers.gallery.get(image) or _stored(service, image)
     )
 
 
 def _stored(service: Service, image: str) -> bytes | None:
-    row = service.ledger.reader.execute(
-        "SELECT data FROM picture WHERE image = ?", (image,)
-    ).fetchone()
-    return None if row is None else bytes(row[0])
+    for table in ("picture", "alarm_picture"):
+        row = service.ledger.reader.execute(
+            f"SELECT data FROM {table} WHERE image = ?", (image,)
+        ).fetchone()
+        if row is not None:
+            return bytes(row[0])
+    return None
 
 
-def _jpeg(data: bytes) -> bytes | None:
+def jpeg(data: bytes, longest: int = LONGEST) -> bytes | None:
+    """Small enough for a tablet; None where the bytes are no picture."""
     try:
-        picture = decode(data, at_least=LONGEST)
+        picture = decode(data, at_least=longest)
     except UndecodableImage:
         return None
-    picture.thumbnail((LONGEST, LONGEST))
+    picture.thumbnail((longest, longest))
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=88)
     return out.getvalue()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Message
 
 from clipgrip_line.errors import ClipgripError
 from clipgrip_line.service.admission import Full
@@ -54,24 +56,45 @@ async def predicted(service: Service, request: Request) -> list[dict[str, Any]]:
     """The documents of a request, errors of single images in the reader's language.
 
     Raises:
-        Full: no room; the body is read all the same, so that the refusal arrives.
+        Full: no room.
     """
-    length = request.headers.get("content-length", "")
-    size = int(length) if length.isdecimal() else service.settings.limits.body
-    try:
-        service.admission.enter_bytes(size)
-    except Full:
-        async for _ in request.stream():
-            pass
-        raise
-    try:
-        pictures, passed = await pictures_of(request, service.settings.limits)
+    async with room(service, request) as arriving:
+        pictures, passed = await pictures_of(arriving, service.settings.limits)
         documents = await service.predicting.answer(service.model, pictures, passed)
-    finally:
-        service.admission.leave_bytes(size)
-    say = Words(language_of(request.headers))
-    for one in documents:
-        if "error" in one:
+    unreadable = [one for one in documents if "error" in one]
+    if unreadable:
+        say = Words(language_of(request.headers))
+        for one in unreadable:
             service.counters.unreadable()
             one["error"] = say.translated(one["error"])
     return documents
+
+
+@asynccontextmanager
+async def room(service: Service, request: Request) -> AsyncIterator[Request]:
+    """The request, whose body has room in memory as it comes, as long as its images are at work.
+
+    What was only announced takes none, so who sends slowly keeps nobody out.
+
+    Raises:
+        Full: there is none; the body is read all the same, so that the refusal arrives.
+    """
+    size, more = 0, True
+
+    async def counted() -> Message:
+        nonlocal size, more
+        message = await request.receive()
+        more = message.get("more_body", False)
+        arrived = len(message.get("body", b""))
+        service.admission.enter_bytes(arrived)
+        size += arrived
+        return message
+
+    try:
+        yield Request(request.scope, counted)
+    except Full:
+        while more:
+            more = (await request.receive()).get("more_body", False)
+        raise
+    finally:
+        service.admission.leave_bytes(size)

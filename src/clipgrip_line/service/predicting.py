@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import hashlib
 import sqlite3
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from clipgrip_line.errors import ClipgripError, LineError
-from clipgrip_line.pictures.images import quick_check
-from clipgrip_line.pictures.unusable import UndecodableImage
 from clipgrip_line.sentences import mark
 from clipgrip_line.service.engine import Engine, Job
 from clipgrip_line.service.keeping import Keeping, came_with, repeated
 from clipgrip_line.service.ledger import Ledger
 from clipgrip_line.service.live import Answering, Asked, Seen
 from clipgrip_line.service.observers import Observers
+from clipgrip_line.service.people import Reused
 
 TOO_LARGE = mark(
     "the picture has {width} x {height} pixels; at most {most} million are taken here (--max-pixels)"
@@ -28,12 +27,6 @@ REUSED = mark(
     "the request {request} brought other images before. Give each request a name of its own; the same name is for the "
     "same images, sent again."
 )
-
-
-class Reused(LineError):
-    """One name for two requests."""
-
-    http_status = 409
 
 
 @dataclass(frozen=True)
@@ -100,16 +93,19 @@ class Predicting:
         self, model: Answering, pictures: Mapping[int, Picture], passed: Passed
     ) -> dict[int, dict[str, Any]]:
         """By place, the document of each image."""
-        admission = self.engine.admission
+        admission, loop = self.engine.admission, asyncio.get_running_loop()
+        way = Way(self, model, passed, len(pictures), loop, loop.create_future())
         admission.enter(len(pictures))
         answered = False
         try:
-            asked, wrong = await self._prepared(model, pictures, passed)
-            found = await self._answered(model, asked) if asked else []
+            for place, picture in pictures.items():
+                self.pool.submit(way.prepare, place, picture)
+            found = await way.future
             answered = bool(found)
         finally:
             admission.leave(len(pictures), answered)
-        return {**wrong, **{one.position: told for one, told in zip(asked, found, strict=True)}}
+        told = {one.position: document for one, document in zip(way.asked, found, strict=True)}
+        return {**way.wrong, **told}
 
     async def _before(self, request: str, pictures: Sequence[Picture]) -> dict[int, dict[str, Any]]:
         """What it was answered; nothing where it is new."""
@@ -124,73 +120,85 @@ class Predicting:
 
         return await asyncio.get_running_loop().run_in_executor(self.pool, found)
 
-    async def _prepared(
-        self, model: Answering, pictures: Mapping[int, Picture], passed: Passed
-    ) -> tuple[list[Asked], dict[int, dict[str, Any]]]:
-        """What can be asked, and by place what cannot."""
-        loop = asyncio.get_running_loop()
-        asked: list[Asked] = []
-        wrong: dict[int, dict[str, Any]] = {}
-        work = [
-            loop.run_in_executor(self.pool, self._pixels, model, picture.data)
-            for picture in pictures.values()
-        ]
-        prepared = await asyncio.gather(*work, return_exceptions=True)
-        for (place, picture), pixels in zip(pictures.items(), prepared, strict=True):
-            serial = picture.serial or passed.serial
-            if isinstance(pixels, ClipgripError):
-                self.engine.admission.prepared()
-                about = came_with(picture.name, passed.lot, serial)
-                wrong[place] = {"error": pixels.sentence, "code": "no_image", **about}
-            elif isinstance(pixels, BaseException):
-                self.engine.admission.prepared(len(pictures) - len(wrong))
-                raise pixels
-            else:
-                texts = (picture.name, passed.lot, serial, passed.station, passed.request)
-                asked.append(Asked(pixels, picture.data, *texts, place))
-        return asked, wrong
-
-    def _pixels(self, model: Answering, data: bytes) -> Any:
+    def check(self, width: int, height: int) -> None:
+        """LineError where an image has more pixels than are taken."""
         most = self.keeping.limits.pixels
-        try:
-            width, height = quick_check(data)
-        except UndecodableImage as error:
-            raise LineError(
-                mark("not an image that can be read: {detail}"), detail=error.detail
-            ) from error
         if width * height > most:
             raise LineError(TOO_LARGE, width=width, height=height, most=most // 1_000_000)
-        return model.pixels(data)
 
-    async def _answered(self, model: Answering, asked: Sequence[Asked]) -> list[dict[str, Any]]:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[list[dict[str, Any]]] = loop.create_future()
-        self.engine.give(Job(model, asked, functools.partial(self._keep, loop, future)))
-        return await future
 
-    def _keep(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        future: asyncio.Future[list[dict[str, Any]]],
-        seen: list[Seen] | Exception,
-    ) -> None:
+@dataclass(eq=False)
+class Way:
+    """One request on its way: prepared in the pool, then answered, then kept; the loop hears of its end alone."""
+
+    predicting: Predicting
+    model: Answering
+    passed: Passed
+    images: int
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[list[dict[str, Any]]]
+    asked: list[Asked] = field(default_factory=list)
+    wrong: dict[int, dict[str, Any]] = field(default_factory=dict)
+    failure: BaseException | None = None
+    left: int = field(init=False)
+    """Images that are not prepared yet."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.left = self.images
+
+    def prepare(self, place: int, picture: Picture) -> None:
+        """One image; whoever prepares the last one sends the request on."""
+        passed, serial = self.passed, picture.serial or self.passed.serial
+        try:
+            pixels = self.model.pixels(picture.data, self.predicting.check)
+            texts = (picture.name, passed.lot, serial, passed.station, passed.request)
+            self.asked.append(Asked(pixels, picture.data, *texts, place))
+        except ClipgripError as error:
+            about = came_with(picture.name, passed.lot, serial)
+            self.wrong[place] = {"error": error.sentence, "code": "no_image", **about}
+        except BaseException as error:
+            self.failure = error
+        with self.lock:
+            self.left -= 1
+            if self.left:
+                return
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """All are prepared: to the engine, in the order in which they came."""
+        self.asked.sort(key=lambda one: one.position)
+        engine = self.predicting.engine
+        try:
+            if self.failure is not None:
+                raise self.failure
+            if self.asked:
+                engine.give(Job(self.model, self.asked, self._seen))
+                engine.admission.prepared(len(self.wrong))
+                return
+        except BaseException as error:
+            self.failure = error
+        engine.admission.prepared(self.images)
+        _settle(self.loop, self.future, self.failure or [])
+
+    def _seen(self, seen: list[Seen] | Exception) -> None:
         """On the engine's thread: hand the answers to the ledger, and go on with the next batch."""
         if isinstance(seen, Exception):
-            _settle(loop, future, seen)
+            _settle(self.loop, self.future, seen)
             return
-        codes = self.observers.codes(seen)
-        kept = self.ledger.write(lambda db: self.keeping.write(db, seen, codes))
+        keeping, observers = self.predicting.keeping, self.predicting.observers
+        kept = self.predicting.ledger.write(lambda db: keeping.write(db, seen))
 
         def done(finished: Future[list[dict[str, Any]]]) -> None:
             error = finished.exception()
-            if error is None:
-                documents = finished.result()
-                try:
-                    self.observers.kept(seen, documents)
-                finally:  # it is on the disk, so it is given
-                    _settle(loop, future, documents)
-            else:
-                _settle(loop, future, error)
+            if error is not None:
+                _settle(self.loop, self.future, error)
+                return
+            documents = finished.result()
+            try:
+                observers.kept(seen, documents)
+            finally:  # it is on the disk, so it is given
+                _settle(self.loop, self.future, documents)
 
         kept.add_done_callback(done)
 

@@ -4,18 +4,60 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
-from clipgrip_line.promises import Scope
-from clipgrip_line.service.live import Answering
+from clipgrip_line.bundle import Bundle
+from clipgrip_line.errors import LineError
+from clipgrip_line.parts import MODEL
+from clipgrip_line.promises import Promise, Scope
 from clipgrip_line.trust.drift import period_budget
 from clipgrip_line.trust.ringing import OF_IMAGES
 from clipgrip_line.trust.scope import WatchedScope
 from clipgrip_line.trust.upheld import against, since
+
+
+class Promising(Protocol):
+    """What of a version its promise is about; `clipgrip_line.model.Model` is one."""
+
+    @property
+    def version(self) -> str:
+        """The bundle's."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """In the order of the columns."""
+
+    @property
+    def promise(self) -> Promise | None:
+        """What was promised when the bundle was made."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A version that answered before this process began."""
+
+    version: str
+    classes: tuple[str, ...]
+    promise: Promise | None
+
+
+def earlier(db: sqlite3.Connection, place: Callable[[str], Path]) -> list[Earlier]:
+    """The versions that ever promised something here, as far as their bundles are still there."""
+    found = []
+    for (version,) in db.execute("SELECT DISTINCT version FROM scope ORDER BY version"):
+        try:
+            bundle = Bundle(place(version))
+            facts = bundle.json(MODEL)
+        except (LineError, OSError):
+            continue
+        classes = tuple(map(str, facts["classes"]))
+        found.append(Earlier(bundle.version, classes, Promise.from_dict(facts["promise"])))
+    return found
 
 
 @dataclass(frozen=True)
@@ -44,7 +86,7 @@ class Kept:
         }
 
 
-def note(db: sqlite3.Connection, model: Answering) -> None:
+def note(db: sqlite3.Connection, model: Promising) -> None:
     """Write down the scopes of a version that begins: each takes its place in the line's lifetime budget."""
     if model.promise is None:
         return
@@ -61,7 +103,7 @@ def note(db: sqlite3.Connection, model: Answering) -> None:
         )
 
 
-def kept(db: sqlite3.Connection, model: Answering, alpha: float) -> list[Kept]:
+def kept(db: sqlite3.Connection, model: Promising, alpha: float) -> list[Kept]:
     """Every scope of the version with its bet, as it stands."""
     if model.promise is None:
         return []
@@ -85,7 +127,7 @@ def kept(db: sqlite3.Connection, model: Answering, alpha: float) -> list[Kept]:
     ]
 
 
-def _answers(db: sqlite3.Connection, model: Answering) -> list[tuple[int, int, int, float, str]]:
+def _answers(db: sqlite3.Connection, model: Promising) -> list[tuple[int, int, int, float, str]]:
     """(number, predicted, truth, sure, at) of every answer to an image that was drawn while this version answered."""
     place = {name: n for n, name in enumerate(model.classes)}
     rows = db.execute(
@@ -118,7 +160,7 @@ def _kept(
     return Kept(scope.name, scope.rate, len(mine), int(wrong.sum()), level, withdrawn, first)
 
 
-def withdraw(db: sqlite3.Connection, model: Answering, alpha: float, now: str) -> list[Kept]:
+def withdraw(db: sqlite3.Connection, model: Promising, alpha: float, now: str) -> list[Kept]:
     """Withdraw each scope whose bet is won; those that fell now. What fell never stands again."""
     fresh = [one for one in kept(db, model, alpha) if one.withdrawn is None and one.level >= 1]
     for one in fresh:
@@ -130,7 +172,7 @@ def withdraw(db: sqlite3.Connection, model: Answering, alpha: float, now: str) -
     return fresh
 
 
-def standing(db: sqlite3.Connection, model: Answering) -> tuple[Scope, ...] | None:
+def standing(db: sqlite3.Connection, model: Promising) -> tuple[Scope, ...] | None:
     """The scopes that stand; None where nothing was ever promised, and the model decides everything."""
     if model.promise is None:
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
@@ -19,9 +18,8 @@ from clipgrip_line.service.page import page
 from clipgrip_line.service.pictures import shown
 from clipgrip_line.service.replies import answer, language_of, refusal
 from clipgrip_line.service.service import Service
+from clipgrip_line.service.writing import IMAGE
 from clipgrip_line.words import Words
-
-IMAGE = re.compile(r"[0-9a-f]{64}")
 
 
 def routes(service: Service) -> list[BaseRoute]:

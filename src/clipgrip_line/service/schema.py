@@ -57,4 +57,21 @@ MIGRATIONS = (
       PRIMARY KEY (version, name));
     CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
     """,
+    """
+    ALTER TABLE notice ADD COLUMN refused TEXT;
+    CREATE TABLE compared (
+      live TEXT NOT NULL, shadow TEXT NOT NULL, images INTEGER NOT NULL, differ INTEGER NOT NULL,
+      PRIMARY KEY (live, shadow)
+    );
+    CREATE TABLE differing (answer INTEGER PRIMARY KEY, live TEXT NOT NULL, shadow TEXT NOT NULL);
+    CREATE INDEX differing_order ON differing (live, shadow, answer);
+    INSERT INTO compared SELECT a.version, s.version, count(*), sum(a.class <> s.class)
+      FROM shadow s JOIN answer a ON a.number = s.answer GROUP BY a.version, s.version;
+    INSERT INTO differing SELECT s.answer, a.version, s.version
+      FROM shadow s JOIN answer a ON a.number = s.answer WHERE a.class <> s.class;
+    CREATE TABLE alarm_picture (
+      alarm INTEGER NOT NULL, image TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (alarm, image)
+    );
+    CREATE INDEX alarm_picture_image ON alarm_picture (image);
+    """,
 )

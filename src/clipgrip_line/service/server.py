@@ -5,23 +5,21 @@ from __future__ import annotations
 import contextlib
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.files import system_words
-from clipgrip_line.lock import FolderTaken, alone_with
 from clipgrip_line.model import Model
 from clipgrip_line.sentences import mark
 from clipgrip_line.service import versions
 from clipgrip_line.service.app import create_app
+from clipgrip_line.service.ledger import NAME
 from clipgrip_line.service.service import Service, Settings
 from clipgrip_line.web.connections import WAITING, Connection, Server, most_connections
 
-LOCK = ".serve.lock"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SHORTEST = 12
 """Characters of a token."""
@@ -57,17 +55,19 @@ def standing(state: Path, bundle: Path | None, by: str, *, check: bool = True) -
     Raises:
         LineError: there is none yet, and no bundle was given.
     """
+    nothing = LineError(
+        mark(
+            "{state} has no version yet. Give a bundle: clipgrip-line serve BUNDLE --state {state}."
+        ),
+        state=state,
+    )
+    if bundle is None and not (state / NAME).is_file():
+        raise nothing
     with versions.opened(state, create=True) as db:
         present = versions.live(db)
-        if present is None and bundle is None:
-            raise LineError(
-                mark(
-                    "{state} has no version yet. Give a bundle: clipgrip-line serve BUNDLE --state {state}."
-                ),
-                state=state,
-            )
         if bundle is None:
-            assert present is not None
+            if present is None:
+                raise nothing
             return present.version, True
         version = versions.add(db, state, bundle, check=check)
         if present is None:
@@ -90,7 +90,8 @@ def opened(state: Path, version: str) -> tuple[Model, str]:
         for other in dict.fromkeys(history):
             if other != version:
                 with contextlib.suppress(Exception):
-                    return Model.open(versions.path_of(state, other), check=False), str(error)
+                    model = Model.open(versions.path_of(state, other), check=False)
+                    return model, getattr(error, "sentence", str(error))
         if isinstance(error, LineError):
             raise
         raise LineError(
@@ -108,14 +109,13 @@ def serve(
     """Answer until SIGINT or SIGTERM; what was taken is answered before the end."""
     beside = None if shadow is None else Model.open(shadow)
     service = Service(settings, model, lambda path: Model.open(path, check=False), beside)
-    with closing(listening):
-        service.start()
-        try:
-            server = _server(service)
-            ready()
-            server.run(sockets=[listening])
-        finally:
-            service.stop()
+    service.start()
+    try:
+        server = _server(service)
+        ready()
+        server.run(sockets=[listening])
+    finally:
+        service.stop()
 
 
 def _server(service: Service) -> Server:
@@ -163,24 +163,3 @@ def bound(host: str, port: int) -> socket.socket:
             reason=system_words(error),
         ) from error
     return listening
-
-
-@contextmanager
-def alone(state: Path) -> Iterator[None]:
-    """One service for a folder: two would both count the same shift.
-
-    Raises:
-        LineError: another process serves it.
-    """
-    state.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(alone_with(state / LOCK))
-        except FolderTaken:
-            raise LineError(
-                mark(
-                    "{state} is served already, by another process. Stop it first, or give another --state."
-                ),
-                state=state,
-            ) from None
-        yield

@@ -11,15 +11,17 @@ from typing import Any
 
 from clipgrip_line.folder.mqtt import Broker
 from clipgrip_line.service.admission import Admission
-from clipgrip_line.service.bell import Bell
+from clipgrip_line.service.bell import Bell, revive
 from clipgrip_line.service.engine import Engine
-from clipgrip_line.service.keeping import Keeping
+from clipgrip_line.service.gallery import Gallery
+from clipgrip_line.service.keeping import Keeping, latest
 from clipgrip_line.service.ledger import Ledger
 from clipgrip_line.service.limits import Limits
 from clipgrip_line.service.live import Answering
-from clipgrip_line.service.observers import Observers
+from clipgrip_line.service.observers import RECENT, Observers
 from clipgrip_line.service.pictures import Thumbs
 from clipgrip_line.service.predicting import Predicting
+from clipgrip_line.service.promises import earlier
 from clipgrip_line.service.shadowing import Shadow
 from clipgrip_line.service.shifts import Shifts
 from clipgrip_line.service.switching import Load, Switching
@@ -50,6 +52,8 @@ class Settings:
     """File of certificates of the broker's authority."""
     webhook: str = ""
     """Where alarms are posted."""
+    resend: bool = False
+    """Whether messages that were refused for good are posted again."""
 
 
 class Service:
@@ -62,12 +66,11 @@ class Service:
         self.begun = time.time()
         self.ledger = Ledger(settings.state)
         self.admission = Admission(limits.queue, limits.waiting)
-        self.observers, self.counters = Observers(), Counters()
-        self.watching = Watching(self.ledger, settings.alpha)
-        self.observers.code = self.watching.codes
+        self.observers, self.counters = Observers(Gallery(limits.gallery)), Counters()
+        self.watching = Watching(self.ledger, settings.alpha, self.observers.gallery)
         self.observers.listeners.append(self.counters.kept)
         self.switching = Switching(self.ledger, settings.state, model, load, began=self._began)
-        self.engine = Engine(limits, self.admission, self.watching.decided)
+        self.engine = Engine(limits, self.admission, self.watching.judged)
         self.keeping = Keeping(limits, settings.shifts, settings.audit_every)
         workers = max(2, min(8, (os.cpu_count() or 2)))
         self.predicting = Predicting(
@@ -92,6 +95,9 @@ class Service:
 
     def start(self) -> None:
         """Threads begin; the service is ready."""
+        state = self.settings.state
+        self.observers.recent.extend(latest(self.ledger.reader, RECENT))
+        self.watching.remember(earlier(self.ledger.reader, lambda one: path_of(state, one)))
         self._began(self.model)
         self.engine.start()
         self.switching.start()
@@ -99,6 +105,8 @@ class Service:
         if self.shadow is not None:
             self.shadow.start()
         if self.bell is not None:
+            if self.settings.resend:
+                revive(self.ledger)
             self.bell.start()
         self.ready = True
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from clipgrip_line.answers import Answer
 from clipgrip_line.errors import ClipgripError
 from clipgrip_line.service.ledger import Ledger, NotKept
 from clipgrip_line.service.live import Answering, Seen
@@ -32,6 +33,7 @@ class Shadow(threading.Thread):
         super().__init__(name="shadow", daemon=True)
         self.ledger, self.model = ledger, model
         self.skipped = 0
+        self._right: tuple[object, dict[str, Any]] = (None, {})
         self._queue: queue.Queue[tuple[int, bytes] | None] = queue.Queue(MOST)
 
     def kept(self, seen: Sequence[Seen], documents: Sequence[dict[str, Any]]) -> None:
@@ -70,50 +72,75 @@ class Shadow(threading.Thread):
             return
         probs = self.model.scoring.probs(self.model.embed([pixels]))
         answer = self.model.answers_of([pixels.image_id], probs)[0]
-        row = (number, answer.version, answer.class_name, answer.confidence, answer.verdict)
-        self.ledger.do(
-            lambda db: (
-                db.execute("INSERT OR REPLACE INTO shadow VALUES (?, ?, ?, ?, ?)", row) and None
-            )
-        )
+        self.ledger.do(lambda db: _keep(db, number, answer))
+
+    def right(self, db: sqlite3.Connection, live: str, images: int) -> dict[str, Any]:
+        """How often each was right; counted anew when people said more, or another hundred images were seen."""
+        said = db.execute("SELECT count(*), coalesce(sum(undone), 0) FROM said").fetchone()
+        state = (live, said, images // 100 if images > 1000 else images)
+        if self._right[0] != state:
+            self._right = (state, right(db, live, self.model.version))
+        return self._right[1]
+
+
+def _keep(db: sqlite3.Connection, number: int, answer: Answer) -> None:
+    """The shadow's answer, and the tallies that screens read."""
+    row = db.execute("SELECT version, class FROM answer WHERE number = ?", (number,)).fetchone()
+    if row is None:  # forgotten meanwhile
+        return
+    live, differs = row[0], row[1] != answer.class_name
+    values = (number, answer.version, answer.class_name, answer.confidence, answer.verdict)
+    db.execute("INSERT OR REPLACE INTO shadow VALUES (?, ?, ?, ?, ?)", values)
+    db.execute(
+        "INSERT INTO compared VALUES (?, ?, 1, ?) ON CONFLICT DO UPDATE SET "
+        "images = images + 1, differ = differ + excluded.differ",
+        (live, answer.version, differs),
+    )
+    if differs:
+        row = (number, live, answer.version)
+        db.execute("INSERT OR REPLACE INTO differing VALUES (?, ?, ?)", row)
 
 
 def shadow_facts(service: Service) -> dict[str, Any] | None:
     """How far the shadow differs from the version that answers; None without one."""
     if service.shadow is None:
         return None
-    found = compared(service.ledger.reader, service.model.version, service.shadow.model.version)
-    return {**found, "version": service.shadow.model.version, "skipped": service.shadow.skipped}
+    db, live, shadow = service.ledger.reader, service.model.version, service.shadow.model.version
+    found = compared(db, live, shadow)
+    right = service.shadow.right(db, live, found["images"])
+    return {**found, **right, "version": shadow, "skipped": service.shadow.skipped}
 
 
 def compared(db: sqlite3.Connection, live: str, shadow: str) -> dict[str, Any]:
-    """Images that both saw, where they differ, and which was right on images that people answered."""
-    both = (
-        "FROM shadow s JOIN answer a ON a.number = s.answer WHERE a.version = ? AND s.version = ?"
-    )
+    """Images that both saw, how many they differ on, and the latest of those."""
     pair = (live, shadow)
-    (images,) = db.execute(f"SELECT count(*) {both}", pair).fetchone()
-    (differ,) = db.execute(f"SELECT count(*) {both} AND a.class <> s.class", pair).fetchone()
-    said = (
-        "SELECT count(DISTINCT p.image), count(DISTINCT CASE WHEN a.class = p.class THEN p.image END), "
-        "count(DISTINCT CASE WHEN s.class = p.class THEN p.image END) "
-        "FROM shadow s JOIN answer a ON a.number = s.answer JOIN said p ON p.image = a.image "
-        "WHERE a.version = ? AND s.version = ? AND p.undone = 0 AND p.class <> ''"
-    )
-    answered, live_right, shadow_right = db.execute(said, pair).fetchone()
-    audited = db.execute(f"{said} AND p.why = 'audit'", pair).fetchone()
+    images, differ = db.execute(
+        "SELECT images, differ FROM compared WHERE live = ? AND shadow = ?", pair
+    ).fetchone() or (0, 0)
     latest = db.execute(
-        f"SELECT a.number, a.image, a.class, a.confidence, s.class, s.confidence {both} AND a.class <> s.class "
-        "ORDER BY a.number DESC LIMIT ?",
+        "SELECT a.number, a.image, a.class, a.confidence, s.class, s.confidence FROM differing d "
+        "JOIN answer a ON a.number = d.answer JOIN shadow s ON s.answer = d.answer "
+        "WHERE d.live = ? AND d.shadow = ? ORDER BY d.answer DESC LIMIT ?",
         (*pair, SHOWN),
     )
     keys = ("number", "image", "class", "confidence", "shadow_class", "shadow_confidence")
+    rows = [dict(zip(keys, row, strict=True)) for row in latest]
+    return {"images": images, "differ": differ, "latest": rows}
+
+
+def right(db: sqlite3.Connection, live: str, shadow: str) -> dict[str, Any]:
+    """Which was right on images that people answered, and on those of them that were drawn for an audit."""
+    # CROSS JOIN: begin at the few that people said, not at all that both saw
+    said = (
+        "SELECT count(DISTINCT p.image), count(DISTINCT CASE WHEN a.class = p.class THEN p.image END), "
+        "count(DISTINCT CASE WHEN s.class = p.class THEN p.image END) "
+        "FROM said p CROSS JOIN answer a ON a.image = p.image CROSS JOIN shadow s ON s.answer = a.number "
+        "WHERE a.version = ? AND s.version = ? AND p.undone = 0 AND p.class <> ''"
+    )
+    pair, keys = (live, shadow), ("answered", "right", "shadow_right")
+    every = db.execute(said, pair).fetchone()
+    audited = db.execute(f"{said} AND p.why = 'audit'", pair).fetchone()
     return {
-        "images": images,
-        "differ": differ,
-        "answered": answered,
-        "right": live_right,
-        "shadow_right": shadow_right,
-        "audited": dict(zip(("answered", "right", "shadow_right"), audited, strict=True)),
-        "latest": [dict(zip(keys, row, strict=True)) for row in latest],
+        **dict(zip(keys, every, strict=True)),
+        "audited": dict(zip(keys, audited, strict=True)),
     }

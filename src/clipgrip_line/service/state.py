@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from clipgrip_line.sentences import mark
+from clipgrip_line.sentences import Sentence, combined, mark
 from clipgrip_line.service import people, shifts
+from clipgrip_line.service.bell import letters
 from clipgrip_line.service.clock import now
 from clipgrip_line.service.service import Service
 from clipgrip_line.service.shadowing import shadow_facts
+from clipgrip_line.service.watched import pictured
 from clipgrip_line.trust.watch_words import LIGHTS, advised, changed, since_when
 from clipgrip_line.words import Words
 
@@ -18,16 +20,35 @@ SHADOW = mark(
     "and {shadow_right} in the shadow."
 )
 
+UNREACHED = mark("The webhook of alarms is not reached: {reason}.")
+DEAD = mark(
+    "{n} messages of alarms were refused by the webhook for good; serve --resend sends them again."
+)
+
 
 def not_ready(service: Service) -> str:
     """Why no image should be sent now; empty where all is well."""
     if not service.ready:
-        return "starting or stopping"
+        return mark("starting or stopping")
+    if not service.ledger.path.is_file():
+        return Sentence("{path} is gone, so answers would be lost", path=service.ledger.path)
     if service.ledger.failing:
-        return f"answers cannot be kept: {service.ledger.failing}"
+        return Sentence("answers cannot be kept: {reason}", reason=service.ledger.failing)
     if not service.engine.is_alive():
-        return "the engine has stopped"
+        return mark("the engine has stopped")
     return ""
+
+
+def troubles(service: Service) -> list[str]:
+    """What somebody should see to, in sentences."""
+    found = [not_ready(service) or service.switching.failed]
+    if service.bell is not None:
+        _, dead = letters(service.ledger.reader)
+        if service.bell.failing:
+            found.append(Sentence(UNREACHED, reason=service.bell.failing))
+        if dead:
+            found.append(Sentence(DEAD, n=dead))
+    return [one for one in found if one]
 
 
 def model_facts(service: Service) -> dict[str, Any]:
@@ -64,7 +85,7 @@ def line_facts(service: Service, say: Words) -> dict[str, Any]:
         "answered": people.counted(db),
         "watch": watch_facts(service, say),
         "queue": {"images": service.admission.images, "most": service.admission.most},
-        "trouble": not_ready(service) or service.switching.failed,
+        "trouble": say.translated(combined(troubles(service), " ")),
         "shadow": shadow,
         "shadow_sentence": "" if shadow is None else say(SHADOW, **_counts(shadow)),
         "changes": [vars(one) for one in service.changes()[-5:]],
@@ -82,10 +103,11 @@ def _shifts(service: Service, present: str) -> list[dict[str, Any]]:
     known = [
         name
         for (name,) in db.execute(
-            "SELECT DISTINCT shift FROM tally ORDER BY shift DESC LIMIT ?", (LAST_SHIFTS,)
+            "SELECT DISTINCT shift FROM tally WHERE shift < ? ORDER BY shift DESC LIMIT ?",
+            (present, LAST_SHIFTS - 1),  # none of a clock that was ahead for a while
         )
     ]
-    names = list(dict.fromkeys([present, *known]))[:LAST_SHIFTS]
+    names = [present, *known]
     return [
         {
             "shift": name,
@@ -116,6 +138,7 @@ def watch_facts(service: Service, say: Words) -> dict[str, Any]:
             "since": facts["since"],
             "since_at": say.date(facts["since_at"]),
             "since_when": since_when(facts, status.alarm.at, say),
+            **pictured(service.ledger.reader, status.alarm),
         }
     return {
         "light": status.light,

@@ -17,12 +17,13 @@ from clipgrip_line.errors import ClipgripError, LineError
 from clipgrip_line.sentences import mark
 from clipgrip_line.service import handshake, versions
 from clipgrip_line.service.admission import Full
-from clipgrip_line.service.bodies import pictures_of
+from clipgrip_line.service.bodies import TooLarge, pictures_of
 from clipgrip_line.service.clock import now, written
 from clipgrip_line.service.engine import TookTooLong
 from clipgrip_line.service.guard import parsed
 from clipgrip_line.service.handshake import Code, Station
 from clipgrip_line.service.ledger import NotKept
+from clipgrip_line.service.predicted import room
 from clipgrip_line.service.predicting import Passed, Picture
 from clipgrip_line.service.replies import answer
 from clipgrip_line.service.service import Service
@@ -30,6 +31,7 @@ from clipgrip_line.service.service import Service
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 MOST = 64
 """Stations of one service."""
+PASSED = Passed()
 WAIT = 30.0
 """Seconds in which a configuration has to answer."""
 
@@ -68,17 +70,24 @@ class Stations:
 
     async def trigger(self, name: str, pictures: list[Picture], passed: Passed) -> Station:
         """Inspect one part: busy while the model works, then results."""
-        picture = pictures[0] if pictures else None
-        serial = picture.serial if picture and picture.serial else passed.serial
-        before = self.of(name)
+        if not pictures:
+            return self.refuse(name, Code.NO_IMAGE, passed)
+        picture, before = pictures[0], self.of(name)
+        serial = picture.serial or passed.serial
         begun = self.put(name, handshake.trigger(before, passed.lot, serial))
         if before.phase != "ready":
             return begun
         self._under_way[name] = begun
-        if picture is None:
-            return self.put(name, handshake.failed(begun, Code.NO_IMAGE, written(now())))
         found = await self._inspected(begun, picture, passed, name)
         return self._ended(name, begun, found)
+
+    def refuse(self, name: str, code: Code, passed: Passed = PASSED) -> Station:
+        """A trigger whose image is not looked at: a result with a code, as any other."""
+        before = self.of(name)
+        begun = self.put(name, handshake.trigger(before, passed.lot, passed.serial))
+        if before.phase != "ready":
+            return begun
+        return self.put(name, handshake.failed(begun, code, written(now())))
 
     def _ended(self, name: str, begun: Station, end: Station) -> Station:
         """What was begun ends so, whatever came too early meanwhile; after a reset it is not shown."""
@@ -140,7 +149,7 @@ class Stations:
 
 def _version_of(service: Service, wanted: str) -> str:
     """The newest version whose bundle is called so, or that begins so; empty where there is none."""
-    rows = service.ledger.reader.execute("SELECT version, file FROM bundle ORDER BY at DESC")
+    rows = service.ledger.reader.execute("SELECT version, file FROM bundle ORDER BY rowid DESC")
     for version, file in rows.fetchall():
         if wanted in (file, file.removesuffix(".clipgrip"), version):
             return str(version)
@@ -151,6 +160,8 @@ async def _brought(request: Request, service: Service) -> tuple[list[Picture], P
     """The image of a trigger, none where there is none; lot and serial either way."""
     try:
         return await pictures_of(request, service.settings.limits)
+    except TooLarge:
+        raise
     except LineError:
         lot, serial = (request.query_params.get(key, "")[:200] for key in ("lot", "serial"))
         return [], Passed(lot, serial)
@@ -170,10 +181,14 @@ def routes(service: Service) -> list[BaseRoute]:
     async def trigger(request: Request) -> Response:
         name = request.path_params["name"]
         stations.of(name)
-        pictures, passed = await _brought(request, service)
-        if len(pictures) > 1:
-            raise HTTPException(400, mark("A station inspects one image at a time."))
-        return shown(await stations.trigger(name, pictures, passed))
+        try:
+            async with room(service, request) as arriving:
+                pictures, passed = await _brought(arriving, service)
+                if len(pictures) > 1:
+                    raise HTTPException(400, mark("A station inspects one image at a time."))
+                return shown(await stations.trigger(name, pictures, passed))
+        except Full:
+            return shown(stations.refuse(name, Code.FULL))
 
     def step(change: Callable[[Station], Station]) -> Callable[[Request], Awaitable[Response]]:
         async def stepped(request: Request) -> Response:

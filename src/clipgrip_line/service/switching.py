@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from clipgrip_line.errors import LineError
+from clipgrip_line.sentences import Sentence, mark
 from clipgrip_line.service.ledger import Ledger, NotKept
 from clipgrip_line.service.live import Answering
 from clipgrip_line.service.versions import live, path_of
@@ -65,19 +67,24 @@ class Switching(threading.Thread):
         try:
             found = self._kept.get(change.version) or self.load(path_of(self.state, change.version))
             if found.version != change.version:
-                raise ValueError(f"its file holds version {found.version}")
+                raise LineError(mark("its file holds version {version}"), version=found.version)
             self._kept[change.version] = found
             # before it answers: what people withdrew of it holds from its first image on
             self.began(found)
         except NotKept as error:  # tried again: the disk is to blame, not the version
-            self.failed = f"{change.version}: {error}"
+            self.failed = _why(change.version, error)
             return
         except Exception as error:  # ONNX Runtime raises its own
             self.refused.add(change.number)
             self._kept.pop(change.version, None)
-            self.failed = f"{change.version}: {error}"
+            self.failed = _why(change.version, error)
             log.warning("version %s cannot answer: %s", change.version, error)
             return
         self._kept = {self.model.version: self.model, found.version: found}
         self.model, self.failed = found, ""
         log.warning("version %s answers (%s by %s)", found.version, change.action, change.by)
+
+
+def _why(version: str, error: Exception) -> str:
+    reason = getattr(error, "sentence", str(error))
+    return Sentence("{version}: {reason}", version=version, reason=reason)

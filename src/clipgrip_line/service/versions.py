@@ -5,7 +5,7 @@ from __future__ import annotations
 import filecmp
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,13 +146,28 @@ def earlier(db: sqlite3.Connection, to: str = "") -> str:
                 nearest=nearest(to, known),
             )
         return found[0]
-    present = history[-1].version if history else ""
-    before = [one.version for one in history if one.version != present]
-    if not before:
+    return _one_back(history)
+
+
+def _one_back(history: Sequence[Change]) -> str:
+    """The version before the present one, as far back as going back has led: it never leads forward again."""
+    way: list[str] = []
+    for one in history:
+        if one.action == ROLLBACK and one.version in way:
+            way = way[: way.index(one.version) + 1]
+        elif one.version in way:
+            way.remove(one.version)
+            way.append(one.version)
+        else:
+            way.append(one.version)
+    if len(way) < 2:
         raise LineError(
-            mark("there is no earlier version to go back to. See clipgrip-line versions STATE.")
+            mark(
+                "there is no earlier version to go back to. clipgrip-line versions shows all; --to VERSION takes any "
+                "of them."
+            )
         )
-    return before[-1]
+    return way[-2]
 
 
 def listed(db: sqlite3.Connection) -> list[dict[str, Any]]:

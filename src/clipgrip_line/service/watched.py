@@ -11,8 +11,10 @@ from typing import Any, cast
 import numpy as np
 
 from clipgrip_line.service.clock import now, written
+from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.ledger import Ledger, NotKept
-from clipgrip_line.service.live import Answering
+from clipgrip_line.service.live import Answering, Floats
+from clipgrip_line.service.pictures import jpeg
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.line import Alarm, SeenImage, State, Vectors, WatchedLine
 from clipgrip_line.trust.packed import monitors_bytes, read_monitors
@@ -24,6 +26,10 @@ from clipgrip_line.trust.scores import SCORES
 LATEST = 5000
 """Images that an alarm looks back on."""
 AT_ONCE = 500
+ALARMS = 50
+"""Latest alarms whose pictures are kept."""
+LONGEST = 480
+"""Pixels of the longer side of these."""
 _ROW = "SELECT a.number, a.image, a.name, a.label, a.sure, a.codes, a.at FROM answer a "
 
 
@@ -54,12 +60,12 @@ class Watched:
     model: Answering
     begun_at: str
     anchors: Vectors = field(repr=False)
+    near: Floats = field(repr=False)
+    """The same in float32, so that every image is not paid for with a conversion."""
     reference: int
     state: WatchState
     unsaved: list[tuple[int, int]] = field(default_factory=list)
     """(number, answer) of images since the last saving."""
-    said: object = None
-    """What of people's answers the promises were compared with last."""
 
     def line(self, alpha: float) -> WatchedLine:
         """As the arithmetic of alarms knows it."""
@@ -95,14 +101,20 @@ class Watched:
         )
         return [_image(numbers[row[0]], row) for row in found if row[0] in numbers]
 
-    def save(self, db: sqlite3.Connection, loud: Sequence[Mapping[str, Any]], at: str) -> None:
+    def packed(self) -> bytes:
+        """The monitors as `save` keeps them: made before, so that no answer waits behind it."""
+        return monitors_bytes(self.state.state.monitors)
+
+    def save(
+        self, db: sqlite3.Connection, packed: bytes, loud: Sequence[Mapping[str, Any]], at: str
+    ) -> None:
         """Monitors, images, and what rang, in one change."""
         state, version = self.state.state, self.model.version
         db.execute(
             "INSERT OR REPLACE INTO monitor VALUES (?, ?, ?, ?, ?, ?)",
             (
                 *(version, self.begun_at, state.period, state.before, self.state.through),
-                monitors_bytes(state.monitors),
+                packed,
             ),
         )
         db.executemany(
@@ -115,18 +127,16 @@ class Watched:
         )
         for one in loud:
             facts = json.dumps(one["facts"])
-            db.execute(
+            number = db.execute(
                 "INSERT INTO alarm (version, period, at, rang_at, facts) VALUES (?, ?, ?, ?, ?)",
                 (version, state.period, one["at"], at, facts),
+            ).lastrowid
+            db.execute("DELETE FROM alarm_picture WHERE alarm <= ?", ((number or 0) - ALARMS,))
+            db.executemany(
+                "INSERT OR IGNORE INTO alarm_picture VALUES (?, ?, ?)",
+                [(number, image, data) for image, data in one["pictures"].items()],
             )
-            self.noticed(db, at, [{"alarm": one["facts"], "at_image": one["at"]}])
-
-    def noticed(self, db: sqlite3.Connection, at: str, facts: Sequence[Mapping[str, Any]]) -> None:
-        """For the webhook."""
-        for one in facts:
-            event = "alarm" if "alarm" in one else "promise_withdrawn"
-            body = {"event": event, "at": at, "version": self.model.version, **one}
-            db.execute("INSERT INTO notice (at, body) VALUES (?, ?)", (at, json.dumps(body)))
+            noticed(db, at, version, "alarm", {"alarm": one["facts"], "at_image": one["at"]})
 
     def change_alarm(self, ledger: Ledger, alarm: Alarm) -> None:
         """More is heard in it."""
@@ -147,13 +157,14 @@ class Watched:
         period = next_period(ledger.reader, state.period)
         before = self.state
         self.state = WatchState(State(period, state.images, monitors), before.through)
+        packed = self.packed()
 
         def change(db: sqlite3.Connection) -> None:
             db.execute(
                 "UPDATE alarm SET response = ? WHERE number = ?",
                 (json.dumps(response), alarm.number),
             )
-            self.save(db, (), at)
+            self.save(db, packed, (), at)
 
         try:
             ledger.do(change)
@@ -168,7 +179,7 @@ def following(ledger: Ledger, model: Answering, reference: Reference | None) -> 
     """The watch of a version, where it was left, or from its reference."""
     db, classes = ledger.reader, len(model.classes)
     anchors = reference.anchors if reference else np.zeros((0, 1), np.float16)
-    images = reference.images if reference else 0
+    images, near = reference.images if reference else 0, anchors.astype(np.float32)
     row = db.execute(
         "SELECT begun_at, period, before, through, data FROM monitor WHERE version = ?",
         (model.version,),
@@ -176,17 +187,47 @@ def following(ledger: Ledger, model: Answering, reference: Reference | None) -> 
     if row is not None:
         begun_at, period, before, through, data = row
         state = WatchState(State(period, before, read_monitors(data)), through)
-        return Watched(model, begun_at, anchors, images, state)
+        return Watched(model, begun_at, anchors, near, images, state)
     monitors = reference.monitors if reference else _from_nothing(classes)
     (through,) = db.execute("SELECT coalesce(max(number), 0) FROM answer").fetchone()
     state = WatchState(State(next_period(db, 0), 0, monitors), through)
-    watched = Watched(model, written(now()), anchors, images, state)
-    ledger.do(lambda db: watched.save(db, (), watched.begun_at))
+    watched = Watched(model, written(now()), anchors, near, images, state)
+    packed = watched.packed()
+    ledger.do(lambda db: watched.save(db, packed, (), watched.begun_at))
     return watched
 
 
 def _from_nothing(classes: int) -> Monitors:
     return Monitors.of(no_counts(len(SCORES)), np.zeros(classes, np.int64))
+
+
+def noticed(
+    db: sqlite3.Connection, at: str, version: str, event: str, facts: Mapping[str, Any]
+) -> None:
+    """For the webhook."""
+    body = json.dumps({"event": event, "at": at, "version": version, **facts})
+    db.execute("INSERT INTO notice (at, body) VALUES (?, ?)", (at, body))
+
+
+def small(facts: Mapping[str, Any], gallery: Gallery) -> dict[str, bytes]:
+    """The pictures of an alarm from before and after, as far as they are still in memory, small enough to be kept."""
+    found: dict[str, bytes] = {}
+    for one in (*facts["before"], *facts["after"]):
+        data = gallery.get(one["sha256"])
+        made = None if data is None else jpeg(data, LONGEST)
+        if made is not None:
+            found[one["sha256"]] = made
+    return found
+
+
+def pictured(db: sqlite3.Connection, alarm: Alarm) -> dict[str, list[str]]:
+    """The contents from before and after of which an alarm keeps a picture."""
+    rows = db.execute("SELECT image FROM alarm_picture WHERE alarm = ?", (alarm.number,))
+    kept = {image for (image,) in rows}
+    return {
+        when: [one["sha256"] for one in alarm.facts[when] if one["sha256"] in kept]
+        for when in ("before", "after")
+    }
 
 
 def next_period(db: sqlite3.Connection, period: int) -> int:

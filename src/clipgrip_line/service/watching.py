@@ -17,12 +17,22 @@ from typing import Any
 
 import numpy as np
 
+from clipgrip_line.answers import Answer
 from clipgrip_line.promises import Scope
 from clipgrip_line.service.clock import now, written
+from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.ledger import Ledger, NotKept
 from clipgrip_line.service.live import Answering, Seen
-from clipgrip_line.service.promises import Kept, kept, note, standing, withdraw
-from clipgrip_line.service.watched import Images, Watched, WatchState, alarms, following
+from clipgrip_line.service.promises import Kept, Promising, kept, note, standing, withdraw
+from clipgrip_line.service.watched import (
+    Images,
+    Watched,
+    WatchState,
+    alarms,
+    following,
+    noticed,
+    small,
+)
 from clipgrip_line.trust.drift import follow, ringing
 from clipgrip_line.trust.line import Alarm, State
 from clipgrip_line.trust.reference import Reference
@@ -53,13 +63,17 @@ class Status:
 class Watching(threading.Thread):
     """Bets on the images of the version that answers."""
 
-    def __init__(self, ledger: Ledger, alpha: float) -> None:
+    def __init__(self, ledger: Ledger, alpha: float, gallery: Gallery) -> None:
         super().__init__(name="watch", daemon=True)
-        self.ledger, self.alpha = ledger, alpha
+        self.ledger, self.alpha, self.gallery = ledger, alpha, gallery
         self.status = Status()
         self._watched: Watched | None = None
         self._standing: dict[str, tuple[Scope, ...] | None] = {}
         """By version: while the versions change, images of both are under way."""
+        self._promising: dict[str, Promising] = {}
+        """Every version whose promise people's answers are compared with, also of one that answers no more."""
+        self._said: object = None
+        """What of people's answers the promises were compared with last."""
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._saved = 0.0
@@ -71,30 +85,43 @@ class Watching(threading.Thread):
                 self._save(self._watched, ())
             self.ledger.do(lambda db: note(db, model))
             self._watched = following(self.ledger, model, reference)
+            self._promising[model.version] = model
+            self._said = None
+            with contextlib.suppress(NotKept):  # the next look tries again
+                self._uphold()
             self._standing[model.version] = standing(self.ledger.reader, model)
             self._renew()
 
-    def decided(self, seen: Seen, version: str) -> Seen:
-        """Left to people where no scope that still stands holds the answer."""
-        scopes, answer = self._standing.get(version), seen.answer
-        if scopes is None or answer.decided == "person":
-            return seen
-        if any(one.holds(seen.label, seen.sure) for one in scopes):
-            return seen
-        return replace(seen, answer=replace(answer, decided="person", verdict="person"))
+    def remember(self, versions: Sequence[Promising]) -> None:
+        """Versions that answered before: what people say of their images counts, too."""
+        for one in versions:
+            self._promising.setdefault(one.version, one)
 
-    def codes(self, seen: Sequence[Seen]) -> list[bytes | None]:
+    def judged(self, seen: Sequence[Seen], version: str) -> list[Seen]:
+        """Images of one version: left to people where no scope that stands holds the answer, with their scores."""
+        scopes = self._standing.get(version)
+        try:
+            codes = self.codes(seen, version)
+        except Exception:  # the answer does not wait for the watch
+            log.exception("the watch could not look at %d images", len(seen))
+            codes = [None] * len(seen)
+        return [
+            replace(one, answer=_decided(one, scopes), codes=code)
+            for one, code in zip(seen, codes, strict=True)
+        ]
+
+    def codes(self, seen: Sequence[Seen], version: str) -> Sequence[bytes | None]:
         """The scores of images of one version, small enough to be kept with their answers.
 
         None for those of another version than is watched: its reference says nothing of them.
         """
         watched = self._watched
-        if watched is None or not seen or seen[0].answer.version != watched.model.version:
+        if watched is None or not seen or version != watched.model.version:
             return [None] * len(seen)
         looks = [one.asked.pixels.looks for one in seen]
         sure = np.array([one.sure for one in seen])
-        far = distances(np.stack([one.embed for one in seen]), watched.anchors)
-        return [row.astype("<u2").tobytes() for row in scores_of(looks, sure, far)]
+        far = distances(np.stack([one.embed for one in seen]), watched.near)
+        return [row.tobytes() for row in scores_of(looks, sure, far).astype("<u2")]
 
     def run(self) -> None:
         """The loop."""
@@ -122,7 +149,7 @@ class Watching(threading.Thread):
             images = self._watched.fresh(self.ledger.reader)
             if images.rows:
                 self._bet_or_again(self._watched, images)
-            self._uphold(self._watched)
+            self._uphold()
             self._renew()
             return images.full and not self._stopping.is_set()
 
@@ -168,33 +195,39 @@ class Watching(threading.Thread):
         ).any():
             self._save_now_and_then(watched)
             return
-        loud = rung(line, state, course, watched.history(self.ledger.reader))
-        self._save(watched, () if loud is None else (loud,))
+        loud = rung(line, state, course, watched.history(self.ledger.reader), self.gallery)
+        if loud is None:
+            self._save(watched, ())
+        else:
+            self._save(watched, ({**loud, "pictures": small(loud["facts"], self.gallery)},))
 
     def _save_now_and_then(self, watched: Watched) -> None:
         if time.monotonic() - self._saved >= SAVED:
             self._save(watched, ())
 
     def _save(self, watched: Watched, loud: Sequence[dict[str, Any]]) -> None:
-        at = written(now())
-        self.ledger.do(lambda db: watched.save(db, loud, at))
+        at, packed = written(now()), watched.packed()
+        self.ledger.do(lambda db: watched.save(db, packed, loud, at))
         watched.unsaved = []
         self._saved = time.monotonic()
 
-    def _uphold(self, watched: Watched) -> None:
-        model = watched.model
+    def _uphold(self) -> None:
+        """Withdraw what people's answers refute, whichever version they are about."""
         said = self.ledger.reader.execute("SELECT count(*), sum(undone) FROM said").fetchone()
-        if said == watched.said or model.promise is None:
+        if said == self._said:
             return
         at = written(now())
 
         def change(db: sqlite3.Connection) -> None:
-            fallen = withdraw(db, model, self.alpha, at)
-            watched.noticed(db, at, [one.facts() for one in fallen])
+            for model in self._promising.values():
+                for one in withdraw(db, model, self.alpha, at):
+                    noticed(db, at, model.version, "promise_withdrawn", one.facts())
 
         self.ledger.do(change)
-        self._standing[model.version] = standing(self.ledger.reader, model)
-        watched.said = said  # after it is kept: what the disk refused is tried again
+        for version, model in self._promising.items():
+            if version in self._standing:
+                self._standing[version] = standing(self.ledger.reader, model)
+        self._said = said  # after it is kept: what the disk refused is tried again
 
     def _renew(self) -> None:
         watched = self._watched
@@ -217,3 +250,12 @@ class Watching(threading.Thread):
             len(every),
             promises,
         )
+
+
+def _decided(one: Seen, scopes: Sequence[Scope] | None) -> Answer:
+    answer = one.answer
+    if scopes is None or answer.decided == "person":
+        return answer
+    if any(scope.holds(one.label, one.sure) for scope in scopes):
+        return answer
+    return replace(answer, decided="person", verdict="person")

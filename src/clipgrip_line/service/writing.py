@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from clipgrip_line.errors import LineError
 from clipgrip_line.sentences import mark
 from clipgrip_line.service import people
 from clipgrip_line.service.guard import is_json, parsed
@@ -21,8 +22,10 @@ from clipgrip_line.service.replies import answer
 from clipgrip_line.service.service import Service
 from clipgrip_line.trust.responding import Verdict
 
-TOKEN = re.compile(r"[\w-]{8,64}")
-MOST_NAME, MOST_NOTE = 80, 500
+LEAST_TOKEN, MOST_TOKEN = 8, 64
+TOKEN = re.compile(rf"[\w-]{{{LEAST_TOKEN},{MOST_TOKEN}}}", re.ASCII)
+IMAGE = re.compile(r"[0-9a-f]{64}")
+MOST_CLASS, MOST_NAME, MOST_NOTE = 200, 80, 500
 
 
 def routes(service: Service) -> list[BaseRoute]:
@@ -33,7 +36,7 @@ def routes(service: Service) -> list[BaseRoute]:
 
     async def say(request: Request) -> Response:
         body = await _body(request)
-        said = Said(_text(body, "image", 64), _text(body, "class", 200), _name(body), _token(body))
+        said = Said(_image(body), _text(body, "class", MOST_CLASS), _name(body), _token(body))
         return answer(await kept(people.say(said, service.model.classes)))
 
     async def undo(request: Request) -> Response:
@@ -42,7 +45,7 @@ def routes(service: Service) -> list[BaseRoute]:
 
     async def respond(request: Request) -> Response:
         body = await _body(request)
-        verdict, note = _text(body, "verdict", 20), _text(body, "note", MOST_NOTE)
+        verdict, note = _text(body, "verdict", 20), _text({"note": "", **body}, "note", MOST_NOTE)
         if verdict not in get_args(Verdict):
             raise HTTPException(400, mark("An alarm is answered by fixed, normal or nothing."))
         by, loop = _name(body), asyncio.get_running_loop()
@@ -69,19 +72,42 @@ async def _body(request: Request) -> dict[str, Any]:
 
 
 def _text(body: dict[str, Any], name: str, most: int) -> str:
-    value = body.get(name, "")
-    if not isinstance(value, str) or len(value) > most:
-        raise HTTPException(400, mark("A field is missing or too long. See /docs."))
+    """A text that must be there, and may be empty."""
+    if name not in body:
+        raise LineError(mark("{name} is missing. See /docs for what is needed."), name=name)
+    value = body[name]
+    if not isinstance(value, str):
+        raise LineError(mark("{name} must be a text."), name=name)
+    if len(value) > most:
+        raise LineError(mark("{name} has more than {most} characters."), name=name, most=most)
     return value
 
 
 def _name(body: dict[str, Any]) -> str:
-    text = _text(body, "by", MOST_NAME)
+    """Who says it; empty where it is left out."""
+    text = _text({"by": "", **body}, "by", MOST_NAME)
     return "".join(c for c in text if c.isprintable()).strip()
 
 
+def _image(body: dict[str, Any]) -> str:
+    image = _text(body, "image", 64)
+    if not IMAGE.fullmatch(image):
+        raise LineError(
+            mark("image must be an image_id of an answer: 64 hexadecimal digits, small letters.")
+        )
+    return image
+
+
 def _token(body: dict[str, Any]) -> str:
-    token = _text(body, "token", 64)
+    """The asker's own name for the answer, so that what is sent twice counts once."""
+    token = _text(body, "token", MOST_TOKEN)
     if not TOKEN.fullmatch(token):
-        raise HTTPException(400, mark("A field is missing or too long. See /docs."))
+        raise LineError(
+            mark(
+                "token must have {least} to {most} letters, digits, - or _: your own name for this answer, a new one "
+                "for each, the same one where it is sent again."
+            ),
+            least=LEAST_TOKEN,
+            most=MOST_TOKEN,
+        )
     return token

@@ -2,10 +2,10 @@
 
 Each score of a new image is ranked among all before it (`trust.ranks`): while nothing changes, the ranks are uniform
 and independent. A density that is fixed before the next rank makes a wealth that does not grow on average when it is
-bet on (a conformal test martingale; Vovk, arXiv 2102.09958). Several are mixed: histograms of the latest ranks, which
-forget at two speeds and are coarse or fine (a shift needs few bins to be learned, values never seen before need many),
-and fixed ones, which need not learn what a plain shift looks like. Each may begin at any time: the average over starts,
-whose weights sum to 1 (an e-detector with a lifetime budget; Shin, Ramdas & Rinaldo, arXiv 2203.03532).
+bet on (a conformal test martingale; Vovk, arXiv 2102.09958). Several are mixed: fixed ones, which need not learn what
+a shift of all images or of some looks like, and histograms of the latest ranks, which forget at two speeds and are
+coarse or fine (few bins are learned soon, values never seen before need many). Each may begin at any time: the average
+over starts, whose weights sum to 1 (an e-detector with a lifetime budget; Shin, Ramdas & Rinaldo, arXiv 2203.03532).
 
 The wealths of different scores are martingales of their own pasts, not of a common one, so they are not averaged:
 each rings at a level of its own, 1 / (its share of the budget), and the shares sum to the budget (Bonferroni).
@@ -24,11 +24,12 @@ DECAYS = np.array([0.98, 0.995])
 """What is left of a rank in the histogram after one image more."""
 BINS, FINE, PRIOR = 10, 40, 8.0
 """Bins of the coarse and the fine histogram, and how many ranks the uniform one in them counts for."""
-TILTS = np.array([-6.0, -2.0, 2.0, 6.0])
-"""Fixed bets on the rank of a score: density exp(tilt * rank), scaled."""
-TIMES = np.array([0.25, 0.5, 2.0, 4.0])
+TILTS = np.repeat([-20.0, -3.0, 3.0, 20.0], 3)
+PARTS = np.tile([1.0, 0.3, 0.1], 4)
+"""Fixed bets on the rank of a score: density exp(tilt * rank), scaled, for a part of the images; the others stay."""
+TIMES = np.array([0.0, 0.25, 0.5, 0.65, 0.8, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0])
 """Fixed bets on a class: so many times as often as it was, or halfway to always where that is less."""
-MIXED = np.array([0.25, 0.25, 0.15, 0.15, 0.05, 0.05, 0.05, 0.05])
+MIXED = np.repeat([0.1, 0.05], [4, len(TILTS)])
 """(E,) weights of the bets: coarse and fine histograms, then the fixed ones; together 1."""
 FIRST = 100.0
 """Images after which 1 / (1 + ln 2), about 60%, of the weight of the starts is left."""
@@ -142,7 +143,8 @@ def densities(bins: Values, widths: Values, chosen: Codes) -> Values:
 
 def tilted(p: Values) -> Values:
     """(T, M) densities of the fixed bets at ranks (M,); the mean of each over a uniform rank is 1."""
-    return np.asarray(np.exp(np.outer(TILTS, p)) * (TILTS / np.expm1(TILTS))[:, None])
+    shifted = np.exp(np.outer(TILTS, p)) * (TILTS / np.expm1(TILTS))[:, None]
+    return np.asarray(1 + PARTS[:, None] * (shifted - 1))
 
 
 def multiplied(shares: Values, inside: Codes) -> Values:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import io
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 
-from clipgrip_line.trust.drift import Monitors
+from clipgrip_line.trust.drift import MIXED, Monitors
+
+FORMER = {
+    2: np.full(2, 0.5),
+    8: np.array([0.25, 0.25, 0.15, 0.15, 0.05, 0.05, 0.05, 0.05]),
+}
+"""Weights of the bets that were mixed before, by how many they were; together 1."""
 
 
 def monitors_bytes(monitors: Monitors) -> bytes:
@@ -25,5 +33,18 @@ def read_monitors(data: bytes) -> Monitors:
         ValueError, KeyError, OSError: these are no such bytes.
     """
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        found = {one.name: arrays[one.name] for one in fields(Monitors)}
-    return Monitors(**{**found, "images": int(found["images"])})
+        return monitors_from({one.name: arrays[one.name] for one in fields(Monitors)})
+
+
+def monitors_from(arrays: Mapping[str, Any]) -> Monitors:
+    """The monitors whose fields these are.
+
+    Where other bets were mixed before, each of today's goes on with the wealth that those had together, and learns
+    anew: all that was won or lost still counts, so a line that has begun rings no oftener for it.
+    """
+    values: dict[str, Any] = {one.name: arrays[one.name] for one in fields(Monitors)}
+    found = Monitors(**{**values, "images": int(arrays["images"])})
+    if len(found.begun) == len(MIXED):
+        return found
+    begun = np.tile(FORMER[len(found.begun)] @ found.begun, (len(MIXED), 1))
+    return replace(Monitors.of(found.seen, found.labels), begun=begun, images=found.images)

@@ -38,22 +38,22 @@ def counted(codes: Codes) -> Counts:
 
 
 class Ranks:
-    """Counts of several scores that grow image by image; a copy of what it is given.
+    """Counts (M, B, B) of several scores that grow image by image; a copy of what it is given.
 
-    Scores may have seen different numbers of images.
+    Scores may have seen different numbers of images. Codes lie below B², which is 65,536 for those of `codes_of`.
     """
 
     def __init__(self, counts: Counts) -> None:
         self.counts = counts.copy()
         self._blocks, self._each = self.counts.sum(2), np.arange(len(counts))
-        self._n = self._blocks.sum(1)
+        self._n, self._places = self._blocks.sum(1), np.arange(counts.shape[2])
 
     def add(self, codes: Codes, chance: Values) -> Values:
         """(M,) p-values of one image with these codes (M,), which then counts as seen; ``chance`` breaks ties."""
-        high, low = codes // BLOCK, codes % BLOCK
-        row, places = self.counts[self._each, high], np.arange(BLOCK)
-        below = (self._blocks * (places < high[:, None])).sum(1)
-        below = below + (row * (places < low[:, None])).sum(1)
+        high, low = np.divmod(codes, len(self._places))
+        row = self.counts[self._each, high]
+        below = (self._blocks * (self._places < high[:, None])).sum(1)
+        below = below + (row * (self._places < low[:, None])).sum(1)
         equal = row[self._each, low] + 1
         self.counts[self._each, high, low] += 1
         self._blocks[self._each, high] += 1
@@ -61,12 +61,17 @@ class Ranks:
         return np.asarray((below + chance * equal) / self._n, dtype=float)
 
 
-def share_p_values(seen: Counts, label: int, chance: Values) -> Values:
-    """(C,) p-values of an image of class ``label`` for "is it of this class", after ``seen`` (C,) of each.
+def share_p_values(seen: Counts, label: Codes | int, chance: Values) -> Values:
+    """(..., C) p-values of an image of class ``label`` (...): "is it of this class", after ``seen`` (..., C) of each.
 
     Those of a class stand above all others.
     """
-    n = seen.sum()
-    p = chance * (n - seen + 1) / (n + 1)
-    p[label] = (n - seen[label] + chance[label] * (seen[label] + 1)) / (n + 1)
+    n, inside = seen.sum(-1, keepdims=True), _is_of(label, seen.shape[-1])
+    others = chance * (n - seen + 1)
+    p = np.where(inside, n - seen + chance * (seen + 1), others) / (n + 1)
     return np.asarray(p, dtype=float)
+
+
+def _is_of(label: Codes | int, classes: int) -> NDArray[np.bool_]:
+    """(..., C) whether each class is the one of ``label`` (...)."""
+    return np.asarray(np.asarray(label)[..., None] == np.arange(classes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,9 +37,16 @@ def loudest(line: WatchedLine, state: State) -> float:
 
 
 def rung(
-    line: WatchedLine, before: State, course: Course, history: Sequence[SeenImage]
+    line: WatchedLine,
+    before: State,
+    course: Course,
+    history: Sequence[SeenImage],
+    showable: Container[str] | None = None,
 ) -> dict[str, Any] | None:
-    """Where and what rings first; None where nothing does. ``history``: the kept images, the new ones last."""
+    """Where and what rings first; None where nothing does. ``history``: the kept images, the new ones last.
+
+    ``showable``: contents whose pictures can be shown, where not all can.
+    """
     budget = image_budgets(line, before.period, len(course.monitors.labels))
     loud = ringing(course.wealth, budget)
     if not loud.any():
@@ -48,7 +55,7 @@ def rung(
     level = course.wealth[first] * budget
     monitor = int(np.where(loud[first], level, -1.0).argmax())
     at = before.images + first + 1
-    facts = described(line, before, monitor, at, history)
+    facts = described(line, before, monitor, at, history, showable)
     others = set(np.flatnonzero(loud.any(0)).tolist()) - {monitor}
     return {"at": at, "facts": {**facts, "others": [_named(one) for one in sorted(others)]}}
 
@@ -65,7 +72,12 @@ def heard_more(alarm: Alarm, line: WatchedLine, before: State, course: Course) -
 
 
 def described(
-    line: WatchedLine, state: State, monitor: int, at: int, history: Sequence[SeenImage]
+    line: WatchedLine,
+    state: State,
+    monitor: int,
+    at: int,
+    history: Sequence[SeenImage],
+    showable: Container[str] | None = None,
 ) -> dict[str, Any]:
     """What an alarm says: the score, which way it moved, since when, and pictures from before and after."""
     named = _named(monitor)
@@ -73,7 +85,8 @@ def described(
     after = [one for one in history if one.number >= since]
     earlier = [one for one in history if one.number < since]
     rises = _rises(named, state, earlier, [one for one in after if one.number <= at])
-    shown_before = _evenly(_typical(named, earlier), PICTURES)
+    shown_before = _evenly(_typical(named, _of(earlier, showable)), PICTURES)
+    shown_after = _plainest(named, rises, _of(after, showable))
     pictures = [{"path": one.path, "sha256": one.sha256} for one in shown_before]
     return {
         **named,
@@ -82,10 +95,12 @@ def described(
         "since_between": between,
         "since_at": after[0].seen_at if after else "",
         "before": (pictures + line.facts["pictures"])[:PICTURES],
-        "after": [
-            {"path": one.path, "sha256": one.sha256} for one in _plainest(named, rises, after)
-        ],
+        "after": [{"path": one.path, "sha256": one.sha256} for one in shown_after],
     }
+
+
+def _of(images: Sequence[SeenImage], showable: Container[str] | None) -> list[SeenImage]:
+    return [one for one in images if showable is None or one.sha256 in showable]
 
 
 def _dated(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clipgrip_line.pictures.looks import Looks
-from clipgrip_line.trust.line import Vectors
 from clipgrip_line.trust.ranks import Codes, Values, codes_of
 
 NEAREST = 3
@@ -27,11 +28,11 @@ def scores_of(looks: Sequence[Looks], confidence: Values, distance: Values) -> C
     return codes_of(np.column_stack([seen, odds, distance]))
 
 
-def distances(embeds: Values, anchors: Vectors) -> Values:
+def distances(embeds: Values, anchors: NDArray[np.floating[Any]]) -> Values:
     """(N,) mean cosine distance of unit vectors (N, D) to their nearest anchors (A, D); 0 without anchors."""
     if not len(anchors):
         return np.zeros(len(embeds))
-    near = embeds.astype(np.float32) @ anchors.astype(np.float32).T
+    near = embeds.astype(np.float32) @ anchors.astype(np.float32, copy=False).T
     k = min(NEAREST, near.shape[1])
     return 1 - np.partition(near, -k, axis=1)[:, -k:].mean(1, dtype=float)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 USUAL = {"http": 80, "https": 443}
@@ -76,6 +77,7 @@ def named(text: str) -> tuple[str, int | None] | None:
     return None if known is None or port == 0 else (name, port)
 
 
+@lru_cache(32)
 def parted(host: str) -> tuple[str, int | None]:
     """Name and port of a Host header; the name in small letters, as DNS has it, an empty one where it is none."""
     if re.search(r"[@/?#\\\s]", host):

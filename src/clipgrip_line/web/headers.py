@@ -5,9 +5,11 @@ from __future__ import annotations
 import hmac
 from http.cookies import CookieError, SimpleCookie
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Send
+
+from clipgrip_line.sentences import Sentence
 
 POLICY = (
     "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -21,10 +23,12 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
 }
 
+_RAW = {name.encode(): value.encode() for name, value in HEADERS.items()}
+
 
 def too_long(limit: int) -> str:
     """Why a body is refused."""
-    return f"More than {limit // 2**20} MB at once is not taken."
+    return Sentence("More than {size} MB at once is not taken.", size=limit // 2**20)
 
 
 def cookies_of(headers: Headers) -> dict[str, str]:
@@ -42,8 +46,8 @@ def same(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode(), wanted.encode())
 
 
-def limited(receive: Receive, limit: int) -> Receive:
-    """Stops reading a body that is longer than is taken, whatever its header said."""
+def limited(receive: Receive, limit: int, why: str = "") -> Receive:
+    """Stops reading a body that is longer than is taken, whatever its header said; ``why`` tells its sender."""
     read = 0
 
     async def counted() -> Message:
@@ -51,7 +55,7 @@ def limited(receive: Receive, limit: int) -> Receive:
         message = await receive()
         read += len(message.get("body", b""))
         if read > limit:
-            raise HTTPException(413, too_long(limit))
+            raise HTTPException(413, why or too_long(limit))
         return message
 
     return counted
@@ -66,11 +70,11 @@ class Headed:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.begun = True
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers[name] = value
-            if "cache-control" not in headers:
-                headers["cache-control"] = "no-store"
+            given = [one for one in message.get("headers", ()) if one[0] not in _RAW]
+            headers = [*given, *_RAW.items()]
+            if all(name != b"cache-control" for name, _ in given):
+                headers.append((b"cache-control", b"no-store"))
             if self.cookie:
-                headers.append("set-cookie", self.cookie)
+                headers.append((b"set-cookie", self.cookie.encode("latin-1")))
+            message = {**message, "headers": headers}
         await self.send(message)

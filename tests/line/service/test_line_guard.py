@@ -11,7 +11,8 @@ from line_fakes import GOOD
 from clipgrip_line.cli import parser_of
 from clipgrip_line.commands.serve import _limits, tokens_of
 from clipgrip_line.errors import LineError
-from clipgrip_line.service.server import alone, check_tokens
+from clipgrip_line.service.alone import alone
+from clipgrip_line.service.server import check_tokens
 from clipgrip_line.web.headers import HEADERS
 
 TOKEN = "a-token-nobody-can-guess"

@@ -106,6 +106,20 @@ def test_a_station_over_rest(start: Any) -> None:
     assert client.get("/v1/stations/a b").status_code == 400
 
 
+def test_where_there_is_no_room_for_a_body_the_station_says_so_and_a_part_at_work_keeps_its_result(
+    start: Any,
+) -> None:
+    model = FakeModel(gate=threading.Event())
+    service, client = start(model, limits={"waiting": len(SCRATCH) + 10})
+    with ThreadPoolExecutor(1) as pool:
+        asked = _busy(service, client, model, pool)
+        assert client.post("/v1/stations/a/trigger", content=SCRATCH).json()["busy"]
+        assert client.post("/v1/stations/b/trigger", content=SCRATCH).json()["code"] == 4
+        model.gate.set()  # type: ignore[union-attr]
+        assert asked.result().json()["ng"]
+    assert service.admission.bytes == 0
+
+
 def test_a_full_queue_is_a_result_with_a_code(start: Any) -> None:
     model = FakeModel(gate=threading.Event())
     service, client = start(model, limits={"queue": 1})

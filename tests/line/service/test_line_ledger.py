@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,44 @@ def test_a_disk_that_refuses_is_said_and_the_next_change_is_kept(tmp_path: Path)
     assert "full" in ledger.failing
     ledger.do(lambda db: db.execute("INSERT INTO setting VALUES ('a', '')"))
     assert ledger.failing == ""
+    ledger.close()
+
+
+def _together(ledger: Ledger, *changes: Any) -> list[Any]:
+    """What became of changes that are written in one group: the writer is held until all of them wait."""
+    gate = threading.Event()
+    first = ledger.write(lambda db: gate.wait(20) and None)
+    futures = [ledger.write(change) for change in changes]
+    gate.set()
+    first.result(20)
+    return [one.exception(20) or one.result() for one in futures]
+
+
+def _put(name: str) -> Any:
+    return lambda db: db.execute("INSERT INTO setting VALUES (?, '')", (name,)).rowcount
+
+
+def _full(_: sqlite3.Connection) -> Any:
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+def test_a_change_that_the_database_refuses_spoils_no_neighbour_of_its_group(
+    tmp_path: Path,
+) -> None:
+    ledger = Ledger(tmp_path)
+    one, wrong, double, two = _together(ledger, _put("a"), _full, _put("a"), _put("b"))
+    assert (one, two) == (1, 1)
+    assert isinstance(wrong, NotKept)
+    assert isinstance(double, sqlite3.IntegrityError), "an error of its own stays its own"
+    assert ledger.reader.execute("SELECT name FROM setting").fetchall() == [("a",), ("b",)]
+    ledger.close()
+
+
+def test_a_full_disk_refuses_every_change_of_a_group(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    assert {type(one) for one in _together(ledger, _full, _full, _full)} == {NotKept}
+    assert "full" in ledger.failing
+    assert ledger.reader.execute("SELECT count(*) FROM setting").fetchone() == (0,)
     ledger.close()
 
 

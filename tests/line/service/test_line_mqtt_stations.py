@@ -11,6 +11,7 @@ import pytest
 from line_fakes import SCRATCH
 
 from clipgrip_line.folder.mqtt import Broker
+from clipgrip_line.service.handshake import Station
 
 pytest.importorskip("paho.mqtt.client")
 
@@ -21,9 +22,13 @@ class Recording:
     def __init__(self) -> None:
         self.sent: list[tuple[str, Any, bool]] = []
 
-    def publish(self, topic: str, payload: str, *, qos: int, retain: bool) -> None:
+    def publish(self, topic: str, payload: str, *, qos: int, retain: bool) -> Any:
         assert qos == 1
         self.sent.append((topic, json.loads(payload), retain))
+        return SimpleNamespace(mid=len(self.sent))
+
+    def is_connected(self) -> bool:
+        return True
 
 
 def test_a_station_is_driven_by_messages(start: Any) -> None:
@@ -63,6 +68,34 @@ def test_a_station_is_driven_by_messages(start: Any) -> None:
     assert shown[:3] == [(True, False, -1, 0), (False, True, 1, 0), (False, False, -1, 0)]
     assert shown[3][3] == 5
     assert [one for one in shown if one[1]][1:] == [(False, True, -1, 1)] * 2
+
+
+def test_an_older_message_that_arrives_last_is_followed_by_the_newest(start: Any) -> None:
+    from clipgrip_line.service.lines import StationLines
+
+    service, _ = start()
+    lines = StationLines(service.stations, Broker.of("mqtt://127.0.0.1:1/line3"))
+    lines._client = recording = Recording()
+    lines._show("st-1", service.stations.put("st-1", Station("busy")))
+    lines._show("st-1", service.stations.put("st-1", Station("results")))
+    lines._acknowledged(2)
+    lines._acknowledged(1)  # sent before a cut, and again after it
+    assert [out["results_ready"] for _, out, _ in recording.sent] == [False, True, True]
+    lines._acknowledged(3)
+    assert len(recording.sent) == 3
+
+
+def test_where_the_broker_is_away_nothing_is_queued(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clipgrip_line.service.lines import StationLines
+
+    service, _ = start()
+    lines = StationLines(service.stations, Broker.of("mqtt://127.0.0.1:1/line3"))
+    lines._client = recording = Recording()
+    monkeypatch.setattr(Recording, "is_connected", lambda _: False)
+    lines._show("st-1", service.stations.put("st-1", Station("busy")))
+    assert recording.sent == []
 
 
 def _message(topic: str, payload: bytes) -> Any:

@@ -56,6 +56,58 @@ def test_wrong_answers_are_refused_with_a_reason(start: Any) -> None:
     assert client.get("/v1/waiting").json()["n"] == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"token": "1234567"}, "8 to 64"),
+        ({"token": "with a space"}, "8 to 64"),
+        ({"token": "ひらがなのtoken"}, "8 to 64"),
+        ({"token": "t" * 65}, "token has more than 64"),
+        ({"token": None}, "token must be a text"),
+        ({"image": "A" * 64}, "image must be an image_id"),
+        ({"class": "c" * 201}, "class has more than 200"),
+        ({"class": 3}, "class must be a text"),
+        ({"by": "b" * 81}, "by has more than 80"),
+    ],
+)
+def test_every_fault_of_an_answer_has_a_sentence_of_its_own(
+    start: Any, change: dict[str, Any], part: str
+) -> None:
+    _, client = start()
+    body = {"image": "0" * 64, "class": "dent", "by": "Aki", "token": "token-0001", **change}
+    told = client.post("/v1/answers", json=body)
+    assert told.status_code == 400
+    assert part in told.json()["error"]
+    del body[next(iter(change))]
+    if "by" not in change:
+        assert "is missing" in client.post("/v1/answers", json=body).json()["error"]
+
+
+def test_a_token_is_for_one_answer(start: Any) -> None:
+    _, client = start(FakeModel(promise=promised()))
+    one, other = (
+        client.post("/v1/predict", content=picture(n, n, n)).json()["answers"][0]["image_id"]
+        for n in (100, 110)
+    )
+    assert _say(client, one, "dent").status_code == 200
+    for image, name in ((other, "dent"), (one, "good")):
+        told = _say(client, image, name)
+        assert (told.status_code, "another answer" in told.json()["error"]) == (409, True)
+    client.post("/v1/answers/undo", json={"token": "token-0001"})
+    assert _say(client, one, "dent").status_code == 409, "taken back is not said again"
+    assert client.get("/v1/waiting").json()["n"] == 2
+
+
+def test_the_description_says_what_an_answer_needs(start: Any) -> None:
+    _, client = start()
+    post = client.get("/openapi.json").json()["paths"]["/v1/answers"]["post"]
+    schema = post["requestBody"]["content"]["application/json"]["schema"]
+    assert schema["required"] == ["image", "class", "token"]
+    token = schema["properties"]["token"]
+    assert (token["minLength"], token["maxLength"]) == (8, 64)
+    assert {"200", "400", "409", "503"} <= set(post["responses"])
+
+
 def test_an_audit_does_not_say_what_the_model_thinks(start: Any) -> None:
     _, client = start(audit_every=1)
     client.post("/v1/predict", content=GOOD)

@@ -19,7 +19,7 @@ def test_the_bytes_of_an_image_are_answered_with_what_came_with_them(start: Any)
     told = client.post("/v1/predict?lot=L1&serial=S7&name=a.png", content=GOOD)
     assert told.status_code == 200
     (one,) = told.json()["answers"]
-    assert (one["class"], one["verdict"], one["decided"]) == ("good", "ok", "model")
+    assert (one["class"], one["verdict"], one["decided_by"]) == ("good", "ok", "model")
     assert (one["lot"], one["serial"], one["name"], one["number"]) == ("L1", "S7", "a.png", 1)
     assert one["top"][0]["class"] == "good"
     assert len(one["top"]) == 3
@@ -79,6 +79,25 @@ def test_images_and_bytes_and_pixels_are_bounded(start: Any) -> None:
     assert client.post("/v1/predict", content=chunks).status_code == 413
     large = client.post("/v1/predict", content=picture(1, 2, 3, 200))
     assert "pixels" in large.json()["answers"][0]["error"]
+
+
+@pytest.mark.parametrize("form", ["raw", "form", "json"])
+def test_no_form_of_a_request_brings_more_bytes_than_are_taken(start: Any, form: str) -> None:
+    _, client = start(limits={"body": 50_000})
+
+    def asked(size: int) -> Any:
+        data = (GOOD + bytes(size))[:size]
+        if form == "raw":
+            return client.post("/v1/predict", content=data)
+        if form == "form":
+            return client.post("/v1/predict", files=[("images", ("a.png", data))])
+        images = [{"data": base64.b64encode(data).decode()}]
+        return client.post("/v1/predict", json={"images": images})
+
+    assert asked(50_000).status_code == 200
+    told = asked(50_001)
+    assert told.status_code == 413
+    assert "--max-body" in told.json()["error"]
 
 
 def test_a_full_queue_answers_429_and_says_when_to_come_again(start: Any) -> None:
@@ -182,7 +201,7 @@ def test_what_no_promise_covers_goes_to_a_person_with_its_picture(start: Any) ->
     assert [one["image"] for one in waiting["waiting"]] == [unsure["image_id"]]
     shown = client.get(f"/v1/pictures/{unsure['image_id']}")
     assert shown.headers["content-type"] == "image/jpeg"
-    assert service.observers.picture(sure["image_id"]) == GOOD
+    assert service.observers.gallery.get(sure["image_id"]) == GOOD
 
 
 def test_kept_answers_are_there_after_a_restart_and_numbers_go_on(start: Any) -> None:

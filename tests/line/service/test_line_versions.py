@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,9 @@ from line_fakes import DENT, GOOD, SCRATCH, FakeModel, promised
 
 from clipgrip_line.cli import main
 from clipgrip_line.errors import LineError
-from clipgrip_line.service import versions
+from clipgrip_line.service import shadowing, versions
+from clipgrip_line.service.ledger import NAME
+from clipgrip_line.service.schema import MIGRATIONS
 from clipgrip_line.service.versions import opened
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.ranks import no_counts
@@ -100,6 +103,34 @@ def test_a_file_that_holds_another_version_is_not_changed_to(start: Any, tmp_pat
     assert "holds version cccccccccccc" in service.switching.failed
 
 
+@pytest.mark.parametrize(
+    ("history", "back"),
+    [
+        ("bA pB pC rB", "A"),
+        ("bA pB rA", ""),
+        ("bA pB pC rB rA", ""),
+        ("bA pB rA pC", "A"),
+        ("bA pB rA pB", "A"),
+        ("bA pB pA", "B"),
+        ("bA pB pC rA", ""),
+        ("bA cB cA cB", "A"),
+        ("bA pB rA rB", "A"),
+    ],
+)
+def test_going_back_again_goes_one_more_back_and_never_forward(
+    tmp_path: Path, history: str, back: str
+) -> None:
+    actions = {"b": "begin", "p": "promote", "r": "rollback", "c": "configuration"}
+    with opened(tmp_path, create=True) as db:
+        for step in history.split():
+            versions.change_to(db, actions[step[0]], step[1], "Aki", "")
+        if back:
+            assert versions.earlier(db) == back
+        else:
+            with pytest.raises(LineError, match="no earlier version"):
+                versions.earlier(db)
+
+
 def test_there_is_nothing_to_go_back_to_at_the_beginning(tmp_path: Path) -> None:
     with opened(tmp_path, create=True) as db:
         versions.change_to(db, versions.BEGIN, A, "Aki", "")
@@ -140,6 +171,41 @@ def test_a_shadow_says_where_it_differs_and_which_was_right(start: Any) -> None:
     assert found["latest"][0]["shadow_class"] == "scratch"
 
 
+def test_what_people_say_later_is_counted_for_the_shadow_too(start: Any) -> None:
+    shadow = FakeModel(version=B, order=(1, 0, 2))
+    service, client = start(FakeModel(version=A), shadow=shadow, audit_every=1)
+    one = client.post("/v1/predict", content=GOOD).json()["answers"][0]
+    while client.get("/v1/line").json()["shadow"]["images"] < 1:
+        time.sleep(0.02)
+    assert client.get("/v1/line").json()["shadow"]["answered"] == 0
+    body = {"image": one["image_id"], "class": "good", "by": "Aki", "token": "token-0001"}
+    client.post("/v1/answers", json=body)
+    assert client.get("/v1/line").json()["shadow"]["right"] == 1
+    client.post("/v1/answers/undo", json={"token": "token-0001"})
+    assert client.get("/v1/line").json()["shadow"]["right"] == 0
+    plans = service.ledger.reader.execute(
+        "EXPLAIN QUERY PLAN SELECT images FROM compared WHERE live = ? AND shadow = ?", (A, B)
+    ).fetchall()
+    assert "SCAN" not in str(plans)
+
+
+def test_a_folder_of_before_keeps_what_its_shadow_said(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / NAME)
+    for statement in MIGRATIONS[0].split(";\n"):
+        db.execute(statement)
+    values = ", ".join(["?"] * 20)
+    for number, name in ((1, "good"), (2, "dent")):
+        row = (number, "", "i", A, name, 1, "[]", "model", "ok", *[""] * 5, 0, "", 0, 1, None, 1)
+        db.execute(f"INSERT INTO answer VALUES ({values})", row)
+        db.execute("INSERT INTO shadow VALUES (?, ?, 'good', 1, 'ok')", (number, B))
+    db.execute("PRAGMA user_version=1")
+    db.commit()
+    db.close()
+    with opened(tmp_path) as db:
+        found = shadowing.compared(db, A, B)
+        assert (found["images"], found["differ"], found["latest"][0]["class"]) == (2, 1, "dent")
+
+
 def test_what_was_withdrawn_of_a_version_holds_from_its_first_image_on(
     start: Any, tmp_path: Path
 ) -> None:
@@ -154,14 +220,16 @@ def test_what_was_withdrawn_of_a_version_holds_from_its_first_image_on(
     def begins(model: Any) -> None:
         began(model)
         answering.append(service.model.version)  # its images still come while the next one begins
-        answering.append(client.post("/v1/predict", content=GOOD).json()["answers"][0]["decided"])
+        answering.append(
+            client.post("/v1/predict", content=GOOD).json()["answers"][0]["decided_by"]
+        )
 
     service.switching.began = begins
     _change(tmp_path / "line", versions.PROMOTE, B)
     service.switching.look()
     assert answering == [A, "person"]
     told = client.post("/v1/predict", content=SCRATCH).json()["answers"][0]
-    assert (told["version"], told["decided"]) == (B, "person")
+    assert (told["version"], told["decided_by"]) == (B, "person")
 
 
 def test_images_of_another_version_than_is_watched_are_answered_and_not_bet_on(
@@ -177,12 +245,12 @@ def test_images_of_another_version_than_is_watched_are_answered_and_not_bet_on(
 def test_a_watch_that_fails_holds_no_answer_up(start: Any) -> None:
     service, client = start(FakeModel(version=A))
 
-    def fails(_: Any) -> Any:
+    def fails(*_: Any) -> Any:
         raise ValueError("no watch")
 
     def fails_too(*_: Any) -> None:
         raise ValueError("no shadow")
 
-    service.observers.code = fails
+    service.watching.codes = fails
     service.observers.listeners.append(fails_too)
     assert client.post("/v1/predict", content=GOOD).status_code == 200

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from clipgrip.errors import DataError
+from clipgrip.sentences import Sentence, mark
 
 Part = Literal["pool", "test", ""]
 Listed = tuple[str, str, Part]
@@ -51,26 +52,45 @@ class KnownSet:
         counts = Counter(label for _, label, _ in listing.files)
         wrong = sorted(set(counts) ^ set(self.classes))
         if wrong:
-            raise self._incomplete(folder, f"its classes differ ({', '.join(wrong[:5])})")
+            raise self._incomplete(
+                folder, Sentence("its classes differ ({names})", names=", ".join(wrong[:5]))
+            )
         missing = [path for path, _, _ in listing.files if not (listing.images / path).is_file()]
         if missing:
             first = listing.images / missing[0]
             raise self._incomplete(
-                folder, f"{len(missing)} of {len(listing.files)} images are missing, first {first}"
+                folder,
+                Sentence(
+                    "{n} of {all} images are missing, first {first}",
+                    n=len(missing),
+                    all=len(listing.files),
+                    first=first,
+                ),
             )
         if len(listing.files) != self.images:
             fewest = min(counts, key=counts.__getitem__)
             raise self._incomplete(
                 folder,
-                f"{len(listing.files):,} images instead of {self.images:,} "
-                f'(fewest in "{fewest}": {counts[fewest]:,})',
+                Sentence(
+                    '{n} images instead of {wanted} (fewest in "{fewest}": {least})',
+                    n=f"{len(listing.files):,}",
+                    wanted=f"{self.images:,}",
+                    fewest=fewest,
+                    least=f"{counts[fewest]:,}",
+                ),
             )
         return listing
 
-    def _incomplete(self, folder: Path, why: str) -> DataError:
+    def _incomplete(self, folder: Path, why: Sentence) -> DataError:
         return DataError(
-            f"{folder} is not the complete {self.title}: {why}. Figures on it could not be compared. "
-            f"Download and unpack it again: {self.source}. For images of your own leave --set away."
+            mark(
+                "{folder} is not the complete {title}: {why}. Figures on it could not be compared. "
+                "Download and unpack it again: {source}. For images of your own leave --set away."
+            ),
+            folder=folder,
+            title=self.title,
+            why=why,
+            source=self.source,
         )
 
 
@@ -82,7 +102,11 @@ def needed(folder: Path, *parts: str, source: str) -> Path:
     """
     path = folder.joinpath(*parts)
     if not path.exists():
-        raise DataError(f"{path} is missing. Download it and put it there: {source}")
+        raise DataError(
+            mark("{path} is missing. Download it and put it there: {source}"),
+            path=path,
+            source=source,
+        )
     return path
 
 

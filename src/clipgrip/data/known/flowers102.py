@@ -8,6 +8,7 @@ from pathlib import Path
 
 from clipgrip.data.known.base import KnownSet, Listed, Listing, Part, listed, needed
 from clipgrip.errors import DataError
+from clipgrip.sentences import mark
 
 SOURCE = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/ (102flowers.tgz, imagelabels.mat, setid.mat)"
 CLASSES = listed(
@@ -38,7 +39,12 @@ def _read(folder: Path, _work: Path) -> Listing:
     ids: list[tuple[int, Part]] = [*((i, "pool") for i in pool), *((i, "test") for i in test)]
     if not all(1 <= i <= len(labels) and 1 <= labels[i - 1] <= len(CLASSES) for i, _ in ids):
         raise DataError(
-            f"{folder}: setid.mat and imagelabels.mat do not belong together. Download both again: {SOURCE}"
+            mark(
+                "{folder}: setid.mat and imagelabels.mat do not belong together. Download both "
+                "again: {source}"
+            ),
+            folder=folder,
+            source=SOURCE,
         )
     files: list[Listed] = [
         (f"image_{i:05d}.jpg", CLASSES[labels[i - 1] - 1], part) for i, part in sorted(ids)
@@ -65,7 +71,10 @@ def _numbers(path: Path, *names: str) -> list[int]:
         zlib.error,
     ):
         raise DataError(
-            f"{path} is not the MATLAB file with {', '.join(names)}. Download it again: {SOURCE}"
+            mark("{path} is not the MATLAB file with {names}. Download it again: {source}"),
+            path=path,
+            names=", ".join(names),
+            source=SOURCE,
         ) from None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from clipgrip.data.known.base import Listed, Listing, Part, SplitBy
 from clipgrip.errors import DataError
+from clipgrip.sentences import mark
 
 PARTS: tuple[tuple[str, Part], ...] = (("train", "pool"), ("val", "pool"), ("test", "test"))
 
@@ -37,12 +38,17 @@ class SplitList:
         for path, name, part in places:
             if not path.is_file():
                 raise DataError(
-                    f"{path} is missing beside its siblings. Put it there, or take them away."
+                    mark("{path} is missing beside its siblings. Put it there, or take them away."),
+                    path=path,
                 )
             for stem in self._stems(path, name):
                 if stem in parts:
                     raise DataError(
-                        f"{path}: {stem} stands in this list more than once. Download the list again."
+                        mark(
+                            "{path}: {stem} stands in this list more than once. Download the list again."
+                        ),
+                        path=path,
+                        stem=stem,
                     )
                 parts[stem] = part
         return parts
@@ -58,7 +64,8 @@ def _paths(path: Path, text: str, name: str) -> list[str]:
         return [str(row[0]) for row in json.loads(text)[name]]
     except (ValueError, LookupError, TypeError):
         raise DataError(
-            f'{path} is not a JSON file with "train", "val" and "test". Download it again.'
+            mark('{path} is not a JSON file with "train", "val" and "test". Download it again.'),
+            path=path,
         ) from None
 
 
@@ -81,7 +88,13 @@ def _divided(files: Sequence[Listed], parts: dict[str, Part], by: SplitList) -> 
     absent = [path for path, _, _ in files if PurePosixPath(path).stem not in parts]
     if absent:
         raise DataError(
-            f"{by.pattern.format('*')} leaves out {len(absent)} of {len(files)} images, first {absent[0]}. "
-            "Download the list again, or take it away to hold out a share by content."
+            mark(
+                "{lists} leaves out {n_absent} of {n_files} images, first {absent}. Download the "
+                "list again, or take it away to hold out a share by content."
+            ),
+            lists=by.pattern.format("*"),
+            n_absent=len(absent),
+            n_files=len(files),
+            absent=absent[0],
         )
     return tuple((path, label, parts[PurePosixPath(path).stem]) for path, label, _ in files)

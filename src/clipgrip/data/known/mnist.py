@@ -16,6 +16,7 @@ from PIL import Image
 from clipgrip.data.known.base import KnownSet, Listed, Listing, Part
 from clipgrip.errors import DataError
 from clipgrip.files import part_name, sweep
+from clipgrip.sentences import mark
 
 SOURCE = "https://yann.lecun.org/exdb/mnist/ (train- and t10k-images-idx3-ubyte, -labels-idx1-ubyte, .gz or not)"
 CLASSES = tuple(str(digit) for digit in range(10))
@@ -44,8 +45,16 @@ def _part(folder: Path, name: str) -> tuple[Bytes, Bytes]:
     labels = _idx(folder, f"{name}-labels-idx1-ubyte", 1)
     if len(images) != len(labels) or labels.max(initial=0) >= len(CLASSES):
         raise DataError(
-            f"{folder}: {name} holds {len(images)} images and {len(labels)} labels from 0 to "
-            f"{labels.max(initial=0)}, which do not belong together. Download them again: {SOURCE}"
+            mark(
+                "{folder}: {name} holds {n_images} images and {n_labels} labels from 0 to {most}, "
+                "which do not belong together. Download them again: {source}"
+            ),
+            folder=folder,
+            name=name,
+            n_images=len(images),
+            n_labels=len(labels),
+            most=labels.max(initial=0),
+            source=SOURCE,
         )
     return images, labels
 
@@ -75,11 +84,19 @@ def _idx(folder: Path, name: str, dimensions: int) -> Bytes:
     ]
     found = next((path for path in places if path.is_file()), None)
     if found is None:
-        raise DataError(f"{folder / name} is missing. Download it and put it there: {SOURCE}")
+        raise DataError(
+            mark("{path} is missing. Download it and put it there: {source}"),
+            path=folder / name,
+            source=SOURCE,
+        )
     data, header = _bytes(found), 4 + 4 * dimensions
     shape = tuple(int.from_bytes(data[at : at + 4], "big") for at in range(4, header, 4))
     if data[:4] != bytes([0, 0, 8, dimensions]) or len(data) != header + int(np.prod(shape)):
-        raise DataError(f"{found} is not a whole IDX file of bytes. Download it again: {SOURCE}")
+        raise DataError(
+            mark("{found} is not a whole IDX file of bytes. Download it again: {source}"),
+            found=found,
+            source=SOURCE,
+        )
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
@@ -88,7 +105,9 @@ def _bytes(path: Path) -> bytes:
     try:
         return gzip.decompress(data) if path.suffix == ".gz" else data
     except (OSError, EOFError, zlib.error):
-        raise DataError(f"{path} is damaged. Download it again: {SOURCE}") from None
+        raise DataError(
+            mark("{path} is damaged. Download it again: {source}"), path=path, source=SOURCE
+        ) from None
 
 
 MNIST = KnownSet("mnist", "MNIST", 'a photo of the number: "{}".', CLASSES, 70_000, SOURCE, _read)

@@ -25,7 +25,6 @@ from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.pseudolabel.refine.simple import (
     balanced_assignment,
     half_balanced,
-    own_prior,
     propagated,
     untouched,
 )
@@ -199,7 +198,6 @@ REFINERS: dict[str, Callable[[RefineInput], Refined]] = {
     "zero-shot": untouched,
     "balance": balanced_assignment,
     "half-balance": half_balanced,
-    "prior": own_prior,
     "clusters": clustered,
     "joined": joined,
     "propagation": propagated,

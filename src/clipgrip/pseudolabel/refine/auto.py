@@ -53,7 +53,7 @@ def auto(given: RefineInput) -> Refined:
         lost = lost_share(scaled, clusters)
         evidence = replace(evidence, lost_share=lost)
         if accept(lost, settings):
-            found = join(scaled, clusters)
+            found = join(scaled, clusters, evidence.images_per_cluster)
             return replace(found, reasons=_why(choice, evidence), evidence=evidence)
         choice = KEEP_WHOLE
     methods = {"balance": balanced_assignment, "half-balance": half_balanced}

@@ -34,5 +34,13 @@ def leave(arrays: Sequence[Tensor], rows: slice) -> None:
 
 
 def even_sample(values: Tensor, rows: int) -> Tensor:
-    """Every n-th row: all of less than twice ``rows``, of more between ``rows`` and twice as many."""
-    return values[:: max(1, len(values) // rows)]
+    """Every n-th row: all of less than twice ``rows``, of more between ``rows`` and twice as many.
+
+    Of a file they are copied, and its pages let go: rows far apart touch all of it.
+    """
+    sample = values[:: max(1, len(values) // rows)]
+    if not is_mapped(values):
+        return sample
+    sample = sample.clone()
+    leave((values,), slice(0, len(values)))
+    return sample

@@ -1,7 +1,8 @@
 """Three views of an image joined: what the text says, what its neighbours' texts say, and which cluster it is in.
 
 Clusters bring most and err most: where no class is as they suppose they are sure and wrong. The geometric mean of the
-three keeps an answer of two of them against the third. It is as sure as the clusters are on the mean.
+three keeps an answer of two of them against the third; clusters of n images each count n / (n + the fewest from which
+they are sought). It is as sure as the clusters are on the mean.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.pseudolabel.refine.clusters import clustered
 from clipgrip.pseudolabel.refine.discriminant import put_logits, tempered
-from clipgrip.pseudolabel.refine.measure import mean_confidence
+from clipgrip.pseudolabel.refine.measure import mean_confidence, measure
 from clipgrip.pseudolabel.refine.simple import propagated
 from clipgrip.types import Logits, Probs
 
@@ -20,17 +21,18 @@ LEAST = 1e-12
 
 def joined(given: RefineInput) -> Refined:
     """Clusters, whatever they cost, joined with the other two views."""
-    return join(given, clustered(given).probs)
+    return join(given, clustered(given).probs, measure(given).images_per_cluster)
 
 
-def join(given: RefineInput, clusters: Probs) -> Refined:
+def join(given: RefineInput, clusters: Probs, images_per_cluster: float) -> Refined:
     """The geometric mean of the answers, of what flows among neighbours, and of the ``clusters``."""
     # ``clusters`` are taken over: of a million images each view is as large as all that a round needs
     confidence = mean_confidence(given.restricted(clusters, given.candidates))
+    weight = images_per_cluster / (images_per_cluster + given.settings.cluster_min_images)
     near, logits = propagated(given).probs, clusters
     for rows in chunk_slices(len(logits), over=(logits, near, given.probs)):
-        views = _log(given.probs[rows]) + _log(near[rows]) + _log(clusters[rows])
-        put_logits(logits, rows, views / 3)
+        views = _log(given.probs[rows]) + _log(near[rows]) + weight * _log(clusters[rows])
+        put_logits(logits, rows, views / (2 + weight))
     del near
     unlabeled = given.restricted(logits, given.candidates)
     return Refined(given.with_unlabeled(tempered(unlabeled, confidence, given.settings)), "joined")

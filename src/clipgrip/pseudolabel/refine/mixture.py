@@ -24,7 +24,7 @@ Means = Float[Tensor, "C D"]
 def mixture(pool: Pool, prior: Probs, text: Logits) -> Probs:
     """(N, C) of the mixture, from the ``prior`` on; ``text`` is λ log prior."""
     settings, probs = pool.settings, like(prior)
-    means = _means_of_surest(pool, prior, round(2 * settings.cluster_min_images))
+    means = _means_of_surest(pool, prior, settings.numerics.mixture_first_images)
     squares = pool.scatter(1.0).diagonal().float()
     variance = torch.full((pool.images.shape[1],), 1 / pool.images.shape[1])
     for step in range(settings.numerics.mixture_outer_steps):

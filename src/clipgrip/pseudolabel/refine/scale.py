@@ -16,12 +16,12 @@ def standard_logits(probs: Probs, settings: Refinement = DEFAULT) -> Logits:
     as they are.
     """
     logits = logits_of(even_sample(probs, settings.numerics.decision_sample))
-    return logits * (settings.logit_spread / (_spread(logits) or settings.logit_spread))
+    return logits * (settings.logit_spread / (spread(logits) or settings.logit_spread))
 
 
 def at_fitting_scale(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
     """(N, C) at the standard spread, if their own is more than ``spread_tolerance`` off; else as they are."""
-    own = _spread(logits_of(even_sample(probs, settings.numerics.decision_sample)))
+    own = spread(logits_of(even_sample(probs, settings.numerics.decision_sample)))
     most = settings.numerics.spread_tolerance
     if not own or 1 / most <= own / settings.logit_spread <= most:
         return probs
@@ -31,7 +31,7 @@ def at_fitting_scale(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
     return scaled
 
 
-def _spread(logits: Logits) -> float:
+def spread(logits: Logits) -> float:
     """Deviation over the classes, apart from what all images share; 0 where there is none to speak of."""
     if logits.shape[1] < 2 or len(logits) < 2:
         return 0.0

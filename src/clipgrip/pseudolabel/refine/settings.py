@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from clipgrip.errors import ConfigError, nearest
+from clipgrip.sentences import Sentence, mark
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Numerics:
     """Scaling steps of a balanced assignment at most."""
     balance_tolerance: float = 1e-7
     """Stop when no factor changes by more than this share of its value."""
+    mixture_first_images: int = 8
+    """Surest images of each class of which the mixture's first means are made (TransCLIP's)."""
     mixture_outer_steps: int = 10
     """Updates of the mixture's means and variance at most."""
     mixture_inner_steps: int = 5
@@ -144,8 +147,12 @@ class Refinement:
         for name in values:
             if name not in NAMES:
                 raise ConfigError(
-                    f'refinement: unknown setting "{name}".{nearest(name, NAMES)} Known are the fields of '
-                    "clipgrip.pseudolabel.Refinement."
+                    mark(
+                        'refinement: unknown setting "{name}".{nearest} Known are the fields of '
+                        "clipgrip.pseudolabel.Refinement."
+                    ),
+                    name=name,
+                    nearest=nearest(name, NAMES),
                 )
         return self._with(values)
 
@@ -184,11 +191,19 @@ def check_value(name: str, value: Any, default: Any) -> None:
     most = 1 if name in AT_MOST_ONE else 1e9
     number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not number or not (0 < value <= most or (value == 0 and name in MAY_BE_ZERO)):
-        kind = "a whole number" if whole else "a number"
-        least = "of at least 0" if name in MAY_BE_ZERO else "above 0"
-        bound = " and at most 1" if most == 1 else ""
+        kind = Sentence("a whole number") if whole else Sentence("a number")
+        least = Sentence(
+            "{kind} of at least 0" if name in MAY_BE_ZERO else "{kind} above 0", kind=kind
+        )
+        allowed = Sentence("{number} and at most 1", number=least) if most == 1 else least
         raise ConfigError(
-            f"refinement: {name} = {value!r} is not allowed. Give {kind} {least}{bound}; the default is {default}."
+            mark(
+                "refinement: {name} = {value} is not allowed. Give {allowed}; the default is {default}."
+            ),
+            name=name,
+            value=f"{value!r}",
+            allowed=allowed,
+            default=default,
         )
 
 

@@ -1,9 +1,9 @@
-"""The simple refinements: nothing, equal shares or half the way, the model's own sure shares, propagation."""
+"""The simple refinements: nothing, equal shares or half the way, propagation."""
 
 from __future__ import annotations
 
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
-from clipgrip.pseudolabel.refine.balance import half_way, sinkhorn, sure_prior, uniform
+from clipgrip.pseudolabel.refine.balance import half_way, sinkhorn, uniform
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.pseudolabel.refine.graph import propagate
 
@@ -22,12 +22,6 @@ def balanced_assignment(given: RefineInput) -> Refined:
 def half_balanced(given: RefineInput) -> Refined:
     answers = half_way(given.unlabeled_probs, given.settings)
     return Refined(given.with_unlabeled(answers), "half-balance")
-
-
-def own_prior(given: RefineInput) -> Refined:
-    prior = sure_prior(given.unlabeled_probs)
-    answers = sinkhorn(given.unlabeled_probs, prior, given.settings)
-    return Refined(given.with_unlabeled(answers), "prior")
 
 
 def propagated(given: RefineInput) -> Refined:

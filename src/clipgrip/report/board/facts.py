@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from clipgrip.pilot.plan import CONFIDENCE
 from clipgrip.pilot.store import Version
 from clipgrip.trust.knowledge import Finding
 
@@ -54,6 +55,16 @@ class Automation:
     def share(self) -> float:
         """Share of the images that the model decides."""
         return self.by_model / max(1, self.by_model + self.by_people)
+
+    def keeps(self, max_error: float, classes: int) -> bool:
+        """Whether at most so many of these labels are wrong, 95% sure, by what was promised.
+
+        A promise for misses and overkill apart says nothing of one defect that is taken for another, which is a wrong
+        label too: it is as strict only where there is one class of each. One of new images says nothing of these.
+        """
+        if self.about == "source" or (self.about == "apart" and classes > 2):
+            return False
+        return self.max_error <= max_error + 1e-9 and self.confidence >= CONFIDENCE - 1e-9
 
 
 @dataclass(frozen=True)

@@ -95,16 +95,17 @@ def _automation(
     audit = snapshot.round.draw.audit
     if evidence is None or audit is None:
         return None
-    terms = asked.terms(evidence.first)
+    terms, every = asked.terms(evidence.first), asked.of_every_error(evidence.first)
     stored = kept_promise(snapshot.view.outcome, terms, audit.id)
-    if (
-        stored is not None
-        and stored.max_error <= terms.max_error
-        and stored.confidence >= terms.confidence
+    names = {one.name: one.id for one in snapshot.classes.active}
+    if stored is not None and (
+        stored.keeps(terms.max_error, len(names))
+        if every
+        else stored.max_error <= terms.max_error and stored.confidence >= terms.confidence
     ):
         return stored
-    names = {one.name: one.id for one in snapshot.classes.active}
-    good = [names[name] for name in asked.good(tuple(names))]
+    # misses and overkill apart would leave a limit of all wrong labels unjudged
+    good = [] if every else [names[name] for name in asked.good(tuple(names))]
     proof = audit_proof(snapshot, terms, good)
     if proof is None:
         return None

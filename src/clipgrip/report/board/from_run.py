@@ -80,11 +80,17 @@ class Asked:
 
     def terms(self, since: str | None) -> Terms:
         """The promise that the criteria in force ask for, else at most 2% at 95%."""
+        most = self._most_wrong(since)
+        return Terms() if most is None else Terms(most)
+
+    def of_every_error(self, since: str | None) -> bool:
+        """Whether the criteria in force limit all wrong labels, not misses and overkill alone."""
+        return self._most_wrong(since) is not None
+
+    def _most_wrong(self, since: str | None) -> float | None:
         version = in_force(self.versions, since)
         wanted = None if version is None else version.pilot.criterion("automated")
-        if wanted is None or wanted.max_error is None:
-            return Terms()
-        return Terms(wanted.max_error)
+        return None if wanted is None else wanted.max_error
 
 
 @dataclass(frozen=True)
@@ -230,21 +236,22 @@ def _answers(outcome: Outcome, images: Rows, truth: Whole, probs: Any) -> Judged
 def kept_promise(outcome: Outcome, terms: Terms, audit: str | None = None) -> Automation | None:
     """The newest promise of a run that is at least as strict as ``terms``, else the newest; of one audit if named.
 
-    One of which a part was withdrawn at work is none.
+    Rather one that speaks of every wrong label among these images. One of which a part was withdrawn at work is none.
     """
     with open_store(outcome.folder) as store:
         stored = promises(store, outcome.run.id)
     fallen = {one.audit for one in fallen_scopes(outcome.folder)}
     stored = [one for one in stored if audit in (None, one.audit) and one.audit not in fallen]
-    if not stored:
-        return None
-    strict = [
-        one
-        for one in stored
-        if one.facts["max_error"] <= terms.max_error + 1e-9
-        and one.facts["confidence"] >= terms.confidence - 1e-9
-    ]
-    return _from_promise((strict or stored)[-1])
+    classes = len(outcome.manifest.classes)
+    found = [_from_promise(one) for one in stored]
+    strict = [one for one in found if _is_as_strict(one, terms)]
+    every = [one for one in strict if one.keeps(terms.max_error, classes)]
+    return next((ones[-1] for ones in (every, strict, found) if ones), None)
+
+
+def _is_as_strict(one: Automation, terms: Terms) -> bool:
+    most, least = terms.max_error + 1e-9, terms.confidence - 1e-9
+    return one.max_error <= most and one.confidence >= least
 
 
 def _from_promise(stored: StoredPromise) -> Automation:

@@ -9,10 +9,9 @@ from math import inf
 
 from clipgrip.metrics import Share
 from clipgrip.pilot.criteria import Criterion, Judgement, Measured, judge, overall
-from clipgrip.pilot.plan import CONFIDENCE
 from clipgrip.pilot.power import answers_for_yes
 from clipgrip.pilot.store import Version, in_force
-from clipgrip.report.board.facts import Automation, BoardFacts, Counts
+from clipgrip.report.board.facts import BoardFacts, Counts
 from clipgrip.report.board.savings import Savings, savings
 from clipgrip.trust.knowledge import Judged as Compared
 from clipgrip.trust.knowledge import no_better
@@ -149,7 +148,7 @@ class Results:
             return self._payback
         automation = self.facts.automation
         classes = len(self.facts.class_names)
-        if automation is None or not _is_kept(automation, criterion.max_error or 0, classes):
+        if automation is None or not automation.keeps(criterion.max_error or 0, classes):
             return Measured(None)
         return Measured(automation.share)
 
@@ -192,17 +191,6 @@ class Results:
             count for row in rows for count, good in zip(row, ok, strict=True) if good == bad
         )
         return Share(astray, sum(map(sum, rows)))
-
-
-def _is_kept(automation: Automation, max_error: float, classes: int) -> bool:
-    """Whether a promise about these images is at least as strict as the criterion, 95% sure.
-
-    One for misses and overkill apart says nothing of one defect that is taken for another, which is a wrong label too:
-    it is as strict only where there is one class of each.
-    """
-    if automation.about == "source" or (automation.about == "apart" and classes > 2):
-        return False
-    return automation.max_error <= max_error + 1e-9 and automation.confidence >= CONFIDENCE - 1e-9
 
 
 def _worst_first(one: ClassResult) -> tuple[float, float, str]:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.report.board.facts import BoardFacts, Given
-from clipgrip.words import mark
+from clipgrip.words import Sentence, mark
 
 Source = Literal["measured", "given", "default", "unknown"]
 Case = Literal["cautious", "middle", "favourable"]
@@ -243,10 +243,14 @@ def given(texts: list[str]) -> dict[str, Given]:
             numbers = []
         if len(numbers) not in (1, 3):
             raise ConfigError(
-                f'--assume "{text}": write KEY=VALUE or KEY=CAUTIOUS:MIDDLE:FAVOURABLE, as in seconds_today=4.'
+                mark(
+                    '--assume "{text}": write KEY=VALUE or KEY=CAUTIOUS:MIDDLE:FAVOURABLE, as in '
+                    "seconds_today=4."
+                ),
+                text=text,
             )
         if key in found:
-            raise ConfigError(f'--assume "{key}" is given twice. Give it once.')
+            raise ConfigError(mark('--assume "{key}" is given twice. Give it once.'), key=key)
         ends = Given(numbers[0]) if len(numbers) == 1 else Given(numbers[1], numbers[0], numbers[2])
         _check(key, ends)
         found[key] = ends
@@ -256,14 +260,24 @@ def given(texts: list[str]) -> dict[str, Given]:
 def _check(key: str, value: Given) -> None:
     if key not in KINDS and key != "spread":
         known = (*KINDS, "spread")
-        raise ConfigError(f'no assumption "{key}". Known: {", ".join(known)}.{nearest(key, known)}')
+        raise ConfigError(
+            mark('no assumption "{key}". Known: {known}.{nearest}'),
+            key=key,
+            known=", ".join(known),
+            nearest=nearest(key, known),
+        )
     share = key == "spread" or KINDS[key].unit == "share"
     for number in (value.cautious, value.middle, value.favourable):
         if number is None:
             continue
         if not isfinite(number) or number < 0 or (share and number > 1):
-            allowed = "a share from 0 to 1" if share else "0 or more"
-            raise ConfigError(f"--assume {key}={number:g}: it has to be {allowed}.")
+            allowed = Sentence("a share from 0 to 1") if share else Sentence("0 or more")
+            raise ConfigError(
+                mark("--assume {key}={number}: it has to be {allowed}."),
+                key=key,
+                number=f"{number:g}",
+                allowed=allowed,
+            )
 
 
 def _product(values: Mapping[str, float | None], *keys: str, scale: float = 1.0) -> float | None:

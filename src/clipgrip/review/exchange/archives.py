@@ -16,6 +16,7 @@ from clipgrip.data.portable import FOLDERS
 from clipgrip.data.walk import LITTER
 from clipgrip.errors import DataError
 from clipgrip.review.exchange.claims import Claimed, Known, Left, Read
+from clipgrip.sentences import Sentence, mark
 
 MAX_FILE = 256 << 20
 """Bytes of one image in a ZIP."""
@@ -43,12 +44,15 @@ def read_folders(data: bytes, known: Known) -> Iterator[Read]:
             paths = names(entries, known)
             top = _common([path for path in paths if not _is_litter(path)])
             if sum(entry.file_size for entry in entries) > MAX_ALL:
-                raise DataError(f"the ZIP holds more than {MAX_ALL >> 30} GB. Give it in parts.")
+                raise DataError(
+                    mark("the ZIP holds more than {size} GB. Give it in parts."), size=MAX_ALL >> 30
+                )
             for entry, path in zip(entries, paths, strict=True):
                 yield _entry(archive, entry, path, known, top)
     except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError) as error:
         raise DataError(
-            f"the file is no ZIP that can be read ({error}). Give class folders in a ZIP."
+            mark("the file is no ZIP that can be read ({error}). Give class folders in a ZIP."),
+            error=error,
         ) from None
 
 
@@ -108,9 +112,9 @@ def _entry(
     if _is_litter(path):
         return Left("litter", path, path)
     if entry.file_size > MAX_FILE:
-        return Left("unreadable", path, path, f"more than {MAX_FILE >> 20} MB")
+        return Left("unreadable", path, path, Sentence("more than {n} MB", n=MAX_FILE >> 20))
     if entry.flag_bits & _ENCRYPTED:
-        return Left("unreadable", path, path, "it is encrypted")
+        return Left("unreadable", path, path, Sentence("it is encrypted"))
     try:
         head, sha256 = _content(archive, entry)
     except _BROKEN as error:

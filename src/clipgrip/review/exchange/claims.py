@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from clipgrip.errors import DataError
-from clipgrip.words import mark
+from clipgrip.errors import ClipgripError, DataError
+from clipgrip.words import Sentence, Words, mark
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,18 @@ class Left:
     hint: str = ""
     """What may have been meant."""
 
-    @property
-    def shown(self) -> str:
+    def shown(self, say: Words) -> str:
         """The file name with what is special about it."""
-        return f"{self.name}: {self.what}" if self.what and self.name else self.name or self.what
+        what = say.translated(self.what)
+        return f"{self.name}: {what}" if what and self.name else self.name or what
 
     @property
-    def problem(self) -> str:
-        """A line for scripts and logs."""
-        detail = REASONS[self.reason].detail.format(name=self.name, what=self.what)
-        return f"{self.where}: {detail}{self.hint}"
+    def problem(self) -> Sentence:
+        """A line that says where it stands."""
+        if isinstance(self.what, Sentence) and self.what.startswith(f"{self.where}: "):
+            return self.what
+        detail = Sentence(REASONS[self.reason].detail, name=self.name, what=self.what)
+        return Sentence("{where}: {detail}{hint}", where=self.where, detail=detail, hint=self.hint)
 
 
 @dataclass(frozen=True)
@@ -62,65 +64,67 @@ class LeftOutReason:
     """The image gets no answer from this file, whatever else the file says of it."""
 
 
+THE_FILE = Sentence("the file")
+"""What stands in the place of a file name, of a file that came through the page."""
 REASONS = {
-    "no-image": LeftOutReason(mark("no such image in this review"), 'no image "{name}" in this review'),
+    "no-image": LeftOutReason(mark("no such image in this review"), mark('no image "{name}" in this review')),
     "ambiguous": LeftOutReason(
         mark("several images have this name; the file has to give more of the path"),
-        'several images are called "{name}"; give more of the path',
+        mark('several images are called "{name}"; give more of the path'),
     ),
     "elsewhere": LeftOutReason(
         mark("an image of the run that is not under review: a test image, or its file is gone"),
-        '"{name}" is not under review: it is a test image, or its file is gone',
+        mark('"{name}" is not under review: it is a test image, or its file is gone'),
     ),
-    "class": LeftOutReason(mark("no class of this review"), 'unknown class "{what}".', spoils=True),
+    "class": LeftOutReason(mark("no class of this review"), mark('unknown class "{what}".'), spoils=True),
     "disagree": LeftOutReason(
         mark("people disagree: the file has different labels for one image"),
-        '"{name}" has two different labels',
+        mark('"{name}" has two different labels'),
         spoils=True,
     ),
     "ticks": LeftOutReason(
         mark("more than one class is ticked"),
-        '"{name}" has more than one class ticked ({what})',
+        mark('"{name}" has more than one class ticked ({what})'),
         spoils=True,
     ),
     "questions": LeftOutReason(
         mark("several questions of the file have answers named like classes; export only one"),
-        '"{name}": the questions {what} all have answers named like classes; export only one of them',
+        mark('"{name}": the questions {what} all have answers named like classes; export only one of them'),
         spoils=True,
     ),
-    "skipped": LeftOutReason(mark("skipped by the person who looked"), '"{name}" was skipped'),
+    "skipped": LeftOutReason(mark("skipped by the person who looked"), mark('"{name}" was skipped')),
     "kind": LeftOutReason(
         mark("another kind of label than one class for the whole image"),
-        '"{name}": {what} is not read; only one class for the whole image is',
+        mark('"{name}": {what} is not read; only one class for the whole image is'),
     ),
-    "folder": LeftOutReason(mark("not in a folder of a class"), '"{name}" is not in a folder of a class'),
+    "folder": LeftOutReason(mark("not in a folder of a class"), mark('"{name}" is not in a folder of a class')),
     "folders": LeftOutReason(
-        mark("in folders of several classes"), '"{name}" is in folders of several classes ({what})'
+        mark("in folders of several classes"), mark('"{name}" is in folders of several classes ({what})')
     ),
-    "no-picture": LeftOutReason(mark("no image file"), '"{name}" is no image file'),
-    "unreadable": LeftOutReason(mark("cannot be read"), '"{name}" cannot be read ({what})'),
+    "no-picture": LeftOutReason(mark("no image file"), mark('"{name}" is no image file')),
+    "unreadable": LeftOutReason(mark("cannot be read"), mark('"{name}" cannot be read ({what})')),
     "malformed": LeftOutReason(mark("not as this format has it"), "{what}"),
     "other": LeftOutReason(
         mark("an answer to another question, or another field"),
-        '"{name}": {what} is another question or field',
+        mark('"{name}": {what} is another question or field'),
         harmless=True,
     ),
     "draft": LeftOutReason(
-        mark("begun, but not handed in"), '"{name}" has only a draft', harmless=True
+        mark("begun, but not handed in"), mark('"{name}" has only a draft'), harmless=True
     ),
-    "no-label": LeftOutReason(mark("no label in the file"), '"{name}" has no label', harmless=True),
+    "no-label": LeftOutReason(mark("no label in the file"), mark('"{name}" has no label'), harmless=True),
     "model": LeftOutReason(
         mark("decided by the model, not by a person"),
-        '"{name}" was decided by the model',
+        mark('"{name}" was decided by the model'),
         harmless=True,
     ),
-    "litter": LeftOutReason(mark("a file of the system"), '"{name}" is a file of the system', harmless=True),
+    "litter": LeftOutReason(mark("a file of the system"), mark('"{name}" is a file of the system'), harmless=True),
 }  # fmt: skip
 
 
-def malformed(error: Exception, where: str, name: str = "") -> Left:
+def malformed(error: ClipgripError, where: str, name: str = "") -> Left:
     """A row that is not as its format has it, with the sentence of the error."""
-    return Left("malformed", where, name, str(error).removeprefix(f"{where}: "))
+    return Left("malformed", where, name, error.sentence)
 
 
 Read = Claimed | Left
@@ -138,9 +142,13 @@ def parsed(data: bytes, kind: type, what: str) -> Any:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"the file is not JSON ({error}). Give {what}.") from None
+        raise DataError(
+            mark("the file is not JSON ({error}). Give {what}."), error=error, what=what
+        ) from None
     if not isinstance(value, kind):
-        raise DataError(f"the file holds no {kind.__name__} at its top. Give {what}.")
+        raise DataError(
+            mark("the file holds no {name} at its top. Give {what}."), name=kind.__name__, what=what
+        )
     return value
 
 
@@ -152,7 +160,9 @@ def part(value: Any, key: str, kind: type, where: str) -> Any:
     """
     found = value.get(key) if isinstance(value, dict) else None
     if not isinstance(found, kind):
-        raise DataError(f'{where}: "{key}" is missing or of another kind.')
+        raise DataError(
+            mark('{where}: "{key}" is missing or of another kind.'), where=where, key=key
+        )
     return found
 
 

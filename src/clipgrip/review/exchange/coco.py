@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from clipgrip.errors import DataError
-from clipgrip.review.exchange.claims import Claimed, Known, Left, Read, malformed, parsed, part
+from clipgrip.review.exchange.claims import (
+    THE_FILE,
+    Claimed,
+    Known,
+    Left,
+    Read,
+    malformed,
+    parsed,
+    part,
+)
+from clipgrip.sentences import Sentence, mark
 
 
 def read_coco(data: bytes, _known: Known) -> Iterator[Read]:
@@ -15,13 +25,13 @@ def read_coco(data: bytes, _known: Known) -> Iterator[Read]:
     Raises:
         DataError: no COCO JSON.
     """
-    found = parsed(data, dict, "an object with images, annotations and categories")
-    images = _by_id(part(found, "images", list, "the file"), "image", "file_name")
-    names = _by_id(part(found, "categories", list, "the file"), "category", "name")
+    found = parsed(data, dict, Sentence("an object with images, annotations and categories"))
+    images = _by_id(part(found, "images", list, THE_FILE), "image", "file_name")
+    names = _by_id(part(found, "categories", list, THE_FILE), "category", "name")
     yield from (left for left in (*images.values(), *names.values()) if isinstance(left, Left))
     used: set[str] = set()
-    for number, one in enumerate(part(found, "annotations", list, "the file"), 1):
-        where = f"annotation {number}"
+    for number, one in enumerate(part(found, "annotations", list, THE_FILE), 1):
+        where = Sentence("annotation {n}", n=number)
         try:
             image = _of(images, one, "image_id", where)
             used.add(_id(one["image_id"], where))
@@ -33,17 +43,19 @@ def read_coco(data: bytes, _known: Known) -> Iterator[Read]:
         yield Claimed(_file_name(image), str(category["name"]), where, _sha256(image), part_only)
     for id_, row in images.items():
         if isinstance(row, dict) and id_ not in used:
-            yield Left("no-label", f"image {id_}", _file_name(row), sha256=_sha256(row))
+            yield Left(
+                "no-label", Sentence("image {n}", n=id_), _file_name(row), sha256=_sha256(row)
+            )
 
 
 def _by_id(rows: list[Any], kind: str, key: str) -> dict[str, dict[str, Any] | Left]:
     """Rows by their id; an id that stands twice for different things means nothing."""
     found: dict[str, dict[str, Any] | Left] = {}
     for number, row in enumerate(rows, 1):
-        where = f"{kind} {number}"
+        where = Sentence("{kind} {n}", kind=kind, n=number)
         try:
             if not isinstance(row, dict) or key not in row:
-                raise DataError(f"{where}: no {key}. Is this COCO JSON?")
+                raise DataError(mark("{where}: no {key}. Is this COCO JSON?"), where=where, key=key)
             id_ = _id(row.get("id"), where)
         except DataError as error:
             found[f"\0{number}"] = malformed(error, where)
@@ -52,7 +64,7 @@ def _by_id(rows: list[Any], kind: str, key: str) -> dict[str, dict[str, Any] | L
         if other is None:
             found[id_] = row
         elif isinstance(other, Left) or other[key] != row[key]:
-            what = f"its id {id_} stands for several of them. Is this COCO JSON?"
+            what = Sentence("its id {id} stands for several of them. Is this COCO JSON?", id=id_)
             found[id_] = Left("malformed", where, "", what)
     return found
 
@@ -60,13 +72,17 @@ def _by_id(rows: list[Any], kind: str, key: str) -> dict[str, dict[str, Any] | L
 def _of(rows: dict[str, dict[str, Any] | Left], one: Any, key: str, where: str) -> dict[str, Any]:
     row = rows.get(_id(one.get(key) if isinstance(one, dict) else None, where))
     if not isinstance(row, dict):
-        raise DataError(f"{where}: its {key} is missing, or no row has it. Is this COCO JSON?")
+        raise DataError(
+            mark("{where}: its {key} is missing, or no row has it. Is this COCO JSON?"),
+            where=where,
+            key=key,
+        )
     return row
 
 
 def _id(value: Any, where: str) -> str:
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise DataError(f"{where}: no id. Is this COCO JSON?")
+        raise DataError(mark("{where}: no id. Is this COCO JSON?"), where=where)
     return str(value)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from clipgrip.errors import DataError, RunError, nearest
+from clipgrip.files import system_words
 from clipgrip.review.exchange import writers
 from clipgrip.review.exchange.class_folders import write_folders
 from clipgrip.review.exchange.content import answer_history, export_content
@@ -49,7 +50,12 @@ def exported(
         RunError: there is no room for it.
     """
     if form not in EXPORTS:
-        raise DataError(f'no export "{form}". Known: {", ".join(EXPORTS)}.{nearest(form, EXPORTS)}')
+        raise DataError(
+            mark('no export "{form}". Known: {known}.{nearest}'),
+            form=form,
+            known=", ".join(EXPORTS),
+            nearest=nearest(form, EXPORTS),
+        )
     name, media, write = _WRITERS[form]
     history = list(answer_history(snapshot, store)) if form == "history" else []
     content = export_content(snapshot, history)
@@ -63,8 +69,13 @@ def exported(
             raise
     except OSError as error:
         raise RunError(
-            f"the export {name} cannot be written to {tempfile.gettempdir()} ({error.strerror or error}). "
-            "Make room there, or set TMPDIR to a folder with room, and start the review again."
+            mark(
+                "the export {name} cannot be written to {folder} ({reason}). Make room there, or "
+                "set TMPDIR to a folder with room, and start the review again."
+            ),
+            name=name,
+            folder=tempfile.gettempdir(),
+            reason=system_words(error),
         ) from error
     return Export(name, media, size, written, file)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from clipgrip.review.exchange.claims import Claimed, Known, Left, Read, parsed, part
+from clipgrip.review.exchange.claims import THE_FILE, Claimed, Known, Left, Read, parsed, part
+from clipgrip.sentences import Sentence
 
 
 def read_fiftyone(data: bytes, _known: Known) -> Iterator[Read]:
@@ -14,23 +15,25 @@ def read_fiftyone(data: bytes, _known: Known) -> Iterator[Read]:
     Raises:
         DataError: no labels.json.
     """
-    found = parsed(data, dict, "an object with classes and labels")
+    found = parsed(data, dict, Sentence("an object with classes and labels"))
     names = found.get("classes")
     known = names if isinstance(names, list) else []
-    for path, value in part(found, "labels", dict, "the file").items():
+    for path, value in part(found, "labels", dict, THE_FILE).items():
         yield _read(path, value, known)
 
 
 def _read(path: str, value: Any, names: list[Any]) -> Read:
-    where = f'label of "{path}"'
+    where = Sentence('label of "{path}"', path=path)
     several = value if isinstance(value, list) else [value]
     found = [_label(one, names) for one in several if one is not None]
     labels = list(dict.fromkeys(label for label, _ in found if label is not None))
     wrong = [one for one, (label, _) in zip(several, found, strict=False) if label is None]
     if any(box for _, box in found):
-        return Left("kind", where, path, "detections (boxes)")
+        return Left("kind", where, path, Sentence("detections (boxes)"))
     if wrong:
-        what = f"{wrong[0]!r:.60} is no class. Is this FiftyOne's labels.json?"
+        what = Sentence(
+            "{what} is no class. Is this FiftyOne's labels.json?", what=f"{wrong[0]!r:.60}"
+        )
         return Left("malformed", where, path, what)
     if not labels:
         return Left("no-label", where, path)

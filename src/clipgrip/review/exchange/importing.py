@@ -61,7 +61,7 @@ def imported(
     two different things gets no answer. What the model decided (column ``decided_by`` of our own export) is nobody's
     answer.
 
-    Returns ``answers`` (new ones), ``problems`` (the first in full, in English) and ``more`` (how many are not shown),
+    Returns ``answers`` (new ones), ``problems`` (the first in full) and ``more`` (how many are not shown),
     and ``table``: lines with ``kind`` (taken, same or left), ``reason``, ``text`` in the reader's language, ``n`` and
     the ``first`` names. ``note`` says that there was nothing at all.
 
@@ -69,7 +69,12 @@ def imported(
         DataError: there is no such format, or the file is not of it.
     """
     if form not in IMPORTS:
-        raise DataError(f'no import "{form}". Known: {", ".join(IMPORTS)}.{nearest(form, IMPORTS)}')
+        raise DataError(
+            mark('no import "{form}". Known: {known}.{nearest}'),
+            form=form,
+            known=", ".join(IMPORTS),
+            nearest=nearest(form, IMPORTS),
+        )
     before = session.snapshot
     class_of, view = _ClassOf(before, form), before.view
     rows = (*view.outcome.manifest.rows, *before.round.missing, *view.rows)
@@ -123,7 +128,7 @@ def _check(read: Sequence[Read]) -> None:
     """DataError where not a single row is as the format has it."""
     wrong = [one for one in read if isinstance(one, Left) and one.reason == "malformed"]
     if wrong and len(wrong) == len(read):
-        raise DataError(wrong[0].problem)
+        raise DataError(wrong[0].problem.template, **wrong[0].problem.values)
 
 
 def _sorted(
@@ -211,7 +216,12 @@ def _table(
     lines.append(line("note", "parts", PARTS, written(i for i in fresh if i in found.parts)))
     reasons = Counter(left.reason for left in found.left)
     lines += [
-        line("left", slug, reason.text, [left.shown for left in found.left if left.reason == slug])
+        line(
+            "left",
+            slug,
+            reason.text,
+            [left.shown(say) for left in found.left if left.reason == slug],
+        )
         for slug, reason in REASONS.items()
         if reasons[slug]
     ]

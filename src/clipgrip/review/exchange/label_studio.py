@@ -11,6 +11,7 @@ from typing import Any
 from clipgrip.data.tables import Table, decoded, parse_csv
 from clipgrip.errors import DataError
 from clipgrip.review.exchange.claims import (
+    THE_FILE,
     Claimed,
     Known,
     Left,
@@ -20,6 +21,7 @@ from clipgrip.review.exchange.claims import (
     parsed,
     part,
 )
+from clipgrip.sentences import Sentence, mark
 
 IMAGE_KEYS = ("image", "img", "path", "photo", "picture", "url", "image_url", "file", "filename")
 """Keys under which tasks keep their image; another key is taken where it is the only text that looks like one."""
@@ -57,13 +59,15 @@ def read_label_studio(data: bytes, known: Known) -> Iterator[Read]:
     start = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     first = data.partition(b"\n")[0]
     if start not in (b"[", b"{") and (b"," in first or b"\t" in first or b";" in first):
-        yield from read_table(parse_csv(decoded(data, "the file"), "the file"), known)
+        yield from read_table(parse_csv(decoded(data, THE_FILE), THE_FILE), known)
         return
-    value = parsed(data, object, "a list of tasks")
+    value = parsed(data, object, Sentence("a list of tasks"))
     if isinstance(value, dict) and value:
         value = [value]
     if not isinstance(value, list):
-        raise DataError("the file holds no list of tasks at its top. Is this Label Studio JSON?")
+        raise DataError(
+            mark("the file holds no list of tasks at its top. Is this Label Studio JSON?")
+        )
     yield from _chosen([one for n, task in enumerate(value, 1) for one in _task(task, n)], known)
 
 
@@ -91,7 +95,7 @@ def _cell(text: str) -> Any:
 
 
 def _task(task: Any, number: int) -> Iterator[_QuestionAnswer | Left]:
-    where = f"task {number}"
+    where = Sentence("task {n}", n=number)
     try:
         if isinstance(task, dict) and "data" not in task:
             yield from _minimal(task, where)
@@ -105,7 +109,7 @@ def _whole(task: Any, where: str) -> Iterator[_QuestionAnswer | Left]:
     path, sha256 = _image(part(task, "data", dict, where), where)
     annotations = maybe(task, "annotations", where)
     if "completions" in task and not annotations:
-        yield Left("kind", where, path, "completions (Label Studio before 1.0)", sha256)
+        yield Left("kind", where, path, Sentence("completions (Label Studio before 1.0)"), sha256)
     elif not annotations:
         reason = "draft" if task.get("drafts") else "no-label"
         yield Left(reason, where, path, sha256=sha256)
@@ -120,7 +124,11 @@ def _annotation(
     annotation: Any, where: str, path: str, sha256: str
 ) -> list[_QuestionAnswer | Left]:
     if not isinstance(annotation, dict):
-        raise DataError(f"{where}: an annotation is no object, but {annotation!r:.40}.")
+        raise DataError(
+            mark("{where}: an annotation is no object, but {annotation}."),
+            where=where,
+            annotation=f"{annotation!r:.40}",
+        )
     results = maybe(annotation, "result", where)
     if annotation.get("was_cancelled") or annotation.get("skipped"):
         return [Left("skipped", where, path, sha256=sha256)]
@@ -143,7 +151,11 @@ def _annotation(
 def _result(result: Any, where: str) -> tuple[str, list[str], str]:
     """Question, labels, and the kind where it is not read."""
     if not isinstance(result, dict):
-        raise DataError(f"{where}: a result is no object, but {result!r:.40}.")
+        raise DataError(
+            mark("{where}: a result is no object, but {result}."),
+            where=where,
+            result=f"{result!r:.40}",
+        )
     kind, value = str(result.get("type") or "choices"), result.get("value")
     if kind != "choices":
         return "", [], kind
@@ -151,7 +163,7 @@ def _result(result: Any, where: str) -> tuple[str, list[str], str]:
         return "", [], ""
     labels = maybe(value, "choices", where)
     if _REGION & value.keys():
-        return "", [], "choices for a part of the image"
+        return "", [], Sentence("choices for a part of the image")
     return str(result.get("from_name", "")), [str(label) for label in labels], ""
 
 
@@ -193,7 +205,9 @@ def _image(given: dict[str, Any], where: str) -> tuple[str, str]:
     alike = [v for v in given.values() if isinstance(v, str) and _looks_like_image(v)]
     found = texts or (alike if len(set(alike)) == 1 else [])
     if not found:
-        raise DataError(f'{where}: no "image" in its data. Is this Label Studio JSON?')
+        raise DataError(
+            mark('{where}: no "image" in its data. Is this Label Studio JSON?'), where=where
+        )
     sha256 = folded.get("sha256")
     inside = found[0].startswith("data:")
     path = str(folded.get("path") or "") if inside else found[0]

@@ -8,7 +8,7 @@ from clipgrip.data.classes import UNLABELED_MARKS, canonical
 from clipgrip.data.discover import LABEL_COLUMNS, PATH_COLUMNS
 from clipgrip.data.tables import Table, decoded, parse_csv
 from clipgrip.review.exchange import label_studio
-from clipgrip.review.exchange.claims import Claimed, Known, Left, Read
+from clipgrip.review.exchange.claims import THE_FILE, Claimed, Known, Left, Read
 
 _TICKS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
 
@@ -19,7 +19,7 @@ def read_csv(data: bytes, known: Known) -> Iterator[Read]:
     Raises:
         DataError: no CSV, or a column is missing.
     """
-    table = parse_csv(decoded(data, "the file"), "the file")
+    table = parse_csv(decoded(data, THE_FILE), THE_FILE)
     if label_studio.is_label_studio(table):
         yield from label_studio.read_table(table, known)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from clipgrip.errors import ConfigError
+from clipgrip.sentences import mark
 from clipgrip_line.web import address as line
 from clipgrip_line.web.address import Access as Access
 from clipgrip_line.web.address import named
@@ -30,8 +31,12 @@ class PublicName(line.PublicName):
         found = named(text)
         if found is None:
             raise ConfigError(
-                f'--allow-name "{text}" is no name of a host. Give it as it stands in the browser, without https:// '
-                "and without a path: review.plant.example or review.plant.example:8443."
+                mark(
+                    '--allow-name "{text}" is no name of a host. Give it as it stands in the browser, '
+                    "without https:// and without a path: review.plant.example or "
+                    "review.plant.example:8443."
+                ),
+                text=text,
             )
         return cls(*found)
 
@@ -45,11 +50,19 @@ def path_prefix(text: str) -> str:
     prefix = f"/{text.strip('/')}" if text.strip("/") else ""
     if not _PREFIX.fullmatch(prefix):
         raise ConfigError(
-            f'--path-prefix "{text}" is no path. Give letters, digits, - . _ ~ and / only, as in /clipgrip.'
+            mark(
+                '--path-prefix "{text}" is no path. Give letters, digits, - . _ ~ and / only, as in '
+                "/clipgrip."
+            ),
+            text=text,
         )
     if prefix.split("/")[1:2] and prefix.split("/")[1] in OWN:
         raise ConfigError(
-            f"--path-prefix {prefix} begins like one of clipgrip's own pages ({', '.join(OWN)}). "
-            f"Choose another, as /clipgrip{prefix}."
+            mark(
+                "--path-prefix {prefix} begins like one of clipgrip's own pages ({own}). Choose "
+                "another, as /clipgrip{prefix}."
+            ),
+            prefix=prefix,
+            own=", ".join(OWN),
         )
     return prefix

@@ -12,15 +12,18 @@ from clipgrip.errors import ClipgripError, DataError, RunError
 from clipgrip.files import system_sentence
 from clipgrip.review.web import reading, writing
 from clipgrip.review.web.answering import Json, clean
+from clipgrip.review.web.context import words_for
 from clipgrip.review.web.guard import Guard
 from clipgrip.review.web.state import ServerState
+from clipgrip.sentences import Sentence, mark
 
 PICTURES = ("/thumb/", "/image/", "/alarm/")
 SENTENCES = {
-    400: "What the page sent cannot be read. Reload it and try again.",
-    404: "There is no such page. Go back to the first page.",
-    405: "This address is not answered in that way. Go back to the first page.",
+    400: mark("What the page sent cannot be read. Reload it and try again."),
+    404: mark("There is no such page. Go back to the first page."),
+    405: mark("This address is not answered in that way. Go back to the first page."),
 }
+INVALID = mark("what the page sent is not allowed ({where}: {why}). Reload the page and try again.")
 
 
 def create_app(server: ServerState) -> FastAPI:
@@ -35,9 +38,11 @@ def create_app(server: ServerState) -> FastAPI:
 
 
 def _errors(app: FastAPI) -> None:
-    """Every refusal as a sentence: as JSON to scripts, as text elsewhere."""
+    """Every refusal as a sentence in the reader's language: as JSON to scripts, as text elsewhere."""
 
     def refusal(request: Request, status: int, sentence: str) -> Response:
+        say = words_for(request.cookies, request.headers.get("accept-language", ""))
+        sentence = say.translated(sentence)
         if request.url.path.startswith("/api/"):
             return Json({"error": sentence}, status)
         return Response(clean(sentence) + "\n", status, media_type="text/plain; charset=utf-8")
@@ -47,7 +52,8 @@ def _errors(app: FastAPI) -> None:
         if isinstance(error, RunError) and request.url.path == "/api/answers":
             status = 503  # the disk refused: the page keeps the answers and sends them again
         missing = isinstance(error, DataError) and request.url.path.startswith(PICTURES)
-        return refusal(request, 404 if missing else status, str(error))
+        said = error.sentence if isinstance(error, ClipgripError) else str(error)
+        return refusal(request, 404 if missing else status, said)
 
     async def system(request: Request, error: Exception) -> Response:
         assert isinstance(error, OSError)
@@ -57,7 +63,7 @@ def _errors(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][1:])
-        return refusal(request, 400, f"{where}: {first['msg']}. Reload the page and try again.")
+        return refusal(request, 400, Sentence(INVALID, where=where, why=first["msg"]))
 
     async def missing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

@@ -31,13 +31,10 @@ class PageContext:
         cls, server: ServerState, cookies: Mapping[str, str], accepted: str, csrf: str
     ) -> PageContext:
         """From the cookies, or from what the browser accepts."""
-        chosen = cookies.get(COOKIES["language"], "")
-        language: Language = _accepted(accepted)
-        if chosen in LANGUAGES:
-            language = "ja" if chosen == "ja" else "en"
         name = unquote(cookies.get(COOKIES["person"], ""))
         person = "".join(c for c in name if c.isprintable())[:80].strip()
-        return cls(server, server.session.snapshot, Words(language), person, csrf)
+        say = words_for(cookies, accepted)
+        return cls(server, server.session.snapshot, say, person, csrf)
 
     def page(self, name: str, **values: Any) -> str:
         """A page from its template."""
@@ -57,6 +54,14 @@ class PageContext:
             "under_review": len(self.snapshot.view.rows) + missing,
         }
         return templates("clipgrip.review.web").get_template(name).render(**shared, **values)
+
+
+def words_for(cookies: Mapping[str, str], accepted: str) -> Words:
+    """In the language that the reader chose, else that of the browser."""
+    chosen = cookies.get(COOKIES["language"], "")
+    if chosen not in LANGUAGES:
+        return Words(_accepted(accepted))
+    return Words("ja" if chosen == "ja" else "en")
 
 
 def encoded(value: str) -> str:

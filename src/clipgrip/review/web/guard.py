@@ -14,6 +14,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clipgrip.review.web.address import Access
+from clipgrip.review.web.context import words_for
+from clipgrip.sentences import mark
 from clipgrip_line.web.headers import HEADERS as HEADERS
 from clipgrip_line.web.headers import POLICY as POLICY
 from clipgrip_line.web.headers import Headed, cookies_of, limited, same, too_long
@@ -27,6 +29,23 @@ READING = ("GET", "HEAD")
 MAX_BODY = 1 << 20
 MAX_UPLOAD = 64 << 20
 UPLOADS = "/api/import"
+NOT_HERE = mark(
+    "This address is not served here. If it is the name of a reverse proxy, start clipgrip review with --allow-name "
+    "and that name."
+)
+NO_TOKEN = mark(
+    "This review needs the whole link, with its token, as the person who started it was shown."
+)
+GET_AND_POST = mark("Only GET and POST are answered here.")
+ANOTHER_PAGE = mark("Another page may not write here.")
+TOO_OLD = mark("This page is too old to write. Reload it.")
+FAILED = mark("This could not be done; the reason is in the log.")
+
+
+def _refused(headers: Headers, cookies: dict[str, str], sentence: str, status: int) -> Response:
+    """In the reader's language."""
+    say = words_for(cookies, headers.get("accept-language", ""))
+    return PlainTextResponse(say.translated(sentence), status)
 
 
 class Guard:
@@ -68,33 +87,29 @@ class Guard:
             log.exception("%s %s failed", scope["method"], scope["path"])
             if sending.begun:
                 raise
-            failed = PlainTextResponse("This could not be done; the reason is in the log.", 500)
+            failed = _refused(headers, cookies, FAILED, 500)
             await failed(scope, receive, sending)
 
     def _refusal(self, scope: Scope, headers: Headers, cookies: dict[str, str]) -> Response | None:
         if not self.access.admits(headers.get("host", "")):
-            return PlainTextResponse(
-                "This address is not served here. If it is the name of a reverse proxy, start clipgrip review with "
-                "--allow-name and that name.",
-                400,
-            )
+            return _refused(headers, cookies, NOT_HERE, 400)
         if self.access.token and not self._known(cookies):
             return self._entry(scope, headers)
         if scope["method"] in READING:
             return None
         if scope["method"] != "POST":
-            return PlainTextResponse("Only GET and POST are answered here.", 405)
+            return _refused(headers, cookies, GET_AND_POST, 405)
         origin = headers.get("origin")
         if origin is not None and not self.access.admits_origin(origin, headers["host"]):
-            return PlainTextResponse("Another page may not write here.", 403)
+            return _refused(headers, cookies, ANOTHER_PAGE, 403)
         session = cookies.get(self.session, "")
         given = headers.get("x-csrf-token", "")
         if not session or not same(given, self._csrf(session)):
-            return PlainTextResponse("This page is too old to write. Reload it.", 403)
+            return _refused(headers, cookies, TOO_OLD, 403)
         limit = MAX_UPLOAD if scope["path"].startswith(UPLOADS) else MAX_BODY
         length = headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > 18 or int(length) > limit:
-            return PlainTextResponse(too_long(limit), 413)
+            return _refused(headers, cookies, too_long(limit), 413)
         return None
 
     def _entry(self, scope: Scope, headers: Headers) -> Response:
@@ -105,10 +120,7 @@ class Guard:
             value = self._sign("access", self.access.token)
             response.set_cookie(self.entrance, value, **self._cookie(headers))
             return response
-        return PlainTextResponse(
-            "This review needs the whole link, with its token, as the person who started it was shown.",
-            401,
-        )
+        return _refused(headers, cookies_of(headers), NO_TOKEN, 401)
 
     def _known(self, cookies: dict[str, str]) -> bool:
         return same(cookies.get(self.entrance, ""), self._sign("access", self.access.token))

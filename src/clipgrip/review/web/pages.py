@@ -177,7 +177,7 @@ def progress_of(context: PageContext) -> dict[str, Any]:
         "share": progress.share,
         "left": "" if progress.left is None else _roughly(progress.left, say),
         "rounds": progress.rounds,
-        "error": progress.error,
+        "error": progress.said.get(say.language, progress.error),
         "round": progress.round,
     }
 

@@ -131,7 +131,7 @@ def _exports(app: FastAPI, server: ServerState) -> None:
                 server.session.snapshot, server.session.store, form, exchange.Options(prefix)
             )
         except ClipgripError as error:
-            server.note_export(ticket, str(error))
+            server.note_export(ticket, error.sentence)
             raise
         server.note_export(ticket, made.written)
         headers = {
@@ -146,12 +146,12 @@ def _exports(app: FastAPI, server: ServerState) -> None:
     @app.get("/api/exported/{ticket}")
     def exported(request: Request, ticket: str) -> Json:
         """What a file that was asked for with this ticket holds, once it is written."""
-        made = server.exports.get(ticket)
+        made, say = server.exports.get(ticket), context_of(request, server).say
         if made is None:
             return Json({"ready": False})
         if isinstance(made, str):
-            return Json({"ready": True, "error": made})
-        return Json({"ready": True, **made.summary(context_of(request, server).say)})
+            return Json({"ready": True, "error": say.translated(made)})
+        return Json({"ready": True, **made.summary(say)})
 
 
 def _pictures(app: FastAPI, server: ServerState) -> None:

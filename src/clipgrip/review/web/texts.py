@@ -98,6 +98,8 @@ CHANGES = {
     "draw": mark("the random audit draws: {kind}"),
     "promise": mark("promise read: at most {error} wrong, {sure} sure"),
 }
+APART = mark("promise read: at most {error} misses and at most {error} overkill, {sure} sure")
+"""Where a defect that is taken for another one is promised nothing of."""
 KINDS: dict[Kind, str] = {
     "alike": mark("from all images alike: measures the model, and proves one promise for all"),
     "class": mark("each class apart: a promise for each class"),
@@ -256,7 +258,8 @@ def words_of_change(change: Change, say: Words) -> str:
                 "error": say.percent(facts["max_error"]),
                 "sure": say.percent(facts["confidence"], 0),
             }
-    return say(CHANGES[change.action], **values)
+    apart = change.action == "promise" and not facts.get("every_error", True)
+    return say(APART if apart else CHANGES[change.action], **values)
 
 
 def worth_of_confidence(snapshot: ReviewSnapshot, say: Words) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from clipgrip.errors import DataError, RunError
+from clipgrip.files import system_words
+from clipgrip.sentences import Sentence, mark
 
 MOST_BYTES = 2 << 30
 """Bytes of a whole file."""
@@ -45,13 +47,17 @@ class Uploads:
             RunError: the disk has no room for it.
         """
         if of > MOST_BYTES or at + len(piece) > of:
-            raise DataError(f"files of more than {MOST_BYTES >> 30} GB are not taken. Split it.")
+            raise DataError(
+                mark("files of more than {size} GB are not taken. Split it."), size=MOST_BYTES >> 30
+            )
         one = self._upload(token, at)
         with one.lock:
             if one.done is not None:
                 return one.done
             if at > one.size:
-                raise DataError("a piece of the file did not arrive. Bring the file in again.")
+                raise DataError(
+                    mark("a piece of the file did not arrive. Bring the file in again.")
+                )
             try:
                 one.file.seek(at)
                 one.file.write(piece)
@@ -62,8 +68,11 @@ class Uploads:
                 whole = one.file.read()
             except (OSError, ValueError) as error:
                 self._drop(token)
-                reason = getattr(error, "strerror", None) or "another file took its place"
-                raise RunError(f"the file could not be kept for reading: {reason}.") from None
+                gone = Sentence("another file took its place")
+                reason = system_words(error) if isinstance(error, OSError) else gone
+                raise RunError(
+                    mark("the file could not be kept for reading: {reason}."), reason=reason
+                ) from None
             try:
                 one.done = use(whole)
             except Exception:
@@ -83,7 +92,9 @@ class Uploads:
             if token in self._coming:
                 return self._coming[token]
             if at:
-                raise DataError("the beginning of the file is not here. Bring the file in again.")
+                raise DataError(
+                    mark("the beginning of the file is not here. Bring the file in again.")
+                )
             while len(self._coming) >= AT_ONCE:
                 oldest = min(self._coming, key=lambda key: self._coming[key].heard)
                 self._coming.pop(oldest).file.close()
@@ -91,7 +102,8 @@ class Uploads:
                 file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed when whole, dropped or ended
             except OSError as error:
                 raise RunError(
-                    f"the file could not be kept for reading: {error.strerror}."
+                    mark("the file could not be kept for reading: {reason}."),
+                    reason=system_words(error),
                 ) from None
             self._coming[token] = _Upload(file, time.monotonic())
             return self._coming[token]

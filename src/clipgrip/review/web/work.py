@@ -19,6 +19,7 @@ from clipgrip.runs.watch.alarm_text import alarm_text
 from clipgrip.runs.watch.responding import answer_alarm
 from clipgrip.runs.watch.status import Status, line_of
 from clipgrip.runs.watch.store import LOCK, Alarm, is_watched, open_watch
+from clipgrip.sentences import mark
 from clipgrip_line.trust.watch_words import LIGHTS, VERDICTS, audited_words
 
 PICTURED = 3
@@ -76,7 +77,9 @@ def picture_row(server: ServerState, content: str) -> Row:
             for shown in (*one.facts["before"], *one.facts["after"]):
                 if shown["sha256"] == content:
                     return _row(shown)
-    raise DataError(f'no alarm shows an image called "{content[:64]}". Reload the page.')
+    raise DataError(
+        mark('no alarm shows an image called "{content}". Reload the page.'), content=content[:64]
+    )
 
 
 def _folder(server: ServerState) -> Path:

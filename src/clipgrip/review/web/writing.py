@@ -36,6 +36,7 @@ from clipgrip.review.web.context import COOKIES, encoded
 from clipgrip.review.web.reading import context_of
 from clipgrip.review.web.state import ServerState
 from clipgrip.review.web.uploads import TOKEN
+from clipgrip.sentences import mark
 
 
 def add_routes(app: FastAPI, server: ServerState) -> None:
@@ -134,7 +135,7 @@ def _rounds(app: FastAPI, server: ServerState) -> None:
     @app.post("/api/rounds/back")
     def back(request: Request, body: EarlierBody) -> Json:
         if job.progress(server.folder).state == "running":
-            raise RunError("a round is running. Wait until it is done, or stop it first.")
+            raise RunError(mark("a round is running. Wait until it is done, or stop it first."))
         go_back(server.folder, body.number, context_of(request, server).person)
         session.load()
         return Json({"round": session.snapshot.round.number})

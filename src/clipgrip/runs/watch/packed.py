@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import fields
 
 import numpy as np
 from safetensors.numpy import load, save
 
-from clipgrip_line.trust.drift import MIXED, Monitors
+from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.line import Vectors as Vectors
+from clipgrip_line.trust.packed import monitors_from
 
 
 def monitors_bytes(monitors: Monitors) -> bytes:
@@ -20,18 +20,8 @@ def monitors_bytes(monitors: Monitors) -> bytes:
 
 
 def read_monitors(data: bytes) -> Monitors:
-    """The monitors as they were written.
-
-    Those of version 0.2 mixed fewer bets: each of today's goes on with the wealth that theirs had together, and learns
-    anew, so that all that was won or lost still counts.
-    """
-    arrays = load(zlib.decompress(data))
-    values: dict[str, Any] = {one.name: arrays[one.name] for one in fields(Monitors)}
-    found = Monitors(**{**values, "images": int(arrays["images"])})
-    if len(found.begun) == len(MIXED):
-        return found
-    begun = np.repeat(found.begun.mean(0, keepdims=True), len(MIXED), 0)
-    return replace(Monitors.of(found.seen, found.labels), begun=begun, images=found.images)
+    """The monitors as they were written, or as they go on where other bets were mixed before."""
+    return monitors_from(load(zlib.decompress(data)))
 
 
 def vectors_bytes(vectors: Vectors) -> bytes:

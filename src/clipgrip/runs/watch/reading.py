@@ -90,8 +90,15 @@ def _answered(
                 where=where,
                 path=cells[paths],
             )
-        if canonical(cells[answers]) not in UNLABELED_MARKS:
-            given[path] = position(Claim(path, cells[answers], where), classes)
+        if canonical(cells[answers]) in UNLABELED_MARKS:
+            continue
+        label = position(Claim(path, cells[answers], where), classes)
+        if given.setdefault(path, label) != label:
+            raise DataError(
+                mark('{where}: "{path}" has two different answers. Keep one of them.'),
+                where=where,
+                path=cells[paths],
+            )
     order = [canonical(one.path) for one in drawn]
     _check_gaps(table.name, order, given)
     return [(images[path], given[path]) for path in order[: len(given)]]

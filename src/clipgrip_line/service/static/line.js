@@ -3,6 +3,7 @@ const texts = JSON.parse(document.getElementById("texts").textContent);
 const SYMBOLS = { ok: "○", ng: "×", person: "△", class: "" };
 const KEYS = "123456789bcdefghijklmnopqrstvwxyz";
 const EVERY = 1000;
+const FEW = 3;
 const at = (id) => document.getElementById(id);
 let line = null;
 let queue = [];
@@ -72,7 +73,35 @@ function showWatch(watch) {
   if (watch.alarm) {
     put("alarm-what", watch.alarm.what + " – " + watch.alarm.since_when);
     put("alarm-advice", watch.alarm.advice);
+    showPictures(watch.alarm);
+  } else if (at("pictures").open) {
+    at("pictures").close();
   }
+}
+
+function thumbs(images, open) {
+  return images.map((image) => {
+    const picture = document.createElement("img");
+    picture.src = "/v1/pictures/" + image;
+    picture.alt = "";
+    picture.addEventListener("error", () => picture.remove());
+    if (!open) return picture;
+    const item = document.createElement("li");
+    item.append(picture);
+    return item;
+  });
+}
+
+function showPictures(alarm) {
+  const key = String(alarm.number);
+  at("compare").hidden = !(alarm.before.length || alarm.after.length);
+  if (at("compare").dataset.key === key) return;
+  at("compare").dataset.key = key;
+  put("pictures-what", alarm.what);
+  at("few-before").replaceChildren(...thumbs(alarm.before.slice(-FEW)));
+  at("few-after").replaceChildren(...thumbs(alarm.after.slice(0, FEW)));
+  at("before").replaceChildren(...thumbs(alarm.before, true));
+  at("after").replaceChildren(...thumbs(alarm.after, true));
 }
 
 function named(name) {
@@ -246,7 +275,7 @@ async function undo() {
 }
 
 function keyed(event) {
-  if (event.target.matches("input") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.matches("input") || at("pictures").open || event.ctrlKey || event.metaKey || event.altKey) return;
   const key = event.key.toLowerCase();
   if (at("people").hidden) {
     if (key === "a") openPeople();
@@ -282,6 +311,8 @@ at("asked").addEventListener("error", () => { at("gone").hidden = false; });
 at("answer-now").addEventListener("click", openPeople);
 at("unsure").addEventListener("click", () => said(""));
 at("undo").addEventListener("click", undo);
+at("compare").addEventListener("click", () => at("pictures").showModal());
+at("close").addEventListener("click", () => at("pictures").close());
 at("back").addEventListener("click", closePeople);
 for (const language of ["en", "ja"]) {
   at(language).setAttribute("aria-pressed", String(document.documentElement.lang === language));

@@ -24,6 +24,10 @@ export async function post(path, body, raw = false) {
     headers: { "content-type": raw ? "application/octet-stream" : "application/json", "x-csrf-token": meta("csrf") },
     body: raw ? body : JSON.stringify(body ?? {}),
   });
+  return answer(response);
+}
+
+async function answer(response) {
   if (response.ok) return response.json();
   const text = await response.text();
   let sentence = text;
@@ -33,9 +37,7 @@ export async function post(path, body, raw = false) {
 }
 
 export async function get(path) {
-  const response = await fetch(root + path);
-  if (!response.ok) throw new Error(String(response.status));
-  return response.json();
+  return answer(await fetch(root + path));
 }
 
 let fading;

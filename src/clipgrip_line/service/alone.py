@@ -1,0 +1,49 @@
+"""One service for a folder, and whether one is at work there."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clipgrip_line.errors import LineError
+from clipgrip_line.lock import FolderTaken, alone_with, is_held
+from clipgrip_line.sentences import mark
+
+LOCK = ".serve.lock"
+
+
+@contextmanager
+def alone(state: Path) -> Iterator[threading.Event]:
+    """One service for a folder: two would both count the same shift.
+
+    Whoever serves sets the event once it answers. A folder that was made for a service that never did is taken away.
+
+    Raises:
+        LineError: another process serves it.
+    """
+    made, begun = not state.exists(), threading.Event()
+    state.mkdir(parents=True, exist_ok=True)
+    try:
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(alone_with(state / LOCK))
+            except FolderTaken:
+                raise LineError(
+                    mark(
+                        "{state} is served already, by another process. Stop it first, or give another --state."
+                    ),
+                    state=state,
+                ) from None
+            yield begun
+    finally:
+        if made and not begun.is_set():
+            shutil.rmtree(state, ignore_errors=True)
+
+
+def is_served(state: Path) -> bool:
+    """Whether a process serves the folder now."""
+    return is_held(state / LOCK)

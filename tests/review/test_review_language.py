@@ -1,0 +1,105 @@
+"""What the review's page refuses is said in the reader's language: routes, forms, files, the guard, the round."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from review_helpers import Browser
+
+from clipgrip.errors import RunError
+from clipgrip.review import job
+from clipgrip.review.session import ReviewSession
+from clipgrip.sentences import mark
+
+JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
+IMAGE = "0" * 64
+ANSWER = {"token": "a" * 12, "image": IMAGE, "klass": 0}
+REFUSED: tuple[tuple[str, Any], ...] = (
+    ("/api/answers", {"answers": [ANSWER]}),
+    ("/api/answers", {"answers": []}),
+    ("/api/undo", {"tokens": "none"}),
+    ("/api/classes", {"action": "merge", "id": 0, "into": 0}),
+    ("/api/classes", {"action": "split", "id": 0, "names": ["one"]}),
+    ("/api/classes", {"action": "edit", "id": 99, "name": "x"}),
+    ("/api/promise", {"max_error": 99}),
+    ("/api/draw", {"kind": "class", "max_error": 2, "unknown": 1}),
+    ("/api/nothing", {}),
+)
+
+
+@pytest.fixture
+def browser(session: ReviewSession) -> Browser:
+    made = Browser(session)
+    made.client.cookies.set("clipgrip_language", "ja")
+    return made
+
+
+@pytest.mark.parametrize(("path", "body"), REFUSED)
+def test_what_a_page_sends_in_vain_is_refused_in_japanese(
+    browser: Browser, path: str, body: Any
+) -> None:
+    answer = browser.post(path, body)
+    assert answer.status_code in (400, 404, 409)
+    assert JAPANESE.search(answer.json()["error"]), answer.text
+
+
+@pytest.mark.parametrize(
+    ("form", "data"),
+    [
+        ("coco", b"no json"),
+        ("coco", b'{"images": [], "categories": []}'),
+        ("coco", b'{"images": [{}], "categories": [], "annotations": []}'),
+        ("fiftyone", b"[]"),
+        ("label-studio", b'"text"'),
+        ("label-studio", b'[{"data": 1}]'),
+        ("folders", b"no zip"),
+        ("csv", b"\xff\xfe\xff"),
+        ("csv", b"a,b\n1,2\n"),
+        ("cocoo", b""),
+    ],
+)
+def test_a_file_that_cannot_be_brought_in_is_refused_in_japanese(
+    browser: Browser, form: str, data: bytes
+) -> None:
+    answer = browser.post(f"/api/import/{form}", data)
+    assert answer.status_code in (400, 404), answer.text
+    assert JAPANESE.search(answer.json()["error"]), answer.text
+    assert "Did you mean" not in answer.text
+
+
+def test_pages_pictures_and_exports_that_are_not_there_say_so_in_japanese(
+    browser: Browser,
+) -> None:
+    for path in ("/nothing", f"/thumb/{IMAGE}", "/export/cocoo", "/review?queue=none"):
+        answer = browser.get(path)
+        assert answer.status_code in (400, 404), path
+        assert JAPANESE.search(answer.text), answer.text
+
+
+def test_the_guard_speaks_the_language_of_the_browser(session: ReviewSession) -> None:
+    browser = Browser(session)
+    for language, is_japanese in (("ja,en;q=0.8", True), ("en", False), ("", False)):
+        answer = browser.client.post("/api/undo", headers={"accept-language": language})
+        assert answer.status_code == 403
+        assert bool(JAPANESE.search(answer.text)) is is_japanese
+
+
+def test_why_a_round_failed_is_told_in_either_language(
+    folder: Path, session: ReviewSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise RunError(mark("a round is running. Wait until it is done, or stop it first."))
+
+    monkeypatch.setattr("clipgrip.review.rounds.next_round", failing)
+    listener = job.FileListener(folder, "Sato")
+    assert job._carried_out(folder, "Sato", listener) == 2
+    browser = Browser(session)
+    english = browser.get("/api/rounds").json()["error"]
+    assert english.startswith("a round is running.")
+    browser.client.cookies.set("clipgrip_language", "ja")
+    assert JAPANESE.search(browser.get("/api/rounds").json()["error"])
+    assert json.loads((folder / job.NAME).read_text("utf-8"))["error"] == english
