@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from clipgrip.data.embedlarge import in_place, whole_file
 from clipgrip.data.entries import PATH_COLUMNS
-from clipgrip.data.parquet import readable
-from clipgrip.data.stores import opened
+from clipgrip.data.stores import opened, readable
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.errors import DataError, MissingPackage
 from clipgrip.files import AnyPath

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from clipgrip.data.groups import GroupCache
-from clipgrip.data.stores import opened, url_of
+from clipgrip.data.stores import readable, url_of
 from clipgrip.data.tables import MAX_COLUMNS, Table
 from clipgrip.data.text import MAX_BYTES
 from clipgrip.errors import DataError, MissingPackage
@@ -140,11 +140,6 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
             most=f"{MOST_ROWS:,}",
         )
     return file
-
-
-def readable(path: AnyPath) -> Any:
-    """What pyarrow opens: a path, or a file in a store."""
-    return openable(path) if url_of(path) is None else opened(os.fspath(path))
 
 
 def image_column(file: Any) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from clipgrip.errors import DataError, MissingPackage
-from clipgrip.files import AnyPath, open_file
+from clipgrip.files import AnyPath, open_file, openable
 from clipgrip.sentences import mark
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/{1,3})(.*)", re.DOTALL)
@@ -171,6 +171,11 @@ def opened(place: str) -> Any:
         return open_file(place)
     with _reached(place):
         return file_system(place).open(place, "rb")
+
+
+def readable(place: AnyPath) -> Any:
+    """What pyarrow opens: a path, or a file in a store."""
+    return openable(place) if url_of(place) is None else opened(os.fspath(place))
 
 
 def read_range(place: str, start: int, size: int) -> bytes:
