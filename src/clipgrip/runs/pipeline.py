@@ -108,11 +108,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     if model is not None and not model.texts:
         settings = settings.model_copy(update={"candidates": "all"})
     if project.seen:
-        given = torch.from_numpy(manifest.labels[manifest.pool])
-        seen = read_seen(project.seen, given, manifest.classes, project.encoding)
-        if settings.candidates == "all":
-            hear.note(SEEN_ALONE if project.candidates == "auto" else SEEN_AND_ALL)
-            seen = None
+        seen = _seen_of(project, manifest, settings, hear)
     return carry_out(
         settings,
         manifest,
@@ -124,6 +120,18 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         folders=folders,
         model=model,
     )
+
+
+def _seen_of(
+    project: Project, manifest: Manifest, settings: Settings, hear: Listener
+) -> list[int] | None:
+    """The classes whose images are all labeled; None where every image may be of any class, which is then said."""
+    given = torch.from_numpy(manifest.labels[manifest.pool])
+    seen = read_seen(project.seen, given, manifest.classes, project.encoding)
+    if settings.candidates != "all":
+        return seen
+    hear.note(SEEN_ALONE if project.candidates == "auto" else SEEN_AND_ALL)
+    return None
 
 
 def _remarks(ingested: Ingested, hear: Listener) -> dict[str, Any] | None:
