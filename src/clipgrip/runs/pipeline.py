@@ -108,7 +108,9 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     if model is not None and not model.texts:
         settings = settings.model_copy(update={"candidates": "all"})
     if project.seen:
-        seen = _seen_of(project, manifest, settings, hear)
+        given = torch.from_numpy(manifest.labels[manifest.pool])
+        named = read_seen(project.seen, given, manifest.classes, project.encoding)
+        seen = _counting(named, project, settings, hear)
     return carry_out(
         settings,
         manifest,
@@ -122,14 +124,12 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     )
 
 
-def _seen_of(
-    project: Project, manifest: Manifest, settings: Settings, hear: Listener
+def _counting(
+    named: list[int], project: Project, settings: Settings, hear: Listener
 ) -> list[int] | None:
     """The classes whose images are all labeled; None where every image may be of any class, which is then said."""
-    given = torch.from_numpy(manifest.labels[manifest.pool])
-    seen = read_seen(project.seen, given, manifest.classes, project.encoding)
     if settings.candidates != "all":
-        return seen
+        return named
     hear.note(SEEN_ALONE if project.candidates == "auto" else SEEN_AND_ALL)
     return None
 
