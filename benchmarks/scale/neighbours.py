@@ -37,6 +37,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, required=True)
     chosen = parser.parse_args()
+    import faiss  # type: ignore[import-not-found]
+
     folder = chosen.folder / f"clipgrip-neighbours-{chosen.rows}"
     folder.mkdir(parents=True)
     try:
@@ -49,7 +51,7 @@ def main() -> None:
     exact = _exact(images, sample)
     found: dict[str, Any] = {"load_average": load_average(), "rows": chosen.rows}
     found["ours"] = _judged(_ours(images), exact, sample, labels)
-    for probes, answered in _faiss(images):
+    for probes, answered in _faiss(faiss, images):
         found[f"faiss_{probes}"] = _judged(answered, exact, sample, labels)
     print(found)
     record("scale_neighbours", found)
@@ -83,9 +85,7 @@ def _ours(images: NDArray[np.float16]) -> Found:
     return nearest[::ASKED], seconds, processor
 
 
-def _faiss(images: NDArray[np.float16]) -> Iterator[tuple[int, Found]]:
-    import faiss  # type: ignore[import-not-found]
-
+def _faiss(faiss: Any, images: NDArray[np.float16]) -> Iterator[tuple[int, Found]]:
     began, used = time.perf_counter(), time.process_time()
     cells = len(images) // DEFAULT.numerics.cell_rows
     index: Any = faiss.index_factory(

@@ -122,7 +122,7 @@ class Settings(BaseModel):
 
     @model_serializer(mode="wrap")
     def _as_ever(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what older versions did not have, where it is as it was for them."""
+        """Without what older versions did not have, where it is as it was for them: torch where nothing is said."""
         values: dict[str, Any] = serialize(self)
         as_before = {"engine": "torch", "eye": (), "refinement": {}}
         return {k: v for k, v in values.items() if k not in as_before or v != as_before[k]}
@@ -214,7 +214,7 @@ class Project(Settings):
     @property
     def settings(self) -> Settings:
         """Without the files."""
-        return Settings(**self.model_dump(include=set(Settings.model_fields)))
+        return Settings(**{name: getattr(self, name) for name in Settings.model_fields})
 
 
 def project(options: dict[str, Any], toml: Path | None = None) -> Project:

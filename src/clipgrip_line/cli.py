@@ -8,15 +8,18 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, cast
+from typing import Any
 
 from clipgrip_line import __version__
 from clipgrip_line.errors import ClipgripError
 from clipgrip_line.files import system_sentence
+from clipgrip_line.parsing import LANG, Parser, named_language, speaking, words_in
 from clipgrip_line.sentences import mark
-from clipgrip_line.words import LANGUAGES, Language, Words
+from clipgrip_line.words import LANGUAGES, Words
 
-LANG = "CLIPGRIP_LANG"
+ABOUT = mark("A model in one file, at work without the training stack.")
+LANGUAGE = mark("language of what is printed [default: CLIPGRIP_LANG, else en]")
+JSON = mark("print one JSON document, errors too")
 STOPPED = 130
 """Exit code after Ctrl-C."""
 STOPPED_SENTENCE = mark("stopped. What is done is kept; the same command goes on.")
@@ -31,37 +34,39 @@ COMMANDS = {
     "answers": "clipgrip_line.commands.answers",
     "watch": "clipgrip_line.commands.watch",
     "status": "clipgrip_line.commands.status",
+    "alarms": "clipgrip_line.commands.alarms",
     "collect": "clipgrip_line.commands.collect",
 }
 """In the order of use; a module is imported when the commands are listed, so it imports nothing heavy by itself."""
 
 
-def parser_of() -> argparse.ArgumentParser:
+def parser_of(say: Words | None = None) -> argparse.ArgumentParser:
     """All commands with their options."""
-    parser = argparse.ArgumentParser(
-        prog="clipgrip-line", description="A model in one file, at work without the training stack."
-    )
+    say = say or Words("en")
+    parser = Parser(prog="clipgrip-line", description=say(ABOUT))
     parser.add_argument("--version", action="version", version=f"clipgrip-line {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar=say("COMMAND"), required=True)
     for name, path in COMMANDS.items():
         module = import_module(path)
-        help_text = (module.__doc__ or "").strip().splitlines()[0]
+        help_text = say.translated((module.__doc__ or "").strip().splitlines()[0])
         one = commands.add_parser(name, help=help_text, description=help_text)
         module.add(one)
-        one.add_argument(
-            "--lang",
-            choices=LANGUAGES,
-            help=f"language of what is printed [default: {LANG}, else en]",
-        )
-        one.add_argument("--json", action="store_true", help="print one JSON document, errors too")
+        one.add_argument("--lang", choices=LANGUAGES, help=LANGUAGE)
+        one.add_argument("--json", action="store_true", help=JSON)
         one.set_defaults(run=module.run)
+        for action in one._actions:
+            action.help = say.translated(action.help or "")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; errors of the input end with code 2 and a sentence, Ctrl-C with 130."""
     _utf8_output()
-    args = parser_of().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    say = words_in(named_language(words))
+    Parser.as_json = "--json" in words
+    with speaking(say):
+        args = parser_of(say).parse_args(words)
     try:
         return int(args.run(args))
     except ClipgripError as error:
@@ -77,8 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def words_of(args: argparse.Namespace) -> Words:
     """In the language that was asked for, else that of the environment, else English."""
-    named = args.lang or os.environ.get(LANG, "")
-    return Words(cast(Language, named if named in LANGUAGES else "en"))
+    return words_in(args.lang or os.environ.get(LANG, ""))
 
 
 def document(facts: Any) -> str:

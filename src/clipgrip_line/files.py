@@ -65,7 +65,8 @@ def system_sentence(error: OSError) -> str:
 
 def system_words(error: OSError) -> Sentence:
     """What the system says."""
-    return Sentence(error.strerror or str(error))
+    said: str = error.strerror or str(error)
+    return said if isinstance(said, Sentence) else Sentence(said)
 
 
 def part_name(folder: AnyPath) -> str:
@@ -179,15 +180,15 @@ def open_file(path: AnyPath) -> BinaryIO:
     """
     text = os.fspath(path)
     if "\0" in text:
-        raise OSError(errno.EINVAL, "no name of a file holds a NUL character", text)
+        raise OSError(errno.EINVAL, mark("no name of a file holds a NUL character"), text)
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     handle = os.open(openable(text), flags | getattr(os, "O_CLOEXEC", 0))
     try:
         mode = os.fstat(handle).st_mode
         if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, "it is a folder", text)
+            raise IsADirectoryError(errno.EISDIR, mark("it is a folder"), text)
         if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", text)
+            raise OSError(errno.EINVAL, mark("it is a pipe or a device, not a file"), text)
         return os.fdopen(handle, "rb")
     except BaseException:
         os.close(handle)
@@ -205,7 +206,11 @@ def read_file(path: AnyPath, most: int) -> bytes:
         if len(data) <= most:
             data += file.read(most + 1 - len(data))
         if len(data) > most:
-            raise OSError(errno.EINVAL, f"it is larger than {most >> 20} MiB", os.fspath(path))
+            raise OSError(
+                errno.EINVAL,
+                Sentence("it is larger than {most} MiB", most=most >> 20),
+                os.fspath(path),
+            )
         return data
 
 

@@ -31,6 +31,11 @@ class Sentence(str):
         return _remade, (self.template, dict(self.values))
 
 
+def counted(n: int, one: str, many: str) -> Sentence:
+    """``one`` for a single thing, ``many`` otherwise; both hold ``{n}``."""
+    return Sentence(one if n == 1 else many, n=n)
+
+
 def combined(parts: Sequence[str], between: str = "; ") -> Sentence:
     """Several sentences as one; each can still be said in another language."""
     values = {f"part{n}": part for n, part in enumerate(parts)}

@@ -151,6 +151,7 @@ def test_a_run_has_the_engine_that_was_chosen_and_goes_on_with_it(
     assert "engine" not in plain.metrics["settings"]
     monkeypatch.setattr(module, "fastest", lambda: "onnx")
     assert ran(None, "c").run.id == plain.run.id
+    assert ran("torch", "e").run.id == plain.run.id
     assert not any("ONNX" in line for line in notes.lines)
 
 

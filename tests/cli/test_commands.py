@@ -369,3 +369,13 @@ def test_run_says_that_the_model_cannot_read_the_names(
         one["kind"] for one in json.loads((here / "out" / "metrics.json").read_text())["knowledge"]
     ]
     assert "script" in kinds
+
+
+def test_who_encodes_the_images_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Screen()
+    with screen.live():
+        screen.progress("embed:nano", 8, 8)
+        screen.progress("embed:texture", 8, 8)
+    told = capsys.readouterr().err
+    assert "encoding images (nano): 8 of 8" in told
+    assert "encoding images (texture): 8 of 8" in told

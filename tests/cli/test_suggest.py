@@ -91,7 +91,7 @@ def test_after_a_run_the_next_labels_leave_what_is_audited_or_reviewed(
     assert set(suggested).isdisjoint({*drawn, *place.test_paths})
     answered_on_the_page(run, suggested[0])
     told = command(capsys, "suggest", run, "--budget", 50, "--out", "more.csv")
-    assert "1 images were answered on the review page" in told.out
+    assert "1 image was answered on the review page" in told.out
     assert [row["path"] for row in rows(here / "more.csv")] != suggested
     assert suggested[0] not in {row["path"] for row in rows(here / "more.csv")}
 

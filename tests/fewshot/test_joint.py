@@ -186,3 +186,29 @@ def test_labels_teach_where_there_are_some_and_unlabeled_images_may_be_of_their_
         "seen": trzsl(torch.where(truth < 2, truth, -1), CLASSES, [0, 1]),
     }[labels]
     assert teaches(settings, task) == asked
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_label_for_most_classes_and_two_for_a_few_do_a_good_text_no_harm(seed: int) -> None:
+    """Few labels can be held out then, and images of classes without a label know the text alone."""
+    draw = torch.Generator().manual_seed(seed)
+    centres = torch.randn(30, WIDTH, generator=draw)
+    truth = torch.arange(600) % 30
+    noise = torch.randn(600, WIDTH, generator=draw)
+    images = F.normalize(centres[truth] + 1.2 * noise + 2, dim=1)
+    text = 40 * images @ F.normalize(centres + 2, dim=1).T
+    labels = torch.full_like(truth, -1)
+    labels[:24], labels[30:32] = truth[:24], truth[30:32]  # 24 classes of 30, two of them twice
+    fitted = fit_head(images[labels >= 0], labels[labels >= 0], 30, settings=SETTINGS)
+    joint = fit_joint(fitted, text[labels >= 0], labels[labels >= 0], 30, SETTINGS)
+    assert right(joint.probs(images, text), truth) >= right(text, truth) - 0.02
+
+
+def test_two_labels_answered_rightly_do_not_make_a_head_sure() -> None:
+    images, truth, _ = pool()
+    labels = some(truth, 1)
+    labels[(truth == 0).nonzero()[1]] = 0
+    rows = (labels >= 0).nonzero().squeeze(1)
+    fitted = fit_head(images[rows], labels[rows], CLASSES, settings=SETTINGS)
+    assert len(fitted.rows) == 2
+    assert float(fitted.held_out.softmax(1).amax(1).mean()) < 0.9

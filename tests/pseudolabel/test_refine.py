@@ -15,9 +15,12 @@ from torch import Tensor
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.pseudolabel import refine
 from clipgrip.pseudolabel.refine import REFINERS, refined, refined_answers
+from clipgrip.pseudolabel.refine.answers import RefineInput
 from clipgrip.pseudolabel.refine.balance import sinkhorn, sure_prior, uniform
 from clipgrip.pseudolabel.refine.discriminant import tempered
+from clipgrip.pseudolabel.refine.joined import join
 from clipgrip.pseudolabel.refine.settings import DEFAULT
+from clipgrip.pseudolabel.refine.space import PoolImages
 
 DIM, SCALE = 32, 100.0
 
@@ -297,3 +300,14 @@ def test_one_real_image_per_class_is_enough_to_begin_with() -> None:
     shots = data["shot1_embeds"].float()[data["shot1_labels"].argsort()]
     before = accuracy(images.float() @ shots.T, labels)
     assert accuracy(refine(images, shots, logit_scale=SCALE), labels) > before + 0.1
+
+
+def test_clusters_of_few_images_count_less_beside_the_other_views() -> None:
+    images, classes, labels = made([40] * 8, text_noise=1.5)
+    every = torch.ones(8, dtype=torch.bool)
+    given = RefineInput(PoolImages(images), zero_shot(images, classes), labels < 0, every)
+    clusters = F.one_hot((labels + 1) % 8, 8) * 0.9 + 0.0125  # they contradict the other two
+    moved = [
+        accuracy(join(given, clusters.clone(), n).probs, (labels + 1) % 8) for n in (1.0, 1000.0)
+    ]
+    assert moved[0] < moved[1]

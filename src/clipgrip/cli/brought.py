@@ -11,12 +11,14 @@ from clipgrip.files import read_file
 from clipgrip.sentences import Sentence, mark
 from clipgrip.words import Words
 
+NOTHING = mark("{table}: nothing was taken in; no line of it is an answer to an image of this run.")
+EMPTY = mark("{table}: it holds no entry at all, so nothing was taken in.")
 LARGEST = 2 << 30
 """Bytes of a table."""
 
 
 def bring_in(run: Path, table: Path, person: str, say: Words) -> Result:
-    """Keep what a table says as answers of a person; what was taken, what was left out, and why.
+    """Keep what a table says as answers of a person; what was taken, what was left out, and why. Code 1: nothing.
 
     Raises:
         DataError: the table cannot be read, or is none.
@@ -36,11 +38,19 @@ def bring_in(run: Path, table: Path, person: str, say: Words) -> Result:
             mark("{run} holds no run. Give the folder that clipgrip run wrote."), run=run
         )
     with open_review(run, create=True) as store, alone(run):
-        found = imported(ReviewSession(run, store), "csv", data, person or _user(), say)
+        try:
+            found = imported(ReviewSession(run, store), "csv", data, person or _user(), say)
+        except DataError as error:
+            raise DataError(mark("{path}: {reason}"), path=table, reason=error.sentence) from error
     lines = [Sentence("answers      {n} from {table}", n=found["answers"], table=table)]
     lines += [Sentence("{text}: {n}", text=line["text"], n=line["n"]) for line in found["table"]]
     lines += found["problems"]
-    return Result([*lines, *([found["note"]] if found["note"] else [])], found)
+    nothing = not found["answers"] and not any(one["kind"] == "same" for one in found["table"])
+    if nothing:
+        lines.append(
+            Sentence(NOTHING if found["problems"] or found["table"] else EMPTY, table=table)
+        )
+    return Result(lines, found, int(nothing))
 
 
 def _user() -> str:

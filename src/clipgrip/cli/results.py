@@ -268,7 +268,13 @@ def _estimate(guess: dict[str, Any] | None) -> list[str]:
 def _calibration(found: dict[str, Any] | None) -> list[str]:
     if found is None or found["answers"] != "final":
         return []
-    before, after = (f"{100 * found[w]['ece_equal_mass']:.1f}" for w in ("before", "after"))
+    off = [found[when]["ece_equal_mass"] for when in ("before", "after")]
+    before, after = (f"{100 * one:.1f}" for one in off)
+    if off[1] >= off[0]:
+        text = mark(
+            "confidence   off by {before} points on average (calibration error); no temperature brings it nearer"
+        )
+        return [Sentence(text, before=before)]
     return [
         Sentence(
             "confidence   off by {before} points on average (calibration error); "

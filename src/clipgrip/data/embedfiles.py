@@ -39,8 +39,8 @@ NO_EMBEDDING = frozenset(
     )
 ) | {"polygons", "segmentation", "logits", "probs", "probabilities", "scores"}
 """Columns of numbers that lists of images have, by name: they say where something is on a picture, or what."""
-NUMPY_MAGIC = (b"PK", b"\x93NUMPY")
-"""How an .npz and an .npy begin."""
+NUMPY_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\x93NUMPY")
+"""How an .npz begins, one without any array, and an .npy."""
 FEWEST = 9
 """Numbers of an embedding at least in a table that names files of pictures: fewer are a box or its four corners."""
 _FILES = frozenset(PATH_COLUMNS) - {"image_name", "image_id", "id"}
@@ -98,11 +98,15 @@ def _numpy(path: AnyPath) -> Arrays:
 def _member(path: AnyPath, archive: Any, name: str) -> NDArray[Any]:
     try:
         large = in_place(path, archive, name)
-        return np.asarray(archive[name]) if large is None else large
+        found = archive[name] if large is None else large
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         if _is_pickled(error):
             raise DataError(OBJECTS, path=path, name=name) from None
         raise DataError(UNREADABLE, path=path, kind="NumPy", reason=_reason(error)) from None
+    if isinstance(found, bytes):
+        raise DataError(UNREADABLE, path=path, kind="NumPy", reason=f'"{name}" is no array')
+    array: NDArray[Any] = found
+    return array
 
 
 def _is_pickled(error: Exception) -> bool:

@@ -16,6 +16,7 @@ from clipgrip.files import AnyPath, open_file, openable
 LARGE = 2**28
 """Bytes from which an array stays in its file."""
 PIECE = 2**24
+MAGIC = b"\x93NUMPY"
 LOCAL_HEADER = 30
 """Bytes of a member's header before its name and what is extra."""
 
@@ -25,7 +26,7 @@ def whole_file(path: AnyPath) -> NDArray[Any] | None:
     if url_of(path) is not None or os.path.getsize(openable(path)) < LARGE:
         return None
     with open_file(path) as file:
-        return _mapped(path, file) if file.read(6) == b"\x93NUMPY" else None
+        return _mapped(path, file) if file.read(6) == MAGIC else None
 
 
 def in_place(path: AnyPath, archive: Any, name: str) -> NDArray[Any] | None:
@@ -46,8 +47,8 @@ def in_place(path: AnyPath, archive: Any, name: str) -> NDArray[Any] | None:
         before = int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
         start = member.header_offset + LOCAL_HEADER + before
         _check(file, start, member)
-        file.seek(start + 6)
-        return _mapped(path, file)
+        file.seek(start)
+        return _mapped(path, file) if file.read(6) == MAGIC else None
 
 
 def _check(file: BinaryIO, start: int, member: zipfile.ZipInfo) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import threading
+from copy import deepcopy
 from multiprocessing import parent_process
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from clipgrip import __version__
@@ -46,7 +47,8 @@ def compute(work: Work, part: Any, version: str) -> Any:
 def _travels(error: Exception) -> bool:
     """Whether it can be made again where it arrives; one that cannot would look like the death of its worker."""
     try:
-        pickle.loads(pickle.dumps(error))
+        ForkingPickler.dumps(error)
+        deepcopy(error)  # made anew as it would be over there
     except Exception:
         return False
     return True

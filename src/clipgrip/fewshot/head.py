@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from clipgrip.fewshot.members import Member, discriminants, ridges
-from clipgrip.fewshot.moments import Moments, centred, middle_of_classes
+from clipgrip.fewshot.moments import TINY, Moments, centred, middle_of_classes
 from clipgrip.types import ImageEmbeds, Labels, Logits
 
 TEMPERATURES = tuple(2.0 ** (step / 2) for step in range(-14, 13))
@@ -101,6 +101,10 @@ class FittedHead:
     held_out: Logits = field(repr=False)
     members: dict[str, float]
     """The weight of each member."""
+    alone_rows: Int[Tensor, " m"] = field(repr=False)
+    """Positions of labels that are alone in their class."""
+    alone: Float[Tensor, "m K"] = field(repr=False)
+    """(m, K) the head's logits for these."""
 
 
 def fit_head(
@@ -128,27 +132,32 @@ def fit_head(
         *ridges(moments, settings.penalties, *some),
         *discriminants(moments, settings.shrinkages, *some),
     ]
+    alone = (labels.bincount()[labels] == 1).nonzero().squeeze(1)[: settings.sample]
     if len(rows) == 0 or len(classes) < 2:
         head = Head(mean, *_sum(members[: len(settings.penalties)], settings), classes)
-        return FittedHead(head, rows, torch.zeros(0, len(classes)), {})
-    fitted = [_tempered(member, some[1]) for member in members]
-    evidence = torch.tensor([likelihood for _, likelihood in fitted], dtype=torch.float64)
-    shares = (settings.evidence * evidence).softmax(0)
-    weighted = [
-        (share * factor, member)
-        for share, (factor, _), member in zip(shares.tolist(), fitted, members, strict=True)
-    ]
-    return FittedHead(
-        Head(
-            mean,
-            torch.stack([w * member.weights for w, member in weighted]).sum(0),
-            torch.stack([w * member.offsets for w, member in weighted]).sum(0),
-            classes,
-        ),
-        rows,
-        torch.stack([w * member.held_out for w, member in weighted]).sum(0).float(),
-        {m.name: round(s, 4) for m, s in zip(members, shares.tolist(), strict=True)},
+        nothing = torch.zeros(0, len(classes))
+        return FittedHead(head, rows, nothing, {}, alone, head.logits(image_embeds[alone]))
+    shares, factors = _weighed(members, some[1], settings)
+    weighted = [(s * f, member) for s, f, member in zip(shares, factors, members, strict=True)]
+    head = Head(
+        mean,
+        torch.stack([w * member.weights for w, member in weighted]).sum(0),
+        torch.stack([w * member.offsets for w, member in weighted]).sum(0),
+        classes,
     )
+    held_out = torch.stack([w * member.held_out for w, member in weighted]).sum(0).float()
+    named = {m.name: round(s, 4) for m, s in zip(members, shares, strict=True)}
+    return FittedHead(head, rows, held_out, named, alone, head.logits(image_embeds[alone]))
+
+
+def _weighed(
+    members: Sequence[Member], labels: Labels, settings: HeadSettings
+) -> tuple[list[float], list[float]]:
+    """Each member's share, and the factor on its logits."""
+    fitted = [_tempered(member, labels) for member in members]
+    evidence = torch.tensor([likelihood for _, likelihood in fitted], dtype=torch.float64)
+    shares: list[float] = (settings.evidence * evidence).softmax(0).tolist()
+    return shares, [factor for factor, _ in fitted]
 
 
 def _judging(labels: Labels, judges: Bool[Tensor, " n"] | None, most: int) -> Int[Tensor, " m"]:
@@ -167,13 +176,15 @@ def _sum(members: Sequence[Member], settings: HeadSettings) -> tuple[Tensor, Ten
 
 
 def _tempered(member: Member, labels: Labels) -> tuple[float, float]:
-    """The factor under which held-out answers are likeliest, and their log-likelihood."""
-    found = [
-        (float(_likelihood(factor * member.held_out, labels)), factor) for factor in TEMPERATURES
-    ]
-    likelihood, factor = max(found)
+    """The factor under which held-out answers are likeliest, and their log-likelihood.
+
+    With one wrong answer more, by the rule of succession: two labels that are answered rightly do not make it sure.
+    """
+    found = []
+    for factor in TEMPERATURES:
+        log_probs = (factor * member.held_out).log_softmax(1)
+        own = log_probs.gather(1, labels[:, None]).squeeze(1)
+        wrong = torch.log1p(-own.exp().clamp_max(1 - TINY)).mean()
+        found.append((float(own.sum() + wrong), factor, float(own.sum())))
+    _, factor, likelihood = max(found)
     return factor, likelihood
-
-
-def _likelihood(logits: Logits, labels: Labels) -> Tensor:
-    return logits.log_softmax(1)[torch.arange(len(labels)), labels].sum()

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -166,27 +165,23 @@ def weigh(
     fitted: FittedHead, text: Logits | None, labels: Labels, n_classes: int, settings: HeadSettings
 ) -> JointWeights:
     """Weights under which the labels (n,) are likeliest; ``text`` (n, C) are the text's logits for the same images."""
-    log_shares = _log_shares(torch.bincount(labels, minlength=n_classes), fitted.head).float()
-    rows = _rows(fitted, labels, settings)
+    rows = torch.cat([fitted.rows, fitted.alone_rows])
     truth = labels[rows, None]
     text_logits = torch.zeros(len(rows), n_classes) if text is None else text[rows].float()
-    has_held_out = torch.isin(rows, fitted.rows)
-    held_out_logits = torch.zeros(len(rows), len(fitted.head.classes))
-    held_out_logits[has_held_out] = fitted.held_out
+    has_absent = len(fitted.head.classes) < n_classes
 
     def likelihood(a: float, b: float, c: float) -> float:
-        ours = spread(b * held_out_logits + c * log_shares, fitted.head.classes, n_classes)
-        joined = a * text_logits + torch.where(has_held_out[:, None], ours, 0.0)
-        return float(joined.log_softmax(1).gather(1, truth).sum())
+        ours = _without_own(fitted, labels, n_classes, b, c)
+        return float((a * text_logits + ours).log_softmax(1).gather(1, truth).sum())
 
     texts = dict(zip(settings.text_weights, settings.text_prior, strict=True))
     heads = dict(zip(settings.head_weights, settings.head_prior, strict=True))
     if text is None:
         texts = {0.0: 1.0}
-    elif len(fitted.head.classes) < n_classes:
+    elif has_absent:
         # images of classes without a label know the text alone, so it must stand by itself
         texts = {_alone(texts, text_logits, truth): 1.0}
-    if not bool(has_held_out.any()):
+    if not len(fitted.rows) and (text is None or not has_absent):
         heads = {1.0: 1.0}
     tried = [
         (likelihood(a, b, c) + math.log(texts[a]) + math.log(heads[b]), a, b, c)
@@ -195,18 +190,30 @@ def weigh(
     return JointWeights(*max(tried)[1:])
 
 
+def _without_own(fitted: FittedHead, labels: Labels, n_classes: int, b: float, c: float) -> Logits:
+    """(n + m, C) the head's part for each label as if it had not been given.
+
+    A class without its only label is absent like those that have none, and the other classes get what is its. Where
+    none is absent such labels say nothing of the head.
+    """
+    classes = fitted.head.classes
+    shares = c * _log_shares(torch.bincount(labels, minlength=n_classes), fitted.head).float()
+    held_out = spread(b * fitted.held_out + shares, classes, n_classes)
+    lonely = labels[fitted.alone_rows, None]
+    if len(classes) == n_classes or len(classes) < 2:
+        return torch.cat([held_out, torch.zeros(len(lonely), n_classes)])
+    own = classes == lonely
+    known = (b * fitted.alone + shares).masked_fill(own, -torch.inf).log_softmax(1)
+    known = (known + math.log((len(classes) - 1) / n_classes)).masked_fill(
+        own, -math.log(n_classes)
+    )
+    whole = torch.full((len(lonely), n_classes), -math.log(n_classes))
+    return torch.cat([held_out, whole.index_copy(1, classes, known)])
+
+
 def _log_shares(counts: Tensor, head: Head) -> Tensor:
     """(K,) logs of the shares of the labels."""
     return (counts[head.classes].double() / counts.sum()).log()
-
-
-def _rows(fitted: FittedHead, labels: Labels, settings: HeadSettings) -> Tensor:
-    """The held-out labels, and of those that are alone in their class a sample: only the text answers for these."""
-    alone = torch.ones(len(labels), dtype=torch.bool)
-    alone[fitted.rows] = False
-    alone &= F.one_hot(labels).sum(0)[labels] < 2
-    extra = alone.nonzero().squeeze(1)[: settings.sample]
-    return torch.cat([fitted.rows, extra]).sort().values
 
 
 def _alone(texts: dict[float, float], text: Logits, truth: Tensor) -> float:

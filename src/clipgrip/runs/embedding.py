@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -119,11 +120,12 @@ def with_engine(settings: Settings, model: Model) -> Settings:
 
 
 def embedded(
-    backbone: Eye, manifest: Manifest, listener: Listener, *, stage: str = "embed"
+    backbone: Eye, manifest: Manifest, listener: Listener, *, stage: str = ""
 ) -> EmbeddedManifest:
-    """As `embed_manifest`, with the cache in the user's folder, saying how far it is."""
-    progress = partial(listener.progress, stage)
+    """As `embed_manifest`, with the cache in the user's folder, saying how far it is and who looks."""
     given = isinstance(backbone, GivenModel | GivenBank)
+    named = "embed" if given else f"embed:{Path(backbone.name).name}"
+    progress = partial(listener.progress, stage or named)
     cache = None if given else cache_of(backbone)
     return embed_manifest(backbone, manifest, cache=cache, on_progress=progress)
 

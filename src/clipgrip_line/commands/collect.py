@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clipgrip_line.commands.watch import _share, size_of
 from clipgrip_line.errors import LineError
-from clipgrip_line.sentences import mark
+from clipgrip_line.sentences import Sentence, counted, mark
 
 if TYPE_CHECKING:
     from clipgrip_line.folder.collecting import Collected
@@ -42,11 +42,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the ZIP, and say what takes it in."""
     from clipgrip_line.cli import document, words_of
-    from clipgrip_line.folder.assembly import SAMPLES
     from clipgrip_line.folder.collecting import TABLE
-    from clipgrip_line.folder.samples import NAME, Samples
+    from clipgrip_line.folder.samples import FOLDER, NAME, Samples
+    from clipgrip_line.folder.tally import PICTURES
 
-    folder = args.dir / SAMPLES
+    folder = args.dir / FOLDER
     if not (folder / NAME).is_file():
         raise LineError(
             mark(
@@ -61,18 +61,20 @@ def run(args: argparse.Namespace) -> int:
         raise LineError(
             mark("the list of kept pictures in {folder} cannot be read: {reason}."),
             folder=folder,
-            reason=str(error),
+            reason=Sentence(str(error)),
         ) from None
     say = words_of(args)
     if args.json:
         print(document({**vars(done), "out": args.out}))
         return 0
     print(
-        say(
-            "{out}: {n} pictures, {doubtful} of them doubtful and the others drawn at random.",
-            out=args.out,
-            n=done.images,
-            doubtful=done.doubtful,
+        say.translated(
+            Sentence(
+                "{out}: {pictures}, {doubtful} of them doubtful and the others drawn at random.",
+                out=args.out,
+                pictures=counted(done.images, *PICTURES),
+                doubtful=done.doubtful,
+            )
         )
     )
     command = f"clipgrip labels suggest {args.out.stem}/{TABLE}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipgrip_line.errors import LineError
-from clipgrip_line.sentences import mark
+from clipgrip_line.sentences import Sentence, counted, mark
 
 if TYPE_CHECKING:
     from clipgrip_line.words import Words
@@ -59,27 +59,34 @@ def is_service(folder: Path) -> bool:
 
 
 def _served(args: argparse.Namespace, say: Words) -> Told:
+    from clipgrip_line.folder.tally import PICTURES
     from clipgrip_line.service import outside
 
     facts = outside.facts_of(args.out)
-    sentence = say(
-        "{n} images answered, {waiting} wait for a person; version {version}",
-        n=facts["answered"],
-        waiting=facts["waiting"],
-        version=facts["version"],
+    sentence = say.translated(
+        Sentence(
+            "{pictures} answered, {waiting} waiting for a person; version {version}",
+            pictures=counted(facts["answered"], *PICTURES),
+            waiting=counted(facts["waiting"], *PICTURES),
+            version=facts["version"],
+        )
     )
     ended = [] if facts["running"] else [outside.ENDED]
     return facts, sentence, ended, outside.troubles_of(facts)
 
 
 def _watched(args: argparse.Namespace, say: Words) -> Told:
+    from clipgrip_line.folder.tally import FILES, PICTURES
+
     facts = read_status(args.out)
-    sentence = say(
-        "{n} pictures answered, {refused} files refused, {files} files wait; version {version}",
-        n=facts["answered"],
-        refused=facts["refused"],
-        files=facts["files_waiting"],
-        version=facts["version"],
+    sentence = say.translated(
+        Sentence(
+            "{pictures} answered, {refused} refused, {files} waiting; version {version}",
+            pictures=counted(facts["answered"], *PICTURES),
+            refused=counted(facts["refused"], *FILES),
+            files=counted(facts["files_waiting"], *FILES),
+            version=facts["version"],
+        )
     )
     return facts, sentence, ends_of(facts, time.monotonic(), args.out), troubles_of(facts)
 
@@ -103,7 +110,6 @@ def ends_of(facts: dict[str, Any], now: float, out: Path) -> list[str]:
     from clipgrip_line.folder.lock import NAME
     from clipgrip_line.folder.status import STALE
     from clipgrip_line.lock import is_held
-    from clipgrip_line.sentences import Sentence
 
     if facts["state"] == "done":  # watch --once, with nothing left
         return []
@@ -120,13 +126,14 @@ def ends_of(facts: dict[str, Any], now: float, out: Path) -> list[str]:
 def troubles_of(facts: dict[str, Any]) -> list[str]:
     """What is not well while it runs, in sentences."""
     from clipgrip_line.folder.notes import CHANNELS
-    from clipgrip_line.sentences import Sentence
 
     found: list[str] = []
     reasons = dict(facts["trouble"])
     reasons |= {name: one["trouble"] for name, one in facts["channels"].items() if one["trouble"]}
     for name, reason in reasons.items():
         found.append(Sentence("{name}: {reason}", name=Sentence(CHANNELS[name]), reason=reason))
+    if facts.get("watch", {}).get("light") == "alarm":
+        found.append(Sentence("watch: it rings; see clipgrip-line alarms"))
     for name, one in facts["channels"].items():
         if one["dead"]:
             text = Sentence(CHANNELS[name])

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipgrip_line.errors import LineError
-from clipgrip_line.sentences import mark
+from clipgrip_line.parsing import refused
+from clipgrip_line.sentences import Sentence, mark
 
 if TYPE_CHECKING:
     from clipgrip_line.folder.assembly import Wishes
@@ -63,6 +64,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="share of all pictures kept as doubtful, and as many at random [default: 0.05]",
     )
+    _add_watch(parser)
     _add_servers(parser)
 
 
@@ -105,9 +107,24 @@ def _add_servers(parser: argparse.ArgumentParser) -> None:
         type=_positive,
         default=100_000,
         metavar="N",
-        help="messages that wait for a server at most; the oldest beyond are dead letters [default: 100000]",
+        help="what waits for a server or a disk at most; the oldest beyond are dead letters [default: 100000]",
     )
     parser.add_argument("--resend", action="store_true", help="try dead letters once more")
+
+
+def _add_watch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--alpha",
+        type=_budget,
+        default=0.01,
+        metavar="P",
+        help="probability that an alarm ever rings while nothing has changed [default: 0.01]",
+    )
+    parser.add_argument(
+        "--people-at-alarm",
+        action="store_true",
+        help="while an alarm rings, a person decides every picture",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -116,13 +133,16 @@ def run(args: argparse.Namespace) -> int:
     from clipgrip_line.folder.assembly import check_places, watching
     from clipgrip_line.folder.notes import Notes, to_stdout
     from clipgrip_line.model import Model
+    from clipgrip_line.monitoring.store import NotKept
+    from clipgrip_line.trust import reference
 
     settings, wishes = settings_of(args), wishes_of(args)
     check_places(settings.folder, settings.out)
     model = Model.open(args.bundle)
+    known = reference.read(args.bundle, len(model.classes))
     notes = Notes(words_of(args), (lambda _: None) if args.json else to_stdout)
     try:
-        with watching(model, settings, wishes, notes) as watch:
+        with watching(model, settings, wishes, notes, reference=known) as watch:
             end_by_signal(watch)
             if args.once:
                 watch.once()
@@ -132,13 +152,13 @@ def run(args: argparse.Namespace) -> int:
             left = watch.left()
             if args.json:
                 print(document(watch.facts()))
-    except sqlite3.Error as error:
+    except (sqlite3.Error, NotKept) as error:
         raise LineError(
             mark(
                 "the journal in {out} cannot be used: {reason}. See to the disk, or give another --out."
             ),
             out=args.out,
-            reason=str(error),
+            reason=Sentence(str(error)),
         ) from None
     return int(args.once and left > 0)
 
@@ -147,8 +167,16 @@ def settings_of(args: argparse.Namespace) -> Settings:
     """What was asked for."""
     from clipgrip_line.folder.settings import Settings
 
-    give_up = 0.0 if args.once else args.give_up
-    return Settings(args.folder, args.out, args.poll, give_up, args.batch, args.spool)
+    return Settings(
+        args.folder,
+        args.out,
+        args.poll,
+        args.give_up,
+        args.batch,
+        args.spool,
+        alpha=args.alpha,
+        people_at_alarm=args.people_at_alarm,
+    )
 
 
 def wishes_of(args: argparse.Namespace) -> Wishes:
@@ -159,8 +187,6 @@ def wishes_of(args: argparse.Namespace) -> Wishes:
 
     if args.move and args.sort:
         raise LineError(mark("--move and --sort were both given. Give one of them."))
-    if args.resend and not (args.webhook or args.mqtt):
-        raise LineError(mark("--resend needs --webhook or --mqtt: nothing else has dead letters."))
     return Wishes(
         beside=args.json_beside,
         sort="move" if args.move else args.sort,
@@ -194,20 +220,24 @@ def size_of(text: str) -> int:
     """Bytes of ``500MB``."""
     found = SIZE.fullmatch(text.strip())
     if found is None:
-        raise argparse.ArgumentTypeError(f'"{text}" is no size. Give one like 500MB, 2GB or 0.')
+        raise refused(mark('"{text}" is no size. Give one like 500MB, 2GB or 0.'), text=text)
     return int(float(found[1]) * UNITS[found[2].lower()])
 
 
 def _seconds(text: str) -> float:
-    return _number(text, 0.01, 86_400.0, "a number of seconds from 0.01 to 86400")
+    return _number(text, 0.01, 86_400.0, mark("a number of seconds from 0.01 to 86400"))
 
 
 def _share(text: str) -> float:
-    return _number(text, 0.0, 1.0, "a share from 0 to 1")
+    return _number(text, 0.0, 1.0, mark("a share from 0 to 1"))
+
+
+def _budget(text: str) -> float:
+    return _number(text, 1e-6, 0.5, mark("a probability from 0.000001 to 0.5"))
 
 
 def _positive(text: str) -> int:
-    return int(_number(text, 1, 1e9, "a whole number from 1"))
+    return int(_number(text, 1, 1e9, mark("a whole number from 1")))
 
 
 def _number(text: str, low: float, high: float, allowed: str) -> float:
@@ -216,5 +246,7 @@ def _number(text: str, low: float, high: float, allowed: str) -> float:
     except ValueError:
         value = float("nan")
     if not low <= value <= high:
-        raise argparse.ArgumentTypeError(f'"{text}" is not allowed. Give {allowed}.')
+        raise refused(
+            mark('"{text}" is not allowed. Give {allowed}.'), text=text, allowed=Sentence(allowed)
+        )
     return value

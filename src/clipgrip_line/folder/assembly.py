@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.folder.backoff import Backoff
@@ -18,24 +19,39 @@ from clipgrip_line.folder.courier import Courier
 from clipgrip_line.folder.journal import NAME as JOURNAL
 from clipgrip_line.folder.journal import Journal
 from clipgrip_line.folder.ledger import Ledger
-from clipgrip_line.folder.loading import Answering
 from clipgrip_line.folder.lock import locked
 from clipgrip_line.folder.mqtt import Broker, Mqtt
 from clipgrip_line.folder.notes import Notes
 from clipgrip_line.folder.originals import Originals
 from clipgrip_line.folder.outlet import Outlet
+from clipgrip_line.folder.samples import FOLDER as SAMPLES
 from clipgrip_line.folder.samples import Samples, Sampling
+from clipgrip_line.folder.scan import is_within
 from clipgrip_line.folder.settings import Outlets, Settings
 from clipgrip_line.folder.sorting import How, Sorting
-from clipgrip_line.folder.tables import ANSWERS, ISSUES, Table, answer_row, issue_row
+from clipgrip_line.folder.tables import (
+    ALARMS,
+    ANSWERS,
+    ISSUES,
+    Table,
+    alarm_row,
+    answer_row,
+    issue_row,
+)
 from clipgrip_line.folder.watch import Watch
 from clipgrip_line.folder.webhook import Webhook
 from clipgrip_line.sentences import mark
 
-SAMPLES, SORTED, JSON = "samples", "sorted", "json"
+if TYPE_CHECKING:
+    from clipgrip_line.monitoring.seeing import Answering
+    from clipgrip_line.trust.reference import Reference
+
+SORTED, JSON = "sorted", "json"
 """Folders below --out."""
 LOCAL_MOST = 30.0
 """Seconds between two tries of what lies on this machine."""
+ANSWERED = ("answers", "samples", "sorted")
+"""What only a picture gets that was answered."""
 REPEATED = ("json", "beside", "sorted")
 """What a file gets too whose content was answered under another name."""
 
@@ -68,10 +84,8 @@ def check_places(folder: Path, out: Path) -> None:
             ),
             folder=folder,
         )
-    inside, outer = folder.resolve(), out.resolve()
-    if inside == outer or any(
-        inside.is_relative_to(outer / one) for one in (SAMPLES, SORTED, JSON)
-    ):
+    same = folder.resolve() == out.resolve() or (is_within(folder, out) and is_within(out, folder))
+    if same or any(is_within(folder, out / one) for one in (SAMPLES, SORTED, JSON)):
         raise LineError(
             mark("--out {out} holds the watched folder. Give --out another folder, outside of it."),
             out=out,
@@ -85,8 +99,9 @@ def watching(
     wishes: Wishes,
     notes: Notes,
     now: Callable[[], float] = time.monotonic,
+    reference: Reference | None = None,
 ) -> Iterator[Watch]:
-    """A watch with its outlets, alone on its output folder.
+    """A watch with its outlets, alone on its output folder. ``reference``: what its new images are compared with.
 
     Raises:
         LineError: the folders cannot be used so, or another process has --out.
@@ -94,6 +109,8 @@ def watching(
     """
     check_places(settings.folder, settings.out)
     settings.out.mkdir(parents=True, exist_ok=True)
+    from clipgrip_line.folder.monitor import Monitor
+
     with ExitStack() as stack:
         stack.enter_context(locked(settings.out))
         journal = Journal(settings.out / JOURNAL)
@@ -102,17 +119,20 @@ def watching(
         originals = Originals(settings.folder)
         local = _local(settings, wishes, originals, stack)
         remote = _remote(settings, wishes, stack)
-        for one in remote if wishes.revive else ():
+        for one in (*local, *remote) if wishes.revive else ():
             journal.revive(one.name)
-        yield Watch(
-            model,
-            settings,
+        outlets = _outlets(local, remote, journal, notes, now)
+        journal.told = outlets.owed["notice"]
+        monitor = Monitor(
             journal,
-            originals,
-            _outlets(local, remote, journal, notes, now),
+            model,
+            reference,
             notes,
-            now,
+            alpha=settings.alpha,
+            drawn=wishes.keep_rate if wishes.keep_bytes else 0.0,
+            people_at_alarm=settings.people_at_alarm,
         )
+        yield Watch(model, settings, journal, originals, outlets, notes, monitor, now)
 
 
 def _local(
@@ -122,6 +142,7 @@ def _local(
     found: list[Outlet] = [
         Table(out, "answers", ANSWERS, answer_row),
         Table(out, "issues", ISSUES, issue_row),
+        Table(out, "alarms", ALARMS, alarm_row),
         JsonFiles(out / JSON, "json", make=True),
     ]
     if wishes.beside:
@@ -176,9 +197,10 @@ def _outlets(
     ]
     away = [Courier(one, journal, notes.changed, in_order=True, now=now) for one in remote]
     owed = {
-        "answer": [name for name in names if name != "issues"],
+        "answer": [name for name in names if name not in ("issues", "alarms")],
         "repeat": [name for name in names if name in REPEATED],
-        "refused": [name for name in names if name not in ("answers", "samples", "sorted")],
+        "refused": [name for name in names if name not in (*ANSWERED, "alarms")],
+        "notice": [name for name in names if name in ("alarms", "webhook", "mqtt")],
     }
     return Outlets(here, away, owed, ledger)
 

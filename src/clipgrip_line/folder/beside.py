@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from clipgrip_line.files import openable, sweep, write_bytes_atomic
+from clipgrip_line.files import openable, sweep, system_words, write_bytes_atomic
 from clipgrip_line.folder.item import Item
 from clipgrip_line.folder.outlet import Refused, Trouble
 from clipgrip_line.sentences import Sentence
@@ -34,7 +34,7 @@ class JsonFiles:
                 self._write(item)
             except OSError as error:
                 if error.errno in NEVER:
-                    raise Refused(error.strerror or str(error)) from None
+                    raise Refused(system_words(error)) from None
                 raise
 
     def _write(self, item: Item) -> None:

@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from clipgrip_line.files import system_words
 from clipgrip_line.folder.backoff import Backoff
 from clipgrip_line.folder.item import Item
 from clipgrip_line.folder.journal import Journal
 from clipgrip_line.folder.outlet import Outlet, Refused, Trouble
+from clipgrip_line.sentences import Sentence
 
 Say = Callable[[str, str], None]
 """What changed, in a sentence: the channel's name, the reason; an empty reason: it works again."""
@@ -189,4 +191,4 @@ class Courier:
 
 def reason_of(error: Exception) -> str:
     """What the system or the database said."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return system_words(error) if isinstance(error, OSError) else Sentence(str(error))

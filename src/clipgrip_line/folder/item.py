@@ -1,4 +1,4 @@
-"""What the journal hands to an outlet: one file that was answered, or refused."""
+"""What the journal hands to an outlet: one file that was answered or refused, or a notice of the watch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Item:
-    """A file under its number. ``content`` is its answer as JSON has it, or ``{"reason": ...}`` of a refused one."""
+    """A file under its number. ``content`` is its answer as JSON has it, or ``{"reason": ...}`` of a refused one.
+
+    A notice of the watch has a number too, and no path.
+    """
 
     number: int
     path: str
@@ -37,6 +40,8 @@ class Item:
 
     def message(self) -> dict[str, Any]:
         """The document as an event."""
+        if "event" in self.content:  # of no file: an alarm, a promise that fell
+            return {"number": self.number, "time": self.at, **self.content}
         return {"event": "answer" if "class" in self.content else "refused", **self.document()}
 
 

@@ -10,51 +10,26 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from clipgrip_line.errors import LineError
+from clipgrip_line.folder import compaction, recording
 from clipgrip_line.folder.item import Item
-from clipgrip_line.sentences import mark
+from clipgrip_line.folder.recording import Found
+from clipgrip_line.folder.schema import Newer, migrate
+from clipgrip_line.monitoring.store import NotKept
+from clipgrip_line.sentences import Sentence, mark
 
 NAME = "journal.db"
-VERSION = 1
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS answers(
-  image BLOB PRIMARY KEY, verdict TEXT NOT NULL, content TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS items(
-  number INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL, size INTEGER NOT NULL,
-  mtime INTEGER NOT NULL, at TEXT NOT NULL, kind TEXT NOT NULL, image BLOB, reason TEXT);
-CREATE TABLE IF NOT EXISTS files(
-  path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS waiting(
-  channel TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY(channel, number)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS dead(
-  channel TEXT NOT NULL, number INTEGER NOT NULL, reason TEXT NOT NULL,
-  PRIMARY KEY(channel, number)) WITHOUT ROWID;
-"""
+COMPACTED = 1_000
+"""New files after which the old ones are made compact."""
 ITEM = (
     "SELECT items.number, path, at, size, mtime, items.image, coalesce(content, reason) "
     "FROM items LEFT JOIN answers ON answers.image = items.image"
 )
-
-
-@dataclass(frozen=True)
-class Found:
-    """A file that is done: its content was answered (now, or before: ``content`` is None), or it was refused."""
-
-    path: str
-    size: int
-    mtime: int
-    image: str = ""
-    content: Mapping[str, Any] | None = field(default=None, repr=False)
-    reason: str = ""
-    final: bool = True
-    """Whether the file, as it is, needs no further look."""
 
 
 class Journal:
@@ -67,19 +42,21 @@ class Journal:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=TRUNCATE")  # a share may not do for more
             self._db.execute("PRAGMA synchronous=EXTRA")
-            found = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if found > VERSION:
+            try:
+                with self._step() as db:
+                    migrate(db)
+            except Newer:
                 self._db.close()
                 raise LineError(
                     mark(
                         "{path} was written by a newer clipgrip-line. Use that one, or give another --out."
                     ),
                     path=path,
-                )
-            with self._step() as db:
-                for statement in filter(str.strip, SCHEMA.split(";")):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version={VERSION}")
+                ) from None
+            self._fresh = COMPACTED
+            """Files since the last time that all was compact."""
+            self.told: Sequence[str] = ()
+            """Channels that get notices."""
 
     def close(self) -> None:
         """No more is written."""
@@ -94,6 +71,10 @@ class Journal:
                 db.execute("DELETE FROM files")
                 db.execute("INSERT OR REPLACE INTO facts VALUES('folder', ?)", (folder,))
 
+    def remember(self, name: str, value: str) -> None:
+        """A fact under its name, for commands that read the journal beside the watch; NotKept where it cannot be."""
+        self.do(lambda db: db.execute("INSERT OR REPLACE INTO facts VALUES(?, ?)", (name, value)))
+
     def is_done(self, path: str, size: int, mtime: int) -> bool:
         """Whether the file as it is now was answered or refused."""
         with self._lock:
@@ -105,8 +86,7 @@ class Journal:
     def knows(self, image: str) -> bool:
         """Whether this content was answered."""
         with self._lock:
-            row = self._db.execute("SELECT 1 FROM answers WHERE image=?", (bytes.fromhex(image),))
-            return row.fetchone() is not None
+            return compaction.is_known(self._db, bytes.fromhex(image))
 
     def record(
         self, found: Sequence[Found], at: str, owed: Mapping[str, Collection[str]]
@@ -119,30 +99,49 @@ class Journal:
             sqlite3.Error: it could not be kept: nothing of it is.
         """
         with self._step() as db:
-            return [self._record(db, one, at, owed) for one in found]
+            kinds = [recording.record(db, one, at, owed) for one in found]
+        self._fresh += len(kinds)
+        return kinds
 
-    def _record(
-        self, db: sqlite3.Connection, one: Found, at: str, owed: Mapping[str, Collection[str]]
-    ) -> str:
-        path, kind, image = os.fsencode(one.path), "refused", None
-        if one.image and not one.reason:
-            image, kind = bytes.fromhex(one.image), "repeat"
-            if one.content is not None:
-                text = json.dumps(one.content, ensure_ascii=False)
-                added = db.execute(
-                    "INSERT OR IGNORE INTO answers VALUES(?,?,?)",
-                    (image, one.content["verdict"], text),
-                ).rowcount
-                kind = "answer" if added else "repeat"
-        reason = json.dumps({"reason": one.reason}) if one.reason else None
-        number = db.execute(
-            "INSERT INTO items(path, size, mtime, at, kind, image, reason) VALUES(?,?,?,?,?,?,?)",
-            (path, one.size, one.mtime, at, kind, image, reason),
-        ).lastrowid
-        db.executemany("INSERT INTO waiting VALUES(?,?)", [(name, number) for name in owed[kind]])
-        if one.final:
-            db.execute("INSERT OR REPLACE INTO files VALUES(?,?,?)", (path, one.size, one.mtime))
-        return kind
+    def compact(self, present: Collection[str]) -> None:
+        """Forget what nobody needs any more of old files; ``present`` are the paths that files have now.
+
+        Raises:
+            sqlite3.Error: not now.
+        """
+        if self._fresh < COMPACTED:
+            return
+        with self._step() as db:
+            if compaction.compact(db) < compaction.AT_ONCE:
+                compaction.forget_paths(db, present)
+                self._fresh = 0
+
+    answered = "seen"
+    """What the watch reads."""
+
+    @property
+    def reader(self) -> sqlite3.Connection:
+        """For the watch, which looks within `quiet`."""
+        return self._db
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """No other thread writes meanwhile."""
+        with self._lock:
+            yield
+
+    def do(self, change: Callable[[sqlite3.Connection], Any]) -> Any:
+        """One change, whole or not at all; NotKept where the disk refuses."""
+        try:
+            with self._step() as db:
+                return change(db)
+        except sqlite3.Error as error:
+            raise NotKept(str(error)) from error
+
+    def notice(self, db: sqlite3.Connection, at: str, body: Mapping[str, Any]) -> None:
+        """A message to those who want to be told, in order with the answers."""
+        text = json.dumps(body, ensure_ascii=False)
+        recording.add_item(db, (b"", 0, 0, at, "notice", None, text), self.told)
 
     def waiting(self, channel: str, most: int, after: int = 0) -> list[Item]:
         """What a channel is still owed, the oldest first."""
@@ -169,21 +168,30 @@ class Journal:
             db.execute("DELETE FROM waiting WHERE channel=? AND number=?", (channel, number))
             db.execute("INSERT OR REPLACE INTO dead VALUES(?,?,?)", (channel, number, reason))
 
-    def trim(self, channel: str, most: int, reason: str) -> int:
-        """Bury the oldest beyond ``most``; how many."""
+    def trim(self, channel: str, most: int, reason: str) -> tuple[int, int]:
+        """Bury the oldest beyond ``most``, and forget the oldest dead letters beyond as many; how many of each."""
         over = self.owed(channel) - most
-        if over <= 0:
-            return 0
+        buried = self._bury_oldest(channel, over, reason) if over > 0 else 0
+        over = self.buried(channel) - most
+        return buried, self._forget_dead(channel, over) if over > 0 else 0
+
+    def _forget_dead(self, channel: str, n: int) -> int:
+        oldest = "SELECT number FROM dead WHERE channel=? ORDER BY number LIMIT ?"
+        with self._step() as db:
+            query = f"DELETE FROM dead WHERE channel=? AND number IN ({oldest})"
+            return db.execute(query, (channel, channel, n)).rowcount
+
+    def _bury_oldest(self, channel: str, n: int, reason: str) -> int:
         oldest = "SELECT number FROM waiting WHERE channel=? ORDER BY number LIMIT ?"
         with self._step() as db:
-            numbers = [row[0] for row in db.execute(oldest, (channel, over))]
+            numbers = [row[0] for row in db.execute(oldest, (channel, n))]
             db.executemany(
                 "DELETE FROM waiting WHERE channel=? AND number=?", [(channel, n) for n in numbers]
             )
             db.executemany(
                 "INSERT OR REPLACE INTO dead VALUES(?,?,?)", [(channel, n, reason) for n in numbers]
             )
-        return over
+        return n
 
     def revive(self, channel: str) -> int:
         """Let the dead letters of a channel wait again; how many."""
@@ -202,17 +210,10 @@ class Journal:
         """How many are dead letters."""
         return self._count("SELECT count(*) FROM dead WHERE channel=?", channel)
 
-    def verdicts(self) -> dict[str, int]:
-        """Contents by verdict."""
+    def counts(self) -> dict[str, int]:
+        """Over the whole life: files by kind (answer, repeat, refused), contents as ``verdict ok`` and so on."""
         with self._lock:
-            rows = self._db.execute("SELECT verdict, count(*) FROM answers GROUP BY verdict")
-            return dict(rows.fetchall())
-
-    def kinds(self) -> dict[str, int]:
-        """Files by kind: answer, repeat, refused."""
-        with self._lock:
-            rows = self._db.execute("SELECT kind, count(*) FROM items GROUP BY kind")
-            return dict(rows.fetchall())
+            return dict(self._db.execute("SELECT kind, n FROM counts").fetchall())
 
     def last(self) -> Item | None:
         """The newest that was answered."""
@@ -252,7 +253,7 @@ class Journal:
                     "file away to begin anew: what lies in the folder is then answered once more."
                 ),
                 path=self.path,
-                reason=str(error),
+                reason=Sentence(str(error)),
             ) from None
 
 

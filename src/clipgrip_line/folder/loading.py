@@ -7,30 +7,18 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from clipgrip_line.answers import Answer
 from clipgrip_line.errors import ClipgripError
-from clipgrip_line.files import open_file, openable
+from clipgrip_line.files import open_file, openable, system_words
 from clipgrip_line.folder.scan import Entry
 from clipgrip_line.sentences import Sentence
 
+if TYPE_CHECKING:
+    from clipgrip_line.monitoring.seeing import Answering, Seen
+
 MOST_BYTES = 1 << 30
 """A larger file is no picture of a part."""
-
-
-class Answering(Protocol):
-    """What is needed of `clipgrip_line.model.Model`."""
-
-    @property
-    def version(self) -> str:
-        """The bundle's."""
-
-    def pixels(self, data: bytes) -> Any:
-        """One picture ready for the model; ClipgripError where it does not decode."""
-
-    def answer(self, images: Sequence[Any]) -> list[Answer]:
-        """One batch."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +57,7 @@ def load(
             data = file.read(entry.size + 1)
         now = os.stat(openable(path))
     except OSError as error:
-        return Failed(entry, error.strerror or str(error), unreadable=True)
+        return Failed(entry, system_words(error), unreadable=True)
     if (len(data), now.st_size, now.st_mtime_ns) != (entry.size, entry.size, entry.mtime):
         return Failed(entry, Sentence("it is being written"), changed=True)
     image = hashlib.sha256(data).hexdigest()
@@ -83,13 +71,15 @@ def load(
         return Failed(entry, Sentence("decoding it takes more memory than there is"))
 
 
-def answered(model: Answering, images: Sequence[Loaded]) -> list[Answer | str]:
-    """The answers of one batch; where the model fails, one by one, and the reason for those at which it fails."""
+def seen(model: Answering, images: Sequence[Loaded]) -> list[Seen | str]:
+    """One batch as the model sees it; where it fails, one by one, and the reason for those at which it fails."""
+    from clipgrip_line.monitoring.seeing import see
+
+    if not images:
+        return []
     try:
-        return list(model.answer([one.pixels for one in images]))
-    except (
-        Exception
-    ) as error:  # an engine raises what it likes; the line goes on without this picture
+        return list(see(model, [one.pixels for one in images]))
+    except Exception as error:  # an engine raises what it likes; the line goes on
         if len(images) == 1:
             return [Sentence("the model failed at it: {reason}", reason=str(error)[:500])]
-    return [result for one in images for result in answered(model, [one])]
+    return [result for one in images for result in seen(model, [one])]

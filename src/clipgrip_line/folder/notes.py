@@ -16,6 +16,8 @@ CHANNELS = {
     "journal": mark("journal"),
     "answers": mark("CSV"),
     "issues": mark("issues"),
+    "alarms": mark("alarms"),
+    "watch": mark("watch"),
     "json": mark("JSON"),
     "beside": mark("JSON beside pictures"),
     "samples": mark("kept pictures"),

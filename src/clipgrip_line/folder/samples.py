@@ -24,7 +24,8 @@ from clipgrip_line.folder.portable import portable
 
 Why = Literal["doubtful", "random"]
 WHYS: tuple[Why, ...] = ("doubtful", "random")
-NAME = "samples.db"
+FOLDER, NAME = "samples", "samples.db"
+"""The folder below --out, and the list in it."""
 RECENT, FEWEST = 1000, 20
 OWN = re.compile(r"[0-9a-f]{12}-")
 SCHEMA = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ BESIDE = (".json", ".xml", ".csv", ".txt", ".ini", ".log")
 """Endings of what cameras, and this program, write beside pictures."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Entry:
     """A file as a listing shows it."""
 
@@ -31,10 +32,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Listing:
-    """Files by path, and the sub-folders and files that could not be looked at, with the reason."""
+    """Files by path, sub-folders and files that could not be looked at with the reason, and what is no file."""
 
     entries: tuple[Entry, ...]
     unread: tuple[tuple[str, OSError], ...]
+    odd: tuple[str, ...] = ()
+    """What is no file of its own: pipes, sockets, devices, linked folders. It is not looked at."""
 
 
 def scan(folder: Path, apart: Path) -> Listing:
@@ -45,12 +48,13 @@ def scan(folder: Path, apart: Path) -> Listing:
     """
     entries: list[Entry] = []
     unread: list[tuple[str, OSError]] = []
+    odd: list[str] = []
     pending = [""]
-    not_here = os.path.realpath(apart)
+    not_here = _identity(apart)
     while pending:
         below = pending.pop()
         here = os.path.join(folder, below)
-        if below and os.path.realpath(here) == not_here:
+        if below and not_here is not None and _identity(here) == not_here:
             continue
         try:
             for name, one in _listed(here):
@@ -59,13 +63,32 @@ def scan(folder: Path, apart: Path) -> Listing:
                     pending.append(path)
                 elif isinstance(one, OSError):
                     unread.append((path, one))
+                elif not stat.S_ISREG(one.st_mode):
+                    odd.append(path)
                 else:
                     entries.append(Entry(path, one.st_size, one.st_mtime_ns))
         except OSError as error:
             if not below:
                 raise
             unread.append((below, error))
-    return Listing(tuple(sorted(entries)), tuple(sorted(unread, key=lambda pair: pair[0])))
+    entries.sort(key=lambda one: one.path)
+    return Listing(tuple(entries), tuple(sorted(unread, key=lambda pair: pair[0])), tuple(odd))
+
+
+def is_within(path: Path, folder: Path) -> bool:
+    """Whether a path is a folder or lies in it, however both are written: shares may not mind upper and lower case."""
+    wanted = _identity(folder)
+    whole = path.resolve()
+    return wanted is not None and wanted in map(_identity, (whole, *whole.parents))
+
+
+def _identity(folder: str | Path) -> tuple[int, int] | str | None:
+    """What the system knows a folder by, its whole name where that is nothing; None where there is none."""
+    try:
+        found = os.stat(openable(folder))
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found.st_ino else os.path.realpath(folder)
 
 
 def _listed(here: str) -> Iterator[tuple[str, os.stat_result | OSError | None]]:
@@ -78,9 +101,7 @@ def _listed(here: str) -> Iterator[tuple[str, os.stat_result | OSError | None]]:
                 yield one.name, None
             elif not one.name.casefold().endswith((*UNFINISHED, *BESIDE)):
                 try:  # the listing of a Windows folder lags behind what is written
-                    status = os.stat(os.path.join(here, one.name))
-                    if one.is_file():
-                        yield one.name, status
+                    yield one.name, os.stat(os.path.join(here, one.name))
                 except FileNotFoundError:  # renamed or removed meanwhile
                     continue
                 except OSError as error:  # a link in a circle, or to where we may not look

@@ -27,6 +27,10 @@ class Settings:
     """Messages that wait for a server at most; beyond, the oldest become dead letters."""
     patience: float = 5.0
     """Seconds that an end waits for servers."""
+    alpha: float = 0.01
+    """The probability that the watch ever rings while nothing has changed."""
+    people_at_alarm: bool = False
+    """Whether a person decides every picture while an alarm rings."""
 
 
 @dataclass(frozen=True)

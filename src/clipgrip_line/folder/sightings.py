@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from clipgrip_line.folder.scan import Entry
@@ -61,6 +61,10 @@ class Sightings:
             return False
         self._done[entry.path] = entry
         return True
+
+    def done_paths(self) -> Collection[str]:
+        """Of the files that the last listing showed, those that need no further look."""
+        return self._done.keys()
 
     def done(self, entry: Entry) -> None:
         """The file as it is needs no further look."""

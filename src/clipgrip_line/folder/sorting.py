@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from clipgrip_line.files import openable, sweep, write_bytes_once
+from clipgrip_line.files import openable, sweep, system_words, write_bytes_once
 from clipgrip_line.folder.beside import NEVER
 from clipgrip_line.folder.item import Item
 from clipgrip_line.folder.originals import Originals
@@ -40,7 +40,7 @@ class Sorting:
                 self._place(item)
             except OSError as error:
                 if error.errno in NEVER:
-                    raise Refused(error.strerror or str(error)) from None
+                    raise Refused(system_words(error)) from None
                 raise
 
     def _place(self, item: Item) -> None:

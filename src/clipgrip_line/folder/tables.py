@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from itertools import count, groupby
 from pathlib import Path
@@ -14,6 +15,7 @@ ANSWERS = (
     *("second", "second_confidence", "third", "third_confidence", "version", "image_id"),
 )
 ISSUES = ("number", "time", "lot", "path", "reason")
+ALARMS = ("number", "time", "event", "what", "version", "facts")
 
 
 def answer_row(item: Item) -> list[Cell]:
@@ -42,6 +44,18 @@ def issue_row(item: Item) -> list[Cell]:
     """The cells after the number."""
     reason = printable(str(item.content["reason"]))
     return [item.at, printable(item.lot), printable(item.path), reason]
+
+
+def alarm_row(item: Item) -> list[Cell]:
+    """The cells after the number."""
+    facts = {
+        key: item.content[key]
+        for key in item.content
+        if key not in ("event", "at", "version", "what")
+    }
+    what = item.content.get("what") or item.content.get("group", "")
+    head = [item.at, item.content["event"], what, item.content["version"]]
+    return [*head, json.dumps(facts, ensure_ascii=False)]
 
 
 class Table:

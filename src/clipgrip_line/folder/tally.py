@@ -13,17 +13,29 @@ from typing import Any
 
 from clipgrip_line import __version__
 from clipgrip_line.folder.courier import Courier
-from clipgrip_line.folder.journal import Found, Journal
+from clipgrip_line.folder.journal import Journal
+from clipgrip_line.folder.recording import Found
 from clipgrip_line.folder.settings import Settings
-from clipgrip_line.sentences import Sentence
+from clipgrip_line.sentences import Sentence, counted, mark
+
+KINDS = ("answer", "repeat", "refused")
+"""Of files."""
+PICTURES = (mark("{n} picture"), mark("{n} pictures"))
+FILES = (mark("{n} file"), mark("{n} files"))
+DELIVERIES = (mark("{n} delivery"), mark("{n} deliveries"))
 
 
 class Tally:
-    """Counted once at the start, then along with what is recorded."""
+    """Read once at the start, then along with what is recorded."""
 
     def __init__(self, settings: Settings, journal: Journal) -> None:
         self._settings, self._journal = settings, journal
-        self._verdicts, self._kinds = Counter(journal.verdicts()), Counter(journal.kinds())
+        counts = journal.counts()
+        self._kinds = Counter({kind: counts.get(kind, 0) for kind in KINDS})
+        verdicts = {
+            key.partition(" ")[2]: n for key, n in counts.items() if key.startswith("verdict ")
+        }
+        self._verdicts = Counter(verdicts)
 
     def add(self, found: Found, kind: str) -> None:
         """One file more."""
@@ -42,13 +54,12 @@ class Tally:
     def summary(self, files: int, couriers: Sequence[Courier]) -> str:
         """How far it is; ``files`` wait."""
         return Sentence(
-            "{n} pictures answered ({people} of them left to people), {refused} files refused; {files} files and "
-            "{messages} deliveries wait.",
-            n=self._kinds["answer"],
+            "{pictures} answered ({people} of them left to people), {refused} refused; {files} and {messages} wait.",
+            pictures=counted(self._kinds["answer"], *PICTURES),
             people=self._verdicts["person"],
-            refused=self._kinds["refused"],
-            files=files,
-            messages=self.owed(couriers),
+            refused=counted(self._kinds["refused"], *FILES),
+            files=counted(files, *FILES),
+            messages=counted(self.owed(couriers), *DELIVERIES),
         )
 
     def facts(self, files: int, couriers: Sequence[Courier]) -> dict[str, Any]:

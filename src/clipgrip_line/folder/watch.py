@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -10,29 +11,42 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from clipgrip_line.answers import Answer
 from clipgrip_line.folder.backoff import Backoff
 from clipgrip_line.folder.courier import reason_of
 from clipgrip_line.folder.item import printable
-from clipgrip_line.folder.journal import Found, Journal
-from clipgrip_line.folder.loading import Answering, Failed, Loaded, answered, load
+from clipgrip_line.folder.journal import Journal
+from clipgrip_line.folder.loading import Failed, Loaded, load, seen
 from clipgrip_line.folder.notes import CHANNELS, Notes
 from clipgrip_line.folder.originals import Originals
+from clipgrip_line.folder.recording import Found
 from clipgrip_line.folder.scan import Entry, scan
 from clipgrip_line.folder.settings import Outlets, Settings
 from clipgrip_line.folder.sightings import Sightings
 from clipgrip_line.folder.status import Status
 from clipgrip_line.folder.tally import Tally
-from clipgrip_line.sentences import Sentence
+from clipgrip_line.sentences import Sentence, mark
+
+if TYPE_CHECKING:
+    from clipgrip_line.folder.monitor import Monitor
+    from clipgrip_line.folder.recording import Watchable
+    from clipgrip_line.monitoring.seeing import Answering
+
+TABLES = ("answers", "issues", "alarms")
+"""What waits for them is never given up."""
+BURIED = mark("{name}: the spool is full; {n} of the oldest messages became dead letters.")
+FORGOTTEN = mark(
+    "{name}: {n} of the oldest dead letters were forgotten, as more than --spool are kept."
+)
+Content = tuple[dict[str, Any], "Watchable"]
 
 LONGEST = 10.0
 """Seconds of answering between two listings."""
 EVERY = 60.0
 """Seconds between two lines that say how far it is."""
 QUIET_TURNS = 5
-"""Turns without anything new after which `Watch.once` ends."""
+"""Turns without anything new, and `give_up` seconds, after which `Watch.once` ends."""
 
 
 class Watch:
@@ -46,16 +60,19 @@ class Watch:
         originals: Originals,
         outlets: Outlets,
         notes: Notes,
+        monitor: Monitor,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._model, self._settings, self._journal = model, settings, journal
         self._originals, self.outlets, self._notes, self._now = originals, outlets, notes, now
+        self._monitor = monitor
         self._sightings = Sightings(self._is_done, settings.poll, settings.give_up)
         self._status = Status(settings.out)
         self._backoff = Backoff(min(1.0, settings.poll), 30.0)
         self._pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
         self._trouble: dict[str, str] = {}
         self._is_once = False
+        self._odd: set[str] = set()
         self._tally = Tally(settings, journal)
         self.stop = threading.Event()
         """Set it, and the loop ends after the batch at work."""
@@ -75,11 +92,14 @@ class Watch:
         self.end()
 
     def once(self) -> None:
-        """What lies there now."""
-        self._is_once, quiet = True, 0
-        while quiet < QUIET_TURNS and not self.stop.is_set():
-            quiet = 0 if self.turn() else quiet + 1
+        """What lies there now. A file that does not decode is waited for as always: it may still be written."""
+        self._is_once, quiet, last = True, 0, self._now()
+        while not self.stop.is_set():
+            done = self.turn()
+            quiet, last = (0, self._now()) if done else (quiet + 1, last)
             if not len(self._sightings) and not self._trouble:
+                break
+            if quiet >= QUIET_TURNS and self._now() - last >= self._settings.give_up:
                 break
             self.stop.wait(self._settings.poll)
         self.outlets.bring()
@@ -90,6 +110,8 @@ class Watch:
     def end(self) -> None:
         """Hand on what can be, and say what is left."""
         self._pool.shutdown()
+        self._changed("watch", self._monitor.look())
+        self._monitor.save()
         self.outlets.bring()
         for courier in self.outlets.remote:
             courier.stop(self._settings.patience)
@@ -109,13 +131,30 @@ class Watch:
             self._changed("folder", reason_of(error))
         else:
             self._changed("folder", _unread(listing.unread))
+            self._skipped(listing.odd)
             ready = self._sightings.ready(listing.entries, self._now())
             done = self._worked(ready)
+        if not done:
+            self._changed("watch", self._monitor.look())
         self.outlets.bring(most=LONGEST)
-        for courier in self.outlets.remote:
-            self._trim(courier.outlet.name)
+        for courier in self.outlets.all():
+            if courier.outlet.name not in TABLES:
+                self._trim(courier.outlet.name)
+        with contextlib.suppress(sqlite3.Error):  # the next batch names it
+            self._journal.compact(self._sightings.done_paths())
         self._show("running")
         return done
+
+    def _skipped(self, odd: Sequence[str]) -> None:
+        """Said once of each."""
+        for path in sorted(set(odd) - self._odd):
+            self._notes.note(
+                Sentence(
+                    "{path}: no file, but a pipe, a socket, a device or a linked folder. It is left out.",
+                    path=printable(path),
+                )
+            )
+        self._odd = set(odd)
 
     def _worked(self, ready: Sequence[Entry]) -> int:
         done, until = 0, self._now() + LONGEST
@@ -141,28 +180,39 @@ class Watch:
         fresh = {
             one.image: one for one in loaded if isinstance(one, Loaded) and one.pixels is not None
         }
-        batch = list(fresh.values())
-        answers = dict(zip(fresh, answered(self._model, batch) if batch else [], strict=True))
-        found = [one for file in loaded for one in self._found(file, answers)]
+        contents = self._contents(fresh)
+        found = [one for file in loaded for one in self._found(file, contents)]
         at = datetime.now().astimezone().isoformat(timespec="seconds")
         for one, kind in zip(
             found, self._journal.record(found, at, self.outlets.owed), strict=True
         ):
             self._noted(one, kind)
+        self._changed("watch", self._monitor.look())
         self._originals.hold([one for one in loaded if isinstance(one, Loaded)])
         self.outlets.bring(most=LONGEST)
         return len(found)
 
-    def _found(self, file: Loaded | Failed, answers: Mapping[str, Answer | str]) -> list[Found]:
+    def _contents(self, fresh: Mapping[str, Loaded]) -> dict[str, Content | str]:
+        """By image, its answer and what the watch sees of it, or why there is none."""
+        results = dict(zip(fresh, seen(self._model, list(fresh.values())), strict=True))
+        pictures = {image: one for image, one in results.items() if not isinstance(one, str)}
+        decided = self._monitor.decided(list(pictures.values()))
+        contents = [
+            (one.answer.as_json(), watchable)
+            for one, watchable in zip(decided, self._monitor.watchable(decided), strict=True)
+        ]
+        failed = {image: one for image, one in results.items() if isinstance(one, str)}
+        return {**failed, **dict(zip(pictures, contents, strict=True))}
+
+    def _found(self, file: Loaded | Failed, contents: Mapping[str, Content | str]) -> list[Found]:
         """What is written down of a file: its answer, that its content is known, a refusal, or nothing yet."""
         one, now = file.entry, self._now()
         where = (one.path, one.size, one.mtime)
         if isinstance(file, Loaded):
-            answer = answers.get(file.image)
-            if isinstance(answer, str):
-                return [Found(*where, reason=answer)]
-            content = None if answer is None else answer.as_json()
-            return [Found(*where, image=file.image, content=content)]
+            content = contents.get(file.image, (None, None))
+            if isinstance(content, str):
+                return [Found(*where, reason=content)]
+            return [Found(*where, image=file.image, content=content[0], seen=content[1])]
         if file.changed:
             self._sightings.changed(one, now)
         elif self._sightings.failed(one, now, patient=file.unreadable):
@@ -194,17 +244,12 @@ class Watch:
     def _trim(self, channel: str) -> None:
         most = self._settings.spool
         try:
-            gone = self._journal.trim(channel, most, f"more than {most} waited")
+            gone, forgotten = self._journal.trim(channel, most, f"more than {most} waited")
         except sqlite3.Error:  # the next batch names it
             return
-        if gone:
-            self._notes.note(
-                Sentence(
-                    "{name}: the spool is full; {n} of the oldest messages became dead letters.",
-                    name=Sentence(CHANNELS[channel]),
-                    n=gone,
-                )
-            )
+        for n, text in ((gone, BURIED), (forgotten, FORGOTTEN)):
+            if n:
+                self._notes.note(Sentence(text, name=Sentence(CHANNELS[channel]), n=n))
 
     def _show(self, state: str, *, force: bool = False) -> None:
         now = self._now()
@@ -215,7 +260,8 @@ class Watch:
         """What ``status.json`` holds."""
         facts = self._tally.facts(len(self._sightings), self.outlets.all())
         trouble = dict(self._trouble)
-        return {"state": state, "version": self._model.version, "trouble": trouble, **facts}
+        about = {"state": state, "version": self._model.version, "trouble": trouble}
+        return {**about, **facts, "watch": self._monitor.facts(self._notes.say)}
 
     def summary(self) -> str:
         """How far it is."""

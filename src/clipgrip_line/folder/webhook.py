@@ -46,8 +46,9 @@ class Webhook:
     def deliver(self, items: Sequence[Item]) -> None:
         """Post each; only an answer of the kind 2xx counts."""
         for item in items:
-            body = json.dumps(item.message(), ensure_ascii=False).encode("utf-8", "replace")
-            self.post(body, item.image or f"refused-{item.number}")
+            message = item.message()
+            body = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace")
+            self.post(body, item.image or f"{message['event']}-{item.number}")
 
     def post(self, body: bytes, key: str) -> None:
         """One message; ``key`` tells the receiver what it had before.

@@ -13,7 +13,7 @@ import zlib
 from PIL import TiffImagePlugin
 
 from clipgrip_line.pictures.unusable import UndecodableImage
-from clipgrip_line.sentences import Sentence
+from clipgrip_line.sentences import Sentence, mark
 
 MAX_CHUNKS = 100_000
 MAX_SCANS = 200
@@ -23,7 +23,13 @@ _SAFE_CHUNKS = (b"tRNS", b"eXIf")
 """Ancillary chunks of PNG that change what is seen."""
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_FORMATS = {1: "unsigned", 2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
+_FORMATS = {
+    1: mark("unsigned"),
+    2: mark("signed"),
+    3: mark("floating-point"),
+    5: mark("complex"),
+    6: mark("complex"),
+}
 
 
 def png_essentials(data: bytes) -> bytes:
@@ -94,11 +100,14 @@ def tiff_kind(data: bytes) -> str:
         file.seek(directory.next)
         directory.load(file)
         bits = directory.get(258, (1,))
-        kind = _FORMATS.get(directory.get(339, (1,))[0], "untyped")
+        kind = _FORMATS.get(directory.get(339, (1,))[0], mark("untyped"))
         bands, size = directory.get(277, 1), bits[0]
     except (ValueError, TypeError, KeyError, IndexError, SyntaxError, OSError, struct.error):
-        return "an unknown kind"
-    return f"{bands} bands of {size}-bit {kind} numbers" if bands != 1 else f"{size}-bit {kind} numbers"  # fmt: skip
+        return Sentence("an unknown kind")
+    values = {"size": size, "kind": Sentence(kind)}
+    if bands == 1:
+        return Sentence("{size}-bit {kind} numbers", **values)
+    return Sentence("{bands} bands of {size}-bit {kind} numbers", bands=bands, **values)
 
 
 def jpeg2000_components(data: bytes) -> tuple[int, int]:

@@ -46,7 +46,7 @@ _PATTERNS = tuple(
 )
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
-_ALLOWED = "JPEG, PNG, BMP, TIFF, WebP, GIF, PPM, JPEG 2000, AVIF and, as an extra, HEIC"
+_ALLOWED = Sentence("JPEG, PNG, BMP, TIFF, WebP, GIF, PPM, JPEG 2000, AVIF and, as an extra, HEIC")
 
 
 def reader_of(head: bytes) -> Reader:
@@ -80,8 +80,6 @@ def _of_brands(head: bytes) -> Reader:
     if importlib.util.find_spec("pillow_heif") is None:
         raise UndecodableImage(
             "not-an-image",
-            Sentence(
-                'HEIC needs a package more: pip install "clipgrip[heic]"; or convert it to JPEG'
-            ),
+            Sentence("HEIC needs a package more: pip install pillow-heif; or convert it to JPEG"),
         )
     return HEIC

@@ -24,6 +24,7 @@ from clipgrip_line.pictures.containers import (
     tiff_kind,
     with_jpeg_end,
 )
+from clipgrip_line.pictures.damage import decoder_words
 from clipgrip_line.pictures.deep import deepened, depth_of
 from clipgrip_line.pictures.formats import HEAD_BYTES, READERS, reader_of
 from clipgrip_line.pictures.pixels import orientation, to_rgb, upright
@@ -52,7 +53,7 @@ MAX_JPEG2000_BYTES = 1_200_000_000
 """Its decoder takes four bytes for each pixel and component, and four more for each pixel of the result."""
 LARGE_PIXELS = 30_000_000
 """Larger ones are decoded one at a time, so that threads together stay within the memory."""
-_READ_TIFF = "read are 1, 3 and 4 bands of 8 or 16 bits, and one band of up to 32 bits"
+_READ_TIFF = Sentence("read are 1, 3 and 4 bands of 8 or 16 bits, and one band of up to 32 bits")
 _LARGE = threading.Lock()
 
 
@@ -234,4 +235,6 @@ def _translated(error: Exception, data: bytes) -> UndecodableImage:
         return UndecodableImage(
             "unsupported", Sentence("a JPEG of more than 8 bits; convert it to PNG")
         )
-    return UndecodableImage("corrupt", Sentence("damaged or cut off ({detail})", detail=detail))
+    return UndecodableImage(
+        "corrupt", Sentence("damaged or cut off ({detail})", detail=decoder_words(detail))
+    )

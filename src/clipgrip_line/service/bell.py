@@ -10,9 +10,9 @@ import os
 import sqlite3
 import threading
 
+from clipgrip_line.clock import now, written
 from clipgrip_line.folder.outlet import Refused, Trouble
 from clipgrip_line.folder.webhook import Webhook
-from clipgrip_line.service.clock import now, written
 from clipgrip_line.service.ledger import Ledger
 
 log = logging.getLogger(__name__)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from collections.abc import Mapping
+from typing import Any
+
+from clipgrip_line.service.pictures import jpeg
+from clipgrip_line.trust.line import Alarm
 
 NEWEST = 12
 """Images that are kept whatever their size: the page shows them."""
+
+LONGEST = 480
+"""Pixels of the longer side of an alarm's pictures."""
 
 
 class Gallery:
@@ -32,6 +41,16 @@ class Gallery:
         with self._lock:
             return self._images.get(image)
 
+    def small(self, facts: Mapping[str, Any]) -> dict[str, bytes]:
+        """The pictures of an alarm from before and after, as far as they are still here, small enough to be kept."""
+        found: dict[str, bytes] = {}
+        for one in (*facts["before"], *facts["after"]):
+            data = self.get(one["sha256"])
+            made = None if data is None else jpeg(data, LONGEST)
+            if made is not None:
+                found[one["sha256"]] = made
+        return found
+
     def __contains__(self, image: object) -> bool:
         with self._lock:
             return image in self._images
@@ -40,3 +59,13 @@ class Gallery:
         """Every second of the older half goes, so that what is left reaches far back."""
         for image in list(self._images)[1 : len(self._images) // 2 : 2]:
             self._size -= len(self._images.pop(image))
+
+
+def pictured(db: sqlite3.Connection, alarm: Alarm) -> dict[str, list[str]]:
+    """The contents from before and after of which an alarm keeps a picture."""
+    rows = db.execute("SELECT image FROM alarm_picture WHERE alarm = ?", (alarm.number,))
+    kept = {image for (image,) in rows}
+    return {
+        when: [one["sha256"] for one in alarm.facts[when] if one["sha256"] in kept]
+        for when in ("before", "after")
+    }

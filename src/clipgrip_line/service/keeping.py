@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clipgrip_line.service.clock import now, written
+from clipgrip_line.clock import now, written
 from clipgrip_line.service.limits import Limits
 from clipgrip_line.service.live import Seen
 from clipgrip_line.service.shifts import Shifts

@@ -6,16 +6,18 @@ Nobody is given an answer before the group that it was written with has been com
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 from clipgrip_line.errors import LineError
+from clipgrip_line.monitoring.store import NotKept as NotKept
 from clipgrip_line.sentences import mark
 from clipgrip_line.service.schema import MIGRATIONS
 
@@ -25,10 +27,6 @@ MOST = 256
 """Writes of one group."""
 Write = Callable[[sqlite3.Connection], Any]
 Group = list[tuple[Write, Future[Any]]]
-
-
-class NotKept(Exception):
-    """The disk refused, so nothing was acknowledged."""
 
 
 class Ledger:
@@ -86,6 +84,13 @@ class Ledger:
             self._local.db = found
             self._readers.append(found)
         return found
+
+    answered = "answer"
+    """The table of what was answered."""
+
+    def notice(self, db: sqlite3.Connection, at: str, body: Mapping[str, Any]) -> None:
+        """A message for the webhook, in the change that is being written."""
+        db.execute("INSERT INTO notice (at, body) VALUES (?, ?)", (at, json.dumps(body)))
 
     def close(self) -> None:
         """Write what waits, then close."""

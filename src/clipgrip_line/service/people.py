@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clipgrip_line.clock import now, written
 from clipgrip_line.errors import LineError, nearest
 from clipgrip_line.files import write_bytes_atomic
 from clipgrip_line.folder.lines import guarded
 from clipgrip_line.sentences import mark
-from clipgrip_line.service.clock import now, written
 
 SHOWN = 40
 """Images that a page gets at once."""

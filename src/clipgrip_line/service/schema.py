@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from clipgrip_line.monitoring.tables import FIRST
+
 MIGRATIONS = (
-    """
+    FIRST
+    + """
     CREATE TABLE answer (
       number INTEGER PRIMARY KEY, at TEXT NOT NULL, image TEXT NOT NULL, version TEXT NOT NULL,
       class TEXT NOT NULL, confidence REAL NOT NULL, top TEXT NOT NULL, decided TEXT NOT NULL,
@@ -18,12 +21,6 @@ MIGRATIONS = (
       image TEXT PRIMARY KEY, answer INTEGER NOT NULL, why TEXT NOT NULL
     );
     CREATE INDEX waiting_order ON waiting (answer);
-    CREATE TABLE said (
-      number INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, image TEXT NOT NULL, class TEXT NOT NULL,
-      by TEXT NOT NULL, at TEXT NOT NULL, why TEXT NOT NULL, name TEXT NOT NULL, predicted TEXT NOT NULL,
-      confidence REAL NOT NULL, version TEXT NOT NULL, undone INTEGER NOT NULL DEFAULT 0
-    );
-    CREATE INDEX said_image ON said (image);
     CREATE TABLE tally (
       shift TEXT NOT NULL, class TEXT NOT NULL, verdict TEXT NOT NULL, n INTEGER NOT NULL,
       PRIMARY KEY (shift, class, verdict)
@@ -37,24 +34,7 @@ MIGRATIONS = (
       answer INTEGER PRIMARY KEY, version TEXT NOT NULL, class TEXT NOT NULL, confidence REAL NOT NULL,
       verdict TEXT NOT NULL
     );
-    CREATE TABLE monitor (
-      version TEXT PRIMARY KEY, begun_at TEXT NOT NULL, period INTEGER NOT NULL, before INTEGER NOT NULL,
-      through INTEGER NOT NULL, data BLOB NOT NULL
-    );
-    CREATE TABLE alarm (
-      number INTEGER PRIMARY KEY, version TEXT NOT NULL, period INTEGER NOT NULL, at INTEGER NOT NULL,
-      rang_at TEXT NOT NULL, facts TEXT NOT NULL, response TEXT
-    );
-    CREATE TABLE watched (
-      version TEXT NOT NULL, number INTEGER NOT NULL, answer INTEGER NOT NULL, PRIMARY KEY (version, number)
-    );
-    CREATE TABLE withdrawal (
-      version TEXT NOT NULL, scope TEXT NOT NULL, at TEXT NOT NULL, facts TEXT NOT NULL,
-      PRIMARY KEY (version, scope)
-    );
     CREATE TABLE notice (number INTEGER PRIMARY KEY, at TEXT NOT NULL, body TEXT NOT NULL, sent TEXT);
-    CREATE TABLE scope (version TEXT NOT NULL, name TEXT NOT NULL, place INTEGER NOT NULL, after INTEGER NOT NULL,
-      PRIMARY KEY (version, name));
     CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
     """,
     """

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip_line.folder.mqtt import Broker
+from clipgrip_line.monitoring.promises import earlier
+from clipgrip_line.monitoring.watching import Watching
 from clipgrip_line.service.admission import Admission
 from clipgrip_line.service.bell import Bell, revive
 from clipgrip_line.service.engine import Engine
@@ -18,16 +20,15 @@ from clipgrip_line.service.keeping import Keeping, latest
 from clipgrip_line.service.ledger import Ledger
 from clipgrip_line.service.limits import Limits
 from clipgrip_line.service.live import Answering
+from clipgrip_line.service.looking import Looking
 from clipgrip_line.service.observers import RECENT, Observers
 from clipgrip_line.service.pictures import Thumbs
 from clipgrip_line.service.predicting import Predicting
-from clipgrip_line.service.promises import earlier
 from clipgrip_line.service.shadowing import Shadow
 from clipgrip_line.service.shifts import Shifts
 from clipgrip_line.service.switching import Load, Switching
 from clipgrip_line.service.tallies import Counters
 from clipgrip_line.service.versions import Change, changes, path_of
-from clipgrip_line.service.watching import Watching
 from clipgrip_line.trust import reference
 from clipgrip_line.web.address import Access
 
@@ -68,9 +69,10 @@ class Service:
         self.admission = Admission(limits.queue, limits.waiting)
         self.observers, self.counters = Observers(Gallery(limits.gallery)), Counters()
         self.watching = Watching(self.ledger, settings.alpha, self.observers.gallery)
+        self.looking = Looking(self.watching)
         self.observers.listeners.append(self.counters.kept)
         self.switching = Switching(self.ledger, settings.state, model, load, began=self._began)
-        self.engine = Engine(limits, self.admission, self.watching.judged)
+        self.engine = Engine(limits, self.admission, self.looking.judged)
         self.keeping = Keeping(limits, settings.shifts, settings.audit_every)
         workers = max(2, min(8, (os.cpu_count() or 2)))
         self.predicting = Predicting(
@@ -101,7 +103,7 @@ class Service:
         self._began(self.model)
         self.engine.start()
         self.switching.start()
-        self.watching.start()
+        self.looking.start()
         if self.shadow is not None:
             self.shadow.start()
         if self.bell is not None:
@@ -121,9 +123,9 @@ class Service:
         """Answers what waits, then ends."""
         self.ready = False
         self.switching.stop()
-        self.watching.stop()
+        self.looking.stop()
         self.engine.stop()
-        for thread in (self.switching, self.watching, self.engine):
+        for thread in (self.switching, self.looking, self.engine):
             thread.join()
         for beside in (self.shadow, self.bell):
             if beside is not None:

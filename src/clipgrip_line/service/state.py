@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from clipgrip_line.clock import now
+from clipgrip_line.monitoring.facts import watch_facts
 from clipgrip_line.sentences import Sentence, combined, mark
 from clipgrip_line.service import people, shifts
 from clipgrip_line.service.bell import letters
-from clipgrip_line.service.clock import now
+from clipgrip_line.service.gallery import pictured
 from clipgrip_line.service.service import Service
 from clipgrip_line.service.shadowing import shadow_facts
-from clipgrip_line.service.watched import pictured
-from clipgrip_line.trust.watch_words import LIGHTS, advised, changed, since_when
 from clipgrip_line.words import Words
 
 LAST_SHIFTS = 3
@@ -70,6 +70,9 @@ def line_facts(service: Service, say: Words) -> dict[str, Any]:
     model, recent = service.model, service.observers.last()
     shift = service.settings.shifts.of_moment(now())
     shadow = shadow_facts(service)
+    watch = watch_facts(service.watching.status, model.classes, say)
+    if service.watching.status.alarm is not None:
+        watch["alarm"] |= pictured(db, service.watching.status.alarm)
     shown = model.names.get(say.language, ())
     return {
         "name": service.settings.name,
@@ -83,7 +86,7 @@ def line_facts(service: Service, say: Words) -> dict[str, Any]:
         "shifts": _shifts(service, shift),
         "waiting": people.how_many(db),
         "answered": people.counted(db),
-        "watch": watch_facts(service, say),
+        "watch": watch,
         "queue": {"images": service.admission.images, "most": service.admission.most},
         "trouble": say.translated(combined(troubles(service), " ")),
         "shadow": shadow,
@@ -120,34 +123,3 @@ def _shifts(service: Service, present: str) -> list[dict[str, Any]]:
         }
         for name in names
     ]
-
-
-def watch_facts(service: Service, say: Words) -> dict[str, Any]:
-    """The light of the watch, and what it means."""
-    status = service.watching.status
-    symbol, sentence = LIGHTS[status.light]
-    alarm = None
-    if status.alarm is not None:
-        facts = status.alarm.facts
-        name = None if facts["class"] is None else service.model.classes[facts["class"]]
-        alarm = {
-            "number": status.alarm.number,
-            "rang_at": status.alarm.rang_at,
-            "what": changed(facts["monitor"], facts["rises"], name, say),
-            "advice": advised(facts["monitor"], say),
-            "since": facts["since"],
-            "since_at": say.date(facts["since_at"]),
-            "since_when": since_when(facts, status.alarm.at, say),
-            **pictured(service.ledger.reader, status.alarm),
-        }
-    return {
-        "light": status.light,
-        "symbol": symbol,
-        "sentence": say(sentence),
-        "images": status.images,
-        "reference": status.reference,
-        "level": round(min(status.level, 1e9), 4),
-        "alarm": alarm,
-        "alarms": status.alarms,
-        "promises": [one.facts() for one in status.promises],
-    }

@@ -13,12 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from clipgrip_line.clock import now, written
 from clipgrip_line.errors import ClipgripError, LineError
 from clipgrip_line.sentences import mark
 from clipgrip_line.service import handshake, versions
 from clipgrip_line.service.admission import Full
 from clipgrip_line.service.bodies import TooLarge, pictures_of
-from clipgrip_line.service.clock import now, written
 from clipgrip_line.service.engine import TookTooLong
 from clipgrip_line.service.guard import parsed
 from clipgrip_line.service.handshake import Code, Station

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip_line.bundle import Bundle
+from clipgrip_line.clock import now, written
 from clipgrip_line.errors import LineError, nearest
 from clipgrip_line.files import write_bytes_atomic
 from clipgrip_line.model import Model
 from clipgrip_line.sentences import mark
-from clipgrip_line.service.clock import now, written
 from clipgrip_line.service.ledger import NAME, connect, migrate
 
 FOLDER = "bundles"

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,52 +23,80 @@ from clipgrip_line.folder.assembly import Wishes, watching
 from clipgrip_line.folder.notes import Notes
 from clipgrip_line.folder.settings import Settings
 from clipgrip_line.folder.watch import Watch
+from clipgrip_line.pictures.looks import Looks, looks_of
+from clipgrip_line.promises import Promise
 from clipgrip_line.sentences import mark
 from clipgrip_line.words import Words
 
 KEEP = 10_000_000
 
 
+CLASSES = ("good", "scratch", "dent", "burr")
+
+
 @dataclass(frozen=True)
 class FakePixels:
     image_id: str
     mean: float
+    looks: Looks
+
+
+class Brightness:
+    """Probabilities of a mean brightness: bright is good, dark is scratch."""
+
+    def probs(self, embeds: Any) -> Any:
+        mean = np.asarray(embeds, float)[:, 0]
+        sure = 0.5 + np.abs(mean - 128) / 256
+        rest, good = (1 - sure) / 2, mean >= 128
+        return np.stack([np.where(good, sure, 0), np.where(good, 0, sure), rest, rest], 1)
 
 
 class FakeModel:
     """Dark pictures are NG, bright ones OK, those between go to people."""
 
     version = "fake00000001"
+    classes, ok_classes = CLASSES, ("good",)
+    info: Mapping[str, object] = {}
+    names: Mapping[str, tuple[str, ...]] = {}
+    scoring = Brightness()
 
-    def __init__(self) -> None:
+    def __init__(self, promise: Promise | None = None) -> None:
+        self.promise = promise
         self.asked: list[str] = []
         self.fails_at: set[str] = set()
 
     def pixels(self, data: bytes) -> FakePixels:
         try:
             with Image.open(io.BytesIO(data)) as picture:
+                looks = looks_of(picture.convert("RGB"))
                 mean = float(np.asarray(picture.convert("L")).mean())
         except Exception as error:
             raise LineError(
                 mark("not an image that can be read: {detail}"), detail="cut"
             ) from error
-        return FakePixels(hashlib.sha256(data).hexdigest(), mean)
+        return FakePixels(hashlib.sha256(data).hexdigest(), mean, looks)
 
-    def answer(self, images: Sequence[FakePixels]) -> list[Answer]:
+    def embed(self, images: Sequence[FakePixels]) -> Any:
         bad = {image.image_id for image in images} & self.fails_at
         if bad:
             raise RuntimeError("the engine fell over")
         self.asked += [image.image_id for image in images]
-        return [self._answer(image) for image in images]
+        return np.array([[image.mean] for image in images])
 
-    def _answer(self, image: FakePixels) -> Answer:
-        sure = 0.5 + abs(image.mean - 128) / 256
-        name = "good" if image.mean >= 128 else "scratch"
-        person = abs(image.mean - 128) < 30
+    def answers_of(
+        self, image_ids: Sequence[str], probs: Any, to_people_all: bool = False
+    ) -> list[Answer]:
+        return [self._answer(*pair) for pair in zip(image_ids, probs, strict=True)]
+
+    def _answer(self, image: str, row: Any) -> Answer:
+        order = np.argsort(-row, kind="stable")[:3].tolist()
+        top = tuple((CLASSES[n], float(row[n])) for n in order)
+        name, sure = top[0]
+        promised = self.promise is not None and self.promise.holds(order[0], sure)
+        person = not promised if self.promise else sure < 0.5 + 30 / 256
         verdict: Verdict = "person" if person else "ok" if name == "good" else "ng"
-        top = ((name, sure), ("dent", (1 - sure) / 2), ("burr", (1 - sure) / 2))
-        decided = "person" if person else "model"
-        return Answer(image.image_id, name, sure, top, decided, verdict, self.version)
+        decided: Any = "person" if person else "model"
+        return Answer(image, name, sure, top, decided, verdict, self.version)
 
 
 class Clock:
@@ -96,10 +124,10 @@ def identity(data: bytes) -> str:
 class Line:
     """A watched folder in a temporary place."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, promise: Promise | None = None) -> None:
         self.folder, self.out = place / "in", place / "out"
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.model = FakeModel()
+        self.model = FakeModel(promise)
         self.lines: list[str] = []
 
     def put(self, path: str, data: bytes) -> Path:

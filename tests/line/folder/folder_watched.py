@@ -8,7 +8,11 @@ from pathlib import Path
 from folder_fakes import Line
 
 from clipgrip_line.commands.watch import end_by_signal
+from clipgrip_line.folder import compaction, journal
 from clipgrip_line.folder.assembly import Wishes
+
+journal.COMPACTED, compaction.WHOLE, compaction.AT_ONCE = 1, 5, 3
+"""Old files are forgotten all the time, so that kills meet it."""
 
 
 def main(place: str, url: str, *once: str) -> int:

@@ -12,8 +12,8 @@ import pytest
 from folder_fakes import Clock, Line, identity, picture
 
 import clipgrip_line.folder.sorting as sorting
-from clipgrip_line.folder import journal as journal_module
 from clipgrip_line.folder import lines as lines_module
+from clipgrip_line.folder import recording
 from clipgrip_line.folder.assembly import Wishes
 from clipgrip_line.folder.lines import Lines
 
@@ -90,16 +90,16 @@ def test_an_original_that_was_written_anew_meanwhile_stays(line: Line) -> None:
     file = line.put("a.png", DARK)
     with line.watch(Wishes(sort="move")) as watch:
         watch.turn()
-        answer = line.model.answer
+        answer = line.model.embed
 
         def late(images: Any) -> Any:
             file.write_bytes(BRIGHT)
             return answer(images)
 
-        line.model.answer = late  # type: ignore[method-assign]
+        line.model.embed = late  # type: ignore[method-assign]
         watch.turn()
         assert file.read_bytes() == BRIGHT
-        line.model.answer = answer  # type: ignore[method-assign]
+        line.model.embed = answer  # type: ignore[method-assign]
         for _ in range(3):
             watch.turn()
     assert sorted_files(line) == {"ng/a.png": DARK, "ok/a.png": BRIGHT}
@@ -211,7 +211,7 @@ def test_a_full_disk_under_the_journal_leaves_pictures_unanswered_until_there_is
         watch.turn()
         full = sqlite3.OperationalError("database or disk is full")
         with monkeypatch.context() as patch:
-            patch.setattr(journal_module.Journal, "_record", _raising(full))
+            patch.setattr(recording, "record", _raising(full))
             watch.turn()
             assert watch.facts()["trouble"] == {"journal": "database or disk is full"}
             assert watch.left() == 3
@@ -248,7 +248,7 @@ def test_a_disk_that_is_really_full_loses_nothing(tmp_path: Path) -> None:
 
     small = tmp_path / "small"
     small.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(small)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=450k", "tmpfs", str(small)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("this machine does not let us mount a small disk")
     try:

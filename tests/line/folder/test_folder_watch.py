@@ -269,17 +269,17 @@ def test_a_stop_finishes_the_batch_and_says_what_is_left(line: Line) -> None:
     for number in range(20):
         line.put(f"{number:02}.png", picture(number))
     with line.watch(batch=4) as watch:
-        answer = line.model.answer
+        answer = line.model.embed
 
         def stopping(images: object) -> object:
             watch.stop.set()
             return answer(images)  # type: ignore[arg-type]
 
-        line.model.answer = stopping  # type: ignore[method-assign,assignment]
+        line.model.embed = stopping  # type: ignore[method-assign,assignment]
         watch.once()
         assert watch.left() == 16
     assert len(line.rows()) == 4
     assert "16 files" in line.lines[-1]
-    del line.model.answer
+    del line.model.embed
     line.once()
     assert len(line.rows()) == len(set(line.model.asked)) == len(line.model.asked) == 20

@@ -136,3 +136,34 @@ def test_labels_that_are_not_there_are_said(
     told = command(capsys, "review", finished, "--import", tmp_path / "none.csv")
     assert told.code == 2
     assert "none.csv" in told.err
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["path,label"], "it holds no entry at all"),
+        (["path,label", "nowhere.png,dent"], "nothing was taken in"),
+    ],
+)
+def test_a_table_of_which_nothing_is_taken_in_is_code_1_and_named(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: list[str], said: str
+) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
+    table = tmp_path / "mine.csv"
+    table.write_text("\n".join(rows) + "\n", "utf-8")
+    told = command(capsys, "review", run, "--import", table)
+    assert told.code == 1, told.err
+    assert f"{table}: " in told.out
+    assert said in told.out
+    assert "何も" in command(capsys, "--lang", "ja", "review", run, "--import", table).out
+
+
+def test_a_table_that_is_none_is_named(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
+    table = tmp_path / "mine.csv"
+    table.write_text("good,bad\n1,2\n", "utf-8")
+    told = command(capsys, "review", run, "--import", table)
+    assert told.code == 2
+    assert str(table) in told.err

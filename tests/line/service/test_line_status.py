@@ -65,7 +65,7 @@ def test_a_service_that_was_killed_is_told_at_once_and_what_its_folder_holds(
     client.post("/v1/predict", content=UNSURE)
     process = _holder(tmp_path / "line" / LOCK)
     assert main(["status", str(tmp_path / "line")]) == 0
-    assert "1 images answered, 1 wait for a person" in capsys.readouterr().out
+    assert "1 picture answered, 1 picture waiting for a person" in capsys.readouterr().out
     _killed(process)
     assert main(["status", str(tmp_path / "line"), "--json"]) == 1
     told = json.loads(capsys.readouterr().out)

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from line_fakes import CLASSES, FakeModel, picture, promised
 
-from clipgrip_line.service import watching
+from clipgrip_line.monitoring import watching
+from clipgrip_line.monitoring.watched import Watched
 from clipgrip_line.service.bell import Bell, revive
 from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.ledger import NotKept
-from clipgrip_line.service.watched import Watched
 
 
 def _images(client: Any, low: int, high: int, n: int, seed: int) -> list[dict[str, Any]]:

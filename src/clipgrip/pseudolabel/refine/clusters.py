@@ -10,12 +10,12 @@ from torch import Tensor
 
 from clipgrip.mapped import LOGITS, like
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
-from clipgrip.pseudolabel.refine.balance import Prior, logits_of, sinkhorn, uniform
+from clipgrip.pseudolabel.refine.balance import logits_of, sinkhorn, sure_prior
 from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices, even_sample
 from clipgrip.pseudolabel.refine.discriminant import discriminant, tempered
-from clipgrip.pseudolabel.refine.measure import best_of, damp_absent, resistance_of
+from clipgrip.pseudolabel.refine.measure import best_of, damp_absent
 from clipgrip.pseudolabel.refine.mixture import mixture
-from clipgrip.pseudolabel.refine.scale import spread, standard_logits
+from clipgrip.pseudolabel.refine.scale import spread
 from clipgrip.pseudolabel.refine.space import Pool
 from clipgrip.types import Logits, Mask, Probs, SomeProbs
 
@@ -38,23 +38,10 @@ def clustered(given: RefineInput) -> Refined:
         prototypes = own.subspace.project(given.prototype_embeds)
         given = _rescored_in_subspace(given, own.projected, prototypes)
     present = _present(given)
-    prior = _expected_shares(given)[present[given.candidates]]
+    prior = sure_prior(given.unlabeled_probs)[present[given.candidates]]
     shares = mean_answer(_cluster_once(given, pool, prior / prior.sum(), present))
     answers = _cluster_once(given, pool, shares, present)
     return Refined(given.with_unlabeled(_with_absent(given, answers, present)), "clusters")
-
-
-def _expected_shares(given: RefineInput) -> Prior:
-    """How often each candidate is expected: equally often, or as it is answered, as far as answers resist equality.
-
-    A class of fewer answers than make it absent would be so, and is expected as often as that.
-    """
-    answers, settings = given.unlabeled_probs, given.settings
-    resistance = resistance_of(standard_logits(answers, settings), settings) or 0.0
-    equal = uniform(answers.shape[1])
-    shares = torch.bincount(best_of(answers), minlength=len(equal)) / len(answers)
-    own = shares.maximum(settings.absent_share * equal)
-    return torch.lerp(equal, own / own.sum(), min(1.0, resistance / settings.absent_resistance))
 
 
 def _rescored_in_subspace(given: RefineInput, images: Tensor, prototypes: Tensor) -> RefineInput:
@@ -81,7 +68,8 @@ def _scale_in_subspace(given: RefineInput, images: Tensor, prototypes: Tensor) -
     texts = prototypes[given.candidates].float().T
     cosines = torch.cat([images[part].float() @ texts for part in rows.split(CHUNK)])
     before = spread(logits_of(given.probs[rows][:, given.candidates]))
-    return before / (spread(cosines) or 1.0)
+    now = spread(cosines)
+    return before / now if before and now else given.settings.prototype_logit_scale
 
 
 def _present(given: RefineInput) -> Mask:

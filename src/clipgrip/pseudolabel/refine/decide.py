@@ -28,6 +28,7 @@ KEEP_WHOLE = Choice("zero-shot", reasons.WOULD_DIVIDE)
 def decide(evidence: Evidence, settings: Refinement) -> Choice:
     """What to try; clusters are accepted or not afterwards."""
     equal = is_even(evidence, settings.equal_max_resistance)
+    # equal shares tell of each class what clusters must find out: these have to bring as much once more
     least = settings.cluster_min_images * (2 if equal else 1)
     if evidence.images_per_cluster >= least:
         return KEEP_WHOLE if evidence.undivided else Choice("joined", reasons.NONE_LOSES)

@@ -16,7 +16,7 @@ from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.scale import standard_logits
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
-from clipgrip.types import Labels, Logits, Mask, Probs
+from clipgrip.types import Labels, Mask, Probs
 
 
 def measure(given: RefineInput, lost_before: float | None = None) -> Evidence:
@@ -24,6 +24,7 @@ def measure(given: RefineInput, lost_before: float | None = None) -> Evidence:
     probs, settings = given.unlabeled_probs, given.settings
     n_classes = int(given.candidates.sum())
     logits = standard_logits(probs, settings)
+    factors = half_way_factors(logits, settings)
     labeled = int(given.candidates[given.probs[given.labeled].argmax(1)].sum())
     return Evidence(
         n_unlabeled=len(probs),
@@ -31,17 +32,11 @@ def measure(given: RefineInput, lost_before: float | None = None) -> Evidence:
         images_per_class=(len(probs) + labeled) / n_classes,
         confidence=mean_confidence(probs),
         standard_confidence=mean_confidence(logits.softmax(1)),
-        resistance=resistance_of(logits, settings),
+        resistance=None if factors is None else float(factors.std()),
         prototypes=given.prototypes,
         undivided=given.undivided,
         lost_before=lost_before,
     )
-
-
-def resistance_of(logits: Logits, settings: Refinement = DEFAULT) -> float | None:
-    """Deviation of the log factors that bring the classes of (n, C) half the way to equality; None for few images."""
-    factors = half_way_factors(logits, settings)
-    return None if factors is None else float(factors.std())
 
 
 def mean_confidence(probs: Probs) -> float:

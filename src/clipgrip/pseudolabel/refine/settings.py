@@ -90,7 +90,8 @@ class Refinement:
     # Which refinement: decide.py
     cluster_min_images: float = 4.0
     """Images per class (``Evidence.images_per_cluster``) from which clusters are better than a text alone; twice as
-    many where the classes seem equally frequent, so that fewer images gain more by equal shares."""
+    many where the classes seem equally frequent (``decide``). Of so many images they count half as much as the text
+    does, of n times as many n / (n + 1)."""
     equal_max_resistance: float = 0.3
     """Resistance (see ``measure``) up to which they seem so."""
     resistance_step: float = 1.53

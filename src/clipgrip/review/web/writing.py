@@ -154,7 +154,7 @@ def _rounds(app: FastAPI, server: ServerState) -> None:
         person = context_of(request, server).person
         terms = terms_of(body.max_error / 100, body.confidence / 100)
         facts = keep_promise(session, terms, tuple(body.ok), person)
-        return Json({"decided": facts["decided_by_model"], "pool": facts["pool"]})
+        return Json({"decided_by_model": facts["decided_by_model"], "pool": facts["pool"]})
 
 
 def _work(app: FastAPI, server: ServerState) -> None:

@@ -1,38 +1,34 @@
 """The watch inside: new images are bet on beside the answers, and a promise that is broken is withdrawn at once.
 
-It reads what the ledger holds, so it never holds an answer up, and after a kill it goes on with the very image it had
+It reads what the store holds, so it never holds an answer up, and after a kill it goes on with the very image it had
 reached: equal rows give equal wealth (`trust.drift`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import sqlite3
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from clipgrip_line.answers import Answer
-from clipgrip_line.promises import Scope
-from clipgrip_line.service.clock import now, written
-from clipgrip_line.service.gallery import Gallery
-from clipgrip_line.service.ledger import Ledger, NotKept
-from clipgrip_line.service.live import Answering, Seen
-from clipgrip_line.service.promises import Kept, Promising, kept, note, standing, withdraw
-from clipgrip_line.service.watched import (
+from clipgrip_line.clock import now, written
+from clipgrip_line.monitoring.promises import Kept, Promising, kept, note, standing, withdraw
+from clipgrip_line.monitoring.seeing import Answering, Seen
+from clipgrip_line.monitoring.store import Album, NotKept, Store
+from clipgrip_line.monitoring.watched import (
     Images,
     Watched,
     WatchState,
     alarms,
     following,
     noticed,
-    small,
 )
+from clipgrip_line.promises import Scope
 from clipgrip_line.trust.drift import follow, ringing
 from clipgrip_line.trust.line import Alarm, State
 from clipgrip_line.trust.reference import Reference
@@ -40,9 +36,7 @@ from clipgrip_line.trust.ringing import PERHAPS, heard_more, image_budgets, loud
 from clipgrip_line.trust.scores import SCORES, chances_of, distances, scores_of
 from clipgrip_line.trust.watch_words import Light
 
-log = logging.getLogger(__name__)
-EVERY = 0.5
-"""Seconds between two looks."""
+One = TypeVar("One", bound=Seen)
 SAVED = 10.0
 """Seconds after which the monitors are written down at the latest; what came since is bet on again after a kill."""
 
@@ -60,12 +54,20 @@ class Status:
     promises: tuple[Kept, ...] = field(default=())
 
 
-class Watching(threading.Thread):
-    """Bets on the images of the version that answers."""
+class Watching:
+    """Bets on the images of the version that answers. Safe to use from several threads."""
 
-    def __init__(self, ledger: Ledger, alpha: float, gallery: Gallery) -> None:
-        super().__init__(name="watch", daemon=True)
-        self.ledger, self.alpha, self.gallery = ledger, alpha, gallery
+    def __init__(
+        self,
+        store: Store,
+        alpha: float,
+        album: Album | None = None,
+        *,
+        people_at_alarm: bool = False,
+    ) -> None:
+        """``album``: what an alarm shows; ``people_at_alarm``: whether a person decides every image while one rings."""
+        self.store, self.alpha, self.people_at_alarm = store, alpha, people_at_alarm
+        self.album = album
         self.status = Status()
         self._watched: Watched | None = None
         self._standing: dict[str, tuple[Scope, ...] | None] = {}
@@ -75,7 +77,6 @@ class Watching(threading.Thread):
         self._said: object = None
         """What of people's answers the promises were compared with last."""
         self._lock = threading.RLock()
-        self._stopping = threading.Event()
         self._saved = 0.0
 
     def follow(self, model: Answering, reference: Reference | None = None) -> None:
@@ -83,13 +84,13 @@ class Watching(threading.Thread):
         with self._lock:
             if self._watched is not None:
                 self._save(self._watched, ())
-            self.ledger.do(lambda db: note(db, model))
-            self._watched = following(self.ledger, model, reference)
+            self.store.do(lambda db: note(db, model))
+            self._watched = following(self.store, model, reference)
             self._promising[model.version] = model
             self._said = None
             with contextlib.suppress(NotKept):  # the next look tries again
                 self._uphold()
-            self._standing[model.version] = standing(self.ledger.reader, model)
+            self._standing[model.version] = standing(self.store.reader, model)
             self._renew()
 
     def remember(self, versions: Sequence[Promising]) -> None:
@@ -97,68 +98,55 @@ class Watching(threading.Thread):
         for one in versions:
             self._promising.setdefault(one.version, one)
 
-    def judged(self, seen: Sequence[Seen], version: str) -> list[Seen]:
-        """Images of one version: left to people where no scope that stands holds the answer, with their scores."""
-        scopes = self._standing.get(version)
-        try:
-            codes = self.codes(seen, version)
-        except Exception:  # the answer does not wait for the watch
-            log.exception("the watch could not look at %d images", len(seen))
-            codes = [None] * len(seen)
-        return [
-            replace(one, answer=_decided(one, scopes), codes=code)
-            for one, code in zip(seen, codes, strict=True)
-        ]
+    def decided(self, seen: One, version: str) -> One:
+        """Left to people where no scope that still stands holds the answer, or an alarm rings that asks for it."""
+        scopes, answer = self._standing.get(version), seen.answer
+        rings = self.people_at_alarm and self.status.alarm is not None
+        if answer.decided == "person":
+            return seen
+        if not rings and (
+            scopes is None or any(one.holds(seen.label, seen.sure) for one in scopes)
+        ):
+            return seen
+        return replace(seen, answer=replace(answer, decided="person", verdict="person"))
 
-    def codes(self, seen: Sequence[Seen], version: str) -> Sequence[bytes | None]:
+    def codes(self, seen: Sequence[Seen]) -> list[bytes | None]:
         """The scores of images of one version, small enough to be kept with their answers.
 
         None for those of another version than is watched: its reference says nothing of them.
         """
         watched = self._watched
-        if watched is None or not seen or version != watched.model.version:
+        if watched is None or not seen or seen[0].answer.version != watched.model.version:
             return [None] * len(seen)
-        looks = [one.asked.pixels.looks for one in seen]
+        looks = [one.looks for one in seen]
         sure = np.array([one.sure for one in seen])
         far = distances(np.stack([one.embed for one in seen]), watched.near)
         return [row.tobytes() for row in scores_of(looks, sure, far).astype("<u2")]
 
-    def run(self) -> None:
-        """The loop."""
-        while not self._stopping.wait(EVERY):
-            try:
-                while self.look():
-                    pass
-            except NotKept:  # the ledger has said it; the same images are bet on again
-                continue
-            except Exception:
-                log.exception("the watch could not look")
-        with self._lock, contextlib.suppress(NotKept):
+    def save(self) -> None:
+        """Write down how far it is; NotKept where the disk refuses, and it is bet again then."""
+        with self._lock:
             if self._watched is not None:
                 self._save(self._watched, ())
-
-    def stop(self) -> None:
-        """Ends after the present look."""
-        self._stopping.set()
 
     def look(self) -> bool:
         """Bet on what came; whether there may be more. Then see to the promises."""
         with self._lock:
             if self._watched is None:
                 return False
-            images = self._watched.fresh(self.ledger.reader)
+            images = self._watched.fresh()
             if images.rows:
                 self._bet_or_again(self._watched, images)
             self._uphold()
             self._renew()
-            return images.full and not self._stopping.is_set()
+            return images.full
 
     def answer(self, verdict: str, note_: str, by: str) -> Alarm | None:
         """A person's answer to the alarm that rings; None where nothing rings."""
         with self._lock:
             if self._watched is None:
                 return None
-            found = self._watched.respond(self.ledger, verdict, note_, by, written(now()))
+            found = self._watched.respond(verdict, note_, by, written(now()))
             self._renew()
             return found
 
@@ -187,7 +175,7 @@ class Watching(threading.Thread):
         if still is not None:
             louder = heard_more(still, line, state, course)
             if louder is not None:
-                watched.change_alarm(self.ledger, louder)
+                watched.change_alarm(louder)
             self._save_now_and_then(watched)
             return
         if not ringing(
@@ -195,11 +183,10 @@ class Watching(threading.Thread):
         ).any():
             self._save_now_and_then(watched)
             return
-        loud = rung(line, state, course, watched.history(self.ledger.reader), self.gallery)
-        if loud is None:
-            self._save(watched, ())
-        else:
-            self._save(watched, ({**loud, "pictures": small(loud["facts"], self.gallery)},))
+        loud = rung(line, state, course, watched.history(), self.album)
+        if loud is not None and self.album is not None:
+            loud = {**loud, "pictures": self.album.small(loud["facts"])}
+        self._save(watched, () if loud is None else (loud,))
 
     def _save_now_and_then(self, watched: Watched) -> None:
         if time.monotonic() - self._saved >= SAVED:
@@ -207,13 +194,13 @@ class Watching(threading.Thread):
 
     def _save(self, watched: Watched, loud: Sequence[dict[str, Any]]) -> None:
         at, packed = written(now()), watched.packed()
-        self.ledger.do(lambda db: watched.save(db, packed, loud, at))
+        self.store.do(lambda db: watched.save(db, packed, loud, at))
         watched.unsaved = []
         self._saved = time.monotonic()
 
     def _uphold(self) -> None:
         """Withdraw what people's answers refute, whichever version they are about."""
-        said = self.ledger.reader.execute("SELECT count(*), sum(undone) FROM said").fetchone()
+        said = self.store.reader.execute("SELECT count(*), sum(undone) FROM said").fetchone()
         if said == self._said:
             return
         at = written(now())
@@ -221,22 +208,22 @@ class Watching(threading.Thread):
         def change(db: sqlite3.Connection) -> None:
             for model in self._promising.values():
                 for one in withdraw(db, model, self.alpha, at):
-                    noticed(db, at, model.version, "promise_withdrawn", one.facts())
+                    noticed(self.store, db, at, model.version, "promise_withdrawn", one.facts())
 
-        self.ledger.do(change)
+        self.store.do(change)
         for version, model in self._promising.items():
             if version in self._standing:
-                self._standing[version] = standing(self.ledger.reader, model)
+                self._standing[version] = standing(self.store.reader, model)
         self._said = said  # after it is kept: what the disk refused is tried again
 
     def _renew(self) -> None:
         watched = self._watched
         if watched is None:
             return
-        every = alarms(self.ledger.reader, watched.model.version)
+        every = alarms(self.store.reader, watched.model.version)
         still = every[-1] if every and every[-1].response is None else None
         level = loudest(watched.line(self.alpha), watched.state.state)
-        promises = tuple(kept(self.ledger.reader, watched.model, self.alpha))
+        promises = tuple(kept(self.store.reader, watched.model, self.alpha))
         near = [level, *(one.level for one in promises if one.withdrawn is None)]
         light: Light = "perhaps" if max(near) >= PERHAPS else "quiet"
         if still is not None or any(one.withdrawn for one in promises):
@@ -250,12 +237,3 @@ class Watching(threading.Thread):
             len(every),
             promises,
         )
-
-
-def _decided(one: Seen, scopes: Sequence[Scope] | None) -> Answer:
-    answer = one.answer
-    if scopes is None or answer.decided == "person":
-        return answer
-    if any(scope.holds(one.label, one.sure) for scope in scopes):
-        return answer
-    return replace(answer, decided="person", verdict="person")

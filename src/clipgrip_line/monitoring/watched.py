@@ -10,11 +10,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from clipgrip_line.service.clock import now, written
-from clipgrip_line.service.gallery import Gallery
-from clipgrip_line.service.ledger import Ledger, NotKept
-from clipgrip_line.service.live import Answering, Floats
-from clipgrip_line.service.pictures import jpeg
+from clipgrip_line.clock import now, written
+from clipgrip_line.monitoring.seeing import Answering, Floats
+from clipgrip_line.monitoring.store import NotKept, Store
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.line import Alarm, SeenImage, State, Vectors, WatchedLine
 from clipgrip_line.trust.packed import monitors_bytes, read_monitors
@@ -22,15 +20,15 @@ from clipgrip_line.trust.ranks import no_counts
 from clipgrip_line.trust.reference import Reference
 from clipgrip_line.trust.responding import Verdict, after
 from clipgrip_line.trust.scores import SCORES
+from clipgrip_line.trust.watch_words import changed
+from clipgrip_line.words import Words
 
 LATEST = 5000
 """Images that an alarm looks back on."""
 AT_ONCE = 500
 ALARMS = 50
 """Latest alarms whose pictures are kept."""
-LONGEST = 480
-"""Pixels of the longer side of these."""
-_ROW = "SELECT a.number, a.image, a.name, a.label, a.sure, a.codes, a.at FROM answer a "
+_ROW = "SELECT number, image, name, label, sure, codes, at FROM {table} WHERE "
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,7 @@ class Images:
 class Watched:
     """One version under watch."""
 
+    store: Store
     model: Answering
     begun_at: str
     anchors: Vectors = field(repr=False)
@@ -71,11 +70,10 @@ class Watched:
         """As the arithmetic of alarms knows it."""
         return WatchedLine(self.model.version, alpha, self.begun_at, {"pictures": []}, self.anchors)
 
-    def fresh(self, db: sqlite3.Connection) -> Images:
+    def fresh(self) -> Images:
         """The images after the last one that was bet on, contents that came before left out."""
-        found = db.execute(
-            f"{_ROW} WHERE a.number > ? AND a.version = ? AND a.fresh AND a.codes IS NOT NULL "
-            "ORDER BY a.number LIMIT ?",
+        found = self.store.reader.execute(
+            self._rows("number > ? AND version = ? AND fresh AND codes IS NOT NULL") + " LIMIT ?",
             (self.state.through, self.model.version, AT_ONCE),
         ).fetchall()
         first = self.state.state.images + 1
@@ -83,8 +81,9 @@ class Watched:
         through = found[-1][0] if found else self.state.through
         return Images(rows, [row[0] for row in found], through, len(found) == AT_ONCE)
 
-    def history(self, db: sqlite3.Connection) -> list[SeenImage]:
+    def history(self) -> list[SeenImage]:
         """The latest images with their numbers, oldest first."""
+        db = self.store.reader
         numbers = {
             answer: number
             for number, answer in db.execute(
@@ -96,10 +95,13 @@ class Watched:
         if not numbers:
             return []
         found = db.execute(
-            f"{_ROW} WHERE a.number >= ? AND a.version = ? AND a.fresh ORDER BY a.number",
+            self._rows("number >= ? AND version = ? AND fresh"),
             (min(numbers), self.model.version),
         )
         return [_image(numbers[row[0]], row) for row in found if row[0] in numbers]
+
+    def _rows(self, which: str) -> str:
+        return f"{_ROW.format(table=self.store.answered)}{which} ORDER BY number"
 
     def packed(self) -> bytes:
         """The monitors as `save` keeps them: made before, so that no answer waits behind it."""
@@ -131,30 +133,30 @@ class Watched:
                 "INSERT INTO alarm (version, period, at, rang_at, facts) VALUES (?, ?, ?, ?, ?)",
                 (version, state.period, one["at"], at, facts),
             ).lastrowid
-            db.execute("DELETE FROM alarm_picture WHERE alarm <= ?", ((number or 0) - ALARMS,))
-            db.executemany(
-                "INSERT OR IGNORE INTO alarm_picture VALUES (?, ?, ?)",
-                [(number, image, data) for image, data in one["pictures"].items()],
-            )
-            noticed(db, at, version, "alarm", {"alarm": one["facts"], "at_image": one["at"]})
+            if "pictures" in one:
+                _keep_pictures(db, number or 0, one["pictures"])
+            told = {"alarm": one["facts"], "at_image": one["at"], "what": self._what(one["facts"])}
+            noticed(self.store, db, at, version, "alarm", told)
 
-    def change_alarm(self, ledger: Ledger, alarm: Alarm) -> None:
+    def _what(self, facts: Mapping[str, Any]) -> str:
+        name = None if facts["class"] is None else self.model.classes[facts["class"]]
+        return changed(facts["monitor"], facts["rises"], name, Words("en"))
+
+    def change_alarm(self, alarm: Alarm) -> None:
         """More is heard in it."""
         values = (json.dumps(alarm.facts), alarm.number)
-        ledger.do(lambda db: db.execute("UPDATE alarm SET facts = ? WHERE number = ?", values))
+        self.store.do(lambda db: db.execute("UPDATE alarm SET facts = ? WHERE number = ?", values))
 
-    def respond(self, ledger: Ledger, verdict: str, note: str, by: str, at: str) -> Alarm | None:
+    def respond(self, verdict: str, note: str, by: str, at: str) -> Alarm | None:
         """Keep what a person says to the alarm; the monitors begin again with what is left of the budget."""
-        every = alarms(ledger.reader, self.model.version)
+        every = alarms(self.store.reader, self.model.version)
         if not every or every[-1].response is not None:
             return None
         alarm, state = every[-1], self.state.state
-        since = [
-            one for one in self.history(ledger.reader) if one.number >= int(alarm.facts["since"])
-        ]
+        since = [one for one in self.history() if one.number >= int(alarm.facts["since"])]
         monitors = after(cast(Verdict, verdict), state.monitors, since)
         response = {"verdict": verdict, "note": note, "by": by, "at": at}
-        period = next_period(ledger.reader, state.period)
+        period = next_period(self.store.reader, state.period)
         before = self.state
         self.state = WatchState(State(period, state.images, monitors), before.through)
         packed = self.packed()
@@ -167,7 +169,7 @@ class Watched:
             self.save(db, packed, (), at)
 
         try:
-            ledger.do(change)
+            self.store.do(change)
         except NotKept:
             self.state = before
             raise
@@ -175,9 +177,15 @@ class Watched:
         return replace(alarm, response=response)
 
 
-def following(ledger: Ledger, model: Answering, reference: Reference | None) -> Watched:
+def _keep_pictures(db: sqlite3.Connection, alarm: int, pictures: Mapping[str, bytes]) -> None:
+    db.execute("DELETE FROM alarm_picture WHERE alarm <= ?", (alarm - ALARMS,))
+    rows = [(alarm, image, data) for image, data in pictures.items()]
+    db.executemany("INSERT OR IGNORE INTO alarm_picture VALUES (?, ?, ?)", rows)
+
+
+def following(store: Store, model: Answering, reference: Reference | None) -> Watched:
     """The watch of a version, where it was left, or from its reference."""
-    db, classes = ledger.reader, len(model.classes)
+    db, classes = store.reader, len(model.classes)
     anchors = reference.anchors if reference else np.zeros((0, 1), np.float16)
     images, near = reference.images if reference else 0, anchors.astype(np.float32)
     row = db.execute(
@@ -187,13 +195,13 @@ def following(ledger: Ledger, model: Answering, reference: Reference | None) -> 
     if row is not None:
         begun_at, period, before, through, data = row
         state = WatchState(State(period, before, read_monitors(data)), through)
-        return Watched(model, begun_at, anchors, near, images, state)
+        return Watched(store, model, begun_at, anchors, near, images, state)
     monitors = reference.monitors if reference else _from_nothing(classes)
-    (through,) = db.execute("SELECT coalesce(max(number), 0) FROM answer").fetchone()
+    (through,) = db.execute(f"SELECT coalesce(max(number), 0) FROM {store.answered}").fetchone()
     state = WatchState(State(next_period(db, 0), 0, monitors), through)
-    watched = Watched(model, written(now()), anchors, near, images, state)
+    watched = Watched(store, model, written(now()), anchors, near, images, state)
     packed = watched.packed()
-    ledger.do(lambda db: watched.save(db, packed, (), watched.begun_at))
+    store.do(lambda db: watched.save(db, packed, (), watched.begun_at))
     return watched
 
 
@@ -202,32 +210,15 @@ def _from_nothing(classes: int) -> Monitors:
 
 
 def noticed(
-    db: sqlite3.Connection, at: str, version: str, event: str, facts: Mapping[str, Any]
+    store: Store,
+    db: sqlite3.Connection,
+    at: str,
+    version: str,
+    event: str,
+    facts: Mapping[str, Any],
 ) -> None:
-    """For the webhook."""
-    body = json.dumps({"event": event, "at": at, "version": version, **facts})
-    db.execute("INSERT INTO notice (at, body) VALUES (?, ?)", (at, body))
-
-
-def small(facts: Mapping[str, Any], gallery: Gallery) -> dict[str, bytes]:
-    """The pictures of an alarm from before and after, as far as they are still in memory, small enough to be kept."""
-    found: dict[str, bytes] = {}
-    for one in (*facts["before"], *facts["after"]):
-        data = gallery.get(one["sha256"])
-        made = None if data is None else jpeg(data, LONGEST)
-        if made is not None:
-            found[one["sha256"]] = made
-    return found
-
-
-def pictured(db: sqlite3.Connection, alarm: Alarm) -> dict[str, list[str]]:
-    """The contents from before and after of which an alarm keeps a picture."""
-    rows = db.execute("SELECT image FROM alarm_picture WHERE alarm = ?", (alarm.number,))
-    kept = {image for (image,) in rows}
-    return {
-        when: [one["sha256"] for one in alarm.facts[when] if one["sha256"] in kept]
-        for when in ("before", "after")
-    }
+    """For those who want to be told."""
+    store.notice(db, at, {"event": event, "at": at, "version": version, **facts})
 
 
 def next_period(db: sqlite3.Connection, period: int) -> int:
@@ -248,6 +239,13 @@ def alarms(db: sqlite3.Connection, version: str) -> list[Alarm]:
         )
         for number, period, at, rang, facts, response in rows
     ]
+
+
+def all_alarms(db: sqlite3.Connection) -> list[tuple[str, Alarm]]:
+    """Every alarm with its version, oldest first."""
+    versions = db.execute("SELECT DISTINCT version FROM alarm").fetchall()
+    found = [(version, one) for (version,) in versions for one in alarms(db, version)]
+    return sorted(found, key=lambda pair: pair[1].number)
 
 
 def _image(number: int, row: tuple[Any, ...]) -> SeenImage:

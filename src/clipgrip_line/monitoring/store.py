@@ -1,0 +1,39 @@
+"""What the watch needs of the database that answers are kept in."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+
+class NotKept(Exception):
+    """The disk refused, so nothing was acknowledged."""
+
+
+class Store(Protocol):
+    """line.db of a service, or journal.db of a watched folder; both hold the tables of `tables.FIRST`."""
+
+    @property
+    def answered(self) -> str:
+        """The table of what was answered: number, at, image, version, name, label, sure, codes, fresh."""
+
+    @property
+    def reader(self) -> sqlite3.Connection:
+        """A connection to read with."""
+
+    def do(self, change: Callable[[sqlite3.Connection], Any]) -> Any:
+        """Write, and wait until it is on the disk; NotKept where it is not."""
+
+    def notice(self, db: sqlite3.Connection, at: str, body: Mapping[str, Any]) -> None:
+        """Let others know, in the change that is being written."""
+
+
+class Album(Protocol):
+    """Pictures of the images that came lately; a store whose watch has one has the table ``alarm_picture``, too."""
+
+    def __contains__(self, image: object) -> bool:
+        """Whether the picture of a content is there."""
+
+    def small(self, facts: Mapping[str, Any]) -> dict[str, bytes]:
+        """By content, the pictures of an alarm's facts, as JPEG, as far as they are there."""

@@ -1,0 +1,82 @@
+"""The command line in the reader's language: headings of --help, and what is said of words that cannot be used."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any, NoReturn, cast
+
+from clipgrip_line.sentences import Sentence, mark
+from clipgrip_line.words import LANGUAGES, Language, Words
+
+LANG = "CLIPGRIP_LANG"
+OF_ARGPARSE = (
+    mark("usage: "),
+    mark("positional arguments"),
+    mark("options"),
+    mark("show this help message and exit"),
+    mark("show program's version number and exit"),
+    mark("argument %(argument_name)s: %(message)s"),
+    mark("unrecognized arguments: %s"),
+    mark("not allowed with argument %s"),
+    mark("ignored explicit argument %r"),
+    mark("the following arguments are required: %s"),
+    mark("one of the arguments %s is required"),
+    mark("expected one argument"),
+    mark("expected at most one argument"),
+    mark("expected at least one argument"),
+    mark("ambiguous option: %(option)s could match %(matches)s"),
+    mark("invalid %(type)s value: %(value)r"),
+    mark("invalid choice: %(value)r (choose from %(choices)s)"),
+    mark("%(prog)s: error: %(message)s\n"),
+)
+"""How Python's parser says what people meet; what it says beyond that stays English."""
+
+
+def named_language(words: Sequence[str]) -> str:
+    """What ``--lang`` says, before the words are parsed; else the environment; empty where neither says anything."""
+    said = os.environ.get(LANG, "")
+    for word, following in pairwise([*words, ""]):
+        if word == "--lang":
+            said = following
+        elif word.startswith("--lang="):
+            said = word.partition("=")[2]
+    return said
+
+
+def words_in(named: str) -> Words:
+    """That language, else English."""
+    return Words(cast(Language, named if named in LANGUAGES else "en"))
+
+
+@contextmanager
+def speaking(say: Words) -> Iterator[None]:
+    """Python's parser asks gettext for its texts; meanwhile it asks our catalogue."""
+    former: Any = vars(argparse)["_"]
+    vars(argparse)["_"] = say.translated
+    try:
+        yield
+    finally:
+        vars(argparse)["_"] = former
+
+
+def refused(template: str, **values: object) -> argparse.ArgumentTypeError:
+    """Why a word cannot be used, in the language that the parser speaks now."""
+    return argparse.ArgumentTypeError(vars(argparse)["_"](Sentence(template, **values)))
+
+
+class Parser(argparse.ArgumentParser):
+    """One that says its errors as one JSON document, too, where ``--json`` asks for it."""
+
+    as_json = False
+
+    def error(self, message: str) -> NoReturn:
+        """The sentence, and code 2."""
+        if Parser.as_json:
+            from clipgrip_line.cli import document
+
+            print(document({"error": message, "kind": "Usage"}))
+        super().error(message)

@@ -1,0 +1,55 @@
+"""The thread of a service that looks at what was answered, so that no answer waits for the watch."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+from clipgrip_line.monitoring.store import NotKept
+from clipgrip_line.monitoring.watching import Watching
+from clipgrip_line.service.live import Seen
+
+log = logging.getLogger(__name__)
+EVERY = 0.5
+"""Seconds between two looks."""
+
+
+class Looking(threading.Thread):
+    """Looks until it is stopped."""
+
+    def __init__(self, watching: Watching) -> None:
+        super().__init__(name="watch", daemon=True)
+        self.watching = watching
+        self._stopping = threading.Event()
+
+    def judged(self, seen: Sequence[Seen], version: str) -> list[Seen]:
+        """Images of one version: left to people where the watch says so, with what it keeps of them."""
+        codes: Sequence[bytes | None] = [None] * len(seen)
+        try:
+            codes = self.watching.codes(seen)
+        except Exception:  # the answer does not wait for the watch
+            log.exception("the watch could not look at %d images", len(seen))
+        return [
+            replace(self.watching.decided(one, version), codes=code)
+            for one, code in zip(seen, codes, strict=True)
+        ]
+
+    def run(self) -> None:
+        """The loop."""
+        while not self._stopping.wait(EVERY):
+            try:
+                while self.watching.look() and not self._stopping.is_set():
+                    pass
+            except NotKept:  # the ledger has said it; the same images are bet on again
+                continue
+            except Exception:
+                log.exception("the watch could not look")
+        with contextlib.suppress(NotKept):
+            self.watching.save()
+
+    def stop(self) -> None:
+        """Ends after the present look."""
+        self._stopping.set()

@@ -1,0 +1,102 @@
+"""The command line at the line speaks the reader's language, also where its words cannot be used."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from line_command import line
+from PIL import Image
+
+from clipgrip_line.cli import parser_of
+from clipgrip_line.parsing import OF_ARGPARSE, named_language
+from clipgrip_line.pictures.damage import decoder_words
+from clipgrip_line.pictures.images import UndecodableImage, decode
+from clipgrip_line.words import Words
+
+JA = Words("ja")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["watch"], "次の指定が必要です：bundle, folder, --out"),
+        (["watch", "b", "f", "--out", "o", "--poll", "0"], "0.01から86400までの秒数を指定"),
+        (["watch", "b", "f", "--out", "o", "--keep", "lots"], "大きさとして読めません"),
+        (["watch", "b", "f", "--out", "o", "--sort", "move"], "選べません"),
+        (["watch", "b", "f", "--out"], "値を1個指定"),
+        (["serve", "--port", "x"], "intとして読めません"),
+        (["status", "o", "--nothing"], "使えない指定があります：--nothing"),
+        (["nothing"], "選べるもの"),
+    ],
+)
+def test_words_that_cannot_be_used_are_said_in_japanese(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    said: str,
+) -> None:
+    monkeypatch.setenv("CLIPGRIP_LANG", "ja")
+    told = line(capsys, *words)
+    assert told.code == 2
+    assert "エラー" in told.err
+    assert "使い方：" in told.err
+    assert said in told.err
+    monkeypatch.delenv("CLIPGRIP_LANG")
+    told = line(capsys, *words)
+    assert "error: " in told.err, "the language of one call is not that of the next"
+    assert told.err.isascii()
+
+
+def test_headings_of_help_are_japanese(capsys: pytest.CaptureFixture[str]) -> None:
+    told = line(capsys, "status", "--lang", "ja", "--help")
+    assert told.code == 0
+    for one in ("使い方：", "引数", "オプション", "この説明を表示"):
+        assert one in told.out
+
+
+def test_with_json_an_error_of_usage_is_a_document_too(capsys: pytest.CaptureFixture[str]) -> None:
+    told = line(capsys, "watch", "--json")
+    assert told.code == 2
+    assert json.loads(told.out)["kind"] == "Usage"
+
+
+@pytest.mark.parametrize(
+    ("words", "language"),
+    [([], ""), (["--lang", "ja"], "ja"), (["x", "--lang=ja"], "ja"), (["--lang"], "")],
+)
+def test_the_language_is_known_before_the_words_are(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], language: str
+) -> None:
+    monkeypatch.delenv("CLIPGRIP_LANG", raising=False)
+    assert named_language(words) == language
+
+
+def test_what_python_says_is_still_what_our_catalogue_translates() -> None:
+    texts = Path(argparse.__file__).read_text("utf-8")
+    for text in OF_ARGPARSE:
+        assert repr(text)[1:-1] in texts or text in texts or text.replace("\n", "\\n") in texts
+    assert parser_of(JA).format_help().startswith("usage")
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"])
+def test_what_decoders_say_of_cut_pictures_is_japanese(form: str, share: float) -> None:
+    out = io.BytesIO()
+    Image.effect_noise((64, 64), 90).convert("RGB").save(out, form)
+    try:
+        decode(out.getvalue()[: int(share * len(out.getvalue()))])
+    except UndecodableImage as error:
+        said = JA.translated(error.sentence)
+        assert not re.search("[a-z]{4}", re.sub(r"b'\w+'", "", said)), said
+
+
+def test_what_nobody_translated_stays_as_it_is() -> None:
+    assert decoder_words("a {new} saying") == "a {new} saying"
+    assert JA.translated(decoder_words("a {new} saying")) == "a {new} saying"
+    text = JA.translated(decoder_words("image file is truncated (7 bytes not processed)"))
+    assert text == "ファイルが途中で切れています（未処理7バイト）"
