@@ -17,6 +17,7 @@ from typing import Any
 from benchmarks.knowledge import told
 from benchmarks.record import machine, record
 from benchmarks.situations import Situation, permuted, situations
+from clipgrip.data.rows import NO_ROWS
 from clipgrip.data.task import ul
 from clipgrip.pseudolabel.refine.refiner import PoolRefiner
 from clipgrip.runs.confidence import estimate_facts
@@ -50,7 +51,7 @@ def _pools(seed: int) -> list[Situation]:
 
 def _row(one: Situation, seed: int) -> dict[str, Any]:
     probs = one.logits.softmax(1)
-    embeds = Embeds(one.images, one.images[:0], (), ())
+    embeds = Embeds(one.images, one.images[:0], NO_ROWS, NO_ROWS)
     found = (Finding("pointless", {}),) if told(one) else ()
     refiner = PoolRefiner.of("auto", one.images, probs)
     guess = estimate_facts(probs, refiner, embeds, ul(*probs.shape), found)

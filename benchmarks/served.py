@@ -24,6 +24,7 @@ from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings, project
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import FileSource, Manifest, Row
+from clipgrip.data.rows import Rows
 from clipgrip.runs.events import Listener
 from clipgrip.runs.pipeline import carry_out, run
 
@@ -103,7 +104,7 @@ def synthetic(folder: Path, count: int, pictures: int = 200, seed: int = 0) -> P
         noise = rng.integers(0, 255, (48, 64, 3), np.uint8)
         Image.fromarray(noise).save(images / f"{number:03d}.png")
     hashes = [hashlib.sha256(f"{seed} {number}".encode()).hexdigest() for number in range(count)]
-    rows = tuple(
+    rows = Rows.of(
         Row(
             sha256,
             (f"line {n % 40}/part {n:06d}.png",),

@@ -19,7 +19,7 @@ from clipgrip.backbone import pixels
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.bench.results import CELLS, Finished
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import Rows
 from clipgrip.errors import ClipgripError
 from clipgrip.pilot.store import read_versions
 from clipgrip.review.store import open_review
@@ -139,7 +139,7 @@ def _head(folder: Path) -> Any:
     return {name: value.tolist() for name, value in joint.tensors().items()}
 
 
-def _rows(place: Place) -> tuple[Row, ...]:
+def _rows(place: Place) -> Rows:
     with open_store(place.folder / "whole") as store:
         run = store.run()
         assert run is not None

@@ -62,7 +62,7 @@ def photographs(folder: Path, count: int, names: list[str]) -> dict[str, Any]:
     hashes = [f"{number:064x}" for number in range(SHARD_ROWS)]
     cache = EmbeddingCache(folder / "cache", "parts", 512)
     parts = {
-        "read, hash, header": each(partial(examine_all, entries), len(entries)),
+        "read, hash, header": each(lambda: list(examine_all(entries)), len(entries)),
         "decode": each(lambda: [decode(one) for one in data[:64]], 64),
         "resize": each(lambda: [backbone.preprocess(one) for one in pictures], 64),
         "encode": each(partial(backbone.encode_image, pixels), 32),

@@ -147,22 +147,31 @@ class HighestOwn:
     """The highest memory of this process that is no file's, looked at five times a second; 0 where Linux is not."""
 
     def __init__(self) -> None:
-        self._most, self._over = 0, threading.Event()
+        self.most, self._over = 0, threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
 
     def _look(self) -> None:
         status = Path("/proc/self/status")
         while status.is_file() and not self._over.wait(0.2):
-            lines = (line.split() for line in status.read_text().splitlines())
-            anonymous = next((int(line[1]) for line in lines if line[0] == "RssAnon:"), 0)
-            self._most = max(self._most, 1024 * anonymous)
+            self.most = max(self.most, self._now())
+
+    @staticmethod
+    def _now() -> int:
+        status = Path("/proc/self/status")
+        lines = (line.split() for line in status.read_text().splitlines())
+        return 1024 * next((int(line[1]) for line in lines if line[0] == "RssAnon:"), 0)
+
+    def begin(self) -> int:
+        """Look for the highest from now on; what it was."""
+        before, self.most = self.most, self._now()
+        return before
 
     def stop(self) -> int:
         """Bytes."""
         self._over.set()
         self._thread.join()
-        return self._most
+        return self.most
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 from embedded import NAMES, N, arrays, with_labels, with_texts
 from PIL import Image
 
+from clipgrip.data import embedlarge
 from clipgrip.data.discover import discover
 from clipgrip.data.embeddings import is_embeddings, read_embeddings
 from clipgrip.data.embedvalues import test_rows
@@ -131,6 +132,11 @@ def spoiled(row: int, value: float) -> np.ndarray:
         (one(ids=np.array(["a"] * N)), 'id "a" stands twice, in the rows 0 and 1'),
         (one(ids=np.array(["a", *[""] * (N - 1)])), "row 1 has no id"),
         (one(label_names=np.array(NAMES)), 'array "label_names".*ids, paths, labels, test'),
+        (one(ids=np.array(["a/b", "a/./b", *map(str, range(2, N))])), 'id "a/./b" stands twice'),
+        (one(ids=np.zeros((N, 2))), r'"ids" has the shape \(96, 2\); allowed is one value for each image'),
+        (one(labels=np.zeros((N, 2), int)), r'"labels" has the shape'),
+        (one(ids=np.array(3)), r'"ids" has the shape \(\)'),
+        (one(class_names=np.array("ok")), "one value for each class"),
         (one(idz=np.arange(N)), 'Did you mean "ids"'),
         (one(clip=np.zeros((N, 3), int)), r"type int64"),
         (one(ids=np.array([object()] * N, dtype=object)), "refused"),
@@ -145,7 +151,7 @@ def spoiled(row: int, value: float) -> np.ndarray:
 def test_what_is_wrong_is_said(tmp_path: Path, given: dict[str, Any], says: str) -> None:
     np.savez(tmp_path / "e.npz", **given)
     with pytest.raises(DataError, match=says) as error:
-        read_embeddings(tmp_path / "e.npz")
+        discover(tmp_path / "e.npz")
     assert str(error.value).startswith(("e.npz: ", str(tmp_path)))
 
 
@@ -170,17 +176,89 @@ def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:
         read_embeddings(tmp_path / "e.npz")
 
 
-def test_a_file_in_a_store_is_to_be_copied_first_and_a_file_url_is_a_place_on_this_machine(
-    tmp_path: Path,
-) -> None:
-    for place in ("s3://bucket/e.npz", Path("s3://bucket/e.npz")):
-        for read in (read_embeddings, discover, listing):
-            with pytest.raises(DataError, match=r"^s3://bucket/e.npz: .*Copy it here"):
-                read(place)
+def test_a_file_url_is_a_place_on_this_machine(tmp_path: Path) -> None:
     here = with_texts(tmp_path / "e.npz").as_uri()
     assert is_embeddings(here)
     assert read_embeddings(here).path == str(tmp_path / "e.npz")
     assert len(discover(here).entries) == listing(here).count == N
+
+
+def cut(folder: Path, kind: str) -> None:
+    """The file of `with_texts` in three shards."""
+    folder.mkdir(parents=True)
+    made = arrays()
+    for number, rows in enumerate(np.array_split(np.arange(N), 3)):
+        banks = {name: made[name][rows] for name in ("clip", "dino")}
+        if kind == "npz":
+            texts = {k: made[k] for k in ("class_embeds", "class_names")} if number == 1 else {}
+            np.savez(folder / f"s-{number}.npz", **banks, **texts)
+            continue
+        pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        pq.write_table(
+            pa.table({k: v.tolist() for k, v in banks.items()}), folder / f"s-{number}.parquet"
+        )
+
+
+@pytest.mark.parametrize("kind", ["npz", "parquet"])
+@pytest.mark.parametrize("pattern", [False, True])
+def test_a_folder_of_shards_is_one_set(tmp_path: Path, kind: str, pattern: bool) -> None:
+    cut(tmp_path / "s", kind)
+    place = tmp_path / "s" / f"s-{{0..2}}.{kind}" if pattern else tmp_path / "s"
+    whole = read_embeddings(with_texts(tmp_path / "e.npz"))
+    assert is_embeddings(place)
+    found = ingest(place, classes=NAMES)
+    assert (
+        found.manifest.fingerprint == ingest(tmp_path / "e.npz", classes=NAMES).manifest.fingerprint
+    )
+    assert np.array_equal(read_embeddings(place).hashes, whole.hashes)
+    assert [one.path for one in listing(place).entries] == list(whole.ids)
+    if kind == "npz":
+        assert read_embeddings(place).class_names == NAMES
+
+
+def test_shards_that_do_not_belong_together_are_said(tmp_path: Path) -> None:
+    cut(tmp_path / "s", "npz")
+    np.savez(tmp_path / "s" / "s-2.npz", clip=arrays()["clip"][:, :9])
+    with pytest.raises(
+        DataError, match=r"s-2.npz holds clip \(9,\), and s-0.npz holds clip \(16,\), dino"
+    ):
+        discover(tmp_path / "s")
+    cut(tmp_path / "t", "npz")
+    np.savez(
+        tmp_path / "t" / "s-2.npz",
+        clip=arrays()["clip"],
+        dino=arrays()["dino"],
+        class_names=np.array(["x"]),
+    )
+    with pytest.raises(DataError, match=r"s-2.npz and s-1.npz have different class_names"):
+        discover(tmp_path / "t")
+
+
+def test_large_shards_lie_in_a_file_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut(tmp_path / "s", "npz")
+    whole = read_embeddings(with_texts(tmp_path / "e.npz")).hashes
+    monkeypatch.setattr(embedlarge, "LARGE", 1)
+    assert np.array_equal(read_embeddings(tmp_path / "s").hashes, whole)
+
+
+def test_embeddings_in_a_store_are_read_there(tmp_path: Path) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    store = fsspec.filesystem("memory")
+    cut(tmp_path / "s", "npz")
+    try:
+        for path in sorted((tmp_path / "s").iterdir()):
+            store.pipe_file(f"/vectors/{path.name}", path.read_bytes())
+        for place in ("memory://vectors", "memory://vectors/s-{0..2}.npz"):
+            found = read_embeddings(place)
+            assert np.array_equal(found.hashes, read_embeddings(tmp_path / "s").hashes)
+            assert len(discover(place).entries) == N
+        assert len(read_embeddings("memory://vectors/s-1.npz").ids) == N // 3
+        with pytest.raises(DataError, match="no such file"):
+            read_embeddings("memory://vectors/none.npz")
+    finally:
+        store.rm("/vectors", recursive=True)
 
 
 def table(**more: Any) -> Any:
@@ -217,7 +295,22 @@ def test_parquet_and_arrow_hold_the_same_as_columns(tmp_path: Path, kind: str) -
     assert found.ids[1] == "i1"
     assert found.labels[:2] == ("dent", "")
     np.savez(tmp_path / "same.npz", clip=arrays()["clip"], dino=arrays()["dino"])
-    assert found.hashes == read_embeddings(tmp_path / "same.npz").hashes
+    assert np.array_equal(found.hashes, read_embeddings(tmp_path / "same.npz").hashes)
+
+
+@pytest.mark.parametrize(
+    ("ids", "labels"), [("ID", "Label"), ("image_id", "class"), ("filename", "LABELS")]
+)
+def test_columns_may_be_called_as_lists_of_images_call_them(
+    tmp_path: Path, ids: str, labels: str
+) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    made = table()
+    columns = [{"id": ids, "label": labels}.get(name, name) for name in made.column_names]
+    pq.write_table(made.rename_columns(columns), tmp_path / "e.parquet")
+    found = read_embeddings(tmp_path / "e.parquet")
+    assert found.ids[:2] == ("i0", "i1")
+    assert found.labels[:2] == ("dent", "")
 
 
 def test_vectors_of_several_lengths_and_missing_ones_are_said(tmp_path: Path) -> None:

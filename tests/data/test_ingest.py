@@ -279,3 +279,20 @@ def test_issues_are_written_as_a_table(tmp_path: Path) -> None:
     table = read_table(tmp_path / "issues.csv")
     assert table.columns == ("path", "reason", "detail")
     assert [row[:2] for row in table.rows] == [("=b.png", "empty-file"), ("c.txt", "not-an-image")]
+
+
+@pytest.mark.parametrize("where", ["list.csv", "list.parquet"])
+def test_a_row_without_a_path_costs_that_row_alone(tmp_path: Path, where: str) -> None:
+    plant(tmp_path, {"a.png": png(1), "b.png": png(2)})
+    if where == "list.csv":
+        (tmp_path / where).write_text("path,label\na.png,cat\n,dog\nb.png,\n")
+    else:
+        pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        rows = {"path": ["a.png", None, "b.png"], "label": ["cat", "dog", None]}
+        pq.write_table(pa.table(rows), tmp_path / where)
+    result = ingest(tmp_path / where, classes=CLASSES)
+    assert used(result) == ["a.png", "b.png"]
+    (issue,) = result.issues
+    assert issue.reason == "missing-file"
+    assert str(issue.path).startswith(where)
+    assert "no path" in issue.detail

@@ -14,8 +14,9 @@ from data_helpers import CLASSES, label_of, plant, png, reasons, used
 
 from clipgrip.config import project
 from clipgrip.data.ingest import ingest
+from clipgrip.data.listing import listing
 from clipgrip.data.reading import read_row
-from clipgrip.data.stores import joined, local_of, url_of
+from clipgrip.data.stores import joined, local_of, url_of, version_of
 from clipgrip.errors import DataError, MissingPackage
 from clipgrip.project_file import read_toml
 
@@ -180,3 +181,32 @@ def test_a_project_file_may_name_a_store(tmp_path: Path) -> None:
     file.write_text('images = "s3://bucket/folder"\nclasses = "classes.txt"\n')
     assert url_of(read_toml(file)["images"]) == "s3://bucket/folder"
     assert url_of(project({}, file).images) == "s3://bucket/folder"
+
+
+def test_a_shard_that_was_replaced_in_a_store_is_seen(memory: Any) -> None:
+    place, found = "memory://shards/t.tar", []
+    for number in (0, 1):
+        data = io.BytesIO()
+        with tarfile.open(fileobj=data, mode="w") as made:
+            info = tarfile.TarInfo("a.png")
+            info.size = len(png(0))
+            made.addfile(info, io.BytesIO(png(number)[: info.size].ljust(info.size)))
+        memory.pipe_file("/shards/t.tar", data.getvalue())
+        keys = [next(iter(listing(place).shards())).key for _ in range(2)]
+        assert keys[0] == keys[1]
+        found.append(keys[0])
+    assert found[0] != found[1]
+
+
+def test_s3_tells_a_replaced_object_by_its_etag(bucket: str) -> None:
+    store = fsspec.filesystem("s3")
+    place = f"{bucket}/versions/a.png"
+    store.pipe_file(place, png(0))
+    before = version_of(place)
+    assert version_of(place) == before
+    store.pipe_file(place, png(0)[::-1])
+    store.invalidate_cache()
+    after = version_of(place)
+    assert after != before
+    assert any(one.startswith("ETag") for one in after or ())
+    assert version_of(f"{bucket}/versions/none.png") is None

@@ -146,3 +146,49 @@ def test_a_tar_that_shrank_is_noticed(tmp_path: Path) -> None:
         source.read()
     made.unlink()
     assert not is_there(source)
+
+
+def test_of_two_members_of_one_name_the_last_is_used_with_its_own_label(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "t.tar", "w") as made:
+        for name, data in (("0.png", png(0)), ("0.cls", b"0"), ("1.png", png(2)),
+                           ("0.png", png(1)), ("0.cls", b"1")):  # fmt: skip
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            made.addfile(info, io.BytesIO(data))
+    result = ingest(tmp_path / "t.tar", classes=CLASSES)
+    found = {row.path: (row.label, read_row(row)) for row in result.manifest.rows}
+    assert found == {"t.tar/0.png": (1, png(1)), "t.tar/1.png": (-1, png(2))}
+    assert reasons(result) == {"t.tar/0.png": "repeated-member"}
+
+
+def test_no_name_leads_out_of_its_tar(tmp_path: Path) -> None:
+    names = ("../x.png", "/abs/y.png", "a/../z.png", "./w.png")
+    for one in ("a", "b"):
+        files = {name: png(n + 10 * (one == "b")) for n, name in enumerate(names)}
+        tar(tmp_path / f"{one}.tar", files)
+    shown = [
+        f"{one}.tar/{name}" for one in "ab" for name in ("abs/y.png", "w.png", "x.png", "z.png")
+    ]
+    assert used(ingest(tmp_path, classes=CLASSES)) == shown
+
+
+@pytest.mark.parametrize("at", [100, 700, 1800])
+def test_a_tar_that_is_cut_off_is_said(tmp_path: Path, at: int) -> None:
+    made = tar(tmp_path / "t.tar", {"0.png": png(0), "1.png": png(1), "2.png": png(2)})
+    made.write_bytes(made.read_bytes()[:at])
+    with pytest.raises(DataError, match="cannot be read as a tar file"):
+        ingest(made, classes=CLASSES)
+
+
+def test_names_that_differ_by_their_unicode_form_are_two_images(tmp_path: Path) -> None:
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    files = {
+        f"{composed}.png": png(0),
+        f"{composed}.cls": b"0",
+        f"{apart}.png": png(1),
+        f"{apart}.cls": b"1",
+    }
+    result = ingest(tar(tmp_path / "t.tar", files), classes=CLASSES)
+    assert {row.path: row.label for row in result.manifest.rows} == {
+        f"t.tar/{composed}.png": 0, f"t.tar/{apart}.png": 1
+    }  # fmt: skip

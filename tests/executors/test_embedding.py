@@ -180,11 +180,11 @@ def test_pictures_of_embeddings_that_only_this_process_reads_are_not_lost_in_sil
     source = EmbeddingSource("e.npz", 0, str(tmp_path / "0.png"))
     gone = EmbeddingSource("e.npz", 1, str(tmp_path / "1.png"))
     with using(Elsewhere()):
-        found = examine_all([Entry("1", "1", gone, "1" * 64)])
+        found = list(examine_all([Entry("1", "1", gone, "1" * 64)]))
         assert isinstance(found[0], Usable)
         assert found[0].source == replace(gone, picture="")
         with pytest.raises(DataError, match="at the same path"):
-            examine_all([Entry("0", "0", source, "0" * 64)])
+            list(examine_all([Entry("0", "0", source, "0" * 64)]))
 
 
 def test_a_model_travels_as_the_folder_it_is_read_from(tiny: ClipBackbone) -> None:

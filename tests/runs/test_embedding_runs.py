@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from embedded import NAMES, N, arrays, with_labels, with_texts
 from projects import Dying, Log, command, outputs
 
 from clipgrip.backbone import registry
 from clipgrip.config import project
+from clipgrip.data import embedlarge, embedstacked
+from clipgrip.data.embeddings import read_embeddings
 from clipgrip.errors import ConfigError, DataError, RunError
 from clipgrip.estimator import GripClassifier
 from clipgrip.report.build import build_report
@@ -167,6 +171,52 @@ def _left(folder: Path) -> Any:
         stored = store.run()
         assert stored is not None
         return prepare_stored(folder, store, stored, Listener()).issues
+
+
+def test_a_run_reads_its_file_once_and_opening_it_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads, read = [], embedstacked.read_arrays
+    monkeypatch.setattr(embedstacked, "read_arrays", lambda path: reads.append(path) or read(path))
+    outcome = made(with_texts(tmp_path / "e.npz"))
+    assert len(reads) == 1
+    reopen(outcome.folder)
+    assert len(reads) == 2
+
+
+@pytest.mark.parametrize("kind", ["<f2", "<f4", "<f8", ">f4"])
+@pytest.mark.parametrize("ending", [".npy", ".npz"])
+def test_large_arrays_stay_in_their_file_and_give_the_same_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, ending: str
+) -> None:
+    bank, texts = arrays()["clip"].astype(kind), tmp_path / "texts.npz"
+    np.savez(texts, class_embeds=arrays()["class_embeds"], class_names=np.array(NAMES))
+    path = tmp_path / f"e{ending}"
+    np.save(path, bank) if ending == ".npy" else np.savez(path, image_embeds=bank)
+    once = made(path, class_embeds=texts)
+    whole, before = read_embeddings(path).hashes, once.run.id
+    monkeypatch.setattr(embedlarge, "LARGE", 1)
+    again = read_embeddings(shutil.copy(path, tmp_path / f"f{ending}"))
+    assert isinstance(again.banks["image_embeds"], np.memmap)
+    assert np.array_equal(again.hashes, whole)
+    other = made(Path(again.path), class_embeds=texts, out=tmp_path / "large")
+    assert other.run.id == before
+    assert torch.equal(other.answers.pool, once.answers.pool)
+
+
+def test_a_large_array_that_is_damaged_or_cut_off_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedlarge, "LARGE", 1)
+    np.save(tmp_path / "e.npy", arrays()["clip"])
+    np.savez(tmp_path / "e.npz", clip=arrays()["clip"])
+    content = bytearray((tmp_path / "e.npz").read_bytes())
+    content[900] ^= 1
+    (tmp_path / "e.npz").write_bytes(content)
+    (tmp_path / "e.npy").write_bytes((tmp_path / "e.npy").read_bytes()[:-40])
+    for name in ("e.npz", "e.npy"):
+        with pytest.raises(DataError, match=f"{name}: cannot be read as NumPy"):
+            read_embeddings(tmp_path / name)
 
 
 def test_a_run_whose_record_of_the_banks_is_damaged_says_so(tmp_path: Path) -> None:

@@ -9,11 +9,14 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from embedded import NAMES, N, arrays
 from projects import Place, project
 
 from clipgrip.data.task import Task
+from clipgrip.estimator import GripClassifier
 from clipgrip.runs import outputs, sampled, start, store
 from clipgrip.runs.outputs import recalibrate
 from clipgrip.runs.parquet import parquet_bytes
@@ -146,3 +149,25 @@ def test_a_name_that_is_no_utf_8_stands_in_parquet_as_in_csv() -> None:
     pq = pytest.importorskip("pyarrow.parquet")
     data = parquet_bytes(("path",), (), [(os.fsdecode(b"\xff.png"),)])
     assert pq.read_table(io.BytesIO(data))["path"].to_pylist() == ["\\udcff.png"]
+
+
+@pytest.mark.parametrize("texts", [True, False])
+def test_a_fit_draws_the_sample_that_a_run_draws_and_says_so(
+    quick: pytest.MonkeyPatch, texts: bool
+) -> None:
+    made = arrays()
+    y = np.where(np.arange(N) % 3 == 0, made["truth"], -1)
+    quick.setattr(sampled, "TUNED_ROWS", 40)
+    given = made["class_embeds"] if texts else None
+    model = GripClassifier(list(NAMES), backbone="embeddings", class_embeds=given, rounds=2)
+    with pytest.warns(UserWarning, match="sample of 40 of the 96 images"):
+        model.fit(made["clip"], y)
+    assert (model.predict(made["clip"]) == made["truth"]).mean() > 0.5
+    order = np.random.default_rng(0).permutation(N)
+    with pytest.warns(UserWarning, match="sample of 40"):
+        again = GripClassifier(
+            list(NAMES), backbone="embeddings", class_embeds=given, rounds=2
+        ).fit(made["clip"][order], y[order])
+    assert np.allclose(
+        again.predict_proba(made["clip"]), model.predict_proba(made["clip"]), atol=0.02
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from projects import Place, command, picture, rows
 from safetensors.numpy import save
 
 import clipgrip.runs.watch.store as store_module
+from clipgrip.data.places import source_at
 from clipgrip.errors import RunError
+from clipgrip.runs.watch.daily import is_shown
 from clipgrip.runs.watch.packed import monitors_bytes, read_monitors
 from clipgrip.runs.watch.status import status_of
 from clipgrip.runs.watch.store import NAME, WatchStore, open_watch
@@ -78,6 +81,32 @@ def test_every_image_counts_once_by_its_content(run: Path, line: Path, place: Pl
     assert look(run, line).new == 3
     with open_watch(run) as store:
         assert [one.number for one in store.images()] == list(range(1, 16))
+
+
+@pytest.mark.parametrize("kind", ["tar", "parquet"])
+def test_pictures_out_of_packed_files_are_found_again(
+    run: Path, line: Path, tmp_path: Path, kind: str
+) -> None:
+    bring(tmp_path, range(1000, 1012))
+    files = sorted(tmp_path.glob("*.png"))
+    if kind == "tar":
+        with tarfile.open(line / "a.tar", "w") as made:
+            for path in files:
+                made.add(path, f"cam/{path.name}")
+    else:
+        pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        cells = [{"bytes": path.read_bytes(), "path": path.name} for path in files]
+        pq.write_table(pa.table({"image": cells}), line / "a.parquet", row_group_size=5)
+    look(run, line)
+    with open_watch(run) as store:
+        seen = store.images()
+        pictures = store.begun().facts["pictures"]
+    assert len(seen) == 12
+    assert all(map(is_shown, seen))
+    assert all(source_at(one["path"]).read() for one in pictures)
+    assert {Path(one.path).parts[-2] for one in seen} == ({"cam"} if kind == "tar" else {"line"})
+    next(line.iterdir()).unlink()
+    assert not any(map(is_shown, seen))
 
 
 def test_names_and_folders_do_not_matter(run: Path, line: Path, tmp_path: Path) -> None:

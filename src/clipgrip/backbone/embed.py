@@ -38,6 +38,8 @@ class Embedded:
     """N content hashes, in the order of the items; a repeated item is repeated here."""
     failures: list[tuple[str, DataError]]
     """Images that could not be decoded, each hash once. They are not cached: a next run tries them again."""
+    read_from: tuple[object, ...] = field(default=(), repr=False)
+    """Files of embeddings, which nobody reads again as long as they are held."""
 
 
 def embed_images(

@@ -196,7 +196,7 @@ def keep_answers(
 
     if not is_writable(run / NAME):
         return False
-    given = list(zip((audit.hashes[row] for row in rows), truth.tolist(), strict=True))
+    given = list(zip((audit.images[row].sha256 for row in rows), truth.tolist(), strict=True))
     at = now()
     with open_store(run) as store:
         audits.add_answers(store, audit.run, called or audit.id, given, by=by, at=at)

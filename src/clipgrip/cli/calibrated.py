@@ -34,9 +34,9 @@ def recalibrated(outcome: Outcome, screen: Screen) -> AuditedCalibration | None:
     before = calibration_before(outcome.folder)
     if before is not None and before.n > len(known):
         return before
-    truth = [known.get(image.sha256, -1) for image in outcome.embeds.pool_rows]
-    found = recalibrate(outcome, torch.tensor(truth, dtype=torch.long), screen.note)
-    if found is None and sum(label >= 0 for label in truth) >= AUDITED:
+    truth = torch.from_numpy(outcome.embeds.pool_rows.values(known))
+    found = recalibrate(outcome, truth, screen.note)
+    if found is None and int((truth >= 0).sum()) >= AUDITED:
         screen.note(Sentence(NO_GAIN, n=len(known)))
     return found
 

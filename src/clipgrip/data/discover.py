@@ -17,6 +17,7 @@ from clipgrip.data.entries import (
     Entry,
     Found,
     add_file,
+    file_entries,
     file_entry,
     from_table,
     native,
@@ -77,6 +78,8 @@ def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = No
     if (url := url_of(images)) is not None:
         return _embedded(url) if is_embeddings(url) else from_store(url)
     path = os.path.abspath(local_of(images))
+    if is_embeddings(path):
+        return _embedded(path)
     if not os.path.exists(openable(path)) and len(names := expanded(path)) > 1:
         return from_packed([_there(name, images) for name in names], os.path.dirname(path))
     _there(path, images)
@@ -84,8 +87,6 @@ def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = No
         found = from_folder(path, path, frozenset(skip))
         packed = _packed(found)
         return from_packed(packed, path) if packed else found
-    if is_embeddings(path):
-        return _embedded(path)
     if is_packed(path):
         return from_packed([path], os.path.dirname(path))
     if path.lower().endswith(TABLE_SUFFIXES):
@@ -132,12 +133,12 @@ def packed_files(place: AnyPath) -> list[str]:
 def is_packed_place(place: AnyPath) -> bool:
     """Whether images lie at a place packed or in a store, not as files, nor as a table that lists files."""
     path = local_of(place)
+    if is_embeddings(place):
+        return False
     if (url := url_of(place)) is not None:
         return not url.lower().endswith(TEXT_SUFFIXES)
     if os.path.isdir(path):
         return bool(_packed(from_folder(os.path.abspath(path), os.path.abspath(path))))
-    if is_embeddings(path):
-        return False
     if path.lower().endswith(PARQUET_SUFFIXES) and os.path.isfile(path):
         from clipgrip.data.parquet import image_column, open_parquet
 
@@ -148,8 +149,8 @@ def is_packed_place(place: AnyPath) -> bool:
 def from_folder(folder: str, root: str, skip: frozenset[str] = frozenset()) -> Found:
     """All files below ``folder``, shown relative to ``root``; both are absolute."""
     files, issues = walk(folder, root)
-    entries = (file_entry(path, root) for path in files)
-    return Found(root, tuple(entry for entry in entries if entry.key not in skip), tuple(issues))
+    paths = (path for path in files if place_key(path) not in skip)
+    return Found(root, file_entries(paths, root), tuple(issues))
 
 
 def _packed(found: Found) -> list[str]:

@@ -7,21 +7,25 @@ from dataclasses import replace
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import Claim, Entry, Found, native, place_key
-from clipgrip.data.embeddings import read_embeddings
+from clipgrip.data.embeddings import read_embeddings, root_of
+from clipgrip.data.embedlayout import check_apart
 from clipgrip.data.embedvalues import numbered
+from clipgrip.data.entries import Listed
 from clipgrip.data.sources import EmbeddingSource
+from clipgrip.data.texts import Texts
 
 
 def from_embeddings(path: str) -> Found:
-    """An entry for each row of a file of embeddings, called by its id."""
-    found, root = read_embeddings(path), os.path.dirname(path)
-    keys = [place_key(os.path.join(root, native(one))) for one in found.ids]
-    entries = tuple(
-        Entry(one, key, EmbeddingSource(path, row, picture), sha256)
-        for row, (one, key, picture, sha256) in enumerate(
-            zip(found.ids, keys, found.pictures, found.hashes, strict=True)
-        )
-    )
+    """The rows of a file of embeddings, each called by its id, and what the file says of them."""
+    found, root = read_embeddings(path), root_of(path)
+    keys = Texts(place_key(os.path.join(root, native(one))) for one in found.ids)
+    check_apart(keys, found.ids, os.path.basename(path))
+
+    def made(row: int) -> Entry:
+        source = EmbeddingSource(path, row, found.pictures[row])
+        return Entry(found.ids[row], keys[row], source, found.hashes[row].decode("ascii"))
+
+    entries = Listed(len(keys), made)
     name, tests = os.path.basename(path), found.test or (False,) * len(entries)
     claims = [
         Claim(key, label, f"{name} row {row}")

@@ -24,42 +24,36 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from clipgrip.data.embedfiles import (
-    ARROW_SUFFIXES,
-    NUMPY_SUFFIXES,
-    Arrays,
-    holds_vectors,
-    read_arrays,
-)
+from clipgrip.data.embedfiles import Arrays, read_arrays
+from clipgrip.data.embedlarge import floats
 from clipgrip.data.embedlayout import (
     COUNTS,
     LOGIT_SCALE,
-    ONE_EACH,
+    ROWS,
     Bank,
     banks_in,
     check_rows,
     class_embeds_in,
     ids_in,
+    one_each_in,
+    one_value,
     scale_in,
     text_first,
 )
-from clipgrip.data.embedvalues import label_of, test_rows, text_of
-from clipgrip.data.stores import local_of, url_of
+from clipgrip.data.embedplaces import State, embedding_files, state_of
+from clipgrip.data.embedstacked import read_several
+from clipgrip.data.embedvalues import label_of, text_of, truth_of
+from clipgrip.data.packed import folder_named
+from clipgrip.data.rows import DIGITS, Hashes
+from clipgrip.data.stores import joined, local_of, url_of
+from clipgrip.data.embedvalues import test_rows
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import mark
-
-SUFFIXES = (*NUMPY_SUFFIXES, *ARROW_SUFFIXES)
-"""Endings of files that can hold nothing else; a Parquet file may hold images or a list of them."""
-
+from clipgrip.sentences import Sentence, mark
 
 CLASS_NAMES = ("class_names", "classes", "class", "names", "name", "labels", "label")
 """How the names of class embeddings are called in a file of their own."""
-IN_A_STORE = mark(
-    "{path}: a file of embeddings is read from a disk of this machine, and this one lies in an object store. Copy it "
-    "here, and give the copy."
-)
 NO_CLASS_EMBEDS = mark(
     "{path}: no class embeddings in it. Give class_embeds (C, D), or a single array of numbers with one row for each "
     "class. Found: {found}."
@@ -98,70 +92,69 @@ class Embeddings:
         return tuple(sorted(found, key=int) if numbers else sorted(found))
 
     @cached_property
-    def hashes(self) -> tuple[str, ...]:
-        """SHA-256 of each image's vectors: its identity, whatever it is called and wherever it stands."""
+    def hashes(self) -> Hashes:
+        """(N,) SHA-256 of each image's vectors: its identity, whatever it is called and wherever it stands."""
         names = sorted(self.banks)
         head = json.dumps([[name, self.banks[name].shape[1]] for name in names]).encode()
-        begun, found = hashlib.sha256(head), []
-        for rows in zip(*(self.banks[name] for name in names), strict=True):
-            one = begun.copy()
-            for vector in rows:
-                one.update(vector.astype("<f4", copy=False).tobytes())
-            found.append(one.hexdigest())
-        return tuple(found)
+        begun, found = hashlib.sha256(head), np.zeros(len(self.ids), f"S{DIGITS}")
+        for start in range(0, len(found), ROWS):
+            parts = [floats(self.banks[name][start : start + ROWS]) for name in names]
+            for number, vectors in enumerate(zip(*parts, strict=True), start):
+                one = begun.copy()
+                for vector in vectors:
+                    one.update(vector.astype("<f4", copy=False))
+                found[number] = one.hexdigest().encode()
+        return found
 
 
-_READ: WeakValueDictionary[tuple[str, int, int], Embeddings] = WeakValueDictionary()
+_READ: WeakValueDictionary[State, Embeddings] = WeakValueDictionary()
 
 
 def read_embeddings(path: AnyPath) -> Embeddings:
-    """The embeddings of a file; while somebody holds them, the same file is not read again.
+    """The embeddings of a file, or of several as one; while somebody holds them, they are not read again.
 
     Raises:
-        DataError: it lies in an object store, cannot be read, or is not laid out so that clipgrip knows what is what.
-        MissingPackage: a table, and pyarrow is not installed.
+        DataError: it cannot be read, or is not laid out so that clipgrip knows what is what.
+        MissingPackage: a table, and pyarrow is not installed; or a store, and what it needs is not.
     """
-    if (url := url_of(path)) is not None:
-        raise DataError(IN_A_STORE, path=url)
-    place = os.path.abspath(local_of(path))
-    try:
-        state = os.stat(openable(place))
-    except OSError:
-        raise DataError(
-            mark(
-                "{path}: no such file. It holds the embeddings; bring it back to where it was, or give another one."
-            ),
-            path=os.fspath(path),
-        ) from None
-    key = place, state.st_mtime_ns, state.st_size
+    place = url_of(path) or os.path.abspath(local_of(path))
+    files = embedding_files(path) or [place]
+    key = place, state_of(files)
     found = _READ.get(key)
     if found is None:
-        found = embeddings_of(read_arrays(place), place)
+        found = embeddings_of(read_several(files), place, name=_whose(files, place))
         _READ[key] = found
     return found
 
 
-def embeddings_of(arrays: Arrays, path: AnyPath) -> Embeddings:
-    """The same of arrays that are read already; ``path`` is what errors speak of, and where pictures begin."""
-    where = os.path.basename(os.fspath(path))
-    plain = {**{name: name for name in ONE_EACH}, **{v: k for k, v in ONE_EACH.items()}}
-    given = {plain[name]: array for name, array in arrays.items() if name in plain}
-    banks = banks_in({k: v for k, v in arrays.items() if k not in plain}, where)
+def _whose(files: list[str], place: str) -> str:
+    """What errors speak of; its ending says whether it is a table."""
+    return os.path.basename(files[0] if len(files) == 1 else place.rstrip("/"))
+
+
+def embeddings_of(arrays: Arrays, path: AnyPath, name: str = "") -> Embeddings:
+    """The same of arrays that are read already; ``path`` is where pictures begin, ``name`` what errors speak of."""
+    where = name or os.path.basename(os.fspath(path))
+    named = one_each_in(arrays, where)
+    banks = banks_in(arrays, where)
     first = next(iter(banks))
     n = len(banks[first])
-    for name, array in {**banks, **given}.items():
+    for name, array in (*banks.items(), *named.values()):
         if len(array) != n:
             raise DataError(COUNTS, path=where, name=name, found=len(array), first=first, wanted=n)
+    given = {name: array for name, (_, array) in named.items()}
     pictures = [text_of(value) for value in given.get("paths", [""] * n)]
     ids = ids_in(given.get("ids"), pictures, n, where)
     for name, bank in banks.items():
         check_rows(bank, name, ids, where)
-    class_names = tuple(map(text_of, arrays.get("class_names", ())))
+    called = np.asarray(arrays.get("class_names", []))
+    class_names = tuple(map(text_of, one_value(called, "class_names", Sentence("class"), where)))
     class_embeds = class_embeds_in(arrays, banks, class_names, where)
     labels = tuple(label_of(value, class_names) for value in given.get("labels", ()))
-    folder = os.path.dirname(os.path.abspath(os.fspath(path)))
+    place = url_of(path) or os.path.abspath(os.fspath(path))
+    folder = root_of(place)
     return Embeddings(
-        os.path.abspath(os.fspath(path)),
+        place,
         banks if class_embeds is None else text_first(banks, class_embeds.shape[1]),
         ids,
         tuple(_picture(folder, one) for one in pictures),
@@ -173,19 +166,30 @@ def embeddings_of(arrays: Arrays, path: AnyPath) -> Embeddings:
     )
 
 
+def root_of(place: str) -> str:
+    """The folder that ids and pictures of embeddings are relative to."""
+    return place if os.path.isdir(openable(place)) else folder_named(place)
+
+
 def _picture(folder: str, path: str) -> str:
-    return os.path.normpath(os.path.join(folder, path.replace("\\", "/"))) if path else ""
+    if not path:
+        return ""
+    written = path.replace("\\", "/")
+    return (
+        joined(folder, written)
+        if url_of(folder)
+        else os.path.normpath(os.path.join(folder, written))
+    )
 
 
 def is_embeddings(path: AnyPath) -> bool:
-    """Whether a place is a file of embeddings: by its ending, a Parquet file by its columns."""
-    place = local_of(path)
-    name = place.lower()
-    if name.endswith(SUFFIXES):
-        return True
-    if not name.endswith(PARQUET_SUFFIXES) or not os.path.isfile(openable(place)):
-        return False
-    return holds_vectors(place)
+    """Whether a place is a file of embeddings, or several: by the ending, of Parquet files by the columns."""
+    return bool(embedding_files(path))
+
+
+def embeddings_at(place: AnyPath) -> Embeddings | None:
+    """What a place of embeddings holds; None of any other."""
+    return read_embeddings(place) if is_embeddings(place) else None
 
 
 def read_class_embeds(

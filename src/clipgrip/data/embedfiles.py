@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipgrip.data.embedlarge import in_place, whole_file
 from clipgrip.data.entries import PATH_COLUMNS
+from clipgrip.data.stores import opened, readable
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.errors import DataError, MissingPackage
-from clipgrip.files import AnyPath, open_file, openable
+from clipgrip.files import AnyPath
 from clipgrip.sentences import mark
 
 NUMPY_SUFFIXES = (".npz", ".npy")
@@ -75,7 +77,9 @@ def read_arrays(path: AnyPath) -> Arrays:
 
 def _numpy(path: AnyPath) -> Arrays:
     try:
-        with open_file(path) as file:
+        if (alone := whole_file(path)) is not None:
+            return {UNNAMED: alone}
+        with opened(os.fspath(path)) as file:
             if not file.read(6).startswith(NUMPY_MAGIC):
                 raise DataError(UNREADABLE, path=path, kind="NumPy", reason="it is no such file")
             file.seek(0)
@@ -93,14 +97,16 @@ def _numpy(path: AnyPath) -> Arrays:
 
 def _member(path: AnyPath, archive: Any, name: str) -> NDArray[Any]:
     try:
-        found = archive[name]
+        large = in_place(path, archive, name)
+        found = archive[name] if large is None else large
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         if _is_pickled(error):
             raise DataError(OBJECTS, path=path, name=name) from None
         raise DataError(UNREADABLE, path=path, kind="NumPy", reason=_reason(error)) from None
     if isinstance(found, bytes):
         raise DataError(UNREADABLE, path=path, kind="NumPy", reason=f'"{name}" is no array')
-    return np.asarray(found)
+    array: NDArray[Any] = found
+    return array
 
 
 def _is_pickled(error: Exception) -> bool:
@@ -123,11 +129,10 @@ def _table(path: AnyPath) -> Any:
         raise MissingPackage(
             mark('Parquet and Arrow need pyarrow. Install it with: pip install "clipgrip[parquet]"')
         ) from error
-    place = openable(path)
     try:
         if not os.fspath(path).lower().endswith(ARROW_SUFFIXES):
-            return parquet.read_table(place, partitioning=None)
-        with pyarrow.OSFile(place, "rb") as file:
+            return parquet.read_table(readable(path), partitioning=None)
+        with opened(os.fspath(path)) as file:
             try:
                 return ipc.open_file(file).read_all()
             except pyarrow.ArrowInvalid:

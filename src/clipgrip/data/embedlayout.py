@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 from clipgrip.data.embedfiles import Arrays, is_table
+from clipgrip.data.embedlarge import floats
 from clipgrip.data.embedvalues import text_of
 from clipgrip.errors import DataError, nearest
-from clipgrip.sentences import mark
+from clipgrip.sentences import Sentence, mark
 
 LOGIT_SCALE = 100.0
-ONE_EACH = {"ids": "id", "paths": "path", "labels": "label", "test": "test"}
-"""Arrays with one value for each image, and how a column of a table may be called."""
+ONE_EACH = {
+    "ids": ("id", "image_id", "image_name"),
+    "paths": ("path", "file", "filename", "file_name", "filepath", "image_path", "image", "img"),
+    "labels": ("label", "class"),
+    "test": (),
+}
+"""Arrays with one value for each image, and how a column of a table may be called besides, in any case."""
 OF_CLASSES = ("class_names", "class_embeds", "logit_scale")
 ROWS = 65_536
 """Rows that are checked at once."""
 
-Bank = Float32[np.ndarray, "N D"]
+RESERVED = frozenset(name for one, others in ONE_EACH.items() for name in (one, *others[:1]))
+"""Of these the names that no bank may have."""
+
+Bank = Float[np.ndarray, "N D"]
+"""In float32, or as it lies in a large file."""
 
 NO_BANK = mark(
     "{path}: no image embeddings in it. Give an array of numbers with one row for each image, such as "
@@ -53,6 +63,9 @@ NO_CLASS_NUMBER = mark(
     '{path}: the row of the class "{name}" in class_embeds holds NaN or infinite values, or only zeros. Embed its '
     "text anew."
 )
+ONE_VALUE = mark(
+    '{path}: "{name}" has the shape {shape}; allowed is one value for each {what}, in one dimension.'
+)
 CLASS_SHAPE = mark(
     "{path}: class_embeds has the shape {shape}; allowed is (C, D), one row for each class, as wide as one of the "
     "banks: {banks}."
@@ -64,17 +77,40 @@ CLASS_COUNT = mark(
 SCALE = mark("{path}: logit_scale = {value} is not allowed. Give one number above 0, such as 100.")
 
 
+def one_each_in(arrays: Arrays, where: str) -> dict[str, tuple[str, NDArray[Any]]]:
+    """By the names of `ONE_EACH`: what an array or column is called, and its values.
+
+    Raises:
+        DataError: it has other than one dimension.
+    """
+    table, called = is_table(where), dict[str, str]()
+    for name, array in arrays.items():
+        plain = name.casefold() if table else name
+        if plain in RESERVED or (table and array.ndim != 2):
+            called.setdefault(plain, name)
+    found = {}
+    for name, others in ONE_EACH.items():
+        own = next((called[one] for one in (name, *others) if one in called), None)
+        if own is not None:
+            found[name] = own, one_value(arrays[own], own, Sentence("image"), where)
+    return found
+
+
+def one_value(values: NDArray[Any], name: str, what: str, where: str) -> NDArray[Any]:
+    """The same; DataError where they have other than one dimension."""
+    if values.ndim != 1:
+        raise DataError(ONE_VALUE, path=where, name=name, shape=values.shape, what=what)
+    return values
+
+
 def banks_in(arrays: Arrays, where: str) -> dict[str, Bank]:
     """The matrices of numbers; in a table other columns are left alone, as in any list of images."""
     banks: dict[str, Bank] = {}
     for name, array in arrays.items():
-        if name in OF_CLASSES:
+        if name in OF_CLASSES or name in RESERVED:
             continue
         if array.ndim == 2 and array.dtype.kind == "f" and array.shape[1]:
-            with np.errstate(
-                over="ignore"
-            ):  # what is too large becomes infinite, and is refused so
-                banks[name] = np.ascontiguousarray(array, dtype=np.float32)
+            banks[name] = array if isinstance(array, np.memmap) else floats(array)
         elif not is_table(where):
             known = ", ".join((*ONE_EACH, *OF_CLASSES))
             raise DataError(
@@ -99,19 +135,26 @@ def ids_in(given: NDArray[Any] | None, pictures: list[str], n: int, where: str) 
         ids = pictures
     else:
         ids = [f"{number:0{max(6, len(str(n)))}d}" for number in range(n)]
-    first: dict[str, int] = {}
-    for row, one in enumerate(ids):
-        if not one:
-            raise DataError(NAMELESS, path=where, row=row)
-        if (before := first.setdefault(one, row)) != row:
-            raise DataError(TWICE, path=where, image=one, first=before, second=row)
+    if "" in ids:
+        raise DataError(NAMELESS, path=where, row=ids.index(""))
+    check_apart(ids, ids, where)
     return tuple(ids)
+
+
+def check_apart(keys: Sequence[str], ids: Sequence[str], where: str) -> None:
+    """DataError for the first id whose key stands twice: a path may be written in several ways."""
+    if len(set(keys)) == len(keys):
+        return
+    first: dict[str, int] = {}
+    for row, key in enumerate(keys):
+        if (before := first.setdefault(key, row)) != row:
+            raise DataError(TWICE, path=where, image=ids[row], first=before, second=row)
 
 
 def check_rows(bank: Bank, name: str, ids: tuple[str, ...], where: str) -> None:
     """DataError for the first row that is no direction."""
     for start in range(0, len(bank), ROWS):
-        part = bank[start : start + ROWS]
+        part = floats(bank[start : start + ROWS])
         for wrong, text in (
             (~np.isfinite(part).all(axis=1), NO_NUMBER),
             (~part.any(axis=1), ZERO),
@@ -137,8 +180,7 @@ def class_embeds_in(
 
 def class_rows(given: NDArray[Any], names: Iterable[str], where: str) -> NDArray[np.float32]:
     """(C, D) as float32; DataError for the first row that is no direction."""
-    with np.errstate(over="ignore"):
-        vectors = np.ascontiguousarray(given, dtype=np.float32)
+    vectors = floats(given)
     called = dict(enumerate(names))
     for row, vector in enumerate(vectors):
         if not np.isfinite(vector).all() or not vector.any():

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
 from clipgrip.data.issues import Issue
 from clipgrip.data.nearby import Folders, difference
 from clipgrip.data.sources import FileSource, ImageSource, StoreSource
 from clipgrip.data.stores import joined, local_of, url_of
 from clipgrip.data.tables import Table
+from clipgrip.data.texts import Texts
 from clipgrip.data.walk import relative
 from clipgrip.files import openable
+from clipgrip.sentences import Sentence
 
 PATH_COLUMNS = (
     *("path", "file", "image", "filename", "file_name", "filepath", "image_path", "img"),
@@ -20,7 +24,7 @@ PATH_COLUMNS = (
 LABEL_COLUMNS = ("label", "labels", "class")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One image that may be usable: how it is shown, what identifies its place, and its bytes."""
 
@@ -31,7 +35,25 @@ class Entry:
     """Its content hash where that is known already."""
 
 
-@dataclass(frozen=True)
+class Listed(Sequence[Entry]):
+    """Entries that are made when they are asked for, so that many millions are no objects before they are read."""
+
+    def __init__(self, count: int, make: Callable[[int], Entry]) -> None:
+        self._places, self._make = range(count), make
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Entry]: ...
+    def __getitem__(self, place: int | slice) -> Entry | list[Entry]:
+        found = self._places[place]
+        return self._make(found) if isinstance(found, int) else [self._make(n) for n in found]
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """Somebody's statement that the image at ``path`` has ``label`` (as text)."""
 
@@ -49,7 +71,7 @@ class Found:
     """What lies under one place, in the order of the paths (or of the table, or the sequence)."""
 
     root: str
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
     issues: tuple[Issue, ...] = ()
     claims: tuple[Claim, ...] = field(default=())
     test_claims: tuple[Claim, ...] = field(default=())
@@ -66,6 +88,12 @@ def file_entry(path: str, root: str) -> Entry:
     if (url := url_of(path)) is not None:
         return Entry(relative(url, root), url, StoreSource(url))
     return Entry(relative(path, root), place_key(path), FileSource(path))
+
+
+def file_entries(paths: Iterable[str], root: str) -> Listed:
+    """The same of many, each of a place of its own."""
+    texts = Texts(paths)
+    return Listed(len(texts), lambda place: file_entry(texts[place], root))
 
 
 def add_file(
@@ -86,7 +114,11 @@ def from_table(table: Table, root: str) -> Found:
     issues: list[Issue] = []
     folders = Folders()
     for number, row in enumerate(table.rows):
-        path, where = placed(row[column], root), table.where(number)
+        where = table.where(number)
+        if not row[column].strip():
+            issues.append(Issue(where, "missing-file", Sentence("the row has no path")))
+            continue
+        path = placed(row[column], root)
         there = url_of(path) is not None or os.path.lexists(openable(path))
         found = path if there else folders.nearby(path)
         if found and found != path:

@@ -6,16 +6,16 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from clipgrip.data.discover import Entry
 from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature, shown_of
 from clipgrip.data.issues import Issue
-from clipgrip.data.sources import MAX_BYTES, EmbeddingSource, FileSource, ImageSource
+from clipgrip.data.sources import MAX_BYTES, EmbeddingSource, FileSource, ImageSource, picture_at
 from clipgrip.errors import DataError
-from clipgrip.executors.base import Executor, current, cut
+from clipgrip.executors.base import Executor, current
 from clipgrip.files import open_file, openable
 from clipgrip.sentences import Sentence, mark
 
@@ -31,7 +31,7 @@ UNREACHED = mark(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Usable:
     """An image that can be used: SHA-256 of its bytes, and a remark where they hold more than one picture."""
 
@@ -61,13 +61,18 @@ def _embedded(entry: Entry, source: EmbeddingSource) -> Usable:
     """An embedding, whose file was checked when it was read; a picture that cannot be shown costs only the picture."""
     if not source.picture:
         return Usable(entry.sha256, None, source)
-    shown = examine(replace(entry, source=FileSource(source.picture)))
+    shown = examine(replace(entry, source=picture_at(source.picture)))
     if isinstance(shown, Usable):
         return Usable(entry.sha256, None, replace(source, picture_sha256=shown.sha256))
     detail = Sentence("{picture}: {detail}", picture=source.picture, detail=shown.detail)
     return Usable(
         entry.sha256, Issue(entry.path, "no-picture", detail), replace(source, picture="")
     )
+
+
+def _is_known(entry: Entry) -> bool:
+    """Whether nothing has to be read: an embedding without a picture."""
+    return isinstance(entry.source, EmbeddingSource) and not entry.source.picture
 
 
 def examine_part(entries: Sequence[Entry]) -> list[Usable | Issue]:
@@ -77,39 +82,45 @@ def examine_part(entries: Sequence[Entry]) -> list[Usable | Issue]:
 
 def examine_all(
     entries: Sequence[Entry], on_progress: Progress | None = None
-) -> list[Usable | Issue]:
-    """`examine` each entry; the answers stand in the order of the entries.
+) -> Iterator[Usable | Issue]:
+    """`examine` each entry, in their order.
 
     By a few threads, or by the executor at work once it is worth that.
     """
-    executor, began = current(), time.monotonic()
+    executor, began, done = current(), time.monotonic(), 0
     report = on_progress or (lambda *_: None)
-    answers: list[Usable | Issue] = []
     pool = ThreadPoolExecutor(_THREADS)
     try:
-        while left := len(entries) - len(answers):
-            if executor.is_worth(len(answers), left, time.monotonic() - began):
-                return answers + _by_workers(executor, entries, len(answers), report)
-            for answer in pool.map(examine, entries[len(answers) : len(answers) + PART]):
-                answers.append(answer)
-                report(len(answers), len(entries))
+        while left := len(entries) - done:
+            if executor.is_worth(done, left, time.monotonic() - began):
+                yield from _by_workers(executor, entries, done, report)
+                return
+            part = entries[done : done + PART]
+            # threads wait for disks; what is in memory is sooner looked at than handed over
+            mapped = map if all(map(_is_known, part)) else pool.map
+            for answer in mapped(examine, part):
+                done += 1
+                report(done, len(entries))
+                yield answer
     finally:
         pool.shutdown(cancel_futures=True)
-    return answers
 
 
 def _by_workers(
-    executor: Executor, entries: Sequence[Entry], done: int, report: Progress
-) -> list[Usable | Issue]:
-    """The answers of the entries after the first ``done``."""
-    parts = list(cut(entries[done:], PART))
-    found: dict[int, list[Usable | Issue]] = {}
+    executor: Executor, entries: Sequence[Entry], first: int, report: Progress
+) -> Iterator[Usable | Issue]:
+    """The answers of the entries from ``first`` on, which come in any order and are given in that of the entries."""
+    parts = [entries[start : start + PART] for start in range(first, len(entries), PART)]
+    waiting: dict[int, list[Usable | Issue]] = {}
+    done, following = first, 0
     for number, answers in executor.answers(examine_part, parts):
         _check_reached(parts[number], answers)
-        found[number] = answers
+        waiting[number] = answers
         done += len(answers)
         report(done, len(entries))
-    return [answer for number in sorted(found) for answer in found[number]]
+        while following in waiting:
+            yield from waiting.pop(following)
+            following += 1
 
 
 def _check_reached(entries: Sequence[Entry], answers: Sequence[Usable | Issue]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
 
 from clipgrip.data.claims import Label, aligned_claims, read_claims
 from clipgrip.data.classes import ClassNames
@@ -24,11 +25,12 @@ from clipgrip.data.embeddedrows import numbered_claims
 from clipgrip.data.foldernames import FolderLabels, folder_labels
 from clipgrip.data.hashing import Progress, examine_all
 from clipgrip.data.issues import NOTES, Issue, tally
-from clipgrip.data.manifest import Manifest, Row
-from clipgrip.data.match import Matched, PathIndex, match
+from clipgrip.data.manifest import ImageSource, Manifest, Row, Rows
+from clipgrip.data.match import SHOWN, Matched, PathIndex, match
 from clipgrip.data.merge import Merger
 from clipgrip.data.nearby import Folders
 from clipgrip.data.remarks import text_remarks
+from clipgrip.data.rows import DIGITS, Hashes
 from clipgrip.data.splitnames import split_folders
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
@@ -81,7 +83,8 @@ def ingest(
     tests = _brought(test, Sentence("test images"), found, encoding)
     tests = replace(tests, claims=tests.claims + found.test_claims)
     labeled = _without_places(_labeled(images, labels, found, names, encoding), tests)
-    tests = replace(tests, entries=tests.entries + _listed_outside(found, tests))
+    if outside := _listed_outside(found, tests):
+        tests = replace(tests, entries=outside)
     entries = _once(found.entries, tests.entries, labeled.entries)
     matched = _matched(found, labeled, tests, entries, names)
     apart = {entry.key for entry in tests.entries} | set(matched[1].statements)
@@ -91,9 +94,9 @@ def ingest(
     remarks = (part.issues for part in (found, tests, labeled, named, *matched))
     of_texts = text_remarks(classes, (images, labels, test), encoding)
     everything = tuple(sorted({*issues, *of_texts, *(issue for part in remarks for issue in part)}))
-    if not rows:
+    if not len(rows):
         raise _nothing_usable(images, found, [one for one in everything if one.reason not in NOTES])
-    return Ingested(Manifest(tuple(rows), names), everything, found.root, by_folder)
+    return Ingested(Manifest(rows, names), everything, found.root, by_folder)
 
 
 def _table_keys(*places: object) -> set[str]:
@@ -158,19 +161,22 @@ def _named(images: Images, found: Found, names: ClassNames, apart: set[str]) -> 
     return folder_labels(found.entries, names, apart=apart, splits=splits)
 
 
-def _once(*groups: Iterable[Entry]) -> tuple[Entry, ...]:
+def _once(first: Sequence[Entry], *groups: Sequence[Entry]) -> Sequence[Entry]:
+    """All entries, of one place the first; those of one group are of places of their own."""
+    if not any(groups):
+        return first
     entries: dict[str, Entry] = {}
-    for group in groups:
+    for group in (first, *groups):
         for entry in group:
             entries.setdefault(entry.key, entry)
     return tuple(entries.values())
 
 
 def _matched(
-    found: Found, labeled: Found, tests: Found, entries: tuple[Entry, ...], names: ClassNames
+    found: Found, labeled: Found, tests: Found, entries: Sequence[Entry], names: ClassNames
 ) -> tuple[Matched, Matched]:
     index = PathIndex(entries)
-    shown = [entry.path for entry in entries]
+    shown = [entry.path for entry in entries[:SHOWN]]
     own = match(found, index, (found.root,), names, shown)
     given = match(labeled, index, (found.root, labeled.root), names, shown)
     for key, statements in own.statements.items():
@@ -182,26 +188,66 @@ def _matched(
 
 
 def _rows(
-    entries: tuple[Entry, ...], merger: Merger, on_progress: Progress | None
-) -> tuple[list[Row], list[Issue], int]:
-    contents: dict[str, list[Entry]] = defaultdict(list)
-    rows: list[Row] = []
+    entries: Sequence[Entry], merger: Merger, on_progress: Progress | None
+) -> tuple[Rows, list[Issue], int]:
+    """The rows, an issue for what is left out, and how many rows a folder alone labels."""
     issues: list[Issue] = []
-    for entry, answer in zip(entries, examine_all(entries, on_progress), strict=True):
+    contents = _contents(entries, issues, on_progress)
+    by_folder = 0
+
+    def merged() -> Iterator[Row]:
+        nonlocal by_folder
+        for sha256, alike in contents.alike():
+            row, left = merger.merge(sha256, alike)
+            issues.extend(left)
+            if row is not None:
+                by_folder += merger.labeled_by_folder(row, alike)
+                yield row
+
+    rows = Rows.of(merged())
+    return rows, issues, by_folder
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """What was read: the content of each usable entry, in the order of the entries."""
+
+    entries: Sequence[Entry]
+    hashes: Hashes
+    """Empty where an entry is not usable."""
+    sources: dict[int, ImageSource]
+    """Where some are read from now on."""
+
+    def alike(self) -> Iterator[tuple[str, list[Entry]]]:
+        """Each content with its entries, by its hash."""
+        order = np.argsort(self.hashes, kind="stable")
+        order = order[self.hashes[order] != b""]
+        ordered = self.hashes[order]
+        cuts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+        ends = [*cuts, len(ordered)] if len(ordered) else []
+        for start, end in zip([0, *cuts], ends, strict=False):
+            alike = [self._entry(number) for number in order[start:end].tolist()]
+            yield ordered[start].decode("ascii"), alike
+
+    def _entry(self, number: int) -> Entry:
+        entry, source = self.entries[number], self.sources.get(number)
+        return entry if source is None else replace(entry, source=source)
+
+
+def _contents(
+    entries: Sequence[Entry], issues: list[Issue], on_progress: Progress | None
+) -> _Contents:
+    """Read all; what is wrong is added to ``issues``."""
+    hashes, sources = np.zeros(len(entries), f"S{DIGITS}"), dict[int, ImageSource]()
+    for number, answer in enumerate(examine_all(entries, on_progress)):
         if isinstance(answer, Issue):
             issues.append(answer)
             continue
+        hashes[number] = answer.sha256.encode("ascii")
         if answer.source is not None:
-            entry = replace(entry, source=answer.source)
-        contents[answer.sha256].append(entry)
+            sources[number] = answer.source
         issues += [answer.remark] if answer.remark is not None else []
-    by_folder = 0
-    for sha256, alike in contents.items():
-        row, left = merger.merge(sha256, alike)
-        rows += [row] if row is not None else []
-        by_folder += row is not None and merger.labeled_by_folder(row, alike)
-        issues += left
-    return rows, issues, by_folder
+    return _Contents(entries, hashes, sources)
 
 
 def _nothing_usable(images: Images, found: Found, issues: Sequence[Issue]) -> DataError:

@@ -30,6 +30,7 @@ REASONS: dict[str, str] = {
     "nested-class-folders": "in folders of several classes; the nearest is taken",
     "folder-like-class": "a folder named almost like a class; its images are not labeled by it",
     "folder-of-test": "below a folder named test or val; not labeled by the folder",
+    "repeated-member": "a name that stands twice in a tar file; its last picture is used",
     "first-page-only": "a document with pages or an animation, of which the first is used",
     "no-picture": "an embedding whose picture cannot be shown; the embedding is used",
     "unsupported": "an image of a kind that is not read here",
@@ -40,12 +41,12 @@ REASONS: dict[str, str] = {
 NOTES = frozenset(
     {"conflicting-labels", "label-without-image", "matched-by-name", "text-encoding", "class-list"}
     | {"first-page-only", "folder-disagrees", "nested-class-folders", "folder-like-class"}
-    | {"folder-of-test", "no-picture"}
+    | {"folder-of-test", "no-picture", "repeated-member"}
 )
 """Reasons that are remarks: the image they name, if any, may still be used."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Issue:
     """One file or label row that was not used as it stands."""
 

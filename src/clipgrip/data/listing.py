@@ -15,18 +15,16 @@ from itertools import islice
 from typing import Any
 
 from clipgrip.data.discover import discover, packed_files
-from clipgrip.data.embeddings import Embeddings, is_embeddings, read_embeddings
+from clipgrip.data.embeddings import Embeddings, embeddings_at
 from clipgrip.data.entries import PATH_COLUMNS, Entry, file_entry, place_key, placed
 from clipgrip.data.issues import Issue
 from clipgrip.data.packed import folder_named
-from clipgrip.data.sources import ImageSource, ParquetSource, TarSource
-from clipgrip.data.stores import local_of, url_of
+from clipgrip.data.sources import FileSource, ImageSource, ParquetSource, TarSource
+from clipgrip.data.stores import forget, local_of, url_of, version_of
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.data.tars import members
 from clipgrip.data.walk import relative
-from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import mark
 
 SHARD_ROWS = 8192
 """The unit of work: hours for one core at most, and 16 MB of embeddings."""
@@ -70,20 +68,15 @@ def listing(images: AnyPath, encoding: str | None = None) -> ImageListing:
     Raises:
         DataError: the place does not exist, or holds nothing that can be an image.
     """
+    if (url := url_of(images)) is not None:
+        forget(url)
     packed = packed_files(images)
     if not packed:
-        embeddings = _embeddings_at(images)
+        embeddings = embeddings_at(images)
         found = discover(images, encoding=encoding)
         return ImageListing(found.entries, found.issues, len(found.entries), embeddings)
     root = _root(images, packed)
     return ImageListing(_stream(packed, root), (), _rows_of(packed))
-
-
-def _embeddings_at(images: AnyPath) -> Embeddings | None:
-    """What a file of embeddings holds; None of any other place."""
-    path = local_of(images)
-    is_file = url_of(images) is None and os.path.isfile(openable(path))
-    return read_embeddings(path) if is_file and is_embeddings(path) else None
 
 
 def _stream(files: list[str], root: str) -> Iterator[Entry]:
@@ -108,14 +101,10 @@ def _of_parquet(file: str, root: str, *, is_one: bool) -> Iterator[Entry]:
         if inner and (column is None or is_empty):
             yield file_entry(placed(inner, folder), root)
             continue
-        if column is None:
-            raise DataError(
-                mark("{file} row {number}: no path. Fill it, or take the row out."),
-                file=os.path.basename(file),
-                number=number + 1,
-            )
         name = f"{file}#{number:06d}" if not inner else f"{folder if is_one else file}/{inner}"
-        yield Entry(relative(name, root), place_key(name), ParquetSource(file, group, row, column))
+        # a row of a list without a path has no file, and is said so with those that cannot be read
+        source = FileSource("") if column is None else ParquetSource(file, group, row, column)
+        yield Entry(relative(name, root), place_key(name), source)
 
 
 def _root(images: AnyPath, files: list[str]) -> str:
@@ -143,8 +132,10 @@ def _stamped(source: ImageSource, stamps: dict[str, Any]) -> list[object]:
 
 
 def _stamp(path: str) -> object:
-    if not path or url_of(path) is not None:
+    if not path:
         return None
+    if (url := url_of(path)) is not None:
+        return version_of(url)
     try:
         found = os.stat(openable(path))
     except OSError:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.classfolders import folders_like
@@ -15,8 +16,11 @@ from clipgrip.data.nearby import difference, folded, nfc, without_ending
 from clipgrip.errors import DataError, nearest
 from clipgrip.sentences import Sentence, mark
 
+SHOWN = 3
+"""Paths that an error gives as examples."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """A claim whose label is known to be a class position, or -1."""
 
@@ -52,31 +56,42 @@ def position(claim: Claim, classes: ClassNames) -> int:
 
 
 class PathIndex:
-    """Finds the image that a written path means."""
+    """Finds the image that a written path means. What names look like is looked at where a place is not enough."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self._exact: dict[str, Entry] = {}
-        self._composed: dict[str, list[Entry]] = defaultdict(list)
-        self._names: dict[str, list[Entry]] = defaultdict(list)
-        self._like: dict[str, list[Entry]] = defaultdict(list)
-        for entry in entries:
-            self._exact[entry.key] = entry
-            self._composed[nfc(entry.key)].append(entry)
-            self._names[nfc(os.path.basename(entry.key))].append(entry)
-            for place in {folded(entry.key), without_ending(entry.key)}:
-                self._like[place].append(entry)
-                self._like[os.path.basename(place)].append(entry)
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._entries = entries
+
+    @cached_property
+    def _exact(self) -> dict[str, int]:
+        return {entry.key: number for number, entry in enumerate(self._entries)}
+
+    @cached_property
+    def _composed(self) -> Numbers:
+        return _numbers((nfc(key), number) for key, number in self._exact.items())
+
+    @cached_property
+    def _names(self) -> Numbers:
+        return _numbers((nfc(os.path.basename(k)), number) for k, number in self._exact.items())
+
+    @cached_property
+    def _like(self) -> Numbers:
+        return _numbers(
+            (form, number)
+            for key, number in self._exact.items()
+            for place in {folded(key), without_ending(key)}
+            for form in (place, os.path.basename(place))
+        )
 
     def by_place(self, path: str, bases: Sequence[str]) -> Entry | None:
         """The image at ``path``, absolute or relative to the first of ``bases`` that fits."""
         for text in dict.fromkeys((path, native(path))):
             for base in bases:
                 key = place_key(os.path.join(base, text))
-                alike = self._composed.get(nfc(key), [])
-                found = self._exact.get(key) or (alike[0] if len(alike) == 1 else None)
-                if found is not None:
+                if key in self._exact:
+                    return self._entries[self._exact[key]]
+                if (found := self._only(self._composed.get(nfc(key), ()))) is not None:
                     return found
-        return self._exact.get(path)
+        return self._entries[self._exact[path]] if path in self._exact else None
 
     def alike(self, path: str, bases: Sequence[str]) -> Entry | None:
         """The only image whose path, or else bare name, differs in upper and lower case or in its ending alone.
@@ -86,15 +101,28 @@ class PathIndex:
         text = native(path)
         places = (folded(place_key(os.path.join(base, text))) for base in bases)
         for place in (*places, folded(os.path.basename(text))):
-            if len(found := self._like.get(place, [])) == 1:
-                return found[0]
+            if (found := self._only(self._like.get(place, ()))) is not None:
+                return found
         return None
 
     def by_name(self, path: str) -> Entry | None:
         """The only image with this file name, wherever it lies."""
         name = nfc(os.path.normcase(os.path.basename(native(path))))
-        alike = self._names.get(name, [])
-        return alike[0] if len(alike) == 1 else None
+        return self._only(self._names.get(name, ()))
+
+    def _only(self, numbers: Sequence[int]) -> Entry | None:
+        return self._entries[numbers[0]] if len(numbers) == 1 else None
+
+
+Numbers = Mapping[str, Sequence[int]]
+"""A form of a path -> the entries that have it."""
+
+
+def _numbers(pairs: Iterable[tuple[str, int]]) -> Numbers:
+    found: dict[str, list[int]] = defaultdict(list)
+    for form, number in pairs:
+        found[form].append(number)
+    return found
 
 
 @dataclass(frozen=True)
@@ -149,8 +177,8 @@ def _remark(claim: Claim, entry: Entry | None) -> Issue:
 def _nothing_matches(
     claims: Sequence[Claim], bases: Sequence[str], shown: Sequence[str]
 ) -> DataError:
-    written = ", ".join(claim.path for claim in claims[:3])
-    known = ", ".join(shown[:3])
+    written = ", ".join(claim.path for claim in claims[:SHOWN])
+    known = ", ".join(shown[:SHOWN])
     return DataError(
         mark(
             "{where}: none of the {n_claims} paths is an image. Written are, for example: {written}. "

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
+
+import numpy as np
 
 from clipgrip.data.entries import (
     LABEL_COLUMNS,
     Claim,
     Entry,
     Found,
+    Listed,
+    file_entries,
     file_entry,
     from_table,
     place_key,
@@ -23,6 +27,7 @@ from clipgrip.data.splitnames import check_one_split
 from clipgrip.data.stores import folder_of, objects_below, url_of
 from clipgrip.data.tables import PARQUET_SUFFIXES, TABLE_SUFFIXES, read_table
 from clipgrip.data.tars import COMPRESSED, IMAGE_ENDINGS, SUFFIXES, members
+from clipgrip.data.texts import Texts
 from clipgrip.data.walk import hidden_issue, is_litter, relative
 from clipgrip.errors import DataError
 from clipgrip.sentences import Sentence, mark
@@ -76,21 +81,38 @@ def from_packed(paths: Sequence[str], root: str) -> Found:
 def from_tars(paths: Sequence[str], root: str) -> Found:
     """The images of tar files, each called by the tar and its own name within."""
     check_one_split(paths)
-    entries: dict[str, Entry] = {}
-    claims: list[Claim] = []
-    for path in paths:
+    lies: dict[str, tuple[str, int, int, int]] = {}
+    claims: dict[str, Claim] = {}
+    issues: list[Issue] = []
+    for number, path in enumerate(paths):
         for one in members(path):
             name = f"{path}/{one.name}"
-            entry = Entry(
-                relative(name, root), place_key(name), TarSource(path, one.offset, one.size)
-            )
-            entries[entry.key] = (
-                entry  # of two members with one name the later is in force, as in every tar
-            )
+            key = place_key(name)
+            if key in lies:  # the later is in force, as in every tar
+                said = Sentence("the last one is used")
+                issues.append(Issue(relative(name, root), "repeated-member", said))
+                claims.pop(key, None)
+            lies[key] = name, number, one.offset, one.size
             if one.label is not None:
                 where = Sentence("{tar} member {name}", tar=os.path.basename(path), name=one.name)
-                claims.append(Claim(entry.key, one.label, where, numbered=True))
-    return Found(root, tuple(entries.values()), (), tuple(claims))
+                claims[key] = Claim(key, one.label, where, numbered=True)
+    entries = _in_tars(paths, root, lies.values())
+    return Found(root, entries, tuple(issues), tuple(claims.values()))
+
+
+def _in_tars(
+    paths: Sequence[str], root: str, lies: Collection[tuple[str, int, int, int]]
+) -> Listed:
+    """Entries of members, by their name, the number of their tar, and where they lie in it."""
+    names = Texts(name for name, *_ in lies)
+    places = np.array([numbers for _, *numbers in lies], dtype=np.int64)
+
+    def made(place: int) -> Entry:
+        number, offset, size = places[place].tolist()
+        name, source = names[place], TarSource(paths[number], offset, size)
+        return Entry(relative(name, root), place_key(name), source)
+
+    return Listed(len(names), made)
 
 
 def from_store(place: str) -> Found:
@@ -111,12 +133,12 @@ def from_store(place: str) -> Found:
     if packed and not pictures:
         return from_packed(packed, root)
     hidden = {name for name in names if is_litter(name, root)}
-    entries = (file_entry(name, root) for name in pictures if name not in hidden)
+    entries = file_entries((name for name in pictures if name not in hidden), root)
     others = (name for name in names if name not in hidden and not is_named_like_image(name))
     detail = "by its ending, which tells images in a store"
     issues = [Issue(relative(name, root), "not-an-image", detail) for name in others]
     issues += [hidden_issue(name, root) for name in hidden]
-    return Found(root, tuple(entries), tuple(sorted(issues)))
+    return Found(root, entries, tuple(sorted(issues)))
 
 
 def packed_below(url: str) -> list[str]:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from clipgrip.data.groups import GroupCache
-from clipgrip.data.stores import opened, url_of
+from clipgrip.data.stores import readable, url_of
 from clipgrip.data.tables import MAX_COLUMNS, Table
 from clipgrip.data.text import MAX_BYTES
 from clipgrip.errors import DataError, MissingPackage
@@ -120,10 +120,10 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
             mark('Parquet needs pyarrow. Install it with: pip install "clipgrip[parquet]"')
         ) from error
     try:
-        file = parquet.ParquetFile(_readable(path))
+        file = parquet.ParquetFile(readable(path))
         leaves = [file.schema.column(n).path for n in range(len(file.schema))]
         if repeated := [leaf for leaf in leaves if leaf in once]:
-            file = parquet.ParquetFile(_readable(path), read_dictionary=repeated)
+            file = parquet.ParquetFile(readable(path), read_dictionary=repeated)
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(
             mark("{path}: cannot be read as Parquet ({error})."), path=os.fspath(path), error=error
@@ -136,11 +136,6 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
             most=f"{MOST_ROWS:,}",
         )
     return file
-
-
-def _readable(path: AnyPath) -> Any:
-    """What pyarrow opens: a path, or a file in a store."""
-    return openable(path) if url_of(path) is None else opened(os.fspath(path))
 
 
 def image_column(file: Any) -> str | None:

@@ -5,8 +5,9 @@ beside its embedding.
 from __future__ import annotations
 
 import io
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -30,7 +31,7 @@ class ImageSource(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileSource:
     """An image file. The path keeps its original bytes, whatever their encoding."""
 
@@ -45,7 +46,7 @@ class FileSource:
         return read_file(self.path, MAX_BYTES)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BytesSource:
     """An image in memory, already encoded."""
 
@@ -74,7 +75,7 @@ class BytesSource:
         return self.data
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ParquetSource:
     """An image in a cell of a Parquet file: plain binary, or ``{bytes, path}``."""
 
@@ -95,7 +96,7 @@ class ParquetSource:
         return read_cell(self.path, self.group, self.row, self.column)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EmbeddingSource:
     """A row of a file of embeddings, with the picture that shows it where there is one."""
 
@@ -114,10 +115,10 @@ class EmbeddingSource:
         """
         if not self.picture:
             raise OSError("an embedding without a picture")
-        return read_file(self.picture, MAX_BYTES)
+        return (read_object if url_of(self.picture) else read_file)(self.picture, MAX_BYTES)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TarSource:
     """An image in a plain tar file, on a disk or in a store."""
 
@@ -135,7 +136,7 @@ class TarSource:
         return data
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StoreSource:
     """An image in an object store, by its URL."""
 
@@ -155,6 +156,25 @@ KINDS: dict[str, type[Lasting]] = {
     "embedding": EmbeddingSource,
 }
 """Sources that last, by the names that runs keep them under."""
+
+
+def picture_at(path: str) -> FileSource | StoreSource:
+    """The source of a path or a URL."""
+    return FileSource(path) if url_of(path) is None else StoreSource(path)
+
+
+def source_text(source: ImageSource) -> str:
+    """A source that lasts as JSON; empty for one that does not."""
+    for kind, made in KINDS.items():
+        if isinstance(source, made):
+            return json.dumps([kind, *astuple(source)], default=os.fspath)
+    return ""
+
+
+def source_of(text: str) -> Lasting:
+    """The source that `source_text` wrote."""
+    kind, *values = json.loads(text)
+    return KINDS[kind](*values)
 
 
 def is_there(source: ImageSource) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from clipgrip.data.manifest import Manifest
+from clipgrip.data.rows import Rows
 from clipgrip.errors import DataError
 from clipgrip.seeds import generator
 from clipgrip.sentences import mark
@@ -52,7 +53,7 @@ def hold_out(manifest: Manifest, share: float) -> Manifest:
             )
         test |= set(own[: min(len(own) - 1, max(1, round(share * len(own))))])
     changed = (replace(row, split="test") if n in test else row for n, row in enumerate(rows))
-    return replace(manifest, rows=tuple(changed))
+    return replace(manifest, rows=Rows.of(changed))
 
 
 def few_shots(truth: Labels, n_classes: int, shots: int, seed: int) -> Labels:

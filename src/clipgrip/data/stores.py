@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from clipgrip.errors import DataError, MissingPackage
-from clipgrip.files import AnyPath, open_file
+from clipgrip.files import AnyPath, open_file, openable
 from clipgrip.sentences import mark
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/{1,3})(.*)", re.DOTALL)
@@ -24,6 +24,10 @@ PACKAGES = {
     "az": "adlfs",
 }
 """What fsspec needs for a scheme besides itself."""
+
+
+VERSIONS = ("size", "ETag", "etag", "md5Hash", "generation", "LastModified", "mtime", "created")
+"""Facts of an object by which another one in its place is told."""
 
 
 def url_of(place: AnyPath) -> str | None:
@@ -111,6 +115,45 @@ def objects_below(url: str) -> list[tuple[str, int]]:
     return sorted((name, int(fact.get("size") or 0)) for name, fact in named.items())
 
 
+def objects_in(url: str) -> list[str]:
+    """The objects that lie in a folder itself, sorted; none where folders lie in it, or it is none.
+
+    Raises:
+        DataError: the store cannot be reached.
+    """
+    scheme = url.partition("://")[0]
+    with _reached(url):
+        try:
+            found = file_system(url).ls(url, detail=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+    if any(one["type"] != "file" for one in found):
+        return []
+    return sorted(
+        f"{scheme}://{one['name'].partition('://')[2] or one['name'].lstrip('/')}" for one in found
+    )
+
+
+def forget(url: str) -> None:
+    """Ask the store anew, and not what is remembered of it."""
+    with _reached(url):
+        file_system(url).invalidate_cache()
+
+
+def version_of(url: str) -> list[str] | None:
+    """Size and what the store calls an object's version, such as an ETag; None where it is not there.
+
+    Raises:
+        DataError: the store cannot be reached.
+    """
+    with _reached(url):
+        try:
+            facts = file_system(url).info(url)
+        except FileNotFoundError:
+            return None
+    return [name + str(facts[name]) for name in VERSIONS if facts.get(name) is not None]
+
+
 def exists(url: str) -> bool:
     """Whether an object is there; DataError where the store cannot be reached."""
     with _reached(url):
@@ -128,6 +171,11 @@ def opened(place: str) -> Any:
         return open_file(place)
     with _reached(place):
         return file_system(place).open(place, "rb")
+
+
+def readable(place: AnyPath) -> Any:
+    """What pyarrow opens: a path, or a file in a store."""
+    return openable(place) if url_of(place) is None else opened(os.fspath(place))
 
 
 def read_range(place: str, start: int, size: int) -> bytes:

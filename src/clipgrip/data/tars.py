@@ -75,7 +75,7 @@ def _grouped(tar: tarfile.TarFile) -> Iterator[TarImage]:
         vars(tar)["members"].clear()  # or it keeps every member of the file
         if not info.isfile() or posixpath.basename(info.name).startswith("."):
             continue
-        name = info.name.removeprefix("./")
+        name = posixpath.normpath("/" + info.name).lstrip("/")  # no name leads out of its tar
         found, ending = key_and_ending(name)
         if found != key:
             yield from _labeled(images, label)

@@ -15,6 +15,7 @@ from torch import Tensor
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.embeddings import Embeddings, is_embeddings, read_embeddings
 from clipgrip.data.embedfiles import NO_EMBEDDING, table_arrays
+from clipgrip.data.embedlarge import floats
 from clipgrip.data.embedvalues import numbered
 from clipgrip.errors import DataError
 from clipgrip.pseudolabel.banks import BankMap, banks_of, check_banks
@@ -34,7 +35,7 @@ def banks_of_x(X: Any) -> list[Any]:
     X itself where it is one matrix.
     """
     if (file := embeddings_file(X)) is not None:
-        return list(file.banks.values())
+        return [floats(bank) for bank in file.banks.values()]
     if callable(getattr(X, "to_pandas", None)) and hasattr(X, "column_names"):
         found = [one for one in table_arrays(X, "X").values() if one.ndim == 2]
         return found or [X.to_pandas()]

@@ -22,6 +22,7 @@ from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.embeds import class_vectors
 from clipgrip.estimator.heads import AnswerHead, final_head, head_of_labels
 from clipgrip.estimator.labels import Target, Vocabulary, read, read_target, unlabeled
+from clipgrip.estimator.sampling import learned_from, sample_of
 from clipgrip.fewshot.joint import Joint
 from clipgrip.method import PRESETS, Method
 from clipgrip.prompts.base import Prompt
@@ -82,8 +83,9 @@ def fit_images(
         settings = beside_folders(settings, ingested.manifest)
     prepared = prepare(settings, ingested.manifest, Listener(), method=method)
     ready, model = prepared.ready, prepared.backbone
-    target.vocabulary.compare(ready.task.labels, ready.zero_shot.pool)
-    done = _rounds(ready, inputs_of(ready.start.prompt, model, ready.embeds).pool)
+    learning = learned_from(ready)
+    target.vocabulary.compare(learning.task.labels, learning.zero_shot.pool)
+    done = _rounds(learning, inputs_of(ready.start.prompt, model, learning.embeds).pool)
     tuned, joint = done.tuned, done.joint
     learned = tuned.learned() if tuned else {}
     beside = ready.beside if joint else None
@@ -159,8 +161,9 @@ def fit_embeds(
         settings=settings,
         method=_residual_method(settings, method),
     )
-    target.vocabulary.compare(ready.task.labels, ready.zero_shot.pool)
-    done = _rounds(ready, ready.embeds.pool)
+    learning = learned_from(ready)
+    target.vocabulary.compare(learning.task.labels, learning.zero_shot.pool)
+    done = _rounds(learning, learning.embeds.pool)
     learned = done.tuned.class_embeds() if done.tuned else vectors
     head = final_head(learned, logit_scale, done.joint)
     return Fitted(head, target.vocabulary, done.rounds, paradigm(ready.task), banks=banks)
@@ -217,6 +220,7 @@ def _fit_labels(
     labels = torch.from_numpy(target.labels)
     banks = _bank_map(embeds, labels, None, 1.0)
     joined = banks.joined(embeds) if banks else embeds[0]
+    joined, labels = sample_of(joined, labels, n_classes, settings.seed)
     head = head_of_labels(
         joined,
         labels,

@@ -179,8 +179,8 @@ def _suggested(
     classes: ClassNames | None,
 ) -> Suggestions:
     labels, rows = embeds.pool_labels, embeds.pool_rows
-    elsewhere = torch.tensor([row.sha256 in answered for row in rows])
-    barred = torch.tensor([row.sha256 in apart for row in rows]).nonzero().squeeze(1)
+    elsewhere = torch.from_numpy(rows.among(answered))
+    barred = torch.from_numpy(rows.among(apart)).nonzero().squeeze(1)
     known = (elsewhere | (labels >= 0)).nonzero().squeeze(1)
     if probs is None:
         chosen = representative(embeds.pool, n, labeled=known, excluded=barred, seed=seed)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
+from clipgrip.data.rows import Places
 from clipgrip.metrics import Share
 from clipgrip.report.figures import share_line
 from clipgrip.review.measure import errors
@@ -171,9 +172,8 @@ def _of_sheets(outcome: Outcome, version: int) -> Iterator[AuditedFigure]:
 def _uniform(
     outcome: Outcome, audit: StoredAudit, truth: dict[str, int], version: int
 ) -> AuditedFigure | None:
-    labels = outcome.answers.pool.argmax(1).tolist()
-    pairs = zip(outcome.embeds.pool_rows, labels, strict=True)
-    hits = [truth[row.sha256] == label for row, label in pairs if row.sha256 in truth]
+    labels, known = outcome.answers.pool.argmax(1).numpy(), outcome.embeds.pool_rows.among(truth)
+    hits = (labels == outcome.embeds.pool_rows.values(truth))[known].tolist()
     return _figure(version, audit.last, Share(sum(hits), len(hits))) if hits else None
 
 
@@ -186,7 +186,7 @@ def _measuring(
     asked = MeasuringAudit.of_id(outcome, audit.audit)
     if asked is None:
         return None
-    row_of = {sha256: row for row, sha256 in enumerate(asked.audit.hashes)}
+    row_of = Places(asked.audit.images.hashes)
     rows = np.array([row_of[image] for image in truth if image in row_of], dtype=np.int64)
     classes = np.array([c for image, c in truth.items() if image in row_of], dtype=np.int64)
     found = asked.read(rows, classes)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipgrip.clock import now
+from clipgrip.data.places import source_at
 from clipgrip.data.reading import open_picture
-from clipgrip.data.sources import FileSource
 from clipgrip.errors import DataError
 from clipgrip.markup import printable, templates
 from clipgrip.report.pictures import SIDE, thumbnail
@@ -89,7 +89,7 @@ def alarm_words(
 def _shown(picture: Mapping[str, str]) -> Shown:
     """The picture, if it is still the one that was seen."""
     try:
-        opened = open_picture(FileSource(picture["path"]), picture["sha256"], at_least=SIDE)
+        opened = open_picture(source_at(picture["path"]), picture["sha256"], at_least=SIDE)
         return Shown(picture["path"], thumbnail(opened))
     except (OSError, DataError):
         return Shown(picture["path"], None)

@@ -45,9 +45,9 @@ def audited(folder: Path, outcome: Outcome) -> Audited | None:
     with open_store(outcome.folder) as runs:
         audits = [one for one in stored_audits(runs, outcome.run.id) if is_uniform(one.audit)]
         truth = dict(stored_answers(runs, outcome.run.id, audits[-1].audit)) if audits else {}
-    answers = outcome.answers.pool.argmax(1).tolist()
-    images = [image.sha256 for image in outcome.embeds.pool_rows]
-    pairs = [(a, truth[image]) for a, image in zip(answers, images, strict=True) if image in truth]
+    rows, answers = outcome.embeds.pool_rows, outcome.answers.pool.argmax(1).numpy()
+    known = rows.among(truth)
+    pairs = list(zip(answers[known].tolist(), rows.values(truth)[known].tolist(), strict=True))
     return compared(pairs, outcome.manifest.classes.display)
 
 

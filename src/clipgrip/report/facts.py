@@ -18,7 +18,7 @@ from clipgrip.types import Labels, Probs
 class MeasuredAnswers:
     """Test images with their truth (n,), CLIP's zero-shot answers (n, C) and the tuned answers (n, C)."""
 
-    paths: tuple[str, ...]
+    paths: Sequence[str]
     labels: Labels
     zero_shot: Probs
     probs: Probs
@@ -31,7 +31,7 @@ class RunFacts:
 
     metrics: dict[str, Any]
     class_names: tuple[str, ...]
-    paths: tuple[str, ...]
+    paths: Sequence[str]
     labels: Labels
     """(N,) what people labeled, -1 elsewhere."""
     zero_shot: Probs

@@ -10,6 +10,7 @@ from PIL import Image
 
 from clipgrip.data.manifest import Row
 from clipgrip.data.reading import open_row
+from clipgrip.data.rows import Places
 from clipgrip.data.sources import is_gone
 from clipgrip.report.accuracy import AuditedFigure
 from clipgrip.report.audited import Audited
@@ -38,7 +39,7 @@ def facts(
     # where no text answers there is nothing that tuning could have moved
     zero_shot = outcome.zero_shot if outcome.start.has_texts else outcome.answers
     judged = MeasuredAnswers(
-        paths=tuple(row.path for row in embeds.test_rows),
+        paths=embeds.test_rows.shown(),
         labels=embeds.test_labels,
         zero_shot=zero_shot.test,
         probs=outcome.answers.test,
@@ -47,19 +48,19 @@ def facts(
     return RunFacts(
         metrics=_with_audited_calibration(outcome),
         class_names=outcome.manifest.classes.display,
-        paths=tuple(row.path for row in embeds.pool_rows),
+        paths=embeds.pool_rows.shown(),
         labels=embeds.pool_labels,
         zero_shot=zero_shot.pool,
         probs=outcome.answers.pool,
         open_image=_opener(embeds.pool_rows),
-        test=judged if embeds.test_rows else None,
+        test=judged if len(embeds.test_rows) else None,
         folder=str(outcome.folder),
         lost=lost(outcome),
         unseen=sum(is_gone(row.source) for row in (*embeds.pool_rows, *embeds.test_rows)),
         audited=audited,
         history=history,
         work=line_of(outcome.folder),
-        row_of={row.sha256: n for n, row in enumerate(embeds.pool_rows)},
+        row_of=Places(embeds.pool_rows.hashes),
         groups={} if groups is None else read_groups(groups, _judged_paths(outcome), encoding),
     )
 
@@ -77,8 +78,8 @@ def lost(outcome: Outcome) -> int:
 
 
 def _judged_paths(outcome: Outcome) -> list[str]:
-    rows = outcome.embeds.test_rows or outcome.embeds.pool_rows
-    return [row.path for row in rows]
+    test, pool = outcome.embeds.test_rows, outcome.embeds.pool_rows
+    return list((test if len(test) else pool).shown())
 
 
 def _opener(rows: Sequence[Row]) -> Callable[[int], Image.Image]:

@@ -49,8 +49,7 @@ def keep_calibration(snapshot: ReviewSnapshot, *, corrected: bool = False) -> No
         known = {
             snapshot.view.rows[row].sha256: c for row, c in zip(rows.tolist(), classes, strict=True)
         }
-        truth = [known.get(image.sha256, -1) for image in outcome.embeds.pool_rows]
-        recalibrate(outcome, torch.tensor(truth, dtype=torch.long))
+        recalibrate(outcome, torch.from_numpy(outcome.embeds.pool_rows.values(known)))
     except OSError as error:
         log.warning(
             "%s: confidence in its files is not brought up to date: %s", outcome.folder, error

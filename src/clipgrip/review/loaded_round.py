@@ -11,7 +11,7 @@ import numpy as np
 
 from clipgrip.clock import precisely
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import Places, Rows
 from clipgrip.errors import RunError
 from clipgrip.review.states import Ints
 from clipgrip.review.store import ReviewRound
@@ -38,11 +38,12 @@ class AuditDraw:
     """Rows in the order of the draw."""
 
     @classmethod
-    def of(cls, audit: Audit | None, row_by_hash: Mapping[str, int]) -> AuditDraw:
+    def of(cls, audit: Audit | None, row_by_hash: Places) -> AuditDraw:
         """The draw in rows of the review."""
-        hashes, order = (audit.hashes, audit.order) if audit is not None else ((), [])
-        pool_rows = np.array([row_by_hash.get(image, -1) for image in hashes], dtype=np.int64)
-        rows = pool_rows[order]
+        if audit is None:
+            return cls(None, np.zeros(0, np.int64), np.zeros(0, np.int64))
+        pool_rows = row_by_hash.of(audit.images.hashes)
+        rows = pool_rows[audit.order]
         return cls(audit, pool_rows, rows[rows >= 0])
 
     @cached_property
@@ -62,7 +63,7 @@ class LoadedRound:
     classifier: RoundClassifier = field(repr=False)
     file_labels: Mapping[str, int] = field(repr=False)
     """Content hash -> class position in the first run, of images that its own files labeled."""
-    missing: tuple[Row, ...] = field(repr=False)
+    missing: Rows = field(repr=False)
     """Images under review that no round can read any more: their files are gone."""
     draw: AuditDraw = field(repr=False)
 
@@ -86,16 +87,18 @@ def load_round(folder: Path, rounds: Sequence[ReviewRound]) -> LoadedRound:
     outcome = _seldom_reading(reopen(folder / rounds[-1].folder))
     began_with, first = folder / rounds[0].folder, rounds[0].run
     with open_store(began_with) as runs:
-        labels = runs.pool_labels(first)
-        classifier = RoundClassifier.of(outcome, labels)
-        gone = {image for image in labels if image not in classifier.row_by_hash}
-        missing = runs.rows(first, gone)
+        images, labels = runs.pool(first)
+        classifier = RoundClassifier.of(outcome, images)
+        gone = images[classifier.row_by_hash.of(images) < 0]
+        missing = runs.rows(first, gone.astype(str).tolist())
     audit = Audit.of(outcome, AUDIT_SEED) if len(outcome.task.unlabeled) else None
     return LoadedRound(
         folder=folder,
         rounds=tuple(rounds),
         classifier=classifier,
-        file_labels={image: label for image, label in labels.items() if label >= 0},
+        file_labels=dict(
+            zip(images[labels >= 0].astype(str).tolist(), labels[labels >= 0].tolist(), strict=True)
+        ),
         missing=missing,
         draw=AuditDraw.of(audit, classifier.row_by_hash),
     )

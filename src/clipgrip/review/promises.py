@@ -16,7 +16,7 @@ from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState
 from clipgrip.review.store import Change
 from clipgrip.runs import audits
-from clipgrip.runs.auditing import AUTOMATE, Audit
+from clipgrip.runs.auditing import AUTOMATE
 from clipgrip.runs.promised import automation_csv, promise_facts, with_classes
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.upholding import check_stands
@@ -58,7 +58,7 @@ def keep_promise(
             np.array(proof.rows, dtype=np.int64),
             np.array(proof.truth, dtype=np.int64),
             proof.groups,
-            reviewed=_reviewed(snapshot, audit),
+            reviewed=_reviewed(snapshot),
         )
         write_dated(folder / AUTOMATION, table, AUTOMATE)
         terms_of_it = {k: facts[k] for k in ("max_error", "confidence")}
@@ -68,13 +68,9 @@ def keep_promise(
         return facts
 
 
-def _reviewed(snapshot: ReviewSnapshot, audit: Audit) -> dict[int, int]:
+def _reviewed(snapshot: ReviewSnapshot) -> dict[int, int]:
     """Row of the audit's pool -> class position that people gave it."""
     states, column = snapshot.states, snapshot.classes.column
-    rows = ((n, snapshot.view.row_by_hash.get(image)) for n, image in enumerate(audit.hashes))
-    found = {n: row for n, row in rows if row is not None}
-    return {
-        n: column[int(states.klass[row])]
-        for n, row in found.items()
-        if states.state[row] == ImageState.DECIDED
-    }
+    rows = snapshot.round.draw.pool_rows
+    decided = (rows >= 0) & (states.state[rows] == ImageState.DECIDED)
+    return {n: column[int(states.klass[rows[n]])] for n in np.flatnonzero(decided).tolist()}

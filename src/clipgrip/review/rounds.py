@@ -13,6 +13,7 @@ from scipy import stats
 from clipgrip.clock import precisely
 from clipgrip.config import Settings
 from clipgrip.data.manifest import Manifest, Row
+from clipgrip.data.rows import Hashes, Rows, hashes_of
 from clipgrip.errors import RunError
 from clipgrip.metrics import exact_interval
 from clipgrip.review.answers import Opinion, effective, opinions
@@ -75,7 +76,7 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
         place = folder / f"{ROUND}{number}"
         settings, seen = _rule(first, manifest, _seen(first, began_with, classes))
         outcome = carry_out(settings, manifest, place, listener, seen=seen, model=before.model)
-        pool = frozenset(row.sha256 for row in began_with.rows if row.split == "pool")
+        pool = began_with.rows.hashes[began_with.pool]
         facts = _gain(before, outcome, classes, by_hash, pool)
         done = ReviewRound(
             number,
@@ -153,7 +154,7 @@ def manifest_of(
         label = -1 if opinion.klass is None else table.column[opinion.klass]
         return replace(one, label=label, split="test" if opinion.audit else "pool")
 
-    return Manifest(tuple(row(one) for one in first.rows), table.class_names)
+    return Manifest(Rows.of(map(row, first.rows)), table.class_names)
 
 
 def _given(first: Manifest, table: ClassTable) -> dict[int, int]:
@@ -191,7 +192,7 @@ def _rule(
     settings, names = settings_of(first), enumerate(manifest.classes.display)
     if settings.strategy == "zero-shot":
         settings = settings.model_copy(update={"strategy": LEARNS})
-    labeled = {row.label for row in manifest.rows}
+    labeled = set(manifest.labels.tolist())
     positions = [n for n, name in names if name in seen and n in labeled]
     if positions:
         return settings, positions
@@ -203,17 +204,18 @@ def _gain(
     after: Outcome,
     classes: list[StoredClass],
     by_hash: Mapping[str, Opinion],
-    pool: frozenset[str],
+    pool: Hashes,
 ) -> dict[str, Any]:
     """Right answers before and after on the audited images, which neither has learned from, and answers changed."""
     old, new = (RoundClassifier.of(one, pool).view(classes) for one in (before, after))
     common = [image for image in new.row_by_hash if image in old.row_by_hash]
-    was = np.array([old.label[old.row_by_hash[image]] for image in common])
-    is_ = np.array([new.label[new.row_by_hash[image]] for image in common])
+    hashes = hashes_of(common)
+    was, is_ = (one.label[one.row_by_hash.of(hashes)] for one in (old, new))
     truth = np.array(
         [-1 if (o := by_hash.get(i)) is None or o.klass is None else o.klass for i in common]
     )
-    learned = {row.sha256 for row in before.manifest.rows if row.label >= 0 and row.split == "pool"}
+    rows = before.manifest.rows
+    learned = set(rows.take((rows.labels >= 0) & ~rows.tests).sha256s())
     audit = np.array(
         [(o := by_hash.get(i)) is not None and o.audit and i not in learned for i in common],
         dtype=bool,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from clipgrip.data.rows import hashes_of
 from clipgrip.errors import DataError
 from clipgrip.review.answers import Opinion, opinions
 from clipgrip.review.class_table import ClassTable, first_classes
@@ -118,9 +119,10 @@ def read_snapshot(folder: Path, store: ReviewStore) -> ReviewSnapshot:
 def _file_labels(loaded: LoadedRound, view: View) -> Ints:
     """(N,) class id that the files of the first run gave, under the classes of now."""
     found = np.full(len(view.rows), -1, dtype=np.int64)
-    for image, position in loaded.file_labels.items():
-        row, klass = view.row_by_hash.get(image), view.classes.of_first_run(position)
-        if row is not None and klass is not None:
+    rows = view.row_by_hash.of(hashes_of(loaded.file_labels))
+    for row, position in zip(rows.tolist(), loaded.file_labels.values(), strict=True):
+        klass = view.classes.of_first_run(position)
+        if row >= 0 and klass is not None:
             found[row] = klass
     return found
 

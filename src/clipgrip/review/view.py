@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from clipgrip.backbone.base import Model
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import NO_ROWS, Hashes, Places, Rows
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.prompts.residual import renumbered
 from clipgrip.review.class_table import ClassTable
@@ -37,8 +37,8 @@ class View:
 
     outcome: Outcome = field(repr=False)
     classes: ClassTable
-    rows: tuple[Row, ...] = field(repr=False)
-    row_by_hash: Mapping[str, int] = field(repr=False)
+    rows: Rows = field(repr=False)
+    row_by_hash: Places = field(repr=False)
     probs: Probs = field(repr=False)
     """(N, C), a column for each active class."""
     as_run: bool
@@ -82,12 +82,8 @@ class View:
     @cached_property
     def learned(self) -> Mask:
         """(N,) whether the round learned from a label of the image."""
-        labeled = {
-            row.sha256
-            for row in self.outcome.manifest.rows
-            if row.label >= 0 and row.split == "pool"
-        }
-        return np.array([row.sha256 in labeled for row in self.rows], dtype=bool)
+        rows = self.outcome.manifest.rows
+        return np.isin(self.rows.hashes, rows.hashes[(rows.labels >= 0) & ~rows.tests])
 
 
 @dataclass(frozen=True)
@@ -96,34 +92,30 @@ class RoundClassifier:
 
     outcome: Outcome = field(repr=False)
     backbone: Model = field(repr=False)
-    rows: tuple[Row, ...] = field(repr=False)
+    rows: Rows = field(repr=False)
     embeds: ImageEmbeds = field(repr=False)
     """(N, D) as the learned prompt sees the images."""
     beside: Float[Tensor, "N e"] | None = field(default=None, repr=False)
     """What eyes see of them."""
 
     @cached_property
-    def row_by_hash(self) -> Mapping[str, int]:
+    def row_by_hash(self) -> Places:
         """Content hash -> row."""
-        return {row.sha256: n for n, row in enumerate(self.rows)}
+        return Places(self.rows.hashes)
 
     @classmethod
-    def of(cls, outcome: Outcome, hashes: Container[str]) -> RoundClassifier:
+    def of(cls, outcome: Outcome, hashes: Hashes) -> RoundClassifier:
         """For the images with these content hashes, pool or test."""
         backbone = outcome.model
         seen = _through(outcome, backbone)
-        rows = (*seen.pool_rows, *seen.test_rows)
-        positions = [n for n, row in enumerate(rows) if row.sha256 in hashes]
-        positions.sort(key=lambda n: rows[n].sha256)
-        everything = torch.cat([seen.pool, seen.test]) if len(seen.test) else seen.pool
+        rows = seen.pool_rows.and_(seen.test_rows)
+        places = np.flatnonzero(np.isin(rows.hashes, hashes))
+        places = places[np.argsort(rows.hashes[places], kind="stable")]
         beside = None
         if seen.pool_beside is not None and seen.test_beside is not None:
-            test = seen.test_beside
-            beside = torch.cat([seen.pool_beside, test]) if len(test) else seen.pool_beside
-            beside = beside if positions == list(range(len(rows))) else beside[positions]
-        shown = tuple(rows[n] for n in positions)
-        whole = positions == list(range(len(rows)))  # then nothing is copied
-        return cls(outcome, backbone, shown, everything if whole else everything[positions], beside)
+            beside = _picked(seen.pool_beside, seen.test_beside, places)
+        embeds = _picked(seen.pool, seen.test, places)
+        return cls(outcome, backbone, rows.take(places), embeds, beside)
 
     def probs(self, classes: ClassNames) -> Probs:
         """(N, C) for these classes, from the round's learned values and what labels taught it of them.
@@ -135,7 +127,7 @@ class RoundClassifier:
         start = Start.of(self.backbone, classes, settings, self.outcome.start.method)
         beside = self.beside
         none = None if beside is None else beside[:0]
-        nothing = Embeds(self.embeds, self.embeds[:0], (), (), beside, none)
+        nothing = Embeds(self.embeds, self.embeds[:0], NO_ROWS, NO_ROWS, beside, none)
         joint = self.outcome.joint
         places = _places(classes, self.outcome.manifest.classes)
         if joint is not None:
@@ -174,6 +166,13 @@ def _places(classes: ClassNames, of_run: ClassNames) -> list[int | None]:
         alike = alike or [n for n, known in enumerate(pairs) if known[1] == pair[1]]
         found.append(next((n for n in alike if n not in found), None))
     return found
+
+
+def _picked(pool: Tensor, test: Tensor, places: Ints) -> Tensor:
+    """Rows of both together; nothing is copied where it is all of the pool."""
+    every = torch.cat([pool, test]) if len(test) else pool
+    whole = len(places) == len(every) and bool((places == np.arange(len(every))).all())
+    return every if whole else every[torch.from_numpy(places)]
 
 
 def _through(outcome: Outcome, backbone: Model) -> Embeds:

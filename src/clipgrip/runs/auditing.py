@@ -12,6 +12,7 @@ import numpy as np
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.discover import PATH_COLUMNS, Claim
 from clipgrip.data.match import position
+from clipgrip.data.rows import Rows
 from clipgrip.data.tables import Table, csv_bytes, read_table
 from clipgrip.errors import ConfigError, DataError, RunError, nearest
 from clipgrip.files import AnyPath
@@ -50,8 +51,7 @@ class Audit:
     run: str
     seed: int
     classes: ClassNames
-    hashes: tuple[str, ...] = field(repr=False)
-    paths: tuple[tuple[str, ...], ...] = field(repr=False)
+    images: Rows = field(repr=False)
     pool: Answered = field(repr=False)
     apart: str = ""
     """Which groups are drawn apart (`apart_of`); empty where the draw is from all images alike."""
@@ -63,30 +63,27 @@ class Audit:
         Raises:
             RunError: no image is left for the model to decide.
         """
-        rows = outcome.task.unlabeled.tolist()
-        if not rows:
+        rows = outcome.task.unlabeled
+        if not len(rows):
             raise RunError(
                 mark("in {folder} people labeled every image; nothing is left to automate."),
                 folder=outcome.folder,
             )
-        images = [outcome.embeds.pool_rows[row] for row in rows]
+        images = outcome.embeds.pool_rows.take(rows.numpy())
         confidence, labels = outcome.answers.pool[rows].max(1)
-        return cls(
-            outcome.run.id,
-            seed,
-            outcome.manifest.classes,
-            tuple(image.sha256 for image in images),
-            tuple(image.paths for image in images),
-            Answered(labels.numpy().astype(np.int64), confidence.double().numpy().round(6)),
-            apart,
-        )
+        pool = Answered(labels.numpy().astype(np.int64), confidence.double().numpy().round(6))
+        return cls(outcome.run.id, seed, outcome.manifest.classes, images, pool, apart)
+
+    @property
+    def hashes(self) -> list[str]:
+        """Content hashes of the images."""
+        return list(self.images.sha256s())
 
     @cached_property
     def id(self) -> str:
         """Changes with the run, the seed, and every answer of the model."""
-        labels, confidence = self.pool.labels.tolist(), self.pool.confidence.tolist()
-        answers = zip(self.hashes, labels, confidence, strict=True)
-        found = audit_id(self.run, self.seed, answers)
+        values = self.images.sha256s(), self.pool.labels.tolist(), self.pool.confidence.tolist()
+        found = audit_id(self.run, self.seed, zip(*values, strict=True))
         return f"{self.apart}.{found}" if self.apart else found
 
     @cached_property
@@ -173,7 +170,7 @@ def write_sheet(
     rows, mark = [], audit.mark if planned is None else f"{audit.mark}-{planned}"
     for number, row in enumerate(chosen, 1):
         shown = (names[audit.pool.labels[row]],) if show_labels else ()
-        rows.append((number, mark, audit.paths[row][0], given.get(row, ""), *shown))
+        rows.append((number, mark, audit.images[row].path, given.get(row, ""), *shown))
     header = (*SHEET, *(("predicted",) if show_labels else ()))
     write_output(place, csv_bytes(header, rows), AUDIT)
 
@@ -265,13 +262,15 @@ class Sheet:
                 ),
                 name=self.table.name,
                 place=place,
-                image=audit.paths[drawn[place - 1]][0],
+                image=audit.images[drawn[place - 1]].path,
             )
 
     def given(self, audit: Audit) -> dict[int, int]:
         """Row of the pool -> class that a person gave, in the sheet's order; DataError where it is of neither."""
         paths, answers = self.table.need(PATH_COLUMNS), self.table.need(ANSWER_COLUMNS)
-        places = {canonical(p): row for row, several in enumerate(audit.paths) for p in several}
+        places = {
+            canonical(p): row for row, several in enumerate(audit.images.paths()) for p in several
+        }
         said: dict[int, int] = {}
         for number, cells in enumerate(self.table.rows):
             where, path = self.table.where(number), canonical(cells[paths])

@@ -225,9 +225,9 @@ def _order(outcome: Outcome, classes: Sequence[str]) -> list[int]:
 
 def _answers(outcome: Outcome) -> dict[str, Tensor]:
     embeds, answers = outcome.embeds, outcome.answers
-    pool = zip(embeds.pool_rows, answers.pool, strict=True)
-    test = zip(embeds.test_rows, answers.test, strict=True)
-    return {row.sha256: probs for row, probs in (*pool, *test)}
+    pool = zip(embeds.pool_rows.sha256s(), answers.pool, strict=True)
+    test = zip(embeds.test_rows.sha256s(), answers.test, strict=True)
+    return {sha256: probs for some in (pool, test) for sha256, probs in some}
 
 
 def _truth(outcomes: Sequence[Outcome], key: str) -> int:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from clipgrip.backbone.base import Eye, Model
@@ -23,7 +25,7 @@ from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings
 from clipgrip.data.images import UndecodableImage
 from clipgrip.data.issues import Issue
-from clipgrip.data.manifest import Manifest, Row
+from clipgrip.data.manifest import Manifest, Row, Rows
 from clipgrip.data.reading import open_picture, open_row
 from clipgrip.data.sources import ImageSource
 from clipgrip.errors import BackboneError, DataError
@@ -41,11 +43,16 @@ class Embeds:
 
     pool: ImageEmbeds
     test: Float[Tensor, "n D"]
-    pool_rows: tuple[Row, ...]
-    test_rows: tuple[Row, ...]
+    pool_rows: Rows
+    """Given as any rows."""
+    test_rows: Rows
     pool_beside: Float[Tensor, "N e"] | None = field(default=None, repr=False)
     """What eyes see of the pool beside the model (`runs.eyes`); None where none counts."""
     test_beside: Float[Tensor, "n e"] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("pool_rows", "test_rows"):
+            object.__setattr__(self, name, Rows.of(getattr(self, name)))
 
     @property
     def pool_joined(self) -> WideEmbeds:
@@ -60,12 +67,12 @@ class Embeds:
     @property
     def pool_labels(self) -> Labels:
         """(N,) labels that people gave; -1 elsewhere."""
-        return torch.tensor([row.label for row in self.pool_rows], dtype=torch.long)
+        return torch.from_numpy(self.pool_rows.labels.copy())
 
     @property
     def test_labels(self) -> Labels:
         """(n,) the truth of the test images."""
-        return torch.tensor([row.label for row in self.test_rows], dtype=torch.long)
+        return torch.from_numpy(self.test_rows.labels.copy())
 
 
 LARGE = 2**28
@@ -95,6 +102,8 @@ class EmbeddedManifest:
     manifest: Manifest
     embeds: Embeds
     issues: tuple[Issue, ...]
+    read_from: tuple[object, ...] = field(default=(), repr=False)
+    """As `Embedded.read_from`."""
 
 
 def model_of(settings: Settings) -> ClipBackbone:
@@ -131,20 +140,18 @@ def embed_manifest(
     """Embed all rows, reading from the cache what it holds; DataError where no pool image is left."""
     found = _seen(backbone, manifest.rows, cache, on_progress)
     reasons = dict(found.failures)
+    failed = manifest.rows.among(reasons)
     issues = tuple(
         undecodable(path, reasons[row.sha256])
-        for row in manifest.rows
-        if row.sha256 in reasons
+        for row in manifest.rows.take(failed)
         for path in row.paths
     )
     kept = manifest.without(reasons)
     if len(kept.pool) == 0:
         raise nothing_left(kept, issues)
-    pool, test = kept.pool.tolist(), kept.test.tolist()
-    pool_rows, test_rows = (tuple(kept.rows[i] for i in part) for part in (pool, test))
-    of_pool, of_test = (_picked(found.embeds, part) for part in (pool, test))
-    embeds = Embeds(of_pool, of_test, pool_rows, test_rows)
-    return EmbeddedManifest(kept, embeds, issues)
+    of_pool, of_test = (_picked(found.embeds, part) for part in (kept.pool, kept.test))
+    embeds = Embeds(of_pool, of_test, kept.rows.take(kept.pool), kept.rows.take(kept.test))
+    return EmbeddedManifest(kept, embeds, issues, found.read_from)
 
 
 def _seen(
@@ -162,9 +169,9 @@ def _seen(
     return vectors_of(rows, backbone.banks[0] if isinstance(backbone, GivenModel) else backbone)
 
 
-def _picked(embeds: ImageEmbeds, rows: list[int]) -> Tensor:
+def _picked(embeds: ImageEmbeds, rows: NDArray[np.int64]) -> Tensor:
     """Some rows, or all without a copy."""
-    return embeds if len(rows) == len(embeds) else embeds[rows]
+    return embeds if len(rows) == len(embeds) else embeds[torch.from_numpy(rows)]
 
 
 def item(row: Row) -> Item:

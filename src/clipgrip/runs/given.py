@@ -6,8 +6,10 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
@@ -17,9 +19,11 @@ from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.config import Project, Settings
 from clipgrip.data.classes import ClassNames, canonical
 from clipgrip.data.embeddings import Embeddings, read_class_embeds, read_embeddings
+from clipgrip.data.embedlarge import floats
 from clipgrip.data.embedlayout import text_first
 from clipgrip.data.images import UndecodableImage
-from clipgrip.data.manifest import Manifest, Row
+from clipgrip.data.manifest import Manifest, Row, Rows
+from clipgrip.data.rows import decoded
 from clipgrip.data.sources import EmbeddingSource
 from clipgrip.errors import ConfigError, DataError, RunError, nearest
 from clipgrip.files import AnyPath, write_bytes_atomic
@@ -27,6 +31,8 @@ from clipgrip.sentences import Sentence, mark
 
 FILE = "embeddings.safetensors"
 """In a run's folder: its `GivenModel`. The images' vectors stay in the file that was given."""
+TOGETHER = 65_536
+"""Vectors that are read together."""
 TEMPLATE = "{}"
 """Texts are embedded already, so nothing stands around them."""
 NEEDS_IMAGES = mark(
@@ -154,7 +160,7 @@ def given_model(
 def model_of_run(project: Project, manifest: Manifest) -> GivenModel:
     """The same for a run; DataError too where neither texts nor labels of two classes say anything."""
     model = given_model(project.images, manifest.classes, project.class_embeds)
-    known = {manifest.rows[n].label for n in manifest.pool.tolist()} - {-1}
+    known = set(manifest.labels[manifest.pool].tolist()) - {-1}
     if not model.texts and len(known) < 2:
         raise DataError(LABELS_OR_TEXTS, file=project.images)
     return model
@@ -212,11 +218,11 @@ def is_given(settings: Settings) -> bool:
 
 def check_kind(rows: Sequence[Row], model: str) -> None:
     """DataError where images are given to what knows embeddings, or the other way round."""
-    for row in rows:
-        if isinstance(row.source, EmbeddingSource) != (model == EMBEDDINGS):
+    for number, source in enumerate(Rows.of(rows).sources()):
+        if isinstance(source, EmbeddingSource) != (model == EMBEDDINGS):
             if model == EMBEDDINGS:
-                raise DataError(NOT_EMBEDDINGS, path=row.path)
-            raise DataError(NOT_IMAGES, path=row.path, model=model)
+                raise DataError(NOT_EMBEDDINGS, path=rows[number].path)
+            raise DataError(NOT_IMAGES, path=rows[number].path, model=model)
 
 
 def vectors_of(rows: Sequence[Row], bank: GivenBank, *, alone: bool = False) -> Embedded:
@@ -227,38 +233,34 @@ def vectors_of(rows: Sequence[Row], bank: GivenBank, *, alone: bool = False) -> 
     Raises:
         DataError: the file is gone, or it has no such bank.
     """
-    by_file: dict[str, list[int]] = defaultdict(list)
-    for number, row in enumerate(rows):
-        assert isinstance(row.source, EmbeddingSource)
-        by_file[row.source.path].append(number)
-    vectors = np.zeros((len(rows), bank.embed_dim), np.float32)
+    by_file: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    images = Rows.of(rows)
+    for number, source in enumerate(images.sources()):
+        assert isinstance(source, EmbeddingSource)
+        by_file[source.path].append((number, source.row))
+    hashes = images.hashes
+    vectors = torch.empty(len(rows), bank.embed_dim)
     there = np.zeros(len(rows), dtype=bool)
-    for path, numbers in by_file.items():
-        found = read_embeddings(path)
-        places = [_row_in(found, rows[number]) for number in numbers]
-        good = [(n, place) for n, place in zip(numbers, places, strict=True) if place is not None]
-        if good:
-            at, at_places = map(list, zip(*good, strict=True))
-            vectors[at] = bank_of(found, bank, alone=alone)[at_places]
-            there[at] = True
-    failures = [
-        (row.sha256, UndecodableImage("changed", Sentence(CHANGED)))
-        for row, is_there in zip(rows, there, strict=True)
-        if not is_there
+    files = [read_embeddings(path) for path in by_file]
+    for found, pairs in zip(files, by_file.values(), strict=True):
+        numbers, places = np.array(pairs, dtype=np.int64).T
+        held = found.hashes[places.clip(max=len(found.hashes) - 1)]
+        same = (places < len(found.hashes)) & (held == hashes[numbers])
+        own = bank_of(found, bank, alone=alone) if same.any() else vectors.numpy()
+        there[numbers[same]] = True
+        for start in range(0, len(numbers), TOGETHER):
+            part = np.flatnonzero(same[start : start + TOGETHER]) + start
+            vectors[numbers[part]] = unit(floats(own[places[part]]))
+    failures: list[tuple[str, DataError]] = [
+        (row.sha256, UndecodableImage("changed", Sentence(CHANGED))) for row in images.take(~there)
     ]
-    hashes = [row.sha256 for row, is_there in zip(rows, there, strict=True) if is_there]
-    return Embedded(unit(vectors[there]), hashes, list(failures))
+    whole = bool(there.all())
+    sha256s = hashes if whole else hashes[there]
+    kept = vectors if whole else vectors[torch.from_numpy(there)]
+    return Embedded(kept, decoded(sha256s), failures, tuple(files))
 
 
-def _row_in(found: Embeddings, row: Row) -> int | None:
-    """Where the file holds the row's vectors; None where it holds others now."""
-    assert isinstance(row.source, EmbeddingSource)
-    place = row.source.row
-    same = place < len(found.hashes) and found.hashes[place] == row.sha256
-    return place if same else None
-
-
-def bank_of(found: Embeddings, bank: GivenBank, *, alone: bool = False) -> NDArray[np.float32]:
+def bank_of(found: Embeddings, bank: GivenBank, *, alone: bool = False) -> NDArray[Any]:
     """(N, D) the bank as it stands in a file; DataError where it has none such."""
     own = found.banks.get(bank.name)
     if own is None and alone and len(found.banks) == 1:

@@ -94,7 +94,7 @@ class MeasuringAudit:
         for order in self.made.order:
             answered = np.array([row in given for row in order.tolist()], dtype=bool)
             if (~answered[:-1] & answered[1:]).any():
-                missing = self.audit.paths[int(order[int((~answered).argmax())])][0]
+                missing = self.audit.images[int(order[int((~answered).argmax())])].path
                 raise DataError(
                     mark(
                         "{name}: {missing} has no answer, though later images have. Answer from the top without a "
@@ -117,7 +117,9 @@ class MeasuringAudit:
             zip([*rows.tolist(), *new.tolist()], texts, strict=True), 1
         ):
             shown = (names[pool.labels[row]],) if show_labels else ()
-            lines.append((number, f"{self.mark}-{planned}", self.audit.paths[row][0], text, *shown))
+            lines.append(
+                (number, f"{self.mark}-{planned}", self.audit.images[row].path, text, *shown)
+            )
         header = (*SHEET, *(("predicted",) if show_labels else ()))
         write_output(place, csv_bytes(header, lines), AUDIT)
 

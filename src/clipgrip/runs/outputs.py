@@ -10,6 +10,7 @@ import torch
 
 from clipgrip.data.issues import Issue, issues_bytes
 from clipgrip.data.manifest import Row
+from clipgrip.data.rows import Places
 from clipgrip.data.tables import csv_bytes
 from clipgrip.files import write_text_atomic
 from clipgrip.runs import checkpoint
@@ -122,8 +123,8 @@ def prediction_lines(
 ) -> Iterator[tuple[str, ...]]:
     """A line of `COLUMNS` for each file, in the order of the paths; made a part at a time, as all are gigabytes."""
     embeds, answers, names = outcome.embeds, outcome.answers, outcome.manifest.classes.display
-    every, pool = (*embeds.pool_rows, *embeds.test_rows), len(embeds.pool_rows)
-    places = sorted((path, number) for number, row in enumerate(every) for path in row.paths)
+    every, pool = embeds.pool_rows.and_(embeds.test_rows), len(embeds.pool_rows)
+    places = sorted((path, number) for number, paths in enumerate(every.paths()) for path in paths)
     for start in range(0, len(places), LINES):
         part = places[start : start + LINES]
         numbers = torch.tensor([number for _, number in part])
@@ -197,7 +198,8 @@ def json_text(value: Any) -> str:
 def _pseudolabel_rows(outcome: Outcome, note: Callable[[str], None]) -> Iterator[tuple[Any, ...]]:
     """Every round's, or of many images those of the round that is kept: each round takes all of them anew."""
     names, rounds = outcome.manifest.classes.display, outcome.rounds
-    paths = {row.sha256: row.path for row in outcome.embeds.pool_rows}
+    rows = outcome.embeds.pool_rows
+    paths, at = rows.shown(), Places(rows.hashes)
     best = kept_round(rounds)
     if len(rounds) > 1 and best and sum(len(done.pseudolabels) for done in rounds) > MANY:
         rounds = (best,)
@@ -210,4 +212,4 @@ def _pseudolabel_rows(outcome: Outcome, note: Callable[[str], None]) -> Iterator
         )
     for done in rounds:
         for sha256, label, confidence in done.pseudolabels:
-            yield done.number, paths[sha256], names[label], f"{confidence:.6f}"
+            yield done.number, paths[at[sha256]], names[label], f"{confidence:.6f}"

@@ -15,7 +15,7 @@ from clipgrip.backbone.base import Model
 from clipgrip.backbone.given import GivenModel
 from clipgrip.clock import now
 from clipgrip.config import Project, Settings
-from clipgrip.data.embeddings import is_embeddings
+from clipgrip.data.embeddings import embeddings_at
 from clipgrip.data.ingest import Ingested, ingest
 from clipgrip.data.issues import Issue
 from clipgrip.data.manifest import Manifest
@@ -83,10 +83,11 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         ClipgripError: the input cannot be used; the message says what to do.
     """
     hear, began = listener or Listener(), time.monotonic()
-    wanted, embedded = wanted_folder(project.out, project.images), is_embeddings(project.images)
+    wanted = wanted_folder(project.out, project.images)
     check_place(wanted)
-    settings = on_embeddings(project) if embedded else on_images(project)
-    if embedded and (unused := not_used(project)) is not None:
+    embedded = embeddings_at(project.images)  # as long as it is held nobody reads it again
+    settings = on_embeddings(project) if embedded is not None else on_images(project)
+    if embedded is not None and (unused := not_used(project)) is not None:
         hear.note(unused)
     ingested = ingest(
         project.images,
@@ -103,7 +104,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     manifest, seen = ingested.manifest, None
     if ingested.by_folder and project.seen is None:
         settings = beside_folders(settings, manifest)
-    model = model_of_run(project, manifest) if embedded else None
+    model = model_of_run(project, manifest) if embedded is not None else None
     if model is not None and not model.texts:
         settings = settings.model_copy(update={"candidates": "all"})
     if project.seen:

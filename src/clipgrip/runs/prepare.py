@@ -19,6 +19,7 @@ from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.issues import Issue
 from clipgrip.data.manifest import Manifest
+from clipgrip.data.rows import NO_ROWS
 from clipgrip.data.task import Task
 from clipgrip.errors import BackboneError
 from clipgrip.fewshot.teacher import Teacher
@@ -85,11 +86,12 @@ class Prepared:
     def learning(self) -> Prepared:
         """What the rounds learn from: a sample of a pool that is larger than that takes, else this itself."""
         most, seed = sampled.TUNED_ROWS, self.settings.seed
-        hashes = [row.sha256 for row in self.embeds.pool_rows]
-        rows = sample_rows(self.task, hashes, most, seed) if self.ks else None
-        if rows is None:
+        rows = self.embeds.pool_rows
+        hashes = rows.sha256s() if len(rows) else sampled.contents(self.embeds.pool)
+        drawn = sample_rows(self.task, hashes, most, seed) if self.ks else None
+        if drawn is None:
             return self
-        return replace(self, embeds=embeds_of(self.embeds, rows), task=task_of(self.task, rows))
+        return replace(self, embeds=embeds_of(self.embeds, drawn), task=task_of(self.task, drawn))
 
     @cached_property
     def zero_shot(self) -> Answers:
@@ -274,4 +276,4 @@ def prepare_arrays(
     pool = image_embeds.to(class_embeds.dtype)
     prompt = ResidualPrompt.untuned(class_embeds, logit_scale)
     start = Start(classes, class_embeds, prompt, method)
-    return Prepared(settings, start, Embeds(pool, pool[:0], (), ()), task)
+    return Prepared(settings, start, Embeds(pool, pool[:0], NO_ROWS, NO_ROWS), task)

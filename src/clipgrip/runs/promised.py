@@ -36,7 +36,7 @@ def automation_csv(
     answers = dict(zip(rows.tolist(), truth.tolist(), strict=True))
     reviewed = reviewed or {}
     names, lines = audit.classes.display, []
-    for row, paths in enumerate(audit.paths):
+    for row, paths in enumerate(audit.images.paths()):
         label, decided = int(audit.pool.labels[row]), bool(promise.decided[row])
         if row in answers:
             known = answers[row] >= 0

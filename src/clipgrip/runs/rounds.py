@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from clipgrip.data.rows import Places, hashes_of
 from clipgrip.evaluate import pool_summary, test_scores
 from clipgrip.fewshot.head import HeadSettings
 from clipgrip.method import Method
@@ -134,15 +135,13 @@ def head_of(stored: StoredRound, method: Method) -> HeadSettings | None:
 
 def pseudolabels_of(stored: StoredRound, embeds: Embeds, n_classes: int) -> PseudoLabels:
     """What the round learned from, one-hot; images that have gone are left out."""
-    at = {row.sha256: number for number, row in enumerate(embeds.pool_rows)}
-    here = [(at[sha256], c, p) for sha256, c, p in stored.pseudolabels if sha256 in at]
-    rows, labels, confidence = zip(*here, strict=True) if here else ((), (), ())
-    return PseudoLabels.hard(
-        torch.tensor(rows, dtype=torch.long),
-        torch.tensor(labels, dtype=torch.long),
-        torch.tensor(confidence),
-        n_classes,
-    )
+    hashes = hashes_of(sha256 for sha256, _, _ in stored.pseudolabels)
+    places = Places(embeds.pool_rows.hashes).of(hashes)
+    labels = torch.tensor([label for _, label, _ in stored.pseudolabels], dtype=torch.long)
+    confidence = torch.tensor([one for _, _, one in stored.pseudolabels])
+    here = torch.from_numpy(places >= 0)
+    rows = torch.from_numpy(places)[here]
+    return PseudoLabels.hard(rows, labels[here], confidence[here], n_classes)
 
 
 def _stored(done: Round, ready: Prepared, inputs: Inputs, facts: dict[str, Any]) -> StoredRound:
@@ -180,9 +179,5 @@ def _stored(done: Round, ready: Prepared, inputs: Inputs, facts: dict[str, Any])
 
 def _named(done: Round, embeds: Embeds) -> tuple[tuple[str, int, float], ...]:
     chosen = done.pseudolabels
-    triples = zip(
-        chosen.rows.tolist(), chosen.labels.tolist(), chosen.confidence.tolist(), strict=True
-    )
-    return tuple(
-        (embeds.pool_rows[row].sha256, label, confidence) for row, label, confidence in triples
-    )
+    hashes = embeds.pool_rows.take(chosen.rows.numpy()).sha256s()
+    return tuple(zip(hashes, chosen.labels.tolist(), chosen.confidence.tolist(), strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +16,14 @@ from torch import Tensor
 from clipgrip.data.task import Task
 from clipgrip.runs.embedding import Embeds
 from clipgrip.sentences import Sentence
+from clipgrip.types import WideEmbeds
 
 TUNED_ROWS = 1_000_000
 """Images from which a prompt is tuned at most. A context has some thousand numbers; more images teach it no more."""
 
 
 def sample_rows(
-    task: Task, hashes: Sequence[str], most: int, seed: int
+    task: Task, hashes: Iterable[str], most: int, seed: int
 ) -> Int[Tensor, " n"] | None:
     """Rows of a random sample, ascending; None where all are few enough.
 
@@ -38,10 +39,15 @@ def sample_rows(
     return torch.cat([few, unlabeled[: most - len(few)]]).sort().values
 
 
-def _lots(hashes: Sequence[str], seed: int) -> NDArray[np.uint64]:
+def _lots(hashes: Iterable[str], seed: int) -> NDArray[np.uint64]:
     """(N,) a number for each image that its content and the seed decide."""
     digests = (hashlib.sha256(f"tuned on {seed} {one}".encode()).digest()[:8] for one in hashes)
     return np.frombuffer(b"".join(digests), ">u8")
+
+
+def contents(embeds: WideEmbeds) -> Iterator[str]:
+    """What stands for the content hash of images that came as arrays: that of their vectors."""
+    return (hashlib.sha256(one.numpy().tobytes()).hexdigest() for one in embeds)
 
 
 def embeds_of(embeds: Embeds, rows: Int[Tensor, " n"]) -> Embeds:
@@ -50,7 +56,9 @@ def embeds_of(embeds: Embeds, rows: Int[Tensor, " n"]) -> Embeds:
     return replace(
         embeds,
         pool=embeds.pool[rows],
-        pool_rows=tuple(embeds.pool_rows[row] for row in rows.tolist()),
+        pool_rows=embeds.pool_rows.take(rows.numpy())
+        if len(embeds.pool_rows)
+        else embeds.pool_rows,
         pool_beside=None if beside is None else beside[rows],
     )
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.manifest import Manifest, Row
-from clipgrip.data.sources import KINDS, ImageSource
+from clipgrip.data.manifest import Manifest, Rows
+from clipgrip.data.rows import DIGITS, Cells, Hashes, Ints
 from clipgrip.errors import RunError
 from clipgrip.runs.database import opened
 from clipgrip.runs.migrations import MIGRATIONS, SEALED
@@ -98,7 +99,7 @@ class RunStore:
             )
             self._db.executemany(
                 "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?)",
-                ((run.id, *_image_values(row)) for row in manifest.rows),
+                ((run.id, *_lasting(cells)) for cells in manifest.rows.cells()),
             )
             self.seals.grow("run", "id = ?", (run.id,))
             self.seals.grow("class", "run = ?", (run.id,))
@@ -120,19 +121,21 @@ class RunStore:
         images = self._db.execute(
             "SELECT sha256, paths, label, split, source FROM image WHERE run = ?", (run_id,)
         )
-        return Manifest(tuple(_row(values) for values in images), self.classes(run_id))
+        return Manifest(Rows.of_cells(images), self.classes(run_id))
 
-    def pool_labels(self, run_id: str) -> dict[str, int]:
-        """Content hash -> label of the images to learn from, in the order of the hashes."""
+    def pool(self, run_id: str) -> tuple[Hashes, Ints]:
+        """Content hashes and labels of the images to learn from, in the order of the hashes."""
         self.seals.check("image")
         query = "SELECT sha256, label FROM image WHERE run = ? AND split = 'pool' ORDER BY sha256"
-        return dict(self._db.execute(query, (run_id,)))
+        kind = [("sha256", f"S{DIGITS}"), ("label", np.int64)]
+        found = np.fromiter(self._db.execute(query, (run_id,)), kind)
+        return found["sha256"].copy(), found["label"].copy()
 
-    def rows(self, run_id: str, hashes: Collection[str]) -> tuple[Row, ...]:
+    def rows(self, run_id: str, hashes: Collection[str]) -> Rows:
         """The images with these content hashes."""
         query = "SELECT sha256, paths, label, split, source FROM image WHERE run = ? AND sha256 = ?"
         found = (self._db.execute(query, (run_id, one)).fetchone() for one in sorted(hashes))
-        return tuple(_row(values) for values in found if values is not None)
+        return Rows.of_cells(values for values in found if values is not None)
 
     def add_round(self, run_id: str, done: StoredRound) -> None:
         """Write down a finished round with its pseudolabels."""
@@ -238,18 +241,8 @@ def parsed(text: str) -> Any:
         raise sqlite3.DatabaseError(f"a text in it is no JSON ({error})") from None
 
 
-def _image_values(row: Row) -> Iterable[object]:
-    return row.sha256, json.dumps(row.paths), row.label, row.split, json.dumps(_source(row.source))
-
-
-def _source(source: ImageSource) -> list[object]:
-    for kind, made in KINDS.items():
-        if isinstance(source, made):
-            return [kind, *astuple(source)]
-    raise RunError(mark("images in memory cannot be kept in a run. Save them as files first."))
-
-
-def _row(values: tuple[str, str, int, Any, str]) -> Row:
-    sha256, paths, label, split, source = values
-    kind, *rest = parsed(source)
-    return Row(sha256, tuple(parsed(paths)), label, split, KINDS[kind](*rest))
+def _lasting(cells: Cells) -> Cells:
+    """The same; RunError of an image that lies in memory alone."""
+    if not cells[-1]:
+        raise RunError(mark("images in memory cannot be kept in a run. Save them as files first."))
+    return cells

@@ -14,6 +14,7 @@ from clipgrip import __version__
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings
 from clipgrip.data.ingest import ingest
+from clipgrip.data.rows import NO_ROWS
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import DataError, RunError
 from clipgrip.files import write_text_atomic
@@ -76,7 +77,7 @@ def prepared(given: StressInput, listener: Listener) -> tuple[NoiseBench, dict[s
     pool, truth, test, test_truth = _parts(found.embeds)
     _check_enough(truth, test_truth, len(names))
     start = Start.of(backbone, names, Settings(template=given.template), method)
-    own = start.answers({}, Embeds(pool, test, (), ()))
+    own = start.answers({}, Embeds(pool, test, NO_ROWS, NO_ROWS))
     settings = {
         "clipgrip": __version__,
         "data": found.manifest.fingerprint,

@@ -10,7 +10,6 @@ from PIL import Image
 from clipgrip.backbone.embed import Item
 from clipgrip.data.manifest import Row
 from clipgrip.data.reading import open_row
-from clipgrip.data.sources import FileSource
 from clipgrip.errors import DataError
 from clipgrip_line.pictures.looks import Looks, looks_of
 
@@ -42,8 +41,3 @@ class Glances:
                 continue
             places.append(place)
         return looks, places
-
-
-def place_of(row: Row) -> str:
-    """Where a person finds the picture."""
-    return row.source.path if isinstance(row.source, FileSource) else row.path

@@ -10,13 +10,14 @@ import numpy as np
 
 from clipgrip.clock import now
 from clipgrip.data.manifest import Row
+from clipgrip.data.places import place_of
 from clipgrip.errors import RunError
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.packed import Vectors
 from clipgrip.runs.watch.store import WatchedLine, open_watch
 from clipgrip.sentences import mark
 from clipgrip.serving.batch import predict_files
-from clipgrip.serving.glances import Glances, place_of
+from clipgrip.serving.glances import Glances
 from clipgrip.serving.predictor import Predictor
 from clipgrip.types import ImageEmbeds, Probs
 from clipgrip_line.trust.ranks import Codes

@@ -145,7 +145,7 @@ def _answered(
 ) -> Iterator[tuple[str, ShardAnswers]]:
     """The answers of several shards, whose images are read and encoded together."""
     entries = [entry for _, shard in shards for entry in shard.entries]
-    examined = examine_all(entries)
+    examined = list(examine_all(entries))
     images = {
         found.sha256: Row(found.sha256, (entry.path,), -1, "pool", found.source or entry.source)
         for entry, found in zip(entries, examined, strict=True)

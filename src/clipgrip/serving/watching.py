@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from clipgrip.clock import now
+from clipgrip.data.places import place_of
 from clipgrip.errors import RunError
 from clipgrip.runs.lock import locked
 from clipgrip.runs.watch.store import (
@@ -24,7 +25,7 @@ from clipgrip.runs.watch.store import (
 from clipgrip.runs.watch.upholding import run_scopes, withdraw_broken
 from clipgrip.sentences import mark
 from clipgrip.serving.batch import FileAnswers, predict_files
-from clipgrip.serving.glances import Glances, place_of
+from clipgrip.serving.glances import Glances
 from clipgrip.serving.predictor import Predictor
 from clipgrip.serving.reference import Progress, begin
 from clipgrip_line.pictures.looks import Looks

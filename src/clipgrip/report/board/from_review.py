@@ -65,7 +65,7 @@ def _judged(snapshot: ReviewSnapshot, names: tuple[str, ...]) -> JudgedImages:
     view, classes = snapshot.view, snapshot.classes
     return JudgedImages(
         names,
-        tuple(view.rows[row] for row in rows.tolist()),
+        view.rows.take(rows),
         classes.columns(snapshot.states.klass[rows]),
         classes.columns(view.label[rows]),
         view.confidence[rows].astype(np.float64),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from clipgrip.data.manifest import Row
 from clipgrip.data.reading import open_row
+from clipgrip.data.rows import Rows
 from clipgrip.errors import ConfigError, DataError, nearest
 from clipgrip.pilot.store import Version, in_force
 from clipgrip.report.board.facts import (
@@ -97,7 +98,7 @@ class JudgedImages:
     """n judged images: the truth that people gave (-1: they could not tell), and the model's answer and confidence."""
 
     names: tuple[str, ...]
-    rows: tuple[Row, ...] = field(repr=False)
+    rows: Rows = field(repr=False)
     truth: Whole = field(repr=False)
     answer: Whole = field(repr=False)
     confidence: NDArray[np.float64] = field(repr=False)
@@ -203,8 +204,8 @@ def _audited(outcome: Outcome) -> tuple[BoardEvidence, JudgedImages] | None:
         if not audits:
             return None
         by_hash = dict(stored_answers(store, outcome.run.id, audits[-1].audit))
-    rows = [row for row, image in enumerate(outcome.embeds.pool_rows) if image.sha256 in by_hash]
-    images = tuple(outcome.embeds.pool_rows[row] for row in rows)
+    rows = np.flatnonzero(outcome.embeds.pool_rows.among(by_hash)).tolist()
+    images = outcome.embeds.pool_rows.take(np.array(rows, dtype=np.int64))
     truth = np.array([by_hash[image.sha256] for image in images], dtype=np.int64)
     answers = _answers(outcome, images, truth, outcome.answers.pool[rows])
     last = audits[-1]
@@ -217,7 +218,7 @@ def _audited(outcome: Outcome) -> tuple[BoardEvidence, JudgedImages] | None:
 def _tested(outcome: Outcome) -> tuple[BoardEvidence, JudgedImages] | None:
     """The test images of the run; None where it has none."""
     images = outcome.embeds.test_rows
-    if not images:
+    if not len(images):
         return None
     truth = outcome.embeds.test_labels.numpy().astype(np.int64)
     answers = _answers(outcome, images, truth, outcome.answers.test)
@@ -225,7 +226,7 @@ def _tested(outcome: Outcome) -> tuple[BoardEvidence, JudgedImages] | None:
     return BoardEvidence("test", answers.counts, when, when, (), NAME), answers
 
 
-def _answers(outcome: Outcome, images: tuple[Row, ...], truth: Whole, probs: Any) -> JudgedImages:
+def _answers(outcome: Outcome, images: Rows, truth: Whole, probs: Any) -> JudgedImages:
     confidence, answer = probs.max(1)
     names = outcome.manifest.classes.display
     labels = answer.numpy().astype(np.int64)

@@ -65,7 +65,8 @@ def export_content(
     lines = [_line(snapshot, n, within) for n in range(len(snapshot.view.rows))]
     missing = _missing(snapshot)
     known = {line.row.sha256 for line in (*lines, *missing)}
-    others = [row for row in snapshot.view.outcome.manifest.rows if row.sha256 not in known]
+    rows = snapshot.view.outcome.manifest.rows
+    others = rows.take(~rows.among(known))
     every = [*(_looked_for(line) for line in lines), *missing]
     return ExportContent(
         tuple(sorted(every, key=lambda line: line.row.path)),

@@ -151,7 +151,7 @@ def rounds_page(context: PageContext) -> str:
 def files_page(context: PageContext) -> str:
     """In and out."""
     snapshot = context.snapshot
-    rows = (*snapshot.view.rows, *snapshot.round.missing)
+    rows = snapshot.view.rows.and_(snapshot.round.missing)
     gone = sorted(row.path for row in rows if is_gone(row.source))
     return context.page(
         "files.html",

@@ -8,7 +8,8 @@ from typing import Any
 
 from clipgrip.clock import precisely
 from clipgrip.data.manifest import Row
-from clipgrip.data.sources import FileSource, is_there
+from clipgrip.data.places import source_at
+from clipgrip.data.sources import is_there
 from clipgrip.errors import DataError
 from clipgrip.review.web.bodies import AlarmBody
 from clipgrip.review.web.context import PageContext
@@ -88,7 +89,7 @@ def _folder(server: ServerState) -> Path:
 
 def _row(shown: Mapping[str, str]) -> Row:
     path = shown["path"]
-    return Row(shown["sha256"], (path,), -1, "pool", FileSource(path))
+    return Row(shown["sha256"], (path,), -1, "pool", source_at(path))
 
 
 def _alarms(context: PageContext, line: Status | None) -> list[dict[str, Any]]:
@@ -110,7 +111,7 @@ def _pictures(alarm: Alarm) -> dict[str, list[dict[str, Any]]]:
             {
                 "image": one["sha256"],
                 "name": Path(one["path"]).name,
-                "there": is_there(FileSource(one["path"])),
+                "there": is_there(source_at(one["path"])),
             }
             for one in alarm.facts[kind]
         ]

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from clipgrip.data.classes import ClassNames, canonical
+from clipgrip.data.places import source_at
 from clipgrip.data.reading import read_image
-from clipgrip.data.sources import FileSource
 from clipgrip.data.tables import Table, csv_bytes, read_table
 from clipgrip.errors import DataError, RunError
 from clipgrip.files import AnyPath
@@ -126,7 +126,7 @@ def drawn_images(store: WatchStore, draw: int) -> list[SeenImage]:
 def is_shown(image: SeenImage) -> bool:
     """Whether the file where a person finds it still holds the picture that the model saw."""
     try:
-        read_image(FileSource(image.path), image.sha256)
+        read_image(source_at(image.path), image.sha256)
     except DataError:
         return False
     return True

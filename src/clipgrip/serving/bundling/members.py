@@ -12,7 +12,7 @@ import numpy as np
 from clipgrip import __version__
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.glossary import is_foreign, is_japanese
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import NO_ROWS, Rows
 from clipgrip.errors import ConfigError, DataError, RunError, nearest
 from clipgrip.runs.store import NAME, StoredRun, open_store
 from clipgrip.runs.watch.store import is_watched, open_watch
@@ -144,13 +144,13 @@ def _check_audited(promise: Promise | None, chosen: Precision, audited: Precisio
     )
 
 
-def _stored(folder: Path) -> tuple[StoredRun | None, tuple[Row, ...]]:
+def _stored(folder: Path) -> tuple[StoredRun | None, Rows]:
     """The run and its images; a folder that an estimator saved has neither."""
     if not (folder / NAME).is_file():
-        return None, ()
+        return None, NO_ROWS
     with open_store(folder) as store:
         run = store.run()
-        return run, () if run is None else store.manifest(run.id).rows
+        return run, NO_ROWS if run is None else store.manifest(run.id).rows
 
 
 def _reference(

@@ -1,0 +1,77 @@
+"""Which files of embeddings a place stands for: one, a pattern, or a folder of nothing else, also in a store."""
+
+from __future__ import annotations
+
+import os
+
+from clipgrip.data.embedfiles import ARROW_SUFFIXES, NUMPY_SUFFIXES, holds_vectors
+from clipgrip.data.packed import expanded
+from clipgrip.data.stores import exists, local_of, objects_in, url_of, version_of
+from clipgrip.data.tables import PARQUET_SUFFIXES
+from clipgrip.errors import DataError
+from clipgrip.files import AnyPath, openable
+from clipgrip.sentences import mark
+
+SUFFIXES = (*NUMPY_SUFFIXES, *ARROW_SUFFIXES)
+"""Endings of files that can hold nothing else; a Parquet file may hold images or a list of them."""
+GONE = mark(
+    "{path}: no such file. It holds the embeddings; bring it back to where it was, or give another one."
+)
+State = tuple[object, ...]
+
+
+def embedding_files(place: AnyPath) -> list[str]:
+    """The files in their order; none where the place holds something else, or only says by its columns what it is."""
+    where = url_of(place) or os.path.abspath(local_of(place))
+    names = expanded(where) if not os.path.exists(openable(where)) else [where]
+    if url_of(place) is None and os.path.isdir(openable(where)):
+        names = _in_folder(where)
+    elif url_of(place) is not None and "." not in os.path.basename(where.rstrip("/")):
+        names = _in_store(where.rstrip("/"))
+    return names if names and _holds_embeddings(names) else []
+
+
+def _in_folder(folder: str) -> list[str]:
+    """The files of a folder that holds files of embeddings and nothing else."""
+    names = sorted(name for name in os.listdir(openable(folder)) if not name.startswith("."))
+    return [os.path.join(folder, name) for name in names] if _are_alike(names) else []
+
+
+def _in_store(url: str) -> list[str]:
+    names = objects_in(url)
+    return names if _are_alike(names) else []
+
+
+def _are_alike(names: list[str]) -> bool:
+    return all(name.lower().endswith((*SUFFIXES, *PARQUET_SUFFIXES)) for name in names)
+
+
+def _holds_embeddings(names: list[str]) -> bool:
+    first = names[0].lower()
+    if first.endswith(SUFFIXES):
+        return True
+    if not first.endswith(PARQUET_SUFFIXES):
+        return False
+    there = exists(names[0]) if url_of(names[0]) else os.path.isfile(openable(names[0]))
+    return there and holds_vectors(names[0])
+
+
+def state_of(files: list[str]) -> State:
+    """Size and time of each, or what a store calls its version.
+
+    Raises:
+        DataError: one is not there.
+    """
+    return tuple(_state(path) for path in files)
+
+
+def _state(path: str) -> State:
+    if url_of(path) is not None:
+        if (version := version_of(path)) is None:
+            raise DataError(GONE, path=path)
+        return path, *version
+    try:
+        found = os.stat(openable(path))
+    except OSError:
+        raise DataError(GONE, path=path) from None
+    return path, found.st_mtime_ns, found.st_size

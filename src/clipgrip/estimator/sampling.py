@@ -1,0 +1,40 @@
+"""What a fit learns from where there are more images than that takes: the sample that a run would draw."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clipgrip.data.task import Task
+from clipgrip.runs import sampled
+from clipgrip.runs.prepare import Prepared
+from clipgrip.runs.sampled import contents, sample_rows
+from clipgrip.types import Labels, WideEmbeds
+
+
+def learned_from(ready: Prepared) -> Prepared:
+    """Itself, or a sample of it; a warning says so."""
+    learning = ready.learning
+    if learning is not ready:
+        _say(len(learning.task.labels), len(ready.task.labels))
+    return learning
+
+
+def sample_of(
+    embeds: WideEmbeds, labels: Labels, n_classes: int, seed: int
+) -> tuple[Float[Tensor, "n W"], Int[Tensor, " n"]]:
+    """The same where labels alone say what the classes are."""
+    task = Task(labels, torch.ones(n_classes, dtype=torch.bool))
+    rows = sample_rows(task, contents(embeds), sampled.TUNED_ROWS, seed)
+    if rows is None:
+        return embeds, labels
+    _say(len(rows), len(labels))
+    return embeds[rows], labels[rows]
+
+
+def _say(images: int, total: int) -> None:
+    said = f"Learned from a random sample of {images:,} of the {total:,} images, labels first."
+    warnings.warn(said, UserWarning, stacklevel=5)
