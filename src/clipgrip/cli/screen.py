@@ -49,13 +49,13 @@ class Screen(Listener):
         self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._began: dict[str, float] = {}
-        self._said: dict[str, float] = {}
+        self._logged: dict[str, float] = {}
         self._round = 0
 
     @contextmanager
     def live(self) -> Iterator[None]:
         """Show bars while the work goes on, where there is a terminal; each time anew."""
-        self._tasks, self._began, self._said = {}, {}, {}
+        self._tasks, self._began, self._logged = {}, {}, {}
         self._round = 0
         if self._quiet or not self._console.is_terminal:
             yield
@@ -133,9 +133,9 @@ class Screen(Listener):
 
     def _say(self, stage: str, done: int, total: int, rate: str) -> None:
         now = time.monotonic()
-        first = stage not in self._said
-        if first or now - self._said[stage] > LOG_SECONDS or done == total:
-            self._said[stage] = now
+        first = stage not in self._logged
+        if first or now - self._logged[stage] > LOG_SECONDS or done == total:
+            self._logged[stage] = now
             if done == total or not first:
                 name = self._name(stage, self._words)
                 line = self._words(

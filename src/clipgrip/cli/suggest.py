@@ -92,7 +92,7 @@ def suggest(
     if is_run := (where / RUN).is_file():
         _check_alone(where, more)
         with screen.live():
-            found = from_run(where, count, audits=sheets, seed=seed, hear=screen)
+            found = from_run(where, count, audits=sheets, seed=seed, listener=screen)
     else:
         _check_named(classes, {"labels": labels, "test": test, "template": template})
         names = ClassNames.read(classes, encoding) if classes else None
@@ -102,7 +102,7 @@ def suggest(
         with screen.live():
             found = from_images(
                 where, count, model, classes=names, labels=labels, test=test, template=texts, audits=sheets,
-                seed=seed, encoding=encoding, ignore_folders=ignore_folders, hear=screen,
+                seed=seed, encoding=encoding, ignore_folders=ignore_folders, listener=screen,
             )  # fmt: skip
     write_suggestions(out, found)
     then = _command(where, is_run, more, out)

@@ -42,12 +42,10 @@ from clipgrip.data.embedlayout import (
 )
 from clipgrip.data.embedplaces import State, embedding_files, state_of
 from clipgrip.data.embedstacked import read_several
-from clipgrip.data.embedvalues import label_of, text_of, truth_of
+from clipgrip.data.embedvalues import label_of, test_rows, text_of
 from clipgrip.data.packed import folder_named
 from clipgrip.data.rows import DIGITS, Hashes
 from clipgrip.data.stores import joined, local_of, url_of
-from clipgrip.data.embedvalues import test_rows
-from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 from clipgrip.sentences import Sentence, mark

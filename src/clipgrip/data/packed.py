@@ -89,8 +89,8 @@ def from_tars(paths: Sequence[str], root: str) -> Found:
             name = f"{path}/{one.name}"
             key = place_key(name)
             if key in lies:  # the later is in force, as in every tar
-                said = Sentence("the last one is used")
-                issues.append(Issue(relative(name, root), "repeated-member", said))
+                detail = Sentence("the last one is used")
+                issues.append(Issue(relative(name, root), "repeated-member", detail))
                 claims.pop(key, None)
             lies[key] = name, number, one.offset, one.size
             if one.label is not None:

@@ -56,11 +56,11 @@ class Rows(Sequence[Row]):
         labels: Ints,
         tests: NDArray[np.bool_],
         texts: Texts,
-        held: Mapping[int, ImageSource],
+        in_memory: Mapping[int, ImageSource],
         at: Ints,
     ) -> None:
         self.hashes, self.labels, self.tests = hashes, labels, tests
-        self._texts, self._held, self._at = texts, held, at
+        self._texts, self._in_memory, self._at = texts, in_memory, at
         for column in (hashes, labels, tests, at):
             column.flags.writeable = False
 
@@ -77,11 +77,11 @@ class Rows(Sequence[Row]):
     @classmethod
     def _built(cls, values: Iterable[Any], cells_of: Any) -> Rows:
         hashes, labels, tests = bytearray(), array("q"), bytearray()
-        texts, held = Texts(), dict[int, ImageSource]()
+        texts, pictures = Texts(), dict[int, ImageSource]()
         for value in values:
             sha256, paths, label, split, source, in_memory = cells_of(value)
             if in_memory is not None:
-                held[len(texts)] = in_memory
+                pictures[len(texts)] = in_memory
             hashes += sha256.encode("ascii").ljust(DIGITS, b"\0")
             labels.append(label)
             tests.append(split == "test")
@@ -91,7 +91,7 @@ class Rows(Sequence[Row]):
             np.array(labels, dtype=np.int64),
             np.frombuffer(bytes(tests), np.bool_),
             texts,
-            held,
+            pictures,
             np.arange(len(texts)),
         )
 
@@ -112,7 +112,7 @@ class Rows(Sequence[Row]):
             tuple(json.loads(paths)),
             int(self.labels[place]),
             "test" if self.tests[place] else "pool",
-            source_of(source) if source else self._held[at],
+            source_of(source) if source else self._in_memory[at],
         )
 
     def __iter__(self) -> Iterator[Row]:
@@ -128,7 +128,7 @@ class Rows(Sequence[Row]):
     def take(self, places: Ints | NDArray[np.bool_]) -> Rows:
         """Some of the rows, in the order of their places."""
         hashes, labels, tests = self.hashes[places], self.labels[places], self.tests[places]
-        return Rows(hashes, labels, tests, self._texts, self._held, self._at[places])
+        return Rows(hashes, labels, tests, self._texts, self._in_memory, self._at[places])
 
     def and_(self, others: Rows) -> Rows:
         """These rows and then others of the same manifest."""
@@ -138,7 +138,7 @@ class Rows(Sequence[Row]):
             return Rows.of([*self, *others])
         pairs = zip(self._columns, others._columns, strict=True)
         hashes, labels, tests, at = (np.concatenate(pair) for pair in pairs)
-        return Rows(hashes, labels, tests, self._texts, self._held, at)
+        return Rows(hashes, labels, tests, self._texts, self._in_memory, at)
 
     @property
     def _columns(self) -> tuple[NDArray[Any], ...]:
@@ -178,7 +178,7 @@ class Rows(Sequence[Row]):
         """Where each is read from."""
         for at in self._at.tolist():
             text = self._texts[at].split("\n")[1]
-            yield source_of(text) if text else self._held[at]
+            yield source_of(text) if text else self._in_memory[at]
 
     def cells(self) -> Iterator[Cells]:
         """As a database keeps them; the source is empty where an image lies in memory alone."""
@@ -228,8 +228,8 @@ def hashes_of(texts: Iterable[str]) -> Hashes:
 
 def _of_row(row: Row) -> tuple[str, str, int, str, str, ImageSource | None]:
     source = source_text(row.source)
-    held = None if source else row.source
-    return row.sha256, json.dumps(row.paths), row.label, row.split, source, held
+    in_memory = None if source else row.source
+    return row.sha256, json.dumps(row.paths), row.label, row.split, source, in_memory
 
 
 def _equal(one: Row, other: object) -> bool:

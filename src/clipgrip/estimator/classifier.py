@@ -31,8 +31,7 @@ from clipgrip.runs.identity import TORCH
 from clipgrip.serving.predictor import Predictor
 
 EMBEDDINGS = "embeddings"
-POSITIONS = {"answers": "positions"}
-"""Beside the settings of a saved classifier whose answers are positions."""
+POSITIONS = {"answers": "positions"}  # beside the settings of a saved classifier
 
 
 class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -36,5 +36,5 @@ def sample_of(
 
 
 def _say(images: int, total: int) -> None:
-    said = f"Learned from a random sample of {images:,} of the {total:,} images, labels first."
-    warnings.warn(said, UserWarning, stacklevel=5)
+    sentence = f"Learned from a random sample of {images:,} of the {total:,} images, labels first."
+    warnings.warn(sentence, UserWarning, stacklevel=5)

@@ -91,16 +91,16 @@ class OnRay:
 
     def _got(self, task: Any) -> Any:
         """The answer; what the function raised comes as it was raised."""
-        said = self._ray.exceptions
+        errors = self._ray.exceptions
         try:
             return self._ray.get(task)
-        except said.RayTaskError as error:
-            if not isinstance(error.cause, said.RayError) and NOT_LOADED not in str(error.cause):
+        except errors.RayTaskError as error:
+            if not isinstance(error.cause, errors.RayError) and NOT_LOADED not in str(error.cause):
                 raise error.cause from None
             raise RunError(UNABLE, version=__version__, error=_first_line(error.cause)) from error
-        except (said.WorkerCrashedError, said.OutOfMemoryError) as error:
+        except (errors.WorkerCrashedError, errors.OutOfMemoryError) as error:
             raise died(MOST_TRIES + 1) from error
-        except said.RayError as error:
+        except errors.RayError as error:
             raise RunError(FAILED, error=_first_line(error)) from error
 
     def rest(self) -> None:

@@ -70,7 +70,7 @@ def from_images(
     seed: int = 0,
     encoding: str | None = None,
     ignore_folders: bool = False,
-    hear: Listener | None = None,
+    listener: Listener | None = None,
 ) -> Suggestions:
     """What to label before anything is learned.
 
@@ -80,7 +80,7 @@ def from_images(
     Raises:
         DataError: the images, the labels or a sheet cannot be used.
     """
-    hear = hear or Listener()
+    listener = listener or Listener()
     found = ingest(
         images,
         classes=classes or names_in(images),
@@ -88,18 +88,18 @@ def from_images(
         test=test,
         encoding=encoding,
         folders=classes is not None and not ignore_folders,
-        on_progress=partial(hear.progress, "hash"),
+        on_progress=partial(listener.progress, "hash"),
     )
     for sentence in folder_sentences(
         folder_facts(found.by_folder, len(found.manifest.pool), found.issues), Words("en")
     ):
-        hear.note(sentence)
-    seen = embedded(backbone, found.manifest, hear)
+        listener.note(sentence)
+    seen = embedded(backbone, found.manifest, listener)
     issues = sorted({*found.issues, *seen.issues})
     if issues:
         first = issues[0]
         counted = Words("en").count(len(issues), "{n} remark on files", "{n} remarks on files")
-        hear.note(
+        listener.note(
             Sentence(
                 "{counted}. The first: {path}: {detail}",
                 counted=counted,
@@ -111,7 +111,7 @@ def from_images(
     probs = None
     if classes is not None and (texts := zero_shot(backbone, classes.prompts, template)).any():
         probs = _answers(embeds.pool, texts, backbone.logit_scale, embeds.pool_labels, seed)
-    apart = _drawn(audits, embeds.pool_rows, hear)
+    apart = _drawn(audits, embeds.pool_rows, listener)
     return _suggested(embeds, names, probs, n, apart, frozenset(), seed, classes)
 
 
@@ -123,7 +123,7 @@ def from_run(
     apart: frozenset[str] = frozenset(),
     answered: frozenset[str] = frozenset(),
     seed: int = 0,
-    hear: Listener | None = None,
+    listener: Listener | None = None,
 ) -> Suggestions:
     """What to label after a finished run: the images whose answers help its answers most.
 
@@ -140,11 +140,11 @@ def from_run(
         RunError: the folder holds no finished run.
         BackboneError: the model is not here, or is another one than the run's.
     """
-    hear = hear or Listener()
-    outcome = reopen(folder, hear)
+    listener = listener or Listener()
+    outcome = reopen(folder, listener)
     embeds, classes = outcome.embeds, outcome.manifest.classes
     with open_store(folder) as store:
-        apart |= audited(store, outcome.run.id) | _drawn(audits, embeds.pool_rows, hear)
+        apart |= audited(store, outcome.run.id) | _drawn(audits, embeds.pool_rows, listener)
     probs = outcome.answers.pool
     return _suggested(embeds, classes, probs, n, apart, answered - apart, seed, classes)
 
@@ -221,7 +221,7 @@ def names_in(images: Path) -> ClassNames:
     return ClassNames.from_names([*known, "class 1", "class 2"] if len(known) < 2 else known)
 
 
-def _drawn(sheets: Iterable[Sheet], rows: Sequence[Row], hear: Listener) -> frozenset[str]:
+def _drawn(sheets: Iterable[Sheet], rows: Sequence[Row], listener: Listener) -> frozenset[str]:
     """Content hashes of the images that stand on the sheets of audits."""
     places = {canonical(path): row.sha256 for row in rows for path in row.paths}
     found: set[str] = set()
@@ -230,7 +230,7 @@ def _drawn(sheets: Iterable[Sheet], rows: Sequence[Row], hear: Listener) -> froz
         drawn = {canonical(cells[column]) for cells in sheet.table.rows}
         here = {places[path] for path in drawn if path in places}
         if not here:
-            hear.note(
+            listener.note(
                 Sentence(
                     "{name} is the sheet of an audit, but none of its {n_drawn} images is among these.",
                     name=sheet.table.name,

@@ -18,7 +18,7 @@ def from_run(
     *,
     audits: Sequence[Sheet] = (),
     seed: int = 0,
-    hear: Listener | None = None,
+    listener: Listener | None = None,
 ) -> Suggestions:
     """The images whose answers help a finished run, or the newest round of its review, most.
 
@@ -33,5 +33,11 @@ def from_run(
         apart = frozenset(one.image for one in answers if one.purpose == "audit")
         answered = frozenset(one.image for one in answers)
     return suggest.from_run(
-        newest_round(folder), n, audits=audits, apart=apart, answered=answered, seed=seed, hear=hear
+        newest_round(folder),
+        n,
+        audits=audits,
+        apart=apart,
+        answered=answered,
+        seed=seed,
+        listener=listener,
     )

@@ -241,16 +241,18 @@ class Sheet:
             )
         if self.mark != audit.mark:
             raise DataError(OF_ANOTHER, name=self.table.name, audit=self.mark, now=audit.mark)
-        said = self.given(audit)
-        self._check_gaps(audit, said)
-        rows = [row for row in audit.order if row in said]
-        return np.array(rows, dtype=np.int64), np.array([said[row] for row in rows], dtype=np.int64)
+        answer_of = self.given(audit)
+        self._check_gaps(audit, answer_of)
+        rows = [row for row in audit.order if row in answer_of]
+        return np.array(rows, dtype=np.int64), np.array(
+            [answer_of[row] for row in rows], dtype=np.int64
+        )
 
-    def _check_gaps(self, audit: Audit, said: Mapping[int, int]) -> None:
+    def _check_gaps(self, audit: Audit, answer_of: Mapping[int, int]) -> None:
         draw = audit.draw()
         for group in audit.groups:
             drawn = draw.within(group.members(audit.pool.labels)).tolist()
-            known = [row in said for row in drawn]
+            known = [row in answer_of for row in drawn]
             if False not in known or True not in known[known.index(False) :]:
                 continue
             place = known.index(False) + 1
@@ -271,7 +273,7 @@ class Sheet:
         places = {
             canonical(p): row for row, several in enumerate(audit.images.paths()) for p in several
         }
-        said: dict[int, int] = {}
+        answer_of: dict[int, int] = {}
         for number, cells in enumerate(self.table.rows):
             where, path = self.table.where(number), canonical(cells[paths])
             if path not in places:
@@ -287,10 +289,10 @@ class Sheet:
             if canonical(cells[answers]) in UNLABELED_MARKS:
                 continue
             label = position(Claim(path, cells[answers], where), audit.classes)
-            if said.setdefault(places[path], label) != label:
+            if answer_of.setdefault(places[path], label) != label:
                 raise DataError(
                     mark('{where}: "{path}" has two different answers. Keep one of them.'),
                     where=where,
                     path=path,
                 )
-        return said
+        return answer_of

@@ -111,13 +111,13 @@ def stored_audits(store: RunStore, run: str) -> list[StoredAudit]:
     ]
 
 
-def add_promise(store: RunStore, run: str, said: StoredPromise) -> None:
+def add_promise(store: RunStore, run: str, promise: StoredPromise) -> None:
     """Keep a promise."""
-    facts = json.dumps(said.facts, sort_keys=True, allow_nan=False)
+    facts = json.dumps(promise.facts, sort_keys=True, allow_nan=False)
     with store.db:
         store.db.execute(
             "INSERT INTO promise (run, audit, said_by, said_at, facts) VALUES (?, ?, ?, ?, ?)",
-            (run, said.audit, said.said_by, said.said_at, facts),
+            (run, promise.audit, promise.said_by, promise.said_at, facts),
         )
         store.seals.renew("promise")
 

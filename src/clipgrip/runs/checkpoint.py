@@ -71,8 +71,8 @@ def pack(learned: dict[str, Tensor], facts: PromptFacts) -> bytes:
     """The bytes of a checkpoint; equal values give equal bytes."""
     values = {name: value.detach().contiguous().cpu() for name, value in learned.items()}
     prompt = facts.as_dict()
-    said = {"format": FORMAT, "prompt": prompt, "sha256": _digest(values, prompt)}
-    return save(values, {KEY: json.dumps(said, sort_keys=True)})
+    header = {"format": FORMAT, "prompt": prompt, "sha256": _digest(values, prompt)}
+    return save(values, {KEY: json.dumps(header, sort_keys=True)})
 
 
 def write_folder(
@@ -146,7 +146,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], PromptFacts]:
     """Learned values and facts; PromptError where the file is no checkpoint of clipgrip."""
     try:
         with safe_open(path, framework="pt") as file:
-            said = json.loads((file.metadata() or {}).get(KEY, "{}"))
+            header = json.loads((file.metadata() or {}).get(KEY, "{}"))
             learned = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (OSError, ValueError, SafetensorError) as error:
         raise PromptError(
@@ -157,18 +157,18 @@ def read(path: Path) -> tuple[dict[str, Tensor], PromptFacts]:
             path=path,
             error=error,
         ) from None
-    if said.get("format") != FORMAT:
+    if header.get("format") != FORMAT:
         raise PromptError(
             mark(
                 "{path} is not a prompt that this clipgrip knows (format {given}, known: {known}). "
                 "Give the folder of a run, or a prompt.safetensors that clipgrip wrote."
             ),
             path=path,
-            given=f"{said.get('format')!r}",
+            given=f"{header.get('format')!r}",
             known=FORMAT,
         )
-    facts = said.get("prompt", {})
-    if said.get("sha256") != _digest(learned, facts):
+    facts = header.get("prompt", {})
+    if header.get("sha256") != _digest(learned, facts):
         raise PromptError(
             mark(
                 "{path} is damaged: its content is not what was written. Restore it, or run the same "
@@ -243,8 +243,8 @@ def _digest(learned: dict[str, Tensor], facts: dict[str, Any]) -> str:
 def pack_class_embeds(class_embeds: Tensor, prompt: bytes) -> bytes:
     """What follows from a prompt and is kept beside it, so that predicting needs no text tower."""
     values = {"class_embeds": class_embeds.detach().contiguous().cpu()}
-    said = f"{hashlib.sha256(prompt).hexdigest()}:{_plain_digest(values)}"
-    return save(values, {"prompt": said})
+    digests = f"{hashlib.sha256(prompt).hexdigest()}:{_plain_digest(values)}"
+    return save(values, {"prompt": digests})
 
 
 def read_class_embeds(path: Path, prompt: bytes) -> Tensor | None:

@@ -146,12 +146,12 @@ def embed_manifest(
         for row in manifest.rows.take(failed)
         for path in row.paths
     )
-    kept = manifest.without(reasons)
-    if len(kept.pool) == 0:
-        raise nothing_left(kept, issues)
-    of_pool, of_test = (_picked(found.embeds, part) for part in (kept.pool, kept.test))
-    embeds = Embeds(of_pool, of_test, kept.rows.take(kept.pool), kept.rows.take(kept.test))
-    return EmbeddedManifest(kept, embeds, issues, found.read_from)
+    usable = manifest.without(reasons)
+    if len(usable.pool) == 0:
+        raise nothing_left(usable, issues)
+    of_pool, of_test = (_picked(found.embeds, part) for part in (usable.pool, usable.test))
+    embeds = Embeds(of_pool, of_test, usable.rows.take(usable.pool), usable.rows.take(usable.test))
+    return EmbeddedManifest(usable, embeds, issues, found.read_from)
 
 
 def _seen(
@@ -191,7 +191,7 @@ def undecodable(path: str, error: DataError) -> Issue:
     return Issue(path, reason, str(error))
 
 
-def nothing_left(kept: Manifest, issues: tuple[Issue, ...]) -> DataError:
+def nothing_left(usable: Manifest, issues: tuple[Issue, ...]) -> DataError:
     """There are only test images, or only damaged ones."""
     reasons: list[str] = [Sentence("no image is left to learn from")]
     if issues:
@@ -203,10 +203,10 @@ def nothing_left(kept: Manifest, issues: tuple[Issue, ...]) -> DataError:
                 detail=issues[0].detail,
             )
         )
-    if len(kept.test):
-        reasons.append(Sentence("{n} are test images, copies of them included", n=len(kept.test)))
+    if len(usable.test):
+        reasons.append(Sentence("{n} are test images, copies of them included", n=len(usable.test)))
     others = Sentence("other images than the test")
-    wanted = others if len(kept.test) else Sentence("images that can be read")
+    wanted = others if len(usable.test) else Sentence("images that can be read")
     return DataError(
         mark("{reasons}. Give a folder that holds {wanted}."),
         reasons=combined(reasons),

@@ -244,8 +244,8 @@ def vectors_of(rows: Sequence[Row], bank: GivenBank, *, alone: bool = False) -> 
     files = [read_embeddings(path) for path in by_file]
     for found, pairs in zip(files, by_file.values(), strict=True):
         numbers, places = np.array(pairs, dtype=np.int64).T
-        held = found.hashes[places.clip(max=len(found.hashes) - 1)]
-        same = (places < len(found.hashes)) & (held == hashes[numbers])
+        there_before = found.hashes[places.clip(max=len(found.hashes) - 1)]
+        same = (places < len(found.hashes)) & (there_before == hashes[numbers])
         own = bank_of(found, bank, alone=alone) if same.any() else vectors.numpy()
         there[numbers[same]] = True
         for start in range(0, len(numbers), TOGETHER):
@@ -256,8 +256,8 @@ def vectors_of(rows: Sequence[Row], bank: GivenBank, *, alone: bool = False) -> 
     ]
     whole = bool(there.all())
     sha256s = hashes if whole else hashes[there]
-    kept = vectors if whole else vectors[torch.from_numpy(there)]
-    return Embedded(kept, decoded(sha256s), failures, tuple(files))
+    usable = vectors if whole else vectors[torch.from_numpy(there)]
+    return Embedded(usable, decoded(sha256s), failures, tuple(files))
 
 
 def bank_of(found: Embeddings, bank: GivenBank, *, alone: bool = False) -> NDArray[Any]:

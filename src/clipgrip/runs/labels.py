@@ -22,9 +22,9 @@ def label_facts(teacher: Teacher | None, embeds: Embeds) -> dict[str, Any] | Non
     if not teacher.has_text:
         facts["has_text"] = False
     if facts["held_out"]:
-        held = facts["held_out"]
-        held["accuracy"] = held["right"] / held["n"]
-        held["interval"] = list(exact_interval(held["right"], held["n"]))
+        held_out = facts["held_out"]
+        held_out["accuracy"] = held_out["right"] / held_out["n"]
+        held_out["interval"] = list(exact_interval(held_out["right"], held_out["n"]))
     if not len(teacher.task.unlabeled):
         facts["unlabeled"] = 0
     facts["contradicted"] = [
@@ -34,21 +34,21 @@ def label_facts(teacher: Teacher | None, embeds: Embeds) -> dict[str, Any] | Non
 
 
 def joint_of_run(
-    facts: Mapping[str, Any], ready: Prepared, through: Embeds, kept: StoredRound | None
+    facts: Mapping[str, Any], ready: Prepared, through: Embeds, stored: StoredRound | None
 ) -> Joint | None:
     """The joined classifier of a stored run; ``through`` are the embeddings as its prompt sees the images."""
     labels, head = facts.get("labels"), ready.method.head
     if labels is None or head is None or not teaches(head, ready.task):
-        if kept is None:
+        if stored is None:
             return None
-        pseudolabels = pseudolabels_of(kept, ready.embeds, ready.task.n_classes)
-        text = ready.start.class_embeds(kept.learned), ready.start.prompt.logit_scale
-        head = head_of(kept, ready.method)
+        pseudolabels = pseudolabels_of(stored, ready.embeds, ready.task.n_classes)
+        text = ready.start.class_embeds(stored.learned), ready.start.prompt.logit_scale
+        head = head_of(stored, ready.method)
         return joint_without_labels(through.pool_joined, text, ready.task, pseudolabels, head)
     pool, texts = ready.embeds.pool_joined, ready.start.texts
     teacher = Teacher.of(pool, ready.text_answers, ready.task, head, texts)
-    if not labels["uses_unlabeled"] or kept is None:
+    if not labels["uses_unlabeled"] or stored is None:
         return teacher.joint(through.pool_joined)
     return teacher.joint(
-        through.pool_joined, pseudolabels_of(kept, ready.embeds, ready.task.n_classes)
+        through.pool_joined, pseudolabels_of(stored, ready.embeds, ready.task.n_classes)
     )

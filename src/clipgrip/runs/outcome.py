@@ -188,7 +188,7 @@ def seen_names(classes: ClassNames, task: Task) -> list[str]:
 
 
 def assemble(
-    folder: Path, store: RunStore, run: StoredRun, prepared: PreparedImages, hear: Listener
+    folder: Path, store: RunStore, run: StoredRun, prepared: PreparedImages, listener: Listener
 ) -> Outcome:
     """The outcome of the rounds that are stored."""
     ready, backbone = prepared.ready, prepared.backbone
@@ -198,7 +198,7 @@ def assemble(
     tuned = ready.start.tuned(learned) if best else None
     through = ready.embeds
     if tuned:
-        progress = partial(hear.progress, "answer")
+        progress = partial(listener.progress, "answer")
         through = embeds_through(tuned, backbone, ready.embeds, progress)
     learning, seen = ready.learning, through
     if learning is not ready:

@@ -43,19 +43,22 @@ NUMBERS = ("confidence", "confidence_2", "confidence_3", MODEL_CONFIDENCE)
 """Columns that are numbers."""
 
 
-def write_outputs(outcome: Outcome, issues: Iterable[Issue], hear: Listener) -> None:
+def write_outputs(outcome: Outcome, issues: Iterable[Issue], listener: Listener) -> None:
     """predictions.csv, pseudolabels.csv, issues.csv, metrics.json and prompt.safetensors.
 
     A table that a person changed stays; the new one gets a dated name, which ``hear`` is told.
     """
     folder = outcome.folder
-    pseudolabels = ("round", "path", "label", "confidence"), _pseudolabel_rows(outcome, hear.note)
-    _write_predictions(outcome, read_calibration(folder), hear.note)
+    pseudolabels = (
+        ("round", "path", "label", "confidence"),
+        _pseudolabel_rows(outcome, listener.note),
+    )
+    _write_predictions(outcome, read_calibration(folder), listener.note)
     for name, table in (
         ("pseudolabels.csv", csv_bytes(*pseudolabels)),
         ("issues.csv", issues_bytes(issues)),
     ):
-        write_dated(folder / name, table, "run", hear.note)
+        write_dated(folder / name, table, "run", listener.note)
     write_text_atomic(folder / "metrics.json", json_text(outcome.metrics))
     checkpoint.write_folder(
         folder,

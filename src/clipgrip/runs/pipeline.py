@@ -82,13 +82,13 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     Raises:
         ClipgripError: the input cannot be used; the message says what to do.
     """
-    hear, began = listener or Listener(), time.monotonic()
+    listener, began = listener or Listener(), time.monotonic()
     wanted = wanted_folder(project.out, project.images)
     check_place(wanted)
     embedded = embeddings_at(project.images)  # as long as it is held nobody reads it again
     settings = on_embeddings(project) if embedded is not None else on_images(project)
     if embedded is not None and (unused := not_used(project)) is not None:
-        hear.note(unused)
+        listener.note(unused)
     ingested = ingest(
         project.images,
         classes=classes_of(project),
@@ -96,9 +96,9 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         test=project.test,
         encoding=project.encoding,
         folders=not project.ignore_folders,
-        on_progress=lambda done, total: hear.progress("hash", done, total),
+        on_progress=lambda done, total: listener.progress("hash", done, total),
     )
-    folders = _remarks(ingested, hear)
+    folders = _remarks(ingested, listener)
     issues = tuple(issue for issue in ingested.issues if not is_ours(ingested.root, issue.path))
     seconds = {"ingest": round(time.monotonic() - began, 3)}
     manifest, seen = ingested.manifest, None
@@ -108,12 +108,12 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     if model is not None and not model.texts:
         settings = settings.model_copy(update={"candidates": "all"})
     if project.seen:
-        seen = _seen_classes(project, manifest, settings, hear)
+        seen = _seen_classes(project, manifest, settings, listener)
     return carry_out(
         settings,
         manifest,
         wanted,
-        hear,
+        listener,
         seen=seen,
         issues=issues,
         seconds=seconds,
@@ -123,7 +123,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
 
 
 def _seen_classes(
-    project: Project, manifest: Manifest, settings: Settings, hear: Listener
+    project: Project, manifest: Manifest, settings: Settings, listener: Listener
 ) -> list[int] | None:
     """Classes whose images are all labeled; none, which is said, where every class stays possible anyway."""
     assert project.seen is not None
@@ -131,18 +131,18 @@ def _seen_classes(
     seen = read_seen(project.seen, given, manifest.classes, project.encoding)
     if settings.candidates != "all":
         return seen
-    hear.note(SEEN_ALONE if project.candidates == "auto" else SEEN_AND_ALL)
+    listener.note(SEEN_ALONE if project.candidates == "auto" else SEEN_AND_ALL)
     return None
 
 
-def _remarks(ingested: Ingested, hear: Listener) -> dict[str, Any] | None:
+def _remarks(ingested: Ingested, listener: Listener) -> dict[str, Any] | None:
     """Say what the images' folders were taken for, and how texts were read; the facts of the folders."""
     folders = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
     for sentence in folder_sentences(folders, SAY):
-        hear.step(sentence)
+        listener.step(sentence)
     for issue in ingested.issues:
         if issue.reason in ("text-encoding", "class-list"):
-            hear.note(Sentence("{path}: {detail}.", path=issue.path, detail=issue.detail))
+            listener.note(Sentence("{path}: {detail}.", path=issue.path, detail=issue.detail))
     return folders
 
 
@@ -150,7 +150,7 @@ def carry_out(
     settings: Settings,
     manifest: Manifest,
     wanted: Path,
-    hear: Listener,
+    listener: Listener,
     *,
     seen: Sequence[int] | None = None,
     issues: tuple[Issue, ...] = (),
@@ -169,12 +169,12 @@ def carry_out(
     """
     began = time.monotonic()
     settings = as_begun(with_named_eyes(settings), wanted)
-    prepared = prepare(settings, manifest, hear, seen=seen, model=model)
+    prepared = prepare(settings, manifest, listener, seen=seen, model=model)
     current().rest()
     times = {**(seconds or {"ingest": 0.0}), "embed": round(time.monotonic() - began, 3)}
     found = knowledge(prepared.ready, prepared.backbone)
     left = tuple(sorted({*issues, *prepared.issues}))
-    return Job(prepared, wanted, left, times, found, folders).finish(hear)
+    return Job(prepared, wanted, left, times, found, folders).finish(listener)
 
 
 @dataclass(frozen=True)
@@ -194,42 +194,42 @@ class Job:
         """What the rounds begin with."""
         return self.prepared.ready
 
-    def finish(self, hear: Listener) -> Outcome:
+    def finish(self, listener: Listener) -> Outcome:
         """Do what is left to do in the run's folder, under its lock."""
         manifest, ready = self.prepared.manifest, self.ready
         seen = seen_names(manifest.classes, ready.task)
         backbone, eyes = self.prepared.backbone, ready.seen.keys if ready.seen else ()
         identity = run_id(ready.settings, manifest, backbone, seen, ready.method, eyes=eyes)
-        folder = choose_folder(self.wanted, identity, hear.note)
+        folder = choose_folder(self.wanted, identity, listener.note)
         with locked(folder), open_store(folder, create=True) as store:
             if isinstance(backbone, GivenModel):
                 write_given(folder, backbone)
             stored = store.run(identity) or self._begun(store, identity)
             if not stored.finished:
-                self._say_what_is_known(stored.facts, hear)
-            self._run_rounds(store, identity, hear)
+                self._say_what_is_known(stored.facts, listener)
+            self._run_rounds(store, identity, listener)
             store.finish(identity, now())
-            outcome = assemble(folder, store, stored, self.prepared, hear)
-            write_outputs(outcome, self.issues, hear)
+            outcome = assemble(folder, store, stored, self.prepared, listener)
+            write_outputs(outcome, self.issues, listener)
         return outcome
 
-    def _say_what_is_known(self, facts: dict[str, Any], hear: Listener) -> None:
+    def _say_what_is_known(self, facts: dict[str, Any], listener: Listener) -> None:
         """Before the rounds: what the labels say, or else what speaks against the answers."""
         if sampled := sample_sentence(facts):
-            hear.step(sampled)
+            listener.step(sampled)
         for line in eye_sentences(facts.get("eyes", ()), SAY):
-            hear.note(line)
+            listener.note(line)
         for line in label_sentences(facts.get("labels"), SAY):
-            hear.step(line)
+            listener.step(line)
         if not labels_teach(facts.get("labels")):
             untold = knows_nothing(self.found) and self.ready.learning.teacher is None
-            told = [headline(SAY)] if untold else []
-            for line in told + reasons(self.found, SAY):
-                hear.step(line)
+            first = [headline(SAY)] if untold else []
+            for line in first + reasons(self.found, SAY):
+                listener.step(line)
         if doubted := [one["name"] for one in doubted_names(facts)]:
-            hear.step(in_short(doubted, self.ready.task.n_classes, SAY))
+            listener.step(in_short(doubted, self.ready.task.n_classes, SAY))
 
-    def _run_rounds(self, store: RunStore, identity: str, hear: Listener) -> None:
+    def _run_rounds(self, store: RunStore, identity: str, listener: Listener) -> None:
         """Nothing to do for zero-shot and for a run that is finished, so its images are not read."""
         stored, ready = store.run(identity), self.ready
         if not ready.ks or (stored and stored.finished):
@@ -239,11 +239,11 @@ class Job:
                 RESIDUALS if kind_of(ready.settings, self.prepared.backbone) == RESIDUAL else PROMPT
             )
             prompt = ready.settings.prompt
-            hear.step(Sentence(tells, values=f"{tuned:,}", prompt=prompt))
-        progress = partial(hear.progress, "pixels")
+            listener.step(Sentence(tells, values=f"{tuned:,}", prompt=prompt))
+        progress = partial(listener.progress, "pixels")
         learning = ready.learning
         inputs = inputs_of(ready.start.prompt, self.prepared.backbone, learning.embeds, progress)
-        run_rounds(store, identity, learning, inputs, hear)
+        run_rounds(store, identity, learning, inputs, listener)
 
     def _values(self) -> int:
         """How many numbers are tuned; none where labels alone decide."""

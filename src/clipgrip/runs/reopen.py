@@ -19,7 +19,7 @@ def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
         RunError: the folder holds no run, or one that was stopped before its first round.
         BackboneError: the model is not here, or is another one than the run's.
     """
-    hear = listener or Listener()
+    listener = listener or Listener()
     with open_store(folder) as store:
         run = store.run()
         if run is None or run.finished is None:
@@ -30,11 +30,11 @@ def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
                 ),
                 folder=folder,
             )
-        prepared = prepare_stored(folder, store, run, hear)
+        prepared = prepare_stored(folder, store, run, listener)
         for issue in prepared.issues[:3]:
-            hear.note(
+            listener.note(
                 Sentence(
                     "{path}: {detail}; left out of the report", path=issue.path, detail=issue.detail
                 )
             )
-        return assemble(folder, store, run, prepared, hear)
+        return assemble(folder, store, run, prepared, listener)

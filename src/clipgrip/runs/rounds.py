@@ -30,15 +30,15 @@ from clipgrip.types import Probs
 
 
 def run_rounds(
-    store: RunStore, identity: str, ready: Prepared, inputs: Inputs, hear: Listener
+    store: RunStore, identity: str, ready: Prepared, inputs: Inputs, listener: Listener
 ) -> None:
     """Run what is not stored yet of the schedule."""
-    hear.planned(len(ready.ks))
+    listener.planned(len(ready.ks))
     last = [0.0]
 
     def on_step(step: int, steps: int, loss: float) -> None:
         last[0] = loss
-        hear.progress("round", step, steps)
+        listener.progress("round", step, steps)
 
     fresh = ready.learn(
         inputs.pool,
@@ -51,12 +51,12 @@ def run_rounds(
         seconds = round(time.monotonic() - began, 3)
         stored = _stored(done, ready, inputs, {"loss": last[0], "seconds": seconds})
         store.add_round(identity, stored)
-        hear.round_done(stored.facts)
+        listener.round_done(stored.facts)
         if done.why and (done.refined_by, done.why) != refined:
             refined = done.refined_by, done.why
-            hear.step(_refined_line(done))
+            listener.step(_refined_line(done))
         if done.stop:
-            hear.step(
+            listener.step(
                 Sentence(
                     "Stopped: {reason}. Back to {back}, the best before.",
                     reason=stop_sentence(done.stop.reason),
