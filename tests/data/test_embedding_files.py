@@ -35,7 +35,7 @@ def test_the_bank_that_the_class_embeddings_fit_comes_first(tmp_path: Path) -> N
     np.savez(
         tmp_path / "e.npz", dino=made["dino"], clip=made["clip"], class_embeds=made["class_embeds"]
     )
-    assert read_embeddings(tmp_path / "e.npz").text_bank == "clip"
+    assert [*read_embeddings(tmp_path / "e.npz").banks] == ["clip", "dino"]
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])

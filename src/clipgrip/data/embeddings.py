@@ -76,11 +76,6 @@ class Embeddings:
     logit_scale: float = LOGIT_SCALE
 
     @property
-    def text_bank(self) -> str:
-        """The bank that texts and prototypes belong to."""
-        return next(iter(self.banks))
-
-    @property
     def names(self) -> tuple[str, ...]:
         """The classes: those of the file, else those of its labels in their order."""
         if self.class_names:

@@ -43,7 +43,7 @@ class Ledger:
         self._queue: queue.SimpleQueue[tuple[Write, Future[Any]] | None] = queue.SimpleQueue()
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
-        self.groups, self.writes = 0, 0
+        self.groups = 0
         self.failing = ""
         try:
             migrate(self.path)
@@ -141,7 +141,6 @@ class Ledger:
             return
         self.failing = ""
         self.groups += 1
-        self.writes += len(group)
         # what failed is said after the commit, too: whoever asks again then reads what the others wrote
         for (_, future), result in zip(group, results, strict=True):
             if isinstance(result, Exception):
