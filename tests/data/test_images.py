@@ -207,7 +207,7 @@ def test_heic_without_its_package_says_what_to_install(
     brands: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(UndecodableImage, match=r"HEIC.*clipgrip\[heic\].*convert") as error:
+    with pytest.raises(UndecodableImage, match=r"HEIC.*pip install pillow-heif.*convert") as error:
         decode((8 + len(brands)).to_bytes(4) + b"ftyp" + brands + bytes(50))
     assert error.value.reason == "not-an-image"
 
