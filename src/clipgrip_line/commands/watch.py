@@ -133,7 +133,6 @@ def run(args: argparse.Namespace) -> int:
     from clipgrip_line.folder.assembly import check_places, watching
     from clipgrip_line.folder.notes import Notes, to_stdout
     from clipgrip_line.model import Model
-    from clipgrip_line.monitoring.store import NotKept
     from clipgrip_line.trust import reference
 
     settings, wishes = settings_of(args), wishes_of(args)
@@ -152,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
             left = watch.left()
             if args.json:
                 print(document(watch.facts()))
-    except (sqlite3.Error, NotKept) as error:
+    except sqlite3.Error as error:
         raise LineError(
             mark(
                 "the journal in {out} cannot be used: {reason}. See to the disk, or give another --out."
