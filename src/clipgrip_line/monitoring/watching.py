@@ -209,14 +209,13 @@ class Watching:
         at = written(now())
 
         def change(db: sqlite3.Connection) -> None:
-            for model in self._promising.values():
+            for version, model in self._promising.items():
                 for one in withdraw(db, model, self.alpha, at):
-                    noticed(self.store, db, at, model.version, "promise_withdrawn", one.facts())
+                    noticed(self.store, db, at, version, "promise_withdrawn", one.facts())
+                if version in self._standing:  # here, so that it holds for what is written next
+                    self._standing[version] = standing(db, model)
 
         self.store.do(change)
-        for version, model in self._promising.items():
-            if version in self._standing:
-                self._standing[version] = standing(self.store.reader, model)
         self._said = said  # after it is kept: what the disk refused is tried again
 
     def _renew(self) -> None:

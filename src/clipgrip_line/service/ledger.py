@@ -151,7 +151,7 @@ class Ledger:
         """
         try:
             results = _written(db, group)
-        except sqlite3.Error as error:
+        except Exception as error:
             if len(group) > 1:
                 for one in group:
                     self._commit(db, [one])
@@ -168,11 +168,11 @@ class Ledger:
             else:
                 future.set_result(result)
 
-    def _refused(self, future: Future[Any], error: sqlite3.Error) -> None:
+    def _refused(self, future: Future[Any], error: Exception) -> None:
         if not self.failing:
             log.error("%s could not be written: %s", self.path, error)
-        self.failing = str(error)
-        future.set_exception(NotKept(str(error)))
+        self.failing = str(error) or type(error).__name__
+        future.set_exception(NotKept(self.failing))
 
 
 def _written(db: sqlite3.Connection, group: Group) -> list[Any]:
@@ -195,7 +195,7 @@ def _written(db: sqlite3.Connection, group: Group) -> list[Any]:
                 results.append(error)
             db.execute("RELEASE one")
         db.execute("COMMIT")
-    except sqlite3.Error:
+    except Exception:
         with contextlib.suppress(sqlite3.Error):
             if db.in_transaction:
                 db.execute("ROLLBACK")

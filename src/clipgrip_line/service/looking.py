@@ -27,17 +27,14 @@ class Looking(threading.Thread):
         """Why the last look came to nothing; empty where it did not."""
         self._stopping = threading.Event()
 
-    def judged(self, seen: Sequence[Seen], version: str) -> list[Seen]:
-        """Images of one version: left to people where the watch says so, with what it keeps of them."""
+    def scored(self, seen: Sequence[Seen]) -> list[Seen]:
+        """Images of one version, with what the watch keeps of them."""
         codes: Sequence[bytes | None] = [None] * len(seen)
         try:
             codes = self.watching.codes(seen)
         except Exception:  # the answer does not wait for the watch
             log.exception("the watch could not look at %d images", len(seen))
-        return [
-            replace(self.watching.decided(one, version), codes=code)
-            for one, code in zip(seen, codes, strict=True)
-        ]
+        return [replace(one, codes=code) for one, code in zip(seen, codes, strict=True)]
 
     def run(self) -> None:
         """The loop."""

@@ -13,9 +13,11 @@ from line_fakes import CLASSES, GOOD, SCRATCH, FakeModel, picture, promised
 
 from clipgrip_line.monitoring.watched import Watched
 from clipgrip_line.monitoring.watching import Watching
+from clipgrip_line.service import ledger
 from clipgrip_line.service.bell import Bell
 from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.ledger import NAME, Ledger, NotKept
+from clipgrip_line.service.live import Asked, see
 from clipgrip_line.service.shadowing import Shadow
 
 
@@ -160,15 +162,15 @@ def test_a_database_that_was_taken_away_acknowledges_nothing_until_it_is_back(
 def test_a_damaged_database_is_a_disk_that_refuses_and_no_fault_of_the_change(
     tmp_path: Path,
 ) -> None:
-    ledger = Ledger(tmp_path)
+    made = Ledger(tmp_path)
 
     def damaged(_: sqlite3.Connection) -> Any:
         raise sqlite3.DatabaseError("database disk image is malformed")
 
     with pytest.raises(NotKept, match="malformed"):
-        ledger.do(damaged)
-    assert "malformed" in ledger.failing
-    ledger.close()
+        made.do(damaged)
+    assert "malformed" in made.failing
+    made.close()
 
 
 def test_a_shadow_stops_though_it_takes_its_last_image_at_this_moment(
@@ -180,3 +182,33 @@ def test_a_shadow_stops_though_it_takes_its_last_image_at_this_moment(
     monkeypatch.setattr(shadow._queue, "put_nowait", put)
     shadow.stop()
     assert shadow._queue.get_nowait() is None
+
+
+def test_an_image_that_was_seen_before_a_promise_fell_and_is_written_after_it_goes_to_a_person(
+    start: Any,
+) -> None:
+    service, client = start(FakeModel(promise=promised(0.5, 0.05)), audit_every=1, alpha=0.5)
+    found = _images(client, 0, 250, 60, 3)
+    for n, one in enumerate([one for one in found if one["decided_by"] == "model"]):
+        name = CLASSES[(CLASSES.index(one["class"]) + 1) % 3]
+        body = {"image": one["image_id"], "class": name, "by": "Aki", "token": f"token-{n:04d}"}
+        client.post("/v1/answers", json=body)
+    pixels = service.model.pixels(picture(255, 1, 1))
+    (before,) = service.looking.scored(see(service.model, [Asked(pixels, b"")]))
+    assert before.answer.decided == "model"
+    service.looking.look()
+    (kept,) = service.ledger.do(lambda db: service.keeping.write(db, [before]))
+    assert (kept["decided_by"], kept["verdict"]) == ("person", "person")
+
+
+def test_nothing_that_goes_wrong_while_writing_ends_the_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Once(ledger._written, MemoryError())
+    monkeypatch.setattr(ledger, "_written", written)
+    made = Ledger(tmp_path)
+    with pytest.raises(NotKept, match="MemoryError"):
+        made.do(lambda db: None)
+    assert made.do(lambda db: 7) == 7
+    assert made.failing == ""
+    made.close()
