@@ -54,6 +54,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=mark("move the originals there; each is removed only once its copy was read back"),
     )
+    _add_keeping(parser)
+    _add_watch(parser)
+    _add_servers(parser)
+
+
+def _add_keeping(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep",
         type=size_of,
@@ -70,8 +76,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help=mark("share of all pictures kept as doubtful, and as many at random [default: 0.05]"),
     )
-    _add_watch(parser)
-    _add_servers(parser)
 
 
 def _add_patience(parser: argparse.ArgumentParser) -> None:
