@@ -40,7 +40,7 @@ from clipgrip.data.embedlayout import (
     scale_in,
     text_first,
 )
-from clipgrip.data.embedplaces import State, embedding_files, state_of
+from clipgrip.data.embedplaces import State, embedding_files, is_store_folder, state_of
 from clipgrip.data.embedstacked import read_several
 from clipgrip.data.embedvalues import label_of, test_rows, text_of
 from clipgrip.data.packed import folder_named
@@ -166,7 +166,8 @@ def embeddings_of(arrays: Arrays, path: AnyPath, name: str = "") -> Embeddings:
 
 def root_of(place: str) -> str:
     """The folder that ids and pictures of embeddings are relative to."""
-    return place if os.path.isdir(openable(place)) else folder_named(place)
+    is_folder = is_store_folder(place) or os.path.isdir(openable(place))
+    return place.rstrip("/") if is_folder else folder_named(place)
 
 
 def _picture(folder: str, path: str) -> str:
