@@ -12,7 +12,7 @@ from PIL import Image
 
 from clipgrip.data import embedlarge
 from clipgrip.data.discover import discover
-from clipgrip.data.embeddings import is_embeddings, read_embeddings
+from clipgrip.data.embeddings import is_embeddings, read_embeddings, root_of
 from clipgrip.data.embedvalues import test_rows
 from clipgrip.data.ingest import ingest
 from clipgrip.data.listing import listing
@@ -257,6 +257,8 @@ def test_embeddings_in_a_store_are_read_there(tmp_path: Path) -> None:
         assert len(read_embeddings("memory://vectors/s-1.npz").ids) == N // 3
         with pytest.raises(DataError, match="no such file"):
             read_embeddings("memory://vectors/none.npz")
+        for place in ("memory://vectors", "memory://vectors/", "memory://vectors/s-1.npz"):
+            assert root_of(place) == "memory://vectors"
     finally:
         store.rm("/vectors", recursive=True)
 

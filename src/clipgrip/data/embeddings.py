@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from weakref import WeakValueDictionary
 
@@ -56,6 +56,9 @@ NO_CLASS_EMBEDS = mark(
     "{path}: no class embeddings in it. Give class_embeds (C, D), or a single array of numbers with one row for each "
     "class. Found: {found}."
 )
+CHANGED = mark(
+    "{path} was changed while it was read. Run the same command again, and leave the file alone meanwhile."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +77,8 @@ class Embeddings:
     class_names: tuple[str, ...] = ()
     class_embeds: NDArray[np.float32] | None = field(default=None, repr=False)
     logit_scale: float = LOGIT_SCALE
+    state: State = ()
+    """Of the files as they were read."""
 
     @property
     def text_bank(self) -> str:
@@ -120,9 +125,15 @@ def read_embeddings(path: AnyPath) -> Embeddings:
     key = place, state_of(files)
     found = _READ.get(key)
     if found is None:
-        found = embeddings_of(read_several(files), place, name=_whose(files, place))
-        _READ[key] = found
+        made = embeddings_of(read_several(files), place, name=_whose(files, place))
+        found = _READ[key] = replace(made, state=key)
     return found
+
+
+def check_unchanged(found: Embeddings) -> None:
+    """DataError where a file changed since it was read: what lies in it is not what was hashed."""
+    if found.state != (found.path, state_of(embedding_files(found.path) or [found.path])):
+        raise DataError(CHANGED, path=found.path)
 
 
 def _whose(files: list[str], place: str) -> str:
