@@ -31,7 +31,10 @@ class ReviewSession:
     """
 
     def __init__(
-        self, folder: Path, store: ReviewStore, later: Callable[[Callable[[], None]], None] = at_once
+        self,
+        folder: Path,
+        store: ReviewStore,
+        later: Callable[[Callable[[], None]], None] = at_once,
     ) -> None:
         """Begin or go on with the review in a run's folder.
 
