@@ -13,7 +13,7 @@ from PIL import Image
 from clipgrip.data import embedlarge
 from clipgrip.data.discover import discover
 from clipgrip.data.embeddings import is_embeddings, read_embeddings, root_of
-from clipgrip.data.embedvalues import test_rows
+from clipgrip.data.embedvalues import rows_of_test
 from clipgrip.data.ingest import ingest
 from clipgrip.data.listing import listing
 from clipgrip.data.reading import open_row
@@ -388,7 +388,7 @@ def test_a_text_that_is_called_npz_is_no_numpy_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [2, "maybe", 0.5])
 def test_a_value_that_says_neither_test_nor_pool_is_refused(tmp_path: Path, value: object) -> None:
     with pytest.raises(DataError, match=r"test of row 2 is"):
-        test_rows([1, value, 0, "", None, True], "x.npz")
-    assert test_rows([1, 0, "", None, True, "False", "test"], "x.npz") == (
+        rows_of_test([1, value, 0, "", None, True], "x.npz")
+    assert rows_of_test([1, 0, "", None, True, "False", "test"], "x.npz") == (
         True, False, False, False, True, False, True,
     )  # fmt: skip

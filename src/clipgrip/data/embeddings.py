@@ -42,7 +42,7 @@ from clipgrip.data.embedlayout import (
 )
 from clipgrip.data.embedplaces import State, embedding_files, is_store_folder, state_of
 from clipgrip.data.embedstacked import read_several
-from clipgrip.data.embedvalues import label_of, test_rows, text_of
+from clipgrip.data.embedvalues import label_of, rows_of_test, text_of
 from clipgrip.data.packed import folder_named
 from clipgrip.data.rows import DIGITS, Hashes
 from clipgrip.data.stores import joined, local_of, url_of
@@ -168,7 +168,7 @@ def embeddings_of(arrays: Arrays, path: AnyPath, name: str = "") -> Embeddings:
         ids,
         tuple(_picture(folder, one) for one in pictures),
         labels,
-        test_rows(given.get("test", ()), where),
+        rows_of_test(given.get("test", ()), where),
         class_names,
         class_embeds,
         scale_in(arrays.get("logit_scale", LOGIT_SCALE), where),
