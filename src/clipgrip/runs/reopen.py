@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clipgrip.errors import PromptError, RunError
+from clipgrip.errors import PromptError
 from clipgrip.runs.checkpoint import NAME, PromptFacts, read, read_head
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outcome import Outcome, assemble
 from clipgrip.runs.prepare import prepare_stored
 from clipgrip.runs.store import StoredRun, open_store
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 
 
 def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
@@ -22,15 +22,7 @@ def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
     """
     listener = listener or Listener()
     with open_store(folder) as store:
-        run = store.run()
-        if run is None or run.finished is None:
-            raise RunError(
-                mark(
-                    "the run in {folder} is not finished. Run the same clipgrip run command again to finish "
-                    "it."
-                ),
-                folder=folder,
-            )
+        run = store.finished_run(folder)
         prepared = prepare_stored(folder, store, run, listener)
         for issue in prepared.issues[:3]:
             listener.note(
