@@ -19,7 +19,7 @@ from clipgrip.cli.helptext import default_phrase, paragraphs, parts
 from clipgrip.cli.main import root
 from clipgrip.cli.tree import paths
 from clipgrip.errors import ConfigError
-from clipgrip.sentences import combined
+from clipgrip.sentences import Sentence, combined
 from clipgrip.words import LANGUAGES, Words, catalogue
 from clipgrip_line import words as line_words
 
