@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from waiting import LONG
 
 from clipgrip_line.answers import Answer
 from clipgrip_line.errors import LineError
@@ -70,7 +71,7 @@ class FakeModel:
 
     def embed(self, images: Sequence[FakePixels]) -> Any:
         if self.gate is not None:
-            assert self.gate.wait(20)
+            assert self.gate.wait(LONG)
         self.batches.append(len(images))
         found = np.array([one.colour for one in images], np.float32)[:, list(self.order)]
         return found / np.linalg.norm(found, axis=1, keepdims=True)

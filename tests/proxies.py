@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from waiting import LONG
+
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
 
 
@@ -32,7 +34,7 @@ def proxied(port: int, prefix: str, *, strips: bool, host: str = "") -> Iterator
             }
             headers |= {"Host": host or self.headers["host"], "X-Forwarded-Proto": "http"}
             # closed before the answer goes on: a browser that has left by then breaks that off
-            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as asked:
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=LONG)) as asked:
                 asked.request(self.command, path, body or None, headers)
                 told = asked.getresponse()
                 data = told.read()

@@ -8,8 +8,10 @@ import time
 import warnings
 from collections.abc import Callable
 
+from waiting import LONG
 
-def in_a_fork(work: Callable[[], object], patience: float = 60.0, kill_after: float = 0.0) -> int:
+
+def in_a_fork(work: Callable[[], object], patience: float = LONG, kill_after: float = 0.0) -> int:
     """The exit status of ``work`` in a forked process; minus the signal's number when it was killed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

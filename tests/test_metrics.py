@@ -104,20 +104,12 @@ def test_the_harmonic_mean_is_zero_where_one_side_is() -> None:
     assert metrics.harmonic_mean(0.4, 0.4) == pytest.approx(0.4)
 
 
-def test_risk_and_coverage_go_from_the_surest_row_to_all_rows() -> None:
-    probs = torch.tensor([[0.6, 0.4], [0.9, 0.1], [0.2, 0.8]])
-    coverage, risk = metrics.risk_coverage(probs, torch.tensor([1, 0, 0]))
-    assert coverage.tolist() == pytest.approx([1 / 3, 2 / 3, 1])
-    assert risk.tolist() == pytest.approx([0, 1 / 2, 2 / 3])
-
-
 def test_without_labels_a_metric_is_not_a_number_and_no_crash() -> None:
     probs, labels = torch.full((3, 2), 0.5), torch.full((3,), -1)
     for metric in (metrics.accuracy, metrics.nll, metrics.brier, metrics.ece):
         assert math.isnan(metric(probs, labels))
     assert metrics.per_class(probs, labels).isnan().all()
     assert metrics.confusion(probs, labels).sum() == 0
-    assert [len(part) for part in metrics.risk_coverage(probs, labels)] == [0, 0]
     assert math.isnan(metrics.seen_unseen(probs, labels, torch.tensor([True, False]))[2])
 
 

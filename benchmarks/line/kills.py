@@ -56,7 +56,8 @@ class Feeder(threading.Thread):
     def _write(self, name: str, data: bytes) -> None:
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        cut = self._chance.randrange(len(data))
+        # what lacks nothing but its end decodes: where a pause fell there, it would be a content of its own
+        cut = self._chance.randrange(len(data) * 9 // 10)
         with path.open("wb", buffering=0) as file:
             file.write(data[:cut])
             time.sleep(self._chance.uniform(0.0, self._pause / 4))

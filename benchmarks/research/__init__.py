@@ -1,1 +1,1 @@
-"""Estimators without labels, and of class priors, that no command uses: for comparisons, and not in the package."""
+"""What no command uses: estimators without labels and another mixture, for comparisons, and not in the package."""

@@ -126,16 +126,6 @@ def reliability(probs: Probs, labels: Labels, bins: int = 15) -> Reliability:
     )
 
 
-def risk_coverage(probs: Probs, labels: Labels) -> tuple[Tensor, Tensor]:
-    """Share of rows kept and error among them, for every confidence threshold from the surest row on."""
-    probs, labels = _judged(probs, labels)
-    confidence, called = probs.max(1)
-    order = confidence.argsort(descending=True, stable=True)
-    wrong = (called != labels)[order].double()
-    n_sure = torch.arange(1, len(order) + 1, dtype=torch.double)
-    return n_sure / len(order), wrong.cumsum(0) / n_sure
-
-
 def commonest(labels: Labels) -> tuple[int, int]:
     """The class of most of the labeled rows, the first of equals, and how many they are; (0, 0) without any."""
     counts = torch.bincount(labels[labels >= 0], minlength=1)

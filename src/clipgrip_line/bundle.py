@@ -24,7 +24,6 @@ from clipgrip_line.errors import LineError
 from clipgrip_line.files import open_file, system_words
 from clipgrip_line.sentences import Sentence, mark
 
-SUFFIX = ".clipgrip"
 KIND, FORMAT = "clipgrip bundle", 1
 MANIFEST = "manifest.json"
 DATE = (1980, 1, 1, 0, 0, 0)

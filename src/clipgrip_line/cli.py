@@ -14,7 +14,7 @@ from clipgrip_line import __version__
 from clipgrip_line.errors import ClipgripError
 from clipgrip_line.files import system_sentence
 from clipgrip_line.parsing import LANG, Parser, named_language, speaking, words_in
-from clipgrip_line.sentences import mark
+from clipgrip_line.sentences import Sentence, mark
 from clipgrip_line.words import LANGUAGES, Words
 
 ABOUT = mark("A model in one file, at work without the training stack.")
@@ -23,6 +23,9 @@ JSON = mark("print one JSON document, errors too")
 STOPPED = 130
 """Exit code after Ctrl-C."""
 STOPPED_SENTENCE = mark("stopped. What is done is kept; the same command goes on.")
+DATABASE = mark(
+    "the folder's database cannot be used now: {reason}. Nothing is half done; see to the disk, then try again."
+)
 COMMANDS = {
     "show": "clipgrip_line.commands.show",
     "check": "clipgrip_line.commands.check",
@@ -78,6 +81,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         return _failed(args, system_sentence(error), type(error).__name__, 2)
+    except Exception as error:
+        import sqlite3
+
+        if not isinstance(error, sqlite3.Error):
+            raise
+        why = Sentence(DATABASE, reason=Sentence(str(error)))
+        return _failed(args, why, type(error).__name__, 2)
 
 
 def command_first(words: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from waiting import LONG
 
 from clipgrip.backbone import cache as module
 from clipgrip.backbone.cache import EmbeddingCache, default_root, remove_older
@@ -225,7 +226,7 @@ def test_processes_that_write_at_the_same_time_lose_nothing(tmp_path: Path) -> N
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(LONG)
         assert process.exitcode == 0
     hashes, values = rows(0, 120)
     found = open_cache(tmp_path).get(hashes)

@@ -16,6 +16,7 @@ import pytest
 import torch
 from pictures import random_image
 from PIL import Image
+from waiting import LONG
 
 from clipgrip.backbone import embed as module
 from clipgrip.backbone import encode
@@ -280,6 +281,6 @@ def test_ctrl_c_ends_the_process_soon_and_keeps_what_is_done(
     child = start_child(tiny_clip, tmp_path)
     time.sleep(0.15)
     child.send_signal(signal.SIGINT)
-    child.communicate(timeout=20)
+    child.communicate(timeout=LONG)
     cache = EmbeddingCache.for_backbone(tiny, tmp_path)
     assert (~cache.get([content for content, _ in items(400)]).missing).sum() % 4 == 0

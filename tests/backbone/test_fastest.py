@@ -71,6 +71,17 @@ def test_what_another_machine_or_nobody_wrote_is_measured_anew(
     assert "onnx" in json.loads((root / NAME).read_text())["images_per_second"]
 
 
+def test_a_home_that_machines_share_does_not_carry_a_measurement_to_another_processor(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = measuring(monkeypatch, {"torch float32": 1.0, "onnx": 2.0})
+    for processor, measurements in (("Xeon", 1), ("Xeon", 1), ("Ryzen", 2)):
+        (root / "cpuinfo").write_text(f"vendor\t: x\nmodel name\t: {processor}\n")
+        monkeypatch.setattr(module, "CPUINFO", root / "cpuinfo")
+        assert fastest() == "onnx"
+        assert len(calls) == measurements
+
+
 def test_where_the_cache_cannot_be_written_it_still_answers(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

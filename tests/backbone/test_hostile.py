@@ -66,7 +66,9 @@ def test_a_mean_that_is_one_number_counts_for_all_colours(folder: Path) -> None:
 
 def test_a_model_without_tokenizer_names_what_is_missing(folder: Path) -> None:
     (folder / TOKENS).unlink()
-    with pytest.raises(BackboneError, match=r"no tokenizer.*tokenizer\.json, or vocab\.json with"):
+    with pytest.raises(
+        BackboneError, match=r"no tokenizer.*tokenizer\.json / vocab\.json \+ merges"
+    ):
         add_model(folder, "some/model")
 
 

@@ -342,7 +342,7 @@ def test_a_half_filled_sheet_says_how_to_go_on(
     shutil.copytree(finished, here / "run")
     answers = {row["path"]: row["label"] for row in rows(here / "run" / "predictions.csv")}
     sheet = drawn(here / "run", here / "sheet.csv", answers)
-    told = command(capsys, "automate", "run", "--answers", sheet.name, "--max-error", 0.1)
+    told = command(capsys, "automate", "run", "--answers", sheet.name, "--max-error", 0.12)
     assert told.code == 0, told.err
     assert "answers: 9 given" in told.out
     assert "more right answers in a row within all" in told.out

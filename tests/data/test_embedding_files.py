@@ -12,8 +12,8 @@ from PIL import Image
 
 from clipgrip.data import embedlarge
 from clipgrip.data.discover import discover
-from clipgrip.data.embeddings import is_embeddings, read_embeddings
-from clipgrip.data.embedvalues import test_rows
+from clipgrip.data.embeddings import is_embeddings, read_embeddings, root_of
+from clipgrip.data.embedvalues import rows_of_test
 from clipgrip.data.ingest import ingest
 from clipgrip.data.listing import listing
 from clipgrip.data.reading import open_row
@@ -35,7 +35,7 @@ def test_the_bank_that_the_class_embeddings_fit_comes_first(tmp_path: Path) -> N
     np.savez(
         tmp_path / "e.npz", dino=made["dino"], clip=made["clip"], class_embeds=made["class_embeds"]
     )
-    assert read_embeddings(tmp_path / "e.npz").text_bank == "clip"
+    assert [*read_embeddings(tmp_path / "e.npz").banks] == ["clip", "dino"]
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
@@ -257,6 +257,8 @@ def test_embeddings_in_a_store_are_read_there(tmp_path: Path) -> None:
         assert len(read_embeddings("memory://vectors/s-1.npz").ids) == N // 3
         with pytest.raises(DataError, match="no such file"):
             read_embeddings("memory://vectors/none.npz")
+        for place in ("memory://vectors", "memory://vectors/", "memory://vectors/s-1.npz"):
+            assert root_of(place) == "memory://vectors"
     finally:
         store.rm("/vectors", recursive=True)
 
@@ -386,7 +388,7 @@ def test_a_text_that_is_called_npz_is_no_numpy_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [2, "maybe", 0.5])
 def test_a_value_that_says_neither_test_nor_pool_is_refused(tmp_path: Path, value: object) -> None:
     with pytest.raises(DataError, match=r"test of row 2 is"):
-        test_rows([1, value, 0, "", None, True], "x.npz")
-    assert test_rows([1, 0, "", None, True, "False", "test"], "x.npz") == (
+        rows_of_test([1, value, 0, "", None, True], "x.npz")
+    assert rows_of_test([1, 0, "", None, True, "False", "test"], "x.npz") == (
         True, False, False, False, True, False, True,
     )  # fmt: skip

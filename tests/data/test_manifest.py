@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from clipgrip.data.manifest import BytesSource, ClassNames, Manifest, Row, Split
+from clipgrip.data.rows import Places
 from clipgrip.errors import DataError
 
 CLASSES = ClassNames.from_names(["cat", "dog"])
@@ -67,3 +68,14 @@ def test_an_empty_manifest_has_typed_positions() -> None:
     manifest = Manifest((), CLASSES)
     assert manifest.pool.dtype == np.int64
     assert manifest.labels.shape == (0,)
+
+
+def test_a_hash_that_is_too_long_is_never_cut_to_another_image_s() -> None:
+    base = Manifest((row("aa"), row("bb", 1)), CLASSES)
+    longer = "aa" * 32 + "0"
+    assert base.without([longer]).rows == base.rows
+    assert base.rows.among([longer, "bb" * 32]).tolist() == [False, True]
+    assert base.rows.values({longer: 1}).tolist() == [-1, -1]
+    assert longer not in Places(base.rows.hashes)
+    with pytest.raises(DataError, match="no content hash"):
+        Manifest((replace(row("aa"), sha256=longer), row("bb")), CLASSES)

@@ -65,9 +65,9 @@ def test_damage_gives_a_picture_or_a_reason(kind: str, recwarn: pytest.WarningsR
     rng = random.Random(kind)
     for _ in range(60):
         data = mutated(ORIGINALS[kind], rng)
-        start = time.perf_counter()
+        start = time.thread_time()
         assert looked_at(data) in (None, *REASONS)
-        assert time.perf_counter() - start < 5
+        assert time.thread_time() - start < 5
 
 
 @pytest.mark.parametrize("kind", ORIGINALS)

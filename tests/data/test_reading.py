@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from data_helpers import picture, plant, png
+from waiting import LONG
 
 from clipgrip.data.images import UndecodableImage
 from clipgrip.data.ingest import ingest
@@ -68,7 +69,7 @@ def test_a_pipe_or_a_device_is_refused_at_once(tmp_path: Path) -> None:
         done.set()
 
     threading.Thread(target=work, daemon=True).start()
-    assert done.wait(20)
+    assert done.wait(LONG)
 
 
 def test_a_file_is_read_up_to_a_size(tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 from executors import works
+from waiting import until
 
 from clipgrip.errors import ConfigError, MissingPackage, RunError
 from clipgrip.executors import automatic, base, executor_named, processes, using
@@ -94,7 +95,8 @@ def test_a_worker_that_is_killed_costs_no_part(pool: Processes) -> None:
     found: dict[int, int] = {}
     for number, (process, value) in pool.answers(works.slowly, range(12)):
         if len(found) in (1, 5):
-            os.kill(process, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may have been killed with this answer under way
+                os.kill(process, signal.SIGKILL)
         assert number not in found
         found[number] = value
     assert found == {n: 2 * n for n in range(12)}
@@ -120,23 +122,19 @@ def test_processes_end_with_the_one_that_began_them(tmp_path: Path) -> None:
     script = tmp_path / "begin.py"
     script.write_text(BEGIN.format(path=sys.path, folder=str(tmp_path)))
     with subprocess.Popen([sys.executable, str(script)]) as first:
-        while not (found := [p.name for p in tmp_path.iterdir() if p.name.isdecimal()]):
-            time.sleep(0.1)
-            assert first.poll() is None
+        until(lambda: list(tmp_path.glob("[0-9]*")) or first.poll() is not None)
+        assert first.poll() is None
         first.kill()
-    assert _ends(int(found[0]))
+    (found,) = tmp_path.glob("[0-9]*")
+    until(lambda: _ended(int(found.name)), "the process outlives the one that began it")
 
 
-def _ends(process: int) -> bool:
-    for _ in range(100):
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            return True
-        if Path(f"/proc/{process}/stat").read_text().split()[2] == "Z":
-            return True
-        time.sleep(0.1)
-    return False
+def _ended(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+        return Path(f"/proc/{process}/stat").read_text().split()[2] == "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return True
 
 
 def test_names_give_executors() -> None:

@@ -53,3 +53,18 @@ def test_a_system_that_does_not_say_it_has_enough(limits: Path, content: str | N
         resources.MEMORY.write_text(content)
     resources.OWN.unlink()
     assert (cores(), free_bytes()) == (64, UNKNOWN)
+
+
+def test_limits_of_the_first_version_count_too(limits: Path) -> None:
+    resources.OWN.write_text("4:memory:/box\n1:cpuacct,cpu:/box\n0::/\nno group\n")
+    for kind in ("cpu", "memory"):
+        (limits / kind / "box").mkdir(parents=True)
+    (limits / "cpu" / "cpu.cfs_quota_us").write_text("-1\n")
+    (limits / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    (limits / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    assert (cores(), free_bytes()) == (64, 8 << 30)
+    (limits / "cpu" / "box" / "cpu.cfs_quota_us").write_text("400000\n")
+    (limits / "cpu" / "box" / "cpu.cfs_period_us").write_text("100000\n")
+    (limits / "memory" / "box" / "memory.limit_in_bytes").write_text(f"{4 << 30}\n")
+    (limits / "memory" / "box" / "memory.stat").write_text(f"rss 5\ntotal_rss {1 << 30}\n")
+    assert (cores(), free_bytes()) == (4, 3 << 30)

@@ -12,7 +12,7 @@ import pytest
 from line_command import line
 from PIL import Image
 
-from clipgrip_line.cli import parser_of
+from clipgrip_line.cli import COMMANDS, parser_of
 from clipgrip_line.parsing import OF_ARGPARSE, named_language
 from clipgrip_line.pictures.damage import decoder_words
 from clipgrip_line.pictures.images import UndecodableImage, decode
@@ -57,6 +57,24 @@ def test_headings_of_help_are_japanese(capsys: pytest.CaptureFixture[str]) -> No
     assert told.code == 0
     for one in ("使い方：", "引数", "オプション", "この説明を表示"):
         assert one in told.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_explained_in_japanese(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    told = line(capsys, command, "--lang", "ja", "--help")
+    assert told.code == 0
+    plain = re.compile(r"[a-z]{3,} [a-z]{3,} [a-z]{3,}")
+    for action in _actions(command):
+        assert action.help
+        assert not plain.search(action.help), action.help
+
+
+def _actions(command: str) -> list[argparse.Action]:
+    commands = next(one for one in parser_of(JA)._actions if one.dest == "command")
+    assert isinstance(commands.choices, dict)
+    return [one for one in commands.choices[command]._actions if one.dest != "help"]
 
 
 def test_with_json_an_error_of_usage_is_a_document_too(capsys: pytest.CaptureFixture[str]) -> None:

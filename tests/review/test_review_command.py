@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from projects import command
+from waiting import LONG
 
 from clipgrip.review.store import ReviewRound, newest_round, open_review
 
@@ -97,7 +98,9 @@ class Served:
         self.csrf = csrf[1]
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[str, Any]:
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+        with closing(
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=LONG)
+        ) as connection:
             headers = {"cookie": self.cookie, "x-csrf-token": self.csrf}
             headers |= {"content-type": "application/json"}
             connection.request(method, path, None if body is None else json.dumps(body), headers)

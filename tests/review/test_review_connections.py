@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
+from waiting import LONG
 
 from clipgrip_line.web import connections
 from clipgrip_line.web.connections import Connection, Server
@@ -50,7 +51,7 @@ def served(most: int = 512) -> Iterator[int]:
 
 
 def opened(port: int, said: bytes = b"") -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=LONG)
     connection.sendall(said)
     return connection
 

@@ -212,15 +212,21 @@ def test_other_classes_end_a_draw_apart(session: ReviewSession) -> None:
         by_class(session)
 
 
-def test_an_audited_answer_that_is_put_right_calibrates_anew(
-    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The number of answers stays the same, so only the change itself can show it."""
+def calibrations(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Of each time that confidence is calibrated, whether it was because of a correction."""
     told: list[bool] = []
     monkeypatch.setattr(
         "clipgrip.review.session.keep_calibration",
         lambda _, *, corrected=False: told.append(corrected),
     )
+    return told
+
+
+def test_an_audited_answer_that_is_put_right_calibrates_anew(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of answers stays the same, so only the change itself can show it."""
+    told = calibrations(monkeypatch)
     row = int(session.snapshot.round.draw.rows[0])
     answer(session, row, 1, purpose="audit")
     answer(session, row, 2, purpose="audit")
@@ -232,11 +238,7 @@ def test_a_counted_answer_that_is_taken_back_calibrates_anew(
     session: ReviewSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also one that was given for another purpose: its image was drawn all the same."""
-    told: list[bool] = []
-    monkeypatch.setattr(
-        "clipgrip.review.session.keep_calibration",
-        lambda _, *, corrected=False: told.append(corrected),
-    )
+    told = calibrations(monkeypatch)
     first, second = session.snapshot.round.draw.rows[:2].tolist()
     answer(session, first, 1)
     again = answer(session, first, 2)

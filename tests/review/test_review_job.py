@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from projects import command
+from waiting import LONG
 
 from clipgrip.errors import RunError
 from clipgrip.review import job
@@ -20,7 +21,7 @@ from clipgrip.runs.lock import locked
 
 
 def test_stop_never_reaches_another_process_that_has_the_number_now(tmp_path: Path) -> None:
-    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
         job.write(tmp_path, job.Progress("running", other.pid, token="t"))
         for busy in (False, True):
@@ -91,7 +92,7 @@ def test_a_round_hears_only_its_own_token(tmp_path: Path, monkeypatch: pytest.Mo
     time.sleep(0.1)
     assert heard == []
     (tmp_path / job.STOP).write_text("mine")
-    listening.join(10)
+    listening.join(LONG)
     assert [number for number, _ in heard] == [os.getpid()]
 
 

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import shutil
-import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -18,6 +17,7 @@ import pytest
 from PIL import Image
 from projects import Place, picture, project, quick, rows
 from review_helpers import Browser, answer, id_of, truth
+from waiting import until
 
 from clipgrip.data.portable import folder_names
 from clipgrip.review import classes as edits
@@ -418,10 +418,7 @@ def test_the_page_of_a_loading_round_says_so(
         session.folder, job.Progress(**(asdict(job.Progress()) | {"state": "done", "round": 2}))
     )
     browser.get("/")
-    for _ in range(300):
-        if browser.get("/api/rounds").json()["current"] == done.number:
-            break
-        time.sleep(0.1)
+    until(lambda: browser.get("/api/rounds").json()["current"] == done.number)
     told = browser.get("/api/rounds").json()
     assert (told["current"], told["state"]) == (2, "done")
     assert np.isfinite(session.snapshot.view.confidence).all()

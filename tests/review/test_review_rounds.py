@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from projects import SEEN, Dying, Place, command, project
 from review_helpers import Browser, answer, id_of, truth
+from waiting import LONG, until
 
 from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
@@ -302,14 +303,6 @@ def test_the_folder_of_a_round_is_reviewed_from_the_folder_of_the_review(
 # -- beside the page --------------------------------------------------------------------------------------------------
 
 
-def wait(until: Callable[[], bool], what: str) -> None:
-    for _ in range(1500):
-        if until():
-            return
-        time.sleep(0.1)
-    raise AssertionError(what)
-
-
 @pytest.fixture
 def small(
     tiny_clip: Path,
@@ -338,7 +331,7 @@ def test_a_round_beside_the_page_from_start_over_kill_to_done(small: Path) -> No
     assert progress.pid != os.getpid()
     with pytest.raises(RunError, match="running already"):
         job.start(small, "Ito")
-    wait(lambda: job.progress(small).stage in ("embed", "round", "answer"), "no progress was told")
+    until(lambda: job.progress(small).stage in ("embed", "round", "answer"), "no progress was told")
     child = job._children.pop(small.resolve())  # as after a restart of the server
     assert job.progress(small).state == "running"
     with pytest.raises(RunError, match="running already"):
@@ -347,7 +340,7 @@ def test_a_round_beside_the_page_from_start_over_kill_to_done(small: Path) -> No
     child.wait()
     assert job.progress(small).state == "stopped"
     job.start(small, "Ito")
-    wait(lambda: job.progress(small).state != "running", "the round does not end")
+    until(lambda: job.progress(small).state != "running", "the round does not end")
     progress = job.progress(small)
     assert (progress.state, progress.round, progress.error) == ("done", 2, ""), (
         small / job.LOG
@@ -360,7 +353,7 @@ def test_a_round_beside_the_page_from_start_over_kill_to_done(small: Path) -> No
 def test_a_round_that_is_stopped_says_so(small: Path) -> None:
     job.start(small, "Sato")
     job.stop(small)
-    wait(lambda: job.progress(small).state != "running", "it does not stop")
+    until(lambda: job.progress(small).state != "running", "it does not stop")
     assert job.progress(small).state == "stopped"
 
 
@@ -369,7 +362,7 @@ def test_a_round_that_is_stopped_in_the_middle_says_so(
 ) -> None:
     def told_to_stop(*_: object) -> None:
         job.stop(small)
-        time.sleep(60)
+        time.sleep(LONG)
 
     monkeypatch.setattr("clipgrip.review.rounds.next_round", told_to_stop)
     monkeypatch.setattr(job, "_alive", lambda _: True)

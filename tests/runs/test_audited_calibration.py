@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from clipgrip.errors import PromptError
 from clipgrip.review.measure import calibration
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import Answer, open_review
+from clipgrip.review.web.server import behind
 from clipgrip.review.web.texts import worth_of_confidence
 from clipgrip.runs import calibrated, checkpoint
 from clipgrip.runs.calibrated import AuditedCalibration, read_calibration, write_calibration
@@ -235,3 +238,48 @@ def test_where_no_temperature_helps_the_files_are_not_written_at_every_answer(
         (folder / "calibration.json").write_text("damaged")
         answer_audit(session, many, 1)
     assert len(written) == 1
+
+
+def test_files_follow_an_audited_answer_behind_its_request(folder: Path, many: Place) -> None:
+    before, waiting = (folder / "predictions.csv").read_bytes(), list[Callable[[], None]]()
+    with open_review(folder, create=True) as store:
+        session = ReviewSession(folder, store, waiting.append)
+        answer_audit(session, many, AUDITED)
+        assert calibration(session.snapshot) is not None
+        assert read_calibration(folder) is None
+        assert (folder / "predictions.csv").read_bytes() == before
+        assert len(waiting) == 1
+        waiting.pop()()
+    assert read_calibration(folder) is not None
+    assert {row["calibrated"] for row in rows(folder / "predictions.csv")} == {"yes"}
+
+
+def test_what_was_stopped_between_the_two_files_is_done_again(
+    folder: Path, many: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_review(folder, create=True) as store:
+        session = ReviewSession(folder, store)
+        with monkeypatch.context() as full:
+            full.setattr("clipgrip.runs.outputs.write_dated", no_room)
+            answer_audit(session, many, AUDITED)
+        assert read_calibration(folder) is None
+        ReviewSession(folder, store)
+    assert read_calibration(folder) is not None
+    assert {row["calibrated"] for row in rows(folder / "predictions.csv")} == {"yes"}
+
+
+def no_room(*_: object) -> None:
+    raise OSError("no space left")
+
+
+def test_work_behind_requests_is_done_in_its_order_and_its_failure_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    done: list[int] = []
+    with behind() as later:
+        for number in range(5):
+            later(partial(done.append, number))
+        later(no_room)
+        later(partial(done.append, 5))
+    assert done == [0, 1, 2, 3, 4, 5]
+    assert "not brought up to date" in caplog.text

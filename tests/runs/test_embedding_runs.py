@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import itertools
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,7 @@ from clipgrip.errors import ConfigError, DataError, RunError
 from clipgrip.estimator import GripClassifier
 from clipgrip.report.build import build_report
 from clipgrip.report.from_run import facts
+from clipgrip.runs import given
 from clipgrip.runs.auditing import Audit
 from clipgrip.runs.given import FILE
 from clipgrip.runs.outcome import Outcome
@@ -202,6 +205,26 @@ def test_large_arrays_stay_in_their_file_and_give_the_same_run(
     other = made(Path(again.path), class_embeds=texts, out=tmp_path / "large")
     assert other.run.id == before
     assert torch.equal(other.answers.pool, once.answers.pool)
+
+
+def test_a_large_file_that_changes_while_it_is_read_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedlarge, "LARGE", 1)
+    path, texts = tmp_path / "e.npy", tmp_path / "texts.npz"
+    np.savez(texts, class_embeds=arrays()["class_embeds"], class_names=np.array(NAMES))
+    np.save(path, arrays()["clip"])
+    of_run, times = given.unit, itertools.count(1)
+
+    def changing(vectors: Any) -> Any:
+        os.utime(path, ns=(1, next(times)))
+        return of_run(vectors)
+
+    monkeypatch.setattr(given, "unit", changing)
+    with pytest.raises(DataError, match=r"e\.npy was changed while it was read"):
+        made(path, class_embeds=texts)
+    monkeypatch.undo()
+    assert len(made(path, class_embeds=texts).answers.pool) == N
 
 
 def test_a_large_array_that_is_damaged_or_cut_off_is_said(

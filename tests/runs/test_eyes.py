@@ -60,7 +60,7 @@ def test_a_run_keeps_its_eyes_for_predict_review_and_reports(
     again = reopen(outcome.folder)
     assert torch.equal(again.answers.pool, outcome.answers.pool)
     assert torch.equal(again.answers.test, outcome.answers.test)
-    every = frozenset(row.sha256 for row in outcome.manifest.rows)
+    every = outcome.manifest.rows.hashes
     reviewed = RoundClassifier.of(again, every).probs(outcome.manifest.classes)
     assert reviewed.shape == (len(every), 4)
     both = torch.cat([outcome.answers.pool, outcome.answers.test])

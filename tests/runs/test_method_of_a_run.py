@@ -12,10 +12,12 @@ import pytest
 from projects import Log, Place, project
 
 from clipgrip import method
-from clipgrip.errors import ConfigError
+from clipgrip.errors import ConfigError, PromptError
+from clipgrip.fewshot import head
 from clipgrip.pseudolabel import Refinement
 from clipgrip.pseudolabel.refine import refiner
 from clipgrip.runs import confidence, store
+from clipgrip.runs.auditing import Audit
 from clipgrip.runs.outcome import METHOD_UNKNOWN, Outcome
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
@@ -57,6 +59,32 @@ def test_another_version_of_the_method_never_goes_on_with_a_run(
     second = run(project(place, tiny_clip, tmp_path / "run"), log := Log())
     assert (first.folder.name, second.folder.name) == ("run", "run-2")
     assert any("other settings, data or method" in note for note in log.notes)
+
+
+@pytest.mark.parametrize("paradigm", ["UL", "SSL"])
+def test_what_labels_taught_stays_what_it_was_whatever_newer_code_would_make_of_them(
+    place: Place, tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paradigm: str
+) -> None:
+    labels = place.labels(paradigm)
+    first = run(project(place, tiny_clip, tmp_path / "run", labels=labels))
+    assert first.joint is not None
+    monkeypatch.setattr(method, "REVISION", method.REVISION + 1)
+    monkeypatch.setattr(head, "TEMPERATURES", (0.01,))  # the head of newer code
+    again = reopen(first.folder)
+    assert again.answers.pool.equal(first.answers.pool)
+    assert again.answers.test.equal(first.answers.test)
+    assert (again.prompt, Audit.of(again, 0).id) == (first.prompt, Audit.of(first, 0).id)
+    (first.folder / "head.safetensors").unlink()
+    with pytest.raises(PromptError, match=r"head\.safetensors"):
+        reopen(first.folder)
+
+
+def test_a_head_that_the_same_code_made_is_made_again_where_its_file_is_damaged(
+    place: Place, tiny_clip: Path, tmp_path: Path
+) -> None:
+    first = run(project(place, tiny_clip, tmp_path / "run", labels=place.labels("SSL")))
+    (first.folder / "head.safetensors").write_bytes(b"damaged")
+    assert reopen(first.folder).answers.pool.equal(first.answers.pool)
 
 
 def test_a_run_from_before_methods_were_stored_opens_with_its_method_unknown(

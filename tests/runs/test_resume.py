@@ -17,6 +17,7 @@ import torch
 from projects import Dying, Log, Place, make_place, outputs, project
 from projects import quick as quickly
 from runs_forks import in_a_fork
+from waiting import LONG
 
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
@@ -298,7 +299,7 @@ def test_ctrl_c_ends_with_130_and_a_sentence_and_the_same_command_goes_on(
             if line.startswith(b"round"):
                 break
         running.send_signal(signal.SIGINT)
-        _, errors = running.communicate(timeout=60)
+        _, errors = running.communicate(timeout=LONG)
     assert running.returncode == 130
     assert errors.decode().splitlines()[-1].startswith("clipgrip: stopped. What is done is kept")
     assert b"Traceback" not in errors

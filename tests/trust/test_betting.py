@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from clipgrip.trust import proof as proofs
 from clipgrip.trust.betting import (
     MIXTURE,
     critical,
@@ -179,3 +180,13 @@ def test_answers_needed_are_found_however_far_they_lie(
     reached = proof(np.concatenate([wrong, coming]), null, alpha) >= 1 - 1e-9
     at = max(0, int(reached.argmax()) + 1 - len(wrong)) if reached.any() else None
     assert hoped_needed(wrong, null, alpha, rate, 2000) == at
+
+
+def test_of_very_many_answers_no_bets_are_kept_in_memory() -> None:
+    null, known = Null(None, 0.02), proofs._known_bets
+    wrong = np.arange(proofs.LONGEST + 1) % 7 == 0
+    before = known.cache_info().misses
+    path = proof(wrong, null, 0.05)
+    assert known.cache_info().misses == before
+    assert (path[:-1] == proof(wrong[:-1], null, 0.05)).all()
+    assert known.cache_info().misses == before + 1

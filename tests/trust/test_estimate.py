@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from trust_data import features, overconfident
+from trust_data import overconfident
 
 from benchmarks.research.estimates import (
-    by_agreement,
-    by_confidence,
-    by_halves,
     by_threshold,
     matching_temperature,
     temperature_without_labels,
@@ -19,7 +15,7 @@ from benchmarks.research.estimates import (
 from benchmarks.research.halves import gaussian_answers, half_agreement
 from clipgrip import metrics
 from clipgrip.errors import DataError
-from clipgrip.trust.estimate import by_labels, by_refinement
+from clipgrip.trust.estimate import Estimate, by_labels, by_refinement
 
 
 def clusters(
@@ -57,20 +53,6 @@ def test_a_class_without_images_is_never_the_answer() -> None:
     assert 5 not in gaussian_answers(images, images, onehot)
 
 
-def test_halves_need_some_images_of_each_class() -> None:
-    with pytest.raises(DataError, match="50 are needed"):
-        by_halves(torch.eye(10), torch.eye(10)[:, :5])
-
-
-def test_mean_confidence_is_the_accuracy_of_calibrated_answers() -> None:
-    logits, labels = overconfident(factor=1.0)
-    probs = logits.softmax(1)
-    found = by_confidence(probs)
-    assert found.accuracy == pytest.approx(metrics.accuracy(probs, labels), abs=0.02)
-    assert found.low <= found.accuracy <= found.high
-    assert "audit" in found.advice
-
-
 def test_thresholded_confidence_equals_the_source_on_the_source() -> None:
     logits, labels = overconfident()
     probs = logits.softmax(1)
@@ -87,11 +69,6 @@ def test_thresholded_confidence_by_the_paper() -> None:
     assert by_threshold(target, source, torch.tensor([0, 0, 1, 0])).accuracy == pytest.approx(2 / 3)
 
 
-def test_agreement_of_two_answers_is_counted() -> None:
-    first, second = torch.eye(3)[[0, 1, 2, 0]], torch.eye(3)[[0, 1, 1, 1]]
-    assert by_agreement(first, second).accuracy == 0.5
-
-
 def test_the_matching_temperature_has_the_wanted_confidence() -> None:
     logits, _ = overconfident()
     fitted = matching_temperature(logits, 0.6)
@@ -100,21 +77,11 @@ def test_the_matching_temperature_has_the_wanted_confidence() -> None:
 
 def test_a_temperature_without_labels_comes_with_its_range() -> None:
     logits, _ = overconfident()
-    estimate = by_confidence((logits / 3).softmax(1), half_width=0.05)
+    sure = (logits / 3).softmax(1).max(1).values.mean().item()
+    estimate = Estimate(sure, sure - 0.05, sure + 0.05, "mean confidence", "calibrated answers")
     found = temperature_without_labels(logits, estimate)
     assert found.low.value < found.calibration.value < found.high.value
     assert found.calibration.value == pytest.approx(3, rel=0.1)
-
-
-def test_halves_on_measured_embeddings_stay_in_their_interval() -> None:
-    held = np.load(features() / "caltech58.npz")
-    images, classes = (
-        torch.from_numpy(held[name]).float() for name in ("image_embeds", "class_embeds")
-    )
-    probs = (100 * images @ classes.T).softmax(1)
-    found = by_halves(images, probs)
-    truth = metrics.accuracy(probs, torch.from_numpy(held["labels"]).long())
-    assert found.low <= truth <= found.high
 
 
 def test_refined_answers_that_doubt_the_first_lower_the_estimate() -> None:

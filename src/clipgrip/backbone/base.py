@@ -12,6 +12,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
+from clipgrip.errors import PromptError
+from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds, ImageEmbeds
 
 
@@ -24,6 +26,19 @@ class Tails:
 
     embeds: Float[Tensor, "T E"]
     lengths: tuple[int, ...]
+
+    def check_length(self, prefix: int, max_tokens: int) -> None:
+        """PromptError where the longest text, after ``prefix`` tokens, has no room in a model of ``max_tokens``."""
+        longest = prefix + max(self.lengths)
+        if longest > max_tokens:
+            raise PromptError(
+                mark(
+                    "the longest class prompt takes {longest} tokens with its context, the model has "
+                    "{max_tokens} positions. Shorten its text."
+                ),
+                longest=longest,
+                max_tokens=max_tokens,
+            )
 
 
 class TextTower(Protocol):

@@ -11,6 +11,7 @@ import json
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from clipgrip.files import write_text_atomic
 from clipgrip.sentences import mark
 
 NAME = "engines.json"
+CPUINFO = Path("/proc/cpuinfo")
 WORTH = 1.1
 """How much faster ONNX Runtime must be: a measurement of seconds errs by some percent."""
 SECONDS = 0.5
@@ -94,12 +96,24 @@ def _remember(rates: dict[str, float]) -> None:
 
 def _machine() -> dict[str, Any]:
     return {
-        "processor": platform.processor() or platform.machine(),
+        "processor": _processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
         "processors": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
+        "onnx": _version("onnx"),
         "onnxruntime": _version("onnxruntime"),
     }
+
+
+def _processor() -> str:
+    """Its model, as machines that share a home differ in it; Linux says it in a file alone."""
+    try:
+        lines = CPUINFO.read_text("utf-8").splitlines()
+    except (OSError, ValueError):
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine()
 
 
 def _version(package: str) -> str | None:

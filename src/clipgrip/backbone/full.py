@@ -100,16 +100,7 @@ class FullText:
 
     def encode(self, prefix: Float[Tensor, "P E"], tails: Tails) -> ClassEmbeds:
         """(C, D) unit vectors of ``prefix + tail``, differentiable in both."""
-        longest = len(prefix) + max(tails.lengths)
-        if longest > self.max_tokens:
-            raise PromptError(
-                mark(
-                    "the longest class prompt takes {longest} tokens with its context, the model has "
-                    "{max_tokens} positions. Shorten its text."
-                ),
-                longest=longest,
-                max_tokens=self.max_tokens,
-            )
+        tails.check_length(len(prefix), self.max_tokens)
         rows = [torch.cat([prefix, tail]) for tail in tails.embeds.split(tails.lengths)]
         mask = pad_sequence([rows[0].new_ones(len(row)).long() for row in rows], batch_first=True)
         if self._rules.pad_to is not None:

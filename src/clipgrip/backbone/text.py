@@ -163,16 +163,7 @@ class ClipText:
 
     def encode(self, prefix: Tensor, tails: Tails) -> ClassEmbeds:
         """(C, D) unit vectors of ``prefix + tail``, equal to the full tower's in value and gradient."""
-        longest = len(prefix) + max(tails.lengths)
-        if longest > self.max_tokens:
-            raise PromptError(
-                mark(
-                    "the longest class prompt takes {longest} tokens with its context, the model has "
-                    "{max_tokens} positions. Shorten its text."
-                ),
-                longest=longest,
-                max_tokens=self.max_tokens,
-            )
+        tails.check_length(len(prefix), self.max_tokens)
         layout = self._layout(len(prefix), tails.lengths)
         hidden = torch.cat([prefix, tails.embeds[layout.order]]) + self._positions(layout.positions)
         for layer in self._layers[:-1]:

@@ -65,7 +65,7 @@ def go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[s
     following, given = facts["next_wider"], facts["answers_counted"]
     if facts.get("further") is not None:
         return _go_on_apart(facts, run, answers)
-    if facts["stop"] and not facts["decided_by_model"]:
+    if facts["stop"] and not facts["decided_by_model"] and following is None:
         return [
             Sentence(
                 "stop here: at this error rate more answers prove nothing; improve the model, or allow more errors in "

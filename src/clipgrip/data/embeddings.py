@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from weakref import WeakValueDictionary
 
@@ -40,9 +40,9 @@ from clipgrip.data.embedlayout import (
     scale_in,
     text_first,
 )
-from clipgrip.data.embedplaces import State, embedding_files, state_of
+from clipgrip.data.embedplaces import State, embedding_files, is_store_folder, state_of
 from clipgrip.data.embedstacked import read_several
-from clipgrip.data.embedvalues import label_of, test_rows, text_of
+from clipgrip.data.embedvalues import label_of, rows_of_test, text_of
 from clipgrip.data.packed import folder_named
 from clipgrip.data.rows import DIGITS, Hashes
 from clipgrip.data.stores import joined, local_of, url_of
@@ -55,6 +55,9 @@ CLASS_NAMES = ("class_names", "classes", "class", "names", "name", "labels", "la
 NO_CLASS_EMBEDS = mark(
     "{path}: no class embeddings in it. Give class_embeds (C, D), or a single array of numbers with one row for each "
     "class. Found: {found}."
+)
+CHANGED = mark(
+    "{path} was changed while it was read. Run the same command again, and leave the file alone meanwhile."
 )
 
 
@@ -74,11 +77,8 @@ class Embeddings:
     class_names: tuple[str, ...] = ()
     class_embeds: NDArray[np.float32] | None = field(default=None, repr=False)
     logit_scale: float = LOGIT_SCALE
-
-    @property
-    def text_bank(self) -> str:
-        """The bank that texts and prototypes belong to."""
-        return next(iter(self.banks))
+    state: State = ()
+    """Of the files as they were read."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -120,9 +120,15 @@ def read_embeddings(path: AnyPath) -> Embeddings:
     key = place, state_of(files)
     found = _READ.get(key)
     if found is None:
-        found = embeddings_of(read_several(files), place, name=_whose(files, place))
-        _READ[key] = found
+        made = embeddings_of(read_several(files), place, name=_whose(files, place))
+        found = _READ[key] = replace(made, state=key)
     return found
+
+
+def check_unchanged(found: Embeddings) -> None:
+    """DataError where a file changed since it was read: what lies in it is not what was hashed."""
+    if found.state != (found.path, state_of(embedding_files(found.path) or [found.path])):
+        raise DataError(CHANGED, path=found.path)
 
 
 def _whose(files: list[str], place: str) -> str:
@@ -157,7 +163,7 @@ def embeddings_of(arrays: Arrays, path: AnyPath, name: str = "") -> Embeddings:
         ids,
         tuple(_picture(folder, one) for one in pictures),
         labels,
-        test_rows(given.get("test", ()), where),
+        rows_of_test(given.get("test", ()), where),
         class_names,
         class_embeds,
         scale_in(arrays.get("logit_scale", LOGIT_SCALE), where),
@@ -166,7 +172,8 @@ def embeddings_of(arrays: Arrays, path: AnyPath, name: str = "") -> Embeddings:
 
 def root_of(place: str) -> str:
     """The folder that ids and pictures of embeddings are relative to."""
-    return place if os.path.isdir(openable(place)) else folder_named(place)
+    is_folder = is_store_folder(place) or os.path.isdir(openable(place))
+    return place.rstrip("/") if is_folder else folder_named(place)
 
 
 def _picture(folder: str, path: str) -> str:

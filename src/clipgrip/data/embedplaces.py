@@ -26,9 +26,14 @@ def embedding_files(place: AnyPath) -> list[str]:
     names = expanded(where) if not os.path.exists(openable(where)) else [where]
     if url_of(place) is None and os.path.isdir(openable(where)):
         names = _in_folder(where)
-    elif url_of(place) is not None and "." not in os.path.basename(where.rstrip("/")):
+    elif is_store_folder(where):
         names = _in_store(where.rstrip("/"))
     return names if names and _holds_embeddings(names) else []
+
+
+def is_store_folder(place: str) -> bool:
+    """Whether a place is a folder of a store, as far as its name says: it has no ending."""
+    return url_of(place) is not None and "." not in os.path.basename(place.rstrip("/"))
 
 
 def _in_folder(folder: str) -> list[str]:

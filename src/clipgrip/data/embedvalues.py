@@ -24,7 +24,7 @@ def label_of(value: Any, names: tuple[str, ...]) -> str:
     return names[int(text)] if text.isdigit() and int(text) < len(names) else text
 
 
-def test_rows(values: Iterable[Any], where: str) -> tuple[bool, ...]:
+def rows_of_test(values: Iterable[Any], where: str) -> tuple[bool, ...]:
     """Which rows are there to measure on.
 
     Raises:

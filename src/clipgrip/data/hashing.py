@@ -110,11 +110,12 @@ def _by_workers(
     executor: Executor, entries: Sequence[Entry], first: int, report: Progress
 ) -> Iterator[Usable | Issue]:
     """The answers of the entries from ``first`` on, which come in any order and are given in that of the entries."""
-    parts = [entries[start : start + PART] for start in range(first, len(entries), PART)]
+    starts = range(first, len(entries), PART)
     waiting: dict[int, list[Usable | Issue]] = {}
     done, following = first, 0
+    parts = (entries[start : start + PART] for start in starts)
     for number, answers in executor.answers(examine_part, parts):
-        _check_reached(parts[number], answers)
+        _check_reached(entries[starts[number] : starts[number] + PART], answers)
         waiting[number] = answers
         done += len(answers)
         report(done, len(entries))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from clipgrip.data.sources import ImageSource, source_of, source_text
 from clipgrip.data.texts import Texts
+from clipgrip.errors import DataError
 
 Split = Literal["pool", "test"]
 Ints = NDArray[np.int64]
@@ -80,6 +81,8 @@ class Rows(Sequence[Row]):
         texts, pictures = Texts(), dict[int, ImageSource]()
         for value in values:
             sha256, paths, label, split, source, in_memory = cells_of(value)
+            if len(sha256) > DIGITS:  # all behind it would be another row's
+                raise DataError(f'"{sha256}" is no content hash: it has more than {DIGITS} digits')
             if in_memory is not None:
                 pictures[len(texts)] = in_memory
             hashes += sha256.encode("ascii").ljust(DIGITS, b"\0")
@@ -222,8 +225,9 @@ def decoded(hashes: Hashes) -> list[str]:
 
 
 def hashes_of(texts: Iterable[str]) -> Hashes:
-    """Content hashes as a column."""
-    return np.array([one.encode("utf-8") for one in texts], dtype=f"S{DIGITS}")
+    """Content hashes as a column, wide enough that none is cut to another one."""
+    found = [one.encode("utf-8") for one in texts]
+    return np.array(found, dtype=f"S{max([DIGITS, *map(len, found)])}")
 
 
 def _of_row(row: Row) -> tuple[str, str, int, str, str, ImageSource | None]:

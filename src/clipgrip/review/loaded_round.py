@@ -12,7 +12,6 @@ import numpy as np
 from clipgrip.clock import precisely
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.rows import Places, Rows
-from clipgrip.errors import RunError
 from clipgrip.review.states import Ints
 from clipgrip.review.store import ReviewRound
 from clipgrip.review.view import RoundClassifier
@@ -21,7 +20,6 @@ from clipgrip.runs.embedding import in_a_file
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
-from clipgrip.sentences import mark
 
 AUDIT_SEED = 0
 
@@ -111,15 +109,7 @@ def first_round(folder: Path) -> tuple[ClassNames, ReviewRound]:
         RunError: it is not finished.
     """
     with open_store(folder) as runs:
-        run = runs.run()
-        if run is None or run.finished is None:
-            raise RunError(
-                mark(
-                    "the run in {folder} is not finished. Run the same clipgrip run command again to finish "
-                    "it."
-                ),
-                folder=folder,
-            )
+        run = runs.finished_run(folder)
         return runs.classes(run.id), ReviewRound(1, ".", run.id, precisely())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,20 +19,33 @@ from clipgrip.review.store import Answer, Change, ReviewStore, StoredClass
 from clipgrip.sentences import mark
 
 
+def at_once(work: Callable[[], None]) -> None:
+    """Do it now."""
+    work()
+
+
 class ReviewSession:
     """Store, lock and the present snapshot. What it says it saved is on the disk.
 
     Readers take ``snapshot`` once and need no lock. Who decides by a snapshot what to write holds ``lock`` meanwhile.
     """
 
-    def __init__(self, folder: Path, store: ReviewStore) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        store: ReviewStore,
+        later: Callable[[Callable[[], None]], None] = at_once,
+    ) -> None:
         """Begin or go on with the review in a run's folder.
+
+        ``later`` does what is given to it, in its order: a million answers take tens of seconds to be written anew,
+        and no page waits for them.
 
         Raises:
             RunError: the run is not finished, or the newest round is damaged.
         """
         self.folder, self.store = folder, store
-        self.lock = threading.RLock()
+        self.lock, self._later = threading.RLock(), later
         _begin(folder, store)
         self._snapshot = read_snapshot(folder, store)
         keep_calibration(self._snapshot)
@@ -49,7 +62,7 @@ class ReviewSession:
             view = loaded.classifier.view(self.store.classes())
             version = self._snapshot.version + 1
             self._snapshot = ReviewSnapshot.of(loaded, view, self.store.answers(), version)
-            keep_calibration(self._snapshot)
+            self._keep()
 
     def answer(self, answers: Sequence[Answer]) -> int:
         """Keep answers; on the disk when this returns. How many were new.
@@ -86,7 +99,11 @@ class ReviewSession:
         changed = rows[(was >= 0) & (was != is_)]
         corrected = bool(len(changed)) and bool(np.isin(changed, measured_rows(before)).any())
         if corrected or any(one.purpose == "audit" for one in answers):
-            keep_calibration(self._snapshot, corrected=corrected)
+            self._keep(corrected=corrected)
+
+    def _keep(self, *, corrected: bool = False) -> None:
+        """By the answers there are when its turn has come."""
+        self._later(lambda: keep_calibration(self._snapshot, corrected=corrected))
 
     def change_classes(
         self, classes: Sequence[StoredClass], action: str, person: str, facts: dict[str, object]

@@ -18,7 +18,12 @@ from clipgrip.backbone.given import GivenBank, GivenModel, unit
 from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.config import Project, Settings
 from clipgrip.data.classes import ClassNames, canonical
-from clipgrip.data.embeddings import Embeddings, read_class_embeds, read_embeddings
+from clipgrip.data.embeddings import (
+    Embeddings,
+    check_unchanged,
+    read_class_embeds,
+    read_embeddings,
+)
 from clipgrip.data.embedlarge import floats
 from clipgrip.data.embedlayout import text_first
 from clipgrip.data.images import UndecodableImage
@@ -251,6 +256,8 @@ def vectors_of(rows: Sequence[Row], bank: GivenBank, *, alone: bool = False) -> 
         for start in range(0, len(numbers), TOGETHER):
             part = np.flatnonzero(same[start : start + TOGETHER]) + start
             vectors[numbers[part]] = unit(floats(own[places[part]]))
+        if isinstance(own, np.memmap):
+            check_unchanged(found)
     failures: list[tuple[str, DataError]] = [
         (row.sha256, UndecodableImage("changed", Sentence(CHANGED))) for row in images.take(~there)
     ]

@@ -18,7 +18,7 @@ from clipgrip.data.task import Task
 from clipgrip.evaluate import pool_summary, test_scores
 from clipgrip.fewshot.joint import Joint
 from clipgrip.prompts.base import Prompt
-from clipgrip.runs.checkpoint import RESIDUAL, PromptFacts, head_digest
+from clipgrip.runs.checkpoint import RESIDUAL, PromptFacts, head_digest, read_head
 from clipgrip.runs.confidence import calibration_facts
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
@@ -188,9 +188,18 @@ def seen_names(classes: ClassNames, task: Task) -> list[str]:
 
 
 def assemble(
-    folder: Path, store: RunStore, run: StoredRun, prepared: PreparedImages, listener: Listener
+    folder: Path,
+    store: RunStore,
+    run: StoredRun,
+    prepared: PreparedImages,
+    listener: Listener,
+    *,
+    written: PromptFacts | None = None,
 ) -> Outcome:
-    """The outcome of the rounds that are stored."""
+    """The outcome of the rounds that are stored, with the head that stands beside the prompt ``written``.
+
+    Without one the head is made from what is stored: by the code of today, and of the images that are here.
+    """
     ready, backbone = prepared.ready, prepared.backbone
     rounds = tuple(store.rounds(run.id))
     best = kept_round(rounds)
@@ -200,10 +209,11 @@ def assemble(
     if tuned:
         progress = partial(listener.progress, "answer")
         through = embeds_through(tuned, backbone, ready.embeds, progress)
-    learning, seen = ready.learning, through
-    if learning is not ready:
-        seen = embeds_through(tuned, backbone, learning.embeds) if tuned else learning.embeds
-    joint = joint_of_run(run.facts, learning, seen, best)
+    joint = (
+        _made(run, ready, backbone, best, through)
+        if written is None
+        else read_head(folder, written)
+    )
     facts = prompt_facts(
         settings_of(run),
         backbone,
@@ -224,3 +234,14 @@ def assemble(
         prompt=facts,
         joint=joint,
     )
+
+
+def _made(
+    run: StoredRun, ready: Prepared, backbone: Model, best: StoredRound | None, through: Embeds
+) -> Joint | None:
+    """What labels and pseudolabels taught, made again; ``through`` are all images as the round's prompt sees them."""
+    learning, seen = ready.learning, through
+    if learning is not ready:
+        tuned = ready.start.tuned(best.learned) if best else None
+        seen = embeds_through(tuned, backbone, learning.embeds) if tuned else learning.embeds
+    return joint_of_run(run.facts, learning, seen, best)

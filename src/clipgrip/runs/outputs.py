@@ -109,10 +109,9 @@ def recalibrate(
     """
     found = honesty(outcome.answers.pool, truth, least=AUDITED)
     calibrated = AuditedCalibration.of(found) if found is not None and found.gains else None
-    before = (outcome.folder / CALIBRATION).is_file()
-    write_calibration(outcome.folder, calibrated)
-    if calibrated is not None or before:
+    if calibrated is not None or (outcome.folder / CALIBRATION).is_file():
         _write_predictions(outcome, calibrated, note)
+    write_calibration(outcome.folder, calibrated)  # last: whoever is stopped before does both again
     return calibrated
 
 

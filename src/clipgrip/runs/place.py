@@ -66,7 +66,7 @@ def as_begun(settings: Settings, folder: Path) -> Settings:
         return settings
     with open_store(folder) as store:
         stored = store.run()
-    engine = settings_of(stored).engine if stored else AUTO
+        engine = settings_of(stored).engine if stored else AUTO
     return settings.model_copy(update={"engine": engine}) if engine in EXACT else settings
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clipgrip.errors import RunError
+from clipgrip.errors import PromptError
+from clipgrip.runs.checkpoint import NAME, PromptFacts, read, read_head
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outcome import Outcome, assemble
 from clipgrip.runs.prepare import prepare_stored
-from clipgrip.runs.store import open_store
-from clipgrip.sentences import Sentence, mark
+from clipgrip.runs.store import StoredRun, open_store
+from clipgrip.sentences import Sentence
 
 
 def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
@@ -21,15 +22,7 @@ def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
     """
     listener = listener or Listener()
     with open_store(folder) as store:
-        run = store.run()
-        if run is None or run.finished is None:
-            raise RunError(
-                mark(
-                    "the run in {folder} is not finished. Run the same clipgrip run command again to finish "
-                    "it."
-                ),
-                folder=folder,
-            )
+        run = store.finished_run(folder)
         prepared = prepare_stored(folder, store, run, listener)
         for issue in prepared.issues[:3]:
             listener.note(
@@ -37,4 +30,23 @@ def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
                     "{path}: {detail}; left out of the report", path=issue.path, detail=issue.detail
                 )
             )
-        return assemble(folder, store, run, prepared, listener)
+        written = _written(folder, run, prepared.ready.method.fingerprint())
+        return assemble(folder, store, run, prepared, listener, written=written)
+
+
+def _written(folder: Path, run: StoredRun, method_id: str) -> PromptFacts | None:
+    """What the prompt in the run's folder says, whose head counts: made again it would be another's answers.
+
+    Newer code teaches another head from the same labels, and so do fewer images. None where the run was stopped before
+    its files were written, or where they are damaged and the same code, ``method_id``, makes them again.
+    """
+    if not (folder / NAME).is_file():
+        return None
+    try:
+        _, facts = read(folder / NAME)
+        read_head(folder, facts)
+    except PromptError:
+        if run.facts.get("method_id") == method_id:
+            return None
+        raise
+    return facts if facts.run == run.id else None

@@ -78,6 +78,19 @@ class RunStore:
         loaded = parsed(settings), data, backbone, parsed(facts)
         return StoredRun(identity, created, finished, *loaded)
 
+    def finished_run(self, folder: Path) -> StoredRun:
+        """The newest run of the folder that this is the store of; RunError where it is not finished."""
+        run = self.run()
+        if run is None or run.finished is None:
+            raise RunError(
+                mark(
+                    "the run in {folder} is not finished. Run the same clipgrip run command again to finish "
+                    "it."
+                ),
+                folder=folder,
+            )
+        return run
+
     def begin(self, run: StoredRun, manifest: Manifest) -> StoredRun:
         """Write down a run with its classes and images; the run as it is read from now on."""
         settings, facts = (json.dumps(value, sort_keys=True) for value in (run.settings, run.facts))

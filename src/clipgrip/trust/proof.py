@@ -22,8 +22,9 @@ FARTHEST = 5000
 """Right answers in a row beyond which no proof is looked for."""
 STEP = 250
 """Answers to come that are looked at first; then twice as many, until the proof stands."""
-REMEMBERED = 512
-"""Bets that are not computed again: a further answer changes those of few groups and scopes."""
+REMEMBERED, LONGEST = 512, 10_000
+"""Bets that are not computed again, since a further answer changes those of few groups and scopes, and the most answers
+of one: together they take 50 MB at most."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def proof(wrong: Answers, null: Null, alpha: float, planned: int | None = None) 
     since counts are whole. So it is read at the plan as if nothing else were, may stand earlier, and may go on. Both
     start at alpha and do not grow on average while the null holds, and so does their sum (Ville).
     """
-    bets = _bets(wrong.tobytes(), null)
+    bets = (_known_bets if len(wrong) <= LONGEST else _bets)(wrong.tobytes(), null)
     if planned is None:
         return alpha * bets
     most, level = _critical(null, planned, alpha)
@@ -101,7 +102,6 @@ def _needed(
         n = min(2 * n, len(coming))
 
 
-@lru_cache(maxsize=REMEMBERED)
 def _bets(answers: bytes, null: Null) -> Values:
     """(n,) wealth of the mixture of bets; no level has a part in it. ``answers``: the bytes of (n,) booleans."""
     wrong = np.frombuffer(answers, dtype=bool)
@@ -113,6 +113,9 @@ def _bets(answers: bytes, null: Null) -> Values:
     found = wealth(wrong, chances)
     found.flags.writeable = False
     return found
+
+
+_known_bets = lru_cache(maxsize=REMEMBERED)(_bets)
 
 
 @lru_cache(maxsize=REMEMBERED)

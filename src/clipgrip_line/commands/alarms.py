@@ -23,14 +23,18 @@ RINGS = mark("{at}: {what}; {since}. RINGS. {advice}")
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("out", type=Path, help="the folder given to watch as --out")
+    parser.add_argument("out", type=Path, help=mark("the folder given to watch as --out"))
     parser.add_argument(
         "--answer",
         choices=("fixed", "normal", "nothing"),
-        help="answer the alarm that rings: the cause is removed, this is normal from now on, or no cause was found",
+        help=mark(
+            "answer the alarm that rings: the cause is removed, this is normal from now on, or no cause was found"
+        ),
     )
-    parser.add_argument("--note", default="", help="what was found; kept with the answer")
-    parser.add_argument("--by", default="", help="who answers [default: the user of this machine]")
+    parser.add_argument("--note", default="", help=mark("what was found; kept with the answer"))
+    parser.add_argument(
+        "--by", default="", help=mark("who answers [default: the user of this machine]")
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -29,11 +29,15 @@ VERDICTS = {
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("bundle", type=Path, help="the file that clipgrip bundle wrote")
-    parser.add_argument("images", type=Path, nargs="+", help="image files, or folders of them")
-    parser.add_argument("--out", type=Path, help="write the answers into this CSV file")
+    parser.add_argument("bundle", type=Path, help=mark("the file that clipgrip bundle wrote"))
     parser.add_argument(
-        "--to-people", action="store_true", help="leave every image to people, whatever the promise"
+        "images", type=Path, nargs="+", help=mark("image files, or folders of them")
+    )
+    parser.add_argument("--out", type=Path, help=mark("write the answers into this CSV file"))
+    parser.add_argument(
+        "--to-people",
+        action="store_true",
+        help=mark("leave every image to people, whatever the promise"),
     )
 
 

@@ -17,11 +17,13 @@ VERSION = mark("version {version}")
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("bundle", type=Path, help="the file that clipgrip bundle wrote")
+    parser.add_argument("bundle", type=Path, help=mark("the file that clipgrip bundle wrote"))
     parser.add_argument(
-        "--card", action="store_true", help="print the model card, in the language of --lang"
+        "--card", action="store_true", help=mark("print the model card, in the language of --lang")
     )
-    parser.add_argument("--sbom", action="store_true", help="print the list of components (CycloneDX)")  # fmt: skip
+    parser.add_argument(
+        "--sbom", action="store_true", help=mark("print the list of components (CycloneDX)")
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,8 +59,12 @@ def lines_of(facts: dict[str, Any], say: Words) -> list[str]:
     lines = [
         say(VERSION, version=facts["version"]),
         say("classes: {names}", names=say.names(facts["classes"], 20)),
-        say("model: {backbone}, {precision}", backbone=facts["backbone"], precision=facts["precision"]),
-    ]  # fmt: skip
+        say(
+            "model: {backbone}, {precision}",
+            backbone=facts["backbone"],
+            precision=facts["precision"],
+        ),
+    ]
     if facts["ok_classes"]:
         lines.append(say("OK are: {names}", names=say.names(facts["ok_classes"], 20)))
     if promise is None:

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
     parser.add_argument(
-        "out", type=Path, help="the folder given to watch as --out, or to serve as --state"
+        "out", type=Path, help=mark("the folder given to watch as --out, or to serve as --state")
     )
     parser.add_argument(
         "--alive",
         action="store_true",
-        help="code 1 only where it was stopped or hangs: a server that is away is no reason to start anew",
+        help=mark(
+            "code 1 only where it was stopped or hangs: a server that is away is no reason to start anew"
+        ),
     )
 
 

@@ -27,45 +27,55 @@ USER, PASSWORD = "CLIPGRIP_MQTT_USER", "CLIPGRIP_MQTT_PASSWORD"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("bundle", type=Path, help="the file that clipgrip bundle wrote")
-    parser.add_argument("folder", type=Path, help="where pictures appear; sub-folders are lots")
+    parser.add_argument("bundle", type=Path, help=mark("the file that clipgrip bundle wrote"))
+    parser.add_argument(
+        "folder", type=Path, help=mark("where pictures appear; sub-folders are lots")
+    )
     parser.add_argument(
         "--out",
         type=Path,
         required=True,
-        help="folder for answers-DAY.csv, issues-DAY.csv, json/, status.json and the journal",
+        help=mark("folder for answers-DAY.csv, issues-DAY.csv, json/, status.json and the journal"),
     )
-    parser.add_argument("--once", action="store_true", help="answer what lies there, and end")
+    parser.add_argument("--once", action="store_true", help=mark("answer what lies there, and end"))
     _add_patience(parser)
     parser.add_argument(
-        "--json-beside", action="store_true", help="also write NAME.json beside each picture"
+        "--json-beside", action="store_true", help=mark("also write NAME.json beside each picture")
     )
     parser.add_argument(
         "--sort",
         choices=("copy", "link"),
-        help="also put copies, or links where the disk allows, into OUT/sorted/ok, ng and person",
+        help=mark(
+            "also put copies, or links where the disk allows, into OUT/sorted/ok, ng and person"
+        ),
     )
     parser.add_argument(
         "--move",
         action="store_true",
-        help="move the originals there; each is removed only once its copy was read back",
+        help=mark("move the originals there; each is removed only once its copy was read back"),
     )
+    _add_keeping(parser)
+    _add_watch(parser)
+    _add_servers(parser)
+
+
+def _add_keeping(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep",
         type=size_of,
         default=size_of("500MB"),
         metavar="SIZE",
-        help="disk for pictures kept for the next round, see collect; 0: none [default: 500MB]",
+        help=mark(
+            "disk for pictures kept for the next round, see collect; 0: none [default: 500MB]"
+        ),
     )
     parser.add_argument(
         "--keep-share",
         type=_share,
         default=0.05,
         metavar="SHARE",
-        help="share of all pictures kept as doubtful, and as many at random [default: 0.05]",
+        help=mark("share of all pictures kept as doubtful, and as many at random [default: 0.05]"),
     )
-    _add_watch(parser)
-    _add_servers(parser)
 
 
 def _add_patience(parser: argparse.ArgumentParser) -> None:
@@ -74,17 +84,23 @@ def _add_patience(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         default=1.0,
         metavar="SECONDS",
-        help="between two looks; a file counts once two show it alike [default: 1]",
+        help=mark("between two looks; a file counts once two show it alike [default: 1]"),
     )
     parser.add_argument(
         "--give-up",
         type=_seconds,
         default=60.0,
         metavar="SECONDS",
-        help="after which a file that does not change and does not decode is listed [default: 60]",
+        help=mark(
+            "after which a file that does not change and does not decode is listed [default: 60]"
+        ),
     )
     parser.add_argument(
-        "--batch", type=_positive, default=16, metavar="N", help="pictures at a time [default: 16]"
+        "--batch",
+        type=_positive,
+        default=16,
+        metavar="N",
+        help=mark("pictures at a time [default: 16]"),
     )
 
 
@@ -92,24 +108,32 @@ def _add_servers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--webhook",
         metavar="URL",
-        help=f"post every answer there as JSON; signed with the secret in {SECRET}, if it is set",
+        help=mark(
+            "post every answer there as JSON; signed with the secret in CLIPGRIP_WEBHOOK_SECRET, "
+            "if it is set"
+        ),
     )
     parser.add_argument(
         "--mqtt",
         metavar="URL",
-        help=f"publish them, as mqtt://host:1883/topic or mqtts://; user and password in {USER} and {PASSWORD}",
+        help=mark(
+            "publish them, as mqtt://host:1883/topic or mqtts://; user and password in "
+            "CLIPGRIP_MQTT_USER and CLIPGRIP_MQTT_PASSWORD"
+        ),
     )
     parser.add_argument(
-        "--mqtt-ca", metavar="FILE", help="certificates that the broker is trusted by"
+        "--mqtt-ca", metavar="FILE", help=mark("certificates that the broker is trusted by")
     )
     parser.add_argument(
         "--spool",
         type=_positive,
         default=100_000,
         metavar="N",
-        help="what waits for a server or a disk at most; the oldest beyond are dead letters [default: 100000]",
+        help=mark(
+            "what waits for a server or a disk at most; the oldest beyond are dead letters [default: 100000]"
+        ),
     )
-    parser.add_argument("--resend", action="store_true", help="try dead letters once more")
+    parser.add_argument("--resend", action="store_true", help=mark("try dead letters once more"))
 
 
 def _add_watch(parser: argparse.ArgumentParser) -> None:
@@ -118,12 +142,12 @@ def _add_watch(parser: argparse.ArgumentParser) -> None:
         type=_budget,
         default=0.01,
         metavar="P",
-        help="probability that an alarm ever rings while nothing has changed [default: 0.01]",
+        help=mark("probability that an alarm ever rings while nothing has changed [default: 0.01]"),
     )
     parser.add_argument(
         "--people-at-alarm",
         action="store_true",
-        help="while an alarm rings, a person decides every picture",
+        help=mark("while an alarm rings, a person decides every picture"),
     )
 
 
@@ -133,7 +157,6 @@ def run(args: argparse.Namespace) -> int:
     from clipgrip_line.folder.assembly import check_places, watching
     from clipgrip_line.folder.notes import Notes, to_stdout
     from clipgrip_line.model import Model
-    from clipgrip_line.monitoring.store import NotKept
     from clipgrip_line.trust import reference
 
     settings, wishes = settings_of(args), wishes_of(args)
@@ -152,7 +175,7 @@ def run(args: argparse.Namespace) -> int:
             left = watch.left()
             if args.json:
                 print(document(watch.facts()))
-    except (sqlite3.Error, NotKept) as error:
+    except sqlite3.Error as error:
         raise LineError(
             mark(
                 "the journal in {out} cannot be used: {reason}. See to the disk, or give another --out."

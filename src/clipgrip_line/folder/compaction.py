@@ -13,6 +13,8 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
+from clipgrip_line.folder.item import renewed
+
 WHOLE = 10_000
 """The newest files that are kept whole."""
 AT_ONCE = 2_000
@@ -71,9 +73,8 @@ def _shrink(db: sqlite3.Connection, image: bytes) -> None:
     row = db.execute("SELECT content FROM answers WHERE image=?", (image,)).fetchone()
     if row is None:
         return
-    content = json.loads(row[0])
-    decided = content.get("decided_by") or content["decided"]  # as version 0.1 called it
-    saying = (content["class"], content["verdict"], decided, content["version"])
+    content = renewed(json.loads(row[0]))
+    saying = tuple(content[key] for key in ("class", "verdict", "decided_by", "version"))
     db.execute(
         "INSERT OR IGNORE INTO sayings(class, verdict, decided, version) VALUES(?,?,?,?)", saying
     )

@@ -45,6 +45,13 @@ class Item:
         return {"event": "answer" if "class" in self.content else "refused", **self.document()}
 
 
+def renewed(content: dict[str, Any]) -> dict[str, Any]:
+    """An answer as it is called now: version 0.1 kept ``decided``."""
+    if "decided" in content:
+        content["decided_by"] = content.pop("decided")
+    return content
+
+
 def printable(path: str) -> str:
     """A path as text that every file and message can hold, whatever bytes a name is made of."""
     plain = path.encode("utf-8", "backslashreplace").decode()

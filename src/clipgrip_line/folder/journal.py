@@ -17,7 +17,7 @@ from typing import Any
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.folder import compaction, recording
-from clipgrip_line.folder.item import Item
+from clipgrip_line.folder.item import Item, renewed
 from clipgrip_line.folder.recording import Found
 from clipgrip_line.folder.schema import Newer, migrate
 from clipgrip_line.monitoring.store import NotKept
@@ -265,9 +265,6 @@ class Journal:
 
 def _item(row: Sequence[Any]) -> Item:
     number, path, at, size, mtime, image, text = row
-    content = json.loads(text)
-    if "decided" in content:  # as version 0.1 called it
-        content["decided_by"] = content.pop("decided")
     return Item(
         number,
         os.fsdecode(path),
@@ -275,5 +272,5 @@ def _item(row: Sequence[Any]) -> Item:
         size,
         mtime,
         image.hex() if image else "",
-        content,
+        renewed(json.loads(text)),
     )

@@ -15,7 +15,6 @@ from clipgrip_line.folder.recording import Watchable
 from clipgrip_line.folder.samples import is_drawn
 from clipgrip_line.monitoring.facts import watch_facts
 from clipgrip_line.monitoring.seeing import Answering, Seen
-from clipgrip_line.monitoring.store import NotKept
 from clipgrip_line.monitoring.watching import Watching
 from clipgrip_line.sentences import Sentence
 from clipgrip_line.trust.reference import Reference
@@ -83,16 +82,16 @@ class Monitor:
                 self._hear()
                 while self._watching.look():
                     pass
-        except (NotKept, sqlite3.Error) as error:
+            self._say()
+        except sqlite3.Error as error:
             return str(error)
         except Exception as error:  # a fault of the watch stops no answer
             return f"{type(error).__name__}: {error}"
-        self._say()
         return ""
 
     def save(self) -> None:
         """Write down how far it is; after a kill it would bet on the last images again, and have the same wealth."""
-        with contextlib.suppress(NotKept, sqlite3.Error), self._journal.quiet():
+        with contextlib.suppress(sqlite3.Error), self._journal.quiet():
             self._watching.save()
 
     def facts(self, say: Words) -> dict[str, Any]:

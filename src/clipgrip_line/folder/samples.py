@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from clipgrip_line.files import openable, sweep, write_bytes_atomic
-from clipgrip_line.folder.item import Item
+from clipgrip_line.folder.item import Item, renewed
 from clipgrip_line.folder.originals import Originals
 from clipgrip_line.folder.outlet import Refused, Trouble
 from clipgrip_line.folder.portable import portable
@@ -192,4 +192,4 @@ class Sampling:
 
 def _image(row: Sequence[Any]) -> Sample:
     number, image, file, why, size, document, collected = row
-    return Sample(number, image, file, why, size, json.loads(document), bool(collected))
+    return Sample(number, image, file, why, size, renewed(json.loads(document)), bool(collected))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 
-class NotKept(Exception):
+class NotKept(sqlite3.OperationalError):
     """The disk refused, so nothing was acknowledged."""
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from clipgrip_line.clock import now, written
 from clipgrip_line.monitoring.seeing import Answering, Floats
-from clipgrip_line.monitoring.store import NotKept, Store
+from clipgrip_line.monitoring.store import Store
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.line import Alarm, SeenImage, State, Vectors, WatchedLine
 from clipgrip_line.trust.packed import monitors_bytes, read_monitors
@@ -147,12 +147,16 @@ class Watched:
         values = (json.dumps(alarm.facts), alarm.number)
         self.store.do(lambda db: db.execute("UPDATE alarm SET facts = ? WHERE number = ?", values))
 
+    def rings(self) -> Alarm | None:
+        """The alarm that nobody has answered yet, as it is kept."""
+        every = alarms(self.store.reader, self.model.version)
+        return every[-1] if every and every[-1].response is None else None
+
     def respond(self, verdict: str, note: str, by: str, at: str) -> Alarm | None:
         """Keep what a person says to the alarm; the monitors begin again with what is left of the budget."""
-        every = alarms(self.store.reader, self.model.version)
-        if not every or every[-1].response is not None:
+        alarm, state = self.rings(), self.state.state
+        if alarm is None:
             return None
-        alarm, state = every[-1], self.state.state
         since = [one for one in self.history() if one.number >= int(alarm.facts["since"])]
         monitors = after(cast(Verdict, verdict), state.monitors, since)
         response = {"verdict": verdict, "note": note, "by": by, "at": at}
@@ -170,7 +174,7 @@ class Watched:
 
         try:
             self.store.do(change)
-        except NotKept:
+        except Exception:
             self.state = before
             raise
         self.unsaved = []

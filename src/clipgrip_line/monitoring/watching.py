@@ -7,10 +7,11 @@ reached: equal rows give equal wealth (`trust.drift`).
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ import numpy as np
 from clipgrip_line.clock import now, written
 from clipgrip_line.monitoring.promises import Kept, Promising, kept, note, standing, withdraw
 from clipgrip_line.monitoring.seeing import Answering, Seen
-from clipgrip_line.monitoring.store import Album, NotKept, Store
+from clipgrip_line.monitoring.store import Album, Store
 from clipgrip_line.monitoring.watched import (
     Images,
     Watched,
@@ -36,6 +37,7 @@ from clipgrip_line.trust.ringing import PERHAPS, heard_more, image_budgets, loud
 from clipgrip_line.trust.scores import SCORES, chances_of, distances, scores_of
 from clipgrip_line.trust.watch_words import Light
 
+log = logging.getLogger(__name__)
 One = TypeVar("One", bound=Seen)
 SAVED = 10.0
 """Seconds after which the monitors are written down at the latest; what came since is bet on again after a kill."""
@@ -88,7 +90,7 @@ class Watching:
             self._watched = following(self.store, model, reference)
             self._promising[model.version] = model
             self._said = None
-            with contextlib.suppress(NotKept):  # the next look tries again
+            with contextlib.suppress(sqlite3.Error):  # the next look tries again
                 self._uphold()
             self._standing[model.version] = standing(self.store.reader, model)
             self._renew()
@@ -134,11 +136,12 @@ class Watching:
         with self._lock:
             if self._watched is None:
                 return False
-            images = self._watched.fresh()
-            if images.rows:
-                self._bet_or_again(self._watched, images)
-            self._uphold()
-            self._renew()
+            with contextlib.ExitStack() as whatever_happens:
+                whatever_happens.callback(self._renew)
+                whatever_happens.callback(self._uphold)
+                images = self._watched.fresh()
+                if images.rows:
+                    self._bet_or_again(self._watched, images)
             return images.full
 
     def answer(self, verdict: str, note_: str, by: str) -> Alarm | None:
@@ -151,11 +154,11 @@ class Watching:
             return found
 
     def _bet_or_again(self, watched: Watched, images: Images) -> None:
-        """Where the disk refuses what was heard, nothing was heard: the next look begins with the same images."""
+        """Where what was heard could not be kept, nothing was heard: the next look begins with the same images."""
         state, unsaved = watched.state, list(watched.unsaved)
         try:
             self._bet(watched, images)
-        except NotKept:
+        except Exception:
             watched.state, watched.unsaved = state, unsaved
             raise
 
@@ -171,7 +174,7 @@ class Watching:
         watched.unsaved += list(
             zip([one.number for one in images.rows], images.answers, strict=True)
         )
-        still = self.status.alarm
+        still = watched.rings()  # as it is kept: the status may be older
         if still is not None:
             louder = heard_more(still, line, state, course)
             if louder is not None:
@@ -185,7 +188,7 @@ class Watching:
             return
         loud = rung(line, state, course, watched.history(), self.album)
         if loud is not None and self.album is not None:
-            loud = {**loud, "pictures": self.album.small(loud["facts"])}
+            loud = {**loud, "pictures": _pictures(self.album, loud["facts"])}
         self._save(watched, () if loud is None else (loud,))
 
     def _save_now_and_then(self, watched: Watched) -> None:
@@ -206,14 +209,13 @@ class Watching:
         at = written(now())
 
         def change(db: sqlite3.Connection) -> None:
-            for model in self._promising.values():
+            for version, model in self._promising.items():
                 for one in withdraw(db, model, self.alpha, at):
-                    noticed(self.store, db, at, model.version, "promise_withdrawn", one.facts())
+                    noticed(self.store, db, at, version, "promise_withdrawn", one.facts())
+                if version in self._standing:  # here, so that it holds for what is written next
+                    self._standing[version] = standing(db, model)
 
         self.store.do(change)
-        for version, model in self._promising.items():
-            if version in self._standing:
-                self._standing[version] = standing(self.store.reader, model)
         self._said = said  # after it is kept: what the disk refused is tried again
 
     def _renew(self) -> None:
@@ -237,3 +239,12 @@ class Watching:
             len(every),
             promises,
         )
+
+
+def _pictures(album: Album, facts: Mapping[str, Any]) -> dict[str, bytes]:
+    """What of them can be had: an alarm rings without its pictures, too."""
+    try:
+        return album.small(facts)
+    except Exception:
+        log.exception("an alarm's pictures could not be made")
+        return {}

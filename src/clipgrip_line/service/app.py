@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from clipgrip_line.errors import ClipgripError
-from clipgrip_line.sentences import mark
+from clipgrip_line.sentences import Sentence, mark
 from clipgrip_line.service import predicted, reading, station, writing
 from clipgrip_line.service.admission import Full
 from clipgrip_line.service.engine import TookTooLong
@@ -102,7 +102,8 @@ async def _full(request: Request, error: Exception) -> Response:
 
 
 async def _not_kept(request: Request, error: Exception) -> Response:
-    text = Words(language_of(request.headers))(NOT_KEPT, why=str(error))
+    why = Sentence(NOT_KEPT, why=Sentence(str(error)))
+    text = Words(language_of(request.headers)).translated(why)
     return refusal(503, text, "not_kept", 5)
 
 

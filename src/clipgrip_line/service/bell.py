@@ -29,6 +29,8 @@ class Bell(threading.Thread):
         super().__init__(name="bell", daemon=True)
         self.ledger, self._webhook = ledger, Webhook(url, os.environ.get(SECRET, ""))
         self.failing = ""
+        self._unsaved: dict[int, tuple[str, str]] = {}
+        """What became of messages, which the disk has refused to keep so far: they are not posted again for it."""
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -38,6 +40,7 @@ class Bell(threading.Thread):
             try:
                 pause = FIRST if self.ring() else min(LONGEST, pause * 2)
             except Exception:
+                pause = min(LONGEST, pause * 2)
                 log.exception("the webhook could not be seen to")
 
     def stop(self) -> None:
@@ -57,6 +60,9 @@ class Bell(threading.Thread):
 
     def _posted(self, number: int, body: str) -> bool:
         """As answers are posted: a redirect, which would lose the body, is no arrival."""
+        if number in self._unsaved:
+            self._noted(number, *self._unsaved[number])
+            return True
         try:
             self._webhook.post(body.encode(), f"notice-{number}")
         except Trouble as error:
@@ -72,8 +78,10 @@ class Bell(threading.Thread):
         return True
 
     def _noted(self, number: int, column: str, text: str) -> None:
+        self._unsaved[number] = (column, text)
         query = f"UPDATE notice SET {column} = ? WHERE number = ?"
         self.ledger.do(lambda db: db.execute(query, (text, number)))
+        del self._unsaved[number]
 
 
 def revive(ledger: Ledger) -> None:

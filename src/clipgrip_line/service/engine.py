@@ -41,11 +41,11 @@ class Engine(threading.Thread):
         self,
         limits: Limits,
         admission: Admission,
-        judged: Callable[[Sequence[Seen], str], list[Seen]],
+        scored: Callable[[Sequence[Seen]], list[Seen]],
     ) -> None:
-        """``judged`` has the last word on what one version saw: who decides, and what the watch keeps of it."""
+        """``scored`` adds to what one version saw what the watch keeps of it."""
         super().__init__(name="engine", daemon=True)
-        self.limits, self.admission, self.judged = limits, admission, judged
+        self.limits, self.admission, self.scored = limits, admission, scored
         self.batches, self.images, self.busy = 0, 0, 0.0
         self._jobs: deque[Job] = deque()
         self._ready = threading.Condition()
@@ -122,7 +122,7 @@ class Engine(threading.Thread):
         found: list[Seen] = []
         for first in range(0, len(images), self.limits.batch):
             found += see(model, images[first : first + self.limits.batch])
-        return self.judged(found, model.version)
+        return self.scored(found)
 
 
 def _deliver(job: Job, result: list[Seen] | Exception) -> None:

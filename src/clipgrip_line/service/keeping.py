@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +33,14 @@ class Keeping:
 
     limits: Limits
     shifts: Shifts
+    decided: Callable[[Seen, str], Seen]
+    """Who decides an image of a version. Asked while it is written, so a promise that fell before it holds no more."""
     audit_every: int = 200
     """One of so many new images is drawn for the audit, by its content; 0 draws none."""
 
     def write(self, db: sqlite3.Connection, seen: Sequence[Seen]) -> list[dict[str, Any]]:
         """Keep a batch; the documents that are acknowledged, in the same order."""
-        return [self._one(db, one) for one in seen]
+        return [self._one(db, self.decided(one, one.answer.version)) for one in seen]
 
     def _one(self, db: sqlite3.Connection, one: Seen) -> dict[str, Any]:
         asked, answer, moment = one.asked, one.answer, now()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import queue
 import sqlite3
 import threading
@@ -25,6 +26,12 @@ log = logging.getLogger(__name__)
 NAME = "line.db"
 MOST = 256
 """Writes of one group."""
+OWN = (
+    *(sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError),
+    sqlite3.InterfaceError,
+)
+"""What SQLite refuses because of the change itself."""
+GONE = mark("its file was taken away or replaced; put it back, or start the service again")
 Write = Callable[[sqlite3.Connection], Any]
 Group = list[tuple[Write, Future[Any]]]
 
@@ -43,7 +50,7 @@ class Ledger:
         self._queue: queue.SimpleQueue[tuple[Write, Future[Any]] | None] = queue.SimpleQueue()
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
-        self.groups, self.writes = 0, 0
+        self.groups = 0
         self.failing = ""
         try:
             migrate(self.path)
@@ -56,6 +63,7 @@ class Ledger:
                 path=self.path,
                 error=error,
             ) from error
+        self._identity = _identity(self.path)
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
@@ -76,14 +84,24 @@ class Ledger:
 
     @property
     def reader(self) -> sqlite3.Connection:
-        """A connection that only reads, of this thread."""
+        """A connection that only reads, of this thread; sqlite3.OperationalError where the file is gone."""
         found: sqlite3.Connection | None = getattr(self._local, "db", None)
         if found is None:
+            self._check_place()
             found = connect(self.path, check_same_thread=False)
             found.execute("PRAGMA query_only=ON")
             self._local.db = found
             self._readers.append(found)
         return found
+
+    def is_gone(self) -> bool:
+        """Whether another file, or none, lies now where the one lay that is written."""
+        return _identity(self.path) != self._identity
+
+    def _check_place(self) -> None:
+        """What is written into a file that was taken away is lost, and a new one would be begun without tables."""
+        if self.is_gone():
+            raise sqlite3.OperationalError(GONE)
 
     answered = "answer"
     """The table of what was answered."""
@@ -103,6 +121,7 @@ class Ledger:
         db: sqlite3.Connection | None = None
         while (group := self._group()) is not None:
             try:
+                self._check_place()
                 db = db or connect(self.path)
             except sqlite3.Error as error:  # whoever waits is told, and the next group tries again
                 for _, future in group:
@@ -132,7 +151,7 @@ class Ledger:
         """
         try:
             results = _written(db, group)
-        except sqlite3.Error as error:
+        except Exception as error:
             if len(group) > 1:
                 for one in group:
                     self._commit(db, [one])
@@ -141,7 +160,6 @@ class Ledger:
             return
         self.failing = ""
         self.groups += 1
-        self.writes += len(group)
         # what failed is said after the commit, too: whoever asks again then reads what the others wrote
         for (_, future), result in zip(group, results, strict=True):
             if isinstance(result, Exception):
@@ -149,11 +167,11 @@ class Ledger:
             else:
                 future.set_result(result)
 
-    def _refused(self, future: Future[Any], error: sqlite3.Error) -> None:
+    def _refused(self, future: Future[Any], error: Exception) -> None:
         if not self.failing:
             log.error("%s could not be written: %s", self.path, error)
-        self.failing = str(error)
-        future.set_exception(NotKept(str(error)))
+        self.failing = str(error) or type(error).__name__
+        future.set_exception(NotKept(self.failing))
 
 
 def _written(db: sqlite3.Connection, group: Group) -> list[Any]:
@@ -169,19 +187,28 @@ def _written(db: sqlite3.Connection, group: Group) -> list[Any]:
             db.execute("SAVEPOINT one")
             try:
                 results.append(change(db))
-            except sqlite3.OperationalError:
-                raise
             except Exception as error:
+                if isinstance(error, sqlite3.Error) and not isinstance(error, OWN):
+                    raise  # the file is full, damaged, locked: that is no fault of the change
                 db.execute("ROLLBACK TO one")
                 results.append(error)
             db.execute("RELEASE one")
         db.execute("COMMIT")
-    except sqlite3.Error:
+    except Exception:
         with contextlib.suppress(sqlite3.Error):
             if db.in_transaction:
                 db.execute("ROLLBACK")
         raise
     return results
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies there; None where there is none. That of an open file is not given to another one."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:

@@ -72,8 +72,8 @@ class Service:
         self.looking = Looking(self.watching)
         self.observers.listeners.append(self.counters.kept)
         self.switching = Switching(self.ledger, settings.state, model, load, began=self._began)
-        self.engine = Engine(limits, self.admission, self.looking.judged)
-        self.keeping = Keeping(limits, settings.shifts, settings.audit_every)
+        self.engine = Engine(limits, self.admission, self.looking.scored)
+        self.keeping = Keeping(limits, settings.shifts, self.watching.decided, settings.audit_every)
         workers = max(2, min(8, (os.cpu_count() or 2)))
         self.predicting = Predicting(
             self.engine, self.ledger, self.keeping, self.observers, workers

@@ -5,6 +5,7 @@ Nothing waits for it. Where the two differ, people's answers say which was right
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import sqlite3
@@ -62,7 +63,8 @@ class Shadow(threading.Thread):
                 self._queue.put_nowait(None)
                 return
             except queue.Full:
-                self._queue.get_nowait()
+                with contextlib.suppress(queue.Empty):  # it may have taken the last one meanwhile
+                    self._queue.get_nowait()
 
     def _answer(self, number: int, data: bytes) -> None:
         try:

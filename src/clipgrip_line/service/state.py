@@ -21,6 +21,7 @@ SHADOW = mark(
 )
 
 UNREACHED = mark("The webhook of alarms is not reached: {reason}.")
+BLIND = mark("The watch cannot look at what is answered: {reason}.")
 DEAD = mark(
     "{n} messages of alarms were refused by the webhook for good; serve --resend sends them again."
 )
@@ -30,10 +31,10 @@ def not_ready(service: Service) -> str:
     """Why no image should be sent now; empty where all is well."""
     if not service.ready:
         return mark("starting or stopping")
-    if not service.ledger.path.is_file():
+    if service.ledger.is_gone():
         return Sentence("{path} is gone, so answers would be lost", path=service.ledger.path)
     if service.ledger.failing:
-        return Sentence("answers cannot be kept: {reason}", reason=service.ledger.failing)
+        return Sentence("answers cannot be kept: {reason}", reason=Sentence(service.ledger.failing))
     if not service.engine.is_alive():
         return mark("the engine has stopped")
     return ""
@@ -42,6 +43,8 @@ def not_ready(service: Service) -> str:
 def troubles(service: Service) -> list[str]:
     """What somebody should see to, in sentences."""
     found = [not_ready(service) or service.switching.failed]
+    if service.looking.failing:
+        found.append(Sentence(BLIND, reason=Sentence(service.looking.failing)))
     if service.bell is not None:
         _, dead = letters(service.ledger.reader)
         if service.bell.failing:

@@ -7,13 +7,14 @@ a batch. The one before stays in memory, so going back takes no longer than noti
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.sentences import Sentence, mark
-from clipgrip_line.service.ledger import Ledger, NotKept
+from clipgrip_line.service.ledger import Ledger
 from clipgrip_line.service.live import Answering
 from clipgrip_line.service.versions import live, path_of
 
@@ -71,7 +72,7 @@ class Switching(threading.Thread):
             self._kept[change.version] = found
             # before it answers: what people withdrew of it holds from its first image on
             self.began(found)
-        except NotKept as error:  # tried again: the disk is to blame, not the version
+        except sqlite3.Error as error:  # tried again: the disk is to blame, not the version
             self.failed = _why(change.version, error)
             return
         except Exception as error:  # ONNX Runtime raises its own

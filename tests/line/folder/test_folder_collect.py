@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import sqlite3
 import zipfile
 from pathlib import Path
 
@@ -14,7 +16,8 @@ from clipgrip.data.ingest import ingest
 from clipgrip_line.cli import main
 from clipgrip_line.folder.assembly import Wishes
 from clipgrip_line.folder.collecting import TABLE, chosen
-from clipgrip_line.folder.samples import Samples, is_drawn
+from clipgrip_line.folder.journal import Journal
+from clipgrip_line.folder.samples import NAME, Samples, is_drawn
 
 
 @pytest.fixture
@@ -176,3 +179,33 @@ def test_status_is_for_people_for_programs_and_for_health_checks(
 
 def test_status_of_a_folder_that_was_never_watched_is_an_error(tmp_path: Path) -> None:
     assert main(["status", str(tmp_path)]) == 2
+
+
+def test_pictures_that_version_0_1_kept_are_collected(line: Line, tmp_path: Path) -> None:
+    watched(line)
+    db = sqlite3.connect(line.out / "samples" / NAME)
+    with db:
+        db.execute(
+            """UPDATE samples SET document = replace(document, '"decided_by"', '"decided"')"""
+        )
+    db.close()
+    assert main(["collect", str(line.out), "--out", str(tmp_path / "lot.zip")]) == 0
+    table = zipfile.ZipFile(tmp_path / "lot.zip").read(TABLE).decode("utf-8-sig")
+    rows = list(csv.DictReader(table.splitlines()))
+    assert {row["decided_by"] for row in rows} <= {"model", "person"}
+    assert rows
+
+
+def test_a_database_that_another_program_has_is_said_in_a_sentence(
+    line: Line, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched(line)
+
+    def locked(*_: object) -> None:
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(Journal, "do", locked)
+    monkeypatch.setattr(Journal, "_open", locked)
+    for command in (["alarms", str(line.out)], ["answers", str(line.out), "--sheet", "x"]):
+        assert main([*command, "--lang", "ja"]) == 2
+        assert "データベースを今は使えません" in capsys.readouterr().err

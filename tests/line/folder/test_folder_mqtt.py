@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from folder_broker import Broker
 from folder_fakes import Line, picture
+from waiting import LONG
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.folder import mqtt as mqtt_module
@@ -102,7 +103,7 @@ def test_the_last_will_says_offline_when_the_station_dies(line: Line, tmp_path: 
     broker = Broker()
     with broker.serving() as url:
         code = DIES.format(path=sys.path, place=str(tmp_path / "dies"), url=url)
-        subprocess.run([sys.executable, "-c", code], check=False, env=os.environ, timeout=60)
+        subprocess.run([sys.executable, "-c", code], check=False, env=os.environ, timeout=LONG)
     assert states(broker) == [("online", True), ("offline", True)]
     assert len(answers(broker)) == 1
 
@@ -142,7 +143,7 @@ def real_broker() -> Iterator[str]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(LONG)
     yield f"mqtt://{where}/line/3"
     ended.set()
     thread.join()
@@ -168,9 +169,9 @@ def test_another_implementation_of_the_protocol_hands_the_answers_on(
     reader.connect("127.0.0.1", Address.of(real_broker).port)
     reader.loop_start()
     reader.subscribe("line/#", qos=1)
-    assert subscribed.wait(10)
+    assert subscribed.wait(LONG)
     assert line.once(wishes(real_broker)) == 0
-    assert all_heard.wait(10)
+    assert all_heard.wait(LONG)
     reader.disconnect()
     reader.loop_stop()
     said = [json.loads(text)["number"] for topic, text in heard if topic == "line/3"]

@@ -10,14 +10,16 @@ import pytest
 from line_fakes import FakeModel, app_of, service_of
 from starlette.testclient import TestClient
 
+from clipgrip_line.service import looking
 from clipgrip_line.service.service import Service
 
 Start = Callable[..., tuple[Service, TestClient]]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts services, and stops what still runs at the end."""
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts services, and stops what still runs at the end; their watch looks when a test lets it, and at the end."""
+    monkeypatch.setattr(looking, "EVERY", 3600.0)
     running: list[Service] = []
 
     def started(

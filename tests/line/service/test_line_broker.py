@@ -9,20 +9,19 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from line_fakes import GOOD, SCRATCH, FakeModel
+from waiting import LONG, until
 
 from clipgrip_line.folder.mqtt import Broker
 from clipgrip_line.service.lines import StationLines
 
 pytest.importorskip("paho.mqtt.client")
 pytest.importorskip("amqtt", reason="needs pip install amqtt")
-LONG = 30.0
 """Seconds after which something that has to come is missed."""
 
 
@@ -188,7 +187,7 @@ def test_a_broker_that_goes_and_comes_back_hears_how_every_station_stands(
             plc = Plc(port)
             plc.state("online")
             plc.end()
-        _until(lambda: not lines._client.is_connected())
+        until(lambda: not lines._client.is_connected())
         assert client.post("/v1/stations/st-1/trigger", content=SCRATCH).json()["ng"]
         with _broker(port):
             plc = Plc(port)
@@ -204,14 +203,7 @@ def test_a_broker_that_is_away_holds_no_answer_up(start: Any, loop: Loop) -> Non
     with _lines(service, loop, port) as lines:
         assert client.post("/v1/stations/st-1/trigger", content=SCRATCH).json()["ng"]
         with _broker(port):
-            _until(lines._client.is_connected)
+            until(lines._client.is_connected)
             plc = Plc(port)
             assert plc.until(lambda one: one["results_ready"])["ng"], "told once it is there"
             plc.end()
-
-
-def _until(is_so: Callable[[], bool]) -> None:
-    until = time.monotonic() + LONG
-    while not is_so():
-        assert time.monotonic() < until, "it never came"
-        time.sleep(0.05)

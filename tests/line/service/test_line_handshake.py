@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from line_fakes import CLASSES, GOOD, SCRATCH, UNSURE, FakeModel, promised
+from waiting import until
 
 from clipgrip_line.service import handshake, versions
 from clipgrip_line.service.handshake import Code, Station
@@ -149,8 +149,7 @@ def test_a_station_asks_for_a_product(start: Any, tmp_path: Path, wanted: str, c
 def _busy(service: Any, client: Any, model: FakeModel, pool: ThreadPoolExecutor) -> Any:
     """A trigger under way at station a."""
     asked = pool.submit(client.post, "/v1/stations/a/trigger?lot=L1", content=SCRATCH)
-    while not service.admission.images:
-        time.sleep(0.01)
+    until(lambda: service.admission.images)
     return asked
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import LONG
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.service.ledger import NAME, Ledger, NotKept
@@ -79,11 +80,11 @@ def test_a_disk_that_refuses_is_said_and_the_next_change_is_kept(tmp_path: Path)
 def _together(ledger: Ledger, *changes: Any) -> list[Any]:
     """What became of changes that are written in one group: the writer is held until all of them wait."""
     gate = threading.Event()
-    first = ledger.write(lambda db: gate.wait(20) and None)
+    first = ledger.write(lambda db: gate.wait(LONG) and None)
     futures = [ledger.write(change) for change in changes]
     gate.set()
-    first.result(20)
-    return [one.exception(20) or one.result() for one in futures]
+    first.result(LONG)
+    return [one.exception(LONG) or one.result() for one in futures]
 
 
 def _put(name: str) -> Any:

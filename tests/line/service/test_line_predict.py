@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from line_fakes import DENT, GOOD, SCRATCH, UNSURE, FakeModel, picture, promised
+from waiting import until
 
 from clipgrip_line.service.ledger import NotKept
 
@@ -105,7 +105,7 @@ def test_a_full_queue_answers_429_and_says_when_to_come_again(start: Any) -> Non
     service, client = start(model, limits={"queue": 3})
     with ThreadPoolExecutor(12) as pool:
         asked = [pool.submit(client.post, "/v1/predict", content=GOOD) for _ in range(3)]
-        _until(lambda: service.admission.images == 3)
+        until(lambda: service.admission.images == 3)
         refused = client.post("/v1/predict", content=GOOD)
         assert refused.status_code == 429
         assert int(refused.headers["retry-after"]) >= 1
@@ -119,7 +119,7 @@ def test_what_waits_together_is_seen_together_and_at_most_a_batch(start: Any) ->
     service, client = start(model, limits={"batch": 4})
     with ThreadPoolExecutor(12) as pool:
         asked = [pool.submit(client.post, "/v1/predict", content=GOOD) for _ in range(9)]
-        _until(lambda: service.admission.images == 9 and service.admission.preparing == 0)
+        until(lambda: service.admission.images == 9 and service.admission.preparing == 0)
         model.gate.set()  # type: ignore[union-attr]
         numbers = sorted(one.result().json()["answers"][0]["number"] for one in asked)
     assert numbers == list(range(1, 10))
@@ -129,10 +129,13 @@ def test_what_waits_together_is_seen_together_and_at_most_a_batch(start: Any) ->
 
 def test_an_image_that_waited_too_long_is_refused_with_429(start: Any) -> None:
     model = FakeModel(gate=threading.Event())
-    _, client = start(model, limits={"seconds": 0.01, "batch": 1})
+    service, client = start(model, limits={"seconds": 1000.0, "batch": 1})
+    waiting = service.engine._jobs
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(client.post, "/v1/predict", content=GOOD) for _ in range(2)]
-        time.sleep(0.3)
+        until(lambda: service.admission.images == 2 and service.admission.preparing == 0)
+        until(lambda: len(waiting) == 1)  # the model has the other
+        waiting[0].arrived -= 2000
         model.gate.set()  # type: ignore[union-attr]
         assert sorted(one.result().status_code for one in asked) == [200, 429]
 
@@ -185,7 +188,7 @@ def test_a_request_that_comes_twice_at_once_counts_once(start: Any) -> None:
     service, client = start(model)
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(client.post, "/v1/predict?request=r-4", content=GOOD) for _ in "ab"]
-        _until(lambda: service.admission.images == 2 and service.admission.preparing == 0)
+        until(lambda: service.admission.images == 2 and service.admission.preparing == 0)
         model.gate.set()  # type: ignore[union-attr]
         first, second = (one.result().json() for one in asked)
     assert first == second
@@ -213,11 +216,3 @@ def test_kept_answers_are_there_after_a_restart_and_numbers_go_on(start: Any) ->
     assert again.post("/v1/predict", content=SCRATCH).json()["answers"][0]["number"] == 2
     shift = again.get("/v1/line").json()["shifts"][0]["classes"]
     assert shift == {"good": {"ok": 1}, "scratch": {"ng": 1}}
-
-
-def _until(true: Any) -> None:
-    for _ in range(400):
-        if true():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came")

@@ -17,6 +17,7 @@ import pytest
 import uvicorn
 from line_fakes import GOOD, SCRATCH, FakeModel, app_of, service_of
 from starlette.requests import Request
+from waiting import LONG
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.service import keeping, ledger
@@ -147,7 +148,7 @@ def _served(state: Path) -> Iterator[int]:
 
 
 def _status(port: int, method: str, path: str, headers: dict[str, str] | None = None) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LONG)
     try:
         connection.request(method, path, headers=headers or {})
         return connection.getresponse().status
@@ -188,11 +189,11 @@ def test_strange_requests_get_an_answer_and_the_service_goes_on(tmp_path: Path) 
 def test_who_goes_away_in_the_middle_of_a_body_leaves_nothing_behind(tmp_path: Path) -> None:
     with _served(tmp_path / "line") as port:
         for path in ("/v1/predict", "/v1/stations/st-1/trigger", "/v1/answers"):
-            with socket.create_connection(("127.0.0.1", port), timeout=30) as one:
+            with socket.create_connection(("127.0.0.1", port), timeout=LONG) as one:
                 head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-length: 9000\r\n\r\n"
                 one.sendall(head.encode() + b"x" * 100)
         assert _status(port, "GET", "/v1/line") == 200
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LONG)
         connection.request("POST", "/v1/predict", GOOD)
         assert connection.getresponse().status == 200
         connection.close()

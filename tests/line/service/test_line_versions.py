@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from line_fakes import DENT, GOOD, SCRATCH, FakeModel, promised
+from waiting import until
 
 from clipgrip_line.cli import main
 from clipgrip_line.errors import LineError
@@ -159,8 +159,7 @@ def test_a_shadow_says_where_it_differs_and_which_was_right(start: Any) -> None:
     shadow = FakeModel(version=B, order=(1, 0, 2))
     _, client = start(FakeModel(version=A), shadow=shadow, audit_every=1)
     images = [client.post("/v1/predict", content=one).json()["answers"][0] for one in (GOOD, DENT)]
-    while client.get("/v1/line").json()["shadow"]["images"] < 2:
-        time.sleep(0.02)
+    until(lambda: client.get("/v1/line").json()["shadow"]["images"] == 2)
     for n, one in enumerate(images):
         name = ("good", "dent")[n]
         body = {"image": one["image_id"], "class": name, "by": "Aki", "token": f"token-000{n}"}
@@ -175,8 +174,7 @@ def test_what_people_say_later_is_counted_for_the_shadow_too(start: Any) -> None
     shadow = FakeModel(version=B, order=(1, 0, 2))
     service, client = start(FakeModel(version=A), shadow=shadow, audit_every=1)
     one = client.post("/v1/predict", content=GOOD).json()["answers"][0]
-    while client.get("/v1/line").json()["shadow"]["images"] < 1:
-        time.sleep(0.02)
+    until(lambda: client.get("/v1/line").json()["shadow"]["images"] == 1)
     assert client.get("/v1/line").json()["shadow"]["answered"] == 0
     body = {"image": one["image_id"], "class": "good", "by": "Aki", "token": "token-0001"}
     client.post("/v1/answers", json=body)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -29,6 +31,8 @@ TRIED = 20
 LOCK = ".clipgrip-review.lock"
 SHORTEST = 12
 """Characters of a token."""
+
+log = logging.getLogger(__name__)
 
 
 def check_access(host: str, token: str, public: bool = False) -> None:
@@ -81,10 +85,11 @@ def serve(
         closing(_bound(host, port)) as listening,
         open_review(folder, create=True) as store,
         alone(folder),
+        behind() as later,
     ):
         chosen = listening.getsockname()[1]
         access = Access(host, chosen, token, _own_names(), public, prefix)
-        state = ServerState(ReviewSession(folder, store), access, encoding)
+        state = ServerState(ReviewSession(folder, store, later), access, encoding)
         state.warm()
         ready(link(host, chosen, token, prefix))
         try:
@@ -127,6 +132,18 @@ def alone(folder: Path) -> Iterator[None]:
                 folder=folder,
             ) from None
         yield
+
+
+@contextmanager
+def behind() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Does work behind the requests, one after the other; at the end all of it is done."""
+    with ThreadPoolExecutor(1, "behind") as thread:
+        yield lambda work: thread.submit(work).add_done_callback(_say_failed)
+
+
+def _say_failed(work: Future[None]) -> None:
+    if (error := work.exception()) is not None:
+        log.error("files of the review are not brought up to date", exc_info=error)
 
 
 def link(host: str, port: int, token: str, prefix: str = "") -> str:
