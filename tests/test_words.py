@@ -19,6 +19,7 @@ from clipgrip.cli.helptext import default_phrase, paragraphs, parts
 from clipgrip.cli.main import root
 from clipgrip.cli.tree import paths
 from clipgrip.errors import ConfigError
+from clipgrip.sentences import Sentence, combined
 from clipgrip.words import LANGUAGES, Words, catalogue
 from clipgrip_line import words as line_words
 
@@ -181,3 +182,10 @@ def test_screens_reports_and_guide_have_one_japanese_word_for_one_thing(other: s
     texts = [*catalogue("ja").values(), *GUIDE.read_text("utf-8").splitlines()]
     found = [text for text in texts if re.search(other, text)]
     assert not found, f"instead: {JAPANESE[other]}"
+
+
+def test_what_stands_between_two_reasons_is_japanese_too() -> None:
+    both = combined([Sentence("Getting ready"), Sentence("Looking at the images")])
+    assert both == "Getting ready; Looking at the images"
+    assert "；" in Words("ja").translated(both)
+    assert ";" not in Words("ja").translated(both)

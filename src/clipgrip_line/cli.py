@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     say = words_in(named_language(words))
     Parser.as_json = "--json" in words
     with speaking(say):
-        args = parser_of(say).parse_args(words)
+        args = parser_of(say).parse_args(command_first(words))
     try:
         return int(args.run(args))
     except ClipgripError as error:
@@ -88,6 +88,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         why = Sentence(DATABASE, reason=Sentence(str(error)))
         return _failed(args, why, type(error).__name__, 2)
+
+
+def command_first(words: Sequence[str]) -> list[str]:
+    """``--lang`` and ``--json`` may stand before the command too, as with clipgrip; the parser wants them behind it."""
+    at = 0
+    while at < len(words) and words[at].startswith(("--lang", "--json")):
+        at += 2 if words[at] == "--lang" else 1
+    return [*words[at : at + 1], *words[:at], *words[at + 1 :]]
 
 
 def words_of(args: argparse.Namespace) -> Words:

@@ -37,9 +37,10 @@ def counted(n: int, one: str, many: str) -> Sentence:
 
 
 def combined(parts: Sequence[str], between: str = "; ") -> Sentence:
-    """Several sentences as one; each can still be said in another language."""
+    """Several sentences as one; each, and what stands between them, can still be said in another language."""
     values = {f"part{n}": part for n, part in enumerate(parts)}
-    return Sentence(between.join(f"{{{name}}}" for name in values), **values)
+    template = "{between}".join(f"{{{name}}}" for name in values)
+    return Sentence(template, **values, between=Sentence(between))
 
 
 def _remade(template: str, values: Mapping[str, object]) -> Sentence:

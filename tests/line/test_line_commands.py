@@ -227,3 +227,16 @@ def test_a_table_opens_in_excel(
     out = tmp_path / "answers.csv"
     assert line(capsys, "predict", bundle, place.images, "--out", out).code == 0
     assert out.read_bytes().startswith(b"\xef\xbb\xbf")
+
+
+def test_the_language_may_be_given_before_the_command_as_with_clipgrip(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    after = line(capsys, "check", tmp_path / "none.clipgrip", "--lang", "ja")
+    for words in (["--lang", "ja"], ["--lang=ja"]):
+        before = line(capsys, *words, "check", tmp_path / "none.clipgrip")
+        assert (before.code, before.err) == (after.code, after.err)
+    as_json = line(capsys, "--json", "--lang", "ja", "check", tmp_path / "none.clipgrip")
+    assert as_json.code == 2
+    assert "error" in json.loads(as_json.out)
+    assert line(capsys, "--lang", "ja").code == 2

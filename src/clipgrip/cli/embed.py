@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,10 @@ from clipgrip.cli.arguments import Encoding
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
-from clipgrip.words import mark
+from clipgrip.words import Words, mark
+
+if TYPE_CHECKING:
+    from clipgrip.data.issues import Issue
 
 EMBED = "embed"
 WRONG_ENDING = mark(
@@ -47,9 +50,13 @@ def embed(
         "embeddings.npz"
     ),
 ) -> Result:
-    """Write the embeddings of images as a file of arrays, which clipgrip run takes in their place."""
+    """Write the embeddings of images as a file of arrays, which clipgrip run takes in their place.
+
+    Files that cannot be used are listed beside it, in a file that ends with .issues.csv.
+    """
     from clipgrip.backbone.eyes import load_eye, named_eyes
     from clipgrip.backbone.registry import load_backbone
+    from clipgrip.cli.results import remarks
     from clipgrip.data.classes import ClassNames
     from clipgrip.data.ingest import ingest
     from clipgrip.data.issues import NOTES
@@ -63,6 +70,7 @@ def embed(
     if out.suffix.lower() != ".npz":
         raise RunError(WRONG_ENDING, path=out, stem=out.stem)
     check_output(out, EMBED, reads=(images,))
+    check_output(out.with_suffix(".issues.csv"), EMBED, reads=(images,))
     for name, given in (("labels", labels), ("test", test), ("template", template)):
         if given and classes is None:
             raise ConfigError(
@@ -82,9 +90,28 @@ def embed(
         made = export(found.manifest, model, eyes, template=texts, place=out, listener=screen)
     write_output(out, made.npz(), EMBED)
     left = [one for one in (*found.issues, *made.issues) if one.reason not in NOTES]
+    beside = _list_beside(out, left)
     for one in left[:3]:
         screen.note(Sentence("{path}: {detail}.", path=one.path, detail=one.detail))
     banks = ", ".join(made.banks)
-    line = Sentence(ONE if made.images == 1 else MANY, n=made.images, banks=banks, out=out)
+    lines: list[str] = [
+        Sentence(ONE if made.images == 1 else MANY, n=made.images, banks=banks, out=out)
+    ]
+    if left:
+        counted = remarks(len(left), Words(ui.language))
+        lines.append(Sentence("{counted}: {path}", counted=counted, path=beside))
     facts = {"images": made.images, "banks": list(made.banks), "embeddings": out}
-    return Result([line], {**facts, "not_used": len(left)})
+    return Result(lines, {**facts, "not_used": len(left)})
+
+
+def _list_beside(out: Path, left: list[Issue]) -> Path:
+    """Every file that was not used, beside the embeddings; a list of an earlier call goes."""
+    from clipgrip.data.issues import issues_bytes
+    from clipgrip.written import remove_output, write_output
+
+    beside = out.with_suffix(".issues.csv")
+    if left:
+        write_output(beside, issues_bytes(left), EMBED)
+    else:
+        remove_output(beside, EMBED)
+    return beside
