@@ -203,7 +203,7 @@ class Project(Settings):
         example='"cp932"',
     )
     ignore_folders: bool = setting(
-        False, "Images in folders named like classes are not taken as labeled by them."
+        False, "true: images in folders named like classes are not taken as labeled by them."
     )
 
     @field_validator("encoding")

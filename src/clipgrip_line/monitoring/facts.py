@@ -35,7 +35,7 @@ def alarm_facts(alarm: Alarm, classes: Sequence[str], say: Words) -> dict[str, A
         "number": alarm.number,
         "rang_at": alarm.rang_at,
         "what": changed(facts["monitor"], facts["rises"], name, say),
-        "advice": advised(facts["monitor"], say),
+        "advice": advised(facts["monitor"], facts["rises"], say),
         "since": facts["since"],
         "since_at": say.date(facts["since_at"]),
         "since_when": since_when(facts, alarm.at, say),

@@ -57,6 +57,10 @@ UNKNOWN = mark(
     "Look at the pictures: perhaps a new product or a new defect. Answer some of them; a class that is missing needs "
     "a new run."
 )
+AGAIN = mark(
+    "Look at the pictures: perhaps the same ones come again, or those that the model learned from; perhaps a camera or "
+    "a folder stands still."
+)
 MIX = mark(
     "Look at the pictures: perhaps the mix of parts changed, perhaps one class is taken for another. Answer some."
 )
@@ -111,9 +115,10 @@ def named(monitor: str, name: str | None, say: Words) -> str:
     return say(text) if name is None else say(text, name=name)
 
 
-def advised(monitor: str, say: Words) -> str:
+def advised(monitor: str, rises: bool, say: Words) -> str:
     """What to do about it."""
-    return say(ADVICE[monitor])
+    alike = (monitor, rises) in (("distance", False), ("confidence", True))
+    return say(AGAIN if alike else ADVICE[monitor])
 
 
 def since_when(facts: Mapping[str, Any], at: int, say: Words) -> str:

@@ -20,6 +20,8 @@ from clipgrip_line.monitoring.watched import Watched
 from clipgrip_line.service.bell import Bell, revive
 from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.ledger import NotKept
+from clipgrip_line.trust.watch_words import advised
+from clipgrip_line.words import Words
 
 
 def _images(client: Any, low: int, high: int, n: int, seed: int) -> list[dict[str, Any]]:
@@ -105,6 +107,12 @@ def test_memory_holds_the_newest_images_and_fewer_of_the_older_ones() -> None:
     gallery.put("large", b"")
     gallery.put("more", bytes(800))
     assert "999" in gallery, "what comes again counts once"
+
+
+def test_pictures_that_are_more_like_the_reference_are_no_new_product() -> None:
+    assert "the same ones come again" in advised("distance", False, Words("en"))
+    assert "a new product" in advised("distance", True, Words("en"))
+    assert "繰り返し" in advised("confidence", True, Words("ja"))
 
 
 def test_a_restart_goes_on_with_the_very_wealth(start: Any, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def alarm_text(alarm: Alarm, names: Sequence[str], say: Words) -> AlarmText:
         say.date(alarm.rang_at),
         changed(facts["monitor"], facts["rises"], class_of(facts, names), say),
         since_when(facts, alarm.at, say),
-        advised(facts["monitor"], say),
+        advised(facts["monitor"], facts["rises"], say),
         [named(one["monitor"], class_of(one, names), say) for one in facts["others"]],
         response_words(alarm.response, say),
     )
