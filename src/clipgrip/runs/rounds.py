@@ -72,7 +72,7 @@ def _refined_line(done: Round) -> str:
     if done.refined_by == ZERO_SHOT:
         return Sentence("  learned from the answers as they were: {why}", why=why)
     by = Sentence(done.refined_by)
-    return Sentence("  learned from the answers refined by {by}: {why}", by=by, why=why)
+    return Sentence("  the answers were refined before they taught ({by}): {why}", by=by, why=why)
 
 
 def reached(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Reached:
