@@ -238,7 +238,7 @@ def test_a_sentence_within_another_is_translated_and_what_nobody_translated_stay
     say = Words("ja")
     inner = Sentence("round {number}", number=3)
     assert say.translated(combined([inner, Sentence("zero-shot"), "as it is"])) == (
-        "第3ラウンド; 学習なし; as it is"
+        "第3ラウンド；学習なし；as it is"
     )
     assert say.translated("nobody knows this") == "nobody knows this"
     assert say.translated(DataError("nobody knows this").sentence) == "nobody knows this"

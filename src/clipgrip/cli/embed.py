@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,17 +61,14 @@ def embed(
     from clipgrip.data.classes import ClassNames
     from clipgrip.data.ingest import ingest
     from clipgrip.data.issues import NOTES
-    from clipgrip.errors import ConfigError, RunError
+    from clipgrip.errors import ConfigError
     from clipgrip.labeling.suggest import names_in
     from clipgrip.prompts.templates import DEFAULT_TEMPLATE
     from clipgrip.runs.export import export
     from clipgrip.template_files import expand
-    from clipgrip.written import check_output, write_output
+    from clipgrip.written import write_output
 
-    if out.suffix.lower() != ".npz":
-        raise RunError(WRONG_ENDING, path=out, stem=out.stem)
-    check_output(out, EMBED, reads=(images,))
-    check_output(out.with_suffix(".issues.csv"), EMBED, reads=(images,))
+    beside = _free_place(out, images)
     for name, given in (("labels", labels), ("test", test), ("template", template)):
         if given and classes is None:
             raise ConfigError(
@@ -90,9 +88,7 @@ def embed(
         made = export(found.manifest, model, eyes, template=texts, place=out, listener=screen)
     write_output(out, made.npz(), EMBED)
     left = [one for one in (*found.issues, *made.issues) if one.reason not in NOTES]
-    beside = _list_beside(out, left)
-    for one in left[:3]:
-        screen.note(Sentence("{path}: {detail}.", path=one.path, detail=one.detail))
+    _list_in(beside, left, screen.note)
     banks = ", ".join(made.banks)
     lines: list[str] = [
         Sentence(ONE if made.images == 1 else MANY, n=made.images, banks=banks, out=out)
@@ -104,14 +100,27 @@ def embed(
     return Result(lines, {**facts, "not_used": len(left)})
 
 
-def _list_beside(out: Path, left: list[Issue]) -> Path:
-    """Every file that was not used, beside the embeddings; a list of an earlier call goes."""
+def _free_place(out: Path, images: Path) -> Path:
+    """Where the files that cannot be used are listed; an error where neither may be written."""
+    from clipgrip.errors import RunError
+    from clipgrip.written import check_output
+
+    if out.suffix.lower() != ".npz":
+        raise RunError(WRONG_ENDING, path=out, stem=out.stem)
+    beside = out.with_suffix(".issues.csv")
+    for place in (out, beside):
+        check_output(place, EMBED, reads=(images,))
+    return beside
+
+
+def _list_in(beside: Path, left: list[Issue], note: Callable[[str], None]) -> None:
+    """Every file that was not used, beside the embeddings; a list of an earlier call goes. Three are named at once."""
     from clipgrip.data.issues import issues_bytes
     from clipgrip.written import remove_output, write_output
 
-    beside = out.with_suffix(".issues.csv")
     if left:
         write_output(beside, issues_bytes(left), EMBED)
     else:
         remove_output(beside, EMBED)
-    return beside
+    for one in left[:3]:
+        note(Sentence("{path}: {detail}.", path=one.path, detail=one.detail))
