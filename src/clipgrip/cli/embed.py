@@ -61,7 +61,6 @@ def embed(
     from clipgrip.data.classes import ClassNames
     from clipgrip.data.ingest import ingest
     from clipgrip.data.issues import NOTES
-    from clipgrip.errors import ConfigError
     from clipgrip.labeling.suggest import names_in
     from clipgrip.prompts.templates import DEFAULT_TEMPLATE
     from clipgrip.runs.export import export
@@ -69,11 +68,8 @@ def embed(
     from clipgrip.written import write_output
 
     beside = _free_place(out, images)
-    for name, given in (("labels", labels), ("test", test), ("template", template)):
-        if given and classes is None:
-            raise ConfigError(
-                mark("--{name} needs the names of the classes. Give --classes FILE too."), name=name
-            )
+    if classes is None:
+        _check_none_given(labels=labels, test=test, template=template)
     names = ClassNames.read(classes, encoding) if classes else names_in(images)
     texts = None if classes is None else expand(template or DEFAULT_TEMPLATE, encoding)
     model = load_backbone(backbone, engine="auto")
@@ -111,6 +107,17 @@ def _free_place(out: Path, images: Path) -> Path:
     for place in (out, beside):
         check_output(place, EMBED, reads=(images,))
     return beside
+
+
+def _check_none_given(**given: object) -> None:
+    """Without class names, an option that needs them is refused."""
+    from clipgrip.errors import ConfigError
+
+    for name, value in given.items():
+        if value:
+            raise ConfigError(
+                mark("--{name} needs the names of the classes. Give --classes FILE too."), name=name
+            )
 
 
 def _list_in(beside: Path, left: list[Issue], note: Callable[[str], None]) -> None:
