@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipgrip_line.answers import Answer
+from clipgrip_line.monitoring.promises import Promising
 from clipgrip_line.pictures.looks import Looks
-from clipgrip_line.promises import Promise
 
 Floats = NDArray[Any]
 
@@ -23,24 +23,12 @@ class Probabilities(Protocol):
         """As the model says them, before calibration."""
 
 
-class Answering(Protocol):
+class Answering(Promising, Protocol):
     """What of `clipgrip_line.model.Model` a line uses; tests have a smaller one."""
-
-    @property
-    def version(self) -> str:
-        """The bundle's."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """In the order of the columns."""
 
     @property
     def ok_classes(self) -> tuple[str, ...]:
         """Those that are OK."""
-
-    @property
-    def promise(self) -> Promise | None:
-        """What was promised when the bundle was made."""
 
     @property
     def info(self) -> Mapping[str, object]:
