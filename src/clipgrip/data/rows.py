@@ -6,6 +6,7 @@ import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import eq
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -124,7 +125,7 @@ class Rows(Sequence[Row]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
             return NotImplemented
-        return len(self) == len(other) and all(map(_equal, self, other))
+        return len(self) == len(other) and all(map(eq, self, other))
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -234,10 +235,6 @@ def _of_row(row: Row) -> tuple[str, str, int, str, str, ImageSource | None]:
     source = source_text(row.source)
     in_memory = None if source else row.source
     return row.sha256, json.dumps(row.paths), row.label, row.split, source, in_memory
-
-
-def _equal(one: Row, other: object) -> bool:
-    return one == other
 
 
 NO_ROWS = Rows.of(())
