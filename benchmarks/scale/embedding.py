@@ -34,8 +34,6 @@ from clipgrip.data.listing import SHARD_ROWS
 from clipgrip.executors import executor_named, using
 from clipgrip.runs.embedding import source_item
 
-CLASSES = ["cat", "dog"]
-
 
 def main() -> None:
     """Measure, print, and write ``results/scale_embedding.json``."""

@@ -300,6 +300,21 @@ def test_parquet_and_arrow_hold_the_same_as_columns(tmp_path: Path, kind: str) -
     assert np.array_equal(found.hashes, read_embeddings(tmp_path / "same.npz").hashes)
 
 
+def test_the_pictures_of_an_arrow_data_set_are_not_taken_for_paths(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    pictures = pa.array([{"bytes": b"\x89PNG", "path": None}] * N)
+    ids = pa.array([f"i{n}".encode() for n in range(N)])
+    whole = pa.table({"clip": table().column("clip"), "image": pictures, "image_id": ids})
+    with pa.ipc.new_file(str(tmp_path / "e.arrow"), whole.schema) as writer:
+        writer.write_table(whole)
+    found = read_embeddings(tmp_path / "e.arrow")
+    assert found.ids[:2] == ("i0", "i1")
+    assert not any(found.pictures)
+    with pa.ipc.new_file(str(tmp_path / "f.arrow"), whole.drop(["image_id"]).schema) as writer:
+        writer.write_table(whole.drop(["image_id"]))
+    assert read_embeddings(tmp_path / "f.arrow").ids[:2] == ("000000", "000001")
+
+
 @pytest.mark.parametrize(
     ("ids", "labels"), [("ID", "Label"), ("image_id", "class"), ("filename", "LABELS")]
 )
@@ -387,7 +402,7 @@ def test_a_text_that_is_called_npz_is_no_numpy_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [2, "maybe", 0.5])
 def test_a_value_that_says_neither_test_nor_pool_is_refused(tmp_path: Path, value: object) -> None:
-    with pytest.raises(DataError, match=r"test of row 2 is"):
+    with pytest.raises(DataError, match=r"test of row 1 is"):
         rows_of_test([1, value, 0, "", None, True], "x.npz")
     assert rows_of_test([1, 0, "", None, True, "False", "test"], "x.npz") == (
         True, False, False, False, True, False, True,

@@ -14,7 +14,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from clipgrip.review.session import ReviewSession
-from clipgrip.review.web import guard, writing
+from clipgrip.review.web import address, guard, writing
 from clipgrip.review.web.address import Access
 from clipgrip.review.web.app import create_app
 from clipgrip.review.web.guard import Guard
@@ -42,6 +42,11 @@ def writing_paths(browser: Browser) -> list[str]:
             assert route.methods == {"POST"}
             found.append(route.path.replace("{form}", "csv"))
     return found
+
+
+def test_no_first_part_of_a_path_of_the_page_may_be_a_prefix(browser: Browser) -> None:
+    first = {route.path.split("/")[1] for route in browser.app.routes} - {""}
+    assert first == {*address.OWN}
 
 
 def test_every_writing_route_demands_the_csrf_token_of_the_page(browser: Browser) -> None:

@@ -41,9 +41,11 @@ NO_EMBEDDING = frozenset(
 """Columns of numbers that lists of images have, by name: they say where something is on a picture, or what."""
 NUMPY_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\x93NUMPY")
 """How an .npz begins, one without any array, and an .npy."""
+IDS = ("id", "image_id", "image_name")
+"""What a column of ids may be called."""
 FEWEST = 9
 """Numbers of an embedding at least in a table that names files of pictures: fewer are a box or its four corners."""
-_FILES = frozenset(PATH_COLUMNS) - {"image_name", "image_id", "id"}
+_FILES = frozenset(PATH_COLUMNS) - {*IDS}
 UNREADABLE = mark("{path}: cannot be read as {kind} ({reason}). Write the file anew.")
 OBJECTS = mark(
     '{path}: the array "{name}" holds Python objects, and reading these could run any program, so it is refused. '
@@ -147,17 +149,25 @@ def _table(path: AnyPath) -> Any:
 def table_arrays(table: Any, path: AnyPath) -> Arrays:
     """The columns of a ``pyarrow.Table``: embeddings as one matrix each, all else as values.
 
-    Other lists of numbers are left out.
+    Other lists of numbers, and pictures, are left out.
 
     Raises:
         DataError: vectors of several lengths, or rows without one.
     """
+    from clipgrip.data.parquet import is_image
+
+    def is_picture(column: Any) -> bool:
+        return is_image(column) and column.name.casefold() not in (
+            "ids",
+            *IDS,
+        )  # which may be bytes
+
     vectors = {field.name for field in table.schema if is_vector(field.type)}
     wanted = _embeddings(table, [field.name for field in table.schema if is_bank(field)])
     return {
         name: _column(table.column(name), name, path)
         for name in table.column_names
-        if name in wanted or name not in vectors
+        if name in wanted or not (name in vectors or is_picture(table.schema.field(name)))
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from clipgrip.data.embedfiles import Arrays, is_table
+from clipgrip.data.embedfiles import IDS, Arrays, is_table
 from clipgrip.data.embedlarge import floats
 from clipgrip.data.embedvalues import text_of
 from clipgrip.errors import DataError, nearest
@@ -18,7 +18,7 @@ from clipgrip.sentences import Sentence, mark
 
 LOGIT_SCALE = 100.0
 ONE_EACH = {
-    "ids": ("id", "image_id", "image_name"),
+    "ids": IDS,
     "paths": ("path", "file", "filename", "file_name", "filepath", "image_path", "image", "img"),
     "labels": ("label", "class"),
     "test": (),

@@ -31,7 +31,7 @@ def rows_of_test(values: Iterable[Any], where: str) -> tuple[bool, ...]:
         DataError: a value says neither that nor the contrary.
     """
     texts = [text_of(value).casefold() for value in values]
-    for row, text in enumerate(texts, 1):
+    for row, text in enumerate(texts):
         if text not in (*TEST, *POOL):
             raise DataError(
                 mark(

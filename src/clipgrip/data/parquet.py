@@ -61,7 +61,7 @@ def read_parquet_table(path: AnyPath) -> Table:
             for row, value in enumerate(cells, 1)
         ]
     rows = tuple(zip(*columns.values(), strict=True))
-    unread = tuple((field.name, str(field.type)) for field in others if not _is_image(field))
+    unread = tuple((field.name, str(field.type)) for field in others if not is_image(field))
     return Table(name, tuple(columns), rows, tuple(range(1, len(rows) + 1)), "row", unread)
 
 
@@ -140,7 +140,7 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
 
 def image_column(file: Any) -> str | None:
     """The column that holds encoded images, or None when there is none."""
-    names = [field.name for field in file.schema_arrow if _is_image(field)]
+    names = [field.name for field in file.schema_arrow if is_image(field)]
     return next((name for name in _IMAGE_COLUMNS if name in names), names[0] if names else None)
 
 
@@ -244,7 +244,7 @@ def _group(path: str, group: int, column: str) -> Any:
     return cells.field("bytes") if hasattr(cells.type, "get_field_index") else cells
 
 
-def _is_image(field: Any) -> bool:
+def is_image(field: Any) -> bool:
     """Whether a column holds encoded images; bytes in a column of labels or paths are text."""
     return field.name.casefold() not in TEXT_COLUMNS and _is_bytes(field.type)
 

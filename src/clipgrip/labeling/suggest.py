@@ -134,7 +134,7 @@ def from_run(
         apart: content hashes of other images that are never suggested.
         answered: content hashes of images that people answered elsewhere, which are not asked again.
         seed: of the sample that stands for very many images.
-        hear: told how far it is.
+        listener: told how far it is.
 
     Raises:
         RunError: the folder holds no finished run.

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clipgrip.backbone.base import Model
-from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.rows import NO_ROWS, Hashes, Places, Rows
 from clipgrip.prompts.classifier import zero_shot
@@ -23,6 +22,7 @@ from clipgrip.review.orders import Order
 from clipgrip.review.states import Ints, Mask
 from clipgrip.review.store import StoredClass
 from clipgrip.runs.embedding import Embeds
+from clipgrip.runs.identity import settings_of
 from clipgrip.runs.inputs import embeds_through
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.start import Start
@@ -123,7 +123,7 @@ class RoundClassifier:
         Raises:
             PromptError: a text is too long for the model.
         """
-        settings = Settings(**self.outcome.run.settings)
+        settings = settings_of(self.outcome.run)
         start = Start.of(self.backbone, classes, settings, self.outcome.start.method)
         beside = self.beside
         none = None if beside is None else beside[:0]
@@ -136,7 +136,7 @@ class RoundClassifier:
 
     def texts(self, classes: Sequence[StoredClass]) -> ClassEmbeds:
         """(C, D) of the untuned texts."""
-        template = Settings(**self.outcome.run.settings).template
+        template = settings_of(self.outcome.run).template
         return zero_shot(self.backbone, [one.prompt for one in classes], template)
 
     def view(self, classes: Sequence[StoredClass]) -> View:

@@ -46,7 +46,7 @@ NUMBERS = ("confidence", "confidence_2", "confidence_3", MODEL_CONFIDENCE)
 def write_outputs(outcome: Outcome, issues: Iterable[Issue], listener: Listener) -> None:
     """predictions.csv, pseudolabels.csv, issues.csv, metrics.json and prompt.safetensors.
 
-    A table that a person changed stays; the new one gets a dated name, which ``hear`` is told.
+    A table that a person changed stays; the new one gets a dated name, which ``listener`` is told.
     """
     folder = outcome.folder
     pseudolabels = (

@@ -11,8 +11,8 @@ from clipgrip_line.web.address import Access as Access
 from clipgrip_line.web.address import named
 
 OWN = (
-    *("api", "audit", "classes", "export", "files", "healthz", "image", "one", "review", "rounds"),
-    *("static", "thumb", "work"),
+    *("alarm", "api", "audit", "classes", "export", "files", "healthz", "image", "one", "review"),
+    *("rounds", "static", "thumb", "work"),
 )
 """First parts of the page's own paths."""
 _PREFIX = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
