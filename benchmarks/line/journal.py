@@ -34,7 +34,7 @@ def found(number: int, chance: random.Random) -> Found:
         "class": order[0],
         "confidence": top[0]["confidence"],
         "top": top,
-        "decided": "model",
+        "decided_by": "model",
         "verdict": "ng",
         "version": "0123456789ab",
     }

@@ -68,6 +68,24 @@ def refused(template: str, **values: object) -> argparse.ArgumentTypeError:
     return argparse.ArgumentTypeError(vars(argparse)["_"](Sentence(template, **values)))
 
 
+def number_within(text: str, low: float, high: float, allowed: str) -> float:
+    """A number from ``low`` to ``high``; ``allowed`` says so in words."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise refused(
+            mark('"{text}" is not allowed. Give {allowed}.'), text=text, allowed=Sentence(allowed)
+        )
+    return value
+
+
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    return int(number_within(text, 1, 1e9, mark("a whole number from 1")))
+
+
 class Parser(argparse.ArgumentParser):
     """One that says its errors as one JSON document, too, where ``--json`` asks for it."""
 

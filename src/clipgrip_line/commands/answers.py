@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipgrip_line.errors import LineError
+from clipgrip_line.parsing import positive
 from clipgrip_line.sentences import mark
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         ),
     )
     parser.add_argument(
-        "--most", type=int, default=50, metavar="N", help=mark("pictures in it [default: 50]")
+        "--most", type=positive, default=50, metavar="N", help=mark("pictures in it [default: 50]")
     )
     parser.add_argument(
         "--import",

@@ -128,14 +128,18 @@ def ends_of(facts: dict[str, Any], now: float, out: Path) -> list[str]:
 def troubles_of(facts: dict[str, Any]) -> list[str]:
     """What is not well while it runs, in sentences."""
     from clipgrip_line.folder.notes import CHANNELS
+    from clipgrip_line.service.outside import WITHDRAWN
 
     found: list[str] = []
     reasons = dict(facts["trouble"])
     reasons |= {name: one["trouble"] for name, one in facts["channels"].items() if one["trouble"]}
     for name, reason in reasons.items():
         found.append(Sentence("{name}: {reason}", name=Sentence(CHANNELS[name]), reason=reason))
-    if facts.get("watch", {}).get("light") == "alarm":
+    watch = facts.get("watch", {})
+    if watch.get("alarm"):
         found.append(Sentence("watch: it rings; see clipgrip-line alarms"))
+    if any(one["withdrawn"] for one in watch.get("promises", ())):
+        found.append(Sentence(WITHDRAWN, version=facts["version"]))
     for name, one in facts["channels"].items():
         if one["dead"]:
             text = Sentence(CHANNELS[name])

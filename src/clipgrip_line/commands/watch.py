@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipgrip_line.errors import LineError
-from clipgrip_line.parsing import refused
+from clipgrip_line.parsing import number_within, positive, refused
 from clipgrip_line.sentences import Sentence, mark
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _add_patience(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--batch",
-        type=_positive,
+        type=positive,
         default=16,
         metavar="N",
         help=mark("pictures at a time [default: 16]"),
@@ -126,7 +126,7 @@ def _add_servers(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--spool",
-        type=_positive,
+        type=positive,
         default=100_000,
         metavar="N",
         help=mark(
@@ -248,28 +248,12 @@ def size_of(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
-    return _number(text, 0.01, 86_400.0, mark("a number of seconds from 0.01 to 86400"))
+    return number_within(text, 0.01, 86_400.0, mark("a number of seconds from 0.01 to 86400"))
 
 
 def _share(text: str) -> float:
-    return _number(text, 0.0, 1.0, mark("a share from 0 to 1"))
+    return number_within(text, 0.0, 1.0, mark("a share from 0 to 1"))
 
 
 def _budget(text: str) -> float:
-    return _number(text, 1e-6, 0.5, mark("a probability from 0.000001 to 0.5"))
-
-
-def _positive(text: str) -> int:
-    return int(_number(text, 1, 1e9, mark("a whole number from 1")))
-
-
-def _number(text: str, low: float, high: float, allowed: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not low <= value <= high:
-        raise refused(
-            mark('"{text}" is not allowed. Give {allowed}.'), text=text, allowed=Sentence(allowed)
-        )
-    return value
+    return number_within(text, 1e-6, 0.5, mark("a probability from 0.000001 to 0.5"))

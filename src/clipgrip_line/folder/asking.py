@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip_line.errors import LineError, nearest
-from clipgrip_line.files import check_new, write_bytes_atomic
+from clipgrip_line.files import check_new, read_file, write_bytes_atomic
 from clipgrip_line.folder import compaction
 from clipgrip_line.folder.journal import NAME, Journal
 from clipgrip_line.folder.lines import BOM, line_of
@@ -31,6 +31,7 @@ COLUMNS = ("path", "sha256", "label")
 AUDIT, OTHER = "audit", "promise"
 """Why a person was asked: drawn by content, or any other picture of the line."""
 MOST_BYTES = 100 << 20
+UNREADABLE = mark("{path} is no table that can be read. Save it as CSV in UTF-8.")
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,11 @@ def take_in(journal: Journal, table: Path, by: str, at: str) -> Imported:
         LineError: it is no such table, or a label is no class of the line.
         NotKept: the disk refused.
     """
-    rows, classes = list(_labels(table)), classes_of(journal)
+    try:
+        rows = list(_labels(table))
+    except csv.Error:
+        raise LineError(UNREADABLE, path=table) from None
+    classes = classes_of(journal)
     for number, _, label in rows:
         if label and label not in classes:
             raise LineError(
@@ -187,15 +192,13 @@ def _cell(row: dict[str, Any], name: str) -> str:
 
 
 def _text(table: Path) -> str:
-    data = table.read_bytes() if table.stat().st_size <= MOST_BYTES else b"\xff"
+    data = read_file(table, MOST_BYTES)
     for encoding in ("utf-8-sig", "cp932"):
         try:
             return data.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise LineError(
-        mark("{path} is no table that can be read. Save it as CSV in UTF-8."), path=table
-    )
+    raise LineError(UNREADABLE, path=table)
 
 
 def opened(out: Path) -> Journal:

@@ -91,7 +91,8 @@ def _forget_watched(db: sqlite3.Connection) -> None:
     bet = "SELECT coalesce(max(through), 0) FROM monitor"
     newest = "SELECT number FROM seen ORDER BY number DESC LIMIT ?"
     db.execute(f"DELETE FROM seen WHERE number <= ({bet}) AND number NOT IN ({newest})", (SEEN,))
-    oldest = "SELECT number FROM drawn ORDER BY number DESC LIMIT -1 OFFSET ?"
+    answered = "SELECT image FROM said WHERE undone=0"
+    oldest = f"SELECT number FROM drawn WHERE image NOT IN ({answered}) ORDER BY number DESC LIMIT -1 OFFSET ?"
     db.execute(f"DELETE FROM drawn WHERE number IN ({oldest})", (SEEN,))
 
 

@@ -99,14 +99,15 @@ class Monitor:
         return watch_facts(self._watching.status, self._model.classes, say)
 
     def _hear(self) -> None:
-        """What people said to the alarm that rings, with ``clipgrip-line alarms``."""
+        """What people said to alarms, with ``clipgrip-line alarms``."""
         rows = self._journal.reader.execute(
-            "SELECT alarm, verdict, note, by FROM reply ORDER BY alarm"
+            "SELECT alarm, verdict, note, by, at FROM reply ORDER BY alarm"
         ).fetchall()
-        for alarm, verdict, note, by in rows:
+        for alarm, verdict, note, by, at in rows:
             if self._alarm() == alarm:
                 self._watching.answer(verdict, note, by)
-            self._journal.do(partial(_heard, alarm))
+            response = {"verdict": verdict, "note": note, "by": by, "at": at}
+            self._journal.do(partial(_heard, alarm, json.dumps(response)))
 
     def _alarm(self) -> int | None:
         alarm = self._watching.status.alarm
@@ -138,7 +139,10 @@ class Monitor:
         self._said = {"alarm": alarm, "fallen": self._fallen()}
 
 
-def _heard(alarm: int, db: sqlite3.Connection) -> None:
+def _heard(alarm: int, response: str, db: sqlite3.Connection) -> None:
+    """An alarm of a version that answers no more has no watch to go by it, and is answered all the same."""
+    query = "UPDATE alarm SET response=? WHERE number=? AND response IS NULL"
+    db.execute(query, (response, alarm))
     db.execute("DELETE FROM reply WHERE alarm=?", (alarm,))
 
 

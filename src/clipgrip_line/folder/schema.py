@@ -55,6 +55,8 @@ def migrate(db: sqlite3.Connection) -> None:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
         raise Newer
+    if version == len(MIGRATIONS):
+        return  # nothing is written, so a full disk keeps nobody from reading
     for script in MIGRATIONS[version:]:
         for statement in filter(str.strip, script.split(";\n")):
             db.execute(statement)

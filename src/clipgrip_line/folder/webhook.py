@@ -95,7 +95,7 @@ def _why(error: Exception) -> str:
         return Sentence("its certificate is not trusted: {reason}", reason=inner.verify_message)
     if isinstance(inner, TimeoutError):
         return Sentence("no answer within {n} s", n=f"{TIMEOUT:.0f}")
-    return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
+    return Sentence(getattr(inner, "strerror", None) or str(inner) or type(inner).__name__)
 
 
 def checked_url(url: str) -> str:

@@ -68,7 +68,7 @@ class Bell(threading.Thread):
         except Trouble as error:
             if not self.failing:
                 log.warning("the webhook is not reached: %s", error)
-            self.failing = str(error)
+            self.failing = error.reason
             return False
         except Refused as error:
             log.warning("the webhook refuses message %d for good: %s", number, error)

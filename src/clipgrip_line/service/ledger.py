@@ -230,6 +230,8 @@ def migrate(path: Path) -> None:
     """
     db = connect(path)
     try:
+        if db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),):
+            return  # nothing is written, so a full disk keeps nobody from reading
         db.execute("BEGIN IMMEDIATE")
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version > len(MIGRATIONS):

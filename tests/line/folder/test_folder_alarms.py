@@ -13,6 +13,7 @@ import pytest
 from folder_fakes import CLASSES, FakeModel, Line, Receiver, identity, picture
 
 from clipgrip_line.cli import main
+from clipgrip_line.folder import asking
 from clipgrip_line.folder.asking import opened
 from clipgrip_line.folder.assembly import Wishes
 from clipgrip_line.promises import Promise, Scope
@@ -78,6 +79,21 @@ def test_an_answer_from_another_process_ends_the_alarm_and_is_kept(
     assert "new lamp" in capsys.readouterr().out
     assert main(["alarms", str(line.out), *words]) == 2
     assert "no alarm rings" in capsys.readouterr().err
+
+
+def test_an_alarm_of_a_version_that_answers_no_more_can_be_answered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = Line(tmp_path)
+    darkened(line)
+    line.model = FakeModel()
+    line.model.version = "fake00000002"
+    line.once(alpha=0.2)
+    assert main(["alarms", str(line.out), "--answer", "fixed", "--by", "Aki"]) == 0
+    line.once(alpha=0.2)
+    capsys.readouterr()
+    assert main(["alarms", str(line.out)]) == 0
+    assert "Aki" in capsys.readouterr().out
 
 
 def test_with_the_rule_a_person_decides_while_an_alarm_rings(tmp_path: Path) -> None:
@@ -169,7 +185,11 @@ def test_answers_that_refute_a_promise_leave_its_pictures_to_people_at_once_and_
     status = line.status()["watch"]
     assert status["light"] == "alarm"
     assert status["promises"][0]["withdrawn"]["wrong"] == 40
+    capsys.readouterr()
     assert main(["status", str(line.out)]) == 1
+    told = capsys.readouterr().out
+    assert "a promise of version fake00000001 was withdrawn" in told
+    assert "it rings" not in told
 
 
 def test_right_answers_keep_the_promise_and_go_home_as_labels(
@@ -218,6 +238,21 @@ def test_a_table_is_taken_in_whole_or_not_at_all(
     with closing(opened(line.out)) as journal:
         stands = journal.reader.execute("SELECT class FROM said WHERE undone=0").fetchall()
     assert stands == [("dent",)]
+
+
+def test_a_table_that_cannot_be_read_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = Line(tmp_path)
+    feed(line, 0, 1, 200, 250)
+    line.once()
+    assert main(_table(line, tmp_path, '"' + "x" * 200_000)) == 2
+    assert "is no table that can be read" in capsys.readouterr().err
+    monkeypatch.setattr(asking, "MOST_BYTES", 1 << 20)
+    assert main(_table(line, tmp_path, "x" * (1 << 21))) == 2
+    assert "larger than 1 MiB" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["answers", str(line.out), "--sheet", str(tmp_path / "s"), "--most", "0"])
 
 
 def test_a_watch_that_cannot_look_stops_no_answer_and_is_said(

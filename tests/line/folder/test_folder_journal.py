@@ -12,8 +12,9 @@ import pytest
 from folder_fakes import Line, Receiver, identity, picture
 
 from clipgrip_line.folder import beside, compaction, journal
+from clipgrip_line.folder.asking import opened
 from clipgrip_line.folder.assembly import Wishes
-from clipgrip_line.folder.schema import MIGRATIONS
+from clipgrip_line.folder.schema import MIGRATIONS, migrate
 
 
 @pytest.fixture
@@ -49,6 +50,38 @@ def test_of_old_answers_a_short_line_stays_and_counts_go_on(tmp_path: Path) -> N
     assert (status["answered"], status["watch"]["images"]) == (60, 60)
     assert sum(status["verdicts"].values()) == 60
     assert len(line.rows()) == 60
+
+
+def test_a_drawn_picture_that_a_person_answered_is_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "SEEN", 3)
+    with closing(sqlite3.connect(tmp_path / "j.db", isolation_level=None)) as db:
+        migrate(db)
+        for number in range(6):
+            values = (number, f"{number}", "all", "good", 0.9, "v")
+            db.execute("INSERT INTO drawn VALUES(?,?,?,?,?,?)", values)
+        db.execute(
+            "INSERT INTO said(token, image, class, by, at, why, name, predicted, confidence, version) "
+            "VALUES('t', '1', 'dent', '', '', 'audit', 'all', 'good', 0.9, 'v')"
+        )
+        compaction._forget_watched(db)
+        assert db.execute("SELECT number FROM drawn ORDER BY 1").fetchall() == [
+            (1,),
+            (3,),
+            (4,),
+            (5,),
+        ]
+
+
+def test_who_only_reads_writes_nothing_into_a_journal(tmp_path: Path) -> None:
+    line = Line(tmp_path)
+    put(line, 0, 1)
+    line.once()
+    with closing(sqlite3.connect(line.out / "journal.db")) as db:
+        before = db.execute("PRAGMA data_version").fetchone()
+        opened(line.out).close()
+        assert db.execute("PRAGMA data_version").fetchone() == before
 
 
 @pytest.mark.usefixtures("soon")

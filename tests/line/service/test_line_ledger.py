@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from waiting import LONG
 
 from clipgrip_line.errors import LineError
-from clipgrip_line.service.ledger import NAME, Ledger, NotKept
+from clipgrip_line.service.ledger import NAME, Ledger, NotKept, migrate
 from clipgrip_line.service.schema import MIGRATIONS
 
 WRITES = """
@@ -135,3 +136,11 @@ def test_a_change_whose_asker_went_away_is_written_and_the_next_ones_too(tmp_pat
     ledger.do(lambda db: db.execute("INSERT INTO setting VALUES ('b', '')") and None)
     assert ledger.reader.execute("SELECT name FROM setting").fetchall() == [("a",), ("b",)]
     ledger.close()
+
+
+def test_who_only_reads_writes_nothing_into_the_database(tmp_path: Path) -> None:
+    Ledger(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "line.db")) as db:
+        before = db.execute("PRAGMA data_version").fetchone()
+        migrate(tmp_path / "line.db")
+        assert db.execute("PRAGMA data_version").fetchone() == before
