@@ -15,8 +15,8 @@ from clipgrip.executors.resources import UNKNOWN, cores, free_bytes
 def limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The group of a service within that of a container, on a machine of 64 cores with 8 GiB free."""
     own = tmp_path / "own"
-    own.write_text("1:name=systemd:/\n0::/work/service\n")
-    (tmp_path / "groups" / "work" / "service").mkdir(parents=True)
+    own.write_text("1:name=systemd:/\n0::/plant/service\n")
+    (tmp_path / "groups" / "plant" / "service").mkdir(parents=True)
     (tmp_path / "meminfo").write_text("MemFree: 1024 kB\nMemAvailable: 8388608 kB\n")
     for name, path in (("GROUPS", "groups"), ("OWN", "own"), ("MEMORY", "meminfo")):
         monkeypatch.setattr(resources, name, tmp_path / path)
@@ -25,12 +25,12 @@ def limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_limits_it_is_the_machine(limits: Path) -> None:
-    (limits / "work" / "cpu.max").write_text("max 100000\n")
-    (limits / "work" / "memory.max").write_text("max\n")
+    (limits / "plant" / "cpu.max").write_text("max 100000\n")
+    (limits / "plant" / "memory.max").write_text("max\n")
     assert (cores(), free_bytes()) == (64, 8 << 30)
 
 
-@pytest.mark.parametrize("group", [".", "work", "work/service"])
+@pytest.mark.parametrize("group", [".", "plant", "plant/service"])
 def test_the_narrowest_limit_counts_wherever_it_is_set(limits: Path, group: str) -> None:
     (limits / "cpu.max").write_text("1000000 100000\n")
     (limits / group / "cpu.max").write_text("250000 100000\n")
