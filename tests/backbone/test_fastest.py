@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from embedded import with_texts
 from projects import Place, project
 
+from clipgrip import config
+from clipgrip.backbone import clip, speed
 from clipgrip.backbone import fastest as module
-from clipgrip.backbone import speed
 from clipgrip.backbone.cache import ROOT_VARIABLE
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.fastest import NAME, fastest, remembered, said_once
+from clipgrip.backbone.fastest import NAME, fastest, multiplies_bfloat16, remembered, said_once
 from clipgrip.cli.doctor import _engines
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outcome import Outcome
@@ -114,6 +116,13 @@ def test_a_processor_that_multiplies_bfloat16_takes_torch_unmeasured(
     assert calls == []
 
 
+def test_the_question_is_the_precisions_own() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for answer in (True, False):
+            patch.setattr(clip, "_multiplies_bfloat16", lambda _, answer=answer: answer)
+            assert multiplies_bfloat16() is answer
+
+
 def test_without_onnx_runtime_it_is_torch_and_that_is_said_once(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +192,13 @@ def test_a_run_says_once_that_another_engine_could_be_installed(
 ) -> None:
     monkeypatch.setattr(module, "_version", lambda package: None)
     notes = Notes()
+    with_texts(root / "e.npz")
+    run(
+        config.project({"images": root / "e.npz", "out": root / "e", "strategy": "zero-shot"}),
+        notes,
+    )
+    run(project(place, tiny_clip, root / "f", strategy="zero-shot", precision="float32"), notes)
+    assert not any("ONNX" in line for line in notes.lines)  # nothing to choose there
     for to in ("a", "b"):
         run(project(place, tiny_clip, root / to, strategy="zero-shot"), notes)
     assert sum("ONNX Runtime may be faster" in line for line in notes.lines) == 1

@@ -15,7 +15,7 @@ from PIL import Image
 from clipgrip.backbone import processors
 from clipgrip.backbone.base import TextTower
 from clipgrip.backbone.checkpoint import Checkpoint, pick
-from clipgrip.backbone.engine import Engine, check_engine, on_engine, suffix
+from clipgrip.backbone.engine import Engine, check_engine, has_choice, on_engine, suffix
 from clipgrip.backbone.families import FAMILIES, ImageSide, TowerSource
 from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.recipe import EyeRecipe, check_same
@@ -57,6 +57,7 @@ class ClipBackbone:
         self._device = device_named(device)
         self.name = name
         kind = self._checkpoint.config["model_type"]
+        self.has_choice = has_choice(engine, self._device, precision, kind)
         self.engine = check_engine(engine, self._device, precision, kind)
         asked = precision if self.engine == "torch" else "float32"
         self.precision = choose_precision(asked, self._device)

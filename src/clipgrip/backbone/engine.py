@@ -19,6 +19,12 @@ EXACT = ("torch", "onnx")
 ENGINES = (*EXACT, "onnx-int8")
 
 
+def has_choice(engine: str, device: torch.device, precision: str, model_type: str) -> bool:
+    """Whether `AUTO` is asked for where another engine than torch may be taken."""
+    free = device.type == "cpu" and precision == "auto" and model_type == "clip"
+    return engine == AUTO and free
+
+
 def check_engine(engine: str, device: torch.device, precision: str, model_type: str) -> str:
     """The engine itself; that which `AUTO` stands for here, and for this kind of model.
 
@@ -27,8 +33,7 @@ def check_engine(engine: str, device: torch.device, precision: str, model_type: 
         MissingPackage: ONNX Runtime is not installed.
     """
     if engine == AUTO:
-        free = device.type == "cpu" and precision == "auto" and model_type == "clip"
-        if not free:
+        if not has_choice(engine, device, precision, model_type):
             return "torch"
         from clipgrip.backbone.fastest import fastest
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from clipgrip.backbone.base import Eye, Model
-from clipgrip.backbone.engine import AUTO
+from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.fastest import said_once
 from clipgrip.backbone.given import GivenModel
 from clipgrip.config import Settings
@@ -189,7 +189,7 @@ def prepare(
         ClipgripError: no image is left, or the task, the model, the texts or the images cannot be used.
     """
     backbone, classes = model or model_of(settings), manifest.classes
-    if settings.engine == AUTO and (advice := said_once()):
+    if isinstance(backbone, ClipBackbone) and backbone.has_choice and (advice := said_once()):
         listener.note(advice)
     settings = with_engine(settings, backbone)
     eyes = backbone.eyes if isinstance(backbone, GivenModel) else eyes_of(settings, backbone)
