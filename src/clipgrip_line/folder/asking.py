@@ -162,7 +162,7 @@ def _labels(table: Path) -> Iterator[tuple[int, str, str]]:
     text = _text(table)
     head = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=head.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     if not {"sha256", "label"} <= set(reader.fieldnames or ()):
         raise LineError(
             mark(
@@ -180,7 +180,7 @@ def _labels(table: Path) -> Iterator[tuple[int, str, str]]:
                 ),
                 path=table,
                 number=reader.line_num,
-                text=image or '""',
+                text=image[:80] or '""',
             )
         yield reader.line_num, image, label
 

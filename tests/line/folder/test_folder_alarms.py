@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sqlite3
 from contextlib import closing
@@ -240,7 +241,22 @@ def test_a_table_is_taken_in_whole_or_not_at_all(
     assert stands == [("dent",)]
 
 
+@pytest.mark.parametrize("longest_cell", [1 << 17, 1 << 30])
 def test_a_table_that_cannot_be_read_is_a_sentence(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    longest_cell: int,
+) -> None:
+    """Also where the same process allows longer cells than Python does by itself."""
+    before = csv.field_size_limit(longest_cell)
+    try:
+        _refused(tmp_path, capsys, monkeypatch)
+    finally:
+        csv.field_size_limit(before)
+
+
+def _refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = Line(tmp_path)
