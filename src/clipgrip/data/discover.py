@@ -40,7 +40,6 @@ from clipgrip.data.tables import PARQUET_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES
 from clipgrip.data.walk import walk
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import mark
 
 __all__ = [
     "LABEL_COLUMNS",
@@ -103,10 +102,8 @@ def _embedded(path: str) -> Found:
 def _there(path: str, images: AnyPath) -> str:
     if not os.path.exists(openable(path)):
         raise DataError(
-            mark(
-                "{images}: no such file or folder. Give a folder of images, one image, a CSV or Parquet file that "
-                "lists images, tar or Parquet files that hold them, or a URL such as s3://bucket/folder."
-            ),
+            "{images}: no such file or folder. Give a folder of images, one image, a CSV or Parquet file that "
+            "lists images, tar or Parquet files that hold them, or a URL such as s3://bucket/folder.",
             images=os.fspath(images) if path == os.path.abspath(os.fspath(images)) else path,
         )
     return path

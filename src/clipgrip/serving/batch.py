@@ -121,7 +121,7 @@ def check_answers_place(path: Path, images: Path) -> None:
     folder = path.absolute().parent
     if path.name == PREDICTIONS and (folder / RUN).is_file():
         raise RunError(
-            mark("{path} holds the answers of the run in {folder}. Give --out another name."),
+            "{path} holds the answers of the run in {folder}. Give --out another name.",
             path=path,
             folder=folder,
         )
