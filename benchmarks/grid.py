@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.record import machine, record
-from clipgrip.bench.cells import PARADIGMS, STRATEGIES
+from clipgrip.bench.grid import PARADIGMS, STRATEGIES
 from clipgrip.bench.run import GridSettings, run_grid
 from clipgrip.cli.demo import TEMPLATES
 from clipgrip.cli.screen import Screen

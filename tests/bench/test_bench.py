@@ -15,11 +15,9 @@ from known_sets import MAKERS, small
 from projects import CLASSES, Place, command
 
 from clipgrip.bench import run as bench_run
-from clipgrip.bench.cells import Cell, cells
-from clipgrip.bench.grid import Bench
+from clipgrip.bench.grid import Bench, Cell, cells
 from clipgrip.bench.memory import PeakMemory
-from clipgrip.bench.published import published
-from clipgrip.bench.results import CELLS, Finished, summary
+from clipgrip.bench.results import CELLS, Finished, published, summary
 from clipgrip.bench.run import GridResult, GridSettings, run_grid
 from clipgrip.data.known import KNOWN
 from clipgrip.data.splits import PAPER_SEEDS, paper_seen
@@ -324,7 +322,7 @@ def test_a_measure_that_has_nothing_to_say_is_null_and_not_nan(
     folders: Path, tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where all classes are found equally often none is poor."""
-    monkeypatch.setattr("clipgrip.bench.measures.robin_hood", lambda *_: (math.nan, 0.0))
+    monkeypatch.setattr("clipgrip.bench.grid.robin_hood", lambda *_: (math.nan, 0.0))
     run_grid(
         settings(folders, tiny_clip, tmp_path, prompts=("textual",), strategies=("zero-shot",))
     )

@@ -14,7 +14,7 @@ from clipgrip.fewshot.head import Head
 from clipgrip.fewshot.joint import Joint
 from clipgrip.pseudolabel.banks import fit_bank_map
 from clipgrip.runs.eyes import Beside
-from clipgrip.serving.bundling.arithmetic import scoring_of
+from clipgrip.serving.bundling.members import scoring_of
 from clipgrip.serving.predictor import Predictor
 
 C, D = 5, 24

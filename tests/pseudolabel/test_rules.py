@@ -28,7 +28,7 @@ from clipgrip.pseudolabel.select import (
     threshold,
 )
 from clipgrip.pseudolabel.select.agreement import nearest_rows
-from clipgrip.pseudolabel.select.soft import within_classes, within_images
+from clipgrip.pseudolabel.select.top import within_classes, within_images
 from clipgrip.types import Probs
 
 each_rule = pytest.mark.parametrize("name", SELECTORS)

@@ -10,15 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.errors import ConfigError
-from clipgrip.training.loss import Weights, mixed_loss
-from clipgrip.training.losses import (
+from clipgrip.training.loss import (
     LOSSES,
     Loss,
+    Weights,
     bootstrapped,
     cross_entropy,
     generalized_cross_entropy,
     loss_named,
     mean_absolute_error,
+    mixed_loss,
     partial_label,
     symmetric_cross_entropy,
 )

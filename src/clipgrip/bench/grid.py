@@ -1,11 +1,12 @@
-"""How a cell of the grid is run."""
+"""Which cells a grid has, how each is run, and what it says about the test images."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -13,13 +14,12 @@ import torch
 
 from clipgrip import __version__, metrics
 from clipgrip.backbone.base import Backbone
-from clipgrip.bench.cells import Cell
-from clipgrip.bench.measures import measured
 from clipgrip.bench.memory import PeakMemory
 from clipgrip.bench.source import Source
 from clipgrip.config import Settings
 from clipgrip.data.splits import PAPER_SEEDS, few_shots, paper_seen
 from clipgrip.data.task import Task, ssl, trzsl, ul
+from clipgrip.evaluate import robin_hood
 from clipgrip.method import PRESETS, Method
 from clipgrip.prompts.base import Prompt, learned_parameters
 from clipgrip.runs.embedding import Embeds
@@ -27,6 +27,7 @@ from clipgrip.runs.inputs import Inputs, inputs_of
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.start import Answers, Start, method_for
 from clipgrip.strategy import Round, best_round
+from clipgrip.types import Labels, Probs
 
 
 @dataclass
@@ -136,3 +137,65 @@ class Bench:
         return {
             "seen_classes": [names[n] for n in (~task.candidates).nonzero().squeeze(1).tolist()]
         }
+
+
+PARADIGMS = ("UL", "SSL", "TRZSL")
+STRATEGIES = ("zero-shot", "supervised", "fpl", "ifpl", "grip")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training and its measurement; zero-shot has no prompt and no preset."""
+
+    prompt: str
+    paradigm: str
+    strategy: str
+    preset: str
+    seed: int
+
+
+def cells(
+    prompts: Sequence[str],
+    paradigms: Sequence[str],
+    strategies: Sequence[str],
+    presets: Sequence[str],
+    seeds: int,
+) -> list[Cell]:
+    """Every combination that means something.
+
+    Zero-shot stands once for all prompts, supervised tuning only where there are labels.
+    """
+    made: dict[Cell, None] = {}
+    for paradigm, strategy, prompt, preset, seed in itertools.product(
+        paradigms, strategies, prompts, presets, range(seeds)
+    ):
+        if strategy == "zero-shot":
+            made[Cell("", paradigm, strategy, "", seed)] = None
+        elif strategy != "supervised" or paradigm != "UL":
+            made[Cell(prompt, paradigm, strategy, preset, seed)] = None
+    return list(made)
+
+
+def measured(before: Probs, after: Probs, truth: Labels, task: Task) -> dict[str, float]:
+    """Everything a cell says about the n test images, before and after tuning; NaN where there is nothing to say."""
+    recalls = metrics.per_class(before, truth), metrics.per_class(after, truth)
+    poor, rich = robin_hood(*recalls)
+    figures = {
+        "test": _score(after, truth, task),
+        "test_zero_shot": _score(before, truth, task),
+        "poor_change": poor,
+        "rich_change": rich,
+    }
+    for when, recall in zip(("before", "after"), recalls, strict=True):
+        figures[f"class_sd_{when}"] = metrics.class_spread(recall)
+        figures[f"worst_{when}"] = metrics.worst_mean(recall)
+    if not task.candidates.all():
+        figures["seen"], figures["unseen"], _ = metrics.seen_unseen(after, truth, task.candidates)
+    return figures
+
+
+def _score(probs: Probs, truth: Labels, task: Task) -> float:
+    """Accuracy; the harmonic mean of seen and unseen in TRZSL."""
+    if bool(task.candidates.all()):
+        return metrics.accuracy(probs, truth)
+    return metrics.seen_unseen(probs, truth, task.candidates)[2]

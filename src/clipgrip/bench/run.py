@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip.backbone.registry import load_backbone
-from clipgrip.bench.cells import PARADIGMS, STRATEGIES, Cell, cells
-from clipgrip.bench.grid import Bench
+from clipgrip.bench.grid import PARADIGMS, STRATEGIES, Bench, Cell, cells
 from clipgrip.bench.results import CELLS, Finished, summary, write_results
 from clipgrip.bench.source import Source, folder_classes, from_folders, from_known
 from clipgrip.data.known import KNOWN

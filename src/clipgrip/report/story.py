@@ -1,4 +1,4 @@
-"""What a run did, in plain words: its labels, its classes, and how its prompt was tuned."""
+"""What a run did, in plain words: its labels, its classes, how its prompt was tuned, and what is left out."""
 
 from __future__ import annotations
 
@@ -100,3 +100,21 @@ def strategy(run: Reading, say: Words) -> str:
         )
         text = f"{text}{say(' ')}{why}"
     return text
+
+
+def missing(run: Reading, say: Words) -> list[str]:
+    """What the figures are not about, and what cannot be shown."""
+    all_ = int(run.data.get("pool", 0)) + int(run.data.get("test", 0))
+    values = {"all": say.number(all_)}
+    sentences = []
+    if run.facts.lost:
+        text = mark(
+            "{n} of the {all} images of the run are gone or cannot be read; this report is about the others only."
+        )
+        sentences.append(say(text, n=say.number(run.facts.lost), **values))
+    if run.facts.unseen:
+        text = mark(
+            "The files of {n} of the {all} images are gone: they are counted, but cannot be shown."
+        )
+        sentences.append(say(text, n=say.number(run.facts.unseen), **values))
+    return sentences

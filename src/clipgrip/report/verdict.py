@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from clipgrip.report.absent import missing
 from clipgrip.report.audited import beside_the_test
 from clipgrip.report.confidence import estimated, honest_words, went_back
 from clipgrip.report.reading import Reading, Scores
-from clipgrip.report.story import done, strategy
+from clipgrip.report.story import done, missing, strategy
 from clipgrip.trust.advice import reasons, remedies
 from clipgrip.trust.folders import folder_sentences
 from clipgrip.trust.labels import held_out, label_sentences

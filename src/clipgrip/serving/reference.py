@@ -7,18 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
+from clipgrip.backbone.embed import Item
 from clipgrip.clock import now
 from clipgrip.data.manifest import Row
 from clipgrip.data.places import place_of
-from clipgrip.errors import RunError
+from clipgrip.data.reading import open_row
+from clipgrip.errors import DataError, RunError
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.packed import Vectors
 from clipgrip.runs.watch.store import WatchedLine, open_watch
 from clipgrip.serving.batch import predict_files
-from clipgrip.serving.glances import Glances
 from clipgrip.serving.predictor import Predictor
 from clipgrip.types import ImageEmbeds, Probs
+from clipgrip_line.pictures.looks import Looks, looks_of
 from clipgrip_line.trust.ranks import Codes
 from clipgrip_line.trust.reference import monitors_of
 from clipgrip_line.trust.scores import distances, scores_of
@@ -155,3 +158,32 @@ def _of_run(run: Path, predictor: Predictor, glances: Glances, on_progress: Prog
     contents = [row.sha256 for row in everything]
     probs = predictor.predict_proba(embedded.embeds)
     return Reference(rows, embedded.embeds, probs, held_out, contents)
+
+
+@dataclass
+class Glances:
+    """Looks by content hash."""
+
+    found: dict[str, Looks] = field(default_factory=dict)
+
+    def item_of(self, row: Row) -> Item:
+        """What the embedding room needs of a row."""
+
+        def opened() -> Image.Image:
+            picture = open_row(row)
+            self.found[row.sha256] = looks_of(picture)
+            return picture
+
+        return row.sha256, opened
+
+    def looks(self, rows: Sequence[Row]) -> tuple[list[Looks], list[int]]:
+        """Looks of the rows whose pictures can be read, and their places; one embedded before is opened now."""
+        looks, places = [], []
+        for place, row in enumerate(rows):
+            try:
+                known = self.found.get(row.sha256)
+                looks.append(looks_of(open_row(row)) if known is None else known)
+            except DataError:  # moved or changed since: the embedding is known, the picture is not
+                continue
+            places.append(place)
+        return looks, places

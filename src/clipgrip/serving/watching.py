@@ -24,9 +24,8 @@ from clipgrip.runs.watch.store import (
 )
 from clipgrip.runs.watch.upholding import run_scopes, withdraw_broken
 from clipgrip.serving.batch import FileAnswers, predict_files
-from clipgrip.serving.glances import Glances
 from clipgrip.serving.predictor import Predictor
-from clipgrip.serving.reference import Progress, begin
+from clipgrip.serving.reference import Glances, Progress, begin
 from clipgrip_line.pictures.looks import Looks
 from clipgrip_line.trust.drift import Course, follow
 from clipgrip_line.trust.ringing import ALPHA, heard_more, rung

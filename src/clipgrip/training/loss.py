@@ -1,27 +1,94 @@
-"""What a tuned prompt is asked to agree with."""
+"""What a tuned prompt is asked to agree with: losses of a row, whose target can be wrong, and their weights.
+
+A loss takes logits (B, C) and targets (B, C), which are distributions, and gives (B,) values.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipgrip.training.losses import LOSSES, Loss, cross_entropy, loss_named
+from clipgrip.errors import ConfigError, nearest
 from clipgrip.types import Logits, Probs
 
-__all__ = [
-    "LOSSES",
-    "Loss",
-    "Weights",
-    "cross_entropy",
-    "label_shift",
-    "loss_named",
-    "mixed_loss",
-    "mixing_weights",
-    "paper_weights",
-]
+Loss = Callable[[Logits, Tensor], Tensor]
+"""(B, C) logits, (B, C) targets -> (B,)."""
+
+
+def cross_entropy(logits: Logits, targets: Tensor) -> Tensor:
+    """``-Σ t log p``, for one class as for a distribution."""
+    return F.cross_entropy(logits, targets, reduction="none")
+
+
+def generalized_cross_entropy(logits: Logits, targets: Tensor, q: float = 0.7) -> Tensor:
+    """``Σ t (1 - p^q) / q``: cross-entropy as q falls to 0, half of the absolute error at 1.
+
+    Source: Zhang and Sabuncu, NeurIPS 2018 (arXiv 1805.07836), equation 6, and their q = 0.7.
+    """
+    return (targets * (1 - (q * logits.log_softmax(dim=1)).exp()) / q).sum(dim=1)
+
+
+def mean_absolute_error(logits: Logits, targets: Tensor) -> Tensor:
+    """``Σ |t - p|``, from 0 to 2: a wrong pseudolabel pulls no harder than a right one.
+
+    Source: Ghosh, Kumar, Sastry, AAAI 2017 (arXiv 1712.09482); for prompts Pan et al., NLPrompt, CVPR 2025.
+    """
+    return (targets - logits.softmax(dim=1)).abs().sum(dim=1)
+
+
+def symmetric_cross_entropy(
+    logits: Logits, targets: Tensor, alpha: float = 0.1, beta: float = 1.0, log_zero: float = -4.0
+) -> Tensor:
+    """``α · CE(t, p) + β · CE(p, t)``, where log 0 of a target is ``log_zero``.
+
+    Source: Wang et al., ICCV 2019 (arXiv 1908.06112), equation 7, with α 0.1, β 1 and A = -4 as for CIFAR-10.
+    """
+    log_targets = targets.clamp_min(1e-30).log().clamp_min(log_zero)
+    reverse = -(logits.softmax(dim=1) * log_targets).sum(dim=1)
+    return alpha * cross_entropy(logits, targets) + beta * reverse
+
+
+def bootstrapped(logits: Logits, targets: Tensor, trust: float = 0.95) -> Tensor:
+    """``-Σ (β t + (1 - β) p) log p``: the target mixed with the answer itself, β being ``trust``.
+
+    Source: Reed et al., 2014 (arXiv 1412.6596), soft bootstrapping, equation 6, and their β = 0.95.
+    """
+    log_probs = logits.log_softmax(dim=1)
+    return -((trust * targets + (1 - trust) * log_probs.exp()) * log_probs).sum(dim=1)
+
+
+def partial_label(logits: Logits, targets: Tensor) -> Tensor:
+    """``-log Σ p`` over the classes whose target is not 0: one of them is right, and nobody says which.
+
+    Cross-entropy where the set is one class; 0 where it is all of them.
+    Source: Jin and Ghahramani, NIPS 2002; the classifier-consistent loss of Feng et al., NeurIPS 2020
+    (arXiv 2007.08929).
+    """
+    inside = logits.masked_fill(targets <= 0, -torch.inf)
+    return logits.logsumexp(dim=1) - inside.logsumexp(dim=1)
+
+
+LOSSES: dict[str, Loss] = {
+    "cross-entropy": cross_entropy,
+    "generalized": generalized_cross_entropy,
+    "absolute": mean_absolute_error,
+    "symmetric": symmetric_cross_entropy,
+    "bootstrapped": bootstrapped,
+    "partial-label": partial_label,
+}
+
+
+def loss_named(name: str) -> Loss:
+    """The loss of that name; ConfigError names the known ones."""
+    if name not in LOSSES:
+        known = ", ".join(LOSSES)
+        raise ConfigError(f'no loss "{name}". Known: {known}.{nearest(name, LOSSES)}')
+    return LOSSES[name]
 
 
 class Weights(NamedTuple):

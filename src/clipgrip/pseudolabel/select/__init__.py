@@ -16,9 +16,15 @@ from clipgrip.pseudolabel.select.chosen import (
     at_temperature,
     narrowed,
 )
-from clipgrip.pseudolabel.select.soft import candidate_sets, everything
-from clipgrip.pseudolabel.select.thresholds import class_threshold, threshold
-from clipgrip.pseudolabel.select.top import balanced, margin, own_best_class
+from clipgrip.pseudolabel.select.top import (
+    balanced,
+    candidate_sets,
+    class_threshold,
+    everything,
+    margin,
+    own_best_class,
+    threshold,
+)
 
 __all__ = [
     "ALONE",

@@ -13,10 +13,17 @@ from xlsxwriter.utility import xl_rowcol_to_cell
 
 from clipgrip.markup import printable
 from clipgrip.pilot.store import moment
-from clipgrip.report.board.as_of import as_of, warning_formula
 from clipgrip.report.board.facts import BoardFacts
 from clipgrip.report.board.figures import SUMS, figures
-from clipgrip.report.board.formulas import COLUMNS, FIRST, FORMULAS, formula, spread_formula
+from clipgrip.report.board.formulas import (
+    COLUMNS,
+    FIRST,
+    FORMULAS,
+    as_of,
+    formula,
+    spread_formula,
+    warning_formula,
+)
 from clipgrip.report.board.notes import source_word, sources, unknowns
 from clipgrip.report.board.results import Results
 from clipgrip.report.board.savings import CASES, Assumption, Case, wrong_decisions

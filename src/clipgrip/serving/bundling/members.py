@@ -8,25 +8,27 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from torch import Tensor
 
 from clipgrip import __version__
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.glossary import is_foreign, is_japanese
 from clipgrip.data.rows import NO_ROWS, Rows
 from clipgrip.errors import ConfigError, DataError, RunError, nearest
+from clipgrip.fewshot.head import Head
 from clipgrip.runs.store import NAME, StoredRun, open_store
 from clipgrip.runs.watch.store import is_watched, open_watch
 from clipgrip.sentences import mark
-from clipgrip.serving.bundling.arithmetic import scoring_of
 from clipgrip.serving.bundling.card import card
 from clipgrip.serving.bundling.components import components, licences
 from clipgrip.serving.bundling.golden import Compared, compare, golden_members
 from clipgrip.serving.bundling.seeing import Precision, Seeing, pack_towers, plain_name
 from clipgrip.serving.predictor import Predictor
 from clipgrip.serving.reference import sample_of
-from clipgrip_line import parts
+from clipgrip_line import parts, scoring
 from clipgrip_line.bundle import array_bytes, json_bytes
 from clipgrip_line.promises import Promise
+from clipgrip_line.scoring import Column, Scoring
 from clipgrip_line.trust.scores import SCORES
 from clipgrip_line.words import LANGUAGES
 
@@ -216,3 +218,27 @@ def _templates(template: object) -> list[str]:
     if isinstance(template, str):
         return [template]
     return [str(one) for one in template] if isinstance(template, list | tuple) else []
+
+
+def scoring_of(predictor: Predictor) -> Scoring:
+    """The same answers in NumPy."""
+    facts, joint, beside = predictor.facts, predictor.joint, predictor.beside
+    columns = () if beside is None else beside.banks.columns
+    embeds = predictor.class_embeds
+    made = Scoring(
+        _array(embeds if joint is None else joint.class_embeds(embeds)).astype(np.float32),
+        facts.logit_scale,
+        tuple(Column(_array(one.mean), _array(one.axes), one.length) for one in columns),
+    )
+    if joint is None:
+        return made
+    heads = tuple(map(_head, joint.heads))
+    return Scoring(made.class_embeds, made.logit_scale, made.columns, joint.text_weight, heads, joins=True)  # fmt: skip
+
+
+def _head(head: Head) -> scoring.Head:
+    return scoring.Head(*map(_array, (head.mean, head.weights, head.offsets, head.classes)))
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(values.detach().cpu().numpy())
