@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -12,6 +12,11 @@ from clipgrip.data.text import check_encoding
 RUNS = Path("clipgrip-runs")
 """Where runs lie unless --out says otherwise."""
 STORE = "runs.db"
+
+
+def option(help: str, *names: str, **more: Any) -> Any:
+    """What typer is told of an option whose default is nothing, or is said in its help."""
+    return typer.Option(*names, help=help, show_default=False, **more)
 
 
 def run_folders(incomplete: str) -> list[str]:
@@ -37,14 +42,8 @@ Run = Annotated[
         show_default=False,
     ),
 ]
-OkClass = Annotated[
-    list[str] | None,
-    typer.Option("--ok-class", help="A class that means OK; once for each.", show_default=False),
-]
-Sheet = Annotated[
-    Path,
-    typer.Option("--answers", help="The filled sheet of clipgrip audit draw.", show_default=False),
-]
+OkClass = Annotated[list[str] | None, option("A class that means OK; once for each.", "--ok-class")]
+Sheet = Annotated[Path, option("The filled sheet of clipgrip audit draw.", "--answers")]
 MaxError = Annotated[float, typer.Option("--max-error", help="Largest share of errors allowed.")]
 Confidence = Annotated[float, typer.Option("--confidence", help="How sure that has to be.")]
 About = Annotated[
@@ -55,21 +54,19 @@ About = Annotated[
         "model's own alone; source: new images like the audited ones; pool: the older word for decided.",
     ),
 ]
-By = Annotated[str, typer.Option("--by", help="Who does it.", show_default=False)]
+By = Annotated[str, option("Who does it.", "--by")]
 Encoding = Annotated[
     str | None,
-    typer.Option(
+    option(
+        "Encoding of the text files, such as cp932, gbk or cp1252.  [default: UTF-8, else cp932]",
         "--encoding",
         callback=lambda name: None if name is None else check_encoding(name),
-        help="Encoding of the text files, such as cp932, gbk or cp1252.  [default: UTF-8, else cp932]",
-        show_default=False,
     ),
 ]
 AllProbabilities = Annotated[
     Path | None,
-    typer.Option(
-        help="Also write the probability of every class for every image: a .csv, .parquet or .npz file.",
-        show_default=False,
+    option(
+        "Also write the probability of every class for every image: a .csv, .parquet or .npz file."
     ),
 ]
 On = Annotated[

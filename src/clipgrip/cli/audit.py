@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clipgrip.cli.arguments import About, Confidence, Encoding, MaxError, Run
+from clipgrip.cli.arguments import About, Confidence, Encoding, MaxError, Run, option
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.words import Sentence, mark
 
@@ -39,22 +39,17 @@ def draw(
     run: Run,
     count: Annotated[
         int | None,
-        typer.Option(
+        option(
+            "Images to draw; where groups are drawn apart, at most so many new ones.  [default: as many as can "
+            "promise half of the images; apart, as many as pay]",
             "-n",
             "--count",
             min=1,
-            help="Images to draw; where groups are drawn apart, at most so many new ones.  [default: as many as can "
-            "promise half of the images; apart, as many as pay]",
-            show_default=False,
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Where to write the sheet.")] = Path("audit.csv"),
     answers: Annotated[
-        Path | None,
-        typer.Option(
-            help="A shorter sheet of the same draw, whose answers are taken over.",
-            show_default=False,
-        ),
+        Path | None, option("A shorter sheet of the same draw, whose answers are taken over.")
     ] = None,
     by_class: Annotated[
         bool,
@@ -62,9 +57,8 @@ def draw(
     ] = False,
     ok_class: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A class that means OK: draw OK answers and the others apart, for misses and overkill.",
-            show_default=False,
+        option(
+            "A class that means OK: draw OK answers and the others apart, for misses and overkill."
         ),
     ] = None,
     max_error: MaxError = 0.02,
@@ -78,25 +72,19 @@ def draw(
         ),
     ] = False,
     seed: Annotated[
-        int | None,
-        typer.Option(
-            min=0, help="Seed of the draw.  [default: 0, or that of --answers]", show_default=False
-        ),
+        int | None, option("Seed of the draw.  [default: 0, or that of --answers]", min=0)
     ] = None,
     daily: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            help="Draw so many of the images at work since the last draw, to watch the promises.",
-            show_default=False,
+        option(
+            "Draw so many of the images at work since the last draw, to watch the promises.", min=1
         ),
     ] = None,
     again: Annotated[
         int | None,
-        typer.Option(
+        option(
+            "Write the sheet of that daily draw again, with its answers so far, where it was lost.",
             min=1,
-            help="Write the sheet of that daily draw again, with its answers so far, where it was lost.",
-            show_default=False,
         ),
     ] = None,
     encoding: Encoding = None,

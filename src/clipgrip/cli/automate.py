@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipgrip.cli.arguments import About, By, Confidence, Encoding, MaxError, Run, Sheet
+from clipgrip.cli.arguments import About, By, Confidence, Encoding, MaxError, Run, Sheet, option
 from clipgrip.cli.promise_lines import go_on, verdict
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
@@ -34,10 +34,9 @@ def automate(
     about: About = "delivered",
     at_least: Annotated[
         float | None,
-        typer.Option(
-            help="Smallest share of the images worth a promise; it begins there and widens.  [default: as the plan "
-            "allows, 0.4 without one]",
-            show_default=False,
+        option(
+            "Smallest share of the images worth a promise; it begins there and widens.  [default: as the plan "
+            "allows, 0.4 without one]"
         ),
     ] = None,
     by: By = "",
@@ -46,16 +45,10 @@ def automate(
         bool, typer.Option("--per-class", help="Promise it for each class apart.")
     ] = False,
     ok_class: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A class that means OK: promise misses and overkill apart.", show_default=False
-        ),
+        list[str] | None, option("A class that means OK: promise misses and overkill apart.")
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="The decisions.  [default: automation.csv beside the model]", show_default=False
-        ),
+        Path | None, option("The decisions.  [default: automation.csv beside the model]")
     ] = None,
 ) -> Result:
     """Decide which images the model may label at a promised error rate, from a filled audit.

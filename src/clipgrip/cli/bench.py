@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
+from clipgrip.cli.arguments import option
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.config import Preset, Prompt, Strategy
@@ -26,36 +27,18 @@ def grid(
         typer.Argument(help="One folder of images per class, or the downloaded folder of --set."),
     ],
     known: Annotated[
-        Known | None,
-        typer.Option(
-            "--set",
-            help="Read the official files of a known set.",
-            show_default=False,
-        ),
+        Known | None, option("Read the official files of a known set.", "--set")
     ] = None,
     prompt: Annotated[
-        list[Prompt] | None,
-        typer.Option(help="What is tuned; once for each.  [default: textual]", show_default=False),
+        list[Prompt] | None, option("What is tuned; once for each.  [default: textual]")
     ] = None,
     paradigm: Annotated[
-        list[Paradigm] | None,
-        typer.Option(
-            help="Which labels are known; once for each.  [default: all]", show_default=False
-        ),
+        list[Paradigm] | None, option("Which labels are known; once for each.  [default: all]")
     ] = None,
-    strategy: Annotated[
-        list[Strategy] | None,
-        typer.Option(help="Once for each.  [default: all]", show_default=False),
-    ] = None,
-    preset: Annotated[
-        list[Preset] | None,
-        typer.Option(help="Once for each.  [default: default]", show_default=False),
-    ] = None,
+    strategy: Annotated[list[Strategy] | None, option("Once for each.  [default: all]")] = None,
+    preset: Annotated[list[Preset] | None, option("Once for each.  [default: default]")] = None,
     template: Annotated[
-        str | None,
-        typer.Option(
-            help="Text around a class name; known sets bring their own.", show_default=False
-        ),
+        str | None, option("Text around a class name; known sets bring their own.")
     ] = None,
     shots: Annotated[int, typer.Option(help="Labels per class in SSL.")] = 2,
     repeats: Annotated[
@@ -68,10 +51,7 @@ def grid(
         bool, typer.Option("--smoke", help="A few images and two rounds: does it all work?")
     ] = False,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for the results.  [default: clipgrip-bench/NAME]", show_default=False
-        ),
+        Path | None, option("Folder for the results.  [default: clipgrip-bench/NAME]")
     ] = None,
     *,
     backbone: Annotated[str, Setting()],

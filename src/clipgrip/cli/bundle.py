@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from clipgrip.cli.arguments import Run
+from clipgrip.cli.arguments import Run, option
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
 
@@ -19,10 +19,7 @@ def bundle(
     run: Run,
     out: Annotated[Path, typer.Option(help="Where to write the file.")] = Path("model.clipgrip"),
     ok: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A class that means OK; all others mean NG. Once for each.", show_default=False
-        ),
+        list[str] | None, option("A class that means OK; all others mean NG. Once for each.")
     ] = None,
     precision: Annotated[
         Literal["auto", "float32", "int8"],

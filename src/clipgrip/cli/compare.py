@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipgrip.cli.arguments import run_folders
+from clipgrip.cli.arguments import option, run_folders
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.config import Prompt
 from clipgrip.sentences import Sentence, combined
@@ -31,24 +31,15 @@ def compare(
         ),
     ] = None,
     config: Annotated[
-        Path | None,
-        typer.Option(
-            help="project.toml to run first, with each --backbone and --prompt.", show_default=False
-        ),
+        Path | None, option("project.toml to run first, with each --backbone and --prompt.")
     ] = None,
     backbone: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A model to run the project with; several times.  [default: the project's]",
-            show_default=False,
-        ),
+        option("A model to run the project with; several times.  [default: the project's]"),
     ] = None,
     prompt: Annotated[
         list[Prompt] | None,
-        typer.Option(
-            help="A kind of prompt to run it with; several times.  [default: the project's]",
-            show_default=False,
-        ),
+        option("A kind of prompt to run it with; several times.  [default: the project's]"),
     ] = None,
     out: Annotated[Path, typer.Option(help="Where to write the images with their answers.")] = Path(
         "comparison.csv"

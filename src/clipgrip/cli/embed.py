@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clipgrip.cli.arguments import Encoding
+from clipgrip.cli.arguments import Encoding, option
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
@@ -34,10 +34,9 @@ def embed(
     ],
     classes: Annotated[
         Path | None,
-        typer.Option(
-            help="Class names: one a line, or CSV name,prompt. With them, their embeddings and known labels are "
-            "written too.",
-            show_default=False,
+        option(
+            "Class names: one a line, or CSV name,prompt. With them, their embeddings and known labels are "
+            "written too."
         ),
     ] = None,
     labels: Annotated[Path | None, Setting()] = None,

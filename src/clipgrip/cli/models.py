@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from clipgrip.backbone.names import TEXTURE
+from clipgrip.cli.arguments import option
 from clipgrip.cli.columns import padded
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.words import Sentence, mark
@@ -62,10 +63,7 @@ def add(
     folder: Annotated[Path, typer.Argument(help="Folder that holds config.json and the weights.")],
     name: Annotated[
         str | None,
-        typer.Option(
-            help="What to call it, for example its hub name.  [default: the folder's name]",
-            show_default=False,
-        ),
+        option("What to call it, for example its hub name.  [default: the folder's name]"),
     ] = None,
 ) -> Result:
     """Check a model that was copied by hand, and copy it into clipgrip's own folder of models.

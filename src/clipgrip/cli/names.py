@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from clipgrip.cli.arguments import Run
+from clipgrip.cli.arguments import Run, option
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
@@ -29,18 +27,16 @@ def names(
     run: Run,
     tries: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            'Your own words for a class, as in "scratch=a long thin scratch on metal"; once for each.',
             "--try",
             metavar="CLASS=TEXT",
-            help='Your own words for a class, as in "scratch=a long thin scratch on metal"; once for each.',
-            show_default=False,
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Write the list of classes with the words of --try, for the next run: a new CSV file.",
-            show_default=False,
+        option(
+            "Write the list of classes with the words of --try, for the next run: a new CSV file."
         ),
     ] = None,
 ) -> Result:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from clipgrip.cli.arguments import By, Encoding, OkClass
+from clipgrip.cli.arguments import By, Encoding, OkClass, option
 from clipgrip.cli.needs import said_need
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
@@ -35,55 +35,36 @@ def plan(
         ),
     ] = None,
     classes: Annotated[Path | None, Setting()] = None,
-    count: Annotated[
-        int | None,
-        typer.Option("-n", "--count", help="Images expected in the pilot.", show_default=False),
-    ] = None,
+    count: Annotated[int | None, option("Images expected in the pilot.", "-n", "--count")] = None,
     precision: Annotated[
         float, typer.Option(help="Half width of the accuracy's 95% interval.")
     ] = 0.05,
-    class_precision: Annotated[
-        float | None, typer.Option(help="The same for each class.", show_default=False)
-    ] = None,
+    class_precision: Annotated[float | None, option("The same for each class.")] = None,
     accuracy: Annotated[
         str | None,
-        typer.Option(
+        option(
+            "Share answered right, at least; with conditions down to EDGE, as in 0.9:0.85.",
             metavar="LIMIT[:EDGE]",
-            help="Share answered right, at least; with conditions down to EDGE, as in 0.9:0.85.",
-            show_default=False,
         ),
     ] = None,
     misses: Annotated[
         str | None,
-        typer.Option(
-            metavar="LIMIT[:EDGE]",
-            help="Share of the parts that are not OK answered as OK, at most.",
-            show_default=False,
+        option(
+            "Share of the parts that are not OK answered as OK, at most.", metavar="LIMIT[:EDGE]"
         ),
     ] = None,
     overkill: Annotated[
         str | None,
-        typer.Option(
-            metavar="LIMIT[:EDGE]",
-            help="Share of the OK parts answered as not OK, at most.",
-            show_default=False,
-        ),
+        option("Share of the OK parts answered as not OK, at most.", metavar="LIMIT[:EDGE]"),
     ] = None,
     automated: Annotated[
         str | None,
-        typer.Option(
-            metavar="LIMIT[:EDGE]",
-            help="Share of the images that the model decides, at least.",
-            show_default=False,
-        ),
+        option("Share of the images that the model decides, at least.", metavar="LIMIT[:EDGE]"),
     ] = None,
     max_error: Annotated[
         float, typer.Option(help="Largest share of errors in what the model decides.")
     ] = 0.02,
-    payback: Annotated[
-        str | None,
-        typer.Option(metavar="LIMIT[:EDGE]", help="Months, at most.", show_default=False),
-    ] = None,
+    payback: Annotated[str | None, option("Months, at most.", metavar="LIMIT[:EDGE]")] = None,
     ok_class: OkClass = None,
     rule: Annotated[
         Rule,
@@ -91,24 +72,18 @@ def plan(
             help="proven: the worse end of the interval has to reach the limit; estimate: the share."
         ),
     ] = "proven",
-    expect: Annotated[
-        float | None, typer.Option(help="Accuracy that is hoped for.", show_default=False)
-    ] = None,
+    expect: Annotated[float | None, option("Accuracy that is hoped for.")] = None,
     share: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "Assumed share of a class; the others have the rest in equal parts.",
             metavar="CLASS=SHARE",
-            help="Assumed share of a class; the others have the rest in equal parts.",
-            show_default=False,
         ),
     ] = None,
     seconds: Annotated[float, typer.Option(help="Assumed seconds for an answer.")] = 5.0,
     by: By = "",
     encoding: Encoding = None,
-    revise: Annotated[
-        str,
-        typer.Option(help="Why the criteria change: adds a dated version.", show_default=False),
-    ] = "",
+    revise: Annotated[str, option("Why the criteria change: adds a dated version.")] = "",
     out: Annotated[Path, typer.Option(help="Where the plan is kept.")] = Path("pilot.json"),
 ) -> Result:
     """Plan a pilot before it starts: images to answer, chances of yes and no, criteria that stay.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from clipgrip.cli.arguments import Encoding, OkClass, Run
+from clipgrip.cli.arguments import Encoding, OkClass, Run, option
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
 from clipgrip.sentences import Sentence
@@ -36,25 +36,18 @@ def report(
     ] = None,
     pilot: Annotated[
         Path | None,
-        typer.Option(
-            help="For the board: pilot.json with the criteria that were fixed in advance.",
-            show_default=False,
-        ),
+        option("For the board: pilot.json with the criteria that were fixed in advance."),
     ] = None,
     assume: Annotated[
         list[str] | None,
-        typer.Option(
-            help="For the board: KEY=VALUE or KEY=CAUTIOUS:MIDDLE:FAVOURABLE, such as images_per_year=120000, "
-            "hourly_cost=3500, seconds_today=4. Several times; an unknown key lists all.",
-            show_default=False,
+        option(
+            "For the board: KEY=VALUE or KEY=CAUTIOUS:MIDDLE:FAVOURABLE, such as images_per_year=120000, "
+            "hourly_cost=3500, seconds_today=4. Several times; an unknown key lists all."
         ),
     ] = None,
     ok_class: OkClass = None,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for the report.  [default: the run's, reviewed or not]", show_default=False
-        ),
+        Path | None, option("Folder for the report.  [default: the run's, reviewed or not]")
     ] = None,
     encoding: Encoding = None,
     currency: Annotated[str, typer.Option(help="For the board: what costs are in.")] = "JPY",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clipgrip.cli.arguments import Encoding, run_folders
+from clipgrip.cli.arguments import Encoding, option, run_folders
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError
 from clipgrip.files import system_words
@@ -29,56 +29,38 @@ def review(
         ),
     ],
     port: Annotated[
-        int | None,
-        typer.Option(
-            min=0, max=65535, help="Port.  [default: 8765, or the next free]", show_default=False
-        ),
+        int | None, option("Port.  [default: 8765, or the next free]", min=0, max=65535)
     ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen at; another one than 127.0.0.1 needs a token.")
     ] = "127.0.0.1",
     token: Annotated[
         str,
-        typer.Option(
-            help="What the link must carry, at least 12 characters. Whoever sees this machine's processes sees it: "
-            "better in a file, or in the environment as CLIPGRIP_TOKEN.",
-            show_default=False,
+        option(
+            "What the link must carry, at least 12 characters. Whoever sees this machine's processes sees it: "
+            "better in a file, or in the environment as CLIPGRIP_TOKEN."
         ),
     ] = "",
-    token_file: Annotated[
-        Path | None, typer.Option(help="File that holds the token.", show_default=False)
-    ] = None,
+    token_file: Annotated[Path | None, option("File that holds the token.")] = None,
     allow_name: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "Name under which a reverse proxy offers the page, as it stands in the browser. May be repeated.",
             metavar="NAME[:PORT]",
-            help="Name under which a reverse proxy offers the page, as it stands in the browser. May be repeated.",
-            show_default=False,
         ),
     ] = None,
-    path_prefix: Annotated[
-        str,
-        typer.Option(
-            help="Path below which the proxy offers it, as /clipgrip.", show_default=False
-        ),
-    ] = "",
+    path_prefix: Annotated[str, option("Path below which the proxy offers it, as /clipgrip.")] = "",
     encoding: Encoding = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the link.")] = False,
     bring: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "Keep the labels of a CSV as a person's answers, and open no page; what clipgrip-line answers wrote.",
             "--import",
-            help="Keep the labels of a CSV as a person's answers, and open no page; what clipgrip-line answers wrote.",
-            show_default=False,
         ),
     ] = None,
     person: Annotated[
-        str,
-        typer.Option(
-            "--by",
-            help="Who gave these labels.  [default: the user of this machine]",
-            show_default=False,
-        ),
+        str, option("Who gave these labels.  [default: the user of this machine]", "--by")
     ] = "",
 ) -> Result | None:
     """Open a page in the browser to audit, label, change classes and run the next round.

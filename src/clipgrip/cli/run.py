@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from clipgrip.cli.arguments import AllProbabilities, On
+from clipgrip.cli.arguments import AllProbabilities, On, option
 from clipgrip.cli.options import Given
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
@@ -17,10 +15,7 @@ def run(
     ui: Ui,
     given: Given,
     config: Annotated[
-        Path | None,
-        typer.Option(
-            help="project.toml with the same settings; options go before it.", show_default=False
-        ),
+        Path | None, option("project.toml with the same settings; options go before it.")
     ] = None,
     all_probabilities: AllProbabilities = None,
     on: On = "auto",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clipgrip.cli.arguments import Encoding
+from clipgrip.cli.arguments import Encoding, option
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
@@ -27,22 +27,13 @@ def stress(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("clipgrip-stress"),
     classes: Annotated[Path | None, Setting()] = None,
     labels: Annotated[
-        Path | None,
-        typer.Option(
-            help="The truth of the images: CSV path,label, or class folders.", show_default=False
-        ),
+        Path | None, option("The truth of the images: CSV path,label, or class folders.")
     ] = None,
     test: Annotated[
-        Path | None,
-        typer.Option(
-            help="Images to measure on; else three in ten of the labeled.", show_default=False
-        ),
+        Path | None, option("Images to measure on; else three in ten of the labeled.")
     ] = None,
     template: Annotated[
-        str | None,
-        typer.Option(
-            help='Text around a class name.  [default: "a photo of a {}."]', show_default=False
-        ),
+        str | None, option('Text around a class name.  [default: "a photo of a {}."]')
     ] = None,
     repeats: Annotated[
         int, typer.Option(help="How often everything is tried: seeds 0, 1, ...", min=1)
@@ -104,15 +95,15 @@ def _input(
             demos=", ".join(DEMOS),
             nearest=nearest(data, DEMOS),
         )
-    for option in ("classes", "labels"):
-        if given[option] is None:
+    for missing in ("classes", "labels"):
+        if given[missing] is None:
             raise ConfigError(
                 mark(
                     "a stress test of {data} needs --{option}: it plants noise in what it knows to be right. "
                     "Give it, or take a demo set: {demos}."
                 ),
                 data=data,
-                option=option,
+                option=missing,
                 demos=", ".join(DEMOS),
             )
     words = template or "a photo of a {}."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipgrip.cli.arguments import Encoding
+from clipgrip.cli.arguments import Encoding, option
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
@@ -39,24 +39,16 @@ def suggest(
     ] = 30,
     classes: Annotated[
         Path | None,
-        typer.Option(
-            help="Class names: one a line, or CSV name,prompt. With them, what the model doubts comes first.",
-            show_default=False,
+        option(
+            "Class names: one a line, or CSV name,prompt. With them, what the model doubts comes first."
         ),
     ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="Known labels, not asked again: CSV path,label.", show_default=False),
-    ] = None,
-    test: Annotated[
-        Path | None,
-        typer.Option(help="Images to measure on, never suggested.", show_default=False),
-    ] = None,
+    labels: Annotated[Path | None, option("Known labels, not asked again: CSV path,label.")] = None,
+    test: Annotated[Path | None, option("Images to measure on, never suggested.")] = None,
     audit: Annotated[
         list[Path] | None,
-        typer.Option(
-            help="Sheet of clipgrip audit draw, whose images are never suggested.  [default: audit.csv if it is here]",
-            show_default=False,
+        option(
+            "Sheet of clipgrip audit draw, whose images are never suggested.  [default: audit.csv if it is here]"
         ),
     ] = None,
     template: Annotated[list[str] | None, Setting()] = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from clipgrip.cli.arguments import By, Encoding, Run
+from clipgrip.cli.arguments import By, Encoding, Run, option
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
 from clipgrip.words import mark
@@ -33,18 +33,16 @@ def look(
     ),
     reference: Annotated[
         Path | None,
-        typer.Option(
-            help="Images that show what is normal, at the beginning.  [default: the run's own images]",
-            show_default=False,
+        option(
+            "Images that show what is normal, at the beginning.  [default: the run's own images]"
         ),
     ] = None,
     alpha: Annotated[
         float | None,
-        typer.Option(
+        option(
+            "Probability of ever ringing without cause, at the beginning.  [default: 0.01]",
             min=1e-6,
             max=0.5,
-            help="Probability of ever ringing without cause, at the beginning.  [default: 0.01]",
-            show_default=False,
         ),
     ] = None,
     encoding: Encoding = None,
@@ -138,7 +136,7 @@ def answer(
         ),
     ],
     by: By = "",
-    note: Annotated[str, typer.Option(help="What was found.", show_default=False)] = "",
+    note: Annotated[str, option("What was found.")] = "",
 ) -> Result:
     """Answer the alarm that rings; then the watch goes on."""
     from clipgrip.cli.reviewed import at_work
