@@ -18,7 +18,7 @@ from pydantic import (
 
 from clipgrip.allowed import refusal
 from clipgrip.data.text import check_encoding
-from clipgrip.errors import ClipgripError, ConfigError, DataError, nearest
+from clipgrip.errors import ClipgripError, ConfigError, DataError, among
 from clipgrip.project_file import read_toml, whole_path
 from clipgrip.sentences import Sentence, combined, mark
 
@@ -280,8 +280,7 @@ def _unknown_setting(where: str, key: str, model: type[BaseModel]) -> str:
         '{where}: unknown setting "{key}". Known: {known}.{nearest}',
         where=where,
         key=key,
-        known=", ".join(model.model_fields),
-        nearest=nearest(key, model.model_fields),
+        **among(key, model.model_fields),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from clipgrip_line.errors import BackboneError as BackboneError
 from clipgrip_line.errors import ClipgripError as ClipgripError
 from clipgrip_line.errors import DataError as DataError
+from clipgrip_line.errors import among as among
 from clipgrip_line.errors import nearest as nearest
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import cast
 
-from clipgrip.errors import ConfigError, nearest
+from clipgrip.errors import ConfigError, among
 from clipgrip_line import words as line
 from clipgrip_line.sentences import Sentence as Sentence
 from clipgrip_line.sentences import mark as mark
@@ -20,12 +20,10 @@ from clipgrip_line.words import Language as Language
 def catalogue(language: str) -> Mapping[str, str]:
     """English sentence -> sentence, those of the line included. Empty for English."""
     if language not in LANGUAGES:
-        known = ", ".join(LANGUAGES)
         raise ConfigError(
             'no screens or reports in "{language}". Known: {known}.{nearest}',
             language=language,
-            known=known,
-            nearest=nearest(language, LANGUAGES),
+            **among(language, LANGUAGES),
         )
     if language == "en":
         return {}

@@ -40,3 +40,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     folded = {one.casefold(): one for one in known}
     close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
     return Sentence(' Did you mean "{name}"?', name=folded[close[0]]) if close else ""
+
+
+def among(name: str, known: Iterable[str]) -> dict[str, str]:
+    """The values ``{known}`` and ``{nearest}`` of an error about an unknown name."""
+    known = tuple(known)
+    return {"known": ", ".join(known), "nearest": nearest(name, known)}

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, get_args
 
-from clipgrip_line.errors import LineError, nearest
+from clipgrip_line.errors import LineError, among
 from clipgrip_line.sentences import Sentence as Sentence
 from clipgrip_line.sentences import mark as mark
 
@@ -21,12 +21,10 @@ LANGUAGES: tuple[str, ...] = get_args(Language)
 def catalogue(language: str) -> Mapping[str, str]:
     """English sentence -> sentence. Empty for English."""
     if language not in LANGUAGES:
-        known = ", ".join(LANGUAGES)
         raise LineError(
             mark('no screens or reports in "{language}". Known: {known}.{nearest}'),
             language=language,
-            known=known,
-            nearest=nearest(language, LANGUAGES),
+            **among(language, LANGUAGES),
         )
     if language == "en":
         return {}

@@ -20,7 +20,7 @@ from clipgrip.backbone.families import FAMILIES, ImageSide, TowerSource
 from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.recipe import EyeRecipe, check_same
 from clipgrip.backbone.sound import AGAIN, one_sentence
-from clipgrip.errors import BackboneError, ConfigError, nearest
+from clipgrip.errors import BackboneError, ConfigError, among
 from clipgrip.types import ImageEmbeds
 from clipgrip_line import preprocess
 
@@ -156,8 +156,7 @@ def choose_precision(precision: str, device: torch.device) -> str:
         raise ConfigError(
             'precision "{precision}" is unknown; known are {known}.{nearest}',
             precision=precision,
-            known=", ".join(known),
-            nearest=nearest(precision, known),
+            **among(precision, known),
         )
     return precision
 

@@ -8,7 +8,7 @@ import torch
 
 from clipgrip.backbone.families import ImageSide
 from clipgrip.backbone.image_tower import ImageTower
-from clipgrip.errors import BackboneError, ConfigError, nearest
+from clipgrip.errors import BackboneError, ConfigError, among
 
 Engine = Literal["torch", "onnx", "onnx-int8", "auto"]
 AUTO = "auto"
@@ -42,8 +42,7 @@ def check_engine(engine: str, device: torch.device, precision: str, model_type: 
         raise ConfigError(
             'engine "{engine}" is unknown; known are {known}.{nearest}',
             engine=engine,
-            known=", ".join(known),
-            nearest=nearest(engine, known),
+            **among(engine, known),
         )
     if engine == "torch":
         return engine

@@ -19,7 +19,7 @@ from clipgrip.backbone.registry import (
 )
 from clipgrip.backbone.texture import Texture
 from clipgrip.backbone.vision import VisionEye
-from clipgrip.errors import BackboneError, nearest
+from clipgrip.errors import BackboneError, among
 
 SHIPPED = {TEXTURE: Texture}
 
@@ -41,8 +41,7 @@ def load_eye(name: str, *, precision: Precision = "auto", online: bool | None = 
         raise BackboneError(
             '"{name}" is no eye: neither a folder nor a model. Known are: {known}.{nearest}',
             name=name,
-            known=", ".join(known),
-            nearest=nearest(name, known),
+            **among(name, known),
         ) from error
     if knows_words(folder):
         return check_as_added(folder, ClipBackbone(name, folder, precision=precision))

@@ -23,7 +23,7 @@ from clipgrip.backbone.checkpoint import (
 from clipgrip.backbone.clip import ClipBackbone, Precision
 from clipgrip.backbone.engine import Engine
 from clipgrip.backbone.names import NANO
-from clipgrip.errors import BackboneError, nearest
+from clipgrip.errors import BackboneError, among
 from clipgrip.sentences import Sentence, mark
 
 ONLINE_VARIABLE = "CLIPGRIP_ONLINE"
@@ -150,8 +150,7 @@ def find_folder(name: str, *, online: bool = False) -> Path:
         raise BackboneError(
             '"{name}" is neither a folder nor a model. Known are: {known}.{nearest}',
             name=name,
-            known=", ".join(known),
-            nearest=nearest(name, known),
+            **among(name, known),
         )
     folder = cached_folder(hub_name, revision) or (download(hub_name, revision) if online else None)
     if folder is None:

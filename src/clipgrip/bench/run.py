@@ -12,7 +12,7 @@ from clipgrip.bench.grid import PARADIGMS, STRATEGIES, Bench, Cell, cells
 from clipgrip.bench.results import CELLS, Finished, summary, write_results
 from clipgrip.bench.source import Source, folder_classes, from_folders, from_known
 from clipgrip.data.known import KNOWN
-from clipgrip.errors import ConfigError, nearest
+from clipgrip.errors import ConfigError, among
 from clipgrip.method import PRESETS, PROMPTS
 from clipgrip.prompts.templates import check_template
 from clipgrip.runs.embedding import embedded
@@ -86,8 +86,7 @@ class GridSettings:
                         '{what} "{name}" is unknown; known are {known}.{nearest}',
                         what=what,
                         name=name,
-                        known=", ".join(known),
-                        nearest=nearest(name, known),
+                        **among(name, known),
                     )
 
     def _check_numbers(self) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from typer.models import ArgumentInfo
 
 from clipgrip.cli.numbers import number, number_type
-from clipgrip.errors import ConfigError, nearest
+from clipgrip.errors import ConfigError, among
 from clipgrip.words import mark
 
 
@@ -61,13 +61,11 @@ def closed(info: Any, allowed: Sequence[str]) -> Any:
 def _parser(option: str, allowed: Sequence[str]) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in allowed:
-            known = ", ".join(allowed)
             raise ConfigError(
                 mark('{option} "{given}" is not known. Known: {known}.{nearest}'),
                 option=option,
                 given=text,
-                known=known,
-                nearest=nearest(text, allowed),
+                **among(text, allowed),
             )
         return text
 

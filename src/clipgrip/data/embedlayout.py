@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from clipgrip.data.embedfiles import IDS, Arrays, is_table
 from clipgrip.data.embedlarge import floats
 from clipgrip.data.embedvalues import text_of
-from clipgrip.errors import DataError, nearest
+from clipgrip.errors import DataError, among
 from clipgrip.sentences import Sentence, mark
 
 LOGIT_SCALE = 100.0
@@ -112,15 +112,13 @@ def banks_in(arrays: Arrays, where: str) -> dict[str, Bank]:
         if array.ndim == 2 and array.dtype.kind == "f" and array.shape[1]:
             banks[name] = array if isinstance(array, np.memmap) else floats(array)
         elif not is_table(where):
-            known = ", ".join((*ONE_EACH, *OF_CLASSES))
             raise DataError(
                 UNKNOWN,
                 path=where,
                 name=name,
                 shape=array.shape,
                 kind=array.dtype,
-                known=known,
-                nearest=nearest(name, (*ONE_EACH, *OF_CLASSES)),
+                **among(name, (*ONE_EACH, *OF_CLASSES)),
             )
     if not banks or not len(next(iter(banks.values()))):
         found = ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from clipgrip.data.relief import DEFECTS, REACH, TEXTURES, Grid, Relief, smooth_noise
-from clipgrip.errors import ConfigError, nearest
+from clipgrip.errors import ConfigError, among
 
 Range = tuple[float, float]
 Colour = tuple[float, float, float]
@@ -68,12 +68,10 @@ def render_surface(
 ) -> Image.Image:
     """One RGB photograph of ``size`` x ``size`` pixels; equal generators give equal pictures."""
     if defect not in DEFECTS:
-        known = ", ".join(SURFACE_CLASSES)
         raise ConfigError(
             'No surface class "{defect}". Known: {known}.{nearest}',
             defect=defect,
-            known=known,
-            nearest=nearest(defect, SURFACE_CLASSES),
+            **among(defect, SURFACE_CLASSES),
         )
     texture = domain.textures[int(rng.integers(len(domain.textures)))]
     part = DEFECTS[defect](TEXTURES[texture](_blank(domain, rng, size), rng), rng)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Literal, get_args
 
-from clipgrip.errors import ConfigError, nearest
+from clipgrip.errors import ConfigError, among
 from clipgrip.sentences import Sentence, mark
 
 Judgement = Literal["yes", "conditions", "no", "unknown"]
@@ -41,12 +41,10 @@ class Criterion:
 
     def __post_init__(self) -> None:
         if self.name not in NAMES:
-            known = ", ".join(NAMES)
             raise ConfigError(
                 'no criterion "{name}". Known: {known}.{nearest}',
                 name=self.name,
-                known=known,
-                nearest=nearest(self.name, NAMES),
+                **among(self.name, NAMES),
             )
         if self.name == "payback":
             _check_months(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from clipgrip.errors import ConfigError, nearest
+from clipgrip.errors import ConfigError, among
 from clipgrip.sentences import mark
 
 About = Literal["delivered", "decided", "source"]
@@ -50,12 +50,10 @@ class Terms:
                 least=self.least,
             )
         if self.about not in KINDS:
-            known = ", ".join(KINDS)
             raise ConfigError(
                 mark('a promise about "{about}" is not known. Known: {known}.{nearest}'),
                 about=self.about,
-                known=known,
-                nearest=nearest(self.about, KINDS),
+                **among(self.about, KINDS),
             )
 
     @property

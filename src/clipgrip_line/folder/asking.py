@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipgrip_line.errors import LineError, nearest
+from clipgrip_line.errors import LineError, among
 from clipgrip_line.files import check_new, read_file, write_bytes_atomic
 from clipgrip_line.folder import compaction
 from clipgrip_line.folder.journal import NAME, Journal
@@ -113,8 +113,7 @@ def take_in(journal: Journal, table: Path, by: str, at: str) -> Imported:
                 path=table,
                 number=number,
                 name=label,
-                known=", ".join(classes),
-                nearest=nearest(label, classes),
+                **among(label, classes),
             )
     given = [(image, label) for _, image, label in rows if label]
 

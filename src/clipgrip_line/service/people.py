@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip_line.clock import now, written
-from clipgrip_line.errors import LineError, nearest
+from clipgrip_line.errors import LineError, among
 from clipgrip_line.files import write_bytes_atomic
 from clipgrip_line.folder.lines import guarded
 from clipgrip_line.sentences import mark
@@ -110,8 +110,7 @@ def say(said: Said, classes: tuple[str, ...]) -> Callable[[sqlite3.Connection], 
             raise LineError(
                 mark("no class {name}. Known: {known}.{nearest}"),
                 name=said.name,
-                known=", ".join(classes),
-                nearest=nearest(said.name, classes),
+                **among(said.name, classes),
             )
         row = db.execute(
             "SELECT w.answer, w.why, a.name, a.class, a.sure, a.version FROM waiting w "

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Literal
 
-from clipgrip.errors import ConfigError, nearest
+from clipgrip.errors import ConfigError, among
 from clipgrip.report.board.facts import BoardFacts, Given
 from clipgrip.words import Sentence, mark
 
@@ -258,7 +258,7 @@ def _check(key: str, value: Given) -> None:
     if key not in KINDS and key != "spread":
         known = (*KINDS, "spread")
         text = mark('no assumption "{key}". Known: {known}.{nearest}')
-        raise ConfigError(text, key=key, known=", ".join(known), nearest=nearest(key, known))
+        raise ConfigError(text, key=key, **among(key, known))
     share = key == "spread" or KINDS[key].unit == "share"
     for number in (value.cautious, value.middle, value.favourable):
         if number is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
-from clipgrip.errors import DataError, RunError, nearest
+from clipgrip.errors import DataError, RunError, among
 from clipgrip.files import system_words
 from clipgrip.review.exchange import writers
 from clipgrip.review.exchange.class_folders import write_folders
@@ -51,10 +51,7 @@ def exported(
     """
     if form not in EXPORTS:
         raise DataError(
-            mark('no export "{form}". Known: {known}.{nearest}'),
-            form=form,
-            known=", ".join(EXPORTS),
-            nearest=nearest(form, EXPORTS),
+            mark('no export "{form}". Known: {known}.{nearest}'), form=form, **among(form, EXPORTS)
         )
     name, media, write = _WRITERS[form]
     history = list(answer_history(snapshot, store)) if form == "history" else []

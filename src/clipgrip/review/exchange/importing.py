@@ -11,7 +11,7 @@ from typing import Any
 from clipgrip.clock import precisely
 from clipgrip.data.classes import canonical
 from clipgrip.data.classfolders import folders_like
-from clipgrip.errors import DataError, nearest
+from clipgrip.errors import DataError, among, nearest
 from clipgrip.review.exchange.archives import read_folders
 from clipgrip.review.exchange.claims import REASONS, Claimed, Left, Read, Reader
 from clipgrip.review.exchange.coco import read_coco
@@ -70,8 +70,7 @@ def imported(
         DataError: there is no such format, or the file is not of it.
     """
     if form not in IMPORTS:
-        known = ", ".join(IMPORTS)
-        raise DataError(UNKNOWN, form=form, known=known, nearest=nearest(form, IMPORTS))
+        raise DataError(UNKNOWN, form=form, **among(form, IMPORTS))
     before = session.snapshot
     class_of, view = _ClassOf(before, form), before.view
     rows = (*view.outcome.manifest.rows, *before.round.missing, *view.rows)

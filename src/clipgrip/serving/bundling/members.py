@@ -14,7 +14,7 @@ from clipgrip import __version__
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.glossary import is_foreign, is_japanese
 from clipgrip.data.rows import NO_ROWS, Rows
-from clipgrip.errors import ConfigError, DataError, RunError, nearest
+from clipgrip.errors import ConfigError, DataError, RunError, among
 from clipgrip.fewshot.head import Head
 from clipgrip.runs.store import NAME, StoredRun, open_store
 from clipgrip.runs.watch.store import is_watched, open_watch
@@ -107,8 +107,7 @@ def check_ok(ok_classes: Sequence[str], classes: Sequence[str]) -> None:
             raise ConfigError(
                 '"{name}" is no class of this run. Known: {known}.{nearest}',
                 name=name,
-                known=", ".join(classes),
-                nearest=nearest(name, classes),
+                **among(name, classes),
             )
     if set(ok_classes) == set(classes):
         raise ConfigError(
