@@ -24,6 +24,11 @@ def templates(package: str) -> jinja2.Environment:
     )
 
 
+def page(package: str, name: str, **values: object) -> str:
+    """A page of a package's, fit to be written."""
+    return printable(templates(package).get_template(name).render(**values))
+
+
 def printable(text: str) -> str:
     """Text with a replacement character for what no page may hold, or what turns text around."""
     return _UNPRINTABLE.sub("\ufffd", text)

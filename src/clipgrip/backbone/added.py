@@ -6,10 +6,10 @@ import os
 import re
 import secrets
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipgrip.backbone.cache import user_folder
 from clipgrip.backbone.names import RESERVED
 from clipgrip.backbone.sound import read_json
 from clipgrip.errors import BackboneError, nearest
@@ -34,13 +34,7 @@ def models_root() -> Path:
     """The folder in CLIPGRIP_MODELS, or one among the user's data on this system."""
     if chosen := os.environ.get(ROOT_VARIABLE):
         return Path(chosen)
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "clipgrip" / "models"
+    return user_folder("Application Support", "XDG_DATA_HOME", ".local/share") / "models"
 
 
 def added_models() -> list[Added]:

@@ -246,12 +246,17 @@ def default_root() -> Path:
     """The folder in CLIPGRIP_CACHE, or the user's cache folder on this system."""
     if chosen := os.environ.get(ROOT_VARIABLE):
         return Path(chosen)
+    return user_folder("Caches", "XDG_CACHE_HOME", ".cache")
+
+
+def user_folder(of_mac: str, variable: str, otherwise: str) -> Path:
+    """clipgrip's folder among the user's: of macOS's library, of a variable or a folder of the home elsewhere."""
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
+        base = Path.home() / "Library" / of_mac
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        base = Path(os.environ.get(variable) or Path.home() / otherwise)
     return base / "clipgrip"
 
 

@@ -10,7 +10,7 @@ from clipgrip.clock import now
 from clipgrip.data.places import source_at
 from clipgrip.data.reading import open_picture
 from clipgrip.errors import DataError
-from clipgrip.markup import printable, templates
+from clipgrip.markup import page
 from clipgrip.report.pictures import SIDE, thumbnail
 from clipgrip.runs.watch.alarm_text import AlarmText, alarm_text
 from clipgrip.runs.watch.status import Status
@@ -56,15 +56,14 @@ class AtWork:
 
 def write_at_work(run: Path, status: Status, names: Sequence[str], language: Language) -> Path:
     """Write the page into the run's folder; one that a person changed stays, and the new one is dated."""
-    page = at_work_page(status, names, language).encode("utf-8")
-    return write_dated(run / PAGE, page, WATCH)
+    content = at_work_page(status, names, language).encode("utf-8")
+    return write_dated(run / PAGE, content, WATCH)
 
 
 def at_work_page(status: Status, names: Sequence[str], language: Language) -> str:
     """The page; all text from outside is shown as text."""
     say = Words(language)
-    template = templates("clipgrip.report").get_template("at_work.html")
-    return printable(template.render(say=say, work=at_work(status, names, say)))
+    return page("clipgrip.report", "at_work.html", say=say, work=at_work(status, names, say))
 
 
 def at_work(status: Status, names: Sequence[str], say: Words) -> AtWork:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clipgrip.markup import printable, templates
+from clipgrip.markup import page
 from clipgrip.report.accuracy import accuracy
 from clipgrip.report.at_work import at_work
 from clipgrip.report.bias import bias_section
@@ -29,8 +29,9 @@ def build_report(facts: RunFacts, language: Language = "en") -> str:
     """
     say, run = Words(language), Reading(facts)
     classes = class_rows(run)
-    page = templates("clipgrip.report").get_template("report.html")
-    html = page.render(
+    return page(
+        "clipgrip.report",
+        "report.html",
         say=say,
         run=run,
         verdict=verdict(run, say),
@@ -51,4 +52,3 @@ def build_report(facts: RunFacts, language: Language = "en") -> str:
         tables=tables(run, say),
         work=None if facts.work is None else at_work(facts.work, facts.class_names, say),
     )
-    return printable(html)

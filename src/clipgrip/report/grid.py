@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from clipgrip.markup import printable, templates
+from clipgrip.markup import page
 from clipgrip.words import Language, Words, mark
 
 STRATEGY_NAMES = {
@@ -53,18 +53,15 @@ def build_grid(
         for paradigm, title in PARADIGM_TITLES.items()
         if any(row["paradigm"] == paradigm for row in rows)
     ]
-    html = (
-        templates("clipgrip.report")
-        .get_template("grid.html")
-        .render(
-            say=say,
-            facts=facts,
-            split=say(SPLITS[facts["split_by"]]),
-            groups=groups,
-            with_published=any(row["published"] is not None for row in rows),
-        )
+    return page(
+        "clipgrip.report",
+        "grid.html",
+        say=say,
+        facts=facts,
+        split=say(SPLITS[facts["split_by"]]),
+        groups=groups,
+        with_published=any(row["published"] is not None for row in rows),
     )
-    return printable(html)
 
 
 def text_table(rows: Sequence[dict[str, Any]]) -> str:

@@ -6,7 +6,7 @@ import re
 
 from markupsafe import Markup, escape
 
-from clipgrip.markup import printable, templates
+from clipgrip.markup import page
 from clipgrip.report.board.facts import BoardFacts
 from clipgrip.report.board.figures import SHOWN, evidence_text, figures, money_rows
 from clipgrip.report.board.notes import assumption_rows, risks, sources, unknowns
@@ -24,28 +24,25 @@ def build_board(facts: BoardFacts, language: Language = "en") -> str:
         ConfigError: there is no catalogue for the language, or an assumption is out of range.
     """
     say, results = Words(language), Results(facts)
-    html = (
-        templates("clipgrip.report")
-        .get_template("board.html")
-        .render(
-            say=say,
-            facts=facts,
-            ok_classes=results.ok_classes,
-            verdict=board_verdict(results, say),
-            evidence="" if results.accuracy is None else evidence_text(results, say),
-            no_break=no_break,
-            figures=figures(results, say),
-            unknowns=unknowns(results, say),
-            classes=results.classes,
-            shown=results.classes[:SHOWN],
-            money=money_rows(results, say),
-            assumptions=assumption_rows(results, say),
-            errors=facts.errors,
-            risks=risks(results, say),
-            sources=sources(results, say),
-        )
+    return page(
+        "clipgrip.report",
+        "board.html",
+        say=say,
+        facts=facts,
+        ok_classes=results.ok_classes,
+        verdict=board_verdict(results, say),
+        evidence="" if results.accuracy is None else evidence_text(results, say),
+        no_break=no_break,
+        figures=figures(results, say),
+        unknowns=unknowns(results, say),
+        classes=results.classes,
+        shown=results.classes[:SHOWN],
+        money=money_rows(results, say),
+        assumptions=assumption_rows(results, say),
+        errors=facts.errors,
+        risks=risks(results, say),
+        sources=sources(results, say),
     )
-    return printable(html)
 
 
 def no_break(text: str) -> Markup:

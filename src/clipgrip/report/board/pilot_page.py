@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clipgrip import __version__
-from clipgrip.markup import printable, templates
+from clipgrip.markup import page
 from clipgrip.pilot.plan import Need, Pilot, Plan
 from clipgrip.pilot.store import Version
 from clipgrip.report.board.verdict import CRITERIA, criterion_note, value_text
@@ -49,23 +49,20 @@ def build_pilot(version: Version, worked: Plan, language: Language = "en") -> st
         ConfigError: there is no catalogue for the language.
     """
     say, pilot = Words(language), version.pilot
-    html = (
-        templates("clipgrip.report")
-        .get_template("pilot.html")
-        .render(
-            say=say,
-            version=version,
-            pilot=pilot,
-            clipgrip=__version__,
-            criteria=_criteria(pilot, say),
-            images=say.number(worked.images),
-            minutes=say.seconds(60 * worked.minutes),
-            needs=[_need(one, say) for one in worked.needs],
-            chances=_chances(pilot, worked, say),
-            notes=_notes(pilot, worked, say),
-        )
+    return page(
+        "clipgrip.report",
+        "pilot.html",
+        say=say,
+        version=version,
+        pilot=pilot,
+        clipgrip=__version__,
+        criteria=_criteria(pilot, say),
+        images=say.number(worked.images),
+        minutes=say.seconds(60 * worked.minutes),
+        needs=[_need(one, say) for one in worked.needs],
+        chances=_chances(pilot, worked, say),
+        notes=_notes(pilot, worked, say),
     )
-    return printable(html)
 
 
 def _criteria(pilot: Pilot, say: Words) -> list[tuple[str, str, str, str]]:

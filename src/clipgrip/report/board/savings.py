@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf, isfinite, isnan, nan, prod
 from typing import Literal
 
 from clipgrip.errors import ConfigError, among
@@ -128,54 +128,34 @@ def savings(facts: BoardFacts) -> Savings:
 def reckon(values: Mapping[str, float | None]) -> Sums:
     """The sums of one case.
 
-    hours_today = images_per_year x seconds_today / 3600
-    hours_people = images_per_year x (1 - share_model) x seconds_review / 3600
-    hours_upkeep = audits_per_year x seconds_today / 3600 + upkeep_hours
-    hours_saved = hours_today - hours_people - hours_upkeep
-    hours_start = answering_hours + setup_hours
-    hours_saved_first = hours_saved - hours_start
-    cost_start = hours_start x hourly_cost + purchase
-    cost_year = hours_upkeep x hourly_cost + yearly_cost
-                + images_per_year x share_model x error_rate x cost_per_error
-    gain_year = (hours_today - hours_people) x hourly_cost - cost_year
-    payback_months = 12 x cost_start / gain_year, never where gain_year is not above 0
+    They are those of `formulas.FORMULAS`, which the sheet works out again. What is unknown counts as no number here,
+    and so does all that follows from it.
     """
-    today = _product(values, "images_per_year", "seconds_today", scale=1 / HOUR)
-    left = None if values["share_model"] is None else 1 - values["share_model"]
-    people = _times(_product(values, "images_per_year", "seconds_review", scale=1 / HOUR), left)
-    watching = _product(values, "audits_per_year", "seconds_today", scale=1 / HOUR)
-    upkeep = _plus(watching, values["upkeep_hours"])
-    saved = _plus(today, _minus(people), _minus(upkeep))
-    start = _plus(values["answering_hours"], values["setup_hours"])
-    hourly = values["hourly_cost"]
-    cost_start = _plus(_times(start, hourly), values["purchase"])
-    cost_year = _plus(_times(upkeep, hourly), values["yearly_cost"], wrong_decisions(values))
-    gain = _plus(_times(_plus(today, _minus(people)), hourly), _minus(cost_year))
-    return Sums(
-        hours_today=today,
-        hours_people=people,
-        hours_upkeep=upkeep,
-        hours_saved=saved,
-        hours_start=start,
-        hours_saved_first=_plus(saved, _minus(start)),
-        cost_start=cost_start,
-        cost_year=cost_year,
-        gain_year=gain,
-        payback_months=_payback(cost_start, gain),
-    )
+    known = {key: nan if value is None else value for key, value in values.items()}
+    yearly, hourly = known["images_per_year"], known["hourly_cost"]
+    today = yearly * known["seconds_today"] / HOUR
+    people = yearly * (1 - known["share_model"]) * known["seconds_review"] / HOUR
+    upkeep = known["audits_per_year"] * known["seconds_today"] / HOUR + known["upkeep_hours"]
+    saved = today - people - upkeep
+    start = known["answering_hours"] + known["setup_hours"]
+    errors = wrong_decisions(values)
+    cost_start = start * hourly + known["purchase"]
+    cost_year = upkeep * hourly + known["yearly_cost"] + (nan if errors is None else errors)
+    gain = (today - people) * hourly - cost_year
+    is_known = not isnan(cost_start + gain)
+    payback = (12 * cost_start / gain if gain > 0 else inf) if is_known else nan
+    hours = (today, people, upkeep, saved, start, saved - start)
+    sums = (*hours, cost_start, cost_year, gain, payback)
+    return Sums(*(None if isnan(one) else one for one in sums))
 
 
 def wrong_decisions(values: Mapping[str, float | None]) -> float | None:
     """Cost of the model's errors in a year; 0 where an error costs nothing, whatever their number."""
     if values["cost_per_error"] == 0:
         return 0.0
-    return _product(values, "images_per_year", "share_model", "error_rate", "cost_per_error")
-
-
-def _payback(start: float | None, gain: float | None) -> float | None:
-    if start is None or gain is None:
-        return None
-    return 12 * start / gain if gain > 0 else inf
+    needed = ("images_per_year", "share_model", "error_rate", "cost_per_error")
+    known = [value for key in needed if (value := values[key]) is not None]
+    return prod(known) if len(known) == len(needed) else None
 
 
 def _assumption(key: str, facts: BoardFacts, spread: float) -> Assumption:
@@ -271,27 +251,3 @@ def _check(key: str, value: Given) -> None:
                 number=f"{number:g}",
                 allowed=allowed,
             )
-
-
-def _product(values: Mapping[str, float | None], *keys: str, scale: float = 1.0) -> float | None:
-    result: float | None = scale
-    for key in keys:
-        result = _times(result, values[key])
-    return result
-
-
-def _times(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else a * b
-
-
-def _plus(*parts: float | None) -> float | None:
-    total = 0.0
-    for part in parts:
-        if part is None:
-            return None
-        total += part
-    return total
-
-
-def _minus(a: float | None) -> float | None:
-    return None if a is None else -a
