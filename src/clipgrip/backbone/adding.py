@@ -42,8 +42,9 @@ from clipgrip.sentences import Sentence
 
 STALE_SECONDS = 24 * 3600.0
 """A copy that was never finished is removed at this age; a younger one may be another process's."""
-RUNS_CODE = tuple(
-    [".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack", ".py", ".so", ".dll"]
+RUNS_CODE = (
+    *(".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack"),
+    *(".py", ".so", ".dll"),
 )
 """Endings of files that may run code when they are opened; never copied, never read."""
 
