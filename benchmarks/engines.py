@@ -27,8 +27,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.image_encoding import load_average, rounded, write_model
+from benchmarks.image_encoding import load_average, rounded
 from benchmarks.presets import one_run
+from benchmarks.random_clip import write_model
 from benchmarks.record import record
 from benchmarks.sets import DemoSet, load
 from clipgrip.backbone.cache import ROOT_VARIABLE

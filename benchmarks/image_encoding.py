@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
 import tempfile
 import time
@@ -25,10 +24,10 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from benchmarks.random_clip import write_model
 from benchmarks.record import record
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import BATCH_SIZE, embed_images
-from clipgrip.backbone.nano import weights_dir
 
 TOKENS, WIDTH, INNER, DEPTH, PATCH = 50, 768, 3072, 12, 3 * 32 * 32
 
@@ -118,19 +117,6 @@ def our_loop(folder: Path, images: list[Image.Image], precision: Any) -> Callabl
     backbone = ClipBackbone("random ViT-B/32", folder, precision=precision)
     items = [(str(n), lambda image=image: image) for n, image in enumerate(images)]
     return lambda: embed_images(backbone, items).embeds
-
-
-def write_model(folder: Path) -> Path:
-    """A folder with random weights of ViT-B/32's size, a small text tower, and a tokenizer, though no text is read."""
-    from transformers import CLIPConfig, CLIPModel
-    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-
-    torch.manual_seed(0)
-    text = {"num_hidden_layers": 1, "vocab_size": 1000, "bos_token_id": 998, "eos_token_id": 999}
-    CLIPModel(CLIPConfig(text_config=text)).save_pretrained(folder)
-    CLIPImageProcessorPil().save_pretrained(folder)
-    shutil.copy(Path(weights_dir()) / "tokenizer.json", folder)
-    return folder
 
 
 def load_images(folder: Path | None, count: int) -> list[Image.Image]:

@@ -26,6 +26,7 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.image_encoding import load_images, timed
+from benchmarks.random_clip import write_model
 from benchmarks.record import record
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.method import PRESETS, untuned
@@ -49,7 +50,7 @@ def main() -> None:
         "repeats": chosen.repeats,
     }
     with tempfile.TemporaryDirectory() as folder:
-        model = write_model(Path(folder))
+        model = write_model(Path(folder), whole_text=True)
         for kind in KINDS:
             found[kind] = measure(model, kind, images, names, chosen.repeats)
             print(kind, json.dumps(found[kind]), flush=True)
@@ -146,29 +147,6 @@ def _text(clip: Any, ctx: Tensor, ids: list[list[int]]) -> Tensor:
     ends = torch.tensor([len(row) - 1 + len(ctx) for row in ids])
     last = tower.final_layer_norm(states.last_hidden_state)[torch.arange(len(ids)), ends]
     return F.normalize(clip.text_projection(last), dim=-1)
-
-
-def write_model(folder: Path) -> Path:
-    """Random weights of ViT-B/32's size, both towers, with nano's tokenizer."""
-    from transformers import AutoTokenizer, CLIPConfig, CLIPModel
-    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-
-    from clipgrip.backbone.nano import weights_dir
-
-    tokenizer = AutoTokenizer.from_pretrained(weights_dir())
-    size = len(tokenizer)
-    text = {
-        "vocab_size": size,
-        "bos_token_id": tokenizer.bos_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
-    }
-    torch.manual_seed(0)
-    CLIPModel(
-        CLIPConfig(text_config=text | {"pad_token_id": tokenizer.eos_token_id})
-    ).save_pretrained(folder)
-    CLIPImageProcessorPil().save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 if __name__ == "__main__":

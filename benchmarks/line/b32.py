@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import statistics
 import subprocess
 import sys
@@ -21,16 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from benchmarks.image_encoding import load_average, timed
+from benchmarks.random_clip import write_model
 from benchmarks.record import record
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.nano import weights_dir
 from clipgrip_line.model import Model
 
-TOKENIZER = ("tokenizer", "vocab", "merges", "special_tokens", "preprocessor")
-"""How the files of nano begin that a model of another size can use."""
 AIM = 2.5
 
 
@@ -57,28 +53,12 @@ def main() -> int:
 
 def made_run(folder: Path, images: int) -> Path:
     """A finished run of the model on drawn parts."""
-    model = write_b32(folder / "vit")
+    model = write_model(folder / "vit")
     draw(folder / "parts", images)
     (folder / "classes.txt").write_text("good part\nscratch\ndent\n", "utf-8")
     words = ["run", "parts", "--classes", "classes.txt", "--backbone", str(model), "--out", "run"]
     command(folder, *words, "--strategy", "zero-shot")
     return folder / "run"
-
-
-def write_b32(folder: Path) -> Path:
-    """Random weights of ViT-B/32's size, a small text tower, and nano's tokenizer."""
-    from transformers import CLIPConfig, CLIPModel
-    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-
-    nano = Path(weights_dir())
-    text = json.loads((nano / "config.json").read_text("utf-8"))["text_config"]
-    torch.manual_seed(0)
-    CLIPModel(CLIPConfig(text_config=text)).save_pretrained(folder)
-    for path in nano.iterdir():
-        if path.name.startswith(TOKENIZER):
-            shutil.copy(path, folder)
-    CLIPImageProcessorPil().save_pretrained(folder)
-    return folder
 
 
 def draw(folder: Path, images: int) -> None:

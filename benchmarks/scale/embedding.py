@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.image_encoding import load_average, write_model
+from benchmarks.image_encoding import load_average
+from benchmarks.random_clip import write_model
 from benchmarks.record import record
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
