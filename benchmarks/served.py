@@ -23,8 +23,9 @@ from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings, project
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.manifest import FileSource, Manifest, Row
-from clipgrip.data.rows import Rows
+from clipgrip.data.manifest import Manifest
+from clipgrip.data.rows import Row, Rows
+from clipgrip.data.sources import FileSource
 from clipgrip.runs.events import Listener
 from clipgrip.runs.pipeline import carry_out, run
 

@@ -19,7 +19,8 @@ from clipgrip.prompts.classifier import zero_shot
 from clipgrip.pseudolabel import Refinement
 from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.pseudolabel.refine.settings import DEFAULT
-from clipgrip.pseudolabel.select import ALONE, SELECTORS, Chosen, Context
+from clipgrip.pseudolabel.select import SELECTORS
+from clipgrip.pseudolabel.select.chosen import ALONE, Chosen, Context
 from clipgrip.strategy import Reached, Round
 from clipgrip.training.loop import Recipe
 from clipgrip.training.loss import LOSSES

@@ -13,7 +13,8 @@ from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.pseudolabel.refine.answers import Refined
 from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.schedule import SCHEDULES
-from clipgrip.pseudolabel.select import SELECTORS, balanced
+from clipgrip.pseudolabel.select import SELECTORS
+from clipgrip.pseudolabel.select.top import balanced
 from clipgrip.seeds import generator
 from clipgrip.strategy import Reached, Round, Watch, best_round, choose, rounds, short_classes
 from clipgrip.training.learner import PromptLearner

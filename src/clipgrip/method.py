@@ -22,7 +22,8 @@ from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner, Refiner
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.schedule import schedule as schedule
-from clipgrip.pseudolabel.select import Context, selector
+from clipgrip.pseudolabel.select import selector
+from clipgrip.pseudolabel.select.chosen import Context
 from clipgrip.seeds import generator
 from clipgrip.starts import untuned as untuned
 from clipgrip.strategy import Reached, Round, Watch, rounds

@@ -22,7 +22,8 @@ from clipgrip.pseudolabel.quality import Neighbours, changed_share
 from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, Refiner, as_they_are
-from clipgrip.pseudolabel.select import ALONE, Context, Selector, balanced, narrowed
+from clipgrip.pseudolabel.select.chosen import ALONE, Context, Selector, narrowed
+from clipgrip.pseudolabel.select.top import balanced
 from clipgrip.pseudolabel.stop import Stop, Summary, first_stop, summarise
 from clipgrip.seeds import generator
 from clipgrip.training.learner import PromptLearner

@@ -22,7 +22,8 @@ from clipgrip.backbone import embed as module
 from clipgrip.backbone import encode
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.embed import Embedded, Item, embed_images
+from clipgrip.backbone.embed import Embedded, embed_images
+from clipgrip.backbone.encode import Item
 from clipgrip.errors import CacheError, DataError
 
 

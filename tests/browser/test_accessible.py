@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page
 from clipgrip.bench.results import summary
 from clipgrip.report.grid import build_grid
 from clipgrip.report.stress import build_stress
-from clipgrip.stress import block, blocks
+from clipgrip.stress.trial import block, blocks
 
 FOLDER = Path(os.environ.get("CLIPGRIP_WEB_CHECKS") or "nowhere") / "node_modules"
 AXE = FOLDER / "axe-core" / "axe.min.js"

@@ -10,7 +10,7 @@ import pyarrow.parquet
 import pytest
 from projects import Place, command, rows
 
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import Row
 from clipgrip.data.sources import BytesSource
 from clipgrip.runs.probabilities import ENDINGS, write_probabilities
 from clipgrip.types import Probs

@@ -85,7 +85,9 @@ def test_what_stands_in_the_log_of_a_killed_process_is_read_also_there(tmp_path:
     with open_store(tmp_path, create=True) as store:
         store.db.execute("PRAGMA wal_autocheckpoint = 0")
         from clipgrip.data.classes import ClassNames
-        from clipgrip.data.manifest import FileSource, Manifest, Row
+        from clipgrip.data.manifest import Manifest
+        from clipgrip.data.rows import Row
+        from clipgrip.data.sources import FileSource
 
         rows = (Row("aa", ("a.png",), -1, "pool", FileSource("/a.png")),)
         run = StoredRun("abc", "2026", None, {}, "d", "b", {})

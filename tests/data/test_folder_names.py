@@ -8,10 +8,10 @@ import pytest
 from data_helpers import CLASSES, csv_file, label_of, plant, png, reasons
 
 from clipgrip.bench.source import folder_classes as names_of_grid
+from clipgrip.data.classes import ClassNames, canonical
 from clipgrip.data.classfolders import ClassFolders
 from clipgrip.data.ingest import Ingested, ingest
 from clipgrip.data.layout import class_folders
-from clipgrip.data.manifest import ClassNames, canonical
 from clipgrip.data.portable import class_key, folder_names, folders_table, named_otherwise
 
 

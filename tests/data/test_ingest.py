@@ -25,7 +25,7 @@ from data_helpers import (
 from clipgrip.data.images import decode
 from clipgrip.data.ingest import ingest
 from clipgrip.data.issues import issues_bytes
-from clipgrip.data.manifest import FileSource
+from clipgrip.data.sources import FileSource
 from clipgrip.data.tables import read_table
 from clipgrip.errors import DataError
 

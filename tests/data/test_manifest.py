@@ -7,8 +7,10 @@ from dataclasses import FrozenInstanceError, replace
 import numpy as np
 import pytest
 
-from clipgrip.data.manifest import BytesSource, ClassNames, Manifest, Row, Split
-from clipgrip.data.rows import Places
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.manifest import Manifest
+from clipgrip.data.rows import Places, Row, Split
+from clipgrip.data.sources import BytesSource
 from clipgrip.errors import DataError
 
 CLASSES = ClassNames.from_names(["cat", "dog"])

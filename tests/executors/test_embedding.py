@@ -21,7 +21,8 @@ from PIL import Image
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.embed import Embedded, Item, embed_images
+from clipgrip.backbone.embed import Embedded, embed_images
+from clipgrip.backbone.encode import Item
 from clipgrip.backbone.prompted import PromptedBackbone
 from clipgrip.backbone.recipe import recipe_of
 from clipgrip.backbone.texture import Texture

@@ -12,7 +12,8 @@ from projects import Place, picture, project
 from vision_zoo import make_tiny_eye
 from zoo import ZOO
 
-from clipgrip.backbone.embed import Item, embed_images
+from clipgrip.backbone.embed import embed_images
+from clipgrip.backbone.encode import Item
 from clipgrip.data.ingest import ingest
 from clipgrip.runs import checkpoint
 from clipgrip.runs.calibrated import AuditedCalibration, write_calibration

@@ -9,26 +9,20 @@ import torch.nn.functional as F
 from clipgrip.errors import ConfigError
 from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.pseudolabel.quality import selection_report
-from clipgrip.pseudolabel.select import (
-    SELECTORS,
-    Chosen,
-    Context,
-    agreement,
-    at_temperature,
+from clipgrip.pseudolabel.select import SELECTORS, agreement, selector
+from clipgrip.pseudolabel.select.agreement import models, nearest_rows, neighbours, rounds
+from clipgrip.pseudolabel.select.chosen import Chosen, Context, at_temperature
+from clipgrip.pseudolabel.select.top import (
     balanced,
     candidate_sets,
     class_threshold,
     everything,
     margin,
-    models,
-    neighbours,
     own_best_class,
-    rounds,
-    selector,
     threshold,
+    within_classes,
+    within_images,
 )
-from clipgrip.pseudolabel.select.agreement import nearest_rows
-from clipgrip.pseudolabel.select.top import within_classes, within_images
 from clipgrip.types import Probs
 
 each_rule = pytest.mark.parametrize("name", SELECTORS)

@@ -9,7 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipgrip.pseudolabel.select import SELECTORS, Chosen, Selector, balanced, own_best_class
+from clipgrip.pseudolabel.select import SELECTORS
+from clipgrip.pseudolabel.select.chosen import Chosen, Selector
+from clipgrip.pseudolabel.select.top import balanced, own_best_class
 from clipgrip.types import Probs
 
 FILLING = ("own-best-class", "balanced")

@@ -9,7 +9,7 @@ import pytest
 
 from clipgrip.report.figures import STROKES
 from clipgrip.report.stress import EXPLAINED, build_stress, standing
-from clipgrip.stress import LOSSES_TRIED, RULES_TRIED, block, blocks
+from clipgrip.stress.trial import LOSSES_TRIED, RULES_TRIED, block, blocks
 
 
 def results(seeds: int = 2) -> dict[str, Any]:

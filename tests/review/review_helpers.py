@@ -13,7 +13,7 @@ import numpy as np
 from projects import Place
 from starlette.testclient import TestClient
 
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import Row
 from clipgrip.data.sources import FileSource
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.states import ImageState

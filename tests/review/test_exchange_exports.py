@@ -25,8 +25,8 @@ from pycocotools.coco import COCO
 from review_helpers import Browser, answer, placed, show
 
 from clipgrip.backbone.cache import ROOT_VARIABLE
-from clipgrip.data.manifest import Row
 from clipgrip.data.portable import folder_names
+from clipgrip.data.rows import Row
 from clipgrip.data.sources import BytesSource
 from clipgrip.data.tables import csv_bytes, parse_csv
 from clipgrip.errors import RunError

@@ -15,7 +15,7 @@ import pytest
 from projects import Place
 from review_helpers import Browser, answer, decided, id_of
 
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import Row
 from clipgrip.data.sources import BytesSource
 from clipgrip.errors import DataError
 from clipgrip.review.exchange import imported

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipgrip.data.manifest import FileSource, Row
+from clipgrip.data.rows import Row
+from clipgrip.data.sources import FileSource
 from clipgrip.review.orders import BLOCK, Order
 from clipgrip.review.web import presence
 from clipgrip.review.web.presence import Presence

@@ -16,7 +16,9 @@ import torch
 from projects import command
 
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.manifest import FileSource, Manifest, Row
+from clipgrip.data.manifest import Manifest
+from clipgrip.data.rows import Row
+from clipgrip.data.sources import FileSource
 from clipgrip.errors import ClipgripError, RunError
 from clipgrip.review.schema import MIGRATIONS as REVIEW
 from clipgrip.review.store import Answer, Change, ReviewRound, ReviewStore, StoredClass, open_review

@@ -13,7 +13,9 @@ import torch
 from projects import Log, Place, outputs, project
 
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.manifest import FileSource, Manifest, Row
+from clipgrip.data.manifest import Manifest
+from clipgrip.data.rows import Row
+from clipgrip.data.sources import FileSource
 from clipgrip.errors import BackboneError, RunError
 from clipgrip.runs import lock, migrations
 from clipgrip.runs.database import migrate

@@ -11,7 +11,9 @@ from projects import CLASSES, SEEN, Place, project
 
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.manifest import BytesSource, Manifest, Row
+from clipgrip.data.manifest import Manifest
+from clipgrip.data.rows import Row
+from clipgrip.data.sources import BytesSource
 from clipgrip.errors import DataError
 from clipgrip.method import PRESETS
 from clipgrip.prompts.classifier import predict_proba

@@ -21,7 +21,8 @@ from waiting import LONG
 
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.manifest import FileSource, Row
+from clipgrip.data.rows import Row
+from clipgrip.data.sources import FileSource
 from clipgrip.data.task import ul
 from clipgrip.method import PRESETS, learn
 from clipgrip.pseudolabel.stop import RULES, Stop, Summary

@@ -11,7 +11,7 @@ from projects import Dying, Log, Place, rows
 
 from clipgrip.errors import DataError, RunError
 from clipgrip.runs.stress import StressInput, finished_rows, prepared, stress
-from clipgrip.stress import block, blocks
+from clipgrip.stress.trial import block, blocks
 
 TRIALS = len(block(0, "none", 0.0)) * len(blocks(1))
 

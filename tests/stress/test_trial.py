@@ -11,7 +11,8 @@ from builders import backbone, pool
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.pseudolabel.select import SELECTORS
 from clipgrip.seeds import generator
-from clipgrip.stress import ALL_ROWS, KINDS, RATES, Cell, NoiseBench, block, blocks, measure
+from clipgrip.stress.noise import KINDS
+from clipgrip.stress.trial import ALL_ROWS, RATES, Cell, NoiseBench, block, blocks, measure
 from clipgrip.training.loop import Recipe
 from clipgrip.training.loss import LOSSES
 

@@ -11,7 +11,7 @@ from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.schedule import SCHEDULES
-from clipgrip.pseudolabel.select import balanced
+from clipgrip.pseudolabel.select.top import balanced
 from clipgrip.seeds import generator
 from clipgrip.strategy import choose
 from clipgrip.training.learner import PromptLearner

@@ -19,8 +19,6 @@ from clipgrip.backbone.encode import Item, Loader, encoded
 from clipgrip.errors import CacheError, DataError
 from clipgrip.types import ImageEmbeds
 
-__all__ = ["BATCH_SIZE", "Embedded", "Item", "embed_images"]
-
 BATCH_SIZE = 32
 NORMALISED = 8192
 """Rows that are brought to length one together."""

@@ -14,7 +14,8 @@ from jaxtyping import Float
 
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.cache import ROOT_VARIABLE, EmbeddingCache, default_root
-from clipgrip.backbone.embed import Embedded, Item, embed_images
+from clipgrip.backbone.embed import Embedded, embed_images
+from clipgrip.backbone.encode import Item
 from clipgrip.errors import CacheError
 from clipgrip.files import sweep
 

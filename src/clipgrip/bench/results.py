@@ -17,18 +17,9 @@ from clipgrip.written import write_dated
 CELLS = "cells.jsonl"
 KEYS = ("prompt", "paradigm", "strategy", "preset")
 FIGURES = (
-    *(
-        "test",
-        "test_zero_shot",
-        "pool",
-        "pool_zero_shot",
-        "seen",
-        "unseen",
-        "poor_change",
-        "rich_change",
-    ),
-    *("class_sd_before", "class_sd_after", "worst_before", "worst_after", "rounds", "values"),
-    *("seconds", "peak_megabytes"),
+    *("test", "test_zero_shot", "pool", "pool_zero_shot", "seen", "unseen"),
+    *("poor_change", "rich_change", "class_sd_before", "class_sd_after"),
+    *("worst_before", "worst_after", "rounds", "values", "seconds", "peak_megabytes"),
 )
 
 

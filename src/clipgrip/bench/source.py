@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.ingest import Progress, ingest
+from clipgrip.data.hashing import Progress
+from clipgrip.data.ingest import ingest
 from clipgrip.data.issues import Issue
 from clipgrip.data.known import KNOWN, KnownSet
 from clipgrip.data.known.base import SplitBy

@@ -8,17 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.discover import (
-    PATH_COLUMNS,
-    Claim,
-    Found,
-    Images,
-    discover,
-    from_folder,
-    is_packed_place,
-    item_key,
-    table_claims,
-)
+from clipgrip.data.discover import Images, discover, from_folder, is_packed_place, item_key
+from clipgrip.data.entries import PATH_COLUMNS, Claim, Found, table_claims
 from clipgrip.data.foreign import foreign
 from clipgrip.data.images import may_be_image
 from clipgrip.data.sources import FileSource, StoreSource

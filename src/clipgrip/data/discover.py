@@ -11,18 +11,13 @@ from PIL import Image
 
 from clipgrip.data.embeddings import is_embeddings
 from clipgrip.data.entries import (
-    LABEL_COLUMNS,
-    PATH_COLUMNS,
-    Claim,
     Entry,
     Found,
     add_file,
     file_entries,
     file_entry,
     from_table,
-    native,
     place_key,
-    table_claims,
 )
 from clipgrip.data.images import may_be_image
 from clipgrip.data.issues import Issue
@@ -40,26 +35,6 @@ from clipgrip.data.tables import PARQUET_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES
 from clipgrip.data.walk import walk
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-
-__all__ = [
-    "LABEL_COLUMNS",
-    "PATH_COLUMNS",
-    "Claim",
-    "Entry",
-    "Found",
-    "Images",
-    "Item",
-    "discover",
-    "file_entry",
-    "from_folder",
-    "is_packed_place",
-    "item_key",
-    "memory_entry",
-    "native",
-    "packed_files",
-    "place_key",
-    "table_claims",
-]
 
 Item = AnyPath | Image.Image | NDArray[Any] | ImageSource
 Images = AnyPath | Sequence[Item]

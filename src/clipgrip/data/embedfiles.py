@@ -25,19 +25,10 @@ TABLE_SUFFIXES = (*PARQUET_SUFFIXES, *ARROW_SUFFIXES)
 UNNAMED = "image_embeds"
 """The name of the only array of a .npy file."""
 NO_EMBEDDING = frozenset(
-    (
-        "bbox",
-        "bboxes",
-        "box",
-        "boxes",
-        "bounding_box",
-        "bounding_boxes",
-        "keypoints",
-        "landmarks",
-        "points",
-        "polygon",
-    )
-) | {"polygons", "segmentation", "logits", "probs", "probabilities", "scores"}
+    {"bbox", "bboxes", "box", "boxes", "bounding_box", "bounding_boxes", "keypoints", "landmarks"}
+    | {"points", "polygon", "polygons", "segmentation"}
+    | {"logits", "probs", "probabilities", "scores"}
+)
 """Columns of numbers that lists of images have, by name: they say where something is on a picture, or what."""
 NUMPY_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\x93NUMPY")
 """How an .npz begins, one without any array, and an .npy."""
@@ -157,10 +148,8 @@ def table_arrays(table: Any, path: AnyPath) -> Arrays:
     from clipgrip.data.parquet import is_image
 
     def is_picture(column: Any) -> bool:
-        return is_image(column) and column.name.casefold() not in (
-            "ids",
-            *IDS,
-        )  # which may be bytes
+        may_be_bytes = ("ids", *IDS)
+        return is_image(column) and column.name.casefold() not in may_be_bytes
 
     vectors = {field.name for field in table.schema if is_vector(field.type)}
     wanted = _embeddings(table, [field.name for field in table.schema if is_bank(field)])

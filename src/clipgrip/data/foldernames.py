@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.classfolders import ClassFolders, folders_like
-from clipgrip.data.discover import Entry
+from clipgrip.data.entries import Entry
 from clipgrip.data.issues import Issue
 from clipgrip.data.match import Statement
 from clipgrip.data.sources import FileSource, StoreSource

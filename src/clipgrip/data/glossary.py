@@ -8,20 +8,8 @@ from functools import cache
 from importlib.resources import files
 
 QUALITIES = frozenset(
-    (
-        "dark",
-        "bright",
-        "large",
-        "small",
-        "deep",
-        "shallow",
-        "long",
-        "short",
-        "thick",
-        "thin",
-        "slight",
-        "severe",
-    )
+    {"dark", "bright", "large", "small", "deep", "shallow"}
+    | {"long", "short", "thick", "thin", "slight", "severe"}
 )
 JAPANESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 

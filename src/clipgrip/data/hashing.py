@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from clipgrip.data.discover import Entry
+from clipgrip.data.entries import Entry
 from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature, shown_of
 from clipgrip.data.issues import Issue
 from clipgrip.data.sources import MAX_BYTES, EmbeddingSource, FileSource, ImageSource, picture_at

@@ -11,32 +11,23 @@ import numpy as np
 
 from clipgrip.data.claims import Label, aligned_claims, read_claims
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.discover import (
-    Claim,
-    Entry,
-    Found,
-    Images,
-    discover,
-    file_entry,
-    native,
-    place_key,
-)
+from clipgrip.data.discover import Images, discover
 from clipgrip.data.embeddedrows import numbered_claims
+from clipgrip.data.entries import Claim, Entry, Found, file_entry, native, place_key
 from clipgrip.data.foldernames import FolderLabels, folder_labels
 from clipgrip.data.hashing import Progress, examine_all
 from clipgrip.data.issues import NOTES, Issue, tally
-from clipgrip.data.manifest import ImageSource, Manifest, Row, Rows
+from clipgrip.data.manifest import Manifest
 from clipgrip.data.match import SHOWN, Matched, PathIndex, match
 from clipgrip.data.merge import Merger
 from clipgrip.data.nearby import Folders
 from clipgrip.data.remarks import text_remarks
-from clipgrip.data.rows import DIGITS, Hashes
+from clipgrip.data.rows import DIGITS, Hashes, Row, Rows
+from clipgrip.data.sources import ImageSource
 from clipgrip.data.splitnames import split_folders
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 from clipgrip.sentences import Sentence
-
-__all__ = ["Images", "Ingested", "Issue", "Progress", "ingest"]
 
 
 @dataclass(frozen=True)

@@ -11,24 +11,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from clipgrip.data.classes import ClassNames, canonical, prompt_text
-from clipgrip.data.rows import Row, Rows, Split
-from clipgrip.data.sources import BytesSource, FileSource, ImageSource, ParquetSource
+from clipgrip.data.classes import ClassNames, canonical
+from clipgrip.data.rows import Rows
 from clipgrip.errors import DataError
-
-__all__ = [
-    "BytesSource",
-    "ClassNames",
-    "FileSource",
-    "ImageSource",
-    "Manifest",
-    "ParquetSource",
-    "Row",
-    "Rows",
-    "Split",
-    "canonical",
-    "prompt_text",
-]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.classfolders import folders_like
-from clipgrip.data.discover import Claim, Entry, Found, native, place_key
+from clipgrip.data.entries import Claim, Entry, Found, native, place_key
 from clipgrip.data.issues import Issue
 from clipgrip.data.nearby import difference, folded, nfc, without_ending
 from clipgrip.errors import DataError, nearest

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.discover import Entry
+from clipgrip.data.entries import Entry
 from clipgrip.data.issues import Issue
-from clipgrip.data.manifest import Row, Split
 from clipgrip.data.match import Statement
+from clipgrip.data.rows import Row, Split
 
 Statements = Mapping[str, Sequence[Statement]]
 """What is said about each image, by the key of its place."""

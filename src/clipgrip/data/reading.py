@@ -11,7 +11,7 @@ import hashlib
 from PIL import Image
 
 from clipgrip.data.images import UndecodableImage, decode
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import Row
 from clipgrip.data.sources import EmbeddingSource, ImageSource
 from clipgrip.sentences import Sentence
 

@@ -9,12 +9,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from clipgrip.data.text import MAX_BYTES, decoded, read_text
+from clipgrip.data.text import MAX_BYTES, read_text
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, write_bytes_atomic
 from clipgrip.sentences import Sentence, mark
-
-__all__ = ["Table", "csv_bytes", "decoded", "parse_csv", "read_table", "read_text", "write_csv"]
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 TEXT_SUFFIXES = (".csv", ".tsv")

@@ -15,7 +15,8 @@ from torch import Tensor
 import clipgrip
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.ingest import Images, Ingested, ingest
+from clipgrip.data.discover import Images
+from clipgrip.data.ingest import Ingested, ingest
 from clipgrip.data.issues import Issue
 from clipgrip.data.task import paradigm
 from clipgrip.errors import ConfigError, DataError

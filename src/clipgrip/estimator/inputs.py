@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from clipgrip.backbone.embed import Item
-from clipgrip.data.discover import PATH_COLUMNS, Images, discover
+from clipgrip.backbone.encode import Item
+from clipgrip.data.discover import Images, discover
+from clipgrip.data.entries import PATH_COLUMNS
 from clipgrip.data.sources import BytesSource, FileSource, ImageSource
 from clipgrip.errors import DataError
 from clipgrip.runs.embedding import source_item

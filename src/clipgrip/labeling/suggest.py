@@ -12,9 +12,10 @@ from torch import Tensor
 
 from clipgrip.backbone.base import Model
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
-from clipgrip.data.discover import PATH_COLUMNS, discover
+from clipgrip.data.discover import discover
+from clipgrip.data.entries import PATH_COLUMNS
 from clipgrip.data.ingest import ingest
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.data.task import ssl
 from clipgrip.files import AnyPath

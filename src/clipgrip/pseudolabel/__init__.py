@@ -17,14 +17,9 @@ from clipgrip.pseudolabel.refine import REFINERS, refine, refined
 from clipgrip.pseudolabel.refine.answers import Refined
 from clipgrip.pseudolabel.refine.settings import Numerics, Refinement
 from clipgrip.pseudolabel.schedule import SCHEDULES, fpl, grip, ifpl
-from clipgrip.pseudolabel.select import (
-    SELECTORS,
-    Chosen,
-    Context,
-    balanced,
-    own_best_class,
-    selector,
-)
+from clipgrip.pseudolabel.select import SELECTORS, selector
+from clipgrip.pseudolabel.select.chosen import Chosen, Context
+from clipgrip.pseudolabel.select.top import balanced, own_best_class
 
 __all__ = [
     "REFINERS",

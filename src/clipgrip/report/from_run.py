@@ -8,9 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from clipgrip.data.manifest import Row
 from clipgrip.data.reading import open_row
-from clipgrip.data.rows import Places
+from clipgrip.data.rows import Places, Row
 from clipgrip.data.sources import is_gone
 from clipgrip.report.accuracy import AuditedFigure
 from clipgrip.report.audited import Audited

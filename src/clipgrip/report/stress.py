@@ -12,7 +12,8 @@ from markupsafe import Markup
 from clipgrip import __version__
 from clipgrip.markup import templates
 from clipgrip.report.figures import STROKES, curves
-from clipgrip.stress import ALL_ROWS, KINDS, RATES
+from clipgrip.stress.noise import KINDS
+from clipgrip.stress.trial import ALL_ROWS, RATES
 from clipgrip.words import Language, Words, mark
 
 Rows = Sequence[dict[str, Any]]

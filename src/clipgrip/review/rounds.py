@@ -12,8 +12,8 @@ from scipy import stats
 
 from clipgrip.clock import precisely
 from clipgrip.config import Settings
-from clipgrip.data.manifest import Manifest, Row
-from clipgrip.data.rows import Hashes, Rows, hashes_of
+from clipgrip.data.manifest import Manifest
+from clipgrip.data.rows import Hashes, Row, Rows, hashes_of
 from clipgrip.errors import RunError
 from clipgrip.metrics import exact_interval
 from clipgrip.review.answers import Opinion, effective, opinions

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
-from clipgrip.data.discover import PATH_COLUMNS, Claim
+from clipgrip.data.entries import PATH_COLUMNS, Claim
 from clipgrip.data.match import position
 from clipgrip.data.rows import Rows
 from clipgrip.data.tables import Table, csv_bytes, read_table

@@ -8,7 +8,7 @@ from typing import Any
 from clipgrip.data.task import Task
 from clipgrip.pseudolabel.refine import refined_task
 from clipgrip.pseudolabel.refine.refiner import PoolRefiner
-from clipgrip.pseudolabel.select import narrowed
+from clipgrip.pseudolabel.select.chosen import narrowed
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.start import Answers
 from clipgrip.trust.estimate import ENOUGH_LABELS, Estimate, by_labels, by_refinement

@@ -17,7 +17,8 @@ from torch import Tensor
 from clipgrip.backbone.base import Eye, Model
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.embed import Embedded, Item, embed_images
+from clipgrip.backbone.embed import Embedded, embed_images
+from clipgrip.backbone.encode import Item
 from clipgrip.backbone.given import NO_PICTURES, GivenBank, GivenModel
 from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.backbone.optional_cache import cache_of
@@ -25,8 +26,9 @@ from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings
 from clipgrip.data.images import UndecodableImage
 from clipgrip.data.issues import Issue
-from clipgrip.data.manifest import Manifest, Row, Rows
+from clipgrip.data.manifest import Manifest
 from clipgrip.data.reading import open_picture, open_row
+from clipgrip.data.rows import Row, Rows
 from clipgrip.data.sources import ImageSource
 from clipgrip.errors import BackboneError, DataError
 from clipgrip.files import AnyPath

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from clipgrip.backbone.base import Backbone, Eye
 from clipgrip.data.issues import Issue
-from clipgrip.data.manifest import Manifest, Row
+from clipgrip.data.manifest import Manifest
+from clipgrip.data.rows import Row
 from clipgrip.data.sources import FileSource
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.prompts.templates import Template

@@ -14,7 +14,8 @@ from safetensors.torch import load, save
 
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.clip import Precision
-from clipgrip.backbone.embed import Embedded, Item
+from clipgrip.backbone.embed import Embedded
+from clipgrip.backbone.encode import Item
 from clipgrip.backbone.eyes import load_eye, named_eyes
 from clipgrip.backbone.optional_cache import embed_cached
 from clipgrip.config import Settings

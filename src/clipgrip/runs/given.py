@@ -27,8 +27,8 @@ from clipgrip.data.embeddings import (
 from clipgrip.data.embedlarge import floats
 from clipgrip.data.embedlayout import text_first
 from clipgrip.data.images import UndecodableImage
-from clipgrip.data.manifest import Manifest, Row, Rows
-from clipgrip.data.rows import decoded
+from clipgrip.data.manifest import Manifest
+from clipgrip.data.rows import Row, Rows, decoded
 from clipgrip.data.sources import EmbeddingSource
 from clipgrip.errors import ConfigError, DataError, RunError, nearest
 from clipgrip.files import AnyPath, write_bytes_atomic

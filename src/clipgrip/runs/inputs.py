@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
-from clipgrip.backbone.embed import Item, embed_images
+from clipgrip.backbone.embed import embed_images
+from clipgrip.backbone.encode import Item
 from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.pixels import read_pixels
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import Row
 from clipgrip.prompts.base import Prompt
 from clipgrip.runs.embedding import Embeds, item
 

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 
 from clipgrip.data.issues import Issue, issues_bytes
-from clipgrip.data.manifest import Row
-from clipgrip.data.rows import Places
+from clipgrip.data.rows import Places, Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.files import write_text_atomic
 from clipgrip.runs import checkpoint

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import ConfigError, MissingPackage
 from clipgrip.sentences import mark

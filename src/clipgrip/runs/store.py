@@ -16,8 +16,8 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.manifest import Manifest, Rows
-from clipgrip.data.rows import DIGITS, Cells, Hashes, Ints
+from clipgrip.data.manifest import Manifest
+from clipgrip.data.rows import DIGITS, Cells, Hashes, Ints, Rows
 from clipgrip.errors import RunError
 from clipgrip.runs.database import opened
 from clipgrip.runs.migrations import MIGRATIONS, SEALED

@@ -28,7 +28,7 @@ from clipgrip.runs.start import Start
 from clipgrip.sealed import is_whole, sealed
 from clipgrip.seeds import generator
 from clipgrip.sentences import mark
-from clipgrip.stress import NoiseBench, block, blocks, measure
+from clipgrip.stress.trial import NoiseBench, block, blocks, measure
 from clipgrip.written import check_folder, write_dated
 
 RESULTS = "results.json"

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clipgrip.backbone.embed import Item
+from clipgrip.backbone.encode import Item
 from clipgrip.data.ingest import ingest
 from clipgrip.data.issues import Issue, issues_bytes
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import DataError, RunError
 from clipgrip.runs.embedding import item, undecodable

@@ -12,13 +12,14 @@ import torch
 
 from clipgrip.backbone.base import Backbone, Eye
 from clipgrip.backbone.clip import ClipBackbone, Precision
-from clipgrip.backbone.embed import Embedded, Item
+from clipgrip.backbone.embed import Embedded
+from clipgrip.backbone.encode import Item
 from clipgrip.backbone.given import NO_PICTURES, GivenBank, GivenModel
 from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.backbone.optional_cache import embed_cached
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import Row
 from clipgrip.errors import BackboneError, RunError
 from clipgrip.fewshot.joint import Joint, joined_probs
 from clipgrip.method import PRESETS, untuned

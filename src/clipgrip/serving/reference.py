@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from clipgrip.backbone.embed import Item
+from clipgrip.backbone.encode import Item
 from clipgrip.clock import now
-from clipgrip.data.manifest import Row
 from clipgrip.data.places import place_of
 from clipgrip.data.reading import open_row
+from clipgrip.data.rows import Row
 from clipgrip.errors import DataError, RunError
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.packed import Vectors

@@ -20,7 +20,7 @@ from clipgrip.data.entries import Entry
 from clipgrip.data.hashing import Usable, examine_all
 from clipgrip.data.issues import Issue
 from clipgrip.data.listing import ImageListing, Shard, listing
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import Row
 from clipgrip.errors import DataError
 from clipgrip.executors import current
 from clipgrip.files import naming, openable, part_name

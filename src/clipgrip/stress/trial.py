@@ -14,7 +14,8 @@ from clipgrip.metrics import accuracy
 from clipgrip.prompts.base import Prompt
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import selection_report
-from clipgrip.pseudolabel.select import SELECTORS, Context, selector
+from clipgrip.pseudolabel.select import SELECTORS, selector
+from clipgrip.pseudolabel.select.chosen import Context
 from clipgrip.seeds import generator
 from clipgrip.stress.noise import KINDS, noisy_answers
 from clipgrip.training.learner import PromptLearner

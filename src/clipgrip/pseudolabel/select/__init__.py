@@ -8,14 +8,7 @@ from __future__ import annotations
 
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.pseudolabel.select.agreement import models, neighbours, rounds
-from clipgrip.pseudolabel.select.chosen import (
-    ALONE,
-    Chosen,
-    Context,
-    Selector,
-    at_temperature,
-    narrowed,
-)
+from clipgrip.pseudolabel.select.chosen import Selector
 from clipgrip.pseudolabel.select.top import (
     balanced,
     candidate_sets,
@@ -25,27 +18,6 @@ from clipgrip.pseudolabel.select.top import (
     own_best_class,
     threshold,
 )
-
-__all__ = [
-    "ALONE",
-    "SELECTORS",
-    "Chosen",
-    "Context",
-    "Selector",
-    "at_temperature",
-    "balanced",
-    "candidate_sets",
-    "class_threshold",
-    "everything",
-    "margin",
-    "models",
-    "narrowed",
-    "neighbours",
-    "own_best_class",
-    "rounds",
-    "selector",
-    "threshold",
-]
 
 SELECTORS: dict[str, Selector] = {
     "own-best-class": own_best_class,

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipgrip.data.manifest import Row
 from clipgrip.data.reading import open_row
-from clipgrip.data.rows import Rows
+from clipgrip.data.rows import Row, Rows
 from clipgrip.errors import ConfigError, DataError, nearest
 from clipgrip.pilot.store import Version, in_force
 from clipgrip.report.board.facts import (

@@ -13,7 +13,7 @@ from typing import Literal
 from urllib.parse import unquote
 
 from clipgrip.data.classes import canonical
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import Row
 
 How = Literal["content", "path", "name", "other-content"]
 """``other-content``: by path or name, although the file holds or states another content."""

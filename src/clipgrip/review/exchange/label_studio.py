@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clipgrip.data.tables import Table, decoded, parse_csv
+from clipgrip.data.tables import Table, parse_csv
+from clipgrip.data.text import decoded
 from clipgrip.errors import DataError
 from clipgrip.review.exchange.claims import (
     THE_FILE,

@@ -6,8 +6,8 @@ import re
 from posixpath import splitext
 
 from clipgrip.data.images import HEAD_BYTES, READERS
-from clipgrip.data.manifest import Row
 from clipgrip.data.portable import no_split, safe
+from clipgrip.data.rows import Row
 
 ENDINGS = {
     "JpegImagePlugin": (".jpg", ".jpeg", ".jpe", ".jfif"),

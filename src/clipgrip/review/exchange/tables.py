@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clipgrip.data.classes import UNLABELED_MARKS, canonical
-from clipgrip.data.discover import LABEL_COLUMNS, PATH_COLUMNS
-from clipgrip.data.tables import Table, decoded, parse_csv
+from clipgrip.data.entries import LABEL_COLUMNS, PATH_COLUMNS
+from clipgrip.data.tables import Table, parse_csv
+from clipgrip.data.text import decoded
 from clipgrip.review.exchange import label_studio
 from clipgrip.review.exchange.claims import THE_FILE, Claimed, Known, Left, Read
 

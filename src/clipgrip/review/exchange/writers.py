@@ -8,8 +8,8 @@ from posixpath import basename, splitext
 from typing import IO, Any
 
 from clipgrip.data.images import UndecodableImage, upright_size
-from clipgrip.data.manifest import Row
 from clipgrip.data.reading import read_row
+from clipgrip.data.rows import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.review.exchange.content import ExportContent, ExportLine
 from clipgrip.review.exchange.written import (

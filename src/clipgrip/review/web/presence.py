@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import Row
 from clipgrip.data.sources import EmbeddingSource, FileSource, ImageSource
 from clipgrip.files import openable
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from clipgrip.data.manifest import Row
+from clipgrip.data.rows import Row
 from clipgrip.review.draws import chosen_draw, to_ask
 from clipgrip.review.exchange import Written
 from clipgrip.review.naming import NameBoard

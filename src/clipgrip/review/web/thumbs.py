@@ -14,8 +14,8 @@ from PIL import Image
 
 from clipgrip.backbone.cache import default_root, remove_older
 from clipgrip.data.images import READING, UndecodableImage, quick_check
-from clipgrip.data.manifest import Row
 from clipgrip.data.reading import open_row, picture_hash, read_row
+from clipgrip.data.rows import Row
 
 FORMAT = 2
 """1 had no digests."""

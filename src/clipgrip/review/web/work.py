@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip.clock import precisely
-from clipgrip.data.manifest import Row
 from clipgrip.data.places import source_at
+from clipgrip.data.rows import Row
 from clipgrip.data.sources import is_there
 from clipgrip.errors import DataError
 from clipgrip.review.web.bodies import AlarmBody

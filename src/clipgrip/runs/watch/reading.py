@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
-from clipgrip.data.discover import PATH_COLUMNS, Claim
+from clipgrip.data.entries import PATH_COLUMNS, Claim
 from clipgrip.data.match import position
 from clipgrip.errors import DataError
 from clipgrip.runs.auditing import ANSWER_COLUMNS

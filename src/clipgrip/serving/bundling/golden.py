@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from clipgrip.data.manifest import Row
 from clipgrip.data.reading import open_row
+from clipgrip.data.rows import Row
 from clipgrip.errors import BackboneError, DataError
 from clipgrip.serving.bundling.seeing import Packed, Precision, Seeing
 from clipgrip_line.scoring import Floats, Scoring
