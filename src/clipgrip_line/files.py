@@ -270,6 +270,5 @@ def check_new(path: Path) -> None:
     """
     if os.path.lexists(openable(path)):
         raise LineError(
-            mark("{out} is there already and stays. Give --out another name, or move it away."),
-            out=path,
+            "{out} is there already and stays. Give --out another name, or move it away.", out=path
         )

@@ -13,7 +13,6 @@ from clipgrip_line.bundle import AGAIN, Bundle, array_bytes
 from clipgrip_line.errors import LineError
 from clipgrip_line.promises import Promise
 from clipgrip_line.scoring import Calibration, Column, Floats, Head, Scoring
-from clipgrip_line.sentences import mark
 from clipgrip_line.towers import Tower, tower_from
 
 MODEL, GOLDEN = "model.json", "golden.json"
@@ -46,11 +45,9 @@ class Golden:
         apart = float(np.abs(found - self.probs).max())
         if not apart <= self.tolerance:  # also where it is no number
             raise LineError(
-                mark(
-                    "{path}: its golden image {name} is answered otherwise on this machine than where the bundle was "
-                    "made ({apart} apart, allowed is {tolerance}). Do not use it here: bring ONNX Runtime up to date "
-                    "(pip install --upgrade onnxruntime), or make the bundle anew with --precision float32."
-                ),
+                "{path}: its golden image {name} is answered otherwise on this machine than where the bundle was "
+                "made ({apart} apart, allowed is {tolerance}). Do not use it here: bring ONNX Runtime up to date "
+                "(pip install --upgrade onnxruntime), or make the bundle anew with --precision float32.",
                 path=path,
                 name=self.name,
                 apart=f"{apart:.2g}",
@@ -72,7 +69,7 @@ def read(bundle: Bundle, threads: int) -> Parts:
     except Exception as error:  # ONNX Runtime raises its own for a graph that it cannot read
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise LineError(
-            mark("{path}: its parts do not fit each other ({first}). {again}"),
+            "{path}: its parts do not fit each other ({first}). {again}",
             path=bundle.path,
             first=first[:200],
             again=AGAIN,

@@ -22,7 +22,7 @@ def catalogue(language: str) -> Mapping[str, str]:
     """English sentence -> sentence. Empty for English."""
     if language not in LANGUAGES:
         raise LineError(
-            mark('no screens or reports in "{language}". Known: {known}.{nearest}'),
+            'no screens or reports in "{language}". Known: {known}.{nearest}',
             language=language,
             **among(language, LANGUAGES),
         )

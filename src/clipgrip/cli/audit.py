@@ -110,9 +110,7 @@ def draw(
     _check_one_kind(by_class or bool(ok_class), to_measure, daily is not None or again is not None)
     terms = terms_of(max_error, confidence, about)
     if out.is_file():
-        raise ConfigError(
-            mark("{out} exists, perhaps with answers in it. Give another --out."), out=out
-        )
+        raise ConfigError("{out} exists, perhaps with answers in it. Give another --out.", out=out)
     check_table(out, AUDIT)
     if again is not None:
         return write_again(ui, run, again, out)

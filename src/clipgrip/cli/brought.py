@@ -32,16 +32,14 @@ def bring_in(run: Path, table: Path, person: str, say: Words) -> Result:
     try:
         data = read_file(table, LARGEST)
     except FileNotFoundError as error:
-        raise DataError(mark("{path} is not there."), path=table) from error
+        raise DataError("{path} is not there.", path=table) from error
     if not run.is_dir():
-        raise RunError(
-            mark("{run} holds no run. Give the folder that clipgrip run wrote."), run=run
-        )
+        raise RunError("{run} holds no run. Give the folder that clipgrip run wrote.", run=run)
     with open_review(run, create=True) as store, alone(run):
         try:
             found = imported(ReviewSession(run, store), "csv", data, person or _user(), say)
         except DataError as error:
-            raise DataError(mark("{path}: {reason}"), path=table, reason=error.sentence) from error
+            raise DataError("{path}: {reason}", path=table, reason=error.sentence) from error
     lines = [Sentence("answers      {n} from {table}", n=found["answers"], table=table)]
     lines += [Sentence("{text}: {n}", text=line["text"], n=line["n"]) for line in found["table"]]
     lines += found["problems"]

@@ -12,7 +12,6 @@ from typer.models import ArgumentInfo
 
 from clipgrip.cli.numbers import number, number_type
 from clipgrip.errors import ConfigError, among
-from clipgrip.words import mark
 
 
 def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
@@ -62,7 +61,7 @@ def _parser(option: str, allowed: Sequence[str]) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in allowed:
             raise ConfigError(
-                mark('{option} "{given}" is not known. Known: {known}.{nearest}'),
+                '{option} "{given}" is not known. Known: {known}.{nearest}',
                 option=option,
                 given=text,
                 **among(text, allowed),

@@ -62,8 +62,7 @@ def _check_names(params: Sequence[Any], words: Sequence[str]) -> None:
         if is_path or (not word and not before.startswith("-")):
             what = option if is_path else "an argument"
             raise ConfigError(
-                mark("{what} is empty. Give the name of a file or folder, or leave it out."),
-                what=what,
+                "{what} is empty. Give the name of a file or folder, or leave it out.", what=what
             )
 
 
@@ -116,7 +115,7 @@ class Tree(TyperGroup):
             known = self.list_commands(ctx)
             group = ctx.command_path.partition(" ")[2]  # every error begins with the program
             raise ConfigError(
-                mark('{group}no command "{name}". Known: {known}.{nearest}'),
+                '{group}no command "{name}". Known: {known}.{nearest}',
                 group=f"{group}: " if group else "",
                 name=name,
                 known=", ".join(known),

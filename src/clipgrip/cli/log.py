@@ -15,7 +15,6 @@ from typing import Any
 
 from clipgrip.errors import ConfigError
 from clipgrip.files import system_sentence
-from clipgrip.words import mark
 
 LOGGER = logging.getLogger("clipgrip.command")
 LOGGER.propagate = False
@@ -73,9 +72,7 @@ def _opened(file: Path) -> logging.Handler:
             with file.open("rb") as old:
                 if not old.read(len(FIRST)).startswith(FIRST.encode()):
                     raise ConfigError(
-                        mark(
-                            "--log-file {file} is there and is no log of clipgrip. Give another name."
-                        ),
+                        "--log-file {file} is there and is no log of clipgrip. Give another name.",
                         file=file,
                     )
         else:
@@ -83,7 +80,7 @@ def _opened(file: Path) -> logging.Handler:
         return logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise ConfigError(
-            mark("--log-file cannot be written: {reason} Give another name."),
+            "--log-file cannot be written: {reason} Give another name.",
             reason=system_sentence(error),
         ) from None
 

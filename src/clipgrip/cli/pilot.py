@@ -221,7 +221,6 @@ def _shares(texts: list[str]) -> dict[str, float]:
             shares[canonical(name)] = float(value)
         except ValueError:
             raise ConfigError(
-                mark('--share "{given}": write CLASS=SHARE, as in "OK part=0.9".'),
-                given=text,
+                '--share "{given}": write CLASS=SHARE, as in "OK part=0.9".', given=text
             ) from None
     return shares

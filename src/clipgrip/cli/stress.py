@@ -11,7 +11,6 @@ from clipgrip.cli.arguments import Encoding, option
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
-from clipgrip.words import mark
 
 DEMOS = {"demo": "digits", "digits": "digits", "surfaces": "surfaces"}
 
@@ -90,7 +89,7 @@ def _input(
         return StressInput(sample.images, **files, backbone=backbone, template=words)
     if not Path(data).exists():
         raise ConfigError(
-            mark("{data}: neither a file or folder nor a demo set. Demo sets: {demos}.{nearest}"),
+            "{data}: neither a file or folder nor a demo set. Demo sets: {demos}.{nearest}",
             data=data,
             demos=", ".join(DEMOS),
             nearest=nearest(data, DEMOS),
@@ -98,10 +97,8 @@ def _input(
     for missing in ("classes", "labels"):
         if given[missing] is None:
             raise ConfigError(
-                mark(
-                    "a stress test of {data} needs --{option}: it plants noise in what it knows to be right. "
-                    "Give it, or take a demo set: {demos}."
-                ),
+                "a stress test of {data} needs --{option}: it plants noise in what it knows to be right. "
+                "Give it, or take a demo set: {demos}.",
                 data=data,
                 option=missing,
                 demos=", ".join(DEMOS),

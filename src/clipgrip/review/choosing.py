@@ -44,10 +44,8 @@ def choose_draw(
         chosen = ChosenDraw(kind, apart, terms, planned)
         if apart and not len(to_ask(snapshot, chosen)) and not answered(snapshot, chosen):
             raise ConfigError(
-                mark(
-                    "no group has enough images to prove at most {error}% of errors: half of it would have to be "
-                    "answered, and more. Allow more errors, or draw from all images alike."
-                ),
+                "no group has enough images to prove at most {error}% of errors: half of it would have to be "
+                "answered, and more. Allow more errors, or draw from all images alike.",
                 error=f"{100 * terms.max_error:g}",
             )
         facts = {

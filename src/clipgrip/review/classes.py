@@ -68,7 +68,7 @@ def split(session: ReviewSession, id_: int, names: Sequence[str], person: str) -
         parts = [canonical(name) for name in names if canonical(name)]
         if len(parts) < 2:
             raise DataError(
-                mark('to split "{name}", give at least two names, one a line.'), name=one.name
+                'to split "{name}", give at least two names, one a line.', name=one.name
             )
         gone = replace(one, state="gone")
         fresh = _fresh(session.snapshot, [(name, "") for name in parts], without=id_)
@@ -129,8 +129,7 @@ def _fresh(
     for number, (name, prompt) in enumerate(named, len(snapshot.classes.stored) + 1):
         if canonical(name) in taken:
             raise DataError(
-                mark('there is a class "{name}" already. Choose another name.'),
-                name=canonical(name),
+                'there is a class "{name}" already. Choose another name.', name=canonical(name)
             )
         taken.add(canonical(name))
         fresh.append(StoredClass(number, canonical(name), canonical(prompt) or prompt_text(name)))

@@ -113,7 +113,7 @@ def start(folder: Path, person: str) -> None:
             write(folder, Progress(**{**asdict(current), "notes": (), "pid": child.pid}))
         except OSError as error:
             raise RunError(
-                mark("the round cannot begin: {error}"), error=system_sentence(error)
+                "the round cannot begin: {error}", error=system_sentence(error)
             ) from None
 
 
@@ -139,7 +139,7 @@ def stop(folder: Path) -> None:
             write_text_atomic(folder / STOP, current.token)
         except OSError as error:
             raise RunError(
-                mark("the round cannot be stopped: {error}"), error=system_sentence(error)
+                "the round cannot be stopped: {error}", error=system_sentence(error)
             ) from None
 
 

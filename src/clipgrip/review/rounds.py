@@ -130,7 +130,7 @@ def go_back(folder: Path, number: int, person: str = "") -> ReviewRound:
         if wanted is None or wanted.run == rounds[-1].run:
             known = ", ".join(str(one.number) for one in rounds[:-1])
             raise RunError(
-                mark("round {number} is no earlier round. Known: {known}."),
+                "round {number} is no earlier round. Known: {known}.",
                 number=number,
                 known=known or "none",
             )

@@ -18,7 +18,6 @@ from clipgrip.review.loaded_round import LoadedRound, first_round, load_round
 from clipgrip.review.states import ImageState, ImageStates, Ints
 from clipgrip.review.store import Answer, ReviewStore
 from clipgrip.review.view import View
-from clipgrip.sentences import mark
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +65,7 @@ class ReviewSnapshot:
         row = self.view.row_by_hash.get(image)
         if row is None:
             raise DataError(
-                mark('no image of this review is called "{image}". Reload the page.'),
-                image=image[:64],
+                'no image of this review is called "{image}". Reload the page.', image=image[:64]
             )
         return row
 

@@ -18,7 +18,6 @@ from clipgrip.runs.database import opened, plain_errors
 from clipgrip.runs.seal import Seals
 from clipgrip.runs.store import NAME as RUNS
 from clipgrip.runs.store import parsed
-from clipgrip.sentences import mark
 
 NAME = "review.db"
 ROUND = "round-"
@@ -232,19 +231,15 @@ def open_review(folder: Path, *, create: bool = False) -> Iterator[ReviewStore]:
     path, outer = folder / NAME, folder.resolve().parent
     if has_review(outer) and folder.resolve().name.startswith(ROUND):
         raise RunError(
-            mark(
-                "{folder} is a later round of the review in {outer}, which goes on there. Give {outer} "
-                "instead."
-            ),
+            "{folder} is a later round of the review in {outer}, which goes on there. Give {outer} "
+            "instead.",
             folder=folder,
             outer=outer,
         )
     if not create and not path.is_file():
         raise RunError(
-            mark(
-                "nobody has reviewed the run in {folder} yet (no {name} in it). Begin with clipgrip "
-                "review {folder}."
-            ),
+            "nobody has reviewed the run in {folder} yet (no {name} in it). Begin with clipgrip "
+            "review {folder}.",
             folder=folder,
             name=NAME,
         )
@@ -262,10 +257,8 @@ def check_run(folder: Path) -> None:
     """RunError where the folder holds no run."""
     if not (folder / RUNS).is_file():
         raise RunError(
-            mark(
-                "{folder} holds no run (no {runs} in it). Give the folder that clipgrip run wrote (its "
-                "--out)."
-            ),
+            "{folder} holds no run (no {runs} in it). Give the folder that clipgrip run wrote (its "
+            "--out).",
             folder=folder,
             runs=RUNS,
         )

@@ -66,7 +66,7 @@ class Audit:
         rows = outcome.task.unlabeled
         if not len(rows):
             raise RunError(
-                mark("in {folder} people labeled every image; nothing is left to automate."),
+                "in {folder} people labeled every image; nothing is left to automate.",
                 folder=outcome.folder,
             )
         images = outcome.embeds.pool_rows.take(rows.numpy())
@@ -145,10 +145,8 @@ def check_apart(sheet: Sheet, asked: str) -> None:
     ways = {"": mark("from all images alike"), BY_CLASS: mark("class by class")}
     was, wanted = (Sentence(ways.get(way, mark("by OK and not OK"))) for way in (drawn, asked))
     raise ConfigError(
-        mark(
-            "{name} was drawn {was}, not {wanted}, and the two ways are not mixed: how often an image is drawn is a "
-            "part of the proof. Leave the option out to go on with this sheet, or draw a new one without --answers."
-        ),
+        "{name} was drawn {was}, not {wanted}, and the two ways are not mixed: how often an image is drawn is a "
+        "part of the proof. Leave the option out to go on with this sheet, or draw a new one without --answers.",
         name=sheet.table.name,
         was=was,
         wanted=wanted,
@@ -202,10 +200,8 @@ class Sheet:
         marks = set() if column is None else {row[column].strip() for row in table.rows}
         if len(marks) > 1:
             raise DataError(
-                mark(
-                    "{name}: rows of {n} draws (column audit). Images drawn in different ways, or at other times, are "
-                    "not read together: keep the rows of one sheet."
-                ),
+                "{name}: rows of {n} draws (column audit). Images drawn in different ways, or at other times, are "
+                "not read together: keep the rows of one sheet.",
                 name=table.name,
                 n=len(marks),
             )
@@ -232,11 +228,9 @@ class Sheet:
         """
         if self.mark.partition("-")[2].startswith(MEASURE):
             raise DataError(
-                mark(
-                    "{name}: drawn to measure, with more of the doubtful images. It gives an accuracy (clipgrip audit "
-                    "read), never a promise: for that draw from all images alike with clipgrip audit draw, without "
-                    "--to-measure."
-                ),
+                "{name}: drawn to measure, with more of the doubtful images. It gives an accuracy (clipgrip audit "
+                "read), never a promise: for that draw from all images alike with clipgrip audit draw, without "
+                "--to-measure.",
                 name=self.table.name,
             )
         if self.mark != audit.mark:
@@ -257,11 +251,9 @@ class Sheet:
                 continue
             place = known.index(False) + 1
             raise DataError(
-                mark(
-                    "{name}: image {place} of the draw, {image}, has no answer, though later ones have. "
-                    "Answer from the top without a gap: choosing which images to answer makes the sample no "
-                    "longer random."
-                ),
+                "{name}: image {place} of the draw, {image}, has no answer, though later ones have. "
+                "Answer from the top without a gap: choosing which images to answer makes the sample no "
+                "longer random.",
                 name=self.table.name,
                 place=place,
                 image=audit.images[drawn[place - 1]].path,
@@ -278,10 +270,8 @@ class Sheet:
             where, path = self.table.where(number), canonical(cells[paths])
             if path not in places:
                 raise DataError(
-                    mark(
-                        '{where}: "{cells}" is not an unlabeled image of this run.{nearest} Keep the sheet\'s '
-                        "paths as they were drawn."
-                    ),
+                    '{where}: "{cells}" is not an unlabeled image of this run.{nearest} Keep the sheet\'s '
+                    "paths as they were drawn.",
                     where=where,
                     cells=cells[paths],
                     nearest=nearest(path, places),
@@ -291,7 +281,7 @@ class Sheet:
             label = position(Claim(path, cells[answers], where), audit.classes)
             if answer_of.setdefault(places[path], label) != label:
                 raise DataError(
-                    mark('{where}: "{path}" has two different answers. Keep one of them.'),
+                    '{where}: "{path}" has two different answers. Keep one of them.',
                     where=where,
                     path=path,
                 )

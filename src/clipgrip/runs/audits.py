@@ -10,7 +10,6 @@ from typing import Any
 
 from clipgrip.errors import DataError
 from clipgrip.runs.store import NAME, RunStore, open_store, parsed
-from clipgrip.sentences import mark
 
 MEASURE = "measure."
 """How the id of an audit begins that was drawn to measure."""
@@ -49,11 +48,9 @@ def add_answers(
     for sha256, label in answers:
         if known.setdefault(sha256, label) != label:
             raise DataError(
-                mark(
-                    "the image {sha256} was answered otherwise before, and answers of an audit are not "
-                    "changed once they are counted. Give the answer as it was, or begin another audit "
-                    "(clipgrip audit draw --seed)."
-                ),
+                "the image {sha256} was answered otherwise before, and answers of an audit are not "
+                "changed once they are counted. Give the answer as it was, or begin another audit "
+                "(clipgrip audit draw --seed).",
                 sha256=sha256[:12],
             )
         fresh.append((run, audit, sha256, label, by, at))

@@ -12,7 +12,6 @@ from clipgrip.errors import ClipgripError, PromptError
 from clipgrip.files import write_text_atomic
 from clipgrip.runs import checkpoint
 from clipgrip.sealed import is_whole, sealed
-from clipgrip.sentences import mark
 from clipgrip.trust.calibration import Calibration, calibration_from, logits_of
 from clipgrip.trust.honesty import Honesty
 from clipgrip.types import Probs
@@ -79,10 +78,8 @@ def read_calibration(folder: Path) -> AuditedCalibration | None:
         found = AuditedCalibration(calibration_from(content["calibration"]), content["evidence"])
     except (OSError, ValueError, KeyError, AttributeError, TypeError, ClipgripError) as error:
         raise PromptError(
-            mark(
-                "{path} cannot be used: {error}. Read the audit again (clipgrip audit read), which "
-                "writes it anew, or remove the file: confidence is then as the model says it."
-            ),
+            "{path} cannot be used: {error}. Read the audit again (clipgrip audit read), which "
+            "writes it anew, or remove the file: confidence is then as the model says it.",
             path=path,
             error=error,
         ) from None

@@ -17,7 +17,7 @@ from clipgrip.errors import PromptError, RunError
 from clipgrip.fewshot.joint import Joint
 from clipgrip.files import system_words, write_bytes_atomic
 from clipgrip.runs.eyes import Beside
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 from clipgrip.written import may_replace, remove_output, write_output
 
 FORMAT = "1"
@@ -107,16 +107,14 @@ def save_folder(
         RunError: the folder is a file, or a file in it is somebody's; nothing was written then.
     """
     if folder.exists() and not folder.is_dir():
-        raise RunError(mark("{folder} is a file. Give save the name of a folder."), folder=folder)
+        raise RunError("{folder} is a file. Give save the name of a folder.", folder=folder)
     files = _files(learned, facts, class_embeds, joint, beside)
     for name in (EYES, HEAD, NAME, CLASS_EMBEDS):
         if not may_replace(folder / name, SAVE):
             raise RunError(
-                mark(
-                    "{path} is there already, and it is no file that save wrote and nobody changed "
-                    "since: it may hold what you need, and stays. Save into another folder, or move it "
-                    "away."
-                ),
+                "{path} is there already, and it is no file that save wrote and nobody changed "
+                "since: it may hold what you need, and stays. Save into another folder, or move it "
+                "away.",
                 path=folder / name,
             )
     folder.mkdir(parents=True, exist_ok=True)
@@ -150,19 +148,15 @@ def read(path: Path) -> tuple[dict[str, Tensor], PromptFacts]:
             learned = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (OSError, ValueError, SafetensorError) as error:
         raise PromptError(
-            mark(
-                "{path} cannot be read as a prompt: {error}. Restore it, or run the same clipgrip "
-                "run command again, which writes it anew."
-            ),
+            "{path} cannot be read as a prompt: {error}. Restore it, or run the same clipgrip "
+            "run command again, which writes it anew.",
             path=path,
             error=error,
         ) from None
     if header.get("format") != FORMAT:
         raise PromptError(
-            mark(
-                "{path} is not a prompt that this clipgrip knows (format {given}, known: {known}). "
-                "Give the folder of a run, or a prompt.safetensors that clipgrip wrote."
-            ),
+            "{path} is not a prompt that this clipgrip knows (format {given}, known: {known}). "
+            "Give the folder of a run, or a prompt.safetensors that clipgrip wrote.",
             path=path,
             given=f"{header.get('format')!r}",
             known=FORMAT,
@@ -170,10 +164,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], PromptFacts]:
     facts = header.get("prompt", {})
     if header.get("sha256") != _digest(learned, facts):
         raise PromptError(
-            mark(
-                "{path} is damaged: its content is not what was written. Restore it, or run the same "
-                "clipgrip run command again, which writes it anew."
-            ),
+            "{path} is damaged: its content is not what was written. Restore it, or run the same "
+            "clipgrip run command again, which writes it anew.",
             path=path,
         )
     names = {key: tuple(facts[key]) for key in ("class_names", "class_prompts")}
@@ -213,19 +205,14 @@ def _named_by_prompt(path: Path, digest: str) -> bytes | None:
         content = path.read_bytes()
     except OSError as error:
         raise PromptError(
-            mark(
-                "{path} cannot be read ({reason}). Without it the answers would be others. "
-                "{restore}"
-            ),
+            "{path} cannot be read ({reason}). Without it the answers would be others. {restore}",
             path=path,
             reason=system_words(error),
             restore=_RESTORE,
         ) from None
     if hashlib.sha256(content).hexdigest() != digest:
         raise PromptError(
-            mark(
-                "{path} is damaged, or of another run: its content is not what was written. {restore}"
-            ),
+            "{path} is damaged, or of another run: its content is not what was written. {restore}",
             path=path,
             restore=_RESTORE,
         )

@@ -13,7 +13,6 @@ from clipgrip.files import AnyPath
 from clipgrip.runs.auditing import AUDIT, SHEET, Audit, Sheet
 from clipgrip.runs.audits import MEASURE
 from clipgrip.runs.outcome import Outcome
-from clipgrip.sentences import mark
 from clipgrip.trust.measured import MeasuredAccuracy, measured
 from clipgrip.trust.measuring import Strata, first_phase, further, strata
 from clipgrip.trust.scope import Whole
@@ -81,11 +80,9 @@ class MeasuringAudit:
         """
         if sheet.mark != self.mark:
             raise DataError(
-                mark(
-                    "{name}: its images were not drawn for the answers that this run gives now (audit {audit}, here "
-                    "{now}). It belongs to another run, or the predictions changed since. Draw a new sheet with "
-                    "clipgrip audit draw --to-measure."
-                ),
+                "{name}: its images were not drawn for the answers that this run gives now (audit {audit}, here "
+                "{now}). It belongs to another run, or the predictions changed since. Draw a new sheet with "
+                "clipgrip audit draw --to-measure.",
                 name=sheet.table.name,
                 audit=sheet.mark,
                 now=self.mark,
@@ -96,10 +93,8 @@ class MeasuringAudit:
             if (~answered[:-1] & answered[1:]).any():
                 missing = self.audit.images[int(order[int((~answered).argmax())])].path
                 raise DataError(
-                    mark(
-                        "{name}: {missing} has no answer, though later images have. Answer from the top without a "
-                        "gap: choosing which images to answer makes the sample no longer random."
-                    ),
+                    "{name}: {missing} has no answer, though later images have. Answer from the top without a "
+                    "gap: choosing which images to answer makes the sample no longer random.",
                     name=sheet.table.name,
                     missing=missing,
                 )

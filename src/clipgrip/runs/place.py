@@ -13,7 +13,7 @@ from clipgrip.files import system_words
 from clipgrip.runs import lock
 from clipgrip.runs.identity import settings_of
 from clipgrip.runs.store import NAME, open_store
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 from clipgrip.written import RECORD, check_folder
 
 PROJECT = "project.toml"
@@ -92,7 +92,7 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(
-            mark("{folder} cannot be made: {reason}. Choose another --out."),
+            "{folder} cannot be made: {reason}. Choose another --out.",
             folder=folder,
             reason=system_words(error),
         ) from None

@@ -33,7 +33,7 @@ def check_probabilities_place(path: Path) -> None:
     ending = path.suffix.lower()
     if ending not in ENDINGS:
         raise ConfigError(
-            mark('--all-probabilities "{path}" has no known ending. Allowed: {endings}.'),
+            '--all-probabilities "{path}" has no known ending. Allowed: {endings}.',
             path=path,
             endings=", ".join(ENDINGS),
         )

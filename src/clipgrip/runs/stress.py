@@ -27,7 +27,6 @@ from clipgrip.runs.outputs import json_text
 from clipgrip.runs.start import Start
 from clipgrip.sealed import is_whole, sealed
 from clipgrip.seeds import generator
-from clipgrip.sentences import mark
 from clipgrip.stress.trial import NoiseBench, block, blocks, measure
 from clipgrip.written import check_folder, write_dated
 
@@ -141,11 +140,9 @@ def _check_enough(truth: Tensor, test_truth: Tensor, classes: int) -> None:
     counts = torch.bincount(truth, minlength=classes)
     if int((counts >= LEAST).sum()) < 2 or not len(test_truth):
         raise DataError(
-            mark(
-                "{n_truth} labeled images and {n_test_truth} test images are too few to plant noise "
-                "in. A stress test needs the truth of all its images: give --labels for some dozens "
-                "of each class."
-            ),
+            "{n_truth} labeled images and {n_test_truth} test images are too few to plant noise "
+            "in. A stress test needs the truth of all its images: give --labels for some dozens "
+            "of each class.",
             n_truth=len(truth),
             n_test_truth=len(test_truth),
         )
@@ -168,10 +165,8 @@ def finished_rows(out: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
         whole = same = False
     if not (whole and same):
         raise RunError(
-            mark(
-                "{path} is of another stress test, of another version of clipgrip, or damaged. "
-                "Choose another --out, or delete it."
-            ),
+            "{path} is of another stress test, of another version of clipgrip, or damaged. "
+            "Choose another --out, or delete it.",
             path=path,
         )
     return list(found["rows"])

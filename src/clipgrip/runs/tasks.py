@@ -13,7 +13,7 @@ from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.data.text import read_text
 from clipgrip.errors import DataError
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 from clipgrip.types import Labels
 
 
@@ -66,10 +66,8 @@ def read_seen(
     """
     if not (labels >= 0).any():
         raise DataError(
-            mark(
-                "{name} names seen classes, but no image of the pool is labeled. Give --labels too, or "
-                "leave --seen away."
-            ),
+            "{name} names seen classes, but no image of the pool is labeled. Give --labels too, or "
+            "leave --seen away.",
             name=path.name,
         )
     lines = [canonical(line) for line in read_text(path, encoding).splitlines()]
@@ -80,10 +78,8 @@ def _check_labeled(seen: list[int], labeled: list[int], classes: ClassNames) -> 
     for position in seen:
         if position not in labeled:
             raise DataError(
-                mark(
-                    'class "{klass}" is named as seen, but no image of the pool has that label. Label '
-                    "some, or take the class out of the list."
-                ),
+                'class "{klass}" is named as seen, but no image of the pool has that label. Label '
+                "some, or take the class out of the list.",
                 klass=classes.display[position],
             )
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from clipgrip.errors import ConfigError, among
-from clipgrip.sentences import mark
 
 About = Literal["delivered", "decided", "source"]
 KINDS: tuple[str, ...] = get_args(About)
@@ -37,21 +36,19 @@ class Terms:
         for name in ("max_error", "confidence"):
             if not 0 < getattr(self, name) < 1:
                 raise ConfigError(
-                    mark("{name} is {value}; it has to lie between 0 and 1, as in 0.02 for 2%."),
+                    "{name} is {value}; it has to lie between 0 and 1, as in 0.02 for 2%.",
                     name=name.replace("_", "-"),
                     value=getattr(self, name),
                 )
         if self.least is not None and not 0 < self.least <= 1:
             raise ConfigError(
-                mark(
-                    "at-least is {least}; it is a share above 0 and up to 1, as in 0.5 for half of the "
-                    "images."
-                ),
+                "at-least is {least}; it is a share above 0 and up to 1, as in 0.5 for half of the "
+                "images.",
                 least=self.least,
             )
         if self.about not in KINDS:
             raise ConfigError(
-                mark('a promise about "{about}" is not known. Known: {known}.{nearest}'),
+                'a promise about "{about}" is not known. Known: {known}.{nearest}',
                 about=self.about,
                 **among(self.about, KINDS),
             )

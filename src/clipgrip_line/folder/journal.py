@@ -21,7 +21,7 @@ from clipgrip_line.folder.item import Item, renewed
 from clipgrip_line.folder.recording import Found
 from clipgrip_line.folder.schema import Newer, migrate
 from clipgrip_line.monitoring.store import NotKept
-from clipgrip_line.sentences import Sentence, mark
+from clipgrip_line.sentences import Sentence
 
 NAME = "journal.db"
 COMPACTED = 1_000
@@ -58,9 +58,7 @@ class Journal:
                 migrate(db)
         except Newer:
             raise LineError(
-                mark(
-                    "{path} was written by a newer clipgrip-line. Use that one, or give another --out."
-                ),
+                "{path} was written by a newer clipgrip-line. Use that one, or give another --out.",
                 path=self.path,
             ) from None
 
@@ -254,10 +252,8 @@ class Journal:
             if isinstance(error, sqlite3.OperationalError):
                 raise
             raise LineError(
-                mark(
-                    "{path} is damaged or no journal ({reason}). The answers so far are in the CSV files; move this "
-                    "file away to begin anew: what lies in the folder is then answered once more."
-                ),
+                "{path} is damaged or no journal ({reason}). The answers so far are in the CSV files; move this "
+                "file away to begin anew: what lies in the folder is then answered once more.",
                 path=self.path,
                 reason=Sentence(str(error)),
             ) from None

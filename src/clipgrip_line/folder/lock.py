@@ -9,7 +9,6 @@ from pathlib import Path
 from clipgrip_line.errors import LineError
 from clipgrip_line.files import sweep
 from clipgrip_line.lock import FolderTaken, alone_with
-from clipgrip_line.sentences import mark
 
 NAME = ".clipgrip-line.lock"
 
@@ -22,10 +21,8 @@ def locked(folder: Path) -> Iterator[None]:
             stack.enter_context(alone_with(folder / NAME))
         except FolderTaken as taken:
             raise LineError(
-                mark(
-                    "{folder} is in use by another clipgrip-line (process {holder}). Stop that one, or give another "
-                    "--out."
-                ),
+                "{folder} is in use by another clipgrip-line (process {holder}). Stop that one, or give another "
+                "--out.",
                 folder=folder,
                 holder=taken.holder,
             ) from None

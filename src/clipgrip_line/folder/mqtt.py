@@ -43,11 +43,9 @@ class Broker:
         bare = not (parts.query or parts.fragment) and parts.username is None
         if not (parts.scheme in PORTS and parts.hostname and port and topic and bare) or wild:
             raise LineError(
-                mark(
-                    "--mqtt {url} is no broker's address with a topic. Give one like "
-                    "mqtt://broker:1883/line3/camera1, or mqtts:// for TLS, without + and #; user and password come "
-                    "from the environment, as CLIPGRIP_MQTT_USER and CLIPGRIP_MQTT_PASSWORD."
-                ),
+                "--mqtt {url} is no broker's address with a topic. Give one like "
+                "mqtt://broker:1883/line3/camera1, or mqtts:// for TLS, without + and #; user and password come "
+                "from the environment, as CLIPGRIP_MQTT_USER and CLIPGRIP_MQTT_PASSWORD.",
                 url=url,
             )
         return cls(parts.hostname or "", port, topic, parts.scheme == "mqtts")
@@ -76,9 +74,7 @@ def client_of(
             made.tls_set(ca_certs=authority)
         except (OSError, ssl.SSLError) as error:
             raise LineError(
-                mark("--mqtt-ca {path} cannot be used: {reason}."),
-                path=authority,
-                reason=str(error),
+                "--mqtt-ca {path} cannot be used: {reason}.", path=authority, reason=str(error)
             ) from error
     made.reconnect_delay_set(1, 60)
     made.will_set(state, "offline", qos=1, retain=True)

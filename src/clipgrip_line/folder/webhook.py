@@ -17,7 +17,7 @@ from clipgrip_line import __version__
 from clipgrip_line.errors import LineError
 from clipgrip_line.folder.item import Item
 from clipgrip_line.folder.outlet import Refused, Trouble
-from clipgrip_line.sentences import Sentence, mark
+from clipgrip_line.sentences import Sentence
 
 TIMEOUT = 10.0
 LATER = {408, 421, 423, 425, 429}
@@ -108,10 +108,8 @@ def checked_url(url: str) -> str:
     fine = parts.scheme in ("http", "https") and parts.hostname and url.isascii()
     if not fine or parts.username is not None or port == 0 or any(c <= " " for c in url):
         raise LineError(
-            mark(
-                "--webhook {url} is no address to post to. Give one like https://mes.example/clipgrip, without user or "
-                "password; with a secret in the environment as CLIPGRIP_WEBHOOK_SECRET, messages are signed."
-            ),
+            "--webhook {url} is no address to post to. Give one like https://mes.example/clipgrip, without user or "
+            "password; with a secret in the environment as CLIPGRIP_WEBHOOK_SECRET, messages are signed.",
             url=url,
         )
     return url

@@ -68,7 +68,7 @@ def check(pictures: Sequence[Picture], limits: Limits) -> None:
     """LineError where there are too many; `TooLarge` where they have too many bytes, in whatever form they came."""
     if len(pictures) > limits.images:
         raise LineError(
-            mark("{n} images in one request; at most {most} are taken (--max-images)."),
+            "{n} images in one request; at most {most} are taken (--max-images).",
             n=len(pictures),
             most=limits.images,
         )
@@ -92,7 +92,7 @@ async def _form(request: Request, limits: Limits) -> tuple[list[Picture], dict[s
         if isinstance(error, HTTPException) and error.status_code == 413:
             raise
         raise LineError(
-            mark("the form of the request cannot be read: {error}"), error=str(error)
+            "the form of the request cannot be read: {error}", error=str(error)
         ) from error
     for name, value in form.multi_items():
         if not isinstance(value, str):
@@ -112,23 +112,21 @@ def from_json(data: bytes) -> tuple[list[Picture], dict[str, Any]]:
     try:
         body: Any = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise LineError(mark("the body is no JSON: {error}"), error=str(error)[:200]) from error
+        raise LineError("the body is no JSON: {error}", error=str(error)[:200]) from error
     if not isinstance(body, Mapping) or not isinstance(body.get("images"), list):
         return [], {}
     pictures = []
     for place, one in enumerate(body["images"], 1):
         one = {"data": one} if isinstance(one, str) else one
         if not isinstance(one, Mapping) or not isinstance(one.get("data"), str):
-            raise LineError(
-                mark("image {place} of the request has no data (Base64 text)."), place=place
-            )
+            raise LineError("image {place} of the request has no data (Base64 text).", place=place)
         text = one["data"]
         text = text.partition(",")[2] if text.startswith("data:") else text
         try:
             content = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError) as error:
             raise LineError(
-                mark("image {place} of the request is no Base64 text ({error})."),
+                "image {place} of the request is no Base64 text ({error}).",
                 place=place,
                 error=str(error),
             ) from error
@@ -150,7 +148,7 @@ def _text(name: str, value: Any) -> str:
         or not (value.isprintable() or not value)
     ):
         raise LineError(
-            mark("{name} is no text of at most {most} characters without line ends."),
+            "{name} is no text of at most {most} characters without line ends.",
             name=name,
             most=MOST_TEXT,
         )

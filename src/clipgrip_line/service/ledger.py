@@ -56,10 +56,8 @@ class Ledger:
             migrate(self.path)
         except sqlite3.DatabaseError as error:
             raise LineError(
-                mark(
-                    "{path} cannot be opened ({error}). If the file is damaged, move it away: the service begins a "
-                    "new one, and the old one keeps what it holds."
-                ),
+                "{path} cannot be opened ({error}). If the file is damaged, move it away: the service begins a "
+                "new one, and the old one keeps what it holds.",
                 path=self.path,
                 error=error,
             ) from error
@@ -236,9 +234,7 @@ def migrate(path: Path) -> None:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version > len(MIGRATIONS):
             raise LineError(
-                mark(
-                    "{path} was written by a newer clipgrip-line. Install that version here, or give another --state."
-                ),
+                "{path} was written by a newer clipgrip-line. Install that version here, or give another --state.",
                 path=path,
             )
         for script in MIGRATIONS[version:]:

@@ -13,7 +13,6 @@ import uvicorn
 from clipgrip_line.errors import LineError
 from clipgrip_line.files import system_words
 from clipgrip_line.model import Model
-from clipgrip_line.sentences import mark
 from clipgrip_line.service import versions
 from clipgrip_line.service.app import create_app
 from clipgrip_line.service.ledger import NAME
@@ -35,17 +34,14 @@ def check_tokens(host: str, tokens: tuple[str, ...], public: bool = False) -> No
     """
     if (host not in LOOPBACK or public) and not tokens:
         raise LineError(
-            mark(
-                "--host {host} lets other machines reach the service, so it needs --token-file FILE with a token of at "
-                "least {shortest} characters that nobody can guess, one a line."
-            ),
+            "--host {host} lets other machines reach the service, so it needs --token-file FILE with a token of at "
+            "least {shortest} characters that nobody can guess, one a line.",
             host=host,
             shortest=SHORTEST,
         )
     if any(len(one) < SHORTEST for one in tokens):
         raise LineError(
-            mark("a token needs at least {shortest} characters that nobody can guess."),
-            shortest=SHORTEST,
+            "a token needs at least {shortest} characters that nobody can guess.", shortest=SHORTEST
         )
 
 
@@ -56,9 +52,7 @@ def standing(state: Path, bundle: Path | None, by: str, *, check: bool = True) -
         LineError: there is none yet, and no bundle was given.
     """
     nothing = LineError(
-        mark(
-            "{state} has no version yet. Give a bundle: clipgrip-line serve BUNDLE --state {state}."
-        ),
+        "{state} has no version yet. Give a bundle: clipgrip-line serve BUNDLE --state {state}.",
         state=state,
     )
     if bundle is None and not (state / NAME).is_file():
@@ -95,7 +89,7 @@ def opened(state: Path, version: str) -> tuple[Model, str]:
         if isinstance(error, LineError):
             raise
         raise LineError(
-            mark("version {version} cannot be opened: {error}."), version=version, error=error
+            "version {version} cannot be opened: {error}.", version=version, error=error
         ) from error
 
 
@@ -144,9 +138,7 @@ def bound(host: str, port: int) -> socket.socket:
         LineError: the system refuses.
     """
     if not 0 <= port < 2**16:
-        raise LineError(
-            mark("--port {port} is not allowed: whole numbers from 0 to 65535."), port=port
-        )
+        raise LineError("--port {port} is not allowed: whole numbers from 0 to 65535.", port=port)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if sys.platform != "win32":
@@ -157,7 +149,7 @@ def bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise LineError(
-            mark("port {port} of {host} cannot be used: {reason}. Choose another --port."),
+            "port {port} of {host} cannot be used: {reason}. Choose another --port.",
             port=port,
             host=host,
             reason=system_words(error),

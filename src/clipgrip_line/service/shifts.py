@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from clipgrip_line.errors import LineError
-from clipgrip_line.sentences import mark
 
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
@@ -29,9 +28,7 @@ class Shifts:
         found = [_TIME.fullmatch(part.strip()) for part in text.split(",")]
         if not all(found):
             raise LineError(
-                mark(
-                    '--shifts "{text}" is no list of times. Give when each shift begins: --shifts 06:00,14:00,22:00.'
-                ),
+                '--shifts "{text}" is no list of times. Give when each shift begins: --shifts 06:00,14:00,22:00.',
                 text=text,
             )
         return cls(tuple(sorted({time(int(one[1]), int(one[2])) for one in found if one})))

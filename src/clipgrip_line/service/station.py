@@ -51,9 +51,7 @@ class Stations:
         """How a station stands; LineError for a name that none can have."""
         if not NAME.fullmatch(name) or (name not in self.known and len(self.known) >= MOST):
             raise LineError(
-                mark(
-                    "{name} is no name of a station: letters, digits, dots, - and _ only, at most {most} stations."
-                ),
+                "{name} is no name of a station: letters, digits, dots, - and _ only, at most {most} stations.",
                 name=name[:64],
                 most=MOST,
             )

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clipgrip_line.errors import LineError
-from clipgrip_line.sentences import Sentence, mark
+from clipgrip_line.sentences import Sentence
 from clipgrip_line.service.ledger import Ledger
 from clipgrip_line.service.live import Answering
 from clipgrip_line.service.versions import live, path_of
@@ -68,7 +68,7 @@ class Switching(threading.Thread):
         try:
             found = self._kept.get(change.version) or self.load(path_of(self.state, change.version))
             if found.version != change.version:
-                raise LineError(mark("its file holds version {version}"), version=found.version)
+                raise LineError("its file holds version {version}", version=found.version)
             self._kept[change.version] = found
             # before it answers: what people withdrew of it holds from its first image on
             self.began(found)

@@ -45,9 +45,7 @@ def opened(state: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]
     path = state / NAME
     if not create and not path.is_file():
         raise LineError(
-            mark(
-                "{state} holds no line (no {name} in it). Give the folder that clipgrip-line serve has as --state."
-            ),
+            "{state} holds no line (no {name} in it). Give the folder that clipgrip-line serve has as --state.",
             state=state,
             name=NAME,
         )
@@ -56,9 +54,7 @@ def opened(state: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]
         migrate(path)
         db = connect(path)
     except sqlite3.DatabaseError as error:
-        raise LineError(
-            mark("{path} cannot be opened ({error})."), path=path, error=error
-        ) from error
+        raise LineError("{path} cannot be opened ({error}).", path=path, error=error) from error
     try:
         yield db
     finally:
@@ -140,7 +136,7 @@ def earlier(db: sqlite3.Connection, to: str = "") -> str:
         found = [version for version in known if version.startswith(to)]
         if len(found) != 1:
             raise LineError(
-                mark("no version {to}. Known: {known}.{nearest}"),
+                "no version {to}. Known: {known}.{nearest}",
                 to=to,
                 known=", ".join(known) or "-",
                 nearest=nearest(to, known),

@@ -74,12 +74,12 @@ async def _body(request: Request) -> dict[str, Any]:
 def _text(body: dict[str, Any], name: str, most: int) -> str:
     """A text that must be there, and may be empty."""
     if name not in body:
-        raise LineError(mark("{name} is missing. See /docs for what is needed."), name=name)
+        raise LineError("{name} is missing. See /docs for what is needed.", name=name)
     value = body[name]
     if not isinstance(value, str):
-        raise LineError(mark("{name} must be a text."), name=name)
+        raise LineError("{name} must be a text.", name=name)
     if len(value) > most:
-        raise LineError(mark("{name} has more than {most} characters."), name=name, most=most)
+        raise LineError("{name} has more than {most} characters.", name=name, most=most)
     return value
 
 
@@ -103,10 +103,8 @@ def _token(body: dict[str, Any]) -> str:
     token = _text(body, "token", MOST_TOKEN)
     if not TOKEN.fullmatch(token):
         raise LineError(
-            mark(
-                "token must have {least} to {most} letters, digits, - or _: your own name for this answer, a new one "
-                "for each, the same one where it is sent again."
-            ),
+            "token must have {least} to {most} letters, digits, - or _: your own name for this answer, a new one "
+            "for each, the same one where it is sent again.",
             least=LEAST_TOKEN,
             most=MOST_TOKEN,
         )

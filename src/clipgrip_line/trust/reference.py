@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from clipgrip_line.bundle import Bundle
 from clipgrip_line.errors import LineError
-from clipgrip_line.sentences import mark
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.line import Vectors
 from clipgrip_line.trust.ranks import Codes, counted, no_counts
@@ -66,7 +65,5 @@ def read(path: Path, classes: int) -> Reference | None:
             codes.astype(np.int64), labels, held_out.astype(bool), far.astype(bool), classes
         )
     except (IndexError, ValueError) as error:
-        raise LineError(
-            mark("{path}: its reference for the watch is damaged."), path=path
-        ) from error
+        raise LineError("{path}: its reference for the watch is damaged.", path=path) from error
     return Reference(monitors, anchors, len(codes))

@@ -61,7 +61,7 @@ class Asked:
         for name in self.ok_classes:
             if name not in names:
                 raise ConfigError(
-                    mark('--ok-class "{name}" is none of the classes: {names}.{nearest}'),
+                    '--ok-class "{name}" is none of the classes: {names}.{nearest}',
                     name=name,
                     names=", ".join(names),
                     nearest=nearest(name, names),

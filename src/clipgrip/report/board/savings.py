@@ -227,7 +227,7 @@ def given(texts: list[str]) -> dict[str, Given]:
             )
             raise ConfigError(wanted, text=text)
         if key in found:
-            raise ConfigError(mark('--assume "{key}" is given twice. Give it once.'), key=key)
+            raise ConfigError('--assume "{key}" is given twice. Give it once.', key=key)
         ends = Given(numbers[0]) if len(numbers) == 1 else Given(numbers[1], numbers[0], numbers[2])
         _check(key, ends)
         found[key] = ends
@@ -246,7 +246,7 @@ def _check(key: str, value: Given) -> None:
         if not isfinite(number) or number < 0 or (share and number > 1):
             allowed = Sentence("a share from 0 to 1") if share else Sentence("0 or more")
             raise ConfigError(
-                mark("--assume {key}={number}: it has to be {allowed}."),
+                "--assume {key}={number}: it has to be {allowed}.",
                 key=key,
                 number=f"{number:g}",
                 allowed=allowed,

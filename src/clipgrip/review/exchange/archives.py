@@ -16,7 +16,7 @@ from clipgrip.data.portable import FOLDERS
 from clipgrip.data.walk import LITTER
 from clipgrip.errors import DataError
 from clipgrip.review.exchange.claims import Claimed, Known, Left, Read
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 
 MAX_FILE = 256 << 20
 """Bytes of one image in a ZIP."""
@@ -45,13 +45,13 @@ def read_folders(data: bytes, known: Known) -> Iterator[Read]:
             top = _common([path for path in paths if not _is_litter(path)])
             if sum(entry.file_size for entry in entries) > MAX_ALL:
                 raise DataError(
-                    mark("the ZIP holds more than {size} GB. Give it in parts."), size=MAX_ALL >> 30
+                    "the ZIP holds more than {size} GB. Give it in parts.", size=MAX_ALL >> 30
                 )
             for entry, path in zip(entries, paths, strict=True):
                 yield _entry(archive, entry, path, known, top)
     except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError) as error:
         raise DataError(
-            mark("the file is no ZIP that can be read ({error}). Give class folders in a ZIP."),
+            "the file is no ZIP that can be read ({error}). Give class folders in a ZIP.",
             error=error,
         ) from None
 

@@ -143,11 +143,11 @@ def parsed(data: bytes, kind: type, what: str) -> Any:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise DataError(
-            mark("the file is not JSON ({error}). Give {what}."), error=error, what=what
+            "the file is not JSON ({error}). Give {what}.", error=error, what=what
         ) from None
     if not isinstance(value, kind):
         raise DataError(
-            mark("the file holds no {name} at its top. Give {what}."), name=kind.__name__, what=what
+            "the file holds no {name} at its top. Give {what}.", name=kind.__name__, what=what
         )
     return value
 
@@ -160,9 +160,7 @@ def part(value: Any, key: str, kind: type, where: str) -> Any:
     """
     found = value.get(key) if isinstance(value, dict) else None
     if not isinstance(found, kind):
-        raise DataError(
-            mark('{where}: "{key}" is missing or of another kind.'), where=where, key=key
-        )
+        raise DataError('{where}: "{key}" is missing or of another kind.', where=where, key=key)
     return found
 
 

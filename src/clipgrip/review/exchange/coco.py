@@ -16,7 +16,7 @@ from clipgrip.review.exchange.claims import (
     parsed,
     part,
 )
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 
 
 def read_coco(data: bytes, _known: Known) -> Iterator[Read]:
@@ -55,7 +55,7 @@ def _by_id(rows: list[Any], kind: str, key: str) -> dict[str, dict[str, Any] | L
         where = Sentence("{kind} {n}", kind=kind, n=number)
         try:
             if not isinstance(row, dict) or key not in row:
-                raise DataError(mark("{where}: no {key}. Is this COCO JSON?"), where=where, key=key)
+                raise DataError("{where}: no {key}. Is this COCO JSON?", where=where, key=key)
             id_ = _id(row.get("id"), where)
         except DataError as error:
             found[f"\0{number}"] = malformed(error, where)
@@ -73,7 +73,7 @@ def _of(rows: dict[str, dict[str, Any] | Left], one: Any, key: str, where: str) 
     row = rows.get(_id(one.get(key) if isinstance(one, dict) else None, where))
     if not isinstance(row, dict):
         raise DataError(
-            mark("{where}: its {key} is missing, or no row has it. Is this COCO JSON?"),
+            "{where}: its {key} is missing, or no row has it. Is this COCO JSON?",
             where=where,
             key=key,
         )
@@ -82,7 +82,7 @@ def _of(rows: dict[str, dict[str, Any] | Left], one: Any, key: str, where: str) 
 
 def _id(value: Any, where: str) -> str:
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise DataError(mark("{where}: no id. Is this COCO JSON?"), where=where)
+        raise DataError("{where}: no id. Is this COCO JSON?", where=where)
     return str(value)
 
 

@@ -51,7 +51,7 @@ def exported(
     """
     if form not in EXPORTS:
         raise DataError(
-            mark('no export "{form}". Known: {known}.{nearest}'), form=form, **among(form, EXPORTS)
+            'no export "{form}". Known: {known}.{nearest}', form=form, **among(form, EXPORTS)
         )
     name, media, write = _WRITERS[form]
     history = list(answer_history(snapshot, store)) if form == "history" else []
@@ -66,10 +66,8 @@ def exported(
             raise
     except OSError as error:
         raise RunError(
-            mark(
-                "the export {name} cannot be written to {folder} ({reason}). Make room there, or "
-                "set TMPDIR to a folder with room, and start the review again."
-            ),
+            "the export {name} cannot be written to {folder} ({reason}). Make room there, or "
+            "set TMPDIR to a folder with room, and start the review again.",
             name=name,
             folder=tempfile.gettempdir(),
             reason=system_words(error),

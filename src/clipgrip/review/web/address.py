@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from clipgrip.errors import ConfigError
-from clipgrip.sentences import mark
 from clipgrip_line.web import address as line
 from clipgrip_line.web.address import Access as Access
 from clipgrip_line.web.address import named
@@ -31,11 +30,9 @@ class PublicName(line.PublicName):
         found = named(text)
         if found is None:
             raise ConfigError(
-                mark(
-                    '--allow-name "{text}" is no name of a host. Give it as it stands in the browser, '
-                    "without https:// and without a path: review.plant.example or "
-                    "review.plant.example:8443."
-                ),
+                '--allow-name "{text}" is no name of a host. Give it as it stands in the browser, '
+                "without https:// and without a path: review.plant.example or "
+                "review.plant.example:8443.",
                 text=text,
             )
         return cls(*found)
@@ -50,18 +47,14 @@ def path_prefix(text: str) -> str:
     prefix = f"/{text.strip('/')}" if text.strip("/") else ""
     if not _PREFIX.fullmatch(prefix):
         raise ConfigError(
-            mark(
-                '--path-prefix "{text}" is no path. Give letters, digits, - . _ ~ and / only, as in '
-                "/clipgrip."
-            ),
+            '--path-prefix "{text}" is no path. Give letters, digits, - . _ ~ and / only, as in '
+            "/clipgrip.",
             text=text,
         )
     if prefix.split("/")[1:2] and prefix.split("/")[1] in OWN:
         raise ConfigError(
-            mark(
-                "--path-prefix {prefix} begins like one of clipgrip's own pages ({own}). Choose "
-                "another, as /clipgrip{prefix}."
-            ),
+            "--path-prefix {prefix} begins like one of clipgrip's own pages ({own}). Choose "
+            "another, as /clipgrip{prefix}.",
             prefix=prefix,
             own=", ".join(OWN),
         )

@@ -48,7 +48,7 @@ class Uploads:
         """
         if of > MOST_BYTES or at + len(piece) > of:
             raise DataError(
-                mark("files of more than {size} GB are not taken. Split it."), size=MOST_BYTES >> 30
+                "files of more than {size} GB are not taken. Split it.", size=MOST_BYTES >> 30
             )
         one = self._upload(token, at)
         with one.lock:
@@ -71,7 +71,7 @@ class Uploads:
                 gone = Sentence("another file took its place")
                 reason = system_words(error) if isinstance(error, OSError) else gone
                 raise RunError(
-                    mark("the file could not be kept for reading: {reason}."), reason=reason
+                    "the file could not be kept for reading: {reason}.", reason=reason
                 ) from None
             try:
                 one.done = use(whole)
@@ -102,8 +102,7 @@ class Uploads:
                 file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed when whole, dropped or ended
             except OSError as error:
                 raise RunError(
-                    mark("the file could not be kept for reading: {reason}."),
-                    reason=system_words(error),
+                    "the file could not be kept for reading: {reason}.", reason=system_words(error)
                 ) from None
             self._coming[token] = _Upload(file, time.monotonic())
             return self._coming[token]

@@ -19,7 +19,6 @@ from clipgrip.runs.watch.alarm_text import alarm_text
 from clipgrip.runs.watch.responding import answer_alarm
 from clipgrip.runs.watch.status import Status, line_of
 from clipgrip.runs.watch.store import LOCK, Alarm, is_watched, open_watch
-from clipgrip.sentences import mark
 from clipgrip_line.trust.watch_words import LIGHTS, VERDICTS, audited_words
 
 PICTURED = 3
@@ -78,7 +77,7 @@ def picture_row(server: ServerState, content: str) -> Row:
                 if shown["sha256"] == content:
                     return _row(shown)
     raise DataError(
-        mark('no alarm shows an image called "{content}". Reload the page.'), content=content[:64]
+        'no alarm shows an image called "{content}". Reload the page.', content=content[:64]
     )
 
 

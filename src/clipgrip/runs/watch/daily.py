@@ -108,7 +108,7 @@ def drawn_again(store: WatchStore, number: int) -> Drawn:
     known = [row[0] for row in store.db.execute("SELECT number FROM draw ORDER BY number")]
     if number not in known:
         raise RunError(
-            mark("there is no daily draw {number}. Known: {known}."),
+            "there is no daily draw {number}. Known: {known}.",
             number=number,
             known=", ".join(map(str, known)) or "–",
         )

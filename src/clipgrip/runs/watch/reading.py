@@ -13,7 +13,6 @@ from clipgrip.runs.auditing import ANSWER_COLUMNS
 from clipgrip.runs.watch.answers import answered_so_far
 from clipgrip.runs.watch.daily import DailySheet, drawn_images, is_shown, line_id
 from clipgrip.runs.watch.store import SeenImage, WatchStore
-from clipgrip.sentences import mark
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def read_answers(
     """
     if not sheet.mark.endswith(line_id(store)):
         raise DataError(
-            mark("{name}: it was drawn for another line. Give the run that it was drawn for."),
+            "{name}: it was drawn for another line. Give the run that it was drawn for.",
             name=sheet.table.name,
         )
     answered = _answered(sheet, drawn_images(store, sheet.draw), classes)
@@ -52,10 +51,8 @@ def read_answers(
     changed = [(one, label) for one, label in answered if known.get(one.sha256, label) != label]
     if changed and not correct:
         raise DataError(
-            mark(
-                '{name}: "{path}" was answered otherwise before. If the first answer was wrong, read the sheet with '
-                "--correct: the first one stays in the record. Else give the answer as it was."
-            ),
+            '{name}: "{path}" was answered otherwise before. If the first answer was wrong, read the sheet with '
+            "--correct: the first one stays in the record. Else give the answer as it was.",
             name=sheet.table.name,
             path=changed[0][0].path,
         )
@@ -86,7 +83,7 @@ def _answered(
         where, path = table.where(number), canonical(cells[paths])
         if path not in images:
             raise DataError(
-                mark('{where}: "{path}" is no image of this draw. Keep the sheet as it was drawn.'),
+                '{where}: "{path}" is no image of this draw. Keep the sheet as it was drawn.',
                 where=where,
                 path=cells[paths],
             )
@@ -95,7 +92,7 @@ def _answered(
         label = position(Claim(path, cells[answers], where), classes)
         if given.setdefault(path, label) != label:
             raise DataError(
-                mark('{where}: "{path}" has two different answers. Keep one of them.'),
+                '{where}: "{path}" has two different answers. Keep one of them.',
                 where=where,
                 path=cells[paths],
             )
@@ -108,10 +105,8 @@ def _check_gaps(name: str, order: Sequence[str], given: Mapping[str, int]) -> No
     if [path for path in order if path in given] == order[: len(given)]:
         return
     raise DataError(
-        mark(
-            "{name}: image {gap} of the draw has no answer, though later ones have. Answer from the top without a gap: "
-            "choosing which images to answer makes the sample no longer random."
-        ),
+        "{name}: image {gap} of the draw has no answer, though later ones have. Answer from the top without a gap: "
+        "choosing which images to answer makes the sample no longer random.",
         name=name,
         gap=next(n for n, path in enumerate(order, 1) if path not in given),
     )

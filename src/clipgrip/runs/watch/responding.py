@@ -27,7 +27,7 @@ def answer_alarm(
     alarm = alarms[-1]
     if number not in (None, alarm.number):
         raise RunError(
-            mark("alarm {number} does not ring any more; alarm {now} does. Reload the page."),
+            "alarm {number} does not ring any more; alarm {now} does. Reload the page.",
             number=number,
             now=alarm.number,
         )

@@ -22,7 +22,6 @@ from clipgrip.runs.watch.packed import (
     vectors_bytes,
 )
 from clipgrip.runs.watch.schema import MIGRATIONS, SEALED
-from clipgrip.sentences import mark
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.line import Alarm as Alarm
 from clipgrip_line.trust.line import SeenImage as SeenImage
@@ -57,9 +56,7 @@ class WatchStore:
         line = self.line()
         if line is None:
             raise RunError(
-                mark(
-                    "{name} holds no reference: its beginning was cut off. Move it away, and begin again."
-                ),
+                "{name} holds no reference: its beginning was cut off. Move it away, and begin again.",
                 name=NAME,
             )
         return line
@@ -186,9 +183,7 @@ def open_watch(run: Path, *, create: bool = False) -> Iterator[WatchStore]:
     path = run / NAME
     if not create and not path.is_file():
         raise RunError(
-            mark(
-                "{run} is not watched yet (no {name} in it). Begin with clipgrip watch {run} IMAGES."
-            ),
+            "{run} is not watched yet (no {name} in it). Begin with clipgrip watch {run} IMAGES.",
             run=run,
             name=NAME,
         )
