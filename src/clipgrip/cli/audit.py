@@ -10,6 +10,7 @@ import typer
 
 from clipgrip.cli.arguments import About, Confidence, Encoding, MaxError, Run, option
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.errors import ConfigError
 from clipgrip.words import Sentence, mark
 
 if TYPE_CHECKING:
@@ -102,7 +103,6 @@ def draw(
     from clipgrip.cli.automate import terms_of
     from clipgrip.cli.daily import draw_daily, write_again
     from clipgrip.cli.reviewed import at_work
-    from clipgrip.errors import ConfigError
     from clipgrip.runs.auditing import AUDIT, Audit, Sheet, apart_of, check_apart
     from clipgrip.runs.reopen import reopen
     from clipgrip.written import check_table
@@ -134,8 +134,6 @@ def draw(
 
 
 def _check_one_kind(apart: bool, to_measure: bool, daily: bool) -> None:
-    from clipgrip.errors import ConfigError
-
     if apart + to_measure + daily > 1:
         raise ConfigError(
             mark(
@@ -180,7 +178,6 @@ class WantedSheet:
 
 
 def _uniform(asked: WantedSheet, terms: Terms) -> Result:
-    from clipgrip.errors import ConfigError
     from clipgrip.trust.planning import usual_plan
 
     drawn, sheet = asked.drawn, asked.sheet
@@ -197,7 +194,6 @@ def _apart(asked: WantedSheet, terms: Terms) -> Result:
     """A sheet that draws each group apart: the answers so far, then the images that pay."""
     import numpy as np
 
-    from clipgrip.errors import ConfigError
     from clipgrip.trust.further import further
     from clipgrip.trust.promise import promise
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.errors import ConfigError
 from clipgrip.words import Sentence, mark
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ def draw_to_measure(
     import numpy as np
 
     from clipgrip.cli.reviewed import at_work
-    from clipgrip.errors import ConfigError
     from clipgrip.runs.measuring import USUAL, MeasuringAudit, is_measuring
     from clipgrip.runs.reopen import reopen
 

@@ -8,6 +8,7 @@ import typer
 
 from clipgrip.cli.arguments import By, Encoding, Run, Sheet
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.errors import ConfigError
 from clipgrip.words import Sentence, mark
 
 NOT_KEPT = mark("{newest} may not be written: the answers stand in {answers} alone.")
@@ -46,7 +47,6 @@ def read(
     from clipgrip.cli.calibrated import recalibrated, said_of
     from clipgrip.cli.daily import read_daily
     from clipgrip.cli.reviewed import at_work
-    from clipgrip.errors import ConfigError
     from clipgrip.runs import auditing
     from clipgrip.runs.measuring import is_measuring
     from clipgrip.runs.reopen import reopen

@@ -15,6 +15,7 @@ import typer
 
 from clipgrip.cli.columns import padded
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.errors import ClipgripError
 from clipgrip.files import system_words
 from clipgrip.words import Sentence, mark
 
@@ -162,7 +163,6 @@ def _models() -> Iterator[Diagnosis]:
     from clipgrip.backbone.added import added_models
     from clipgrip.backbone.checkpoint import Checkpoint
     from clipgrip.backbone.registry import models
-    from clipgrip.errors import ClipgripError
 
     noted = {model.folder: model.fingerprint for model in added_models()}
     for model in models():

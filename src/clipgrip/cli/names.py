@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from clipgrip.cli.arguments import Run, option
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.errors import ConfigError
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
@@ -134,7 +135,6 @@ def _template(trial: TextTrial, template: str) -> Tried:
 def _wish(given: str, classes: ClassNames) -> tuple[int, str]:
     """Position of the class and its text; a name may hold the sign = too."""
     from clipgrip.data.classes import canonical
-    from clipgrip.errors import ConfigError
 
     for at in (n for n, char in enumerate(given) if char == "="):
         name, text = given[:at], canonical(given[at + 1 :])
@@ -154,7 +154,6 @@ def _wish(given: str, classes: ClassNames) -> tuple[int, str]:
 
 
 def _check_out(out: Path | None, wanted: list[str]) -> None:
-    from clipgrip.errors import ConfigError
     from clipgrip.written import check_table
 
     if out is None:

@@ -14,6 +14,7 @@ from clipgrip.cli.needs import said_need
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
+from clipgrip.errors import ConfigError
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
@@ -178,7 +179,6 @@ def _counted(
     """Class names and number of images, as given, else as found in the source."""
     from clipgrip.cli.counted import counted
     from clipgrip.data.classes import ClassNames
-    from clipgrip.errors import ConfigError
 
     found: tuple[tuple[str, ...], int] = ((), 0) if source is None else counted(source)
     names = found[0] if classes is None else ClassNames.read(classes, encoding).display
@@ -212,7 +212,6 @@ def _names(names: list[str]) -> tuple[str, ...]:
 
 def _shares(texts: list[str]) -> dict[str, float]:
     from clipgrip.data.classes import canonical
-    from clipgrip.errors import ConfigError
 
     shares = {}
     for text in texts:

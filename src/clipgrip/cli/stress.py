@@ -10,6 +10,7 @@ import typer
 from clipgrip.cli.arguments import Encoding, option
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.errors import ConfigError, nearest
 from clipgrip.sentences import Sentence
 
 DEMOS = {"demo": "digits", "digits": "digits", "surfaces": "surfaces"}
@@ -78,7 +79,6 @@ def _input(
     """A demo set where ``data`` names one, else the files given."""
     from clipgrip.cli.demo import TEMPLATES
     from clipgrip.data import samples
-    from clipgrip.errors import ConfigError, nearest
     from clipgrip.runs.stress import DATA, StressInput
 
     if data in DEMOS and not any(given.values()):

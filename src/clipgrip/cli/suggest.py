@@ -11,6 +11,7 @@ import typer
 from clipgrip.cli.arguments import Encoding, option
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.errors import ConfigError, DataError
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
@@ -66,7 +67,6 @@ def suggest(
     whose labels help it most. They are no random sample: to prove a rate, use clipgrip audit draw.
     """
     from clipgrip.data.classes import ClassNames
-    from clipgrip.errors import ConfigError
     from clipgrip.labeling.suggest import SUGGEST, from_images, write_suggestions
     from clipgrip.prompts.templates import DEFAULT_TEMPLATE
     from clipgrip.review.to_label import from_run
@@ -179,7 +179,6 @@ def summary_lines(found: Suggestions, count: int, out: Path) -> list[str]:
 
 def _sheets(audits: list[Path] | None, encoding: str | None) -> list[Sheet]:
     """The sheets that were named; else the one that lies where clipgrip audit draw writes it, if it is one."""
-    from clipgrip.errors import DataError
     from clipgrip.runs.auditing import Sheet
 
     if audits is not None:
@@ -192,8 +191,6 @@ def _sheets(audits: list[Path] | None, encoding: str | None) -> list[Sheet]:
 
 def _check_alone(run: Path, more: dict[str, Any]) -> None:
     """A run has its own classes, labels and model."""
-    from clipgrip.errors import ConfigError
-
     for name, value in more.items():
         if value:
             raise ConfigError(
@@ -207,8 +204,6 @@ def _check_alone(run: Path, more: dict[str, Any]) -> None:
 
 def _check_named(classes: Path | None, more: dict[str, Any]) -> None:
     """Labels and templates are about classes."""
-    from clipgrip.errors import ConfigError
-
     for name, value in more.items():
         if value and not classes:
             raise ConfigError(

@@ -5,6 +5,8 @@ Exact by the binomial distribution; the normal approximation stands beside it, f
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,16 +128,8 @@ def answers_for_precision(half_width: float, expected: float) -> Precision:
         )
     normal = audit_size(precision=half_width, error=1 - expected)
     assert normal is not None
-    low, high = 1, 2
-    while exact_half_width(high, expected) > half_width:
-        low, high = high, 2 * high
-    while low < high:
-        middle = (low + high) // 2
-        if exact_half_width(middle, expected) > half_width:
-            low = middle + 1
-        else:
-            high = middle
-    return Precision(half_width, expected, normal, low)
+    exact = _smallest(1, lambda answers: exact_half_width(answers, expected) <= half_width)
+    return Precision(half_width, expected, normal, exact)
 
 
 def exact_half_width(answers: int, expected: float) -> float:
@@ -151,16 +145,15 @@ def draw_size(wanted: int, share: float, power: float = POWER) -> int:
 
     Smallest n with P(Binomial(n, share) >= wanted) >= power.
     """
-    low, high = wanted, max(2 * wanted, 2)
-    while stats.binom.sf(wanted - 1, high, share) < power:
+    return _smallest(wanted, lambda n: bool(stats.binom.sf(wanted - 1, n, share) >= power))
+
+
+def _smallest(low: int, is_enough: Callable[[int], bool]) -> int:
+    """The smallest number from ``low`` on that is enough, as all above it are."""
+    high = max(2 * low, 2)
+    while not is_enough(high):
         low, high = high, 2 * high
-    while low < high:
-        middle = (low + high) // 2
-        if stats.binom.sf(wanted - 1, middle, share) < power:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    return low + bisect_left(range(low, high), True, key=is_enough)
 
 
 def _edge_counts(criterion: Criterion, answers: int) -> Whole:
