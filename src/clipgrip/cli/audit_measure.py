@@ -141,8 +141,7 @@ def _lines(found: MeasuredAccuracy, asked: MeasuringAudit) -> list[str]:
     if len(worst) > CLASSES_SHOWN:
         lines.append(
             Sentence(
-                "  {n} more classes in the report and with --json",
-                n=len(worst) - CLASSES_SHOWN,
+                "  {n} more classes in the report and with --json", n=len(worst) - CLASSES_SHOWN
             )
         )
     return lines

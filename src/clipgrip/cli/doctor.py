@@ -122,10 +122,7 @@ def _torchvision() -> Diagnosis:
         return Diagnosis(True, "torchvision", Sentence("installed and whole, not needed"))
     last = tried.stderr.strip().splitlines()[-1]
     return Diagnosis(
-        False,
-        "torchvision",
-        Sentence("broken: {last}", last=last),
-        "pip uninstall torchvision",
+        False, "torchvision", Sentence("broken: {last}", last=last), "pip uninstall torchvision"
     )
 
 

@@ -19,10 +19,7 @@ SHOWN = (
     mark("Show completion for the current shell, to copy it or customize the installation."),
 )
 """What typer itself says."""
-PLACES = {
-    "[OPTIONS]": mark("[OPTIONS]"),
-    "COMMAND [ARGS]...": mark("COMMAND [ARGS]..."),
-}
+PLACES = {"[OPTIONS]": mark("[OPTIONS]"), "COMMAND [ARGS]...": mark("COMMAND [ARGS]...")}
 REQUIRED = mark("required")
 DEFAULT = mark("default: ")
 NO_VALUE = (mark("all"), mark("none"))

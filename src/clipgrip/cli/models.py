@@ -99,9 +99,7 @@ def add(
     return Result(lines, facts)
 
 
-def remove(
-    name: Annotated[str, typer.Argument(help="Name of a model that was added.")],
-) -> Result:
+def remove(name: Annotated[str, typer.Argument(help="Name of a model that was added.")]) -> Result:
     """Delete a model that was added; those in the Hugging Face cache stay."""
     from clipgrip.backbone.added import remove_model
 

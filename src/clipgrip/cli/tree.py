@@ -73,9 +73,7 @@ AUDIT = Group(
             "read", mark("Say what the answers of a filled sheet prove so far"), "audit_read:read"
         ),
         Entry(
-            "automate",
-            mark("Let the model label at a promised error rate"),
-            "automate:automate",
+            "automate", mark("Let the model label at a promised error rate"), "automate:automate"
         ),
     ),
     alone="draw",
@@ -153,11 +151,7 @@ PANELS = (
                 "versions", mark("List rounds and bundles: audited, promised"), "versions:versions"
             ),
             LABELS,
-            Entry(
-                "bundle",
-                mark("Pack a model into one file for the line"),
-                "bundle:bundle",
-            ),
+            Entry("bundle", mark("Pack a model into one file for the line"), "bundle:bundle"),
         ),
     ),
     Panel(

@@ -23,10 +23,7 @@ from clipgrip.runs.store import open_store
 from clipgrip.trust.changed import change_p_value
 from clipgrip.words import Words, mark
 
-HOW = {
-    "uniform": mark("random audit"),
-    "measuring": mark("audit drawn to measure"),
-}
+HOW = {"uniform": mark("random audit"), "measuring": mark("audit drawn to measure")}
 
 
 @dataclass(frozen=True)

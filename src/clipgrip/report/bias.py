@@ -105,10 +105,7 @@ def _drift(run: Reading, say: Words) -> list[str]:
     if not before or not after:
         return []
     moved = drift([before, *after], expected_shares(run.facts.zero_shot[run.rows]))
-    shares = {
-        "was": say.percent(moved.distances[0]),
-        "now": say.percent(moved.distances[-1]),
-    }
+    shares = {"was": say.percent(moved.distances[0]), "now": say.percent(moved.distances[-1])}
     if is_worse(moved, len(run.rows)):
         return [
             say(

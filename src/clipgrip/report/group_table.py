@@ -37,20 +37,11 @@ def read_groups(
     place = table.need(("path", "file", "image", "filename"))
     columns = [i for i in range(len(table.columns)) if i != place]
     if not columns:
-        raise DataError(
-            ONE_COLUMN,
-            name=table.name,
-            column=table.columns[place],
-        )
+        raise DataError(ONE_COLUMN, name=table.name, column=table.columns[place])
     rows = {row[place].strip().replace("\\", "/"): row for row in table.rows}
     if not any(path in rows for path in paths):
         shown = next(iter(rows), "nothing")
-        raise DataError(
-            NO_IMAGE,
-            name=table.name,
-            shown=shown,
-            first=next(iter(paths), "nothing"),
-        )
+        raise DataError(NO_IMAGE, name=table.name, shown=shown, first=next(iter(paths), "nothing"))
     found = {}
     for column in columns:
         name = table.columns[column].strip() or f"column {column + 1}"
@@ -58,10 +49,6 @@ def read_groups(
         kinds = len(set(found[name]) - {""})
         if kinds > MAX_GROUPS:
             raise DataError(
-                TOO_MANY,
-                name=table.name,
-                column=name,
-                kinds=kinds,
-                max_groups=MAX_GROUPS,
+                TOO_MANY, name=table.name, column=name, kinds=kinds, max_groups=MAX_GROUPS
             )
     return found

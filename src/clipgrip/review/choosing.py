@@ -16,12 +16,7 @@ from clipgrip.trust.terms import Terms
 
 
 def choose_draw(
-    session: ReviewSession,
-    kind: Kind,
-    ok: Sequence[int],
-    terms: Terms,
-    planned: int,
-    person: str,
+    session: ReviewSession, kind: Kind, ok: Sequence[int], terms: Terms, planned: int, person: str
 ) -> ChosenDraw:
     """Draw in another way from now on; no answer is lost, and the way before can be chosen again.
 

@@ -21,13 +21,7 @@ from clipgrip.trust.draw import Draw
 from clipgrip.trust.honesty import AUDITED, honesty
 from clipgrip.trust.planning import more_answers
 from clipgrip.trust.promise import Promise, promise
-from clipgrip.trust.scope import (
-    Group,
-    against_all,
-    count_every_error,
-    misses_and_overkill,
-    overall,
-)
+from clipgrip.trust.scope import Group, against_all, count_every_error, misses_and_overkill, overall
 from clipgrip.trust.terms import Terms
 
 NO_AUDIT = mark(

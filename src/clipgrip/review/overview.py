@@ -241,11 +241,7 @@ def _person_lines(snapshot: ReviewSnapshot) -> tuple[PersonLine, ...]:
 
 
 def _next_step(
-    snapshot: ReviewSnapshot,
-    found: Errors,
-    proof: AuditProof | None,
-    fresh: int,
-    guesses: bool,
+    snapshot: ReviewSnapshot, found: Errors, proof: AuditProof | None, fresh: int, guesses: bool
 ) -> tuple[Step, int, str]:
     """What to do now: the first that applies. To look at more of what a model guesses is time lost."""
     if n := len(disagreements(snapshot)):

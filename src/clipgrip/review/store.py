@@ -135,8 +135,7 @@ class ReviewStore:
         """Answers in the order they were stored, those after a number only; without the undone unless asked for."""
         where = "" if undone else "AND number NOT IN (SELECT answer FROM undo)"
         rows = self._all(
-            f"SELECT {ANSWER} FROM answer WHERE number > ? {where} ORDER BY number",
-            (after,),
+            f"SELECT {ANSWER} FROM answer WHERE number > ? {where} ORDER BY number", (after,)
         )
         return [Answer(*row) for row in rows]
 

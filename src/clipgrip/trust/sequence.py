@@ -16,15 +16,7 @@ import numpy as np
 from clipgrip.trust.bounds import most_inside, pool_p_value, rate_p_value
 from clipgrip.trust.draw import Draw
 from clipgrip.trust.proof import Null, hoped_needed, is_proven, right_needed
-from clipgrip.trust.scope import (
-    Answered,
-    Group,
-    Numbers,
-    Truths,
-    Whole,
-    pool_levels,
-    source_levels,
-)
+from clipgrip.trust.scope import Answered, Group, Numbers, Truths, Whole, pool_levels, source_levels
 from clipgrip.trust.sizes import deciding
 from clipgrip.trust.steps import Scope, Wider
 from clipgrip.trust.terms import Terms

@@ -64,11 +64,7 @@ class Table:
     at_once = 500
 
     def __init__(
-        self,
-        folder: Path,
-        name: str,
-        columns: Sequence[str],
-        row: Callable[[Item], list[Cell]],
+        self, folder: Path, name: str, columns: Sequence[str], row: Callable[[Item], list[Cell]]
     ) -> None:
         self.folder, self.name, self._columns, self._row = folder, name, columns, row
         self._open: dict[str, Lines] = {}

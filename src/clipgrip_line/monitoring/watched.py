@@ -95,8 +95,7 @@ class Watched:
         if not numbers:
             return []
         found = db.execute(
-            self._rows("number >= ? AND version = ? AND fresh"),
-            (min(numbers), self.model.version),
+            self._rows("number >= ? AND version = ? AND fresh"), (min(numbers), self.model.version)
         )
         return [_image(numbers[row[0]], row) for row in found if row[0] in numbers]
 
@@ -114,10 +113,7 @@ class Watched:
         state, version = self.state.state, self.model.version
         db.execute(
             "INSERT OR REPLACE INTO monitor VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                *(version, self.begun_at, state.period, state.before, self.state.through),
-                packed,
-            ),
+            (*(version, self.begun_at, state.period, state.before, self.state.through), packed),
         )
         db.executemany(
             "INSERT OR REPLACE INTO watched VALUES (?, ?, ?)",

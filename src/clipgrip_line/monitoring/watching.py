@@ -21,14 +21,7 @@ from clipgrip_line.clock import now, written
 from clipgrip_line.monitoring.promises import Kept, Promising, kept, note, standing, withdraw
 from clipgrip_line.monitoring.seeing import Answering, Seen
 from clipgrip_line.monitoring.store import Album, Store
-from clipgrip_line.monitoring.watched import (
-    Images,
-    Watched,
-    WatchState,
-    alarms,
-    following,
-    noticed,
-)
+from clipgrip_line.monitoring.watched import Images, Watched, WatchState, alarms, following, noticed
 from clipgrip_line.promises import Scope
 from clipgrip_line.trust.drift import follow, ringing
 from clipgrip_line.trust.line import Alarm, State
@@ -231,13 +224,7 @@ class Watching:
         if still is not None or any(one.withdrawn for one in promises):
             light = "alarm"
         self.status = Status(
-            light,
-            watched.state.state.images,
-            watched.reference,
-            level,
-            still,
-            len(every),
-            promises,
+            light, watched.state.state.images, watched.reference, level, still, len(every), promises
         )
 
 

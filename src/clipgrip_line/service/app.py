@@ -48,10 +48,7 @@ def create_app(service: Service) -> Starlette:
         Guard, access=settings.access, tokens=settings.tokens, body=settings.limits.body
     )
     app = Starlette(
-        routes=routes,
-        middleware=[guard],
-        exception_handlers=_HANDLERS,
-        lifespan=_stations(service),
+        routes=routes, middleware=[guard], exception_handlers=_HANDLERS, lifespan=_stations(service)
     )
     app.router.redirect_slashes = False
     return app

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from clipgrip_line.service.writing import (
-    LEAST_TOKEN,
-    MOST_CLASS,
-    MOST_NAME,
-    MOST_NOTE,
-    MOST_TOKEN,
-)
+from clipgrip_line.service.writing import LEAST_TOKEN, MOST_CLASS, MOST_NAME, MOST_NOTE, MOST_TOKEN
 from clipgrip_line.trust.responding import Verdict
 
 _TOKEN = {

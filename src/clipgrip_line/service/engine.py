@@ -38,10 +38,7 @@ class Engine(threading.Thread):
     """Answers jobs until it is stopped; every job that was given to it is done then."""
 
     def __init__(
-        self,
-        limits: Limits,
-        admission: Admission,
-        scored: Callable[[Sequence[Seen]], list[Seen]],
+        self, limits: Limits, admission: Admission, scored: Callable[[Sequence[Seen]], list[Seen]]
     ) -> None:
         """``scored`` adds to what one version saw what the watch keeps of it."""
         super().__init__(name="engine", daemon=True)

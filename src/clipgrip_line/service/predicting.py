@@ -52,12 +52,7 @@ class Predicting:
     """The way of an image through the service."""
 
     def __init__(
-        self,
-        engine: Engine,
-        ledger: Ledger,
-        keeping: Keeping,
-        observers: Observers,
-        workers: int,
+        self, engine: Engine, ledger: Ledger, keeping: Keeping, observers: Observers, workers: int
     ) -> None:
         self.engine, self.ledger, self.keeping, self.observers = engine, ledger, keeping, observers
         self.pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")

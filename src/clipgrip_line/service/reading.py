@@ -45,11 +45,7 @@ def _health(service: Service) -> list[BaseRoute]:
         text = await _in_pool(service, lambda: metrics_text(service))
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    return [
-        Route("/healthz", health),
-        Route("/readyz", ready),
-        Route("/metrics", metrics),
-    ]
+    return [Route("/healthz", health), Route("/readyz", ready), Route("/metrics", metrics)]
 
 
 def _facts(service: Service) -> list[BaseRoute]:

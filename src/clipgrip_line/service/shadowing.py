@@ -142,7 +142,4 @@ def right(db: sqlite3.Connection, live: str, shadow: str) -> dict[str, Any]:
     pair, keys = (live, shadow), ("answered", "right", "shadow_right")
     every = db.execute(said, pair).fetchone()
     audited = db.execute(f"{said} AND p.why = 'audit'", pair).fetchone()
-    return {
-        **dict(zip(keys, every, strict=True)),
-        "audited": dict(zip(keys, audited, strict=True)),
-    }
+    return {**dict(zip(keys, every, strict=True)), "audited": dict(zip(keys, audited, strict=True))}

@@ -63,11 +63,7 @@ class Monitors:
         """Before the first bet."""
         k, m, c = len(DECAYS), len(seen), len(labels)
         return cls(
-            seen,
-            labels,
-            np.zeros((k, m, FINE)),
-            np.zeros((k, c, 2)),
-            np.zeros((len(MIXED), m + c)),
+            seen, labels, np.zeros((k, m, FINE)), np.zeros((k, c, 2)), np.zeros((len(MIXED), m + c))
         )
 
     def again(self) -> Monitors:

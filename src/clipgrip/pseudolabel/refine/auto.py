@@ -16,12 +16,7 @@ from clipgrip.pseudolabel.refine.decide import (
 )
 from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.joined import join
-from clipgrip.pseudolabel.refine.measure import (
-    damp_absent,
-    lost_share,
-    measure,
-    present_classes,
-)
+from clipgrip.pseudolabel.refine.measure import damp_absent, lost_share, measure, present_classes
 from clipgrip.pseudolabel.refine.reasons import ABSENT, PER_CLASS, PER_PRESENT, Reason
 from clipgrip.pseudolabel.refine.scale import at_fitting_scale
 from clipgrip.pseudolabel.refine.simple import (

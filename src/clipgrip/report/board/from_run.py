@@ -25,13 +25,7 @@ from clipgrip.report.board.facts import (
 from clipgrip.report.from_run import lost
 from clipgrip.report.pictures import thumbnail
 from clipgrip.review.store import has_review, open_review
-from clipgrip.runs.audits import (
-    StoredPromise,
-    is_uniform,
-    promises,
-    stored_answers,
-    stored_audits,
-)
+from clipgrip.runs.audits import StoredPromise, is_uniform, promises, stored_answers, stored_audits
 from clipgrip.runs.events import Listener
 from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.outcome import Outcome

@@ -195,11 +195,7 @@ class Results:
 
 def _worst_first(one: ClassResult) -> tuple[float, float, str]:
     missed, overkill = one.missed.value, one.overkill.value
-    return (
-        inf if missed is None else -missed,
-        inf if overkill is None else -overkill,
-        one.name,
-    )
+    return (inf if missed is None else -missed, inf if overkill is None else -overkill, one.name)
 
 
 def _sum(counts: Sequence[Sequence[int]]) -> int:

@@ -75,11 +75,9 @@ class Assumption:
 
     def of(self, case: Case) -> float | None:
         """Its value in a case."""
-        return {
-            "cautious": self.cautious,
-            "middle": self.middle,
-            "favourable": self.favourable,
-        }[case]
+        return {"cautious": self.cautious, "middle": self.middle, "favourable": self.favourable}[
+            case
+        ]
 
 
 @dataclass(frozen=True)

@@ -75,10 +75,7 @@ def _images(app: FastAPI, server: ServerState) -> None:
 
     @app.get("/one", response_class=Page)
     def one(
-        request: Request,
-        queue: Queue = "doubtful",
-        klass: ClassId = None,
-        image: str = "",
+        request: Request, queue: Queue = "doubtful", klass: ClassId = None, image: str = ""
     ) -> Response:
         server.refresh()
         return Page(pages.one_page(context_of(request, server), queue, klass, image))

@@ -15,12 +15,7 @@ from clipgrip.errors import RunError
 from clipgrip.runs.database import opened
 from clipgrip.runs.seal import Seals
 from clipgrip.runs.store import parsed
-from clipgrip.runs.watch.packed import (
-    monitors_bytes,
-    read_monitors,
-    read_vectors,
-    vectors_bytes,
-)
+from clipgrip.runs.watch.packed import monitors_bytes, read_monitors, read_vectors, vectors_bytes
 from clipgrip.runs.watch.schema import MIGRATIONS, SEALED
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.line import Alarm as Alarm
