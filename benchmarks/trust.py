@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from benchmarks.record import machine, record
+from benchmarks.research.calibrations import FITS, labels_needed
 from benchmarks.research.estimates import IMAGES_PER_CLASS, by_threshold, temperature_without_labels
 from benchmarks.research.halves import half_agreement
 from benchmarks.sets import load
@@ -27,7 +28,7 @@ from clipgrip.pseudolabel.refine import refined_answers
 from clipgrip.seeds import generator
 from clipgrip.trust.calibration import Temperature
 from clipgrip.trust.estimate import Estimate, by_refinement
-from clipgrip.trust.fitting import FITS, figures, fit_temperature, labels_needed
+from clipgrip.trust.fitting import figures, fit_temperature
 from clipgrip.types import ImageEmbeds, Labels, Logits, Probs
 
 SCALE = 100.0

@@ -100,39 +100,24 @@ class Scoring:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Confidence that means what it says, as an audit fitted it: a temperature, a scale for each class, or curves."""
+    """Confidence that means what it says, as an audit fitted it: a temperature."""
 
-    stored: Mapping[str, Any]
+    temperature: float
 
     def __call__(self, probs: Floats) -> Floats:
         """(N, C) from probabilities as the model says them."""
-        logits = np.log(np.maximum(probs, TINY))
-        kind = self.stored["kind"]
-        if kind == "temperature":
-            return softmax(logits / np.float32(self.stored["value"]))
-        if kind == "vector":
-            weight, bias = (np.array(self.stored[name], np.float32) for name in ("weight", "bias"))
-            return softmax(logits * weight + bias)
-        return self._curves(softmax(logits))
-
-    def _curves(self, probs: Floats) -> Floats:
-        curves = zip(probs.T, self.stored["knots"], self.stored["values"], strict=True)
-        raw = np.stack([np.interp(column, x, y) for column, x, y in curves], axis=1)
-        total = raw.sum(1, keepdims=True)
-        mapped = np.where(total > 0, raw / np.maximum(total, 1e-12), probs)
-        share = float(self.stored["kept"])
-        return (1 - share) * mapped + share * probs
+        return softmax(np.log(np.maximum(probs, TINY)) / np.float32(self.temperature))
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Calibration:
-        """What clipgrip's calibrations store.
+        """What clipgrip's calibration stores.
 
         Raises:
             ValueError: a kind that is not known.
         """
-        if stored["kind"] not in ("temperature", "vector", "isotonic"):
+        if stored["kind"] != "temperature":
             raise ValueError(f"calibration {stored['kind']}")
-        return cls(stored)
+        return cls(float(stored["value"]))
 
 
 def log_softmax(logits: Floats) -> Floats:

@@ -8,8 +8,9 @@ import pytest
 import torch
 from trust_data import overconfident
 
+from benchmarks.research.calibrations import checked
 from clipgrip import metrics
-from clipgrip.trust.fitting import checked, fit_temperature
+from clipgrip.trust.fitting import fit_temperature
 from clipgrip.trust.honesty import ENOUGH, calibrated, honesty
 
 

@@ -12,7 +12,7 @@ from clipgrip.errors import ClipgripError, PromptError
 from clipgrip.files import write_text_atomic
 from clipgrip.runs import checkpoint
 from clipgrip.sealed import is_whole, sealed
-from clipgrip.trust.calibration import Calibration, calibration_from, logits_of
+from clipgrip.trust.calibration import Temperature, logits_of
 from clipgrip.trust.honesty import Honesty
 from clipgrip.types import Probs
 
@@ -24,7 +24,7 @@ FORMAT = 1
 class AuditedCalibration:
     """The map that makes confidence mean what it says, and what showed it."""
 
-    calibration: Calibration
+    calibration: Temperature
     evidence: dict[str, Any] = field(repr=False)
     """``n`` audited answers, figures before and after, and the diagram, as `Honesty.to_dict` gives them."""
 
@@ -75,7 +75,9 @@ def read_calibration(folder: Path) -> AuditedCalibration | None:
         content = json.loads(path.read_text("utf-8"))
         if not (is_whole(content) and content["format"] == FORMAT):
             raise ValueError("its content is not what was written")
-        found = AuditedCalibration(calibration_from(content["calibration"]), content["evidence"])
+        found = AuditedCalibration(
+            Temperature.from_dict(content["calibration"]), content["evidence"]
+        )
     except (OSError, ValueError, KeyError, AttributeError, TypeError, ClipgripError) as error:
         raise PromptError(
             "{path} cannot be used: {error}. Read the audit again (clipgrip audit read), which "

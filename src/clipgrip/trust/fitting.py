@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor
 from clipgrip import metrics
 from clipgrip.errors import DataError
 from clipgrip.seeds import generator
-from clipgrip.trust.calibration import Calibration, Isotonic, Temperature, VectorScaling
+from clipgrip.trust.calibration import Temperature
 from clipgrip.types import Labels, Logits, Probs
 
 LOWEST, HIGHEST = 0.02, 50.0
@@ -22,11 +22,8 @@ SPREAD = 0.5
 """Standard deviation of the prior on log temperature: few labels stay near 1, hundreds go where they want."""
 
 
-def labels_needed(kind: str, classes: int) -> int:
-    """Labels below which a fit of that kind is refused: one parameter, 2 per class, or a curve per class."""
-    return {"temperature": 20, "vector": max(50, 5 * classes), "isotonic": max(100, 10 * classes)}[
-        kind
-    ]
+LEAST = 20
+"""Labels below which a fit is refused."""
 
 
 def fit_temperature(logits: Logits, labels: Labels) -> Temperature:
@@ -35,10 +32,15 @@ def fit_temperature(logits: Logits, labels: Labels) -> Temperature:
     Source: Guo et al., ICML 2017; the prior shrinks to no change where labels are few.
 
     Raises:
-        DataError: fewer than 20 labels.
+        DataError: fewer than `LEAST` labels.
     """
-    logits, labels = _known(logits, labels, "temperature")
-    logits = logits.double()
+    known = labels >= 0
+    if (count := int(known.sum())) < LEAST:
+        raise DataError(
+            f"temperature calibration over {logits.shape[1]} classes needs {LEAST} labeled images, "
+            f"there are {count}. Label {LEAST - count} more."
+        )
+    logits, labels = logits[known].double(), labels[known]
 
     def loss(log_t: float) -> float:
         log_probs = (logits / float(np.exp(log_t))).log_softmax(1)
@@ -53,64 +55,6 @@ def fit_temperature(logits: Logits, labels: Labels) -> Temperature:
     return Temperature(float(np.exp(found.x)))
 
 
-def fit_vector(logits: Logits, labels: Labels, *, spread: float = 0.3) -> VectorScaling:
-    """A weight and a bias per class of least log loss, drawn to the common temperature and to no bias.
-
-    Weights relative to ``1 / T`` and biases have normal priors of standard deviation ``spread`` and 1.
-
-    Raises:
-        DataError: fewer labels than `labels_needed`.
-    """
-    temperature = fit_temperature(logits, labels).value
-    logits, labels = _known(logits, labels, "vector")
-    scaled = (logits / temperature).double()
-    log_weight = torch.zeros(logits.shape[1], dtype=torch.double, requires_grad=True)
-    bias = torch.zeros_like(log_weight, requires_grad=True)
-    optimizer = torch.optim.LBFGS([log_weight, bias], max_iter=200, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        shifted = scaled * log_weight.exp() + bias
-        data = torch.nn.functional.cross_entropy(shifted, labels, reduction="sum")
-        prior = (log_weight / spread).square().sum() / 2 + bias.square().sum() / 2
-        total: Tensor = (data + prior) / len(labels)
-        total.backward()
-        return total
-
-    optimizer.step(loss)
-    weight = log_weight.detach().exp() / temperature
-    return VectorScaling(weight.to(logits.dtype), bias.detach().to(logits.dtype))
-
-
-def fit_isotonic(logits: Logits, labels: Labels) -> Isotonic:
-    """A rising curve per class against the rest; softmax first, rows renormalised after.
-
-    A share ``C / (n + C)`` of the answers stays as it was: a curve of few labels says zero where it only saw none.
-
-    Raises:
-        DataError: fewer labels than `labels_needed`.
-    """
-    from sklearn.isotonic import IsotonicRegression  # not light either
-
-    logits, labels = _known(logits, labels, "isotonic")
-    probs = logits.softmax(1).double().numpy()
-    knots, values = [], []
-    for c in range(probs.shape[1]):
-        curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
-        curve.fit(probs[:, c], (labels == c).double().numpy())
-        knots.append(tuple(curve.X_thresholds_.tolist()))
-        values.append(tuple(curve.y_thresholds_.tolist()))
-    n, classes = probs.shape
-    return Isotonic(tuple(knots), tuple(values), share=classes / (n + classes))
-
-
-FITS: Mapping[str, Callable[[Logits, Labels], Calibration]] = {
-    "temperature": fit_temperature,
-    "vector": fit_vector,
-    "isotonic": fit_isotonic,
-}
-
-
 @dataclass(frozen=True)
 class Checked:
     """Figures of n labeled images before a calibration and after one that never saw them."""
@@ -121,7 +65,7 @@ class Checked:
 
 
 def cross_fitted(
-    fit: Callable[[Logits, Labels], Calibration],
+    fit: Callable[[Logits, Labels], Callable[[Logits], Probs]],
     logits: Logits,
     labels: Labels,
     *,
@@ -145,16 +89,6 @@ def cross_fitted(
     return probs
 
 
-def checked(
-    fit: Callable[[Logits, Labels], Calibration], logits: Logits, labels: Labels, *, seed: int = 0
-) -> Checked:
-    """Calibration error, log loss and Brier score before and after, the after by cross-fitting."""
-    known = labels >= 0
-    truth = labels[known]
-    after = cross_fitted(fit, logits, labels, seed=seed)
-    return Checked(len(truth), figures(logits[known].softmax(1), truth), figures(after, truth))
-
-
 def figures(probs: Probs, labels: Labels) -> dict[str, float]:
     """accuracy, ece (equal-width bins), ece_equal_mass, nll and brier."""
     return {
@@ -164,15 +98,3 @@ def figures(probs: Probs, labels: Labels) -> dict[str, float]:
         "nll": metrics.nll(probs, labels),
         "brier": metrics.brier(probs, labels),
     }
-
-
-def _known(logits: Logits, labels: Labels, kind: str) -> tuple[Tensor, Tensor]:
-    known = labels >= 0
-    count, needed = int(known.sum()), labels_needed(kind, logits.shape[1])
-    if count < needed:
-        instead = "" if kind == "temperature" else ", or fit a temperature (20 labels)"
-        raise DataError(
-            f"{kind} calibration over {logits.shape[1]} classes needs {needed} labeled images, "
-            f"there are {count}. Label {needed - count} more{instead}."
-        )
-    return logits[known], labels[known]
