@@ -1,4 +1,4 @@
-"""When to stop: the rules of `clipgrip.pseudolabel.stop` replayed over recorded rounds.
+"""When to stop: the rules of `benchmarks.research.stops` replayed over recorded rounds.
 
     python -m benchmarks.stopping [--seeds 3] [--sets digits surfaces] [--rounds 10] [--replay] [--provoked]
 
@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import RESULTS, record
+from benchmarks.research.stops import RULES
 from benchmarks.sets import DemoSet, load, task
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.method import PRESETS, Method, learn, schedule, untuned
 from clipgrip.metrics import accuracy
 from clipgrip.prompts.classifier import predict_proba, zero_shot
-from clipgrip.pseudolabel.stop import RULES, Summary, first_stop
+from clipgrip.pseudolabel.stop import Summary, first_stop
 from clipgrip.strategy import Reached, Watch
 from clipgrip.training.loop import Recipe
 
@@ -85,7 +86,7 @@ def recorded(
     first = predict_proba(demo.pool, classes, backbone.logit_scale)
     rows, before, kept = given.unlabeled, first, []
     ks = schedule("grip", given, n_rounds=n_rounds)
-    watch = Watch.over(given, first, demo.pool, tuple(RULES))
+    watch = Watch.over(given, first, demo.pool, ("collapse",))
     assert watch
     began, reached = time.perf_counter(), Reached(0, first)
     for done in learn(start, demo.pool, given, reached, ks=ks, method=method, seed=seed):
@@ -108,7 +109,7 @@ def replayed(run: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Where the rules stop: rounds run, share of time saved, accuracy against that of the last round."""
     rounds = run["rounds"]
     past = [Summary(**run["first"]), *(Summary(**one["summary"]) for one in rounds)]
-    stops = ((n, first_stop(past[: n + 1], names[:1])) for n in range(1, len(past)))
+    stops = ((n, first_stop(past[: n + 1], names[:1], RULES)) for n in range(1, len(past)))
     ran, stop = next(((n, stop) for n, stop in stops if stop), (len(rounds), None))
     if stop and names == AS_IT_IS:  # fewer changes than stop_below: only the last round is left
         ran, stop = min(ran + 1, len(rounds)), None

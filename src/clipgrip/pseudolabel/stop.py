@@ -1,12 +1,12 @@
-"""When the rounds have given what they can: rules over a small summary of each round, pure functions.
+"""When the rounds go astray: an alarm over a small summary of each round, a pure function.
 
-Each rule takes the summaries so far, oldest first, and answers with a `Stop` or None. None looks at a true label.
+A rule takes the summaries so far, oldest first, and answers with a `Stop` or None. None looks at a true label.
 Number 0 is zero-shot; only the collapse alarm compares with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -93,36 +93,6 @@ def summarise(
     )
 
 
-def settled(past: Sequence[Summary], *, below: float = 0.01, times: int = 1) -> Stop | None:
-    """Fewer than ``below`` of the answers changed in each of the last ``times`` rounds."""
-    last = past[-times:]
-    if len(last) < times or any(one.changed >= below for one in last):
-        return None
-    few = Sentence("fewer than {share}% of the answers changed", share=f"{100 * below:g}")
-    return Stop(few, past[-1].number)
-
-
-def purity_fell(
-    past: Sequence[Summary], *, patience: int = 2, margin: float = 0.002
-) -> Stop | None:
-    """The estimated purity has not risen by ``margin`` for ``patience`` rounds."""
-    return _no_gain(past, "purity", patience, margin)
-
-
-def agreement_fell(
-    past: Sequence[Summary], *, patience: int = 2, margin: float = 0.002
-) -> Stop | None:
-    """The agreement between neighbours has not risen by ``margin`` for ``patience`` rounds."""
-    return _no_gain(past, "agreement", patience, margin)
-
-
-def accuracy_fell(
-    past: Sequence[Summary], *, patience: int = 2, margin: float = 0.002
-) -> Stop | None:
-    """The estimated accuracy has not risen by ``margin`` for ``patience`` rounds."""
-    return _no_gain(past, "accuracy", patience, margin)
-
-
 def collapse(
     past: Sequence[Summary],
     *,
@@ -150,16 +120,12 @@ def collapse(
     return Stop(BETWEEN.join(rung), best_round(past[:-1], "agreement")) if rung else None
 
 
-RULES: dict[str, Rule] = {
-    "settled": settled,
-    "purity": purity_fell,
-    "agreement": agreement_fell,
-    "accuracy": accuracy_fell,
-    "collapse": collapse,
-}
+RULES: Mapping[str, Rule] = {"collapse": collapse}
 
 
-def first_stop(past: Sequence[Summary], names: Sequence[str]) -> Stop | None:
+def first_stop(
+    past: Sequence[Summary], names: Sequence[str], rules: Mapping[str, Rule] = RULES
+) -> Stop | None:
     """The first of the named rules that stops, the collapse alarm before all others.
 
     ``past`` may begin with zero-shot, which only the alarm sees.
@@ -168,25 +134,16 @@ def first_stop(past: Sequence[Summary], names: Sequence[str]) -> Stop | None:
         ConfigError: no rule of that name.
     """
     for name in names:
-        if name not in RULES:
+        if name not in rules:
             raise ConfigError(
-                f'unknown stop rule "{name}". Known: {", ".join(RULES)}.{nearest(name, RULES)}'
+                f'unknown stop rule "{name}". Known: {", ".join(rules)}.{nearest(name, rules)}'
             )
     ordered = sorted(names, key=lambda name: name != "collapse")
     tuned = [one for one in past if one.number]
-    stops = (RULES[name](past if name == "collapse" else tuned) for name in ordered)
+    stops = (rules[name](past if name == "collapse" else tuned) for name in ordered)
     return next((stop for stop in stops if stop), None) if tuned else None
 
 
 def best_round(past: Sequence[Summary], by: str) -> int:
     """Number of the round whose ``by`` is highest, the earliest of equals; 0 where there is none."""
     return max(past, key=lambda one: (getattr(one, by), -one.number)).number if past else 0
-
-
-def _no_gain(past: Sequence[Summary], by: str, patience: int, margin: float) -> Stop | None:
-    if len(past) <= patience:
-        return None
-    before = max(getattr(one, by) for one in past[:-patience])
-    if any(getattr(one, by) > before + margin for one in past[-patience:]):
-        return None
-    return Stop(Sentence("the estimated {by} no longer rises", by=by), best_round(past, by))
