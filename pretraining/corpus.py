@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from clipgrip.data.surfaces import SURFACE_CLASSES, TRAIN_DOMAIN, render_surface
+from clipgrip.data.surfaces import SURFACE_CLASSES, render_surface
 from pretraining import drawing, fonts, pens, writing
 from pretraining.captions import NAMES, Facts, Scene
+from pretraining.metal import TRAIN_DOMAIN
 
 EDGE = 40
 """Pixels along one side of the model's input."""
@@ -103,8 +104,10 @@ def _pattern(_: Look, rng: np.random.Generator) -> Picture:
 
 
 def _surface(_: Look, rng: np.random.Generator) -> Picture:
-    defect, texture = _pick(SURFACE_CLASSES, rng), _pick(TRAIN_DOMAIN.textures, rng)
-    picture = render_surface(defect, replace(TRAIN_DOMAIN, textures=(texture,)), rng, 72)
+    defect, texture = _pick(SURFACE_CLASSES, rng), _pick(tuple(TRAIN_DOMAIN.textures), rng)
+    picture = render_surface(
+        defect, replace(TRAIN_DOMAIN, textures={texture: TRAIN_DOMAIN.textures[texture]}), rng, 72
+    )
     return picture, Scene("surface", defect, style=texture)
 
 

@@ -38,33 +38,6 @@ def smooth_noise(
 # Textures: relief in, relief out.
 
 
-def _brushed(part: Relief, rng: np.random.Generator) -> Relief:
-    n = part.x.shape[0]
-    streaks = smooth_noise((n, n), (0.4, n / 5), rng)
-    return _toned(part, 0.07 * streaks)
-
-
-def _turned(part: Relief, rng: np.random.Generator) -> Relief:
-    centre = rng.uniform(-0.25, 0.25, 2)
-    radius = np.hypot(part.x - centre[0], part.y - centre[1])
-    angle = np.arctan2(part.y - centre[1], part.x - centre[0])
-    rings = np.sin(radius * rng.uniform(50, 90) + rng.uniform(0, 6))
-    gloss = np.cos(2 * angle + rng.uniform(0, 6))
-    return _toned(part, 0.05 * rings + 0.12 * gloss)
-
-
-def _cast(part: Relief, rng: np.random.Generator) -> Relief:
-    n = part.x.shape[0]
-    grain = smooth_noise((n, n), n / 128, rng)
-    return replace(_toned(part, 0.04 * grain), height=part.height + 0.006 * grain)
-
-
-def _ground(part: Relief, rng: np.random.Generator) -> Relief:
-    n = part.x.shape[0]
-    across = smooth_noise((n, n), (0.4, n / 8), rng) + smooth_noise((n, n), (n / 8, 0.4), rng)
-    return _toned(part, 0.05 * across)
-
-
 def _hammered(part: Relief, rng: np.random.Generator) -> Relief:
     n = part.x.shape[0]
     bumps = np.abs(smooth_noise((n, n), n / 22, rng))
@@ -76,16 +49,17 @@ def _milled(part: Relief, rng: np.random.Generator) -> Relief:
     lane = np.floor(part.y / pitch)
     inside = part.y / pitch - lane - 0.5
     arcs = np.sin((part.x + 0.6 * inside**2) * rng.uniform(40, 60) + lane * 2.1)
-    return _toned(part, 0.06 * arcs - 0.08 * (np.abs(inside) > 0.45))
+    return toned(part, 0.06 * arcs - 0.08 * (np.abs(inside) > 0.45))
 
 
 def _knurled(part: Relief, rng: np.random.Generator) -> Relief:
     pitch = rng.uniform(20, 30)
     waves = np.sin((part.x + part.y) * pitch) + np.sin((part.x - part.y) * pitch)
-    return replace(_toned(part, 0.03 * waves), height=part.height + 0.004 * waves)
+    return replace(toned(part, 0.03 * waves), height=part.height + 0.004 * waves)
 
 
-def _toned(part: Relief, tone: NDArray[np.floating]) -> Relief:
+def toned(part: Relief, tone: NDArray[np.floating]) -> Relief:
+    """The part with its colours lighter or darker by a share (n, n)."""
     return replace(part, colour=(part.colour * (1 + tone[..., None])).astype(np.float32))
 
 
@@ -106,7 +80,7 @@ def _scratch(part: Relief, rng: np.random.Generator) -> Relief:
         near = _to_path(part, path + _turn(np.array([[0.0, gap]]), angle))
         core = np.exp(-((near / width) ** 2))
         rim = np.exp(-((near / (2.2 * width)) ** 2)) - core
-        part = _toned(part, 0.55 * core - 0.45 * rim)
+        part = toned(part, 0.55 * core - 0.45 * rim)
     return part
 
 
@@ -139,7 +113,7 @@ def _crack(part: Relief, rng: np.random.Generator) -> Relief:
         near = np.minimum(near, _to_path(part, path))
         at, angle = path[len(path) // 2], angle + rng.choice([-1, 1]) * rng.uniform(0.5, 1.0)
     core = np.exp(-((near / rng.uniform(0.014, 0.026)) ** 2))
-    return replace(_toned(part, -0.9 * core), height=(part.height - 0.01 * core).astype("f4"))
+    return replace(toned(part, -0.9 * core), height=(part.height - 0.01 * core).astype("f4"))
 
 
 def _burr(part: Relief, rng: np.random.Generator) -> Relief:
@@ -150,7 +124,7 @@ def _burr(part: Relief, rng: np.random.Generator) -> Relief:
     grown = part.edge - 0.17 * teeth
     lip = along * np.exp(-(((grown + 0.03) / 0.05) ** 2))
     shade = along * np.exp(-(((part.edge + 0.09) / 0.03) ** 2))
-    return replace(_toned(part, 0.6 * lip - 0.45 * shade), edge=grown.astype(np.float32))
+    return replace(toned(part, 0.6 * lip - 0.45 * shade), edge=grown.astype(np.float32))
 
 
 def _hole(part: Relief, rng: np.random.Generator) -> Relief:
@@ -158,7 +132,7 @@ def _hole(part: Relief, rng: np.random.Generator) -> Relief:
     away = np.hypot(part.x - at[0], part.y - at[1]) - radius
     inside = 1 / (1 + np.exp(np.clip(away / 0.012, -30, 30)))
     rim = np.exp(-((away / 0.035) ** 2)) * (1 - inside)
-    return _toned(part, -0.93 * inside + 0.4 * rim)
+    return toned(part, -0.93 * inside + 0.4 * rim)
 
 
 def _rust(part: Relief, rng: np.random.Generator) -> Relief:
@@ -208,15 +182,7 @@ def _blot(
 
 
 Stage = Callable[[Relief, np.random.Generator], Relief]
-TEXTURES: dict[str, Stage] = {
-    "brushed": _brushed,
-    "turned": _turned,
-    "cast": _cast,
-    "ground": _ground,
-    "hammered": _hammered,
-    "milled": _milled,
-    "knurled": _knurled,
-}
+TEXTURES: dict[str, Stage] = {"hammered": _hammered, "milled": _milled, "knurled": _knurled}
 DEFECTS: dict[str, Stage] = {
     "no defect": _sound,
     "scratch": _scratch,

@@ -6,12 +6,13 @@ shaded by one lamp, tilted in front of the camera, and exposed with vignette and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from clipgrip.data.relief import DEFECTS, REACH, TEXTURES, Grid, Relief, smooth_noise
+from clipgrip.data.relief import DEFECTS, REACH, TEXTURES, Grid, Relief, Stage, smooth_noise
 from clipgrip.errors import ConfigError, among
 
 Range = tuple[float, float]
@@ -22,7 +23,7 @@ Colour = tuple[float, float, float]
 class SurfaceDomain:
     """Where the photographs are taken: angles in degrees, brightness as a share of full scale."""
 
-    textures: tuple[str, ...]
+    textures: Mapping[str, Stage]
     metals: tuple[Colour, ...]
     grounds: tuple[Colour, ...]
     lamp: Range
@@ -34,20 +35,8 @@ class SurfaceDomain:
     scale: Range
 
 
-TRAIN_DOMAIN = SurfaceDomain(
-    textures=("brushed", "turned", "cast", "ground"),
-    metals=((0.62, 0.64, 0.67), (0.74, 0.75, 0.76), (0.5, 0.5, 0.53), (0.58, 0.6, 0.58)),
-    grounds=((0.1, 0.1, 0.11), (0.16, 0.2, 0.24), (0.3, 0.3, 0.3), (0.85, 0.85, 0.84)),
-    lamp=(20, 160),
-    turn=(-25, 25),
-    tilt=(0, 16),
-    ambient=(0.45, 0.65),
-    vignette=(0.0, 0.25),
-    noise=(0.0, 0.025),
-    scale=(0.95, 1.1),
-)
 DEMO_DOMAIN = SurfaceDomain(
-    textures=("hammered", "milled", "knurled"),
+    textures=TEXTURES,
     metals=((0.66, 0.58, 0.42), (0.55, 0.57, 0.62), (0.52, 0.5, 0.48)),
     grounds=((0.2, 0.16, 0.13), (0.12, 0.17, 0.13), (0.45, 0.42, 0.38)),
     lamp=(200, 340),
@@ -73,8 +62,8 @@ def render_surface(
             defect=defect,
             **among(defect, SURFACE_CLASSES),
         )
-    texture = domain.textures[int(rng.integers(len(domain.textures)))]
-    part = DEFECTS[defect](TEXTURES[texture](_blank(domain, rng, size), rng), rng)
+    texture = tuple(domain.textures.values())[int(rng.integers(len(domain.textures)))]
+    part = DEFECTS[defect](texture(_blank(domain, rng, size), rng), rng)
     flat = _over_ground(part, _shade(part, domain, rng), domain, rng)
     return _expose(_tilt(flat, domain, rng, size), domain, rng)
 
