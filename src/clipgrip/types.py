@@ -26,7 +26,5 @@ Mask = Bool[Tensor, " C"]
 """A set of classes."""
 RowMask = Bool[Tensor, " N"]
 """A set of images."""
-Pixels = Float[Tensor, "B 3 H W"]
-"""Preprocessed images."""
 TokenEmbeds = Float[Tensor, "P E"]
 """Vectors in the text tower's token space."""

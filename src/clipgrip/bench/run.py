@@ -230,8 +230,3 @@ def _facts(settings: GridSettings, bench: Bench) -> dict[str, Any]:
         "versions": versions(),
         "machine": machine(),
     }
-
-
-def names(text: str) -> tuple[str, ...]:
-    """``a,b`` as a user types it."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())

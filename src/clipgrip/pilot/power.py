@@ -126,8 +126,7 @@ def answers_for_precision(half_width: float, expected: float) -> Precision:
             "in 0.05 for ±5 points.",
             half_width=f"{half_width:g}",
         )
-    normal = audit_size(precision=half_width, error=1 - expected)
-    assert normal is not None
+    normal = audit_size(half_width, error=1 - expected)
     exact = _smallest(1, lambda answers: exact_half_width(answers, expected) <= half_width)
     return Precision(half_width, expected, normal, exact)
 

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from math import ceil
 
 from clipgrip.errors import ConfigError
-from clipgrip.trust.planning import plan_size
-from clipgrip.trust.terms import Terms
 
 
 def audit_order(hashes: Sequence[str], seed: int) -> list[int]:
@@ -25,34 +23,18 @@ def audit_id(run: str, seed: int, answers: Iterable[tuple[str, int, float]]) -> 
     return _digest(run, seed, *lines)[:16]
 
 
-def audit_size(
-    terms: Terms | None = None,
-    *,
-    precision: float | None = None,
-    error: float = 0.0,
-    size: int | None = None,
-    power: float = 0.8,
-) -> int | None:
-    """Answers needed, either for the error rate ± ``precision`` or to earn a promise for all answers.
+def audit_size(precision: float, *, error: float = 0.0, size: int | None = None) -> int:
+    """Answers needed for the error rate ± ``precision``, if it is ``error``.
 
-    ``error`` is the assumed error rate. A precision uses the normal approximation at 95%, with the correction for a
-    finite pool of ``size``. A promise is earned with probability ``power`` by a plan that is read once; None where no
-    audit earns it, as when the error is not below the promised one.
+    By the normal approximation at 95%, with the correction for a finite pool of ``size``. What earns a promise is
+    `planning.plan_size`.
 
     Raises:
-        ConfigError: neither or both of ``terms`` and ``precision``, or a share out of range.
+        ConfigError: a share out of range.
     """
-    if (terms is None) == (precision is None):
-        raise ConfigError("audit_size needs either terms or a precision, not both.")
-    if not 0 <= error < 1 or (precision is not None and not 0 < precision < 1):
+    if not 0 <= error < 1 or not 0 < precision < 1:
         raise ConfigError("error and precision are shares between 0 and 1, as in 0.02 for 2%.")
-    if precision is not None:
-        return _for_precision(precision, max(error, 0.005), size)
-    assert terms is not None
-    return plan_size(size or 100_000, terms, error=error, power=power)
-
-
-def _for_precision(precision: float, error: float, size: int | None) -> int:
+    error = max(error, 0.005)
     needed = 1.959964**2 * error * (1 - error) / precision**2
     if size:
         needed = min(size, needed / (1 + (needed - 1) / size))

@@ -14,8 +14,6 @@ LONG_NUMBER = 4
 """Digits from which a number is no longer one that people say."""
 PIECES = {True: 1.25, False: 0.8}
 """Tokens a character from which a script is spelled in bytes: one where a character is a word, or an alphabet."""
-FEW = 2
-"""Characters that a tokenizer may spell in bytes without further consequence."""
 
 
 def is_code(text: str) -> bool:
