@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.words import Words
 
@@ -14,7 +14,7 @@ def said(*endings: str) -> list[str]:
         Issue(f"part {n}.png", "conflicting-labels", f"{QUARREL}; {ending}")
         for n, ending in enumerate(endings)
     ]
-    return folder_sentences(folder_facts(0, 9, issues), Words("en"))
+    return folder_sentences(folder_facts(0, 9, Issues(issues)), Words("en"))
 
 
 def test_an_image_with_two_labels_is_named_with_both_and_with_what_was_done() -> None:
@@ -39,5 +39,5 @@ def test_many_are_counted_and_the_first_are_named() -> None:
 
 def test_it_is_said_in_japanese_too() -> None:
     issue = Issue("部品.png", "conflicting-labels", f"{QUARREL}; the image counts as unlabeled")
-    (text,) = folder_sentences(folder_facts(0, 1, [issue]), Words("ja"))
+    (text,) = folder_sentences(folder_facts(0, 1, Issues([issue])), Words("ja"))
     assert "部品.png (scratch, dent)" in text

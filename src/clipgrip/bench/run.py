@@ -12,6 +12,7 @@ from clipgrip.bench.cells import PARADIGMS, STRATEGIES, Cell, cells
 from clipgrip.bench.grid import Bench
 from clipgrip.bench.results import CELLS, Finished, summary, write_results
 from clipgrip.bench.source import Source, folder_classes, from_folders, from_known
+from clipgrip.data.issues import Issues
 from clipgrip.data.known import KNOWN
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.method import PRESETS, PROMPTS
@@ -193,7 +194,7 @@ def _source(settings: GridSettings, listener: Listener) -> Source:
 def _bench(settings: GridSettings, source: Source, listener: Listener) -> Bench:
     backbone = load_backbone(settings.backbone)
     found = embedded(backbone, source.manifest, listener)
-    issues = source.issues + found.issues
+    issues = Issues(source.issues, found.issues)
     if issues:
         first = issues[0]
         counted = Words("en").count(len(issues), "{n} remark on files", "{n} remarks on files")

@@ -73,7 +73,7 @@ def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = Non
             kind=kind,
         )
     claims = table_claims(table, table.need(PATH_COLUMNS), required=True)
-    return Found(os.path.dirname(path), (), (), claims)
+    return Found(os.path.dirname(path), (), claims=claims)
 
 
 def _packed_claims(place: AnyPath, kind: str) -> Found:

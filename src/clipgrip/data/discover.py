@@ -25,7 +25,7 @@ from clipgrip.data.entries import (
     table_claims,
 )
 from clipgrip.data.images import may_be_image
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issues
 from clipgrip.data.packed import (
     TARS_AND_TABLES,
     expanded,
@@ -147,7 +147,7 @@ def from_folder(folder: str, root: str, skip: frozenset[str] = frozenset()) -> F
     """All files below ``folder``, shown relative to ``root``; both are absolute."""
     files, issues = walk(folder, root)
     paths = (path for path in files if place_key(path) not in skip)
-    return Found(root, file_entries(paths, root), tuple(issues))
+    return Found(root, file_entries(paths, root), issues)
 
 
 def _packed(found: Found) -> list[str]:
@@ -162,7 +162,7 @@ def _from_sequence(items: Sequence[Item], skip: frozenset[str]) -> Found:
     paths = [os.path.abspath(os.fspath(i)) for i in items if isinstance(i, str | os.PathLike)]
     root = _common_folder(paths)
     entries: dict[str, Entry] = {}
-    issues: list[Issue] = []
+    issues = Issues()
     for number, item in enumerate(items):
         if not isinstance(item, str | os.PathLike):
             entry = memory_entry(number, item)
@@ -171,11 +171,11 @@ def _from_sequence(items: Sequence[Item], skip: frozenset[str]) -> Found:
         path = os.path.abspath(os.fspath(item))
         if os.path.isdir(path):
             found = from_folder(path, root, skip)
-            issues += found.issues
+            issues.extend(found.issues)
             entries.update((entry.key, entry) for entry in found.entries)
         else:
             add_file(path, root, entries, issues, "given")
-    return Found(root, tuple(entries.values()), tuple(issues))
+    return Found(root, tuple(entries.values()), issues)
 
 
 def item_key(number: int, item: Item) -> str:
