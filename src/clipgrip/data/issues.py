@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from clipgrip.data.tables import csv_bytes
+from clipgrip.words import ENGLISH, Words
 
 REASONS: dict[str, str] = {
     "not-an-image": "not an image format that is read here",
@@ -55,9 +56,9 @@ class Issue:
     detail: str
 
 
-def issues_bytes(issues: Iterable[Issue]) -> bytes:
-    """``issues.csv`` with the columns path, reason, detail."""
-    rows = ((issue.path, issue.reason, issue.detail) for issue in issues)
+def issues_bytes(issues: Iterable[Issue], say: Words = ENGLISH) -> bytes:
+    """``issues.csv`` with the columns path, reason, detail; the details in the reader's language."""
+    rows = ((issue.path, issue.reason, say.translated(issue.detail)) for issue in issues)
     return csv_bytes(("path", "reason", "detail"), rows)
 
 

@@ -151,9 +151,9 @@ def _rounds(app: FastAPI, server: ServerState) -> None:
 
     @app.post("/api/promise")
     def promise(request: Request, body: TermsBody) -> Json:
-        person = context_of(request, server).person
+        context = context_of(request, server)
         terms = terms_of(body.max_error / 100, body.confidence / 100)
-        facts = keep_promise(session, terms, tuple(body.ok), person)
+        facts = keep_promise(session, terms, tuple(body.ok), context.person, context.say)
         return Json({"decided_by_model": facts["decided_by_model"], "pool": facts["pool"]})
 
 
