@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 LETTERS_A_SLIP = 4
 """A name of so many letters may hold another slip."""
-SHORT = 3
-"""In names up to this long a letter that is another makes another name: cat and car, OK and NG."""
+SHORT = 2
+"""In names up to this long a letter that is another makes another name: OK and NG."""
 PART = 3
 """Letters from which the beginning or the end of a name stands for it."""
 

@@ -40,6 +40,7 @@ from clipgrip.data.tables import PARQUET_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES
 from clipgrip.data.walk import walk
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
+from clipgrip.sentences import Sentence
 
 __all__ = [
     "LABEL_COLUMNS",
@@ -174,7 +175,7 @@ def _from_sequence(items: Sequence[Item], skip: frozenset[str]) -> Found:
             issues.extend(found.issues)
             entries.update((entry.key, entry) for entry in found.entries)
         else:
-            add_file(path, root, entries, issues, "given")
+            add_file(path, root, entries, issues, Sentence("given"))
     return Found(root, tuple(entries.values()), issues)
 
 

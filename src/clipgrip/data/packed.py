@@ -135,7 +135,7 @@ def from_store(place: str) -> Found:
     hidden = {name for name in names if is_litter(name, root)}
     entries = file_entries((name for name in pictures if name not in hidden), root)
     others = (name for name in names if name not in hidden and not is_named_like_image(name))
-    detail = "by its ending, which tells images in a store"
+    detail = Sentence("by its ending, which tells images in a store")
     issues = Issues(
         (Issue(relative(name, root), "not-an-image", detail) for name in others),
         (hidden_issue(name, root) for name in hidden),
