@@ -26,6 +26,8 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
+from benchmarks.line.serving import stored
+
 Start = Callable[[str, bool], Sequence[str]]
 """The command that watches, from the webhook's URL and whether it is to end with what lies there."""
 DRAINED = 30
@@ -198,7 +200,7 @@ def pictures(folder: Path, most: int) -> list[bytes]:
 
 
 def main() -> int:
-    """Run it and print it; code 1 where anything was bad."""
+    """Run it, print it and write it down; code 1 where anything was bad."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("images", type=Path, help="a folder of PNG files")
@@ -220,10 +222,8 @@ def main() -> int:
         result = campaign(
             start, Path(place, "line"), contents, given.kills, given.seed, given.longest
         )
-    print(
-        f"[{time.monotonic() - began:.0f} s] {result.kills} kills, {result.pictures} files, {result.answered} contents "
-        f"answered, {result.messages_twice} messages came twice, {len(result.bad)} bad"
-    )
+    facts = {**vars(result), "bad": len(result.bad), "seconds": round(time.monotonic() - began)}
+    stored("kills", facts)
     print(*result.bad[:10], sep="\n")
     return int(bool(result.bad))
 
