@@ -189,6 +189,8 @@ class Watch:
             found, self._journal.record(found, at, self.outlets.owed), strict=True
         ):
             self._noted(one, kind)
+        for image, file in fresh.items():
+            self._monitor.gallery.put(image, file.data)
         self._changed("watch", self._monitor.look())
         self._originals.hold([one for one in loaded if isinstance(one, Loaded)])
         self.outlets.bring(most=LONGEST)

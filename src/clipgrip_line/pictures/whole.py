@@ -58,7 +58,8 @@ def _mpf_end(data: bytes, base: int) -> int:
     """Where the last picture of an MPO ends; ``base``: where its list, a TIFF of its own, begins."""
     part = data[base : base + 0x10000]
     order = ">" if part[:2] == b"MM" else "<"
-    tags, _ = _directory(part, *struct.unpack_from(order + "I", part, 4), order, big=False)
+    (at,) = struct.unpack_from(order + "I", part, 4)
+    tags, _ = _directory(part, at, order, big=False)
     _, count, place = tags.get(0xB002, (0, 0, 0))
     rows = struct.iter_unpack(order + "4xII4x", part[place : place + count // 16 * 16])
     return max(((start and base + start) + size for size, start in rows), default=0)

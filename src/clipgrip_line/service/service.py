@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip_line.folder.mqtt import Broker
+from clipgrip_line.monitoring.gallery import Gallery
 from clipgrip_line.monitoring.promises import earlier
 from clipgrip_line.monitoring.watching import Watching
 from clipgrip_line.service.admission import Admission
 from clipgrip_line.service.bell import Bell, revive
 from clipgrip_line.service.engine import Engine
-from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.keeping import Keeping, latest
 from clipgrip_line.service.ledger import Ledger
 from clipgrip_line.service.limits import Limits
