@@ -17,7 +17,7 @@ PART = 3
 
 
 def near(name: str, known: Iterable[str]) -> str | None:
-    """The first of the known names with the fewest slips, or the only one that begins or ends with ``name``."""
+    """The first of the known names with the fewest slips, or the one that begins or ends with ``name``."""
     said = name.casefold()
     most, found, parts = max(1, len(said) // LETTERS_A_SLIP), None, list[str]()
     for one in known:
@@ -27,7 +27,10 @@ def near(name: str, known: Iterable[str]) -> str | None:
             most, found = slips, one
         elif _is_part(said, other):
             parts.append(one)
-    return parts[0] if found is None and len(parts) == 1 else found
+    if found is None and parts:
+        shortest = min(parts, key=len)  # "visual", where "visual-deep" is there too
+        return shortest if all(one.startswith(shortest) for one in parts) else None
+    return found
 
 
 def _is_part(said: str, other: str) -> bool:
