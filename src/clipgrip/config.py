@@ -84,7 +84,7 @@ class Settings(BaseModel):
         example='"all"',
     )
     precision: Precision = setting(
-        "auto", "Numbers that the model computes with.", example='"float32"', option=False
+        "auto", mark("Numbers that the model computes with."), example='"float32"', option=False
     )
     engine: Engine = setting(
         "auto",

@@ -38,6 +38,9 @@ class Words(line.Words):
         super().__init__(language, catalogue(language))
 
 
+ENGLISH = Words("en")
+
+
 def in_every_language(sentence: str) -> dict[str, str]:
     """A sentence for readers whose language is not known yet."""
     return {one: Words(cast(Language, one)).translated(sentence) for one in LANGUAGES}

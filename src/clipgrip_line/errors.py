@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
+from clipgrip_line.misspelled import near
 from clipgrip_line.sentences import Sentence
 
 
@@ -37,9 +37,8 @@ class LineError(ClipgripError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """``' Did you mean "grip"?'`` or an empty string, to end an error about an unknown name."""
-    folded = {one.casefold(): one for one in known}
-    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
-    return Sentence(' Did you mean "{name}"?', name=folded[close[0]]) if close else ""
+    found = near(name, known)
+    return "" if found is None else Sentence(' Did you mean "{name}"?', name=found)
 
 
 def among(name: str, known: Iterable[str]) -> dict[str, str]:

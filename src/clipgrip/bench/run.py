@@ -11,6 +11,7 @@ from clipgrip.backbone.registry import load_backbone
 from clipgrip.bench.grid import PARADIGMS, STRATEGIES, Bench, Cell, cells
 from clipgrip.bench.results import CELLS, Finished, summary, write_results
 from clipgrip.bench.source import Source, folder_classes, from_folders, from_known
+from clipgrip.data.issues import Issues
 from clipgrip.data.known import KNOWN
 from clipgrip.errors import ConfigError, among
 from clipgrip.method import PRESETS, PROMPTS
@@ -191,7 +192,7 @@ def _source(settings: GridSettings, listener: Listener) -> Source:
 def _bench(settings: GridSettings, source: Source, listener: Listener) -> Bench:
     backbone = load_backbone(settings.backbone)
     found = embedded(backbone, source.manifest, listener)
-    issues = source.issues + found.issues
+    issues = Issues(source.issues, found.issues)
     if issues:
         first = issues[0]
         counted = Words("en").count(len(issues), "{n} remark on files", "{n} remarks on files")

@@ -10,7 +10,7 @@ import torch
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.hashing import Progress
 from clipgrip.data.ingest import ingest
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.known import KNOWN, KnownSet
 from clipgrip.data.known.base import SplitBy
 from clipgrip.data.manifest import Manifest
@@ -33,7 +33,7 @@ class Source:
     template: str
     split_by: SplitBy = "content"
     """How the test images were told apart."""
-    issues: tuple[Issue, ...] = field(default=(), repr=False)
+    issues: Issues = field(default_factory=Issues, repr=False)
 
     @property
     def pool_truth(self) -> Labels:
@@ -79,7 +79,7 @@ def _from_splits(
     found = ingest(train, classes=names, labels=train, test=test, on_progress=on_progress)
     left = [splits["val"]] if {"test", "val"} <= set(splits) else []
     detail = f"neither learned from nor measured on; {splits['train']} and {test.name} are"
-    issues = (*found.issues, *(Issue(name, "other-split", detail) for name in left))
+    issues = Issues(found.issues, (Issue(name, "other-split", detail) for name in left))
     manifest = _thinned(_labeled(found.manifest), per_class)
     return Source(folder.resolve().name, manifest, DEFAULT_TEMPLATE, "official", issues)
 

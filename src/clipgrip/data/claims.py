@@ -64,7 +64,7 @@ def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = Non
             kind=kind,
         )
     claims = table_claims(table, table.need(PATH_COLUMNS), required=True)
-    return Found(os.path.dirname(path), (), (), claims)
+    return Found(os.path.dirname(path), (), claims=claims)
 
 
 def _packed_claims(place: AnyPath, kind: str) -> Found:
@@ -89,7 +89,7 @@ def _by_folder(found: Found) -> tuple[Claim, ...]:
     """Of objects in a store: each is of the folder it lies in."""
     parts = ((entry, entry.path.split("/")) for entry in found.entries)
     return tuple(
-        Claim(entry.key, names[0], f"folder {names[0]}", folder=True)
+        Claim(entry.key, names[0], Sentence("folder {place}", place=names[0]), folder=True)
         for entry, names in parts
         if len(names) > 1 and isinstance(entry.source, StoreSource)
     )
@@ -109,7 +109,7 @@ def _class_folders(folder: str, root: str, kind: str) -> Found:
     for entry in found.entries:
         inner = relative(os.path.join(root, entry.path), folder).split("/")
         label = inner[0] if len(inner) > 1 else ""
-        where = f"folder {os.path.basename(folder)}/{label}"
+        where = Sentence("folder {place}", place=f"{os.path.basename(folder)}/{label}")
         claims.append(Claim(entry.key, label, where, folder=True))
     return Found(folder, found.entries, found.issues, tuple(claims))
 

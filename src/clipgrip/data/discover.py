@@ -20,7 +20,7 @@ from clipgrip.data.entries import (
     place_key,
 )
 from clipgrip.data.images import may_be_image
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issues
 from clipgrip.data.packed import (
     TARS_AND_TABLES,
     expanded,
@@ -35,6 +35,7 @@ from clipgrip.data.tables import PARQUET_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES
 from clipgrip.data.walk import walk
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
+from clipgrip.sentences import Sentence
 
 Item = AnyPath | Image.Image | NDArray[Any] | ImageSource
 Images = AnyPath | Sequence[Item]
@@ -122,7 +123,7 @@ def from_folder(folder: str, root: str, skip: frozenset[str] = frozenset()) -> F
     """All files below ``folder``, shown relative to ``root``; both are absolute."""
     files, issues = walk(folder, root)
     paths = (path for path in files if place_key(path) not in skip)
-    return Found(root, file_entries(paths, root), tuple(issues))
+    return Found(root, file_entries(paths, root), issues)
 
 
 def _packed(found: Found) -> list[str]:
@@ -137,7 +138,7 @@ def _from_sequence(items: Sequence[Item], skip: frozenset[str]) -> Found:
     paths = [os.path.abspath(os.fspath(i)) for i in items if isinstance(i, str | os.PathLike)]
     root = _common_folder(paths)
     entries: dict[str, Entry] = {}
-    issues: list[Issue] = []
+    issues = Issues()
     for number, item in enumerate(items):
         if not isinstance(item, str | os.PathLike):
             entry = memory_entry(number, item)
@@ -146,11 +147,11 @@ def _from_sequence(items: Sequence[Item], skip: frozenset[str]) -> Found:
         path = os.path.abspath(os.fspath(item))
         if os.path.isdir(path):
             found = from_folder(path, root, skip)
-            issues += found.issues
+            issues.extend(found.issues)
             entries.update((entry.key, entry) for entry in found.entries)
         else:
-            add_file(path, root, entries, issues, "given")
-    return Found(root, tuple(entries.values()), tuple(issues))
+            add_file(path, root, entries, issues, Sentence("given"))
+    return Found(root, tuple(entries.values()), issues)
 
 
 def item_key(number: int, item: Item) -> str:

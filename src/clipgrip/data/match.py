@@ -11,7 +11,7 @@ from functools import cached_property
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.classfolders import folders_like
 from clipgrip.data.entries import Claim, Entry, Found, native, place_key
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.nearby import difference, folded, nfc, without_ending
 from clipgrip.errors import DataError, nearest
 from clipgrip.sentences import Sentence
@@ -128,7 +128,7 @@ class Matched:
     """Statements by the key of the image, and what could not be matched as written."""
 
     statements: dict[str, list[Statement]]
-    issues: tuple[Issue, ...]
+    issues: Issues
 
 
 def match(
@@ -140,7 +140,7 @@ def match(
         DataError: an unknown label, or claims of which none matches an image.
     """
     statements: dict[str, list[Statement]] = defaultdict(list)
-    issues: list[Issue] = []
+    issues = Issues()
     for claim in found.claims:
         statement = Statement(position(claim, classes), claim.where)
         placed = index.by_place(claim.path, bases)
@@ -151,7 +151,7 @@ def match(
             issues.append(_remark(claim, entry))
     if found.claims and not statements:
         raise _nothing_matches(found.claims, bases, shown)
-    return Matched(statements, tuple(issues))
+    return Matched(statements, issues)
 
 
 def _remark(claim: Claim, entry: Entry | None) -> Issue:

@@ -21,7 +21,7 @@ from clipgrip.data.entries import (
     place_key,
     placed,
 )
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.sources import ParquetSource, TarSource
 from clipgrip.data.splitnames import check_one_split
 from clipgrip.data.stores import folder_of, objects_below, url_of
@@ -83,7 +83,7 @@ def from_tars(paths: Sequence[str], root: str) -> Found:
     check_one_split(paths)
     lies: dict[str, tuple[str, int, int, int]] = {}
     claims: dict[str, Claim] = {}
-    issues: list[Issue] = []
+    issues = Issues()
     for number, path in enumerate(paths):
         for one in members(path):
             name = f"{path}/{one.name}"
@@ -97,7 +97,7 @@ def from_tars(paths: Sequence[str], root: str) -> Found:
                 where = Sentence("{tar} member {name}", tar=os.path.basename(path), name=one.name)
                 claims[key] = Claim(key, one.label, where, numbered=True)
     entries = _in_tars(paths, root, lies.values())
-    return Found(root, entries, tuple(issues), tuple(claims.values()))
+    return Found(root, entries, issues, tuple(claims.values()))
 
 
 def _in_tars(
@@ -135,10 +135,12 @@ def from_store(place: str) -> Found:
     hidden = {name for name in names if is_litter(name, root)}
     entries = file_entries((name for name in pictures if name not in hidden), root)
     others = (name for name in names if name not in hidden and not is_named_like_image(name))
-    detail = "by its ending, which tells images in a store"
-    issues = [Issue(relative(name, root), "not-an-image", detail) for name in others]
-    issues += [hidden_issue(name, root) for name in hidden]
-    return Found(root, entries, tuple(sorted(issues)))
+    detail = Sentence("by its ending, which tells images in a store")
+    issues = Issues(
+        (Issue(relative(name, root), "not-an-image", detail) for name in others),
+        (hidden_issue(name, root) for name in hidden),
+    )
+    return Found(root, entries, issues.in_order())
 
 
 def packed_below(url: str) -> list[str]:
@@ -190,7 +192,7 @@ def from_parquet(path: str, root: str) -> Found:
             for number, (entry, row) in enumerate(zip(entries, table.rows, strict=True))
         )
     )
-    return Found(root, tuple(entries), (), claims)
+    return Found(root, tuple(entries), claims=claims)
 
 
 def from_shards(paths: Sequence[str], root: str) -> Found:
@@ -209,7 +211,7 @@ def from_shards(paths: Sequence[str], root: str) -> Found:
                     root=root,
                 )
             entries[entry.key] = entry
-    issues = tuple(issue for part in parts for issue in part.issues)
+    issues = Issues(*(part.issues for part in parts))
     claims = tuple(claim for part in parts for claim in part.claims)
     return Found(root, tuple(entries.values()), issues, claims)
 

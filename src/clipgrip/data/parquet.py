@@ -16,10 +16,11 @@ from clipgrip.data.tables import MAX_COLUMNS, Table
 from clipgrip.data.text import MAX_BYTES
 from clipgrip.errors import DataError, MissingPackage
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import mark
+from clipgrip.sentences import Sentence, mark
 
 MOST_ROWS = 10_000_000
 MOST_CELLS = 40_000_000
+NO_SUCH_ROW = mark("{path}: the file changed and has no such row any more")
 _BINARY = ("binary", "large_binary", "binary_view")
 _PLAIN = (
     *("string", "large_string", "int", "uint", "float", "halffloat", "double", "bool", "decimal"),
@@ -227,7 +228,7 @@ def read_cell(path: str, group: int, row: int, column: str) -> bytes:
     key = (path, *state, group, column)
     cells = _GROUPS.get(key, lambda: _group(path, group, column))
     if row >= len(cells):
-        raise OSError(f"{path}: the file changed and has no such row any more")
+        raise OSError(Sentence(NO_SUCH_ROW, path=path))
     value = cells[row].as_py()
     return bytes(value) if value is not None else b""
 
@@ -238,7 +239,7 @@ def _group(path: str, group: int, column: str) -> Any:
         file = open_parquet(path, (column, f"{column}.bytes"))
         cells = file.read_row_group(group, columns=[column])[column].combine_chunks()
     except (DataError, ValueError, IndexError) as error:
-        raise OSError(f"{path}: {error}") from error
+        raise OSError(Sentence("{path}: {detail}", path=path, detail=error)) from error
     return cells.field("bytes") if hasattr(cells.type, "get_field_index") else cells
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from clipgrip.errors import DataError, MissingPackage
 from clipgrip.files import AnyPath, open_file, openable
+from clipgrip.sentences import Sentence
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/{1,3})(.*)", re.DOTALL)
 """A scheme of two letters at least: one letter is a drive. ``Path`` makes one slash of two."""
@@ -187,7 +188,7 @@ def read_object(url: str, most: int) -> bytes:
     """All of an object; OSError where it cannot be had or is larger than ``most``."""
     data = _bytes_of(url, 0, most + 1)
     if len(data) > most:
-        raise OSError(f"{url}: it is larger than {most >> 20} MiB")
+        raise OSError(Sentence("{url}: it is larger than {most} MiB", url=url, most=most >> 20))
     return data
 
 

@@ -17,7 +17,7 @@ from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import Images
 from clipgrip.data.ingest import Ingested, ingest
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issues
 from clipgrip.data.task import paradigm
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.embeds import class_vectors
@@ -52,7 +52,7 @@ class Fitted:
     vocabulary: Vocabulary
     rounds: list[Round] = field(repr=False)
     paradigm: str
-    issues: tuple[Issue, ...] = ()
+    issues: Issues = field(default_factory=Issues)
     predictor: Predictor | None = None
     banks: BankMap | None = None
     """How several banks of embeddings become one matrix; None where there is one bank, or images."""
@@ -95,7 +95,7 @@ def fit_images(
     )
     predictor = Predictor(facts, learned, ready.start.class_embeds(learned), joint, beside=beside)
     head = final_head(predictor.class_embeds, facts.logit_scale, joint)
-    issues = ingested.issues + prepared.issues
+    issues = Issues(ingested.issues, prepared.issues)
     return Fitted(head, target.vocabulary, done.rounds, paradigm(ready.task), issues, predictor)
 
 
