@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from projects import CLASSES, Place, command, rows
 
+from clipgrip import GripClassifier
 from clipgrip.cli.init import classes_csv
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.layout import class_folders, layout
-from clipgrip.estimator.classifier import GripClassifier
 
 SAID = "16 of 32 images lie in folders named like classes and are taken as labels"
 Run = Callable[..., Any]

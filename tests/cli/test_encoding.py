@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from projects import Place, command, rows
 
+from clipgrip import GripClassifier
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.text import in_utf8
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.estimator.classifier import GripClassifier
 from clipgrip.review.web.server import serve
 
 READS = {

@@ -17,13 +17,13 @@ from pictures import random_image
 from projects import CLASSES, Place, outputs, project, rows
 from tiny import make_tiny_clip
 
+from clipgrip import GripClassifier
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.bench.results import Finished, summary
 from clipgrip.bench.source import from_known
 from clipgrip.data.known import KNOWN
 from clipgrip.data.splits import few_shots, paper_seen
 from clipgrip.data.task import Task, ssl, trzsl, ul
-from clipgrip.estimator.classifier import GripClassifier
 from clipgrip.method import PRESETS, Method, learn, untuned
 from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.pseudolabel import balanced

@@ -11,9 +11,9 @@ import torch
 from projects import Place, assert_the_models_own, command, outputs, project
 from vision_zoo import make_tiny_eye
 
+from clipgrip import GripClassifier
 from clipgrip.config import Settings
 from clipgrip.errors import BackboneError, ConfigError, PromptError
-from clipgrip.estimator.classifier import GripClassifier
 from clipgrip.project_file import read_toml
 from clipgrip.review.view import RoundClassifier
 from clipgrip.runs import checkpoint

@@ -12,8 +12,8 @@ from projects import CLASSES, Place, assert_the_models_own, command, outputs, pr
 from projects import quick as quickly
 from runs_forks import in_a_fork
 
+from clipgrip import GripClassifier
 from clipgrip.errors import BackboneError, PromptError
-from clipgrip.estimator.classifier import GripClassifier
 from clipgrip.prompts.visual import VisualPrompt
 from clipgrip.runs import checkpoint, training
 from clipgrip.runs.pipeline import run
