@@ -12,14 +12,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from clipgrip.backbone.sound import (
-    AGAIN,
-    LAYOUT,
-    check_code,
-    check_files,
-    check_numbers,
-    read_json,
-)
+from clipgrip.backbone.sound import AGAIN, LAYOUT, check_code, check_files, check_numbers, read_json
 from clipgrip.errors import BackboneError
 from clipgrip.sentences import Sentence, mark
 

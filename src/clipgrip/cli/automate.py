@@ -12,7 +12,6 @@ from clipgrip.cli.promise_lines import go_on, verdict
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
 from clipgrip.sentences import Sentence
-from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +105,7 @@ def _place(place: Path, answers: Path) -> Path:
     from clipgrip.errors import ConfigError
 
     if place.resolve() == answers.resolve():
-        raise ConfigError(mark("{place} holds the answers. Give --out another name."), place=place)
+        raise ConfigError("{place} holds the answers. Give --out another name.", place=place)
     return place
 
 

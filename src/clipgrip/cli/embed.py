@@ -115,7 +115,7 @@ def _check_none_given(**given: object) -> None:
     for name, value in given.items():
         if value:
             raise ConfigError(
-                mark("--{name} needs the names of the classes. Give --classes FILE too."), name=name
+                "--{name} needs the names of the classes. Give --classes FILE too.", name=name
             )
 
 

@@ -126,18 +126,14 @@ def _token(given: str, file: Path | None) -> str:
         text = file.read_text("utf-8-sig").strip()
     except OSError as error:
         raise ConfigError(
-            mark("--token-file {file} cannot be read: {reason}."),
-            file=file,
-            reason=system_words(error),
+            "--token-file {file} cannot be read: {reason}.", file=file, reason=system_words(error)
         ) from None
     except UnicodeDecodeError:
         text = ""
     if not text or len(text) > LONGEST or not text.isprintable():
         raise ConfigError(
-            mark(
-                "--token-file {file} holds no token. It must hold one line of text, of at least 12 "
-                "characters."
-            ),
+            "--token-file {file} holds no token. It must hold one line of text, of at least 12 "
+            "characters.",
             file=file,
         )
     return text

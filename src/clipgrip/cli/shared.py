@@ -42,8 +42,7 @@ class Shared:
         bool, typer.Option("-q", "--quiet", help="No progress; only results, notes and errors.")
     ] = False
     verbose: Annotated[
-        bool,
-        typer.Option("-v", "--verbose", help="Also versions, settings, warnings and times."),
+        bool, typer.Option("-v", "--verbose", help="Also versions, settings, warnings and times.")
     ] = False
     log_file: Annotated[
         Path | None,
@@ -84,7 +83,7 @@ def usual_language() -> Language | None:
         return None
     if named not in LANGUAGES:
         raise ConfigError(
-            mark('{lang} "{named}" is not known. Known: {languages}.{nearest}'),
+            '{lang} "{named}" is not known. Known: {languages}.{nearest}',
             lang=LANG,
             named=named,
             languages=", ".join(LANGUAGES),

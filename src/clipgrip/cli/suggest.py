@@ -13,7 +13,6 @@ from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.sentences import Sentence
-from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.backbone.base import Model
@@ -75,9 +74,7 @@ def suggest(
     from clipgrip.written import check_table
 
     if out.is_file():
-        raise ConfigError(
-            mark("{out} exists, perhaps with labels in it. Give another --out."), out=out
-        )
+        raise ConfigError("{out} exists, perhaps with labels in it. Give another --out.", out=out)
     check_table(out, SUGGEST)
     sheets, screen = _sheets(audit, encoding), ui.screen
     more = {"classes": classes, "labels": labels, "test": test, "template": template, "backbone": backbone}  # fmt: skip
@@ -194,9 +191,7 @@ def _check_alone(run: Path, more: dict[str, Any]) -> None:
     for name, value in more.items():
         if value:
             raise ConfigError(
-                mark(
-                    "the run in {run} has its own {name}. Leave --{name} away, or give the folder of images."
-                ),
+                "the run in {run} has its own {name}. Leave --{name} away, or give the folder of images.",
                 run=run,
                 name=name,
             )
@@ -206,6 +201,4 @@ def _check_named(classes: Path | None, more: dict[str, Any]) -> None:
     """Labels and templates are about classes."""
     for name, value in more.items():
         if value and not classes:
-            raise ConfigError(
-                mark("--{name} needs the class names. Give --classes FILE too."), name=name
-            )
+            raise ConfigError("--{name} needs the class names. Give --classes FILE too.", name=name)

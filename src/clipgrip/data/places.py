@@ -7,13 +7,7 @@ import re
 from functools import lru_cache
 
 from clipgrip.data.rows import Row
-from clipgrip.data.sources import (
-    FileSource,
-    ImageSource,
-    ParquetSource,
-    StoreSource,
-    TarSource,
-)
+from clipgrip.data.sources import FileSource, ImageSource, ParquetSource, StoreSource, TarSource
 from clipgrip.data.stores import url_of
 from clipgrip.data.tars import members
 from clipgrip.errors import DataError, MissingPackage

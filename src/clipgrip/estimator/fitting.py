@@ -223,12 +223,7 @@ def _fit_labels(
     joined = banks.joined(embeds) if banks else embeds[0]
     joined, labels = sample_of(joined, labels, n_classes, settings.seed)
     head = head_of_labels(
-        joined,
-        labels,
-        n_classes,
-        chosen,
-        settings.seed,
-        joined=banks is not None and banks.joins,
+        joined, labels, n_classes, chosen, settings.seed, joined=banks is not None and banks.joins
     )
     return Fitted(head, target.vocabulary, [], "SSL", banks=banks)
 

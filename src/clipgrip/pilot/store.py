@@ -64,11 +64,7 @@ def write_version(
     """
     earlier = read_versions(place) if place.exists() else ()
     if earlier and not reason.strip():
-        raise ConfigError(
-            FIXED,
-            place=place,
-            made=earlier[0].made,
-        )
+        raise ConfigError(FIXED, place=place, made=earlier[0].made)
     if reason and not earlier:
         raise ConfigError(
             "{place} is not there, so there is nothing to revise. Leave --revise out.", place=place

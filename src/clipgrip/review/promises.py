@@ -28,11 +28,7 @@ AUTOMATION = "automation.csv"
 
 
 def keep_promise(
-    session: ReviewSession,
-    terms: Terms,
-    ok: tuple[int, ...],
-    person: str,
-    say: Words = ENGLISH,
+    session: ReviewSession, terms: Terms, ok: tuple[int, ...], person: str, say: Words = ENGLISH
 ) -> dict[str, Any]:
     """Read the audit, keep what it proves, and write automation.csv beside the round.
 

@@ -171,10 +171,8 @@ def need_two(runs: int) -> None:
         alone = Sentence("one run alone cannot be compared")
         some = alone if runs else Sentence("there is nothing to compare")
         raise RunError(
-            mark(
-                "{some}. Give the folders of two or more runs, or --config project.toml with two or more "
-                "of --backbone and --prompt."
-            ),
+            "{some}. Give the folders of two or more runs, or --config project.toml with two or more "
+            "of --backbone and --prompt.",
             some=some,
         )
 
@@ -209,10 +207,8 @@ def _check_classes(outcomes: Sequence[Outcome]) -> None:
         differing = sorted(wanted ^ set(outcome.manifest.classes.display))
         if differing:
             raise RunError(
-                mark(
-                    "{folder} and {folder_2} have different classes: {differing} stand in one of them only. "
-                    "Compare runs with the same class names."
-                ),
+                "{folder} and {folder_2} have different classes: {differing} stand in one of them only. "
+                "Compare runs with the same class names.",
                 folder=outcome.folder,
                 folder_2=first.folder,
                 differing=", ".join(differing[:5]),

@@ -148,9 +148,7 @@ def _of_run(run: Path, predictor: Predictor, glances: Glances, on_progress: Prog
         everything = store.manifest(stored.id).rows
     some = everything[: ANCHORS + COMPARED]
     embedded = predictor.embed_rows(
-        some,
-        glances.item_of,
-        on_progress=lambda done, total: on_progress("embed", done, total),
+        some, glances.item_of, on_progress=lambda done, total: on_progress("embed", done, total)
     )
     failed = {sha256 for sha256, _ in embedded.failures}
     rows = [row for row in some if row.sha256 not in failed]

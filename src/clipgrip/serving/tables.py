@@ -102,11 +102,7 @@ def write_part(path: Path, answers: ShardAnswers) -> None:
 
 
 def join(
-    parts: Iterable[Path],
-    issues: Issues,
-    answers_to: str,
-    issues_to: str,
-    decide: Decide | None,
+    parts: Iterable[Path], issues: Issues, answers_to: str, issues_to: str, decide: Decide | None
 ) -> Counted:
     """One file of answers and one of issues from those of the shards.
 

@@ -53,17 +53,15 @@ def run(args: argparse.Namespace) -> int:
     folder = args.dir / FOLDER
     if not (folder / NAME).is_file():
         raise LineError(
-            mark(
-                "{folder} holds no kept pictures. Give the folder that serve has as --state, or watch as --out; they "
-                "keep some unless --keep is 0."
-            ),
+            "{folder} holds no kept pictures. Give the folder that serve has as --state, or watch as --out; they "
+            "keep some unless --keep is 0.",
             folder=args.dir,
         )
     try:
         done = _collected(Samples(folder, 0), args)
     except sqlite3.Error as error:
         raise LineError(
-            mark("the list of kept pictures in {folder} cannot be read: {reason}."),
+            "the list of kept pictures in {folder} cannot be read: {reason}.",
             folder=folder,
             reason=Sentence(str(error)),
         ) from None
@@ -99,7 +97,7 @@ def _collected(store: Samples, args: argparse.Namespace) -> Collected:
         images = [one for one in store.images() if args.again or not one.collected]
         if not images:
             raise LineError(
-                mark("nothing new was kept in {folder} since the last collect. --again takes all."),
+                "nothing new was kept in {folder} since the last collect. --again takes all.",
                 folder=args.dir,
             )
         return collect(store, chosen(images, args.budget, args.share), args.out)

@@ -230,11 +230,9 @@ def _access(args: argparse.Namespace, port: int) -> Access:
         known = named(text)
         if known is None:
             raise LineError(
-                mark(
-                    '--allow-name "{text}" is no name of a host. Give the name as it stands in the browser\'s address, '
-                    "without http:// and without a path: line3.plant.example, with :PORT where that is not the usual "
-                    "one."
-                ),
+                '--allow-name "{text}" is no name of a host. Give the name as it stands in the browser\'s address, '
+                "without http:// and without a path: line3.plant.example, with :PORT where that is not the usual "
+                "one.",
                 text=text,
             )
         public.append(PublicName(*known))
@@ -249,10 +247,10 @@ def _limits(args: argparse.Namespace) -> Limits:
     for name in POSITIVE:
         if not getattr(args, name) > 0:  # also what is no number
             option = "--" + name.replace("_", "-")
-            raise LineError(mark("{option} must be more than 0."), option=option)
+            raise LineError("{option} must be more than 0.", option=option)
     if args.audit_every < 0:
         raise LineError(
-            mark("--audit-every {n} is not allowed: a whole number from 1, or 0 for none."),
+            "--audit-every {n} is not allowed: a whole number from 1, or 0 for none.",
             n=args.audit_every,
         )
     return Limits(

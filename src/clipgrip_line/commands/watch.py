@@ -156,9 +156,7 @@ def run(args: argparse.Namespace) -> int:
                 print(document(watch.facts()))
     except sqlite3.Error as error:
         raise LineError(
-            mark(
-                "the journal in {out} cannot be used: {reason}. See to the disk, or give another --out."
-            ),
+            "the journal in {out} cannot be used: {reason}. See to the disk, or give another --out.",
             out=args.out,
             reason=Sentence(str(error)),
         ) from None

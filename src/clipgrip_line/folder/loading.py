@@ -48,12 +48,7 @@ class Failed:
 
 
 def load(
-    folder: Path,
-    entry: Entry,
-    lasting: bool,
-    *,
-    model: Answering,
-    knows: Callable[[str], bool],
+    folder: Path, entry: Entry, lasting: bool, *, model: Answering, knows: Callable[[str], bool]
 ) -> Loaded | Failed:
     """Read, hash and decode one file that has stopped growing; ``lasting``: for so long that no more will come."""
     if entry.size == 0:

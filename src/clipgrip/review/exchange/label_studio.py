@@ -124,7 +124,7 @@ def _annotation(
 ) -> list[_QuestionAnswer | Left]:
     if not isinstance(annotation, dict):
         raise DataError(
-            mark("{where}: an annotation is no object, but {annotation}."),
+            "{where}: an annotation is no object, but {annotation}.",
             where=where,
             annotation=f"{annotation!r:.40}",
         )
@@ -151,9 +151,7 @@ def _result(result: Any, where: str) -> tuple[str, list[str], str]:
     """Question, labels, and the kind where it is not read."""
     if not isinstance(result, dict):
         raise DataError(
-            mark("{where}: a result is no object, but {result}."),
-            where=where,
-            result=f"{result!r:.40}",
+            "{where}: a result is no object, but {result}.", where=where, result=f"{result!r:.40}"
         )
     kind, value = str(result.get("type") or "choices"), result.get("value")
     if kind != "choices":
@@ -204,9 +202,7 @@ def _image(given: dict[str, Any], where: str) -> tuple[str, str]:
     alike = [v for v in given.values() if isinstance(v, str) and _looks_like_image(v)]
     found = texts or (alike if len(set(alike)) == 1 else [])
     if not found:
-        raise DataError(
-            mark('{where}: no "image" in its data. Is this Label Studio JSON?'), where=where
-        )
+        raise DataError('{where}: no "image" in its data. Is this Label Studio JSON?', where=where)
     sha256 = folded.get("sha256")
     inside = found[0].startswith("data:")
     path = str(folded.get("path") or "") if inside else found[0]

@@ -21,7 +21,6 @@ from clipgrip.review.web.address import Access, PublicName
 from clipgrip.review.web.app import create_app
 from clipgrip.review.web.state import ServerState
 from clipgrip.runs.lock import InUse, locked
-from clipgrip.sentences import mark
 from clipgrip.words import Language
 from clipgrip_line.web.connections import WAITING, Connection, Server, most_connections
 
@@ -44,20 +43,16 @@ def check_access(host: str, token: str, public: bool = False) -> None:
     """
     if host not in LOOPBACK and len(token) < SHORTEST:
         raise ConfigError(
-            mark(
-                "--host {host} lets other machines reach the page, so it needs --token with at least "
-                "{shortest} characters that nobody can guess (or --token-file, or CLIPGRIP_TOKEN, which "
-                "no list of processes shows). Everyone who is given the link may answer."
-            ),
+            "--host {host} lets other machines reach the page, so it needs --token with at least "
+            "{shortest} characters that nobody can guess (or --token-file, or CLIPGRIP_TOKEN, which "
+            "no list of processes shows). Everyone who is given the link may answer.",
             host=host,
             shortest=SHORTEST,
         )
     if public and 0 < len(token) < SHORTEST:
         raise ConfigError(
-            mark(
-                "--allow-name lets others reach the page, so the token needs at least {shortest} "
-                "characters that nobody can guess."
-            ),
+            "--allow-name lets others reach the page, so the token needs at least {shortest} "
+            "characters that nobody can guess.",
             shortest=SHORTEST,
         )
 
@@ -128,10 +123,8 @@ def alone(folder: Path) -> Iterator[None]:
             stack.enter_context(locked(folder, LOCK))
         except InUse:
             raise RunError(
-                mark(
-                    "the review of {folder} is open already, in another process. Use the link that it "
-                    "printed, or stop it first."
-                ),
+                "the review of {folder} is open already, in another process. Use the link that it "
+                "printed, or stop it first.",
                 folder=folder,
             ) from None
         yield
@@ -175,7 +168,7 @@ def _bound(host: str, port: int | None) -> socket.socket:
             error = failed
     reason = system_words(error) if error else "no port"
     raise ConfigError(
-        mark("port {wanted} of {host} cannot be used: {reason}. Choose another --port."),
+        "port {wanted} of {host} cannot be used: {reason}. Choose another --port.",
         wanted=wanted[0],
         host=host,
         reason=reason,

@@ -170,10 +170,7 @@ def _choices(app: FastAPI, server: ServerState) -> None:
         for name, value in ((COOKIES["person"], body.person), (language, body.language)):
             if value is not None:
                 response.set_cookie(
-                    name,
-                    encoded(value),
-                    max_age=31_536_000,
-                    **request.state.cookie,
+                    name, encoded(value), max_age=31_536_000, **request.state.cookie
                 )
         return response
 

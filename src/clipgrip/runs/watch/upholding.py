@@ -18,7 +18,6 @@ from clipgrip.runs.store import open_store, parsed
 from clipgrip.runs.watch.answers import DailyAnswer, daily_answers
 from clipgrip.runs.watch.scopes import WatchedScope, scopes_of
 from clipgrip.runs.watch.store import NAME, WatchStore, open_watch
-from clipgrip.sentences import mark
 from clipgrip.words import Words
 from clipgrip_line.trust.drift import period_budget
 from clipgrip_line.trust.ringing import OF_IMAGES
@@ -54,9 +53,7 @@ def classes_of(run: Path) -> ClassNames:
     with open_store(run) as store:
         stored = store.run()
         if stored is None:
-            raise RunError(
-                mark("{run} holds no run. Give the folder that clipgrip run wrote."), run=run
-            )
+            raise RunError("{run} holds no run. Give the folder that clipgrip run wrote.", run=run)
         return store.classes(stored.id)
 
 
@@ -139,11 +136,9 @@ def check_stands(run: Path, audit: str) -> None:
     """RunError where a promise of this audit was withdrawn at work: the same answers do not bring it back."""
     if any(one.audit == audit for one in fallen_scopes(run)):
         raise RunError(
-            mark(
-                "the promise of this audit ({audit}) was withdrawn at work: daily answers showed more errors than "
-                "promised. Mend the cause, then promise anew from a new audit (clipgrip audit draw --seed, another "
-                "number), better of a new run with images of today."
-            ),
+            "the promise of this audit ({audit}) was withdrawn at work: daily answers showed more errors than "
+            "promised. Mend the cause, then promise anew from a new audit (clipgrip audit draw --seed, another "
+            "number), better of a new run with images of today.",
             audit=audit,
         )
 
