@@ -35,9 +35,15 @@ ERRORS = {"LineError", *(name for name in vars(errors) if name.endswith("Error")
 def _python_texts(package: Path) -> Iterator[str]:
     for path in package.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and _is_said(node):
-                for argument in node.args:
+            if isinstance(node, ast.Call):
+                for argument in node.args if _is_said(node) else _help_of(node):
                     yield from _python_constants(argument)
+
+
+def _help_of(call: ast.Call) -> list[ast.expr]:
+    """What an option of the line's commands says of itself."""
+    is_option = ast.unparse(call.func).endswith(".add_argument")
+    return [one.value for one in call.keywords if is_option and one.arg == "help"]
 
 
 def _is_said(call: ast.Call) -> bool:

@@ -26,24 +26,20 @@ BLIND = mark("no pictures of it are kept: the watch had begun anew shortly befor
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("out", type=Path, help=mark("the folder given to watch as --out"))
+    parser.add_argument("out", type=Path, help="the folder given to watch as --out")
     parser.add_argument(
         "--answer",
         choices=("fixed", "normal", "nothing"),
-        help=mark(
-            "answer the alarm that rings: the cause is removed, this is normal from now on, or no cause was found"
-        ),
+        help="answer the alarm that rings: the cause is removed, this is normal from now on, or no cause was found",
     )
     parser.add_argument(
         "--images",
         type=Path,
         metavar="DIR",
-        help=mark("write pictures from before and after each alarm there"),
+        help="write pictures from before and after each alarm there",
     )
-    parser.add_argument("--note", default="", help=mark("what was found; kept with the answer"))
-    parser.add_argument(
-        "--by", default="", help=mark("who answers [default: the user of this machine]")
-    )
+    parser.add_argument("--note", default="", help="what was found; kept with the answer")
+    parser.add_argument("--by", default="", help="who answers [default: the user of this machine]")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ WHOLE = mark("{path} is whole: {n} parts, {golden} golden images answered as whe
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("bundle", type=Path, help=mark("the file that clipgrip bundle wrote"))
+    parser.add_argument("bundle", type=Path, help="the file that clipgrip bundle wrote")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clipgrip_line.commands.keeping import share, size_of
 from clipgrip_line.errors import LineError
-from clipgrip_line.sentences import Sentence, counted, mark
+from clipgrip_line.sentences import Sentence, counted
 
 if TYPE_CHECKING:
     from clipgrip_line.folder.collecting import Collected
@@ -20,26 +20,24 @@ if TYPE_CHECKING:
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
     parser.add_argument(
-        "dir", type=Path, help=mark("the folder given to watch as --out, or to serve as --state")
+        "dir", type=Path, help="the folder given to watch as --out, or to serve as --state"
     )
-    parser.add_argument(
-        "--out", type=Path, required=True, help=mark("the ZIP to write, as lot.zip")
-    )
+    parser.add_argument("--out", type=Path, required=True, help="the ZIP to write, as lot.zip")
     parser.add_argument(
         "--share",
         type=share,
         default=0.5,
-        help=mark("share of the budget for random pictures [default: 0.5]"),
+        help="share of the budget for random pictures [default: 0.5]",
     )
     parser.add_argument(
         "--budget",
         type=size_of,
         default=size_of("1GB"),
         metavar="SIZE",
-        help=mark("size of the ZIP at most; the oldest pictures are left out first [default: 1GB]"),
+        help="size of the ZIP at most; the oldest pictures are left out first [default: 1GB]",
     )
     parser.add_argument(
-        "--again", action="store_true", help=mark("also those that were collected before")
+        "--again", action="store_true", help="also those that were collected before"
     )
 
 

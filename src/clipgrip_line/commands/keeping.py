@@ -19,16 +19,14 @@ def add_keeping(parser: argparse.ArgumentParser) -> None:
         type=size_of,
         default=size_of("500MB"),
         metavar="SIZE",
-        help=mark(
-            "disk for pictures kept for the next round, see collect; 0: none [default: 500MB]"
-        ),
+        help="disk for pictures kept for the next round, see collect; 0: none [default: 500MB]",
     )
     parser.add_argument(
         "--keep-share",
         type=share,
         default=0.05,
         metavar="SHARE",
-        help=mark("share of all pictures kept as doubtful, and as many at random [default: 0.05]"),
+        help="share of all pictures kept as doubtful, and as many at random [default: 0.05]",
     )
 
 

@@ -13,17 +13,17 @@ SAME = mark("version {version} answers already.")
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("state", type=Path, help=mark("the folder that serve has as --state"))
-    parser.add_argument("bundle", type=Path, help=mark("the file that clipgrip bundle wrote"))
+    parser.add_argument("state", type=Path, help="the folder that serve has as --state")
+    parser.add_argument("bundle", type=Path, help="the file that clipgrip bundle wrote")
     add_reason(parser)
 
 
 def add_reason(parser: argparse.ArgumentParser) -> None:
     """Who, and why."""
     parser.add_argument(
-        "--by", default="", help=mark("who decides this [default: the user of this machine]")
+        "--by", default="", help="who decides this [default: the user of this machine]"
     )
-    parser.add_argument("--why", default="", help=mark("kept with the change"))
+    parser.add_argument("--why", default="", help="kept with the change")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -16,9 +16,9 @@ GONE = mark(
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("state", type=Path, help=mark("the folder that serve has as --state"))
+    parser.add_argument("state", type=Path, help="the folder that serve has as --state")
     parser.add_argument(
-        "--to", default="", metavar="VERSION", help=mark("which version [default: the one before]")
+        "--to", default="", metavar="VERSION", help="which version [default: the one before]"
     )
     add_reason(parser)
 

@@ -37,41 +37,35 @@ def add(parser: argparse.ArgumentParser) -> None:
         "bundle",
         type=Path,
         nargs="?",
-        help=mark(
-            "the file that clipgrip bundle wrote; it may be left out once the folder has a version"
-        ),
+        help="the file that clipgrip bundle wrote; it may be left out once the folder has a version",
     )
     parser.add_argument(
         "--state",
         type=Path,
         default=Path("line"),
         metavar="DIR",
-        help=mark("folder that keeps answers, pictures and versions [default: line]"),
+        help="folder that keeps answers, pictures and versions [default: line]",
     )
-    parser.add_argument("--name", default="", help=mark("what the page calls the line"))
+    parser.add_argument("--name", default="", help="what the page calls the line")
     parser.add_argument(
         "--shadow",
         type=Path,
         metavar="BUNDLE",
-        help=mark("a second version beside, whose answers are compared"),
+        help="a second version beside, whose answers are compared",
     )
     parser.add_argument(
-        "--shifts",
-        default="06:00,14:00,22:00",
-        help=mark("when shifts begin [default: %(default)s]"),
+        "--shifts", default="06:00,14:00,22:00", help="when shifts begin [default: %(default)s]"
     )
     parser.add_argument(
         "--audit-every",
         type=int,
         default=200,
         metavar="N",
-        help=mark(
-            "one of so many new images is shown to a person to check the promise; 0: none "
-            "[default: %(default)s]"
-        ),
+        help="one of so many new images is shown to a person to check the promise; 0: none "
+        "[default: %(default)s]",
     )
     parser.add_argument(
-        "--no-check", action="store_true", help=mark("do not try the golden images first")
+        "--no-check", action="store_true", help="do not try the golden images first"
     )
     add_keeping(parser)
     _add_connections(parser)
@@ -80,82 +74,76 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def _add_connections(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--host",
-        default="127.0.0.1",
-        help=mark("address to listen at [default: this machine only]"),
+        "--host", default="127.0.0.1", help="address to listen at [default: this machine only]"
     )
-    parser.add_argument("--port", type=int, default=PORT, help=mark("port [default: %(default)s]"))
+    parser.add_argument("--port", type=int, default=PORT, help="port [default: %(default)s]")
     parser.add_argument(
         "--token-file",
         type=Path,
         metavar="FILE",
-        help=mark("tokens, one a line (or CLIPGRIP_LINE_TOKEN); needed with --host"),
+        help="tokens, one a line (or CLIPGRIP_LINE_TOKEN); needed with --host",
     )
     parser.add_argument(
         "--allow-name",
         action="append",
         default=[],
         metavar="NAME",
-        help=mark(
-            "a name under which a reverse proxy offers the service, as it stands in the browser"
-        ),
+        help="a name under which a reverse proxy offers the service, as it stands in the browser",
     )
     parser.add_argument(
         "--mqtt",
         default="",
         metavar="URL",
-        help=mark("drive stations over MQTT, too: mqtt://broker:1883/line3"),
+        help="drive stations over MQTT, too: mqtt://broker:1883/line3",
+    )
+    parser.add_argument("--mqtt-ca", metavar="FILE", help="certificates of the broker's authority")
+    parser.add_argument(
+        "--webhook", default="", metavar="URL", help="where alarms are posted as JSON"
     )
     parser.add_argument(
-        "--mqtt-ca", metavar="FILE", help=mark("certificates of the broker's authority")
-    )
-    parser.add_argument(
-        "--webhook", default="", metavar="URL", help=mark("where alarms are posted as JSON")
-    )
-    parser.add_argument(
-        "--resend", action="store_true", help=mark("post again what the webhook refused for good")
+        "--resend", action="store_true", help="post again what the webhook refused for good"
     )
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--queue", type=int, default=64, help=mark("images that may wait [default: %(default)s]")
+        "--queue", type=int, default=64, help="images that may wait [default: %(default)s]"
     )
     parser.add_argument(
         "--batch",
         type=int,
         default=8,
-        help=mark("images that the model sees at once [default: %(default)s]"),
+        help="images that the model sees at once [default: %(default)s]",
     )
     parser.add_argument(
         "--max-body",
         type=int,
         default=32,
         metavar="MB",
-        help=mark("of one request [default: %(default)s]"),
+        help="of one request [default: %(default)s]",
     )
     parser.add_argument(
         "--max-pixels",
         type=int,
         default=100,
         metavar="MILLION",
-        help=mark("of one image [default: %(default)s]"),
+        help="of one image [default: %(default)s]",
     )
     parser.add_argument(
-        "--max-images", type=int, default=16, help=mark("of one request [default: %(default)s]")
+        "--max-images", type=int, default=16, help="of one request [default: %(default)s]"
     )
     parser.add_argument(
         "--timeout",
         type=float,
         default=10.0,
-        help=mark("seconds that an image may wait [default: %(default)s]"),
+        help="seconds that an image may wait [default: %(default)s]",
     )
     parser.add_argument(
         "--keep-pictures",
         type=int,
         default=2048,
         metavar="MB",
-        help=mark("kept for people [default: %(default)s]"),
+        help="kept for people [default: %(default)s]",
     )
 
 

@@ -17,12 +17,12 @@ VERSION = mark("version {version}")
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("bundle", type=Path, help=mark("the file that clipgrip bundle wrote"))
+    parser.add_argument("bundle", type=Path, help="the file that clipgrip bundle wrote")
     parser.add_argument(
-        "--card", action="store_true", help=mark("print the model card, in the language of --lang")
+        "--card", action="store_true", help="print the model card, in the language of --lang"
     )
     parser.add_argument(
-        "--sbom", action="store_true", help=mark("print the list of components (CycloneDX)")
+        "--sbom", action="store_true", help="print the list of components (CycloneDX)"
     )
 
 

@@ -21,7 +21,7 @@ ACTIONS = {
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("state", type=Path, help=mark("the folder that serve has as --state"))
+    parser.add_argument("state", type=Path, help="the folder that serve has as --state")
 
 
 def run(args: argparse.Namespace) -> int:

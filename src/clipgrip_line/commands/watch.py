@@ -25,32 +25,28 @@ USER, PASSWORD = "CLIPGRIP_MQTT_USER", "CLIPGRIP_MQTT_PASSWORD"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("bundle", type=Path, help=mark("the file that clipgrip bundle wrote"))
-    parser.add_argument(
-        "folder", type=Path, help=mark("where pictures appear; sub-folders are lots")
-    )
+    parser.add_argument("bundle", type=Path, help="the file that clipgrip bundle wrote")
+    parser.add_argument("folder", type=Path, help="where pictures appear; sub-folders are lots")
     parser.add_argument(
         "--out",
         type=Path,
         required=True,
-        help=mark("folder for answers-DAY.csv, issues-DAY.csv, json/, status.json and the journal"),
+        help="folder for answers-DAY.csv, issues-DAY.csv, json/, status.json and the journal",
     )
-    parser.add_argument("--once", action="store_true", help=mark("answer what lies there, and end"))
+    parser.add_argument("--once", action="store_true", help="answer what lies there, and end")
     _add_patience(parser)
     parser.add_argument(
-        "--json-beside", action="store_true", help=mark("also write NAME.json beside each picture")
+        "--json-beside", action="store_true", help="also write NAME.json beside each picture"
     )
     parser.add_argument(
         "--sort",
         choices=("copy", "link"),
-        help=mark(
-            "also put copies, or links where the disk allows, into OUT/sorted/ok, ng and person"
-        ),
+        help="also put copies, or links where the disk allows, into OUT/sorted/ok, ng and person",
     )
     parser.add_argument(
         "--move",
         action="store_true",
-        help=mark("move the originals there; each is removed only once its copy was read back"),
+        help="move the originals there; each is removed only once its copy was read back",
     )
     add_keeping(parser)
     _add_watch(parser)
@@ -63,23 +59,17 @@ def _add_patience(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         default=1.0,
         metavar="SECONDS",
-        help=mark("between two looks; a file counts once two show it alike [default: 1]"),
+        help="between two looks; a file counts once two show it alike [default: 1]",
     )
     parser.add_argument(
         "--give-up",
         type=_seconds,
         default=60.0,
         metavar="SECONDS",
-        help=mark(
-            "after which a file that does not change and does not decode is listed [default: 60]"
-        ),
+        help="after which a file that does not change and does not decode is listed [default: 60]",
     )
     parser.add_argument(
-        "--batch",
-        type=positive,
-        default=16,
-        metavar="N",
-        help=mark("pictures at a time [default: 16]"),
+        "--batch", type=positive, default=16, metavar="N", help="pictures at a time [default: 16]"
     )
 
 
@@ -87,32 +77,26 @@ def _add_servers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--webhook",
         metavar="URL",
-        help=mark(
-            "post every answer there as JSON; signed with the secret in CLIPGRIP_WEBHOOK_SECRET, "
-            "if it is set"
-        ),
+        help="post every answer there as JSON; signed with the secret in CLIPGRIP_WEBHOOK_SECRET, "
+        "if it is set",
     )
     parser.add_argument(
         "--mqtt",
         metavar="URL",
-        help=mark(
-            "publish them, as mqtt://host:1883/topic or mqtts://; user and password in "
-            "CLIPGRIP_MQTT_USER and CLIPGRIP_MQTT_PASSWORD"
-        ),
+        help="publish them, as mqtt://host:1883/topic or mqtts://; user and password in "
+        "CLIPGRIP_MQTT_USER and CLIPGRIP_MQTT_PASSWORD",
     )
     parser.add_argument(
-        "--mqtt-ca", metavar="FILE", help=mark("certificates that the broker is trusted by")
+        "--mqtt-ca", metavar="FILE", help="certificates that the broker is trusted by"
     )
     parser.add_argument(
         "--spool",
         type=positive,
         default=100_000,
         metavar="N",
-        help=mark(
-            "what waits for a server or a disk at most; the oldest beyond are dead letters [default: 100000]"
-        ),
+        help="what waits for a server or a disk at most; the oldest beyond are dead letters [default: 100000]",
     )
-    parser.add_argument("--resend", action="store_true", help=mark("try dead letters once more"))
+    parser.add_argument("--resend", action="store_true", help="try dead letters once more")
 
 
 def _add_watch(parser: argparse.ArgumentParser) -> None:
@@ -121,12 +105,12 @@ def _add_watch(parser: argparse.ArgumentParser) -> None:
         type=_budget,
         default=0.01,
         metavar="P",
-        help=mark("probability that an alarm ever rings while nothing has changed [default: 0.01]"),
+        help="probability that an alarm ever rings while nothing has changed [default: 0.01]",
     )
     parser.add_argument(
         "--people-at-alarm",
         action="store_true",
-        help=mark("while an alarm rings, a person decides every picture"),
+        help="while an alarm rings, a person decides every picture",
     )
 
 
