@@ -19,6 +19,11 @@ def option(help: str, *names: str, **more: Any) -> Any:
     return typer.Option(*names, help=help, show_default=False, **more)
 
 
+def argument(help: str, **more: Any) -> Any:
+    """The same of an argument."""
+    return typer.Argument(help=help, show_default=False, **more)
+
+
 def run_folders(incomplete: str) -> list[str]:
     """Folders of runs to complete a word with: below what is typed so far, here and in clipgrip-runs."""
     typed = Path(incomplete)
@@ -36,10 +41,8 @@ def _runs_in(place: Path) -> list[Path]:
 
 Run = Annotated[
     Path,
-    typer.Argument(
-        help="Folder of a finished run; of a reviewed one, its newest round.",
-        autocompletion=run_folders,
-        show_default=False,
+    argument(
+        "Folder of a finished run; of a reviewed one, its newest round.", autocompletion=run_folders
     ),
 ]
 OkClass = Annotated[list[str] | None, option("A class that means OK; once for each.", "--ok-class")]

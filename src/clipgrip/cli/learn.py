@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from clipgrip.cli.arguments import By, run_folders
+from clipgrip.cli.arguments import By, argument, run_folders
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
 
@@ -18,12 +16,7 @@ if TYPE_CHECKING:
 def learn(
     ui: Ui,
     run: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder of a run that people have reviewed.",
-            autocompletion=run_folders,
-            show_default=False,
-        ),
+        Path, argument("Folder of a run that people have reviewed.", autocompletion=run_folders)
     ],
     by: By = "",
 ) -> Result:

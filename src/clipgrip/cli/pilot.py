@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from clipgrip.cli.arguments import By, Encoding, OkClass, option
+from clipgrip.cli.arguments import By, Encoding, OkClass, argument, option
 from clipgrip.cli.needs import said_need
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
@@ -29,11 +29,7 @@ Rule = Literal["proven", "estimate"]
 def plan(
     ui: Ui,
     source: Annotated[
-        Path | None,
-        typer.Argument(
-            help="A folder of images, or a run: classes and images are counted there.",
-            show_default=False,
-        ),
+        Path | None, argument("A folder of images, or a run: classes and images are counted there.")
     ] = None,
     classes: Annotated[Path | None, Setting()] = None,
     count: Annotated[int | None, option("Images expected in the pilot.", "-n", "--count")] = None,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clipgrip.cli.arguments import Encoding, option, run_folders
+from clipgrip.cli.arguments import Encoding, argument, option, run_folders
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError
 from clipgrip.files import system_words
@@ -22,12 +22,7 @@ LONGEST = 1000
 
 def review(
     ui: Ui,
-    run: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder of a finished run.", autocompletion=run_folders, show_default=False
-        ),
-    ],
+    run: Annotated[Path, argument("Folder of a finished run.", autocompletion=run_folders)],
     port: Annotated[
         int | None, option("Port.  [default: 8765, or the next free]", min=0, max=65535)
     ] = None,

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
-from clipgrip.cli.arguments import run_folders
+from clipgrip.cli.arguments import argument, run_folders
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
 from clipgrip.words import Words, mark
@@ -27,18 +25,12 @@ UNPROMISED = mark("nothing promised")
 def versions(
     ui: Ui,
     run: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder of a finished run, reviewed or not.",
-            autocompletion=run_folders,
-            show_default=False,
-        ),
+        Path, argument("Folder of a finished run, reviewed or not.", autocompletion=run_folders)
     ],
     bundles: Annotated[
         list[Path] | None,
-        typer.Argument(
-            help="Files that clipgrip bundle wrote, or folders of them.  [default: those in the run's folder]",
-            show_default=False,
+        argument(
+            "Files that clipgrip bundle wrote, or folders of them.  [default: those in the run's folder]"
         ),
     ] = None,
 ) -> Result:
