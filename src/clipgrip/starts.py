@@ -14,7 +14,7 @@ from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.prompts.residual import ResidualPrompt
 from clipgrip.prompts.templates import Template, first_template
 from clipgrip.prompts.textual import TextualPrompt
-from clipgrip.prompts.visual import VisualPrompt
+from clipgrip.prompts.visual import VisualPrompt, class_tokens, random_tokens
 from clipgrip.seeds import generator
 
 if TYPE_CHECKING:
@@ -63,10 +63,10 @@ def _visual(
     *,
     deep: bool = False,
 ) -> VisualPrompt:
-    start = VisualPrompt.from_class_token if method.init == "template" else VisualPrompt.random
-    return start(
+    return VisualPrompt.of(
         backbone,
         class_prompts,
+        class_tokens if method.init == "template" else random_tokens,
         n_tokens=method.n_tokens,
         generator=generator(seed, "tokens"),
         deep=deep,

@@ -16,7 +16,7 @@ from clipgrip.backbone.registry import load_backbone
 from clipgrip.errors import BackboneError, PromptError
 from clipgrip.prompts.base import learned_parameters
 from clipgrip.prompts.classifier import cosine_logits, zero_shot
-from clipgrip.prompts.visual import VisualPrompt
+from clipgrip.prompts.visual import VisualPrompt, class_tokens, random_tokens
 from clipgrip.seeds import generator
 
 CLASSES = ["scratch", "dent", "good part"]
@@ -34,8 +34,8 @@ def pixels(backbone: ClipBackbone) -> Tensor:
 
 
 def prompt(backbone: ClipBackbone, *, n_tokens: int = 5, deep: bool = False) -> VisualPrompt:
-    return VisualPrompt.random(
-        backbone, CLASSES, n_tokens=n_tokens, generator=generator(0), deep=deep
+    return VisualPrompt.of(
+        backbone, CLASSES, random_tokens, n_tokens=n_tokens, generator=generator(0), deep=deep
     )
 
 
@@ -62,8 +62,8 @@ def test_logits_are_the_prompted_images_against_zero_shots_classes(
 
 def test_started_from_the_class_token_a_trained_model_answers_nearly_as_zero_shot() -> None:
     nano, pixels = load_backbone("nano"), torch.from_numpy(digits())
-    near = VisualPrompt.from_class_token(nano, DIGITS, n_tokens=8, generator=generator(0))
-    far = VisualPrompt.random(nano, DIGITS, n_tokens=8, generator=generator(0))
+    near = VisualPrompt.of(nano, DIGITS, class_tokens, n_tokens=8, generator=generator(0))
+    far = VisualPrompt.of(nano, DIGITS, random_tokens, n_tokens=8, generator=generator(0))
     with torch.no_grad():
         plain = cosine_logits(nano.encode_image(pixels.numpy()), near.text, nano.logit_scale)
         moved = [(p.logits(pixels).softmax(1) - plain.softmax(1)).abs().mean() for p in (near, far)]
@@ -88,4 +88,4 @@ def test_a_checkpoint_holds_the_tokens_alone_and_must_fit(backbone: ClipBackbone
 
 def test_a_model_without_an_image_side_for_tokens_is_refused() -> None:
     with pytest.raises(BackboneError, match="takes no prompt tokens"):
-        VisualPrompt.random(text_only(), CLASSES, n_tokens=2, generator=generator(0))
+        VisualPrompt.of(text_only(), CLASSES, random_tokens, n_tokens=2, generator=generator(0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
@@ -16,6 +16,9 @@ from clipgrip.errors import PromptError
 from clipgrip.prompts.classifier import cosine_logits, zero_shot
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits
+
+FirstTokens = Callable[..., Float[Tensor, "K P E"]]
+"""`class_tokens` or `random_tokens`."""
 
 
 @dataclass(frozen=True)
@@ -33,40 +36,26 @@ class VisualPrompt:
     consumes: ClassVar[Literal["pixels"]] = "pixels"
 
     @classmethod
-    def from_class_token(
+    def of(
         cls,
         backbone: Backbone,
         class_prompts: Sequence[str],
+        tokens_of: FirstTokens,
         *,
         n_tokens: int,
         generator: torch.Generator,
         deep: bool = False,
         template: Template = DEFAULT_TEMPLATE,
     ) -> VisualPrompt:
-        """Start from copies of the tower's own class token, with a little noise to tell them apart.
+        """Start from `class_tokens`, or from the paper's `random_tokens`.
 
-        The tower knows that token, so the untuned prompt answers nearly as zero-shot does; random tokens do not.
+        The tower knows its class token, so that the untuned prompt answers nearly as zero-shot does.
+
+        Raises:
+            BackboneError: the model's image tower takes no prompt tokens.
         """
         image = image_prompts(backbone)
-        tokens = class_tokens(image, n_tokens, generator, layers=image.depth if deep else 1)
-        return cls(
-            tokens, image, zero_shot(backbone, class_prompts, template), backbone.logit_scale
-        )
-
-    @classmethod
-    def random(
-        cls,
-        backbone: Backbone,
-        class_prompts: Sequence[str],
-        *,
-        n_tokens: int,
-        generator: torch.Generator,
-        deep: bool = False,
-        template: Template = DEFAULT_TEMPLATE,
-    ) -> VisualPrompt:
-        """The paper's start: N(0, 1/E). BackboneError where the model's image tower takes no prompt tokens."""
-        image = image_prompts(backbone)
-        tokens = random_tokens(image, n_tokens, generator, layers=image.depth if deep else 1)
+        tokens = tokens_of(image, n_tokens, generator, layers=image.depth if deep else 1)
         return cls(
             tokens, image, zero_shot(backbone, class_prompts, template), backbone.logit_scale
         )

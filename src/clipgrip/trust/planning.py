@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cache
 from math import ceil
@@ -123,7 +124,4 @@ def _fewest(scope: int, size: int, terms: Terms, alpha: float, most: int) -> int
         low, high = high + 1, ceil(high * GROWTH) + 1
         if high >= scope:
             return None
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if passes(middle) else (middle + 1, high)
-    return low
+    return low + bisect_left(range(low, high), True, key=passes)
