@@ -56,8 +56,8 @@ class HeadSettings:
     """Of the cross-validation that asks whether unlabeled images help."""
     errors: float = 1.0
     """Standard errors by which unlabeled images must make held-out labels likelier before further rounds are run, or
-    less likely, and fewer of them right, before they are left out. Without the first trash at 1 to 5 labels drifted by
-    another 0.4 to 1.7 points, without the second a class that fills 60 % of the surfaces cost 3 (decision 0049)."""
+    less likely, and fewer of them right, before they are left out. Without the first trash drifted by 0.7 to 1.3 points
+    (1 to 10 labels), without the second a class at 60 % of the surfaces cost 3 (5 labels; decision 0049)."""
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> HeadSettings:
