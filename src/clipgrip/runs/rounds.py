@@ -34,7 +34,7 @@ def run_rounds(
     store: RunStore, identity: str, ready: Prepared, inputs: Inputs, listener: Listener
 ) -> None:
     """Run what is not stored yet of the schedule."""
-    listener.planned(len(ready.ks))
+    listener.planned(len(ready.worthwhile_ks))
     last = [0.0]
 
     def on_step(step: int, steps: int, loss: float) -> None:
