@@ -84,13 +84,20 @@ def _reworded(
     lost = knows_nothing(tuple(one for one in found if one.kind != "no-better"))
     fits = trial.names()
     asked = range(len(trial.classes)) if lost else [one.position for one in fits.doubted]
+    others = () if words else (*_exchanges(trial, fits), *_proposed(trial, list(asked)[:MOST]))
+    templates = () if words else tuple(_template(trial, one) for one in trial.templates())
+    better, good = (
+        tuple(one for one in some if not one.is_worse(fits, judged=not lost))
+        for some in (others, templates)
+    )
     return Rewording(
         classes=trial.classes,
         names=fits,
         against=(headline(say), *reasons(found, say)) if lost else (),
-        proposed=() if words else (*_exchanges(trial, fits), *_proposed(trial, list(asked)[:MOST])),
-        templates=() if words else tuple(_template(trial, one) for one in trial.templates()),
+        proposed=better,
+        templates=good,
         tried=_tried(trial, words),
+        worse=len(others) + len(templates) - len(better) - len(good),
     )
 
 
