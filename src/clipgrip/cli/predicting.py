@@ -97,7 +97,8 @@ def as_parquet(ui: Ui, asked: PredictRequest) -> Result:
 
 def say_left_out(predictor: Predictor, images: Path, ui: Ui) -> None:
     """Which banks new embeddings lack though the run had them, where no answer depends on them."""
-    from clipgrip.data.embeddings import embedding_files, read_embeddings
+    from clipgrip.data.embeddings import read_embeddings
+    from clipgrip.data.embedplaces import embedding_files
 
     files = embedding_files(images)
     unread = predictor.unread_banks
