@@ -136,6 +136,9 @@ def test_no_name_is_judged_where_the_model_knows_nothing(
     start = ["run", place.images, "--classes", place.classes, "--backbone", tiny_clip]
     told = command(capsys, *start, "--strategy", "zero-shot", "--json", "--out", "out")
     assert json.loads(told.out)["names"] is None
+    found = json.loads(command(capsys, "names", "out", "--json").out)
+    assert found["worse"] > 0  # of a model of random numbers: one class would swallow the others
+    quick.setattr("clipgrip.report.rewording.NEARLY_ALL", 1.0)
     listed = command(capsys, "names", "out")
     assert listed.code == 0
     assert "take its answers for guesses" in listed.out

@@ -58,7 +58,11 @@ def init(
     ]
     facts = {"folder": folder, "images": found.images, "classes": names, "written": written}
     return Result(
-        [*lines, *_photographs(folder / found.images), *_say_next(folder, names, words, sentences)],
+        [
+            *lines,
+            *_photographs(folder / found.images),
+            *_say_next(folder, names, words, sentences, written["classes.csv"]),
+        ],
         {**facts, "labels_by_folder": labels},
     )
 
@@ -163,7 +167,7 @@ def _photographs(images: Path) -> list[str]:
 
 
 def _say_next(
-    folder: Path, names: list[str], words: Mapping[str, str], sentences: list[str]
+    folder: Path, names: list[str], words: Mapping[str, str], sentences: list[str], *, is_new: bool
 ) -> list[str]:
     from clipgrip.data.glossary import is_foreign
 
@@ -189,7 +193,7 @@ def _say_next(
                 n_names=len(names),
             )
         )
-    else:
+    elif is_new:
         lines.append(
             Sentence(
                 "Write your classes into classes.csv: the name people use, and a few English words for "

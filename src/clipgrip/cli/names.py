@@ -86,9 +86,11 @@ def _reworded(
     asked = range(len(trial.classes)) if lost else [one.position for one in fits.doubted]
     others = () if words else (*_exchanges(trial, fits), *_proposed(trial, list(asked)[:MOST]))
     templates = () if words else tuple(_template(trial, one) for one in trial.templates())
+    changing = [
+        [one for one in some if one.moved.moved or not one.texts] for some in (others, templates)
+    ]
     better, good = (
-        tuple(one for one in some if not one.is_worse(fits, judged=not lost))
-        for some in (others, templates)
+        tuple(one for one in some if not one.is_worse(fits, judged=not lost)) for some in changing
     )
     return Rewording(
         classes=trial.classes,
@@ -97,7 +99,7 @@ def _reworded(
         proposed=better,
         templates=good,
         tried=_tried(trial, words),
-        worse=len(others) + len(templates) - len(better) - len(good),
+        worse=sum(map(len, changing)) - len(better) - len(good),
     )
 
 

@@ -250,6 +250,12 @@ def _contents(
     return _Contents(entries, hashes, sources)
 
 
+NO_FILE = mark(
+    "{where}: no usable image, and no file at all. Put images there (JPEG, PNG, BMP, TIFF or WebP), or give another "
+    "folder."
+)
+
+
 def _nothing_usable(images: Images, found: Found, issues: Sequence[Issue]) -> DataError:
     example = (
         Sentence(" The first: {path}: {detail}.", path=issues[0].path, detail=issues[0].detail)
@@ -264,6 +270,8 @@ def _nothing_usable(images: Images, found: Found, issues: Sequence[Issue]) -> Da
     )
     if not found.entries and not isinstance(images, str | os.PathLike):
         return DataError(mark("{where} is empty. Give one image at least."), where=where)
+    if not found.entries and not issues:
+        return DataError(NO_FILE, where=where)
     return DataError(
         mark(
             "{where}: no usable image among {n} files{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "

@@ -12,6 +12,8 @@ from clipgrip.trust.doubted import MARKS, ToldName, how_to_take, in_short, reaso
 from clipgrip.trust.naming import NameFit, Naming
 from clipgrip.words import Words
 
+NEARLY_ALL = 0.9
+"""Share of the answers from which one class has swallowed the others."""
 PAIRS = 4
 """Moves that are told for one wording, the most frequent ones."""
 
@@ -28,10 +30,13 @@ class Tried:
         """Whether what is known speaks against it: labels, else, where names are ``judged``, how well they fit."""
         if self.moved.right is not None and self.moved.right[0] != self.moved.right[1]:
             return self.moved.right[1] < self.moved.right[0]
+        if not judged:
+            before, swallowed = self.moved.largest
+            return swallowed > max(before, NEARLY_ALL)
         after = self.moved.fits
         pairs = [(now.names[c].fit, after.names[c].fit) for c in self.texts]
         lower = any(b is not None and a is not None and a < b for b, a in pairs)
-        return judged and (lower or len(after.doubted) > len(now.doubted))
+        return lower or len(after.doubted) > len(now.doubted)
 
 
 @dataclass(frozen=True)
