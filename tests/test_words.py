@@ -28,14 +28,21 @@ PACKAGE = Path(clipgrip.__file__).parent
 LINE = Path(clipgrip_line.__file__).parent
 PACKAGES = (PACKAGE, LINE)
 CALLS = {"say", "mark", "self", "say.count", "Sentence"}
+ERRORS = {"LineError", *(name for name in vars(errors) if name.endswith("Error")), "MissingPackage"}
+"""An error with values holds a sentence; one without may be for Python alone, and is marked where it is not."""
 
 
 def _python_texts(package: Path) -> Iterator[str]:
     for path in package.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS:
+            if isinstance(node, ast.Call) and _is_said(node):
                 for argument in node.args:
                     yield from _python_constants(argument)
+
+
+def _is_said(call: ast.Call) -> bool:
+    name = ast.unparse(call.func)
+    return name in CALLS or (name in ERRORS and bool(call.keywords))
 
 
 def _python_constants(argument: ast.expr) -> Iterator[str]:
@@ -146,7 +153,7 @@ def _said_in_english(source: str) -> Iterator[str]:
         name = ast.unparse(call.func).rpartition(".")[2]
         is_error = isinstance(getattr(errors, name, None), type)
         if is_error or (isinstance(node, ast.Raise) and name in ("OSError", "DatabaseError")):
-            texts: Iterable[ast.AST] = call.args[:1]
+            texts: Iterable[ast.AST] = () if call.keywords else call.args[:1]
         else:
             made = ast.walk(call) if name in TOLD else ()
             texts = (one for one in made if isinstance(one, ast.JoinedStr))
@@ -183,7 +190,8 @@ def test_what_people_are_told_can_be_said_in_their_language(room: str) -> None:
 )
 def test_text_that_nobody_could_translate_is_found(line: str) -> None:
     assert list(_said_in_english(line))
-    assert list(_said_in_english('raise RunError(mark("{run} holds no run"), run=f"{run}")')) == []
+    for good in ('mark("this holds no run")', '"{run} holds no run", run=f"{run}"'):
+        assert list(_said_in_english(f"raise RunError({good})")) == []
 
 
 def test_values_with_braces_stay_as_they_are() -> None:

@@ -15,7 +15,7 @@ from clipgrip.sentences import Sentence
 from clipgrip.words import Words, mark
 
 if TYPE_CHECKING:
-    from clipgrip.data.issues import Issue
+    from clipgrip.data.issues import Issues
 
 EMBED = "embed"
 WRONG_ENDING = mark(
@@ -60,7 +60,7 @@ def embed(
     from clipgrip.cli.results import remarks
     from clipgrip.data.classes import ClassNames
     from clipgrip.data.ingest import ingest
-    from clipgrip.data.issues import NOTES
+    from clipgrip.data.issues import UNUSED, Issues
     from clipgrip.labeling.suggest import names_in
     from clipgrip.prompts.templates import DEFAULT_TEMPLATE
     from clipgrip.runs.export import export
@@ -83,7 +83,7 @@ def embed(
         )  # fmt: skip
         made = export(found.manifest, model, eyes, template=texts, place=out, listener=screen)
     write_output(out, made.npz(), EMBED)
-    left = [one for one in (*found.issues, *made.issues) if one.reason not in NOTES]
+    left = Issues(found.issues, made.issues).among(UNUSED)
     _list_in(beside, left, screen.note, ui.say)
     banks = ", ".join(made.banks)
     lines: list[str] = [
@@ -120,7 +120,7 @@ def _check_none_given(**given: object) -> None:
             )
 
 
-def _list_in(beside: Path, left: list[Issue], note: Callable[[str], None], say: Words) -> None:
+def _list_in(beside: Path, left: Issues, note: Callable[[str], None], say: Words) -> None:
     """Every file that was not used, beside the embeddings; a list of an earlier call goes. Three are named at once."""
     from clipgrip.data.issues import issues_bytes
     from clipgrip.written import remove_output, write_output

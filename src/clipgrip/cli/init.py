@@ -57,14 +57,9 @@ def init(
         for name, new in written.items()
     ]
     facts = {"folder": folder, "images": found.images, "classes": names, "written": written}
-    return Result(
-        [
-            *lines,
-            *_photographs(folder / found.images),
-            *_say_next(folder, names, words, sentences, written["classes.csv"]),
-        ],
-        {**facts, "labels_by_folder": labels},
-    )
+    following = _say_next(folder, names, words, sentences, is_new=written["classes.csv"])
+    lines += [*_photographs(folder / found.images), *following]
+    return Result(lines, {**facts, "labels_by_folder": labels})
 
 
 def _project(given: Mapping[str, str], sentences: list[str], say: Words) -> str:

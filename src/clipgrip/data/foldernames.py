@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.classfolders import ClassFolders, folders_like
 from clipgrip.data.discover import Entry
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.match import Statement
 from clipgrip.data.sources import FileSource, StoreSource
 from clipgrip.data.splitnames import SPLITS
@@ -21,7 +21,7 @@ class FolderLabels:
     """Statements of folders by the key of the image, and remarks on what was not taken, or not plainly."""
 
     statements: dict[str, list[Statement]] = field(default_factory=dict)
-    issues: tuple[Issue, ...] = ()
+    issues: Issues = field(default_factory=Issues)
 
 
 def folder_labels(
@@ -41,7 +41,7 @@ def folder_labels(
             inside[entry.path.rpartition("/")[0]].append(entry)
     known = folders_like(classes)
     statements: dict[str, list[Statement]] = {}
-    issues: list[Issue] = []
+    issues = Issues()
     near: dict[str, tuple[int, int]] = {}
     measured_in: dict[str, int] = defaultdict(int)
     for folder, images in inside.items():
@@ -53,16 +53,16 @@ def folder_labels(
             measured_in[measured] += asked
         else:
             place, label = named[-1]
-            said = [Statement(label, Sentence("folder {place}", place=place))]
-            statements |= dict.fromkeys((entry.key for entry in images), said)
-            issues += _nested(images, [classes.display[c] for _, c in named])
-    issues += [
+            same = [Statement(label, Sentence("folder {place}", place=place))]
+            statements |= dict.fromkeys((entry.key for entry in images), same)
+            issues.extend(_nested(images, [classes.display[c] for _, c in named]))
+    issues.extend(
         _near_issue(folder, classes.display[label], count)
         for folder, (label, count) in near.items()
         if count
-    ]
-    issues += [_held_issue(folder, count) for folder, count in measured_in.items() if count]
-    return FolderLabels(statements, tuple(issues))
+    )
+    issues.extend(_held_issue(folder, count) for folder, count in measured_in.items() if count)
+    return FolderLabels(statements, issues)
 
 
 def _named(folder: str, known: ClassFolders, splits: Sequence[str]) -> list[tuple[str, int]]:

@@ -81,10 +81,8 @@ def _text_of(file: Any, columns: list[str], name: str) -> Any:
     count = file.metadata.num_rows
     if len(columns) > MAX_COLUMNS or count * len(columns) > MOST_CELLS:
         raise DataError(
-            mark(
-                "{name}: {count} rows of {n_columns} columns. At most {max_columns} columns and {most_cells} cells are "
-                "read. Keep the columns that are needed, such as path and label, or split the file."
-            ),
+            "{name}: {count} rows of {n_columns} columns. At most {max_columns} columns and {most_cells} cells are "
+            "read. Keep the columns that are needed, such as path and label, or split the file.",
             name=name,
             count=f"{count:,}",
             n_columns=f"{len(columns):,}",
@@ -127,11 +125,11 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
             file = parquet.ParquetFile(readable(path), read_dictionary=repeated)
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(
-            mark("{path}: cannot be read as Parquet ({error})."), path=os.fspath(path), error=error
+            "{path}: cannot be read as Parquet ({error}).", path=os.fspath(path), error=error
         ) from error
     if file.metadata.num_rows > MOST_ROWS:
         raise DataError(
-            mark("{path}: {count} rows; at most {most} are read. Split the file."),
+            "{path}: {count} rows; at most {most} are read. Split the file.",
             path=os.fspath(path),
             count=f"{file.metadata.num_rows:,}",
             most=f"{MOST_ROWS:,}",
@@ -267,9 +265,7 @@ def _text(value: object, class_names: list[str] | None, where: str) -> str:
     if isinstance(value, list):
         if len(value) > 1:
             raise DataError(
-                mark("{where}: {n} values in one cell; an image has one."),
-                where=where,
-                n=len(value),
+                "{where}: {n} values in one cell; an image has one.", where=where, n=len(value)
             )
         value = value[0] if value else None
     if value is None:

@@ -14,6 +14,7 @@ from clipgrip.backbone.base import Model
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.discover import PATH_COLUMNS, discover
 from clipgrip.data.ingest import ingest
+from clipgrip.data.issues import Issues
 from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.data.task import ssl
@@ -95,7 +96,7 @@ def from_images(
     ):
         listener.note(sentence)
     seen = embedded(backbone, found.manifest, listener)
-    issues = sorted({*found.issues, *seen.issues})
+    issues = Issues(found.issues, seen.issues).in_order()
     if issues:
         first = issues[0]
         counted = ENGLISH.count(len(issues), "{n} remark on files", "{n} remarks on files")
@@ -152,7 +153,7 @@ def from_run(
 def write_suggestions(place: AnyPath, found: Suggestions, say: Words = ENGLISH) -> None:
     """``path,label,why``: the suggested images with an empty label, then those whose label is known."""
     why = map(say.translated, found.why)
-    rows = [(row.path, "", said) for row, said in zip(found.rows, why, strict=True)]
+    rows = [(row.path, "", reason) for row, reason in zip(found.rows, why, strict=True)]
     known = [(path, label, say("known already")) for path, label in found.known]
     write_output(place, csv_bytes(HEADER, [*rows, *known]), SUGGEST)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clipgrip.backbone.embed import Item
 from clipgrip.data.ingest import ingest
-from clipgrip.data.issues import Issue, issues_bytes
+from clipgrip.data.issues import Issues, issues_bytes
 from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import DataError, RunError
@@ -33,7 +33,7 @@ class FileAnswers:
 
     rows: tuple[Row, ...]
     probs: Probs
-    issues: tuple[Issue, ...]
+    issues: Issues
     embeds: ImageEmbeds = field(repr=False)
 
 
@@ -63,14 +63,14 @@ def predict_files(
     )
     reasons = dict(embedded.failures)
     rows = tuple(row for row in found.manifest.rows if row.sha256 not in reasons)
-    failed = [
+    failed = (
         undecodable(path, reasons[row.sha256])
         for row in found.manifest.rows
         if row.sha256 in reasons
         for path in row.paths
-    ]
+    )
     probs = predictor.predict_proba(embedded.embeds)
-    issues = tuple(sorted({*found.issues, *failed}))
+    issues = Issues(found.issues, failed).in_order()
     return FileAnswers(rows, probs, issues, embedded.embeds)
 
 
@@ -126,7 +126,7 @@ def check_answers_place(path: Path, images: Path) -> None:
     folder = path.absolute().parent
     if path.name == PREDICTIONS and (folder / RUN).is_file():
         raise RunError(
-            mark("{path} holds the answers of the run in {folder}. Give --out another name."),
+            "{path} holds the answers of the run in {folder}. Give --out another name.",
             path=path,
             folder=folder,
         )
