@@ -55,7 +55,7 @@ def run_rounds(
         listener.round_done(stored.facts)
         if done.why and (done.refined_by, done.why) != refined:
             refined = done.refined_by, done.why
-            listener.step(_refined_line(done))
+            listener.detail(_refined_line(done))
         if done.stop:
             listener.step(
                 Sentence(
@@ -71,7 +71,7 @@ def _refined_line(done: Round) -> str:
     """How a round's answers were improved before it learned from them."""
     why = combined(done.why)
     return Sentence(
-        "  before it learned, {done}: {why}", done=Sentence(DONE[done.refined_by]), why=why
+        "before it learned, {done}: {why}", done=Sentence(DONE[done.refined_by]), why=why
     )
 
 
