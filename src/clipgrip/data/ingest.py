@@ -81,7 +81,7 @@ def ingest(
     names = ClassNames.of(classes, encoding)
     found = numbered_claims(discover(images, _table_keys(classes, labels, test), encoding), names)
     tests = _brought(test, Sentence("test images"), found, encoding)
-    tests = replace(tests, claims=tests.claims + found.test_claims)
+    tests = replace(tests, claims=_both(tests.claims, found.test_claims))
     labeled = _without_places(_labeled(images, labels, found, names, encoding), tests)
     if outside := _listed_outside(found, tests):
         tests = replace(tests, entries=outside)
@@ -121,6 +121,10 @@ def _labeled(
     if labels is None or isinstance(labels, str | os.PathLike):
         return _brought(labels, Sentence("labels"), found, encoding)
     return Found(found.root, (), claims=aligned_claims(images, labels, names))
+
+
+def _both(some: Sequence[Claim], others: Sequence[Claim]) -> Sequence[Claim]:
+    return [*some, *others] if some and others else some or others
 
 
 def _without_places(labeled: Found, tests: Found) -> Found:

@@ -178,7 +178,7 @@ def _fitted(cells: tuple[str, ...], width: int, where: str) -> tuple[str, ...]:
             n_cells=len(cells),
             width=width,
         )
-    return (cells + ("",) * width)[:width]
+    return cells if len(cells) == width else (cells + ("",) * width)[:width]
 
 
 def write_csv(path: AnyPath, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:

@@ -129,7 +129,7 @@ def beside_embeds(
         tests = file.test or (False,) * len(file.labels)
         y = ["" if test else one for one, test in zip(file.labels, tests, strict=True)]
         if names is not None:
-            y = list(numbered(y, names.display))
+            y = [numbered(one, names.display) for one in y]
     if class_embeds is None and file.class_embeds is not None:
         class_embeds, logit_scale = file.class_embeds, file.logit_scale
         if names is None and file.class_names:
