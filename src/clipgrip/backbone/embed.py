@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -59,9 +59,8 @@ def embed_images(
 
     ``on_progress(done, total)`` counts distinct images, cached and failed ones included.
     """
-    loaders: dict[str, Loader] = {}
-    for sha256, loader in items:
-        loaders.setdefault(sha256, loader)
+    hashes = [sha256 for sha256, _ in items]
+    loaders = _Loaders(items, hashes)
     table = _Table.read(list(loaders), cache, backbone.embed_dim)
     failures: list[tuple[str, DataError]] = []
     report = on_progress or _silent
@@ -75,7 +74,26 @@ def embed_images(
             done += len(part.hashes) + len(part.failures)
             report(done, len(loaders))
     failures.sort(key=lambda failure: table.rows[failure[0]])  # workers end in any order
-    return table.embedded([sha256 for sha256, _ in items], failures)
+    return table.embedded(hashes, failures)
+
+
+class _Loaders(Mapping[str, Loader]):
+    """What decodes each distinct image; items may be made when they are asked for, and none is kept."""
+
+    def __init__(self, items: Sequence[Item], hashes: Sequence[str]) -> None:
+        self._items = items
+        self._first: dict[str, int] = {}
+        for number, sha256 in enumerate(hashes):
+            self._first.setdefault(sha256, number)
+
+    def __getitem__(self, sha256: str) -> Loader:
+        return self._items[self._first[sha256]][1]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._first)
+
+    def __len__(self) -> int:
+        return len(self._first)
 
 
 @dataclass(frozen=True)
