@@ -31,6 +31,7 @@ from clipgrip.data.merge import Merger
 from clipgrip.data.nearby import Folders
 from clipgrip.data.remarks import text_remarks
 from clipgrip.data.rows import DIGITS, Hashes
+from clipgrip.data.sources import EmbeddingSource
 from clipgrip.data.splitnames import split_folders
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
@@ -158,8 +159,9 @@ def _existing(claim: Claim, bases: Sequence[str], folders: Folders) -> str | Non
 
 
 def _named(images: Images, found: Found, names: ClassNames, apart: set[str]) -> FolderLabels:
-    """What the folders say; nothing of a list in memory, whose order of images is all that is said of them."""
-    if not isinstance(images, str | os.PathLike):
+    """What the folders say; nothing of embeddings, nor of a list in memory, where the order is all that is said."""
+    of_embeddings = any(isinstance(one.source, EmbeddingSource) for one in found.entries[:1])
+    if of_embeddings or not isinstance(images, str | os.PathLike):
         return FolderLabels()
     splits = tuple(split_folders(Path(images)).values())
     return folder_labels(found.entries, names, apart=apart, splits=splits)
