@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -61,7 +62,7 @@ def embed_images(
     """
     hashes = [sha256 for sha256, _ in items]
     loaders = _Loaders(items, hashes)
-    table = _Table.read(list(loaders), cache, backbone.embed_dim)
+    table = _Table.read(loaders.rows, cache, backbone.embed_dim)
     failures: list[tuple[str, DataError]] = []
     report = on_progress or _silent
     done = len(loaders) - sum(map(len, batches := table.missing(batch_size)))
@@ -81,19 +82,21 @@ class _Loaders(Mapping[str, Loader]):
     """What decodes each distinct image; items may be made when they are asked for, and none is kept."""
 
     def __init__(self, items: Sequence[Item], hashes: Sequence[str]) -> None:
-        self._items = items
-        self._first: dict[str, int] = {}
+        self.rows: dict[str, int] = {}
+        self._items, self._first = items, array("q")
         for number, sha256 in enumerate(hashes):
-            self._first.setdefault(sha256, number)
+            if sha256 not in self.rows:
+                self.rows[sha256] = len(self.rows)
+                self._first.append(number)
 
     def __getitem__(self, sha256: str) -> Loader:
-        return self._items[self._first[sha256]][1]
+        return self._items[self._first[self.rows[sha256]]][1]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._first)
+        return iter(self.rows)
 
     def __len__(self) -> int:
-        return len(self._first)
+        return len(self.rows)
 
 
 @dataclass(frozen=True)
@@ -105,13 +108,12 @@ class _Table:
     known: np.ndarray
 
     @classmethod
-    def read(cls, hashes: list[str], cache: EmbeddingCache | None, width: int) -> _Table:
-        rows = {sha256: row for row, sha256 in enumerate(hashes)}
+    def read(cls, rows: dict[str, int], cache: EmbeddingCache | None, width: int) -> _Table:
         if cache is None:
             return cls(
-                rows, np.zeros((len(hashes), width), np.float32), np.zeros(len(hashes), np.bool_)
+                rows, np.zeros((len(rows), width), np.float32), np.zeros(len(rows), np.bool_)
             )
-        found = cache.get(hashes)
+        found = cache.get(list(rows))
         return cls(rows, found.embeds, ~found.missing)
 
     def missing(self, batch_size: int) -> list[list[str]]:
