@@ -19,7 +19,6 @@ from clipgrip.data.splits import hold_out
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import DataError
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE
-from clipgrip.sentences import mark
 from clipgrip.types import Labels
 from clipgrip.written import write_output
 
@@ -92,10 +91,8 @@ def folder_classes(folder: Path) -> list[str]:
     """
     if not folder.is_dir():
         raise DataError(
-            mark(
-                "{folder}: no such folder. Give a folder that holds one folder of images for each "
-                "class."
-            ),
+            "{folder}: no such folder. Give a folder that holds one folder of images for each "
+            "class.",
             folder=folder,
         )
     folders = (path.name for path in folder.iterdir() if path.is_dir())
@@ -103,10 +100,8 @@ def folder_classes(folder: Path) -> list[str]:
     names = sorted(otherwise.get(name, name) for name in folders if not name.startswith("."))
     if len(names) < 2:
         raise DataError(
-            mark(
-                "{folder} holds {n} class folders; a grid needs one folder for each class, two "
-                "at least. For a published data set give --set ({known})."
-            ),
+            "{folder} holds {n} class folders; a grid needs one folder for each class, two "
+            "at least. For a published data set give --set ({known}).",
             folder=folder,
             n=len(names),
             known=", ".join(KNOWN),

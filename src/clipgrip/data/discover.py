@@ -40,7 +40,7 @@ from clipgrip.data.tables import PARQUET_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES
 from clipgrip.data.walk import walk
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import mark
+from clipgrip.sentences import Sentence
 
 __all__ = [
     "LABEL_COLUMNS",
@@ -103,10 +103,8 @@ def _embedded(path: str) -> Found:
 def _there(path: str, images: AnyPath) -> str:
     if not os.path.exists(openable(path)):
         raise DataError(
-            mark(
-                "{images}: no such file or folder. Give a folder of images, one image, a CSV or Parquet file that "
-                "lists images, tar or Parquet files that hold them, or a URL such as s3://bucket/folder."
-            ),
+            "{images}: no such file or folder. Give a folder of images, one image, a CSV or Parquet file that "
+            "lists images, tar or Parquet files that hold them, or a URL such as s3://bucket/folder.",
             images=os.fspath(images) if path == os.path.abspath(os.fspath(images)) else path,
         )
     return path
@@ -177,7 +175,7 @@ def _from_sequence(items: Sequence[Item], skip: frozenset[str]) -> Found:
             issues.extend(found.issues)
             entries.update((entry.key, entry) for entry in found.entries)
         else:
-            add_file(path, root, entries, issues, "given")
+            add_file(path, root, entries, issues, Sentence("given"))
     return Found(root, tuple(entries.values()), issues)
 
 

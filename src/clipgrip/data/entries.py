@@ -106,7 +106,13 @@ def add_file(path: str, root: str, entries: dict[str, Entry], issues: Issues, wh
     if isinstance(entry.source, StoreSource) or os.path.lexists(openable(path)):
         entries.setdefault(entry.key, entry)
     else:
-        issues.append(Issue(entry.path, "missing-file", f"{where}, but there is no such file"))
+        issues.append(
+            Issue(
+                entry.path,
+                "missing-file",
+                Sentence("{where}, but there is no such file", where=where),
+            )
+        )
 
 
 def from_table(table: Table, root: str) -> Found:
@@ -125,7 +131,12 @@ def from_table(table: Table, root: str) -> Found:
         found = path if there else folders.nearby(path)
         if found and found != path:
             shown, how = relative(found, root), difference(path, found)
-            detail = f"{where}: taken for {shown}, which differs in {how}"
+            detail = Sentence(
+                "{where}: taken for {path}, {how}",
+                where=where,
+                path=shown,
+                how=Sentence("which differs in {difference}", difference=how),
+            )
             issues.append(Issue(relative(path, root), "matched-by-name", detail))
         add_file(found or path, root, entries, issues, where)
     return Found(root, tuple(entries.values()), issues, table_claims(table, column))

@@ -13,6 +13,7 @@ from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.match import Statement
 from clipgrip.data.sources import FileSource, StoreSource
 from clipgrip.data.splitnames import SPLITS
+from clipgrip.sentences import Sentence, combined
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def folder_labels(
             measured_in[measured] += asked
         else:
             place, label = named[-1]
-            for entry in images:
-                statements[entry.key] = [Statement(label, f"folder {place}")]
+            same = [Statement(label, Sentence("folder {place}", place=place))]
+            statements |= dict.fromkeys((entry.key for entry in images), same)
             issues.extend(_nested(images, [classes.display[c] for _, c in named]))
     issues.extend(
         _near_issue(folder, classes.display[label], count)
@@ -100,16 +101,28 @@ def _count_near(
 def _nested(images: Sequence[Entry], names: Sequence[str]) -> list[Issue]:
     if len(set(names)) < 2:
         return []
-    outer = ", ".join(f'"{name}"' for name in dict.fromkeys(names[:-1]) if name != names[-1])
-    detail = f'in a folder of {outer} too; the nearest folder, "{names[-1]}", is taken'
+    outer = dict.fromkeys(name for name in names[:-1] if name != names[-1])
+    detail = Sentence(
+        'in a folder of {outer} too; the nearest folder, "{nearest}", is taken',
+        outer=combined([Sentence('"{name}"', name=name) for name in outer], ", "),
+        nearest=names[-1],
+    )
     return [Issue(entry.path, "nested-class-folders", detail) for entry in images]
 
 
 def _near_issue(folder: str, name: str, count: int) -> Issue:
-    detail = f'named almost like class "{name}"; {count} images in it are not labeled by it'
+    detail = Sentence(
+        'named almost like class "{name}"; {count} images in it are not labeled by it',
+        name=name,
+        count=count,
+    )
     return Issue(folder, "folder-like-class", detail)
 
 
 def _held_issue(folder: str, count: int) -> Issue:
-    detail = f"{count} images below it are not labeled by their folders; to measure on them give --test {folder}"
+    detail = Sentence(
+        "{count} images below it are not labeled by their folders; to measure on them give --test {folder}",
+        count=count,
+        folder=folder,
+    )
     return Issue(folder, "folder-of-test", detail)

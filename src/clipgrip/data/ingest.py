@@ -35,7 +35,7 @@ from clipgrip.data.sources import EmbeddingSource
 from clipgrip.data.splitnames import split_folders
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 
 __all__ = ["Images", "Ingested", "Issue", "Progress", "ingest"]
 
@@ -268,12 +268,10 @@ def _nothing_usable(images: Images, found: Found, issues: Issues) -> DataError:
         else Sentence("the list of images")
     )
     if not found.entries and not isinstance(images, str | os.PathLike):
-        return DataError(mark("{where} is empty. Give one image at least."), where=where)
+        return DataError("{where} is empty. Give one image at least.", where=where)
     return DataError(
-        mark(
-            "{where}: no usable image among {n} files{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
-            "WebP images."
-        ),
+        "{where}: no usable image among {n} files{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
+        "WebP images.",
         where=where,
         n=len(found.entries),
         reasons=reasons,

@@ -14,6 +14,7 @@ from typing import Any, overload
 from clipgrip.data.tables import csv_bytes
 from clipgrip.data.texts import Texts
 from clipgrip.sentences import Sentence
+from clipgrip.words import ENGLISH, Words
 
 REASONS: dict[str, str] = {
     "not-an-image": "not an image format that is read here",
@@ -162,7 +163,7 @@ def _whole(value: Any) -> Any:
     return Sentence(template, **{name: _whole(one) for name, one in values.items()})
 
 
-def issues_bytes(issues: Iterable[Issue]) -> bytes:
-    """``issues.csv`` with the columns path, reason, detail."""
-    rows = ((issue.path, issue.reason, issue.detail) for issue in issues)
+def issues_bytes(issues: Iterable[Issue], say: Words = ENGLISH) -> bytes:
+    """``issues.csv`` with the columns path, reason, detail; the details in the reader's language."""
+    rows = ((issue.path, issue.reason, say.translated(issue.detail)) for issue in issues)
     return csv_bytes(("path", "reason", "detail"), rows)

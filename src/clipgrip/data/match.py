@@ -14,7 +14,7 @@ from clipgrip.data.discover import Claim, Entry, Found, native, place_key
 from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.nearby import difference, folded, nfc, without_ending
 from clipgrip.errors import DataError, nearest
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 
 SHOWN = 3
 """Paths that an error gives as examples."""
@@ -43,10 +43,8 @@ def position(claim: Claim, classes: ClassNames) -> int:
         return int(label)
     if label not in classes:
         raise DataError(
-            mark(
-                '{where}: unknown label "{label}". Known: {listing}.{nearest} Correct the label, or add '
-                "the class."
-            ),
+            '{where}: unknown label "{label}". Known: {listing}.{nearest} Correct the label, or add '
+            "the class.",
             where=claim.where,
             label=label,
             listing=classes.listing(),
@@ -180,11 +178,9 @@ def _nothing_matches(
     written = ", ".join(claim.path for claim in claims[:SHOWN])
     known = ", ".join(shown[:SHOWN])
     return DataError(
-        mark(
-            "{where}: none of the {n_claims} paths is an image. Written are, for example: {written}. "
-            "The images are, for example: {known}. Looked for as absolute paths, relative to "
-            "{places}, and by file name. Write the paths relative to the images folder."
-        ),
+        "{where}: none of the {n_claims} paths is an image. Written are, for example: {written}. "
+        "The images are, for example: {known}. Looked for as absolute paths, relative to "
+        "{places}, and by file name. Write the paths relative to the images folder.",
         where=claims[0].where,
         n_claims=len(claims),
         written=written,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.files import openable
+from clipgrip.files import openable, system_words
+from clipgrip.sentences import Sentence
 
 LITTER = frozenset(
     {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"}
@@ -13,6 +14,7 @@ LITTER = frozenset(
 )
 """Names, in lower case, that operating systems and network drives leave behind."""
 OWN = ".clipgrip"
+HIDDEN = Sentence("hidden, or made by the system or an editor")
 """Begins the names of clipgrip's own hidden files, which are nobody's images and no news."""
 
 
@@ -88,17 +90,16 @@ def _real(folder: str, path: str) -> str:
 def _unread(links: list[str], root: str, seen: set[str], issues: Issues) -> list[str]:
     """The links that lead to a folder that was not read; the others become issues."""
     new = [link for link in links if os.path.realpath(link) not in seen]
+    detail = Sentence("links to a folder that is read already")
     issues.extend(
-        Issue(relative(link, root), "repeated-folder", "links to a folder that is read already")
-        for link in links
-        if link not in new
+        Issue(relative(link, root), "repeated-folder", detail) for link in links if link not in new
     )
     return new
 
 
 def hidden_issue(path: str, root: str) -> Issue:
     """The issue of a file that is litter."""
-    return Issue(relative(path, root), "hidden", "hidden, or made by the system or an editor")
+    return Issue(relative(path, root), "hidden", HIDDEN)
 
 
 def is_litter(path: str, folder: str) -> bool:
@@ -118,5 +119,5 @@ def relative(path: str, root: str) -> str:
         return path.replace(os.sep, "/")
 
 
-def _plain(error: OSError) -> str:
-    return f"the folder cannot be read ({error.strerror})"
+def _plain(error: OSError) -> Sentence:
+    return Sentence("the folder cannot be read ({reason})", reason=system_words(error))

@@ -193,7 +193,7 @@ def source_item(source: ImageSource) -> Item:
 def undecodable(path: str, error: DataError) -> Issue:
     """The issue of a file that is no image after all."""
     reason = error.reason if isinstance(error, UndecodableImage) else "corrupt"
-    return Issue(path, reason, str(error))
+    return Issue(path, reason, error.sentence)
 
 
 def nothing_left(usable: Manifest, issues: Issues) -> DataError:

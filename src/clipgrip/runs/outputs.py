@@ -59,7 +59,7 @@ def write_outputs(outcome: Outcome, issues: Issues, listener: Listener) -> None:
     _write_predictions(outcome, read_calibration(folder), listener.note)
     for name, table in (
         ("pseudolabels.csv", csv_bytes(*pseudolabels)),
-        ("issues.csv", issues_bytes(issues)),
+        ("issues.csv", issues_bytes(issues, listener.say)),
     ):
         write_dated(folder / name, table, "run", listener.note)
     write_text_atomic(folder / "metrics.json", json_text(outcome.metrics))

@@ -8,7 +8,7 @@ from typing import Any
 
 from clipgrip.data.issues import REASONS, Issue, Issues
 from clipgrip.data.merge import TEST_HOLDS, TEST_LEFT_OUT
-from clipgrip.words import Words, mark
+from clipgrip.words import Sentence, Words, mark
 
 UNDO = "--ignore-folders"
 """The option of the commands that learn."""
@@ -89,9 +89,10 @@ def _kind(issue: Issue) -> str:
     """Its reason; of labels that contradict each other, what was done."""
     if issue.reason != "conflicting-labels":
         return issue.reason
-    if issue.detail.endswith(TEST_LEFT_OUT):
-        return "conflicting-tests"
-    return "label-beside-test" if issue.detail.endswith(TEST_HOLDS) else issue.reason
+    template = issue.detail.template if isinstance(issue.detail, Sentence) else ""
+    return {TEST_LEFT_OUT: "conflicting-tests", TEST_HOLDS: "label-beside-test"}.get(
+        template, issue.reason
+    )
 
 
 def _example(issue: Issue) -> str:
