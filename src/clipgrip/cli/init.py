@@ -52,7 +52,7 @@ def init(
     sentences = folder_sentences(labels, ui.say, ui.say(UNDO))
     text = _project(given, sentences, ui.say)
     written["project.toml"] = _write_new(folder / "project.toml", text.encode())
-    lines = [
+    lines: list[str] = [
         Sentence("wrote    {path}" if new else "kept     {path}", path=folder / name)
         for name, new in written.items()
     ]
