@@ -113,17 +113,17 @@ def plain_errors(path: Path) -> Iterator[None]:
             raise RunError(
                 mark("{path} cannot be written or read: {error}. {advice}"),
                 path=path,
-                error=_said(error),
+                error=_reason(error),
                 advice=ADVICE[code],
             ) from None
         raise RunError(
             mark("{path} is damaged: {error}. Restore it from a backup, or start anew elsewhere."),
             path=path,
-            error=_said(error),
+            error=_reason(error),
         ) from None
 
 
-def _said(error: Exception) -> Sentence:
+def _reason(error: Exception) -> Sentence:
     """What was found here, else SQLite's own words."""
     own = next((one for one in error.args if isinstance(one, Sentence)), None)
     return own or Sentence(str(error))
