@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from math import ceil
 
 from clipgrip.errors import ConfigError
+from clipgrip.sentences import mark
 
 
 def audit_order(hashes: Sequence[str], seed: int) -> list[int]:
@@ -33,7 +34,9 @@ def audit_size(precision: float, *, error: float = 0.0, size: int | None = None)
         ConfigError: a share out of range.
     """
     if not 0 <= error < 1 or not 0 < precision < 1:
-        raise ConfigError("error and precision are shares between 0 and 1, as in 0.02 for 2%.")
+        raise ConfigError(
+            mark("error and precision are shares between 0 and 1, as in 0.02 for 2%.")
+        )
     error = max(error, 0.005)
     needed = 1.959964**2 * error * (1 - error) / precision**2
     if size:

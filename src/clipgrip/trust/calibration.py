@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from clipgrip.errors import ConfigError, nearest
+from clipgrip.errors import ConfigError, among
 from clipgrip.types import Logits, Probs
 
 KIND = "temperature"
@@ -46,10 +46,14 @@ class Temperature:
         kind = str(stored.get("kind"))
         if kind != KIND:
             raise ConfigError(
-                f'calibration "{kind}" is not known. Known: {KIND}.{nearest(kind, [KIND])}'
+                'calibration "{kind}" is not known. Known: {known}.{nearest}',
+                kind=kind,
+                **among(kind, [KIND]),
             )
         if "value" not in stored:
             raise ConfigError(
-                f"calibration of kind {kind}: 'value' is missing. Fit and store it anew."
+                "calibration of kind {kind}: {missing} is missing. Fit and store it anew.",
+                kind=kind,
+                missing="'value'",
             )
         return cls(float(stored["value"]))

@@ -37,8 +37,12 @@ def fit_temperature(logits: Logits, labels: Labels) -> Temperature:
     known = labels >= 0
     if (count := int(known.sum())) < LEAST:
         raise DataError(
-            f"temperature calibration over {logits.shape[1]} classes needs {LEAST} labeled images, "
-            f"there are {count}. Label {LEAST - count} more."
+            "temperature calibration over {classes} classes needs {needed} labeled images, there are {count}. "
+            "Label {more} more.",
+            classes=logits.shape[1],
+            needed=LEAST,
+            count=count,
+            more=LEAST - count,
         )
     logits, labels = logits[known].double(), labels[known]
 
