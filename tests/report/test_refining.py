@@ -10,7 +10,8 @@ from report_facts import MakeFacts
 from clipgrip.pseudolabel.refine import reasons
 from clipgrip.report.build import build_report
 from clipgrip.report.reading import Reading
-from clipgrip.report.refining import METHODS, WHY, never_refined, refining, would_divide
+from clipgrip.report.refining import WHY, never_refined, refining, would_divide
+from clipgrip.report.story import strategy
 from clipgrip.words import Words
 
 
@@ -73,4 +74,15 @@ def test_every_reason_has_plain_words_in_both_languages() -> None:
     for say in (Words("en"), Words("ja")):
         for text in WHY.values():
             assert say(text, n=3, absent=1, classes=4)
-        assert all(say(text) for text in METHODS.values())
+        assert all(say(text) for text in reasons.DONE.values())
+
+
+def test_a_round_without_pseudolabels_is_told_as_tuning_on_labels_whatever_was_asked_for(
+    make_facts: MakeFacts,
+) -> None:
+    facts = make_facts(rounds=1, labeled=20)
+    assert strategy(Reading(facts), Words("en")).startswith("GRIP")
+    facts.metrics["rounds"][0]["k"] = 0
+    said = strategy(Reading(facts), Words("en"))
+    assert said.startswith("The prompt was tuned on the given labels only")
+    assert "1 round was run" in said

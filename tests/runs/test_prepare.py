@@ -15,6 +15,7 @@ from clipgrip.data.manifest import Manifest
 from clipgrip.data.rows import Row
 from clipgrip.data.sources import BytesSource
 from clipgrip.errors import DataError
+from clipgrip.fewshot.validate import HeldOut
 from clipgrip.method import PRESETS
 from clipgrip.prompts.classifier import predict_proba
 from clipgrip.runs.pipeline import run
@@ -52,6 +53,16 @@ def test_where_no_label_can_be_held_out_all_images_teach_one_round(
     assert [one["k"] for one in outcome.metrics["rounds"]] == outcome.ready.ks[-1:]
     assert outcome.metrics["labels"]["one_round"]
     assert run(chosen).metrics["rounds"] == outcome.metrics["rounds"]
+
+
+def test_where_unlabeled_images_harm_the_labels_alone_teach_one_round(
+    place: Place, tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HeldOut, "unlabeled_harm", property(lambda _: True))
+    outcome = run(project(place, tiny_clip, tmp_path / "run", labels=place.labels("SSL")))
+    assert [(one["k"], one["chosen"]) for one in outcome.metrics["rounds"]] == [(0, 0)]
+    ready = reopen(outcome.folder).ready
+    assert ready.worthwhile_ks == [0]
 
 
 def test_arrays_are_prepared_without_a_model_and_each_answer_is_computed_once() -> None:

@@ -82,9 +82,10 @@ def done(run: Reading, say: Words) -> str:
 
 def strategy(run: Reading, say: Words) -> str:
     """How the prompt was tuned, and in how many rounds."""
-    soft = run.takes_all and any(entry["k"] for entry in run.rounds)
+    pseudolabeled = any(entry["k"] for entry in run.rounds)
     trusting_all = LEFT_ALONE if never_refined(run) else ALL_IMAGES
-    text = say((trusting_all if soft else STRATEGIES)[run.strategy])
+    texts = trusting_all if run.takes_all and pseudolabeled else STRATEGIES
+    text = say(texts[run.strategy if pseudolabeled or not run.rounds else "supervised"])
     if sampled := sample_sentence(run.metrics):
         text = f"{text}{say(' ')}{say.translated(sampled)}"
     if run.strategy not in ("ifpl", "grip") or not run.rounds:
