@@ -48,7 +48,6 @@ def test_a_slip_and_a_part_of_a_name_are_known(
         ("defect 3", CLASSES),  # another number is another thing
         ("part_0199.png", ("part_0198.png", "part_0197.png")),
         ("NG", CLASSES),
-        ("cat", ("car", "cap")),
         ("D", ("A", "B")),
         ("re", COMMANDS),  # too short to stand for review or report
         ("rep ort of the day", COMMANDS),

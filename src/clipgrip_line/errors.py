@@ -11,8 +11,8 @@ from clipgrip_line.sentences import Sentence
 class ClipgripError(Exception):
     """Base of all errors that are the input's fault, not the program's.
 
-    ``LineError(mark("{path} is a file. Give a folder."), path=path)`` is English, and can be said in the reader's
-    language: ``words.translated(error.sentence)``.
+    ``LineError("{path} is a file. Give a folder.", path=path)`` is English, and can be said in the reader's language:
+    ``words.translated(error.sentence)``. Without values its text is marked, or for Python alone.
     """
 
     exit_code = 2

@@ -10,14 +10,14 @@ from collections.abc import Iterable
 
 LETTERS_A_SLIP = 4
 """A name of so many letters may hold another slip."""
-SHORT = 3
-"""In names up to this long a letter that is another makes another name: cat and car, OK and NG."""
+SHORT = 2
+"""In names up to this long a letter that is another makes another name: OK and NG."""
 PART = 3
 """Letters from which the beginning or the end of a name stands for it."""
 
 
 def near(name: str, known: Iterable[str]) -> str | None:
-    """The first of the known names with the fewest slips, or the only one that begins or ends with ``name``."""
+    """The first of the known names with the fewest slips, or the one that begins or ends with ``name``."""
     said = name.casefold()
     most, found, parts = max(1, len(said) // LETTERS_A_SLIP), None, list[str]()
     for one in known:
@@ -27,7 +27,10 @@ def near(name: str, known: Iterable[str]) -> str | None:
             most, found = slips, one
         elif _is_part(said, other):
             parts.append(one)
-    return parts[0] if found is None and len(parts) == 1 else found
+    if found is None and parts:
+        shortest = min(parts, key=len)  # "visual", where "visual-deep" is there too
+        return shortest if all(one.startswith(shortest) for one in parts) else None
+    return found
 
 
 def _is_part(said: str, other: str) -> bool:
