@@ -102,15 +102,13 @@ def token_ids(tokenizer: Any, texts: Sequence[str], tokens: nn.Embedding) -> lis
         rows: list[list[int]] = tokenizer(list(texts), padding=False, truncation=False)["input_ids"]
     except Exception as error:  # the tokenizers package raises bare exceptions
         raise BackboneError(
-            mark("the model's tokenizer reads no text: {error}. Copy the model again."), error=error
+            "the model's tokenizer reads no text: {error}. Copy the model again.", error=error
         ) from error
     odd = next((i for row in rows for i in row if not 0 <= i < tokens.num_embeddings), None)
     if odd is not None:
         raise BackboneError(
-            mark(
-                "the model's tokenizer knows a token of number {odd}, the model has {tokens}. They do not belong "
-                "together: copy the model again, with its own tokenizer.json."
-            ),
+            "the model's tokenizer knows a token of number {odd}, the model has {tokens}. They do not belong "
+            "together: copy the model again, with its own tokenizer.json.",
             odd=odd,
             tokens=tokens.num_embeddings,
         )

@@ -180,10 +180,8 @@ def _nothing_matches(
     places = " and to ".join(dict.fromkeys(bases))
     if not shown:
         return DataError(
-            mark(
-                "{where}: none of the {n_claims} paths is an image that is there. Written are, for example: "
-                "{written}. Looked for as absolute paths and relative to {places}."
-            ),
+            "{where}: none of the {n_claims} paths is an image that is there. Written are, for example: "
+            "{written}. Looked for as absolute paths and relative to {places}.",
             where=claims[0].where,
             n_claims=len(claims),
             written=written,
