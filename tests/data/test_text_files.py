@@ -105,7 +105,9 @@ def test_the_encoding_taken_stands_among_the_issues(tmp_path: Path) -> None:
     ).manifest.classes.display == ("划痕", "凹陷")
 
 
-@pytest.mark.parametrize("first", ["display", "label", "name", "class", "Label", "label, printed"])
+@pytest.mark.parametrize(
+    "first", ["display", "label", "name", "class", "Label", "classes", "クラス", "label, printed"]
+)
 def test_a_list_keeps_its_first_name_whatever_it_is_called(tmp_path: Path, first: str) -> None:
     (tmp_path / "c.txt").write_text(f"{first}\nkeyboard\ncable\n")
     assert ClassNames.read(tmp_path / "c.txt").display == (first, "keyboard", "cable")
@@ -114,7 +116,9 @@ def test_a_list_keeps_its_first_name_whatever_it_is_called(tmp_path: Path, first
     assert said == ({} if "," in first else {"c.txt": "class-list"})
 
 
-@pytest.mark.parametrize("first", ["name", "class", "label,printed", "id,name"])
+@pytest.mark.parametrize(
+    "first", ["name", "class", "Categories", "クラス名", "label,printed", "id,name"]
+)
 def test_a_csv_that_may_or_may_not_have_a_heading_is_asked_about(
     tmp_path: Path, first: str
 ) -> None:

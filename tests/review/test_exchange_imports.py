@@ -136,6 +136,25 @@ def test_a_name_that_two_images_have_means_neither(written: str, meant: str | No
     assert place.ambiguous == (meant is None)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("P0.PNG", "p0.png"),
+        ("LOT/p1.png", "lot/P1.png"),
+        ("https://host/P0.png?sig=1", "p0.png"),
+        ("a.PNG", None),  # two are called so
+        ("p0.jpg", None),
+    ],
+)
+def test_a_name_in_other_upper_and_lower_case_is_found_and_said(
+    written: str, meant: str | None
+) -> None:
+    place = finder("p0.png", "lot/P1.png", "x/a.png", "x/A.png").find(written)
+    assert place.image == meant
+    assert place.how == "case" or meant is None
+    assert finder("a.png", "A.png").find("A.png").how == "path"
+
+
 def test_names_of_our_own_class_folders_come_back_from_other_tools(session: ReviewSession) -> None:
     row = session.snapshot.view.rows[3]
     exported = f"{row.sha256[:12]}-another name.jpg"
@@ -327,6 +346,8 @@ def test_json_min_csv_and_tsv_of_label_studio_are_read(session: ReviewSession) -
         (-1, "malformed"),
         (9, "malformed"),
         ([{"label": "dent", "bounding_box": [0, 0, 1, 1]}], "kind"),
+        ({"classifications": [{"label": "dent"}]}, "dent"),
+        ({"classifications": [{"label": "dent"}, {"label": "steel"}]}, "ticks"),
     ],
 )  # fmt: skip
 def test_labels_of_fiftyone_with_all_that_may_stand_beside_them(

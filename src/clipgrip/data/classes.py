@@ -20,6 +20,20 @@ UNLABELED_MARKS = ("", "-1")
 
 _NAME_COLUMNS = ("name", "class", "display", "label")
 _PROMPT_COLUMNS = ("prompt", "prompts", "text")
+_MAY_BE_HEADINGS = frozenset(_NAME_COLUMNS) | {
+    *(
+        "names",
+        "classes",
+        "labels",
+        "category",
+        "categories",
+        "class name",
+        "class_name",
+        "classname",
+    ),
+    *("クラス", "クラス名", "ラベル", "名前", "名称", "分類", "カテゴリ", "カテゴリー"),
+}
+"""First lines of which nobody but the writer knows whether they name a class."""
 
 
 def canonical(name: str) -> str:
@@ -179,7 +193,7 @@ def _plain_lines(text: str, source: str) -> list[_Line]:
                 source=source,
                 number=number,
             )
-    if lines and _first_cells(text)[0] in _NAME_COLUMNS:
+    if lines and _first_cells(text)[0] in _MAY_BE_HEADINGS:
         number, line, _ = lines[0]
         raise DataError(
             '{source} line {number}: "{line}" may be a heading or a class. Let the first line be '
@@ -204,7 +218,7 @@ def heading_remark(path: AnyPath, encoding: str | None = None) -> str | None:
     """
     text = read_text(path, encoding)
     cells = _first_cells(text)
-    if _has_heading(text) or len(cells) > 1 or cells[0] not in _NAME_COLUMNS:
+    if _has_heading(text) or len(cells) > 1 or cells[0] not in _MAY_BE_HEADINGS:
         return None
     return Sentence(
         'the first line, "{first}", is taken for a class; a heading has two columns: name,prompt',

@@ -24,6 +24,8 @@ def read_fiftyone(data: bytes, _known: Known) -> Iterator[Read]:
 
 def _read(path: str, value: Any, names: list[Any]) -> Read:
     where = Sentence('label of "{path}"', path=path)
+    if isinstance(value, dict) and isinstance(value.get("classifications"), list):
+        value = value["classifications"]
     several = value if isinstance(value, list) else [value]
     found = [_label(one, names) for one in several if one is not None]
     labels = list(dict.fromkeys(label for label, _ in found if label is not None))

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from clipgrip.data.classes import canonical
 from clipgrip.data.rows import Row
 
-How = Literal["content", "path", "name", "other-content"]
+How = Literal["content", "path", "name", "case", "other-content"]
 """``other-content``: by path or name, although the file holds or states another content."""
 
 _HASHED = re.compile(r"[0-9a-f]{8}-(.+)", re.DOTALL)
@@ -49,6 +49,7 @@ class Finder:
         paths = [(canonical(path), image) for image, row in every.items() for path in row.paths]
         self._paths = _Names(paths)
         self._stems = _Names([(splitext(path)[0], image) for path, image in paths])
+        self._folded = _Names([(path.casefold(), image) for path, image in paths])
         self._letters: dict[str, set[str]] = defaultdict(set)
         for image, row in every.items():
             for path in row.paths:
@@ -88,7 +89,9 @@ class Finder:
             if images:
                 how: How = "path" if all(how for found, how in looked if found) else "name"
                 return images, how
-        return self._renamed(texts), "name"
+        if renamed := self._renamed(texts):
+            return renamed, "name"
+        return {image for text in texts for image in self._folded.look(text.casefold())[0]}, "case"
 
     def _renamed(self, texts: Sequence[str]) -> set[str]:
         """By what Label Studio's uploads, Roboflow and our own class folders make of a name."""

@@ -31,6 +31,7 @@ TAKEN: dict[How, str] = {
     "content": mark("found by content"),
     "path": mark("found by path"),
     "name": mark("found by a name that only one image has"),
+    "case": mark("found by a name that differs in upper and lower case"),
     "other-content": mark("found by path or name, but the file is about another content: look at them"),
 }  # fmt: skip
 PARTS = mark("read from boxes around parts of images, as labels of the whole images")
