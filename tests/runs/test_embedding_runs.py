@@ -287,6 +287,22 @@ def test_a_single_bank_may_be_called_otherwise(tmp_path: Path) -> None:
     assert right(outcome.folder, tmp_path / "new.npy") > 0.9
 
 
+def test_a_bank_that_told_nothing_may_be_missing_which_is_said_but_stands_for_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(5).normal(size=(N, 16)).astype(np.float32)  # as wide as clip
+    made(with_texts(tmp_path / "e.npz", dino=None, noise=noise), strategy="zero-shot")
+    words = ["predict", tmp_path / "run", new_images(tmp_path / "new.npz", "clip")]
+    for out in ("a.csv", "a.parquet"):
+        told = command(capsys, *words, "--out", tmp_path / out)
+        assert told.code == 0, told.err
+        assert f'{words[2]} has no "noise". It counted nothing in this run' in told.err
+    np.savez(tmp_path / "other.npz", noise=noise)
+    told = command(capsys, *words[:2], tmp_path / "other.npz", "--out", tmp_path / "b.csv")
+    assert told.code == 2
+    assert 'no bank "clip" of 16 numbers' in told.err
+
+
 def test_images_are_refused_where_embeddings_were_learned_from(tmp_path: Path) -> None:
     from pictures import random_image
 

@@ -35,7 +35,7 @@ from clipgrip.data.sources import EmbeddingSource
 from clipgrip.data.splitnames import split_folders
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, mark
 
 __all__ = ["Images", "Ingested", "Issue", "Progress", "ingest"]
 
@@ -255,6 +255,12 @@ def _contents(entries: Sequence[Entry], issues: Issues, on_progress: Progress | 
     return _Contents(entries, hashes, sources)
 
 
+NO_FILE = mark(
+    "{where}: no usable image, and no file at all. Put images there (JPEG, PNG, BMP, TIFF or WebP), or give another "
+    "folder."
+)
+
+
 def _nothing_usable(images: Images, found: Found, issues: Issues) -> DataError:
     example = (
         Sentence(" The first: {path}: {detail}.", path=issues[0].path, detail=issues[0].detail)
@@ -269,6 +275,8 @@ def _nothing_usable(images: Images, found: Found, issues: Issues) -> DataError:
     )
     if not found.entries and not isinstance(images, str | os.PathLike):
         return DataError("{where} is empty. Give one image at least.", where=where)
+    if not found.entries and not issues:
+        return DataError(NO_FILE, where=where)
     return DataError(
         "{where}: no usable image among {n} files{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
         "WebP images.",

@@ -35,7 +35,7 @@ def run_rounds(
     store: RunStore, identity: str, ready: Prepared, inputs: Inputs, listener: Listener
 ) -> None:
     """Run what is not stored yet of the schedule."""
-    listener.planned(len(ready.ks))
+    listener.planned(len(ready.worthwhile_ks))
     last = [0.0]
 
     def on_step(step: int, steps: int, loss: float) -> None:
@@ -56,7 +56,7 @@ def run_rounds(
         listener.round_done(stored.facts)
         if done.why and (done.refined_by, done.why) != refined:
             refined = done.refined_by, done.why
-            listener.step(_refined_line(done))
+            listener.detail(_refined_line(done))
         if done.stop:
             listener.step(
                 Sentence(
@@ -72,7 +72,7 @@ def _refined_line(done: Round) -> str:
     """How a round's answers were improved before it learned from them."""
     why = combined(done.why)
     return Sentence(
-        "  before it learned, {done}: {why}", done=Sentence(DONE[done.refined_by]), why=why
+        "before it learned, {done}: {why}", done=Sentence(DONE[done.refined_by]), why=why
     )
 
 

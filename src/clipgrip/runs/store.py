@@ -23,7 +23,7 @@ from clipgrip.runs.database import opened
 from clipgrip.runs.migrations import MIGRATIONS, SEALED
 from clipgrip.runs.packed import PACKED, NamedLabels, packed, unpacked
 from clipgrip.runs.seal import Seals
-from clipgrip.sentences import mark
+from clipgrip.sentences import Sentence, mark
 from clipgrip.training.state import TrainingState
 
 NAME = "runs.db"
@@ -255,7 +255,9 @@ def parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, TypeError) as error:
-        raise sqlite3.DatabaseError(f"a text in it is no JSON ({error})") from None
+        raise sqlite3.DatabaseError(
+            Sentence("a text in it is no JSON ({error})", error=error)
+        ) from None
 
 
 def _lasting(cells: Cells) -> Cells:

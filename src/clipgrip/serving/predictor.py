@@ -100,6 +100,13 @@ class Predictor:
         """What the answers mean."""
         return ClassNames(self.facts.class_names, self.facts.class_prompts)
 
+    @property
+    def unread_banks(self) -> frozenset[str]:
+        """Banks of the embeddings that it learned from and that told nothing, so no answer depends on them."""
+        known = [] if self.given is None else [bank.name for bank in self.given.banks[1:]]
+        counting = () if self.beside is None else self.beside.eyes
+        return frozenset(known) - {eye.name for eye in counting}
+
     def predict_proba(self, image_embeds: WideEmbeds) -> Probs:
         """(N, C) from what `embed` gives, as the prompt says them; `calibrated` sets them right.
 
@@ -123,7 +130,8 @@ class Predictor:
             return self.embed(items_of(rows, item_of), on_progress=on_progress)
         counting = () if self.beside is None else self.beside.eyes
         banks = [self.given.banks[0], *(GivenBank(eye.name, eye.embed_dim) for eye in counting)]
-        seen = [vectors_of(rows, bank, alone=not counting) for bank in banks]
+        unread = self.unread_banks
+        seen = [vectors_of(rows, bank, alone=not counting, others=unread) for bank in banks]
         if self.beside is None:
             return seen[0]
         joined = self.beside.banks.joined([one.embeds for one in seen])
