@@ -61,13 +61,13 @@ def columns_of(path: AnyPath, least: int) -> Arrays:
     """
     if os.fspath(path).lower().endswith(ARROW_SUFFIXES):
         return table_arrays(_arrow(path, least), path, least)
-    with _told(path):
+    with _as_data_error(path):
         from pyarrow import parquet
 
         file = parquet.ParquetFile(readable(path), buffer_size=PIECE)
         first = next(file.iter_batches(1), None)
     banks, others = _kinds(file.schema_arrow, first)
-    with _told(path):
+    with _as_data_error(path):
         table = file.read(columns=others)
     rows = file.metadata.num_rows
     return {
@@ -98,7 +98,7 @@ def table_arrays(table: Any, path: AnyPath, least: int) -> Arrays:
 
 
 @contextlib.contextmanager
-def _told(path: AnyPath) -> Iterator[None]:
+def _as_data_error(path: AnyPath) -> Iterator[None]:
     try:
         import pyarrow
     except ImportError as error:
@@ -119,7 +119,7 @@ def reason_of(error: Exception) -> str:
 
 def _arrow(path: AnyPath, least: int) -> Any:
     """The table; of a large file on a disk what is not compressed stays where it lies."""
-    with _told(path):
+    with _as_data_error(path):
         import pyarrow
         from pyarrow import ipc
 
@@ -136,7 +136,7 @@ def _chunks(file: Any, name: str, path: AnyPath) -> Iterator[Any]:
     """A column a piece at a time."""
     batches = file.iter_batches(ROWS, columns=[name])
     while True:
-        with _told(path):
+        with _as_data_error(path):
             batch = next(batches, None)
         if batch is None:
             return

@@ -121,14 +121,14 @@ class Issues(Sequence[Issue]):
 
     def in_order(self) -> Issues:
         """Sorted by path, reason and detail, equal ones once."""
-        kept = array("q")
+        ordered = array("q")
         for _, alike in groupby(self._paths.order().tolist(), self._paths.__getitem__):
             places = list(alike)
             if len(places) > 1:
                 known = {self[place]: place for place in places}
                 places = [known[issue] for issue in sorted(known)]
-            kept.extend(places)
-        return self._some(kept)
+            ordered.extend(places)
+        return self._some(ordered)
 
     def tally(self) -> str:
         """``4 corrupt, 2 empty-file``: how many of each reason, most frequent first."""

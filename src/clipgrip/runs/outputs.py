@@ -128,12 +128,12 @@ def prediction_lines(
     """A line of `COLUMNS` for each file, in the order of the paths; made a part at a time, as all are gigabytes."""
     embeds, answers, names = outcome.embeds, outcome.answers, outcome.manifest.classes.display
     every, pool = embeds.pool_rows.and_(embeds.test_rows), len(embeds.pool_rows)
-    names_of, rows_of = Texts(), array("q")
+    every_path, rows_of = Texts(), array("q")
     for number, paths in enumerate(every.paths()):
         for path in paths:
-            names_of.append(path)
+            every_path.append(path)
             rows_of.append(number)
-    order, of_place = names_of.order(), np.array(rows_of)
+    order, of_place = every_path.order(), np.array(rows_of)
     for start in range(0, len(order), LINES):
         part = order[start : start + LINES]
         numbers = torch.from_numpy(of_place[part])
@@ -145,7 +145,7 @@ def prediction_lines(
             learned_from, outcome.task.labels[numbers.clamp_max(pool - 1)], -1
         ).tolist()
         cells = prediction_cells(probs, names, calibrated, given)
-        yield from ((names_of[at], *line) for at, line in zip(part.tolist(), cells, strict=True))
+        yield from ((every_path[at], *line) for at, line in zip(part.tolist(), cells, strict=True))
 
 
 def as_given(probs: Probs, labels: Sequence[int]) -> Probs:
