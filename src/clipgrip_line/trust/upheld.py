@@ -29,16 +29,19 @@ def against(wrong: Answers, rate: float, alpha: float) -> Values:
     itself and less below it. Where one wrong answer would bring more than the 1 / ``alpha`` that withdraws, only so
     much is bet as brings that, and a right answer costs less; what has reached it is bet no more.
     """
-    shares = np.array([share for _, share in TIMES])
-    right, bad = np.array([ratios(np.array([False, True]), rate, times) for times, _ in TIMES]).T
+    kinds = np.array([False, True])
+    bets = [(share, *ratios(kinds, rate, times).tolist()) for times, share in TIMES]
     goal = (1 + 1e-9) / alpha  # for rounding
-    begun, waiting, path = np.zeros(len(TIMES)), 1.0, np.empty(len(wrong))
-    for n, (is_wrong, weight) in enumerate(zip(wrong, start_weights(len(wrong)), strict=True)):
-        begun, waiting = begun + weight * shares, waiting - weight
-        gain = float(begun @ (bad - 1))
-        part = np.clip((goal - waiting - begun.sum()) / gain, 0.0, 1.0)
-        begun = begun * (1 + part * ((bad if is_wrong else right) - 1))
-        path[n] = begun.sum() + waiting
+    begun, waiting, path = [0.0] * len(bets), 1.0, np.empty(len(wrong))
+    weights = start_weights(len(wrong)).tolist()
+    for n, (is_wrong, weight) in enumerate(zip(wrong.tolist(), weights, strict=True)):
+        waiting -= weight
+        begun = [one + weight * bet[0] for one, bet in zip(begun, bets, strict=True)]
+        gain = sum(one * (bet[2] - 1) for one, bet in zip(begun, bets, strict=True))
+        part = min(1.0, max(0.0, (goal - waiting - sum(begun)) / gain))
+        factors = [1 + part * (bet[1 + is_wrong] - 1) for bet in bets]
+        begun = [one * factor for one, factor in zip(begun, factors, strict=True)]
+        path[n] = sum(begun) + waiting
     return path
 
 
