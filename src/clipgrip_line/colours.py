@@ -2,7 +2,7 @@
 
 Lamps warm up and age, so colours are read as they would be under white light: each channel over its bright end (a
 white patch; van de Weijer et al., IEEE TIP 2007, compare such estimates). A picture that is all of one colour has no
-other left then, so a coarser histogram of the colours as they are stands beside it, with XX
+other left then, so a coarser histogram of the colours as they are stands beside it.
 """
 
 from __future__ import annotations
