@@ -13,25 +13,21 @@ from clipgrip.backbone.embed import embed_images
 from clipgrip.backbone.eyes import load_eye
 from clipgrip.backbone.texture import Texture
 from clipgrip.data.surfaces import DEMO_DOMAIN, render_surface
-from clipgrip_line.texture import (
-    COLOURS,
-    DIRECTIONS,
-    REVISION,
-    SIZE,
-    colours,
-    described,
-    spectrum,
-)
+from clipgrip_line.colours import WIDTH as COLOURS
+from clipgrip_line.colours import colours, whitened
+from clipgrip_line.texture import DIRECTIONS, REVISION, SIZE, described, spectrum
 
-WIDTH = 224
+WIDTH = 295
 WRITTEN: tuple[tuple[list[float], list[float]], ...] = (
     (
-        [-0.17685, -0.10734, 0.06368, -0.03448, -0.01902, -0.05566, -0.04056, 0.0, 0.0, 0.0],
-        [-7.084, 10.4903],
+        [-0.17309, -0.10506, 0.06232, -0.03375, -0.01862, -0.05447, -0.0397]
+        + [0.0, 0.0, 0.0, 0.0, 0.0, -0.02108],
+        [-6.8101, 10.9829],
     ),
     (
-        [0.03062, -0.08893, -0.00052, -0.00302, -0.04952, -0.03536, -0.19588, 0.0, 0.0, 0.0],
-        [-1.1382, 10.3748],
+        [0.02426, -0.07047, -0.00041, -0.0024, -0.03924, -0.02802, -0.15522]
+        + [0.0, 0.0, 0.0, 0.0219, 0.11171, -0.01493],
+        [1.5028, 11.3771],
     ),
 )
 """Every 24th number of a picture of stripes and of a drawn surface, the sum of all, and of their sizes."""
@@ -84,13 +80,27 @@ def test_the_spectrum_says_the_direction_of_stripes() -> None:
     assert [(one - strongest[0]) % DIRECTIONS for one in strongest] == [0, 2, 4]
 
 
-def test_colours_do_not_see_brightness_and_brightness_alone_is_one_colour() -> None:
-    dark, light = (np.full((SIZE, SIZE, 3), value, np.uint8) for value in (40, 220))
-    assert np.array_equal(colours(dark), colours(light))
-    red = dark.copy()
-    red[..., 0] = 200
-    assert not np.allclose(colours(dark), colours(red))
-    assert len(colours(red)) == COLOURS**2
+def coloured(*levels: float) -> np.ndarray:
+    return np.tile(np.array(levels, np.float32), (56, 56, 1))
+
+
+def test_less_light_changes_no_number_of_the_colours_of_a_grey_picture() -> None:
+    dark, light = (coloured(value, value, value) for value in (0.2, 0.8))
+    np.testing.assert_allclose(colours(dark), colours(light), atol=2e-2)
+    assert len(colours(dark)) == COLOURS
+
+
+def test_another_colour_gives_other_numbers_though_nothing_else_is_in_the_picture() -> None:
+    red, blue = coloured(0.6, 0.2, 0.2), coloured(0.2, 0.2, 0.6)
+    assert float(np.linalg.norm(colours(red) - colours(blue))) > 0.8
+
+
+def test_a_warmer_light_on_a_board_is_taken_from_the_picture() -> None:
+    board = coloured(0.9, 0.9, 0.9)
+    board[20:40, 20:40] = (0.2, 0.5, 0.2)
+    warm = board * np.array([1.05, 1.0, 0.95], np.float32)
+    np.testing.assert_allclose(whitened(warm), whitened(board), atol=0.01)
+    assert float(np.abs(warm - board).max()) > 0.04
 
 
 def test_one_mark_changes_what_the_windows_say_at_their_most() -> None:
@@ -115,7 +125,7 @@ def test_surfaces_of_one_class_are_more_alike_than_of_two() -> None:
 
 def test_no_embedding_of_another_revision_is_ever_read(monkeypatch: pytest.MonkeyPatch) -> None:
     eye = Texture()
-    assert str(eye.image_key).startswith("texture-1-")
+    assert str(eye.image_key).startswith(f"texture-{REVISION}-")
     assert embed_images(eye, [("0" * 64, lambda: random_image(0, 50, 50))]).embeds.shape == (
         1,
         eye.embed_dim,
@@ -125,14 +135,14 @@ def test_no_embedding_of_another_revision_is_ever_read(monkeypatch: pytest.Monke
 def test_the_spectrum_is_that_of_scipys_fourier_transform() -> None:
     from scipy.fft import rfft2
 
-    from clipgrip_line.texture import _power
+    from clipgrip_line.spectra import power
 
     drawn = np.random.default_rng(0).random((3, 32, 32), np.float32)
     for pictures in (drawn, np.random.default_rng(1).random((1, SIZE, SIZE), np.float32)):
         waves = rfft2(pictures.astype(np.float64), axes=(1, 2))
         expected = waves.real**2 + waves.imag**2
         np.testing.assert_allclose(
-            _power(pictures), expected, rtol=1e-4, atol=1e-6 * expected.max()
+            power(pictures), expected, rtol=1e-4, atol=1e-6 * expected.max()
         )
 
 
@@ -140,7 +150,7 @@ def test_the_numbers_of_this_revision_are_written_down() -> None:
     """A constant that changes one of them changes every cached embedding: raise REVISION, and write these anew."""
     surface = render_surface("scratch", DEMO_DOMAIN, np.random.default_rng(3), 128)
     found = embed(Image.fromarray(stripes(0.7, 11.0)), surface)
-    assert (REVISION, Texture().embed_dim) == (1, WIDTH)
+    assert (REVISION, Texture().embed_dim) == (2, WIDTH)
     for row, (picked, sums) in zip(found.double(), WRITTEN, strict=True):
         assert row[::24].tolist() == pytest.approx(picked, abs=2e-4)
         assert [float(row.sum()), float(row.abs().sum())] == pytest.approx(sums, abs=2e-3)

@@ -10,7 +10,7 @@ from torch import Tensor
 from clipgrip.errors import DataError
 from clipgrip.prompts.classifier import predict_proba, wide_logits
 from clipgrip.pseudolabel import refine, refined
-from clipgrip.pseudolabel.bank_weights import bank_weights
+from clipgrip.pseudolabel.bank_weights import BankSettings, bank_weights
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.pseudolabel.refine.space import PoolImages
 from tests.bank_pools import CLASSES, SCALE, noise, pool
@@ -110,6 +110,29 @@ def test_the_length_of_an_eyes_vectors_says_nothing() -> None:
     banks = [one.clip, one.eye], [one.clip, 100 * one.eye]
     first, second = (fit_bank_map(each, one.probs).joined(each) for each in banks)
     assert torch.allclose(first, second, atol=1e-4)
+
+
+def test_directions_in_which_images_differ_little_count_for_more_than_their_length() -> None:
+    one = pool()
+    banks = [one.clip, one.eye * torch.linspace(0.2, 1.0, one.eye.shape[1])]
+
+    def evenness(whitening: float) -> float:
+        found = fit_bank_map(banks, one.probs, settings=BankSettings(whitening=whitening))
+        values = found.joined(banks)[:, one.clip.shape[1] :].var(0)
+        return float(values.min() / values.max())
+
+    assert evenness(0.0) < evenness(0.4) < evenness(1.0)
+
+
+def test_labels_ask_as_many_neighbours_as_a_class_has_other_labels() -> None:
+    one = pool()
+    labels = some(one.truth, 5)
+    by_all = fit_bank_map([one.clip, one.eye], None, labels).weights[1]
+    nearest = BankSettings(label_neighbours=1)
+    assert by_all != fit_bank_map([one.clip, one.eye], None, labels, nearest).weights[1]
+    pairs = some(one.truth, 2)
+    by_pairs = fit_bank_map([one.clip, one.eye], None, pairs).weights[1]
+    assert by_pairs == fit_bank_map([one.clip, one.eye], None, pairs, nearest).weights[1]
 
 
 def test_half_precision_stays_half_precision() -> None:

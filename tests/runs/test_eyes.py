@@ -15,6 +15,7 @@ from clipgrip import GripClassifier
 from clipgrip.config import Settings
 from clipgrip.errors import BackboneError, ConfigError, PromptError
 from clipgrip.project_file import read_toml
+from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.review.view import RoundClassifier
 from clipgrip.runs import checkpoint
 from clipgrip.runs.eyes import Beside, eye_sentences
@@ -154,6 +155,26 @@ def test_the_numbers_that_weigh_eyes_are_part_of_a_run_s_identity(
     assert run(project(place, tiny_clip, tmp_path / "two", eye="texture")).run.id != first.run.id
 
 
+def test_a_run_joins_what_its_eyes_see_as_it_did_whatever_newer_code_would_weigh(
+    place: Place, tiny_clip: Path, eye: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clipgrip.pseudolabel.bank_weights import BankSettings
+    from clipgrip.runs import eyes as of_runs
+
+    labels = place.labels("SSL")
+    outcome = run(project(place, tiny_clip, tmp_path / "run", eye=str(eye), labels=labels))
+
+    def newer(pools: list[torch.Tensor], *given: object) -> BankMap:
+        return fit_bank_map(pools, settings=BankSettings(whitening=1.0))
+
+    monkeypatch.setattr(of_runs, "fit_bank_map", newer)
+    again = reopen(outcome.folder)
+    assert torch.equal(again.answers.test, outcome.answers.test)
+    assert again.ready.embeds.pool_beside is not None
+    assert outcome.ready.embeds.pool_beside is not None
+    assert torch.equal(again.ready.embeds.pool_beside, outcome.ready.embeds.pool_beside)
+
+
 def test_an_eye_that_sees_otherwise_now_is_refused(
     place: Place, tiny_clip: Path, eye: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,7 +190,8 @@ def test_an_eye_that_sees_otherwise_now_is_refused(
 def test_predict_refuses_a_run_whose_eyes_are_damaged(
     place: Place, tiny_clip: Path, tmp_path: Path, damage: str
 ) -> None:
-    outcome = run(project(place, tiny_clip, tmp_path / "run", eye="texture"))
+    labels = place.labels("SSL")
+    outcome = run(project(place, tiny_clip, tmp_path / "run", eye="texture", labels=labels))
     path = outcome.folder / checkpoint.EYES
     content = bytearray(path.read_bytes())
     content[-1] ^= 1

@@ -27,10 +27,14 @@ class BankSettings:
 
     max_directions: int = 256
     """Principal directions of a bank at most."""
+    whitening: float = 0.4
+    """How far the directions are brought to one length: 0 not at all, 1 wholly, but for those of hardly any length."""
     sample: int = 4000
     """Images at most of which neighbours are compared, and labels."""
     neighbours: int = 3
     """Nearest images, of those with a sure answer, whose answers are compared."""
+    label_neighbours: int = 4
+    """Nearest labels that are compared at most; one less than an ordinary class has, where that is fewer."""
     shared_neighbours: int = 20
     """The same, where the neighbours of two banks are compared."""
     power: float = 2.0
@@ -125,7 +129,10 @@ def _by_text(
 def _by_labels(
     banks: Sequence[Tensor], labels: Labels | None, settings: BankSettings
 ) -> list[Agreement]:
-    """Of labels whose class has at least two, a bank each; the nearest other label counts, of copies one."""
+    """Of labels whose class has at least two, a bank each; of copies one counts.
+
+    As many neighbours are asked as a class has other labels: of the nearest alone chance says too much.
+    """
     if labels is None or not bool((labels >= 0).any()):
         return [NONE] * len(banks)
     if (copies := copies_among(banks[0])) is not None:
@@ -134,7 +141,9 @@ def _by_labels(
     counts = torch.bincount(labels[labels >= 0])
     rows = ((labels >= 0) & (counts[labels.clamp_min(0)] > 1)).nonzero().squeeze(1)
     rows = rows[torch.randperm(len(rows), generator=generator(0, "banks"))[: settings.sample]]
-    return [_agreement(bank[rows].float(), labels[rows], 1) for bank in banks]
+    others = int(counts[counts > 1].median()) - 1 if len(rows) else 1
+    asked = min(others, settings.label_neighbours)
+    return [_agreement(bank[rows].float(), labels[rows], asked) for bank in banks]
 
 
 def _shared(first: Tensor, bank: Tensor, settings: BankSettings) -> Agreement:

@@ -209,11 +209,12 @@ def see(
     zero_shot: Probs | None,
     labels: Labels,
     listener: Listener,
+    banks: BankMap | None = None,
 ) -> tuple[Embeds, EyesSeen | None]:
     """The run's embeddings with what eyes see beside them; as they are where there is no eye.
 
     How much an eye counts is found on the pool: by the answers (N, C) of the text and by labels,
-    where there are some.
+    where there are some. A run that is opened again joins them as it did, by its own ``banks``.
     """
     if not eyes:
         return found.embeds, None
@@ -231,7 +232,9 @@ def see(
             )
         pools.append(seen.embeds.pool)
         tests.append(seen.embeds.test)
-    every = EyesSeen(tuple(map(EyeFacts.of, eyes)), fit_bank_map(pools, zero_shot, labels))
+    every = EyesSeen(
+        tuple(map(EyeFacts.of, eyes)), banks or fit_bank_map(pools, zero_shot, labels)
+    )
     if not every.banks.joins:
         return own, every
     width = own.pool.shape[1]

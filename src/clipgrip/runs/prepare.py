@@ -25,6 +25,7 @@ from clipgrip.errors import BackboneError
 from clipgrip.fewshot.teacher import Teacher
 from clipgrip.method import Method, learn, refiner_of, schedule, teacher_of
 from clipgrip.prompts.residual import ResidualPrompt
+from clipgrip.pseudolabel.banks import BankMap
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner
 from clipgrip.runs import sampled
 from clipgrip.runs.embedding import (
@@ -214,9 +215,14 @@ def prepare(
 
 
 def prepare_stored(
-    folder: Path, store: RunStore, run: StoredRun, listener: Listener
+    folder: Path,
+    store: RunStore,
+    run: StoredRun,
+    listener: Listener,
+    *,
+    kept: Beside | None = None,
 ) -> PreparedImages:
-    """From a run as its database knows it.
+    """From a run as its database knows it; ``kept`` is how it joined what its eyes see.
 
     Raises:
         BackboneError: the model is not here, or is another one than the run's.
@@ -244,15 +250,20 @@ def prepare_stored(
     known = run.facts.get("method")
     method = Method.from_facts(known) if known else method_for(settings, task)
     start = Start.of(backbone, found.manifest.classes, settings, method)
-    ready = _seen_by(eyes, Prepared(settings, start, found.embeds, task), found, listener)
+    ready = Prepared(settings, start, found.embeds, task)
+    ready = _seen_by(eyes, ready, found, listener, None if kept is None else kept.banks)
     return PreparedImages(backbone, found.manifest, ready, found.issues)
 
 
 def _seen_by(
-    eyes: Sequence[Eye], ready: Prepared, found: EmbeddedManifest, listener: Listener
+    eyes: Sequence[Eye],
+    ready: Prepared,
+    found: EmbeddedManifest,
+    listener: Listener,
+    banks: BankMap | None = None,
 ) -> Prepared:
-    """The same with what the eyes see; how much each counts is found before anything is tuned."""
-    embeds, seen = see(eyes, found, ready.text_answers, ready.task.labels, listener)
+    """The same with what the eyes see; how much each counts is found before anything is tuned, or known."""
+    embeds, seen = see(eyes, found, ready.text_answers, ready.task.labels, listener, banks)
     return replace(ready, embeds=embeds, seen=seen)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from clipgrip.errors import PromptError
-from clipgrip.runs.checkpoint import NAME, PromptFacts, read, read_head
+from clipgrip.runs.checkpoint import NAME, PromptFacts, read, read_eyes, read_head
 from clipgrip.runs.events import Listener
+from clipgrip.runs.eyes import Beside
 from clipgrip.runs.outcome import Outcome, assemble
 from clipgrip.runs.prepare import prepare_stored
 from clipgrip.runs.store import StoredRun, open_store
@@ -23,7 +24,7 @@ def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
     listener = listener or Listener()
     with open_store(folder) as store:
         run = store.finished_run(folder)
-        prepared = prepare_stored(folder, store, run, listener)
+        prepared = prepare_stored(folder, store, run, listener, kept=_kept(folder, run))
         for issue in prepared.issues[:3]:
             listener.note(
                 Sentence(
@@ -45,8 +46,18 @@ def _written(folder: Path, run: StoredRun, method_id: str) -> PromptFacts | None
     try:
         _, facts = read(folder / NAME)
         read_head(folder, facts)
+        read_eyes(folder, facts)
     except PromptError:
         if run.facts.get("method_id") == method_id:
             return None
         raise
     return facts if facts.run == run.id else None
+
+
+def _kept(folder: Path, run: StoredRun) -> Beside | None:
+    """How the run joined what its eyes see, which counts as its head does; None where no file says so."""
+    try:
+        _, facts = read(folder / NAME)
+        return read_eyes(folder, facts) if facts.run == run.id else None
+    except PromptError:  # of damaged files `_written` says more
+        return None
