@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip_line.folder.samples import FOLDER, Samples, Why
+from clipgrip_line.pictures.formats import ending_of
 from clipgrip_line.service.live import Seen
-from clipgrip_line.service.people import ending_of
 
 log = logging.getLogger(__name__)
 MOST = 32
@@ -65,5 +65,5 @@ class Sampling(threading.Thread):
         path = asked.name or asked.serial
         about = {**document, "time": document["at"], "path": path, "lot": asked.lot}
         name = path.replace("\\", "/").rpartition("/")[2] or "image"
-        ending = "" if Path(name).suffix else ending_of(data)
+        ending = "" if Path(name).suffix else ending_of(data) or ".img"
         self.store.keep(why, name + ending, data, about)
