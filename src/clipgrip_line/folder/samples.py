@@ -86,7 +86,8 @@ class Samples:
     def why(self, image: str, confidence: float) -> Why | None:
         """Whether to keep a picture: drawn by chance, or among the least confident of late."""
         known = len(self._sorted)
-        doubtful = known >= FEWEST and confidence < self._sorted[int(self.rate * known)]
+        no_surer = bisect.bisect_right(self._sorted, confidence)
+        doubtful = known >= FEWEST and no_surer <= int(self.rate * known)
         if known == RECENT:
             del self._sorted[bisect.bisect_left(self._sorted, self._recent[0])]
         self._recent.append(confidence)
