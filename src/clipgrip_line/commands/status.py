@@ -145,7 +145,9 @@ def troubles_of(facts: dict[str, Any]) -> list[str]:
     reasons = dict(facts["trouble"])
     reasons |= {name: one["trouble"] for name, one in facts["channels"].items() if one["trouble"]}
     for name, reason in reasons.items():
-        found.append(Sentence("{name}: {reason}", name=Sentence(CHANNELS[name]), reason=reason))
+        found.append(
+            Sentence("{name}: {reason}", name=Sentence(CHANNELS[name]), reason=Sentence(reason))
+        )
     watch = facts.get("watch", {})
     if watch.get("alarm"):
         found.append(Sentence("watch: it rings; see clipgrip-line alarms"))
