@@ -15,6 +15,7 @@ from jinja2 import nodes
 
 import clipgrip
 import clipgrip_line
+from clipgrip import errors
 from clipgrip.cli.helptext import default_phrase, paragraphs, parts
 from clipgrip.cli.main import root
 from clipgrip.cli.tree import paths
@@ -27,14 +28,21 @@ PACKAGE = Path(clipgrip.__file__).parent
 LINE = Path(clipgrip_line.__file__).parent
 PACKAGES = (PACKAGE, LINE)
 CALLS = {"say", "mark", "self", "say.count", "Sentence"}
+ERRORS = {"LineError", *(name for name in vars(errors) if name.endswith("Error")), "MissingPackage"}
+"""An error with values holds a sentence; one without may be for Python alone, and is marked where it is not."""
 
 
 def _python_texts(package: Path) -> Iterator[str]:
     for path in package.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS:
+            if isinstance(node, ast.Call) and _is_said(node):
                 for argument in node.args:
                     yield from _python_constants(argument)
+
+
+def _is_said(call: ast.Call) -> bool:
+    name = ast.unparse(call.func)
+    return name in CALLS or (name in ERRORS and bool(call.keywords))
 
 
 def _python_constants(argument: ast.expr) -> Iterator[str]:

@@ -32,7 +32,7 @@ from clipgrip.backbone.base import Eye
 from clipgrip.data.images import READING
 from clipgrip.errors import CacheError
 from clipgrip.files import is_full, write_bytes_atomic
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 
 FORMAT = 2
 """1 had no digests, and rows of files that changed between hashing and reading."""
@@ -121,10 +121,8 @@ class EmbeddingCache:
         """Store rows durably as float16; a hash that is there already keeps what it has."""
         if embeds.shape != (len(hashes), self.width) or not np.isfinite(embeds).all():
             raise CacheError(
-                mark(
-                    "Embeddings of shape {shape} for {n_hashes} images of width {width} cannot be cached, or "
-                    "they hold values that are not numbers: the model or its device is damaged."
-                ),
+                "Embeddings of shape {shape} for {n_hashes} images of width {width} cannot be cached, or "
+                "they hold values that are not numbers: the model or its device is damaged.",
                 shape=embeds.shape,
                 n_hashes=len(hashes),
                 width=self.width,
@@ -270,10 +268,8 @@ def _as_cache_error(what: str) -> Iterator[None]:
         full = is_full(error) or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
         todo = Sentence("Make space there" if full else "Look after the disk and its permissions")
         raise CacheError(
-            mark(
-                "{what}: {error}. {todo}, or set {root_variable} to another folder. The cache can be "
-                "deleted at any time; it is rebuilt."
-            ),
+            "{what}: {error}. {todo}, or set {root_variable} to another folder. The cache can be "
+            "deleted at any time; it is rebuilt.",
             what=what,
             error=error,
             todo=todo,

@@ -73,10 +73,8 @@ class FullText:
         for text, row in zip(texts, rows, strict=True):
             if len(row) > self.max_tokens:
                 raise PromptError(
-                    mark(
-                        '"{text}" takes {tokens} tokens, the model has {max_tokens} positions. Shorten the '
-                        "prompt text of this class."
-                    ),
+                    '"{text}" takes {tokens} tokens, the model has {max_tokens} positions. Shorten the '
+                    "prompt text of this class.",
                     text=text,
                     tokens=len(row),
                     max_tokens=self.max_tokens,
@@ -154,11 +152,9 @@ class FullImage:
                 features = self.features(torch.zeros(1, *size, 3, dtype=torch.uint8))
         except (ValueError, RuntimeError, AttributeError, TypeError) as error:
             raise BackboneError(
-                mark(
-                    "the model's image tower does not take what its preprocessor makes ({height} x "
-                    "{width} pixels): {error} The files belong to two models, or the tower gives no "
-                    "single vector."
-                ),
+                "the model's image tower does not take what its preprocessor makes ({height} x "
+                "{width} pixels): {error} The files belong to two models, or the tower gives no "
+                "single vector.",
                 height=size[0],
                 width=size[1],
                 error=error,

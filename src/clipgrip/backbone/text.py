@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from clipgrip.backbone.base import Tails
 from clipgrip.errors import BackboneError, PromptError
-from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds
 
 
@@ -122,10 +121,8 @@ class ClipText:
         ]
         if any(end not in row for row in rows):
             raise BackboneError(
-                mark(
-                    "the model's tokenizer ends no text with its end token ({end}). Its files do not "
-                    "belong to a CLIP model, or are damaged: copy the model again."
-                ),
+                "the model's tokenizer ends no text with its end token ({end}). Its files do not "
+                "belong to a CLIP model, or are damaged: copy the model again.",
                 end=end,
             )
         rows = [row[: row.index(end) + 1] for row in rows]
@@ -137,10 +134,8 @@ class ClipText:
         """PromptError unless ``tokens`` positions are there."""
         if tokens > self.max_tokens:
             raise PromptError(
-                mark(
-                    '"{text}" takes {tokens} tokens with its context, the model has {max_tokens} '
-                    "positions. Shorten the prompt text of this class."
-                ),
+                '"{text}" takes {tokens} tokens with its context, the model has {max_tokens} '
+                "positions. Shorten the prompt text of this class.",
                 text=text,
                 tokens=tokens,
                 max_tokens=self.max_tokens,

@@ -18,6 +18,7 @@ from clipgrip.words import mark
 if TYPE_CHECKING:
     from clipgrip.config import Project
     from clipgrip.runs.comparison import Answerer, Comparison
+    from clipgrip.words import Words
 
 
 def compare(
@@ -95,7 +96,7 @@ def compare(
     compared = compare_runs(outcomes)
     write_comparison(out, compared)
     return Result(
-        [table(compared), Sentence("answers      {out}", out=out)],
+        [table(compared, ui.say), Sentence("answers      {out}", out=out)],
         figures(compared) | {"answers": out},
     )
 
@@ -131,13 +132,19 @@ def several_ways(config: Path, backbones: list[str], prompts: Sequence[str]) -> 
     return ways
 
 
-def table(compared: Comparison) -> str:
+def table(compared: Comparison, say: Words) -> str:
     """A line for each run and each consensus, then what is worth a look."""
-    width = max(24, *(len(line.name) for line in compared.answerers))
+    from rich.cells import cell_len
+
+    from clipgrip.cli.columns import padded
+
+    joined = compared.answerers[len(compared.names) :]
+    called = [*compared.names, *(say(one.name) for one in joined)]
+    width = max(24, *map(cell_len, called))
     lines: list[str] = [Sentence("{name}  agrees   accuracy", name=" " * width)]
     lines += [
-        combined([f"{a.name:<{width}}  {100 * a.agreement:5.1f}%  ", _accuracy(a)], "")
-        for a in compared.answerers
+        combined([f"{padded(name, width)}  {100 * a.agreement:5.1f}%  ", _accuracy(a)], "")
+        for name, a in zip(called, compared.answerers, strict=True)
     ]
     total = len(compared.paths)
     lines.append(

@@ -44,7 +44,7 @@ def as_csv(ui: Ui, asked: PredictRequest) -> Result:
             predictor, asked.images, ui.screen.progress, encoding=asked.encoding
         )
     people = given_back(asked.run, asked.newest, answers, ui)
-    write_predictions(out, predictor, answers, people)
+    write_predictions(out, predictor, answers, people, ui.say)
     check_any_labeled(answers, asked.images, out)
     calibrated = predictor.calibrated
     lines, facts = _labeled(len(answers.rows), out, calibrated)

@@ -37,7 +37,7 @@ def from_embeddings(path: str) -> Found:
         tuple(one for one, test in zip(claims, tests, strict=False) if test is kind)
         for kind in (False, True)
     )
-    return Found(root, entries, (), learned, judged)
+    return Found(root, entries, claims=learned, test_claims=judged)
 
 
 def numbered_claims(found: Found, names: ClassNames) -> Found:

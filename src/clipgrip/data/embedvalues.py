@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from clipgrip.errors import DataError
-from clipgrip.sentences import mark
 
 TEST, POOL = ("true", "1", "test", "yes"), ("", "false", "0", "pool", "train", "no")
 """How a file says that a row is there to measure on, and that it is not."""
@@ -34,10 +33,8 @@ def rows_of_test(values: Iterable[Any], where: str) -> tuple[bool, ...]:
     for row, text in enumerate(texts):
         if text not in (*TEST, *POOL):
             raise DataError(
-                mark(
-                    '{path}: test of row {row} is "{value}". Write 1 or true for an image to measure on, 0 or false '
-                    "for any other."
-                ),
+                '{path}: test of row {row} is "{value}". Write 1 or true for an image to measure on, 0 or false '
+                "for any other.",
                 path=where,
                 row=row,
                 value=text,

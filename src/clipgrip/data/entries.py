@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.nearby import Folders, difference
 from clipgrip.data.sources import FileSource, ImageSource, StoreSource
 from clipgrip.data.stores import joined, local_of, url_of
@@ -72,7 +72,7 @@ class Found:
 
     root: str
     entries: Sequence[Entry]
-    issues: tuple[Issue, ...] = ()
+    issues: Issues = field(default_factory=Issues)
     claims: tuple[Claim, ...] = field(default=())
     test_claims: tuple[Claim, ...] = field(default=())
     """Of images to measure on."""
@@ -96,22 +96,26 @@ def file_entries(paths: Iterable[str], root: str) -> Listed:
     return Listed(len(texts), lambda place: file_entry(texts[place], root))
 
 
-def add_file(
-    path: str, root: str, entries: dict[str, Entry], issues: list[Issue], where: str
-) -> None:
+def add_file(path: str, root: str, entries: dict[str, Entry], issues: Issues, where: str) -> None:
     """An entry for a file that is there, else an issue that says ``where`` it was named; a store is not asked."""
     entry = file_entry(path, root)
     if isinstance(entry.source, StoreSource) or os.path.lexists(openable(path)):
         entries.setdefault(entry.key, entry)
     else:
-        issues.append(Issue(entry.path, "missing-file", f"{where}, but there is no such file"))
+        issues.append(
+            Issue(
+                entry.path,
+                "missing-file",
+                Sentence("{where}, but there is no such file", where=where),
+            )
+        )
 
 
 def from_table(table: Table, root: str) -> Found:
     """The images that a table lists, relative to ``root``, which may be a folder in a store."""
     column = table.need(PATH_COLUMNS)
     entries: dict[str, Entry] = {}
-    issues: list[Issue] = []
+    issues = Issues()
     folders = Folders()
     for number, row in enumerate(table.rows):
         where = table.where(number)
@@ -123,10 +127,15 @@ def from_table(table: Table, root: str) -> Found:
         found = path if there else folders.nearby(path)
         if found and found != path:
             shown, how = relative(found, root), difference(path, found)
-            detail = f"{where}: taken for {shown}, which differs in {how}"
+            detail = Sentence(
+                "{where}: taken for {path}, {how}",
+                where=where,
+                path=shown,
+                how=Sentence("which differs in {difference}", difference=how),
+            )
             issues.append(Issue(relative(path, root), "matched-by-name", detail))
         add_file(found or path, root, entries, issues, where)
-    return Found(root, tuple(entries.values()), tuple(issues), table_claims(table, column))
+    return Found(root, tuple(entries.values()), issues, table_claims(table, column))
 
 
 def placed(path: str, root: str) -> str:

@@ -24,7 +24,7 @@ from clipgrip.data.discover import (
 from clipgrip.data.embeddedrows import numbered_claims
 from clipgrip.data.foldernames import FolderLabels, folder_labels
 from clipgrip.data.hashing import Progress, examine_all
-from clipgrip.data.issues import NOTES, Issue, tally
+from clipgrip.data.issues import UNUSED, Issue, Issues
 from clipgrip.data.manifest import ImageSource, Manifest, Row, Rows
 from clipgrip.data.match import SHOWN, Matched, PathIndex, match
 from clipgrip.data.merge import Merger
@@ -34,7 +34,7 @@ from clipgrip.data.rows import DIGITS, Hashes
 from clipgrip.data.splitnames import split_folders
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 
 __all__ = ["Images", "Ingested", "Issue", "Progress", "ingest"]
 
@@ -47,7 +47,7 @@ class Ingested:
     """
 
     manifest: Manifest
-    issues: tuple[Issue, ...]
+    issues: Issues
     root: str = field(default="", compare=False)
     by_folder: int = field(default=0, compare=False)
     """Rows of the pool whose label is that of a folder named like a class."""
@@ -93,9 +93,9 @@ def ingest(
     rows, issues, by_folder = _rows(entries, merger, on_progress)
     remarks = (part.issues for part in (found, tests, labeled, named, *matched))
     of_texts = text_remarks(classes, (images, labels, test), encoding)
-    everything = tuple(sorted({*issues, *of_texts, *(issue for part in remarks for issue in part)}))
+    everything = Issues(issues, of_texts, *remarks).in_order()
     if not len(rows):
-        raise _nothing_usable(images, found, [one for one in everything if one.reason not in NOTES])
+        raise _nothing_usable(images, found, everything.among(UNUSED))
     return Ingested(Manifest(rows, names), everything, found.root, by_folder)
 
 
@@ -120,7 +120,7 @@ def _labeled(
 ) -> Found:
     if labels is None or isinstance(labels, str | os.PathLike):
         return _brought(labels, Sentence("labels"), found, encoding)
-    return Found(found.root, (), (), aligned_claims(images, labels, names))
+    return Found(found.root, (), claims=aligned_claims(images, labels, names))
 
 
 def _without_places(labeled: Found, tests: Found) -> Found:
@@ -182,16 +182,16 @@ def _matched(
     for key, statements in own.statements.items():
         given.statements.setdefault(key, []).extend(statements)
     return (
-        Matched(given.statements, own.issues + given.issues),
+        Matched(given.statements, Issues(own.issues, given.issues)),
         match(tests, index, (found.root, tests.root), names, shown),
     )
 
 
 def _rows(
     entries: Sequence[Entry], merger: Merger, on_progress: Progress | None
-) -> tuple[Rows, list[Issue], int]:
+) -> tuple[Rows, Issues, int]:
     """The rows, an issue for what is left out, and how many rows a folder alone labels."""
-    issues: list[Issue] = []
+    issues = Issues()
     contents = _contents(entries, issues, on_progress)
     by_folder = 0
 
@@ -234,9 +234,7 @@ class _Contents:
         return entry if source is None else replace(entry, source=source)
 
 
-def _contents(
-    entries: Sequence[Entry], issues: list[Issue], on_progress: Progress | None
-) -> _Contents:
+def _contents(entries: Sequence[Entry], issues: Issues, on_progress: Progress | None) -> _Contents:
     """Read all; what is wrong is added to ``issues``."""
     hashes, sources = np.zeros(len(entries), f"S{DIGITS}"), dict[int, ImageSource]()
     for number, answer in enumerate(examine_all(entries, on_progress)):
@@ -246,29 +244,28 @@ def _contents(
         hashes[number] = answer.sha256.encode("ascii")
         if answer.source is not None:
             sources[number] = answer.source
-        issues += [answer.remark] if answer.remark is not None else []
+        if answer.remark is not None:
+            issues.append(answer.remark)
     return _Contents(entries, hashes, sources)
 
 
-def _nothing_usable(images: Images, found: Found, issues: Sequence[Issue]) -> DataError:
+def _nothing_usable(images: Images, found: Found, issues: Issues) -> DataError:
     example = (
         Sentence(" The first: {path}: {detail}.", path=issues[0].path, detail=issues[0].detail)
         if issues
         else ""
     )
-    reasons = f" ({tally(issues)})" if issues else ""
+    reasons = f" ({issues.tally()})" if issues else ""
     where = (
         os.fspath(images)
         if isinstance(images, str | os.PathLike)
         else Sentence("the list of images")
     )
     if not found.entries and not isinstance(images, str | os.PathLike):
-        return DataError(mark("{where} is empty. Give one image at least."), where=where)
+        return DataError("{where} is empty. Give one image at least.", where=where)
     return DataError(
-        mark(
-            "{where}: no usable image among {n} files{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
-            "WebP images."
-        ),
+        "{where}: no usable image among {n} files{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
+        "WebP images.",
         where=where,
         n=len(found.entries),
         reasons=reasons,

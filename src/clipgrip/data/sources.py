@@ -16,9 +16,12 @@ from PIL import Image
 
 from clipgrip.data.stores import read_object, read_range, url_of
 from clipgrip.errors import DataError
-from clipgrip.files import openable, read_file
+from clipgrip.files import openable, read_file, system_words
+from clipgrip.sentences import Sentence, mark
 
 MAX_BYTES = 1 << 30
+LARGER = mark("{path}: an image in it is larger than {most} MiB")
+NO_SUCH_IMAGE = mark("{path}: the file changed and has no such image any more")
 """The largest image file that is read."""
 
 
@@ -114,7 +117,7 @@ class EmbeddingSource:
             OSError: there is none, or as `FileSource.read`.
         """
         if not self.picture:
-            raise OSError("an embedding without a picture")
+            raise OSError(Sentence("an embedding without a picture"))
         return (read_object if url_of(self.picture) else read_file)(self.picture, MAX_BYTES)
 
 
@@ -129,10 +132,10 @@ class TarSource:
     def read(self) -> bytes:
         """The bytes; OSError when the file is gone or shorter now."""
         if self.size > MAX_BYTES:
-            raise OSError(f"{self.path}: an image in it is larger than {MAX_BYTES >> 20} MiB")
+            raise OSError(Sentence(LARGER, path=self.path, most=MAX_BYTES >> 20))
         data = read_range(self.path, self.offset, self.size)
         if len(data) < self.size:
-            raise OSError(f"{self.path}: the file changed and has no such image any more")
+            raise OSError(Sentence(NO_SUCH_IMAGE, path=self.path))
         return data
 
 
@@ -207,3 +210,11 @@ def _picture(array: NDArray[Any]) -> Image.Image:
             "or (height, width) of uint16."
         )
     return Image.fromarray(np.ascontiguousarray(array))
+
+
+def reason_of(error: OSError | DataError) -> str:
+    """Why it could not be read; a sentence where it was made here, else what the system says."""
+    if isinstance(error, DataError):
+        return error.sentence
+    made = [one for one in error.args if isinstance(one, Sentence)]
+    return made[0] if made else system_words(error)

@@ -6,6 +6,9 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class Texts(Sequence[str]):
     """Texts by their place. Only `append` changes them; names of files that are no UTF-8 stay what they are."""
@@ -37,3 +40,10 @@ class Texts(Sequence[str]):
 
     def __iter__(self) -> Iterator[str]:
         return (self[number] for number in range(len(self)))
+
+    def order(self) -> NDArray[np.int64]:
+        """(N,) places in the order of the texts, equal ones as they stand."""
+        content, ends = self._content, self._ends  # bytes of UTF-8 are in the order of code points
+        places = range(len(self))
+        ordered = sorted(places, key=lambda place: bytes(content[ends[place] : ends[place + 1]]))
+        return np.fromiter(ordered, np.int64, len(self))

@@ -24,7 +24,7 @@ from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings
 from clipgrip.data.images import UndecodableImage
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.manifest import Manifest, Row, Rows
 from clipgrip.data.reading import open_picture, open_row
 from clipgrip.data.sources import ImageSource
@@ -101,7 +101,7 @@ class EmbeddedManifest:
 
     manifest: Manifest
     embeds: Embeds
-    issues: tuple[Issue, ...]
+    issues: Issues
     read_from: tuple[object, ...] = field(default=(), repr=False)
     """As `Embedded.read_from`."""
 
@@ -141,7 +141,7 @@ def embed_manifest(
     found = _seen(backbone, manifest.rows, cache, on_progress)
     reasons = dict(found.failures)
     failed = manifest.rows.among(reasons)
-    issues = tuple(
+    issues = Issues(
         undecodable(path, reasons[row.sha256])
         for row in manifest.rows.take(failed)
         for path in row.paths
@@ -188,10 +188,10 @@ def source_item(source: ImageSource) -> Item:
 def undecodable(path: str, error: DataError) -> Issue:
     """The issue of a file that is no image after all."""
     reason = error.reason if isinstance(error, UndecodableImage) else "corrupt"
-    return Issue(path, reason, str(error))
+    return Issue(path, reason, error.sentence)
 
 
-def nothing_left(usable: Manifest, issues: tuple[Issue, ...]) -> DataError:
+def nothing_left(usable: Manifest, issues: Issues) -> DataError:
     """There are only test images, or only damaged ones."""
     reasons: list[str] = [Sentence("no image is left to learn from")]
     if issues:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from clipgrip.words import ENGLISH, Words
+
 
 class Listener:
     """Hears everything and does nothing; override what is of interest."""
+
+    say: Words = ENGLISH
+    """In whose language tables say why."""
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """``done`` of ``total`` pieces of a stage: ``hash``, ``embed``, ``pixels``, ``round`` or ``answer``.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 
-from clipgrip.data.issues import Issue, issues_bytes
+from clipgrip.data.issues import Issues, issues_bytes
 from clipgrip.data.manifest import Row
 from clipgrip.data.rows import Places
 from clipgrip.data.tables import csv_bytes
@@ -43,7 +43,7 @@ NUMBERS = ("confidence", "confidence_2", "confidence_3", MODEL_CONFIDENCE)
 """Columns that are numbers."""
 
 
-def write_outputs(outcome: Outcome, issues: Iterable[Issue], listener: Listener) -> None:
+def write_outputs(outcome: Outcome, issues: Issues, listener: Listener) -> None:
     """predictions.csv, pseudolabels.csv, issues.csv, metrics.json and prompt.safetensors.
 
     A table that a person changed stays; the new one gets a dated name, which ``listener`` is told.
@@ -56,7 +56,7 @@ def write_outputs(outcome: Outcome, issues: Iterable[Issue], listener: Listener)
     _write_predictions(outcome, read_calibration(folder), listener.note)
     for name, table in (
         ("pseudolabels.csv", csv_bytes(*pseudolabels)),
-        ("issues.csv", issues_bytes(issues)),
+        ("issues.csv", issues_bytes(issues, listener.say)),
     ):
         write_dated(folder / name, table, "run", listener.note)
     write_text_atomic(folder / "metrics.json", json_text(outcome.metrics))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from clipgrip.clock import now
 from clipgrip.config import Project, Settings
 from clipgrip.data.embeddings import embeddings_at
 from clipgrip.data.ingest import Ingested, ingest
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import paradigm
 from clipgrip.errors import RunError
@@ -99,7 +99,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         on_progress=lambda done, total: listener.progress("hash", done, total),
     )
     folders = _remarks(ingested, listener)
-    issues = tuple(issue for issue in ingested.issues if not is_ours(ingested.root, issue.path))
+    issues = Issues(one for one in ingested.issues if not is_ours(ingested.root, one.path))
     seconds = {"ingest": round(time.monotonic() - began, 3)}
     manifest, seen = ingested.manifest, None
     if ingested.by_folder and project.seen is None:
@@ -140,9 +140,8 @@ def _remarks(ingested: Ingested, listener: Listener) -> dict[str, Any] | None:
     folders = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
     for sentence in folder_sentences(folders, SAY):
         listener.step(sentence)
-    for issue in ingested.issues:
-        if issue.reason in ("text-encoding", "class-list"):
-            listener.note(Sentence("{path}: {detail}.", path=issue.path, detail=issue.detail))
+    for issue in ingested.issues.among(("text-encoding", "class-list")):
+        listener.note(Sentence("{path}: {detail}.", path=issue.path, detail=issue.detail))
     return folders
 
 
@@ -153,7 +152,7 @@ def carry_out(
     listener: Listener,
     *,
     seen: Sequence[int] | None = None,
-    issues: tuple[Issue, ...] = (),
+    issues: Iterable[Issue] = (),
     seconds: dict[str, float] | None = None,
     folders: dict[str, Any] | None = None,
     model: Model | None = None,
@@ -173,7 +172,7 @@ def carry_out(
     current().rest()
     times = {**(seconds or {"ingest": 0.0}), "embed": round(time.monotonic() - began, 3)}
     found = knowledge(prepared.ready, prepared.backbone)
-    left = tuple(sorted({*issues, *prepared.issues}))
+    left = Issues(issues, prepared.issues).in_order()
     return Job(prepared, wanted, left, times, found, folders).finish(listener)
 
 
@@ -183,7 +182,7 @@ class Job:
 
     prepared: PreparedImages
     wanted: Path
-    issues: tuple[Issue, ...]
+    issues: Issues
     seconds: dict[str, float]
     found: tuple[Finding, ...] = ()
     """What speaks against zero-shot's answers."""

@@ -17,7 +17,7 @@ from clipgrip.backbone.fastest import said_once
 from clipgrip.backbone.given import GivenModel
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issues
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.rows import NO_ROWS
 from clipgrip.data.task import Task
@@ -165,7 +165,7 @@ class PreparedImages:
     backbone: Model = field(repr=False)
     manifest: Manifest = field(repr=False)
     ready: Prepared
-    issues: tuple[Issue, ...]
+    issues: Issues
 
 
 def prepare(
@@ -194,7 +194,7 @@ def prepare(
     settings = with_engine(settings, backbone)
     eyes = backbone.eyes if isinstance(backbone, GivenModel) else eyes_of(settings, backbone)
     if len(manifest.pool) == 0:
-        raise nothing_left(manifest, ())
+        raise nothing_left(manifest, Issues())
     everywhere = settings.candidates == "all"
     given = torch.from_numpy(manifest.labels[manifest.pool])
     expected = make_task(given, classes, seen=seen, all_candidates=everywhere)

@@ -15,6 +15,7 @@ from clipgrip.fewshot.head import HeadSettings
 from clipgrip.method import Method
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import per_class_counts
+from clipgrip.pseudolabel.refine.reasons import DONE
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
 from clipgrip.pseudolabel.stop import Summary, stop_sentence
 from clipgrip.runs.embedding import Embeds
@@ -69,10 +70,9 @@ def run_rounds(
 def _refined_line(done: Round) -> str:
     """How a round's answers were improved before it learned from them."""
     why = combined(done.why)
-    if done.refined_by == ZERO_SHOT:
-        return Sentence("  learned from the answers as they were: {why}", why=why)
-    by = Sentence(done.refined_by)
-    return Sentence("  the answers were refined before they taught ({by}): {why}", by=by, why=why)
+    return Sentence(
+        "  before it learned, {done}: {why}", done=Sentence(DONE[done.refined_by]), why=why
+    )
 
 
 def reached(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Reached:

@@ -30,7 +30,6 @@ from clipgrip.runs.checkpoint import PromptFacts
 from clipgrip.runs.embedding import item
 from clipgrip.runs.eyes import Beside, EyeFacts
 from clipgrip.runs.given import check_kind, read_given, vectors_of
-from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds, Probs, WideEmbeds
 
 
@@ -62,10 +61,8 @@ class Predictor:
         path = folder / checkpoint.NAME
         if not path.is_file():
             raise RunError(
-                mark(
-                    "{folder} holds no finished run (no {name} in it). Give the folder that clipgrip run "
-                    "wrote; if that run was stopped, run the same command again to finish it."
-                ),
+                "{folder} holds no finished run (no {name} in it). Give the folder that clipgrip run "
+                "wrote; if that run was stopped, run the same command again to finish it.",
                 folder=folder,
                 name=path.name,
             )
@@ -162,10 +159,8 @@ def matching_backbone(facts: PromptFacts) -> ClipBackbone:
     )
     if backbone.fingerprint != facts.backbone_fingerprint:
         raise BackboneError(
-            mark(
-                'the prompt was tuned on a model "{name}" with fingerprint {backbone_fingerprint}, but '
-                "the one here has {fingerprint}. Bring back the same model, or tune anew on this one."
-            ),
+            'the prompt was tuned on a model "{name}" with fingerprint {backbone_fingerprint}, but '
+            "the one here has {fingerprint}. Bring back the same model, or tune anew on this one.",
             name=backbone.name,
             backbone_fingerprint=facts.backbone_fingerprint[:12],
             fingerprint=backbone.fingerprint[:12],

@@ -39,16 +39,16 @@ READERS: tuple[tuple[bytes, str, str], ...] = (
 """How a format begins, and who reads it. Formats that run programs (EPS, PDF) are not here."""
 
 ENDINGS = {
-    "JpegImagePlugin": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "PngImagePlugin": (".png", ".apng"),
-    "BmpImagePlugin": (".bmp", ".dib"),
-    "TiffImagePlugin": (".tif", ".tiff"),
-    "WebPImagePlugin": (".webp",),
-    "GifImagePlugin": (".gif",),
-    "PpmImagePlugin": (".ppm", ".pgm", ".pbm", ".pnm"),
-    "Jpeg2KImagePlugin": (".jp2", ".j2k", ".jpx", ".j2c", ".jpc"),
-    "AvifImagePlugin": (".avif", ".avifs"),
-    "as_plugin": (".heic", ".heif"),
+    "JpegImageFile": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PngImageFile": (".png", ".apng"),
+    "BmpImageFile": (".bmp", ".dib"),
+    "TiffImageFile": (".tif", ".tiff"),
+    "WebPImageFile": (".webp",),
+    "GifImageFile": (".gif",),
+    "PpmImageFile": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "Jpeg2KImageFile": (".jp2", ".j2k", ".jpx", ".j2c", ".jpc"),
+    "AvifImageFile": (".avif", ".avifs"),
+    "HeifImageFile": (".heic", ".heif", ".hif"),
 }
 """Endings of each format, the usual one first; by the name of its reader."""
 
@@ -84,7 +84,7 @@ def reader_of(head: bytes) -> Reader:
 def ending_of(data: bytes) -> str:
     """The usual ending of a picture that begins so; empty where it is none that is known."""
     try:
-        return ENDINGS[reader_of(data[:HEAD_BYTES]).module.rpartition(".")[2]][0]
+        return ENDINGS[reader_of(data[:HEAD_BYTES]).name][0]
     except UndecodableImage:
         return ""
 
