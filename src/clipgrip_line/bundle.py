@@ -131,7 +131,7 @@ class Bundle:
             try:
                 archive = zipfile.ZipFile(file)
             except UNREADABLE:
-                raise self._foreign() from None
+                raise self._without_end(file) from None
             with archive:
                 yield archive
 
@@ -206,6 +206,16 @@ class Bundle:
     def _unreadable(self, name: str) -> LineError:
         return LineError(
             mark("{path}: its part {name} cannot be read. {again}"), **self._named(name)
+        )
+
+    def _without_end(self, file: BinaryIO) -> LineError:
+        """It has no list of parts: the copy was broken off, or it is another kind of file."""
+        file.seek(0)
+        head = file.read(30 + len(MANIFEST))
+        if not (head.startswith(b"PK\x03\x04") and head.endswith(MANIFEST.encode())):
+            return self._foreign()
+        return LineError(
+            mark("{path} is cut off: its end is missing. {again}"), path=self.path, again=AGAIN
         )
 
     def _foreign(self) -> LineError:

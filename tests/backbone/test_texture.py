@@ -141,9 +141,7 @@ def test_the_spectrum_is_that_of_scipys_fourier_transform() -> None:
     for pictures in (drawn, np.random.default_rng(1).random((1, SIZE, SIZE), np.float32)):
         waves = rfft2(pictures.astype(np.float64), axes=(1, 2))
         expected = waves.real**2 + waves.imag**2
-        np.testing.assert_allclose(
-            power(pictures), expected, rtol=1e-4, atol=1e-6 * expected.max()
-        )
+        np.testing.assert_allclose(power(pictures), expected, rtol=1e-4, atol=1e-6 * expected.max())
 
 
 def test_the_numbers_of_this_revision_are_written_down() -> None:

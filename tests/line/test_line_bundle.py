@@ -77,7 +77,8 @@ def test_a_damaged_file_is_refused_or_gives_what_was_written(data: st.DataObject
 @pytest.mark.parametrize("cut", [0, 1, 100, -1, -40])
 def test_a_file_that_is_cut_off_is_refused(path: Path, cut: int) -> None:
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(LineError, match=r"no bundle of clipgrip|damaged"):
+    words = "is cut off: its end is missing. Copy it again" if cut not in (0, 1) else "no bundle"
+    with pytest.raises(LineError, match=words):
         Bundle(path)
 
 

@@ -20,9 +20,11 @@ from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.upholding import run_scopes
 from clipgrip.serving.bundling.members import names_of
 from clipgrip.serving.bundling.promised import standing_promise
+from clipgrip_line.commands.predict import image_files
 
 pytest.importorskip("onnxruntime", reason="needs pip install 'clipgrip[onnx]'")
 pytestmark = pytest.mark.usefixtures("quick")
+GIF = b"GIF89a" + bytes(40)
 
 
 @pytest.fixture
@@ -240,3 +242,12 @@ def test_the_language_may_be_given_before_the_command_as_with_clipgrip(
     assert as_json.code == 2
     assert "error" in json.loads(as_json.out)
     assert line(capsys, "--lang", "ja").code == 2
+
+
+def test_a_file_that_is_called_like_a_picture_is_asked_for_so_that_it_is_said(
+    tmp_path: Path,
+) -> None:
+    for name, data in (("a.dat", GIF), ("empty.PNG", b""), ("text.jpeg", b"no"), ("b.md", b"no")):
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "folder.png").mkdir()
+    assert [path.name for path in image_files([tmp_path])] == ["a.dat", "empty.PNG", "text.jpeg"]

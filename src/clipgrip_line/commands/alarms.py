@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         print(document({"alarms": found}))
         return int(rings)
     for one in found:
-        about = {"at": one["rang_at"], "what": one["what"], "since": one["since_when"]}
+        about = {"at": say.date(one["rang_at"]), "what": one["what"], "since": one["since_when"]}
         if one["response"] is None:
             print(say(RINGS, **about, advice=one["advice"]))
         else:

@@ -27,10 +27,6 @@ TAKEN = mark(
     "{kept} answers taken in, {again} known before, {empty} lines without a label, {foreign} of pictures that this "
     "line never answered. The watch goes by them from its next look on."
 )
-SERVED = mark(
-    "{state} belongs to clipgrip-line serve: its pictures are answered on its page. --sheet and --import are for the "
-    "folder that watch has as --out."
-)
 ONE_OF = mark("--sheet and --import were both given. Give one of them.")
 
 
@@ -90,8 +86,6 @@ def run(args: argparse.Namespace) -> int:
     if not (args.sheet or args.table):
         watched = (args.state / JOURNAL).is_file() and not (args.state / LEDGER).is_file()
         return _carried(args, say, watched=watched)
-    if (args.state / LEDGER).is_file():
-        raise LineError(SERVED, state=args.state)
     return _asked(args, say) if args.sheet else _taken(args, say)
 
 

@@ -71,12 +71,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def image_files(places: Sequence[Path]) -> Iterator[Path]:
-    """The files themselves, and those in folders that begin as an image, by name.
+    """The files themselves, and those in folders that begin as an image or are called like one, by name.
 
     Raises:
         LineError: a place is not there, or a folder holds no image.
     """
     from clipgrip_line.errors import LineError
+    from clipgrip_line.pictures.formats import is_called_image
     from clipgrip_line.pictures.images import may_be_image
 
     for place in places:
@@ -85,7 +86,11 @@ def image_files(places: Sequence[Path]) -> Iterator[Path]:
                 raise LineError(mark("{path} is not there."), path=place)
             yield place
             continue
-        found = [path for path in sorted(place.rglob("*")) if may_be_image(str(path))]
+        found = [
+            path
+            for path in sorted(place.rglob("*"))
+            if may_be_image(str(path)) or (is_called_image(path.name) and path.is_file())
+        ]
         if not found:
             raise LineError(mark("{path} holds no image that can be read."), path=place)
         yield from found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ from clipgrip_line.sentences import Sentence, counted, mark
 
 if TYPE_CHECKING:
     from clipgrip_line.words import Words
+
+ROOM = 1 << 20
+"""Free bytes below which a disk is full: no database can grow there."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     facts, sentence, ended, wrong = (
         _served(args, say) if is_service(args.out) else _watched(args, say)
     )
-    troubles = [*ended, *([] if args.alive else wrong)]
+    troubles = [*ended, *([] if args.alive else [*full_disk(args.out), *wrong])]
     if args.json:
         told = [str(one) for one in troubles]
         print(document({**facts, "healthy": not troubles, "troubles": told}))
@@ -46,6 +50,13 @@ def run(args: argparse.Namespace) -> int:
     for one in troubles:
         print(say.translated(one))
     return int(bool(troubles))
+
+
+def full_disk(folder: Path) -> list[str]:
+    """Said from here, as a process on a full disk can write down nothing."""
+    if shutil.disk_usage(folder).free >= ROOM:
+        return []
+    return [Sentence("the disk of {folder} is full, so nothing can be kept there", folder=folder)]
 
 
 Told = tuple[dict[str, Any], str, list[str], list[str]]
@@ -134,7 +145,9 @@ def troubles_of(facts: dict[str, Any]) -> list[str]:
     reasons = dict(facts["trouble"])
     reasons |= {name: one["trouble"] for name, one in facts["channels"].items() if one["trouble"]}
     for name, reason in reasons.items():
-        found.append(Sentence("{name}: {reason}", name=Sentence(CHANNELS[name]), reason=reason))
+        found.append(
+            Sentence("{name}: {reason}", name=Sentence(CHANNELS[name]), reason=Sentence(reason))
+        )
     watch = facts.get("watch", {})
     if watch.get("alarm"):
         found.append(Sentence("watch: it rings; see clipgrip-line alarms"))

@@ -206,6 +206,15 @@ def opened(out: Path) -> Journal:
     Raises:
         LineError: there is none, or it is damaged.
     """
+    from clipgrip_line.service.ledger import NAME as SERVED
+
+    if (out / SERVED).is_file():
+        raise LineError(
+            mark(
+                "{out} belongs to clipgrip-line serve: alarms and pictures are answered on its page."
+            ),
+            out=out,
+        )
     if not (out / NAME).is_file():
         raise LineError(
             mark("{out} holds no {name}. Give the folder that clipgrip-line watch got as --out."),

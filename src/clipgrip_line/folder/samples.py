@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from clipgrip_line.files import openable, sweep, write_bytes_atomic
+from clipgrip_line.files import openable, sweep
 from clipgrip_line.folder.item import Item, renewed
 from clipgrip_line.folder.originals import Originals
 from clipgrip_line.folder.outlet import Refused, Trouble
@@ -32,7 +32,8 @@ OWN = re.compile(r"[0-9a-f]{12}-")
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS samples(
   number INTEGER PRIMARY KEY AUTOINCREMENT, image TEXT UNIQUE NOT NULL, file TEXT NOT NULL,
-  why TEXT NOT NULL, bytes INTEGER NOT NULL, document TEXT NOT NULL, collected INTEGER NOT NULL DEFAULT 0)
+  why TEXT NOT NULL, bytes INTEGER NOT NULL, document TEXT NOT NULL, collected INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS samples_leaving ON samples(why, collected DESC, number);
 """
 
 
@@ -47,6 +48,15 @@ class Sample:
     size: int
     document: Mapping[str, Any] = field(repr=False)
     collected: bool
+
+
+class Kept(NamedTuple):
+    """A picture to be stored: why, under which name, its bytes, and its answer."""
+
+    why: Why
+    name: str
+    data: bytes
+    document: Mapping[str, Any]
 
 
 def is_drawn(image: str, rate: float) -> bool:
@@ -77,7 +87,10 @@ class Samples:
         self._db = sqlite3.connect(folder / NAME, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=TRUNCATE")
         self._db.execute("PRAGMA busy_timeout=5000")
-        self._db.execute(SCHEMA)
+        self._db.executescript(SCHEMA)
+        self._gone: list[str] = []
+        """Files that make room, once that is written down."""
+        self._count()
 
     def close(self) -> None:
         """No more is kept."""
@@ -86,8 +99,8 @@ class Samples:
     def why(self, image: str, confidence: float) -> Why | None:
         """Whether to keep a picture: drawn by chance, or among the least confident of late."""
         known = len(self._sorted)
-        least = min(int(self.rate * known), known - 1)
-        doubtful = known >= FEWEST and confidence < self._sorted[least]
+        no_surer = bisect.bisect_right(self._sorted, confidence)
+        doubtful = known >= FEWEST and no_surer <= int(self.rate * known)
         if known == RECENT:
             del self._sorted[bisect.bisect_left(self._sorted, self._recent[0])]
         self._recent.append(confidence)
@@ -96,26 +109,44 @@ class Samples:
             return "random"
         return "doubtful" if doubtful else None
 
-    def keep(self, why: Why, name: str, data: bytes, document: Mapping[str, Any]) -> None:
-        """Store a picture and make room for it; one that is there already stays as it is.
+    def keep(self, pictures: Sequence[Kept]) -> None:
+        """Store pictures together and make room for them; one that is there already stays as it is.
+
+        Files are not waited for: after a power cut one may be damaged, which `read` tells by its hash.
 
         Raises:
-            OSError, sqlite3.Error: it could not be stored.
+            OSError, sqlite3.Error: they could not be stored, and none is.
         """
-        image = str(document["image_id"])
-        if len(data) > self.budgets[why]:
-            return
+        written: list[Path] = []
         with self._lock:
-            if self._db.execute("SELECT 1 FROM samples WHERE image=?", (image,)).fetchone():
-                return
-            self._make_room(why, len(data))
-            stem, ending = os.path.splitext(portable(name))
-            file = f"{image[:12]}-{stem[:40]}{ending}"
-            write_bytes_atomic(self.folder / file, data)
-            self._db.execute(
-                "INSERT INTO samples(image, file, why, bytes, document) VALUES(?,?,?,?,?)",
-                (image, file, why, len(data), json.dumps(document, ensure_ascii=False)),
-            )
+            try:
+                with self._step():
+                    for one in pictures:
+                        self._keep(one, written)
+            except BaseException:
+                for path in written:
+                    path.unlink(missing_ok=True)
+                raise
+            for file in self._gone:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(openable(self.folder / file))
+
+    def _keep(self, one: Kept, written: list[Path]) -> None:
+        image, size = str(one.document["image_id"]), len(one.data)
+        known = self._db.execute("SELECT 1 FROM samples WHERE image=?", (image,)).fetchone()
+        if known or size > self.budgets[one.why]:
+            return
+        self._make_room(one.why, size)
+        stem, ending = os.path.splitext(portable(one.name))
+        file = f"{image[:12]}-{stem[:40]}{ending}"
+        written.append(self.folder / file)
+        with open(openable(self.folder / file), "wb") as out:
+            out.write(one.data)
+        self._db.execute(
+            "INSERT INTO samples(image, file, why, bytes, document) VALUES(?,?,?,?,?)",
+            (image, file, one.why, size, json.dumps(one.document, ensure_ascii=False)),
+        )
+        self._used[one.why] += size
 
     def images(self) -> list[Sample]:
         """All of them, the oldest first."""
@@ -144,18 +175,14 @@ class Samples:
         return int(self._db.execute("SELECT coalesce(sum(bytes), 0) FROM samples").fetchone()[0])
 
     def _make_room(self, why: Why, more: int) -> None:
-        used = self._db.execute(
-            "SELECT coalesce(sum(bytes), 0) FROM samples WHERE why=?", (why,)
-        ).fetchone()[0]
-        while used + more > self.budgets[why]:
+        while self._used[why] + more > self.budgets[why]:
             number, file, size = self._db.execute(
                 "SELECT number, file, bytes FROM samples WHERE why=? ORDER BY collected DESC, number LIMIT 1",
                 (why,),
             ).fetchone()
             self._db.execute("DELETE FROM samples WHERE number=?", (number,))
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(openable(self.folder / file))
-            used -= size
+            self._gone.append(file)
+            self._used[why] -= size
 
     def tidy(self) -> None:
         """Take away files that a kill left without their line; for the one process that keeps."""
@@ -167,33 +194,45 @@ class Samples:
 
     @contextmanager
     def _step(self) -> Iterator[None]:
+        """All of it or nothing."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._gone.clear()
             yield
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+            self._count()
             raise
+
+    def _count(self) -> None:
+        """Bytes of each kind: counted once, as only this process adds to them or takes away."""
+        query = "SELECT coalesce(sum(bytes), 0) FROM samples WHERE why=?"
+        self._used = {why: self._db.execute(query, (why,)).fetchone()[0] for why in WHYS}
 
 
 class Sampling:
     """The store as an outlet of the watched folder."""
 
     name = "samples"
-    at_once = 1
+    at_once = 16
 
     def __init__(self, store: Samples, originals: Originals) -> None:
         self._store, self._originals = store, originals
 
     def deliver(self, items: Sequence[Item]) -> None:
         """Keep those that are worth it. What cannot be kept is left out: a full disk is for answers."""
+        found: list[Kept] = []
         for item in items:
             why = self._store.why(item.image, float(item.content["confidence"]))
             if why is not None:
-                name = item.path.rpartition("/")[2]
-                with contextlib.suppress(Refused, Trouble, OSError, sqlite3.Error):
-                    self._store.keep(why, name, self._originals.read(item), item.document())
+                with contextlib.suppress(Refused, Trouble, OSError):
+                    name, data = item.path.rpartition("/")[2], self._originals.read(item)
+                    found.append(Kept(why, name, data, item.document()))
+        if found:
+            with contextlib.suppress(OSError, sqlite3.Error):
+                self._store.keep(found)
 
 
 def _image(row: Sequence[Any]) -> Sample:

@@ -38,6 +38,20 @@ READERS: tuple[tuple[bytes, str, str], ...] = (
 )
 """How a format begins, and who reads it. Formats that run programs (EPS, PDF) are not here."""
 
+ENDINGS = {
+    "JpegImageFile": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PngImageFile": (".png", ".apng"),
+    "BmpImageFile": (".bmp", ".dib"),
+    "TiffImageFile": (".tif", ".tiff"),
+    "WebPImageFile": (".webp",),
+    "GifImageFile": (".gif",),
+    "PpmImageFile": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "Jpeg2KImageFile": (".jp2", ".j2k", ".jpx", ".j2c", ".jpc"),
+    "AvifImageFile": (".avif", ".avifs"),
+    "HeifImageFile": (".heic", ".heif", ".hif"),
+}
+"""Endings of each format, the usual one first; by the name of its reader."""
+
 AVIF = Reader("PIL.AvifImagePlugin", "AvifImageFile")
 HEIC = Reader("pillow_heif.as_plugin", "HeifImageFile")
 
@@ -65,6 +79,19 @@ def reader_of(head: bytes) -> Reader:
     raise UndecodableImage(
         "not-an-image", Sentence("not one of the formats {allowed}", allowed=_ALLOWED)
     )
+
+
+def ending_of(data: bytes) -> str:
+    """The usual ending of a picture that begins so; empty where it is none that is known."""
+    try:
+        return ENDINGS[reader_of(data[:HEAD_BYTES]).name][0]
+    except UndecodableImage:
+        return ""
+
+
+def is_called_image(name: str) -> bool:
+    """Whether a name ends as a picture's does."""
+    return name.casefold().endswith(tuple(one for known in ENDINGS.values() for one in known))
 
 
 def _of_brands(head: bytes) -> Reader:

@@ -39,9 +39,10 @@ def looks_of(picture: Image.Image) -> Looks:
     some = picture.resize(
         sides, Image.Resampling.NEAREST
     )  # every n-th pixel: a fraction of the time
-    small = np.asarray(some, dtype=np.float32) / 255
-    red, green, blue = (float(value) for value in small.mean((0, 1)))
-    light = small @ np.array([0.299, 0.587, 0.114], np.float32)
+    small = np.asarray(some, dtype=np.float32)
+    sums = np.ones(small.size // 3, np.float32) @ small.reshape(-1, 3)  # below 2**24, so exact
+    red, green, blue = (float(value) / (255 * small.size // 3) for value in sums)
+    light = (small / 255) @ np.array([0.299, 0.587, 0.114], np.float32)
     return Looks(
         float(light.mean()),
         float(np.percentile(light, 95)),
@@ -58,11 +59,13 @@ def _sharpness(picture: Image.Image) -> float:
     left, top = max(0, (width - CROP) // 2), max(0, (height - CROP) // 2)
     middle = picture.crop((left, top, min(width, left + CROP), min(height, top + CROP)))
     grey = np.asarray(middle.convert("L"), dtype=np.float32)
-    first, second = (_energy(grey, order) for order in (1, 2))
+    energies = [0.0, 0.0]
+    for axis in (0, 1):
+        differences = grey
+        for order in (0, 1):
+            differences = np.diff(differences, axis=axis)
+            if differences.size:  # a picture may be too small to have any
+                flat = differences.ravel()
+                energies[order] += float(flat @ flat) / flat.size
+    first, second = energies
     return math.log((second + 1e-3) / (first + 1e-3))
-
-
-def _energy(grey: np.ndarray[tuple[int, int], np.dtype[np.float32]], order: int) -> float:
-    """Mean square of differences along both axes; 0 of a picture too small to have any."""
-    found = [np.diff(grey, order, axis) for axis in (0, 1)]
-    return sum(float(np.square(one).mean()) for one in found if one.size)

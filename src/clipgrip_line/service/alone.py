@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clipgrip_line.errors import LineError
+from clipgrip_line.folder.journal import NAME as JOURNAL
 from clipgrip_line.lock import FolderTaken, alone_with, is_held
 from clipgrip_line.sentences import mark
 
@@ -38,6 +39,13 @@ def alone(state: Path) -> Iterator[threading.Event]:
                     ),
                     state=state,
                 ) from None
+            if (state / JOURNAL).exists():
+                raise LineError(
+                    mark(
+                        "{state} is the folder of clipgrip-line watch. Give --state a folder of its own."
+                    ),
+                    state=state,
+                )
             yield begun
     finally:
         if made and not begun.is_set():

@@ -71,6 +71,7 @@ def _stations(service: Service) -> Callable[[Starlette], AbstractAsyncContextMan
             password=os.environ.get("CLIPGRIP_MQTT_PASSWORD", ""),
             authority=settings.authority,
         )
+        service.lines = lines
 
     @asynccontextmanager
     async def running(_: Starlette) -> AsyncIterator[None]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from clipgrip_line.errors import ClipgripError, LineError
 from clipgrip_line.folder.mqtt import Broker, client_of
+from clipgrip_line.sentences import Sentence
 from clipgrip_line.service import handshake
 from clipgrip_line.service.bodies import TooLarge, check, from_json, passed_of
 from clipgrip_line.service.handshake import Code, Station
@@ -53,10 +54,22 @@ class StationLines:
         self._sent: dict[int, str] = {}
         """Stations by the numbers of messages that the broker has not acknowledged. The loop alone touches it."""
         self._newest: dict[str, int] = {}
+        self._refusal = ""
+        """Why the broker did not let us in last."""
 
     @property
     def _state(self) -> str:
         return f"{self.broker.topic}/{ROOM}/state"
+
+    @property
+    def away(self) -> str:
+        """Why no station is driven now; empty where the broker is there."""
+        if self._client.is_connected():
+            return ""
+        where = f"{self.broker.host}:{self.broker.port}"
+        if self._refusal:
+            return Sentence("{where} refuses: {reason}", where=where, reason=self._refusal)
+        return Sentence("{where} is not reached", where=where)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Connect in the background, again and again."""
@@ -72,6 +85,7 @@ class StationLines:
         self._client.loop_stop()
 
     def _on_connect(self, _c: Any, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
+        self._refusal = str(reason) if reason.is_failure else ""
         if reason.is_failure:
             log.warning("the broker refuses: %s", reason)
             return

@@ -15,20 +15,11 @@ from clipgrip_line.clock import now, written
 from clipgrip_line.errors import LineError, among
 from clipgrip_line.files import write_bytes_atomic
 from clipgrip_line.folder.lines import guarded
+from clipgrip_line.pictures.formats import ending_of
 from clipgrip_line.sentences import mark
 
 SHOWN = 40
 """Images that a page gets at once."""
-_ENDINGS = (
-    (b"\xff\xd8", ".jpg"),
-    (b"\x89PNG", ".png"),
-    (b"BM", ".bmp"),
-    (b"II*", ".tif"),
-    (b"MM\0*", ".tif"),
-    (b"GIF8", ".gif"),
-    (b"RIFF", ".webp"),
-)
-"""How a file begins, and the ending of its name."""
 COLUMNS = (
     "path",
     "sha256",
@@ -208,14 +199,9 @@ def write_pictures(db: sqlite3.Connection, folder: Path) -> dict[str, str]:
         "WHERE s.undone = 0 AND s.class <> '' ORDER BY p.image"
     )
     for image, data in rows:
-        called[image] = image[:16] + ending_of(data)
+        called[image] = image[:16] + (ending_of(data) or ".img")
         write_bytes_atomic(folder / called[image], data)
     return called
-
-
-def ending_of(data: bytes) -> str:
-    """Of the name of a file with these bytes."""
-    return next((end for head, end in _ENDINGS if data.startswith(head)), ".img")
 
 
 def counted(db: sqlite3.Connection) -> Mapping[str, int]:

@@ -6,17 +6,20 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from clipgrip_line.folder.samples import FOLDER, Samples, Why
+from clipgrip_line.folder.samples import FOLDER, Kept, Samples, Why
+from clipgrip_line.pictures.formats import ending_of
 from clipgrip_line.service.live import Seen
-from clipgrip_line.service.people import ending_of
 
 log = logging.getLogger(__name__)
 MOST = 32
 """Pictures that wait to be written; those for which there is no room are left out."""
+TOGETHER = 5.0
+"""Seconds within which pictures are written together."""
 
 
 class Sampling(threading.Thread):
@@ -32,26 +35,46 @@ class Sampling(threading.Thread):
         self.store = Samples(state / FOLDER, budget, rate)
         self.failing = ""
         """Why the last one was not kept; empty where it was."""
-        self._queue: queue.Queue[tuple[Why, Seen, dict[str, Any]] | None] = queue.Queue(MOST)
+        self._stopping = False
+        self._queue: queue.Queue[Kept | None] = queue.Queue(MOST)
 
     def kept(self, seen: Sequence[Seen], documents: Sequence[dict[str, Any]]) -> None:
         """Images that were answered."""
         for one, document in zip(seen, documents, strict=True):
             why = self.store.why(one.answer.image_id, one.answer.confidence)
             if why is not None and not self._queue.full():
-                self._queue.put((why, one, document))
+                self._queue.put(_kept(why, one, document))
 
     def run(self) -> None:
-        """The loop."""
+        """The loop: what came within some seconds is written together, which costs the disk as much as one."""
         self.store.tidy()
-        while (found := self._queue.get()) is not None:
+        while not self._stopping:
+            found = self._taken()
             try:
-                self._keep(*found)
-                self.failing = ""
+                if found:
+                    self.store.keep(found)
+                    self.failing = ""
             except (OSError, sqlite3.Error) as error:
                 if not self.failing:
                     log.warning("pictures for the next round cannot be kept: %s", error)
                 self.failing = str(error)
+
+    def _taken(self) -> list[Kept]:
+        """One, and what comes soon after it."""
+        found: list[Kept] = []
+        until = None
+        while len(found) < MOST // 2:
+            left = None if until is None else max(0.0, until - time.monotonic())
+            try:
+                one = self._queue.get(timeout=left)
+            except queue.Empty:
+                break
+            if one is None:
+                self._stopping = True
+                break
+            found.append(one)
+            until = until or time.monotonic() + TOGETHER
+        return found
 
     def stop(self) -> None:
         """Ends after what waits."""
@@ -60,10 +83,11 @@ class Sampling(threading.Thread):
             self.join()
         self.store.close()
 
-    def _keep(self, why: Why, one: Seen, document: dict[str, Any]) -> None:
-        asked, data = one.asked, one.asked.data
-        path = asked.name or asked.serial
-        about = {**document, "time": document["at"], "path": path, "lot": asked.lot}
-        name = path.replace("\\", "/").rpartition("/")[2] or "image"
-        ending = "" if Path(name).suffix else ending_of(data)
-        self.store.keep(why, name + ending, data, about)
+
+def _kept(why: Why, one: Seen, document: dict[str, Any]) -> Kept:
+    asked = one.asked
+    path = asked.name or asked.serial
+    about = {**document, "time": document["at"], "path": path, "lot": asked.lot}
+    name = path.replace("\\", "/").rpartition("/")[2] or "image"
+    ending = "" if Path(name).suffix else ending_of(asked.data) or ".img"
+    return Kept(why, name + ending, asked.data, about)

@@ -93,6 +93,8 @@ class Service:
             self.observers.listeners.append(self.sampling.kept)
         self.bell = Bell(self.ledger, settings.webhook) if settings.webhook else None
         self.stations: Any = None
+        self.lines: Any = None
+        """The stations' client of a broker, where one is given."""
         self.thumbs = Thumbs()
         self.ready = False
 

@@ -21,6 +21,7 @@ SHADOW = mark(
 )
 
 UNREACHED = mark("The webhook of alarms is not reached: {reason}.")
+UNDRIVEN = mark("Stations are not driven over MQTT now: {reason}.")
 BLIND = mark("The watch cannot look at what is answered: {reason}.")
 DEAD = mark(
     "{n} messages of alarms were refused by the webhook for good; serve --resend sends them again."
@@ -45,6 +46,8 @@ def troubles(service: Service) -> list[str]:
     found = [not_ready(service) or service.switching.failed]
     if service.looking.failing:
         found.append(Sentence(BLIND, reason=Sentence(service.looking.failing)))
+    if service.lines is not None and service.lines.away:
+        found.append(Sentence(UNDRIVEN, reason=service.lines.away))
     if service.bell is not None:
         _, dead = letters(service.ledger.reader)
         if service.bell.failing:

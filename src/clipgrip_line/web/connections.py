@@ -8,7 +8,7 @@ import errno
 import logging
 import socket
 import time
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -29,6 +29,38 @@ QUIET = 60.0
 """Seconds between two lines of the log about the same shortage."""
 
 
+class OnePiece:
+    """A transport on which the head of an answer waits for its body, so that both are one packet and one system call.
+
+    Each call lets other threads take the interpreter, which comes back late where they compute.
+    """
+
+    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
+        self._transport, self._connection = transport, connection
+        self._begun: object = None
+        """The answer whose head was written last."""
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        """Now, or with what comes next."""
+        cycle = self._connection.cycle
+        if cycle is not None and cycle.response_started and cycle is not self._begun:
+            self._begun, self._head = cycle, self._head + data
+            return
+        if self._head or data:
+            data, self._head = self._head + data, b""
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """A head without a body is sent, too."""
+        if self._head:
+            self.write(b"")
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class Connection(H11Protocol):
     """One browser's connection, which remembers when it was heard last."""
 
@@ -39,6 +71,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Takes the place of the longest silent one where there are too many."""
         super().connection_made(transport)
+        self.transport = cast(asyncio.Transport, OnePiece(transport, self))
         self.heard = self.loop.time()
         if len(self.connections) > self.most:
             others = [c for c in self.connections if isinstance(c, Connection) and c is not self]

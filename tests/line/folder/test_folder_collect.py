@@ -17,7 +17,7 @@ from clipgrip_line.cli import main
 from clipgrip_line.folder.assembly import Wishes
 from clipgrip_line.folder.collecting import TABLE, chosen
 from clipgrip_line.folder.journal import Journal
-from clipgrip_line.folder.samples import NAME, Samples, is_drawn
+from clipgrip_line.folder.samples import NAME, Kept, Samples, is_drawn
 
 
 @pytest.fixture
@@ -50,17 +50,39 @@ def test_the_least_confident_of_late_are_kept_as_doubtful(tmp_path: Path) -> Non
     store.close()
 
 
+def test_pictures_that_come_together_are_stored_together_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Samples(tmp_path / "samples", 10**6)
+    pictures = [
+        Kept("random", f"{n}.png", bytes([n]) * 9, {"image_id": identity(bytes([n]) * 9)})
+        for n in range(5)
+    ]
+    broken = Kept("random", "x.png", b"x", {"image_id": identity(b"x"), "bad": object()})
+    with pytest.raises(TypeError):
+        store.keep([*pictures, broken])
+    assert (store.images(), store.size()) == ([], 0)
+    assert list((tmp_path / "samples").glob("*.png")) == []
+    store.keep([*pictures, *pictures])
+    assert [store.read(one) for one in store.images()] == [one.data for one in pictures]
+    store.close()
+    again = Samples(tmp_path / "samples", 100)
+    again.keep([Kept("random", "new.png", b"n" * 40, {"image_id": identity(b"n" * 40)})])
+    assert again.size() <= 50, "what was kept before counts"
+    again.close()
+
+
 def test_the_store_stays_within_its_budget_and_the_oldest_go_first(tmp_path: Path) -> None:
     store = Samples(tmp_path / "samples", 2000, share=0.5)
     for number in range(10):
         data = bytes([number]) * 300
-        store.keep("random", f"{number}.png", data, {"image_id": identity(data)})
+        store.keep([Kept("random", f"{number}.png", data, {"image_id": identity(data)})])
     assert store.size() <= 1000
     assert [one.file.partition("-")[2] for one in store.images()] == ["7.png", "8.png", "9.png"]
     assert len(list((tmp_path / "samples").glob("*.png"))) == 3
     store.collected(store.images()[2:])
     data = b"new" * 100
-    store.keep("random", "new.png", data, {"image_id": identity(data)})
+    store.keep([Kept("random", "new.png", data, {"image_id": identity(data)})])
     left = [one.file.partition("-")[2] for one in store.images()]
     assert left == ["7.png", "8.png", "new.png"]
     store.close()

@@ -103,3 +103,25 @@ def test_where_the_broker_is_away_nothing_is_queued(
 
 def _message(topic: str, payload: bytes) -> Any:
     return SimpleNamespace(topic=topic, payload=payload, retain=False)
+
+
+def test_a_broker_that_is_away_or_refuses_is_said_on_the_page(start: Any) -> None:
+    from clipgrip_line.service.lines import StationLines
+
+    service, client = start()
+    lines = StationLines(service.stations, Broker.of("mqtt://127.0.0.1:1/line3"))
+    service.lines = lines
+    assert "127.0.0.1:1 is not reached" in client.get("/v1/line").json()["trouble"]
+    lines._on_connect(None, None, None, Refusing(), None)
+    assert "127.0.0.1:1 refuses: Not authorized" in client.get("/v1/line").json()["trouble"]
+    lines._client = Recording()
+    assert client.get("/v1/line").json()["trouble"] == ""
+
+
+class Refusing:
+    """A broker's reason."""
+
+    is_failure = True
+
+    def __str__(self) -> str:
+        return "Not authorized"

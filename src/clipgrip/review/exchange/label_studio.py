@@ -22,8 +22,8 @@ from clipgrip.review.exchange.claims import (
     parsed,
     part,
 )
-from clipgrip.review.exchange.naming import KNOWN
 from clipgrip.sentences import Sentence, mark
+from clipgrip_line.pictures.formats import is_called_image
 
 IMAGE_KEYS = ("image", "img", "path", "photo", "picture", "url", "image_url", "file", "filename")
 """Keys under which tasks keep their image; another key is taken where it is the only text that looks like one."""
@@ -210,7 +210,7 @@ def _image(given: dict[str, Any], where: str) -> tuple[str, str]:
 
 
 def _looks_like_image(text: str) -> bool:
-    return text.partition("?")[0].lower().endswith(tuple(KNOWN)) or "local-files/?d=" in text
+    return is_called_image(text.partition("?")[0]) or "local-files/?d=" in text
 
 
 def _name_of(task: Any) -> str:

@@ -4,25 +4,9 @@ from __future__ import annotations
 
 from posixpath import splitext
 
-from clipgrip.data.images import HEAD_BYTES, UndecodableImage
 from clipgrip.data.portable import no_split, safe
 from clipgrip.data.rows import Row
-from clipgrip_line.pictures.formats import reader_of
-
-ENDINGS = {
-    "JpegImageFile": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "PngImageFile": (".png", ".apng"),
-    "BmpImageFile": (".bmp", ".dib"),
-    "TiffImageFile": (".tif", ".tiff"),
-    "WebPImageFile": (".webp",),
-    "GifImageFile": (".gif",),
-    "PpmImageFile": (".ppm", ".pgm", ".pbm", ".pnm"),
-    "Jpeg2KImageFile": (".jp2", ".j2k", ".jpx", ".j2c", ".jpc"),
-    "AvifImageFile": (".avif", ".avifs"),
-    "HeifImageFile": (".heic", ".heif", ".hif"),
-}
-"""Endings of each format, the usual one first; by the name of its reader."""
-KNOWN = frozenset(ending for endings in ENDINGS.values() for ending in endings)
+from clipgrip_line.pictures.formats import ending_of, is_called_image
 
 
 def file_name(row: Row, head: bytes) -> str:
@@ -32,15 +16,7 @@ def file_name(row: Row, head: bytes) -> str:
     """
     stem, ending = splitext(row.path.rpartition("/")[2])
     usual = ending_of(head)
-    if ending.lower() not in KNOWN and usual:
+    if usual and not is_called_image(f"x{ending}"):
         stem, ending = f"{stem}{ending}".rstrip("."), usual
     ending = f".{safe(ending[1:])}" if len(ending) > 1 else ""
     return f"{row.sha256[:12]}-{no_split(safe(stem))}{ending}"
-
-
-def ending_of(head: bytes) -> str:
-    """The usual ending of an image that begins so; empty for none that is read here."""
-    try:
-        return ENDINGS[reader_of(head[:HEAD_BYTES]).name][0]
-    except UndecodableImage:
-        return ""
