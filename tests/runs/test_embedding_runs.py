@@ -180,7 +180,9 @@ def test_a_run_reads_its_file_once_and_opening_it_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads, read = [], embedstacked.read_arrays
-    monkeypatch.setattr(embedstacked, "read_arrays", lambda path: reads.append(path) or read(path))
+    monkeypatch.setattr(
+        embedstacked, "read_arrays", lambda path, n: reads.append(path) or read(path, n)
+    )
     outcome = made(with_texts(tmp_path / "e.npz"))
     assert len(reads) == 1
     reopen(outcome.folder)

@@ -274,7 +274,7 @@ class Job:
             "method_id": ready.method.fingerprint(),
             "knowledge": to_facts(self.found),
             "names": name_facts(ready, self.found),
-            "labels": label_facts(learning.teacher, learning.embeds),
+            "labels": label_facts(learning.teacher, learning.embeds, ready.ks),
             "estimate": self._estimate(),
             **sample_facts(learning.task, ready.task),
             "tuned": {"prompt": kind_of(ready.settings, backbone), "values": self._values()},

@@ -27,7 +27,7 @@ from clipgrip.prompts.classifier import zero_shot
 from clipgrip.runs import checkpoint
 from clipgrip.runs.calibrated import AuditedCalibration, read_calibration
 from clipgrip.runs.checkpoint import PromptFacts
-from clipgrip.runs.embedding import item
+from clipgrip.runs.embedding import item, items_of
 from clipgrip.runs.eyes import Beside, EyeFacts
 from clipgrip.runs.given import check_kind, read_given, vectors_of
 from clipgrip.types import ClassEmbeds, Probs, WideEmbeds
@@ -127,7 +127,7 @@ class Predictor:
         """
         check_kind(rows, self.facts.settings["backbone"])
         if self.given is None:
-            return self.embed([item_of(row) for row in rows], on_progress=on_progress)
+            return self.embed(items_of(rows, item_of), on_progress=on_progress)
         counting = () if self.beside is None else self.beside.eyes
         banks = [self.given.banks[0], *(GivenBank(eye.name, eye.embed_dim) for eye in counting)]
         unread = self.unread_banks
