@@ -8,6 +8,7 @@ import pytest
 from report_facts import MakeFacts
 
 from clipgrip.pseudolabel.refine import reasons
+from clipgrip.pseudolabel.refine.reasons import DONE
 from clipgrip.report.build import build_report
 from clipgrip.report.reading import Reading
 from clipgrip.report.refining import WHY, never_refined, refining, would_divide
@@ -74,7 +75,7 @@ def test_every_reason_has_plain_words_in_both_languages() -> None:
     for say in (Words("en"), Words("ja")):
         for text in WHY.values():
             assert say(text, n=3, absent=1, classes=4)
-        assert all(say(text) for text in reasons.DONE.values())
+        assert all(say(text) for text in DONE.values())
 
 
 def test_a_round_without_pseudolabels_is_told_as_tuning_on_labels_whatever_was_asked_for(
