@@ -11,6 +11,7 @@ every tenth image only, and the seconds of its search count ten times.
 from __future__ import annotations
 
 import argparse
+import importlib
 import resource
 import shutil
 import time
@@ -37,8 +38,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, required=True)
     chosen = parser.parse_args()
-    import faiss  # type: ignore[import-not-found]
-
+    faiss = importlib.import_module("faiss")  # types or not, installed or not
     folder = chosen.folder / f"clipgrip-neighbours-{chosen.rows}"
     folder.mkdir(parents=True)
     try:
