@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from clipgrip.backbone import encode
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import Embedded, Item, embed_images
+from clipgrip.data.entries import Listed
 from clipgrip.errors import CacheError, DataError
 
 
@@ -299,3 +302,24 @@ def test_ctrl_c_ends_the_process_and_keeps_what_is_done(
     cache = EmbeddingCache.for_backbone(tiny, tmp_path)
     kept = ~cache.get([content for content, _ in items(400)]).missing
     assert kept.tolist() == [True] * 200 + [False] * 200
+
+
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_items_that_are_made_when_asked_for_are_not_kept(
+    tiny: ClipBackbone, cache: EmbeddingCache, is_cached: bool
+) -> None:
+    living: WeakSet[partial[Image.Image]] = WeakSet()
+    most = 0
+
+    def made(number: int) -> Item:
+        nonlocal most
+        loader = partial(item(number)[1])
+        living.add(loader)
+        most = max(most, len(living))
+        return item(number)[0], loader
+
+    if is_cached:
+        embed_images(tiny, items(200), cache=cache)
+    found = embed_images(tiny, Listed(200, made), cache=cache, batch_size=4)
+    assert equal(found, embed_images(tiny, items(200), batch_size=4))
+    assert most < 40

@@ -18,7 +18,7 @@ ROOT_VARIABLE = "CLIPGRIP_MODELS"
 RECORD = "clipgrip.json"
 """What a model is called here and its fingerprint, beside its files."""
 PART = ".part"
-NAME = re.compile(r"[A-Za-z0-9][\w.-]*[\w-](/[A-Za-z0-9][\w.-]*[\w-])?")
+NAME = re.compile(r"[A-Za-z0-9]([\w.-]*[\w-])?(/[A-Za-z0-9]([\w.-]*[\w-])?)?")
 
 
 @dataclass(frozen=True)

@@ -32,12 +32,14 @@ from clipgrip.backbone.base import Eye
 from clipgrip.data.images import READING
 from clipgrip.errors import CacheError
 from clipgrip.files import is_full, write_bytes_atomic
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, mark
 
 FORMAT = 2
 """1 had no digests, and rows of files that changed between hashing and reading."""
 FOLDER = f"embeddings-v{FORMAT}-{READING}"
 ROOT_VARIABLE = "CLIPGRIP_CACHE"
+UNCHANGED = mark("The index in {folder} cannot be changed")
+UNREAD = mark("The index in {folder} cannot be read")
 MAX_ROWS = 8192
 """The most rows of one shard."""
 BUSY_SECONDS = 60.0
@@ -78,7 +80,9 @@ class EmbeddingCache:
         """Open or create; ``key`` names what determines an embedding, ``width`` is D."""
         self.folder = Path(root) / FOLDER / key
         self.width = width
-        with _as_cache_error(f"The cache folder {self.folder} cannot be used"):
+        with _as_cache_error(
+            Sentence("The cache folder {folder} cannot be used", folder=self.folder)
+        ):
             self.folder.mkdir(parents=True, exist_ok=True)
             with self._transaction() as index:
                 for statement in SCHEMA.split(";"):
@@ -136,7 +140,10 @@ class EmbeddingCache:
         np.save(buffer, np.ascontiguousarray(embeds), allow_pickle=False)
         name = hashlib.sha256(buffer.getvalue()).hexdigest()
         with _as_cache_error(
-            f"Embeddings cannot be written to {self.folder}; what was stored before is kept"
+            Sentence(
+                "Embeddings cannot be written to {folder}; what was stored before is kept",
+                folder=self.folder,
+            )
         ):
             write_bytes_atomic(self._path(name), buffer.getvalue())
             with self._transaction() as index:
@@ -159,7 +166,7 @@ class EmbeddingCache:
         return array
 
     def _forget(self, name: str, reason: str) -> None:
-        with _as_cache_error(f"{self._path(name)} {reason}, and the index cannot be changed"):
+        with _as_cache_error(Sentence(UNCHANGED, folder=self.folder)):
             with self._transaction() as index:
                 rows = index.execute("DELETE FROM embedding WHERE shard = ?", (name,)).rowcount
                 index.execute("DELETE FROM shard WHERE name = ?", (name,))
@@ -175,7 +182,7 @@ class EmbeddingCache:
         if not contents:
             return
         with (
-            _as_cache_error(f"The index in {self.folder} cannot be changed"),
+            _as_cache_error(Sentence(UNCHANGED, folder=self.folder)),
             self._transaction() as index,
         ):
             index.executemany("DELETE FROM embedding WHERE content = ?", [(c,) for c in contents])
@@ -189,7 +196,7 @@ class EmbeddingCache:
     def _find(self, hashes: Sequence[str]) -> dict[str, list[tuple[str, int, bytes]]]:
         places: dict[str, list[tuple[str, int, bytes]]] = defaultdict(list)
         with (
-            _as_cache_error(f"The index in {self.folder} cannot be read"),
+            _as_cache_error(Sentence(UNREAD, folder=self.folder)),
             self._transaction() as index,
         ):
             for shard, *place in index.execute(FIND, (json.dumps(list(hashes)),)):
@@ -198,7 +205,7 @@ class EmbeddingCache:
 
     def _remove_stale(self) -> None:
         with (
-            _as_cache_error(f"The index in {self.folder} cannot be read"),
+            _as_cache_error(Sentence(UNREAD, folder=self.folder)),
             self._transaction() as index,
         ):
             named = {f"{name}.npy" for (name,) in index.execute("SELECT name FROM shard")}
@@ -261,7 +268,7 @@ def _digest(sha256: str, embed: Float[np.ndarray, " D"]) -> bytes:
 
 
 @contextlib.contextmanager
-def _as_cache_error(what: str) -> Iterator[None]:
+def _as_cache_error(what: Sentence) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:

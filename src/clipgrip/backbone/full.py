@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from clipgrip.backbone.base import Tails
+from clipgrip.backbone.text import token_ids
 from clipgrip.errors import BackboneError, PromptError
 from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds, ImageEmbeds
@@ -64,9 +65,7 @@ class FullText:
         if not texts:
             return []
         cleaned = [self._rules.clean(text) for text in texts]
-        rows: list[list[int]] = self._tokenizer(cleaned, padding=False, truncation=False)[
-            "input_ids"
-        ]
+        rows = token_ids(self._tokenizer, cleaned, self._modules.tokens)
         ends = {self._tokenizer.sep_token_id, self._tokenizer.eos_token_id} - {None}
         # every text was trained with an end token; some files leave it to the caller
         rows = [row if row and row[-1] in ends else [*row, max(ends)] for row in rows]

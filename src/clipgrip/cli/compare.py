@@ -141,11 +141,15 @@ def table(compared: Comparison, say: Words) -> str:
     joined = compared.answerers[len(compared.names) :]
     called = [*compared.names, *(say(one.name) for one in joined)]
     width = max(24, *map(cell_len, called))
-    lines: list[str] = [Sentence("{name}  agrees   accuracy", name=" " * width)]
+    tested = any(one.tested for one in compared.answerers)
+    head = mark("{name}  agrees   accuracy") if tested else mark("{name}  agrees")
+    lines: list[str] = [Sentence(head, name=" " * width)]
     lines += [
-        combined([f"{padded(name, width)}  {100 * a.agreement:5.1f}%  ", _accuracy(a)], "")
+        combined([f"{padded(name, width)}  {100 * a.agreement:5.1f}%", _accuracy(a)], "")
         for name, a in zip(called, compared.answerers, strict=True)
     ]
+    if not tested:
+        lines.append(Sentence("accuracy unknown: no test image that all runs share"))
     total = len(compared.paths)
     lines.append(
         Sentence(
@@ -201,10 +205,10 @@ def _accuracy(answerer: Answerer) -> str:
     from clipgrip.runs.comparison import interval
 
     if answerer.accuracy is None:
-        return Sentence("unknown: no test image that all runs share")
+        return ""
     low, high = (100 * edge for edge in interval(answerer))
     return Sentence(
-        "{accuracy}% (95% interval {low} to {high}, {tested} images)",
+        "  {accuracy}% (95% interval {low} to {high}, {tested} images)",
         accuracy=f"{100 * answerer.accuracy:5.1f}",
         low=f"{low:.1f}",
         high=f"{high:.1f}",

@@ -52,15 +52,14 @@ def init(
     sentences = folder_sentences(labels, ui.say, ui.say(UNDO))
     text = _project(given, sentences, ui.say)
     written["project.toml"] = _write_new(folder / "project.toml", text.encode())
-    lines = [
+    lines: list[str] = [
         Sentence("wrote    {path}" if new else "kept     {path}", path=folder / name)
         for name, new in written.items()
     ]
     facts = {"folder": folder, "images": found.images, "classes": names, "written": written}
-    return Result(
-        [*lines, *_photographs(folder / found.images), *_say_next(folder, names, words, sentences)],
-        {**facts, "labels_by_folder": labels},
-    )
+    following = _say_next(folder, names, words, sentences, is_new=written["classes.csv"])
+    lines += [*_photographs(folder / found.images), *following]
+    return Result(lines, {**facts, "labels_by_folder": labels})
 
 
 def _project(given: Mapping[str, str], sentences: list[str], say: Words) -> str:
@@ -163,7 +162,7 @@ def _photographs(images: Path) -> list[str]:
 
 
 def _say_next(
-    folder: Path, names: list[str], words: Mapping[str, str], sentences: list[str]
+    folder: Path, names: list[str], words: Mapping[str, str], sentences: list[str], *, is_new: bool
 ) -> list[str]:
     from clipgrip.data.glossary import is_foreign
 
@@ -189,7 +188,7 @@ def _say_next(
                 n_names=len(names),
             )
         )
-    else:
+    elif is_new:
         lines.append(
             Sentence(
                 "Write your classes into classes.csv: the name people use, and a few English words for "

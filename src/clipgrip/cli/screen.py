@@ -98,6 +98,10 @@ class Screen(Listener):
         if not self._quiet:
             self._console.print(shown, markup=False, emoji=False)
 
+    def detail(self, text: str) -> None:
+        """In the log, which ``-v`` shows."""
+        LOGGER.debug("%s", self.say.translated(text))
+
     def round_done(self, facts: dict[str, Any]) -> None:
         """One line per round, and one for those that were skipped before it."""
         if self._round and facts["number"] > self._round + 1:

@@ -94,7 +94,7 @@ def _packed_claims(place: AnyPath, kind: str) -> Found:
     return replace(found, claims=claims)
 
 
-def _by_folder(found: Found) -> tuple[Claim, ...]:
+def _by_folder(found: Found) -> Sequence[Claim]:
     """Of objects in a store: each is of the folder it lies in."""
     parts = ((entry, entry.path.split("/")) for entry in found.entries)
     return tuple(

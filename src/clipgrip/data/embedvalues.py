@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -53,8 +53,7 @@ def text_of(value: Any) -> str:
     return str(value).strip()
 
 
-def numbered(labels: Iterable[str], names: tuple[str, ...]) -> Iterator[str]:
-    """Labels with the class at their place where they are no name but a position."""
-    for label in labels:
-        is_place = label not in names and label.isdigit() and int(label) < len(names)
-        yield names[int(label)] if is_place else label
+def numbered(label: str, names: tuple[str, ...]) -> str:
+    """A label, or the class at its place where it is no name but a position."""
+    is_place = label not in names and label.isdigit() and int(label) < len(names)
+    return names[int(label)] if is_place else label

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import overload
+from typing import TypeVar, overload
 
 from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.nearby import Folders, difference
@@ -35,20 +36,23 @@ class Entry:
     """Its content hash where that is known already."""
 
 
-class Listed(Sequence[Entry]):
-    """Entries that are made when they are asked for, so that many millions are no objects before they are read."""
+Thing = TypeVar("Thing")
 
-    def __init__(self, count: int, make: Callable[[int], Entry]) -> None:
+
+class Listed(Sequence[Thing]):
+    """Things that are made when they are asked for, so that many millions are no objects before they are read."""
+
+    def __init__(self, count: int, make: Callable[[int], Thing]) -> None:
         self._places, self._make = range(count), make
 
     def __len__(self) -> int:
         return len(self._places)
 
     @overload
-    def __getitem__(self, place: int) -> Entry: ...
+    def __getitem__(self, place: int) -> Thing: ...
     @overload
-    def __getitem__(self, place: slice) -> list[Entry]: ...
-    def __getitem__(self, place: int | slice) -> Entry | list[Entry]:
+    def __getitem__(self, place: slice) -> list[Thing]: ...
+    def __getitem__(self, place: int | slice) -> Thing | list[Thing]:
         found = self._places[place]
         return self._make(found) if isinstance(found, int) else [self._make(n) for n in found]
 
@@ -73,8 +77,8 @@ class Found:
     root: str
     entries: Sequence[Entry]
     issues: Issues = field(default_factory=Issues)
-    claims: tuple[Claim, ...] = field(default=())
-    test_claims: tuple[Claim, ...] = field(default=())
+    claims: Sequence[Claim] = ()
+    test_claims: Sequence[Claim] = ()
     """Of images to measure on."""
 
 
@@ -90,7 +94,7 @@ def file_entry(path: str, root: str) -> Entry:
     return Entry(relative(path, root), place_key(path), FileSource(path))
 
 
-def file_entries(paths: Iterable[str], root: str) -> Listed:
+def file_entries(paths: Iterable[str], root: str) -> Listed[Entry]:
     """The same of many, each of a place of its own."""
     texts = Texts(paths)
     return Listed(len(texts), lambda place: file_entry(texts[place], root))
@@ -146,7 +150,7 @@ def placed(path: str, root: str) -> str:
     return os.path.abspath(os.path.join(root, written))
 
 
-def table_claims(table: Table, column: int, required: bool = False) -> tuple[Claim, ...]:
+def table_claims(table: Table, column: int, required: bool = False) -> Sequence[Claim]:
     """One claim for each row that has a path.
 
     Raises:
@@ -155,11 +159,14 @@ def table_claims(table: Table, column: int, required: bool = False) -> tuple[Cla
     label = table.need(LABEL_COLUMNS) if required else table.find(LABEL_COLUMNS)
     if label is None:
         return ()
-    return tuple(
-        Claim(row[column], row[label], table.where(number))
-        for number, row in enumerate(table.rows)
-        if row[column].strip()
-    )
+    numbers = array("q", (n for n, row in enumerate(table.rows) if row[column].strip()))
+
+    def made(place: int) -> Claim:
+        number = numbers[place]
+        row = table.rows[number]
+        return Claim(row[column], row[label], table.where(number))
+
+    return Listed(len(numbers), made)
 
 
 def native(path: str) -> str:

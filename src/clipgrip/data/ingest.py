@@ -31,10 +31,11 @@ from clipgrip.data.merge import Merger
 from clipgrip.data.nearby import Folders
 from clipgrip.data.remarks import text_remarks
 from clipgrip.data.rows import DIGITS, Hashes
+from clipgrip.data.sources import EmbeddingSource
 from clipgrip.data.splitnames import split_folders
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, mark
 
 __all__ = ["Images", "Ingested", "Issue", "Progress", "ingest"]
 
@@ -81,7 +82,7 @@ def ingest(
     names = ClassNames.of(classes, encoding)
     found = numbered_claims(discover(images, _table_keys(classes, labels, test), encoding), names)
     tests = _brought(test, Sentence("test images"), found, encoding)
-    tests = replace(tests, claims=tests.claims + found.test_claims)
+    tests = replace(tests, claims=_both(tests.claims, found.test_claims))
     labeled = _without_places(_labeled(images, labels, found, names, encoding), tests)
     if outside := _listed_outside(found, tests):
         tests = replace(tests, entries=outside)
@@ -123,6 +124,10 @@ def _labeled(
     return Found(found.root, (), claims=aligned_claims(images, labels, names))
 
 
+def _both(some: Sequence[Claim], others: Sequence[Claim]) -> Sequence[Claim]:
+    return [*some, *others] if some and others else some or others
+
+
 def _without_places(labeled: Found, tests: Found) -> Found:
     """Class folders with labels may enclose the test folder; its images are not theirs."""
     gone = {entry.key for entry in tests.entries}
@@ -154,8 +159,9 @@ def _existing(claim: Claim, bases: Sequence[str], folders: Folders) -> str | Non
 
 
 def _named(images: Images, found: Found, names: ClassNames, apart: set[str]) -> FolderLabels:
-    """What the folders say; nothing of a list in memory, whose order of images is all that is said of them."""
-    if not isinstance(images, str | os.PathLike):
+    """What the folders say; nothing of embeddings, nor of a list in memory, where the order is all that is said."""
+    of_embeddings = any(isinstance(one.source, EmbeddingSource) for one in found.entries[:1])
+    if of_embeddings or not isinstance(images, str | os.PathLike):
         return FolderLabels()
     splits = tuple(split_folders(Path(images)).values())
     return folder_labels(found.entries, names, apart=apart, splits=splits)
@@ -249,6 +255,12 @@ def _contents(entries: Sequence[Entry], issues: Issues, on_progress: Progress | 
     return _Contents(entries, hashes, sources)
 
 
+NO_FILE = mark(
+    "{where}: no usable image, and no file at all. Put images there (JPEG, PNG, BMP, TIFF or WebP), or give another "
+    "folder."
+)
+
+
 def _nothing_usable(images: Images, found: Found, issues: Issues) -> DataError:
     example = (
         Sentence(" The first: {path}: {detail}.", path=issues[0].path, detail=issues[0].detail)
@@ -263,6 +275,8 @@ def _nothing_usable(images: Images, found: Found, issues: Issues) -> DataError:
     )
     if not found.entries and not isinstance(images, str | os.PathLike):
         return DataError("{where} is empty. Give one image at least.", where=where)
+    if not found.entries and not issues:
+        return DataError(NO_FILE, where=where)
     return DataError(
         "{where}: no usable image among {n} files{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
         "WebP images.",

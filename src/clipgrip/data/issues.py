@@ -7,6 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from operator import eq
 from typing import Any, overload
 
@@ -77,10 +78,15 @@ class Issues(Sequence[Issue]):
         """One more at the end."""
         self._reasons.append(_NUMBERS[issue.reason])
         self._paths.append(issue.path)
-        self._details.append(json.dumps(_parts(issue.detail), ensure_ascii=False))
+        self._details.append(_JSON.encode(_parts(issue.detail)))
 
     def extend(self, issues: Iterable[Issue]) -> None:
         """Several more at the end."""
+        if isinstance(issues, Issues):
+            self._reasons.extend(issues._reasons)
+            self._paths.extend(issues._paths)
+            self._details.extend(issues._details)
+            return
         for issue in issues:
             self.append(issue)
 
@@ -110,29 +116,33 @@ class Issues(Sequence[Issue]):
     def among(self, reasons: Collection[str]) -> Issues:
         """Those for one of these reasons."""
         wanted = {_NUMBERS[reason] for reason in reasons}
-        return self._some(n for n, reason in enumerate(self._reasons) if reason in wanted)
+        places = (n for n, reason in enumerate(self._reasons) if reason in wanted)
+        return self._some(array("q", places))
 
     def in_order(self) -> Issues:
         """Sorted by path, reason and detail, equal ones once."""
-        made, alike = Issues(), list[Issue]()
-        for place in self._paths.order().tolist():
-            issue = self[place]
-            if alike and alike[0].path != issue.path:
-                made.extend(sorted(set(alike)))
-                alike = []
-            alike.append(issue)
-        made.extend(sorted(set(alike)))
-        return made
+        kept = array("q")
+        for _, alike in groupby(self._paths.order().tolist(), self._paths.__getitem__):
+            places = list(alike)
+            if len(places) > 1:
+                known = {self[place]: place for place in places}
+                places = [known[issue] for issue in sorted(known)]
+            kept.extend(places)
+        return self._some(kept)
 
     def tally(self) -> str:
         """``4 corrupt, 2 empty-file``: how many of each reason, most frequent first."""
         counts = Counter(self._reasons).most_common()
         return ", ".join(f"{number} {_SLUGS[reason]}" for reason, number in counts)
 
-    def _some(self, places: Iterable[int]) -> Issues:
-        return Issues(self[place] for place in places)
+    def _some(self, places: Sequence[int]) -> Issues:
+        made = Issues()
+        made._reasons.extend(self._reasons[place] for place in places)
+        made._paths, made._details = self._paths.take(places), self._details.take(places)
+        return made
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
 _SLUGS = tuple(REASONS)
 _NUMBERS = {reason: number for number, reason in enumerate(_SLUGS)}
 

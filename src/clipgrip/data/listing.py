@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -19,7 +19,14 @@ from clipgrip.data.embeddings import Embeddings, embeddings_at
 from clipgrip.data.entries import PATH_COLUMNS, Entry, file_entry, place_key, placed
 from clipgrip.data.issues import Issues
 from clipgrip.data.packed import folder_named
-from clipgrip.data.sources import FileSource, ImageSource, ParquetSource, TarSource
+from clipgrip.data.sources import (
+    FileSource,
+    ImageSource,
+    Lasting,
+    ParquetSource,
+    TarSource,
+    values_of,
+)
 from clipgrip.data.stores import forget, local_of, url_of, version_of
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.data.tars import members
@@ -122,9 +129,7 @@ def _rows_of(files: list[str]) -> int | None:
 
 
 def _stamped(source: ImageSource, stamps: dict[str, Any]) -> list[object]:
-    values: list[Any] = []
-    if is_dataclass(source) and not isinstance(source, type):
-        values = list(astuple(source))
+    values = values_of(source) if isinstance(source, Lasting) else []
     path = str(values[0]) if values else ""
     if path not in stamps:
         stamps[path] = _stamp(path)

@@ -177,6 +177,16 @@ def _nothing_matches(
 ) -> DataError:
     written = ", ".join(claim.path for claim in claims[:SHOWN])
     known = ", ".join(shown[:SHOWN])
+    places = " and to ".join(dict.fromkeys(bases))
+    if not shown:
+        return DataError(
+            "{where}: none of the {n_claims} paths is an image that is there. Written are, for example: "
+            "{written}. Looked for as absolute paths and relative to {places}.",
+            where=claims[0].where,
+            n_claims=len(claims),
+            written=written,
+            places=places,
+        )
     return DataError(
         "{where}: none of the {n_claims} paths is an image. Written are, for example: {written}. "
         "The images are, for example: {known}. Looked for as absolute paths, relative to "
@@ -185,5 +195,5 @@ def _nothing_matches(
         n_claims=len(claims),
         written=written,
         known=known,
-        places=" and to ".join(dict.fromkeys(bases)),
+        places=places,
     )

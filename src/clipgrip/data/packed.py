@@ -102,7 +102,7 @@ def from_tars(paths: Sequence[str], root: str) -> Found:
 
 def _in_tars(
     paths: Sequence[str], root: str, lies: Collection[tuple[str, int, int, int]]
-) -> Listed:
+) -> Listed[Entry]:
     """Entries of members, by their name, the number of their tar, and where they lie in it."""
     names = Texts(name for name, *_ in lies)
     places = np.array([numbers for _, *numbers in lies], dtype=np.int64)

@@ -250,8 +250,10 @@ def is_image(field: Any) -> bool:
 
 def _is_bytes(kind: Any) -> bool:
     if hasattr(kind, "get_field_index"):
-        position = kind.get_field_index("bytes")
-        return bool(position >= 0 and _is_bytes(kind.field(position).type))
+        position, named = kind.get_field_index("bytes"), kind.get_field_index("path") >= 0
+        inner = kind.field(position).type if position >= 0 else None
+        # where every image is given by its path, the bytes have no type
+        return inner is not None and (_is_bytes(inner) or (named and str(inner) == "null"))
     return str(kind) in _BINARY
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -170,8 +170,13 @@ def source_text(source: ImageSource) -> str:
     """A source that lasts as JSON; empty for one that does not."""
     for kind, made in KINDS.items():
         if isinstance(source, made):
-            return json.dumps([kind, *astuple(source)], default=os.fspath)
+            return json.dumps([kind, *values_of(source)], default=os.fspath)
     return ""
+
+
+def values_of(source: Lasting) -> list[Any]:
+    """What a source that lasts is made of."""
+    return [getattr(source, one.name) for one in fields(source)]
 
 
 def source_of(text: str) -> Lasting:
@@ -205,9 +210,12 @@ def _picture(array: NDArray[Any]) -> Image.Image:
     grey = array.ndim == 2 and array.dtype in (np.uint8, np.uint16)
     if not (colour or grey) or 0 in array.shape:
         raise DataError(
-            f"an image array has shape {array.shape} and type {array.dtype}; allowed are "
-            "(height, width), (height, width, 3) and (height, width, 4) of uint8, "
-            "or (height, width) of uint16."
+            mark(
+                "an image array has shape {shape} and type {dtype}; allowed are (height, width), (height, width, 3) "
+                "and (height, width, 4) of uint8, or (height, width) of uint16."
+            ),
+            shape=array.shape,
+            dtype=array.dtype,
         )
     return Image.fromarray(np.ascontiguousarray(array))
 

@@ -29,6 +29,8 @@ DELIMITERS = ",;\t|"
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?[ \t]*\r?(?:\n|$)', re.IGNORECASE)
 _FORMULA = re.compile(r"'*[=+\-@＝＋－＠﹦﹢﹣﹫\t\r\n]")
 """Begins what a spreadsheet may run: also in the full width of Japanese keyboards, and behind a line feed."""
+_FIRST = frozenset("'=+-@＝＋－＠﹦﹢﹣﹫\t\r\n")
+"""What such a cell begins with."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -167,7 +169,7 @@ def _fitted(cells: tuple[str, ...], width: int, where: str) -> tuple[str, ...]:
             n_cells=len(cells),
             width=width,
         )
-    return (cells + ("",) * width)[:width]
+    return cells if len(cells) == width else (cells + ("",) * width)[:width]
 
 
 def write_csv(path: AnyPath, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
@@ -184,15 +186,17 @@ def write_csv(path: AnyPath, header: Sequence[str], rows: Iterable[Sequence[Cell
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     """What `write_csv` writes."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
+    out = io.BytesIO()
+    text = io.TextIOWrapper(out, "utf-8-sig", "backslashreplace", newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([_guarded(cell) for cell in header])
     writer.writerows([_guarded(cell) for cell in row] for row in rows)
-    return out.getvalue().encode("utf-8-sig", "backslashreplace")
+    text.flush()
+    return out.getvalue()
 
 
 def _guarded(cell: Cell) -> Cell:
-    if not isinstance(cell, str) or not cell.strip():
+    if not isinstance(cell, str) or cell[:1] not in _FIRST or not cell.strip():
         return cell
     if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
         return "'" + cell

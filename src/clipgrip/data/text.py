@@ -42,7 +42,7 @@ def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
     text = text.lstrip("\ufeff").rstrip(
         "\x1a"
     )  # marks that were written twice; where files of DOS end
-    if "\x1b$" in text or "\x1b(" in text:
+    if any(sign in text for sign in ("\x1b$B", "\x1b$@", "\x1b(I")):  # where it turns to Japanese
         raise DataError(
             "{name}: it is in the Japanese encoding JIS. Give --encoding iso-2022-jp, or save it as UTF-8 "
             '(in Excel: "CSV UTF-8").',

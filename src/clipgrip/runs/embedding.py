@@ -23,6 +23,7 @@ from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings
+from clipgrip.data.entries import Listed
 from clipgrip.data.images import UndecodableImage
 from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.manifest import Manifest, Row, Rows
@@ -164,8 +165,7 @@ def _seen(
     given = isinstance(backbone, GivenModel | GivenBank)
     check_kind(rows, EMBEDDINGS if given else backbone.name)
     if not isinstance(backbone, GivenModel | GivenBank):
-        items = [item(row) for row in rows]
-        return embed_images(backbone, items, cache=cache, on_progress=on_progress)
+        return embed_images(backbone, items_of(rows), cache=cache, on_progress=on_progress)
     return vectors_of(rows, backbone.banks[0] if isinstance(backbone, GivenModel) else backbone)
 
 
@@ -177,6 +177,11 @@ def _picked(embeds: ImageEmbeds, rows: NDArray[np.int64]) -> Tensor:
 def item(row: Row) -> Item:
     """What the embedding room needs of a row."""
     return row.sha256, partial(open_row, row)
+
+
+def items_of(rows: Sequence[Row], item_of: Callable[[Row], Item] = item) -> Sequence[Item]:
+    """The same of many, each made when it is asked for."""
+    return Listed(len(rows), lambda place: item_of(rows[place]))
 
 
 def source_item(source: ImageSource) -> Item:

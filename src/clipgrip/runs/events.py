@@ -29,5 +29,8 @@ class Listener:
         """A sentence about what is done now; the result says again what matters of it."""
         self.note(text)
 
+    def detail(self, text: str) -> None:
+        """A sentence about how it is done, for who asks (``-v``)."""
+
     def round_done(self, facts: dict[str, Any]) -> None:
         """A round is finished and stored; ``facts`` as in metrics.json."""

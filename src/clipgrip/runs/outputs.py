@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from clipgrip.data.issues import Issues, issues_bytes
 from clipgrip.data.manifest import Row
 from clipgrip.data.rows import Places
 from clipgrip.data.tables import csv_bytes
+from clipgrip.data.texts import Texts
 from clipgrip.files import write_text_atomic
 from clipgrip.runs import checkpoint
 from clipgrip.runs.calibrated import NAME as CALIBRATION
@@ -126,10 +129,15 @@ def prediction_lines(
     """A line of `COLUMNS` for each file, in the order of the paths; made a part at a time, as all are gigabytes."""
     embeds, answers, names = outcome.embeds, outcome.answers, outcome.manifest.classes.display
     every, pool = embeds.pool_rows.and_(embeds.test_rows), len(embeds.pool_rows)
-    places = sorted((path, number) for number, paths in enumerate(every.paths()) for path in paths)
-    for start in range(0, len(places), LINES):
-        part = places[start : start + LINES]
-        numbers = torch.tensor([number for _, number in part])
+    names_of, rows_of = Texts(), array("q")
+    for number, paths in enumerate(every.paths()):
+        for path in paths:
+            names_of.append(path)
+            rows_of.append(number)
+    order, of_place = names_of.order(), np.array(rows_of)
+    for start in range(0, len(order), LINES):
+        part = order[start : start + LINES]
+        numbers = torch.from_numpy(of_place[part])
         probs = answers.pool.new_empty(len(part), answers.pool.shape[1])
         learned_from = numbers < pool
         probs[learned_from] = answers.pool[numbers[learned_from]]
@@ -138,7 +146,7 @@ def prediction_lines(
             learned_from, outcome.task.labels[numbers.clamp_max(pool - 1)], -1
         ).tolist()
         cells = prediction_cells(probs, names, calibrated, given)
-        yield from ((path, *line) for (path, _), line in zip(part, cells, strict=True))
+        yield from ((names_of[at], *line) for at, line in zip(part.tolist(), cells, strict=True))
 
 
 def as_given(probs: Probs, labels: Sequence[int]) -> Probs:
@@ -213,5 +221,6 @@ def _pseudolabel_rows(outcome: Outcome, note: Callable[[str], None]) -> Iterator
             )
         )
     for done in rounds:
-        for sha256, label, confidence in done.pseudolabels:
-            yield done.number, paths[at[sha256]], names[label], f"{confidence:.6f}"
+        places = at.of(done.pseudolabels.hashes).tolist()
+        for place, (_, label, confidence) in zip(places, done.pseudolabels, strict=True):
+            yield done.number, paths[place], names[label], f"{confidence:.6f}"

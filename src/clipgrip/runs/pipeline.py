@@ -222,8 +222,7 @@ class Job:
             listener.step(line)
         if not labels_teach(facts.get("labels")):
             untold = knows_nothing(self.found) and self.ready.learning.teacher is None
-            first = [headline(SAY)] if untold else []
-            for line in first + reasons(self.found, SAY):
+            for line in [headline(SAY)] if untold else reasons(self.found, SAY):  # the end says why
                 listener.step(line)
         if doubted := [one["name"] for one in doubted_names(facts)]:
             listener.step(in_short(doubted, self.ready.task.n_classes, SAY))
@@ -238,7 +237,7 @@ class Job:
                 RESIDUALS if kind_of(ready.settings, self.prepared.backbone) == RESIDUAL else PROMPT
             )
             prompt = ready.settings.prompt
-            listener.step(Sentence(tells, values=f"{tuned:,}", prompt=prompt))
+            listener.detail(Sentence(tells, values=f"{tuned:,}", prompt=prompt))
         progress = partial(listener.progress, "pixels")
         learning = ready.learning
         inputs = inputs_of(ready.start.prompt, self.prepared.backbone, learning.embeds, progress)
@@ -275,7 +274,7 @@ class Job:
             "method_id": ready.method.fingerprint(),
             "knowledge": to_facts(self.found),
             "names": name_facts(ready, self.found),
-            "labels": label_facts(learning.teacher, learning.embeds),
+            "labels": label_facts(learning.teacher, learning.embeds, ready.ks),
             "estimate": self._estimate(),
             **sample_facts(learning.task, ready.task),
             "tuned": {"prompt": kind_of(ready.settings, backbone), "values": self._values()},

@@ -77,6 +77,11 @@ class Prepared:
         return schedule(settings.strategy, self.task, k=settings.k, n_rounds=settings.rounds)
 
     @property
+    def worthwhile_ks(self) -> Sequence[int]:
+        """Of these rounds those that are run: labels may say that fewer know more."""
+        return self.ks if self.teacher is None else self.teacher.worthwhile(self.ks)
+
+    @property
     def compares(self) -> bool:
         """Whether anything compares images: what refines answers, or a head of labels or pseudolabels."""
         method = self.method
@@ -146,7 +151,7 @@ class Prepared:
             inputs,
             self.task,
             reached or Reached(0, self.first),
-            ks=self.ks,
+            ks=self.worthwhile_ks,
             method=self.method,
             image_embeds=self.embeds.pool_joined,
             beside=self.embeds.pool_beside,
