@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import tarfile
 import zlib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from clipgrip.data.places import source_at
 from clipgrip.errors import RunError
 from clipgrip.runs.watch.daily import is_shown
 from clipgrip.runs.watch.packed import monitors_bytes, read_monitors
+from clipgrip.runs.watch.schema import MIGRATIONS
 from clipgrip.runs.watch.status import status_of
 from clipgrip.runs.watch.store import NAME, WatchStore, open_watch
 from clipgrip.serving.predictor import Predictor
@@ -284,6 +287,25 @@ def test_a_damaged_state_is_said_and_not_bet_on(run: Path, line: Path) -> None:
     bring(line, range(1004, 1006))
     with pytest.raises(RunError, match="is damaged"):
         look(run, line)
+
+
+def test_a_score_that_was_changed_is_said_and_a_line_of_before_is_sealed(
+    run: Path, line: Path
+) -> None:
+    """An answer to an alarm makes the new normal of the scores of images."""
+    bring(line, range(1000, 1012))
+    look(run, line)
+    with closing(sqlite3.connect(run / NAME)) as db, db:  # as the version before left it
+        db.execute("UPDATE seal SET value = ? WHERE name = 'image'", ("0" * 64,))
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) - 1}")
+    with open_watch(run) as store:
+        assert len(store.images()) == 12
+    with closing(sqlite3.connect(run / NAME)) as db, db:
+        (codes,) = db.execute("SELECT codes FROM image WHERE number = 3").fetchone()
+        changed = bytes([codes[0] ^ 1]) + codes[1:]
+        db.execute("UPDATE image SET codes = ? WHERE number = 3", (changed,))
+    with pytest.raises(RunError), open_watch(run) as store:
+        store.images()
 
 
 def test_the_state_is_small(run: Path, line: Path) -> None:
