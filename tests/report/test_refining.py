@@ -10,7 +10,7 @@ from report_facts import MakeFacts
 from clipgrip.pseudolabel.refine import reasons
 from clipgrip.report.build import build_report
 from clipgrip.report.reading import Reading
-from clipgrip.report.refining import METHODS, WHY, never_refined, refining, would_divide
+from clipgrip.report.refining import WHY, never_refined, refining, would_divide
 from clipgrip.words import Words
 
 
@@ -73,4 +73,4 @@ def test_every_reason_has_plain_words_in_both_languages() -> None:
     for say in (Words("en"), Words("ja")):
         for text in WHY.values():
             assert say(text, n=3, absent=1, classes=4)
-        assert all(say(text) for text in METHODS.values())
+        assert all(say(text) for text in reasons.DONE.values())
