@@ -47,9 +47,9 @@ def colours(picture: Numbers) -> Numbers:
 
 def whitened(picture: Numbers) -> Numbers:
     """The same as under white light: the bright end of each channel is brought to their mean."""
-    some = picture.reshape(-1, 3)
-    place = int(BRIGHT * (len(some) - 1))
-    bright = np.partition(some, place, axis=0)[place] + DARK
+    channels = np.ascontiguousarray(picture.reshape(-1, 3).T)
+    place = int(BRIGHT * (channels.shape[1] - 1))
+    bright = np.partition(channels, place, axis=1)[:, place] + DARK
     return picture * (bright.mean() / bright).astype(np.float32)
 
 

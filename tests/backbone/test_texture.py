@@ -20,13 +20,11 @@ from clipgrip_line.texture import DIRECTIONS, REVISION, SIZE, described, spectru
 WIDTH = 295
 WRITTEN: tuple[tuple[list[float], list[float]], ...] = (
     (
-        [-0.17309, -0.10506, 0.06232, -0.03375, -0.01862, -0.05447, -0.0397]
-        + [0.0, 0.0, 0.0, 0.0, 0.0, -0.02108],
+        [-0.17309, -0.10506, 0.06232, -0.03375, -0.01862, -0.05447, -0.0397, *[0.0] * 5, -0.02108],
         [-6.8101, 10.9829],
     ),
     (
-        [0.02426, -0.07047, -0.00041, -0.0024, -0.03924, -0.02802, -0.15522]
-        + [0.0, 0.0, 0.0, 0.0219, 0.11171, -0.01493],
+        [0.02426, -0.07047, -0.00041, -0.0024, -0.03924, -0.02802, -0.15522, *[0.0] * 3, 0.0219, 0.11171, -0.01493],
         [1.5028, 11.3771],
     ),
 )
@@ -141,9 +139,7 @@ def test_the_spectrum_is_that_of_scipys_fourier_transform() -> None:
     for pictures in (drawn, np.random.default_rng(1).random((1, SIZE, SIZE), np.float32)):
         waves = rfft2(pictures.astype(np.float64), axes=(1, 2))
         expected = waves.real**2 + waves.imag**2
-        np.testing.assert_allclose(
-            power(pictures), expected, rtol=1e-4, atol=1e-6 * expected.max()
-        )
+        np.testing.assert_allclose(power(pictures), expected, rtol=1e-4, atol=1e-6 * expected.max())
 
 
 def test_the_numbers_of_this_revision_are_written_down() -> None:
