@@ -309,18 +309,20 @@ def promise_rows(draws: int) -> list[dict[str, Any]]:
     """A promised 2 %: false withdrawals in 2,000 answers at the limit, and answers until 6 % are found."""
     alpha = period_budget((1 - OF_IMAGES) * ALPHA, 1)
     held = [
-        bool((against(np.random.default_rng([6, n]).random(2000) < 0.02, 0.02) * alpha >= 1).any())
+        bool(
+            against(np.random.default_rng([6, n]).random(2000) < 0.02, 0.02, alpha)[-1] * alpha >= 1
+        )
         for n in range(draws)
     ]
     rows: list[dict[str, Any]] = [
         {"error": 0.02, "answers": 2000, "withdrawn": float(np.mean(held))}
     ]
-    for before, quiet in ((0.0, 0), (0.02, 200), (0.01, 200)):
+    for before, quiet in ((0.0, 0), (0.02, 200), (0.01, 200), (0.02, 1000)):
         late = []
         for n in range(draws):
             draw = np.random.default_rng([7, n])
             wrong = np.concatenate([draw.random(quiet) < before, draw.random(1500) < 0.06])
-            at = _first(against(wrong, 0.02) * alpha >= 1)
+            at = _first(against(wrong, 0.02, alpha) * alpha >= 1)
             late.append(np.inf if at is None else max(0, at + 1 - quiet))
         rows.append(
             {"from": before, "to": 0.06, "quiet answers": quiet, "late": float(np.median(late))}

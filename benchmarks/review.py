@@ -211,6 +211,7 @@ def many(folder: Path, browser: Browser, count: int = COUNT) -> dict[str, Any]:
     """A project of 100,000 images, first without answers, then with 10,000."""
     server = Served(synthetic(folder, count))
     result: dict[str, Any] = {"images": count, "start_seconds": round(server.start(), 1)}
+    result["start_processor_seconds"] = round(server.processor(), 1)
     page = visit(browser, server, "Aki")
     for answers in (0, 10_000):
         if answers:
@@ -224,7 +225,7 @@ def many(folder: Path, browser: Browser, count: int = COUNT) -> dict[str, Any]:
 
 
 def _figures(page: Page, server: Served) -> dict[str, Any]:
-    seconds = {}
+    seconds, processor = {}, {}
     for name, path in (
         ("overview", "/"),
         ("grid_100", "/review?n=100"),
@@ -232,15 +233,21 @@ def _figures(page: Page, server: Served) -> dict[str, Any]:
         ("answered", "/review?queue=answered&n=100"),
         ("classes", "/classes"),
     ):
+        used = server.processor()
         page.goto(server.address + path)
+        first = server.processor() - used
         seconds[name] = round(statistics.median(_html_seconds(page, path) for _ in range(3)), 3)
+        processor[name] = round(first, 2), round((server.processor() - used - first) / 3, 2)
     page.goto(server.address + "/one")
     press = f"async (n) => {{ const press = {PRESS}; {_ONE_BY_ONE} }}"
     page.evaluate("() => { window.waits = []; }")
+    used = server.processor()
     page.evaluate(press, 40)
     return {
         "page_seconds": seconds,
+        "page_processor_seconds_first_and_again": processor,
         "answer": _waits(page.evaluate("() => window.waits")),
+        "answer_processor_ms": round((server.processor() - used) / 40 * 1000, 1),
         "memory_mb": server.memory(),
     }
 

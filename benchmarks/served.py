@@ -77,6 +77,15 @@ class Served:
         found = re.search(r"VmRSS:\s+(\d+) kB", told)
         return int(found[1]) // 1024 if found else 0
 
+    def processor(self) -> float:
+        """Seconds of the processor until now; 0 where the system does not say."""
+        assert self.process is not None
+        try:
+            told = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
     def stored(self) -> list[str]:
         """The tokens in review.db."""
         with closing(sqlite3.connect(self.folder / "review.db")) as db:

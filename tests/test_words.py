@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from jinja2 import nodes
 
 import clipgrip
 import clipgrip_line
+from clipgrip import errors
 from clipgrip.cli.helptext import default_phrase, paragraphs, parts
 from clipgrip.cli.main import root
 from clipgrip.cli.tree import paths
@@ -27,14 +28,21 @@ PACKAGE = Path(clipgrip.__file__).parent
 LINE = Path(clipgrip_line.__file__).parent
 PACKAGES = (PACKAGE, LINE)
 CALLS = {"say", "mark", "self", "say.count", "Sentence"}
+ERRORS = {"LineError", *(name for name in vars(errors) if name.endswith("Error")), "MissingPackage"}
+"""An error with values holds a sentence; one without may be for Python alone, and is marked where it is not."""
 
 
 def _python_texts(package: Path) -> Iterator[str]:
     for path in package.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS:
+            if isinstance(node, ast.Call) and _is_said(node):
                 for argument in node.args:
                     yield from _python_constants(argument)
+
+
+def _is_said(call: ast.Call) -> bool:
+    name = ast.unparse(call.func)
+    return name in CALLS or (name in ERRORS and bool(call.keywords))
 
 
 def _python_constants(argument: ast.expr) -> Iterator[str]:
@@ -129,6 +137,61 @@ def test_a_missing_sentence_is_an_error_and_not_english() -> None:
 def test_an_unknown_language_names_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="en, ja"):
         Words("jp")  # type: ignore[arg-type]
+
+
+ROOMS = ("cli", "data", "labeling", "pilot", "report", "review", "runs", "serving", "trust")
+"""Whose errors and remarks people meet on the terminal, on pages and in tables."""
+TOLD = ("note", "step", "Issue", "Sentence", "Result")
+
+
+def _said_in_english(source: str) -> Iterator[str]:
+    """Errors, notes and reasons that are English whatever the reader's language: text that was never marked."""
+    for node in ast.walk(ast.parse(source)):
+        call = node.exc if isinstance(node, ast.Raise) else node
+        if not isinstance(call, ast.Call):
+            continue
+        name = ast.unparse(call.func).rpartition(".")[2]
+        is_error = isinstance(getattr(errors, name, None), type)
+        if is_error or (isinstance(node, ast.Raise) and name in ("OSError", "DatabaseError")):
+            texts: Iterable[ast.AST] = () if call.keywords else call.args[:1]
+        else:
+            made = ast.walk(call) if name in TOLD else ()
+            texts = (one for one in made if isinstance(one, ast.JoinedStr))
+        for one in texts:
+            if re.search("[a-z]{2,} [a-z]{2,}", _literal(one)):
+                yield f"line {call.lineno}: {ast.unparse(one)}"
+
+
+def _literal(text: ast.AST) -> str:
+    """What stands in a text itself, without the values of an f-string."""
+    parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+    found = [one.value for one in parts if isinstance(one, ast.Constant)]
+    return " ".join(one for one in found if isinstance(one, str))
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_what_people_are_told_can_be_said_in_their_language(room: str) -> None:
+    found = {
+        path.name: texts
+        for path in (PACKAGE / room).rglob("*.py")
+        if (texts := list(_said_in_english(path.read_text("utf-8"))))
+    }
+    assert found == {}, "mark() the text, and give its values by name"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'raise RunError(f"{run} holds no run")',
+        'raise RunError("this holds no run")',
+        'Issue(path, "unreadable", f"cannot be read ({why})")',
+        'note(f"{n} images are left out")',
+    ],
+)
+def test_text_that_nobody_could_translate_is_found(line: str) -> None:
+    assert list(_said_in_english(line))
+    for good in ('mark("this holds no run")', '"{run} holds no run", run=f"{run}"'):
+        assert list(_said_in_english(f"raise RunError({good})")) == []
 
 
 def test_values_with_braces_stay_as_they_are() -> None:

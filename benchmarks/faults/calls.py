@@ -25,7 +25,7 @@ from benchmarks.faults.works import WORKS, Work, reference
 
 SHIM = ("open", "fsync", "replace", "link")
 TRACED = ("pwrite64", "fdatasync", "write", "ftruncate", "unlink")
-WITH_DATABASES = ("run", "labels learn")
+WITH_DATABASES = ("run", "labels learn", "watch look", "watch answer")
 LIMITS = tuple(dict.fromkeys(round(256 * 1.25**n) for n in range(40)))
 """Bytes beyond which no file grows: from what holds nothing to what holds all."""
 NUMBERS = (errno.ENOSPC, errno.EIO)

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.faults.place import Place
 from benchmarks.faults.trials import Case, Outcome
-from benchmarks.faults.works import BENCH, MODEL, PILOT, STRESS
+from benchmarks.faults.works import BENCH, MODEL, PILOT, STRESS, bets
 from clipgrip.backbone import pixels
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.registry import load_backbone
@@ -27,6 +27,7 @@ from clipgrip.review.web import thumbs
 from clipgrip.runs import checkpoint
 from clipgrip.runs.store import open_store
 from clipgrip.runs.stress import RESULTS, finished_rows
+from clipgrip.runs.watch.store import NAME
 
 ANEW = "found, made anew"
 NAMED = "named in a sentence"
@@ -67,7 +68,7 @@ class Flip:
 def cases(place: Place, quick: bool) -> Iterator[Case]:
     """Each kind of file; weights and caches, which are made anew, take longest."""
     for name, flip in flips(place).items():
-        slow = name.startswith(("an added model", "the cache"))
+        slow = name.startswith(("an added model", "the cache", "watch.db"))
         times = 30 if quick else 200 if slow else 2000
         yield Case("flips", f"one flipped bit of {name}", times, flip)
 
@@ -75,10 +76,11 @@ def cases(place: Place, quick: bool) -> Iterator[Case]:
 def flips(place: Place) -> dict[str, Flip]:
     """By what the file is called."""
     run = place.folder / "labeled"
-    review = place.folder / "reviewed"
+    review, line = place.folder / "reviewed", place.folder / "ringing"
     return {
         "runs.db": Flip(lambda: run / "runs.db", lambda: _run(run)),
         "review.db": Flip(lambda: review / "review.db", lambda: _review(review)),
+        "watch.db": Flip(lambda: line / NAME, lambda: bets(line)),
         "prompt.safetensors": Flip(lambda: run / checkpoint.NAME, lambda: _prompt(run)),
         "class_embeds.safetensors": Flip(
             lambda: run / checkpoint.CLASS_EMBEDS, lambda: _embeds(run)

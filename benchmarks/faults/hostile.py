@@ -94,6 +94,18 @@ def _instead(name: str, make: Callable[[Path], Any]) -> Change:
     return change
 
 
+def _words(change: Callable[[int], int]) -> Change:
+    """The numbers of all words."""
+
+    def changed(folder: Path) -> None:
+        content = json.loads((folder / TOKENS).read_text())
+        words = content["model"]["vocab"]
+        content["model"]["vocab"] = {word: change(number) for word, number in words.items()}
+        (folder / TOKENS).write_text(json.dumps(content))
+
+    return changed
+
+
 def _weights(change: Callable[[dict[str, torch.Tensor]], Any]) -> Change:
     def changed(folder: Path) -> None:
         tensors = load_file(folder / WEIGHTS)
@@ -126,6 +138,13 @@ def _long_header(folder: Path) -> None:
     (folder / WEIGHTS).write_bytes((2**60).to_bytes(8, "little") + b"{}")
 
 
+TEMPLATE = {
+    "type": "TemplateProcessing",
+    "single": [{"SpecialToken": {"id": "<no>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+    "pair": [],
+    "special_tokens": {"<no>": {"id": "<no>", "ids": [10**6], "tokens": ["<no>"]}},
+}  # fmt: skip
+"""Puts a token that the model does not have before each text."""
 HOSTILE: dict[str, Change] = {
     "nested JSON": text(CONFIG, "[" * 200_000),
     "nested objects": text(IMAGES, '{"a":' * 200_000),
@@ -168,6 +187,14 @@ HOSTILE: dict[str, Change] = {
     "a tokenizer of nothing": text(TOKENS, "{}"),
     "a tokenizer that is no JSON": text(TOKENS, "abc"),
     "a nested tokenizer": text(TOKENS, '{"model":' * 100_000),
+    "a tokenizer without words": keys(TOKENS, model__vocab={}, model__merges=[]),
+    "a tokenizer of another model": _words(lambda number: number + 10**6),
+    "words below nought": _words(lambda number: number - 10**6),
+    "merges that are no words": keys(TOKENS, model__merges=["xq zv"]),
+    "an end token that is no word": keys(TOKEN_SETTINGS, eos_token="<nothing>"),
+    "an end token that is a list": keys(TOKEN_SETTINGS, eos_token=["a"]),
+    "settings of a tokenizer that are a list": text(TOKEN_SETTINGS, "[]"),
+    "a template of unknown tokens": keys(TOKENS, post_processor=TEMPLATE),
     "cut weights": lambda folder: os.truncate(folder / WEIGHTS, 1000),
     "empty weights": lambda folder: os.truncate(folder / WEIGHTS, 0),
     "a header without end": _long_header,

@@ -87,7 +87,22 @@ class Place:
         place._review()
         place.warm(["audit", "draw", "whole", "--out", "drawn.csv"])
         place._fill("drawn.csv", "filled.csv")
+        place._watch(seed)
         return place
+
+    def _watch(self, seed: int) -> None:
+        """A line that has begun, and one on which an alarm rings."""
+        rng = np.random.default_rng(seed + 1)
+        for folder, images, top in (("normal", 24, 140), ("new", 8, 140), ("dark", 60, 40)):
+            (self.folder / folder).mkdir()
+            for number in range(images):
+                pixels = rng.integers(0, top, (40, 44, 3), np.uint8)
+                Image.fromarray(pixels).save(self.folder / folder / f"{number:02d}.png")
+        for line, shown in (("watched", "normal"), ("ringing", "dark")):
+            shutil.copytree(self.folder / "whole", self.folder / line)
+            look = ["watch", "look", line, shown, "--reference", "normal"]
+            ended = self.command([*look, "--out", f"{line}/at work.csv"])
+            assert ended.code == int(line == "ringing"), ended.said
 
     def _draw(self, seed: int) -> None:
         rng = np.random.default_rng(seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.place import Ended, Place
+from clipgrip.runs.watch.store import NAME, is_watched, open_watch
 
 TIMES = frozenset(
     {"created", "ingest", "embed", "total", "seconds", "made", "at", "added", "began", "finished"}
@@ -49,7 +51,8 @@ class Work:
         if path.is_file():
             return {path.name: _equal_part(path)}
         shown = [one for one in sorted(path.rglob("*")) if one.is_file() and _is_shown(one, path)]
-        return {str(one.relative_to(path)): _equal_part(one) for one in shown}
+        found = {str(one.relative_to(path)): _equal_part(one) for one in shown}
+        return found | ({NAME: bets(path)} if is_watched(path) else {})
 
     def is_done(self, place: Place, expected: dict[str, bytes]) -> bool:
         """Whether all is there as it is without a fault."""
@@ -64,6 +67,7 @@ FEW = ("--strategies", "zero-shot,fpl", "--paradigms", "UL")
 BENCH = ("bench", "grid", "by class", "--smoke", *FEW)
 PILOT = ("audit", "plan", "--count", "1000", "--classes", "classes.txt", "--accuracy", "0.9:0.8")
 NAMES = ("names", "whole", "--try", "dent=round red dent")
+LOOK = ("watch", "look", "look", "new")
 AUTOMATE = ("audit", "automate", "whole", "--answers", "filled.csv")
 WORKS = (
     Work("run", (*RUN, "--out", "out"), "out"),
@@ -87,6 +91,8 @@ WORKS = (
     Work("models add", ("models", "add", MODEL, "--name", "some/model"), "models"),
     Work("embed", ("embed", "images", "--out", "seen.npz"), "seen.npz"),
     Work("bundle", ("bundle", "whole", "--out", "line.clipgrip"), "line.clipgrip"),
+    Work("watch look", (*LOOK, "--out", "look/at work.csv"), "look", "watched"),
+    Work("watch answer", ("watch", "answer", "heard", "nothing", "--by", "Ito"), "heard", "ringing"),
     Work("bench stress", (*STRESS, "--out", "noise"), "noise"),
 )  # fmt: skip
 
@@ -123,6 +129,17 @@ def timeless(value: Any) -> Any:
 def _is_shown(path: Path, folder: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
     return not hidden and not path.name.endswith(SKIPPED)
+
+
+def bets(run: Path) -> bytes:
+    """What a watch keeps of a line, without the moments."""
+    with open_watch(run) as store:
+        state = store.state()
+        images = [(one.number, one.sha256, one.label, one.codes.tolist()) for one in store.images()]
+        alarms = [timeless([one.facts, one.response]) for one in store.alarms()]
+        arrays = (state.monitors.wealth, state.monitors.seen)
+        digests = [hashlib.sha256(one.tobytes()).hexdigest() for one in arrays]
+    return repr((state.period, images, alarms, digests)).encode()
 
 
 def _equal_part(path: Path) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import http.client
-import json
 import random
 import sqlite3
 import tempfile
@@ -18,7 +17,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.line.serving import Client, pictures, serving
+from benchmarks.line.serving import Client, pictures, serving, stored
 
 SOME = 64
 
@@ -56,7 +55,7 @@ class Asking(threading.Thread):
 
 
 def main() -> None:
-    """Print one JSON document."""
+    """Measure, print and write down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--kills", type=int, default=5)
@@ -84,23 +83,17 @@ def main() -> None:
         kept, sound = _kept(state)
     acknowledged = {name: n for one in clients for name, n in one.acknowledged.items()}
     numbers = dict(kept)
-    print(
-        json.dumps(
-            {
-                "kills": args.kills,
-                "acknowledged": len(acknowledged),
-                "kept": len(kept),
-                "acknowledged_but_lost": sum(
-                    numbers.get(name) != n for name, n in acknowledged.items()
-                ),
-                "kept_twice": sum(n > 1 for n in Counter(name for name, _ in kept).values()),
-                "counted": sound[1],
-                "database": sound[0],
-                "slowest_start_s": round(max(starts), 2),
-            },
-            indent=1,
-        )
-    )
+    facts = {
+        "kills": args.kills,
+        "acknowledged": len(acknowledged),
+        "kept": len(kept),
+        "acknowledged_but_lost": sum(numbers.get(name) != n for name, n in acknowledged.items()),
+        "kept_twice": sum(n > 1 for n in Counter(name for name, _ in kept).values()),
+        "counted": sound[1],
+        "database": sound[0],
+        "slowest_start_s": round(max(starts), 2),
+    }
+    stored("killed", facts)
 
 
 def _kept(state: Path) -> tuple[list[tuple[str, int]], tuple[str, bool]]:

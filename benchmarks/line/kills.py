@@ -26,8 +26,12 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
+from benchmarks.line.serving import stored
+
 Start = Callable[[str, bool], Sequence[str]]
 """The command that watches, from the webhook's URL and whether it is to end with what lies there."""
+STALLED, STALL = 0.02, 0.5
+"""Share of files whose writer stalls within the last bytes, and for how many seconds: several looks."""
 DRAINED = 30
 """Tries of ``--once`` at the end."""
 
@@ -56,11 +60,16 @@ class Feeder(threading.Thread):
     def _write(self, name: str, data: bytes) -> None:
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        # what lacks nothing but its end decodes: where a pause fell there, it would be a content of its own
-        cut = self._chance.randrange(len(data) * 9 // 10)
+        # what lacks nothing but its end decodes, and must be no content of its own however long the pause is
+        at_end = self._chance.random() < STALLED
+        cut = (
+            len(data) - self._chance.randrange(1, 13)
+            if at_end
+            else self._chance.randrange(len(data))
+        )
         with path.open("wb", buffering=0) as file:
             file.write(data[:cut])
-            time.sleep(self._chance.uniform(0.0, self._pause / 4))
+            time.sleep(STALL if at_end else self._chance.uniform(0.0, self._pause / 4))
             file.write(data[cut:])
         self.written += 1
 
@@ -198,7 +207,7 @@ def pictures(folder: Path, most: int) -> list[bytes]:
 
 
 def main() -> int:
-    """Run it and print it; code 1 where anything was bad."""
+    """Run it, print it and write it down; code 1 where anything was bad."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("images", type=Path, help="a folder of PNG files")
@@ -220,10 +229,8 @@ def main() -> int:
         result = campaign(
             start, Path(place, "line"), contents, given.kills, given.seed, given.longest
         )
-    print(
-        f"[{time.monotonic() - began:.0f} s] {result.kills} kills, {result.pictures} files, {result.answered} contents "
-        f"answered, {result.messages_twice} messages came twice, {len(result.bad)} bad"
-    )
+    facts = {**vars(result), "bad": len(result.bad), "seconds": round(time.monotonic() - began)}
+    stored("kills", facts)
     print(*result.bad[:10], sep="\n")
     return int(bool(result.bad))
 

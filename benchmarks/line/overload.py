@@ -8,7 +8,6 @@ Each request has a name; at the end every name that was answered 200 must stand 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import sqlite3
 import tempfile
@@ -17,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.line.serving import Client, pictures, serving
+from benchmarks.line.serving import Client, pictures, serving, stored
 
 SOME = 64
 
@@ -69,7 +68,7 @@ def load(port: int, clients: int, pace: float, seconds: float) -> tuple[Counter[
 
 
 def main() -> None:
-    """Print one JSON document."""
+    """Measure, print and write down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--minutes", type=float, default=0.3)
@@ -88,22 +87,19 @@ def main() -> None:
             statuses, accepted = load(service.port, args.clients, pace, args.minutes * 60)
             after, alive = service.resident, service.process.poll() is None
         kept = _kept(state)
-    print(
-        json.dumps(
-            {
-                "capacity_images_per_second": round(rate, 1),
-                "asked": sum(statuses.values()),
-                "statuses": dict(statuses),
-                "alive": alive,
-                "memory_mb": [before >> 20, after >> 20],
-                "memory_change": round(after / before - 1, 4),
-                "accepted": len(accepted),
-                "accepted_but_lost": len(set(accepted) - set(kept)),
-                "kept_twice": sum(n > 1 for n in Counter(kept).values()),
-            },
-            indent=1,
-        )
-    )
+    facts = {
+        "capacity_images_per_second": round(rate, 1),
+        "minutes": args.minutes,
+        "asked": sum(statuses.values()),
+        "statuses": dict(statuses),
+        "alive": alive,
+        "memory_mb": [before >> 20, after >> 20],
+        "memory_change": round(after / before - 1, 4),
+        "accepted": len(accepted),
+        "accepted_but_lost": len(set(accepted) - set(kept)),
+        "kept_twice": sum(n > 1 for n in Counter(kept).values()),
+    }
+    stored("overload", facts)
 
 
 def _forget(state: Path) -> None:

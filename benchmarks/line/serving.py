@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from benchmarks.record import record
+
 HOST = "127.0.0.1"
 
 
@@ -117,6 +119,13 @@ def metric(port: int, name: str) -> float:
     return next(
         float(line.split()[-1]) for line in text.splitlines() if line.startswith(name + " ")
     )
+
+
+def stored(name: str, found: dict[str, Any]) -> None:
+    """Print a result with how busy the machine is, and write it down as ``results/line_NAME.json``."""
+    facts = {"load_average": round(os.getloadavg()[0], 2), **found}
+    print(json.dumps(facts, indent=1))
+    print(record(f"line_{name}", facts))
 
 
 def percentile(seconds: Sequence[float], share: float) -> float:

@@ -17,13 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.line.serving import Client, Serving, metric, percentile, pictures, serving
+from benchmarks.line.serving import Client, Serving, metric, percentile, pictures, serving, stored
 
 SOME = 2000
 
 
 def main() -> None:
-    """Print one JSON document."""
+    """Measure, print and write down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--requests", type=int, default=2000)
@@ -34,25 +34,34 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as other:
         folder = args.folder or Path(other)
         folder.mkdir(parents=True, exist_ok=True)
-        print(json.dumps(_soaked(args, folder), indent=1))
+        _soak(args, folder)
 
 
-def _soaked(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def _soak(args: argparse.Namespace, folder: Path) -> None:
+    """Each look is written down, so that a run that is stopped has a result, too."""
     done, state, files = folder / "looks.json", folder / "line", pictures(SOME, 96)
     looks: list[dict[str, Any]] = json.loads(done.read_text()) if done.is_file() else []
     before = len(looks)
     with serving(args.bundle, state) as service:
         while len(looks) < args.keep:
-            looks.append(_look(service, args.requests // args.keep, args.clients, files, state))
+            look = _look(service, args.requests // args.keep, args.clients, files, state)
+            looks.append({"begins": len(looks) == before, **look})
             done.write_text(json.dumps(looks))
-        alive = service.process.poll() is None
-    own = looks[before:]
+            alive = service.process.poll() is None
+            stored("soak", {**_facts(looks, looks[before:]), "alive": alive, "looks": looks})
+
+
+def _facts(looks: list[dict[str, Any]], own: list[dict[str, Any]]) -> dict[str, Any]:
+    """``own``: the looks of the present process; each process marks the one that it begins with."""
     statuses = sum((Counter(one["statuses"]) for one in looks), Counter[str]())
-    facts = {"requests": sum(statuses.values()), "statuses": dict(statuses), "alive": alive}
-    if own:
-        first, last = own[len(own) // 5], own[-1]
-        facts["memory_change"] = round(last["memory_mb"] / first["memory_mb"] - 1, 4)
-    return {**facts, "looks": looks}
+    first, last = own[len(own) // 5], own[-1]
+    change = round(last["memory_mb"] / first["memory_mb"] - 1, 4)
+    return {
+        "requests": sum(statuses.values()),
+        "statuses": dict(statuses),
+        "processes": sum(one["begins"] for one in looks),
+        "memory_change": change,
+    }
 
 
 def _look(

@@ -12,7 +12,6 @@ of an image in the engine, in the service and in its client.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import tempfile
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.line.serving import Client, Serving, percentile, pictures, serving
+from benchmarks.line.serving import Client, Serving, percentile, pictures, serving, stored
 from clipgrip_line.model import Model
 
 CLIENTS, BATCH, SOME = 8, 8, 64
@@ -104,7 +103,7 @@ def idle(port: int, n: int, side: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print one JSON document."""
+    """Measure, print and write down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--seconds", type=float, default=5.0)
@@ -139,7 +138,7 @@ def main() -> None:
         "idle_p95_ratio": round(p95 / encode, 2),
         "start_to_first_answer_s": round(start, 2),
     }
-    print(json.dumps(facts, indent=1))
+    stored("throughput", facts)
 
 
 if __name__ == "__main__":

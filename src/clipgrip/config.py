@@ -84,7 +84,7 @@ class Settings(BaseModel):
         example='"all"',
     )
     precision: Precision = setting(
-        "auto", "Numbers that the model computes with.", example='"float32"', option=False
+        "auto", mark("Numbers that the model computes with."), example='"float32"', option=False
     )
     engine: Engine = setting(
         "auto",
@@ -110,10 +110,8 @@ class Settings(BaseModel):
         parts = [template] if isinstance(template, str) else template
         if not isinstance(parts, list | tuple) or not all(isinstance(one, str) for one in parts):
             raise ConfigError(
-                mark(
-                    'template = {template} is not allowed. Give a text such as "a photo of a {{}}.", several '
-                    'of them, or "@FILE", a file with one a line.'
-                ),
+                'template = {template} is not allowed. Give a text such as "a photo of a {{}}.", several '
+                'of them, or "@FILE", a file with one a line.',
                 template=f"{template!r}",
             )
         from clipgrip.template_files import expand  # imports torch, so only where it is needed
@@ -235,10 +233,8 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
     for key, option in (("images", "IMAGES"), ("classes", "--classes FILE")):
         if key not in values and not (key == "classes" and _may_name_classes(values["images"])):
             raise ConfigError(
-                mark(
-                    "no {key} given. Give {option} on the command line, or write {key} = ... into "
-                    "project.toml (clipgrip init makes one)."
-                ),
+                "no {key} given. Give {option} on the command line, or write {key} = ... into "
+                "project.toml (clipgrip init makes one).",
                 key=key,
                 option=option,
             )
@@ -257,7 +253,7 @@ def _unknown(values: dict[str, Any], where: Callable[[str], str]) -> ConfigError
         checked(Project, {"images": "images", **known}, where)
     except ClipgripError as error:
         found.append(error.sentence)
-    return ConfigError("{found}", found=combined(sorted(found), "\n"))
+    return ConfigError(combined(sorted(found), "\n"))
 
 
 def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str]) -> Any:

@@ -37,11 +37,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         if not isinstance(error, tomllib.TOMLDecodeError):  # a number of thousands of digits
             error = ValueError("a value is too long or nested too deep")
         raise ConfigError(
-            mark("{path} is not valid TOML: {error}. Mend that line."), path=path, error=error
+            "{path} is not valid TOML: {error}. Mend that line.", path=path, error=error
         ) from None
     if wrong is not None:
         raise ConfigError(
-            mark("{path}: {wrong} holds the character NUL, which no name can hold. Take it out."),
+            "{path}: {wrong} holds the character NUL, which no name can hold. Take it out.",
             path=path,
             wrong=wrong,
         )

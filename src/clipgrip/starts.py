@@ -16,7 +16,6 @@ from clipgrip.prompts.templates import Template, first_template
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.prompts.visual import VisualPrompt
 from clipgrip.seeds import generator
-from clipgrip.sentences import mark
 
 if TYPE_CHECKING:
     from clipgrip.method import Method
@@ -100,10 +99,8 @@ _STARTS: dict[str, Callable[[Backbone, Sequence[str], Method, Template, int], Pr
 def _check_words(template: str) -> None:
     if not template.split("{}")[0].strip():
         raise ConfigError(
-            mark(
-                'template "{template}" has no words before {{}} to tune. Write some, as in "a photo '
-                'of a {{}}.", or choose --preset paper, which starts from random vectors, or '
-                "--strategy zero-shot."
-            ),
+            'template "{template}" has no words before {{}} to tune. Write some, as in "a photo '
+            'of a {{}}.", or choose --preset paper, which starts from random vectors, or '
+            "--strategy zero-shot.",
             template=template,
         )

@@ -22,7 +22,7 @@ def catalogue(language: str) -> Mapping[str, str]:
     if language not in LANGUAGES:
         known = ", ".join(LANGUAGES)
         raise ConfigError(
-            mark('no screens or reports in "{language}". Known: {known}.{nearest}'),
+            'no screens or reports in "{language}". Known: {known}.{nearest}',
             language=language,
             known=known,
             nearest=nearest(language, LANGUAGES),
@@ -38,6 +38,9 @@ class Words(line.Words):
 
     def __init__(self, language: Language) -> None:
         super().__init__(language, catalogue(language))
+
+
+ENGLISH = Words("en")
 
 
 def in_every_language(sentence: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from clipgrip.errors import RunError
 from clipgrip.files import AnyPath, naming, openable, sweep, write_bytes_atomic, write_bytes_once
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 
 RECORD = ".clipgrip.written"
 
@@ -38,10 +38,8 @@ def check_table(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
     path = Path(path)
     if path.suffix.lower() not in TABLES:
         raise RunError(
-            mark(
-                '{path} will be a CSV file, and "{suffix}" is another kind of file. Give --out a name like '
-                "{stem}.csv."
-            ),
+            '{path} will be a CSV file, and "{suffix}" is another kind of file. Give --out a name like '
+            "{stem}.csv.",
             path=path,
             suffix=path.suffix,
             stem=path.stem,
@@ -59,24 +57,20 @@ def check_output(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
     path = Path(path)
     if path.is_dir() and not path.is_symlink():
         raise RunError(
-            mark("{path} is a folder. Give --out the name of a file in a folder that is there."),
+            "{path} is a folder. Give --out the name of a file in a folder that is there.",
             path=path,
         )
     folder = path.absolute().parent
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
         raise RunError(
-            mark(
-                "{path} cannot be written: see {folder}. Give --out the name of a file in a folder that "
-                "is there."
-            ),
+            "{path} cannot be written: see {folder}. Give --out the name of a file in a folder that "
+            "is there.",
             path=path,
             folder=folder,
         )
     sweep(folder)
     if any(_same(path, one) for one in reads):
-        raise RunError(
-            mark("{path} is what this command reads. Give --out another name."), path=path
-        )
+        raise RunError("{path} is what this command reads. Give --out another name.", path=path)
     if not may_replace(path, by):
         raise RunError(_not_ours(path))
 
@@ -153,7 +147,7 @@ def write_dated(
                 )
             return place
     raise RunError(
-        mark("{path} and every dated name beside it are taken. Move some of them away."), path=path
+        "{path} and every dated name beside it are taken. Move some of them away.", path=path
     )
 
 
@@ -169,7 +163,7 @@ def check_writable(folder: Path) -> None:
     if not (there.is_dir() and os.access(there, os.W_OK)):
         reason = Sentence("may not be written") if there.is_dir() else Sentence("is a file")
         raise RunError(
-            mark("{folder} cannot be used: {there} {reason}. Choose another --out."),
+            "{folder} cannot be used: {there} {reason}. Choose another --out.",
             folder=folder,
             there=there,
             reason=reason,
@@ -190,9 +184,7 @@ def check_folder(folder: Path, own: str, what: str, beside: Collection[str] = ()
         folder / own
     ).is_file():
         raise RunError(
-            mark(
-                "{folder} is there already and holds no {what}. Give --out a folder that is new or empty."
-            ),
+            "{folder} is there already and holds no {what}. Give --out a folder that is new or empty.",
             folder=folder,
             what=what,
         )

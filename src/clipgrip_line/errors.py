@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
+from clipgrip_line.misspelled import near
 from clipgrip_line.sentences import Sentence
 
 
 class ClipgripError(Exception):
     """Base of all errors that are the input's fault, not the program's.
 
-    ``LineError(mark("{path} is a file. Give a folder."), path=path)`` is English, and can be said in the reader's
-    language: ``words.translated(error.sentence)``.
+    ``LineError("{path} is a file. Give a folder.", path=path)`` is English, and can be said in the reader's language:
+    ``words.translated(error.sentence)``. Without values its text is marked, or for Python alone.
     """
 
     exit_code = 2
@@ -37,6 +37,5 @@ class LineError(ClipgripError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """``' Did you mean "grip"?'`` or an empty string, to end an error about an unknown name."""
-    folded = {one.casefold(): one for one in known}
-    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
-    return Sentence(' Did you mean "{name}"?', name=folded[close[0]]) if close else ""
+    found = near(name, known)
+    return "" if found is None else Sentence(' Did you mean "{name}"?', name=found)

@@ -178,6 +178,11 @@ def test_a_name_that_cannot_be_is_refused(name: str, folder: Path) -> None:
         add_model(folder, name)
 
 
+@pytest.mark.parametrize("name", ["x", "x/y", "a/clip-1"])
+def test_a_name_may_be_short(name: str, folder: Path) -> None:
+    assert add_model(folder, name).model.name == name
+
+
 def test_a_removed_model_is_gone_and_an_unknown_one_lists_the_others(folder: Path) -> None:
     made = add_model(folder, "own/model")
     with pytest.raises(BackboneError, match=r"Added are: own/model.*Did you mean"):

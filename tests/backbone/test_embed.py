@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from clipgrip.backbone import encode
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import Embedded, Item, embed_images
+from clipgrip.data.entries import Listed
 from clipgrip.errors import CacheError, DataError
 
 
@@ -233,6 +236,7 @@ def test_decoding_stays_only_a_few_batches_ahead(backbone: Spy) -> None:
 
 
 CHILD = """
+import signal
 import sys
 from pathlib import Path
 sys.path[:0] = [sys.argv[3]]
@@ -243,15 +247,24 @@ from clipgrip.backbone.clip import ClipBackbone
 embed.STORE_SECONDS = 0.0
 backbone = ClipBackbone("tiny", Path(sys.argv[1]), precision="float32")
 cache = EmbeddingCache.for_backbone(backbone, Path(sys.argv[2]))
+def wait(done, total):
+    if done == int(sys.argv[4]):
+        print("so far", flush=True)
+        while True:
+            signal.pause()
 print("ready", flush=True)
-embed.embed_images(backbone, items(400), cache=cache, batch_size=4)
+embed.embed_images(backbone, items(400), cache=cache, batch_size=4, on_progress=wait)
 """
+NEVER = -1
 
 
-def start_child(tiny_clip: Path, root: Path) -> subprocess.Popen[bytes]:
+def start_child(
+    tiny_clip: Path, root: Path, stop_at: int = NEVER, **more: int
+) -> subprocess.Popen[bytes]:
+    """A process that embeds 400 images; it waits for ever where so many are done."""
     tests = Path(__file__).parents[1]
-    command = [sys.executable, "-c", CHILD, str(tiny_clip), str(root), str(tests)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE)
+    command = [sys.executable, "-c", CHILD, str(tiny_clip), str(root), str(tests), str(stop_at)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, **more)
     assert child.stdout is not None
     assert child.stdout.readline() == b"ready\n"
     return child
@@ -275,12 +288,38 @@ def test_killed_at_random_points_it_resumes_to_the_same_bytes(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a child")
-def test_ctrl_c_ends_the_process_soon_and_keeps_what_is_done(
+def test_ctrl_c_ends_the_process_and_keeps_what_is_done(
     tiny_clip: Path, tiny: ClipBackbone, tmp_path: Path
 ) -> None:
-    child = start_child(tiny_clip, tmp_path)
-    time.sleep(0.15)
+    """In the middle of the work, whose threads read ahead; a process that took no notice would wait for ever."""
+    child = start_child(tiny_clip, tmp_path, stop_at=200, stderr=subprocess.PIPE)
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"so far\n"
     child.send_signal(signal.SIGINT)
-    child.communicate(timeout=LONG)
+    _, said = child.communicate(timeout=LONG)
+    assert child.returncode == -signal.SIGINT
+    assert said.rstrip().endswith(b"KeyboardInterrupt")
     cache = EmbeddingCache.for_backbone(tiny, tmp_path)
-    assert (~cache.get([content for content, _ in items(400)]).missing).sum() % 4 == 0
+    kept = ~cache.get([content for content, _ in items(400)]).missing
+    assert kept.tolist() == [True] * 200 + [False] * 200
+
+
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_items_that_are_made_when_asked_for_are_not_kept(
+    tiny: ClipBackbone, cache: EmbeddingCache, is_cached: bool
+) -> None:
+    living: WeakSet[partial[Image.Image]] = WeakSet()
+    most = 0
+
+    def made(number: int) -> Item:
+        nonlocal most
+        loader = partial(item(number)[1])
+        living.add(loader)
+        most = max(most, len(living))
+        return item(number)[0], loader
+
+    if is_cached:
+        embed_images(tiny, items(200), cache=cache)
+    found = embed_images(tiny, Listed(200, made), cache=cache, batch_size=4)
+    assert equal(found, embed_images(tiny, items(200), batch_size=4))
+    assert most < 40

@@ -264,3 +264,21 @@ def test_a_folder_without_a_run_is_refused(
     told = report(capsys, tmp_path)
     assert told.code == 2
     assert "holds no run" in told.err
+
+
+def test_a_report_takes_the_name_of_a_page_and_its_sheet_is_called_alike(
+    capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path
+) -> None:
+    assert report(capsys, folder, "--out", tmp_path / "to-print.html").code == 0
+    assert (tmp_path / "to-print.html").is_file()
+    assert (tmp_path / "to-print.xlsx").is_file()
+    told = command(capsys, "report", folder, "--out", tmp_path / "team.html")
+    assert f"report       {tmp_path / 'team.html'}" in told.out
+    assert (tmp_path / "team.html").is_file()
+    command(capsys, "report", folder, "--out", tmp_path / "v1.2")  # a folder may hold a dot
+    assert (tmp_path / "v1.2" / "report.html").is_file()
+    for wrong in ("to-print.xlsx", "board.pdf"):
+        told = report(capsys, folder, "--out", tmp_path / wrong)
+        assert told.code == 2
+        assert "Give a name that ends in .html, or a folder." in told.err
+    assert not (tmp_path / "board.pdf").exists()

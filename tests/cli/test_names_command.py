@@ -136,8 +136,33 @@ def test_no_name_is_judged_where_the_model_knows_nothing(
     start = ["run", place.images, "--classes", place.classes, "--backbone", tiny_clip]
     told = command(capsys, *start, "--strategy", "zero-shot", "--json", "--out", "out")
     assert json.loads(told.out)["names"] is None
+    found = json.loads(command(capsys, "names", "out", "--json").out)
+    assert found["worse"] > 0  # of a model of random numbers: one class would swallow the others
+    quick.setattr("clipgrip.report.rewording.NEARLY_ALL", 1.0)
     listed = command(capsys, "names", "out")
     assert listed.code == 0
     assert "take its answers for guesses" in listed.out
     assert "below 0.50" not in listed.out
     assert "a scratch on the surface" in listed.out  # words may be what helps
+
+
+def test_words_that_would_make_it_worse_are_not_proposed(
+    made: Path, quick: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    asked: list[int] = []
+
+    def worse_with_other_words(*_: Any) -> Naming:
+        """After the texts as they are: the first text fits better, all others worse."""
+        asked.append(0)
+        first = {1: 0.1, 2: 0.3}.get(len(asked), 0.05)
+        return Naming((NameFit(0, first, "nothing"), *(NameFit(c, 0.9, "fits") for c in (1, 2, 3))))
+
+    quick.setattr("clipgrip.runs.rewording.naming", worse_with_other_words)
+    quick.setattr("clipgrip.runs.rewording.TextTrial.templates", lambda _: ())
+    found = json.loads(command(capsys, "names", made, "--json").out)
+    assert [one["fit"] for one in found["proposed"]] == [{"scratch": 0.3}]
+    assert found["worse"] == len(asked) - 2 >= 1
+    asked.clear()
+    told = command(capsys, "names", made).out
+    assert "would make the answers worse." in told
+    assert "Fit 0.10 before, 0.05 after." not in told

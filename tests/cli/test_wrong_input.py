@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import re
+import shlex
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -11,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from projects import CLASSES, COMPARED, Place, Told, command, rows
+
+from clipgrip.data.tables import write_csv
 
 Refused = Callable[..., Told]
 
@@ -358,6 +363,35 @@ def test_a_half_filled_sheet_says_how_to_go_on(
     told = command(capsys, "automate", "wrong", "--answers", sheet.name, *terms)
     assert "stop here" in told.out
     assert "clipgrip audit draw" not in told.out
+
+
+@pytest.mark.parametrize("least", [0.2, 0.5, 0.75, 1])
+def test_what_a_half_filled_sheet_asks_for_is_kept_whatever_share_is_wanted(
+    least: float, here: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More answers where they are worth it, and then the promise that was named; or the word that they are not."""
+    shutil.copytree(finished, here / "run")
+    truth = {row["path"]: row["label"] for row in rows(here / "run" / "predictions.csv")}
+    drawn(here / "run", here / "sheet.csv", truth)
+    terms = ("--max-error", 0.1, "--at-least", least)
+    told = command(capsys, "audit", "automate", "run", "--answers", "sheet.csv", *terms)
+    assert told.code == 0, told.err
+    assert "answers: 9 given, 9 counted" in told.out
+    further = re.search(r"draw on: clipgrip (.+) --out NEW.csv", told.out)
+    assert ("stop here" in told.out) == (further is None)
+    assert further or least < 1
+    if further is None:
+        return
+    asked = command(capsys, *shlex.split(further[1]), "--out", "new.csv")
+    assert asked.code == 0, asked.err
+    before, longer = rows(here / "sheet.csv"), rows(here / "new.csv")
+    assert [row["path"] for row in longer[:12]] == [row["path"] for row in before]
+    assert sum(bool(row["answer"]) for row in longer) == 9
+    filled = [{**row, "answer": truth[row["path"]]} for row in longer]
+    write_csv(here / "new.csv", list(filled[0]), [list(row.values()) for row in filled])
+    told = command(capsys, "audit", "automate", "run", "--answers", "new.csv", *terms, "--json")
+    if least == 1:  # of fewer, how many of those drawn are among the surest is an estimate
+        assert json.loads(told.out)["decided_by_model"] > 0
 
 
 @pytest.mark.parametrize(

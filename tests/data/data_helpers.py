@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from clipgrip.data.ingest import Ingested
-from clipgrip.data.issues import NOTES
+from clipgrip.data.issues import UNUSED
 
 CLASSES = ["cat", "dog", "otter"]
 
@@ -58,7 +58,7 @@ def reasons(result: Ingested) -> dict[str, str]:
 
 def listed(result: Ingested) -> list[str]:
     """Files that are not used, by the issues; remarks are left out."""
-    return sorted(issue.path for issue in result.issues if issue.reason not in NOTES)
+    return sorted(issue.path for issue in result.issues.among(UNUSED))
 
 
 def label_of(result: Ingested, path: str) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import os
 import random
@@ -13,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import pytest
 from data_helpers import encoded, picture, plant, png, reasons
 from PIL import Image
 
-from clipgrip.data.images import UndecodableImage, decode, quick_check
+from clipgrip.data.images import UndecodableImage, decode, quick_check, shown_of, upright_size
 from clipgrip.data.ingest import ingest
 from clipgrip_line.pictures import deep
 from clipgrip_line.pictures.containers import MAX_SCANS
@@ -198,13 +198,64 @@ def test_avif_is_known_by_any_of_its_brands() -> None:
     assert decode(data[:8] + b"mif1" + data[12:]).size == (32, 32)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("pillow_heif") is None, reason="needs pillow-heif")
-def test_heic_is_read_where_its_package_is_installed() -> None:
-    import pillow_heif
-
+def heic(image: Image.Image, **more: Any) -> bytes:
+    """As a phone writes it: how it lies stands in the container."""
     out = io.BytesIO()
-    pillow_heif.from_pillow(picture(3, (64, 32))).save(out)
-    assert decode(out.getvalue()).size == quick_check(out.getvalue()) == (64, 32)
+    file = pillow_heif.from_pillow(image)
+    for one in more.pop("others", ()):
+        file.add_from_pillow(one)
+    file.save(out, quality=-1, **more)
+    return out.getvalue()
+
+
+def test_heic_is_read() -> None:
+    data = heic(picture(3, (64, 32)))
+    assert decode(data).size == quick_check(data) == upright_size(data) == (64, 32)
+    assert shown_of(data) is None
+    for cut in (len(data) - 40, len(data) // 2, 60):
+        with pytest.raises(UndecodableImage, match="damaged or cut off"):
+            decode(data[:cut])
+
+
+@pytest.mark.parametrize("lies", range(1, 9))
+def test_a_heic_stands_upright(lies: int) -> None:
+    """The same as a JPEG that lies so."""
+    image, out = halves(), io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = lies
+    image.save(out, "JPEG", exif=exif, quality=95)
+    upright = decode(out.getvalue())
+    data = heic(image, exif=exif.tobytes())
+    assert upright_size(data) == decode(data).size == upright.size
+    difference = np.asarray(decode(data), int) - np.asarray(upright, int)
+    assert np.abs(difference).mean() < 10
+
+
+def halves() -> Image.Image:
+    """Red in one corner, green in the opposite one."""
+    pixels = np.zeros((40, 64, 3), np.uint8)
+    pixels[:20, :32], pixels[20:, 32:] = (255, 0, 0), (0, 255, 0)
+    return Image.fromarray(pixels)
+
+
+def test_deep_and_transparent_heic_is_read() -> None:
+    clear = Image.new("RGBA", (64, 32), (0, 0, 0, 0))
+    assert np.asarray(decode(heic(clear))).min() > 250
+    row = np.linspace(0, 65535, 64).astype(np.uint16)
+    deep = pillow_heif.from_bytes("RGB;16", (64, 8), np.tile(row.repeat(3), 8).tobytes())
+    out = io.BytesIO()
+    deep.save(out, quality=-1)
+    across = np.asarray(decode(out.getvalue()), int)[4, :, 0]
+    assert across.min() < 3
+    assert across.max() > 252
+    assert (np.diff(across) >= 0).all()
+
+
+def test_of_a_heic_with_several_pictures_the_main_one_is_used_and_said() -> None:
+    dark, light = Image.new("RGB", (64, 64), (9, 9, 9)), Image.new("RGB", (64, 64), (250, 250, 250))
+    data = heic(dark, others=[light], primary_index=1)
+    assert np.asarray(decode(data)).min() > 240
+    assert shown_of(data) == "a file of several pictures; its main one is used"
 
 
 @pytest.mark.parametrize(

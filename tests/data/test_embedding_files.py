@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,10 @@ import pytest
 from embedded import NAMES, N, arrays, with_labels, with_texts
 from PIL import Image
 
-from clipgrip.data import embedlarge
+from clipgrip.data import embedlarge, embedtables
 from clipgrip.data.discover import discover
 from clipgrip.data.embeddings import is_embeddings, read_embeddings, root_of
+from clipgrip.data.embedlarge import filled
 from clipgrip.data.embedvalues import rows_of_test
 from clipgrip.data.ingest import ingest
 from clipgrip.data.listing import listing
@@ -249,6 +252,62 @@ def test_large_shards_lie_in_a_file_together(
     whole = read_embeddings(with_texts(tmp_path / "e.npz")).hashes
     monkeypatch.setattr(embedlarge, "LARGE", 1)
     assert np.array_equal(read_embeddings(tmp_path / "s").hashes, whole)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow file", "arrow stream"])
+@pytest.mark.parametrize("files", [1, 3])
+def test_large_columns_are_put_into_a_file_a_piece_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, files: int
+) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    sizes = list[tuple[int, ...]]()
+
+    def watched(parts: Iterable[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+        return filled((sizes.append(part.shape) or part for part in parts), shape)
+
+    (place := tmp_path / "s").mkdir()
+    for number, rows in enumerate(np.array_split(np.arange(N), files)):
+        part, path = table().take(rows), place / f"s-{number}.{kind.split()[0]}"
+        if kind == "parquet":
+            pq.write_table(part, path, row_group_size=3)
+            continue
+        opened = pa.ipc.new_file if kind == "arrow file" else pa.ipc.new_stream
+        with opened(str(path), part.schema) as writer:
+            writer.write_table(part, max_chunksize=3)
+    whole = read_embeddings(place)
+    monkeypatch.setattr(embedlarge, "LARGE", 1)
+    monkeypatch.setattr(embedtables, "filled", watched)
+    monkeypatch.setattr(embedtables, "ROWS", 2)
+    large = read_embeddings(shutil.copytree(place, tmp_path / "t"))
+    assert np.array_equal(large.hashes, whole.hashes)
+    assert (large.ids, large.labels) == (whole.ids, whole.labels)
+    assert {rows for rows, _ in sizes} <= {1, 2, 3}
+
+
+@pytest.mark.parametrize("large", [1, 2**28])
+def test_a_vector_that_is_missing_or_short_is_named_by_its_row_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(embedlarge, "LARGE", large)
+    vectors: list[list[float] | None] = [[1.0, 2.0]] * 9
+    for wrong, said in (
+        (None, "no vector in row 7"),
+        ([1.0], "row 7 has 1 numbers, and row 0 has 2"),
+    ):
+        vectors[7] = wrong
+        pq.write_table(pa.table({"clip": vectors}), tmp_path / "e.parquet", row_group_size=2)
+        with pytest.raises(DataError, match=said):
+            read_embeddings(tmp_path / "e.parquet")
+
+
+def test_a_table_of_many_rows_that_is_damaged_is_said(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    pq.write_table(table(), path := tmp_path / "e.parquet", row_group_size=2)
+    content, half = path.read_bytes(), path.stat().st_size // 4
+    path.write_bytes(content[:half] + b"\xff" * half + content[2 * half :])
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        read_embeddings(path)
 
 
 def test_embeddings_in_a_store_are_read_there(tmp_path: Path) -> None:

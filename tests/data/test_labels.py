@@ -58,6 +58,14 @@ def test_labels_of_which_none_fits_are_an_error_with_both_sides(images: Path) ->
         assert words in str(error.value)
 
 
+def test_a_table_of_images_that_are_all_missing_names_no_other_images(tmp_path: Path) -> None:
+    table = csv_file(tmp_path / "t.csv", "gone/x1.png,cat", "gone/x2.png,dog")
+    with pytest.raises(DataError, match=r"of the 2 paths is an image that is there.*x1") as error:
+        ingest(table, classes=CLASSES)
+    assert str(tmp_path) in str(error.value)
+    assert "The images are" not in str(error.value)
+
+
 def test_paths_may_be_absolute_or_relative_to_the_images_or_the_table(images: Path) -> None:
     rows = [f"{images / 'a.png'},cat", "b.png,dog", "images/c.png,otter", "./images/../d.png,cat"]
     result = ingest(images, classes=CLASSES, labels=csv_file(images.parent / "l.csv", *rows[:3]))

@@ -69,6 +69,15 @@ def test_images_by_path_and_by_bytes_stand_in_one_column(tmp_path: Path) -> None
     assert [label_of(result, name) for name in ("img/a.png", "b.png")] == ["x", "y"]
 
 
+def test_images_that_are_all_given_by_path_need_no_bytes(tmp_path: Path) -> None:
+    """Then the table has no type for the bytes."""
+    plant(tmp_path, {"img/a.png": png(1), "img/b.png": png(2)})
+    cells = [{"bytes": None, "path": f"img/{name}.png"} for name in "ab"]
+    table = write(tmp_path / "t.parquet", image=cells, label=["x", "y"])
+    assert "null" in str(parquet.read_schema(table).field("image").type)
+    assert used(ingest(table, classes=["x", "y"])) == ["img/a.png", "img/b.png"]
+
+
 def test_a_folder_of_shards_is_one_data_set(tmp_path: Path) -> None:
     for number in range(3):
         images = [{"bytes": png(10 * number + n), "path": None} for n in range(2)]

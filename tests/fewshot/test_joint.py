@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,6 +13,7 @@ from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.fewshot.head import HeadSettings, fit_head
 from clipgrip.fewshot.joint import Joint, fit_joint
 from clipgrip.fewshot.teacher import Teacher, teaches, validate
+from clipgrip.fewshot.validate import HeldOut, Refine, held_out
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.refine.settings import Refinement
 
@@ -140,11 +143,11 @@ def test_where_unlabeled_images_harm_they_are_left_out() -> None:
     )
     assert checked is not None
     assert not checked.unlabeled_harm
-    from dataclasses import replace
-
-    wrong = replace(checked, with_unlabeled=(checked.truth + 1) % CLASSES)
+    lower = torch.linspace(-2, -1, len(checked.rows))
+    wrong = replace(checked, with_unlabeled=(checked.truth + 1) % CLASSES, gains=lower)
     told = teacher.validated(wrong)
     assert not told.uses_unlabeled
+    assert told.worthwhile([1, 2, 3]) == [0]
     pseudolabels = PseudoLabels.hard(
         torch.arange(20), torch.zeros(20, dtype=torch.long), torch.ones(20), CLASSES
     )
@@ -164,7 +167,56 @@ def test_one_label_a_class_cannot_be_held_out() -> None:
         generator=torch.Generator().manual_seed(0),
     )
     assert checked is None
-    assert teacher.validated(None).uses_unlabeled
+    told = teacher.validated(None)
+    assert told.uses_unlabeled
+    assert told.worthwhile([1, 2, 3]) == [3]
+
+
+@pytest.mark.parametrize(
+    ("gains", "right", "ks"),
+    [
+        ([1.0, 1.2, 0.8, 1.1], 4, [1, 2, 3]),
+        ([1.0, -1.2, 0.8, -0.5], 4, [3]),
+        ([-1.0, -1.2, -0.8, -1.1], 4, [3]),
+        ([-1.0, -1.2, -0.8, -1.1], 3, [0]),
+        ([1.0, -1.2, 0.8, -0.5], 3, [3]),
+        ([0.0, 0.0, 0.0, 0.0], 4, [3]),
+        ([1.0], 1, [3]),
+    ],
+)
+def test_further_rounds_want_likelier_labels_and_unlabeled_images_no_clear_harm(
+    gains: list[float], right: int, ks: list[int]
+) -> None:
+    images, truth, text = pool()
+    rows = torch.arange(len(gains))
+    answers = torch.where(rows < right, truth[rows], (truth[rows] + 1) % CLASSES)
+    checked = HeldOut(
+        rows, truth[rows], answers, truth[rows], answers, torch.tensor(gains), SETTINGS.errors
+    )
+    teacher = teacher_of(ssl(some(truth, 3), CLASSES), images, text)
+    assert teacher.validated(checked).worthwhile([1, 2, 3]) == ks
+
+
+def test_a_label_that_the_unlabeled_images_make_likelier_gains_by_as_much() -> None:
+    images, truth, text = pool(spread=1.6)
+
+    def surer(_: Tensor) -> Refine:
+        return lambda probs, known: (2 * probs.log()).softmax(1)
+
+    checked = held_out(
+        images,
+        some(truth, 5),
+        text,
+        CLASSES,
+        settings=SETTINGS,
+        refiner=surer,
+        generator=torch.Generator().manual_seed(0),
+    )
+    assert checked is not None
+    assert checked.with_unlabeled.equal(checked.labels_only)
+    rightly = checked.labels_only == checked.truth
+    assert (checked.gains[rightly] > -1e-6).all()
+    assert (checked.gains[~rightly] < 0).any()
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from clipgrip.review.store import Answer
 from clipgrip.review.web.address import Access
 from clipgrip.review.web.app import create_app
 from clipgrip.review.web.state import ServerState
+from clipgrip.words import Language
 
 PORT = 8765
 BASE = f"http://127.0.0.1:{PORT}"
@@ -92,9 +93,13 @@ class Browser:
     """A browser that has opened the first page."""
 
     def __init__(
-        self, session: ReviewSession, language: str = "en", access: Access | None = None
+        self,
+        session: ReviewSession,
+        language: str = "en",
+        access: Access | None = None,
+        asked: Language | None = None,
     ) -> None:
-        self.server = ServerState(session, access or Access("127.0.0.1", PORT))
+        self.server = ServerState(session, access or Access("127.0.0.1", PORT), language=asked)
         self.app = create_app(self.server)
         self.client = TestClient(self.app, base_url=BASE, headers={"accept-language": language})
 

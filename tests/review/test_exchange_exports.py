@@ -225,6 +225,18 @@ def test_the_ending_is_that_of_the_format_where_the_name_has_none(form: str) -> 
     assert file_name(named, out.getvalue()) == "000000000000-photo.JPG"
 
 
+@pytest.mark.parametrize(("brand", "ending"), [(b"avif", ".avif"), (b"heic", ".heic")])
+def test_the_ending_of_what_a_phone_writes_is_that_of_any_of_its_brands(
+    brand: bytes, ending: str
+) -> None:
+    row = Row("0" * 64, ("IMG_0001",), -1, "pool", BytesSource(b""))
+    for brands in (brand, b"mif1\0\0\0\0mif1" + brand):
+        head = (8 + len(brands)).to_bytes(4) + b"ftyp" + brands
+        assert file_name(row, head) == f"000000000000-IMG_0001{ending}"
+    named = replace(row, paths=("IMG_0001.HIF",))
+    assert file_name(named, head) == "000000000000-IMG_0001.HIF"
+
+
 def test_two_classes_never_share_a_folder() -> None:
     made = folder_names(["test", "test~", "TEST", "a/b", "a?b", "train 1"])
     assert len({name.casefold() for name in made.values()}) == 6

@@ -103,3 +103,17 @@ def test_why_a_round_failed_is_told_in_either_language(
     browser.client.cookies.set("clipgrip_language", "ja")
     assert JAPANESE.search(browser.get("/api/rounds").json()["error"])
     assert json.loads((folder / job.NAME).read_text("utf-8"))["error"] == english
+
+
+def test_the_language_of_the_command_decides_until_the_person_chooses_on_the_page(
+    session: ReviewSession,
+) -> None:
+    browser = Browser(session, "en-GB,en;q=0.8", asked="ja")
+    browser.client.cookies.set("clipgrip_language", "en")  # chosen on another page, long ago
+    assert '<html lang="ja">' in browser.get("/").text
+    assert JAPANESE.search(browser.client.delete("/").text)
+    assert JAPANESE.search(browser.get("/nothing").text)
+    browser.post("/api/choice", {"language": "en"})
+    assert '<html lang="en">' in browser.get("/").text
+    assert '<html lang="en">' in Browser(session, "ja", asked="en").get("/").text
+    assert '<html lang="ja">' in Browser(session, "ja").get("/").text

@@ -180,7 +180,9 @@ def test_a_run_reads_its_file_once_and_opening_it_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads, read = [], embedstacked.read_arrays
-    monkeypatch.setattr(embedstacked, "read_arrays", lambda path: reads.append(path) or read(path))
+    monkeypatch.setattr(
+        embedstacked, "read_arrays", lambda path, n: reads.append(path) or read(path, n)
+    )
     outcome = made(with_texts(tmp_path / "e.npz"))
     assert len(reads) == 1
     reopen(outcome.folder)
@@ -283,6 +285,22 @@ def test_a_single_bank_may_be_called_otherwise(tmp_path: Path) -> None:
     outcome = made(with_labels(tmp_path / "e.npz"))
     np.save(tmp_path / "new.npy", arrays(1)["dino"])
     assert right(outcome.folder, tmp_path / "new.npy") > 0.9
+
+
+def test_a_bank_that_told_nothing_may_be_missing_which_is_said_but_stands_for_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(5).normal(size=(N, 16)).astype(np.float32)  # as wide as clip
+    made(with_texts(tmp_path / "e.npz", dino=None, noise=noise), strategy="zero-shot")
+    words = ["predict", tmp_path / "run", new_images(tmp_path / "new.npz", "clip")]
+    for out in ("a.csv", "a.parquet"):
+        told = command(capsys, *words, "--out", tmp_path / out)
+        assert told.code == 0, told.err
+        assert f'{words[2]} has no "noise". It counted nothing in this run' in told.err
+    np.savez(tmp_path / "other.npz", noise=noise)
+    told = command(capsys, *words[:2], tmp_path / "other.npz", "--out", tmp_path / "b.csv")
+    assert told.code == 2
+    assert 'no bank "clip" of 16 numbers' in told.err
 
 
 def test_images_are_refused_where_embeddings_were_learned_from(tmp_path: Path) -> None:

@@ -38,6 +38,20 @@ def test_a_stored_run_begins_again_with_what_it_began_with(
     assert torch.equal(again.first, first.first)
 
 
+def test_where_no_label_can_be_held_out_all_images_teach_one_round(
+    place: Place, tiny_clip: Path, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    pool = [path for path in place.truth if path not in place.test_paths]
+    one_each = [next(path for path in pool if place.truth[path] == name) for name in CLASSES]
+    labels = place.table("one-each.csv", one_each)
+    chosen = project(place, tiny_clip, tmp_path / "run", labels=labels)
+    outcome = run(chosen)
+    assert len(outcome.ready.ks) > 1
+    assert [one["k"] for one in outcome.metrics["rounds"]] == outcome.ready.ks[-1:]
+    assert outcome.metrics["labels"]["one_round"]
+    assert run(chosen).metrics["rounds"] == outcome.metrics["rounds"]
+
+
 def test_arrays_are_prepared_without_a_model_and_each_answer_is_computed_once() -> None:
     draw = torch.Generator().manual_seed(0)
     images, texts = (

@@ -16,7 +16,6 @@ from clipgrip.trust.betting import (
     critical,
     deadline,
     factors,
-    over_starts,
     pool_chances,
     stream_chances,
     wealth,
@@ -135,27 +134,6 @@ def test_right_answers_needed_are_those_that_complete_the_proof() -> None:
         path = proof(np.concatenate([x, np.zeros(right, bool)]), null, 0.05)
         assert (path.max() >= 1) == done
     assert right_needed(np.ones(30, bool), Null.of_pool(60, 3), 0.05) is None
-
-
-@given(st.lists(st.floats(0, 3), min_size=1, max_size=30))
-def test_the_average_over_starts_is_the_sum_written_out(values: list[float]) -> None:
-    f = np.array(values)
-    weights = np.full(len(f), 0.5 / len(f))
-    path = over_starts(f, weights)
-    written = [
-        sum(weights[s] * f[s : t + 1].prod() for s in range(t + 1)) + 1 - weights[: t + 1].sum()
-        for t in range(len(f))
-    ]
-    assert path == pytest.approx(written)
-
-
-def test_quiet_streams_rarely_ever_reach_the_alarm() -> None:
-    draw, alpha, rate, alarms = np.random.default_rng(0), 0.1, 0.05, 0
-    for _ in range(200):
-        x = draw.random(400) < rate
-        bet = np.where(x, 2.0, (1 - 2 * rate) / (1 - rate))  # that errors double; mean 1
-        alarms += over_starts(bet, np.full(400, 1 / 400)).max() >= 1 / alpha
-    assert alarms <= stats.binom.ppf(0.999, 200, alpha)
 
 
 def test_a_proof_is_the_same_whatever_was_read_before_and_cannot_be_changed_from_outside() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
+from clipgrip.sentences import Sentence
 from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.words import Words
 
@@ -11,10 +12,12 @@ QUARREL = '"scratch" by labels.csv line 2, "dent" by labels.csv line 3'
 
 def said(*endings: str) -> list[str]:
     issues = [
-        Issue(f"part {n}.png", "conflicting-labels", f"{QUARREL}; {ending}")
+        Issue(
+            f"part {n}.png", "conflicting-labels", Sentence("{quarrel}; " + ending, quarrel=QUARREL)
+        )
         for n, ending in enumerate(endings)
     ]
-    return folder_sentences(folder_facts(0, 9, issues), Words("en"))
+    return folder_sentences(folder_facts(0, 9, Issues(issues)), Words("en"))
 
 
 def test_an_image_with_two_labels_is_named_with_both_and_with_what_was_done() -> None:
@@ -38,6 +41,10 @@ def test_many_are_counted_and_the_first_are_named() -> None:
 
 
 def test_it_is_said_in_japanese_too() -> None:
-    issue = Issue("部品.png", "conflicting-labels", f"{QUARREL}; the image counts as unlabeled")
-    (text,) = folder_sentences(folder_facts(0, 1, [issue]), Words("ja"))
+    issue = Issue(
+        "部品.png",
+        "conflicting-labels",
+        Sentence("{quarrel}; the image counts as unlabeled", quarrel=QUARREL),
+    )
+    (text,) = folder_sentences(folder_facts(0, 1, Issues([issue])), Words("ja"))
     assert "部品.png (scratch, dent)" in text

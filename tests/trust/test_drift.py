@@ -194,7 +194,7 @@ def unseen(scores: int, classes: int) -> Monitors:
 
 
 def refuted(wrong: np.ndarray, rate: float, alpha: float) -> bool:
-    return bool((upheld.against(wrong, rate) * alpha >= 1).any())
+    return bool((upheld.against(wrong, rate, alpha) * alpha >= 1).any())
 
 
 def test_quiet_streams_hardly_ever_ring() -> None:
@@ -251,6 +251,58 @@ def test_no_bet_on_more_errors_grows_on_average_at_or_below_the_promised_rate(
     assert true * wrong + (1 - true) * right <= 1 + 1e-9
 
 
+@given(
+    st.lists(st.booleans(), max_size=40),
+    st.floats(0.001, 0.6),
+    st.floats(0, 1),
+    st.floats(0.0005, 0.9),
+)
+def test_the_wealth_against_a_promise_never_grows_on_average_while_it_holds(
+    before: list[bool], rate: float, part: float, alpha: float
+) -> None:
+    """After any answers whatever: also where less is bet because more than withdraws is not needed."""
+    right, wrong = (
+        upheld.against(np.array([*before, last]), rate, alpha) for last in (False, True)
+    )
+    now = right[-2] if before else 1.0
+    true = part * rate
+    assert true * wrong[-1] + (1 - true) * right[-1] <= now * (1 + 1e-9)
+    assert max(right[-1], wrong[-1]) <= max(1.0, 1 / alpha) * (1 + 1e-8)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=30))
+def test_the_wealth_against_a_promise_is_the_sum_over_bets_and_starts_written_out(
+    answers: list[bool],
+) -> None:
+    wrong, rate = np.array(answers), 0.03
+    weights = upheld.start_weights(len(wrong))
+    each = [(share, upheld.ratios(wrong, rate, times)) for times, share in upheld.TIMES]
+    written = [
+        sum(
+            weights[s] * share * factor[s : t + 1].prod()
+            for share, factor in each
+            for s in range(t + 1)
+        )
+        + 1
+        - weights[: t + 1].sum()
+        for t in range(len(wrong))
+    ]
+    assert upheld.against(wrong, rate, 1e-60) == pytest.approx(written)
+
+
+def test_a_wrong_answer_brings_just_what_withdraws_and_right_ones_cost_less_for_it() -> None:
+    wrong = np.array([True] * 5 + [False] * 20)
+    plain, enough = upheld.against(wrong, 0.02, 1e-60), upheld.against(wrong, 0.02, 0.01)
+    assert plain[4] > 200
+    assert enough[4:] == pytest.approx(100)  # it stays where it is
+    at = int((plain >= 100).argmax())
+    last = wrong.copy()
+    last[at] = False  # the answer that might have won is right
+    plain, enough = upheld.against(last, 0.02, 1e-60), upheld.against(last, 0.02, 0.01)
+    assert enough[:at] == pytest.approx(plain[:at])
+    assert enough[at] > plain[at]
+
+
 def test_a_promise_at_its_limit_is_hardly_ever_withdrawn() -> None:
     broken = [
         refuted(np.random.default_rng(seed).random(600) < 0.05, 0.05, 0.05) for seed in range(300)
@@ -262,7 +314,7 @@ def test_three_times_the_promised_errors_are_found() -> None:
     needed = []
     for seed in range(60):
         wrong = np.random.default_rng(seed).random(900) < 0.06
-        path = upheld.against(wrong, 0.02) * 0.01 >= 1
+        path = upheld.against(wrong, 0.02, 0.01) * 0.01 >= 1
         needed.append(int(path.argmax()) + 1 if path.any() else 900)
     assert np.median(needed) <= 200
 

@@ -46,6 +46,13 @@ def test_classes_without_a_label_are_named_as_such() -> None:
     assert "2 classes have no label" in alone
 
 
+def test_one_round_is_explained_where_more_were_asked_for_and_unlabeled_images_are_used() -> None:
+    assert "One round is run" not in text()
+    assert "One round is run" in text(one_round=True)
+    assert "One round is run" in text(one_round=True, held_out=None)
+    assert "One round is run" not in text(one_round=True, uses_unlabeled=False)
+
+
 def test_two_labels_a_class_make_the_figure_a_lower_bound() -> None:
     assert "that figure is too low" in text(per_class=[2, 2, 2, 2])
     assert "too low" not in text()

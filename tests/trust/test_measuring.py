@@ -128,6 +128,18 @@ def test_equal_confidences_are_in_one_stratum() -> None:
     assert [set(pool.confidence[rows]) for rows in made.order] == [{0.5}, {0.9}, {0.99}]
 
 
+def test_few_doubtful_images_of_one_confidence_are_a_stratum_of_their_own() -> None:
+    """And where they are, no answer is worse than one of a uniform draw."""
+    draw = np.random.default_rng(0)
+    pool = Answered(np.zeros(2000, int), np.repeat([0.5, 1.0], [114, 1886]))
+    wrong = draw.random(2000) < np.where(pool.confidence < 1, 0.07, 0.009)
+    made = strata(pool, names_of(pool), 0)
+    assert [set(pool.confidence[rows]) for rows in made.order] == [{0.5}, {1.0}]
+    found = [audit(pool, wrong, 80, seed)[2] for seed in range(300)]
+    error = np.mean([(one.overall.value - 1 + wrong.mean()) ** 2 for one in found if one]) ** 0.5
+    assert error <= (wrong.mean() * (1 - wrong.mean()) / 80 * (1 - 80 / 2000)) ** 0.5
+
+
 def test_each_beginning_of_a_stratum_has_the_classes_by_their_share() -> None:
     labels = np.repeat([0, 1], [300, 100])
     pool = Answered(labels, np.full(400, 0.8))

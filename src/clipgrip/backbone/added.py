@@ -13,13 +13,12 @@ from pathlib import Path
 from clipgrip.backbone.names import RESERVED
 from clipgrip.backbone.sound import read_json
 from clipgrip.errors import BackboneError, nearest
-from clipgrip.sentences import mark
 
 ROOT_VARIABLE = "CLIPGRIP_MODELS"
 RECORD = "clipgrip.json"
 """What a model is called here and its fingerprint, beside its files."""
 PART = ".part"
-NAME = re.compile(r"[A-Za-z0-9][\w.-]*[\w-](/[A-Za-z0-9][\w.-]*[\w-])?")
+NAME = re.compile(r"[A-Za-z0-9]([\w.-]*[\w-])?(/[A-Za-z0-9]([\w.-]*[\w-])?)?")
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def remove_model(name: str) -> Path:
     if folder is None:
         known = [model.name for model in added_models()]
         raise BackboneError(
-            mark('no model "{name}" was added. Added are: {known}.{nearest}'),
+            'no model "{name}" was added. Added are: {known}.{nearest}',
             name=name,
             known=", ".join(known) or "none",
             nearest=nearest(name, known),
@@ -80,10 +79,8 @@ def check_name(name: str) -> str:
     """The name itself, or BackboneError where no model can be called so."""
     if not NAME.fullmatch(name) or ".." in name or "--" in name or name.casefold() in RESERVED:
         raise BackboneError(
-            mark(
-                'a model cannot be called "{name}". Give --name a name of letters, digits, dots, hyphens '
-                'and underscores, with one slash at most, such as "openai/clip-vit-base-patch32".'
-            ),
+            'a model cannot be called "{name}". Give --name a name of letters, digits, dots, hyphens '
+            'and underscores, with one slash at most, such as "openai/clip-vit-base-patch32".',
             name=name,
         )
     return name

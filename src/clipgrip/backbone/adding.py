@@ -38,7 +38,7 @@ from clipgrip.backbone.sound import one_sentence
 from clipgrip.backbone.vision import VisionEye, try_eye
 from clipgrip.errors import BackboneError
 from clipgrip.files import is_full, system_words, write_text_atomic
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 
 STALE_SECONDS = 24 * 3600.0
 """A copy that was never finished is removed at this age; a younger one may be another process's."""
@@ -77,7 +77,7 @@ def add_model(folder: Path, name: str | None = None) -> Addition:
     name = check_name(name or os.path.basename(os.path.realpath(folder)))
     if not folder.is_dir():
         raise BackboneError(
-            mark("{folder} is not a folder. Give the folder that holds config.json."), folder=folder
+            "{folder} is not a folder. Give the folder that holds config.json.", folder=folder
         )
     words = knows_words(folder)
     checkpoint = Checkpoint.open(folder, words=words)
@@ -87,11 +87,9 @@ def add_model(folder: Path, name: str | None = None) -> Addition:
         if there == added:
             return Addition(added, left, words)
         raise BackboneError(
-            mark(
-                'a model called "{name}" is there already, with fingerprint {fingerprint}; the new '
-                "one has {new}. Give --name another name, or run  clipgrip models remove "
-                "{name}  first."
-            ),
+            'a model called "{name}" is there already, with fingerprint {fingerprint}; the new '
+            "one has {new}. Give --name another name, or run  clipgrip models remove "
+            "{name}  first.",
             name=there.name,
             fingerprint=there.fingerprint[:12],
             new=fingerprint[:12],
@@ -122,10 +120,8 @@ def _try_out(folder: Path, name: str) -> None:
     for side, vector in (("image", image), ("text", text)):
         if vector.shape != (1, backbone.embed_dim) or not bool(torch.isfinite(vector).all()):
             raise BackboneError(
-                mark(
-                    "{folder}: the {side} tower answers {shape} values, some of which may be no numbers; "
-                    "expected are (1, {embed_dim}). The weights are damaged: copy the model again."
-                ),
+                "{folder}: the {side} tower answers {shape} values, some of which may be no numbers; "
+                "expected are (1, {embed_dim}). The weights are damaged: copy the model again.",
                 folder=folder,
                 side=side,
                 shape=tuple(vector.shape),
@@ -144,8 +140,7 @@ def _copy(checkpoint: Checkpoint, model: Added) -> None:
             _copy_through(path, part / path.name)
         if Checkpoint.open(part, words=knows_words(part)).fingerprint() != model.fingerprint:
             raise BackboneError(
-                mark("{folder} changed while it was copied. Add it again."),
-                folder=checkpoint.folder,
+                "{folder} changed while it was copied. Add it again.", folder=checkpoint.folder
             )
         record = {
             "name": model.name,
@@ -161,10 +156,8 @@ def _copy(checkpoint: Checkpoint, model: Added) -> None:
             else Sentence("Look after the disk and its permissions")
         )
         raise BackboneError(
-            mark(
-                "the model cannot be copied to {parent}: {reason}. {todo}, or set {variable} to "
-                "another folder."
-            ),
+            "the model cannot be copied to {parent}: {reason}. {todo}, or set {variable} to "
+            "another folder.",
             parent=target.parent,
             reason=system_words(error),
             todo=todo,
@@ -187,10 +180,8 @@ def _check_room(files: Sequence[Path], folder: Path) -> None:
     needed, free = sum(path.stat().st_size for path in files), shutil.disk_usage(folder).free
     if needed > free:
         raise BackboneError(
-            mark(
-                "the model takes {needed} GB, and {parent} has {free} GB free. Make room, or set "
-                "{variable} to another folder."
-            ),
+            "the model takes {needed} GB, and {parent} has {free} GB free. Make room, or set "
+            "{variable} to another folder.",
             needed=f"{needed / 1e9:.1f}",
             parent=folder.parent,
             free=f"{free / 1e9:.1f}",

@@ -13,7 +13,6 @@ from PIL import Image
 from torch import Tensor
 
 from clipgrip.errors import PromptError
-from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds, ImageEmbeds
 
 
@@ -32,10 +31,8 @@ class Tails:
         longest = prefix + max(self.lengths)
         if longest > max_tokens:
             raise PromptError(
-                mark(
-                    "the longest class prompt takes {longest} tokens with its context, the model has "
-                    "{max_tokens} positions. Shorten its text."
-                ),
+                "the longest class prompt takes {longest} tokens with its context, the model has "
+                "{max_tokens} positions. Shorten its text.",
                 longest=longest,
                 max_tokens=max_tokens,
             )

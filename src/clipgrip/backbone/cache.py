@@ -38,6 +38,8 @@ FORMAT = 2
 """1 had no digests, and rows of files that changed between hashing and reading."""
 FOLDER = f"embeddings-v{FORMAT}-{READING}"
 ROOT_VARIABLE = "CLIPGRIP_CACHE"
+UNCHANGED = mark("The index in {folder} cannot be changed")
+UNREAD = mark("The index in {folder} cannot be read")
 MAX_ROWS = 8192
 """The most rows of one shard."""
 BUSY_SECONDS = 60.0
@@ -78,7 +80,9 @@ class EmbeddingCache:
         """Open or create; ``key`` names what determines an embedding, ``width`` is D."""
         self.folder = Path(root) / FOLDER / key
         self.width = width
-        with _as_cache_error(f"The cache folder {self.folder} cannot be used"):
+        with _as_cache_error(
+            Sentence("The cache folder {folder} cannot be used", folder=self.folder)
+        ):
             self.folder.mkdir(parents=True, exist_ok=True)
             with self._transaction() as index:
                 for statement in SCHEMA.split(";"):
@@ -121,10 +125,8 @@ class EmbeddingCache:
         """Store rows durably as float16; a hash that is there already keeps what it has."""
         if embeds.shape != (len(hashes), self.width) or not np.isfinite(embeds).all():
             raise CacheError(
-                mark(
-                    "Embeddings of shape {shape} for {n_hashes} images of width {width} cannot be cached, or "
-                    "they hold values that are not numbers: the model or its device is damaged."
-                ),
+                "Embeddings of shape {shape} for {n_hashes} images of width {width} cannot be cached, or "
+                "they hold values that are not numbers: the model or its device is damaged.",
                 shape=embeds.shape,
                 n_hashes=len(hashes),
                 width=self.width,
@@ -138,7 +140,10 @@ class EmbeddingCache:
         np.save(buffer, np.ascontiguousarray(embeds), allow_pickle=False)
         name = hashlib.sha256(buffer.getvalue()).hexdigest()
         with _as_cache_error(
-            f"Embeddings cannot be written to {self.folder}; what was stored before is kept"
+            Sentence(
+                "Embeddings cannot be written to {folder}; what was stored before is kept",
+                folder=self.folder,
+            )
         ):
             write_bytes_atomic(self._path(name), buffer.getvalue())
             with self._transaction() as index:
@@ -161,7 +166,7 @@ class EmbeddingCache:
         return array
 
     def _forget(self, name: str, reason: str) -> None:
-        with _as_cache_error(f"{self._path(name)} {reason}, and the index cannot be changed"):
+        with _as_cache_error(Sentence(UNCHANGED, folder=self.folder)):
             with self._transaction() as index:
                 rows = index.execute("DELETE FROM embedding WHERE shard = ?", (name,)).rowcount
                 index.execute("DELETE FROM shard WHERE name = ?", (name,))
@@ -177,7 +182,7 @@ class EmbeddingCache:
         if not contents:
             return
         with (
-            _as_cache_error(f"The index in {self.folder} cannot be changed"),
+            _as_cache_error(Sentence(UNCHANGED, folder=self.folder)),
             self._transaction() as index,
         ):
             index.executemany("DELETE FROM embedding WHERE content = ?", [(c,) for c in contents])
@@ -191,7 +196,7 @@ class EmbeddingCache:
     def _find(self, hashes: Sequence[str]) -> dict[str, list[tuple[str, int, bytes]]]:
         places: dict[str, list[tuple[str, int, bytes]]] = defaultdict(list)
         with (
-            _as_cache_error(f"The index in {self.folder} cannot be read"),
+            _as_cache_error(Sentence(UNREAD, folder=self.folder)),
             self._transaction() as index,
         ):
             for shard, *place in index.execute(FIND, (json.dumps(list(hashes)),)):
@@ -200,7 +205,7 @@ class EmbeddingCache:
 
     def _remove_stale(self) -> None:
         with (
-            _as_cache_error(f"The index in {self.folder} cannot be read"),
+            _as_cache_error(Sentence(UNREAD, folder=self.folder)),
             self._transaction() as index,
         ):
             named = {f"{name}.npy" for (name,) in index.execute("SELECT name FROM shard")}
@@ -263,17 +268,15 @@ def _digest(sha256: str, embed: Float[np.ndarray, " D"]) -> bytes:
 
 
 @contextlib.contextmanager
-def _as_cache_error(what: str) -> Iterator[None]:
+def _as_cache_error(what: Sentence) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
         full = is_full(error) or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
         todo = Sentence("Make space there" if full else "Look after the disk and its permissions")
         raise CacheError(
-            mark(
-                "{what}: {error}. {todo}, or set {root_variable} to another folder. The cache can be "
-                "deleted at any time; it is rebuilt."
-            ),
+            "{what}: {error}. {todo}, or set {root_variable} to another folder. The cache can be "
+            "deleted at any time; it is rebuilt.",
             what=what,
             error=error,
             todo=todo,

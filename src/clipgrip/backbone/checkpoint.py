@@ -137,17 +137,15 @@ def _check_kind(config: Mapping[str, Any], folder: Path, *, words: bool) -> None
     check_code(path, config)
     if isinstance(kind, str) and kind in REFUSED:
         raise BackboneError(
-            mark('{path} says model_type "{kind}": {refused}.'),
+            '{path} says model_type "{kind}": {refused}.',
             path=path,
             kind=kind,
             refused=REFUSED[kind],
         )
     if words and isinstance(kind, str) and kind in VISION:
         raise BackboneError(
-            mark(
-                '{path} says model_type "{kind}", a model that sees images and knows no words. Give it to --eye, '
-                "beside a model that reads class names."
-            ),
+            '{path} says model_type "{kind}", a model that sees images and knows no words. Give it to --eye, '
+            "beside a model that reads class names.",
             path=path,
             kind=kind,
         )
@@ -155,7 +153,7 @@ def _check_kind(config: Mapping[str, Any], folder: Path, *, words: bool) -> None
     if not isinstance(kind, str) or kind not in supported:
         known = "; ".join(f'"{name}" ({who})' for name, who in supported.items())
         raise BackboneError(
-            mark('{path} says model_type "{kind}". Supported are: {known}.'),
+            '{path} says model_type "{kind}". Supported are: {known}.',
             path=path,
             kind=kind,
             known=known,
@@ -166,10 +164,8 @@ def pick(tensors: Mapping[str, Tensor], name: str) -> Tensor:
     """The tensor called ``name``; a BackboneError where the file lacks it."""
     if name not in tensors:
         raise BackboneError(
-            mark(
-                "The weights have no tensor {name}: the file is incomplete or another model's. Copy "
-                "the model again."
-            ),
+            "The weights have no tensor {name}: the file is incomplete or another model's. Copy "
+            "the model again.",
             name=name,
         )
     return tensors[name]
@@ -179,13 +175,13 @@ def _preprocessor(folder: Path) -> dict[str, Any]:
     path = next((p for name in PREPROCESSOR_FILES if (p := folder / name).exists()), None)
     if path is None:
         raise BackboneError(
-            mark("{path} is missing. {layout}"), path=folder / PREPROCESSOR_FILES[0], layout=LAYOUT
+            "{path} is missing. {layout}", path=folder / PREPROCESSOR_FILES[0], layout=LAYOUT
         )
     content = read_json(path)
     inner = content.get("image_processor", content)
     if not isinstance(inner, dict):
         raise BackboneError(
-            mark("{path}: image_processor is no JSON object. {again}"), path=path, again=AGAIN
+            "{path}: image_processor is no JSON object. {again}", path=path, again=AGAIN
         )
     return inner
 
@@ -195,10 +191,8 @@ def _check_tokenizer(folder: Path) -> None:
     if not any(all((folder / name).exists() for name in names) for names in TOKENIZERS):
         wanted = " / ".join(" + ".join(names) for names in TOKENIZERS)
         raise BackboneError(
-            mark(
-                "{folder} has no tokenizer, so no text can be read. It needs {wanted}. Copy them "
-                "from the same model."
-            ),
+            "{folder} has no tokenizer, so no text can be read. It needs {wanted}. Copy them "
+            "from the same model.",
             folder=folder,
             wanted=wanted,
         )
@@ -211,15 +205,12 @@ def _weight_files(folder: Path) -> tuple[Path, ...]:
         named = read_json(folder / INDEX).get("weight_map")
         if not isinstance(named, dict) or not all(isinstance(n, str) for n in named.values()):
             raise BackboneError(
-                mark("{path} has no weight_map of file names. {again}"),
-                path=folder / INDEX,
-                again=AGAIN,
+                "{path} has no weight_map of file names. {again}", path=folder / INDEX, again=AGAIN
             )
         names = sorted(set(named.values()))
         if any(Path(name).name != name for name in names):
             raise BackboneError(
-                mark("{path} names files outside its folder. Copy the model again."),
-                path=folder / INDEX,
+                "{path} names files outside its folder. Copy the model again.", path=folder / INDEX
             )
         return tuple(folder / name for name in names)
     pickles = sorted(path.name for path in folder.glob("*.bin"))
@@ -232,7 +223,7 @@ def _weight_files(folder: Path) -> tuple[Path, ...]:
         if pickles
         else LAYOUT
     )
-    raise BackboneError(mark("{path} is missing. {reason}"), path=folder / WEIGHTS, reason=reason)
+    raise BackboneError("{path} is missing. {reason}", path=folder / WEIGHTS, reason=reason)
 
 
 def how_to_convert(name: str) -> Sentence:
@@ -256,17 +247,15 @@ def _read(path: Path, prefixes: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]
                     yield name, _floating(path, name, file.get_tensor(name))
     except (SafetensorError, OSError) as error:
         raise BackboneError(
-            mark("{path} cannot be read: {error}. Copy the model again."), path=path, error=error
+            "{path} cannot be read: {error}. Copy the model again.", path=path, error=error
         ) from error
 
 
 def _floating(path: Path, name: str, tensor: Tensor) -> Tensor:
     if not tensor.is_floating_point() and not name.endswith("position_ids"):
         raise BackboneError(
-            mark(
-                "{path}: the tensor {name} is of the type {dtype}; weights are floating-point "
-                "numbers. {again}"
-            ),
+            "{path}: the tensor {name} is of the type {dtype}; weights are floating-point "
+            "numbers. {again}",
             path=path,
             name=name,
             dtype=tensor.dtype,

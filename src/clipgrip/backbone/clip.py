@@ -21,7 +21,6 @@ from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.recipe import EyeRecipe, check_same
 from clipgrip.backbone.sound import AGAIN, one_sentence
 from clipgrip.errors import BackboneError, ConfigError, nearest
-from clipgrip.sentences import mark
 from clipgrip.types import ImageEmbeds
 from clipgrip_line import preprocess
 
@@ -74,7 +73,7 @@ class ClipBackbone:
         self.logit_scale = math.exp(float(scale))
         if not math.isfinite(self.logit_scale):
             raise BackboneError(
-                mark("{folder}: the tensor logit_scale is no number. {again}"),
+                "{folder}: the tensor logit_scale is no number. {again}",
                 folder=self.folder,
                 again=AGAIN,
             )
@@ -130,10 +129,8 @@ class ClipBackbone:
         size = int(vision.get("image_size", 224))
         if made != (size, size):
             raise BackboneError(
-                mark(
-                    "The model {name} takes images of {size} x {size} pixels, but its preprocessor makes "
-                    "{height} x {width}. The files belong to two models: copy one model again."
-                ),
+                "The model {name} takes images of {size} x {size} pixels, but its preprocessor makes "
+                "{height} x {width}. The files belong to two models: copy one model again.",
                 name=self.name,
                 size=size,
                 height=made[0],
@@ -157,7 +154,7 @@ def choose_precision(precision: str, device: torch.device) -> str:
     if precision not in DTYPES:
         known = ("auto", *DTYPES)
         raise ConfigError(
-            mark('precision "{precision}" is unknown; known are {known}.{nearest}'),
+            'precision "{precision}" is unknown; known are {known}.{nearest}',
             precision=precision,
             known=", ".join(known),
             nearest=nearest(precision, known),
@@ -180,6 +177,6 @@ def device_named(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         first = str(error).splitlines()[0]
         raise ConfigError(
-            mark('device "{name}" cannot be used here: {first} Use "cpu".'), name=name, first=first
+            'device "{name}" cannot be used here: {first} Use "cpu".', name=name, first=first
         ) from error
     return device

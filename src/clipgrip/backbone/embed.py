@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -59,10 +60,9 @@ def embed_images(
 
     ``on_progress(done, total)`` counts distinct images, cached and failed ones included.
     """
-    loaders: dict[str, Loader] = {}
-    for sha256, loader in items:
-        loaders.setdefault(sha256, loader)
-    table = _Table.read(list(loaders), cache, backbone.embed_dim)
+    hashes = [sha256 for sha256, _ in items]
+    loaders = _Loaders(items, hashes)
+    table = _Table.read(loaders.rows, cache, backbone.embed_dim)
     failures: list[tuple[str, DataError]] = []
     report = on_progress or _silent
     done = len(loaders) - sum(map(len, batches := table.missing(batch_size)))
@@ -75,7 +75,28 @@ def embed_images(
             done += len(part.hashes) + len(part.failures)
             report(done, len(loaders))
     failures.sort(key=lambda failure: table.rows[failure[0]])  # workers end in any order
-    return table.embedded([sha256 for sha256, _ in items], failures)
+    return table.embedded(hashes, failures)
+
+
+class _Loaders(Mapping[str, Loader]):
+    """What decodes each distinct image; items may be made when they are asked for, and none is kept."""
+
+    def __init__(self, items: Sequence[Item], hashes: Sequence[str]) -> None:
+        self.rows: dict[str, int] = {}
+        self._items, self._first = items, array("q")
+        for number, sha256 in enumerate(hashes):
+            if sha256 not in self.rows:
+                self.rows[sha256] = len(self.rows)
+                self._first.append(number)
+
+    def __getitem__(self, sha256: str) -> Loader:
+        return self._items[self._first[self.rows[sha256]]][1]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 @dataclass(frozen=True)
@@ -87,13 +108,12 @@ class _Table:
     known: np.ndarray
 
     @classmethod
-    def read(cls, hashes: list[str], cache: EmbeddingCache | None, width: int) -> _Table:
-        rows = {sha256: row for row, sha256 in enumerate(hashes)}
+    def read(cls, rows: dict[str, int], cache: EmbeddingCache | None, width: int) -> _Table:
         if cache is None:
             return cls(
-                rows, np.zeros((len(hashes), width), np.float32), np.zeros(len(hashes), np.bool_)
+                rows, np.zeros((len(rows), width), np.float32), np.zeros(len(rows), np.bool_)
             )
-        found = cache.get(hashes)
+        found = cache.get(list(rows))
         return cls(rows, found.embeds, ~found.missing)
 
     def missing(self, batch_size: int) -> list[list[str]]:

@@ -74,8 +74,11 @@ def encoded(
             yield (part := next(own))
             size = len(part.hashes) + len(part.failures)
             done, left, here = done + size, left - size, here + 1
-    rest = [[(sha256, loaders[sha256]) for sha256 in batch] for batch in batches[here:]]
-    answers = executor.answers(EncodeBatches(recipe_of(backbone)), cut(rest, PART_BATCHES))
+    rest = (
+        [[(sha256, loaders[sha256]) for sha256 in batch] for batch in part]
+        for part in cut(batches[here:], PART_BATCHES)
+    )
+    answers = executor.answers(EncodeBatches(recipe_of(backbone)), rest)
     for answer in answers:
         for part in answer.value:
             _check_readable(part, loaders)

@@ -9,7 +9,6 @@ import torch
 from clipgrip.backbone.families import ImageSide
 from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.errors import BackboneError, ConfigError, nearest
-from clipgrip.sentences import mark
 
 Engine = Literal["torch", "onnx", "onnx-int8", "auto"]
 AUTO = "auto"
@@ -41,7 +40,7 @@ def check_engine(engine: str, device: torch.device, precision: str, model_type: 
     if engine not in ENGINES:
         known = (*ENGINES, AUTO)
         raise ConfigError(
-            mark('engine "{engine}" is unknown; known are {known}.{nearest}'),
+            'engine "{engine}" is unknown; known are {known}.{nearest}',
             engine=engine,
             known=", ".join(known),
             nearest=nearest(engine, known),
@@ -51,10 +50,8 @@ def check_engine(engine: str, device: torch.device, precision: str, model_type: 
     if device.type != "cpu" or precision == "bfloat16":
         given = f'precision "{precision}"' if device.type == "cpu" else f'device "{device}"'
         raise ConfigError(
-            mark(
-                'engine "{engine}" does not go with {given}: it works on the processor, in a '
-                'precision of its own. Choose the engine "torch", or leave the other out.'
-            ),
+            'engine "{engine}" does not go with {given}: it works on the processor, in a '
+            'precision of its own. Choose the engine "torch", or leave the other out.',
             engine=engine,
             given=given,
         )
@@ -70,10 +67,8 @@ def on_engine(tower: ImageSide, engine: str, fingerprint: str) -> ImageSide:
         return tower
     if not isinstance(tower, ImageTower):
         raise BackboneError(
-            mark(
-                'engine "{engine}" computes image towers of CLIP\'s kind, and this model has another '
-                'one. Choose the engine "torch".'
-            ),
+            'engine "{engine}" computes image towers of CLIP\'s kind, and this model has another '
+            'one. Choose the engine "torch".',
             engine=engine,
         )
     from clipgrip.backbone.onnx_engine import float_tower, int8_tower

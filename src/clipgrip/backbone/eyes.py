@@ -20,7 +20,6 @@ from clipgrip.backbone.registry import (
 from clipgrip.backbone.texture import Texture
 from clipgrip.backbone.vision import VisionEye
 from clipgrip.errors import BackboneError, nearest
-from clipgrip.sentences import mark
 
 SHIPPED = {TEXTURE: Texture}
 
@@ -40,7 +39,7 @@ def load_eye(name: str, *, precision: Precision = "auto", online: bool | None = 
             raise
         known = [AUTO, *SHIPPED, *EYES, *(model.name for model in added_models())]
         raise BackboneError(
-            mark('"{name}" is no eye: neither a folder nor a model. Known are: {known}.{nearest}'),
+            '"{name}" is no eye: neither a folder nor a model. Known are: {known}.{nearest}',
             name=name,
             known=", ".join(known),
             nearest=nearest(name, known),

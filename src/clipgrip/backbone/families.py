@@ -17,7 +17,6 @@ from clipgrip.backbone.base import TextTower
 from clipgrip.backbone.checkpoint import Checkpoint
 from clipgrip.backbone.image_tower import ImageTower, VisionShape
 from clipgrip.errors import BackboneError
-from clipgrip.sentences import mark
 from clipgrip.types import ImageEmbeds
 from clipgrip_line.preprocess import Preprocess
 
@@ -99,11 +98,9 @@ def pooled_text(source: TowerSource) -> TextTower:
     takes = inspect.signature(tower.forward).parameters
     if "inputs_embeds" not in takes or getattr(tower, "pooler", None) is None:
         raise BackboneError(
-            mark(
-                'the model\'s text tower is of the kind "{model_type}", which takes no token '
-                "embeddings or gives no pooled vector, so no prompt can be tuned on it. Choose a "
-                "model with a BERT or a RoBERTa."
-            ),
+            'the model\'s text tower is of the kind "{model_type}", which takes no token '
+            "embeddings or gives no pooled vector, so no prompt can be tuned on it. Choose a "
+            "model with a BERT or a RoBERTa.",
             model_type=tower.config.model_type,
         )
     return _bert(source, source.model, lambda found: found.pooler_output)

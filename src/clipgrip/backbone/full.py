@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from clipgrip.backbone.base import Tails
+from clipgrip.backbone.text import token_ids
 from clipgrip.errors import BackboneError, PromptError
 from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds, ImageEmbeds
@@ -64,19 +65,15 @@ class FullText:
         if not texts:
             return []
         cleaned = [self._rules.clean(text) for text in texts]
-        rows: list[list[int]] = self._tokenizer(cleaned, padding=False, truncation=False)[
-            "input_ids"
-        ]
+        rows = token_ids(self._tokenizer, cleaned, self._modules.tokens)
         ends = {self._tokenizer.sep_token_id, self._tokenizer.eos_token_id} - {None}
         # every text was trained with an end token; some files leave it to the caller
         rows = [row if row and row[-1] in ends else [*row, max(ends)] for row in rows]
         for text, row in zip(texts, rows, strict=True):
             if len(row) > self.max_tokens:
                 raise PromptError(
-                    mark(
-                        '"{text}" takes {tokens} tokens, the model has {max_tokens} positions. Shorten the '
-                        "prompt text of this class."
-                    ),
+                    '"{text}" takes {tokens} tokens, the model has {max_tokens} positions. Shorten the '
+                    "prompt text of this class.",
                     text=text,
                     tokens=len(row),
                     max_tokens=self.max_tokens,
@@ -154,11 +151,9 @@ class FullImage:
                 features = self.features(torch.zeros(1, *size, 3, dtype=torch.uint8))
         except (ValueError, RuntimeError, AttributeError, TypeError) as error:
             raise BackboneError(
-                mark(
-                    "the model's image tower does not take what its preprocessor makes ({height} x "
-                    "{width} pixels): {error} The files belong to two models, or the tower gives no "
-                    "single vector."
-                ),
+                "the model's image tower does not take what its preprocessor makes ({height} x "
+                "{width} pixels): {error} The files belong to two models, or the tower gives no "
+                "single vector.",
                 height=size[0],
                 width=size[1],
                 error=error,

@@ -19,7 +19,6 @@ from torch import Tensor
 
 from clipgrip.backbone.checkpoint import pick
 from clipgrip.errors import BackboneError
-from clipgrip.sentences import mark
 from clipgrip.types import ImageEmbeds
 from clipgrip_line.preprocess import Preprocess
 
@@ -51,7 +50,7 @@ class VisionShape:
         if shape.hidden_act not in ACTIVATIONS:
             known = ", ".join(ACTIVATIONS)
             raise BackboneError(
-                mark('The image tower uses the activation "{hidden_act}"; supported are {known}.'),
+                'The image tower uses the activation "{hidden_act}"; supported are {known}.',
                 hidden_act=shape.hidden_act,
                 known=known,
             )
@@ -233,10 +232,8 @@ class _Weights:
         )
         if (found := len(set(numbers))) != expected:
             raise BackboneError(
-                mark(
-                    "The weights hold {found} blocks of the image tower, config.json says {expected}: "
-                    "the files belong to two models. Copy one model again."
-                ),
+                "The weights hold {found} blocks of the image tower, config.json says {expected}: "
+                "the files belong to two models. Copy one model again.",
                 found=found,
                 expected=expected,
             )

@@ -12,7 +12,6 @@ from clipgrip.backbone.checkpoint import Checkpoint, pick
 from clipgrip.backbone.sound import read_json
 from clipgrip.backbone.text import ClipText
 from clipgrip.errors import BackboneError
-from clipgrip.sentences import mark
 
 NEEDS_SENTENCEPIECE = ("SiglipTokenizer",)
 """Tokenizer classes that read spiece.model with a package of their own; their tokenizer.json gives the same ids."""
@@ -34,9 +33,7 @@ def clip_text(checkpoint: Checkpoint, device: torch.device) -> ClipText:
         tower.load_state_dict(_inner(tensors), strict=True, assign=True)
     except RuntimeError as error:
         raise BackboneError(
-            mark("{folder}: the text tower does not fit: {error}"),
-            folder=checkpoint.folder,
-            error=error,
+            "{folder}: the text tower does not fit: {error}", folder=checkpoint.folder, error=error
         ) from error
     return ClipText(_frozen(tower, device), _frozen(projection, device), tokenizer(checkpoint))
 
@@ -67,9 +64,7 @@ def _read_whole(checkpoint: Checkpoint, unused: tuple[str, ...] = ()) -> Any:
             )
     except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
         raise BackboneError(
-            mark("{folder}: the model cannot be read: {error}"),
-            folder=checkpoint.folder,
-            error=error,
+            "{folder}: the model cannot be read: {error}", folder=checkpoint.folder, error=error
         ) from error
     _check_complete(checkpoint, found, unused)
     return model
@@ -94,10 +89,8 @@ def tokenizer(checkpoint: Checkpoint) -> Any:
         return reader.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except Exception as error:  # the tokenizers package raises bare exceptions
         raise BackboneError(
-            mark(
-                "{folder}: the tokenizer cannot be read: {error} Copy the model again, with its "
-                "tokenizer.json."
-            ),
+            "{folder}: the tokenizer cannot be read: {error} Copy the model again, with its "
+            "tokenizer.json.",
             folder=folder,
             error=error,
         ) from error
@@ -145,7 +138,7 @@ def _check_complete(
     problems = [f"{len(names)} {kind} ({names[0]})" for kind, names in wrong.items() if names]
     if problems:
         raise BackboneError(
-            mark("{folder}: config.json and weights do not fit: {problems}. Copy the model again."),
+            "{folder}: config.json and weights do not fit: {problems}. Copy the model again.",
             folder=checkpoint.folder,
             problems=", ".join(problems),
         )

@@ -19,7 +19,6 @@ from clipgrip.backbone.image_tower import TowerParts
 from clipgrip.backbone.onnx_graph import INPUT, OUTPUT, PATCHES, image_graph
 from clipgrip.errors import BackboneError, MissingPackage
 from clipgrip.files import write_bytes_atomic
-from clipgrip.sentences import mark
 from clipgrip.types import ImageEmbeds
 
 if TYPE_CHECKING:
@@ -109,10 +108,8 @@ def check_installed() -> None:
         import onnxruntime
     except ImportError as error:
         raise MissingPackage(
-            mark(
-                "the engines onnx and onnx-int8 need ONNX Runtime ({error}). Install it with  pip "
-                "install 'clipgrip[onnx]'  or choose --engine torch."
-            ),
+            "the engines onnx and onnx-int8 need ONNX Runtime ({error}). Install it with  pip "
+            "install 'clipgrip[onnx]'  or choose --engine torch.",
             error=error,
         ) from error
     del onnx, onnxruntime
@@ -123,10 +120,8 @@ def written(parts: TowerParts, prompts: Tensor | None = None) -> ModelProto:
     size = sum(4 * tensor.numel() for tensor in parts.tensors())
     if size > MOST_BYTES:
         raise BackboneError(
-            mark(
-                "the image tower takes {size} GB, more than the 2 GB of an ONNX file. Choose "
-                "--engine torch."
-            ),
+            "the image tower takes {size} GB, more than the 2 GB of an ONNX file. Choose "
+            "--engine torch.",
             size=f"{size / 2**30:.1f}",
         )
     return image_graph(parts, prompts)

@@ -23,7 +23,6 @@ from clipgrip.backbone.onnx_graph import INPUT, OPSET, OUTPUT
 from clipgrip.backbone.prompted import PromptedBackbone
 from clipgrip.backbone.vision import VisionEye
 from clipgrip.errors import BackboneError
-from clipgrip.sentences import mark
 from clipgrip_line.preprocess import Preprocess
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def exported(eye: Eye) -> tuple[ModelProto, Preprocess]:
         if isinstance(tower, FullImage):
             return traced(tower, eye.steps, eye.name), eye.steps
     raise BackboneError(
-        mark("the image tower of {name} cannot be written as ONNX: it does not run on torch."),
+        "the image tower of {name} cannot be written as ONNX: it does not run on torch.",
         name=eye.name,
     )
 
@@ -73,7 +72,7 @@ def traced(tower: FullImage, steps: Preprocess, name: str) -> ModelProto:
     except (RuntimeError, ValueError, TypeError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BackboneError(
-            mark("the image tower of {name} cannot be written as ONNX: {first}"),
+            "the image tower of {name} cannot be written as ONNX: {first}",
             name=name,
             first=first[:200],
         ) from error

@@ -19,7 +19,7 @@ from clipgrip.backbone.encode import Item, decode_ahead
 from clipgrip.data.images import READING
 from clipgrip.errors import CacheError, DataError
 from clipgrip.files import is_full, part_name, sweep, system_words
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 from clipgrip_line import preprocess
 
 IN_MEMORY = 2**30
@@ -62,10 +62,8 @@ def read_pixels(
             else Sentence("Look after the disk and its permissions")
         )
         raise CacheError(
-            mark(
-                "{parent} cannot hold {needed} GB of preprocessed images: {reason}. {todo}, or set "
-                "CLIPGRIP_CACHE to a folder on another disk; textual prompts need no such file."
-            ),
+            "{parent} cannot hold {needed} GB of preprocessed images: {reason}. {todo}, or set "
+            "CLIPGRIP_CACHE to a folder on another disk; textual prompts need no such file.",
             parent=path.parent,
             needed=f"{needed:.1f}",
             reason=system_words(error),

@@ -9,7 +9,6 @@ from PIL import Image
 
 from clipgrip.backbone.sound import finite
 from clipgrip.errors import BackboneError, nearest
-from clipgrip.sentences import mark
 from clipgrip_line.preprocess import CLIP_MEAN, CLIP_STD
 
 HALF = (0.5, 0.5, 0.5)
@@ -58,10 +57,8 @@ def complete(config: Mapping[str, Any], fallback: str) -> dict[str, Any]:
     )
     if name not in PROCESSORS:
         raise BackboneError(
-            mark(
-                'preprocessor_config.json asks for the image processor "{name}"; known are '
-                "{processors}.{nearest}"
-            ),
+            'preprocessor_config.json asks for the image processor "{name}"; known are '
+            "{processors}.{nearest}",
             name=name,
             processors=", ".join(PROCESSORS),
             nearest=nearest(name, PROCESSORS),
@@ -80,10 +77,8 @@ def _cut_as_convnext(values: dict[str, Any]) -> dict[str, Any]:
     edge = size.get("shortest_edge") if isinstance(size, Mapping) else size
     if edge is None or not finite(edge) or not finite(share) or not 0.1 <= share <= 1:
         raise BackboneError(
-            mark(
-                "preprocessor_config.json: size {size} with crop_pct {share} cannot be used. "
-                "ConvNeXt's has a shortest_edge, and a share from 0.1 to 1. Copy the model again."
-            ),
+            "preprocessor_config.json: size {size} with crop_pct {share} cannot be used. "
+            "ConvNeXt's has a shortest_edge, and a share from 0.1 to 1. Copy the model again.",
             size=f"{str(size)[:60]!r}",
             share=f"{str(share)[:20]!r}",
         )

@@ -15,7 +15,6 @@ from torch import Tensor
 from clipgrip.backbone.base import Backbone, ImagePrompts, TextTower
 from clipgrip.backbone.recipe import EyeRecipe, recipe_of
 from clipgrip.errors import BackboneError
-from clipgrip.sentences import mark
 from clipgrip.types import ImageEmbeds
 
 
@@ -91,10 +90,8 @@ def image_prompts(backbone: Backbone) -> ImagePrompts:
     tower = backbone.image_prompts
     if tower is None:
         raise BackboneError(
-            mark(
-                'the image tower of the model "{name}" takes no prompt tokens. Choose --prompt '
-                "textual, or a model of the CLIP family."
-            ),
+            'the image tower of the model "{name}" takes no prompt tokens. Choose --prompt '
+            "textual, or a model of the CLIP family.",
             name=backbone.name,
         )
     return tower

@@ -9,7 +9,6 @@ from typing import Any
 
 from clipgrip.backbone.base import Eye
 from clipgrip.errors import BackboneError
-from clipgrip.sentences import mark
 
 MOST_EYES = 4
 """Eyes that a worker keeps."""
@@ -49,10 +48,8 @@ def check_same(eye: Eye, fingerprint: str) -> None:
     """BackboneError where a model that is read again is another one."""
     if eye.fingerprint != fingerprint:
         raise BackboneError(
-            mark(
-                'the model "{name}" of a worker has fingerprint {found}, not {fingerprint}: its files changed, or are '
-                "others on another machine. Bring the same model to every machine."
-            ),
+            'the model "{name}" of a worker has fingerprint {found}, not {fingerprint}: its files changed, or are '
+            "others on another machine. Bring the same model to every machine.",
             name=eye.name,
             found=eye.fingerprint[:12],
             fingerprint=fingerprint[:12],

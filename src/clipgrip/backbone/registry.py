@@ -104,11 +104,9 @@ def check_as_added(folder: Path, eye: AnyEye) -> AnyEye:
     added = read_added(folder)
     if added is not None and added.fingerprint != eye.fingerprint:
         raise BackboneError(
-            mark(
-                'the model "{name}" in {folder} is not as it was added: its files have another digest '
-                "({fingerprint}, not {noted}). They are damaged or were changed. Run  clipgrip "
-                "models remove {name}  and add it again."
-            ),
+            'the model "{name}" in {folder} is not as it was added: its files have another digest '
+            "({fingerprint}, not {noted}). They are damaged or were changed. Run  clipgrip "
+            "models remove {name}  and add it again.",
             name=added.name,
             folder=folder,
             fingerprint=eye.fingerprint[:12],
@@ -150,7 +148,7 @@ def find_folder(name: str, *, online: bool = False) -> Path:
     if not HUB_NAME.fullmatch(name) or ".." in name:
         known = [*KNOWN, *(model.name for model in added_models())]
         raise BackboneError(
-            mark('"{name}" is neither a folder nor a model. Known are: {known}.{nearest}'),
+            '"{name}" is neither a folder nor a model. Known are: {known}.{nearest}',
             name=name,
             known=", ".join(known),
             nearest=nearest(name, known),
@@ -189,16 +187,14 @@ def download(name: str, revision: str = "") -> Path:
             folder = Path(snapshot_download(name, revision=found, allow_patterns=list(FILES)))
     except (HfHubHTTPError, OSError) as error:
         raise BackboneError(
-            mark(
-                "{name} cannot be fetched from the hub: {error} Check the name and the connection."
-            ),
+            "{name} cannot be fetched from the hub: {error} Check the name and the connection.",
             name=name,
             error=error,
         ) from error
     if not _is_complete(folder):
         at = f"@{revision}" if revision else ""
         raise BackboneError(
-            mark("{name}{at} has no safetensors weights; {how_to_convert}"),
+            "{name}{at} has no safetensors weights; {how_to_convert}",
             name=name,
             at=at,
             how_to_convert=how_to_convert(name),

@@ -12,7 +12,7 @@ import torch
 
 from clipgrip.errors import BackboneError, ClipgripError
 from clipgrip.files import open_file, read_file, system_words
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 from clipgrip_line.preprocess import AGAIN as AGAIN
 from clipgrip_line.preprocess import finite as finite
 
@@ -32,19 +32,17 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(read_file(path, MAX_JSON), parse_constant=_no_number)
     except FileNotFoundError:
         raise BackboneError(
-            mark("{path} is missing: this is not the folder of a model. {layout}"),
+            "{path} is missing: this is not the folder of a model. {layout}",
             path=path,
             layout=LAYOUT,
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         why = getattr(error, "strerror", None) or error
         raise BackboneError(
-            mark("{path} cannot be read: {why}. {again}"), path=path, why=why, again=AGAIN
+            "{path} cannot be read: {why}. {again}", path=path, why=why, again=AGAIN
         ) from error
     if not isinstance(content, dict):
-        raise BackboneError(
-            mark("{path} does not hold a JSON object. {again}"), path=path, again=AGAIN
-        )
+        raise BackboneError("{path} does not hold a JSON object. {again}", path=path, again=AGAIN)
     return content
 
 
@@ -61,7 +59,7 @@ def check_files(paths: Iterator[Path]) -> None:
             open_file(path).close()
         except OSError as error:
             raise BackboneError(
-                mark("{path} cannot be read: {reason}. {again}"),
+                "{path} cannot be read: {reason}. {again}",
                 path=path,
                 reason=system_words(error),
                 again=AGAIN,
@@ -72,11 +70,9 @@ def check_code(path: Path, content: Mapping[str, Any]) -> None:
     """BackboneError where a JSON file asks for code of the model's own, at any depth."""
     if _asks_for_code(content):
         raise BackboneError(
-            mark(
-                "{path} asks for code that comes with the model (auto_map), and clipgrip runs none. "
-                "Choose a model that transformers knows by itself; google/siglip2-base-patch16-224, for "
-                "one, reads many languages."
-            ),
+            "{path} asks for code that comes with the model (auto_map), and clipgrip runs none. "
+            "Choose a model that transformers knows by itself; google/siglip2-base-patch16-224, for "
+            "one, reads many languages.",
             path=path,
         )
 
@@ -89,13 +85,11 @@ def check_numbers(path: Path, config: Mapping[str, Any]) -> None:
             check_numbers(path, value)
         elif name.endswith(("_config", "_config_dict")) and value is not None:
             raise BackboneError(
-                mark("{path}: {name} is no JSON object. {again}"), path=path, name=name, again=AGAIN
+                "{path}: {name} is no JSON object. {again}", path=path, name=name, again=AGAIN
             )
         elif most and value is not None and not _is_whole(value, most):
             raise BackboneError(
-                mark(
-                    "{path}: {name} is {value}; it must be a whole number from 1 to {most}. {again}"
-                ),
+                "{path}: {name} is {value}; it must be a whole number from 1 to {most}. {again}",
                 path=path,
                 name=name,
                 value=f"{str(value)[:40]!r}",
@@ -114,9 +108,7 @@ def one_sentence(folder: Path) -> Iterator[None]:
     except Exception as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BackboneError(
-            mark(
-                "{folder}: the model's files do not fit each other, or are damaged: {first} {again}"
-            ),
+            "{folder}: the model's files do not fit each other, or are damaged: {first} {again}",
             folder=folder,
             first=first[:200],
             again=AGAIN,

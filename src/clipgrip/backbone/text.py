@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from clipgrip.backbone.base import Tails
 from clipgrip.errors import BackboneError, PromptError
-from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds
 
 
@@ -97,6 +96,25 @@ def _groups(lengths: Sequence[int]) -> tuple[tuple[int, int, int], ...]:
     return tuple(groups)
 
 
+def token_ids(tokenizer: Any, texts: Sequence[str], tokens: nn.Embedding) -> list[list[int]]:
+    """As the tokenizer makes them, unpadded and uncut; BackboneError where it is not that of the model's ``tokens``."""
+    try:
+        rows: list[list[int]] = tokenizer(list(texts), padding=False, truncation=False)["input_ids"]
+    except Exception as error:  # the tokenizers package raises bare exceptions
+        raise BackboneError(
+            "the model's tokenizer reads no text: {error}. Copy the model again.", error=error
+        ) from error
+    odd = next((i for row in rows for i in row if not 0 <= i < tokens.num_embeddings), None)
+    if odd is not None:
+        raise BackboneError(
+            "the model's tokenizer knows a token of number {odd}, the model has {tokens}. They do not belong "
+            "together: copy the model again, with its own tokenizer.json.",
+            odd=odd,
+            tokens=tokens.num_embeddings,
+        )
+    return rows
+
+
 class ClipText:
     """Text side of transformers' CLIP: token embeddings in, unit vectors out."""
 
@@ -117,15 +135,11 @@ class ClipText:
         if not texts:
             return []
         end = self._tokenizer.eos_token_id
-        rows: list[list[int]] = self._tokenizer(list(texts), padding=False, truncation=False)[
-            "input_ids"
-        ]
+        rows = token_ids(self._tokenizer, texts, self._tokens)
         if any(end not in row for row in rows):
             raise BackboneError(
-                mark(
-                    "the model's tokenizer ends no text with its end token ({end}). Its files do not "
-                    "belong to a CLIP model, or are damaged: copy the model again."
-                ),
+                "the model's tokenizer ends no text with its end token ({end}). Its files do not "
+                "belong to a CLIP model, or are damaged: copy the model again.",
                 end=end,
             )
         rows = [row[: row.index(end) + 1] for row in rows]
@@ -137,10 +151,8 @@ class ClipText:
         """PromptError unless ``tokens`` positions are there."""
         if tokens > self.max_tokens:
             raise PromptError(
-                mark(
-                    '"{text}" takes {tokens} tokens with its context, the model has {max_tokens} '
-                    "positions. Shorten the prompt text of this class."
-                ),
+                '"{text}" takes {tokens} tokens with its context, the model has {max_tokens} '
+                "positions. Shorten the prompt text of this class.",
                 text=text,
                 tokens=tokens,
                 max_tokens=self.max_tokens,

@@ -25,7 +25,6 @@ from clipgrip.backbone.full import FullImage
 from clipgrip.backbone.recipe import EyeRecipe, check_same
 from clipgrip.backbone.sound import one_sentence
 from clipgrip.errors import BackboneError
-from clipgrip.sentences import mark
 from clipgrip.types import ImageEmbeds
 from clipgrip_line import preprocess
 
@@ -163,9 +162,7 @@ def try_eye(eye: VisionEye) -> None:
     found = eye.encode_image(np.full((1, height, width, 3), 128, np.uint8))
     if not bool(torch.isfinite(found).all()):
         raise BackboneError(
-            mark(
-                "{folder}: the model answers values that are no numbers. The weights are damaged: "
-                "copy the model again."
-            ),
+            "{folder}: the model answers values that are no numbers. The weights are damaged: "
+            "copy the model again.",
             folder=eye.folder,
         )

@@ -12,6 +12,7 @@ from clipgrip.bench.cells import PARADIGMS, STRATEGIES, Cell, cells
 from clipgrip.bench.grid import Bench
 from clipgrip.bench.results import CELLS, Finished, summary, write_results
 from clipgrip.bench.source import Source, folder_classes, from_folders, from_known
+from clipgrip.data.issues import Issues
 from clipgrip.data.known import KNOWN
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.method import PRESETS, PROMPTS
@@ -61,9 +62,7 @@ class GridSettings:
             check_template(self.template)
         if self.known is None and self.out.resolve().is_relative_to(self.data.resolve()):
             raise ConfigError(
-                mark(
-                    "the results would lie among the class folders, in {out}. Choose --out elsewhere."
-                ),
+                "the results would lie among the class folders, in {out}. Choose --out elsewhere.",
                 out=self.out,
             )
         if not self.cells():
@@ -86,7 +85,7 @@ class GridSettings:
             for name in chosen:
                 if name not in known:
                     raise ConfigError(
-                        mark('{what} "{name}" is unknown; known are {known}.{nearest}'),
+                        '{what} "{name}" is unknown; known are {known}.{nearest}',
                         what=what,
                         name=name,
                         known=", ".join(known),
@@ -97,13 +96,11 @@ class GridSettings:
         for what, number in (("shots", self.shots), ("seeds", self.seeds)):
             if number < 1:
                 raise ConfigError(
-                    mark("{what} = {number} is not allowed: give 1 or more."),
-                    what=what,
-                    number=number,
+                    "{what} = {number} is not allowed: give 1 or more.", what=what, number=number
                 )
         if not 0 < self.test_share < 1:
             raise ConfigError(
-                mark("test-share = {test_share} is not allowed: give a number between 0 and 1."),
+                "test-share = {test_share} is not allowed: give a number between 0 and 1.",
                 test_share=self.test_share,
             )
 
@@ -197,7 +194,7 @@ def _source(settings: GridSettings, listener: Listener) -> Source:
 def _bench(settings: GridSettings, source: Source, listener: Listener) -> Bench:
     backbone = load_backbone(settings.backbone)
     found = embedded(backbone, source.manifest, listener)
-    issues = source.issues + found.issues
+    issues = Issues(source.issues, found.issues)
     if issues:
         first = issues[0]
         counted = Words("en").count(len(issues), "{n} remark on files", "{n} remarks on files")

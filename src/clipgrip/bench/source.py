@@ -9,7 +9,7 @@ import torch
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.ingest import Progress, ingest
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.known import KNOWN, KnownSet
 from clipgrip.data.known.base import SplitBy
 from clipgrip.data.manifest import Manifest
@@ -19,7 +19,6 @@ from clipgrip.data.splits import hold_out
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import DataError
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE
-from clipgrip.sentences import mark
 from clipgrip.types import Labels
 from clipgrip.written import write_output
 
@@ -33,7 +32,7 @@ class Source:
     template: str
     split_by: SplitBy = "content"
     """How the test images were told apart."""
-    issues: tuple[Issue, ...] = field(default=(), repr=False)
+    issues: Issues = field(default_factory=Issues, repr=False)
 
     @property
     def pool_truth(self) -> Labels:
@@ -79,7 +78,7 @@ def _from_splits(
     found = ingest(train, classes=names, labels=train, test=test, on_progress=on_progress)
     left = [splits["val"]] if {"test", "val"} <= set(splits) else []
     detail = f"neither learned from nor measured on; {splits['train']} and {test.name} are"
-    issues = (*found.issues, *(Issue(name, "other-split", detail) for name in left))
+    issues = Issues(found.issues, (Issue(name, "other-split", detail) for name in left))
     manifest = _thinned(_labeled(found.manifest), per_class)
     return Source(folder.resolve().name, manifest, DEFAULT_TEMPLATE, "official", issues)
 
@@ -92,10 +91,8 @@ def folder_classes(folder: Path) -> list[str]:
     """
     if not folder.is_dir():
         raise DataError(
-            mark(
-                "{folder}: no such folder. Give a folder that holds one folder of images for each "
-                "class."
-            ),
+            "{folder}: no such folder. Give a folder that holds one folder of images for each "
+            "class.",
             folder=folder,
         )
     folders = (path.name for path in folder.iterdir() if path.is_dir())
@@ -103,10 +100,8 @@ def folder_classes(folder: Path) -> list[str]:
     names = sorted(otherwise.get(name, name) for name in folders if not name.startswith("."))
     if len(names) < 2:
         raise DataError(
-            mark(
-                "{folder} holds {n} class folders; a grid needs one folder for each class, two "
-                "at least. For a published data set give --set ({known})."
-            ),
+            "{folder} holds {n} class folders; a grid needs one folder for each class, two "
+            "at least. For a published data set give --set ({known}).",
             folder=folder,
             n=len(names),
             known=", ".join(KNOWN),

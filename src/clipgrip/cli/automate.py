@@ -93,7 +93,7 @@ def automate(
         screen.note(_not_stored(newest, place))
     elif not audit.apart:
         recalibrated(outcome, screen)
-    table = promised.automation_csv(audit, found, rows, truth, groups)
+    table = promised.automation_csv(audit, found, rows, truth, groups, say=ui.say)
     place = _write(table, place, screen, chosen=out is not None)
     measured = [] if audit.apart else _measured(audit.pool.labels[rows], truth, audit.classes)
     texts = [*measured, *verdict(facts, len(rows)), *go_on(facts, run, answers, len(sheet))]

@@ -18,6 +18,7 @@ from clipgrip.words import mark
 if TYPE_CHECKING:
     from clipgrip.config import Project
     from clipgrip.runs.comparison import Answerer, Comparison
+    from clipgrip.words import Words
 
 
 def compare(
@@ -95,7 +96,7 @@ def compare(
     compared = compare_runs(outcomes)
     write_comparison(out, compared)
     return Result(
-        [table(compared), Sentence("answers      {out}", out=out)],
+        [table(compared, ui.say), Sentence("answers      {out}", out=out)],
         figures(compared) | {"answers": out},
     )
 
@@ -131,14 +132,24 @@ def several_ways(config: Path, backbones: list[str], prompts: Sequence[str]) -> 
     return ways
 
 
-def table(compared: Comparison) -> str:
+def table(compared: Comparison, say: Words) -> str:
     """A line for each run and each consensus, then what is worth a look."""
-    width = max(24, *(len(line.name) for line in compared.answerers))
-    lines: list[str] = [Sentence("{name}  agrees   accuracy", name=" " * width)]
+    from rich.cells import cell_len
+
+    from clipgrip.cli.columns import padded
+
+    joined = compared.answerers[len(compared.names) :]
+    called = [*compared.names, *(say(one.name) for one in joined)]
+    width = max(24, *map(cell_len, called))
+    tested = any(one.tested for one in compared.answerers)
+    head = mark("{name}  agrees   accuracy") if tested else mark("{name}  agrees")
+    lines: list[str] = [Sentence(head, name=" " * width)]
     lines += [
-        combined([f"{a.name:<{width}}  {100 * a.agreement:5.1f}%  ", _accuracy(a)], "")
-        for a in compared.answerers
+        combined([f"{padded(name, width)}  {100 * a.agreement:5.1f}%", _accuracy(a)], "")
+        for name, a in zip(called, compared.answerers, strict=True)
     ]
+    if not tested:
+        lines.append(Sentence("accuracy unknown: no test image that all runs share"))
     total = len(compared.paths)
     lines.append(
         Sentence(
@@ -194,10 +205,10 @@ def _accuracy(answerer: Answerer) -> str:
     from clipgrip.runs.comparison import interval
 
     if answerer.accuracy is None:
-        return Sentence("unknown: no test image that all runs share")
+        return ""
     low, high = (100 * edge for edge in interval(answerer))
     return Sentence(
-        "{accuracy}% (95% interval {low} to {high}, {tested} images)",
+        "  {accuracy}% (95% interval {low} to {high}, {tested} images)",
         accuracy=f"{100 * answerer.accuracy:5.1f}",
         low=f"{low:.1f}",
         high=f"{high:.1f}",

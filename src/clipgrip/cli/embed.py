@@ -15,7 +15,7 @@ from clipgrip.sentences import Sentence
 from clipgrip.words import Words, mark
 
 if TYPE_CHECKING:
-    from clipgrip.data.issues import Issue
+    from clipgrip.data.issues import Issues
 
 EMBED = "embed"
 WRONG_ENDING = mark(
@@ -60,7 +60,7 @@ def embed(
     from clipgrip.cli.results import remarks
     from clipgrip.data.classes import ClassNames
     from clipgrip.data.ingest import ingest
-    from clipgrip.data.issues import NOTES
+    from clipgrip.data.issues import UNUSED, Issues
     from clipgrip.labeling.suggest import names_in
     from clipgrip.prompts.templates import DEFAULT_TEMPLATE
     from clipgrip.runs.export import export
@@ -83,14 +83,14 @@ def embed(
         )  # fmt: skip
         made = export(found.manifest, model, eyes, template=texts, place=out, listener=screen)
     write_output(out, made.npz(), EMBED)
-    left = [one for one in (*found.issues, *made.issues) if one.reason not in NOTES]
-    _list_in(beside, left, screen.note)
+    left = Issues(found.issues, made.issues).among(UNUSED)
+    _list_in(beside, left, screen.note, ui.say)
     banks = ", ".join(made.banks)
     lines: list[str] = [
         Sentence(ONE if made.images == 1 else MANY, n=made.images, banks=banks, out=out)
     ]
     if left:
-        counted = remarks(len(left), Words(ui.language))
+        counted = remarks(len(left), ui.say)
         lines.append(Sentence("{counted}: {path}", counted=counted, path=beside))
     facts = {"images": made.images, "banks": list(made.banks), "embeddings": out}
     return Result(lines, {**facts, "not_used": len(left)})
@@ -120,13 +120,13 @@ def _check_none_given(**given: object) -> None:
             )
 
 
-def _list_in(beside: Path, left: list[Issue], note: Callable[[str], None]) -> None:
+def _list_in(beside: Path, left: Issues, note: Callable[[str], None], say: Words) -> None:
     """Every file that was not used, beside the embeddings; a list of an earlier call goes. Three are named at once."""
     from clipgrip.data.issues import issues_bytes
     from clipgrip.written import remove_output, write_output
 
     if left:
-        write_output(beside, issues_bytes(left), EMBED)
+        write_output(beside, issues_bytes(left, say), EMBED)
     else:
         remove_output(beside, EMBED)
     for one in left[:3]:

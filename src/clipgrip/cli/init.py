@@ -11,9 +11,11 @@ import typer
 
 from clipgrip.cli.arguments import Encoding
 from clipgrip.cli.ui import Result, Ui
-from clipgrip.words import Sentence, Words, mark
+from clipgrip.words import ENGLISH, Sentence, Words, mark
 
-UNDO = "ignore_folders = true in project.toml"
+UNDO = mark("ignore_folders = true in project.toml")
+EXAMPLE = ((mark("OK"), "flawless part"), (mark("scratch"), "scratched part"))
+"""Classes of a part, as a person calls them and as the model reads them."""
 
 
 def init(
@@ -42,32 +44,31 @@ def init(
     found = layout(folder)
     names = list(found.classes)
     words = {} if ui.as_json or (folder / "classes.csv").exists() else _asked(names, ui.say)
-    written = {"classes.csv": _write_new(folder / "classes.csv", classes_csv(names, words))}
+    written = {"classes.csv": _write_new(folder / "classes.csv", classes_csv(names, words, ui.say))}
     labels = _folder_labels(folder, found.images, encoding)
     given = {"images": found.images, "classes": "classes.csv", "out": "clipgrip-run"}
     more = {"test": found.test, "encoding": encoding}
     given |= {name: value for name, value in more.items() if value}
-    text = _project(given, folder_sentences(labels, Words("en"), UNDO) if labels else [])
+    sentences = folder_sentences(labels, ui.say, ui.say(UNDO))
+    text = _project(given, sentences, ui.say)
     written["project.toml"] = _write_new(folder / "project.toml", text.encode())
-    lines = [
+    lines: list[str] = [
         Sentence("wrote    {path}" if new else "kept     {path}", path=folder / name)
         for name, new in written.items()
     ]
-    sentences = folder_sentences(labels, ui.say, UNDO)
     facts = {"folder": folder, "images": found.images, "classes": names, "written": written}
-    return Result(
-        [*lines, *_photographs(folder / found.images), *_say_next(folder, names, words, sentences)],
-        {**facts, "labels_by_folder": labels},
-    )
+    following = _say_next(folder, names, words, sentences, is_new=written["classes.csv"])
+    lines += [*_photographs(folder / found.images), *following]
+    return Result(lines, {**facts, "labels_by_folder": labels})
 
 
-def _project(given: Mapping[str, str], sentences: list[str]) -> str:
+def _project(given: Mapping[str, str], sentences: list[str], say: Words) -> str:
     """The text of project.toml; what the folders of the images say stands above the setting that ignores it."""
     from clipgrip.cli.project_file import project_text
 
     lines = [" ".join(sentence.split()) for sentence in sentences]
     printable = "\n# ".join("".join(c if c.isprintable() else "?" for c in one) for one in lines)
-    return project_text(given, {"ignore_folders": printable} if printable else {})
+    return project_text(given, {"ignore_folders": printable} if printable else {}, say)
 
 
 def _folder_labels(folder: Path, images: str, encoding: str | None) -> dict[str, Any] | None:
@@ -114,7 +115,9 @@ def _unread(names: list[str]) -> list[str]:
     return [name for name in names if is_foreign(name) and proposed(name) is None]
 
 
-def classes_csv(names: list[str], words: Mapping[str, str] | None = None) -> bytes:
+def classes_csv(
+    names: list[str], words: Mapping[str, str] | None = None, say: Words = ENGLISH
+) -> bytes:
     """A table of the classes with what the model reads: ``words``, or the glossary's; an example without names."""
     from clipgrip.data.classes import prompt_text
     from clipgrip.data.glossary import proposed
@@ -127,7 +130,7 @@ def classes_csv(names: list[str], words: Mapping[str, str] | None = None) -> byt
         text = prompt_text(name) if text.casefold() in taken else text  # two classes need two texts
         taken.add(text.casefold())
         rows.append((name, text))
-    rows = rows or [("OK", "flawless part"), ("scratch", "scratched part")]
+    rows = rows or [(say(name), text) for name, text in EXAMPLE]
     return csv_bytes(("name", "prompt"), rows)
 
 
@@ -143,9 +146,13 @@ def _write_new(path: Path, data: bytes) -> bool:
 
 
 def _photographs(images: Path) -> list[str]:
-    """Where they belong, if they are not there yet."""
-    if images.exists():
+    """Where they belong, if they are not there yet; the folder is made."""
+    from clipgrip.data.layout import any_image
+
+    if any_image(images):
         return []
+    if not images.exists():
+        images.mkdir(parents=True)
     return [
         Sentence(
             "Put the photographs into {images}, or write their place into project.toml.",
@@ -155,7 +162,7 @@ def _photographs(images: Path) -> list[str]:
 
 
 def _say_next(
-    folder: Path, names: list[str], words: Mapping[str, str], sentences: list[str]
+    folder: Path, names: list[str], words: Mapping[str, str], sentences: list[str], *, is_new: bool
 ) -> list[str]:
     from clipgrip.data.glossary import is_foreign
 
@@ -181,7 +188,7 @@ def _say_next(
                 n_names=len(names),
             )
         )
-    else:
+    elif is_new:
         lines.append(
             Sentence(
                 "Write your classes into classes.csv: the name people use, and a few English words for "

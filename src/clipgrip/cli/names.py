@@ -84,13 +84,22 @@ def _reworded(
     lost = knows_nothing(tuple(one for one in found if one.kind != "no-better"))
     fits = trial.names()
     asked = range(len(trial.classes)) if lost else [one.position for one in fits.doubted]
+    others = () if words else (*_exchanges(trial, fits), *_proposed(trial, list(asked)[:MOST]))
+    templates = () if words else tuple(_template(trial, one) for one in trial.templates())
+    changing = [
+        [one for one in some if one.moved.moved or not one.texts] for some in (others, templates)
+    ]
+    better, good = (
+        tuple(one for one in some if not one.is_worse(fits, judged=not lost)) for some in changing
+    )
     return Rewording(
         classes=trial.classes,
         names=fits,
         against=(headline(say), *reasons(found, say)) if lost else (),
-        proposed=() if words else (*_exchanges(trial, fits), *_proposed(trial, list(asked)[:MOST])),
-        templates=() if words else tuple(_template(trial, one) for one in trial.templates()),
+        proposed=better,
+        templates=good,
         tried=_tried(trial, words),
+        worse=sum(map(len, changing)) - len(better) - len(good),
     )
 
 

@@ -13,7 +13,11 @@ from clipgrip.sentences import Sentence, mark
 
 if TYPE_CHECKING:
     from clipgrip.runs.calibrated import AuditedCalibration
+    from clipgrip.serving.predictor import Predictor
 
+LEFT_OUT = mark(
+    '{images} has no "{name}". It counted nothing in this run, so the answers are the same.'
+)
 ONE, MANY = mark("{n} image labeled: {out}"), mark("{n} images labeled: {out}")
 
 
@@ -39,12 +43,13 @@ def as_csv(ui: Ui, asked: PredictRequest) -> Result:
     from clipgrip.serving.predictor import Predictor
 
     predictor, out = Predictor.open(asked.newest), asked.out
+    say_left_out(predictor, asked.images, ui)
     with using(executor_named(asked.on)), ui.screen.live():
         answers = predict_files(
             predictor, asked.images, ui.screen.progress, encoding=asked.encoding
         )
     people = given_back(asked.run, asked.newest, answers, ui)
-    write_predictions(out, predictor, answers, people)
+    write_predictions(out, predictor, answers, people, ui.say)
     check_any_labeled(answers, asked.images, out)
     calibrated = predictor.calibrated
     lines, facts = _labeled(len(answers.rows), out, calibrated)
@@ -62,6 +67,7 @@ def as_parquet(ui: Ui, asked: PredictRequest) -> Result:
     from clipgrip.cli.daily import deciding, say_given_back
     from clipgrip.executors import executor_named, using
     from clipgrip.runs.calibrated import read_calibration
+    from clipgrip.serving.predictor import Predictor
     from clipgrip.serving.stream import predict_stream
 
     out, decide = asked.out, deciding(asked.run, asked.newest)
@@ -72,6 +78,7 @@ def as_parquet(ui: Ui, asked: PredictRequest) -> Result:
             ),
             stem=out.stem,
         )
+    say_left_out(Predictor.open(asked.newest), asked.images, ui)
     progress: Callable[[str, int, int], None] = ui.screen.progress
     with using(executor_named(asked.on)), ui.screen.live():
         found = predict_stream(
@@ -86,6 +93,19 @@ def as_parquet(ui: Ui, asked: PredictRequest) -> Result:
         say_given_back(asked.newest, found.people, ui)
     lines, facts = _labeled(found.images, out, read_calibration(asked.newest))
     return _with_issues(ui, lines, facts | {"fresh": found.fresh}, found.issues, out)
+
+
+def say_left_out(predictor: Predictor, images: Path, ui: Ui) -> None:
+    """Which banks new embeddings lack though the run had them, where no answer depends on them."""
+    from clipgrip.data.embeddings import read_embeddings
+    from clipgrip.data.embedplaces import embedding_files
+
+    files = embedding_files(images)
+    unread = predictor.unread_banks
+    if not files or not unread:
+        return
+    for name in unread - read_embeddings(files[0]).banks.keys():
+        ui.screen.note(Sentence(LEFT_OUT, images=images, name=name))
 
 
 def _labeled(

@@ -9,31 +9,32 @@ from typing import Any
 from clipgrip.cli.closed import choices
 from clipgrip.cli.options import more
 from clipgrip.config import Project, Settings
+from clipgrip.words import ENGLISH, Words, mark
 
-HEAD = """\
-# A clipgrip project. Start it with:  clipgrip run --config project.toml
-# Paths are relative to this file. What stands behind a # counts only without it.
-"""
-RECOMMENDED = (
-    '# backbone = "openai/clip-vit-base-patch32"  # for photographs; see: clipgrip models\n'
+HEAD = (
+    mark("A clipgrip project. Start it with: clipgrip run --config project.toml"),
+    mark("Paths are relative to this file. What stands behind a # counts only without it."),
 )
-TAIL = """\
-# [refinement]                # numbers of the refinement (clipgrip.Refinement); they make another run
-# neighbours = 3
-"""
+BETTER = "openai/clip-vit-base-patch32"
+FOR_PHOTOGRAPHS = mark("for photographs; see: clipgrip models")
+REFINEMENT = mark("numbers of the refinement (clipgrip.Refinement); they make another run")
 WIDTH = 30
 
 
-def project_text(given: Mapping[str, Any], notes: Mapping[str, str] | None = None) -> str:
+def project_text(
+    given: Mapping[str, Any], notes: Mapping[str, str] | None = None, say: Words = ENGLISH
+) -> str:
     """Every setting with its value here, else its default, else an example behind a ``#``; notes above a setting."""
     files = [name for name in Project.model_fields if name not in Settings.model_fields]
     others = [name for name in Settings.model_fields if name != "refinement"]
-    blocks = (_lines(files, given, notes or {}), _lines(others, given, notes or {}))
-    return "\n".join([HEAD, *("".join(block) for block in blocks), TAIL])
+    head = "".join(f"# {say(line)}\n" for line in HEAD)
+    blocks = ("".join(_lines(names, given, notes or {}, say)) for names in (files, others))
+    tail = f"{'# [refinement]':<{WIDTH}} # {say(REFINEMENT)}\n# neighbours = 3\n"
+    return "\n".join([head, *blocks, tail])
 
 
 def _lines(
-    names: Iterable[str], given: Mapping[str, Any], notes: Mapping[str, str]
+    names: Iterable[str], given: Mapping[str, Any], notes: Mapping[str, str], say: Words
 ) -> Iterator[str]:
     for name in names:
         field, example = Project.model_fields[name], more(name)["example"]
@@ -43,10 +44,10 @@ def _lines(
         if name not in given and example:
             text = f"# {name} = {example}"
         allowed = choices(field.annotation)
-        known = f" One of {', '.join(allowed)}." if allowed else ""
-        yield f"{text:<{WIDTH}} # {field.description}{known}\n"
+        known = say(" One of {names}.", names=", ".join(allowed)) if allowed else ""
+        yield f"{text:<{WIDTH}} # {say(field.description or '')}{known}\n"
         if name == "backbone":
-            yield RECOMMENDED
+            yield f'# backbone = "{BETTER}"  # {say(FOR_PHOTOGRAPHS)}\n'
 
 
 def _toml(value: Any) -> str:

@@ -14,6 +14,9 @@ from clipgrip.clock import now
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
+OTHER_KINDS = (".xlsx", ".pdf", ".docx", ".pptx", ".csv", ".json")
+"""Endings that people expect and that a report does not have."""
+
 if TYPE_CHECKING:
     from clipgrip.report.board.from_run import Asked
 
@@ -53,7 +56,8 @@ def report(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the report.  [default: the run's, reviewed or not]", show_default=False
+            help="Page, as NAME.html, or a folder for it; the Excel sheet lies beside it.  [default: the run's folder]",
+            show_default=False,
         ),
     ] = None,
     encoding: Encoding = None,
@@ -72,8 +76,8 @@ def report(
     from clipgrip.written import check_writable
 
     _check(audience, groups, bool(pilot or assume or ok_class))
-    screen, place = ui.screen, out or run
-    check_writable(place)
+    screen, place = ui.screen, _page(out, run, audience)
+    check_writable(place.parent)
     if audience == "board":
         wanted = _asked(pilot, assume or [], ok_class or [], currency)
         with screen.live():
@@ -100,6 +104,22 @@ def report(
     audit = None if found is None else asdict(found)
     over_time = [asdict(one) for one in figures]
     return Result(lines, {"report": page, "audited": audit, "history": over_time, "missing": gone})
+
+
+def _page(out: Path | None, run: Path, audience: str) -> Path:
+    """The file that is written; a folder takes the page under its usual name."""
+    from clipgrip.errors import ConfigError
+
+    usual = "report.html" if audience == "team" else "board.html"
+    if out is None or out.is_dir():
+        return (out or run) / usual
+    if out.suffix.lower() in (".html", ".htm"):
+        return out
+    if out.suffix.lower() in OTHER_KINDS or out.is_file():
+        raise ConfigError(
+            mark("--out {out} is no page. Give a name that ends in .html, or a folder."), out=out
+        )
+    return out / usual
 
 
 def _check(audience: str, groups: Path | None, for_board: bool) -> None:

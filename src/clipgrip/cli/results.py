@@ -39,31 +39,31 @@ def write_report(
     language: Language,
     note: Callable[[str], None],
     groups: Path | None = None,
-    folder: Path | None = None,
+    page: Path | None = None,
     audited: Audited | None = None,
     encoding: str | None = None,
     history: tuple[AuditedFigure, ...] = (),
 ) -> Path:
-    """report.html in ``folder``, else in the run's own."""
+    """The report as ``page``, else as report.html in the run's folder."""
     from clipgrip.report.build import build_report
     from clipgrip.report.from_run import facts
 
     html = build_report(facts(outcome, groups, audited, encoding, history), language)
-    return _written((folder or outcome.folder) / "report.html", _bytes(html), note)
+    return _written(page or outcome.folder / "report.html", _bytes(html), note)
 
 
 def write_board(
-    folder: Path, asked: Asked, language: Language, listener: Listener, out: Path | None = None
+    folder: Path, asked: Asked, language: Language, listener: Listener, page: Path
 ) -> tuple[Path, Path]:
-    """board.html and board.xlsx in ``out``, else in the run's folder."""
+    """The page to print and, called alike, the Excel sheet."""
     from clipgrip.report.board.from_run import board_facts
     from clipgrip.report.board.page import build_board
     from clipgrip.report.board.sheet import build_sheet
 
-    facts, place = board_facts(folder, asked, listener), out or folder
+    facts = board_facts(folder, asked, listener)
     html, sheet = build_board(facts, language), build_sheet(facts, language)
-    at = _written(place / "board.xlsx", sheet, listener.note)
-    return _written(place / "board.html", _bytes(html), listener.note), at
+    at = _written(page.with_suffix(".xlsx"), sheet, listener.note)
+    return _written(page, _bytes(html), listener.note), at
 
 
 def _written(path: Path, data: bytes, note: Callable[[str], None]) -> Path:

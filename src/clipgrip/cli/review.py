@@ -113,6 +113,7 @@ def review(
         public=public,
         prefix=prefix_of(path_prefix),
         encoding=encoding,
+        language=ui.asked_language,
         ready=lambda link: _ready(
             ui, run, link, browser=not no_browser and bool(token or not secret)
         ),

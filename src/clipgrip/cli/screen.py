@@ -19,7 +19,7 @@ from rich.progress import (
 
 from clipgrip.cli.log import LOGGER
 from clipgrip.runs.events import Listener
-from clipgrip.words import Sentence, Words, mark
+from clipgrip.words import ENGLISH, Sentence, Words, mark
 
 STAGES = {
     "hash": mark("reading files"), "embed": mark("encoding images"), "pixels": mark("preparing images"),
@@ -28,7 +28,6 @@ STAGES = {
 BY = mark("{stage} ({by})")
 """A stage, and the eye that is at work."""
 LOG_SECONDS = 15.0
-ENGLISH = Words("en")
 
 
 class Screen(Listener):
@@ -41,7 +40,7 @@ class Screen(Listener):
         say: Words = ENGLISH,
         quiet: bool = False,
     ) -> None:
-        self._words = say
+        self.say = say
         self._console = console or Console(
             stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False
         )
@@ -88,16 +87,20 @@ class Screen(Listener):
 
     def note(self, text: str) -> None:
         """A sentence of its own."""
-        shown = self._words.translated(text)
+        shown = self.say.translated(text)
         LOGGER.info("%s", shown)
         self._console.print(shown, markup=False, emoji=False)
 
     def step(self, text: str) -> None:
         """A sentence of its own, unless only results are wanted."""
-        shown = self._words.translated(text)
+        shown = self.say.translated(text)
         LOGGER.info("%s", shown)
         if not self._quiet:
             self._console.print(shown, markup=False, emoji=False)
+
+    def detail(self, text: str) -> None:
+        """In the log, which ``-v`` shows."""
+        LOGGER.debug("%s", self.say.translated(text))
 
     def round_done(self, facts: dict[str, Any]) -> None:
         """One line per round, and one for those that were skipped before it."""
@@ -111,7 +114,7 @@ class Screen(Listener):
                 )
             )
         self._round = facts["number"]
-        shown = self._words.translated(round_line(facts))
+        shown = self.say.translated(round_line(facts))
         LOGGER.info("%s", shown)
         if not self._quiet:
             self._console.print(shown)
@@ -125,7 +128,7 @@ class Screen(Listener):
     def _move(self, stage: str, done: int, total: int, rate: str) -> None:
         assert self._progress is not None
         if stage not in self._tasks:
-            name = self._name(stage, self._words)
+            name = self._name(stage, self.say)
             self._tasks[stage] = self._progress.add_task(name, total=total, rate="")
         self._progress.update(
             self._tasks[stage], completed=done, total=total, rate=rate, visible=done < total
@@ -137,8 +140,8 @@ class Screen(Listener):
         if first or now - self._logged[stage] > LOG_SECONDS or done == total:
             self._logged[stage] = now
             if done == total or not first:
-                name = self._name(stage, self._words)
-                line = self._words(
+                name = self._name(stage, self.say)
+                line = self.say(
                     mark("{name}: {done} of {total}  {rate}"),
                     name=name,
                     done=done,

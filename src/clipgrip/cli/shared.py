@@ -67,19 +67,21 @@ class Shared:
         """
         if self.quiet and self.verbose:
             raise ConfigError(mark("--quiet and --verbose were both given. Give one of them."))
-        language = self.lang or usual_language()
+        asked = self.lang or usual_language()
         if self.verbose or self.log_file is not None:
             begin(self.log_file, verbose=self.verbose, words=sys.argv[1:])
-        return Ui(language, as_json=self.as_json, quiet=self.quiet)
+        return Ui(asked or "en", as_json=self.as_json, quiet=self.quiet, asked_language=asked)
 
 
-def usual_language() -> Language:
-    """That of the environment, else English.
+def usual_language() -> Language | None:
+    """That of the environment, if there is one.
 
     Raises:
         ConfigError: there are no texts in it.
     """
-    named = os.environ.get(LANG) or "en"
+    named = os.environ.get(LANG)
+    if not named:
+        return None
     if named not in LANGUAGES:
         raise ConfigError(
             mark('{lang} "{named}" is not known. Known: {languages}.{nearest}'),

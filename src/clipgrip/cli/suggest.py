@@ -104,7 +104,7 @@ def suggest(
                 where, count, model, classes=names, labels=labels, test=test, template=texts, audits=sheets,
                 seed=seed, encoding=encoding, ignore_folders=ignore_folders, listener=screen,
             )  # fmt: skip
-    write_suggestions(out, found)
+    write_suggestions(out, found, ui.say)
     then = _command(where, is_run, more, out)
     facts = {"suggested": len(found.rows), "pool": found.pool, "sheet": out, "then": then}
     return Result(

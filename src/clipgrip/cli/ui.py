@@ -37,6 +37,8 @@ class Ui:
     language: Language = "en"
     as_json: bool = False
     quiet: bool = False
+    asked_language: Language | None = None
+    """That of ``--lang`` or CLIPGRIP_LANG; None where neither was given."""
 
     @cached_property
     def say(self) -> Words:

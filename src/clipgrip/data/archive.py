@@ -6,7 +6,6 @@ import zipfile
 from itertools import pairwise
 
 from clipgrip.errors import DataError
-from clipgrip.sentences import mark
 
 MOST_TIMES = 200
 """How many times its own size a ZIP of images may unpack to; images hardly shrink."""
@@ -22,20 +21,16 @@ def check_archive(archive: zipfile.ZipFile, size: int) -> None:
         end = entry.header_offset + _HEADER_BYTES + entry.compress_size
         if end > following.header_offset:
             raise DataError(
-                mark(
-                    "the ZIP is damaged or made to deceive: {filename} and {following} overlap. Pack "
-                    "the folders again."
-                ),
+                "the ZIP is damaged or made to deceive: {filename} and {following} overlap. Pack "
+                "the folders again.",
                 filename=entry.filename,
                 following=following.filename,
             )
     total = sum(entry.file_size for entry in entries)
     if total > max(ALWAYS_BYTES, MOST_TIMES * size):
         raise DataError(
-            mark(
-                "the ZIP of {size} MB would unpack to {total} GB, which no images do. Pack the "
-                "folders again, or give them in parts."
-            ),
+            "the ZIP of {size} MB would unpack to {total} GB, which no images do. Pack the "
+            "folders again, or give them in parts.",
             size=f"{size / 1e6:.1f}",
             total=f"{total / 1e9:.1f}",
         )

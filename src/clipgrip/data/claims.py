@@ -28,7 +28,7 @@ from clipgrip.data.tables import TABLE_SUFFIXES, read_table
 from clipgrip.data.walk import relative
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 
 Label = str | int | None
 """A class name, a class position, or nothing."""
@@ -51,35 +51,29 @@ def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = Non
         return _class_folders(path, root, kind)
     if not os.path.exists(openable(path)):
         raise DataError(
-            mark(
-                "{place}: no such file or folder. Give the {kind} as a CSV with the columns path,label "
-                "or as a folder with one folder of images for each class."
-            ),
+            "{place}: no such file or folder. Give the {kind} as a CSV with the columns path,label "
+            "or as a folder with one folder of images for each class.",
             place=os.fspath(place),
             kind=kind,
         )
     if not path.lower().endswith(TABLE_SUFFIXES):
         if (sentence := foreign(place, kind)) is not None:
-            raise DataError("{sentence}", sentence=sentence)
+            raise DataError(sentence)
         raise DataError(
-            mark(
-                "{place}: the {kind} must be a CSV or Parquet file with the columns path,label, or a folder with one "
-                "folder of images for each class."
-            ),
+            "{place}: the {kind} must be a CSV or Parquet file with the columns path,label, or a folder with one "
+            "folder of images for each class.",
             place=os.fspath(place),
             kind=kind,
         )
     table = read_table(path, encoding)
     if not table.columns:
         raise DataError(
-            mark(
-                "{place}: the file is empty. Give the {kind} with the columns path,label, or leave it out."
-            ),
+            "{place}: the file is empty. Give the {kind} with the columns path,label, or leave it out.",
             place=os.fspath(place),
             kind=kind,
         )
     claims = table_claims(table, table.need(PATH_COLUMNS), required=True)
-    return Found(os.path.dirname(path), (), (), claims)
+    return Found(os.path.dirname(path), (), claims=claims)
 
 
 def _packed_claims(place: AnyPath, kind: str) -> Found:
@@ -92,21 +86,19 @@ def _packed_claims(place: AnyPath, kind: str) -> Found:
     claims = found.claims or _by_folder(found)
     if not claims:
         raise DataError(
-            mark(
-                "{place}: no image in it has a label. The {kind} need a column label (Parquet), a member .cls or .json "
-                "beside each image (tar), or one folder for each class."
-            ),
+            "{place}: no image in it has a label. The {kind} need a column label (Parquet), a member .cls or .json "
+            "beside each image (tar), or one folder for each class.",
             place=os.fspath(place),
             kind=kind,
         )
     return replace(found, claims=claims)
 
 
-def _by_folder(found: Found) -> tuple[Claim, ...]:
+def _by_folder(found: Found) -> Sequence[Claim]:
     """Of objects in a store: each is of the folder it lies in."""
     parts = ((entry, entry.path.split("/")) for entry in found.entries)
     return tuple(
-        Claim(entry.key, names[0], f"folder {names[0]}", folder=True)
+        Claim(entry.key, names[0], Sentence("folder {place}", place=names[0]), folder=True)
         for entry, names in parts
         if len(names) > 1 and isinstance(entry.source, StoreSource)
     )
@@ -117,16 +109,16 @@ def _class_folders(folder: str, root: str, kind: str) -> Found:
     sources = (one.source for one in found.entries)
     if not any(isinstance(one, FileSource) and may_be_image(one.path) for one in sources):
         if (sentence := foreign(folder, kind)) is not None:
-            raise DataError("{sentence}", sentence=sentence)
+            raise DataError(sentence)
         raise DataError(
-            mark("{folder}: no image in it. Put the images into one folder for each class."),
+            "{folder}: no image in it. Put the images into one folder for each class.",
             folder=folder,
         )
     claims = []
     for entry in found.entries:
         inner = relative(os.path.join(root, entry.path), folder).split("/")
         label = inner[0] if len(inner) > 1 else ""
-        where = f"folder {os.path.basename(folder)}/{label}"
+        where = Sentence("folder {place}", place=f"{os.path.basename(folder)}/{label}")
         claims.append(Claim(entry.key, label, where, folder=True))
     return Found(folder, found.entries, found.issues, tuple(claims))
 
@@ -141,10 +133,8 @@ def aligned_claims(
     """
     if isinstance(images, str | os.PathLike) or len(images) != len(labels):
         raise DataError(
-            mark(
-                "{n_labels} labels need a sequence of as many images. For a folder, give the labels as a "
-                "CSV with the columns path,label."
-            ),
+            "{n_labels} labels need a sequence of as many images. For a folder, give the labels as a "
+            "CSV with the columns path,label.",
             n_labels=len(labels),
         )
     return tuple(
@@ -161,6 +151,6 @@ def _name(label: Label, classes: ClassNames) -> str:
     number = -1 if label is None else int(label)
     if not -1 <= number < len(classes):
         raise DataError(
-            mark("label {number} is not between -1 and {len}"), number=number, len=len(classes) - 1
+            "label {number} is not between -1 and {len}", number=number, len=len(classes) - 1
         )
     return "" if number < 0 else classes.display[number]

@@ -56,7 +56,7 @@ class ClassNames:
     def __post_init__(self) -> None:
         if len(self.display) != len(self.prompts):
             raise DataError(
-                mark("{n_display} class names but {n_prompts} prompt texts"),
+                "{n_display} class names but {n_prompts} prompt texts",
                 n_display=len(self.display),
                 n_prompts=len(self.prompts),
             )
@@ -107,7 +107,7 @@ class ClassNames:
         position = self._positions.get(canonical(name))
         if position is None:
             raise DataError(
-                mark('unknown class "{name}". Known: {listing}.{nearest}'),
+                'unknown class "{name}". Known: {listing}.{nearest}',
                 name=name,
                 listing=self.listing(),
                 nearest=nearest(canonical(name), self.display),
@@ -175,20 +175,16 @@ def _plain_lines(text: str, source: str) -> list[_Line]:
     for number, line, _ in lines:
         if re.search(f"[{DELIMITERS}]", line):
             raise DataError(
-                mark(
-                    "{source} line {number}: two columns without names. Let the first line be name,prompt."
-                ),
+                "{source} line {number}: two columns without names. Let the first line be name,prompt.",
                 source=source,
                 number=number,
             )
     if lines and _first_cells(text)[0] in _NAME_COLUMNS:
         number, line, _ = lines[0]
         raise DataError(
-            mark(
-                '{source} line {number}: "{line}" may be a heading or a class. Let the first line be '
-                "name,prompt (the prompts may stay empty), or give the list of classes as a .txt, which "
-                "has no heading."
-            ),
+            '{source} line {number}: "{line}" may be a heading or a class. Let the first line be '
+            "name,prompt (the prompts may stay empty), or give the list of classes as a .txt, which "
+            "has no heading.",
             source=source,
             number=number,
             line=canonical(line),
@@ -222,7 +218,7 @@ def _check(
     if len(display) < 2:
         given = Sentence("1 class") if display else Sentence("no class")
         raise DataError(
-            mark("{source}: {given} given; at least 2 are needed."), source=source, given=given
+            "{source}: {given} given; at least 2 are needed.", source=source, given=given
         )
     places = lines or range(1, len(display) + 1)
     unit = Sentence("line") if lines else Sentence("position")
@@ -230,7 +226,7 @@ def _check(
     for name, place in zip(display, places, strict=True):
         if canonical(name) in UNLABELED_MARKS:
             raise DataError(
-                mark('{source} {unit} {place}: "{name}" means unlabeled. Rename the class.'),
+                '{source} {unit} {place}: "{name}" means unlabeled. Rename the class.',
                 source=source,
                 unit=unit,
                 place=place,
@@ -241,10 +237,8 @@ def _check(
         twin = texts.setdefault(prompt.casefold(), name)
         if twin is not name:
             raise DataError(
-                mark(
-                    '{source}: classes "{twin}" and "{name}" have the same prompt text "{prompt}", so the '
-                    "model cannot tell them apart. Give each its own text in a column prompt."
-                ),
+                '{source}: classes "{twin}" and "{name}" have the same prompt text "{prompt}", so the '
+                "model cannot tell them apart. Give each its own text in a column prompt.",
                 source=source,
                 twin=twin,
                 name=name,
@@ -258,10 +252,8 @@ def _check_once(names: Sequence[str], places: Sequence[int], source: str, unit: 
         earlier = first.setdefault(canonical(name), place)
         if earlier != place:
             raise DataError(
-                mark(
-                    '{source} {unit} {place}: class "{name}" stands twice (first on {unit} {earlier}). '
-                    "Remove one of them."
-                ),
+                '{source} {unit} {place}: class "{name}" stands twice (first on {unit} {earlier}). '
+                "Remove one of them.",
                 source=source,
                 unit=unit,
                 place=place,

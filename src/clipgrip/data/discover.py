@@ -25,7 +25,7 @@ from clipgrip.data.entries import (
     table_claims,
 )
 from clipgrip.data.images import may_be_image
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issues
 from clipgrip.data.packed import (
     TARS_AND_TABLES,
     expanded,
@@ -40,7 +40,7 @@ from clipgrip.data.tables import PARQUET_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES
 from clipgrip.data.walk import walk
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import mark
+from clipgrip.sentences import Sentence
 
 __all__ = [
     "LABEL_COLUMNS",
@@ -103,10 +103,8 @@ def _embedded(path: str) -> Found:
 def _there(path: str, images: AnyPath) -> str:
     if not os.path.exists(openable(path)):
         raise DataError(
-            mark(
-                "{images}: no such file or folder. Give a folder of images, one image, a CSV or Parquet file that "
-                "lists images, tar or Parquet files that hold them, or a URL such as s3://bucket/folder."
-            ),
+            "{images}: no such file or folder. Give a folder of images, one image, a CSV or Parquet file that "
+            "lists images, tar or Parquet files that hold them, or a URL such as s3://bucket/folder.",
             images=os.fspath(images) if path == os.path.abspath(os.fspath(images)) else path,
         )
     return path
@@ -150,7 +148,7 @@ def from_folder(folder: str, root: str, skip: frozenset[str] = frozenset()) -> F
     """All files below ``folder``, shown relative to ``root``; both are absolute."""
     files, issues = walk(folder, root)
     paths = (path for path in files if place_key(path) not in skip)
-    return Found(root, file_entries(paths, root), tuple(issues))
+    return Found(root, file_entries(paths, root), issues)
 
 
 def _packed(found: Found) -> list[str]:
@@ -165,7 +163,7 @@ def _from_sequence(items: Sequence[Item], skip: frozenset[str]) -> Found:
     paths = [os.path.abspath(os.fspath(i)) for i in items if isinstance(i, str | os.PathLike)]
     root = _common_folder(paths)
     entries: dict[str, Entry] = {}
-    issues: list[Issue] = []
+    issues = Issues()
     for number, item in enumerate(items):
         if not isinstance(item, str | os.PathLike):
             entry = memory_entry(number, item)
@@ -174,11 +172,11 @@ def _from_sequence(items: Sequence[Item], skip: frozenset[str]) -> Found:
         path = os.path.abspath(os.fspath(item))
         if os.path.isdir(path):
             found = from_folder(path, root, skip)
-            issues += found.issues
+            issues.extend(found.issues)
             entries.update((entry.key, entry) for entry in found.entries)
         else:
-            add_file(path, root, entries, issues, "given")
-    return Found(root, tuple(entries.values()), tuple(issues))
+            add_file(path, root, entries, issues, Sentence("given"))
+    return Found(root, tuple(entries.values()), issues)
 
 
 def item_key(number: int, item: Item) -> str:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import Claim, Entry, Found, native, place_key
@@ -26,31 +30,32 @@ def from_embeddings(path: str) -> Found:
         return Entry(found.ids[row], keys[row], source, found.hashes[row].decode("ascii"))
 
     entries = Listed(len(keys), made)
-    name, tests = os.path.basename(path), found.test or (False,) * len(entries)
-    claims = [
-        Claim(key, label, f"{name} row {row}")
-        for row, (key, label) in enumerate(zip(keys, found.labels, strict=False))
-    ]
-    if found.test and not found.labels:
-        claims = [Claim(key, "", f"{name} row {row}") for row, key in enumerate(keys)]
-    learned, judged = (
-        tuple(one for one, test in zip(claims, tests, strict=False) if test is kind)
-        for kind in (False, True)
-    )
-    return Found(root, entries, (), learned, judged)
+    if not (found.labels or found.test):
+        return Found(root, entries)
+    name, tests = os.path.basename(path), np.array(found.test or [False] * len(keys))
+
+    def claims(rows: NDArray[np.int64]) -> Listed[Claim]:
+        def made(place: int) -> Claim:
+            row = int(rows[place])
+            label = found.labels[row] if found.labels else ""
+            return Claim(keys[row], label, f"{name} row {row}")
+
+        return Listed(len(rows), made)
+
+    learned, judged = claims(np.flatnonzero(~tests)), claims(np.flatnonzero(tests))
+    return Found(root, entries, claims=learned, test_claims=judged)
 
 
 def numbered_claims(found: Found, names: ClassNames) -> Found:
     """Of embeddings also labels that are positions of classes."""
     if not any(isinstance(one.source, EmbeddingSource) for one in found.entries[:1]):
         return found
-    numbers = (
-        tuple(
-            replace(one, label=label)
-            for one, label in zip(
-                claims, numbered((one.label for one in claims), names.display), strict=True
-            )
-        )
-        for claims in (found.claims, found.test_claims)
-    )
-    return replace(found, claims=next(numbers), test_claims=next(numbers))
+
+    def named(claims: Sequence[Claim]) -> Listed[Claim]:
+        def made(place: int) -> Claim:
+            one = claims[place]
+            return replace(one, label=numbered(one.label, names.display))
+
+        return Listed(len(claims), made)
+
+    return replace(found, claims=named(found.claims), test_claims=named(found.test_claims))

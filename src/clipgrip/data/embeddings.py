@@ -24,7 +24,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from clipgrip.data.embedfiles import Arrays, read_arrays
+from clipgrip.data.embedfiles import read_arrays
 from clipgrip.data.embedlarge import floats
 from clipgrip.data.embedlayout import (
     COUNTS,
@@ -42,6 +42,7 @@ from clipgrip.data.embedlayout import (
 )
 from clipgrip.data.embedplaces import State, embedding_files, is_store_folder, state_of
 from clipgrip.data.embedstacked import read_several
+from clipgrip.data.embedtables import Arrays
 from clipgrip.data.embedvalues import label_of, rows_of_test, text_of
 from clipgrip.data.packed import folder_named
 from clipgrip.data.rows import DIGITS, Hashes
@@ -133,7 +134,10 @@ def check_unchanged(found: Embeddings) -> None:
 
 def _whose(files: list[str], place: str) -> str:
     """What errors speak of; its ending says whether it is a table."""
-    return os.path.basename(files[0] if len(files) == 1 else place.rstrip("/"))
+    name, ending = os.path.basename(place.rstrip("/")), os.path.splitext(files[0])[1]
+    if len(files) == 1 or name.endswith(ending):
+        return os.path.basename(files[0]) if len(files) == 1 else name
+    return f"{name}/*{ending}"
 
 
 def embeddings_of(arrays: Arrays, path: AnyPath, name: str = "") -> Embeddings:

@@ -1,10 +1,12 @@
-"""Large arrays of a file of embeddings, read where they lie instead of into memory."""
+"""Large arrays of files of embeddings: read where they lie, or put into a file, instead of into memory."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,21 +18,23 @@ from clipgrip.files import AnyPath, open_file, openable
 LARGE = 2**28
 """Bytes from which an array stays in its file."""
 PIECE = 2**24
+ROWS = 65_536
+"""Rows that are read and written together."""
 MAGIC = b"\x93NUMPY"
 LOCAL_HEADER = 30
 """Bytes of a member's header before its name and what is extra."""
 
 
-def whole_file(path: AnyPath) -> NDArray[Any] | None:
-    """A large .npy; None of any other file."""
-    if url_of(path) is not None or os.path.getsize(openable(path)) < LARGE:
+def whole_file(path: AnyPath, least: int) -> NDArray[Any] | None:
+    """A .npy of ``least`` bytes or more; None of any other file."""
+    if url_of(path) is not None or os.path.getsize(openable(path)) < least:
         return None
     with open_file(path) as file:
         return _mapped(path, file) if file.read(6) == MAGIC else None
 
 
-def in_place(path: AnyPath, archive: Any, name: str) -> NDArray[Any] | None:
-    """A large array of an .npz that is not compressed, its check sum compared; None of any other.
+def in_place(path: AnyPath, archive: Any, name: str, least: int) -> NDArray[Any] | None:
+    """An array of ``least`` bytes or more in an .npz that is not compressed, its check sum compared; None of any other.
 
     Raises:
         zipfile.BadZipFile: it is damaged.
@@ -39,7 +43,7 @@ def in_place(path: AnyPath, archive: Any, name: str) -> NDArray[Any] | None:
     member = known.get(f"{name}.npy") or known.get(name)
     if url_of(path) is not None or member is None:
         return None
-    if member.compress_type != zipfile.ZIP_STORED or member.file_size < LARGE:
+    if member.compress_type != zipfile.ZIP_STORED or member.file_size < least:
         return None
     with open_file(path) as file:
         file.seek(member.header_offset)
@@ -74,6 +78,27 @@ def _mapped(path: AnyPath, file: BinaryIO) -> NDArray[Any] | None:
     if os.fstat(file.fileno()).st_size < start + dtype.itemsize * int(np.prod(shape)):
         raise ValueError("the file is shorter than its header says")
     return np.memmap(openable(path), dtype, "r", start, shape)
+
+
+def filled(parts: Iterable[NDArray[Any]], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """(N, D) parts one behind the other, in a file that goes with the array.
+
+    Raises:
+        OSError: there is no room in the folder for what is temporary.
+    """
+    import torch
+
+    from clipgrip.mapped import let_go, mapped
+
+    made, at = mapped(tempfile.gettempdir(), shape, torch.float32), 0
+    values: NDArray[np.float32] = made.numpy()
+    for part in parts:
+        for start in range(0, len(part), ROWS):
+            rows = floats(part[start : start + ROWS])
+            values[at : at + len(rows)] = rows
+            let_go(made, slice(at, at + len(rows)))
+            at += len(rows)
+    return values
 
 
 def floats(bank: NDArray[Any]) -> NDArray[np.float32]:

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from clipgrip.data.embedfiles import IDS, Arrays, is_table
 from clipgrip.data.embedlarge import floats
+from clipgrip.data.embedtables import IDS, Arrays, is_table
 from clipgrip.data.embedvalues import text_of
 from clipgrip.errors import DataError, nearest
 from clipgrip.sentences import Sentence, mark

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from clipgrip.data.embedfiles import ARROW_SUFFIXES, NUMPY_SUFFIXES, holds_vectors
+from clipgrip.data.embedfiles import NUMPY_SUFFIXES
+from clipgrip.data.embedtables import ARROW_SUFFIXES, holds_vectors
 from clipgrip.data.packed import expanded
 from clipgrip.data.stores import exists, local_of, objects_in, url_of, version_of
 from clipgrip.data.tables import PARQUET_SUFFIXES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipgrip.data import embedlarge
-from clipgrip.data.embedfiles import Arrays, read_arrays
-from clipgrip.data.embedlarge import floats
+from clipgrip.data.embedfiles import read_arrays
+from clipgrip.data.embedlarge import filled
 from clipgrip.data.embedlayout import OF_CLASSES
+from clipgrip.data.embedtables import Arrays
 from clipgrip.errors import DataError
 from clipgrip.sentences import mark
 
-PART = 65_536
-"""Rows that are copied together."""
 OTHERS = mark(
     "{path} holds {found}, and {first} holds {wanted}. Files of one set of embeddings need the same banks and columns, "
     "of the same width."
@@ -34,7 +32,7 @@ def read_several(files: Sequence[str]) -> Arrays:
     Raises:
         DataError: they differ in their banks or columns, or in what they say of the classes.
     """
-    every = [read_arrays(path) for path in files]
+    every = [read_arrays(path, len(files)) for path in files]
     if len(files) == 1:
         return every[0]
     of_classes: dict[str, tuple[str, NDArray[Any]]] = {}
@@ -71,16 +69,4 @@ def _stacked(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     is_bank = parts[0].ndim == 2 and parts[0].dtype.kind == "f"
     if not is_bank or sum(part.nbytes for part in parts) < embedlarge.LARGE:
         return np.concatenate(parts)
-    import torch
-
-    from clipgrip.mapped import mapped
-
-    shape = sum(map(len, parts)), parts[0].shape[1]
-    made: NDArray[Any] = mapped(tempfile.gettempdir(), shape, torch.float32).numpy()
-    at = 0
-    for part in parts:
-        for start in range(0, len(part), PART):
-            rows = floats(part[start : start + PART])
-            made[at : at + len(rows)] = rows
-            at += len(rows)
-    return made
+    return filled(parts, (sum(map(len, parts)), parts[0].shape[1]))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from clipgrip.errors import DataError
-from clipgrip.sentences import mark
 
 TEST, POOL = ("true", "1", "test", "yes"), ("", "false", "0", "pool", "train", "no")
 """How a file says that a row is there to measure on, and that it is not."""
@@ -34,10 +33,8 @@ def rows_of_test(values: Iterable[Any], where: str) -> tuple[bool, ...]:
     for row, text in enumerate(texts):
         if text not in (*TEST, *POOL):
             raise DataError(
-                mark(
-                    '{path}: test of row {row} is "{value}". Write 1 or true for an image to measure on, 0 or false '
-                    "for any other."
-                ),
+                '{path}: test of row {row} is "{value}". Write 1 or true for an image to measure on, 0 or false '
+                "for any other.",
                 path=where,
                 row=row,
                 value=text,
@@ -56,8 +53,7 @@ def text_of(value: Any) -> str:
     return str(value).strip()
 
 
-def numbered(labels: Iterable[str], names: tuple[str, ...]) -> Iterator[str]:
-    """Labels with the class at their place where they are no name but a position."""
-    for label in labels:
-        is_place = label not in names and label.isdigit() and int(label) < len(names)
-        yield names[int(label)] if is_place else label
+def numbered(label: str, names: tuple[str, ...]) -> str:
+    """A label, or the class at its place where it is no name but a position."""
+    is_place = label not in names and label.isdigit() and int(label) < len(names)
+    return names[int(label)] if is_place else label

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import overload
+from typing import TypeVar, overload
 
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.nearby import Folders, difference
 from clipgrip.data.sources import FileSource, ImageSource, StoreSource
 from clipgrip.data.stores import joined, local_of, url_of
@@ -35,20 +36,23 @@ class Entry:
     """Its content hash where that is known already."""
 
 
-class Listed(Sequence[Entry]):
-    """Entries that are made when they are asked for, so that many millions are no objects before they are read."""
+Thing = TypeVar("Thing")
 
-    def __init__(self, count: int, make: Callable[[int], Entry]) -> None:
+
+class Listed(Sequence[Thing]):
+    """Things that are made when they are asked for, so that many millions are no objects before they are read."""
+
+    def __init__(self, count: int, make: Callable[[int], Thing]) -> None:
         self._places, self._make = range(count), make
 
     def __len__(self) -> int:
         return len(self._places)
 
     @overload
-    def __getitem__(self, place: int) -> Entry: ...
+    def __getitem__(self, place: int) -> Thing: ...
     @overload
-    def __getitem__(self, place: slice) -> list[Entry]: ...
-    def __getitem__(self, place: int | slice) -> Entry | list[Entry]:
+    def __getitem__(self, place: slice) -> list[Thing]: ...
+    def __getitem__(self, place: int | slice) -> Thing | list[Thing]:
         found = self._places[place]
         return self._make(found) if isinstance(found, int) else [self._make(n) for n in found]
 
@@ -72,9 +76,9 @@ class Found:
 
     root: str
     entries: Sequence[Entry]
-    issues: tuple[Issue, ...] = ()
-    claims: tuple[Claim, ...] = field(default=())
-    test_claims: tuple[Claim, ...] = field(default=())
+    issues: Issues = field(default_factory=Issues)
+    claims: Sequence[Claim] = ()
+    test_claims: Sequence[Claim] = ()
     """Of images to measure on."""
 
 
@@ -90,28 +94,32 @@ def file_entry(path: str, root: str) -> Entry:
     return Entry(relative(path, root), place_key(path), FileSource(path))
 
 
-def file_entries(paths: Iterable[str], root: str) -> Listed:
+def file_entries(paths: Iterable[str], root: str) -> Listed[Entry]:
     """The same of many, each of a place of its own."""
     texts = Texts(paths)
     return Listed(len(texts), lambda place: file_entry(texts[place], root))
 
 
-def add_file(
-    path: str, root: str, entries: dict[str, Entry], issues: list[Issue], where: str
-) -> None:
+def add_file(path: str, root: str, entries: dict[str, Entry], issues: Issues, where: str) -> None:
     """An entry for a file that is there, else an issue that says ``where`` it was named; a store is not asked."""
     entry = file_entry(path, root)
     if isinstance(entry.source, StoreSource) or os.path.lexists(openable(path)):
         entries.setdefault(entry.key, entry)
     else:
-        issues.append(Issue(entry.path, "missing-file", f"{where}, but there is no such file"))
+        issues.append(
+            Issue(
+                entry.path,
+                "missing-file",
+                Sentence("{where}, but there is no such file", where=where),
+            )
+        )
 
 
 def from_table(table: Table, root: str) -> Found:
     """The images that a table lists, relative to ``root``, which may be a folder in a store."""
     column = table.need(PATH_COLUMNS)
     entries: dict[str, Entry] = {}
-    issues: list[Issue] = []
+    issues = Issues()
     folders = Folders()
     for number, row in enumerate(table.rows):
         where = table.where(number)
@@ -123,10 +131,15 @@ def from_table(table: Table, root: str) -> Found:
         found = path if there else folders.nearby(path)
         if found and found != path:
             shown, how = relative(found, root), difference(path, found)
-            detail = f"{where}: taken for {shown}, which differs in {how}"
+            detail = Sentence(
+                "{where}: taken for {path}, {how}",
+                where=where,
+                path=shown,
+                how=Sentence("which differs in {difference}", difference=how),
+            )
             issues.append(Issue(relative(path, root), "matched-by-name", detail))
         add_file(found or path, root, entries, issues, where)
-    return Found(root, tuple(entries.values()), tuple(issues), table_claims(table, column))
+    return Found(root, tuple(entries.values()), issues, table_claims(table, column))
 
 
 def placed(path: str, root: str) -> str:
@@ -137,7 +150,7 @@ def placed(path: str, root: str) -> str:
     return os.path.abspath(os.path.join(root, written))
 
 
-def table_claims(table: Table, column: int, required: bool = False) -> tuple[Claim, ...]:
+def table_claims(table: Table, column: int, required: bool = False) -> Sequence[Claim]:
     """One claim for each row that has a path.
 
     Raises:
@@ -146,11 +159,14 @@ def table_claims(table: Table, column: int, required: bool = False) -> tuple[Cla
     label = table.need(LABEL_COLUMNS) if required else table.find(LABEL_COLUMNS)
     if label is None:
         return ()
-    return tuple(
-        Claim(row[column], row[label], table.where(number))
-        for number, row in enumerate(table.rows)
-        if row[column].strip()
-    )
+    numbers = array("q", (n for n, row in enumerate(table.rows) if row[column].strip()))
+
+    def made(place: int) -> Claim:
+        number = numbers[place]
+        row = table.rows[number]
+        return Claim(row[column], row[label], table.where(number))
+
+    return Listed(len(numbers), made)
 
 
 def native(path: str) -> str:

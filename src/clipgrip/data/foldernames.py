@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.classfolders import ClassFolders, folders_like
 from clipgrip.data.discover import Entry
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.match import Statement
 from clipgrip.data.sources import FileSource, StoreSource
 from clipgrip.data.splitnames import SPLITS
+from clipgrip.sentences import Sentence, combined
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class FolderLabels:
     """Statements of folders by the key of the image, and remarks on what was not taken, or not plainly."""
 
     statements: dict[str, list[Statement]] = field(default_factory=dict)
-    issues: tuple[Issue, ...] = ()
+    issues: Issues = field(default_factory=Issues)
 
 
 def folder_labels(
@@ -40,7 +41,7 @@ def folder_labels(
             inside[entry.path.rpartition("/")[0]].append(entry)
     known = folders_like(classes)
     statements: dict[str, list[Statement]] = {}
-    issues: list[Issue] = []
+    issues = Issues()
     near: dict[str, tuple[int, int]] = {}
     measured_in: dict[str, int] = defaultdict(int)
     for folder, images in inside.items():
@@ -52,16 +53,16 @@ def folder_labels(
             measured_in[measured] += asked
         else:
             place, label = named[-1]
-            for entry in images:
-                statements[entry.key] = [Statement(label, f"folder {place}")]
-            issues += _nested(images, [classes.display[c] for _, c in named])
-    issues += [
+            same = [Statement(label, Sentence("folder {place}", place=place))]
+            statements |= dict.fromkeys((entry.key for entry in images), same)
+            issues.extend(_nested(images, [classes.display[c] for _, c in named]))
+    issues.extend(
         _near_issue(folder, classes.display[label], count)
         for folder, (label, count) in near.items()
         if count
-    ]
-    issues += [_held_issue(folder, count) for folder, count in measured_in.items() if count]
-    return FolderLabels(statements, tuple(issues))
+    )
+    issues.extend(_held_issue(folder, count) for folder, count in measured_in.items() if count)
+    return FolderLabels(statements, issues)
 
 
 def _named(folder: str, known: ClassFolders, splits: Sequence[str]) -> list[tuple[str, int]]:
@@ -100,16 +101,28 @@ def _count_near(
 def _nested(images: Sequence[Entry], names: Sequence[str]) -> list[Issue]:
     if len(set(names)) < 2:
         return []
-    outer = ", ".join(f'"{name}"' for name in dict.fromkeys(names[:-1]) if name != names[-1])
-    detail = f'in a folder of {outer} too; the nearest folder, "{names[-1]}", is taken'
+    outer = dict.fromkeys(name for name in names[:-1] if name != names[-1])
+    detail = Sentence(
+        'in a folder of {outer} too; the nearest folder, "{nearest}", is taken',
+        outer=combined([Sentence('"{name}"', name=name) for name in outer], ", "),
+        nearest=names[-1],
+    )
     return [Issue(entry.path, "nested-class-folders", detail) for entry in images]
 
 
 def _near_issue(folder: str, name: str, count: int) -> Issue:
-    detail = f'named almost like class "{name}"; {count} images in it are not labeled by it'
+    detail = Sentence(
+        'named almost like class "{name}"; {count} images in it are not labeled by it',
+        name=name,
+        count=count,
+    )
     return Issue(folder, "folder-like-class", detail)
 
 
 def _held_issue(folder: str, count: int) -> Issue:
-    detail = f"{count} images below it are not labeled by their folders; to measure on them give --test {folder}"
+    detail = Sentence(
+        "{count} images below it are not labeled by their folders; to measure on them give --test {folder}",
+        count=count,
+        folder=folder,
+    )
     return Issue(folder, "folder-of-test", detail)

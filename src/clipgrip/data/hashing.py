@@ -13,7 +13,14 @@ from dataclasses import dataclass, replace
 from clipgrip.data.discover import Entry
 from clipgrip.data.images import HEAD_BYTES, UndecodableImage, check_signature, shown_of
 from clipgrip.data.issues import Issue
-from clipgrip.data.sources import MAX_BYTES, EmbeddingSource, FileSource, ImageSource, picture_at
+from clipgrip.data.sources import (
+    MAX_BYTES,
+    EmbeddingSource,
+    FileSource,
+    ImageSource,
+    picture_at,
+    reason_of,
+)
 from clipgrip.errors import DataError
 from clipgrip.executors.base import Executor, current
 from clipgrip.files import open_file, openable
@@ -51,8 +58,8 @@ def examine(entry: Entry) -> Usable | Issue:
     except UndecodableImage as error:
         return Issue(entry.path, error.reason, error.detail)
     except (OSError, DataError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        return Issue(entry.path, "unreadable", f"cannot be read ({reason})")
+        detail = Sentence("cannot be read ({reason})", reason=reason_of(error))
+        return Issue(entry.path, "unreadable", detail)
     remark = None if detail is None else Issue(entry.path, "first-page-only", detail)
     return Usable(hashlib.sha256(data).hexdigest(), remark)
 

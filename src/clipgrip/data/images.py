@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from clipgrip_line.pictures.formats import HEAD_BYTES as HEAD_BYTES
-from clipgrip_line.pictures.formats import READERS as READERS
 from clipgrip_line.pictures.images import READING as READING
 from clipgrip_line.pictures.images import check_signature as check_signature
 from clipgrip_line.pictures.images import decode as decode

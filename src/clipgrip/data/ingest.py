@@ -24,13 +24,14 @@ from clipgrip.data.discover import (
 from clipgrip.data.embeddedrows import numbered_claims
 from clipgrip.data.foldernames import FolderLabels, folder_labels
 from clipgrip.data.hashing import Progress, examine_all
-from clipgrip.data.issues import NOTES, Issue, tally
+from clipgrip.data.issues import UNUSED, Issue, Issues
 from clipgrip.data.manifest import ImageSource, Manifest, Row, Rows
 from clipgrip.data.match import SHOWN, Matched, PathIndex, match
 from clipgrip.data.merge import Merger
 from clipgrip.data.nearby import Folders
 from clipgrip.data.remarks import text_remarks
 from clipgrip.data.rows import DIGITS, Hashes
+from clipgrip.data.sources import EmbeddingSource
 from clipgrip.data.splitnames import split_folders
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
@@ -47,7 +48,7 @@ class Ingested:
     """
 
     manifest: Manifest
-    issues: tuple[Issue, ...]
+    issues: Issues
     root: str = field(default="", compare=False)
     by_folder: int = field(default=0, compare=False)
     """Rows of the pool whose label is that of a folder named like a class."""
@@ -81,7 +82,7 @@ def ingest(
     names = ClassNames.of(classes, encoding)
     found = numbered_claims(discover(images, _table_keys(classes, labels, test), encoding), names)
     tests = _brought(test, Sentence("test images"), found, encoding)
-    tests = replace(tests, claims=tests.claims + found.test_claims)
+    tests = replace(tests, claims=_both(tests.claims, found.test_claims))
     labeled = _without_places(_labeled(images, labels, found, names, encoding), tests)
     if outside := _listed_outside(found, tests):
         tests = replace(tests, entries=outside)
@@ -93,9 +94,9 @@ def ingest(
     rows, issues, by_folder = _rows(entries, merger, on_progress)
     remarks = (part.issues for part in (found, tests, labeled, named, *matched))
     of_texts = text_remarks(classes, (images, labels, test), encoding)
-    everything = tuple(sorted({*issues, *of_texts, *(issue for part in remarks for issue in part)}))
+    everything = Issues(issues, of_texts, *remarks).in_order()
     if not len(rows):
-        raise _nothing_usable(images, found, [one for one in everything if one.reason not in NOTES])
+        raise _nothing_usable(images, found, everything.among(UNUSED))
     return Ingested(Manifest(rows, names), everything, found.root, by_folder)
 
 
@@ -120,7 +121,11 @@ def _labeled(
 ) -> Found:
     if labels is None or isinstance(labels, str | os.PathLike):
         return _brought(labels, Sentence("labels"), found, encoding)
-    return Found(found.root, (), (), aligned_claims(images, labels, names))
+    return Found(found.root, (), claims=aligned_claims(images, labels, names))
+
+
+def _both(some: Sequence[Claim], others: Sequence[Claim]) -> Sequence[Claim]:
+    return [*some, *others] if some and others else some or others
 
 
 def _without_places(labeled: Found, tests: Found) -> Found:
@@ -154,8 +159,9 @@ def _existing(claim: Claim, bases: Sequence[str], folders: Folders) -> str | Non
 
 
 def _named(images: Images, found: Found, names: ClassNames, apart: set[str]) -> FolderLabels:
-    """What the folders say; nothing of a list in memory, whose order of images is all that is said of them."""
-    if not isinstance(images, str | os.PathLike):
+    """What the folders say; nothing of embeddings, nor of a list in memory, where the order is all that is said."""
+    of_embeddings = any(isinstance(one.source, EmbeddingSource) for one in found.entries[:1])
+    if of_embeddings or not isinstance(images, str | os.PathLike):
         return FolderLabels()
     splits = tuple(split_folders(Path(images)).values())
     return folder_labels(found.entries, names, apart=apart, splits=splits)
@@ -182,16 +188,16 @@ def _matched(
     for key, statements in own.statements.items():
         given.statements.setdefault(key, []).extend(statements)
     return (
-        Matched(given.statements, own.issues + given.issues),
+        Matched(given.statements, Issues(own.issues, given.issues)),
         match(tests, index, (found.root, tests.root), names, shown),
     )
 
 
 def _rows(
     entries: Sequence[Entry], merger: Merger, on_progress: Progress | None
-) -> tuple[Rows, list[Issue], int]:
+) -> tuple[Rows, Issues, int]:
     """The rows, an issue for what is left out, and how many rows a folder alone labels."""
-    issues: list[Issue] = []
+    issues = Issues()
     contents = _contents(entries, issues, on_progress)
     by_folder = 0
 
@@ -234,9 +240,7 @@ class _Contents:
         return entry if source is None else replace(entry, source=source)
 
 
-def _contents(
-    entries: Sequence[Entry], issues: list[Issue], on_progress: Progress | None
-) -> _Contents:
+def _contents(entries: Sequence[Entry], issues: Issues, on_progress: Progress | None) -> _Contents:
     """Read all; what is wrong is added to ``issues``."""
     hashes, sources = np.zeros(len(entries), f"S{DIGITS}"), dict[int, ImageSource]()
     for number, answer in enumerate(examine_all(entries, on_progress)):
@@ -246,29 +250,36 @@ def _contents(
         hashes[number] = answer.sha256.encode("ascii")
         if answer.source is not None:
             sources[number] = answer.source
-        issues += [answer.remark] if answer.remark is not None else []
+        if answer.remark is not None:
+            issues.append(answer.remark)
     return _Contents(entries, hashes, sources)
 
 
-def _nothing_usable(images: Images, found: Found, issues: Sequence[Issue]) -> DataError:
+NO_FILE = mark(
+    "{where}: no usable image, and no file at all. Put images there (JPEG, PNG, BMP, TIFF or WebP), or give another "
+    "folder."
+)
+
+
+def _nothing_usable(images: Images, found: Found, issues: Issues) -> DataError:
     example = (
         Sentence(" The first: {path}: {detail}.", path=issues[0].path, detail=issues[0].detail)
         if issues
         else ""
     )
-    reasons = f" ({tally(issues)})" if issues else ""
+    reasons = f" ({issues.tally()})" if issues else ""
     where = (
         os.fspath(images)
         if isinstance(images, str | os.PathLike)
         else Sentence("the list of images")
     )
     if not found.entries and not isinstance(images, str | os.PathLike):
-        return DataError(mark("{where} is empty. Give one image at least."), where=where)
+        return DataError("{where} is empty. Give one image at least.", where=where)
+    if not found.entries and not issues:
+        return DataError(NO_FILE, where=where)
     return DataError(
-        mark(
-            "{where}: no usable image among {n} files{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
-            "WebP images."
-        ),
+        "{where}: no usable image among {n} files{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
+        "WebP images.",
         where=where,
         n=len(found.entries),
         reasons=reasons,

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import eq
+from typing import Any, overload
 
 from clipgrip.data.tables import csv_bytes
+from clipgrip.data.texts import Texts
+from clipgrip.sentences import Sentence
+from clipgrip.words import ENGLISH, Words
 
 REASONS: dict[str, str] = {
     "not-an-image": "not an image format that is read here",
@@ -44,6 +52,8 @@ NOTES = frozenset(
     | {"folder-of-test", "no-picture", "repeated-member"}
 )
 """Reasons that are remarks: the image they name, if any, may still be used."""
+UNUSED = frozenset(REASONS) - NOTES
+"""The others: a file was not used, or a row was left out."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -55,13 +65,105 @@ class Issue:
     detail: str
 
 
-def issues_bytes(issues: Iterable[Issue]) -> bytes:
-    """``issues.csv`` with the columns path, reason, detail."""
-    rows = ((issue.path, issue.reason, issue.detail) for issue in issues)
+class Issues(Sequence[Issue]):
+    """Issues in columns: each is made when it is asked for. Only `append` and `extend` change them."""
+
+    def __init__(self, *groups: Iterable[Issue]) -> None:
+        self._reasons = array("B")
+        self._paths, self._details = Texts(), Texts()
+        for group in groups:
+            self.extend(group)
+
+    def append(self, issue: Issue) -> None:
+        """One more at the end."""
+        self._reasons.append(_NUMBERS[issue.reason])
+        self._paths.append(issue.path)
+        self._details.append(_JSON.encode(_parts(issue.detail)))
+
+    def extend(self, issues: Iterable[Issue]) -> None:
+        """Several more at the end."""
+        if isinstance(issues, Issues):
+            self._reasons.extend(issues._reasons)
+            self._paths.extend(issues._paths)
+            self._details.extend(issues._details)
+            return
+        for issue in issues:
+            self.append(issue)
+
+    def __len__(self) -> int:
+        return len(self._reasons)
+
+    @overload
+    def __getitem__(self, place: int) -> Issue: ...
+    @overload
+    def __getitem__(self, place: slice) -> Issues: ...
+    def __getitem__(self, place: int | slice) -> Issue | Issues:
+        if isinstance(place, slice):
+            return self._some(range(*place.indices(len(self))))
+        detail = _whole(json.loads(self._details[place]))
+        return Issue(self._paths[place], _SLUGS[self._reasons[place]], detail)
+
+    def __iter__(self) -> Iterator[Issue]:
+        return (self[place] for place in range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(map(eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def among(self, reasons: Collection[str]) -> Issues:
+        """Those for one of these reasons."""
+        wanted = {_NUMBERS[reason] for reason in reasons}
+        places = (n for n, reason in enumerate(self._reasons) if reason in wanted)
+        return self._some(array("q", places))
+
+    def in_order(self) -> Issues:
+        """Sorted by path, reason and detail, equal ones once."""
+        kept = array("q")
+        for _, alike in groupby(self._paths.order().tolist(), self._paths.__getitem__):
+            places = list(alike)
+            if len(places) > 1:
+                known = {self[place]: place for place in places}
+                places = [known[issue] for issue in sorted(known)]
+            kept.extend(places)
+        return self._some(kept)
+
+    def tally(self) -> str:
+        """``4 corrupt, 2 empty-file``: how many of each reason, most frequent first."""
+        counts = Counter(self._reasons).most_common()
+        return ", ".join(f"{number} {_SLUGS[reason]}" for reason, number in counts)
+
+    def _some(self, places: Sequence[int]) -> Issues:
+        made = Issues()
+        made._reasons.extend(self._reasons[place] for place in places)
+        made._paths, made._details = self._paths.take(places), self._details.take(places)
+        return made
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False)
+_SLUGS = tuple(REASONS)
+_NUMBERS = {reason: number for number, reason in enumerate(_SLUGS)}
+
+
+def _parts(value: object) -> object:
+    """What JSON keeps of a detail: a sentence as its template and its values."""
+    value = getattr(value, "sentence", value)  # an error that has one
+    if isinstance(value, Sentence):
+        return [value.template, {name: _parts(one) for name, one in value.values.items()}]
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
+def _whole(value: Any) -> Any:
+    """What `_parts` was given."""
+    if not isinstance(value, list):
+        return value
+    template, values = value
+    return Sentence(template, **{name: _whole(one) for name, one in values.items()})
+
+
+def issues_bytes(issues: Iterable[Issue], say: Words = ENGLISH) -> bytes:
+    """``issues.csv`` with the columns path, reason, detail; the details in the reader's language."""
+    rows = ((issue.path, issue.reason, say.translated(issue.detail)) for issue in issues)
     return csv_bytes(("path", "reason", "detail"), rows)
-
-
-def tally(issues: Iterable[Issue]) -> str:
-    """``4 corrupt, 2 empty-file``: how many of each reason, most frequent first."""
-    counts = Counter(issue.reason for issue in issues)
-    return ", ".join(f"{number} {reason}" for reason, number in counts.most_common())

@@ -10,16 +10,23 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from clipgrip.data.discover import discover, packed_files
 from clipgrip.data.embeddings import Embeddings, embeddings_at
 from clipgrip.data.entries import PATH_COLUMNS, Entry, file_entry, place_key, placed
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issues
 from clipgrip.data.packed import folder_named
-from clipgrip.data.sources import FileSource, ImageSource, ParquetSource, TarSource
+from clipgrip.data.sources import (
+    FileSource,
+    ImageSource,
+    Lasting,
+    ParquetSource,
+    TarSource,
+    values_of,
+)
 from clipgrip.data.stores import forget, local_of, url_of, version_of
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.data.tars import members
@@ -49,7 +56,7 @@ class ImageListing:
     """What lies under a place: the images as a stream, and what is none by its name alone."""
 
     entries: Iterable[Entry]
-    issues: tuple[Issue, ...]
+    issues: Issues
     count: int | None
     """How many images, where that is known before they are read."""
     embeddings: Embeddings | None = field(default=None, repr=False)
@@ -76,7 +83,7 @@ def listing(images: AnyPath, encoding: str | None = None) -> ImageListing:
         found = discover(images, encoding=encoding)
         return ImageListing(found.entries, found.issues, len(found.entries), embeddings)
     root = _root(images, packed)
-    return ImageListing(_stream(packed, root), (), _rows_of(packed))
+    return ImageListing(_stream(packed, root), Issues(), _rows_of(packed))
 
 
 def _stream(files: list[str], root: str) -> Iterator[Entry]:
@@ -122,9 +129,7 @@ def _rows_of(files: list[str]) -> int | None:
 
 
 def _stamped(source: ImageSource, stamps: dict[str, Any]) -> list[object]:
-    values: list[Any] = []
-    if is_dataclass(source) and not isinstance(source, type):
-        values = list(astuple(source))
+    values = values_of(source) if isinstance(source, Lasting) else []
     path = str(values[0]) if values else ""
     if path not in stamps:
         stamps[path] = _stamp(path)

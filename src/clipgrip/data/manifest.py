@@ -15,6 +15,7 @@ from clipgrip.data.classes import ClassNames, canonical, prompt_text
 from clipgrip.data.rows import Row, Rows, Split
 from clipgrip.data.sources import BytesSource, FileSource, ImageSource, ParquetSource
 from clipgrip.errors import DataError
+from clipgrip.sentences import mark
 
 __all__ = [
     "BytesSource",
@@ -48,10 +49,15 @@ class Manifest:
         object.__setattr__(self, "rows", rows)
         for place in np.flatnonzero(rows.hashes[:-1] == rows.hashes[1:])[:1].tolist():
             one, other = rows[place].path, rows[place + 1].path
-            raise DataError(f"{one} and {other} have the same content")
+            raise DataError(mark("{one} and {other} have the same content"), one=one, other=other)
         for place in np.flatnonzero((rows.labels < -1) | (rows.labels >= len(self.classes)))[:1]:
             row, last = rows[int(place)], len(self.classes) - 1
-            raise DataError(f"{row.path}: label {row.label} is not between -1 and {last}")
+            raise DataError(
+                mark("{path}: label {number} is not between -1 and {last}"),
+                path=row.path,
+                number=row.label,
+                last=last,
+            )
 
     def __len__(self) -> int:
         return len(self.rows)

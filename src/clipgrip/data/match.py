@@ -11,10 +11,10 @@ from functools import cached_property
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.classfolders import folders_like
 from clipgrip.data.discover import Claim, Entry, Found, native, place_key
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.nearby import difference, folded, nfc, without_ending
 from clipgrip.errors import DataError, nearest
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 
 SHOWN = 3
 """Paths that an error gives as examples."""
@@ -43,10 +43,8 @@ def position(claim: Claim, classes: ClassNames) -> int:
         return int(label)
     if label not in classes:
         raise DataError(
-            mark(
-                '{where}: unknown label "{label}". Known: {listing}.{nearest} Correct the label, or add '
-                "the class."
-            ),
+            '{where}: unknown label "{label}". Known: {listing}.{nearest} Correct the label, or add '
+            "the class.",
             where=claim.where,
             label=label,
             listing=classes.listing(),
@@ -130,7 +128,7 @@ class Matched:
     """Statements by the key of the image, and what could not be matched as written."""
 
     statements: dict[str, list[Statement]]
-    issues: tuple[Issue, ...]
+    issues: Issues
 
 
 def match(
@@ -142,7 +140,7 @@ def match(
         DataError: an unknown label, or claims of which none matches an image.
     """
     statements: dict[str, list[Statement]] = defaultdict(list)
-    issues: list[Issue] = []
+    issues = Issues()
     for claim in found.claims:
         statement = Statement(position(claim, classes), claim.where)
         placed = index.by_place(claim.path, bases)
@@ -153,7 +151,7 @@ def match(
             issues.append(_remark(claim, entry))
     if found.claims and not statements:
         raise _nothing_matches(found.claims, bases, shown)
-    return Matched(statements, tuple(issues))
+    return Matched(statements, issues)
 
 
 def _remark(claim: Claim, entry: Entry | None) -> Issue:
@@ -179,15 +177,23 @@ def _nothing_matches(
 ) -> DataError:
     written = ", ".join(claim.path for claim in claims[:SHOWN])
     known = ", ".join(shown[:SHOWN])
+    places = " and to ".join(dict.fromkeys(bases))
+    if not shown:
+        return DataError(
+            "{where}: none of the {n_claims} paths is an image that is there. Written are, for example: "
+            "{written}. Looked for as absolute paths and relative to {places}.",
+            where=claims[0].where,
+            n_claims=len(claims),
+            written=written,
+            places=places,
+        )
     return DataError(
-        mark(
-            "{where}: none of the {n_claims} paths is an image. Written are, for example: {written}. "
-            "The images are, for example: {known}. Looked for as absolute paths, relative to "
-            "{places}, and by file name. Write the paths relative to the images folder."
-        ),
+        "{where}: none of the {n_claims} paths is an image. Written are, for example: {written}. "
+        "The images are, for example: {known}. Looked for as absolute paths, relative to "
+        "{places}, and by file name. Write the paths relative to the images folder.",
         where=claims[0].where,
         n_claims=len(claims),
         written=written,
         known=known,
-        places=" and to ".join(dict.fromkeys(bases)),
+        places=places,
     )

@@ -10,11 +10,14 @@ from clipgrip.data.discover import Entry
 from clipgrip.data.issues import Issue
 from clipgrip.data.manifest import Row, Split
 from clipgrip.data.match import Statement
+from clipgrip.sentences import Sentence, mark
 
 Statements = Mapping[str, Sequence[Statement]]
 """What is said about each image, by the key of its place."""
-TEST_LEFT_OUT = "the test image is left out"
-TEST_HOLDS = "the test label holds"
+UNLABELED = mark("{quarrel}; the image counts as unlabeled")
+LABELS_HOLD = mark("{quarrel}; the labels hold")
+TEST_LEFT_OUT = mark("{quarrel}; the test image is left out")
+TEST_HOLDS = mark("{quarrel}; the test label holds")
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,15 @@ class Merger:
         given, by_folder = _about(ordered, self.labels), _about(ordered, self.folders)
         statements = given or by_folder
         if len({one.label for one in statements}) > 1:
-            detail = f"{self._quarrel(statements)}; the image counts as unlabeled"
+            detail = Sentence(UNLABELED, quarrel=self._quarrel(statements))
             row = _row(sha256, ordered, -1, "pool")
             return row, [Issue(entry.path, "conflicting-labels", detail) for entry in ordered]
         label = statements[0].label if statements else -1
         others = [one for one in by_folder if one.label != label]
         issues = _copies(ordered[0], ordered[1:])
         if others:
-            detail = f"{self._quarrel([statements[0], others[0]])}; the labels hold"
+            quarrel = self._quarrel([statements[0], others[0]])
+            detail = Sentence(LABELS_HOLD, quarrel=quarrel)
             issues.append(Issue(ordered[0].path, "folder-disagrees", detail))
         return _row(sha256, ordered, label, "pool"), issues
 
@@ -54,14 +58,14 @@ class Merger:
     def _test(
         self, sha256: str, inside: list[Entry], outside: list[Entry]
     ) -> tuple[Row | None, list[Issue]]:
-        copy_of = f"the same content as the test image {inside[0].path}"
+        copy_of = Sentence("the same content as the test image {path}", path=inside[0].path)
         left_out = [Issue(entry.path, "duplicate-of-test", copy_of) for entry in outside]
         statements = _about(inside, self.test)
         if not statements:
-            detail = "listed as a test image, but without a label"
+            detail = Sentence("listed as a test image, but without a label")
             return None, left_out + [Issue(e.path, "test-without-label", detail) for e in inside]
         if len({one.label for one in statements}) > 1:
-            detail = f"{self._quarrel(statements)}; {TEST_LEFT_OUT}"
+            detail = Sentence(TEST_LEFT_OUT, quarrel=self._quarrel(statements))
             return None, left_out + [Issue(e.path, "conflicting-labels", detail) for e in inside]
         row = _row(sha256, inside + outside, statements[0].label, "test")
         return row, left_out + _copies(inside[0], inside[1:]) + self._doubt(
@@ -76,15 +80,21 @@ class Merger:
         ):
             others = [one for one in _about(entries, elsewhere) if one.label != statements[0].label]
             if others:
-                detail = f"{self._quarrel([statements[0], *others])}; {TEST_HOLDS}"
+                detail = Sentence(TEST_HOLDS, quarrel=self._quarrel([statements[0], *others]))
                 return [Issue(entries[0].path, reason, detail)]
         return []
 
-    def _quarrel(self, statements: list[Statement]) -> str:
+    def _quarrel(self, statements: list[Statement]) -> Sentence:
         one = statements[0]
         other = next(later for later in statements if later.label != one.label)
         names = self.classes.display
-        return f'"{names[one.label]}" by {one.where}, "{names[other.label]}" by {other.where}'
+        return Sentence(
+            '"{one}" by {where}, "{other}" by {other_where}',
+            one=names[one.label],
+            where=one.where,
+            other=names[other.label],
+            other_where=other.where,
+        )
 
 
 def _about(entries: Sequence[Entry], statements: Statements) -> list[Statement]:
@@ -99,5 +109,5 @@ def _row(sha256: str, entries: Sequence[Entry], label: int, split: Split) -> Row
 
 
 def _copies(shown: Entry, others: Sequence[Entry]) -> list[Issue]:
-    detail = f"the same content as {shown.path}; used once"
+    detail = Sentence("the same content as {path}; used once", path=shown.path)
     return [Issue(entry.path, "duplicate", detail) for entry in others]

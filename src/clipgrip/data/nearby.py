@@ -7,6 +7,7 @@ import unicodedata
 from collections import defaultdict
 
 from clipgrip.files import openable
+from clipgrip.sentences import Sentence
 
 
 def nfc(text: str) -> str:
@@ -24,11 +25,11 @@ def without_ending(path: str) -> str:
     return folded(os.path.splitext(path)[0])
 
 
-def difference(written: str, found: str) -> str:
+def difference(written: str, found: str) -> Sentence:
     """In what a written path differs from the one found, in words."""
     one, other = (nfc(os.path.basename(path)) for path in (written, found))
     same = one.casefold() == other.casefold()
-    return "upper and lower case" if same else "the ending of the name"
+    return Sentence("upper and lower case" if same else "the ending of the name")
 
 
 class Folders:

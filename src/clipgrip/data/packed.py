@@ -21,7 +21,7 @@ from clipgrip.data.entries import (
     place_key,
     placed,
 )
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.sources import ParquetSource, TarSource
 from clipgrip.data.splitnames import check_one_split
 from clipgrip.data.stores import folder_of, objects_below, url_of
@@ -30,7 +30,7 @@ from clipgrip.data.tars import COMPRESSED, IMAGE_ENDINGS, SUFFIXES, members
 from clipgrip.data.texts import Texts
 from clipgrip.data.walk import hidden_issue, is_litter, relative
 from clipgrip.errors import DataError
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 
 MOST_FILES = 100_000
 """Names that one pattern stands for."""
@@ -51,11 +51,11 @@ def expanded(place: str) -> list[str]:
     first, last, width = int(found[1]), int(found[2]), len(found[1])
     if not 0 <= last - first < MOST_FILES:
         raise DataError(
-            mark("{place}: {range} names no files, or more than {most}. Write the smaller number first."),
+            "{place}: {range} names no files, or more than {most}. Write the smaller number first.",
             place=place,
             range=found[0],
             most=MOST_FILES,
-        )  # fmt: skip
+        )
     names = (f"{number:0{width}d}" for number in range(first, last + 1))
     made = (f"{place[: found.start()]}{name}{place[found.end() :]}" for name in names)
     return [one for name in made for one in expanded(name)]
@@ -71,10 +71,10 @@ def from_packed(paths: Sequence[str], root: str) -> Found:
     tars = [path for path in paths if not path.lower().endswith(PARQUET_SUFFIXES)]
     if tars and len(tars) < len(paths):
         raise DataError(
-            mark("{root}: tar files and Parquet files lie together ({tar}, for example). Give one kind at a time."),
+            "{root}: tar files and Parquet files lie together ({tar}, for example). Give one kind at a time.",
             root=root,
             tar=tars[0],
-        )  # fmt: skip
+        )
     return from_tars(paths, root) if tars else from_shards(paths, root)
 
 
@@ -83,7 +83,7 @@ def from_tars(paths: Sequence[str], root: str) -> Found:
     check_one_split(paths)
     lies: dict[str, tuple[str, int, int, int]] = {}
     claims: dict[str, Claim] = {}
-    issues: list[Issue] = []
+    issues = Issues()
     for number, path in enumerate(paths):
         for one in members(path):
             name = f"{path}/{one.name}"
@@ -97,12 +97,12 @@ def from_tars(paths: Sequence[str], root: str) -> Found:
                 where = Sentence("{tar} member {name}", tar=os.path.basename(path), name=one.name)
                 claims[key] = Claim(key, one.label, where, numbered=True)
     entries = _in_tars(paths, root, lies.values())
-    return Found(root, entries, tuple(issues), tuple(claims.values()))
+    return Found(root, entries, issues, tuple(claims.values()))
 
 
 def _in_tars(
     paths: Sequence[str], root: str, lies: Collection[tuple[str, int, int, int]]
-) -> Listed:
+) -> Listed[Entry]:
     """Entries of members, by their name, the number of their tar, and where they lie in it."""
     names = Texts(name for name, *_ in lies)
     places = np.array([numbers for _, *numbers in lies], dtype=np.int64)
@@ -135,10 +135,12 @@ def from_store(place: str) -> Found:
     hidden = {name for name in names if is_litter(name, root)}
     entries = file_entries((name for name in pictures if name not in hidden), root)
     others = (name for name in names if name not in hidden and not is_named_like_image(name))
-    detail = "by its ending, which tells images in a store"
-    issues = [Issue(relative(name, root), "not-an-image", detail) for name in others]
-    issues += [hidden_issue(name, root) for name in hidden]
-    return Found(root, entries, tuple(sorted(issues)))
+    detail = Sentence("by its ending, which tells images in a store")
+    issues = Issues(
+        (Issue(relative(name, root), "not-an-image", detail) for name in others),
+        (hidden_issue(name, root) for name in hidden),
+    )
+    return Found(root, entries, issues.in_order())
 
 
 def packed_below(url: str) -> list[str]:
@@ -190,7 +192,7 @@ def from_parquet(path: str, root: str) -> Found:
             for number, (entry, row) in enumerate(zip(entries, table.rows, strict=True))
         )
     )
-    return Found(root, tuple(entries), (), claims)
+    return Found(root, tuple(entries), claims=claims)
 
 
 def from_shards(paths: Sequence[str], root: str) -> Found:
@@ -202,16 +204,14 @@ def from_shards(paths: Sequence[str], root: str) -> Found:
         for entry in part.entries:
             if entry.key in entries:
                 raise DataError(
-                    mark(
-                        "{path}: the image {path_2} stands in an earlier file of {root} too. Give one of the "
-                        "files, or rename the images within."
-                    ),
+                    "{path}: the image {path_2} stands in an earlier file of {root} too. Give one of the "
+                    "files, or rename the images within.",
                     path=path,
                     path_2=entry.path,
                     root=root,
                 )
             entries[entry.key] = entry
-    issues = tuple(issue for part in parts for issue in part.issues)
+    issues = Issues(*(part.issues for part in parts))
     claims = tuple(claim for part in parts for claim in part.claims)
     return Found(root, tuple(entries.values()), issues, claims)
 

@@ -16,10 +16,11 @@ from clipgrip.data.tables import MAX_COLUMNS, Table
 from clipgrip.data.text import MAX_BYTES
 from clipgrip.errors import DataError, MissingPackage
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import mark
+from clipgrip.sentences import Sentence, mark
 
 MOST_ROWS = 10_000_000
 MOST_CELLS = 40_000_000
+NO_SUCH_ROW = mark("{path}: the file changed and has no such row any more")
 _BINARY = ("binary", "large_binary", "binary_view")
 _PLAIN = (
     *("string", "large_string", "int", "uint", "float", "halffloat", "double", "bool", "decimal"),
@@ -80,10 +81,8 @@ def _text_of(file: Any, columns: list[str], name: str) -> Any:
     count = file.metadata.num_rows
     if len(columns) > MAX_COLUMNS or count * len(columns) > MOST_CELLS:
         raise DataError(
-            mark(
-                "{name}: {count} rows of {n_columns} columns. At most {max_columns} columns and {most_cells} cells are "
-                "read. Keep the columns that are needed, such as path and label, or split the file."
-            ),
+            "{name}: {count} rows of {n_columns} columns. At most {max_columns} columns and {most_cells} cells are "
+            "read. Keep the columns that are needed, such as path and label, or split the file.",
             name=name,
             count=f"{count:,}",
             n_columns=f"{len(columns):,}",
@@ -126,11 +125,11 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
             file = parquet.ParquetFile(readable(path), read_dictionary=repeated)
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(
-            mark("{path}: cannot be read as Parquet ({error})."), path=os.fspath(path), error=error
+            "{path}: cannot be read as Parquet ({error}).", path=os.fspath(path), error=error
         ) from error
     if file.metadata.num_rows > MOST_ROWS:
         raise DataError(
-            mark("{path}: {count} rows; at most {most} are read. Split the file."),
+            "{path}: {count} rows; at most {most} are read. Split the file.",
             path=os.fspath(path),
             count=f"{file.metadata.num_rows:,}",
             most=f"{MOST_ROWS:,}",
@@ -229,7 +228,7 @@ def read_cell(path: str, group: int, row: int, column: str) -> bytes:
     key = (path, *state, group, column)
     cells = _GROUPS.get(key, lambda: _group(path, group, column))
     if row >= len(cells):
-        raise OSError(f"{path}: the file changed and has no such row any more")
+        raise OSError(Sentence(NO_SUCH_ROW, path=path))
     value = cells[row].as_py()
     return bytes(value) if value is not None else b""
 
@@ -240,7 +239,7 @@ def _group(path: str, group: int, column: str) -> Any:
         file = open_parquet(path, (column, f"{column}.bytes"))
         cells = file.read_row_group(group, columns=[column])[column].combine_chunks()
     except (DataError, ValueError, IndexError) as error:
-        raise OSError(f"{path}: {error}") from error
+        raise OSError(Sentence("{path}: {detail}", path=path, detail=error)) from error
     return cells.field("bytes") if hasattr(cells.type, "get_field_index") else cells
 
 
@@ -251,8 +250,10 @@ def is_image(field: Any) -> bool:
 
 def _is_bytes(kind: Any) -> bool:
     if hasattr(kind, "get_field_index"):
-        position = kind.get_field_index("bytes")
-        return bool(position >= 0 and _is_bytes(kind.field(position).type))
+        position, named = kind.get_field_index("bytes"), kind.get_field_index("path") >= 0
+        inner = kind.field(position).type if position >= 0 else None
+        # where every image is given by its path, the bytes have no type
+        return inner is not None and (_is_bytes(inner) or (named and str(inner) == "null"))
     return str(kind) in _BINARY
 
 
@@ -266,9 +267,7 @@ def _text(value: object, class_names: list[str] | None, where: str) -> str:
     if isinstance(value, list):
         if len(value) > 1:
             raise DataError(
-                mark("{where}: {n} values in one cell; an image has one."),
-                where=where,
-                n=len(value),
+                "{where}: {n} values in one cell; an image has one.", where=where, n=len(value)
             )
         value = value[0] if value else None
     if value is None:

@@ -19,7 +19,7 @@ from clipgrip.data.tars import members
 from clipgrip.errors import DataError, MissingPackage
 from clipgrip.files import openable
 
-_MEMBER = re.compile(r"(.+?\.tar)/(.+)", re.DOTALL | re.IGNORECASE)
+_TAR_ENDS = re.compile(r"\.tar(?=/.)", re.DOTALL | re.IGNORECASE)
 _CELL = re.compile(r"(.+\.(?:parquet|pq))#([0-9]+)\.([0-9]+)", re.DOTALL | re.IGNORECASE)
 """Row group and row in it, from 0."""
 
@@ -30,8 +30,7 @@ def place_of(row: Row) -> str:
     if isinstance(source, FileSource | StoreSource):
         return source.path
     if isinstance(source, TarSource):
-        tar = os.path.basename(source.path)
-        return f"{source.path}/{row.path.rpartition(f'{tar}/')[2]}"
+        return f"{source.path}/{_name_within(source, row.path)}"
     if isinstance(source, ParquetSource):
         return f"{source.path}#{source.group}.{source.row}"
     return row.path
@@ -43,8 +42,11 @@ def source_at(place: str) -> ImageSource:
         return FileSource(place)
     if (cell := _CELL.fullmatch(place)) is not None:
         return _cell(cell[1], int(cell[2]), int(cell[3]))
-    if (member := _MEMBER.fullmatch(place)) is not None:
-        return _member(member[1], member[2])
+    for end in _TAR_ENDS.finditer(
+        place
+    ):  # a folder may be called like a tar, on the way to one and in one
+        if (member := _member(place[: end.end()], place[end.end() + 1 :])) is not None:
+            return member
     return FileSource(place) if url_of(place) is None else StoreSource(place)
 
 
@@ -58,14 +60,30 @@ def _cell(path: str, group: int, row: int) -> ImageSource:
     return ParquetSource(path, group, row, column or "")
 
 
-def _member(tar: str, name: str) -> ImageSource:
+def _name_within(source: TarSource, path: str) -> str:
+    """The name of a member in its tar, of the path that shows it: what follows the tar's own name."""
+    parts, tar = path.split("/"), os.path.basename(source.path)
+    ends = [number for number, part in enumerate(parts, 1) if part == tar]
+    names = ["/".join(parts[end:]) for end in ends] or [path]
+    if len(names) == 1:
+        return names[0]
+    lies = source.offset, source.size
+    return next((name for name in names if _lies(source.path, name) == lies), names[-1])
+
+
+def _member(tar: str, name: str) -> ImageSource | None:
+    lies = _lies(tar, name)
+    return None if lies is None else TarSource(tar, *lies)
+
+
+def _lies(tar: str, name: str) -> tuple[int, int] | None:
+    """Offset and size of a member; None where there is no such tar, or no such name in it."""
     try:
         found = os.stat(openable(tar)) if url_of(tar) is None else None
         state = () if found is None else (found.st_size, found.st_mtime_ns)
-        offset, size = _members(tar, state)[name]
-    except (OSError, DataError, KeyError):
-        return FileSource(f"{tar}/{name}")
-    return TarSource(tar, offset, size)
+        return _members(tar, state).get(name)
+    except (OSError, DataError):
+        return None
 
 
 @lru_cache(maxsize=8)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from clipgrip.data.images import UndecodableImage, decode
 from clipgrip.data.manifest import Row
-from clipgrip.data.sources import EmbeddingSource, ImageSource
+from clipgrip.data.sources import EmbeddingSource, ImageSource, reason_of
 from clipgrip.sentences import Sentence
 
 
@@ -72,7 +72,7 @@ def read_new(source: ImageSource) -> bytes:
     try:
         return source.read()
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = reason_of(error)
         raise UndecodableImage(
             "unreadable", Sentence("cannot be read ({reason})", reason=reason)
         ) from error

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from clipgrip.data.sources import ImageSource, source_of, source_text
 from clipgrip.data.texts import Texts
 from clipgrip.errors import DataError
+from clipgrip.sentences import mark
 
 Split = Literal["pool", "test"]
 Ints = NDArray[np.int64]
@@ -83,7 +84,11 @@ class Rows(Sequence[Row]):
         for value in values:
             sha256, paths, label, split, source, in_memory = cells_of(value)
             if len(sha256) > DIGITS:  # all behind it would be another row's
-                raise DataError(f'"{sha256}" is no content hash: it has more than {DIGITS} digits')
+                raise DataError(
+                    mark('"{sha256}" is no content hash: it has more than {digits} digits'),
+                    sha256=sha256,
+                    digits=DIGITS,
+                )
             if in_memory is not None:
                 pictures[len(texts)] = in_memory
             hashes += sha256.encode("ascii").ljust(DIGITS, b"\0")

@@ -19,7 +19,6 @@ from clipgrip.data.classes import prompt_text
 from clipgrip.data.tables import write_csv
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, naming, part_name, sweep, write_text_atomic
-from clipgrip.sentences import mark
 
 MARKER = "sample.json"
 """Written last into a set's folder; says which set it is and how many images it holds."""
@@ -146,10 +145,8 @@ def _existing(folder: Path, settings: dict[str, object]) -> SamplePaths:
     tables = (paths.classes, paths.truth, paths.test)
     if found != settings | {"images": number} or not all(table.is_file() for table in tables):
         raise DataError(
-            mark(
-                "{folder}: the folder is in use and does not hold this demo set in full. Choose another "
-                "folder, or delete this one."
-            ),
+            "{folder}: the folder is in use and does not hold this demo set in full. Choose another "
+            "folder, or delete this one.",
             folder=folder,
         )
     return paths

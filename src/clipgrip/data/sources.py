@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,9 +16,12 @@ from PIL import Image
 
 from clipgrip.data.stores import read_object, read_range, url_of
 from clipgrip.errors import DataError
-from clipgrip.files import openable, read_file
+from clipgrip.files import openable, read_file, system_words
+from clipgrip.sentences import Sentence, mark
 
 MAX_BYTES = 1 << 30
+LARGER = mark("{path}: an image in it is larger than {most} MiB")
+NO_SUCH_IMAGE = mark("{path}: the file changed and has no such image any more")
 """The largest image file that is read."""
 
 
@@ -114,7 +117,7 @@ class EmbeddingSource:
             OSError: there is none, or as `FileSource.read`.
         """
         if not self.picture:
-            raise OSError("an embedding without a picture")
+            raise OSError(Sentence("an embedding without a picture"))
         return (read_object if url_of(self.picture) else read_file)(self.picture, MAX_BYTES)
 
 
@@ -129,10 +132,10 @@ class TarSource:
     def read(self) -> bytes:
         """The bytes; OSError when the file is gone or shorter now."""
         if self.size > MAX_BYTES:
-            raise OSError(f"{self.path}: an image in it is larger than {MAX_BYTES >> 20} MiB")
+            raise OSError(Sentence(LARGER, path=self.path, most=MAX_BYTES >> 20))
         data = read_range(self.path, self.offset, self.size)
         if len(data) < self.size:
-            raise OSError(f"{self.path}: the file changed and has no such image any more")
+            raise OSError(Sentence(NO_SUCH_IMAGE, path=self.path))
         return data
 
 
@@ -167,8 +170,13 @@ def source_text(source: ImageSource) -> str:
     """A source that lasts as JSON; empty for one that does not."""
     for kind, made in KINDS.items():
         if isinstance(source, made):
-            return json.dumps([kind, *astuple(source)], default=os.fspath)
+            return json.dumps([kind, *values_of(source)], default=os.fspath)
     return ""
+
+
+def values_of(source: Lasting) -> list[Any]:
+    """What a source that lasts is made of."""
+    return [getattr(source, one.name) for one in fields(source)]
 
 
 def source_of(text: str) -> Lasting:
@@ -202,8 +210,19 @@ def _picture(array: NDArray[Any]) -> Image.Image:
     grey = array.ndim == 2 and array.dtype in (np.uint8, np.uint16)
     if not (colour or grey) or 0 in array.shape:
         raise DataError(
-            f"an image array has shape {array.shape} and type {array.dtype}; allowed are "
-            "(height, width), (height, width, 3) and (height, width, 4) of uint8, "
-            "or (height, width) of uint16."
+            mark(
+                "an image array has shape {shape} and type {dtype}; allowed are (height, width), (height, width, 3) "
+                "and (height, width, 4) of uint8, or (height, width) of uint16."
+            ),
+            shape=array.shape,
+            dtype=array.dtype,
         )
     return Image.fromarray(np.ascontiguousarray(array))
+
+
+def reason_of(error: OSError | DataError) -> str:
+    """Why it could not be read; a sentence where it was made here, else what the system says."""
+    if isinstance(error, DataError):
+        return error.sentence
+    made = [one for one in error.args if isinstance(one, Sentence)]
+    return made[0] if made else system_words(error)

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clipgrip.errors import DataError
-from clipgrip.sentences import mark
 
 SPLITS = {
     **dict.fromkeys(("train", "training", "trainset"), "train"),
@@ -43,10 +42,8 @@ def check_classes(folder: Path, kind: str) -> None:
         for key in ("train", "test")
     )
     raise DataError(
-        mark(
-            "{folder}: its folders ({names}) are splits, not classes of {kind}. Give them one by "
-            "one:  clipgrip run {train} --labels {train} --test {test}"
-        ),
+        "{folder}: its folders ({names}) are splits, not classes of {kind}. Give them one by "
+        "one:  clipgrip run {train} --labels {train} --test {test}",
         folder=folder,
         names=names,
         kind=kind,
@@ -64,10 +61,8 @@ def check_one_split(paths: Iterable[str]) -> None:
     }
     if len(found) > 1:
         raise DataError(
-            mark(
-                "the Parquet files are those of several splits ({found}). Put the files of each into a "
-                "folder of its own, and give one folder."
-            ),
+            "the Parquet files are those of several splits ({found}). Put the files of each into a "
+            "folder of its own, and give one folder.",
             found=", ".join(sorted(found)),
         )
 

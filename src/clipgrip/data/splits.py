@@ -11,7 +11,6 @@ from clipgrip.data.manifest import Manifest
 from clipgrip.data.rows import Rows
 from clipgrip.errors import DataError
 from clipgrip.seeds import generator
-from clipgrip.sentences import mark
 from clipgrip.types import Labels
 
 PAPER_SEEDS = (500, 0, 200)
@@ -44,10 +43,8 @@ def hold_out(manifest: Manifest, share: float) -> Manifest:
         own = [n for n, row in enumerate(rows) if row.label == c and row.split == "pool"]
         if len(own) < 2:
             raise DataError(
-                mark(
-                    'class "{name}" has {n} image; two are needed, one to learn from and one to '
-                    "measure on. Add images, or take the class away."
-                ),
+                'class "{name}" has {n} image; two are needed, one to learn from and one to '
+                "measure on. Add images, or take the class away.",
                 name=name,
                 n=len(own),
             )

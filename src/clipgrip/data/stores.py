@@ -11,7 +11,7 @@ from typing import Any
 
 from clipgrip.errors import DataError, MissingPackage
 from clipgrip.files import AnyPath, open_file, openable
-from clipgrip.sentences import mark
+from clipgrip.sentences import Sentence
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/{1,3})(.*)", re.DOTALL)
 """A scheme of two letters at least: one letter is a drive. ``Path`` makes one slash of two."""
@@ -77,19 +77,17 @@ def file_system(url: str) -> Any:
         package = PACKAGES.get(scheme, "")
         also = f" {package}" if package not in ("", "s3fs") else ""
         raise MissingPackage(
-            mark(
-                "{scheme}:// needs packages that are not here. Install them with: pip install {what}"
-            ),
+            "{scheme}:// needs packages that are not here. Install them with: pip install {what}",
             scheme=scheme,
             what=f"'clipgrip[store]'{also}",
         ) from error
     except ValueError as error:
         raise DataError(
-            mark("{url}: {scheme}:// is no kind of place that is read. Read are s3://, gs://, az:// and what else "
-                 "fsspec knows."),
+            "{url}: {scheme}:// is no kind of place that is read. Read are s3://, gs://, az:// and what else "
+            "fsspec knows.",
             url=url,
             scheme=scheme,
-        ) from error  # fmt: skip
+        ) from error
 
 
 def objects_below(url: str) -> list[tuple[str, int]]:
@@ -105,8 +103,7 @@ def objects_below(url: str) -> list[tuple[str, int]]:
             found = {url: system.info(url)}
     if not found:
         raise DataError(
-            mark("{url}: nothing is there. Check the name of the bucket and of the folder."),
-            url=url,
+            "{url}: nothing is there. Check the name of the bucket and of the folder.", url=url
         )
     named = {
         f"{scheme}://{name.partition('://')[2] or name.lstrip('/')}": fact
@@ -191,7 +188,7 @@ def read_object(url: str, most: int) -> bytes:
     """All of an object; OSError where it cannot be had or is larger than ``most``."""
     data = _bytes_of(url, 0, most + 1)
     if len(data) > most:
-        raise OSError(f"{url}: it is larger than {most >> 20} MiB")
+        raise OSError(Sentence("{url}: it is larger than {most} MiB", url=url, most=most >> 20))
     return data
 
 
@@ -213,11 +210,9 @@ def _reached(url: str) -> Iterator[None]:
         raise
     except Exception as error:  # every store has errors of its own
         raise DataError(
-            mark(
-                "{url} cannot be reached: {error}. Check the name, the connection and the credentials, which are "
-                "found as those of every program for this store (for s3: AWS_ACCESS_KEY_ID, AWS_PROFILE or a role; "
-                "AWS_ENDPOINT_URL for another store than Amazon's)."
-            ),
+            "{url} cannot be reached: {error}. Check the name, the connection and the credentials, which are "
+            "found as those of every program for this store (for s3: AWS_ACCESS_KEY_ID, AWS_PROFILE or a role; "
+            "AWS_ENDPOINT_URL for another store than Amazon's).",
             url=url,
             error=_message(error),
         ) from error

@@ -13,7 +13,6 @@ from PIL import Image
 
 from clipgrip.data.relief import DEFECTS, REACH, TEXTURES, Grid, Relief, smooth_noise
 from clipgrip.errors import ConfigError, nearest
-from clipgrip.sentences import mark
 
 Range = tuple[float, float]
 Colour = tuple[float, float, float]
@@ -71,7 +70,7 @@ def render_surface(
     if defect not in DEFECTS:
         known = ", ".join(SURFACE_CLASSES)
         raise ConfigError(
-            mark('No surface class "{defect}". Known: {known}.{nearest}'),
+            'No surface class "{defect}". Known: {known}.{nearest}',
             defect=defect,
             known=known,
             nearest=nearest(defect, SURFACE_CLASSES),

@@ -29,6 +29,8 @@ DELIMITERS = ",;\t|"
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?[ \t]*\r?(?:\n|$)', re.IGNORECASE)
 _FORMULA = re.compile(r"'*[=+\-@＝＋－＠﹦﹢﹣﹫\t\r\n]")
 """Begins what a spreadsheet may run: also in the full width of Japanese keyboards, and behind a line feed."""
+_FIRST = frozenset("'=+-@＝＋－＠﹦﹢﹣﹫\t\r\n")
+"""What such a cell begins with."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -62,10 +64,8 @@ class Table:
         for column, kind in self.unread:
             if found is None and column.strip().casefold() in names:
                 raise DataError(
-                    mark(
-                        '{name}: the column "{column}" is of the type {kind}, which is not read as text. Write '
-                        "it as text or whole numbers."
-                    ),
+                    '{name}: the column "{column}" is of the type {kind}, which is not read as text. Write '
+                    "it as text or whole numbers.",
                     name=self.name,
                     column=column,
                     kind=kind,
@@ -82,10 +82,8 @@ class Table:
         if position is None:
             found = ", ".join(self.columns) or "none"
             raise DataError(
-                mark(
-                    '{name}: no column "{names}" (also allowed: {others}). Found: {found}. Name the columns '
-                    "in the first line."
-                ),
+                '{name}: no column "{names}" (also allowed: {others}). Found: {found}. Name the columns '
+                "in the first line.",
                 name=self.name,
                 names=names[0],
                 others=", ".join(names[1:]),
@@ -130,10 +128,7 @@ def parse_csv(text: str, name: str) -> Table:
             start = before + reader.line_num + 1
     except csv.Error as error:
         raise DataError(
-            mark("{name} line {start}: not valid CSV ({error})."),
-            name=name,
-            start=start,
-            error=error,
+            "{name} line {start}: not valid CSV ({error}).", name=name, start=start, error=error
         ) from error
     if not rows:
         return Table(name, (), (), ())
@@ -157,10 +152,8 @@ def dialect(text: str) -> tuple[str, str, int]:
 def _check_width(rows: Sequence[tuple[str, ...]], where: str) -> None:
     if len(rows[-1]) > MAX_COLUMNS and (len(rows) == 1 or any(rows[-1][MAX_COLUMNS:])):
         raise DataError(
-            mark(
-                "{where}: {count} columns; at most {max_columns} are read. Keep the columns that are "
-                "needed, such as path and label."
-            ),
+            "{where}: {count} columns; at most {max_columns} are read. Keep the columns that are "
+            "needed, such as path and label.",
             where=where,
             count=len(rows[-1]),
             max_columns=MAX_COLUMNS,
@@ -170,15 +163,13 @@ def _check_width(rows: Sequence[tuple[str, ...]], where: str) -> None:
 def _fitted(cells: tuple[str, ...], width: int, where: str) -> tuple[str, ...]:
     if any(cell.strip() for cell in cells[width:]):
         raise DataError(
-            mark(
-                "{where}: {n_cells} cells, but the first line names {width} columns. Put quotes around a "
-                "cell that holds the delimiter."
-            ),
+            "{where}: {n_cells} cells, but the first line names {width} columns. Put quotes around a "
+            "cell that holds the delimiter.",
             where=where,
             n_cells=len(cells),
             width=width,
         )
-    return (cells + ("",) * width)[:width]
+    return cells if len(cells) == width else (cells + ("",) * width)[:width]
 
 
 def write_csv(path: AnyPath, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
@@ -195,15 +186,17 @@ def write_csv(path: AnyPath, header: Sequence[str], rows: Iterable[Sequence[Cell
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     """What `write_csv` writes."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
+    out = io.BytesIO()
+    text = io.TextIOWrapper(out, "utf-8-sig", "backslashreplace", newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([_guarded(cell) for cell in header])
     writer.writerows([_guarded(cell) for cell in row] for row in rows)
-    return out.getvalue().encode("utf-8-sig", "backslashreplace")
+    text.flush()
+    return out.getvalue()
 
 
 def _guarded(cell: Cell) -> Cell:
-    if not isinstance(cell, str) or not cell.strip():
+    if not isinstance(cell, str) or cell[:1] not in _FIRST or not cell.strip():
         return cell
     if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
         return "'" + cell

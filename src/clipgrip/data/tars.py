@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from clipgrip.data.stores import opened
 from clipgrip.errors import DataError
-from clipgrip.sentences import mark
 
 SUFFIXES = (".tar",)
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
@@ -55,7 +54,7 @@ def members(path: str) -> Iterator[TarImage]:
             yield from _grouped(tar)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise DataError(
-            mark("{path} cannot be read as a tar file: {error}."), path=path, error=error
+            "{path} cannot be read as a tar file: {error}.", path=path, error=error
         ) from error
 
 
@@ -63,9 +62,9 @@ def check_plain(path: str) -> None:
     """DataError of a compressed tar file: nothing in it can be read without all that stands before."""
     if path.lower().endswith(COMPRESSED):
         raise DataError(
-            mark("{path} is a compressed tar file, in which no image can be found again. Unpack it to a plain .tar."),
+            "{path} is a compressed tar file, in which no image can be found again. Unpack it to a plain .tar.",
             path=path,
-        )  # fmt: skip
+        )
 
 
 def _grouped(tar: tarfile.TarFile) -> Iterator[TarImage]:

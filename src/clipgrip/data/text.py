@@ -42,12 +42,10 @@ def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
     text = text.lstrip("\ufeff").rstrip(
         "\x1a"
     )  # marks that were written twice; where files of DOS end
-    if "\x1b$" in text or "\x1b(" in text:
+    if any(sign in text for sign in ("\x1b$B", "\x1b$@", "\x1b(I")):  # where it turns to Japanese
         raise DataError(
-            mark(
-                "{name}: it is in the Japanese encoding JIS. Give --encoding iso-2022-jp, or save it as UTF-8 "
-                '(in Excel: "CSV UTF-8").'
-            ),
+            "{name}: it is in the Japanese encoding JIS. Give --encoding iso-2022-jp, or save it as UTF-8 "
+            '(in Excel: "CSV UTF-8").',
             name=name,
         )
     if "\0" in text:
@@ -72,10 +70,8 @@ def taken_encoding(data: bytes, name: str, encoding: str | None = None) -> str:
         raise _neither(name, Sentence(", in which it would hold {reason}", reason=reason))
     if tried == [encoding]:
         raise DataError(
-            mark(
-                "{name}: the text is not {encoding}. Give --encoding the one it was saved in, for "
-                "example {examples}."
-            ),
+            "{name}: the text is not {encoding}. Give --encoding the one it was saved in, for "
+            "example {examples}.",
             name=name,
             encoding=encoding,
             examples=EXAMPLES,
@@ -121,10 +117,8 @@ def check_encoding(name: str) -> str:
         b"a".decode(name)
     except (LookupError, UnicodeError, ValueError):
         raise ConfigError(
-            mark(
-                'encoding "{name}" is unknown. Give the one that the text files were saved in, for '
-                "example {examples}."
-            ),
+            'encoding "{name}" is unknown. Give the one that the text files were saved in, for '
+            "example {examples}.",
             name=name,
             examples=EXAMPLES,
         ) from None
@@ -142,7 +136,7 @@ def _bytes(path: AnyPath) -> bytes:
         return read_file(path, MAX_BYTES) if url is None else read_object(url, MAX_BYTES)
     except OSError as error:
         raise DataError(
-            mark("{path}: cannot be read ({reason}). Check the name."),
+            "{path}: cannot be read ({reason}). Check the name.",
             path=os.fspath(path),
             reason=system_words(error),
         ) from error
@@ -150,10 +144,8 @@ def _bytes(path: AnyPath) -> bytes:
 
 def _neither(name: str, reason: str) -> DataError:
     return DataError(
-        mark(
-            "{name}: the text is neither UTF-8 nor Windows Japanese (cp932){reason}. In Excel, save "
-            'it as "CSV UTF-8", or give its encoding with --encoding, for example {examples}.'
-        ),
+        "{name}: the text is neither UTF-8 nor Windows Japanese (cp932){reason}. In Excel, save "
+        'it as "CSV UTF-8", or give its encoding with --encoding, for example {examples}.',
         name=name,
         reason=reason,
         examples=EXAMPLES,

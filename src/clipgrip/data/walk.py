@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from clipgrip.data.issues import Issue
-from clipgrip.files import openable
+from clipgrip.data.issues import Issue, Issues
+from clipgrip.files import openable, system_words
+from clipgrip.sentences import Sentence
 
 LITTER = frozenset(
     {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"}
@@ -13,29 +14,30 @@ LITTER = frozenset(
 )
 """Names, in lower case, that operating systems and network drives leave behind."""
 OWN = ".clipgrip"
+HIDDEN = Sentence("hidden, or made by the system or an editor")
 """Begins the names of clipgrip's own hidden files, which are nobody's images and no news."""
 
 
-def walk(folder: str, root: str) -> tuple[list[str], list[Issue]]:
+def walk(folder: str, root: str) -> tuple[list[str], Issues]:
     """Absolute paths of the files below ``folder``, sorted, and issues shown relative to ``root``.
 
     Linked folders are read after the real ones; a folder that was read already is not read again,
     so loops end.
     """
     files: list[str] = []
-    issues: list[Issue] = []
+    issues = Issues()
     seen = {os.path.realpath(folder)}
     pending = [folder]
     while pending:
         pending += _walk_real(pending.pop(0), root, seen, files, issues)
         pending = _unread(pending, root, seen, issues)
     visible = [path for path in files if not is_litter(path, folder)]
-    issues += [hidden_issue(path, root) for path in files if is_litter(path, folder)]
-    return sorted(visible), sorted(issues)
+    issues.extend(hidden_issue(path, root) for path in files if is_litter(path, folder))
+    return sorted(visible), issues.in_order()
 
 
 def _walk_real(
-    folder: str, root: str, seen: set[str], files: list[str], issues: list[Issue]
+    folder: str, root: str, seen: set[str], files: list[str], issues: Issues
 ) -> list[str]:
     """Read a folder without following links, however deep; the linked folders in it are returned."""
     links: list[str] = []
@@ -56,7 +58,7 @@ def _walk_real(
     return links
 
 
-def _listed(here: str, root: str, files: list[str], issues: list[Issue]) -> dict[str, bool]:
+def _listed(here: str, root: str, files: list[str], issues: Issues) -> dict[str, bool]:
     """The folders in a folder, and whether each is a link; its files are added to ``files``."""
     folders: dict[str, bool] = {}
     try:
@@ -85,20 +87,19 @@ def _real(folder: str, path: str) -> str:
     )
 
 
-def _unread(links: list[str], root: str, seen: set[str], issues: list[Issue]) -> list[str]:
+def _unread(links: list[str], root: str, seen: set[str], issues: Issues) -> list[str]:
     """The links that lead to a folder that was not read; the others become issues."""
     new = [link for link in links if os.path.realpath(link) not in seen]
-    issues += [
-        Issue(relative(link, root), "repeated-folder", "links to a folder that is read already")
-        for link in links
-        if link not in new
-    ]
+    detail = Sentence("links to a folder that is read already")
+    issues.extend(
+        Issue(relative(link, root), "repeated-folder", detail) for link in links if link not in new
+    )
     return new
 
 
 def hidden_issue(path: str, root: str) -> Issue:
     """The issue of a file that is litter."""
-    return Issue(relative(path, root), "hidden", "hidden, or made by the system or an editor")
+    return Issue(relative(path, root), "hidden", HIDDEN)
 
 
 def is_litter(path: str, folder: str) -> bool:
@@ -118,5 +119,5 @@ def relative(path: str, root: str) -> str:
         return path.replace(os.sep, "/")
 
 
-def _plain(error: OSError) -> str:
-    return f"the folder cannot be read ({error.strerror})"
+def _plain(error: OSError) -> Sentence:
+    return Sentence("the folder cannot be read ({reason})", reason=system_words(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from torch import Tensor
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.embeddings import Embeddings, is_embeddings, read_embeddings
-from clipgrip.data.embedfiles import NO_EMBEDDING, table_arrays
 from clipgrip.data.embedlarge import floats
+from clipgrip.data.embedtables import NO_EMBEDDING, table_arrays
 from clipgrip.data.embedvalues import numbered
 from clipgrip.errors import DataError
 from clipgrip.pseudolabel.banks import BankMap, banks_of, check_banks
@@ -37,7 +38,7 @@ def banks_of_x(X: Any) -> list[Any]:
     if (file := embeddings_file(X)) is not None:
         return [floats(bank) for bank in file.banks.values()]
     if callable(getattr(X, "to_pandas", None)) and hasattr(X, "column_names"):
-        found = [one for one in table_arrays(X, "X").values() if one.ndim == 2]
+        found = [one for one in table_arrays(X, "X", sys.maxsize).values() if one.ndim == 2]
         return found or [X.to_pandas()]
     if hasattr(X, "iloc") and hasattr(X, "columns") and len(X):
         named = [name for name in X.columns if str(name).casefold() not in NO_EMBEDDING]
@@ -129,7 +130,7 @@ def beside_embeds(
         tests = file.test or (False,) * len(file.labels)
         y = ["" if test else one for one, test in zip(file.labels, tests, strict=True)]
         if names is not None:
-            y = list(numbered(y, names.display))
+            y = [numbered(one, names.display) for one in y]
     if class_embeds is None and file.class_embeds is not None:
         class_embeds, logit_scale = file.class_embeds, file.logit_scale
         if names is None and file.class_names:

@@ -16,7 +16,7 @@ import clipgrip
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.ingest import Images, Ingested, ingest
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issues
 from clipgrip.data.task import paradigm
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.embeds import class_vectors
@@ -51,7 +51,7 @@ class Fitted:
     vocabulary: Vocabulary
     rounds: list[Round] = field(repr=False)
     paradigm: str
-    issues: tuple[Issue, ...] = ()
+    issues: Issues = field(default_factory=Issues)
     predictor: Predictor | None = None
     banks: BankMap | None = None
     """How several banks of embeddings become one matrix; None where there is one bank, or images."""
@@ -94,7 +94,7 @@ def fit_images(
     )
     predictor = Predictor(facts, learned, ready.start.class_embeds(learned), joint, beside=beside)
     head = final_head(predictor.class_embeds, facts.logit_scale, joint)
-    issues = ingested.issues + prepared.issues
+    issues = Issues(ingested.issues, prepared.issues)
     return Fitted(head, target.vocabulary, done.rounds, paradigm(ready.task), issues, predictor)
 
 

@@ -6,7 +6,6 @@ from clipgrip.errors import ConfigError, nearest
 from clipgrip.executors.base import Executor, Here
 from clipgrip.executors.processes import Processes
 from clipgrip.executors.resources import cores
-from clipgrip.sentences import mark
 
 KNOWN = ("auto", "here", "processes", "ray")
 
@@ -32,9 +31,7 @@ def executor_named(name: str) -> Executor:
 
         return OnRay(rest or None)
     raise ConfigError(
-        mark(
-            '--on "{name}" is not known. Give auto, here, processes, processes:N, ray or ray:ADDRESS.{nearest}'
-        ),
+        '--on "{name}" is not known. Give auto, here, processes, processes:N, ray or ray:ADDRESS.{nearest}',
         name=name,
         nearest=nearest(kind, KNOWN),
     )

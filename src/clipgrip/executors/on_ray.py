@@ -152,10 +152,8 @@ def _connect(ray: Any, address: str | None, place: str | None) -> None:
         ray.init(address, **quiet)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         raise ConfigError(
-            mark(
-                "no Ray cluster answers at {address}: {error}. Start one with  ray start --head  and give the address "
-                "it prints, such as --on ray:10.0.0.5:6379."
-            ),
+            "no Ray cluster answers at {address}: {error}. Start one with  ray start --head  and give the address "
+            "it prints, such as --on ray:10.0.0.5:6379.",
             address=address,
             error=error,
         ) from error

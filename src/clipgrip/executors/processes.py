@@ -131,9 +131,7 @@ def _ctrl_c_later() -> Iterator[None]:
 def died(tries: int) -> RunError:
     """The error of a part that no worker survives."""
     return RunError(
-        mark(
-            "workers were ended {tries} times at the same images, most likely by the system for lack of memory. "
-            "What was stored is kept. Take fewer workers (--on processes:1), or --on here."
-        ),
+        "workers were ended {tries} times at the same images, most likely by the system for lack of memory. "
+        "What was stored is kept. Take fewer workers (--on processes:1), or --on here.",
         tries=tries,
     )

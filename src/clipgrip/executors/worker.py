@@ -13,7 +13,6 @@ from typing import Any
 from clipgrip import __version__
 from clipgrip.errors import RunError
 from clipgrip.executors.base import Work
-from clipgrip.sentences import mark
 
 
 def compute(work: Work, part: Any, version: str) -> Any:
@@ -25,9 +24,7 @@ def compute(work: Work, part: Any, version: str) -> Any:
     """
     if version != __version__:
         raise RunError(
-            mark(
-                "a worker has clipgrip {theirs}, and this is {version}. Install the same version on every machine."
-            ),
+            "a worker has clipgrip {theirs}, and this is {version}. Install the same version on every machine.",
             theirs=__version__,
             version=version,
         )
@@ -38,7 +35,7 @@ def compute(work: Work, part: Any, version: str) -> Any:
         if _travels(error):
             raise
         raise RunError(
-            mark("a worker cannot go on: {name}: {error}. What was stored is kept."),
+            "a worker cannot go on: {name}: {error}. What was stored is kept.",
             name=type(error).__name__,
             error=str(error),
         ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -85,6 +86,17 @@ class Teacher:
         """The same, knowing what its labels said when they were held out."""
         harm = held_out is not None and held_out.unlabeled_harm
         return replace(self, held_out=held_out, uses_unlabeled=not harm)
+
+    def worthwhile(self, ks: Sequence[int]) -> Sequence[int]:
+        """Of a schedule's rounds those that held-out labels bear out: all, the last alone, or the labels alone.
+
+        Each round agrees with the one before, right or wrong. So where held-out labels do not become likelier by the
+        unlabeled images, or none can be held out, a second round learns nothing that anybody has confirmed.
+        """
+        if not self.uses_unlabeled:
+            return [0]
+        helps = self.held_out is not None and self.held_out.rounds_help
+        return ks if helps else ks[-1:]
 
     def joint(self, image_embeds: ImageEmbeds, pseudolabels: PseudoLabels | None = None) -> Joint:
         """The classifier of new images, from the pool (N, D) as a prompt sees it and from ``pseudolabels`` as well."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipgrip.fewshot.head import HeadSettings, fit_head
@@ -15,6 +16,10 @@ from clipgrip.types import ImageEmbeds, Labels, Logits, Probs
 
 MOST = 4000
 """Unlabeled images that take part, and labels: whether they help is known from these."""
+LEAST = 1e-12
+"""Of a label's probability, so that one label does not outweigh all others."""
+NOTHING = 1e-6
+"""Standard error of log-likelihoods that differ by rounding alone."""
 
 Refine = Callable[[Probs, Labels], Probs]
 """Better answers (n, C) from start answers and the labels that may be known, -1 elsewhere."""
@@ -31,8 +36,10 @@ class HeldOut:
     """The text's answers; -1 where there is no text."""
     labels_only: Labels = field(repr=False)
     with_unlabeled: Labels = field(repr=False)
-    harm: float
-    """The level of the sign test that `unlabeled_harm` makes."""
+    gains: Float[Tensor, " n"] = field(repr=False)
+    """How much larger the unlabeled images made each label's log-likelihood."""
+    errors: float
+    """Standard errors from which the mean of these counts."""
 
     def right(self, answers: Labels) -> int:
         """How many of some answers are the person's."""
@@ -40,14 +47,25 @@ class HeldOut:
 
     @property
     def unlabeled_harm(self) -> bool:
-        """Whether unlabeled images made answers worse than labels alone did."""
-        alone, both = self.labels_only == self.truth, self.with_unlabeled == self.truth
-        lost, won = int((alone & ~both).sum()), int((both & ~alone).sum())
-        if lost <= won:
-            return False
-        from scipy.stats import binom  # here, since a predictor needs no statistics
+        """Whether unlabeled images made fewer labels right and all of them less likely than labels alone did.
 
-        return float(binom.sf(lost - 1, lost + won, 0.5)) <= self.harm
+        Not one of the two: refined answers are often too sure and right, and one label of many may turn by chance.
+        """
+        fewer = self.right(self.with_unlabeled) < self.right(self.labels_only)
+        return fewer and self._gain <= -self.errors
+
+    @property
+    def rounds_help(self) -> bool:
+        """Whether labels became likelier, so that a round may learn from what another learned from them."""
+        return self._gain >= self.errors
+
+    @property
+    def _gain(self) -> float:
+        """The mean gain in standard errors; 0 where one label says nothing of them."""
+        if len(self.gains) < 2:
+            return 0.0
+        error = float(self.gains.std()) / math.sqrt(len(self.gains))
+        return float(self.gains.mean()) / max(error, NOTHING)
 
     @property
     def answers(self) -> Labels:
@@ -94,20 +112,25 @@ def held_out(
     text_logits = None if text is None else text[some]
     fold = _folds(own, several[some], settings.folds, generator)
     refine = refiner(embeds)
-    alone, both = torch.full_like(own, -1), torch.full_like(own, -1)
+    alone, both = torch.zeros(len(own), n_classes), torch.zeros(len(own), n_classes)
     for number in range(settings.folds):
         hidden = fold == number
         if not bool(hidden.any()):
             continue
         known = torch.where(hidden, -1, own)
-        answers = joint_of_pool(embeds, known, text_logits, n_classes, settings).probs(
-            embeds, text_logits
-        )
-        alone[hidden] = answers[hidden].argmax(1)
-        both[hidden] = refine(answers, known)[hidden].argmax(1)
+        joint = joint_of_pool(embeds, known, text_logits, n_classes, settings)
+        first = joint.probs(embeds, text_logits)
+        alone[hidden], both[hidden] = first[hidden], refine(first, known)[hidden]
     at = (fold >= 0).nonzero().squeeze(1)
+    truth, alone, both = own[at], alone[at], both[at]
     texts = torch.full_like(at, -1) if text_logits is None else text_logits[at].argmax(1)
-    return HeldOut(some[at], own[at], texts, alone[at], both[at], settings.harm)
+    gains = _log_likelihoods(both, truth) - _log_likelihoods(alone, truth)
+    answers = alone.argmax(1), both.argmax(1)
+    return HeldOut(some[at], truth, texts, *answers, gains, settings.errors)
+
+
+def _log_likelihoods(probs: Probs, labels: Labels) -> Float[Tensor, " n"]:
+    return probs.gather(1, labels[:, None]).squeeze(1).clamp_min(LEAST).log()
 
 
 def _sample(mask: Tensor, generator: torch.Generator) -> Tensor:

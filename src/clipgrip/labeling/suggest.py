@@ -14,6 +14,7 @@ from clipgrip.backbone.base import Model
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.discover import PATH_COLUMNS, discover
 from clipgrip.data.ingest import ingest
+from clipgrip.data.issues import Issues
 from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.data.task import ssl
@@ -30,10 +31,10 @@ from clipgrip.runs.embedding import Embeds, embedded
 from clipgrip.runs.events import Listener
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Probs
-from clipgrip.words import Words
+from clipgrip.words import ENGLISH, Words
 from clipgrip.written import write_output
 
 HEADER = ("path", "label", "why")
@@ -91,14 +92,14 @@ def from_images(
         on_progress=partial(listener.progress, "hash"),
     )
     for sentence in folder_sentences(
-        folder_facts(found.by_folder, len(found.manifest.pool), found.issues), Words("en")
+        folder_facts(found.by_folder, len(found.manifest.pool), found.issues), ENGLISH
     ):
         listener.note(sentence)
     seen = embedded(backbone, found.manifest, listener)
-    issues = sorted({*found.issues, *seen.issues})
+    issues = Issues(found.issues, seen.issues).in_order()
     if issues:
         first = issues[0]
-        counted = Words("en").count(len(issues), "{n} remark on files", "{n} remarks on files")
+        counted = ENGLISH.count(len(issues), "{n} remark on files", "{n} remarks on files")
         listener.note(
             Sentence(
                 "{counted}. The first: {path}: {detail}",
@@ -149,10 +150,11 @@ def from_run(
     return _suggested(embeds, classes, probs, n, apart, answered - apart, seed, classes)
 
 
-def write_suggestions(place: AnyPath, found: Suggestions) -> None:
+def write_suggestions(place: AnyPath, found: Suggestions, say: Words = ENGLISH) -> None:
     """``path,label,why``: the suggested images with an empty label, then those whose label is known."""
-    rows = [(row.path, "", why) for row, why in zip(found.rows, found.why, strict=True)]
-    known = [(path, label, "known already") for path, label in found.known]
+    why = map(say.translated, found.why)
+    rows = [(row.path, "", reason) for row, reason in zip(found.rows, why, strict=True)]
+    known = [(path, label, say("known already")) for path, label in found.known]
     write_output(place, csv_bytes(HEADER, [*rows, *known]), SUGGEST)
 
 
@@ -203,13 +205,15 @@ def _reasons(
 ) -> tuple[str, ...]:
     """Plain words for each chosen image. The model's answers are left out: they lead people on."""
     near = nearest_counts(images, torch.cat([chosen, known]))[: len(chosen)].tolist()
-    stands = [f"stands for {count} of {len(images)} images" for count in near]
+    total = len(images)
     if probs is None:
-        return tuple(f"typical: {words}" for words in stands)
+        text = mark("typical: stands for {count} of {total} images")
+        return tuple(Sentence(text, count=count, total=total) for count in near)
     sure = (100 * (1 - doubt([probs])[chosen])).floor().int().tolist()
+    text = mark("the model is {percent}% sure; stands for {count} of {total} images")
     return tuple(
-        f"the model is {percent}% sure; {words}"
-        for percent, words in zip(sure, stands, strict=True)
+        Sentence(text, percent=percent, count=count, total=total)
+        for percent, count in zip(sure, near, strict=True)
     )
 
 

@@ -16,11 +16,11 @@ def check_criteria(pilot: Pilot) -> None:
     names = [one.name for one in pilot.criteria]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise ConfigError(mark("the criterion {twice} is given twice. Give it once."), twice=twice)
+        raise ConfigError("the criterion {twice} is given twice. Give it once.", twice=twice)
     unknown = [name for name in pilot.ok_classes if name not in pilot.classes]
     if unknown:
         raise ConfigError(
-            mark('the OK class "{unknown}" is none of the classes: {classes}.'),
+            'the OK class "{unknown}" is none of the classes: {classes}.',
             unknown=unknown[0],
             classes=", ".join(pilot.classes),
         )
@@ -41,19 +41,17 @@ def check_shares(pilot: Pilot) -> None:
     """ConfigError where they do not."""
     for name, share in pilot.shares.items():
         if name not in pilot.classes:
-            raise ConfigError(mark('--share "{name}" is none of the classes.'), name=name)
+            raise ConfigError('--share "{name}" is none of the classes.', name=name)
         if not 0 < share < 1:
             raise ConfigError(
-                mark('the share of "{name}" is {share}; it lies between 0 and 1.'),
+                'the share of "{name}" is {share}; it lies between 0 and 1.',
                 name=name,
                 share=f"{share:g}",
             )
     total, all_given = sum(pilot.shares.values()), len(pilot.shares) == len(pilot.classes)
     if total > 1 + 1e-9 or (total < 1 - 1e-9 if all_given else total > 1 - 1e-9):
         raise ConfigError(
-            mark(
-                "the given shares sum to {total}. All classes together have 1; those not named share "
-                "what is left, so something has to be left for them."
-            ),
+            "the given shares sum to {total}. All classes together have 1; those not named share "
+            "what is left, so something has to be left for them.",
             total=f"{total:g}",
         )

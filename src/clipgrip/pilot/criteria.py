@@ -43,7 +43,7 @@ class Criterion:
         if self.name not in NAMES:
             known = ", ".join(NAMES)
             raise ConfigError(
-                mark('no criterion "{name}". Known: {known}.{nearest}'),
+                'no criterion "{name}". Known: {known}.{nearest}',
                 name=self.name,
                 known=known,
                 nearest=nearest(self.name, NAMES),
@@ -56,10 +56,8 @@ class Criterion:
         if self.edge > self.limit if self.higher else self.edge < self.limit:
             side = Sentence("at most") if self.higher else Sentence("at least")
             raise ConfigError(
-                mark(
-                    "{name}: the edge {edge} of the band for conditions has to be {side} the limit "
-                    "{limit}, as a worse value. Write it as LIMIT:EDGE."
-                ),
+                "{name}: the edge {edge} of the band for conditions has to be {side} the limit "
+                "{limit}, as a worse value. Write it as LIMIT:EDGE.",
                 name=self.name,
                 edge=f"{self.edge:g}",
                 side=side,
@@ -137,9 +135,7 @@ def _number(name: str, text: str, whole: str) -> float:
         return float(text)
     except ValueError:
         raise ConfigError(
-            mark(
-                '{name}: "{whole}" is no number. Write LIMIT or LIMIT:EDGE, as in 0.9 or 0.9:0.85.'
-            ),
+            '{name}: "{whole}" is no number. Write LIMIT or LIMIT:EDGE, as in 0.9 or 0.9:0.85.',
             name=name,
             whole=whole,
         ) from None
@@ -148,10 +144,8 @@ def _number(name: str, text: str, whole: str) -> float:
 def _check_share(name: str, value: float) -> None:
     if not 0 < value < 1:
         raise ConfigError(
-            mark(
-                "{name} is {value}; a share lies between 0 and 1 and is neither, as in 0.02 for 2%: "
-                "no sample proves that nothing at all is wrong."
-            ),
+            "{name} is {value}; a share lies between 0 and 1 and is neither, as in 0.02 for 2%: "
+            "no sample proves that nothing at all is wrong.",
             name=name,
             value=f"{value:g}",
         )
@@ -160,10 +154,8 @@ def _check_share(name: str, value: float) -> None:
 def _check_months(criterion: Criterion) -> None:
     if not (isfinite(criterion.limit) and 0 < criterion.limit <= criterion.edge < inf):
         raise ConfigError(
-            mark(
-                "payback is {limit} months with conditions up to {edge}; give months above 0, the "
-                "longer one second, as in 12:18."
-            ),
+            "payback is {limit} months with conditions up to {edge}; give months above 0, the "
+            "longer one second, as in 12:18.",
             limit=f"{criterion.limit:g}",
             edge=f"{criterion.edge:g}",
         )

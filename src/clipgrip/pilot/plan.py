@@ -58,22 +58,21 @@ class Pilot:
     def __post_init__(self) -> None:
         if self.rule not in RULES:
             raise ConfigError(
-                mark('the rule "{rule}" is not known. Known: {rules}.'),
+                'the rule "{rule}" is not known. Known: {rules}.',
                 rule=self.rule,
                 rules=", ".join(RULES),
             )
         if self.images < 1:
             raise ConfigError(
-                mark("{images} images expected; a pilot needs one at least."), images=self.images
+                "{images} images expected; a pilot needs one at least.", images=self.images
             )
         if not 0 < self.seconds < 3600:
             raise ConfigError(
-                mark("{seconds} seconds for an answer; give 0 to 3600."),
-                seconds=f"{self.seconds:g}",
+                "{seconds} seconds for an answer; give 0 to 3600.", seconds=f"{self.seconds:g}"
             )
         if self.expected is not None and not 0 < self.expected < 1:
             raise ConfigError(
-                mark("the expected accuracy is {expected}; it is a share between 0 and 1."),
+                "the expected accuracy is {expected}; it is a share between 0 and 1.",
                 expected=f"{self.expected:g}",
             )
         check_criteria(self)
@@ -236,11 +235,9 @@ def _check_reach(pilot: Pilot, needs: tuple[Need, ...]) -> None:
             )
         if need.purpose == "automated" and need.images is None and need.truth == 0:
             raise ConfigError(
-                mark(
-                    "with {images} images no audit can prove so small an error rate for that share of "
-                    "them, even if not one answer is wrong. Allow a larger --max-error, or collect more "
-                    "images."
-                ),
+                "with {images} images no audit can prove so small an error rate for that share of "
+                "them, even if not one answer is wrong. Allow a larger --max-error, or collect more "
+                "images.",
                 images=f"{pilot.images:,}",
             )
     for one in pilot.criteria:
@@ -270,11 +267,9 @@ def _check_possible(pilot: Pilot, one: Criterion) -> None:
     if least is not None:
         needed = Sentence("{n} are", n=f"{ceil(least / pilot.part(one.name)):,}")
     raise ConfigError(
-        mark(
-            "{name} {limit} cannot be proven with {images} images ({answers} of them count), "
-            "even if not one answer is wrong; {needed} enough. Set an easier limit, or collect "
-            "more images."
-        ),
+        "{name} {limit} cannot be proven with {images} images ({answers} of them count), "
+        "even if not one answer is wrong; {needed} enough. Set an easier limit, or collect "
+        "more images.",
         name=one.name,
         limit=f"{one.limit:g}",
         images=f"{pilot.images:,}",

@@ -14,7 +14,6 @@ from scipy import stats
 
 from clipgrip.errors import ConfigError
 from clipgrip.pilot.criteria import Criterion, Rule
-from clipgrip.sentences import mark
 from clipgrip.trust.audit import audit_size
 from clipgrip.trust.bounds import rate_bound
 
@@ -50,8 +49,7 @@ def chance(criterion: Criterion, rule: Rule, answers: int, truth: float) -> Chan
     """
     if not 0 <= truth <= 1:
         raise ConfigError(
-            mark("the assumed truth is {truth}; it has to be a share from 0 to 1."),
-            truth=f"{truth:g}",
+            "the assumed truth is {truth}; it has to be a share from 0 to 1.", truth=f"{truth:g}"
         )
     yes = _probability(criterion, yes_counts(criterion, rule, answers), answers, truth)
     at_least = _probability(criterion, _edge_counts(criterion, answers), answers, truth)
@@ -122,10 +120,8 @@ def answers_for_precision(half_width: float, expected: float) -> Precision:
     """
     if not 0 < half_width < 0.5:
         raise ConfigError(
-            mark(
-                "precision is {half_width}; the half width of an interval lies between 0 and 0.5, as "
-                "in 0.05 for ±5 points."
-            ),
+            "precision is {half_width}; the half width of an interval lies between 0 and 0.5, as "
+            "in 0.05 for ±5 points.",
             half_width=f"{half_width:g}",
         )
     normal = audit_size(precision=half_width, error=1 - expected)

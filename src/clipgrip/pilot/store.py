@@ -71,8 +71,7 @@ def write_version(
         )
     if reason and not earlier:
         raise ConfigError(
-            mark("{place} is not there, so there is nothing to revise. Leave --revise out."),
-            place=place,
+            "{place} is not there, so there is nothing to revise. Leave --revise out.", place=place
         )
     number = len(earlier) + 1
     target = _numbered(place, number)
@@ -95,7 +94,7 @@ def write_version(
         write_bytes_once(target, data, lambda: before(version))
     except FileExistsError:
         raise ConfigError(
-            mark("{target} appeared meanwhile. Look at it, then try again."), target=target
+            "{target} appeared meanwhile. Look at it, then try again.", target=target
         ) from None
     return version
 
@@ -137,7 +136,7 @@ def _read(place: Path, number: int, replaces: str | None) -> Version:
         data = read_file(place, MAX_BYTES)
     except OSError as error:
         raise DataError(
-            mark("{place}: cannot be read ({reason})."), place=place, reason=system_words(error)
+            "{place}: cannot be read ({reason}).", place=place, reason=system_words(error)
         ) from error
     return _parsed(data, place, number, replaces)
 
@@ -155,19 +154,15 @@ def _parsed(data: bytes, place: Path, number: int, replaces: str | None) -> Vers
         ClipgripError,
     ) as error:
         raise DataError(
-            mark(
-                "{place}: not a pilot as clipgrip audit plan writes it ({error}). Give the "
-                "pilot.json as it was written."
-            ),
+            "{place}: not a pilot as clipgrip audit plan writes it ({error}). Give the "
+            "pilot.json as it was written.",
             place=place,
             error=error,
         ) from None
     if (version.number, content["replaces"]) != (number, replaces):
         raise DataError(
-            mark(
-                "{place}: does not follow the version before it; one of the two was changed or "
-                "exchanged after it was written. Bring back the files as they were."
-            ),
+            "{place}: does not follow the version before it; one of the two was changed or "
+            "exchanged after it was written. Bring back the files as they were.",
             place=place,
         )
     return version

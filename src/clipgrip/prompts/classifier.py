@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from clipgrip.backbone.base import Backbone
 from clipgrip.errors import PromptError
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template, as_templates, fill
-from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, Probs, WideEmbeds
 
 
@@ -62,12 +61,10 @@ def check_distinct(backbone: Backbone, class_prompts: Sequence[str]) -> None:
         twin = first.setdefault(tuple(row), prompt)
         if twin != prompt:
             raise PromptError(
-                mark(
-                    '"{twin}" and "{prompt}" are the same tokens to the model {name}, so it cannot tell the '
-                    "two classes apart: its tokenizer may not know their script. Give them other texts in "
-                    "the column prompt of the list of classes, in English for most models, or choose a model "
-                    "that reads the language."
-                ),
+                '"{twin}" and "{prompt}" are the same tokens to the model {name}, so it cannot tell the '
+                "two classes apart: its tokenizer may not know their script. Give them other texts in "
+                "the column prompt of the list of classes, in English for most models, or choose a model "
+                "that reads the language.",
                 twin=twin,
                 prompt=prompt,
                 name=backbone.name,

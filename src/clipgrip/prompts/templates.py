@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clipgrip.errors import ConfigError
-from clipgrip.sentences import mark
 
 DEFAULT_TEMPLATE = "a photo of a {}."
 
@@ -17,10 +16,8 @@ def check_template(template: str) -> str:
     """The template itself, or ConfigError unless ``{}`` stands in it once."""
     if template.count("{}") != 1:
         raise ConfigError(
-            mark(
-                'template "{template}" must hold {{}} exactly once, where the class name goes, for '
-                'example "{default_template}".'
-            ),
+            'template "{template}" must hold {{}} exactly once, where the class name goes, for '
+            'example "{default_template}".',
             template=template,
             default_template=DEFAULT_TEMPLATE,
         )
@@ -32,13 +29,13 @@ def as_templates(template: Template) -> tuple[str, ...]:
     found = (template,) if isinstance(template, str) else tuple(template)
     if not found:
         raise ConfigError(
-            mark('no template given. Give one, for example "{default_template}".'),
+            'no template given. Give one, for example "{default_template}".',
             default_template=DEFAULT_TEMPLATE,
         )
     for number, one in enumerate(found):
         if check_template(one) in found[:number]:
             raise ConfigError(
-                mark('template "{one}" stands twice and would count twice. Remove one.'), one=one
+                'template "{one}" stands twice and would count twice. Remove one.', one=one
             )
     return found
 

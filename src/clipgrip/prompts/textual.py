@@ -13,7 +13,6 @@ from clipgrip.backbone.base import Backbone, Tails, TextTower
 from clipgrip.errors import ConfigError, PromptError
 from clipgrip.prompts.classifier import wide_logits
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, fill
-from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, TokenEmbeds
 
 CTX_STD = 0.02
@@ -58,21 +57,17 @@ class TextualPrompt:
         words = template.split("{}")[0].strip()
         if not words:
             raise ConfigError(
-                mark(
-                    'template "{template}" has no words before {{}} to start a prompt from. Write some, '
-                    'or choose the preset "paper", which needs none.'
-                ),
+                'template "{template}" has no words before {{}} to start a prompt from. Write some, '
+                'or choose the preset "paper", which needs none.',
                 template=template,
             )
         texts = backbone.text.tokenize(fill(template, class_prompts))
         start = backbone.text.tokenize([words])[0][:-1]
         if any(row[: len(start)] != start for row in texts):
             raise ConfigError(
-                mark(
-                    'template "{template}" runs together with the class names, so its words are not '
-                    'tokens of their own. Put a space before {{}}, or choose the preset "paper", which '
-                    "needs none."
-                ),
+                'template "{template}" runs together with the class names, so its words are not '
+                'tokens of their own. Put a space before {{}}, or choose the preset "paper", which '
+                "needs none.",
                 template=template,
             )
         first = backbone.text.start_tokens
@@ -116,10 +111,8 @@ class TextualPrompt:
         if set(learned) != {"ctx"} or learned["ctx"].shape[1:] != self.ctx.shape[1:]:
             shapes = {name: tuple(value.shape) for name, value in learned.items()}
             raise PromptError(
-                mark(
-                    "this checkpoint holds {shapes}, a textual prompt on this model needs ctx of shape "
-                    "(n_ctx, {shape}). Was it tuned on another model?"
-                ),
+                "this checkpoint holds {shapes}, a textual prompt on this model needs ctx of shape "
+                "(n_ctx, {shape}). Was it tuned on another model?",
                 shapes=shapes,
                 shape=self.ctx.shape[1],
             )
@@ -131,11 +124,9 @@ def _check_room(text: TextTower, n_ctx: int, longest: int) -> None:
     """PromptError unless start, context and the longest tail fit."""
     if text.start_tokens + n_ctx + longest > text.max_tokens:
         raise PromptError(
-            mark(
-                "the longest class prompt takes {longest} tokens and the context {n_ctx}, but the "
-                "model has {max_tokens} positions, {start_tokens} of them for the start. Shorten the "
-                "prompt text of the class."
-            ),
+            "the longest class prompt takes {longest} tokens and the context {n_ctx}, but the "
+            "model has {max_tokens} positions, {start_tokens} of them for the start. Shorten the "
+            "prompt text of the class.",
             longest=longest,
             n_ctx=n_ctx,
             max_tokens=text.max_tokens,

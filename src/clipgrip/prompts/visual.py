@@ -15,7 +15,6 @@ from clipgrip.backbone.prompted import PromptedBackbone, image_prompts
 from clipgrip.errors import PromptError
 from clipgrip.prompts.classifier import cosine_logits, zero_shot
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
-from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits
 
 
@@ -122,10 +121,8 @@ def check_fit(kind: str, learned: dict[str, Tensor], own: dict[str, Tensor]) -> 
     )
     if found != needed:
         raise PromptError(
-            mark(
-                "this checkpoint holds {found}, a {kind} prompt on this model needs {needed}. Was it "
-                "tuned on another model, or as another kind of prompt?"
-            ),
+            "this checkpoint holds {found}, a {kind} prompt on this model needs {needed}. Was it "
+            "tuned on another model, or as another kind of prompt?",
             found=found,
             kind=kind,
             needed=needed,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.types import Labels
@@ -27,7 +26,8 @@ class PseudoLabels:
     @classmethod
     def hard(cls, rows: Tensor, labels: Labels, confidence: Tensor, n_classes: int) -> PseudoLabels:
         """One-hot targets."""
-        return cls(rows, F.one_hot(labels, n_classes).to(confidence.dtype), confidence)
+        targets = confidence.new_zeros(len(labels), n_classes)  # one_hot makes whole numbers first
+        return cls(rows, targets.scatter_(1, labels[:, None], 1), confidence)
 
     @classmethod
     def none(cls, n_classes: int) -> PseudoLabels:

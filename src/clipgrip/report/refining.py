@@ -9,13 +9,6 @@ from clipgrip.pseudolabel.refine import reasons
 from clipgrip.report.reading import Reading
 from clipgrip.words import Words, mark
 
-METHODS = {
-    "joined": mark("similar images improved the answers"),
-    "clusters": mark("groups of similar images improved the answers"),
-    "balance": mark("the answers were improved by giving each class equally many images"),
-    "half-balance": mark("the answers were moved half-way to equally many images of each class"),
-    "zero-shot": mark("the answers were left as they were"),
-}
 JOINED = mark(
     "Each answer joins the tuned class names with a classifier of the images that learned from the same answers: "
     "words cannot say all that groups of images show."
@@ -60,7 +53,7 @@ def would_divide(run: Reading) -> bool:
 def _refined_rounds(run: Reading) -> list[dict[str, Any]]:
     """Rounds that say how they were refined; without reasons nobody asked for a refinement."""
     every = [entry for entry in run.rounds if (entry.get("refined") or {}).get("why")]
-    return [entry for entry in every if entry["refined"]["method"] in METHODS]
+    return [entry for entry in every if entry["refined"]["method"] in reasons.DONE]
 
 
 def _sentence(numbers: list[int], how: dict[str, Any], say: Words) -> str:
@@ -74,6 +67,6 @@ def _sentence(numbers: list[int], how: dict[str, Any], say: Words) -> str:
     return say(
         "{rounds}: {done} ({why}).",
         rounds=rounds,
-        done=say(METHODS[how["method"]]),
+        done=say(reasons.DONE[how["method"]]),
         why=say("; ").join(why),
     )

@@ -12,6 +12,8 @@ from clipgrip.trust.doubted import MARKS, ToldName, how_to_take, in_short, reaso
 from clipgrip.trust.naming import NameFit, Naming
 from clipgrip.words import Words
 
+NEARLY_ALL = 0.9
+"""Share of the answers from which one class has swallowed the others."""
 PAIRS = 4
 """Moves that are told for one wording, the most frequent ones."""
 
@@ -24,6 +26,18 @@ class Tried:
     template: str | None
     moved: Moved
 
+    def is_worse(self, now: Naming, *, judged: bool) -> bool:
+        """Whether what is known speaks against it: labels, else, where names are ``judged``, how well they fit."""
+        if self.moved.right is not None and self.moved.right[0] != self.moved.right[1]:
+            return self.moved.right[1] < self.moved.right[0]
+        if not judged:
+            before, swallowed = self.moved.largest
+            return swallowed > max(before, NEARLY_ALL)
+        after = self.moved.fits
+        pairs = [(now.names[c].fit, after.names[c].fit) for c in self.texts]
+        lower = any(b is not None and a is not None and a < b for b, a in pairs)
+        return lower or len(after.doubted) > len(now.doubted)
+
 
 @dataclass(frozen=True)
 class Rewording:
@@ -35,6 +49,8 @@ class Rewording:
     proposed: tuple[Tried, ...]
     templates: tuple[Tried, ...]
     tried: tuple[Tried, ...]
+    worse: int = 0
+    """Other words and templates that were tried and are not proposed: they would make it worse."""
 
     def about(self, one: NameFit) -> ToldName:
         """A name, to be said."""
@@ -52,6 +68,15 @@ def lines(found: Rewording, say: Words) -> list[str]:
     if found.templates:
         shown += ["", say("Another text around every name:")]
         shown += [line for one in found.templates for line in _trial(found, one, say)]
+    if found.worse:
+        shown += [
+            "",
+            say.count(
+                found.worse,
+                "{n} other text was tried and is not listed: it would make the answers worse.",
+                "{n} other texts were tried and are not listed: they would make the answers worse.",
+            ),
+        ]
     if found.tried:
         shown += ["", say("Your words:")]
         shown += [line for one in found.tried for line in _trial(found, one, say)]
@@ -67,6 +92,7 @@ def values(found: Rewording) -> dict[str, Any]:
         "classes": [_class(found, one, judged) for one in found.names.names],
         "proposed": [_values(found, one) for one in found.proposed],
         "templates": [_values(found, one) for one in found.templates],
+        "worse": found.worse,
         "tried": [_values(found, one) for one in found.tried],
     }
 

@@ -278,7 +278,8 @@ def _no_answers(run: Reading, say: Words) -> list[str]:
 
 
 def _settled(run: Reading, say: Words) -> list[str]:
-    if not run.rounds or run.stopped:
+    one_round = (run.metrics.get("labels") or {}).get("one_round")
+    if not run.rounds or run.stopped or one_round:
         return []
     changed = run.rounds[-1]["changed"]
     share = say.percent(changed)

@@ -21,13 +21,18 @@ from clipgrip.runs.promised import automation_csv, promise_facts, with_classes
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.upholding import check_stands
 from clipgrip.trust.terms import Terms
+from clipgrip.words import ENGLISH, Words
 from clipgrip.written import write_dated
 
 AUTOMATION = "automation.csv"
 
 
 def keep_promise(
-    session: ReviewSession, terms: Terms, ok: tuple[int, ...], person: str
+    session: ReviewSession,
+    terms: Terms,
+    ok: tuple[int, ...],
+    person: str,
+    say: Words = ENGLISH,
 ) -> dict[str, Any]:
     """Read the audit, keep what it proves, and write automation.csv beside the round.
 
@@ -59,6 +64,7 @@ def keep_promise(
             np.array(proof.truth, dtype=np.int64),
             proof.groups,
             reviewed=_reviewed(snapshot),
+            say=say,
         )
         write_dated(folder / AUTOMATION, table, AUTOMATE)
         terms_of_it = {k: facts[k] for k in ("max_error", "confidence")}

@@ -115,10 +115,10 @@ def _by_dawid_skene(compared: Comparison) -> Probs:
 
 
 CONSENSUS: dict[str, Callable[[Comparison], Probs]] = {
-    "geometric mean": lambda c: pooled(c.ballots, family_weights(c.families)),
-    "arithmetic mean": lambda c: averaged(c.ballots, family_weights(c.families)),
-    "weighted by agreement": lambda c: c.consensus,
-    "Dawid-Skene": _by_dawid_skene,
+    mark("geometric mean"): lambda c: pooled(c.ballots, family_weights(c.families)),
+    mark("arithmetic mean"): lambda c: averaged(c.ballots, family_weights(c.families)),
+    mark("weighted by agreement"): lambda c: c.consensus,
+    mark("Dawid-Skene"): _by_dawid_skene,
 }
 """Ways to join answers; none is chosen by test labels."""
 

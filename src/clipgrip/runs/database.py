@@ -36,6 +36,18 @@ ADVICE = {
 """What to do, by SQLite's error code; with any other the file is damaged."""
 
 
+SQLITE_SAYS = (
+    mark("attempt to write a readonly database"),
+    mark("database disk image is malformed"),
+    mark("database is locked"),
+    mark("database or disk is full"),
+    mark("disk I/O error"),
+    mark("file is not a database"),
+    mark("unable to open database file"),
+)
+"""What its errors are in its own words, those that people meet."""
+
+
 @contextmanager
 def opened(
     path: Path,
@@ -101,14 +113,20 @@ def plain_errors(path: Path) -> Iterator[None]:
             raise RunError(
                 mark("{path} cannot be written or read: {error}. {advice}"),
                 path=path,
-                error=error,
+                error=_reason(error),
                 advice=ADVICE[code],
             ) from None
         raise RunError(
             mark("{path} is damaged: {error}. Restore it from a backup, or start anew elsewhere."),
             path=path,
-            error=error,
+            error=_reason(error),
         ) from None
+
+
+def _reason(error: Exception) -> Sentence:
+    """What was found here, else SQLite's own words."""
+    own = next((one for one in error.args if isinstance(one, Sentence)), None)
+    return own or Sentence(str(error))
 
 
 def _is_full(path: Path) -> bool:

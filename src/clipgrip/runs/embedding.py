@@ -23,8 +23,9 @@ from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings
+from clipgrip.data.entries import Listed
 from clipgrip.data.images import UndecodableImage
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.manifest import Manifest, Row, Rows
 from clipgrip.data.reading import open_picture, open_row
 from clipgrip.data.sources import ImageSource
@@ -101,7 +102,7 @@ class EmbeddedManifest:
 
     manifest: Manifest
     embeds: Embeds
-    issues: tuple[Issue, ...]
+    issues: Issues
     read_from: tuple[object, ...] = field(default=(), repr=False)
     """As `Embedded.read_from`."""
 
@@ -141,7 +142,7 @@ def embed_manifest(
     found = _seen(backbone, manifest.rows, cache, on_progress)
     reasons = dict(found.failures)
     failed = manifest.rows.among(reasons)
-    issues = tuple(
+    issues = Issues(
         undecodable(path, reasons[row.sha256])
         for row in manifest.rows.take(failed)
         for path in row.paths
@@ -164,8 +165,7 @@ def _seen(
     given = isinstance(backbone, GivenModel | GivenBank)
     check_kind(rows, EMBEDDINGS if given else backbone.name)
     if not isinstance(backbone, GivenModel | GivenBank):
-        items = [item(row) for row in rows]
-        return embed_images(backbone, items, cache=cache, on_progress=on_progress)
+        return embed_images(backbone, items_of(rows), cache=cache, on_progress=on_progress)
     return vectors_of(rows, backbone.banks[0] if isinstance(backbone, GivenModel) else backbone)
 
 
@@ -179,6 +179,11 @@ def item(row: Row) -> Item:
     return row.sha256, partial(open_row, row)
 
 
+def items_of(rows: Sequence[Row], item_of: Callable[[Row], Item] = item) -> Sequence[Item]:
+    """The same of many, each made when it is asked for."""
+    return Listed(len(rows), lambda place: item_of(rows[place]))
+
+
 def source_item(source: ImageSource) -> Item:
     """The same for an image that is in no manifest: its content is hashed now."""
     sha256 = hashlib.sha256(source.read()).hexdigest()
@@ -188,10 +193,10 @@ def source_item(source: ImageSource) -> Item:
 def undecodable(path: str, error: DataError) -> Issue:
     """The issue of a file that is no image after all."""
     reason = error.reason if isinstance(error, UndecodableImage) else "corrupt"
-    return Issue(path, reason, str(error))
+    return Issue(path, reason, error.sentence)
 
 
-def nothing_left(usable: Manifest, issues: tuple[Issue, ...]) -> DataError:
+def nothing_left(usable: Manifest, issues: Issues) -> DataError:
     """There are only test images, or only damaged ones."""
     reasons: list[str] = [Sentence("no image is left to learn from")]
     if issues:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from clipgrip.words import ENGLISH, Words
+
 
 class Listener:
     """Hears everything and does nothing; override what is of interest."""
+
+    say: Words = ENGLISH
+    """In whose language tables say why."""
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """``done`` of ``total`` pieces of a stage: ``hash``, ``embed``, ``pixels``, ``round`` or ``answer``.
@@ -23,6 +28,9 @@ class Listener:
     def step(self, text: str) -> None:
         """A sentence about what is done now; the result says again what matters of it."""
         self.note(text)
+
+    def detail(self, text: str) -> None:
+        """A sentence about how it is done, for who asks (``-v``)."""
 
     def round_done(self, facts: dict[str, Any]) -> None:
         """A round is finished and stored; ``facts`` as in metrics.json."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipgrip.backbone.base import Backbone, Eye
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issues
 from clipgrip.data.manifest import Manifest, Row
 from clipgrip.data.sources import FileSource
 from clipgrip.prompts.classifier import zero_shot
@@ -29,7 +29,7 @@ class Exported:
     arrays: dict[str, NDArray[Any]] = field(repr=False)
     images: int
     banks: tuple[str, ...]
-    issues: tuple[Issue, ...]
+    issues: Issues
 
     def npz(self) -> bytes:
         """The file."""

@@ -97,7 +97,7 @@ class Beside:
         An eye is ``loaded`` only where the cache does not hold all its embeddings.
         """
         failed = {sha256 for sha256, _ in found.failures}
-        good = [item for item in items if item[0] not in failed]
+        good = [item for item in items if item[0] not in failed] if failed else items
         banks, failures = [found.embeds], list(found.failures)
         for eye in self.eyes:
             load = partial(loaded, eye)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -230,10 +230,13 @@ def check_kind(rows: Sequence[Row], model: str) -> None:
             raise DataError(NOT_IMAGES, path=rows[number].path, model=model)
 
 
-def vectors_of(rows: Sequence[Row], bank: GivenBank, *, alone: bool = False) -> Embedded:
+def vectors_of(
+    rows: Sequence[Row], bank: GivenBank, *, alone: bool = False, others: Collection[str] = ()
+) -> Embedded:
     """Unit vectors (N, D) of a bank; rows that their file holds no more are failures.
 
-    ``alone``: no other bank is needed, so a file with a single one of that width may call it otherwise.
+    ``alone``: no other bank is needed, so a file with a single one of that width may call it otherwise, but not by the
+    name of one of the ``others`` that there were.
 
     Raises:
         DataError: the file is gone, or it has no such bank.
@@ -251,7 +254,7 @@ def vectors_of(rows: Sequence[Row], bank: GivenBank, *, alone: bool = False) -> 
         numbers, places = np.array(pairs, dtype=np.int64).T
         there_before = found.hashes[places.clip(max=len(found.hashes) - 1)]
         same = (places < len(found.hashes)) & (there_before == hashes[numbers])
-        own = bank_of(found, bank, alone=alone) if same.any() else vectors.numpy()
+        own = bank_of(found, bank, alone=alone, others=others) if same.any() else vectors.numpy()
         there[numbers[same]] = True
         for start in range(0, len(numbers), TOGETHER):
             part = np.flatnonzero(same[start : start + TOGETHER]) + start
@@ -267,10 +270,12 @@ def vectors_of(rows: Sequence[Row], bank: GivenBank, *, alone: bool = False) -> 
     return Embedded(usable, decoded(sha256s), failures, tuple(files))
 
 
-def bank_of(found: Embeddings, bank: GivenBank, *, alone: bool = False) -> NDArray[Any]:
+def bank_of(
+    found: Embeddings, bank: GivenBank, *, alone: bool = False, others: Collection[str] = ()
+) -> NDArray[Any]:
     """(N, D) the bank as it stands in a file; DataError where it has none such."""
     own = found.banks.get(bank.name)
-    if own is None and alone and len(found.banks) == 1:
+    if own is None and alone and len(found.banks) == 1 and not found.banks.keys() & {*others}:
         own = next(iter(found.banks.values()))
     if own is None or own.shape[1] != bank.embed_dim:
         shown = ", ".join(f"{name} {one.shape}" for name, one in found.banks.items())

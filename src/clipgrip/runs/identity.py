@@ -22,6 +22,7 @@ from clipgrip.method import Method
 from clipgrip.pseudolabel.bank_weights import DEFAULT as BANKS
 from clipgrip.runs import sampled
 from clipgrip.runs.store import StoredRun
+from clipgrip.sentences import Sentence
 
 TORCH = {"engine": "torch"}
 """What stored settings say of the engine by saying nothing."""
@@ -67,7 +68,7 @@ def settings_of(run: StoredRun) -> Settings:
         _ = sum(facts["seconds"].values()), facts["backbone"]["name"]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise sqlite3.DatabaseError(
-            f"what it says of its run cannot be read ({type(error).__name__})"
+            Sentence("what it says of its run cannot be read ({kind})", kind=type(error).__name__)
         ) from None
     return settings
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
-from clipgrip.backbone.embed import Item, embed_images
+from clipgrip.backbone.embed import embed_images
 from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.pixels import read_pixels
-from clipgrip.data.manifest import Row
 from clipgrip.prompts.base import Prompt
-from clipgrip.runs.embedding import Embeds, item
+from clipgrip.runs.embedding import Embeds, items_of
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ def inputs_of(
     if prompt.consumes == "embeds":
         return Inputs(embeds.pool_joined, embeds.test_joined)
     return Inputs(
-        read_pixels(backbone, _items(embeds.pool_rows), on_progress=on_progress),
-        read_pixels(backbone, _items(embeds.test_rows)),
+        read_pixels(backbone, items_of(embeds.pool_rows), on_progress=on_progress),
+        read_pixels(backbone, items_of(embeds.test_rows)),
         embeds.test_beside,
     )
 
@@ -61,13 +60,9 @@ def embeds_through(
     seen = prompt.on(backbone)
     if seen.image_key == backbone.image_key:
         return embeds
-    rows = [*embeds.pool_rows, *embeds.test_rows]
-    found = embed_images(seen, _items(rows), cache=cache_of(seen), on_progress=on_progress)
+    rows = embeds.pool_rows.and_(embeds.test_rows)
+    found = embed_images(seen, items_of(rows), cache=cache_of(seen), on_progress=on_progress)
     for _, error in found.failures:
         raise error
     split = len(embeds.pool_rows)
     return replace(embeds, pool=found.embeds[:split], test=found.embeds[split:])
-
-
-def _items(rows: Sequence[Row]) -> list[Item]:
-    return [item(row) for row in rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clipgrip.fewshot.joint import Joint
@@ -14,8 +14,10 @@ from clipgrip.runs.rounds import head_of, pseudolabels_of
 from clipgrip.runs.store import StoredRound
 
 
-def label_facts(teacher: Teacher | None, embeds: Embeds) -> dict[str, Any] | None:
-    """The part of metrics.json about the given labels; None where none taught."""
+def label_facts(
+    teacher: Teacher | None, embeds: Embeds, ks: Sequence[int]
+) -> dict[str, Any] | None:
+    """The part of metrics.json about the given labels; None where none taught. ``ks`` are the schedule's rounds."""
     if teacher is None:
         return None
     facts = teacher.facts()
@@ -27,6 +29,8 @@ def label_facts(teacher: Teacher | None, embeds: Embeds) -> dict[str, Any] | Non
         held_out["interval"] = list(exact_interval(held_out["right"], held_out["n"]))
     if not len(teacher.task.unlabeled):
         facts["unlabeled"] = 0
+    if len(teacher.worthwhile(ks)) < len(ks):
+        facts["one_round"] = True
     facts["contradicted"] = [
         [embeds.pool_rows[row].sha256, answer] for row, answer in teacher.contradicted()
     ]

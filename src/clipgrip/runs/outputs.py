@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
-from clipgrip.data.issues import Issue, issues_bytes
+from clipgrip.data.issues import Issues, issues_bytes
 from clipgrip.data.manifest import Row
 from clipgrip.data.rows import Places
 from clipgrip.data.tables import csv_bytes
+from clipgrip.data.texts import Texts
 from clipgrip.files import write_text_atomic
 from clipgrip.runs import checkpoint
 from clipgrip.runs.calibrated import NAME as CALIBRATION
@@ -43,7 +46,7 @@ NUMBERS = ("confidence", "confidence_2", "confidence_3", MODEL_CONFIDENCE)
 """Columns that are numbers."""
 
 
-def write_outputs(outcome: Outcome, issues: Iterable[Issue], listener: Listener) -> None:
+def write_outputs(outcome: Outcome, issues: Issues, listener: Listener) -> None:
     """predictions.csv, pseudolabels.csv, issues.csv, metrics.json and prompt.safetensors.
 
     A table that a person changed stays; the new one gets a dated name, which ``listener`` is told.
@@ -56,7 +59,7 @@ def write_outputs(outcome: Outcome, issues: Iterable[Issue], listener: Listener)
     _write_predictions(outcome, read_calibration(folder), listener.note)
     for name, table in (
         ("pseudolabels.csv", csv_bytes(*pseudolabels)),
-        ("issues.csv", issues_bytes(issues)),
+        ("issues.csv", issues_bytes(issues, listener.say)),
     ):
         write_dated(folder / name, table, "run", listener.note)
     write_text_atomic(folder / "metrics.json", json_text(outcome.metrics))
@@ -126,10 +129,15 @@ def prediction_lines(
     """A line of `COLUMNS` for each file, in the order of the paths; made a part at a time, as all are gigabytes."""
     embeds, answers, names = outcome.embeds, outcome.answers, outcome.manifest.classes.display
     every, pool = embeds.pool_rows.and_(embeds.test_rows), len(embeds.pool_rows)
-    places = sorted((path, number) for number, paths in enumerate(every.paths()) for path in paths)
-    for start in range(0, len(places), LINES):
-        part = places[start : start + LINES]
-        numbers = torch.tensor([number for _, number in part])
+    names_of, rows_of = Texts(), array("q")
+    for number, paths in enumerate(every.paths()):
+        for path in paths:
+            names_of.append(path)
+            rows_of.append(number)
+    order, of_place = names_of.order(), np.array(rows_of)
+    for start in range(0, len(order), LINES):
+        part = order[start : start + LINES]
+        numbers = torch.from_numpy(of_place[part])
         probs = answers.pool.new_empty(len(part), answers.pool.shape[1])
         learned_from = numbers < pool
         probs[learned_from] = answers.pool[numbers[learned_from]]
@@ -138,7 +146,7 @@ def prediction_lines(
             learned_from, outcome.task.labels[numbers.clamp_max(pool - 1)], -1
         ).tolist()
         cells = prediction_cells(probs, names, calibrated, given)
-        yield from ((path, *line) for (path, _), line in zip(part, cells, strict=True))
+        yield from ((names_of[at], *line) for at, line in zip(part.tolist(), cells, strict=True))
 
 
 def as_given(probs: Probs, labels: Sequence[int]) -> Probs:
@@ -213,5 +221,6 @@ def _pseudolabel_rows(outcome: Outcome, note: Callable[[str], None]) -> Iterator
             )
         )
     for done in rounds:
-        for sha256, label, confidence in done.pseudolabels:
-            yield done.number, paths[at[sha256]], names[label], f"{confidence:.6f}"
+        places = at.of(done.pseudolabels.hashes).tolist()
+        for place, (_, label, confidence) in zip(places, done.pseudolabels, strict=True):
+            yield done.number, paths[place], names[label], f"{confidence:.6f}"

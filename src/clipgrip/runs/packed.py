@@ -1,12 +1,18 @@
-"""A round's many pseudolabels as one value of the database: 44 bytes each, a third of a row of a table."""
+"""A round's pseudolabels as columns, and many as one value of the database: 44 bytes each, a third of a row there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import eq
+from typing import overload
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load, save
+
+from clipgrip.data.rows import DIGITS, Hashes, Ints, decoded, hashes_of
 
 PACKED = 50_000
 """Pseudolabels of a round from which they are packed."""
@@ -14,23 +20,63 @@ Triple = tuple[str, int, float]
 """Content hash, class, confidence."""
 
 
-def packed(pseudolabels: Sequence[Triple]) -> bytes:
+@dataclass(frozen=True, eq=False)
+class NamedLabels(Sequence[Triple]):
+    """Pseudolabels by the images' content hashes; each is made when it is asked for."""
+
+    hashes: Hashes
+    labels: Ints
+    confidence: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, triples: Iterable[Triple]) -> NamedLabels:
+        """The same pseudolabels."""
+        if isinstance(triples, NamedLabels):
+            return triples
+        hashes, labels, confidence = [*zip(*triples, strict=True)] or ((), (), ())
+        return cls(hashes_of(hashes), np.array(labels, np.int64), np.array(confidence, np.float64))
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    @overload
+    def __getitem__(self, place: int) -> Triple: ...
+    @overload
+    def __getitem__(self, place: slice) -> NamedLabels: ...
+    def __getitem__(self, place: int | slice) -> Triple | NamedLabels:
+        if isinstance(place, slice):
+            return NamedLabels(self.hashes[place], self.labels[place], self.confidence[place])
+        sha256: bytes = self.hashes[place]
+        return sha256.decode("ascii"), int(self.labels[place]), float(self.confidence[place])
+
+    def __iter__(self) -> Iterator[Triple]:
+        columns = decoded(self.hashes), self.labels.tolist(), self.confidence.tolist()
+        return zip(*columns, strict=True)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(map(eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def packed(pseudolabels: NamedLabels) -> bytes:
     """In the order of their hashes."""
-    hashes, labels, confidence = zip(*sorted(pseudolabels), strict=True)
-    content = bytearray(bytes.fromhex("".join(hashes)))
+    order = np.lexsort((pseudolabels.confidence, pseudolabels.labels, pseudolabels.hashes))
+    content = bytearray(bytes.fromhex(pseudolabels.hashes[order].tobytes().decode("ascii")))
     return save(
         {
             "sha256": torch.frombuffer(content, dtype=torch.uint8).view(-1, 32),
-            "label": torch.from_numpy(np.array(labels, dtype=np.int32)),
-            "confidence": torch.from_numpy(np.array(confidence, dtype=np.float64)),
+            "label": torch.from_numpy(pseudolabels.labels[order].astype(np.int32)),
+            "confidence": torch.from_numpy(pseudolabels.confidence[order]),
         }
     )
 
 
-def unpacked(content: bytes) -> tuple[Triple, ...]:
+def unpacked(content: bytes) -> NamedLabels:
     """What was packed."""
     found = load(content)
-    text = found["sha256"].numpy().tobytes().hex()
-    hashes = (text[start : start + 64] for start in range(0, len(text), 64))
-    labels, confidence = found["label"].tolist(), found["confidence"].tolist()
-    return tuple(zip(hashes, labels, confidence, strict=True))
+    text = found["sha256"].numpy().tobytes().hex().encode("ascii")
+    hashes = np.frombuffer(text, f"S{DIGITS}")
+    return NamedLabels(hashes, found["label"].long().numpy(), found["confidence"].numpy())

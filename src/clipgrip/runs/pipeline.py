@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from clipgrip.clock import now
 from clipgrip.config import Project, Settings
 from clipgrip.data.embeddings import embeddings_at
 from clipgrip.data.ingest import Ingested, ingest
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import paradigm
 from clipgrip.errors import RunError
@@ -99,7 +99,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         on_progress=lambda done, total: listener.progress("hash", done, total),
     )
     folders = _remarks(ingested, listener)
-    issues = tuple(issue for issue in ingested.issues if not is_ours(ingested.root, issue.path))
+    issues = Issues(one for one in ingested.issues if not is_ours(ingested.root, one.path))
     seconds = {"ingest": round(time.monotonic() - began, 3)}
     manifest, seen = ingested.manifest, None
     if ingested.by_folder and project.seen is None:
@@ -140,9 +140,8 @@ def _remarks(ingested: Ingested, listener: Listener) -> dict[str, Any] | None:
     folders = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
     for sentence in folder_sentences(folders, SAY):
         listener.step(sentence)
-    for issue in ingested.issues:
-        if issue.reason in ("text-encoding", "class-list"):
-            listener.note(Sentence("{path}: {detail}.", path=issue.path, detail=issue.detail))
+    for issue in ingested.issues.among(("text-encoding", "class-list")):
+        listener.note(Sentence("{path}: {detail}.", path=issue.path, detail=issue.detail))
     return folders
 
 
@@ -153,7 +152,7 @@ def carry_out(
     listener: Listener,
     *,
     seen: Sequence[int] | None = None,
-    issues: tuple[Issue, ...] = (),
+    issues: Iterable[Issue] = (),
     seconds: dict[str, float] | None = None,
     folders: dict[str, Any] | None = None,
     model: Model | None = None,
@@ -173,7 +172,7 @@ def carry_out(
     current().rest()
     times = {**(seconds or {"ingest": 0.0}), "embed": round(time.monotonic() - began, 3)}
     found = knowledge(prepared.ready, prepared.backbone)
-    left = tuple(sorted({*issues, *prepared.issues}))
+    left = Issues(issues, prepared.issues).in_order()
     return Job(prepared, wanted, left, times, found, folders).finish(listener)
 
 
@@ -183,7 +182,7 @@ class Job:
 
     prepared: PreparedImages
     wanted: Path
-    issues: tuple[Issue, ...]
+    issues: Issues
     seconds: dict[str, float]
     found: tuple[Finding, ...] = ()
     """What speaks against zero-shot's answers."""
@@ -223,8 +222,7 @@ class Job:
             listener.step(line)
         if not labels_teach(facts.get("labels")):
             untold = knows_nothing(self.found) and self.ready.learning.teacher is None
-            first = [headline(SAY)] if untold else []
-            for line in first + reasons(self.found, SAY):
+            for line in [headline(SAY)] if untold else reasons(self.found, SAY):  # the end says why
                 listener.step(line)
         if doubted := [one["name"] for one in doubted_names(facts)]:
             listener.step(in_short(doubted, self.ready.task.n_classes, SAY))
@@ -239,7 +237,7 @@ class Job:
                 RESIDUALS if kind_of(ready.settings, self.prepared.backbone) == RESIDUAL else PROMPT
             )
             prompt = ready.settings.prompt
-            listener.step(Sentence(tells, values=f"{tuned:,}", prompt=prompt))
+            listener.detail(Sentence(tells, values=f"{tuned:,}", prompt=prompt))
         progress = partial(listener.progress, "pixels")
         learning = ready.learning
         inputs = inputs_of(ready.start.prompt, self.prepared.backbone, learning.embeds, progress)
@@ -276,7 +274,7 @@ class Job:
             "method_id": ready.method.fingerprint(),
             "knowledge": to_facts(self.found),
             "names": name_facts(ready, self.found),
-            "labels": label_facts(learning.teacher, learning.embeds),
+            "labels": label_facts(learning.teacher, learning.embeds, ready.ks),
             "estimate": self._estimate(),
             **sample_facts(learning.task, ready.task),
             "tuned": {"prompt": kind_of(ready.settings, backbone), "values": self._values()},

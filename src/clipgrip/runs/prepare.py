@@ -17,7 +17,7 @@ from clipgrip.backbone.fastest import said_once
 from clipgrip.backbone.given import GivenModel
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issues
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.rows import NO_ROWS
 from clipgrip.data.task import Task
@@ -76,6 +76,11 @@ class Prepared:
         """Pseudolabels per class in each round; empty for zero-shot."""
         settings = self.settings
         return schedule(settings.strategy, self.task, k=settings.k, n_rounds=settings.rounds)
+
+    @property
+    def worthwhile_ks(self) -> Sequence[int]:
+        """Of these rounds those that are run: labels may say that fewer know more."""
+        return self.ks if self.teacher is None else self.teacher.worthwhile(self.ks)
 
     @property
     def compares(self) -> bool:
@@ -147,7 +152,7 @@ class Prepared:
             inputs,
             self.task,
             reached or Reached(0, self.first),
-            ks=self.ks,
+            ks=self.worthwhile_ks,
             method=self.method,
             image_embeds=self.embeds.pool_joined,
             beside=self.embeds.pool_beside,
@@ -166,7 +171,7 @@ class PreparedImages:
     backbone: Model = field(repr=False)
     manifest: Manifest = field(repr=False)
     ready: Prepared
-    issues: tuple[Issue, ...]
+    issues: Issues
 
 
 def prepare(
@@ -195,7 +200,7 @@ def prepare(
     settings = with_engine(settings, backbone)
     eyes = backbone.eyes if isinstance(backbone, GivenModel) else eyes_of(settings, backbone)
     if len(manifest.pool) == 0:
-        raise nothing_left(manifest, ())
+        raise nothing_left(manifest, Issues())
     everywhere = settings.candidates == "all"
     given = torch.from_numpy(manifest.labels[manifest.pool])
     expected = make_task(given, classes, seen=seen, all_candidates=everywhere)

@@ -10,9 +10,10 @@ from clipgrip.data.tables import csv_bytes
 from clipgrip.runs.auditing import Audit
 from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.promise import Promise
-from clipgrip.trust.scope import Group, Whole
+from clipgrip.trust.scope import Group, Whole, group_name
 from clipgrip.trust.steps import Wider
 from clipgrip.trust.terms import BEFORE
+from clipgrip.words import ENGLISH, Words
 
 RULE = "betting"
 """By which a promise is proven; those of version 0.1, by looks that share alpha, do not have it in their facts."""
@@ -26,8 +27,9 @@ def automation_csv(
     groups: Sequence[Group],
     *,
     reviewed: Mapping[int, int] | None = None,
+    say: Words = ENGLISH,
 ) -> bytes:
-    """automation.csv: for each file who decides, the label where there is one, and why.
+    """automation.csv: for each file who decides, the label where there is one, and why in the reader's language.
 
     Args:
         truth: class of each of the audited ``rows``, -1 where a person could not tell.
@@ -36,22 +38,20 @@ def automation_csv(
     answers = dict(zip(rows.tolist(), truth.tolist(), strict=True))
     reviewed = reviewed or {}
     names, lines = audit.classes.display, []
+    within = [say.translated(_within(groups, promise, c, names)) for c in range(len(names))]
+    outside = [say.translated(_outside(groups, promise, c, names)) for c in range(len(names))]
     for row, paths in enumerate(audit.images.paths()):
         label, decided = int(audit.pool.labels[row]), bool(promise.decided[row])
         if row in answers:
             known = answers[row] >= 0
             by, shown = "person", names[answers[row]] if known else ""
-            why = "answered in the audit" if known else "could not be told in the audit"
+            why = say("answered in the audit") if known else say("could not be told in the audit")
         elif row in reviewed:
-            by, shown, why = "person", names[reviewed[row]], "answered in the review"
+            by, shown, why = "person", names[reviewed[row]], say("answered in the review")
         elif decided:
-            by, shown, why = (
-                "model",
-                names[label],
-                f"within the scope {_scope_of(groups, promise, label)}",
-            )
+            by, shown, why = "model", names[label], within[label]
         else:
-            by, shown, why = "person", "", f"outside the scope {_scope_of(groups, promise, label)}"
+            by, shown, why = "person", "", outside[label]
         lines += [(path, by, shown, f"{audit.pool.confidence[row]:.6f}", why) for path in paths]
     return csv_bytes(("path", "decided_by", "label", "confidence", "reason"), sorted(lines))
 
@@ -161,12 +161,40 @@ def proven_by(facts: Mapping[str, Any]) -> str:
     )
 
 
-def _scope_of(groups: Sequence[Group], promise: Promise, label: int) -> str:
+def _within(
+    groups: Sequence[Group], promise: Promise, label: int, names: Sequence[str]
+) -> Sentence:
+    group, threshold = _scope_of(groups, promise, label, names)
+    if threshold is None:  # no answer of it is the model's
+        return Sentence("nothing is proven of {group}", group=group)
+    return Sentence(
+        "within the scope of {group}: confidence at least {threshold}",
+        group=group,
+        threshold=f"{threshold:.6f}",
+    )
+
+
+def _outside(
+    groups: Sequence[Group], promise: Promise, label: int, names: Sequence[str]
+) -> Sentence:
+    group, threshold = _scope_of(groups, promise, label, names)
+    if threshold is None:
+        return Sentence("nothing is proven of {group}", group=group)
+    return Sentence(
+        "outside the scope of {group}: confidence below {threshold}",
+        group=group,
+        threshold=f"{threshold:.6f}",
+    )
+
+
+def _scope_of(
+    groups: Sequence[Group], promise: Promise, label: int, names: Sequence[str]
+) -> tuple[str, float | None]:
+    """What the group of a class is called, and from which confidence its answers are the model's."""
     group, scope = next(
         (group, scope)
         for group, scope in zip(groups, promise.scopes, strict=True)
         if group.called[label]
     )
-    if scope.threshold is None:
-        return f"of {group.name}: none proven"
-    return f"of {group.name}: confidence at least {scope.threshold:.6f}"
+    inside = [name for name, called in zip(names, group.called, strict=True) if called]
+    return group_name(group.name, inside), scope.threshold

@@ -43,6 +43,8 @@ class Moved:
     right: tuple[int, int] | None
     """Labeled images answered right before and after; None where none is labeled."""
     labeled: int
+    largest: tuple[float, float]
+    """Share of the answers that the most frequent class has, before and after."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,12 @@ class TextTrial:
             fits=self._naming(texts),
             right=(scores[0], scores[1]) if bool(known.any()) else None,
             labeled=int(known.sum()),
+            largest=(_largest(before), _largest(after)),
         )
 
     def _naming(self, texts: ClassEmbeds) -> Naming:
         return naming(self.images, texts, self.backbone.logit_scale, self.labels)
+
+
+def _largest(answers: Labels) -> float:
+    return int(answers.bincount().max()) / max(1, len(answers))

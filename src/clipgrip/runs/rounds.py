@@ -9,17 +9,19 @@ from typing import Any
 
 import torch
 
-from clipgrip.data.rows import Places, hashes_of
+from clipgrip.data.rows import Places
 from clipgrip.evaluate import pool_summary, test_scores
 from clipgrip.fewshot.head import HeadSettings
 from clipgrip.method import Method
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import per_class_counts
+from clipgrip.pseudolabel.refine.reasons import DONE
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
 from clipgrip.pseudolabel.stop import Summary, stop_sentence
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import Inputs
+from clipgrip.runs.packed import NamedLabels
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.store import RunStore, StoredRound
 from clipgrip.runs.training import StoredTraining
@@ -33,7 +35,7 @@ def run_rounds(
     store: RunStore, identity: str, ready: Prepared, inputs: Inputs, listener: Listener
 ) -> None:
     """Run what is not stored yet of the schedule."""
-    listener.planned(len(ready.ks))
+    listener.planned(len(ready.worthwhile_ks))
     last = [0.0]
 
     def on_step(step: int, steps: int, loss: float) -> None:
@@ -54,7 +56,7 @@ def run_rounds(
         listener.round_done(stored.facts)
         if done.why and (done.refined_by, done.why) != refined:
             refined = done.refined_by, done.why
-            listener.step(_refined_line(done))
+            listener.detail(_refined_line(done))
         if done.stop:
             listener.step(
                 Sentence(
@@ -69,10 +71,9 @@ def run_rounds(
 def _refined_line(done: Round) -> str:
     """How a round's answers were improved before it learned from them."""
     why = combined(done.why)
-    if done.refined_by == ZERO_SHOT:
-        return Sentence("  learned from the answers as they were: {why}", why=why)
-    by = Sentence(done.refined_by)
-    return Sentence("  the answers were refined before they taught ({by}): {why}", by=by, why=why)
+    return Sentence(
+        "before it learned, {done}: {why}", done=Sentence(DONE[done.refined_by]), why=why
+    )
 
 
 def reached(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Reached:
@@ -135,10 +136,9 @@ def head_of(stored: StoredRound, method: Method) -> HeadSettings | None:
 
 def pseudolabels_of(stored: StoredRound, embeds: Embeds, n_classes: int) -> PseudoLabels:
     """What the round learned from, one-hot; images that have gone are left out."""
-    hashes = hashes_of(sha256 for sha256, _, _ in stored.pseudolabels)
-    places = Places(embeds.pool_rows.hashes).of(hashes)
-    labels = torch.tensor([label for _, label, _ in stored.pseudolabels], dtype=torch.long)
-    confidence = torch.tensor([one for _, _, one in stored.pseudolabels])
+    known = stored.pseudolabels
+    places = Places(embeds.pool_rows.hashes).of(known.hashes)
+    labels, confidence = torch.from_numpy(known.labels), torch.from_numpy(known.confidence).float()
     here = torch.from_numpy(places >= 0)
     rows = torch.from_numpy(places)[here]
     return PseudoLabels.hard(rows, labels[here], confidence[here], n_classes)
@@ -177,7 +177,7 @@ def _stored(done: Round, ready: Prepared, inputs: Inputs, facts: dict[str, Any])
     return stored
 
 
-def _named(done: Round, embeds: Embeds) -> tuple[tuple[str, int, float], ...]:
+def _named(done: Round, embeds: Embeds) -> NamedLabels:
     chosen = done.pseudolabels
-    hashes = embeds.pool_rows.take(chosen.rows.numpy()).sha256s()
-    return tuple(zip(hashes, chosen.labels.tolist(), chosen.confidence.tolist(), strict=True))
+    hashes = embeds.pool_rows.hashes[chosen.rows.numpy()]
+    return NamedLabels(hashes, chosen.labels.numpy(), chosen.confidence.double().numpy())

@@ -10,9 +10,12 @@ import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+from clipgrip.sentences import Sentence, mark
+
 TABLE = "CREATE TABLE seal (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 """The migration that begins it."""
 NOTHING = "0" * 64
+ALTERED = mark('its table "{name}" does not hold what was written')
 
 
 class _Sum:
@@ -65,7 +68,7 @@ class Seals:
                 ).fetchone()
             )
             if seal is not None and seal != found:
-                raise sqlite3.DatabaseError(f'its table "{name}" does not hold what was written')
+                raise sqlite3.DatabaseError(Sentence(ALTERED, name=name))
             # an index that no longer fits its table would hide rows from a query
             (answer,) = self._db.execute(f"PRAGMA integrity_check('{name}')").fetchone()
             if answer != "ok":

@@ -21,9 +21,9 @@ from clipgrip.data.rows import DIGITS, Cells, Hashes, Ints
 from clipgrip.errors import RunError
 from clipgrip.runs.database import opened
 from clipgrip.runs.migrations import MIGRATIONS, SEALED
-from clipgrip.runs.packed import PACKED, packed, unpacked
+from clipgrip.runs.packed import PACKED, NamedLabels, packed, unpacked
 from clipgrip.runs.seal import Seals
-from clipgrip.sentences import mark
+from clipgrip.sentences import Sentence, mark
 from clipgrip.training.state import TrainingState
 
 NAME = "runs.db"
@@ -51,7 +51,11 @@ class StoredRound:
     changed: float
     learned: dict[str, Tensor]
     facts: dict[str, Any]
-    pseudolabels: tuple[tuple[str, int, float], ...]
+    pseudolabels: NamedLabels
+    """Given as any triples."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pseudolabels", NamedLabels.of(self.pseudolabels))
 
 
 class RunStore:
@@ -217,12 +221,12 @@ class RunStore:
         )
         self.seals.grow("pseudolabel", "run = ? AND round = ?", (run_id, done.number))
 
-    def _labels(self, run_id: str, number: int) -> tuple[tuple[str, int, float], ...]:
+    def _labels(self, run_id: str, number: int) -> NamedLabels:
         query = "SELECT packed FROM pseudolabels WHERE run = ? AND round = ?"
         if found := self._db.execute(query, (run_id, number)).fetchone():
             return unpacked(found[0])
         query = "SELECT sha256, label, confidence FROM pseudolabel WHERE run = ? AND round = ? ORDER BY sha256"
-        return tuple(self._db.execute(query, (run_id, number)))
+        return NamedLabels.of(self._db.execute(query, (run_id, number)).fetchall())
 
 
 @contextmanager
@@ -251,7 +255,9 @@ def parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, TypeError) as error:
-        raise sqlite3.DatabaseError(f"a text in it is no JSON ({error})") from None
+        raise sqlite3.DatabaseError(
+            Sentence("a text in it is no JSON ({error})", error=error)
+        ) from None
 
 
 def _lasting(cells: Cells) -> Cells:

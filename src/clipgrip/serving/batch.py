@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clipgrip.backbone.embed import Item
 from clipgrip.data.ingest import ingest
-from clipgrip.data.issues import Issue, issues_bytes
+from clipgrip.data.issues import Issues, issues_bytes
 from clipgrip.data.manifest import Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import DataError, RunError
@@ -18,6 +18,7 @@ from clipgrip.runs.store import NAME as RUN
 from clipgrip.sentences import mark
 from clipgrip.serving.predictor import Predictor
 from clipgrip.types import ImageEmbeds, Probs
+from clipgrip.words import ENGLISH, Words
 from clipgrip.written import check_output, check_table, remove_output, write_output
 
 PREDICT = "predict"
@@ -32,7 +33,7 @@ class FileAnswers:
 
     rows: tuple[Row, ...]
     probs: Probs
-    issues: tuple[Issue, ...]
+    issues: Issues
     embeds: ImageEmbeds = field(repr=False)
 
 
@@ -62,19 +63,23 @@ def predict_files(
     )
     reasons = dict(embedded.failures)
     rows = tuple(row for row in found.manifest.rows if row.sha256 not in reasons)
-    failed = [
+    failed = (
         undecodable(path, reasons[row.sha256])
         for row in found.manifest.rows
         if row.sha256 in reasons
         for path in row.paths
-    ]
+    )
     probs = predictor.predict_proba(embedded.embeds)
-    issues = tuple(sorted({*found.issues, *failed}))
+    issues = Issues(found.issues, failed).in_order()
     return FileAnswers(rows, probs, issues, embedded.embeds)
 
 
 def write_predictions(
-    path: Path, predictor: Predictor, answers: FileAnswers, people: Sequence[bool] | None = None
+    path: Path,
+    predictor: Predictor,
+    answers: FileAnswers,
+    people: Sequence[bool] | None = None,
+    say: Words = ENGLISH,
 ) -> None:
     """The answers as CSV, and the issues, if any, in a file beside it; ``people`` marks rows that a person decides.
 
@@ -94,7 +99,7 @@ def write_predictions(
     table = csv_bytes(COLUMNS, sorted(decided))
     write_output(path, table, PREDICT)
     if answers.issues:
-        write_output(beside, issues_bytes(answers.issues), PREDICT)
+        write_output(beside, issues_bytes(answers.issues, say), PREDICT)
     else:
         remove_output(beside, PREDICT)  # an earlier prediction's
 
@@ -121,7 +126,7 @@ def check_answers_place(path: Path, images: Path) -> None:
     folder = path.absolute().parent
     if path.name == PREDICTIONS and (folder / RUN).is_file():
         raise RunError(
-            mark("{path} holds the answers of the run in {folder}. Give --out another name."),
+            "{path} holds the answers of the run in {folder}. Give --out another name.",
             path=path,
             folder=folder,
         )

@@ -27,10 +27,9 @@ from clipgrip.prompts.classifier import zero_shot
 from clipgrip.runs import checkpoint
 from clipgrip.runs.calibrated import AuditedCalibration, read_calibration
 from clipgrip.runs.checkpoint import PromptFacts
-from clipgrip.runs.embedding import item
+from clipgrip.runs.embedding import item, items_of
 from clipgrip.runs.eyes import Beside, EyeFacts
 from clipgrip.runs.given import check_kind, read_given, vectors_of
-from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds, Probs, WideEmbeds
 
 
@@ -62,10 +61,8 @@ class Predictor:
         path = folder / checkpoint.NAME
         if not path.is_file():
             raise RunError(
-                mark(
-                    "{folder} holds no finished run (no {name} in it). Give the folder that clipgrip run "
-                    "wrote; if that run was stopped, run the same command again to finish it."
-                ),
+                "{folder} holds no finished run (no {name} in it). Give the folder that clipgrip run "
+                "wrote; if that run was stopped, run the same command again to finish it.",
                 folder=folder,
                 name=path.name,
             )
@@ -103,6 +100,13 @@ class Predictor:
         """What the answers mean."""
         return ClassNames(self.facts.class_names, self.facts.class_prompts)
 
+    @property
+    def unread_banks(self) -> frozenset[str]:
+        """Banks of the embeddings that it learned from and that told nothing, so no answer depends on them."""
+        known = [] if self.given is None else [bank.name for bank in self.given.banks[1:]]
+        counting = () if self.beside is None else self.beside.eyes
+        return frozenset(known) - {eye.name for eye in counting}
+
     def predict_proba(self, image_embeds: WideEmbeds) -> Probs:
         """(N, C) from what `embed` gives, as the prompt says them; `calibrated` sets them right.
 
@@ -123,10 +127,11 @@ class Predictor:
         """
         check_kind(rows, self.facts.settings["backbone"])
         if self.given is None:
-            return self.embed([item_of(row) for row in rows], on_progress=on_progress)
+            return self.embed(items_of(rows, item_of), on_progress=on_progress)
         counting = () if self.beside is None else self.beside.eyes
         banks = [self.given.banks[0], *(GivenBank(eye.name, eye.embed_dim) for eye in counting)]
-        seen = [vectors_of(rows, bank, alone=not counting) for bank in banks]
+        unread = self.unread_banks
+        seen = [vectors_of(rows, bank, alone=not counting, others=unread) for bank in banks]
         if self.beside is None:
             return seen[0]
         joined = self.beside.banks.joined([one.embeds for one in seen])
@@ -162,10 +167,8 @@ def matching_backbone(facts: PromptFacts) -> ClipBackbone:
     )
     if backbone.fingerprint != facts.backbone_fingerprint:
         raise BackboneError(
-            mark(
-                'the prompt was tuned on a model "{name}" with fingerprint {backbone_fingerprint}, but '
-                "the one here has {fingerprint}. Bring back the same model, or tune anew on this one."
-            ),
+            'the prompt was tuned on a model "{name}" with fingerprint {backbone_fingerprint}, but '
+            "the one here has {fingerprint}. Bring back the same model, or tune anew on this one.",
             name=backbone.name,
             backbone_fingerprint=facts.backbone_fingerprint[:12],
             fingerprint=backbone.fingerprint[:12],

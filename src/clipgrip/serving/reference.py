@@ -15,7 +15,6 @@ from clipgrip.errors import RunError
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.packed import Vectors
 from clipgrip.runs.watch.store import WatchedLine, open_watch
-from clipgrip.sentences import mark
 from clipgrip.serving.batch import predict_files
 from clipgrip.serving.glances import Glances
 from clipgrip.serving.predictor import Predictor
@@ -106,10 +105,8 @@ def sample_of(run: Path, predictor: Predictor, place: Path | None, on_progress: 
     looks, readable = glances.looks(found.rows)
     if len(readable) < FEWEST:
         raise RunError(
-            mark(
-                "only {n_readable} images of {place} can be read, and what is normal needs {fewest}. "
-                "Give a folder of images that show it: --reference IMAGES."
-            ),
+            "only {n_readable} images of {place} can be read, and what is normal needs {fewest}. "
+            "Give a folder of images that show it: --reference IMAGES.",
             n_readable=len(readable),
             place=place or run,
             fewest=FEWEST,
@@ -144,9 +141,7 @@ def _of_run(run: Path, predictor: Predictor, glances: Glances, on_progress: Prog
     with open_store(run) as store:
         stored = store.run()
         if stored is None:
-            raise RunError(
-                mark("{run} holds no run. Give the folder that clipgrip run wrote."), run=run
-            )
+            raise RunError("{run} holds no run. Give the folder that clipgrip run wrote.", run=run)
         everything = store.manifest(stored.id).rows
     some = everything[: ANCHORS + COMPARED]
     embedded = predictor.embed_rows(

@@ -18,7 +18,7 @@ from typing import Any
 
 from clipgrip.data.entries import Entry
 from clipgrip.data.hashing import Usable, examine_all
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.listing import ImageListing, Shard, listing
 from clipgrip.data.manifest import Row
 from clipgrip.errors import DataError
@@ -172,7 +172,7 @@ def _of_shard(
 ) -> ShardAnswers:
     paths: list[str] = []
     places: list[int] = []
-    issues: list[Issue] = []
+    issues = Issues()
     for entry, found in zip(shard.entries, examined, strict=True):
         issue = _issue(entry, found, failures)
         if issue is not None:

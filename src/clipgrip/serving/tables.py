@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.errors import MissingPackage
 from clipgrip.files import openable, write_bytes_atomic
 from clipgrip.runs.calibrated import AuditedCalibration
@@ -32,7 +32,7 @@ class ShardAnswers:
     """A shard's table with the columns of predictions.csv, without who decides, and its issues."""
 
     table: Any
-    issues: tuple[Issue, ...]
+    issues: Issues
 
 
 @dataclass
@@ -68,7 +68,7 @@ def answers_of(
     probs: Probs,
     names: Sequence[str],
     calibrated: AuditedCalibration | None,
-    issues: Iterable[Issue],
+    issues: Issues,
 ) -> ShardAnswers:
     """The three likeliest classes (N, C) of each image; confidence as audited answers set it right, where they did."""
     pa, _ = arrow()
@@ -89,7 +89,7 @@ def answers_of(
         columns[f"confidence{ending}"] = values
     columns["calibrated"] = pa.array([calibrated is not None] * len(paths), pa.bool_())
     columns["model_confidence"] = pa.array(best.values[:, 0].double().numpy())
-    return ShardAnswers(pa.table(columns), tuple(issues))
+    return ShardAnswers(pa.table(columns), issues)
 
 
 def write_part(path: Path, answers: ShardAnswers) -> None:
@@ -103,7 +103,7 @@ def write_part(path: Path, answers: ShardAnswers) -> None:
 
 def join(
     parts: Iterable[Path],
-    issues: Sequence[Issue],
+    issues: Issues,
     answers_to: str,
     issues_to: str,
     decide: Decide | None,

@@ -23,7 +23,6 @@ from clipgrip.runs.watch.store import (
     open_watch,
 )
 from clipgrip.runs.watch.upholding import run_scopes, withdraw_broken
-from clipgrip.sentences import mark
 from clipgrip.serving.batch import FileAnswers, predict_files
 from clipgrip.serving.glances import Glances
 from clipgrip.serving.predictor import Predictor
@@ -91,11 +90,9 @@ def _check_begins_so(run: Path, reference: Path | None, alpha: float | None) -> 
         if same and store.state().images == 0:
             return
     raise RunError(
-        mark(
-            "{run} is watched already, with the reference and the budget that it began with. Leave "
-            "out --reference and --alpha; another normal begins by the answer to an alarm (clipgrip "
-            "watch answer)."
-        ),
+        "{run} is watched already, with the reference and the budget that it began with. Leave "
+        "out --reference and --alpha; another normal begins by the answer to an alarm (clipgrip "
+        "watch answer).",
         run=run,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from math import ceil
 
 from clipgrip.errors import ConfigError
+from clipgrip.sentences import mark
 from clipgrip.trust.planning import plan_size
 from clipgrip.trust.terms import Terms
 
@@ -43,9 +44,11 @@ def audit_size(
         ConfigError: neither or both of ``terms`` and ``precision``, or a share out of range.
     """
     if (terms is None) == (precision is None):
-        raise ConfigError("audit_size needs either terms or a precision, not both.")
+        raise ConfigError(mark("audit_size needs either terms or a precision, not both."))
     if not 0 <= error < 1 or (precision is not None and not 0 < precision < 1):
-        raise ConfigError("error and precision are shares between 0 and 1, as in 0.02 for 2%.")
+        raise ConfigError(
+            mark("error and precision are shares between 0 and 1, as in 0.02 for 2%.")
+        )
     if precision is not None:
         return _for_precision(precision, max(error, 0.005), size)
     assert terms is not None

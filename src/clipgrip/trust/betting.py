@@ -2,8 +2,7 @@
 
 A wealth E that starts at 1 and whose factors have a mean of at most 1 under the null reaches 1/alpha ever with a
 probability of at most alpha (Ville 1939). No reading is fixed before, and sums of such wealths with fixed weights are
-such wealths again. Sources: Waudby-Smith & Ramdas (arXiv 2010.09686; without replacement 2006.04347); Shin, Ramdas &
-Rinaldo (arXiv 2203.03532) for averages over starts.
+such wealths again. Source: Waudby-Smith & Ramdas (arXiv 2010.09686; without replacement 2006.04347).
 
 Answers are (n,) booleans in the order of the draw, true where wrong. A *chance* is the least probability, under the
 null, that the next answer is wrong.
@@ -16,8 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-
-from clipgrip_line.trust.starts import over_starts as over_starts
 
 Answers = NDArray[np.bool_]
 Values = NDArray[np.float64]

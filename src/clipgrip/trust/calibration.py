@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.errors import ConfigError, nearest
+from clipgrip.sentences import mark
 from clipgrip.types import Logits, Probs
 
 PerClass = Float[Tensor, " C"]
@@ -103,13 +104,18 @@ def calibration_from(stored: Mapping[str, Any]) -> Calibration:
     if kind not in _READERS:
         known = ", ".join(_READERS)
         raise ConfigError(
-            f'calibration "{kind}" is not known. Known: {known}.{nearest(kind, _READERS)}'
+            mark('calibration "{kind}" is not known. Known: {known}.{nearest}'),
+            kind=kind,
+            known=known,
+            nearest=nearest(kind, _READERS),
         )
     try:
         return _READERS[kind](stored)
     except KeyError as missing:
         raise ConfigError(
-            f"calibration of kind {kind}: {missing} is missing. Fit and store it anew."
+            mark("calibration of kind {kind}: {missing} is missing. Fit and store it anew."),
+            kind=kind,
+            missing=missing,
         ) from None
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from clipgrip.errors import DataError
 from clipgrip.pseudolabel.refine.balance import Prior, sinkhorn, sure_prior
+from clipgrip.sentences import mark
 from clipgrip.types import Probs
 
 Ballots = Float[Tensor, "M N C"]
@@ -98,7 +99,9 @@ def dawid_skene(
     onehot = onehot * (votes >= 0)[..., None]
     if (onehot.sum((0, 2)) == 0).any():
         raise DataError(
-            "an image has no vote of any model. Leave it out, or let at least one model answer it."
+            mark(
+                "an image has no vote of any model. Leave it out, or let at least one model answer it."
+            )
         )
     share = torch.ones(len(votes)) if weights is None else weights / weights.max()
     probs = torch.einsum("m,mnc->nc", share.double(), onehot)

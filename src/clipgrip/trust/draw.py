@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from clipgrip.errors import DataError
+from clipgrip.sentences import mark
 from clipgrip.trust.scope import Answered, Group, Truths, Whole
 
 
@@ -26,7 +27,9 @@ class Draw:
 
     def __post_init__(self) -> None:
         if self.apart and self.plan is not None:
-            raise DataError("a draw for each group apart has no planned size. Leave out the plan.")
+            raise DataError(
+                mark("a draw for each group apart has no planned size. Leave out the plan.")
+            )
 
     @property
     def planned(self) -> Whole | None:
@@ -46,5 +49,7 @@ class Draw:
             answered = rows[inside[rows]]
             if (self.within(inside)[: len(answered)] != answered).any():
                 raise DataError(
-                    "the answers are not those of the planned draw. Give its rows in their order, without a gap."
+                    mark(
+                        "the answers are not those of the planned draw. Give its rows in their order, without a gap."
+                    )
                 )

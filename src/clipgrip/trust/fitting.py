@@ -13,6 +13,7 @@ from torch import Tensor
 from clipgrip import metrics
 from clipgrip.errors import DataError
 from clipgrip.seeds import generator
+from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.calibration import Calibration, Isotonic, Temperature, VectorScaling
 from clipgrip.types import Labels, Logits, Probs
 
@@ -170,9 +171,17 @@ def _known(logits: Logits, labels: Labels, kind: str) -> tuple[Tensor, Tensor]:
     known = labels >= 0
     count, needed = int(known.sum()), labels_needed(kind, logits.shape[1])
     if count < needed:
-        instead = "" if kind == "temperature" else ", or fit a temperature (20 labels)"
+        instead = "" if kind == "temperature" else Sentence(", or fit a temperature (20 labels)")
         raise DataError(
-            f"{kind} calibration over {logits.shape[1]} classes needs {needed} labeled images, "
-            f"there are {count}. Label {needed - count} more{instead}."
+            mark(
+                "{kind} calibration over {classes} classes needs {needed} labeled images, there are {count}. Label "
+                "{more} more{instead}."
+            ),
+            kind=kind,
+            classes=logits.shape[1],
+            needed=needed,
+            count=count,
+            more=needed - count,
+            instead=instead,
         )
     return logits[known], labels[known]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from clipgrip.data.issues import Issue
+from clipgrip.data.issues import REASONS, Issue, Issues
 from clipgrip.data.merge import TEST_HOLDS, TEST_LEFT_OUT
-from clipgrip.words import Words, mark
+from clipgrip.words import Sentence, Words, mark
 
 UNDO = "--ignore-folders"
 """The option of the commands that learn."""
@@ -46,16 +46,17 @@ REMARKS = {
     ),
 }  # fmt: skip
 """By what an issue is about (`_kind`): of one, and of several."""
+OF_LABELS = frozenset(REMARKS) & frozenset(REASONS)
 
 
-def folder_facts(labeled: int, images: int, issues: Sequence[Issue]) -> dict[str, Any] | None:
+def folder_facts(labeled: int, images: int, issues: Issues) -> dict[str, Any] | None:
     """Of so many images, labeled by their folders and all; None where there is nothing to say."""
-    remarks: dict[str, Any] = {}
-    by_reason = {reason: [one for one in issues if _kind(one) == reason] for reason in REMARKS}
-    for reason, found in by_reason.items():
-        if found:
-            examples = [_example(one) for one in found[:SHOWN]]
-            remarks[reason] = {"count": len(found), "examples": examples}
+    found: dict[str, Any] = {}
+    for one in issues.among(OF_LABELS):
+        remark = found.setdefault(_kind(one), {"count": 0, "examples": []})
+        remark["count"] += 1
+        remark["examples"] += [_example(one)] if remark["count"] <= SHOWN else []
+    remarks = {reason: found[reason] for reason in REMARKS if reason in found}
     if not labeled and not remarks:
         return None
     return {"labeled": labeled, "images": images, "remarks": remarks}
@@ -88,9 +89,10 @@ def _kind(issue: Issue) -> str:
     """Its reason; of labels that contradict each other, what was done."""
     if issue.reason != "conflicting-labels":
         return issue.reason
-    if issue.detail.endswith(TEST_LEFT_OUT):
-        return "conflicting-tests"
-    return "label-beside-test" if issue.detail.endswith(TEST_HOLDS) else issue.reason
+    template = issue.detail.template if isinstance(issue.detail, Sentence) else ""
+    return {TEST_LEFT_OUT: "conflicting-tests", TEST_HOLDS: "label-beside-test"}.get(
+        template, issue.reason
+    )
 
 
 def _example(issue: Issue) -> str:

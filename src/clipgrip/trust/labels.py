@@ -23,7 +23,7 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
             "The run learned from {n} labels. No class has two, so none could be held out to see how good they are.",
             n=say.number(facts["given"]),
         )
-        return [*_of_all(facts, say), text, *_without_a_label(facts, say)]
+        return [*_of_all(facts, say), text, *_without_a_label(facts, say), *_one_round(facts, say)]
     sentences = [
         *_of_all(facts, say),
         say(
@@ -49,7 +49,14 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
                 "The unlabeled images made these answers worse, so only the labels are learned from."
             )
         )
-    return sentences + _contradicted(facts, measured, say)
+    return [*sentences, *_one_round(facts, say), *_contradicted(facts, measured, say)]
+
+
+def _one_round(facts: Mapping[str, Any], say: Words) -> list[str]:
+    """Why the other rounds that were asked for are not run."""
+    if not facts.get("one_round") or not facts["uses_unlabeled"]:
+        return []
+    return [say("One round is run, since no held-out label shows that further rounds would help.")]
 
 
 def _contradicted(facts: Mapping[str, Any], measured: Mapping[str, Any], say: Words) -> list[str]:

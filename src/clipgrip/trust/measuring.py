@@ -19,9 +19,9 @@ from clipgrip.trust.risk import RiskCurve, expected_risk, fitted_risk
 from clipgrip.trust.scope import Answered, Numbers, Whole
 
 STRATA = 8
-FIRST = 0.4
+FIRST = 0.5
 """Share of the planned answers that the first phase takes."""
-EVEN = 0.1
+EVEN = 0.05
 """Share of every image's risk that is the mean of all: no stratum is left to chance."""
 LEAST = 2
 """Answers of each stratum in the first phase, where it has so many images."""
@@ -126,9 +126,10 @@ def _floored(chance: Numbers) -> Numbers:
 
 
 def _ties_together(cut: Whole, score: Numbers) -> Whole:
-    """Images of one score are in one stratum, so that equal images have equal weights."""
+    """Images of one score are in one stratum, that of their middle, so that equal images have equal weights."""
     starts = np.flatnonzero(np.diff(score, prepend=np.inf))
-    return np.repeat(cut[starts], np.diff(np.append(starts, len(cut))))
+    many = np.diff(np.append(starts, len(cut)))
+    return np.repeat(cut[starts + many // 2], many)
 
 
 def _in_turn(rows: Whole, labels: Whole, chance: Numbers, purpose: str) -> Whole:

@@ -18,6 +18,7 @@ from functools import cached_property
 import numpy as np
 
 from clipgrip.errors import DataError
+from clipgrip.sentences import mark
 from clipgrip.trust.draw import Draw
 from clipgrip.trust.scope import Answered, Group, Truths, Whole
 from clipgrip.trust.sequence import AuditSeen, ScopeSequence
@@ -89,8 +90,10 @@ def promise(
     if draw is None:
         if terms.about == "source":
             raise DataError(
-                "a promise about new images needs the whole draw: where it begins is read off images that are not "
-                "asked. Give the draw."
+                mark(
+                    "a promise about new images needs the whole draw: where it begins is read off images that are "
+                    "not asked. Give the draw."
+                )
             )
         others = np.setdiff1d(np.arange(len(pool)), rows)
         draw = Draw(np.concatenate([rows, others]).astype(np.int64))
@@ -142,8 +145,16 @@ def _without(decided: Truths, rows: Whole) -> Truths:
 
 def _check_audit(pool: Answered, rows: Whole, truth: Whole) -> None:
     if len(rows) != len(truth):
-        raise DataError(f"{len(rows)} audited images but {len(truth)} answers. Give one for each.")
+        raise DataError(
+            mark("{rows} audited images but {answers} answers. Give one for each."),
+            rows=len(rows),
+            answers=len(truth),
+        )
     if len(np.unique(rows)) != len(rows):
-        raise DataError("the audit holds an image twice. Give each once, in the order of the draw.")
+        raise DataError(
+            mark("the audit holds an image twice. Give each once, in the order of the draw.")
+        )
     if len(rows) and not (rows.min() >= 0 and rows.max() < len(pool)):
-        raise DataError(f"the audit holds an image outside the pool of {len(pool)}.")
+        raise DataError(
+            mark("the audit holds an image outside the pool of {images}."), images=len(pool)
+        )

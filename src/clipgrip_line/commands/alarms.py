@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ NOTHING_RINGS = mark("no alarm rings in {out}, so there is none to answer.")
 HEARD = mark("kept: {verdict}. The watch goes by it from its next look on.")
 ANSWERED = mark("{at}: {what}; {since}. Answered: {response}")
 RINGS = mark("{at}: {what}; {since}. RINGS. {advice}")
+PICTURED = mark("pictures from before and after: {before} and {after}, in {folder}")
+BLIND = mark("no pictures of it are kept: the watch had begun anew shortly before.")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +33,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         help=mark(
             "answer the alarm that rings: the cause is removed, this is normal from now on, or no cause was found"
         ),
+    )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help=mark("write pictures from before and after each alarm there"),
     )
     parser.add_argument("--note", default="", help=mark("what was found; kept with the answer"))
     parser.add_argument(
@@ -47,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
         if args.answer is not None:
             return _answered(args, journal, say)
         found = _alarms(journal, say)
+        if args.images is not None:
+            _write_pictures(journal, found, args.images)
     rings = any(one["response"] is None for one in found)
     if args.json:
         print(document({"alarms": found}))
@@ -57,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
             print(say(RINGS, **about, advice=one["advice"]))
         else:
             print(say(ANSWERED, **about, response=one["said"]))
+        if args.images is not None:
+            print("  " + _pictured(one, args.images, say))
     if not found:
         print(say(QUIET))
     return int(rings)
@@ -65,18 +78,44 @@ def run(args: argparse.Namespace) -> int:
 def _alarms(journal: Journal, say: Words) -> list[dict[str, Any]]:
     from clipgrip_line.folder.asking import classes_of
     from clipgrip_line.monitoring.facts import alarm_facts
+    from clipgrip_line.monitoring.gallery import pictured
     from clipgrip_line.monitoring.watched import all_alarms
     from clipgrip_line.trust.watch_words import response_words
 
     return [
         {
             **alarm_facts(one, classes_of(journal, version), say),
+            **pictured(journal.reader, one),
             "version": version,
             "response": one.response,
             "said": response_words(one.response, say),
         }
         for version, one in all_alarms(journal.reader)
     ]
+
+
+def _write_pictures(journal: Journal, found: Sequence[dict[str, Any]], folder: Path) -> None:
+    """``alarm-3-before-01.jpg`` and so on, in the order of time; their names join what is said of each alarm."""
+    from clipgrip_line.files import write_bytes_atomic
+    from clipgrip_line.monitoring.gallery import kept_pictures
+
+    for one in found:
+        pictures = kept_pictures(journal.reader, one["number"])
+        for when in ("before", "after"):
+            shown = [pictures[image] for image in one[when] if image in pictures]
+            one[when] = [
+                f"alarm-{one['number']}-{when}-{n:02}.jpg" for n in range(1, len(shown) + 1)
+            ]
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, data in zip(one[when], shown, strict=True):
+                write_bytes_atomic(folder / name, data)
+
+
+def _pictured(one: dict[str, Any], folder: Path, say: Words) -> str:
+    before, after = len(one["before"]), len(one["after"])
+    if not before + after:
+        return say(BLIND)
+    return say(PICTURED, before=before, after=after, folder=folder)
 
 
 def _answered(args: argparse.Namespace, journal: Journal, say: Words) -> int:

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clipgrip_line.commands.watch import _share, size_of
+from clipgrip_line.commands.keeping import share, size_of
 from clipgrip_line.errors import LineError
 from clipgrip_line.sentences import Sentence, counted, mark
 
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("dir", type=Path, help=mark("the folder given to watch as --out"))
+    parser.add_argument(
+        "dir", type=Path, help=mark("the folder given to watch as --out, or to serve as --state")
+    )
     parser.add_argument(
         "--out", type=Path, required=True, help=mark("the ZIP to write, as lot.zip")
     )
     parser.add_argument(
         "--share",
-        type=_share,
+        type=share,
         default=0.5,
         help=mark("share of the budget for random pictures [default: 0.5]"),
     )
@@ -52,8 +54,8 @@ def run(args: argparse.Namespace) -> int:
     if not (folder / NAME).is_file():
         raise LineError(
             mark(
-                "{folder} holds no kept pictures. Give the folder that clipgrip-line watch got as --out; it keeps some "
-                "unless --keep is 0."
+                "{folder} holds no kept pictures. Give the folder that serve has as --state, or watch as --out; they "
+                "keep some unless --keep is 0."
             ),
             folder=args.dir,
         )

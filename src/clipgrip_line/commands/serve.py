@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clipgrip_line.commands.keeping import add_keeping
 from clipgrip_line.sentences import mark
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-check", action="store_true", help=mark("do not try the golden images first")
     )
+    add_keeping(parser)
     _add_connections(parser)
     _add_limits(parser)
 
@@ -212,6 +214,8 @@ def settings_of(args: argparse.Namespace, port: int, tokens: tuple[str, ...]) ->
         authority=args.mqtt_ca,
         webhook=checked_url(args.webhook) if args.webhook else "",
         resend=args.resend,
+        keep=args.keep,
+        keep_share=args.keep_share,
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import signal
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clipgrip_line.commands.keeping import add_keeping
 from clipgrip_line.errors import LineError
-from clipgrip_line.parsing import number_within, positive, refused
+from clipgrip_line.parsing import number_within, positive
 from clipgrip_line.sentences import Sentence, mark
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from clipgrip_line.folder.settings import Settings
     from clipgrip_line.folder.watch import Watch
 
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
-UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 SECRET = "CLIPGRIP_WEBHOOK_SECRET"
 USER, PASSWORD = "CLIPGRIP_MQTT_USER", "CLIPGRIP_MQTT_PASSWORD"
 
@@ -54,28 +52,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=mark("move the originals there; each is removed only once its copy was read back"),
     )
-    _add_keeping(parser)
+    add_keeping(parser)
     _add_watch(parser)
     _add_servers(parser)
-
-
-def _add_keeping(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--keep",
-        type=size_of,
-        default=size_of("500MB"),
-        metavar="SIZE",
-        help=mark(
-            "disk for pictures kept for the next round, see collect; 0: none [default: 500MB]"
-        ),
-    )
-    parser.add_argument(
-        "--keep-share",
-        type=_share,
-        default=0.05,
-        metavar="SHARE",
-        help=mark("share of all pictures kept as doubtful, and as many at random [default: 0.05]"),
-    )
 
 
 def _add_patience(parser: argparse.ArgumentParser) -> None:
@@ -239,20 +218,8 @@ def end_by_signal(watch: Watch) -> None:
             signal.signal(getattr(signal, name), end)
 
 
-def size_of(text: str) -> int:
-    """Bytes of ``500MB``."""
-    found = SIZE.fullmatch(text.strip())
-    if found is None:
-        raise refused(mark('"{text}" is no size. Give one like 500MB, 2GB or 0.'), text=text)
-    return int(float(found[1]) * UNITS[found[2].lower()])
-
-
 def _seconds(text: str) -> float:
     return number_within(text, 0.01, 86_400.0, mark("a number of seconds from 0.01 to 86400"))
-
-
-def _share(text: str) -> float:
-    return number_within(text, 0.0, 1.0, mark("a share from 0 to 1"))
 
 
 def _budget(text: str) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from clipgrip_line.errors import ClipgripError
 from clipgrip_line.files import open_file, openable, system_words
 from clipgrip_line.folder.scan import Entry
+from clipgrip_line.pictures.whole import is_whole
 from clipgrip_line.sentences import Sentence
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 1 << 30
 """A larger file is no picture of a part."""
+WRITTEN = Sentence("it is being written")
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,19 @@ class Failed:
     """The system did not let us read it, which says nothing of the content."""
     changed: bool = False
     """It was written to meanwhile."""
+    cut: bool = False
+    """Its end is missing, though the rest may be enough for a decoder."""
 
 
 def load(
-    folder: Path, entry: Entry, model: Answering, knows: Callable[[str], bool]
+    folder: Path,
+    entry: Entry,
+    lasting: bool,
+    *,
+    model: Answering,
+    knows: Callable[[str], bool],
 ) -> Loaded | Failed:
-    """Read, hash and decode one file that has stopped growing."""
+    """Read, hash and decode one file that has stopped growing; ``lasting``: for so long that no more will come."""
     if entry.size == 0:
         return Failed(entry, Sentence("an empty file"))
     if entry.size > MOST_BYTES:
@@ -59,10 +68,12 @@ def load(
     except OSError as error:
         return Failed(entry, system_words(error), unreadable=True)
     if (len(data), now.st_size, now.st_mtime_ns) != (entry.size, entry.size, entry.mtime):
-        return Failed(entry, Sentence("it is being written"), changed=True)
+        return Failed(entry, WRITTEN, changed=True)
     image = hashlib.sha256(data).hexdigest()
     if knows(image):
         return Loaded(entry, image, data, None)
+    if not lasting and not is_whole(data):
+        return Failed(entry, WRITTEN, cut=True)
     try:
         return Loaded(entry, image, data, model.pixels(data))
     except ClipgripError as error:

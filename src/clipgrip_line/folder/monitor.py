@@ -14,6 +14,7 @@ from clipgrip_line.folder.notes import Notes
 from clipgrip_line.folder.recording import Watchable
 from clipgrip_line.folder.samples import is_drawn
 from clipgrip_line.monitoring.facts import watch_facts
+from clipgrip_line.monitoring.gallery import Gallery
 from clipgrip_line.monitoring.seeing import Answering, Seen
 from clipgrip_line.monitoring.watching import Watching
 from clipgrip_line.sentences import Sentence
@@ -41,7 +42,8 @@ class Monitor:
             NotKept: the disk refused.
         """
         self._journal, self._model, self._notes, self._drawn = journal, model, notes, drawn
-        self._watching = Watching(journal, alpha, people_at_alarm=people_at_alarm)
+        self.gallery = Gallery()
+        self._watching = Watching(journal, alpha, self.gallery, people_at_alarm=people_at_alarm)
         fallen = journal.reader.execute(
             "SELECT scope FROM withdrawal WHERE version = ?", (model.version,)
         ).fetchall()

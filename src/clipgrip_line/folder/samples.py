@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import hashlib
 import json
@@ -71,6 +72,8 @@ class Samples:
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
         self._recent: deque[float] = deque(maxlen=RECENT)
+        self._sorted: list[float] = []
+        """The same, the least sure first."""
         self._db = sqlite3.connect(folder / NAME, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=TRUNCATE")
         self._db.execute("PRAGMA busy_timeout=5000")
@@ -82,13 +85,16 @@ class Samples:
 
     def why(self, image: str, confidence: float) -> Why | None:
         """Whether to keep a picture: drawn by chance, or among the least confident of late."""
-        recent = sorted(self._recent)
+        known = len(self._sorted)
+        least = min(int(self.rate * known), known - 1)
+        doubtful = known >= FEWEST and confidence < self._sorted[least]
+        if known == RECENT:
+            del self._sorted[bisect.bisect_left(self._sorted, self._recent[0])]
         self._recent.append(confidence)
+        bisect.insort(self._sorted, confidence)
         if is_drawn(image, self.rate):
             return "random"
-        if len(recent) < FEWEST:
-            return None
-        return "doubtful" if confidence < recent[int(self.rate * len(recent))] else None
+        return "doubtful" if doubtful else None
 
     def keep(self, why: Why, name: str, data: bytes, document: Mapping[str, Any]) -> None:
         """Store a picture and make room for it; one that is there already stays as it is.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from clipgrip_line.monitoring.tables import FIRST
+from clipgrip_line.monitoring.tables import ALBUM, FIRST
 
 MIGRATIONS = (
     """
@@ -43,6 +43,7 @@ MIGRATIONS = (
       alarm INTEGER PRIMARY KEY, verdict TEXT NOT NULL, note TEXT NOT NULL, by TEXT NOT NULL, at TEXT NOT NULL);
     """
     + FIRST,
+    ALBUM,
 )
 
 

@@ -75,14 +75,27 @@ class Sightings:
         """It was written to while it was read: it is growing still."""
         self._open[entry.path] = Sight(entry, now, now)
 
-    def failed(self, entry: Entry, now: float, *, patient: bool) -> bool:
-        """It did not decode, or could not be read; True where that has lasted long enough to be said."""
+    def is_lasting(self, entry: Entry, now: float) -> bool:
+        """Whether it was looked at, and has stayed as it is for so long that no more of it will come."""
+        sight = self._open.get(entry.path)
+        return sight is not None and sight.tries > 0 and now - sight.since >= self._give_up
+
+    def waits(self, entry: Entry, now: float) -> Sight:
+        """It cannot be used yet: it is looked at again, and at the latest when its patience ends."""
         sight = self._open.setdefault(entry.path, Sight(entry, now, now))
         sight.tries += 1
         most = SLOWEST if sight.listed else max(self._give_up / 4, self._poll)
         sight.due = now + min(self._poll * 2.0 ** min(sight.tries - 1, 20), most)
-        lasted = now - sight.since >= self._give_up and sight.tries > 1
-        if not lasted or sight.listed:
+        end = sight.since + self._give_up
+        if now < end:
+            sight.due = min(sight.due, end)
+        return sight
+
+    def failed(self, entry: Entry, now: float, *, patient: bool) -> bool:
+        """It did not decode, or could not be read; True where that has lasted long enough to be said."""
+        lasting = self.is_lasting(entry, now)
+        sight = self.waits(entry, now)
+        if not lasting or sight.listed:
             return False
         sight.listed = True
         if not patient:

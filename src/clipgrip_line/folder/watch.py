@@ -94,12 +94,13 @@ class Watch:
     def once(self) -> None:
         """What lies there now. A file that does not decode is waited for as always: it may still be written."""
         self._is_once, quiet, last = True, 0, self._now()
+        patience = self._settings.give_up + 2 * self._settings.poll  # until the last look at it
         while not self.stop.is_set():
             done = self.turn()
             quiet, last = (0, self._now()) if done else (quiet + 1, last)
             if not len(self._sightings) and not self._trouble:
                 break
-            if quiet >= QUIET_TURNS and self._now() - last >= self._settings.give_up:
+            if quiet >= QUIET_TURNS and self._now() - last >= patience:
                 break
             self.stop.wait(self._settings.poll)
         self.outlets.bring()
@@ -176,7 +177,8 @@ class Watch:
 
     def _batch(self, entries: Sequence[Entry]) -> int:
         read = partial(load, self._settings.folder, model=self._model, knows=self._journal.knows)
-        loaded = list(self._pool.map(read, entries))
+        lasting = [self._sightings.is_lasting(one, self._now()) for one in entries]
+        loaded = list(self._pool.map(read, entries, lasting))
         fresh = {
             one.image: one for one in loaded if isinstance(one, Loaded) and one.pixels is not None
         }
@@ -187,6 +189,8 @@ class Watch:
             found, self._journal.record(found, at, self.outlets.owed), strict=True
         ):
             self._noted(one, kind)
+        for image, file in fresh.items():
+            self._monitor.gallery.put(image, file.data)
         self._changed("watch", self._monitor.look())
         self._originals.hold([one for one in loaded if isinstance(one, Loaded)])
         self.outlets.bring(most=LONGEST)
@@ -215,6 +219,8 @@ class Watch:
             return [Found(*where, image=file.image, content=content[0], seen=content[1])]
         if file.changed:
             self._sightings.changed(one, now)
+        elif file.cut:
+            self._sightings.waits(one, now)
         elif self._sightings.failed(one, now, patient=file.unreadable):
             return [Found(*where, reason=file.reason, final=not file.unreadable)]
         return []

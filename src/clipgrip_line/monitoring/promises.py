@@ -153,8 +153,8 @@ def _kept(
     watched = WatchedScope("", scope.name, scope.classes, scope.threshold, scope.rate, "", "", 1.0)
     mine = [one for one in answers if one[0] > after and scope.holds(one[1], one[3])]
     wrong = np.array([watched.is_wrong(one[1], one[2]) for one in mine], dtype=bool)
-    path = against(wrong, scope.rate)
     own = period_budget((1 - OF_IMAGES) * share_of_alpha, place)
+    path = against(wrong, scope.rate, own)
     level = float(path.max() * own) if len(path) else 0.0
     first = mine[since(wrong, scope.rate)][4] if len(mine) else ""
     return Kept(scope.name, scope.rate, len(mine), int(wrong.sum()), level, withdrawn, first)

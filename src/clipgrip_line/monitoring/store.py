@@ -30,7 +30,7 @@ class Store(Protocol):
 
 
 class Album(Protocol):
-    """Pictures of the images that came lately; a store whose watch has one has the table ``alarm_picture``, too."""
+    """Pictures of the images that came lately."""
 
     def __contains__(self, image: object) -> bool:
         """Whether the picture of a content is there."""

@@ -30,3 +30,9 @@ FIRST = """
     CREATE TABLE scope (version TEXT NOT NULL, name TEXT NOT NULL, place INTEGER NOT NULL, after INTEGER NOT NULL,
       PRIMARY KEY (version, name));
 """
+ALBUM = """
+    CREATE TABLE alarm_picture (
+      alarm INTEGER NOT NULL, image TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (alarm, image)
+    );
+    CREATE INDEX alarm_picture_image ON alarm_picture (image);
+"""

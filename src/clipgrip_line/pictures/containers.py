@@ -9,6 +9,7 @@ import io
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 
 from PIL import TiffImagePlugin
 
@@ -63,19 +64,23 @@ def check_scans(data: bytes) -> None:
     """UndecodableImage where a JPEG passes over its picture very often: small in bytes, minutes to decode."""
     if data.count(b"\xff\xda") <= MAX_SCANS:
         return
-    scans, position = 0, 2
-    while found := _MARKER.search(data, position):
-        position = found.end()
-        marker = found[0][1]
-        if marker == 0xD9:
-            return
-        if marker != 0xD8 and marker != 0x01:
-            position += int.from_bytes(data[position : position + 2])
+    scans = 0
+    for marker, _ in jpeg_markers(data):
         scans += marker == 0xDA
         if scans > MAX_SCANS:
             raise UndecodableImage(
                 "too-large", Sentence("a JPEG of more than {max_scans} scans", max_scans=MAX_SCANS)
             )
+
+
+def jpeg_markers(data: bytes) -> Iterator[tuple[int, int]]:
+    """Each marker of a JPEG up to its end mark, with the position after it."""
+    position, marker = 2, 0
+    while marker != 0xD9 and (found := _MARKER.search(data, position)):
+        position, marker = found.end(), found[0][1]
+        yield marker, position
+        if marker not in (0xD8, 0x01):
+            position += int.from_bytes(data[position : position + 2])
 
 
 def with_jpeg_end(data: bytes) -> tuple[bytes, bytes] | None:

@@ -26,14 +26,13 @@ from clipgrip_line.pictures.containers import (
 )
 from clipgrip_line.pictures.damage import decoder_words
 from clipgrip_line.pictures.deep import deepened, depth_of
-from clipgrip_line.pictures.formats import HEAD_BYTES, READERS, reader_of
+from clipgrip_line.pictures.formats import HEAD_BYTES, reader_of
 from clipgrip_line.pictures.pixels import orientation, to_rgb, upright
 from clipgrip_line.pictures.unusable import UndecodableImage
 from clipgrip_line.sentences import Sentence
 
 __all__ = [
     "HEAD_BYTES",
-    "READERS",
     "UndecodableImage",
     "check_signature",
     "decode",
@@ -125,6 +124,9 @@ def shown_of(data: bytes) -> str | None:
     with contextlib.suppress(Exception):  # whatever is wrong with a second page, the first counts
         if image.format == "TIFF":
             return "a document with pages; the first is used" if _has_pages(image) else None
+        if image.format == "HEIF":
+            several = "a file of several pictures; its main one is used"
+            return several if image.is_animated else None
         moving = b"acTL" in data[:1000] if image.format == "PNG" else image.is_animated
         return "an animation; its first picture is used" if moving else None
     return None

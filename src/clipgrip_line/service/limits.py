@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clipgrip_line.monitoring.gallery import MEMORY
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -27,7 +29,7 @@ class Limits:
     """Seconds that a batch waits for images that are being decoded."""
     pictures: int = 2 << 30
     """Bytes of pictures kept for people; the oldest leave first."""
-    gallery: int = 48 << 20
+    gallery: int = MEMORY
     """Bytes of the latest images in memory, of which an alarm shows some."""
     answers: int = 1_000_000
     """Newest answers that are kept; what people said is always kept."""

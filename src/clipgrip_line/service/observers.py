@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from clipgrip_line.service.gallery import Gallery
+from clipgrip_line.monitoring.gallery import Gallery
 from clipgrip_line.service.live import Seen
 
 log = logging.getLogger(__name__)

@@ -209,10 +209,14 @@ def write_pictures(db: sqlite3.Connection, folder: Path) -> dict[str, str]:
         "WHERE s.undone = 0 AND s.class <> '' ORDER BY p.image"
     )
     for image, data in rows:
-        ending = next((end for head, end in _ENDINGS if data.startswith(head)), ".img")
-        called[image] = image[:16] + ending
+        called[image] = image[:16] + ending_of(data)
         write_bytes_atomic(folder / called[image], data)
     return called
+
+
+def ending_of(data: bytes) -> str:
+    """Of the name of a file with these bytes."""
+    return next((end for head, end in _ENDINGS if data.startswith(head)), ".img")
 
 
 def counted(db: sqlite3.Connection) -> Mapping[str, int]:

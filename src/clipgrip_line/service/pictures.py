@@ -1,15 +1,13 @@
-"""Pictures for people's eyes: JPEG, small enough for a tablet, whatever the camera wrote."""
+"""Pictures for the operator's page, made once for all screens."""
 
 from __future__ import annotations
 
-import io
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from clipgrip_line.pictures.images import decode
-from clipgrip_line.pictures.unusable import UndecodableImage
+from clipgrip_line.pictures.small import small_jpeg
 
 if TYPE_CHECKING:
     from clipgrip_line.service.service import Service
@@ -34,7 +32,7 @@ class Thumbs:
                 self._made.move_to_end(image)
                 return self._made[image]
         found = data()
-        made = None if found is None else jpeg(found)
+        made = None if found is None else small_jpeg(found, LONGEST)
         if made is not None:
             with self._lock:
                 self._made[image] = made
@@ -58,15 +56,3 @@ def _stored(service: Service, image: str) -> bytes | None:
         if row is not None:
             return bytes(row[0])
     return None
-
-
-def jpeg(data: bytes, longest: int = LONGEST) -> bytes | None:
-    """Small enough for a tablet; None where the bytes are no picture."""
-    try:
-        picture = decode(data, at_least=longest)
-    except UndecodableImage:
-        return None
-    picture.thumbnail((longest, longest))
-    out = io.BytesIO()
-    picture.save(out, "JPEG", quality=88)
-    return out.getvalue()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clipgrip_line.monitoring.tables import FIRST
+from clipgrip_line.monitoring.tables import ALBUM, FIRST
 
 MIGRATIONS = (
     FIRST
@@ -49,9 +49,6 @@ MIGRATIONS = (
       FROM shadow s JOIN answer a ON a.number = s.answer GROUP BY a.version, s.version;
     INSERT INTO differing SELECT s.answer, a.version, s.version
       FROM shadow s JOIN answer a ON a.number = s.answer WHERE a.class <> s.class;
-    CREATE TABLE alarm_picture (
-      alarm INTEGER NOT NULL, image TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (alarm, image)
-    );
-    CREATE INDEX alarm_picture_image ON alarm_picture (image);
-    """,
+    """
+    + ALBUM,
 )

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip_line.folder.mqtt import Broker
+from clipgrip_line.monitoring.gallery import Gallery
 from clipgrip_line.monitoring.promises import earlier
 from clipgrip_line.monitoring.watching import Watching
 from clipgrip_line.service.admission import Admission
 from clipgrip_line.service.bell import Bell, revive
 from clipgrip_line.service.engine import Engine
-from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.keeping import Keeping, latest
 from clipgrip_line.service.ledger import Ledger
 from clipgrip_line.service.limits import Limits
@@ -24,6 +24,7 @@ from clipgrip_line.service.looking import Looking
 from clipgrip_line.service.observers import RECENT, Observers
 from clipgrip_line.service.pictures import Thumbs
 from clipgrip_line.service.predicting import Predicting
+from clipgrip_line.service.sampling import Sampling
 from clipgrip_line.service.shadowing import Shadow
 from clipgrip_line.service.shifts import Shifts
 from clipgrip_line.service.switching import Load, Switching
@@ -55,6 +56,10 @@ class Settings:
     """Where alarms are posted."""
     resend: bool = False
     """Whether messages that were refused for good are posted again."""
+    keep: int = 0
+    """Bytes of pictures kept for the next round."""
+    keep_share: float = 0.05
+    """The share of all images that are kept as doubtful, and as many at random."""
 
 
 class Service:
@@ -81,6 +86,11 @@ class Service:
         self.shadow = Shadow(self.ledger, shadow) if shadow is not None else None
         if self.shadow is not None:
             self.observers.listeners.append(self.shadow.kept)
+        self.sampling = (
+            Sampling(settings.state, settings.keep, settings.keep_share) if settings.keep else None
+        )
+        if self.sampling is not None:
+            self.observers.listeners.append(self.sampling.kept)
         self.bell = Bell(self.ledger, settings.webhook) if settings.webhook else None
         self.stations: Any = None
         self.thumbs = Thumbs()
@@ -106,6 +116,8 @@ class Service:
         self.looking.start()
         if self.shadow is not None:
             self.shadow.start()
+        if self.sampling is not None:
+            self.sampling.start()
         if self.bell is not None:
             if self.settings.resend:
                 revive(self.ledger)
@@ -131,5 +143,7 @@ class Service:
             if beside is not None:
                 beside.stop()
                 beside.join()
+        if self.sampling is not None:
+            self.sampling.stop()
         self.predicting.pool.shutdown()
         self.ledger.close()

@@ -6,10 +6,10 @@ from typing import Any
 
 from clipgrip_line.clock import now
 from clipgrip_line.monitoring.facts import watch_facts
+from clipgrip_line.monitoring.gallery import pictured
 from clipgrip_line.sentences import Sentence, combined, mark
 from clipgrip_line.service import people, shifts
 from clipgrip_line.service.bell import letters
-from clipgrip_line.service.gallery import pictured
 from clipgrip_line.service.service import Service
 from clipgrip_line.service.shadowing import shadow_facts
 from clipgrip_line.words import Words

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from folder_fakes import CLASSES, FakeModel, Line, Receiver, identity, picture
+from PIL import Image
 
 from clipgrip_line.cli import main
 from clipgrip_line.folder import asking
@@ -95,6 +96,39 @@ def test_an_alarm_of_a_version_that_answers_no_more_can_be_answered(
     capsys.readouterr()
     assert main(["alarms", str(line.out)]) == 0
     assert "Aki" in capsys.readouterr().out
+
+
+def test_an_alarm_keeps_pictures_from_before_and_after_and_writes_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line, folder = Line(tmp_path), tmp_path / "pictures"
+    with line.watch(alpha=0.2) as watch:  # pictures come from memory
+        for first, low, high in ((0, 100, 230), (1000, 0, 40)):
+            feed(line, first, 120, low, high)
+            for _ in range(3):
+                watch.turn()
+    assert main(["alarms", str(line.out), "--images", str(folder)]) == 1
+    said = capsys.readouterr().out
+    assert "pictures from before and after: 12 and 12, in" in said
+    names = sorted(path.name for path in folder.iterdir())
+    assert (len(names), names[0]) == (24, "alarm-1-after-01.jpg")
+    levels = {name: np.asarray(Image.open(folder / name)).mean() for name in names}
+    assert min(level for name, level in levels.items() if "before" in name) > 90
+    assert sorted(level for name, level in levels.items() if "after" in name)[10] < 60
+    assert main(["--json", "alarms", str(line.out), "--images", str(folder)]) == 1
+    (alarm,) = json.loads(capsys.readouterr().out)["alarms"]
+    assert alarm["before"] == [name for name in names if "before" in name]
+
+
+def test_an_alarm_without_pictures_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = Line(tmp_path)
+    darkened(line)
+    with closing(sqlite3.connect(line.out / "journal.db")) as db, db:
+        db.execute("DELETE FROM alarm_picture")
+    assert main(["alarms", str(line.out), "--images", str(tmp_path / "pictures")]) == 1
+    assert "no pictures of it are kept" in capsys.readouterr().out
 
 
 def test_with_the_rule_a_person_decides_while_an_alarm_rings(tmp_path: Path) -> None:

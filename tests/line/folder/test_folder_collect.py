@@ -140,7 +140,7 @@ def test_without_kept_pictures_it_says_which_folder_is_meant(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["collect", str(tmp_path), "--out", str(tmp_path / "a.zip")]) == 2
-    assert "--out; it keeps some unless --keep is 0" in capsys.readouterr().err
+    assert "--out; they keep some unless --keep is 0" in capsys.readouterr().err
 
 
 def test_a_damaged_picture_is_left_out(line: Line, tmp_path: Path) -> None:

@@ -181,6 +181,22 @@ def test_a_journal_of_the_version_before_is_taken_over(tmp_path: Path) -> None:
     assert (line.status()["answered"], line.status()["repeated"]) == (2, 1)
 
 
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_a_journal_of_every_earlier_version_gets_the_newest_tables(
+    tmp_path: Path, version: int
+) -> None:
+    line = Line(tmp_path)
+    line.out.mkdir()
+    with closing(sqlite3.connect(line.out / "journal.db")) as db:
+        for script in MIGRATIONS[:version]:
+            db.executescript(script)
+        db.execute(f"PRAGMA user_version={version}")
+        db.commit()
+    line.put("a.png", picture(1))
+    assert line.once() == 0
+    assert (rows(line, "items"), rows(line, "alarm_picture")) == (1, 0)
+
+
 def test_a_journal_of_a_newer_version_is_left_as_it_is(tmp_path: Path) -> None:
     line = Line(tmp_path)
     line.out.mkdir()

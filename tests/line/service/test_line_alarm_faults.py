@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from line_fakes import CLASSES, GOOD, SCRATCH, FakeModel, picture, promised
 
+from clipgrip_line.monitoring.gallery import Gallery
 from clipgrip_line.monitoring.watched import Watched
 from clipgrip_line.monitoring.watching import Watching
 from clipgrip_line.service import ledger
 from clipgrip_line.service.bell import Bell
-from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.ledger import NAME, Ledger, NotKept
 from clipgrip_line.service.live import Asked, see
 from clipgrip_line.service.shadowing import Shadow

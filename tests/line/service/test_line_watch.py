@@ -17,10 +17,10 @@ from line_fakes import CLASSES, FakeModel, picture, promised
 from waiting import until
 
 from clipgrip_line.monitoring import watching
+from clipgrip_line.monitoring.gallery import Gallery
 from clipgrip_line.monitoring.watched import Watched
 from clipgrip_line.service import looking
 from clipgrip_line.service.bell import Bell, revive
-from clipgrip_line.service.gallery import Gallery
 from clipgrip_line.service.ledger import NotKept
 from clipgrip_line.trust.watch_words import advised
 from clipgrip_line.words import Words

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from clipgrip.errors import DataError
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 
 Part = Literal["pool", "test", ""]
 Listed = tuple[str, str, Part]
@@ -83,10 +83,8 @@ class KnownSet:
 
     def _incomplete(self, folder: Path, why: Sentence) -> DataError:
         return DataError(
-            mark(
-                "{folder} is not the complete {title}: {why}. Figures on it could not be compared. "
-                "Download and unpack it again: {source}. For images of your own leave --set away."
-            ),
+            "{folder} is not the complete {title}: {why}. Figures on it could not be compared. "
+            "Download and unpack it again: {source}. For images of your own leave --set away.",
             folder=folder,
             title=self.title,
             why=why,
@@ -103,9 +101,7 @@ def needed(folder: Path, *parts: str, source: str) -> Path:
     path = folder.joinpath(*parts)
     if not path.exists():
         raise DataError(
-            mark("{path} is missing. Download it and put it there: {source}"),
-            path=path,
-            source=source,
+            "{path} is missing. Download it and put it there: {source}", path=path, source=source
         )
     return path
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from clipgrip.data.known.base import KnownSet, Listed, Listing, Part, listed, needed
 from clipgrip.errors import DataError
-from clipgrip.sentences import mark
 
 SOURCE = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/ (102flowers.tgz, imagelabels.mat, setid.mat)"
 CLASSES = listed(
@@ -39,10 +38,8 @@ def _read(folder: Path, _work: Path) -> Listing:
     ids: list[tuple[int, Part]] = [*((i, "pool") for i in pool), *((i, "test") for i in test)]
     if not all(1 <= i <= len(labels) and 1 <= labels[i - 1] <= len(CLASSES) for i, _ in ids):
         raise DataError(
-            mark(
-                "{folder}: setid.mat and imagelabels.mat do not belong together. Download both "
-                "again: {source}"
-            ),
+            "{folder}: setid.mat and imagelabels.mat do not belong together. Download both "
+            "again: {source}",
             folder=folder,
             source=SOURCE,
         )
@@ -71,7 +68,7 @@ def _numbers(path: Path, *names: str) -> list[int]:
         zlib.error,
     ):
         raise DataError(
-            mark("{path} is not the MATLAB file with {names}. Download it again: {source}"),
+            "{path} is not the MATLAB file with {names}. Download it again: {source}",
             path=path,
             names=", ".join(names),
             source=SOURCE,

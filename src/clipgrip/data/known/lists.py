@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 
 from clipgrip.data.known.base import Listed, Listing, Part, SplitBy
 from clipgrip.errors import DataError
-from clipgrip.sentences import mark
 
 PARTS: tuple[tuple[str, Part], ...] = (("train", "pool"), ("val", "pool"), ("test", "test"))
 
@@ -38,15 +37,13 @@ class SplitList:
         for path, name, part in places:
             if not path.is_file():
                 raise DataError(
-                    mark("{path} is missing beside its siblings. Put it there, or take them away."),
+                    "{path} is missing beside its siblings. Put it there, or take them away.",
                     path=path,
                 )
             for stem in self._stems(path, name):
                 if stem in parts:
                     raise DataError(
-                        mark(
-                            "{path}: {stem} stands in this list more than once. Download the list again."
-                        ),
+                        "{path}: {stem} stands in this list more than once. Download the list again.",
                         path=path,
                         stem=stem,
                     )
@@ -64,7 +61,7 @@ def _paths(path: Path, text: str, name: str) -> list[str]:
         return [str(row[0]) for row in json.loads(text)[name]]
     except (ValueError, LookupError, TypeError):
         raise DataError(
-            mark('{path} is not a JSON file with "train", "val" and "test". Download it again.'),
+            '{path} is not a JSON file with "train", "val" and "test". Download it again.',
             path=path,
         ) from None
 
@@ -88,10 +85,8 @@ def _divided(files: Sequence[Listed], parts: dict[str, Part], by: SplitList) -> 
     absent = [path for path, _, _ in files if PurePosixPath(path).stem not in parts]
     if absent:
         raise DataError(
-            mark(
-                "{lists} leaves out {n_absent} of {n_files} images, first {absent}. Download the "
-                "list again, or take it away to hold out a share by content."
-            ),
+            "{lists} leaves out {n_absent} of {n_files} images, first {absent}. Download the "
+            "list again, or take it away to hold out a share by content.",
             lists=by.pattern.format("*"),
             n_absent=len(absent),
             n_files=len(files),

@@ -16,7 +16,6 @@ from PIL import Image
 from clipgrip.data.known.base import KnownSet, Listed, Listing, Part
 from clipgrip.errors import DataError
 from clipgrip.files import part_name, sweep
-from clipgrip.sentences import mark
 
 SOURCE = "https://yann.lecun.org/exdb/mnist/ (train- and t10k-images-idx3-ubyte, -labels-idx1-ubyte, .gz or not)"
 CLASSES = tuple(str(digit) for digit in range(10))
@@ -45,10 +44,8 @@ def _part(folder: Path, name: str) -> tuple[Bytes, Bytes]:
     labels = _idx(folder, f"{name}-labels-idx1-ubyte", 1)
     if len(images) != len(labels) or labels.max(initial=0) >= len(CLASSES):
         raise DataError(
-            mark(
-                "{folder}: {name} holds {n_images} images and {n_labels} labels from 0 to {most}, "
-                "which do not belong together. Download them again: {source}"
-            ),
+            "{folder}: {name} holds {n_images} images and {n_labels} labels from 0 to {most}, "
+            "which do not belong together. Download them again: {source}",
             folder=folder,
             name=name,
             n_images=len(images),
@@ -85,7 +82,7 @@ def _idx(folder: Path, name: str, dimensions: int) -> Bytes:
     found = next((path for path in places if path.is_file()), None)
     if found is None:
         raise DataError(
-            mark("{path} is missing. Download it and put it there: {source}"),
+            "{path} is missing. Download it and put it there: {source}",
             path=folder / name,
             source=SOURCE,
         )
@@ -93,7 +90,7 @@ def _idx(folder: Path, name: str, dimensions: int) -> Bytes:
     shape = tuple(int.from_bytes(data[at : at + 4], "big") for at in range(4, header, 4))
     if data[:4] != bytes([0, 0, 8, dimensions]) or len(data) != header + int(np.prod(shape)):
         raise DataError(
-            mark("{found} is not a whole IDX file of bytes. Download it again: {source}"),
+            "{found} is not a whole IDX file of bytes. Download it again: {source}",
             found=found,
             source=SOURCE,
         )
@@ -106,7 +103,7 @@ def _bytes(path: Path) -> bytes:
         return gzip.decompress(data) if path.suffix == ".gz" else data
     except (OSError, EOFError, zlib.error):
         raise DataError(
-            mark("{path} is damaged. Download it again: {source}"), path=path, source=SOURCE
+            "{path} is damaged. Download it again: {source}", path=path, source=SOURCE
         ) from None
 
 

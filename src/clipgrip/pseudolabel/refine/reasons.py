@@ -6,6 +6,14 @@ from collections.abc import Mapping
 
 from clipgrip.sentences import Sentence, mark
 
+DONE = {
+    "joined": mark("similar images improved the answers"),
+    "clusters": mark("groups of similar images improved the answers"),
+    "balance": mark("the answers were improved by giving each class equally many images"),
+    "half-balance": mark("the answers were moved half-way to equally many images of each class"),
+    "zero-shot": mark("the answers were left as they were"),
+}
+"""What a method of refinement did, for people."""
 NOTHING_TO_DECIDE = mark("there is nothing to decide")
 NONE_LOSES = mark("no class loses many of its images")
 WOULD_DIVIDE = mark("clusters would divide up a class that gets many of the answers")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from clipgrip.errors import ConfigError, nearest
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence
 
 
 @dataclass(frozen=True)
@@ -148,10 +148,8 @@ class Refinement:
         for name in values:
             if name not in NAMES:
                 raise ConfigError(
-                    mark(
-                        'refinement: unknown setting "{name}".{nearest} Known are the fields of '
-                        "clipgrip.pseudolabel.Refinement."
-                    ),
+                    'refinement: unknown setting "{name}".{nearest} Known are the fields of '
+                    "clipgrip.pseudolabel.Refinement.",
                     name=name,
                     nearest=nearest(name, NAMES),
                 )
@@ -198,9 +196,7 @@ def check_value(name: str, value: Any, default: Any) -> None:
         )
         allowed = Sentence("{number} and at most 1", number=least) if most == 1 else least
         raise ConfigError(
-            mark(
-                "refinement: {name} = {value} is not allowed. Give {allowed}; the default is {default}."
-            ),
+            "refinement: {name} = {value} is not allowed. Give {allowed}; the default is {default}.",
             name=name,
             value=f"{value!r}",
             allowed=allowed,

@@ -21,13 +21,11 @@ from clipgrip.review.exchange.claims import (
     parsed,
     part,
 )
+from clipgrip.review.exchange.naming import KNOWN
 from clipgrip.sentences import Sentence, mark
 
 IMAGE_KEYS = ("image", "img", "path", "photo", "picture", "url", "image_url", "file", "filename")
 """Keys under which tasks keep their image; another key is taken where it is the only text that looks like one."""
-_ENDINGS = (
-    ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".jp2", ".avif",
-)  # fmt: skip
 _FACTS = frozenset(
     {
         "id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "inner_id",
@@ -215,7 +213,7 @@ def _image(given: dict[str, Any], where: str) -> tuple[str, str]:
 
 
 def _looks_like_image(text: str) -> bool:
-    return text.partition("?")[0].lower().endswith(_ENDINGS) or "local-files/?d=" in text
+    return text.partition("?")[0].lower().endswith(tuple(KNOWN)) or "local-files/?d=" in text
 
 
 def _name_of(task: Any) -> str:

@@ -29,19 +29,21 @@ INVALID = mark("what the page sent is not allowed ({where}: {why}). Reload the p
 def create_app(server: ServerState) -> FastAPI:
     """The application around one session."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.add_middleware(Guard, access=server.access, secret=server.session.store.secret())
+    secret, language = server.session.store.secret(), server.language
+    app.add_middleware(Guard, access=server.access, secret=secret, language=language)
     app.mount("/static", StaticFiles(packages=[("clipgrip.review.web", "static")]), "static")
     reading.add_routes(app, server)
     writing.add_routes(app, server)
-    _errors(app)
+    _errors(app, server)
     return app
 
 
-def _errors(app: FastAPI) -> None:
+def _errors(app: FastAPI, server: ServerState) -> None:
     """Every refusal as a sentence in the reader's language: as JSON to scripts, as text elsewhere."""
 
     def refusal(request: Request, status: int, sentence: str) -> Response:
-        say = words_for(request.cookies, request.headers.get("accept-language", ""))
+        accepted = request.headers.get("accept-language", "")
+        say = words_for(request.cookies, accepted, server.language)
         sentence = say.translated(sentence)
         if request.url.path.startswith("/api/"):
             return Json({"error": sentence}, status)

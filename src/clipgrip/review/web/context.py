@@ -33,7 +33,7 @@ class PageContext:
         """From the cookies, or from what the browser accepts."""
         name = unquote(cookies.get(COOKIES["person"], ""))
         person = "".join(c for c in name if c.isprintable())[:80].strip()
-        say = words_for(cookies, accepted)
+        say = words_for(cookies, accepted, server.language)
         return cls(server, server.session.snapshot, say, person, csrf)
 
     def page(self, name: str, **values: Any) -> str:
@@ -56,12 +56,17 @@ class PageContext:
         return templates("clipgrip.review.web").get_template(name).render(**shared, **values)
 
 
-def words_for(cookies: Mapping[str, str], accepted: str) -> Words:
-    """In the language that the reader chose, else that of the browser."""
-    chosen = cookies.get(COOKIES["language"], "")
+def words_for(cookies: Mapping[str, str], accepted: str, asked: Language | None) -> Words:
+    """In the language that the reader chose, else the one asked for at the start, else that of the browser."""
+    chosen = cookies.get(language_cookie(asked), "")
     if chosen not in LANGUAGES:
-        return Words(_accepted(accepted))
+        return Words(asked or _accepted(accepted))
     return Words("ja" if chosen == "ja" else "en")
+
+
+def language_cookie(asked: Language | None) -> str:
+    """Its name: what was chosen on other pages does not undo the language that this review was started in."""
+    return "_".join(filter(None, (COOKIES["language"], asked)))
 
 
 def encoded(value: str) -> str:

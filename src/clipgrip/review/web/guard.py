@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from clipgrip.review.web.address import Access
 from clipgrip.review.web.context import words_for
 from clipgrip.sentences import mark
+from clipgrip.words import Language
 from clipgrip_line.web.headers import HEADERS as HEADERS
 from clipgrip_line.web.headers import POLICY as POLICY
 from clipgrip_line.web.headers import Headed, cookies_of, limited, same, too_long
@@ -42,17 +43,13 @@ TOO_OLD = mark("This page is too old to write. Reload it.")
 FAILED = mark("This could not be done; the reason is in the log.")
 
 
-def _refused(headers: Headers, cookies: dict[str, str], sentence: str, status: int) -> Response:
-    """In the reader's language."""
-    say = words_for(cookies, headers.get("accept-language", ""))
-    return PlainTextResponse(say.translated(sentence), status)
-
-
 class Guard:
     """Refuses what is not allowed, then lets the application answer, with the headers of a page that trusts nothing."""
 
-    def __init__(self, app: ASGIApp, *, access: Access, secret: bytes) -> None:
-        self.app, self.access, self.secret = app, access, secret
+    def __init__(
+        self, app: ASGIApp, *, access: Access, secret: bytes, language: Language | None = None
+    ) -> None:
+        self.app, self.access, self.secret, self.language = app, access, secret, language
         own = self._sign("cookies", "")[:12]
         self.session, self.entrance = SESSION + own, ACCESS + own
 
@@ -87,30 +84,37 @@ class Guard:
             log.exception("%s %s failed", scope["method"], scope["path"])
             if sending.begun:
                 raise
-            failed = _refused(headers, cookies, FAILED, 500)
+            failed = self._refused(headers, cookies, FAILED, 500)
             await failed(scope, receive, sending)
 
     def _refusal(self, scope: Scope, headers: Headers, cookies: dict[str, str]) -> Response | None:
         if not self.access.admits(headers.get("host", "")):
-            return _refused(headers, cookies, NOT_HERE, 400)
+            return self._refused(headers, cookies, NOT_HERE, 400)
         if self.access.token and not self._known(cookies):
             return self._entry(scope, headers)
         if scope["method"] in READING:
             return None
         if scope["method"] != "POST":
-            return _refused(headers, cookies, GET_AND_POST, 405)
+            return self._refused(headers, cookies, GET_AND_POST, 405)
         origin = headers.get("origin")
         if origin is not None and not self.access.admits_origin(origin, headers["host"]):
-            return _refused(headers, cookies, ANOTHER_PAGE, 403)
+            return self._refused(headers, cookies, ANOTHER_PAGE, 403)
         session = cookies.get(self.session, "")
         given = headers.get("x-csrf-token", "")
         if not session or not same(given, self._csrf(session)):
-            return _refused(headers, cookies, TOO_OLD, 403)
+            return self._refused(headers, cookies, TOO_OLD, 403)
         limit = MAX_UPLOAD if scope["path"].startswith(UPLOADS) else MAX_BODY
         length = headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > 18 or int(length) > limit:
-            return _refused(headers, cookies, too_long(limit), 413)
+            return self._refused(headers, cookies, too_long(limit), 413)
         return None
+
+    def _refused(
+        self, headers: Headers, cookies: dict[str, str], sentence: str, status: int
+    ) -> Response:
+        """In the reader's language."""
+        say = words_for(cookies, headers.get("accept-language", ""), self.language)
+        return PlainTextResponse(say.translated(sentence), status)
 
     def _entry(self, scope: Scope, headers: Headers) -> Response:
         """In with the token of the link; it becomes a cookie and leaves the address."""
@@ -120,7 +124,7 @@ class Guard:
             value = self._sign("access", self.access.token)
             response.set_cookie(self.entrance, value, **self._cookie(headers))
             return response
-        return _refused(headers, cookies_of(headers), NO_TOKEN, 401)
+        return self._refused(headers, cookies_of(headers), NO_TOKEN, 401)
 
     def _known(self, cookies: dict[str, str]) -> bool:
         return same(cookies.get(self.entrance, ""), self._sign("access", self.access.token))

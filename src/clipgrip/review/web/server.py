@@ -22,6 +22,7 @@ from clipgrip.review.web.app import create_app
 from clipgrip.review.web.state import ServerState
 from clipgrip.runs.lock import InUse, locked
 from clipgrip.sentences import mark
+from clipgrip.words import Language
 from clipgrip_line.web.connections import WAITING, Connection, Server, most_connections
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -70,11 +71,13 @@ def serve(
     public: tuple[PublicName, ...] = (),
     prefix: str = "",
     encoding: str | None = None,
+    language: Language | None = None,
     ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve the review of a run until Ctrl-C; ``ready`` is told the link once it can be opened.
 
-    ``encoding`` is that of tables which people bring in.
+    ``encoding`` is that of tables which people bring in; ``language`` that of the pages until a person chooses, else
+    the browser's.
 
     Raises:
         ConfigError: the port is taken, or another address without a token.
@@ -89,7 +92,7 @@ def serve(
     ):
         chosen = listening.getsockname()[1]
         access = Access(host, chosen, token, _own_names(), public, prefix)
-        state = ServerState(ReviewSession(folder, store, later), access, encoding)
+        state = ServerState(ReviewSession(folder, store, later), access, encoding, language)
         state.warm()
         ready(link(host, chosen, token, prefix))
         try:

@@ -20,6 +20,7 @@ from clipgrip.review.web.address import Access
 from clipgrip.review.web.presence import Presence
 from clipgrip.review.web.thumbs import warm
 from clipgrip.review.web.uploads import Uploads
+from clipgrip.words import Language
 
 WARM = 400
 """Thumbnails that are made before anyone asks."""
@@ -35,6 +36,8 @@ class ServerState:
     access: Access
     encoding: str | None = None
     """That of tables which people bring in; None to tell it from the file."""
+    language: Language | None = None
+    """That of the pages until a person chooses one there; None for the browser's."""
     stopped: threading.Event = field(default_factory=threading.Event)
     presence: Presence = field(default_factory=Presence)
     exports: dict[str, Written | str] = field(default_factory=dict)

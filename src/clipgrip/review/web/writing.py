@@ -32,7 +32,7 @@ from clipgrip.review.web.bodies import (
     UndoBody,
     WordsBody,
 )
-from clipgrip.review.web.context import COOKIES, encoded
+from clipgrip.review.web.context import COOKIES, encoded, language_cookie
 from clipgrip.review.web.reading import context_of
 from clipgrip.review.web.state import ServerState
 from clipgrip.review.web.uploads import TOKEN
@@ -45,7 +45,7 @@ def add_routes(app: FastAPI, server: ServerState) -> None:
     _classes(app, server)
     _rounds(app, server)
     _work(app, server)
-    _choices(app)
+    _choices(app, server)
     _imports(app, server)
 
 
@@ -151,9 +151,9 @@ def _rounds(app: FastAPI, server: ServerState) -> None:
 
     @app.post("/api/promise")
     def promise(request: Request, body: TermsBody) -> Json:
-        person = context_of(request, server).person
+        context = context_of(request, server)
         terms = terms_of(body.max_error / 100, body.confidence / 100)
-        facts = keep_promise(session, terms, tuple(body.ok), person)
+        facts = keep_promise(session, terms, tuple(body.ok), context.person, context.say)
         return Json({"decided_by_model": facts["decided_by_model"], "pool": facts["pool"]})
 
 
@@ -163,14 +163,14 @@ def _work(app: FastAPI, server: ServerState) -> None:
         return Json({"alarm": work.answer(server, body, context_of(request, server).person)})
 
 
-def _choices(app: FastAPI) -> None:
+def _choices(app: FastAPI, server: ServerState) -> None:
     @app.post("/api/choice")
     def choice(request: Request, body: ChoiceBody) -> Json:
-        response = Json({"saved": True})
-        for name, value in (("person", body.person), ("language", body.language)):
+        response, language = Json({"saved": True}), language_cookie(server.language)
+        for name, value in ((COOKIES["person"], body.person), (language, body.language)):
             if value is not None:
                 response.set_cookie(
-                    COOKIES[name],
+                    name,
                     encoded(value),
                     max_age=31_536_000,
                     **request.state.cookie,

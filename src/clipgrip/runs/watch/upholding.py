@@ -159,7 +159,7 @@ def _upheld(
     mine = _within(scope, answers, after)
     wrong = np.array([scope.is_wrong(one.predicted, one.label) for one in mine], dtype=bool)
     own = share * period_budget((1 - OF_IMAGES) * alpha, place)
-    path = against(wrong, scope.max_error)
+    path = against(wrong, scope.max_error, own)
     level = float(path.max() * own) if len(path) else 0.0
     withdrawn = fallen.get((scope.audit, scope.name))
     corrected = sum(one.corrected for one in mine)

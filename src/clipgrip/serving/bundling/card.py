@@ -79,12 +79,11 @@ def _classes(model: Mapping[str, Any], say: Words) -> Sequence[str]:
         info["prompts"],
         strict=True,
     )
-    head = (say("class"), say("Japanese"), say("English"), say("what the model reads"), say("means"))  # fmt: skip
-    ok = model["ok_classes"]
-    rows = [
-        (name, ja, en, read, ("OK" if name in ok else "NG") if ok else "–")
-        for name, ja, en, read in shown
-    ]
+    head = [say("class"), say("Japanese"), say("English"), say("what the model reads")]
+    rows: list[Sequence[str]] = list(shown)
+    if ok := model["ok_classes"]:
+        head.append(say("means"))
+        rows = [(*row, "OK" if row[0] in ok else "NG") for row in rows]
     lines = [_row(head), _row(["---"] * len(head)), *map(_row, rows)]
     templates = [say("Text around a name: {template}", template=one) for one in info["template"]]
     return [f"## {say('Its classes')}", "", *lines, "", *templates]

@@ -12,7 +12,6 @@ from PIL import Image
 from clipgrip.data.manifest import Row
 from clipgrip.data.reading import open_row
 from clipgrip.errors import BackboneError, DataError
-from clipgrip.sentences import mark
 from clipgrip.serving.bundling.seeing import Packed, Precision, Seeing
 from clipgrip_line.scoring import Floats, Scoring
 from clipgrip_line.towers import Pixels
@@ -75,10 +74,8 @@ def compare(
     found = Compared(pictures, theirs.double().numpy(), ours.astype(np.float64), drawn)
     if precision == "float32" and not found.apart <= EQUAL:
         raise BackboneError(
-            mark(
-                "the model answers otherwise on ONNX Runtime than on torch (up to {apart} apart), so no bundle was "
-                "written. Bring both up to date (pip install --upgrade onnx onnxruntime), and tell us of the model."
-            ),
+            "the model answers otherwise on ONNX Runtime than on torch (up to {apart} apart), so no bundle was "
+            "written. Bring both up to date (pip install --upgrade onnx onnxruntime), and tell us of the model.",
             apart=f"{found.apart:.2g}",
         )
     return found

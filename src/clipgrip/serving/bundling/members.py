@@ -103,7 +103,7 @@ def check_ok(ok_classes: Sequence[str], classes: Sequence[str]) -> None:
     for name in ok_classes:
         if name not in classes:
             raise ConfigError(
-                mark('"{name}" is no class of this run. Known: {known}.{nearest}'),
+                '"{name}" is no class of this run. Known: {known}.{nearest}',
                 name=name,
                 known=", ".join(classes),
                 nearest=nearest(name, classes),
@@ -135,10 +135,8 @@ def _check_audited(promise: Promise | None, chosen: Precision, audited: Precisio
     if promise is None or not promise.scopes or chosen == audited:
         return
     raise RunError(
-        mark(
-            "a promise stands of answers in {audited}; in {chosen} some are others, and nobody has audited those. Pack "
-            "with --precision {audited}, or make a run whose engine computes in {chosen} and audit that."
-        ),
+        "a promise stands of answers in {audited}; in {chosen} some are others, and nobody has audited those. Pack "
+        "with --precision {audited}, or make a run whose engine computes in {chosen} and audit that.",
         audited=audited,
         chosen=chosen,
     )

@@ -105,10 +105,8 @@ def check_writable_as_onnx() -> None:
         import onnxruntime
     except ImportError as error:
         raise MissingPackage(
-            mark(
-                "a bundle holds ONNX models, which need two packages more to be written and tried ({error}). "
-                "Install them with  pip install 'clipgrip[onnx]'."
-            ),
+            "a bundle holds ONNX models, which need two packages more to be written and tried ({error}). "
+            "Install them with  pip install 'clipgrip[onnx]'.",
             error=error,
         ) from error
     del onnx, onnxruntime
@@ -136,10 +134,8 @@ def plain_eye(facts: EyeFacts) -> Eye:
     eye = load_eye(facts.name, precision="float32")
     if eye.fingerprint != facts.fingerprint:
         raise BackboneError(
-            mark(
-                'the prompt was tuned beside an eye "{name}" with fingerprint {noted}, but the one here has '
-                "{found}. Bring back the same one, or run anew."
-            ),
+            'the prompt was tuned beside an eye "{name}" with fingerprint {noted}, but the one here has '
+            "{found}. Bring back the same one, or run anew.",
             name=facts.name,
             noted=facts.fingerprint[:12],
             found=eye.fingerprint[:12],

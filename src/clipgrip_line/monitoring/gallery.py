@@ -7,11 +7,13 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from clipgrip_line.service.pictures import jpeg
+from clipgrip_line.pictures.small import small_jpeg
 from clipgrip_line.trust.line import Alarm
 
+MEMORY = 48 << 20
+"""Bytes of images, unless another number is given."""
 NEWEST = 12
-"""Images that are kept whatever their size: the page shows them."""
+"""Images that are kept whatever their size: a page shows them."""
 
 LONGEST = 480
 """Pixels of the longer side of an alarm's pictures."""
@@ -20,7 +22,7 @@ LONGEST = 480
 class Gallery:
     """An alarm looks back on it for pictures from before and after a change. Safe from every thread."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int = MEMORY) -> None:
         """``most`` bytes."""
         self.most = most
         self._images: dict[str, bytes] = {}
@@ -46,7 +48,7 @@ class Gallery:
         found: dict[str, bytes] = {}
         for one in (*facts["before"], *facts["after"]):
             data = self.get(one["sha256"])
-            made = None if data is None else jpeg(data, LONGEST)
+            made = None if data is None else small_jpeg(data, LONGEST)
             if made is not None:
                 found[one["sha256"]] = made
         return found
@@ -59,6 +61,11 @@ class Gallery:
         """Every second of the older half goes, so that what is left reaches far back."""
         for image in list(self._images)[1 : len(self._images) // 2 : 2]:
             self._size -= len(self._images.pop(image))
+
+
+def kept_pictures(db: sqlite3.Connection, alarm: int) -> dict[str, bytes]:
+    """By content, the pictures of an alarm as JPEG."""
+    return dict(db.execute("SELECT image, data FROM alarm_picture WHERE alarm = ?", (alarm,)))
 
 
 def pictured(db: sqlite3.Connection, alarm: Alarm) -> dict[str, list[str]]:

@@ -1,0 +1,237 @@
+"""Embeddings in the columns of a table, Parquet or Arrow: of a large one a piece is in memory at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipgrip.data.embedlarge import PIECE, ROWS, filled
+from clipgrip.data.entries import PATH_COLUMNS
+from clipgrip.data.stores import opened, readable, url_of
+from clipgrip.data.tables import PARQUET_SUFFIXES
+from clipgrip.errors import DataError, MissingPackage
+from clipgrip.files import AnyPath, openable
+from clipgrip.sentences import mark
+
+ARROW_SUFFIXES = (".arrow", ".feather")
+TABLE_SUFFIXES = (*PARQUET_SUFFIXES, *ARROW_SUFFIXES)
+NO_EMBEDDING = frozenset(
+    (
+        "bbox",
+        "bboxes",
+        "box",
+        "boxes",
+        "bounding_box",
+        "bounding_boxes",
+        "keypoints",
+        "landmarks",
+        "points",
+        "polygon",
+    )
+) | {"polygons", "segmentation", "logits", "probs", "probabilities", "scores"}
+"""Columns of numbers that lists of images have, by name: they say where something is on a picture, or what."""
+IDS = ("id", "image_id", "image_name")
+"""What a column of ids may be called."""
+FEWEST = 9
+"""Numbers of an embedding at least in a table that names files of pictures: fewer are a box or its four corners."""
+_FILES = frozenset(PATH_COLUMNS) - {*IDS}
+UNREADABLE = mark("{path}: cannot be read as {kind} ({reason}). Write the file anew.")
+LENGTHS = mark(
+    '{path}: the vectors of the column "{name}" are not all of one length: row {row} has {found} numbers, and row 0 '
+    "has {wanted}. Embed all images by one model."
+)
+NULLS = mark(
+    '{path}: the column "{name}" has no vector in row {row}. Leave out the images that have no embedding.'
+)
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def columns_of(path: AnyPath, least: int) -> Arrays:
+    """The columns of a file, as `table_arrays`; matrices of ``least`` bytes or more lie in a file.
+
+    Raises:
+        DataError: it is damaged, or as `table_arrays`.
+        MissingPackage: pyarrow is not installed.
+    """
+    if os.fspath(path).lower().endswith(ARROW_SUFFIXES):
+        return table_arrays(_arrow(path, least), path, least)
+    with _told(path):
+        from pyarrow import parquet
+
+        file = parquet.ParquetFile(readable(path), buffer_size=PIECE)
+        first = next(file.iter_batches(1), None)
+    banks, others = _kinds(file.schema_arrow, first)
+    with _told(path):
+        table = file.read(columns=others)
+    rows = file.metadata.num_rows
+    return {
+        name: _matrix(_chunks(file, name, path), rows, name, path, least)
+        if name in banks
+        else _values(table.column(name))
+        for name in file.schema_arrow.names
+        if name in banks or name in others
+    }
+
+
+def table_arrays(table: Any, path: AnyPath, least: int) -> Arrays:
+    """The columns of a ``pyarrow.Table``: embeddings as one matrix each, all else as values.
+
+    Other lists of numbers, and pictures, are left out.
+
+    Raises:
+        DataError: vectors of several lengths, or rows without one.
+    """
+    banks, others = _kinds(table.schema, table)
+    return {
+        name: _matrix(table.column(name).chunks, len(table), name, path, least)
+        if name in banks
+        else _values(table.column(name))
+        for name in table.column_names
+        if name in banks or name in others
+    }
+
+
+@contextlib.contextmanager
+def _told(path: AnyPath) -> Iterator[None]:
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise MissingPackage(
+            mark('Parquet and Arrow need pyarrow. Install it with: pip install "clipgrip[parquet]"')
+        ) from error
+    try:
+        yield
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        kind, reason = "Parquet or Arrow", reason_of(error)
+        raise DataError(UNREADABLE, path=path, kind=kind, reason=reason) from None
+
+
+def reason_of(error: Exception) -> str:
+    """Why something cannot be read."""
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _arrow(path: AnyPath, least: int) -> Any:
+    """The table; of a large file on a disk what is not compressed stays where it lies."""
+    with _told(path):
+        import pyarrow
+        from pyarrow import ipc
+
+        is_large = url_of(path) is None and os.path.getsize(openable(path)) >= least
+        with pyarrow.memory_map(openable(path)) if is_large else opened(os.fspath(path)) as file:
+            try:
+                return ipc.open_file(file).read_all()
+            except pyarrow.ArrowInvalid:
+                file.seek(0)
+                return ipc.open_stream(file).read_all()  # as Hugging Face data sets write it
+
+
+def _chunks(file: Any, name: str, path: AnyPath) -> Iterator[Any]:
+    """A column a piece at a time."""
+    batches = file.iter_batches(ROWS, columns=[name])
+    while True:
+        with _told(path):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch.column(0)
+
+
+def _kinds(schema: Any, some: Any) -> tuple[list[str], list[str]]:
+    """Columns of embeddings, by their types, names and first row, and columns of values."""
+    from clipgrip.data.parquet import is_image
+
+    banks = _embeddings(some, [field.name for field in schema if is_bank(field)])
+    others = [
+        field.name
+        for field in schema
+        if not is_vector(field.type)
+        and (not is_image(field) or field.name.casefold() in ("ids", *IDS))  # which may be bytes
+    ]
+    return banks, others
+
+
+def is_bank(field: Any) -> bool:
+    """Whether a column may hold embeddings, by its type and its name."""
+    return is_vector(field.type) and field.name.casefold() not in NO_EMBEDDING
+
+
+def _embeddings(some: Any, names: list[str]) -> list[str]:
+    """Those of the columns ``names`` that are long enough, by the first row."""
+    if (
+        some is None
+        or not some.num_rows
+        or not _FILES & {one.casefold() for one in some.schema.names}
+    ):
+        return names
+    firsts = {name: some.column(name)[0].as_py() for name in names}
+    return [name for name, first in firsts.items() if first is None or len(first) >= FEWEST]
+
+
+def _values(column: Any) -> NDArray[Any]:
+    return np.array(column.to_pylist(), dtype=object)
+
+
+def _matrix(chunks: Iterable[Any], rows: int, name: str, path: AnyPath, least: int) -> NDArray[Any]:
+    """(rows, D)"""
+    parts = _vectors(chunks, name, path)
+    first = next(parts, np.zeros((0, 0), np.float32))
+    if rows * first.shape[1] * 4 >= least:
+        return filled(chain([first], parts), (rows, first.shape[1]))
+    every = [first, *parts]
+    return every[0] if len(every) == 1 else np.concatenate(every)
+
+
+def _vectors(chunks: Iterable[Any], name: str, path: AnyPath) -> Iterator[NDArray[Any]]:
+    """Each piece as a matrix; DataError where a row has no vector, or one of another length than row 0."""
+    at, wanted = 0, None
+    for chunk in chunks:
+        flat = getattr(chunk, "storage", chunk)
+        if not len(flat):
+            continue
+        if flat.null_count:
+            row = at + int(np.flatnonzero(flat.is_null().to_numpy(zero_copy_only=False))[0])
+            raise DataError(NULLS, path=path, name=name, row=row)
+        values = np.asarray(flat.flatten().to_numpy(zero_copy_only=False))
+        lengths = np.array([len(values) // len(flat)])
+        if hasattr(flat, "value_lengths"):
+            lengths = flat.value_lengths().to_numpy(zero_copy_only=False)
+        wanted = int(lengths[0]) if wanted is None else wanted
+        if (wrong := np.flatnonzero(lengths != wanted)).size:
+            row, found = at + int(wrong[0]), int(lengths[wrong[0]])
+            raise DataError(LENGTHS, path=path, name=name, row=row, found=found, wanted=wanted)
+        yield values.reshape(len(flat), wanted)
+        at += len(flat)
+
+
+def is_vector(kind: Any) -> bool:
+    """Whether an Arrow type is a list of numbers."""
+    from pyarrow import types
+
+    kind = getattr(kind, "storage_type", kind)
+    lists = types.is_list, types.is_large_list, types.is_fixed_size_list
+    return any(is_list(kind) for is_list in lists) and types.is_floating(kind.value_type)
+
+
+def is_table(path: AnyPath) -> bool:
+    """Whether a file has columns, of which those that mean nothing here are left alone."""
+    return os.fspath(path).lower().endswith(TABLE_SUFFIXES)
+
+
+def holds_vectors(path: AnyPath) -> bool:
+    """Whether a Parquet file has a column of embeddings and none of images."""
+    from clipgrip.data.parquet import image_column, open_parquet
+
+    file = open_parquet(path)
+    names = [field.name for field in file.schema_arrow if is_bank(field)]
+    if image_column(file) is not None or not names:
+        return False
+    others = [name for name in file.schema_arrow.names if name.casefold() in _FILES]
+    first = next(file.iter_batches(1, columns=[*names, *others]), None)
+    return first is None or bool(_embeddings(first, names))

@@ -1,0 +1,185 @@
+"""Whether a picture's bytes reach as far as its own format says they do.
+
+Decoders show a picture that lacks nothing but its last bytes. While a file is being written that is too early: with
+the next bytes it would be another content.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+from clipgrip_line.pictures.containers import MAX_CHUNKS, jpeg_markers
+from clipgrip_line.pictures.formats import HEAD_BYTES, reader_of
+from clipgrip_line.pictures.unusable import UndecodableImage
+
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
+"""Bytes of a value in TIFF by its type."""
+_STRIPS = ((273, 279), (324, 325))
+"""Tags of where strips and tiles begin, and of how long they are."""
+_INTEGERS = {3: "H", 4: "I", 13: "I", 16: "Q"}
+Field = tuple[int, int, int]
+"""Type, count, and where the values lie."""
+
+
+def is_whole(data: bytes) -> bool:
+    """False where the end is missing. True where the format does not say, so that only a decoder can tell."""
+    try:
+        check = _CHECKS.get(reader_of(data[:HEAD_BYTES]).name)
+        return check is None or check(data)
+    except UndecodableImage:
+        return True
+    except (struct.error, IndexError, OverflowError):  # what should stand here is not there
+        return False
+
+
+def _png(data: bytes) -> bool:
+    at = 8
+    for _ in range(MAX_CHUNKS):
+        (size,), kind = struct.unpack_from(">I", data, at), data[at + 4 : at + 8]
+        at += 12 + size
+        if kind == b"IEND" or at > len(data):
+            break
+    return at <= len(data)
+
+
+def _jpeg(data: bytes) -> bool:
+    """With all the pictures that it says it holds (MPO, of two lenses or with an HDR map)."""
+    ended = False
+    for marker, at in jpeg_markers(data):
+        is_list = marker == 0xE2 and data[at + 2 : at + 6] == b"MPF\0"
+        if is_list and _mpf_end(data, at + 6) > len(data):
+            return False
+        ended = marker == 0xD9
+    return ended
+
+
+def _mpf_end(data: bytes, base: int) -> int:
+    """Where the last picture of an MPO ends; ``base``: where its list, a TIFF of its own, begins."""
+    part = data[base : base + 0x10000]
+    order = ">" if part[:2] == b"MM" else "<"
+    (at,) = struct.unpack_from(order + "I", part, 4)
+    tags, _ = _directory(part, at, order, big=False)
+    _, count, place = tags.get(0xB002, (0, 0, 0))
+    rows = struct.iter_unpack(order + "4xII4x", part[place : place + count // 16 * 16])
+    return max(((start and base + start) + size for size, start in rows), default=0)
+
+
+def _tiff(data: bytes) -> bool:
+    """Where nothing is packed a decoder counts the pixels, and some cameras call a last strip too long."""
+    order = ">" if data[:2] == b"MM" else "<"
+    big = 43 in data[2:4]
+    (at,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
+    pages: set[int] = set()
+    while at and at not in pages:  # pages in a circle are for the decoder to refuse
+        pages.add(at)
+        tags, at = _directory(data, at, order, big=big)
+        packed = _integers(data, tags.get(259), order)[:1] > [1]
+        for starts, sizes in _STRIPS:
+            ends = _integers(data, tags.get(starts), order)
+            if packed:
+                more = _integers(data, tags.get(sizes), order)
+                ends = [start + size for start, size in zip(ends, more, strict=False)]
+            if max(ends, default=0) > len(data):
+                return False
+    return bool(pages)
+
+
+def _directory(data: bytes, at: int, order: str, *, big: bool) -> tuple[dict[int, Field], int]:
+    """The fields of a page by tag, and where the next page's begin; struct.error where they lie outside."""
+    head, field, word, room = ("Q", "HHQ", "Q", 8) if big else ("H", "HHI", "I", 4)
+    (number,) = struct.unpack_from(order + head, data, at)
+    at += struct.calcsize(order + head)
+    tags: dict[int, Field] = {}
+    for _ in range(number):
+        tag, kind, count = struct.unpack_from(order + field, data, at)
+        size, place = _SIZES.get(kind, 1) * count, at + struct.calcsize(order + field)
+        at = place + room
+        if size > room:
+            (place,) = struct.unpack_from(order + word, data, place)
+        if place + size > len(data):
+            raise struct.error
+        tags[tag] = (kind, count, place)
+    return tags, int(struct.unpack_from(order + word, data, at)[0])
+
+
+def _integers(data: bytes, field: Field | None, order: str) -> list[int]:
+    if field is None or field[0] not in _INTEGERS:
+        return []
+    kind, count, place = field
+    return list(struct.unpack_from(f"{order}{count}{_INTEGERS[kind]}", data, place))
+
+
+def _bmp(data: bytes) -> bool:
+    size, first, header = struct.unpack_from("<I4xII", data, 2)
+    if header == 12:
+        width, height, bits = struct.unpack_from("<HH2xH", data, 18)
+        packing, pixels = 0, 0
+    else:
+        width, height, bits, packing, pixels = struct.unpack_from("<ii2xHII", data, 18)
+    if packing in (0, 3):
+        pixels = (width * bits + 31) // 32 * 4 * abs(height)
+    return len(data) >= max(size, first + pixels)
+
+
+def _gif(data: bytes) -> bool:
+    at = 13 + _palette(data[10])
+    while data[at] != 0x3B:
+        if data[at] == 0x2C:
+            at += 11 + _palette(data[at + 9])
+        elif data[at] == 0x21:
+            at += 2
+        else:
+            return True  # no GIF goes on so: for the decoder
+        while data[at]:
+            at += data[at] + 1
+        at += 1
+    return True
+
+
+def _palette(flags: int) -> int:
+    """Bytes of a table of colours."""
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _webp(data: bytes) -> bool:
+    return bool(len(data) >= 8 + struct.unpack_from("<I", data, 4)[0])
+
+
+def _ppm(data: bytes) -> bool:
+    """Where numbers are written as text, the last one may lack digits; elsewhere pixels are counted by the decoder."""
+    return data[1] in b"456" or data[-1:].isspace()
+
+
+def _jpeg2000(data: bytes) -> bool:
+    ended = data.rstrip(b"\0").endswith(b"\xff\xd9")
+    return ended if data.startswith(b"\xff\x4f") else _boxes(data, ended)
+
+
+def _boxes(data: bytes, ended: bool = True) -> bool:
+    """``ended``: whether a box that reaches to the end of the file, wherever that is, is whole."""
+    at = 0
+    while at < len(data):
+        (size,) = struct.unpack_from(">I4x", data, at)
+        if size == 1:
+            (size,) = struct.unpack_from(">Q", data, at + 8)
+        if size == 0:
+            return ended
+        if size < 8:
+            return False
+        at += size
+    return at == len(data)
+
+
+_CHECKS: dict[str, Callable[[bytes], bool]] = {
+    "PngImageFile": _png,
+    "JpegImageFile": _jpeg,
+    "TiffImageFile": _tiff,
+    "BmpImageFile": _bmp,
+    "GifImageFile": _gif,
+    "WebPImageFile": _webp,
+    "PpmImageFile": _ppm,
+    "Jpeg2KImageFile": _jpeg2000,
+    "AvifImageFile": _boxes,
+    "HeifImageFile": _boxes,
+}
