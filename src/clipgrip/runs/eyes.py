@@ -231,9 +231,7 @@ def see(
             )
         pools.append(seen.embeds.pool)
         tests.append(seen.embeds.test)
-    every = EyesSeen(
-        tuple(map(EyeFacts.of, eyes)), banks or fit_bank_map(pools, zero_shot, labels)
-    )
+    every = EyesSeen(tuple(map(EyeFacts.of, eyes)), banks or fit_bank_map(pools, zero_shot, labels))
     if not every.banks.joins:
         return own, every
     width = own.pool.shape[1]
