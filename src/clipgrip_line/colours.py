@@ -36,9 +36,10 @@ def colours(picture: Numbers) -> Numbers:
     across, along, light = opponents(white)
     saturation = np.hypot(across, along) / (light + 0.05)
     pale = np.log1p(saturation / NEAR_PALE) / np.log1p(MOST_SATURATED / NEAR_PALE)
+    red_green, yellow_blue, _ = opponents(picture)
     parts = (
         (0.8, _shares(_bent(across), _bent(along), BINS)),
-        (0.8, _shares(*map(_bent, opponents(picture)[:2]), PLAIN_BINS)),
+        (0.8, _shares(_bent(red_green), _bent(yellow_blue), PLAIN_BINS)),
         (0.8, _shares(pale, light / (2 * light.mean() + 1e-3), SATURATIONS)),
         (0.26, _changes(across, along)),
     )
@@ -47,9 +48,9 @@ def colours(picture: Numbers) -> Numbers:
 
 def whitened(picture: Numbers) -> Numbers:
     """The same as under white light: the bright end of each channel is brought to their mean."""
-    some = picture.reshape(-1, 3)
-    place = int(BRIGHT * (len(some) - 1))
-    bright = np.partition(some, place, axis=0)[place] + DARK
+    channels = np.ascontiguousarray(picture.reshape(-1, 3).T)
+    place = int(BRIGHT * (channels.shape[1] - 1))
+    bright = np.partition(channels, place, axis=1)[:, place] + DARK
     return picture * (bright.mean() / bright).astype(np.float32)
 
 

@@ -112,18 +112,6 @@ def test_the_length_of_an_eyes_vectors_says_nothing() -> None:
     assert torch.allclose(first, second, atol=1e-4)
 
 
-def test_directions_in_which_images_differ_little_count_for_more_than_their_length() -> None:
-    one = pool()
-    banks = [one.clip, one.eye * torch.linspace(0.2, 1.0, one.eye.shape[1])]
-
-    def evenness(whitening: float) -> float:
-        found = fit_bank_map(banks, one.probs, settings=BankSettings(whitening=whitening))
-        values = found.joined(banks)[:, one.clip.shape[1] :].var(0)
-        return float(values.min() / values.max())
-
-    assert evenness(0.0) < evenness(0.4) < evenness(1.0)
-
-
 def test_labels_ask_as_many_neighbours_as_a_class_has_other_labels() -> None:
     one = pool()
     labels = some(one.truth, 5)

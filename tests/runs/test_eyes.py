@@ -165,7 +165,7 @@ def test_a_run_joins_what_its_eyes_see_as_it_did_whatever_newer_code_would_weigh
     outcome = run(project(place, tiny_clip, tmp_path / "run", eye=str(eye), labels=labels))
 
     def newer(pools: list[torch.Tensor], *given: object) -> BankMap:
-        return fit_bank_map(pools, settings=BankSettings(whitening=1.0))
+        return fit_bank_map(pools, settings=BankSettings(max_directions=1))
 
     monkeypatch.setattr(of_runs, "fit_bank_map", newer)
     again = reopen(outcome.folder)

@@ -27,8 +27,6 @@ class BankSettings:
 
     max_directions: int = 256
     """Principal directions of a bank at most."""
-    whitening: float = 0.4
-    """How far the directions are brought to one length: 0 not at all, 1 wholly, but for those of hardly any length."""
     sample: int = 4000
     """Images at most of which neighbours are compared, and labels."""
     neighbours: int = 3

@@ -171,10 +171,8 @@ def _directions(bank: Tensor, settings: BankSettings) -> tuple[Tensor, Tensor]:
     if not len(unit) or float(seen.norm(dim=1).mean()) < CONSTANT:
         return mean.float(), torch.zeros(bank.shape[1], 0)
     values, axes = torch.linalg.eigh(seen.T @ seen)
-    clear = min(int((values > 1e-7 * values[-1]).sum()), settings.max_directions)
-    values, axes = values[-clear:], axes[:, -clear:]
-    flat = (values + values.mean()) ** (-settings.whitening / 2)
-    return mean.float(), (axes * flat).float().contiguous()
+    clear = int((values > 1e-7 * values[-1]).sum())
+    return mean.float(), axes[:, -min(clear, settings.max_directions) :].float().contiguous()
 
 
 def _spread(bank: Tensor) -> float:

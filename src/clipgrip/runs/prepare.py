@@ -220,9 +220,9 @@ def prepare_stored(
     run: StoredRun,
     listener: Listener,
     *,
-    kept: Beside | None = None,
+    beside: Beside | None = None,
 ) -> PreparedImages:
-    """From a run as its database knows it; ``kept`` is how it joined what its eyes see.
+    """From a run as its database knows it; ``beside`` is how it joined what its eyes see.
 
     Raises:
         BackboneError: the model is not here, or is another one than the run's.
@@ -251,7 +251,7 @@ def prepare_stored(
     method = Method.from_facts(known) if known else method_for(settings, task)
     start = Start.of(backbone, found.manifest.classes, settings, method)
     ready = Prepared(settings, start, found.embeds, task)
-    ready = _seen_by(eyes, ready, found, listener, None if kept is None else kept.banks)
+    ready = _seen_by(eyes, ready, found, listener, None if beside is None else beside.banks)
     return PreparedImages(backbone, found.manifest, ready, found.issues)
 
 

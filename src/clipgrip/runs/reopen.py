@@ -24,7 +24,7 @@ def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
     listener = listener or Listener()
     with open_store(folder) as store:
         run = store.finished_run(folder)
-        prepared = prepare_stored(folder, store, run, listener, kept=_kept(folder, run))
+        prepared = prepare_stored(folder, store, run, listener, beside=_joined_by(folder, run))
         for issue in prepared.issues[:3]:
             listener.note(
                 Sentence(
@@ -54,7 +54,7 @@ def _written(folder: Path, run: StoredRun, method_id: str) -> PromptFacts | None
     return facts if facts.run == run.id else None
 
 
-def _kept(folder: Path, run: StoredRun) -> Beside | None:
+def _joined_by(folder: Path, run: StoredRun) -> Beside | None:
     """How the run joined what its eyes see, which counts as its head does; None where no file says so."""
     try:
         _, facts = read(folder / NAME)
