@@ -209,7 +209,8 @@ class Samples:
         known = {row[0] for row in self._db.execute("SELECT file FROM samples")}
         for path in self.folder.iterdir():
             if OWN.match(path.name) and path.name not in known:
-                path.unlink()
+                with contextlib.suppress(OSError):  # one that cannot go holds up no line
+                    path.unlink()
 
     @contextmanager
     def _step(self) -> Iterator[None]:

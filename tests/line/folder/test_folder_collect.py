@@ -119,6 +119,7 @@ def test_files_that_a_kill_left_without_their_line_go_and_a_persons_stay(tmp_pat
     store = Samples(tmp_path / "samples", 2000)
     (store.folder / "0123456789ab-stray.png").write_bytes(b"x")
     (store.folder / "mine.png").write_bytes(b"x")
+    (store.folder / "0123456789ab-no-file").mkdir()  # what cannot be taken away stays
     store.tidy()
     store.close()
     assert {path.name for path in store.folder.glob("*.png")} == {"mine.png"}
