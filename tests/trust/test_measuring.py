@@ -128,6 +128,14 @@ def test_equal_confidences_are_in_one_stratum() -> None:
     assert [set(pool.confidence[rows]) for rows in made.order] == [{0.5}, {0.9}, {0.99}]
 
 
+def test_answers_are_read_by_the_strata_that_drew_them_today_s_or_the_former() -> None:
+    """An answer weighs by how often its stratum was asked."""
+    pool = Answered(np.zeros(2000, int), np.repeat([0.5, 1.0], [114, 1886]))
+    former, today = (strata(pool, names_of(pool), 0, former=way) for way in (True, False))
+    assert [len(rows) for rows in former.order] == [2000]
+    assert [len(rows) for rows in today.order] == [114, 1886]
+
+
 def test_few_doubtful_images_of_one_confidence_are_a_stratum_of_their_own() -> None:
     """And where they are, no answer is worse than one of a uniform draw."""
     draw = np.random.default_rng(0)
