@@ -148,6 +148,21 @@ def test_few_doubtful_images_of_one_confidence_are_a_stratum_of_their_own() -> N
     assert error <= (wrong.mean() * (1 - wrong.mean()) / 80 * (1 - 80 / 2000)) ** 0.5
 
 
+@pytest.mark.parametrize(("planned", "doubtful"), [(130, 0.5), (80, 0.3)])
+def test_the_interval_holds_where_nearly_all_share_one_confidence(
+    planned: int, doubtful: float
+) -> None:
+    """Of the sure ones 2 % are wrong, so that many draws see none of them."""
+    draw = np.random.default_rng(5)
+    confidence = np.repeat([0.5, 1.0], [114, 886])
+    pool = Answered(draw.integers(3, size=1000), confidence)
+    wrong = draw.random(1000) < np.where(confidence < 1, doubtful, 0.02)
+    found = [audit(pool, wrong, planned, seed)[2] for seed in range(150)]
+    accuracy = 1 - wrong.mean()
+    held_in = np.mean([one.overall.low <= accuracy <= one.overall.high for one in found if one])
+    assert held_in >= 0.9
+
+
 def test_each_beginning_of_a_stratum_has_the_classes_by_their_share() -> None:
     labels = np.repeat([0, 1], [300, 100])
     pool = Answered(labels, np.full(400, 0.8))
