@@ -3,7 +3,7 @@
 A line of risk is fitted to the answers and moved up and down until the weighted wrong answers no longer fit it: a score
 interval (Wilson, JASA 1927; for strata, Yan and Su 2010), centred at the difference estimator, which is the
 prediction-powered one (Angelopoulos et al., Science 2023). Only the images that nobody answered are uncertain. The
-line's own variance and that of the answers around it both count, so a line of the wrong shape is noticed. Where many
+line's own variance and that of the answers around it both count, so a line of the wrong shape is noticed. Where most
 answers share one confidence, and none of a few wrong ones was drawn, the line is too sure: they vary at least as their
 own count says with one right and one wrong answer more (Laplace's rule).
 """
@@ -32,7 +32,7 @@ STEP = 0.25
 FAR = 30.0
 """Log odds beyond which a line is not moved."""
 TIED = 20
-"""Answers of one confidence from which their own count says, too, how uncertain they are."""
+"""Answers of one confidence from which, where they are most of all, their own count says how uncertain they are."""
 
 
 @dataclass(frozen=True)
@@ -136,10 +136,11 @@ class _Moved:
 
 
 def _least_variance(logit: Numbers, wrong: Numbers) -> Numbers:
-    """(n,) variance that answers of one confidence show by themselves; 0 where they are fewer than `TIED`."""
+    """(n,) variance that answers of one confidence show by themselves, where they are most of all; 0 elsewhere."""
     _, group, many = np.unique(logit, return_inverse=True, return_counts=True)
+    most = (many >= TIED) & (2 * many > len(logit))
     share = (np.bincount(group, wrong) + 1) / (many + 2)
-    found: Numbers = np.where(many >= TIED, share * (1 - share), 0.0)[group]
+    found: Numbers = np.where(most, share * (1 - share), 0.0)[group]
     return found
 
 
