@@ -30,6 +30,9 @@ CLASSES = ("scratch", "good part", "defect 1", "defect 2", "擦り傷", "OK")
         ("vis", ("textual", "visual"), "visual"),  # the beginning
         ("clip-vit-base-patch32", ("nano", "openai/clip-vit-base-patch32"), "openai/clip-vit-base-patch32"),
         ("scratch (old)", CLASSES, "scratch"),
+        ("ＯＫ", CLASSES, "OK"),  # the full width of Japanese keyboards
+        ("ｄｅｆｅｃｔ　１", CLASSES, "defect 1"),
+        ("lot 2", ("lot",), "lot"),
     ],
 )  # fmt: skip
 def test_a_slip_and_a_part_of_a_name_are_known(
@@ -46,6 +49,8 @@ def test_a_slip_and_a_part_of_a_name_are_known(
         ("train", COMMANDS),
         ("stitches", ("scratches",)),
         ("defect 3", CLASSES),  # another number is another thing
+        ("defect 1", ("defect 10", "defect 12")),
+        ("lot-12", ("lot-1",)),
         ("part_0199.png", ("part_0198.png", "part_0197.png")),
         ("NG", CLASSES),
         ("D", ("A", "B")),

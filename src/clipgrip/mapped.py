@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import mmap
 import os
 import sys
@@ -60,7 +61,11 @@ def mapped(folder: AnyPath, shape: tuple[int, ...], dtype: torch.dtype) -> Tenso
                 raise OSError(error.errno, error.strerror, path) from None
         else:
             file.truncate(size)
-    made = torch.from_file(path, shared=True, size=count, dtype=dtype)
+    try:
+        made = torch.from_file(path, shared=True, size=count, dtype=dtype)
+    except RuntimeError as error:  # a process may map so many files and no more
+        _remove(path)
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), path) from error
     try:
         os.unlink(path)
     except OSError:  # Windows removes no file in use

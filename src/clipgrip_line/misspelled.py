@@ -6,6 +6,7 @@ Names that only look alike ("nosuch" and "bench") are no slip: a wrong hint is w
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 LETTERS_A_SLIP = 4
@@ -18,19 +19,24 @@ PART = 3
 
 def near(name: str, known: Iterable[str]) -> str | None:
     """The first of the known names with the fewest slips, or the one that begins or ends with ``name``."""
-    said = name.casefold()
+    said = _plain(name)
     most, found, parts = max(1, len(said) // LETTERS_A_SLIP), None, list[str]()
     for one in known:
-        other = one.casefold()
+        other = _plain(one)
         slips = _slips(said, other, most)
         if slips is not None and (found is None or slips < most):
             most, found = slips, one
-        elif _is_part(said, other):
+        elif _is_part(said, other) and not _other_number(said, other):
             parts.append(one)
     if found is None and parts:
         shortest = min(parts, key=len)  # "visual", where "visual-deep" is there too
         return shortest if all(one.startswith(shortest) for one in parts) else None
     return found
+
+
+def _plain(name: str) -> str:
+    """Without case, and in the half width where a Japanese keyboard wrote in the full one."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def _is_part(said: str, other: str) -> bool:

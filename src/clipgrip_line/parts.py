@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from clipgrip_line import texture
 from clipgrip_line.bundle import AGAIN, Bundle, array_bytes
 from clipgrip_line.errors import LineError
 from clipgrip_line.promises import Promise
 from clipgrip_line.scoring import Calibration, Column, Floats, Head, Scoring
-from clipgrip_line.towers import Tower, tower_from
+from clipgrip_line.towers import OtherRevision, Tower, tower_from
 
 MODEL, GOLDEN = "model.json", "golden.json"
 
@@ -66,6 +67,14 @@ def read(bundle: Bundle, threads: int) -> Parts:
         return _read(bundle, facts, threads)
     except LineError:
         raise
+    except OtherRevision as error:
+        raise LineError(
+            '{path}: the eye "texture" that it sees with is that of another version of clipgrip (revision {theirs}, '
+            "here {ours}). Use it with the clipgrip-line of its time, or run anew and make a bundle of that run.",
+            path=bundle.path,
+            theirs=str(error),
+            ours=texture.REVISION,
+        ) from None
     except Exception as error:  # ONNX Runtime raises its own for a graph that it cannot read
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise LineError(

@@ -59,6 +59,10 @@ class OnnxTower:
         return rounded(np.concatenate([self.run(part) for part in parts]))
 
 
+class OtherRevision(Exception):
+    """The eye that ships gave other numbers where the bundle was made."""
+
+
 class TextureTower:
     """The eye that ships."""
 
@@ -77,12 +81,13 @@ def tower_from(facts: Mapping[str, Any], graph: bytes | None, threads: int) -> T
     """What `facts_of` describes; ``graph`` is None where there is none.
 
     Raises:
+        OtherRevision: the eye that ships is another one now.
         ValueError: a kind of tower that is not known, or numbers that none can have.
         KeyError: something is missing.
     """
     if facts["kind"] == TEXTURE:
         if facts["revision"] != texture.REVISION:
-            raise ValueError(f"texture of revision {facts['revision']}")
+            raise OtherRevision(facts["revision"])
         return TextureTower()
     if facts["kind"] != ONNX or graph is None:
         raise ValueError(f"a tower of the kind {facts['kind']}")

@@ -25,7 +25,7 @@ NAMES = (
     r"clipgrip [\w ./<>|-]+",  # a command to copy, or the version
     r".*\.(csv|html|png|db|txt|xlsx)( .*)?",  # files
     r" +[\w-]+ {2,}[A-Z]\w+[\w ,]*",  # kinds of models by name
-    r" *(fpl|ifpl|grip|zero-shot) +[\d. %~～-]+",  # rows of a table
+    r" *(fpl|ifpl|grip|zero-shot|out|out-2) +[\d. %~～-]+",  # rows of a table
     r" *(hf download|python -c|clipgrip|pip) .*",  # commands to copy
     r" +.*: 「.*」",  # a class and the text that the model reads
 )

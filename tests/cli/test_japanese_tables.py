@@ -108,3 +108,14 @@ def test_init_makes_the_folder_for_images_and_says_where_they_go_until_some_lie_
     first = next((place.folder / "images").glob("*.png"))
     shutil.copy(first, "line-3/images/a.png")
     assert "Put the photographs" not in command(capsys, "init", "line-3").out
+
+
+@pytest.mark.parametrize("what", ["shard", "link"])
+def test_init_asks_for_no_photographs_where_shards_or_links_lie(
+    tmp_path: Path, quick: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    quick.chdir(tmp_path)
+    Path("line-3/images").mkdir(parents=True)
+    lies = Path("line-3/images/000.tar")
+    lies.symlink_to(tmp_path) if what == "link" else lies.write_bytes(b"")
+    assert "Put the photographs" not in command(capsys, "init", "line-3").out

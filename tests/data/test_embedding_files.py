@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from embedded import NAMES, N, arrays, with_labels, with_texts
 from PIL import Image
 
-from clipgrip.data import embedlarge, embedtables
+from clipgrip.data import embedlarge, embedstacked, embedtables
 from clipgrip.data.discover import discover
 from clipgrip.data.embeddings import is_embeddings, read_embeddings, root_of
 from clipgrip.data.embedlarge import filled
@@ -252,6 +253,30 @@ def test_large_shards_lie_in_a_file_together(
     whole = read_embeddings(with_texts(tmp_path / "e.npz")).hashes
     monkeypatch.setattr(embedlarge, "LARGE", 1)
     assert np.array_equal(read_embeddings(tmp_path / "s").hashes, whole)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no list of open files")
+@pytest.mark.parametrize("kind", ["npz", "npy"])
+def test_many_large_shards_keep_no_file_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A process may have a thousand open files or so, and a set as many shards and more."""
+    monkeypatch.setattr(embedlarge, "LARGE", 1)
+    save, bank = getattr(np, {"npz": "savez", "npy": "save"}[kind]), arrays()["clip"]
+    for number, rows in enumerate(np.array_split(bank.astype(">f8"), 8)):
+        save(tmp_path / f"s-{number}.{kind}", rows)
+    most, read = 0, embedstacked.read_arrays
+
+    def watched(path: str, among: int) -> Any:
+        nonlocal most
+        opened = (Path("/proc/self/fd") / one for one in os.listdir("/proc/self/fd"))
+        most = max(most, sum(str(tmp_path) in os.path.realpath(one) for one in opened))
+        return read(path, among)
+
+    monkeypatch.setattr(embedstacked, "read_arrays", watched)
+    (found,) = read_embeddings(tmp_path).banks.values()
+    assert most == 0
+    assert np.array_equal(found, bank)
 
 
 @pytest.mark.parametrize("kind", ["parquet", "arrow file", "arrow stream"])

@@ -75,6 +75,9 @@ def test_encodings_that_decode_as_something_else_are_named() -> None:
     with pytest.raises(DataError, match="iso-2022-jp"):
         decoded(names.encode("iso2022_jp"), "classes.txt")
     assert decoded(names.encode("iso2022_jp"), "classes.txt", "iso-2022-jp") == names
+    for rare in ("丂\n".encode("iso2022_jp_1"), "ｷｽﾞ\n".encode("iso2022_jp_ext")):
+        with pytest.raises(DataError, match="iso-2022-jp"):
+            decoded(rare, "classes.txt")
     for encoding in ("utf-16-le", "utf-16-be", "utf-32"):
         with pytest.raises(DataError, match="UTF-16 without its mark"):
             decoded(names.encode(encoding), "classes.txt")

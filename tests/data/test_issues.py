@@ -50,7 +50,9 @@ def test_their_order_is_by_path_reason_and_detail_and_each_stands_once() -> None
     paths, reasons = ("b", "a", "a/b", "傷", "\udcff"), ("hidden", "corrupt")
     every = [Issue(*one) for one in itertools.product(paths, reasons, ("y", "x"))]
     assert Issues(every, reversed(every)).in_order() == sorted(every)
-    assert Issues(every[:3], every[4:5]).tally() == "3 hidden, 1 corrupt"
+    some = Issues(every[:3], every[4:5])
+    assert some.tally() == "3 hidden, 1 corrupt"
+    assert repr(some) == "<4 issues: 3 hidden, 1 corrupt>"
 
 
 def test_changes_are_made_to_one_collection_alone() -> None:

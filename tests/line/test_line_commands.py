@@ -153,7 +153,7 @@ def test_errors_are_a_sentence_and_code_two(
 ) -> None:
     damaged = tmp_path / "d.clipgrip"
     damaged.write_bytes(bundle.read_bytes()[:-100])
-    for lang, words in (("en", "is no bundle of clipgrip"), ("ja", "バンドルではありません")):
+    for lang, words in (("en", "is cut off"), ("ja", "途中で切れています")):
         told = line(capsys, "check", damaged, "--lang", lang)
         assert told.code == 2
         assert words in told.err

@@ -189,3 +189,15 @@ def test_the_reference_of_the_watch_travels_with_it(members: dict[str, bytes]) -
     assert arrays["codes"].shape == (n, len(said["scores"]))
     assert {len(arrays[name]) for name in ("labels", "held_out", "far")} == {n}
     assert len(arrays["anchors"]) == int((arrays["far"] == 0).sum())
+
+
+@pytest.mark.parametrize("revision", [1, 99])
+def test_an_eye_of_another_version_is_refused_with_what_to_do(
+    members: dict[str, bytes], tmp_path: Path, revision: int
+) -> None:
+    facts = json.loads(members["model.json"])
+    facts["towers"].append({"kind": "texture", "name": "texture", "revision": revision})
+    made = tmp_path / "old.clipgrip"
+    made.write_bytes(packed({**members, "model.json": json_bytes(facts)}))
+    with pytest.raises(LineError, match=f"revision {revision}, here .*make a bundle of that run"):
+        Model.open(made)

@@ -103,6 +103,15 @@ def test_what_a_camera_adds_behind_a_picture_does_not_make_it_less(name: str) ->
     assert is_whole(MADE[name]() + b"serial 7\0\0")
 
 
+@pytest.mark.parametrize("size", [0, 14, 2**31 - 1])
+def test_a_bmp_that_calls_itself_another_size_is_judged_by_its_pixels(size: int) -> None:
+    data = MADE["bmp"]()
+    odd = data[:2] + size.to_bytes(4, "little") + data[6:]
+    assert is_shown(odd)
+    assert is_whole(odd)
+    assert not is_whole(odd[:-1])
+
+
 def test_every_format_that_is_read_has_been_tried() -> None:
     heads = [pattern for pattern, _, _ in READERS]
     tried = {

@@ -145,3 +145,15 @@ def test_files_and_arrays_are_taken_wherever_a_tensor_is(tmp_path: Path) -> None
     for given in ([on], halves.numpy(), [halves.numpy()]):
         assert torch.equal(refine(given, classes, scratch=tmp_path, **options), outside)
     assert torch.equal(opened(on), halves)  # nobody has written into it
+
+
+def test_a_file_that_cannot_be_mapped_is_said_and_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> torch.Tensor:
+        raise RuntimeError("unable to mmap")
+
+    monkeypatch.setattr(torch, "from_file", refused)
+    with pytest.raises(OSError, match="memory"):
+        mapped(tmp_path, (3, 4), torch.float32)
+    assert list(tmp_path.iterdir()) == []

@@ -155,6 +155,17 @@ def test_a_name_in_other_upper_and_lower_case_is_found_and_said(
     assert finder("a.png", "A.png").find("A.png").how == "path"
 
 
+def test_two_names_of_a_file_that_differ_in_case_alone_are_two_images(
+    session: ReviewSession,
+) -> None:
+    """Of which one is not here: its label goes to no other."""
+    name, other = (row.path for row in session.snapshot.view.rows[:2])
+    lines = (f"{name.upper()},dent", f"{name},steel", f"{other.upper()},dent")
+    told = bring(session, "csv", "\n".join(("path,label", *lines)).encode())
+    assert (how(told), reasons(told)) == ({"path": 1, "case": 1}, {"no-image": 1})
+    assert decided(session) == {name: "steel", other: "dent"}
+
+
 def test_names_of_our_own_class_folders_come_back_from_other_tools(session: ReviewSession) -> None:
     row = session.snapshot.view.rows[3]
     exported = f"{row.sha256[:12]}-another name.jpg"

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import tracemalloc
+from types import SimpleNamespace
+from typing import Any
 
+from clipgrip.data.rows import Row, Rows
+from clipgrip.data.sources import FileSource
+from clipgrip.runs.outputs import _pseudolabel_rows
 from clipgrip.runs.packed import NamedLabels, packed, unpacked
+from clipgrip.runs.store import StoredRound
 
 TRIPLES = tuple(
     (hashlib.sha256(str(number).encode()).hexdigest(), number % 3, 0.1 * number)
@@ -36,3 +42,17 @@ def test_a_pseudolabel_is_no_object() -> None:
     finally:
         tracemalloc.stop()
     assert kept / len(found) < 160
+
+
+def test_a_pseudolabel_of_an_image_that_is_gone_takes_the_path_of_no_other() -> None:
+    rows = Rows.of(
+        Row(one, (f"{n}.png",), -1, "pool", FileSource(""))
+        for n, (one, *_) in enumerate(TRIPLES[:2])
+    )
+    done = StoredRound(1, 3, 0.0, {}, {}, NamedLabels.of(TRIPLES[:3]))
+    outcome: Any = SimpleNamespace(
+        embeds=SimpleNamespace(pool_rows=rows),
+        manifest=SimpleNamespace(classes=SimpleNamespace(display=("a", "b", "c"))),
+        rounds=(done,),
+    )
+    assert [path for _, path, *_ in _pseudolabel_rows(outcome, print)] == ["0.png", "1.png"]

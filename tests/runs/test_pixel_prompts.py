@@ -104,6 +104,7 @@ def test_how_many_values_are_tuned_is_said_and_written_down(
             place.classes,
             "--backbone",
             tiny_clip,
+            "-v",
             *options,
         )
         assert told.code == 0

@@ -147,13 +147,10 @@ def _write_new(path: Path, data: bytes) -> bool:
 
 
 def _photographs(images: Path) -> list[str]:
-    """Where they belong, if they are not there yet; the folder is made."""
-    from clipgrip.data.layout import any_image
-
-    if any_image(images):
+    """Where they belong, if nothing is there yet, be it shards or links; the folder is made."""
+    images.mkdir(parents=True, exist_ok=True)
+    if any(not path.name.startswith(".") for path in images.iterdir()):
         return []
-    if not images.exists():
-        images.mkdir(parents=True)
     return [
         Sentence(
             "Put the photographs into {images}, or write their place into project.toml.",

@@ -100,11 +100,9 @@ def say_left_out(predictor: Predictor, images: Path, ui: Ui) -> None:
     from clipgrip.data.embeddings import read_embeddings
     from clipgrip.data.embedplaces import embedding_files
 
-    files = embedding_files(images)
     unread = predictor.unread_banks
-    if not files or not unread:
-        return
-    for name in unread - read_embeddings(files[0]).banks.keys():
+    files = embedding_files(images) if unread else []
+    for name in sorted(unread - read_embeddings(files[0]).banks.keys()) if files else ():
         ui.screen.note(Sentence(LEFT_OUT, images=images, name=name))
 
 

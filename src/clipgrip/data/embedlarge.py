@@ -80,6 +80,20 @@ def _mapped(path: AnyPath, file: BinaryIO) -> NDArray[Any] | None:
     return np.memmap(openable(path), dtype, "r", start, shape)
 
 
+def closed(array: NDArray[Any]) -> NDArray[Any]:
+    """The same rows where they lie, without the open file that a memory map of NumPy keeps."""
+    if not isinstance(array, np.memmap) or array.filename is None or not array.size:
+        return array
+    import torch
+
+    end = array.offset + array.nbytes
+    storage: Any = torch.UntypedStorage.from_file(
+        openable(array.filename), shared=False, nbytes=end
+    )
+    whole = torch.empty(0, dtype=torch.uint8).set_(storage).numpy()
+    return whole[array.offset : end].view(array.dtype).reshape(array.shape)
+
+
 def filled(parts: Iterable[NDArray[Any]], shape: tuple[int, int]) -> NDArray[np.float32]:
     """(N, D) parts one behind the other, in a file that goes with the array.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from clipgrip.data import embedlarge
 from clipgrip.data.embedfiles import read_arrays
-from clipgrip.data.embedlarge import filled
+from clipgrip.data.embedlarge import closed, filled
 from clipgrip.data.embedlayout import OF_CLASSES
 from clipgrip.data.embedtables import Arrays
 from clipgrip.errors import DataError
@@ -32,9 +32,9 @@ def read_several(files: Sequence[str]) -> Arrays:
     Raises:
         DataError: they differ in their banks or columns, or in what they say of the classes.
     """
-    every = [read_arrays(path, len(files)) for path in files]
     if len(files) == 1:
-        return every[0]
+        return read_arrays(files[0], 1)
+    every = [_read(path, len(files)) for path in files]
     of_classes: dict[str, tuple[str, NDArray[Any]]] = {}
     wanted = _shapes(every[0])
     for path, arrays in zip(files, every, strict=True):
@@ -50,6 +50,11 @@ def read_several(files: Sequence[str]) -> Arrays:
                 raise _other(TWO_CLASSES, path, first, name=name)
     stacked = {name: _stacked([arrays[name] for arrays in every]) for name in wanted}
     return {**stacked, **{name: value for name, (_, value) in of_classes.items()}}
+
+
+def _read(path: str, among: int) -> Arrays:
+    """With no file left open, of which a process may have a thousand or so."""
+    return {name: closed(array) for name, array in read_arrays(path, among).items()}
 
 
 def _other(text: str, path: str, first: str, **more: str) -> DataError:

@@ -106,6 +106,9 @@ class Issues(Sequence[Issue]):
     def __iter__(self) -> Iterator[Issue]:
         return (self[place] for place in range(len(self)))
 
+    def __repr__(self) -> str:
+        return f"<{len(self)} issues: {self.tally()}>"
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
             return NotImplemented

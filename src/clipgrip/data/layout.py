@@ -86,11 +86,6 @@ def _name(root: Path, folder: Path) -> str:
     return next((part for part in reversed(parts) if any(c.isalpha() for c in part)), "")
 
 
-def any_image(folder: Path) -> bool:
-    """Whether an image lies in a folder, in any depth; links are not followed."""
-    return folder.is_dir() and (_holds_images(folder) or any(_with_images(folder)))
-
-
 def _holds_images(folder: Path) -> bool:
     from clipgrip.data.images import may_be_image  # imports Pillow, so only where it is needed
 

@@ -20,9 +20,9 @@ from clipgrip.files import openable, read_file, system_words
 from clipgrip.sentences import Sentence, mark
 
 MAX_BYTES = 1 << 30
+"""The largest image file that is read."""
 LARGER = mark("{path}: an image in it is larger than {most} MiB")
 NO_SUCH_IMAGE = mark("{path}: the file changed and has no such image any more")
-"""The largest image file that is read."""
 
 
 @runtime_checkable

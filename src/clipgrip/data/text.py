@@ -20,6 +20,8 @@ NUL = mark(
 )
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200b\ufeff]")
+_TO_JAPANESE = re.compile(r"\x1b(?:\$\(?[@BD]|\([IJ])")
+"""Where text of ISO 2022 turns to Japanese, be it only to its rare characters."""
 
 
 def read_text(path: AnyPath, encoding: str | None = None) -> str:
@@ -41,7 +43,7 @@ def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
     text = text.lstrip("\ufeff").rstrip(
         "\x1a"
     )  # marks that were written twice; where files of DOS end
-    if any(sign in text for sign in ("\x1b$B", "\x1b$@", "\x1b(I")):  # where it turns to Japanese
+    if _TO_JAPANESE.search(text):
         raise DataError(
             "{name}: it is in the Japanese encoding JIS. Give --encoding iso-2022-jp, or save it as UTF-8 "
             '(in Excel: "CSV UTF-8").',

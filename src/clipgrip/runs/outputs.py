@@ -222,4 +222,5 @@ def _pseudolabel_rows(outcome: Outcome, note: Callable[[str], None]) -> Iterator
     for done in rounds:
         places = at.of(done.pseudolabels.hashes).tolist()
         for place, (_, label, confidence) in zip(places, done.pseudolabels, strict=True):
-            yield done.number, paths[place], names[label], f"{confidence:.6f}"
+            if place >= 0:  # an image that is gone since has no path
+                yield done.number, paths[place], names[label], f"{confidence:.6f}"

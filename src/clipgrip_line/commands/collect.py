@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the ZIP, and say what takes it in."""
     from clipgrip_line.cli import document, words_of
     from clipgrip_line.folder.collecting import TABLE
-    from clipgrip_line.folder.samples import FOLDER, NAME, Samples
+    from clipgrip_line.folder.samples import FOLDER, NAME, Samples, unusable
     from clipgrip_line.folder.tally import PICTURES
 
     folder = args.dir / FOLDER
@@ -58,11 +58,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         done = _collected(Samples(folder, 0), args)
     except sqlite3.Error as error:
-        raise LineError(
-            "the list of kept pictures in {folder} cannot be read: {reason}.",
-            folder=folder,
-            reason=Sentence(str(error)),
-        ) from None
+        raise unusable(folder, error) from None
     say = words_of(args)
     if args.json:
         print(document({**vars(done), "out": args.out}))

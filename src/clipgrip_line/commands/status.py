@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
 
 def full_disk(folder: Path) -> list[str]:
     """Said from here, as a process on a full disk can write down nothing."""
-    if shutil.disk_usage(folder).free >= ROOM:
+    usage = shutil.disk_usage(folder)
+    if usage.free >= ROOM or not usage.total:  # some shares do not say how large they are
         return []
     return [Sentence("the disk of {folder} is full, so nothing can be kept there", folder=folder)]
 

@@ -172,6 +172,8 @@ def _labels(table: Path) -> Iterator[tuple[int, str, str]]:
         )
     for row in reader:
         image, label = _cell(row, "sha256").lower(), _cell(row, "label")
+        if not any(_cell(row, name) for name in row if name):  # as Excel keeps emptied lines: ,,
+            continue
         if not (len(image) == 64 and set(image) <= set("0123456789abcdef")):
             raise LineError(
                 mark(
@@ -206,9 +208,11 @@ def opened(out: Path) -> Journal:
     Raises:
         LineError: there is none, or it is damaged.
     """
+    from clipgrip_line.service.alone import check_one_owner
     from clipgrip_line.service.ledger import NAME as SERVED
 
     if (out / SERVED).is_file():
+        check_one_owner(out)
         raise LineError(
             mark(
                 "{out} belongs to clipgrip-line serve: alarms and pictures are answered on its page."

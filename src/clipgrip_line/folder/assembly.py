@@ -110,10 +110,12 @@ def watching(
     check_places(settings.folder, settings.out)
     settings.out.mkdir(parents=True, exist_ok=True)
     from clipgrip_line.folder.monitor import Monitor
+    from clipgrip_line.service.alone import check_one_owner
     from clipgrip_line.service.ledger import NAME as SERVED
 
     with ExitStack() as stack:
         stack.enter_context(locked(settings.out))
+        check_one_owner(settings.out)
         if (settings.out / SERVED).exists():
             raise LineError(
                 mark("{out} is the folder of clipgrip-line serve. Give --out a folder of its own."),

@@ -67,9 +67,9 @@ def load(
     image = hashlib.sha256(data).hexdigest()
     if knows(image):
         return Loaded(entry, image, data, None)
-    if not lasting and not is_whole(data):
-        return Failed(entry, WRITTEN, cut=True)
     try:
+        if not lasting and not is_whole(data):
+            return Failed(entry, WRITTEN, cut=True)
         return Loaded(entry, image, data, model.pixels(data))
     except ClipgripError as error:
         return Failed(entry, error.sentence)

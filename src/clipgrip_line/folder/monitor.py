@@ -21,6 +21,9 @@ from clipgrip_line.sentences import Sentence
 from clipgrip_line.trust.reference import Reference
 from clipgrip_line.words import Words
 
+FEWEST = 3
+"""Newest images that are held for an alarm however large they are: no page shows them."""
+
 
 class Monitor:
     """Looks after each batch, on the loop's own thread: what falls holds from the next batch on."""
@@ -42,7 +45,7 @@ class Monitor:
             NotKept: the disk refused.
         """
         self._journal, self._model, self._notes, self._drawn = journal, model, notes, drawn
-        self.gallery = Gallery()
+        self.gallery = Gallery(newest=FEWEST)
         self._watching = Watching(journal, alpha, self.gallery, people_at_alarm=people_at_alarm)
         fallen = journal.reader.execute(
             "SELECT scope FROM withdrawal WHERE version = ?", (model.version,)

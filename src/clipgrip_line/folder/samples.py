@@ -17,11 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from clipgrip_line.errors import LineError
 from clipgrip_line.files import openable, sweep
 from clipgrip_line.folder.item import Item, renewed
 from clipgrip_line.folder.originals import Originals
 from clipgrip_line.folder.outlet import Refused, Trouble
 from clipgrip_line.folder.portable import portable
+from clipgrip_line.sentences import Sentence
 
 Why = Literal["doubtful", "random"]
 WHYS: tuple[Why, ...] = ("doubtful", "random")
@@ -65,6 +67,16 @@ def is_drawn(image: str, rate: float) -> bool:
     return int.from_bytes(drawn, "big") < rate * 2.0**64
 
 
+def unusable(folder: Path, error: sqlite3.Error) -> LineError:
+    """Where the database refuses."""
+    return LineError(
+        "the list of kept pictures in {folder} cannot be used: {reason}. If it is damaged, move that folder away to "
+        "begin a new one.",
+        folder=folder,
+        reason=Sentence(str(error)),
+    )
+
+
 class Samples:
     """The store in one folder; what watches a folder and what serves requests may use it alike."""
 
@@ -72,7 +84,7 @@ class Samples:
         """``budget`` bytes, of which ``share`` is for the random ones; ``rate`` of all are taken as each kind.
 
         Raises:
-            OSError, sqlite3.Error: the folder cannot be used.
+            OSError, LineError: the folder cannot be used.
         """
         self.folder, self.rate = folder, rate
         self.budgets: dict[Why, float] = {
@@ -85,12 +97,17 @@ class Samples:
         self._sorted: list[float] = []
         """The same, the least sure first."""
         self._db = sqlite3.connect(folder / NAME, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=TRUNCATE")
-        self._db.execute("PRAGMA busy_timeout=5000")
-        self._db.executescript(SCHEMA)
+        try:
+            self._db.execute("PRAGMA journal_mode=TRUNCATE")
+            self._db.execute("PRAGMA busy_timeout=5000")
+            self._db.executescript(SCHEMA)
+        except sqlite3.Error as error:
+            self._db.close()
+            raise unusable(folder, error) from None
         self._gone: list[str] = []
         """Files that make room, once that is written down."""
-        self._count()
+        self._used: dict[Why, int] = {}
+        """Bytes of each kind: counted once, as only this process adds to them or takes away."""
 
     def close(self) -> None:
         """No more is kept."""
@@ -128,7 +145,7 @@ class Samples:
                     path.unlink(missing_ok=True)
                 raise
             for file in self._gone:
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(OSError):  # what stays is taken away by `tidy`
                     os.unlink(openable(self.folder / file))
 
     def _keep(self, one: Kept, written: list[Path]) -> None:
@@ -147,6 +164,8 @@ class Samples:
             (image, file, one.why, size, json.dumps(one.document, ensure_ascii=False)),
         )
         self._used[one.why] += size
+        if file in self._gone:  # it made room, and is here again
+            self._gone.remove(file)
 
     def images(self) -> list[Sample]:
         """All of them, the oldest first."""
@@ -190,7 +209,8 @@ class Samples:
         known = {row[0] for row in self._db.execute("SELECT file FROM samples")}
         for path in self.folder.iterdir():
             if OWN.match(path.name) and path.name not in known:
-                path.unlink()
+                with contextlib.suppress(OSError):  # one that cannot go holds up no line
+                    path.unlink()
 
     @contextmanager
     def _step(self) -> Iterator[None]:
@@ -198,18 +218,18 @@ class Samples:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             self._gone.clear()
+            self._used = self._used or self._counted()
             yield
             self._db.execute("COMMIT")
         except BaseException:
+            self._used = {}
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            self._count()
             raise
 
-    def _count(self) -> None:
-        """Bytes of each kind: counted once, as only this process adds to them or takes away."""
+    def _counted(self) -> dict[Why, int]:
         query = "SELECT coalesce(sum(bytes), 0) FROM samples WHERE why=?"
-        self._used = {why: self._db.execute(query, (why,)).fetchone()[0] for why in WHYS}
+        return {why: self._db.execute(query, (why,)).fetchone()[0] for why in WHYS}
 
 
 class Sampling:

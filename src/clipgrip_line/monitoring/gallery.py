@@ -22,9 +22,9 @@ LONGEST = 480
 class Gallery:
     """An alarm looks back on it for pictures from before and after a change. Safe from every thread."""
 
-    def __init__(self, most: int = MEMORY) -> None:
-        """``most`` bytes."""
-        self.most = most
+    def __init__(self, most: int = MEMORY, newest: int = NEWEST) -> None:
+        """``most`` bytes, but for the ``newest`` (at least 3)."""
+        self.most, self._newest = most, newest
         self._images: dict[str, bytes] = {}
         """Oldest first."""
         self._size = 0
@@ -35,7 +35,7 @@ class Gallery:
         with self._lock:
             self._size += len(data) - len(self._images.pop(image, b""))
             self._images[image] = data
-            while self._size > self.most and len(self._images) > NEWEST:
+            while self._size > self.most and len(self._images) > self._newest:
                 self._thin()
 
     def get(self, image: str) -> bytes | None:

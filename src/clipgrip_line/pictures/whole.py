@@ -111,6 +111,7 @@ def _integers(data: bytes, field: Field | None, order: str) -> list[int]:
 
 
 def _bmp(data: bytes) -> bool:
+    """Where nothing is packed by its pixels alone: some cameras write another size of the file."""
     size, first, header = struct.unpack_from("<I4xII", data, 2)
     if header == 12:
         width, height, bits = struct.unpack_from("<HH2xH", data, 18)
@@ -118,7 +119,7 @@ def _bmp(data: bytes) -> bool:
     else:
         width, height, bits, packing, pixels = struct.unpack_from("<ii2xHII", data, 18)
     if packing in (0, 3):
-        pixels = (width * bits + 31) // 32 * 4 * abs(height)
+        size, pixels = 0, (width * bits + 31) // 32 * 4 * abs(height)
     return len(data) >= max(size, first + pixels)
 
 

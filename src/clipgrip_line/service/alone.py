@@ -13,8 +13,21 @@ from clipgrip_line.errors import LineError
 from clipgrip_line.folder.journal import NAME as JOURNAL
 from clipgrip_line.lock import FolderTaken, alone_with, is_held
 from clipgrip_line.sentences import mark
+from clipgrip_line.service.ledger import NAME as SERVED
 
 LOCK = ".serve.lock"
+
+
+def check_one_owner(folder: Path) -> None:
+    """LineError where a service and a watch have kept what they know there, which earlier versions let them."""
+    if (folder / SERVED).is_file() and (folder / JOURNAL).is_file():
+        raise LineError(
+            "{folder} was used by clipgrip-line serve and by watch, and now belongs to serve alone. Stop both, move "
+            "{journal} and {journal}-journal into a new folder, and give that to watch as --out: it goes on there, and "
+            "answers nothing twice.",
+            folder=folder,
+            journal=JOURNAL,
+        )
 
 
 @contextmanager
@@ -39,6 +52,7 @@ def alone(state: Path) -> Iterator[threading.Event]:
                     ),
                     state=state,
                 ) from None
+            check_one_owner(state)
             if (state / JOURNAL).exists():
                 raise LineError(
                     mark(

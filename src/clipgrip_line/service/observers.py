@@ -26,12 +26,15 @@ class Observers:
         self.recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
         self._lock = threading.Lock()
 
+    def seen(self, seen: Sequence[Seen]) -> None:
+        """Images whose answers will be written: the watch may ring as soon as they are, and wants their pictures."""
+        for one in seen:
+            self.gallery.put(one.answer.image_id, one.asked.data)
+
     def kept(self, seen: Sequence[Seen], documents: Sequence[dict[str, Any]]) -> None:
         """Answers that are on the disk."""
         with self._lock:
-            for one, document in zip(seen, documents, strict=True):
-                self.recent.append(document)
-                self.gallery.put(one.answer.image_id, one.asked.data)
+            self.recent.extend(documents)
         for listener in self.listeners:
             listener(seen, documents)
 

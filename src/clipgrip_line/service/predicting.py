@@ -182,6 +182,7 @@ class Way:
             _settle(self.loop, self.future, seen)
             return
         keeping, observers = self.predicting.keeping, self.predicting.observers
+        observers.seen(seen)
         kept = self.predicting.ledger.write(lambda db: keeping.write(db, seen))
 
         def done(finished: Future[list[dict[str, Any]]]) -> None:

@@ -7,7 +7,8 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class Sampling(threading.Thread):
         """``budget`` bytes; ``rate`` of all images are kept as each kind.
 
         Raises:
-            OSError, sqlite3.Error: the folder cannot be used.
+            OSError, LineError: the folder cannot be used.
         """
         super().__init__(name="samples", daemon=True)
         self.store = Samples(state / FOLDER, budget, rate)
@@ -47,17 +48,20 @@ class Sampling(threading.Thread):
 
     def run(self) -> None:
         """The loop: what came within some seconds is written together, which costs the disk as much as one."""
-        self.store.tidy()
+        self._tried(self.store.tidy)
         while not self._stopping:
             found = self._taken()
-            try:
-                if found:
-                    self.store.keep(found)
-                    self.failing = ""
-            except (OSError, sqlite3.Error) as error:
-                if not self.failing:
-                    log.warning("pictures for the next round cannot be kept: %s", error)
-                self.failing = str(error)
+            if found:
+                self._tried(partial(self.store.keep, found))
+
+    def _tried(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+            self.failing = ""
+        except (OSError, sqlite3.Error) as error:
+            if not self.failing:
+                log.warning("pictures for the next round cannot be kept: %s", error)
+            self.failing = str(error)
 
     def _taken(self) -> list[Kept]:
         """One, and what comes soon after it."""
@@ -78,8 +82,8 @@ class Sampling(threading.Thread):
 
     def stop(self) -> None:
         """Ends after what waits."""
-        self._queue.put(None)
         if self.is_alive():
+            self._queue.put(None)
             self.join()
         self.store.close()
 

@@ -14,10 +14,11 @@ from folder_fakes import Line, identity, picture
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.ingest import ingest
 from clipgrip_line.cli import main
+from clipgrip_line.errors import LineError
 from clipgrip_line.folder.assembly import Wishes
 from clipgrip_line.folder.collecting import TABLE, chosen
 from clipgrip_line.folder.journal import Journal
-from clipgrip_line.folder.samples import NAME, Kept, Samples, is_drawn
+from clipgrip_line.folder.samples import FOLDER, NAME, Kept, Samples, is_drawn
 
 
 @pytest.fixture
@@ -88,10 +89,37 @@ def test_the_store_stays_within_its_budget_and_the_oldest_go_first(tmp_path: Pat
     store.close()
 
 
+def test_a_picture_that_made_room_and_came_again_with_others_has_its_file(tmp_path: Path) -> None:
+    store = Samples(tmp_path / "samples", 200, share=0.5)
+
+    def kept(letter: bytes) -> Kept:
+        data = letter * 60
+        return Kept("random", "a.png", data, {"image_id": identity(data)})
+
+    store.keep([kept(b"a")])
+    store.keep([kept(b"b"), kept(b"a")])
+    (left,) = store.images()
+    assert store.read(left) == b"a" * 60
+    assert len(list(store.folder.glob("*.png"))) == 1
+    store.close()
+
+
+def test_a_list_that_is_damaged_is_named_and_what_to_do(
+    line: Line, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watched(line)
+    (line.out / FOLDER / NAME).write_bytes(b"no database, but as long as one is" * 200)
+    with pytest.raises(LineError, match=r"kept pictures in .*samples cannot be used: .*move that"):
+        line.once(Wishes(keep_bytes=10**6, keep_rate=1.0))
+    assert main(["collect", str(line.out), "--out", str(tmp_path / "x.zip"), "--lang", "ja"]) == 2
+    assert "保管画像の一覧を使えません" in capsys.readouterr().err
+
+
 def test_files_that_a_kill_left_without_their_line_go_and_a_persons_stay(tmp_path: Path) -> None:
     store = Samples(tmp_path / "samples", 2000)
     (store.folder / "0123456789ab-stray.png").write_bytes(b"x")
     (store.folder / "mine.png").write_bytes(b"x")
+    (store.folder / "0123456789ab-no-file").mkdir()  # what cannot be taken away stays
     store.tidy()
     store.close()
     assert {path.name for path in store.folder.glob("*.png")} == {"mine.png"}

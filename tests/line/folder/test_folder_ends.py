@@ -9,6 +9,7 @@ import pytest
 from folder_fakes import Clock, Line, identity, picture
 from PIL import Image
 
+from clipgrip_line.folder import loading
 from clipgrip_line.pictures.images import decode
 
 
@@ -86,3 +87,15 @@ def test_a_cut_picture_whose_content_is_known_is_no_new_answer(line: Line) -> No
     assert line.once() == 0
     assert len(line.rows()) == 1
     assert line.json("b.png")["image_id"] == identity(data)
+
+
+def test_a_picture_that_memory_does_not_hold_stops_nothing(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(data: bytes) -> bool:
+        raise MemoryError
+
+    monkeypatch.setattr(loading, "is_whole", exhausted)
+    line.put("a.png", picture(3))
+    assert line.once(give_up=0.2) == 0
+    assert len(line.rows()) + len(line.rows("issues")) == 1

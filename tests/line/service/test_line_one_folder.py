@@ -57,6 +57,18 @@ def test_what_is_answered_on_the_page_is_said(
     assert "answered on its page" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_what_was_a_folder_of_both_is_parted_and_nothing_is_answered_twice(
+    served: Path, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (served / JOURNAL).write_bytes(b"")
+    with pytest.raises(LineError, match=r"move journal\.db and journal\.db-journal"), alone(served):
+        pass
+    assert main(["alarms", str(served), "--lang", language]) == 2
+    told = {"en": "now belongs to serve alone", "ja": "今後はserve専用"}
+    assert told[language] in capsys.readouterr().err
+
+
 def test_a_full_disk_is_trouble_though_nobody_can_write_it_down(
     served: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,5 +76,7 @@ def test_a_full_disk_is_trouble_though_nobody_can_write_it_down(
     assert main(["status", str(served)]) == 1
     assert f"the disk of {served} is full" in capsys.readouterr().out
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 0, 10**9))
+    main(["status", str(served)])
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 0))  # a share that does not say
     main(["status", str(served)])
     assert "is full" not in capsys.readouterr().out

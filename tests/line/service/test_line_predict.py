@@ -207,6 +207,21 @@ def test_what_no_promise_covers_goes_to_a_person_with_its_picture(start: Any) ->
     assert service.observers.gallery.get(sure["image_id"]) == GOOD
 
 
+def test_an_alarm_that_rings_as_soon_as_an_answer_is_written_finds_its_picture(
+    start: Any, quick: pytest.MonkeyPatch
+) -> None:
+    service, client = start()
+    write, there = service.keeping.write, list[bytes | None]()
+
+    def looked(db: Any, seen: Any) -> Any:
+        there.extend(service.observers.gallery.get(one.answer.image_id) for one in seen)
+        return write(db, seen)
+
+    quick.setattr(service.keeping, "write", looked)
+    client.post("/v1/predict", content=GOOD)
+    assert there == [GOOD]
+
+
 def test_kept_answers_are_there_after_a_restart_and_numbers_go_on(start: Any) -> None:
     service, client = start()
     client.post("/v1/predict?request=a", content=GOOD)

@@ -13,7 +13,8 @@ from line_fakes import DENT, GOOD, SCRATCH, UNSURE, picture
 
 from clipgrip_line.cli import main
 from clipgrip_line.folder.collecting import TABLE
-from clipgrip_line.folder.samples import FOLDER
+from clipgrip_line.folder.samples import FOLDER, Kept
+from clipgrip_line.service.sampling import Sampling
 
 EVERYTHING = {"keep": 10**6, "keep_share": 1.0}
 
@@ -63,6 +64,29 @@ def test_a_disk_that_refuses_them_stops_no_answer(
     assert client.post("/v1/predict", content=SCRATCH).status_code == 200
     service.stop()
     assert "No space" in service.sampling.failing
+
+
+def test_a_folder_that_cannot_be_tidied_keeps_pictures_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampling = Sampling(tmp_path, 10**6, 1.0)
+
+    def refused() -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(sampling.store, "tidy", refused)
+    sampling._queue.put(Kept("random", "a.png", GOOD, {"image_id": "0" * 64}))
+    sampling.start()
+    sampling.stop()
+    assert [path.suffix for path in (tmp_path / FOLDER).glob("0*")] == [".png"]
+    assert sampling.failing == ""
+
+
+def test_a_writer_that_ended_holds_up_no_end_of_the_service(tmp_path: Path) -> None:
+    sampling = Sampling(tmp_path, 10**6, 1.0)
+    while not sampling._queue.full():
+        sampling._queue.put(Kept("random", "a.png", GOOD, {"image_id": "0" * 64}))
+    sampling.stop()
 
 
 def test_without_room_for_them_nothing_is_kept(start: Any) -> None:

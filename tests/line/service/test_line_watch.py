@@ -108,6 +108,13 @@ def test_memory_holds_the_newest_images_and_fewer_of_the_older_ones() -> None:
     assert "999" in gallery, "what comes again counts once"
 
 
+def test_where_no_page_shows_them_few_large_images_are_held() -> None:
+    gallery = Gallery(1000, newest=3)
+    for n in range(20):
+        gallery.put(str(n), bytes(5000))
+    assert [n for n in range(20) if str(n) in gallery] == [17, 18, 19]
+
+
 def test_the_watch_looks_by_itself(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looking, "EVERY", 0.02)
     _, client = start(alpha=0.2)

@@ -77,10 +77,7 @@ def imported(
     rows = (*view.outcome.manifest.rows, *before.round.missing, *view.rows)
     read = list(_READERS[form](data, lambda name: class_of(name) is not None))
     _check(read)
-    finder = Finder(rows)
-    places = [
-        finder.find(one.path if isinstance(one, Claimed) else one.name, one.sha256) for one in read
-    ]
+    places = _places(Finder(rows), read)
     with session.lock:  # people went on meanwhile
         snapshot, when = session.snapshot, precisely()
         pairs = zip(read, places, strict=True)
@@ -119,6 +116,17 @@ class _ClassOf:
             return self._ids.get(canonical(name))
         position = self._folders.position(name)
         return None if position is None else self._columns[position]
+
+
+def _places(finder: Finder, read: Sequence[Read]) -> list[Place]:
+    """The image of each; a name in other case means none that the file speaks of by its own name too."""
+    places = [
+        finder.find(one.path if isinstance(one, Claimed) else one.name, one.sha256) for one in read
+    ]
+    named = {place.image for place in places if place.how != "case"} - {None}
+    return [
+        Place(None, "case") if one.how == "case" and one.image in named else one for one in places
+    ]
 
 
 def _check(read: Sequence[Read]) -> None:
