@@ -63,7 +63,12 @@ class Settings(BaseModel):
     strategy: Strategy = setting("grip", "How labels are found and learned from.")
     preset: Preset = setting("default", "paper: the constants of the NeurIPS 2023 paper.")
     rounds: int | None = setting(
-        None, "Rounds of ifpl and grip.", otherwise="10", example="10", ge=1, le=1000
+        None,
+        "Rounds of ifpl and grip; with labels one, where they show no gain from more.",
+        otherwise="10",
+        example="10",
+        ge=1,
+        le=1000,
     )
     k: int | None = setting(
         None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,8 @@ from clipgrip.backbone.embed import embed_images
 from clipgrip.backbone.eyes import load_eye
 from clipgrip.backbone.texture import Texture
 from clipgrip.data.surfaces import DEMO_DOMAIN, render_surface
+from clipgrip.errors import BackboneError
+from clipgrip.runs.eyes import EyeFacts
 from clipgrip_line.colours import WIDTH as COLOURS
 from clipgrip_line.colours import colours, whitened
 from clipgrip_line.texture import DIRECTIONS, REVISION, SIZE, described, spectrum
@@ -140,6 +144,12 @@ def test_no_embedding_of_another_revision_is_ever_read(monkeypatch: pytest.Monke
         1,
         eye.embed_dim,
     )
+
+
+def test_a_run_of_another_revision_wants_the_version_that_made_it_or_to_be_run_anew() -> None:
+    former = replace(EyeFacts.of(Texture()), fingerprint="0" * 64, image_key="texture-1-former")
+    with pytest.raises(BackboneError, match="another version of clipgrip"):
+        former.load()
 
 
 def test_the_spectrum_is_that_of_scipys_fourier_transform() -> None:

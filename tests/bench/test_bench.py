@@ -299,6 +299,8 @@ def test_a_cells_identity_changes_with_all_that_determines_it(
     assert before == made(folders, tiny_clip, tmp_path).identity(cell)
     monkeypatch.setattr(Method, "suited_to", lambda self, _: self.many_labels or self)
     others.append(one.identity(cell))  # as where labels abound: another recipe is taken
+    monkeypatch.setattr("clipgrip.method.REVISION", 0)
+    others.append(one.identity(cell))
     monkeypatch.setattr("clipgrip.bench.grid.__version__", "0.0")
     others.append(one.identity(cell))
     assert len({before, *others}) == len(others) + 1

@@ -6,11 +6,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from projects import Place, command, rows
 
 from clipgrip.data.tables import write_csv
+from clipgrip.runs.auditing import Audit
 from clipgrip.runs.audits import stored_audits, uniform_answers
+from clipgrip.runs.measuring import MeasuringAudit
+from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
 
 
@@ -71,6 +75,26 @@ def test_two_sheets_give_an_accuracy_with_its_interval_that_the_run_keeps(
         )  # they weigh unequally, so nothing else uses them
     shown = command(capsys, "audit", "read", folder, "--answers", second)
     assert "of the 24 images without a label are right" in shown.out
+
+
+def test_a_sheet_of_the_former_strata_is_gone_on_with_read_and_kept_as_it_was_drawn(
+    folder: Path, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome, nothing = reopen(folder), np.zeros(0, dtype=np.int64)
+    asked = MeasuringAudit(Audit.of(outcome), former=True)
+    sheet, again = folder.parent / "former.csv", folder.parent / "again.csv"
+    drawn = asked.drawn(22, nothing, nothing)
+    asked.write_sheet(sheet, 22, nothing, nothing, drawn, show_labels=False)
+    fill(sheet, place.truth)
+    more = ("--to-measure", "--answers", sheet, "--out", again)
+    assert command(capsys, "audit", "draw", folder, *more).code == 0
+    fill(again, place.truth)
+    told = command(capsys, "audit", "read", folder, "--answers", again, "--json")
+    assert told.code == 0, told.err
+    assert json.loads(told.out)["audit"] == asked.id
+    ids = [asked.id, MeasuringAudit.of(outcome).id]
+    found = [MeasuringAudit.of_id(outcome, one) for one in ids]
+    assert [one and one.former for one in found] == [True, False]
 
 
 def test_a_measuring_sheet_is_never_read_as_a_promise(

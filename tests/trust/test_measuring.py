@@ -128,6 +128,14 @@ def test_equal_confidences_are_in_one_stratum() -> None:
     assert [set(pool.confidence[rows]) for rows in made.order] == [{0.5}, {0.9}, {0.99}]
 
 
+def test_answers_are_read_by_the_strata_that_drew_them_today_s_or_the_former() -> None:
+    """An answer weighs by how often its stratum was asked."""
+    pool = Answered(np.zeros(2000, int), np.repeat([0.5, 1.0], [114, 1886]))
+    former, today = (strata(pool, names_of(pool), 0, former=way) for way in (True, False))
+    assert [len(rows) for rows in former.order] == [2000]
+    assert [len(rows) for rows in today.order] == [114, 1886]
+
+
 def test_few_doubtful_images_of_one_confidence_are_a_stratum_of_their_own() -> None:
     """And where they are, no answer is worse than one of a uniform draw."""
     draw = np.random.default_rng(0)
@@ -138,6 +146,21 @@ def test_few_doubtful_images_of_one_confidence_are_a_stratum_of_their_own() -> N
     found = [audit(pool, wrong, 80, seed)[2] for seed in range(300)]
     error = np.mean([(one.overall.value - 1 + wrong.mean()) ** 2 for one in found if one]) ** 0.5
     assert error <= (wrong.mean() * (1 - wrong.mean()) / 80 * (1 - 80 / 2000)) ** 0.5
+
+
+@pytest.mark.parametrize(("planned", "doubtful"), [(130, 0.5), (80, 0.3)])
+def test_the_interval_holds_where_nearly_all_share_one_confidence(
+    planned: int, doubtful: float
+) -> None:
+    """Of the sure ones 2 % are wrong, so that many draws see none of them."""
+    draw = np.random.default_rng(5)
+    confidence = np.repeat([0.5, 1.0], [114, 886])
+    pool = Answered(draw.integers(3, size=1000), confidence)
+    wrong = draw.random(1000) < np.where(confidence < 1, doubtful, 0.02)
+    found = [audit(pool, wrong, planned, seed)[2] for seed in range(150)]
+    accuracy = 1 - wrong.mean()
+    held_in = np.mean([one.overall.low <= accuracy <= one.overall.high for one in found if one])
+    assert held_in >= 0.9
 
 
 def test_each_beginning_of_a_stratum_has_the_classes_by_their_share() -> None:

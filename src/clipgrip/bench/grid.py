@@ -48,7 +48,7 @@ class Bench:
         determines = {
             "clipgrip": __version__,
             "cell": asdict(cell),
-            "method": self.method(cell, self.task(cell)).facts() if cell.preset else {},
+            "method": self.method(cell, self.task(cell)).fingerprint() if cell.preset else "",
             "data": self.source.manifest.fingerprint,
             "images": self.backbone.image_key,
             "template": self.source.template,

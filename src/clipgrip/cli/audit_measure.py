@@ -46,8 +46,11 @@ def draw_to_measure(
         raise ConfigError(FOR_A_PROMISE, name=sheet.table.name)
     newest = at_work(run, ui.screen)
     with ui.screen.live():
-        asked = MeasuringAudit.of(
-            reopen(newest, ui.screen), seed or 0 if sheet is None else sheet.seed
+        outcome = reopen(newest, ui.screen)
+        asked = (
+            MeasuringAudit.of(outcome, seed or 0)
+            if sheet is None
+            else MeasuringAudit.of_sheet(outcome, sheet)
         )
     none = np.zeros(0, dtype=np.int64)
     rows, truth = (none, none) if sheet is None else asked.answers(sheet)
@@ -103,7 +106,7 @@ def read_measured(ui: Ui, run: Path, sheet: Sheet, by: str) -> Result:
 
     newest = at_work(run, ui.screen)
     with ui.screen.live():
-        asked = MeasuringAudit.of(reopen(newest, ui.screen), sheet.seed)
+        asked = MeasuringAudit.of_sheet(reopen(newest, ui.screen), sheet)
     rows, truth = asked.answers(sheet)
     is_stored = keep_answers(newest, asked.audit, rows, truth, by, called=asked.id)
     if not is_stored:

@@ -76,7 +76,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Attributes:
         classes_: the classes as answers name them, sorted; the order of predict_proba's columns.
         class_names_: their names in display order.
-        rounds_: the Round of each; ``paradigm_``: UL, SSL or TRZSL; ``issues_``: what could not be used, and why.
+        rounds_: the Round of each, with labels often one; ``paradigm_``: UL, SSL or TRZSL; ``issues_``: what is unused.
         n_features_in_: the width D of embeddings. Images have no features, so a fit on images does not set it.
         feature_names_in_: the columns of a DataFrame of embeddings, where their names are texts.
         banks_: how several banks of embeddings are joined, ``banks_.weights`` how much each counts; None for one.

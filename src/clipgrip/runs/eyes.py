@@ -16,7 +16,7 @@ from clipgrip.backbone.base import Eye
 from clipgrip.backbone.clip import Precision
 from clipgrip.backbone.embed import Embedded
 from clipgrip.backbone.encode import Item
-from clipgrip.backbone.eyes import load_eye, named_eyes
+from clipgrip.backbone.eyes import SHIPPED, load_eye, named_eyes
 from clipgrip.backbone.optional_cache import embed_cached
 from clipgrip.config import Settings
 from clipgrip.errors import BackboneError, ConfigError, DataError
@@ -58,7 +58,8 @@ class EyeFacts:
     def load(self) -> Eye:
         """The eye itself; BackboneError where it is not here, or is another one now."""
         eye = load_eye(self.name, precision=self.precision)
-        if eye.fingerprint != self.fingerprint:
+        # of one that ships no other files can be brought back, but another version
+        if eye.fingerprint != self.fingerprint and eye.name not in SHIPPED:
             raise BackboneError(
                 mark(
                     'the prompt was tuned beside an eye "{name}" with fingerprint {noted}, but the one here has '

@@ -22,6 +22,8 @@ USUAL = 100
 """Answers that are planned where nobody says how many."""
 SEEDS = 20
 """Seeds that are tried to find the draw of stored answers again, where no sheet names it."""
+DIVISION = MEASURE + "2."
+"""How ids begin of draws by today's strata; those without the number were drawn by the former."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class MeasuringAudit:
     """A run's unlabeled pool in strata, with the model's answers that are measured."""
 
     audit: Audit = field(repr=False)
+    former: bool = False
+    """Drawn before decision 0056, and read as it was drawn."""
 
     @classmethod
     def of(cls, outcome: Outcome, seed: int = 0) -> MeasuringAudit:
@@ -40,21 +44,27 @@ class MeasuringAudit:
         return cls(Audit.of(outcome, seed))
 
     @classmethod
+    def of_sheet(cls, outcome: Outcome, sheet: Sheet) -> MeasuringAudit:
+        """The one that drew a sheet; RunError as `of`."""
+        return cls(Audit.of(outcome, sheet.seed), not _draw_of(sheet).startswith(DIVISION))
+
+    @classmethod
     def of_id(cls, outcome: Outcome, audit: str) -> MeasuringAudit | None:
         """The one with that id, whose seed is among the first `SEEDS`; None where the run's answers are others now."""
-        whole = Audit.of(outcome, 0)
-        tried = (cls(replace(whole, seed=seed)) for seed in range(SEEDS))
+        whole, former = Audit.of(outcome, 0), not audit.startswith(DIVISION)
+        tried = (cls(replace(whole, seed=seed), former) for seed in range(SEEDS))
         return next((one for one in tried if one.id == audit), None)
 
     @cached_property
     def made(self) -> Strata:
         """The strata, with the order of the draw in each."""
-        return strata(self.audit.pool, self.audit.hashes, self.audit.seed)
+        audit = self.audit
+        return strata(audit.pool, audit.hashes, audit.seed, former=self.former)
 
     @property
     def id(self) -> str:
         """Another one than that of a promise: answers drawn to measure are never read as a promise."""
-        return MEASURE + self.audit.id
+        return (MEASURE if self.former else DIVISION) + self.audit.id
 
     @property
     def mark(self) -> str:
@@ -121,4 +131,9 @@ class MeasuringAudit:
 
 def is_measuring(sheet: Sheet) -> bool:
     """Whether a sheet was drawn to measure."""
-    return sheet.mark.partition("-")[2].startswith(MEASURE)
+    return _draw_of(sheet).startswith(MEASURE)
+
+
+def _draw_of(sheet: Sheet) -> str:
+    """The id of the audit that drew it."""
+    return sheet.mark.partition("-")[2]

@@ -3,7 +3,9 @@
 A line of risk is fitted to the answers and moved up and down until the weighted wrong answers no longer fit it: a score
 interval (Wilson, JASA 1927; for strata, Yan and Su 2010), centred at the difference estimator, which is the
 prediction-powered one (Angelopoulos et al., Science 2023). Only the images that nobody answered are uncertain. The
-line's own variance and that of the answers around it both count, so a line of the wrong shape is noticed.
+line's own variance and that of the answers around it both count, so a line of the wrong shape is noticed. Where most
+answers share one confidence, and none of a few wrong ones was drawn, the line is too sure: they vary at least as their
+own count says with one right and one wrong answer more (Laplace's rule).
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ STEP = 0.25
 """Share of one answer by which the interval of a class is widened: few answers come in steps."""
 FAR = 30.0
 """Log odds beyond which a line is not moved."""
+TIED = 20
+"""Answers of one confidence from which, where they are most of all, their own count says how uncertain they are."""
 
 
 @dataclass(frozen=True)
@@ -111,23 +115,33 @@ class _Moved:
     ) -> tuple[float, float, float]:
         """Shifts of the line that the answers just allow, below and above the one that they say."""
         logit, wrong = self.logit[self.rows[inside]], self.wrong[inside]
-        weight = self.weight[inside]
+        weight, least = self.weight[inside], _least_variance(logit, wrong)
 
         def excess(shift: float) -> float:
             return float((weight * (wrong - expit(logit + shift))).sum())
 
         def spread(shift: float) -> float:
             chance = expit(logit + shift)
-            return float((weight**2 * chance * (1 - chance)).sum()) ** 0.5
+            return float((weight**2 * np.maximum(chance * (1 - chance), least)).sum()) ** 0.5
 
         middle = _root(excess)
         around = float((weight**2 * (wrong - expit(logit + middle)) ** 2).sum())
         ratio = around / max(spread(middle) ** 2, 1e-300) if abs(middle) < FAR else 1.0
+        ratio = max(ratio, 1.0) if least.any() else ratio
         bound = self.bound * (1 - seen + seen * ratio) ** 0.5
         unit = step * float((weight**2).sum() / weight.sum())
         low = _root(lambda shift: excess(shift) - unit - bound * spread(shift))
         high = _root(lambda shift: excess(shift) + unit + bound * spread(shift))
         return low, middle, high
+
+
+def _least_variance(logit: Numbers, wrong: Numbers) -> Numbers:
+    """(n,) variance that answers of one confidence show by themselves, where they are most of all; 0 elsewhere."""
+    _, group, many = np.unique(logit, return_inverse=True, return_counts=True)
+    most = (many >= TIED) & (2 * many > len(logit))
+    share = (np.bincount(group, wrong) + 1) / (many + 2)
+    found: Numbers = np.where(most, share * (1 - share), 0.0)[group]
+    return found
 
 
 def _root(falling: Callable[[float], float]) -> float:

@@ -23,6 +23,8 @@ FIRST = 0.5
 """Share of the planned answers that the first phase takes."""
 EVEN = 0.05
 """Share of every image's risk that is the mean of all: no stratum is left to chance."""
+FORMER_EVEN = 0.1
+"""The same of draws until decision 0056."""
 LEAST = 2
 """Answers of each stratum in the first phase, where it has so many images."""
 GAINS = ((0.97, 1.0), (0.9, 2.0), (0.0, 1.25))
@@ -46,14 +48,17 @@ class Strata:
         return np.array([len(rows) for rows in self.order], dtype=np.int64)
 
 
-def strata(pool: Answered, hashes: Sequence[str], seed: int) -> Strata:
-    """By the confidence alone, before any answer: neither the order of files nor a truth has a part in it."""
+def strata(pool: Answered, hashes: Sequence[str], seed: int, *, former: bool = False) -> Strata:
+    """By the confidence alone, before any answer: neither the order of files nor a truth has a part in it.
+
+    ``former``: as until decision 0056. Answers are read by the strata that drew them, or they weigh wrongly.
+    """
     score = doubt(pool.confidence)
-    spread = np.sqrt(_floored(expected_risk(score)))
+    spread = np.sqrt(_floored(expected_risk(score), FORMER_EVEN if former else EVEN))
     falling = np.argsort(-score, kind="stable")
     reached = np.cumsum(spread[falling]) / spread.sum()
     cut = np.minimum((reached - 1e-12) * STRATA, STRATA - 1).astype(np.int64)
-    cut = np.maximum.accumulate(_ties_together(cut, score[falling]))
+    cut = np.maximum.accumulate(_ties_together(cut, score[falling], former))
     of = np.empty(len(pool), dtype=np.int64)
     of[falling] = np.unique(cut, return_inverse=True)[1]
     chance = np.array([_chance("measure", seed, one) for one in hashes])
@@ -119,17 +124,20 @@ def _rows(made: Strata, done: Whole, wanted: Whole) -> Whole:
     return np.array([row for *_, row in sorted(keyed)], dtype=np.int64)
 
 
-def _floored(chance: Numbers) -> Numbers:
+def _floored(chance: Numbers, even: float = EVEN) -> Numbers:
     """(N,) variance of right or wrong, with a share of the mean risk mixed in."""
-    mixed = (1 - EVEN) * chance + EVEN * chance.mean()
+    mixed = (1 - even) * chance + even * chance.mean()
     return mixed * (1 - mixed)
 
 
-def _ties_together(cut: Whole, score: Numbers) -> Whole:
-    """Images of one score are in one stratum, that of their middle, so that equal images have equal weights."""
+def _ties_together(cut: Whole, score: Numbers, former: bool) -> Whole:
+    """Images of one score are in one stratum, that of their middle, so that equal images have equal weights.
+
+    ``former``: that of their first.
+    """
     starts = np.flatnonzero(np.diff(score, prepend=np.inf))
     many = np.diff(np.append(starts, len(cut)))
-    return np.repeat(cut[starts + many // 2], many)
+    return np.repeat(cut[starts if former else starts + many // 2], many)
 
 
 def _in_turn(rows: Whole, labels: Whole, chance: Numbers, purpose: str) -> Whole:

@@ -58,8 +58,9 @@ class Gallery:
             return image in self._images
 
     def _thin(self) -> None:
-        """Every second of the older half goes, so that what is left reaches far back."""
-        for image in list(self._images)[1 : len(self._images) // 2 : 2]:
+        """Every second of the older half of all but the newest goes, so that what is left reaches far back."""
+        older = list(self._images)[: len(self._images) - self._newest]
+        for image in older[1 : len(older) // 2 : 2] or older[:1]:
             self._size -= len(self._images.pop(image))
 
 
