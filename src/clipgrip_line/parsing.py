@@ -105,7 +105,10 @@ def whole(text: str) -> int:
 
 def number(text: str) -> float:
     """A number; its range is checked where it is used."""
-    return number_within(text, float("-inf"), float("inf"), mark("a number"))
+    try:
+        return float(text)
+    except ValueError:
+        raise not_allowed(text, mark("a number")) from None
 
 
 class Parser(argparse.ArgumentParser):
