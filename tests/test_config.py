@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from clipgrip.config import Settings, checked, project
 from clipgrip.errors import ConfigError, DataError
+from clipgrip.words import Words
 
 FILES = {"images": "photos", "classes": "classes.csv"}
 
@@ -186,6 +188,29 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, text: str) -> None:
         project({}, path)
     with pytest.raises(ConfigError, match="cannot be read"):
         project({}, tmp_path / "gone.toml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rounds = １０\n",
+        "images = “x”\n",
+        r'images = "C:\Users\x"',
+        r'images = "C:\data\x"',
+        'images = "x\nseed = 1\n',
+        'images = "x"\nimages = "y"',
+        'eye = ["x"',
+        "ｉmages = 1",
+        "images",
+        "seed = 1 2",
+        f"seed = {'9' * 9000}",
+    ],
+)
+def test_what_is_wrong_in_a_project_file_is_said_in_japanese(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="is not valid TOML") as caught:
+        project({}, toml(tmp_path, text))
+    said = Words("ja").translated(caught.value.sentence).replace(str(tmp_path), "")
+    assert not re.search("[A-Za-z]{3}", said.replace("project.toml", "").replace("TOML", "")), said
 
 
 def test_a_wrong_setting_is_found_without_importing_torch() -> None:

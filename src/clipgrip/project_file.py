@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,31 @@ from clipgrip.backbone.names import RESERVED
 from clipgrip.data.stores import local_of, url_of
 from clipgrip.errors import ConfigError
 from clipgrip.files import read_file, system_words
-from clipgrip.sentences import mark
+from clipgrip.sentences import Sentence, mark
 
 EMPTY = mark("{path}: {key} is empty. Give the name of a file or folder, or take the line out.")
 NO_TEXT = mark(
     "{path} is not UTF-8 text, so no TOML. Give the project.toml that clipgrip init writes, saved as UTF-8."
 )
+SAYINGS = frozenset(
+    {
+        mark("Cannot overwrite a value"),
+        mark("Expected '=' after a key in a key/value pair"),
+        mark("Expected newline or end of document after a statement"),
+        mark("Illegal character '\\n'"),
+        mark("Invalid hex value"),
+        mark("Invalid initial character for a key part"),
+        mark("Invalid statement"),
+        mark("Invalid value"),
+        mark("Unclosed array"),
+        mark("Unescaped '\\' in a string"),
+        mark("Unterminated string"),
+    }
+)
+"""What Python's parser says most; anything else stays in its words."""
+TOO_DEEP = Sentence("a value is too long or nested too deep")
+"""Said of a number of thousands of digits, too."""
+WHERE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 MAX_BYTES = 1 << 20
 """The largest project file that is read."""
 MOST_DOTS = 1000
@@ -34,10 +54,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ConfigError(NO_TEXT, path=path) from None
     except (ValueError, RecursionError) as error:
-        if not isinstance(error, tomllib.TOMLDecodeError):  # a number of thousands of digits
-            error = ValueError("a value is too long or nested too deep")
         raise ConfigError(
-            "{path} is not valid TOML: {error}. Mend that line.", path=path, error=error
+            "{path} is not valid TOML: {error}. Mend that line.", path=path, error=_in_words(error)
         ) from None
     if wrong is not None:
         raise ConfigError(
@@ -62,6 +80,19 @@ def read_toml(path: Path) -> dict[str, Any]:
     elif isinstance(eye, list):
         values["eye"] = [_beside(path.parent, one) if isinstance(one, str) else one for one in eye]
     return values
+
+
+def _in_words(error: Exception) -> str:
+    """What is wrong, and where, so that it can be said in the reader's language."""
+    found = WHERE.fullmatch(str(error))
+    if found is None:
+        return TOO_DEEP
+    what = Sentence(found[1]) if found[1] in SAYINGS else found[1]
+    if found[2] is None:
+        return Sentence("{what} (at end of document)", what=what)
+    return Sentence(
+        "{what} (at line {line}, column {column})", what=what, line=found[2], column=found[3]
+    )
 
 
 def _beside(folder: Path, model: str) -> str:

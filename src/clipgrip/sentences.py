@@ -5,3 +5,4 @@ from __future__ import annotations
 from clipgrip_line.sentences import Sentence as Sentence
 from clipgrip_line.sentences import combined as combined
 from clipgrip_line.sentences import mark as mark
+from clipgrip_line.sentences import quoted as quoted

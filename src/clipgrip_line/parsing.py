@@ -75,15 +75,40 @@ def number_within(text: str, low: float, high: float, allowed: str) -> float:
     except ValueError:
         value = float("nan")
     if not low <= value <= high:
-        raise refused(
-            mark('"{text}" is not allowed. Give {allowed}.'), text=text, allowed=Sentence(allowed)
-        )
+        raise not_allowed(text, allowed)
     return value
+
+
+def not_allowed(text: str, allowed: str) -> argparse.ArgumentTypeError:
+    """That ``text`` is none of what ``allowed`` says."""
+    return refused(
+        mark('"{text}" is not allowed. Give {allowed}.'), text=text, allowed=Sentence(allowed)
+    )
 
 
 def positive(text: str) -> int:
     """A whole number from 1."""
-    return int(number_within(text, 1, 1e9, mark("a whole number from 1")))
+    allowed = mark("a whole number from 1")
+    value = number_within(text, 1, 1e9, allowed)
+    if value % 1:
+        raise not_allowed(text, allowed)
+    return int(value)
+
+
+def whole(text: str) -> int:
+    """A whole number; its range is checked where it is used."""
+    try:
+        return int(text)
+    except ValueError:
+        raise not_allowed(text, mark("a whole number")) from None
+
+
+def number(text: str) -> float:
+    """A number; its range is checked where it is used."""
+    try:
+        return float(text)
+    except ValueError:
+        raise not_allowed(text, mark("a number")) from None
 
 
 class Parser(argparse.ArgumentParser):

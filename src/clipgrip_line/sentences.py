@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 from collections.abc import Mapping, Sequence
 
 
@@ -41,6 +44,12 @@ def combined(parts: Sequence[str], between: str = "; ") -> Sentence:
     values = {f"part{n}": part for n, part in enumerate(parts)}
     template = "{between}".join(f"{{{name}}}" for name in values)
     return Sentence(template, **values, between=Sentence(between))
+
+
+def quoted(value: object) -> str:
+    """A path or text as one argument on this machine's command line, for commands to copy."""
+    text = str(value)
+    return subprocess.list2cmdline([text]) if os.name == "nt" else shlex.quote(text)
 
 
 def _remade(template: str, values: Mapping[str, object]) -> Sentence:

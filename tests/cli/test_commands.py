@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -231,6 +232,14 @@ def test_init_keeps_what_is_there_and_gives_examples_where_nothing_is(
     assert (here / "new" / "classes.csv").read_bytes() == first
     assert (here / "new" / "project.toml").read_text() == "# mine"
     assert class_folders(here / "nowhere") == []
+
+
+def test_a_command_to_copy_holds_its_paths_as_one_word_each(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = command(capsys, "init", "line 3/ライン").out
+    _, following = told.split("Then:")
+    assert Path(shlex.split(following.strip())[-1]).is_file()
 
 
 def test_help_and_version_import_nothing_heavy() -> None:

@@ -19,8 +19,9 @@ from clipgrip.report.figures import count_bars, share_line
 from clipgrip.report.mixups import confident_errors, mixups
 from clipgrip.report.pictures import SIDE, errors, galleries, thumbnail
 from clipgrip.report.reading import Reading
-from clipgrip.report.steps import quoted, steps
+from clipgrip.report.steps import steps
 from clipgrip.report.trends import plots, round_rows
+from clipgrip.sentences import quoted
 from clipgrip.words import Words
 
 SAY = Words("en")

@@ -19,12 +19,12 @@ from safetensors.numpy import save
 
 import clipgrip.runs.watch.store as store_module
 from clipgrip.data.places import source_at
-from clipgrip.errors import RunError
+from clipgrip.errors import DataError, RunError
 from clipgrip.runs.watch.daily import is_shown
 from clipgrip.runs.watch.packed import monitors_bytes, read_monitors
 from clipgrip.runs.watch.schema import MIGRATIONS
 from clipgrip.runs.watch.status import status_of
-from clipgrip.runs.watch.store import NAME, WatchStore, open_watch
+from clipgrip.runs.watch.store import NAME, WatchStore, is_watched, open_watch
 from clipgrip.serving.predictor import Predictor
 from clipgrip.serving.watching import Watched, watch_files
 from clipgrip_line.trust.drift import waiting
@@ -266,6 +266,17 @@ def test_a_reference_of_a_few_images_is_refused_and_leaves_nothing(
     with pytest.raises(RunError, match="what is normal needs 20"):
         look(run, line, reference=normal)
     assert look(run, line).began
+
+
+def test_a_place_without_images_begins_no_line(run: Path, line: Path, tmp_path: Path) -> None:
+    normal = tmp_path / "normal"
+    normal.mkdir()
+    bring(normal, range(500, 530))
+    with pytest.raises(DataError, match="nowhere"):
+        look(run, tmp_path / "nowhere")
+    assert not is_watched(run)
+    bring(line, range(1000, 1004))
+    assert look(run, line, reference=normal).began
 
 
 def test_a_run_that_is_not_watched_says_how_to_begin(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError
+from clipgrip.sentences import quoted
 from clipgrip.words import Sentence, mark
 
 if TYPE_CHECKING:
@@ -80,14 +81,18 @@ def draw_to_measure(
 
 def _what_next(run: Path, out: Path, planned: int, drawn: int) -> str:
     if drawn >= planned:
-        return Sentence("Then read it: clipgrip audit read {run} --answers {out}", run=run, out=out)
+        return Sentence(
+            "Then read it: clipgrip audit read {run} --answers {out}",
+            run=quoted(run),
+            out=quoted(out),
+        )
     return Sentence(
         "Then draw the other {rest} of the {planned} planned, where these answers say that "
         "it pays: clipgrip audit draw {run} --to-measure --answers {out} --out NEW.csv",
         rest=planned - drawn,
         planned=planned,
-        run=run,
-        out=out,
+        run=quoted(run),
+        out=quoted(out),
     )
 
 

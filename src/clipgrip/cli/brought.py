@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clipgrip.cli.ui import Result
 from clipgrip.errors import DataError, RunError
-from clipgrip.files import read_file
+from clipgrip.files import read_file, system_words
 from clipgrip.sentences import Sentence, mark
 from clipgrip.words import Words
 
@@ -31,8 +31,9 @@ def bring_in(run: Path, table: Path, person: str, say: Words) -> Result:
 
     try:
         data = read_file(table, LARGEST)
-    except FileNotFoundError as error:
-        raise DataError("{path} is not there.", path=table) from error
+    except OSError as error:
+        unread = mark("{path} cannot be read: {reason}. Check the name.")
+        raise DataError(unread, path=table, reason=system_words(error)) from error
     if not run.is_dir():
         raise RunError("{run} holds no run. Give the folder that clipgrip run wrote.", run=run)
     with open_review(run, create=True) as store, alone(run):

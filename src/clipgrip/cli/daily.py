@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
+from clipgrip.sentences import quoted
 from clipgrip.words import Sentence, mark
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _written(ui: Ui, run: Path, newest: Path, store: WatchStore, drawn: Drawn, o
         say("classes: {names}", names=classes.listing()),
         say(
             "Fill the column answer with a class name, from the top without a gap, then: {command}",
-            command=f"clipgrip audit read {run} --answers {out} --by NAME",
+            command=f"clipgrip audit read {quoted(run)} --answers {quoted(out)} --by NAME",
         ),
     ]
     facts = {"draw": drawn.number, "drawn": len(drawn.images), "sheet": out, "answered": given}

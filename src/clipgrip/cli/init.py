@@ -11,6 +11,7 @@ import typer
 
 from clipgrip.cli.arguments import Encoding
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.sentences import quoted
 from clipgrip.words import ENGLISH, Sentence, Words, mark
 
 UNDO = mark("ignore_folders = true in project.toml")
@@ -195,5 +196,5 @@ def _say_next(
     return [
         *lines,
         *sentences,
-        Sentence("Then:    clipgrip run --config {folder}", folder=folder / "project.toml"),
+        Sentence("Then:    clipgrip run --config {folder}", folder=quoted(folder / "project.toml")),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from clipgrip.sentences import quoted
 from clipgrip.words import Sentence, mark
 
 WHAT = {
@@ -91,9 +92,9 @@ def go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[s
         line,
         Sentence(
             "draw on: clipgrip audit draw {run} --count {count} --answers {answers} --out NEW.csv",
-            run=run,
+            run=quoted(run),
             count=given + draws,
-            answers=answers,
+            answers=quoted(answers),
         ),
         Sentence("  (it begins with the same images and keeps the answers given so far)"),
     ]
@@ -178,9 +179,9 @@ def _go_on_apart(facts: dict[str, Any], run: Path, answers: Path) -> list[str]:
         ),
         Sentence(
             "draw on: clipgrip audit draw {run}{options} --answers {answers} --out NEW.csv",
-            run=run,
+            run=quoted(run),
             options=f"{terms}{about}",
-            answers=answers,
+            answers=quoted(answers),
         ),
         Sentence("  (it begins with the answers given so far and draws only where they pay)"),
     ]

@@ -13,7 +13,7 @@ from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.naming import doubted_names
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.rounds import name_of_round, skipped_rounds
-from clipgrip.sentences import combined
+from clipgrip.sentences import combined, quoted
 from clipgrip.trust.advice import headline, reasons, remedies
 from clipgrip.trust.doubted import in_short, where_to_look
 from clipgrip.trust.folders import folder_sentences
@@ -105,7 +105,7 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
     lines += [
         Sentence("predictions  {path}", path=folder / "predictions.csv"),
         Sentence("report       {page}", page=report),
-        Sentence("review       clipgrip review {folder}", folder=folder),
+        Sentence("review       clipgrip review {folder}", folder=quoted(folder)),
     ]
     return combined(lines, "\n")
 
@@ -149,7 +149,7 @@ def _names(metrics: dict[str, Any], folder: Path, say: Words) -> list[str]:
     if not doubted:
         return []
     in_words = in_short(doubted, len(metrics["data"]["classes"]), say)
-    text = f"{in_words}{say(' ')}{where_to_look(f'clipgrip names {folder}', say)}"
+    text = f"{in_words}{say(' ')}{where_to_look(f'clipgrip names {quoted(folder)}', say)}"
     return [Sentence("names        {text}", text=text)]
 
 

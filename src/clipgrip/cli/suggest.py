@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +11,7 @@ from clipgrip.cli.arguments import Encoding, option
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, quoted
 
 if TYPE_CHECKING:
     from clipgrip.backbone.base import Model
@@ -117,16 +116,16 @@ def _model(
 
 def _command(where: Path, is_run: bool, more: dict[str, Any], out: Path) -> str:
     """What learns from the filled sheet, to copy."""
-    end = f"--labels {shlex.quote(str(out))} --candidates all"
+    end = f"--labels {quoted(out)} --candidates all"
     if is_run:
         return Sentence("the same clipgrip run command with {end}", end=end)
     options = [
-        f"--{name} {shlex.quote(str(value))}"
+        f"--{name} {quoted(value)}"
         for name in ("classes", "test", "template", "backbone")
         for value in (more[name] if name == "template" else [more[name]]) or ()
         if value
     ]
-    return " ".join(["clipgrip run", shlex.quote(str(where)), *options, end])
+    return " ".join(["clipgrip run", quoted(where), *options, end])
 
 
 def summary_lines(found: Suggestions, count: int, out: Path) -> list[str]:

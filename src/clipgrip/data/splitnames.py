@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clipgrip.errors import DataError
+from clipgrip.sentences import quoted
 
 SPLITS = {
     **dict.fromkeys(("train", "training", "trainset"), "train"),
@@ -47,8 +48,8 @@ def check_classes(folder: Path, kind: str) -> None:
         folder=folder,
         names=names,
         kind=kind,
-        train=train,
-        test=test,
+        train=quoted(train),
+        test=quoted(test),
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from clipgrip.report.pictures import Picture, of_pool
 from clipgrip.report.reading import Reading
-from clipgrip.report.steps import quoted
 from clipgrip.runs.naming import doubted_names, told_name
+from clipgrip.sentences import quoted
 from clipgrip.trust.doubted import how_to_take, in_short, reason
 from clipgrip.words import Words
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
 from dataclasses import dataclass
 
 from clipgrip.backbone.names import NANO
 from clipgrip.report.reading import Reading
 from clipgrip.report.refining import would_divide
+from clipgrip.sentences import quoted
 from clipgrip.words import Words
 
 LARGER = "openai/clip-vit-base-patch32"
@@ -36,11 +34,6 @@ def steps(run: Reading, say: Words) -> list[Step]:
         _prompts(say),
     )
     return [step for part in parts for step in part]
-
-
-def quoted(text: str) -> str:
-    """As one argument on this machine's command line."""
-    return subprocess.list2cmdline([text]) if os.name == "nt" else shlex.quote(text)
 
 
 def _run(options: str) -> str:

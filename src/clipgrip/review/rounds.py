@@ -36,7 +36,7 @@ from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.pipeline import carry_out
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import StoredRun, open_store
-from clipgrip.sentences import mark
+from clipgrip.sentences import mark, quoted
 
 NEVER_OPEN = mark(
     "the review of {folder} never came to its first page. Begin it again with clipgrip review {folder}."
@@ -59,7 +59,7 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
     with locked(folder), open_review(folder) as store:
         rounds = store.rounds()
         if not rounds:
-            raise RunError(NEVER_OPEN, folder=folder)
+            raise RunError(NEVER_OPEN, folder=quoted(folder))
         number = len(rounds) + 1
         with open_store(folder / rounds[0].folder) as runs:
             first = runs.run(rounds[0].run)

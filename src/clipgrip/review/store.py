@@ -18,6 +18,7 @@ from clipgrip.runs.database import opened, plain_errors
 from clipgrip.runs.seal import Seals
 from clipgrip.runs.store import NAME as RUNS
 from clipgrip.runs.store import parsed
+from clipgrip.sentences import quoted
 
 NAME = "review.db"
 ROUND = "round-"
@@ -239,7 +240,7 @@ def open_review(folder: Path, *, create: bool = False) -> Iterator[ReviewStore]:
         raise RunError(
             "nobody has reviewed the run in {folder} yet (no {name} in it). Begin with clipgrip "
             "review {folder}.",
-            folder=folder,
+            folder=quoted(folder),
             name=NAME,
         )
     with opened(path, MIGRATIONS, SEALED, threads=True) as (db, seals):

@@ -63,7 +63,8 @@ CLASSES_COUNT = mark(
 )
 LABELS_OR_TEXTS = mark(
     "{file}: there are neither class embeddings nor labels of two classes, so nothing says what the images show. Write "
-    "class_embeds or labels into it, or give --class-embeds FILE or --labels FILE."
+    "class_embeds or labels into it (clipgrip embed --classes FILE writes both), or give --class-embeds FILE or "
+    "--labels FILE."
 )
 NO_BANK = mark(
     '{file}: no bank "{name}" of {width} numbers, which the run learned from. Found: {found}. Give the same model\'s '

@@ -69,11 +69,11 @@ def watch_files(
         if not began and (reference is not None or alpha is not None):
             _check_begins_so(run, reference, alpha)
         glances = Glances()
-        if began:
-            begin(run, predictor, reference, alpha or ALPHA, on_progress)
         answers = predict_files(
             predictor, images, on_progress, encoding=encoding, item_of=glances.item_of
         )
+        if began:  # not before: a place without images begins no line
+            begin(run, predictor, reference, alpha or ALPHA, on_progress)
         deliver(answers)
         with open_watch(run) as store:
             withdraw_broken(store, run_scopes(run), now())

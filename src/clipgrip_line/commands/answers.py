@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.parsing import positive
-from clipgrip_line.sentences import mark
+from clipgrip_line.sentences import mark, quoted
 
 if TYPE_CHECKING:
     from clipgrip_line.words import Words
@@ -123,7 +123,7 @@ def _asked(args: argparse.Namespace, say: Words) -> int:
     if args.json:
         print(document({"pictures": n, "out": out if n else None}))
     else:
-        print(say(ASKED, n=n, out=out, state=args.state) if n else say(NOTHING))
+        print(say(ASKED, n=n, out=quoted(out), state=quoted(args.state)) if n else say(NOTHING))
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clipgrip_line.commands.keeping import share, size_of
 from clipgrip_line.errors import LineError
-from clipgrip_line.sentences import Sentence, counted
+from clipgrip_line.sentences import Sentence, counted, quoted
 
 if TYPE_CHECKING:
     from clipgrip_line.folder.collecting import Collected
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
             )
         )
     )
-    command = f"clipgrip labels suggest {args.out.stem}/{TABLE}"
+    command = f"clipgrip labels suggest {quoted(f'{args.out.stem}/{TABLE}')}"
     print(
         say(
             "At the office: unpack it, then {command}, or add its images to the next run.",

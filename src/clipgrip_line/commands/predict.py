@@ -83,7 +83,9 @@ def image_files(places: Sequence[Path]) -> Iterator[Path]:
     for place in places:
         if not place.is_dir():
             if not place.exists():
-                raise LineError(mark("{path} is not there."), path=place)
+                raise LineError(
+                    mark("{path} is not there. Give images, or a folder of them."), path=place
+                )
             yield place
             continue
         found = [
@@ -92,7 +94,10 @@ def image_files(places: Sequence[Path]) -> Iterator[Path]:
             if may_be_image(str(path)) or (is_called_image(path.name) and path.is_file())
         ]
         if not found:
-            raise LineError(mark("{path} holds no image that can be read."), path=place)
+            raise LineError(
+                mark("{path} holds no image that can be read. Give another folder, or images."),
+                path=place,
+            )
         yield from found
 
 

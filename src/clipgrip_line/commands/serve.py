@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipgrip_line.commands.keeping import add_keeping
-from clipgrip_line.sentences import mark
+from clipgrip_line.parsing import number, whole
+from clipgrip_line.sentences import mark, quoted
 
 if TYPE_CHECKING:
     from clipgrip_line.service.limits import Limits
@@ -58,7 +59,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--audit-every",
-        type=int,
+        type=whole,
         default=200,
         metavar="N",
         help="one of so many new images is shown to a person to check the promise; 0: none "
@@ -76,7 +77,7 @@ def _add_connections(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen at [default: this machine only]"
     )
-    parser.add_argument("--port", type=int, default=PORT, help="port [default: %(default)s]")
+    parser.add_argument("--port", type=whole, default=PORT, help="port [default: %(default)s]")
     parser.add_argument(
         "--token-file",
         type=Path,
@@ -107,40 +108,40 @@ def _add_connections(parser: argparse.ArgumentParser) -> None:
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--queue", type=int, default=64, help="images that may wait [default: %(default)s]"
+        "--queue", type=whole, default=64, help="images that may wait [default: %(default)s]"
     )
     parser.add_argument(
         "--batch",
-        type=int,
+        type=whole,
         default=8,
         help="images that the model sees at once [default: %(default)s]",
     )
     parser.add_argument(
         "--max-body",
-        type=int,
+        type=whole,
         default=32,
         metavar="MB",
         help="of one request [default: %(default)s]",
     )
     parser.add_argument(
         "--max-pixels",
-        type=int,
+        type=whole,
         default=100,
         metavar="MILLION",
         help="of one image [default: %(default)s]",
     )
     parser.add_argument(
-        "--max-images", type=int, default=16, help="of one request [default: %(default)s]"
+        "--max-images", type=whole, default=16, help="of one request [default: %(default)s]"
     )
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=number,
         default=10.0,
         help="seconds that an image may wait [default: %(default)s]",
     )
     parser.add_argument(
         "--keep-pictures",
-        type=int,
+        type=whole,
         default=2048,
         metavar="MB",
         help="kept for people [default: %(default)s]",
@@ -161,7 +162,7 @@ def run(args: argparse.Namespace) -> int:
         settings = settings_of(args, port, tokens)
         version, given = server.standing(args.state, args.bundle, person(), check=not args.no_check)
         if not given:
-            print(say(OTHER, state=args.state, bundle=args.bundle), flush=True)
+            print(say(OTHER, state=quoted(args.state), bundle=quoted(args.bundle)), flush=True)
         model, problem = server.opened(args.state, version)
         if problem:
             print(say(FELL_BACK, version=version, problem=say.translated(problem)), flush=True)

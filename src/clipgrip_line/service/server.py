@@ -13,6 +13,7 @@ import uvicorn
 from clipgrip_line.errors import LineError
 from clipgrip_line.files import system_words
 from clipgrip_line.model import Model
+from clipgrip_line.sentences import quoted
 from clipgrip_line.service import versions
 from clipgrip_line.service.app import create_app
 from clipgrip_line.service.ledger import NAME
@@ -53,7 +54,7 @@ def standing(state: Path, bundle: Path | None, by: str, *, check: bool = True) -
     """
     nothing = LineError(
         "{state} has no version yet. Give a bundle: clipgrip-line serve BUNDLE --state {state}.",
-        state=state,
+        state=quoted(state),
     )
     if bundle is None and not (state / NAME).is_file():
         raise nothing

@@ -17,6 +17,7 @@ from clipgrip.runs.seal import Seals
 from clipgrip.runs.store import parsed
 from clipgrip.runs.watch.packed import monitors_bytes, read_monitors, read_vectors, vectors_bytes
 from clipgrip.runs.watch.schema import MIGRATIONS, SEALED
+from clipgrip.sentences import quoted
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.line import Alarm as Alarm
 from clipgrip_line.trust.line import SeenImage as SeenImage
@@ -179,7 +180,7 @@ def open_watch(run: Path, *, create: bool = False) -> Iterator[WatchStore]:
     if not create and not path.is_file():
         raise RunError(
             "{run} is not watched yet (no {name} in it). Begin with clipgrip watch {run} IMAGES.",
-            run=run,
+            run=quoted(run),
             name=NAME,
         )
     with opened(path, MIGRATIONS, SEALED) as (db, seals):
