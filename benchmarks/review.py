@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -72,7 +73,8 @@ def main() -> None:
     for name in wanted:
         with tempfile.TemporaryDirectory() as folder, chromium() as browser:
             own_cache(Path(folder))
-            result[name] = PARTS[name](Path(folder), browser) | {"busy": busy()}
+            when = {"date": date.today().isoformat()}
+            result[name] = when | PARTS[name](Path(folder), browser) | {"busy": busy()}
         print(name, json.dumps(result[name], indent=1), flush=True)
         record("review", result)
 
