@@ -119,6 +119,7 @@ def main() -> None:
         pace, theirs, apart = with_clients(service, args.clients, args.seconds, args.side)
         median, p95 = idle(service.port, args.images, args.side)
         start = service.seconds
+    about = Model.open(args.bundle, check=False).info
     after, encode_after = engine_alone(args.bundle, args.seconds, args.side)
     engine, encode = max(before.rate, after.rate), (encode + encode_after) / 2
     facts = {
@@ -138,7 +139,7 @@ def main() -> None:
         "idle_p95_ratio": round(p95 / encode, 2),
         "start_to_first_answer_s": round(start, 2),
     }
-    stored("throughput", facts)
+    stored(f"throughput_{about['backbone']}_{about['precision']}", facts)
 
 
 if __name__ == "__main__":
