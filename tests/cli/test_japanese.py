@@ -43,14 +43,6 @@ def english(text: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def here(place: Place, tmp_path: Path, quick: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "here"
-    shutil.copytree(place.folder, folder)
-    quick.chdir(folder)
-    return folder
-
-
-@pytest.fixture
 def said(here: Path, capsys: pytest.CaptureFixture[str]) -> Said:
     """Runs a command under ``--lang ja`` and checks that each line it prints is Japanese."""
 

@@ -16,14 +16,6 @@ from clipgrip.data.tables import write_csv
 JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 
 
-@pytest.fixture
-def here(place: Place, tmp_path: Path, quick: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "here"
-    shutil.copytree(place.folder, folder)
-    quick.chdir(folder)
-    return folder
-
-
 def _reasons(table: str, column: str) -> list[str]:
     return [row[column] for row in rows(Path(table)) if row[column]]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clipgrip.errors import ConfigError, nearest
+from clipgrip.errors import ConfigError, among
 from clipgrip.pseudolabel.quality import Neighbours, changed_share
 from clipgrip.sentences import Sentence, combined, mark
 from clipgrip.types import Probs
@@ -136,7 +136,9 @@ def first_stop(
     for name in names:
         if name not in rules:
             raise ConfigError(
-                f'unknown stop rule "{name}". Known: {", ".join(rules)}.{nearest(name, rules)}'
+                'unknown stop rule "{name}". Known: {known}.{nearest}',
+                name=name,
+                **among(name, rules),
             )
     ordered = sorted(names, key=lambda name: name != "collapse")
     tuned = [one for one in past if one.number]

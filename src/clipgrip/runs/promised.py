@@ -17,6 +17,8 @@ from clipgrip.words import ENGLISH, Words
 
 RULE = "betting"
 """By which a promise is proven; those of version 0.1, by looks that share alpha, do not have it in their facts."""
+INSIDE = mark("within the scope of {group}: confidence at least {threshold}")
+OUTSIDE = mark("outside the scope of {group}: confidence below {threshold}")
 
 
 def automation_csv(
@@ -38,8 +40,9 @@ def automation_csv(
     answers = dict(zip(rows.tolist(), truth.tolist(), strict=True))
     reviewed = reviewed or {}
     names, lines = audit.classes.display, []
-    within = [say.translated(_within(groups, promise, c, names)) for c in range(len(names))]
-    outside = [say.translated(_outside(groups, promise, c, names)) for c in range(len(names))]
+    scopes = [_scope_of(groups, promise, label, names) for label in range(len(names))]
+    within = [say.translated(_why(INSIDE, *scope)) for scope in scopes]
+    outside = [say.translated(_why(OUTSIDE, *scope)) for scope in scopes]
     for row, paths in enumerate(audit.images.paths()):
         label, decided = int(audit.pool.labels[row]), bool(promise.decided[row])
         if row in answers:
@@ -161,30 +164,11 @@ def proven_by(facts: Mapping[str, Any]) -> str:
     )
 
 
-def _within(
-    groups: Sequence[Group], promise: Promise, label: int, names: Sequence[str]
-) -> Sentence:
-    group, threshold = _scope_of(groups, promise, label, names)
+def _why(text: str, group: str, threshold: float | None) -> Sentence:
+    """Why an answer is the model's or a person's, as `INSIDE` and `OUTSIDE` begin to say it."""
     if threshold is None:  # no answer of it is the model's
         return Sentence("nothing is proven of {group}", group=group)
-    return Sentence(
-        "within the scope of {group}: confidence at least {threshold}",
-        group=group,
-        threshold=f"{threshold:.6f}",
-    )
-
-
-def _outside(
-    groups: Sequence[Group], promise: Promise, label: int, names: Sequence[str]
-) -> Sentence:
-    group, threshold = _scope_of(groups, promise, label, names)
-    if threshold is None:
-        return Sentence("nothing is proven of {group}", group=group)
-    return Sentence(
-        "outside the scope of {group}: confidence below {threshold}",
-        group=group,
-        threshold=f"{threshold:.6f}",
-    )
+    return Sentence(text, group=group, threshold=f"{threshold:.6f}")
 
 
 def _scope_of(

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipgrip.errors import ConfigError, nearest
+from clipgrip.errors import ConfigError, among
 from clipgrip.types import Logits, Probs
 
 Loss = Callable[[Logits, Tensor], Tensor]
@@ -86,8 +86,9 @@ LOSSES: dict[str, Loss] = {
 def loss_named(name: str) -> Loss:
     """The loss of that name; ConfigError names the known ones."""
     if name not in LOSSES:
-        known = ", ".join(LOSSES)
-        raise ConfigError(f'no loss "{name}". Known: {known}.{nearest(name, LOSSES)}')
+        raise ConfigError(
+            'no loss "{name}". Known: {known}.{nearest}', name=name, **among(name, LOSSES)
+        )
     return LOSSES[name]
 
 

@@ -6,7 +6,7 @@ cannot change a choice. ``k`` is the most pseudolabels that a class may get; eac
 
 from __future__ import annotations
 
-from clipgrip.errors import ConfigError, nearest
+from clipgrip.errors import ConfigError, among
 from clipgrip.pseudolabel.select.agreement import models, neighbours, rounds
 from clipgrip.pseudolabel.select.chosen import Selector
 from clipgrip.pseudolabel.select.top import (
@@ -36,6 +36,9 @@ SELECTORS: dict[str, Selector] = {
 def selector(name: str) -> Selector:
     """The rule of that name; ConfigError names the known ones."""
     if name not in SELECTORS:
-        known = ", ".join(SELECTORS)
-        raise ConfigError(f'no selection rule "{name}". Known: {known}.{nearest(name, SELECTORS)}')
+        raise ConfigError(
+            'no selection rule "{name}". Known: {known}.{nearest}',
+            name=name,
+            **among(name, SELECTORS),
+        )
     return SELECTORS[name]
