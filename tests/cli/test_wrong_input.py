@@ -21,11 +21,9 @@ Refused = Callable[..., Told]
 
 
 @pytest.fixture
-def here(place: Place, tmp_path: Path, quick: pytest.MonkeyPatch) -> Path:
-    """The working folder, with a copy of the images, the classes and some wrong files."""
-    folder = tmp_path / "here"
-    shutil.copytree(place.folder, folder)
-    quick.chdir(folder)
+def here(here: Path) -> Path:
+    """With some wrong files beside the images and classes."""
+    folder = here
     texts = {
         "twice.txt": "dent\nscratch\ndent\n",
         "one.txt": "dent\n",
