@@ -14,7 +14,7 @@ from data_helpers import CLASSES, label_of, plant, png, reasons, used
 from clipgrip.data.ingest import ingest
 from clipgrip.data.reading import read_row
 from clipgrip.data.sources import TarSource, is_there
-from clipgrip.data.tars import key_and_ending, members
+from clipgrip.data.tars import key_and_ending, pictures
 from clipgrip.errors import DataError
 
 
@@ -139,7 +139,7 @@ def test_test_images_without_a_label_anywhere_are_an_error(tmp_path: Path) -> No
 
 def test_a_tar_that_shrank_is_noticed(tmp_path: Path) -> None:
     made = tar(tmp_path / "t.tar", {"0.png": png(0)})
-    (one,) = members(str(made))
+    (one,) = pictures(str(made))
     source = TarSource(str(made), one.offset, one.size)
     made.write_bytes(made.read_bytes()[: one.offset + 3])
     with pytest.raises(OSError, match="has no such image any more"):

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import Images, discover, from_folder, is_packed_place, item_key
-from clipgrip.data.entries import PATH_COLUMNS, Claim, Found, table_claims
+from clipgrip.data.entries import PATH_COLUMNS, Claim, Found
 from clipgrip.data.foreign import foreign
 from clipgrip.data.images import may_be_image
+from clipgrip.data.listed import paths_of, said_of
 from clipgrip.data.sources import FileSource, StoreSource
 from clipgrip.data.splitnames import check_classes
 from clipgrip.data.stores import local_of
@@ -63,8 +64,8 @@ def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = Non
             place=os.fspath(place),
             kind=kind,
         )
-    claims = table_claims(table, table.need(PATH_COLUMNS), required=True)
-    return Found(os.path.dirname(path), (), claims=claims)
+    said = said_of(table, *paths_of(table, table.need(PATH_COLUMNS)), required=True)
+    return replace(said, root=os.path.dirname(path))
 
 
 def _packed_claims(place: AnyPath, kind: str) -> Found:

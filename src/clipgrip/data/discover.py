@@ -16,11 +16,11 @@ from clipgrip.data.entries import (
     add_file,
     file_entries,
     file_entry,
-    from_table,
     place_key,
 )
 from clipgrip.data.images import may_be_image
 from clipgrip.data.issues import Issues
+from clipgrip.data.listed import from_table
 from clipgrip.data.packed import (
     TARS_AND_TABLES,
     expanded,

@@ -1,18 +1,15 @@
-"""Images that may be usable, and what is said of them, before any is read; from a table, one for each row."""
+"""Images that may be usable, and what is said of them, before any is read."""
 
 from __future__ import annotations
 
 import os
-from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, overload
 
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.nearby import Folders, difference
 from clipgrip.data.sources import FileSource, ImageSource, StoreSource
 from clipgrip.data.stores import joined, local_of, url_of
-from clipgrip.data.tables import Table
 from clipgrip.data.texts import Texts
 from clipgrip.data.walk import relative
 from clipgrip.files import openable
@@ -70,6 +67,15 @@ class Claim:
     """Whether the label is the name of a folder, which may be written almost like the class."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What nobody reads as labels although it may hold some: the first texts of a column, or of members of a tar."""
+
+    place: str
+    column: str
+    values: frozenset[str]
+
+
 @dataclass(frozen=True)
 class Found:
     """What lies under one place, in the order of the paths (or of the table, or the sequence)."""
@@ -80,6 +86,7 @@ class Found:
     claims: Sequence[Claim] = ()
     test_claims: Sequence[Claim] = ()
     """Of images to measure on."""
+    unread: tuple[Unread, ...] = ()
 
 
 def place_key(path: str) -> str:
@@ -115,58 +122,12 @@ def add_file(path: str, root: str, entries: dict[str, Entry], issues: Issues, wh
         )
 
 
-def from_table(table: Table, root: str) -> Found:
-    """The images that a table lists, relative to ``root``, which may be a folder in a store."""
-    column = table.need(PATH_COLUMNS)
-    entries: dict[str, Entry] = {}
-    issues = Issues()
-    folders = Folders()
-    for number, row in enumerate(table.rows):
-        where = table.where(number)
-        if not row[column].strip():
-            issues.append(Issue(where, "missing-file", Sentence("the row has no path")))
-            continue
-        path = placed(row[column], root)
-        there = url_of(path) is not None or os.path.lexists(openable(path))
-        found = path if there else folders.nearby(path)
-        if found and found != path:
-            shown, how = relative(found, root), difference(path, found)
-            detail = Sentence(
-                "{where}: taken for {path}, {how}",
-                where=where,
-                path=shown,
-                how=Sentence("which differs in {difference}", difference=how),
-            )
-            issues.append(Issue(relative(path, root), "matched-by-name", detail))
-        add_file(found or path, root, entries, issues, where)
-    return Found(root, tuple(entries.values()), issues, table_claims(table, column))
-
-
 def placed(path: str, root: str) -> str:
     """The absolute path, or the URL, of what a table in ``root`` names."""
     written = native(local_of(path))
     if url := url_of(written) or (url_of(root) and joined(root, written)):
         return url
     return os.path.abspath(os.path.join(root, written))
-
-
-def table_claims(table: Table, column: int, required: bool = False) -> Sequence[Claim]:
-    """One claim for each row that has a path.
-
-    Raises:
-        DataError: there is no label column although it is ``required``.
-    """
-    label = table.need(LABEL_COLUMNS) if required else table.find(LABEL_COLUMNS)
-    if label is None:
-        return ()
-    numbers = array("q", (n for n, row in enumerate(table.rows) if row[column].strip()))
-
-    def made(place: int) -> Claim:
-        number = numbers[place]
-        row = table.rows[number]
-        return Claim(row[column], row[label], table.where(number))
-
-    return Listed(len(numbers), made)
 
 
 def native(path: str) -> str:

@@ -11,7 +11,7 @@ from clipgrip.data.classfolders import ClassFolders, folders_like
 from clipgrip.data.entries import Entry
 from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.match import Statement
-from clipgrip.data.sources import FileSource, StoreSource
+from clipgrip.data.sources import FileSource, StoreSource, TarSource
 from clipgrip.data.splitnames import SPLITS
 from clipgrip.sentences import Sentence, combined
 
@@ -37,7 +37,7 @@ def folder_labels(
     """
     inside: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
-        if isinstance(entry.source, FileSource | StoreSource) and "/" in entry.path:
+        if isinstance(entry.source, FileSource | StoreSource | TarSource) and "/" in entry.path:
             inside[entry.path.rpartition("/")[0]].append(entry)
     known = folders_like(classes)
     statements: dict[str, list[Statement]] = {}

@@ -17,6 +17,7 @@ from clipgrip.data.entries import Claim, Entry, Found, file_entry, native, place
 from clipgrip.data.foldernames import FolderLabels, folder_labels
 from clipgrip.data.hashing import Progress, examine_all
 from clipgrip.data.issues import UNUSED, Issue, Issues
+from clipgrip.data.listed import unread_remarks
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.match import SHOWN, Matched, PathIndex, match
 from clipgrip.data.merge import Merger
@@ -72,8 +73,10 @@ def ingest(
     names = ClassNames.of(classes, encoding)
     found = numbered_claims(discover(images, _table_keys(classes, labels, test), encoding), names)
     tests = _brought(test, Sentence("test images"), found, encoding)
-    tests = replace(tests, claims=_both(tests.claims, found.test_claims))
-    labeled = _without_places(_labeled(images, labels, found, names, encoding), tests)
+    labeled = _labeled(images, labels, found, names, encoding)
+    judged = _both(tests.test_claims or tests.claims, labeled.test_claims)
+    tests = replace(tests, claims=_both(judged, found.test_claims))
+    labeled = _without_places(labeled, tests)
     if outside := _listed_outside(found, tests):
         tests = replace(tests, entries=outside)
     entries = _once(found.entries, tests.entries, labeled.entries)
@@ -84,7 +87,8 @@ def ingest(
     rows, issues, by_folder = _rows(entries, merger, on_progress)
     remarks = (part.issues for part in (found, tests, labeled, named, *matched))
     of_texts = text_remarks(classes, (images, labels, test), encoding)
-    everything = Issues(issues, of_texts, *remarks).in_order()
+    unread = unread_remarks(found.unread if labels is None else (), names)
+    everything = Issues(issues, of_texts, unread, *remarks).in_order()
     if not len(rows):
         raise _nothing_usable(images, found, everything.among(UNUSED))
     return Ingested(Manifest(rows, names), everything, found.root, by_folder)
@@ -179,7 +183,7 @@ def _matched(
         given.statements.setdefault(key, []).extend(statements)
     return (
         Matched(given.statements, Issues(own.issues, given.issues)),
-        match(tests, index, (found.root, tests.root), names, shown),
+        match(tests, index, (found.root, tests.root, labeled.root), names, shown),
     )
 
 

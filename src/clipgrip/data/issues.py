@@ -38,6 +38,8 @@ REASONS: dict[str, str] = {
     "nested-class-folders": "in folders of several classes; the nearest is taken",
     "folder-like-class": "a folder named almost like a class; its images are not labeled by it",
     "folder-of-test": "below a folder named test or val; not labeled by the folder",
+    "labels-not-read": "a column that may hold labels and is not called so, or one beside the labels",
+    "labels-left-out": "labels of a table that are not learned from: of another split, or a model's answers",
     "repeated-member": "a name that stands twice in a tar file; its last picture is used",
     "first-page-only": "a document with pages or an animation, of which the first is used",
     "no-picture": "an embedding whose picture cannot be shown; the embedding is used",
@@ -49,7 +51,7 @@ REASONS: dict[str, str] = {
 NOTES = frozenset(
     {"conflicting-labels", "label-without-image", "matched-by-name", "text-encoding", "class-list"}
     | {"first-page-only", "folder-disagrees", "nested-class-folders", "folder-like-class"}
-    | {"folder-of-test", "no-picture", "repeated-member"}
+    | {"folder-of-test", "no-picture", "repeated-member", "labels-not-read", "labels-left-out"}
 )
 """Reasons that are remarks: the image they name, if any, may still be used."""
 UNUSED = frozenset(REASONS) - NOTES

@@ -29,7 +29,7 @@ from clipgrip.data.sources import (
 )
 from clipgrip.data.stores import forget, local_of, url_of, version_of
 from clipgrip.data.tables import PARQUET_SUFFIXES
-from clipgrip.data.tars import members
+from clipgrip.data.tars import pictures
 from clipgrip.data.walk import relative
 from clipgrip.files import AnyPath, openable
 
@@ -92,7 +92,7 @@ def _stream(files: list[str], root: str) -> Iterator[Entry]:
         if file.lower().endswith(PARQUET_SUFFIXES):
             yield from _of_parquet(file, root, is_one=len(files) == 1)
         else:
-            for one in members(file):
+            for one in pictures(file):
                 name = f"{file}/{one.name}"
                 source = TarSource(file, one.offset, one.size)
                 yield Entry(relative(name, root), place_key(name), source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from clipgrip.data.classfolders import folders_like
 from clipgrip.data.entries import Claim, Entry, Found, native, place_key
 from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.nearby import difference, folded, nfc, without_ending
+from clipgrip.data.stores import local_of
 from clipgrip.errors import DataError, nearest
 from clipgrip.sentences import Sentence
 
@@ -82,7 +84,7 @@ class PathIndex:
 
     def by_place(self, path: str, bases: Sequence[str]) -> Entry | None:
         """The image at ``path``, absolute or relative to the first of ``bases`` that fits."""
-        for text in dict.fromkeys((path, native(path))):
+        for text in dict.fromkeys((path, native(local_of(path)))):
             for base in bases:
                 key = place_key(os.path.join(base, text))
                 if key in self._exact:
@@ -134,21 +136,29 @@ class Matched:
 def match(
     found: Found, index: PathIndex, bases: Sequence[str], classes: ClassNames, shown: Sequence[str]
 ) -> Matched:
-    """Bind each claim to an image; the file name alone decides only as a last resort.
+    """Bind each claim to an image; the file name alone decides only as a last resort, for images named by no place.
 
     Raises:
         DataError: an unknown label, or claims of which none matches an image.
     """
     statements: dict[str, list[Statement]] = defaultdict(list)
-    issues = Issues()
-    for claim in found.claims:
+    issues, others = Issues(), array("q")
+    for number, claim in enumerate(found.claims):
         statement = Statement(position(claim, classes), claim.where)
         placed = index.by_place(claim.path, bases)
-        entry = placed or index.by_name(claim.path) or index.alike(claim.path, bases)
-        if entry is not None:
-            statements[entry.key].append(statement)
         if placed is None:
-            issues.append(_remark(claim, entry))
+            others.append(number)
+        else:
+            statements[placed.key].append(statement)
+    exact = frozenset(
+        statements
+    )  # who names an image by its place does not mean it by another place too
+    for claim in map(found.claims.__getitem__, others):
+        entry = index.by_name(claim.path) or index.alike(claim.path, bases)
+        entry = None if entry is not None and entry.key in exact else entry
+        if entry is not None:
+            statements[entry.key].append(Statement(position(claim, classes), claim.where))
+        issues.append(_remark(claim, entry))
     if found.claims and not statements:
         raise _nothing_matches(found.claims, bases, shown)
     return Matched(statements, issues)
@@ -175,7 +185,7 @@ def _remark(claim: Claim, entry: Entry | None) -> Issue:
 def _nothing_matches(
     claims: Sequence[Claim], bases: Sequence[str], shown: Sequence[str]
 ) -> DataError:
-    written = ", ".join(claim.path for claim in claims[:SHOWN])
+    written = ", ".join(_short(claim.path) for claim in claims[:SHOWN])
     known = ", ".join(shown[:SHOWN])
     places = " and to ".join(dict.fromkeys(bases))
     if not shown:
@@ -197,3 +207,8 @@ def _nothing_matches(
         known=known,
         places=places,
     )
+
+
+def _short(path: str) -> str:
+    """A path, or the beginning of what can be none."""
+    return path if len(path) <= 200 else f"{path[:60]}…"

@@ -5,28 +5,29 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from clipgrip.data.entries import (
-    LABEL_COLUMNS,
     Claim,
     Entry,
     Found,
     Listed,
+    Unread,
     file_entries,
     file_entry,
-    from_table,
     place_key,
     placed,
 )
 from clipgrip.data.issues import Issue, Issues
+from clipgrip.data.listed import from_table, said_of
 from clipgrip.data.sources import ParquetSource, TarSource
 from clipgrip.data.splitnames import check_one_split
 from clipgrip.data.stores import folder_of, objects_below, url_of
 from clipgrip.data.tables import PARQUET_SUFFIXES, TABLE_SUFFIXES, read_table
-from clipgrip.data.tars import COMPRESSED, IMAGE_ENDINGS, SUFFIXES, members
+from clipgrip.data.tars import COMPRESSED, IMAGE_ENDINGS, SUFFIXES, contents
 from clipgrip.data.texts import Texts
 from clipgrip.data.walk import hidden_issue, is_litter, relative
 from clipgrip.errors import DataError
@@ -83,9 +84,11 @@ def from_tars(paths: Sequence[str], root: str) -> Found:
     check_one_split(paths)
     lies: dict[str, tuple[str, int, int, int]] = {}
     claims: dict[str, Claim] = {}
-    issues = Issues()
+    issues, unread = Issues(), list[Unread]()
     for number, path in enumerate(paths):
-        for one in members(path):
+        found = contents(path)
+        unread += [Unread(relative(path, root), *texts) for texts in found.unread.items()]
+        for one in found.images:
             name = f"{path}/{one.name}"
             key = place_key(name)
             if key in lies:  # the later is in force, as in every tar
@@ -97,7 +100,7 @@ def from_tars(paths: Sequence[str], root: str) -> Found:
                 where = Sentence("{tar} member {name}", tar=os.path.basename(path), name=one.name)
                 claims[key] = Claim(key, one.label, where, numbered=True)
     entries = _in_tars(paths, root, lies.values())
-    return Found(root, entries, issues, tuple(claims.values()))
+    return Found(root, entries, issues, tuple(claims.values()), unread=tuple(unread))
 
 
 def _in_tars(
@@ -183,16 +186,8 @@ def from_parquet(path: str, root: str) -> Found:
         shown = relative(os.path.join(folder, name), root)
         source = ParquetSource(path, group, row, column)
         entries.append(Entry(shown, place_key(os.path.join(folder, name)), source))
-    label = table.find(LABEL_COLUMNS)
-    claims = (
-        ()
-        if label is None
-        else tuple(
-            Claim(entry.key, row[label], table.where(number))
-            for number, (entry, row) in enumerate(zip(entries, table.rows, strict=True))
-        )
-    )
-    return Found(root, tuple(entries), claims=claims)
+    said = said_of(table, lambda number: entries[number].key, range(len(entries)))
+    return replace(said, root=root, entries=tuple(entries))
 
 
 def from_shards(paths: Sequence[str], root: str) -> Found:
@@ -211,9 +206,14 @@ def from_shards(paths: Sequence[str], root: str) -> Found:
                     root=root,
                 )
             entries[entry.key] = entry
-    issues = Issues(*(part.issues for part in parts))
-    claims = tuple(claim for part in parts for claim in part.claims)
-    return Found(root, tuple(entries.values()), issues, claims)
+    return Found(
+        root,
+        tuple(entries.values()),
+        Issues(*(part.issues for part in parts)),
+        tuple(claim for part in parts for claim in part.claims),
+        tuple(claim for part in parts for claim in part.test_claims),
+        tuple(one for part in parts for one in part.unread),
+    )
 
 
 def _cells(file: Any) -> list[tuple[int, int]]:

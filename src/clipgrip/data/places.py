@@ -9,7 +9,7 @@ from functools import lru_cache
 from clipgrip.data.rows import Row
 from clipgrip.data.sources import FileSource, ImageSource, ParquetSource, StoreSource, TarSource
 from clipgrip.data.stores import url_of
-from clipgrip.data.tars import members
+from clipgrip.data.tars import pictures
 from clipgrip.errors import DataError, MissingPackage
 from clipgrip.files import openable
 
@@ -83,4 +83,4 @@ def _lies(tar: str, name: str) -> tuple[int, int] | None:
 @lru_cache(maxsize=8)
 def _members(tar: str, _state: tuple[int, ...]) -> dict[str, tuple[int, int]]:
     """Offset and size by name; of one name the last, as in every tar."""
-    return {one.name: (one.offset, one.size) for one in members(tar)}
+    return {one.name: (one.offset, one.size) for one in pictures(tar)}

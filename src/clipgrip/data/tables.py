@@ -55,10 +55,12 @@ class Table:
         """Position of the first column called by one of ``names``, in any case.
 
         Raises:
-            DataError: there is one, but of a type that is no text.
+            DataError: there is one, but of a type that is no text; or two of its name that differ.
         """
         folded = [column.strip().casefold() for column in self.columns]
         found = next((folded.index(name) for name in names if name in folded), None)
+        if found is not None:
+            self._check_once(folded, found)
         for column, kind in self.unread:
             if found is None and column.strip().casefold() in names:
                 raise DataError(
@@ -69,6 +71,15 @@ class Table:
                     kind=kind,
                 )
         return found
+
+    def _check_once(self, folded: Sequence[str], found: int) -> None:
+        for other in range(found + 1, len(folded)):
+            if folded[other] == folded[found] and any(r[other] != r[found] for r in self.rows):
+                raise DataError(
+                    '{name}: the column "{column}" stands twice, with other cells. Keep one of them.',
+                    name=self.name,
+                    column=self.columns[found],
+                )
 
     def need(self, names: Sequence[str]) -> int:
         """As `find`, for a column that has to be there.

@@ -44,6 +44,14 @@ REMARKS = {
         mark("Images below these folders are not labeled by their folders, as they may be meant to measure on: "
              "{examples}. To measure on them, give one as the test."),
     ),
+    "labels-not-read": (
+        mark("{n} column may hold labels and is not read as such (issues.csv says why): {examples}."),
+        mark("{n} columns may hold labels and are not read as such (issues.csv says why): {examples}."),
+    ),
+    "labels-left-out": (
+        mark("A table says of some of its labels that they are not to learn from (issues.csv): {examples}."),
+        mark("Tables say of some of their labels that they are not to learn from (issues.csv): {examples}."),
+    ),
 }  # fmt: skip
 """By what an issue is about (`_kind`): of one, and of several."""
 OF_LABELS = frozenset(REMARKS) & frozenset(REASONS)
