@@ -94,3 +94,51 @@ def test_classes_can_be_given_in_three_ways(tmp_path: Path) -> None:
     assert ClassNames.of(["cat", "dog"]) == ClassNames.of(tmp_path / "classes.csv") == classes
     assert "dog" in classes
     assert "cow" not in classes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0 good\n1 bad\n2 none\n", "1. good\n2. bad\n", "0:good\n1:bad\n", "1) good\n2) bad\n", "good 0\nbad 1\n",
+        "good,0\nbad,1\n", "0=good\n1=bad\n", "1 001.Albatross\n2 002.Auklet\n",
+    ],
+)  # fmt: skip
+def test_a_numbered_list_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.txt").write_text(text)
+    with pytest.raises(DataError, match=r"c\.txt: a number stands beside each name"):
+        ClassNames.read(tmp_path / "c.txt")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1 yen\n5 yen\n10 yen\n", "lot 1\nlot 2\n", "0\n1\n2\n", "M 1023\nM 1024\n", "7 up\nwater\n", "#1\n#2\n",
+     "good (a)\nbad, dented\n", "'quoted'\nplain\n", "c:d\ne-f\n"],
+)  # fmt: skip
+def test_numbers_and_marks_within_names_stay(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.txt").write_text(text)
+    assert ClassNames.read(tmp_path / "c.txt").display == tuple(text.split("\n")[:-1])
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('[\n"good",\n"bad"\n]\n', 1), ("'good',\n'bad',\n", 1), ("- good\n- bad\n", 1), ("names:\n  a\n  b\n", 1),
+        ("good\n# the bad ones\nbad\n", 2), ("// classes\ngood\nbad\n", 1), ('good\n"bad",\n', 2),
+    ],
+)  # fmt: skip
+def test_lines_of_a_program_or_of_yaml_are_no_names(tmp_path: Path, text: str, line: int) -> None:
+    (tmp_path / "c.txt").write_text(text)
+    with pytest.raises(DataError, match=rf"c\.txt line {line}: .* as in a program"):
+        ClassNames.read(tmp_path / "c.txt")
+
+
+def test_names_in_one_line_and_names_beside_tabs_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.txt").write_text("good, bad, none\n")
+    with pytest.raises(DataError, match="Write one name a line"):
+        ClassNames.read(tmp_path / "c.txt")
+    (tmp_path / "c.txt").write_text("good\ta good part\nbad\ta bad part\n")
+    with pytest.raises(DataError, match=r"c\.txt line 1: two columns without names"):
+        ClassNames.read(tmp_path / "c.txt")
+    (tmp_path / "c.csv").write_text("prompt\ngood\nbad\n")
+    with pytest.raises(DataError, match="may be a heading or a class"):
+        ClassNames.read(tmp_path / "c.csv")

@@ -12,7 +12,7 @@ from clipgrip.data.discover import Images, discover, from_folder, is_packed_plac
 from clipgrip.data.entries import PATH_COLUMNS, Claim, Found
 from clipgrip.data.foreign import foreign
 from clipgrip.data.images import may_be_image
-from clipgrip.data.listed import paths_of, said_of
+from clipgrip.data.listed import claims_in, paths_of
 from clipgrip.data.sources import FileSource, StoreSource
 from clipgrip.data.splitnames import check_classes
 from clipgrip.data.stores import local_of
@@ -64,8 +64,8 @@ def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = Non
             place=os.fspath(place),
             kind=kind,
         )
-    said = said_of(table, *paths_of(table, table.need(PATH_COLUMNS)), required=True)
-    return replace(said, root=os.path.dirname(path))
+    statements = claims_in(table, *paths_of(table, table.need(PATH_COLUMNS)), required=True)
+    return replace(statements, root=os.path.dirname(path))
 
 
 def _packed_claims(place: AnyPath, kind: str) -> Found:

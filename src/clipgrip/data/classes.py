@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from clipgrip.data.classlines import TABS, check_names
 from clipgrip.data.tables import DELIMITERS, dialect, parse_csv
 from clipgrip.data.text import read_text, without_controls
 from clipgrip.errors import DataError, nearest
@@ -20,7 +21,7 @@ UNLABELED_MARKS = ("", "-1")
 
 _NAME_COLUMNS = ("name", "class", "display", "label")
 _PROMPT_COLUMNS = ("prompt", "prompts", "text")
-_MAY_BE_HEADINGS = frozenset(_NAME_COLUMNS) | {
+_MAY_BE_HEADINGS = frozenset((*_NAME_COLUMNS, *_PROMPT_COLUMNS)) | {
     *(
         "names",
         "classes",
@@ -185,14 +186,11 @@ def _has_heading(text: str) -> bool:
 def _plain_lines(text: str, source: str) -> list[_Line]:
     lines = [(n, line, "") for n, line in enumerate(text.splitlines(), 1) if canonical(line)]
     if not source.casefold().endswith((".csv", ".tsv")):
+        check_names([(number, line) for number, line, _ in lines], source)
         return lines
     for number, line, _ in lines:
         if re.search(f"[{DELIMITERS}]", line):
-            raise DataError(
-                "{source} line {number}: two columns without names. Let the first line be name,prompt.",
-                source=source,
-                number=number,
-            )
+            raise DataError(TABS, source=source, number=number)
     if lines and _first_cells(text)[0] in _MAY_BE_HEADINGS:
         number, line, _ = lines[0]
         raise DataError(
@@ -203,7 +201,9 @@ def _plain_lines(text: str, source: str) -> list[_Line]:
             number=number,
             line=canonical(line),
         )
-    return [(number, _unquoted(canonical(line)), "") for number, line, _ in lines]
+    bare = [(number, _unquoted(canonical(line)), "") for number, line, _ in lines]
+    check_names([(number, name) for number, name, _ in bare], source)
+    return bare
 
 
 def _unquoted(cell: str) -> str:

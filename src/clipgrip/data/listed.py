@@ -67,9 +67,12 @@ def from_table(table: Table, root: str) -> Found:
             )
             issues.append(Issue(relative(path, root), "matched-by-name", detail))
         add_file(found or path, root, entries, issues, where)
-    said = said_of(table, *paths_of(table, column))
+    statements = claims_in(table, *paths_of(table, column))
     return replace(
-        said, root=root, entries=tuple(entries.values()), issues=Issues(issues, said.issues)
+        statements,
+        root=root,
+        entries=tuple(entries.values()),
+        issues=Issues(issues, statements.issues),
     )
 
 
@@ -79,7 +82,7 @@ def paths_of(table: Table, column: int) -> tuple[Callable[[int], str], Sequence[
     return lambda number: table.rows[number][column], rows
 
 
-def said_of(
+def claims_in(
     table: Table, path: Callable[[int], str], rows: Iterable[int], *, required: bool = False
 ) -> Found:
     """One claim for each of ``rows`` that a person labeled; no images.

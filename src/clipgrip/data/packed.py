@@ -22,7 +22,7 @@ from clipgrip.data.entries import (
     placed,
 )
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.listed import from_table, said_of
+from clipgrip.data.listed import claims_in, from_table
 from clipgrip.data.sources import ParquetSource, TarSource
 from clipgrip.data.splitnames import check_one_split
 from clipgrip.data.stores import folder_of, objects_below, url_of
@@ -186,8 +186,8 @@ def from_parquet(path: str, root: str) -> Found:
         shown = relative(os.path.join(folder, name), root)
         source = ParquetSource(path, group, row, column)
         entries.append(Entry(shown, place_key(os.path.join(folder, name)), source))
-    said = said_of(table, lambda number: entries[number].key, range(len(entries)))
-    return replace(said, root=root, entries=tuple(entries))
+    statements = claims_in(table, lambda number: entries[number].key, range(len(entries)))
+    return replace(statements, root=root, entries=tuple(entries))
 
 
 def from_shards(paths: Sequence[str], root: str) -> Found:
