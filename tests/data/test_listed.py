@@ -70,8 +70,8 @@ def test_a_column_split_keeps_its_test_apart_and_its_validation_unlearned(
     photos(tmp_path)
     rows = ("a.png,cat,train", "b.png,dog,Test", "c.png,dog,val")
     table = csv_file(tmp_path / "t.csv", *rows, header="path,label,split")
-    places = {"images": table} if as_images else {"images": tmp_path, "labels": table}
-    result = ingest(**places, classes=CLASSES)
+    images, labels = (table, None) if as_images else (tmp_path, table)
+    result = ingest(images, classes=CLASSES, labels=labels)
     found = {row.path: (row.split, row.label) for row in result.manifest.rows}
     assert found == {"a.png": ("pool", 0), "b.png": ("test", 1), "c.png": ("pool", -1)}
     assert reasons(result) == {"t.csv": "labels-left-out"}

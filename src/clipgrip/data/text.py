@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import string
 
 from clipgrip.data.stores import read_object, url_of
 from clipgrip.errors import ConfigError, DataError
@@ -163,12 +164,15 @@ _WORD = re.compile(
     f"(?:[ｱ-ﾜｦ](?:(?<=[{_VOICED}])ﾞ|(?<=[{_LIPS}])ﾟ)?(?:(?<=[{_BEFORE_SMALL}])[ｬｭｮｧｨｩｪｫ])?[ｯﾝｰ]*･?)+"
 )
 """A sound with its mark, small letters only where they are spoken."""
+_LATIN = frozenset(string.ascii_letters)
 _GLUED = re.compile(
     f"(?<![{_KANA}{_KANJI}{_WIDE}])[{_KANA}{_KANJI}{_WIDE}][a-z]|[A-Za-z][^\\x00-\\x7f][a-z]"
 )
-_BESIDE_LATIN = re.compile(f"(?<=[A-Za-z])([{_KANJI}])(?![{_KANA}{_KANJI}])")
+_IN_A_ROW = re.compile(f"[{_KANJI}]+")
 _RARE = re.compile(rb"[\x99-\x9f\xe0-\xfc]")
 """The first byte of the second level of kanji, on which the accented letters of other code pages fall."""
+_KNOWN = re.compile("瑕疵|[疵皺罅黴瘤皹髙﨑]")
+"""Words of inspection and names that are of the second level all the same."""
 
 
 def why_not_japanese(text: str) -> Sentence | None:
@@ -191,12 +195,21 @@ def why_not_japanese(text: str) -> Sentence | None:
         return Sentence(
             "Japanese characters within Latin words ({shown})", shown=_line(text, found)
         )
-    for found in _BESIDE_LATIN.finditer(text):
-        if _RARE.match(found[1].encode("cp932", "replace")):
+    rows, rare = list(_IN_A_ROW.finditer(text)), 0
+    for found in rows:
+        more = sum(map(_is_rare, _KNOWN.sub("", found[0])))
+        if more and text[max(found.start() - 1, 0)] in _LATIN:
             return Sentence(
                 "rare characters beside Latin letters ({shown})", shown=_line(text, found)
             )
+        rare += more
+    if rare > 1 and 2 * rare > sum(len(found[0]) for found in rows):
+        return Sentence("rare characters for the most part ({shown})", shown=_line(text, rows[0]))
     return None
+
+
+def _is_rare(letter: str) -> bool:
+    return _RARE.match(letter.encode("cp932", "replace")) is not None
 
 
 def _line(text: str, found: re.Match[str]) -> str:

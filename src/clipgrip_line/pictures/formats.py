@@ -8,7 +8,7 @@ import re
 from typing import Any, NamedTuple
 
 from clipgrip_line.pictures.unusable import UndecodableImage
-from clipgrip_line.sentences import Sentence
+from clipgrip_line.sentences import Sentence, mark
 
 HEAD_BYTES = 64
 """How much of a file is enough to tell its format."""
@@ -62,6 +62,19 @@ _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _ALLOWED = Sentence("JPEG, PNG, BMP, TIFF, WebP, GIF, PPM, JPEG 2000, AVIF and, as an extra, HEIC")
 
+_OTHERS = {
+    b"version https://git-lfs": mark("a pointer of Git LFS in the picture's place; run git lfs pull to fetch it"),
+    b"<!doctype html": mark("a web page, not a picture; it may be what a server answered in the picture's place"),
+    b"<html": mark("a web page, not a picture; it may be what a server answered in the picture's place"),
+    b"<svg": mark("a drawing (SVG); save it as PNG"),
+    b"%pdf": mark("a PDF; save its pages as PNG or TIFF"),
+    b"8bps": mark("a file of Photoshop; save it as PNG or TIFF"),
+    b"pk\x03\x04": mark("a ZIP; unpack it"),
+    b"\x00\x00\x00\x0cjxl ": mark("JPEG XL, which is not read; save it as PNG or JPEG"),
+    b"\xff\x0a": mark("JPEG XL, which is not read; save it as PNG or JPEG"),
+}  # fmt: skip
+"""How files begin that lie in a picture's place, in lower case, and what to do about them."""
+
 
 def reader_of(head: bytes) -> Reader:
     """What reads a file that begins with ``head``.
@@ -76,6 +89,9 @@ def reader_of(head: bytes) -> Reader:
             return reader
     if head[4:8] == b"ftyp":
         return _of_brands(head)
+    for begin, words in _OTHERS.items():
+        if head.lstrip()[: len(begin)].lower() == begin:
+            raise UndecodableImage("not-an-image", Sentence(words))
     raise UndecodableImage(
         "not-an-image", Sentence("not one of the formats {allowed}", allowed=_ALLOWED)
     )

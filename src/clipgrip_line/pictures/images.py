@@ -27,7 +27,8 @@ from clipgrip_line.pictures.containers import (
 from clipgrip_line.pictures.damage import decoder_words
 from clipgrip_line.pictures.deep import deepened, depth_of
 from clipgrip_line.pictures.formats import HEAD_BYTES, reader_of
-from clipgrip_line.pictures.pixels import orientation, to_rgb, upright
+from clipgrip_line.pictures.pages import has_pages, past_preview
+from clipgrip_line.pictures.pixels import orientation, to_rgb, upright, used_alpha
 from clipgrip_line.pictures.unusable import UndecodableImage
 from clipgrip_line.sentences import Sentence
 
@@ -41,10 +42,12 @@ __all__ = [
     "shown_of",
 ]
 
-READING = 2
+READING = 3
 """Revision of how bytes become pixels: part of the name of every cache of what was made of pictures.
 
 1 read 12 bits in 16-bit colour as black, inverted 16-bit grey as a negative, and refused some whole pictures.
+2 took an unused alpha channel of BMP and TIFF for transparency, signed numbers for unsigned ones, and a small preview
+that stands first in a TIFF for the picture.
 """
 MAX_PIXELS = 178_956_970
 """The most pixels an image may have by its header (Pillow's own hard limit)."""
@@ -74,7 +77,7 @@ def decode(
             check(*image.size)
         large = image.size[0] * image.size[1] > LARGE_PIXELS
         with _LARGE if large else contextlib.nullcontext():
-            return to_rgb(upright(_loaded(image, data, at_least)))
+            return to_rgb(used_alpha(upright(_loaded(image, data, at_least)), image.format))
     except (UndecodableImage, ClipgripError):
         raise
     except Exception as error:
@@ -123,20 +126,13 @@ def shown_of(data: bytes) -> str | None:
     image = _checked(data)
     with contextlib.suppress(Exception):  # whatever is wrong with a second page, the first counts
         if image.format == "TIFF":
-            return "a document with pages; the first is used" if _has_pages(image) else None
+            return "a document with pages; the first is used" if has_pages(image) else None
         if image.format == "HEIF":
             several = "a file of several pictures; its main one is used"
             return several if image.is_animated else None
         moving = b"acTL" in data[:1000] if image.format == "PNG" else image.is_animated
         return "an animation; its first picture is used" if moving else None
     return None
-
-
-def _has_pages(image: Any) -> bool:
-    """Whether a second picture follows that is no smaller copy of the first."""
-    image.seek(1)
-    reduced = int(image.tag_v2.get(254, 0)) & 1
-    return not reduced
 
 
 def upright_size(data: bytes) -> tuple[int, int]:
@@ -192,6 +188,8 @@ def _open(data: bytes) -> Any:
     elif reader.name == "JpegImageFile":
         check_scans(data)
     image = reader.load()(io.BytesIO(data))
+    if image.format == "TIFF":
+        image = past_preview(image)
     width, height = image.size
     if width < 1 or height < 1:
         raise UndecodableImage(

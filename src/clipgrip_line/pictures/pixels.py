@@ -12,6 +12,7 @@ from clipgrip_line.pictures.unusable import UndecodableImage
 from clipgrip_line.sentences import Sentence
 
 _WIDE_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+TWELVE = 4095
 _ALPHA_MODES = ("LA", "PA", "La", "RGBA", "RGBa")
 
 _TURNS = {
@@ -33,9 +34,28 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """
     if image.mode in _WIDE_MODES:
         return _wide(image)
+    if image.mode == "L" and _is_signed(image, 8):
+        image = image.point([value ^ 0x80 for value in range(256)])
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         return _on_white(image)
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def used_alpha(image: Image.Image, kind: str | None) -> Image.Image:
+    """The picture without an alpha that is nowhere used, as cameras and Windows write it into BMP and TIFF.
+
+    There it is zero everywhere, which would be a picture of nothing.
+    """
+    if kind not in ("BMP", "TIFF") or image.mode not in ("RGBA", "LA"):
+        return image
+    *colours, alpha = image.split()
+    return image if alpha.getextrema() != (0, 0) else Image.merge(image.mode[:-1], colours)
+
+
+def _is_signed(image: Image.Image, bits: int) -> bool:
+    """Whether a TIFF's numbers reach below zero, which Pillow does not look at."""
+    tags = getattr(image, "tag_v2", None) if image.format == "TIFF" else None
+    return tags is not None and set(tags.get(339, ())) == {2} and set(tags.get(258, ())) == {bits}
 
 
 def _wide(image: Image.Image) -> Image.Image:
@@ -44,6 +64,8 @@ def _wide(image: Image.Image) -> Image.Image:
     values = np.asarray(image)
     if values.dtype == np.int32 and tags.get(258) == (32,) and tags.get(339, (1,)) == (1,):
         values = values.view(np.uint32)
+    if _is_signed(image, 16) and values.min() >= 0 and values.max() > TWELVE:
+        values = values * 2  # the half that is used reaches to 32,767
     grey = _eight_bits(values)
     if tags.get(262) == 0:  # white is zero
         grey = 255 - grey
