@@ -49,7 +49,7 @@ class Preprocess:
         normalize = config.get("do_normalize", True)
         crop = _pair(config.get("crop_size", 224)) if config.get("do_center_crop", True) else None
         scaled = config.get("do_rescale", True)
-        return cls(
+        made = cls(
             resize=_size(config.get("size", 224)) if config.get("do_resize", True) else None,
             crop=crop,
             resample=_resample(config.get("resample", Image.Resampling.BICUBIC)),
@@ -63,6 +63,9 @@ class Preprocess:
             if normalize
             else (1.0,) * 3,
         )
+        if normalize:
+            _check_range(made)
+        return made
 
     @property
     def output_size(self) -> tuple[int, int]:
@@ -143,6 +146,17 @@ def _three(name: str, value: Any, least: float = -math.inf) -> tuple[float, ...]
             f"preprocessor_config.json: {name} is {str(value)[:60]!r}; it must be three numbers, or one. {AGAIN}"
         )
     return tuple(_number(name, one, least) for one in values)
+
+
+def _check_range(made: Preprocess) -> None:
+    """BackboneError where mean and deviation are of another range than the pixels are scaled to."""
+    most = 255 * made.scale
+    fits = all(0 <= mean <= most for mean in made.mean)
+    if not fits or not all(most / 30 <= one <= 10 * most for one in made.std):
+        raise BackboneError(
+            f"preprocessor_config.json: pixels from 0 to {most:g} (do_rescale, rescale_factor) do not go with "
+            f"image_mean {list(made.mean)} and image_std {list(made.std)}, which are of another range. {AGAIN}"
+        )
 
 
 def _resample(value: Any) -> Image.Resampling:

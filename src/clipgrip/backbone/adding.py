@@ -105,18 +105,26 @@ def _try_out(folder: Path, name: str) -> None:
     """One image and one text through both towers: what is damaged is found now, not in a run."""
     backbone = ClipBackbone(name, folder, precision="float32")
     size = backbone.image_size
-    image = backbone.encode_image(np.full((1, size, size, 3), 128, np.uint8))
+    noise = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
+    image = backbone.encode_image(np.concatenate([np.full_like(noise, 128), noise]))
     with one_sentence(folder):
-        text = backbone.text.encode_texts(["a photo"])
+        text = backbone.text.encode_texts(["a photo", "seven black cats"])
     for side, vector in (("image", image), ("text", text)):
-        if vector.shape != (1, backbone.embed_dim) or not bool(torch.isfinite(vector).all()):
+        if vector.shape != (2, backbone.embed_dim) or not bool(torch.isfinite(vector).all()):
             raise BackboneError(
                 "{folder}: the {side} tower answers {shape} values, some of which may be no numbers; "
-                "expected are (1, {embed_dim}). The weights are damaged: copy the model again.",
+                "expected are (2, {embed_dim}). The weights are damaged: copy the model again.",
                 folder=folder,
                 side=side,
                 shape=tuple(vector.shape),
                 embed_dim=backbone.embed_dim,
+            )
+        if torch.equal(vector[0], vector[1]):
+            raise BackboneError(
+                "{folder}: the {side} tower answers the same to everything. The weights are damaged, or of a model "
+                "that was never trained: copy the model again.",
+                folder=folder,
+                side=side,
             )
 
 

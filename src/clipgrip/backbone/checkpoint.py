@@ -12,7 +12,16 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from clipgrip.backbone.sound import AGAIN, LAYOUT, check_code, check_files, check_numbers, read_json
+from clipgrip.backbone.sound import (
+    ADAPTER,
+    AGAIN,
+    LAYOUT,
+    MERGE,
+    check_code,
+    check_files,
+    check_numbers,
+    read_json,
+)
 from clipgrip.errors import BackboneError
 from clipgrip.sentences import Sentence, mark
 
@@ -85,6 +94,8 @@ class Checkpoint:
         Without ``words`` one is looked for that sees images alone.
         """
         config = read_json(folder / "config.json")
+        if (folder / ADAPTER).exists():
+            raise BackboneError(MERGE)
         _check_kind(config, folder, words=words)
         check_numbers(folder / "config.json", config)
         weights = _weight_files(folder)
@@ -206,6 +217,15 @@ def _weight_files(folder: Path) -> tuple[Path, ...]:
                 "{path} names files outside its folder. Copy the model again.", path=folder / INDEX
             )
         return tuple(folder / name for name in names)
+    others = sorted(path.name for path in folder.glob("*.safetensors"))
+    if others:
+        raise BackboneError(
+            "{path} is missing, and {name} is not called so. Rename it where it holds the whole model; weights in "
+            "several files need {index}.",
+            path=folder / WEIGHTS,
+            name=others[0],
+            index=INDEX,
+        )
     pickles = sorted(path.name for path in folder.glob("*.bin"))
     reason = (
         Sentence(

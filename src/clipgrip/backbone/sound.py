@@ -17,6 +17,7 @@ from clipgrip_line.preprocess import AGAIN as AGAIN
 from clipgrip_line.preprocess import finite as finite
 
 MAX_JSON = 64 << 20
+POINTER = b"version https://git-lfs"
 LIMITS = {
     **dict.fromkeys(("num_hidden_layers", "num_attention_heads", "num_key_value_heads"), 1024),
     **dict.fromkeys(("image_size", "patch_size"), 4096),
@@ -34,7 +35,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise BackboneError(
             "{path} is missing: this is not the folder of a model. {layout}",
             path=path,
-            layout=LAYOUT,
+            layout=_instead(path.parent) or LAYOUT,
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         why = getattr(error, "strerror", None) or error
@@ -52,11 +53,40 @@ LAYOUT = Sentence(
 )
 
 
+ADAPTER = "adapter_config.json"
+MERGE = Sentence(
+    "{file} belongs to an adapter (LoRA), which is not read. Merge it into its model once (peft: merge_and_unload, "
+    "then save_pretrained) and give that folder.",
+    file=ADAPTER,
+)
+
+
+def _instead(folder: Path) -> Sentence | None:
+    """What a folder without config.json is, and what to give in its place; None where it is nothing known."""
+    if inner := sorted(folder.glob("*/config.json")):
+        return Sentence("A folder in it has one: give {folder}.", folder=inner[0].parent)
+    if (folder / ADAPTER).exists():
+        return MERGE
+    if (folder / "open_clip_config.json").exists():
+        return Sentence(
+            "It is a model in the layout of open_clip; take the one that is converted for transformers, which most "
+            "publishers offer beside it."
+        )
+    return None
+
+
 def check_files(paths: Iterator[Path]) -> None:
     """BackboneError where one of these is no file that can be read: a folder, a pipe, a link that leads nowhere."""
     for path in paths:
         try:
-            open_file(path).close()
+            with open_file(path) as file:
+                head = file.read(len(POINTER))
+            if head == POINTER:
+                raise BackboneError(
+                    "{path} is a pointer of Git LFS in the file's place. Run git lfs pull where it was cloned, or "
+                    "copy the model again.",
+                    path=path,
+                )
         except OSError as error:
             raise BackboneError(
                 "{path} cannot be read: {reason}. {again}",

@@ -12,6 +12,9 @@ from clipgrip.errors import PromptError
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template, as_templates, fill
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, Probs, WideEmbeds
 
+SAME = 1e-6
+"""Unit vectors that differ by less are one."""
+
 
 def cosine_logits(
     image_embeds: ImageEmbeds, class_embeds: ClassEmbeds, logit_scale: float
@@ -47,11 +50,18 @@ def zero_shot(
     2103.00020, section 3.1.4).
 
     Raises:
-        PromptError: two classes are the same text to the model, or a text is too long for it.
+        PromptError: two classes are the same text to the model, all are one vector, or a text is too long for it.
     """
     check_distinct(backbone, class_prompts)
     each = [backbone.text.encode_texts(fill(one, class_prompts)) for one in as_templates(template)]
-    return each[0] if len(each) == 1 else F.normalize(torch.stack(each).mean(dim=0), dim=-1)
+    found = each[0] if len(each) == 1 else F.normalize(torch.stack(each).mean(dim=0), dim=-1)
+    if len(found) > 1 and bool((found - found[0]).abs().max() < SAME):
+        raise PromptError(
+            "all classes are one vector to the model {name}, so every answer would be chance. Its text tower is "
+            "damaged or was never trained: copy the model again, or choose another.",
+            name=backbone.name,
+        )
+    return found
 
 
 def check_distinct(backbone: Backbone, class_prompts: Sequence[str]) -> None:
