@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.errors import PromptError
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template, as_templates, fill
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, Probs, WideEmbeds
@@ -55,7 +56,10 @@ def zero_shot(
     check_distinct(backbone, class_prompts)
     each = [backbone.text.encode_texts(fill(one, class_prompts)) for one in as_templates(template)]
     found = each[0] if len(each) == 1 else F.normalize(torch.stack(each).mean(dim=0), dim=-1)
-    if len(found) > 1 and bool((found - found[0]).abs().max() < SAME):
+    same = len(found) > 1 and bool((found - found[0]).abs().max() < SAME)
+    if (
+        same and backbone.name != EMBEDDINGS
+    ):  # where labels alone say the classes, none has a vector
         raise PromptError(
             "all classes are one vector to the model {name}, so every answer would be chance. Its text tower is "
             "damaged or was never trained: copy the model again, or choose another.",
