@@ -30,6 +30,7 @@ SENTENCES = {
     404: mark("There is nothing at this address. See /docs for what there is."),
     405: mark("This address is not answered in that way. See /docs."),
 }
+STATIC = ("clipgrip_line.service", "clipgrip_line.web")
 FULL = mark("The queue is full. Come again in {n} s.")
 NOT_KEPT = mark("The answer could not be kept ({why}), so it is not given. Make room on the disk.")
 
@@ -42,7 +43,7 @@ def create_app(service: Service) -> Starlette:
         *reading.routes(service),
         *writing.routes(service),
         *station.routes(service),
-        Mount("/static", StaticFiles(packages=[("clipgrip_line.service", "static")])),
+        Mount("/static", StaticFiles(packages=[(one, "static") for one in STATIC])),
     ]
     guard = Middleware(
         Guard, access=settings.access, tokens=settings.tokens, body=settings.limits.body

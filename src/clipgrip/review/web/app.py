@@ -31,7 +31,8 @@ def create_app(server: ServerState) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     secret, language = server.session.store.secret(), server.language
     app.add_middleware(Guard, access=server.access, secret=secret, language=language)
-    app.mount("/static", StaticFiles(packages=[("clipgrip.review.web", "static")]), "static")
+    packages = [("clipgrip.review.web", "static"), ("clipgrip_line.web", "static")]
+    app.mount("/static", StaticFiles(packages=[*packages]), "static")
     reading.add_routes(app, server)
     writing.add_routes(app, server)
     _errors(app, server)
