@@ -16,10 +16,9 @@ from clipgrip_line.service.metrics import metrics_text
 from clipgrip_line.service.openapi import openapi
 from clipgrip_line.service.page import page
 from clipgrip_line.service.pictures import shown
-from clipgrip_line.service.replies import answer, language_of, refusal
+from clipgrip_line.service.replies import answer, refusal, words_of
 from clipgrip_line.service.service import Service
 from clipgrip_line.service.writing import IMAGE
-from clipgrip_line.words import Words
 
 
 def routes(service: Service) -> list[BaseRoute]:
@@ -55,7 +54,7 @@ def _facts(service: Service) -> list[BaseRoute]:
         return answer(state.model_facts(service))
 
     async def line(request: Request) -> Response:
-        say = Words(language_of(request.headers))
+        say = words_of(request)
         return answer(await _in_pool(service, lambda: state.line_facts(service, say)))
 
     async def waiting(_: Request) -> Response:
@@ -98,10 +97,10 @@ def _pages(service: Service) -> list[BaseRoute]:
         return answer(openapi(service))
 
     async def front(request: Request) -> Response:
-        return HTMLResponse(page("line.html", service, Words(language_of(request.headers))))
+        return HTMLResponse(page("line.html", service, words_of(request)))
 
     async def docs(request: Request) -> Response:
-        return HTMLResponse(page("docs.html", service, Words(language_of(request.headers))))
+        return HTMLResponse(page("docs.html", service, words_of(request)))
 
     async def icon(_: Request) -> Response:
         data = files("clipgrip_line.service").joinpath("static", "icon.svg").read_bytes()

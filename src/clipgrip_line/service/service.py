@@ -27,6 +27,7 @@ from clipgrip_line.service.predicting import Predicting
 from clipgrip_line.service.sampling import Sampling
 from clipgrip_line.service.shadowing import Shadow
 from clipgrip_line.service.shifts import Shifts
+from clipgrip_line.words import Language
 from clipgrip_line.service.switching import Load, Switching
 from clipgrip_line.service.tallies import Counters
 from clipgrip_line.service.versions import Change, changes, path_of
@@ -60,6 +61,8 @@ class Settings:
     """Bytes of pictures kept for the next round."""
     keep_share: float = 0.05
     """The share of all images that are kept as doubtful, and as many at random."""
+    language: Language | None = None
+    """Of the pages, until a reader chooses another; None: as each browser asks."""
 
 
 class Service:

@@ -36,9 +36,7 @@ def add_routes(app: FastAPI, server: ServerState) -> None:
 
 def context_of(request: Request, server: ServerState) -> PageContext:
     """Who asks, in which language."""
-    return PageContext.of(
-        server, request.cookies, request.headers.get("accept-language", ""), request.state.csrf
-    )
+    return PageContext.of(server, request)
 
 
 def _figures(app: FastAPI, server: ServerState) -> None:
