@@ -14,7 +14,7 @@ _UNPRINTABLE = re.compile(
 
 @cache
 def templates(package: str) -> jinja2.Environment:
-    """The templates of a package's folder ``templates``, and the colours of all pages; a value not given is an error."""
+    """The templates of a package's folder ``templates``, and the colours of all pages; a value must be given."""
     loaders = [jinja2.PackageLoader(package), jinja2.PackageLoader("clipgrip_line.web", "static")]
     return jinja2.Environment(
         loader=jinja2.ChoiceLoader(loaders),

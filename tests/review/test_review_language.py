@@ -123,14 +123,26 @@ def test_the_language_of_the_command_decides_until_the_person_chooses_on_the_pag
 @pytest.mark.parametrize(
     ("path", "english", "japanese"),
     [
-        ("/review?n=x", 'n = "x" is not allowed. Give a whole number from 10 to 500.', "10から500までの整数"),
+        (
+            "/review?n=x",
+            'n = "x" is not allowed. Give a whole number from 10 to 500.',
+            "10から500までの整数",
+        ),
         ("/review?n=9999", "Give a whole number from 10 to 500.", "10から500までの整数"),
-        ("/review?skip=-1", "skip = \"-1\" is not allowed. Give a whole number of at least 0.", "skip"),
+        (
+            "/review?skip=-1",
+            'skip = "-1" is not allowed. Give a whole number of at least 0.',
+            "skip",
+        ),
         ("/review?class=b", 'class = "b" is not allowed. Give a whole number.', "整数"),
         ("/one?queue=surset", "Give one of doubtful, ", "surest"),
         ("/api/next?n=0", "Give a whole number from 1 to 500.", "1から500までの整数"),
         (f"/image/{IMAGE}?full=2", 'full = "2" is not allowed. Give true or false.', "true"),
-        (f"/alarm/huge/{IMAGE}", 'size = "huge" is not allowed. Give one of thumb, image.', "thumb"),
+        (
+            f"/alarm/huge/{IMAGE}",
+            'size = "huge" is not allowed. Give one of thumb, image.',
+            "thumb",
+        ),
         (f"/export/csv?ticket={'x' * 65}", "Give a text of at most 64 characters.", "64文字以内"),
         ("/?lang=fr", 'no screens or reports in "fr". Known: en, ja.', "fr"),
     ],
@@ -153,11 +165,23 @@ def test_an_address_with_a_wrong_value_says_what_is_allowed_and_what_to_do(
     ("path", "body", "english"),
     [
         ("/api/undo", {"tokens": "none"}, 'tokens = "none" is not allowed. Give a list.'),
-        ("/api/promise", {"max_error": 99}, "max_error = 99 is not allowed. Give a number above 0 and"),
-        ("/api/promise", {"confidence": 1}, "confidence = 1 is not allowed. Give a number from 50 to"),
+        (
+            "/api/promise",
+            {"max_error": 99},
+            "max_error = 99 is not allowed. Give a number above 0 and",
+        ),
+        (
+            "/api/promise",
+            {"confidence": 1},
+            "confidence = 1 is not allowed. Give a number from 50 to",
+        ),
         ("/api/draw", {"kind": "alike", "unknown": 1}, "unknown is not known here."),
         ("/api/draw", {}, "kind is missing."),
-        ("/api/answers", {"answers": [{**ANSWER, "verdict": "?"}]}, "answers.0.verdict = \"?\" is not"),
+        (
+            "/api/answers",
+            {"answers": [{**ANSWER, "verdict": "?"}]},
+            'answers.0.verdict = "?" is not',
+        ),
         ("/api/undo", [1], "What the page sent cannot be read."),
     ],
 )

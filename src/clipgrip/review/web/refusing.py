@@ -25,7 +25,7 @@ def refused(request: Request, error: RequestValidationError) -> str:
     first = error.errors()[0]
     place, *loc = first["loc"]
     in_body = place == "body"
-    if in_body and not loc or first["type"] == "json_invalid":
+    if (in_body and not loc) or first["type"] == "json_invalid":
         return UNREADABLE
     name, field = ".".join(map(str, loc)), _field(request, in_body, loc)
     if first["type"] == "missing":

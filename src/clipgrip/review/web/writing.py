@@ -125,7 +125,8 @@ def _rounds(app: FastAPI, server: ServerState) -> None:
 
     @app.post("/api/rounds/start")
     def start(request: Request) -> Json:
-        job.start(server.folder, context_of(request, server).person)
+        context = context_of(request, server)
+        job.start(server.folder, context.person, context.say.language)
         return Json({"started": True})
 
     @app.post("/api/rounds/stop")
