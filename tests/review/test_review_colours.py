@@ -1,4 +1,4 @@
-"""The colours of pages and reports, by day and in the dark: what is read stands out from what it stands on (WCAG 2.2, 1.4.3)."""
+"""Colours of pages and reports, by day and in the dark: what is read stands out (WCAG 2.2, 1.4.3)."""
 
 from __future__ import annotations
 

@@ -27,12 +27,12 @@ from clipgrip_line.service.predicting import Predicting
 from clipgrip_line.service.sampling import Sampling
 from clipgrip_line.service.shadowing import Shadow
 from clipgrip_line.service.shifts import Shifts
-from clipgrip_line.words import Language
 from clipgrip_line.service.switching import Load, Switching
 from clipgrip_line.service.tallies import Counters
 from clipgrip_line.service.versions import Change, changes, path_of
 from clipgrip_line.trust import reference
 from clipgrip_line.web.address import Access
+from clipgrip_line.words import Language
 
 
 @dataclass(frozen=True)

@@ -46,10 +46,8 @@ def _field(request: Request, in_body: bool, loc: Sequence[int | str]) -> FieldIn
     found: FieldInfo | None = declared.body_params[0].field_info
     for part in loc:
         kind = None if found is None else found.annotation
-        if isinstance(part, int):  # of a list
-            found = FieldInfo(annotation=get_args(kind)[0])
-        else:
-            found = _fields(kind).get(part)
+        of_a_list = isinstance(part, int)
+        found = FieldInfo(annotation=get_args(kind)[0]) if of_a_list else _fields(kind).get(part)
     return found
 
 
