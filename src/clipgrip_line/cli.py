@@ -15,7 +15,7 @@ from clipgrip_line.errors import ClipgripError
 from clipgrip_line.files import system_sentence
 from clipgrip_line.parsing import LANG, Parser, named_language, speaking, words_in
 from clipgrip_line.sentences import Sentence, mark
-from clipgrip_line.words import LANGUAGES, Words
+from clipgrip_line.words import LANGUAGES, Language, Words
 
 ABOUT = mark("A model in one file, at work without the training stack.")
 LANGUAGE = mark("language of what is printed [default: CLIPGRIP_LANG, else en]")
@@ -101,6 +101,12 @@ def command_first(words: Sequence[str]) -> list[str]:
 def words_of(args: argparse.Namespace) -> Words:
     """In the language that was asked for, else that of the environment, else English."""
     return words_in(args.lang or os.environ.get(LANG, ""))
+
+
+def asked_language(args: argparse.Namespace) -> Language | None:
+    """The one that was asked for; None where nobody said."""
+    named = args.lang or os.environ.get(LANG, "")
+    return words_in(named).language if named in LANGUAGES else None
 
 
 def document(facts: Any) -> str:
