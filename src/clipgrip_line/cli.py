@@ -43,7 +43,7 @@ COMMANDS = {
 """In the order of use; a module is imported when the commands are listed, so it imports nothing heavy by itself."""
 
 
-def parser_of(say: Words | None = None) -> argparse.ArgumentParser:
+def parser_of(say: Words | None = None) -> Parser:
     """All commands with their options."""
     say = say or Words("en")
     parser = Parser(prog="clipgrip-line", description=say(ABOUT))
@@ -59,6 +59,7 @@ def parser_of(say: Words | None = None) -> argparse.ArgumentParser:
         one.set_defaults(run=module.run)
         for action in one._actions:
             action.help = say.translated(action.help or "")
+    parser.commands = commands.choices
     return parser
 
 
@@ -69,7 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     say = words_in(named_language(words))
     Parser.as_json = "--json" in words
     with speaking(say):
-        args = parser_of(say).parse_args(command_first(words))
+        words = command_first(words)
+        parser = parser_of(say)
+        parser.check_names(words)
+        args = parser.parse_args(words)
     try:
         return int(args.run(args))
     except ClipgripError as error:
