@@ -34,9 +34,6 @@ class FakePixels:
     colour: tuple[float, float, float]
     looks: Looks = field(repr=False)
 
-    def about(self) -> None:
-        """Everything is known of it."""
-
 
 class Colours:
     """Probabilities are the shares of the three colours."""
@@ -71,9 +68,6 @@ class FakeModel:
         mean = np.asarray(picture, float).mean((0, 1)) / 255
         colour = tuple(float(value) + 0.01 for value in mean)
         return FakePixels(hashlib.sha256(data).hexdigest(), colour, looks_of(picture))  # type: ignore[arg-type]
-
-    def begun(self, data: bytes, check: Any = None) -> FakePixels:
-        return self.pixels(data, check)
 
     def embed(self, images: Sequence[FakePixels]) -> Any:
         if self.gate is not None:

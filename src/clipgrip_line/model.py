@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from clipgrip_line import parts
 from clipgrip_line.answers import Answer, Verdict
@@ -30,45 +28,19 @@ TOP = 3
 """Classes that an answer names."""
 
 
-class About:
-    """Which image it is and how it looks: found once, by whoever asks first, and then its bytes are let go."""
-
-    def __init__(self, data: bytes, picture: Image.Image) -> None:
-        self._of: tuple[bytes, Image.Image] | None = (data, picture)
-        self._found: tuple[str, Looks] | None = None
-        self._lock = threading.Lock()
-
-    def __call__(self) -> tuple[str, Looks]:
-        """SHA-256 of the file's bytes, hexadecimal, and the looks of its picture."""
-        with self._lock:
-            if self._found is None and self._of is not None:
-                data, picture = self._of
-                self._found = hashlib.sha256(data).hexdigest(), looks_of(picture)
-                self._of = None
-            assert self._found is not None
-            return self._found
-
-
 @dataclass(frozen=True)
 class Pixels:
     """One image, ready for the towers."""
 
+    image_id: str
+    """SHA-256 of the file's bytes, hexadecimal."""
     arrays: tuple[Array, ...] = field(repr=False)
     """(H, W, 3) for each tower, the model's own first."""
     width: int
     height: int
     """Of the upright picture."""
-    about: About = field(repr=False)
-
-    @property
-    def image_id(self) -> str:
-        """SHA-256 of the file's bytes, hexadecimal."""
-        return self.about()[0]
-
-    @property
-    def looks(self) -> Looks:
-        """Light, sharpness and colours in a few numbers, for the watch."""
-        return self.about()[1]
+    looks: Looks = field(repr=False)
+    """Light, sharpness and colours in a few numbers, for the watch."""
 
 
 @dataclass(frozen=True)
@@ -113,22 +85,13 @@ class Model:
         Raises:
             LineError: the bytes are no image that can be read.
         """
-        found = self.begun(data, check)
-        found.about()
-        return found
-
-    def begun(self, data: bytes, check: Callable[[int, int], None] | None = None) -> Pixels:
-        """As `pixels`, but what the towers do not need is left to ``about``, which may be called beside them.
-
-        Raises:
-            LineError: the bytes are no image that can be read.
-        """
         try:
             picture = decode(data, check=check)
         except UndecodableImage as error:
             raise LineError(NO_IMAGE, detail=error.detail) from error
         arrays = tuple(tower.preprocess(picture) for tower in self.towers)
-        return Pixels(arrays, *picture.size, About(data, picture))
+        content = hashlib.sha256(data).hexdigest()
+        return Pixels(content, arrays, *picture.size, looks_of(picture))
 
     def embed(self, images: Sequence[Pixels]) -> Embeds:
         """(N, D) in float32: what the model sees, with what eyes see beside it."""

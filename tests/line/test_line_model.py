@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -202,14 +201,3 @@ def test_an_eye_of_another_version_is_refused_with_what_to_do(
     made.write_bytes(packed({**members, "model.json": json_bytes(facts)}))
     with pytest.raises(LineError, match=f"revision {revision}, here .*make a bundle of that run"):
         Model.open(made)
-
-
-def test_what_towers_do_not_need_is_found_once_and_equal_whoever_asks_first(model: Model) -> None:
-    data = png(3)
-    begun, whole = model.begun(data), model.pixels(data)
-    with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: begun.about(), range(32)))
-    assert all(one is found[0] for one in found)
-    assert (begun.image_id, begun.looks) == (whole.image_id, whole.looks)
-    assert begun.image_id == hashlib.sha256(data).hexdigest()
-    assert model.answer([begun]) == model.answer([whole])

@@ -45,9 +45,6 @@ class Answering(Promising, Protocol):
     def pixels(self, data: bytes, check: Callable[[int, int], None] | None = None) -> Any:
         """One image, prepared; a LineError where it is none, or what ``check`` raises for its width and height."""
 
-    def begun(self, data: bytes, check: Callable[[int, int], None] | None = None) -> Any:
-        """As `pixels`; its ``about()``, which finds what only answers need, may be called while it is embedded."""
-
     def embed(self, images: Sequence[Any]) -> Any:
         """(N, D)."""
 

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -143,25 +143,22 @@ class Way:
         self.left = self.images
 
     def prepare(self, place: int, picture: Picture) -> None:
-        """One image; whoever prepares the last one sends the request on, and looks at its own beside the model."""
+        """One image; whoever prepares the last one sends the request on."""
         passed, serial = self.passed, picture.serial or self.passed.serial
-        about: Callable[[], object] = _nothing
         try:
-            pixels = self.model.begun(picture.data, self.predicting.check)
+            pixels = self.model.pixels(picture.data, self.predicting.check)
             texts = (picture.name, passed.lot, serial, passed.station, passed.request)
             self.asked.append(Asked(pixels, picture.data, *texts, place))
-            about = pixels.about
         except ClipgripError as error:
-            with_it = came_with(picture.name, passed.lot, serial)
-            self.wrong[place] = {"error": error.sentence, "code": "no_image", **with_it}
+            about = came_with(picture.name, passed.lot, serial)
+            self.wrong[place] = {"error": error.sentence, "code": "no_image", **about}
         except BaseException as error:
             self.failure = error
         with self.lock:
             self.left -= 1
-            is_last = not self.left
-        if is_last:
-            self._go_on()
-        about()
+            if self.left:
+                return
+        self._go_on()
 
     def _go_on(self) -> None:
         """All are prepared: to the engine, in the order in which they came."""
@@ -200,10 +197,6 @@ class Way:
                 _settle(self.loop, self.future, documents)
 
         kept.add_done_callback(done)
-
-
-def _nothing() -> None:
-    """What is left to do for what is no image."""
 
 
 def _settle(
