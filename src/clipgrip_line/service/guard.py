@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 READING = ("GET", "HEAD")
 OPEN = ("/healthz", "/readyz")
 """Answered without a token: they say nothing but yes or no."""
+WITH_SLASH = ("/", "/docs/")
+"""Pages, whose links go on from where they are: another path is the same without the slash at its end."""
 COOKIE = "clipgrip_line_"
 SLACK = 64 << 10
 """Bytes around the images of a form or of JSON."""
@@ -45,7 +47,7 @@ class Guard:
             return
         headers, sending = Headers(scope=scope), Headed(send)
         path = scope["path"]
-        if path.endswith("/") and path != "/":
+        if path.endswith("/") and path not in WITH_SLASH:
             path = path.rstrip("/") or "/"
             scope = {**scope, "path": path, "raw_path": quote(path).encode()}
         refused = self._refusal(scope, headers)
@@ -84,7 +86,7 @@ class Guard:
                 return refusal(413, _say(headers).translated(self.too_large), "too_large")
         if not self.tokens or scope["path"] in OPEN or self._known(headers):
             return None
-        return self._entry(scope, _say(headers))
+        return self._entry(scope, headers)
 
     def _known(self, headers: Headers) -> bool:
         kind, _, given = headers.get("authorization", "").partition(" ")
@@ -92,14 +94,22 @@ class Guard:
             return any(same(given.strip(), token) for token in self.tokens)
         return same(cookies_of(headers).get(self.cookie, ""), self._pass())
 
-    def _entry(self, scope: Scope, say: Words) -> Response:
+    def _entry(self, scope: Scope, headers: Headers) -> Response:
         """In with the token of the link, for browsers; it becomes a cookie and leaves the address."""
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["method"] in READING and any(same(given, token) for token in self.tokens):
-            response = RedirectResponse(scope["path"], 303)
-            response.set_cookie(self.cookie, self._pass(), httponly=True, samesite="strict")
+            # from here, not from the root: a proxy may have taken a path away
+            response = RedirectResponse("./" + scope["path"].rpartition("/")[2], 303)
+            by_https = headers.get("x-forwarded-proto", "").split(",")[0].strip() == "https"
+            response.set_cookie(
+                self.cookie,
+                self._pass(),
+                httponly=True,
+                samesite="strict",
+                secure=bool(self.access.public) and by_https,
+            )
             return response
-        text = say(
+        text = _say(headers)(
             mark(
                 "This service needs its token: the header  Authorization: Bearer TOKEN,  or the page's whole link."
             )

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from clipgrip_line.service import people, state, versions
@@ -103,6 +103,9 @@ def _pages(service: Service) -> list[BaseRoute]:
     async def docs(request: Request) -> Response:
         return HTMLResponse(page("docs.html", service, Words(language_of(request.headers))))
 
+    async def without_slash(_: Request) -> Response:
+        return RedirectResponse("../docs", 308)
+
     async def icon(_: Request) -> Response:
         data = files("clipgrip_line.service").joinpath("static", "icon.svg").read_bytes()
         return Response(data, media_type="image/svg+xml")
@@ -110,6 +113,7 @@ def _pages(service: Service) -> list[BaseRoute]:
     return [
         Route("/", front),
         Route("/docs", docs),
+        Route("/docs/", without_slash),
         Route("/favicon.ico", icon),
         Route("/openapi.json", described),
     ]
