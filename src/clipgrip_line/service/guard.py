@@ -7,7 +7,7 @@ import hmac
 import json
 import logging
 from collections.abc import Sequence
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
@@ -16,15 +16,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from clipgrip_line.sentences import Sentence, mark
 from clipgrip_line.service.replies import language_of, refusal
 from clipgrip_line.web.address import Access
-from clipgrip_line.web.headers import Headed, cookies_of, limited, same
+from clipgrip_line.web.headers import Headed, Incoming, cookies_of, same
 from clipgrip_line.words import Words
 
 log = logging.getLogger(__name__)
 READING = ("GET", "HEAD")
 OPEN = ("/healthz", "/readyz")
 """Answered without a token: they say nothing but yes or no."""
-WITH_SLASH = ("/", "/docs/")
-"""Pages, whose links go on from where they are: another path is the same without the slash at its end."""
 COOKIE = "clipgrip_line_"
 SLACK = 64 << 10
 """Bytes around the images of a form or of JSON."""
@@ -45,18 +43,19 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers, sending = Headers(scope=scope), Headed(send)
+        headers = Headers(scope=scope)
+        incoming = Incoming(receive, headers, most_of(headers, self.body), self.too_large)
+        sending = Headed(send, incoming)
         path = scope["path"]
-        if path.endswith("/") and path not in WITH_SLASH:
+        if path.endswith("/") and path != "/":
             path = path.rstrip("/") or "/"
-            scope = {**scope, "path": path, "raw_path": quote(path).encode()}
+            scope = {**scope, "path": path}
         refused = self._refusal(scope, headers)
         if refused is not None:
             await refused(scope, receive, sending)
             return
         try:
-            limit = most_of(headers, self.body)
-            await self.app(scope, limited(receive, limit, self.too_large), sending)
+            await self.app(scope, incoming, sending)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
             if sending.begun:
@@ -99,7 +98,7 @@ class Guard:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["method"] in READING and any(same(given, token) for token in self.tokens):
             # from here, not from the root: a proxy may have taken a path away
-            response = RedirectResponse("./" + scope["path"].rpartition("/")[2], 303)
+            response = RedirectResponse("./" + scope["raw_path"].decode().rpartition("/")[2], 303)
             by_https = headers.get("x-forwarded-proto", "").split(",")[0].strip() == "https"
             response.set_cookie(
                 self.cookie,

@@ -101,10 +101,9 @@ def _pages(service: Service) -> list[BaseRoute]:
         return HTMLResponse(page("line.html", service, Words(language_of(request.headers))))
 
     async def docs(request: Request) -> Response:
+        if request.scope["raw_path"].endswith(b"/"):  # its links go on from where it is
+            return RedirectResponse("../docs", 308)
         return HTMLResponse(page("docs.html", service, Words(language_of(request.headers))))
-
-    async def without_slash(_: Request) -> Response:
-        return RedirectResponse("../docs", 308)
 
     async def icon(_: Request) -> Response:
         data = files("clipgrip_line.service").joinpath("static", "icon.svg").read_bytes()
@@ -113,7 +112,6 @@ def _pages(service: Service) -> list[BaseRoute]:
     return [
         Route("/", front),
         Route("/docs", docs),
-        Route("/docs/", without_slash),
         Route("/favicon.ico", icon),
         Route("/openapi.json", described),
     ]

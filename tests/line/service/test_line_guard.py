@@ -55,6 +55,8 @@ def test_pages_go_on_from_where_they_are_so_that_a_proxy_may_take_a_path_away(st
     _, client = start(tokens=(TOKEN,))
     entered = client.get(f"/docs?token={TOKEN}", follow_redirects=False)
     assert entered.headers["location"] == "./docs"
+    entered = client.get(f"/docs/?token={TOKEN}", follow_redirects=False)
+    assert entered.headers["location"] == "./"
     for path in ("/", "/docs"):
         text = client.get(path).text
         for place in re.findall(r'(?:href|src)="([^"]*)"', text):
@@ -98,7 +100,7 @@ def test_other_machines_need_a_token() -> None:
     check_tokens("127.0.0.1", ())
     with pytest.raises(LineError, match="token-file"):
         check_tokens("0.0.0.0", ())
-    with pytest.raises(LineError, match="--allow-name lets .* --token-file"):
+    with pytest.raises(LineError, match=r"--allow-name lets .* --token-file"):
         check_tokens("127.0.0.1", (), public=True)
     with pytest.raises(LineError, match="at least 12"):
         check_tokens("127.0.0.1", ("short",))

@@ -19,7 +19,7 @@ from clipgrip.sentences import mark
 from clipgrip.words import Language
 from clipgrip_line.web.headers import HEADERS as HEADERS
 from clipgrip_line.web.headers import POLICY as POLICY
-from clipgrip_line.web.headers import Headed, cookies_of, limited, same, too_long
+from clipgrip_line.web.headers import Headed, Incoming, cookies_of, same, too_long
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +62,10 @@ class Guard:
         scope = {**scope, "path": path, "raw_path": quote(path).encode()}
         headers = Headers(scope=scope)
         cookies = cookies_of(headers)
+        incoming = Incoming(receive, headers, limit_of(scope))
         refusal = self._refusal(scope, headers, cookies)
         if refusal is not None:
-            await refusal(scope, receive, Headed(send))
+            await refusal(scope, receive, Headed(send, incoming))
             return
         session = cookies.get(self.session, "")
         fresh = "" if session else secrets.token_urlsafe(24)
@@ -73,13 +74,12 @@ class Guard:
             "csrf": self._csrf(session or fresh),
             "cookie": self._cookie(headers),
         }
-        limit = MAX_UPLOAD if scope["path"].startswith(UPLOADS) else MAX_BODY
         cookie = Response()
         if fresh:
             cookie.set_cookie(self.session, fresh, **self._cookie(headers))
-        sending = Headed(send, cookie.headers.get("set-cookie", ""))
+        sending = Headed(send, incoming, cookie.headers.get("set-cookie", ""))
         try:
-            await self.app(scope, limited(receive, limit), sending)
+            await self.app(scope, incoming, sending)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
             if sending.begun:
@@ -103,7 +103,7 @@ class Guard:
         given = headers.get("x-csrf-token", "")
         if not session or not same(given, self._csrf(session)):
             return self._refused(headers, cookies, TOO_OLD, 403)
-        limit = MAX_UPLOAD if scope["path"].startswith(UPLOADS) else MAX_BODY
+        limit = limit_of(scope)
         length = headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > 18 or int(length) > limit:
             return self._refused(headers, cookies, too_long(limit), 413)
@@ -144,3 +144,8 @@ class Guard:
 
     def _sign(self, kind: str, value: str) -> str:
         return hmac.new(self.secret, f"{kind}\0{value}".encode(), sha256).hexdigest()
+
+
+def limit_of(scope: Scope) -> int:
+    """Bytes of a body that are taken."""
+    return MAX_UPLOAD if scope["path"].startswith(UPLOADS) else MAX_BODY
