@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar, overload
 
 from clipgrip.data.issues import Issue, Issues
+from clipgrip.data.keyed import once
+from clipgrip.data.listed import Listed, picked
 from clipgrip.data.sources import FileSource, ImageSource, StoreSource
 from clipgrip.data.stores import joined, local_of, url_of
 from clipgrip.data.texts import Texts
@@ -31,27 +32,6 @@ class Entry:
     source: ImageSource
     sha256: str = ""
     """Its content hash where that is known already."""
-
-
-Thing = TypeVar("Thing")
-
-
-class Listed(Sequence[Thing]):
-    """Things that are made when they are asked for, so that many millions are no objects before they are read."""
-
-    def __init__(self, count: int, make: Callable[[int], Thing]) -> None:
-        self._places, self._make = range(count), make
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    @overload
-    def __getitem__(self, place: int) -> Thing: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Thing]: ...
-    def __getitem__(self, place: int | slice) -> Thing | list[Thing]:
-        found = self._places[place]
-        return self._make(found) if isinstance(found, int) else [self._make(n) for n in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,23 +83,27 @@ def file_entry(path: str, root: str) -> Entry:
 
 def file_entries(paths: Iterable[str], root: str) -> Listed[Entry]:
     """The same of many, each of a place of its own."""
-    texts = Texts(paths)
+    texts = paths if isinstance(paths, Texts) else Texts(paths)
     return Listed(len(texts), lambda place: file_entry(texts[place], root))
 
 
-def add_file(path: str, root: str, entries: dict[str, Entry], issues: Issues, where: str) -> None:
-    """An entry for a file that is there, else an issue that says ``where`` it was named; a store is not asked."""
-    entry = file_entry(path, root)
-    if isinstance(entry.source, StoreSource) or os.path.lexists(openable(path)):
-        entries.setdefault(entry.key, entry)
-    else:
-        issues.append(
-            Issue(
-                entry.path,
-                "missing-file",
-                Sentence("{where}, but there is no such file", where=where),
-            )
-        )
+def keys_of(entries: Sequence[Entry]) -> Listed[str]:
+    """Their keys."""
+    return Listed(len(entries), lambda place: entries[place].key)
+
+
+def each_once(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """The entries, of one place the first."""
+    return picked(entries, once(keys_of(entries)))
+
+
+def is_listed(path: str, root: str, issues: Issues, where: str) -> bool:
+    """Whether a file is there, else an issue says ``where`` it was named; a store is not asked."""
+    if url_of(path) is not None or os.path.lexists(openable(path)):
+        return True
+    detail = Sentence("{where}, but there is no such file", where=where)
+    issues.append(Issue(relative(path, root), "missing-file", detail))
+    return False
 
 
 def placed(path: str, root: str) -> str:
