@@ -154,7 +154,12 @@ def write_bytes_once(path: AnyPath, data: bytes, ready: Callable[[], None] = lam
 
 def utf8(text: str) -> str:
     """Text that can be encoded: bytes of a name that are no UTF-8 are shown as ``\\udcff``."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return utf8_bytes(text).decode()
+
+
+def utf8_bytes(text: str) -> bytes:
+    """The same, encoded."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def write_text_atomic(path: AnyPath, text: str) -> None:
@@ -163,7 +168,7 @@ def write_text_atomic(path: AnyPath, text: str) -> None:
     Raises:
         OSError: as `write_bytes_atomic`.
     """
-    write_bytes_atomic(path, text.encode("utf-8", "backslashreplace"))
+    write_bytes_atomic(path, utf8_bytes(text))
 
 
 @contextlib.contextmanager

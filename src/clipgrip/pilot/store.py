@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip.errors import ClipgripError, ConfigError, DataError
-from clipgrip.files import read_file, sweep, system_words, write_bytes_once
+from clipgrip.files import read_file, sweep, system_words, utf8_bytes, write_bytes_once
 from clipgrip.pilot.criteria import Criterion
 from clipgrip.pilot.plan import Pilot, Plan
 from clipgrip.sealed import is_whole, sealed
@@ -83,7 +83,7 @@ def write_version(
         "plan": {"images_to_answer": worked.images, **_plain(worked)},
     }
     text = json.dumps(sealed(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    data = text.encode("utf-8", "backslashreplace")
+    data = utf8_bytes(text)
     version = _parsed(data, target, number, replaces)
     try:
         sweep(target.parent)

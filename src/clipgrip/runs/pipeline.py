@@ -37,7 +37,7 @@ from clipgrip.runs.given import (
 )
 from clipgrip.runs.identity import machine, run_id, versions
 from clipgrip.runs.inputs import inputs_of
-from clipgrip.runs.knowledge import knowledge, to_facts
+from clipgrip.runs.knowledge import knowledge
 from clipgrip.runs.labels import label_facts
 from clipgrip.runs.lock import locked
 from clipgrip.runs.naming import doubted_names, name_facts
@@ -272,7 +272,7 @@ class Job:
             "paradigm": paradigm(ready.task),
             "method": ready.method.facts(),
             "method_id": ready.method.fingerprint(),
-            "knowledge": to_facts(self.found),
+            "knowledge": [{"kind": one.kind, **one.values} for one in self.found],
             "names": name_facts(ready, self.found),
             "labels": label_facts(learning.teacher, learning.embeds, ready.ks),
             "estimate": self._estimate(),
