@@ -391,6 +391,7 @@ def test_what_a_half_filled_sheet_asks_for_is_kept_whatever_share_is_wanted(
     filled = [{**row, "answer": truth[row["path"]]} for row in longer]
     write_csv(here / "new.csv", list(filled[0]), [list(row.values()) for row in filled])
     told = command(capsys, "audit", "automate", "run", "--answers", "new.csv", *terms, "--json")
+    assert told.code == 0, told.err
     if least == 1:  # of fewer, how many of those drawn are among the surest is an estimate
         assert json.loads(told.out)["decided_by_model"] > 0
 

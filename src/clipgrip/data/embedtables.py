@@ -21,7 +21,6 @@ from clipgrip.files import AnyPath, openable
 from clipgrip.sentences import mark
 
 ARROW_SUFFIXES = (".arrow", ".feather")
-TABLE_SUFFIXES = (*PARQUET_SUFFIXES, *ARROW_SUFFIXES)
 NO_EMBEDDING = frozenset(
     (
         "bbox",
@@ -217,7 +216,7 @@ def is_vector(kind: Any) -> bool:
 
 def is_table(path: AnyPath) -> bool:
     """Whether a file has columns, of which those that mean nothing here are left alone."""
-    return os.fspath(path).lower().endswith(TABLE_SUFFIXES)
+    return os.fspath(path).lower().endswith((*PARQUET_SUFFIXES, *ARROW_SUFFIXES))
 
 
 def holds_vectors(path: AnyPath) -> bool:

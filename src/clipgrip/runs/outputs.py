@@ -159,10 +159,9 @@ def prediction_rows(
     probs: Probs,
     names: Sequence[str],
     calibrated: AuditedCalibration | None = None,
-    given: Sequence[int] | None = None,
 ) -> Iterator[tuple[str, ...]]:
-    """A line of `COLUMNS` for each file, copies of one content included; ``given`` labels (N,), -1 for none."""
-    for row, cells in zip(rows, prediction_cells(probs, names, calibrated, given), strict=True):
+    """A line of `COLUMNS` for each file, copies of one content included."""
+    for row, cells in zip(rows, prediction_cells(probs, names, calibrated), strict=True):
         for path in row.paths:
             yield (path, *cells)
 
