@@ -98,8 +98,7 @@ def write_version(
 def read_versions(place: Path) -> tuple[Version, ...]:
     """The version at ``place`` and those beside it that replace it, oldest first.
 
-    Raises:
-        DataError: not a pilot, or one that was changed after a later version named it.
+    DataError: not a pilot, or one that was changed after a later version named it.
     """
     versions = [_read(place, 1, None)]
     while (following := _numbered(place, len(versions) + 1)).exists():
@@ -114,11 +113,7 @@ def in_force(versions: tuple[Version, ...], since: str | None) -> Version | None
 
 
 def moment(iso: str) -> datetime:
-    """An ISO time to compare; without a zone it is UTC.
-
-    Raises:
-        ValueError: not an ISO time.
-    """
+    """An ISO time to compare; without a zone it is UTC. ValueError: not an ISO time."""
     when = datetime.fromisoformat(iso)
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 

@@ -58,11 +58,7 @@ class Audit:
 
     @classmethod
     def of(cls, outcome: Outcome, seed: int = 0, apart: str = "") -> Audit:
-        """The audit of a finished run.
-
-        Raises:
-            RunError: no image is left for the model to decide.
-        """
+        """The audit of a finished run. RunError: no image is left for the model to decide."""
         rows = outcome.task.unlabeled
         if not len(rows):
             raise RunError(
@@ -109,8 +105,7 @@ class Audit:
 def apart_of(classes: ClassNames, per_class: bool, ok: Iterable[str]) -> str:
     """Word for what is promised apart: each class, or the classes that mean OK and the others; empty for neither.
 
-    Raises:
-        ConfigError: both ways, a name that is no class, or classes that all mean OK.
+    ConfigError: both ways, a name that is no class, or classes that all mean OK.
     """
     names = list(ok)
     if per_class and names:
@@ -190,11 +185,7 @@ class Sheet:
 
     @classmethod
     def read(cls, place: AnyPath, encoding: str | None = None) -> Sheet:
-        """Read a sheet.
-
-        Raises:
-            DataError: not a table, or without the mark of one audit in every row.
-        """
+        """Read a sheet. DataError: not a table, or without the mark of one audit in every row."""
         table = read_table(place, encoding)
         column = table.find(("audit",))
         marks = set() if column is None else {row[column].strip() for row in table.rows}
@@ -223,8 +214,7 @@ class Sheet:
     def answers(self, audit: Audit) -> tuple[Whole, Whole]:
         """Rows (n,) in the order of the draw, and the class (n,) that a person gave to each.
 
-        Raises:
-            DataError: another audit's sheet, an image that was not drawn, a label that is no class, or a gap.
+        DataError: another audit's sheet, an image that was not drawn, a label that is no class, or a gap.
         """
         if self.mark.partition("-")[2].startswith(MEASURE):
             raise DataError(

@@ -203,11 +203,7 @@ def _text(table: Path) -> str:
 
 
 def opened(out: Path) -> Journal:
-    """The journal of a watched folder, also while it is watched.
-
-    Raises:
-        LineError: there is none, or it is damaged.
-    """
+    """The journal of a watched folder, also while it is watched. LineError: there is none, or it is damaged."""
     from clipgrip_line.service.alone import check_one_owner
     from clipgrip_line.service.ledger import NAME as SERVED
 

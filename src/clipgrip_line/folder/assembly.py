@@ -103,9 +103,7 @@ def watching(
 ) -> Iterator[Watch]:
     """A watch with its outlets, alone on its output folder. ``reference``: what its new images are compared with.
 
-    Raises:
-        LineError: the folders cannot be used so, or another process has --out.
-        OSError, sqlite3.Error: the system refused.
+    LineError: the folders cannot be used so, or another process has --out. OSError, sqlite3.Error: the system refused.
     """
     check_places(settings.folder, settings.out)
     settings.out.mkdir(parents=True, exist_ok=True)

@@ -35,9 +35,7 @@ def alone(state: Path) -> Iterator[threading.Event]:
     """One service for a folder: two would both count the same shift.
 
     Whoever serves sets the event once it answers. A folder that was made for a service that never did is taken away.
-
-    Raises:
-        LineError: another process serves it.
+    LineError: another process serves it.
     """
     made, begun = not state.exists(), threading.Event()
     state.mkdir(parents=True, exist_ok=True)

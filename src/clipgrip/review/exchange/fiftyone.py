@@ -12,8 +12,7 @@ from clipgrip.sentences import Sentence
 def read_fiftyone(data: bytes, _known: Known) -> Iterator[Read]:
     """A label for each key, plain or with confidence and attributes, or the only one of a list.
 
-    Raises:
-        DataError: no labels.json.
+    DataError: no labels.json.
     """
     found = parsed(data, dict, Sentence("an object with classes and labels"))
     names = found.get("classes")

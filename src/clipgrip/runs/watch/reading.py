@@ -36,10 +36,8 @@ def read_answers(
     """Keep the answers of a sheet. They count in the order of the draw, without a gap.
 
     With ``correct`` one that was another before puts that right: from then on it counts as corrected, in its place, and
-    the first one stays in the record.
-
-    Raises:
-        DataError: another line's sheet, a label that is no class, a gap, or an answer that was another one before.
+    the first one stays in the record. DataError: another line's sheet, a label that is no class, a gap, or an answer
+    that was another one before.
     """
     if not sheet.mark.endswith(line_id(store)):
         raise DataError(
