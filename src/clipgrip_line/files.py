@@ -213,8 +213,8 @@ def read_file(path: AnyPath, most: int) -> bytes:
     """
     with open_file(path) as file:
         data = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
-        if len(data) <= most:
-            data += file.read(most + 1 - len(data))
+        while len(data) <= most and (more := file.read(1 << 20)):  # it grew, or says no size
+            data += more
         if len(data) > most:
             raise OSError(
                 errno.EINVAL,
