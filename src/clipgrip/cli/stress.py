@@ -112,7 +112,10 @@ def summary(results: dict[str, Any]) -> str:
     """Accuracy without noise and at the highest noise, of each rule and loss, best first."""
     from clipgrip.report.stress import standing
 
-    lines: list[str] = ["", Sentence("rule             loss            no noise  most noise")]
+    lines: list[str] = [
+        "",
+        Sentence("rule, loss, accuracy without noise, accuracy with the most noise:"),
+    ]
     lines += [
         f"{rule:<16} {loss:<14} {100 * least:>8.1f}% {100 * most:>10.1f}%"
         for rule, loss, least, most in standing(results)
