@@ -78,8 +78,7 @@ SAY = Words("en")
 def run(project: Project, listener: Listener | None = None) -> Outcome:
     """Run a project, or go on with it, or only open it, as far as it is done; then write its files.
 
-    Raises:
-        ClipgripError: the input cannot be used; the message says what to do.
+    ClipgripError: the input cannot be used; the message says what to do.
     """
     listener, began = listener or Listener(), time.monotonic()
     wanted = wanted_folder(project.out, project.images)
@@ -161,9 +160,7 @@ def carry_out(
     ``seen`` are the classes whose images are all labeled, where somebody says so.
 
     ``folders`` is what the folders of the images were taken for. ``model`` is the settings' where it is known already.
-
-    Raises:
-        ClipgripError: as `run`.
+    ClipgripError as `run`.
     """
     began = time.monotonic()
     settings = as_begun(with_named_eyes(settings), wanted)
