@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import eq
 from typing import Any, overload
 
+from clipgrip.data.columns import Columns
 from clipgrip.data.tables import csv_bytes
 from clipgrip.data.texts import Texts
 from clipgrip.sentences import Sentence
@@ -65,7 +65,7 @@ class Issue:
     detail: str
 
 
-class Issues(Sequence[Issue]):
+class Issues(Columns[Issue]):
     """Issues in columns: each is made when it is asked for. Only `append` and `extend` change them."""
 
     def __init__(self, *groups: Iterable[Issue]) -> None:
@@ -103,18 +103,8 @@ class Issues(Sequence[Issue]):
         detail = detail_whole(json.loads(self._details[place]))
         return Issue(self._paths[place], _SLUGS[self._reasons[place]], detail)
 
-    def __iter__(self) -> Iterator[Issue]:
-        return (self[place] for place in range(len(self)))
-
     def __repr__(self) -> str:
         return f"<{len(self)} issues: {self.tally()}>"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence):
-            return NotImplemented
-        return len(self) == len(other) and all(map(eq, self, other))
-
-    __hash__ = None  # type: ignore[assignment]
 
     def among(self, reasons: Collection[str]) -> Issues:
         """Those for one of these reasons."""

@@ -12,13 +12,11 @@ from typing import Any
 
 import torch
 
+from clipgrip.data.arrow import arrow
 from clipgrip.data.issues import Issue, Issues, detail_parts, detail_whole
-from clipgrip.errors import MissingPackage
-from clipgrip.files import openable, write_bytes_atomic
+from clipgrip.files import openable, utf8, write_bytes_atomic
 from clipgrip.runs.calibrated import AuditedCalibration
 from clipgrip.runs.outputs import COLUMNS
-from clipgrip.runs.parquet import utf8
-from clipgrip.sentences import mark
 from clipgrip.types import Probs
 from clipgrip.words import ENGLISH, Words
 
@@ -44,24 +42,6 @@ class Counted:
     people: int = 0
     issues: int = 0
     first_issue: Sequence[str] | None = None
-
-
-def arrow() -> tuple[Any, Any]:
-    """pyarrow and pyarrow.parquet.
-
-    Raises:
-        MissingPackage: they are not installed.
-    """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingPackage(
-            mark(
-                "Parquet needs pyarrow. Install it: pip install 'clipgrip[parquet]'; or name a .csv file."
-            )
-        ) from error
-    return pyarrow, pyarrow.parquet
 
 
 def answers_of(

@@ -7,7 +7,8 @@ import hmac
 import json
 import logging
 from collections.abc import Sequence
-from urllib.parse import parse_qs, quote
+from typing import Any
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
@@ -16,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from clipgrip_line.sentences import Sentence, mark
 from clipgrip_line.service.replies import refusal
 from clipgrip_line.web.address import Access
-from clipgrip_line.web.headers import Headed, cookies_of, limited, same
+from clipgrip_line.web.headers import Headed, Incoming, cookies_of, same
 from clipgrip_line.web.language import (
     address_without,
     choice_kept,
@@ -58,11 +59,13 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers, sending = Headers(scope=scope), Headed(send)
+        headers = Headers(scope=scope)
+        incoming = Incoming(receive, headers, most_of(headers, self.body), self.too_large)
+        sending = Headed(send, incoming)
         path = scope["path"]
         if path.endswith("/") and path != "/":
             path = path.rstrip("/") or "/"
-            scope = {**scope, "path": path, "raw_path": quote(path).encode()}
+            scope = {**scope, "path": path}
         language = language_of(scope, self.asked)
         scope = {**scope, "state": {**scope.get("state", {}), "language": language}}
         refused = self._refusal(scope, headers, Words(language))
@@ -70,8 +73,7 @@ class Guard:
             await refused(scope, receive, sending)
             return
         try:
-            limit = most_of(headers, self.body)
-            await self.app(scope, limited(receive, limit, self.too_large), sending)
+            await self.app(scope, incoming, sending)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
             if sending.begun:
@@ -98,10 +100,10 @@ class Guard:
             if not length.isdecimal() or len(length) > 18 or int(length) > most:
                 return refusal(413, say.translated(self.too_large), "too_large")
         if self.tokens and scope["path"] not in OPEN and not self._known(headers):
-            return self._entry(scope, say)
+            return self._entry(scope, headers, say)
         if why := unknown_language(scope):
             return refusal(400, say.translated(why), "language")
-        return choice_kept(scope, scope["path"], self.asked, samesite="strict")
+        return choice_kept(scope, _from_here(scope), self.asked, **self._cookie(headers))
 
     def _known(self, headers: Headers) -> bool:
         kind, _, given = headers.get("authorization", "").partition(" ")
@@ -109,12 +111,12 @@ class Guard:
             return any(same(given.strip(), token) for token in self.tokens)
         return same(cookies_of(headers).get(self.cookie, ""), self._pass())
 
-    def _entry(self, scope: Scope, say: Words) -> Response:
+    def _entry(self, scope: Scope, headers: Headers, say: Words) -> Response:
         """In with the token of the link, for browsers; it becomes a cookie and leaves the address."""
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["method"] in READING and any(same(given, token) for token in self.tokens):
-            response = RedirectResponse(address_without(scope, scope["path"], "token"), 303)
-            response.set_cookie(self.cookie, self._pass(), httponly=True, samesite="strict")
+            response = RedirectResponse(address_without(scope, _from_here(scope), "token"), 303)
+            response.set_cookie(self.cookie, self._pass(), httponly=True, **self._cookie(headers))
             return response
         text = say(
             mark(
@@ -125,8 +127,18 @@ class Guard:
         refused.headers["www-authenticate"] = "Bearer"
         return refused
 
+    def _cookie(self, headers: Headers) -> dict[str, Any]:
+        """How cookies are set. A reverse proxy says whether the browser came by https."""
+        by_https = headers.get("x-forwarded-proto", "").split(",")[0].strip() == "https"
+        return {"samesite": "strict", "secure": bool(self.access.public) and by_https}
+
     def _pass(self) -> str:
         return hmac.new(self._key, b"page", hashlib.sha256).hexdigest()
+
+
+def _from_here(scope: Scope) -> str:
+    """The address asked for as seen from itself, not from the root: a proxy may have taken a path away."""
+    return "./" + scope["raw_path"].decode().rpartition("/")[2]
 
 
 def kind_of(headers: Headers) -> str:

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from clipgrip_line.service import people, state, versions
@@ -99,6 +99,8 @@ def _pages(service: Service) -> list[BaseRoute]:
         return HTMLResponse(page("line.html", service, words_of(request)))
 
     async def docs(request: Request) -> Response:
+        if request.scope["raw_path"].endswith(b"/"):  # its links go on from where it is
+            return RedirectResponse("../docs", 308)
         return HTMLResponse(page("docs.html", service, words_of(request)))
 
     async def icon(_: Request) -> Response:

@@ -77,7 +77,7 @@ class Service:
         self.admission = Admission(limits.queue, limits.waiting)
         self.observers, self.counters = Observers(Gallery(limits.gallery)), Counters()
         self.watching = Watching(self.ledger, settings.alpha, self.observers.gallery)
-        self.looking = Looking(self.watching)
+        self.looking = Looking(self.watching, self.admission.is_calm)
         self.observers.listeners.append(self.counters.kept)
         self.switching = Switching(self.ledger, settings.state, model, load, began=self._began)
         self.engine = Engine(limits, self.admission, self.looking.scored)

@@ -46,7 +46,7 @@ def unknown_language(scope: Scope) -> str:
 
 
 def choice_kept(scope: Scope, onto: str, asked: Language | None, **cookie: Any) -> Response | None:
-    """A browser that opens an address with a choice keeps it, and goes on to the path ``onto`` without it."""
+    """A browser that opens an address with a choice keeps it, and goes on to ``onto`` without it."""
     given = _given(scope)
     opens = scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
     if given not in LANGUAGES or not opens:
@@ -57,9 +57,10 @@ def choice_kept(scope: Scope, onto: str, asked: Language | None, **cookie: Any) 
 
 
 def address_without(scope: Scope, path: str, parameter: str) -> str:
-    """The address of a request without one of its parameters, and never of another host."""
+    """The address of a request without one of its parameters, and never of another host; "./" stays relative."""
     rest = urlencode([(name, value) for name, value in _query(scope) if name != parameter])
-    return "/" + path.lstrip("/") + ("?" + rest if rest else "")
+    path = path if path.startswith("./") else "/" + path.lstrip("/")
+    return path + ("?" + rest if rest else "")
 
 
 def _given(scope: Scope) -> str:

@@ -9,9 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from clipgrip.errors import ClipgripError, DataError, RunError
-from clipgrip.files import system_sentence
+from clipgrip.files import system_sentence, utf8
 from clipgrip.review.web import reading, writing
-from clipgrip.review.web.answering import Json, clean
+from clipgrip.review.web.answering import Json
 from clipgrip.review.web.guard import Guard
 from clipgrip.review.web.refusing import UNREADABLE, refused
 from clipgrip.review.web.state import ServerState
@@ -46,7 +46,7 @@ def _errors(app: FastAPI) -> None:
         sentence = Words(request.state.language).translated(sentence)
         if request.url.path.startswith("/api/"):
             return Json({"error": sentence}, status)
-        return Response(clean(sentence) + "\n", status, media_type="text/plain; charset=utf-8")
+        return Response(utf8(sentence) + "\n", status, media_type="text/plain; charset=utf-8")
 
     async def ours(request: Request, error: Exception) -> Response:
         status = error.http_status if isinstance(error, ClipgripError) else 500

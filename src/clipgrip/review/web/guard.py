@@ -18,7 +18,7 @@ from clipgrip.sentences import mark
 from clipgrip.words import Language, Words
 from clipgrip_line.web.headers import HEADERS as HEADERS
 from clipgrip_line.web.headers import POLICY as POLICY
-from clipgrip_line.web.headers import Headed, cookies_of, limited, same, too_long
+from clipgrip_line.web.headers import Headed, Incoming, cookies_of, same, too_long
 from clipgrip_line.web.language import (
     address_without,
     choice_kept,
@@ -68,9 +68,10 @@ class Guard:
         headers = Headers(scope=scope)
         cookies = cookies_of(headers)
         say = Words(language_of(scope, self.language))
+        incoming = Incoming(receive, headers, limit_of(scope))
         refusal = self._refusal(scope, headers, cookies, say)
         if refusal is not None:
-            await refusal(scope, receive, Headed(send))
+            await refusal(scope, receive, Headed(send, incoming))
             return
         session = cookies.get(self.session, "")
         fresh = "" if session else secrets.token_urlsafe(24)
@@ -80,13 +81,12 @@ class Guard:
             "cookie": self._cookie(headers),
             "language": say.language,
         }
-        limit = MAX_UPLOAD if scope["path"].startswith(UPLOADS) else MAX_BODY
         cookie = Response()
         if fresh:
             cookie.set_cookie(self.session, fresh, **self._cookie(headers))
-        sending = Headed(send, cookie.headers.get("set-cookie", ""))
+        sending = Headed(send, incoming, cookie.headers.get("set-cookie", ""))
         try:
-            await self.app(scope, limited(receive, limit), sending)
+            await self.app(scope, incoming, sending)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
             if sending.begun:
@@ -114,7 +114,7 @@ class Guard:
         given = headers.get("x-csrf-token", "")
         if not session or not same(given, self._csrf(session)):
             return _refused(say, TOO_OLD, 403)
-        limit = MAX_UPLOAD if scope["path"].startswith(UPLOADS) else MAX_BODY
+        limit = limit_of(scope)
         length = headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > 18 or int(length) > limit:
             return _refused(say, too_long(limit), 413)
@@ -153,3 +153,8 @@ class Guard:
 
 def _refused(say: Words, sentence: str, status: int) -> Response:
     return PlainTextResponse(say.translated(sentence), status)
+
+
+def limit_of(scope: Scope) -> int:
+    """Bytes of a body that are taken."""
+    return MAX_UPLOAD if scope["path"].startswith(UPLOADS) else MAX_BODY

@@ -47,7 +47,9 @@ def _field(request: Request, in_body: bool, loc: Sequence[int | str]) -> FieldIn
     for part in loc:
         kind = None if found is None else found.annotation
         of_a_list = isinstance(part, int)
-        found = FieldInfo(annotation=get_args(kind)[0]) if of_a_list else _fields(kind).get(part)
+        found = (
+            FieldInfo(annotation=get_args(kind)[0]) if of_a_list else _fields(kind).get(str(part))
+        )
     return found
 
 
