@@ -121,7 +121,8 @@ def _eyes(run: Reading, say: Words) -> DetailTable:
 def _times(run: Reading, say: Words) -> DetailTable:
     seconds = run.metrics.get("seconds", {})
     return DetailTable(
-        say("Times"), [(_name(key, say, TIMES), say.seconds(value)) for key, value in seconds.items()]
+        say("Times"),
+        [(_name(key, say, TIMES), say.seconds(value)) for key, value in seconds.items()],
     )
 
 
