@@ -10,12 +10,13 @@ from datetime import time as clock
 from decimal import Decimal
 from typing import Any
 
+from clipgrip.data.arrow import arrow
 from clipgrip.data.groups import GroupCache
 from clipgrip.data.stores import readable, url_of
 from clipgrip.data.tables import MAX_COLUMNS, Cells, Table
 from clipgrip.data.text import MAX_BYTES
 from clipgrip.data.texts import Texts
-from clipgrip.errors import DataError, MissingPackage
+from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 from clipgrip.sentences import Sentence, mark
 
@@ -129,13 +130,7 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
         DataError: not a Parquet file.
         MissingPackage: pyarrow is not installed.
     """
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise MissingPackage(
-            mark('Parquet needs pyarrow. Install it with: pip install "clipgrip[parquet]"')
-        ) from error
+    pyarrow, parquet = arrow()
     try:
         file = parquet.ParquetFile(readable(path))
         leaves = [file.schema.column(n).path for n in range(len(file.schema))]
