@@ -628,7 +628,7 @@ def test_folders_as_people_pack_them(session: ReviewSession) -> None:
 
 def test_folders_as_fiftyone_writes_them(session: ReviewSession) -> None:
     """Images without a label stand in a folder of their own, a class with a slash is a folder in a folder."""
-    edits.rename_class(session, id_of(session, "dent"), "dent/deep", "Sato")
+    edits.edit(session, id_of(session, "dent"), "dent/deep", "a dent", "Sato")
     data = zipped(
         ("set/dent/deep/a.png", image_bytes(session, 0)),
         ("set/steel/b.png", image_bytes(session, 1)),
