@@ -355,6 +355,16 @@ def test_a_column_of_the_tasks_own_data_is_no_answer(session: ReviewSession) -> 
     assert reasons(told) == {"no-label": 1, "other": 1}
 
 
+def test_data_before_the_id_of_a_line_of_json_min_are_no_answer(session: ReviewSession) -> None:
+    a, b, *_ = paths(session)
+    facts = {"annotator": 1, "annotation_id": 5, "created_at": "2026"}
+    rows = [{"image": a, "guess": "dent", "lot": "L7", "id": 1, "choice": "steel", **facts}]
+    told = bring(session, "label-studio", rows)
+    assert (decided(session), reasons(told)) == ({a: "steel"}, {"other": 2})
+    ordered = [dict(sorted({"image": b, "id": 2, "choice": "steel", **facts}.items()))]
+    assert bring(session, "label-studio", ordered)["answers"] == 1  # by a program that sorts
+
+
 def test_tasks_that_nobody_answered_bring_no_answer_whatever_their_data(
     session: ReviewSession,
 ) -> None:

@@ -98,8 +98,18 @@ def _cell(text: str) -> Any:
 
 
 def _data_columns(rows: Iterable[dict[str, Any]]) -> frozenset[str]:
-    """What is no answer but the task's own data: what stands in lines without an annotation."""
-    return frozenset(key for row in rows if _unanswered(row) for key, value in row.items() if value)
+    """What is no answer but the task's own data: what stands in lines without an annotation.
+
+    In JSON-MIN the data stand first, then the task's id, the answers, and who gave them.
+    """
+    found: set[str] = set()
+    for row in rows:
+        keys = list(row)
+        if _unanswered(row):
+            found |= {key for key in keys if row[key]}
+        elif "annotator" in keys and "id" in keys[: keys.index("annotator")]:
+            found |= set(keys[: keys.index("id")])
+    return frozenset(found)
 
 
 def _unanswered(row: dict[str, Any]) -> bool:
