@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from operator import eq
 from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clipgrip.data.columns import Columns
 from clipgrip.data.sources import ImageSource, source_of, source_text
 from clipgrip.data.texts import Texts
 from clipgrip.errors import DataError
@@ -50,7 +50,7 @@ Cells = tuple[str, str, int, str, str]
 """Content hash, paths as JSON, label, split, source as JSON: what a database keeps of a row."""
 
 
-class Rows(Sequence[Row]):
+class Rows(Columns[Row]):
     """N rows in their order, each column in one piece. Nothing in it changes."""
 
     def __init__(
@@ -123,16 +123,6 @@ class Rows(Sequence[Row]):
             "test" if self.tests[place] else "pool",
             source_of(source) if source else self._in_memory[at],
         )
-
-    def __iter__(self) -> Iterator[Row]:
-        return (self[place] for place in range(len(self)))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence):
-            return NotImplemented
-        return len(self) == len(other) and all(map(eq, self, other))
-
-    __hash__ = None  # type: ignore[assignment]
 
     def take(self, places: Ints | NDArray[np.bool_]) -> Rows:
         """Some of the rows, in the order of their places."""

@@ -39,10 +39,9 @@ def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
     Raises:
         DataError: another encoding, or text that no people write.
     """
-    text = data.decode(taken_encoding(data, name, encoding), "strict")
-    text = text.lstrip("\ufeff").rstrip(
-        "\x1a"
-    )  # marks that were written twice; where files of DOS end
+    text, _ = _taken(data, name, encoding)
+    # marks that were written twice, and where files of DOS end
+    text = text.lstrip("\ufeff").rstrip("\x1a")
     if _TO_JAPANESE.search(text):
         raise DataError(
             "{name}: it is in the Japanese encoding JIS. Give --encoding iso-2022-jp, or save it as UTF-8 "
@@ -54,8 +53,8 @@ def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
     return text
 
 
-def taken_encoding(data: bytes, name: str, encoding: str | None = None) -> str:
-    """The name of the encoding in which `decoded` reads the bytes; DataError as there."""
+def _taken(data: bytes, name: str, encoding: str | None) -> tuple[str, str]:
+    """The text as it stands, and the name of its encoding; DataError as in `decoded`."""
     marked = [code for bom, code in _BOMS if data.startswith(bom)]
     if b"\0" in data and not marked and not encoding:
         raise DataError(NUL, name=name)
@@ -63,11 +62,11 @@ def taken_encoding(data: bytes, name: str, encoding: str | None = None) -> str:
     for one in tried:
         try:
             text = data.decode(one)
-        except (UnicodeDecodeError, UnicodeError):
+        except UnicodeError:
             continue
         reason = why_not_japanese(text) if one == "cp932" and not encoding else None
         if reason is None:
-            return one
+            return text, one
         raise _neither(name, Sentence(", in which it would hold {reason}", reason=reason))
     if tried == [encoding]:
         raise DataError(
@@ -87,7 +86,7 @@ def encoding_remark(path: AnyPath, encoding: str | None = None) -> Sentence | No
         DataError: as `read_text`.
     """
     data = _bytes(path)
-    taken = taken_encoding(data, os.path.basename(os.fspath(path)), encoding)
+    _, taken = _taken(data, os.path.basename(os.fspath(path)), encoding)
     if taken.startswith("utf") or data.isascii():
         return None
     if encoding:

@@ -24,6 +24,7 @@ SPREAD = 0.5
 
 LEAST = 20
 """Labels below which a fit is refused."""
+FOLDS = 5
 
 
 def fit_temperature(logits: Logits, labels: Labels) -> Temperature:
@@ -72,9 +73,6 @@ def cross_fitted(
     fit: Callable[[Logits, Labels], Callable[[Logits], Probs]],
     logits: Logits,
     labels: Labels,
-    *,
-    folds: int = 5,
-    seed: int = 0,
 ) -> Float[Tensor, "n C"]:
     """Probabilities of the labeled rows, each from a calibration fitted without it; rows in their order.
 
@@ -83,10 +81,10 @@ def cross_fitted(
     """
     known = (labels >= 0).nonzero().flatten()
     logits, labels = logits[known], labels[known]
-    place = torch.arange(len(labels)) % folds
-    place = place[torch.randperm(len(labels), generator=generator(seed, "folds"))]
+    place = torch.arange(len(labels)) % FOLDS
+    place = place[torch.randperm(len(labels), generator=generator(0, "folds"))]
     probs = torch.empty_like(logits)
-    for fold in range(folds):
+    for fold in range(FOLDS):
         probs[place == fold] = fit(logits[place != fold], labels[place != fold])(
             logits[place == fold]
         )

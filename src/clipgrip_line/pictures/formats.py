@@ -51,6 +51,7 @@ ENDINGS = {
     "HeifImageFile": (".heic", ".heif", ".hif"),
 }
 """Endings of each format, the usual one first; by the name of its reader."""
+_EVERY_ENDING = tuple(one for known in ENDINGS.values() for one in known)
 
 AVIF = Reader("PIL.AvifImagePlugin", "AvifImageFile")
 HEIC = Reader("pillow_heif.as_plugin", "HeifImageFile")
@@ -91,7 +92,7 @@ def ending_of(data: bytes) -> str:
 
 def is_called_image(name: str) -> bool:
     """Whether a name ends as a picture's does."""
-    return name.casefold().endswith(tuple(one for known in ENDINGS.values() for one in known))
+    return name.casefold().endswith(_EVERY_ENDING)
 
 
 def _of_brands(head: bytes) -> Reader:

@@ -178,26 +178,44 @@ def _written(db: sqlite3.Connection, group: Group) -> list[Any]:
     Raises:
         sqlite3.Error: the database refused, and nothing of the group is kept.
     """
-    results: list[Any] = []
+    try:
+        return _transaction(db, group, apart=False)
+    except Exception as error:
+        if _is_of_the_file(error):
+            raise
+        return [error] if len(group) == 1 else _transaction(db, group, apart=True)
+
+
+def _transaction(db: sqlite3.Connection, group: Group, *, apart: bool) -> list[Any]:
+    """``apart``: a change that fails is undone alone, and its error is its result; two statements more for each."""
     try:
         db.execute("BEGIN IMMEDIATE")
-        for change, _ in group:
-            db.execute("SAVEPOINT one")
-            try:
-                results.append(change(db))
-            except Exception as error:
-                if isinstance(error, sqlite3.Error) and not isinstance(error, OWN):
-                    raise  # the file is full, damaged, locked: that is no fault of the change
-                db.execute("ROLLBACK TO one")
-                results.append(error)
-            db.execute("RELEASE one")
+        results = [_apart(db, one) if apart else one(db) for one, _ in group]
         db.execute("COMMIT")
-    except Exception:
+    except BaseException:
         with contextlib.suppress(sqlite3.Error):
             if db.in_transaction:
                 db.execute("ROLLBACK")
         raise
     return results
+
+
+def _apart(db: sqlite3.Connection, change: Write) -> Any:
+    db.execute("SAVEPOINT one")
+    try:
+        result = change(db)
+    except Exception as error:
+        if _is_of_the_file(error):
+            raise
+        db.execute("ROLLBACK TO one")
+        result = error
+    db.execute("RELEASE one")
+    return result
+
+
+def _is_of_the_file(error: Exception) -> bool:
+    """It is full, damaged or locked, which is no fault of a change."""
+    return isinstance(error, sqlite3.Error) and not isinstance(error, OWN)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

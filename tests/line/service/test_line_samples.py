@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from line_fakes import DENT, GOOD, SCRATCH, UNSURE, picture
+from waiting import LONG
 
 from clipgrip_line.cli import main
 from clipgrip_line.folder.collecting import TABLE
@@ -84,9 +86,19 @@ def test_a_folder_that_cannot_be_tidied_keeps_pictures_all_the_same(
 
 def test_a_writer_that_ended_holds_up_no_end_of_the_service(tmp_path: Path) -> None:
     sampling = Sampling(tmp_path, 10**6, 1.0)
+    sampling.start()
+    sampling._queue.put(None)
+    sampling.join(LONG)
     while not sampling._queue.full():
         sampling._queue.put(Kept("random", "a.png", GOOD, {"image_id": "0" * 64}))
-    sampling.stop()
+    ended = threading.Event()
+
+    def end() -> None:
+        sampling.stop()
+        ended.set()
+
+    threading.Thread(target=end, daemon=True).start()
+    assert ended.wait(LONG)
 
 
 def test_without_room_for_them_nothing_is_kept(start: Any) -> None:

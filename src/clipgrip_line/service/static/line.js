@@ -299,11 +299,6 @@ async function respond(verdict) {
   }
 }
 
-function choose(language) {
-  document.cookie = "clipgrip_language=" + language + "; path=/; max-age=31536000; samesite=strict";
-  location.reload();
-}
-
 at("by").value = localStorage.getItem("clipgrip_by") || "";
 at("by").addEventListener("change", () => localStorage.setItem("clipgrip_by", at("by").value));
 at("picture").addEventListener("error", () => { at("picture").hidden = true; });
@@ -316,7 +311,7 @@ at("close").addEventListener("click", () => at("pictures").close());
 at("back").addEventListener("click", closePeople);
 for (const language of ["en", "ja"]) {
   at(language).setAttribute("aria-pressed", String(document.documentElement.lang === language));
-  at(language).addEventListener("click", () => choose(language));
+  at(language).addEventListener("click", () => location.assign("/?lang=" + language));
 }
 for (const button of document.querySelectorAll("[data-verdict]")) {
   button.addEventListener("click", () => respond(button.dataset.verdict));
