@@ -24,9 +24,9 @@ def read_fiftyone(data: bytes, known: Known) -> Iterator[Read]:
         yield from _samples(found["samples"], known)
         return
     names = found.get("classes")
-    known = names if isinstance(names, list) else []
+    classes = names if isinstance(names, list) else []
     for path, value in part(found, "labels", dict, THE_FILE).items():
-        yield _read(path, value, known)
+        yield _read(path, value, classes)
 
 
 def _read(path: str, value: Any, names: list[Any]) -> Read:

@@ -67,9 +67,9 @@ def read_label_studio(data: bytes, known: Known) -> Iterator[Read]:
         raise DataError(
             mark("the file holds no list of tasks at its top. Is this Label Studio JSON?")
         )
-    data = _data_columns(task for task in value if isinstance(task, dict) and "data" not in task)
+    columns = _data_columns(task for task in value if isinstance(task, dict) and "data" not in task)
     yield from _chosen(
-        [one for n, task in enumerate(value, 1) for one in _task(task, n, data)], known
+        [one for n, task in enumerate(value, 1) for one in _task(task, n, columns)], known
     )
 
 
