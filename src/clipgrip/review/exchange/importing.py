@@ -243,5 +243,5 @@ IMPORTS = {
     "folders": mark("Class folders in a ZIP"),
     "label-studio": mark("Label Studio: JSON, JSON-MIN, CSV or TSV"),
     "coco": mark("COCO JSON"),
-    "fiftyone": mark("FiftyOne labels.json"),
+    "fiftyone": mark("FiftyOne: labels.json or samples.json"),
 }
