@@ -25,8 +25,11 @@ MARK = re.compile(r"daily-([1-9][0-9]*)-([0-9a-f]{8})")
 
 
 NOTHING_NEW = mark(
-    "no new image within what is promised came since the last draw{other}. Show new ones first: clipgrip watch RUN "
-    "IMAGES.{lost}"
+    "no new image came since the last draw{other}. Show new ones first: clipgrip watch look RUN IMAGES.{lost}"
+)
+NOTHING_WITHIN = mark(
+    "no new image within what is promised came since the last draw{other}. Show new ones first: clipgrip watch look "
+    "RUN IMAGES.{lost}"
 )
 
 
@@ -79,7 +82,8 @@ def draw_images(store: WatchStore, standing: Sequence[WatchedScope], count: int,
     number = last + 1
     chosen, other = _shown(sorted(since, key=lambda one: _lot(number, one.sha256)), count)
     if not chosen:
-        raise RunError(NOTHING_NEW, other=_gone(other), lost=_lost(store))
+        nothing = NOTHING_WITHIN if standing else NOTHING_NEW
+        raise RunError(nothing, other=_gone(other), lost=_lost(store))
     with store.db:
         newest = store.state().images
         store.db.execute("INSERT INTO draw VALUES (?, ?, ?, ?)", (number, newest, len(chosen), now))
