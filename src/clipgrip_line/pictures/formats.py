@@ -80,8 +80,7 @@ _OTHERS = {
 def reader_of(head: bytes) -> Reader:
     """What reads a file that begins with ``head``.
 
-    Raises:
-        UndecodableImage: empty, no image format that is read here, or one whose package is not installed.
+    UndecodableImage: empty, no image format that is read here, or one whose package is not installed.
     """
     if not head:
         raise UndecodableImage("empty-file", Sentence("the file has no content"))
