@@ -9,6 +9,7 @@ from data_helpers import CLASSES, csv_file, label_of, plant, png, reasons
 from test_tars import tar
 
 from clipgrip.data.ingest import ingest
+from clipgrip.data.reading import read_row
 from clipgrip.errors import DataError
 
 LIST = ("a.png", "b.png", "c.png")
@@ -181,3 +182,18 @@ def test_a_cell_that_is_no_path_is_shown_shortened(tmp_path: Path) -> None:
     with pytest.raises(DataError) as told:
         ingest(tmp_path / "in", classes=CLASSES, labels=labels)
     assert len(str(told.value)) < 600
+
+
+def test_of_several_columns_of_pictures_one_has_to_be_named(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    for names, wanted in ((("mask", "front"), None), (("mask", "image"), [png(1)])):
+        columns = {name: [png(n)] for n, name in enumerate(names)}
+        parquet.write_table(pyarrow.table(columns), tmp_path / "t.parquet")
+        if wanted is None:
+            with pytest.raises(DataError, match=r"several columns hold pictures \(mask, front\)"):
+                ingest(tmp_path / "t.parquet", classes=CLASSES)
+        else:
+            rows = ingest(tmp_path / "t.parquet", classes=CLASSES).manifest.rows
+            assert [read_row(row) for row in rows] == wanted

@@ -33,6 +33,7 @@ _PLAIN = (
 TEXT_COLUMNS = ("path", "file_name", "filename", "filepath", "label", "labels", "class", "name")
 """Columns that hold text even where a writer calls it bytes."""
 _IMAGE_COLUMNS = ("image", "img", "bytes", "picture", "photo")
+SEVERAL = mark("several columns hold pictures ({names}). Call the one that is meant image.")
 _GROUPS = GroupCache()
 
 
@@ -150,7 +151,10 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
 def image_column(file: Any) -> str | None:
     """The column that holds encoded images, or None when there is none."""
     names = [field.name for field in file.schema_arrow if is_image(field)]
-    return next((name for name in _IMAGE_COLUMNS if name in names), names[0] if names else None)
+    known = [name for name in _IMAGE_COLUMNS if name in names]
+    if len(names) > 1 and not known:
+        raise DataError(SEVERAL, names=", ".join(names))
+    return next(iter(known or names), None)
 
 
 def inner_paths(file: Any, column: str) -> Texts:
