@@ -44,9 +44,7 @@ def read_parquet_table(path: AnyPath) -> Table:
     without a point, truth values as in Python and pandas, dates as ISO 8601 does. Class numbers that a Hugging Face
     data set explains become class names.
 
-    Raises:
-        DataError: not a Parquet file.
-        MissingPackage: pyarrow is not installed.
+    Raises: as `open_parquet`.
     """
     name = os.path.basename(os.fspath(path))
     file = open_parquet(path)
@@ -151,10 +149,9 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
 def image_column(file: Any) -> str | None:
     """The column that holds encoded images, or None when there is none."""
     names = [field.name for field in file.schema_arrow if is_image(field)]
-    known = [name for name in _IMAGE_COLUMNS if name in names]
-    if len(names) > 1 and not known:
+    if len(names) > 1 and not set(names) & set(_IMAGE_COLUMNS):
         raise DataError(SEVERAL, names=", ".join(names))
-    return next(iter(known or names), None)
+    return next((name for name in _IMAGE_COLUMNS if name in names), names[0] if names else None)
 
 
 def inner_paths(file: Any, column: str) -> Texts:
