@@ -312,6 +312,16 @@ def gone(session: ReviewSession, parts: Place, tmp_path: Path) -> tuple[str, str
     return names[0], names[1]
 
 
+def test_the_zip_says_what_is_missing_in_the_readers_language(
+    session: ReviewSession, gone: tuple[str, str]
+) -> None:
+    made = exported(session.snapshot, session.store, "folders", Options(say=Words("ja")))
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(made)))
+    lines = archive.read(MISSING).decode("utf-8-sig").splitlines()
+    assert "人のラベルがある画像は" in lines[0]
+    assert all("image file" not in line for line in lines)
+
+
 def test_the_zip_says_what_is_missing_in_it(session: ReviewSession, gone: tuple[str, str]) -> None:
     made = exported(session.snapshot, session.store, "folders")
     archive = zipfile.ZipFile(io.BytesIO(b"".join(made)))

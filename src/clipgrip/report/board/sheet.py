@@ -101,8 +101,7 @@ class _Book:
 def build_sheet(facts: BoardFacts, language: Language = "en") -> bytes:
     """The workbook's bytes; the same facts make the same bytes.
 
-    Raises:
-        ConfigError: there is no catalogue for the language, or an assumption is out of range.
+    ConfigError: there is no catalogue for the language, or an assumption is out of range.
     """
     out, say = io.BytesIO(), Words(language)
     safe = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}

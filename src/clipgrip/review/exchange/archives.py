@@ -39,8 +39,7 @@ _BROKEN = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSEr
 def read_folders(data: bytes, known: Known) -> Iterator[Read]:
     """Images in folders named by class, whatever stands above or below these; an image is known by its content.
 
-    Raises:
-        DataError: no ZIP that can be read, or too much in it.
+    DataError: no ZIP that can be read, or too much in it.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:

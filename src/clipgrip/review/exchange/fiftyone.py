@@ -16,8 +16,7 @@ _KINDS = ("Classification", "Classifications")
 def read_fiftyone(data: bytes, known: Known) -> Iterator[Read]:
     """A label for each key, plain or with confidence and attributes, or the only one of a list.
 
-    Raises:
-        DataError: neither labels.json nor samples.json.
+    DataError: neither labels.json nor samples.json.
     """
     found = parsed(data, dict, Sentence("an object with classes and labels"))
     if isinstance(found.get("samples"), list):

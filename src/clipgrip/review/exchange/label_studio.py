@@ -50,11 +50,7 @@ class _QuestionAnswer:
 
 
 def read_label_studio(data: bytes, known: Known) -> Iterator[Read]:
-    """Answers of people; what is no answer is said.
-
-    Raises:
-        DataError: neither JSON nor a table.
-    """
+    """Answers of people; what is no answer is said. DataError: neither JSON nor a table."""
     start = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     first = data.partition(b"\n")[0]
     if start not in (b"[", b"{") and (b"," in first or b"\t" in first or b";" in first):

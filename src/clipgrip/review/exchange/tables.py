@@ -16,11 +16,7 @@ _TICKS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false
 
 
 def read_csv(data: bytes, known: Known) -> Iterator[Read]:
-    """One claim for each line.
-
-    Raises:
-        DataError: no CSV, or a column is missing.
-    """
+    """One claim for each line. DataError: no CSV, or a column is missing."""
     table = parse_csv(decoded(data, THE_FILE), THE_FILE)
     if label_studio.is_label_studio(table):
         yield from label_studio.read_table(table, known)
