@@ -112,7 +112,8 @@ class EmbeddingCache:
             shard = self._read(name)
             if shard is None:
                 continue
-            whole, wrong = list[tuple[str, int]](), list[tuple[str, int]]()
+            whole: list[tuple[str, int]] = []
+            wrong: list[tuple[str, int]] = []
             for sha256, place, digest in stored:
                 is_whole = 0 <= place < len(shard) and _digest(sha256, shard[place]) == digest
                 (whole if is_whole else wrong).append((sha256, place))
