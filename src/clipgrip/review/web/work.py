@@ -46,8 +46,7 @@ def work_page(context: PageContext) -> str:
 def answer(server: ServerState, given: AlarmBody, person: str) -> int:
     """Answer the alarm that rings, on the disk when this returns; its number.
 
-    Raises:
-        RunError: another process is looking at new images, or that alarm does not ring.
+    RunError: another process is looking at new images, or that alarm does not ring.
     """
     folder = _folder(server)
     with locked(folder, LOCK), open_watch(folder) as store:
@@ -63,11 +62,7 @@ def answer(server: ServerState, given: AlarmBody, person: str) -> int:
 
 
 def picture_row(server: ServerState, content: str) -> Row:
-    """An image that an alarm shows, by its content hash.
-
-    Raises:
-        DataError: no alarm shows it.
-    """
+    """An image that an alarm shows, by its content hash. DataError: no alarm shows it."""
     folder = _folder(server)
     if is_watched(folder):
         with open_watch(folder) as store:
