@@ -85,8 +85,8 @@ def tables(run: Reading, say: Words) -> list[DetailTable]:
 
 
 def _plain(title: str, values: Mapping[str, Any], say: Words) -> DetailTable:
-    kept = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    return DetailTable(title, [(_name(key, say), _text(value)) for key, value in kept.items()])
+    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    return DetailTable(title, [(_name(key, say), _text(value)) for key, value in plain.items()])
 
 
 def _name(key: str, say: Words, keys: Mapping[str, str] = KEYS) -> str:

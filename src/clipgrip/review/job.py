@@ -22,7 +22,7 @@ from clipgrip.errors import ClipgripError, RunError
 from clipgrip.files import system_sentence, write_text_atomic
 from clipgrip.runs.events import Listener
 from clipgrip.runs.lock import locked
-from clipgrip.words import Language, Words, in_every_language, mark
+from clipgrip.words import ENGLISH, Language, Words, in_every_language, mark
 
 NAME = "next-round.json"
 LOG = "next-round.log"
@@ -154,10 +154,8 @@ def write(folder: Path, current: Progress) -> None:
 class FileListener(Listener):
     """Writes what a run tells into the file."""
 
-    def __init__(
-        self, folder: Path, person: str, token: str = "", language: Language = "en"
-    ) -> None:
-        self.folder, self.say = folder, Words(language)
+    def __init__(self, folder: Path, person: str, token: str = "", say: Words = ENGLISH) -> None:
+        self.folder, self.say = folder, say
         self.current: dict[str, Any] = asdict(
             Progress("running", os.getpid(), person, time.time(), stage="begin", token=token)
         )
@@ -267,7 +265,7 @@ def _listen(folder: Path, token: str, ended: threading.Event) -> None:
 def main(folder: Path, person: str, token: str = "", language: Language = "en") -> int:
     """Run the round and say how it ended."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    listener, ended = FileListener(folder, person, token, language), threading.Event()
+    listener, ended = FileListener(folder, person, token, Words(language)), threading.Event()
     try:
         with _living(folder):
             threading.Thread(target=_listen, args=(folder, token, ended), daemon=True).start()
