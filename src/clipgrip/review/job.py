@@ -121,8 +121,7 @@ def _begun(
     folder: Path, person: str, token: str, language: str, log: Any
 ) -> subprocess.Popen[bytes]:
     """The process; ``-P`` keeps files of the current folder from being imported in the place of modules."""
-    module = [sys.executable, "-P", "-m", "clipgrip.review.job"]
-    words = [*module, os.fspath(folder), person, token, language]
+    words = [sys.executable, "-P", "-m", __name__, os.fspath(folder), person, token, language]
     return subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
     )
