@@ -240,6 +240,7 @@ CHILD = """
 import signal
 import sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background it is ignored
 sys.path[:0] = [sys.argv[3]]
 from backbone.test_embed import items
 from clipgrip.backbone import embed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from pictures import random_image
 from PIL import Image
 
 from clipgrip.backbone.base import Backbone, Eye
+from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.embed import embed_images
 from clipgrip.backbone.eyes import load_eye
 from clipgrip.backbone.texture import Texture
@@ -137,13 +139,15 @@ def test_surfaces_of_one_class_are_more_alike_than_of_two() -> None:
     assert float(similar[:8, :8].mean()) > float(similar[:8, 8:].mean()) + 0.3
 
 
-def test_no_embedding_of_another_revision_is_ever_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    eye = Texture()
-    assert str(eye.image_key).startswith(f"texture-{REVISION}-")
-    assert embed_images(eye, [("0" * 64, lambda: random_image(0, 50, 50))]).embeds.shape == (
-        1,
-        eye.embed_dim,
-    )
+def test_no_embedding_of_another_revision_is_ever_read(tmp_path: Path) -> None:
+    eye, former, hashes = Texture(), Texture(), ["0" * 64]
+    assert f"-{REVISION}-" in eye.image_key
+    former.image_key = eye.image_key.replace(f"-{REVISION}-", f"-{REVISION - 1}-")
+    for one, missing in ((former, True), (eye, True), (eye, False)):
+        cache = EmbeddingCache.for_backbone(one, tmp_path)
+        assert cache.get(hashes).missing.tolist() == [missing]
+        found = embed_images(one, [(hashes[0], lambda: random_image(0, 50, 50))], cache=cache)
+        assert found.embeds.shape == (1, eye.embed_dim)
 
 
 def test_a_run_of_another_revision_wants_the_version_that_made_it_or_to_be_run_anew() -> None:

@@ -70,6 +70,7 @@ def test_who_decides_an_image_and_why_is_japanese(
         words = ("audit", "automate", "run", "--answers", "audit.csv", *loose, *more)
         assert command(capsys, *words, "--lang", "ja", "--out", "decided.csv").code == 0
         found = _reasons("decided.csv", "reason")
+        assert len(found) >= 3
         assert all(map(JAPANESE.search, found))
         Path("decided.csv").unlink()
 
@@ -95,6 +96,7 @@ def test_init_makes_the_folder_for_images_and_says_where_they_go_until_some_lie_
     quick.chdir(tmp_path)
     for _ in range(2):
         told = command(capsys, "init", "line-3")
+        assert told.code == 0, told.err
         assert f"Put the photographs into {Path('line-3', 'images')}" in told.out
         assert list(Path("line-3/images").iterdir()) == []
     first = next((place.folder / "images").glob("*.png"))
@@ -110,4 +112,7 @@ def test_init_asks_for_no_photographs_where_shards_or_links_lie(
     Path("line-3/images").mkdir(parents=True)
     lies = Path("line-3/images/000.tar")
     lies.symlink_to(tmp_path) if what == "link" else lies.write_bytes(b"")
-    assert "Put the photographs" not in command(capsys, "init", "line-3").out
+    told = command(capsys, "init", "line-3")
+    assert told.code == 0, told.err
+    assert "Then:" in told.out
+    assert "Put the photographs" not in told.out

@@ -165,4 +165,5 @@ def test_words_that_would_make_it_worse_are_not_proposed(
     asked.clear()
     told = command(capsys, "names", made).out
     assert "would make the answers worse." in told
+    assert "Fit 0.10 before, 0.30 after." in told
     assert "Fit 0.10 before, 0.05 after." not in told

@@ -31,6 +31,7 @@ def here(here: Path) -> Path:
         "nowhere.csv": "path,label\nelsewhere/x.png,dent\n",
         "columns.csv": "a,b\n1,2\n",
         "seen.txt": "dent\n",
+        "seen-typo.txt": "dentt\n",
         "wrong.toml": 'images = "images"\nclasses = "classes.txt"\nbackbon = "nano"\n',
         "long.csv": "name,prompt\nshort,short\nlong," + "steel " * 90 + "\n",
     }
@@ -100,6 +101,8 @@ def run_with(model: Path, **changed: object) -> list[object]:
         ({"test": "nowhere.csv"}, ["none of the 1 paths"]),
         ({"test": "images"}, ["images"]),
         ({"seen": "seen.txt"}, ["seen.txt", "Give --labels too"]),
+        ({"seen": "sene.txt"}, ["sene.txt", "cannot be read"]),
+        ({"seen": "seen-typo.txt"}, ['"dentt"', 'Did you mean "dent"?']),
         ({"strategy": "gripp"}, ['strategy = "gripp"', "ifpl", 'Did you mean "grip"?']),
         ({"strategy": "supervised"}, ["needs labels", "--labels"]),
         ({"preset": "papr"}, ['preset = "papr"', 'Did you mean "paper"?']),
@@ -388,6 +391,7 @@ def test_what_a_half_filled_sheet_asks_for_is_kept_whatever_share_is_wanted(
     filled = [{**row, "answer": truth[row["path"]]} for row in longer]
     write_csv(here / "new.csv", list(filled[0]), [list(row.values()) for row in filled])
     told = command(capsys, "audit", "automate", "run", "--answers", "new.csv", *terms, "--json")
+    assert told.code == 0, told.err
     if least == 1:  # of fewer, how many of those drawn are among the surest is an estimate
         assert json.loads(told.out)["decided_by_model"] > 0
 

@@ -265,17 +265,18 @@ def test_many_large_shards_keep_no_file_open(
     save, bank = getattr(np, {"npz": "savez", "npy": "save"}[kind]), arrays()["clip"]
     for number, rows in enumerate(np.array_split(bank.astype(">f8"), 8)):
         save(tmp_path / f"s-{number}.{kind}", rows)
-    most, read = 0, embedstacked.read_arrays
+    most, reads, read = 0, 0, embedstacked.read_arrays
 
     def watched(path: str, among: int) -> Any:
-        nonlocal most
+        nonlocal most, reads
+        reads += 1
         opened = (Path("/proc/self/fd") / one for one in os.listdir("/proc/self/fd"))
         most = max(most, sum(str(tmp_path) in os.path.realpath(one) for one in opened))
         return read(path, among)
 
     monkeypatch.setattr(embedstacked, "read_arrays", watched)
     (found,) = read_embeddings(tmp_path).banks.values()
-    assert most == 0
+    assert (most, reads) == (0, 8)
     assert np.array_equal(found, bank)
 
 
@@ -306,6 +307,7 @@ def test_large_columns_are_put_into_a_file_a_piece_at_a_time(
     large = read_embeddings(shutil.copytree(place, tmp_path / "t"))
     assert np.array_equal(large.hashes, whole.hashes)
     assert (large.ids, large.labels) == (whole.ids, whole.labels)
+    assert sum(rows for rows, _ in sizes) == N * len(whole.banks)
     assert {rows for rows, _ in sizes} <= {1, 2, 3}
 
 

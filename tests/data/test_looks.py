@@ -46,3 +46,13 @@ def test_size_and_shape_are_of_the_upright_picture() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (2, 2), (3000, 2)])
 def test_the_smallest_and_the_strangest_pictures_have_numbers(size: tuple[int, int]) -> None:
     assert np.isfinite(looks_of(Image.new("RGB", size, (0, 0, 0)))).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (7, 3), (90, 60), (700, 500)])
+def test_highlights_are_what_five_percent_exceed(size: tuple[int, int]) -> None:
+    found = part(size=size)
+    share = min(1.0, 256 / max(size))
+    sides = tuple(max(1, round(side * share)) for side in size)
+    small = np.asarray(found.resize(sides, Image.Resampling.NEAREST), np.float32)  # type: ignore[arg-type]
+    light = small / 255 @ np.array([0.299, 0.587, 0.114], np.float32)
+    assert looks_of(found).highlights == pytest.approx(float(np.percentile(light, 95)), abs=1e-6)

@@ -53,7 +53,7 @@ def test_each_defect_changes_the_relief_and_nothing_else_draws_before_it(defect:
     assert np.mean(apart) > 2
 
 
-def test_every_texture_of_the_domains_exists() -> None:
+def test_the_textures_of_the_domains_are_those_that_are_written_down() -> None:
     assert sorted(TRAIN_DOMAIN.textures) == ["brushed", "cast", "ground", "turned"]
     assert sorted(DEMO_DOMAIN.textures) == ["hammered", "knurled", "milled"]
 

@@ -14,7 +14,7 @@ from PIL import Image
 from clipgrip_line.pictures.formats import READERS
 from clipgrip_line.pictures.images import decode
 from clipgrip_line.pictures.unusable import UndecodableImage
-from clipgrip_line.pictures.whole import is_whole
+from clipgrip_line.pictures.whole import is_whole, lacks_only_more
 
 
 def drawn(mode: str = "RGB", seed: int = 0, size: tuple[int, int] = (21, 13)) -> Image.Image:
@@ -96,11 +96,53 @@ def test_nothing_that_was_changed_on_its_way_stops_the_look(name: str) -> None:
         for at in chance.integers(0, min(len(data), 600), 3):
             changed[at] = chance.integers(256)
         assert is_whole(bytes(changed)) in (True, False)
+        assert lacks_only_more(bytes(changed)) in (True, False)
 
 
-@pytest.mark.parametrize("name", ["png", "jpeg", "gif", "tiff, lzw"])
-def test_what_a_camera_adds_behind_a_picture_does_not_make_it_less(name: str) -> None:
-    assert is_whole(MADE[name]() + b"serial 7\0\0")
+BOXED = ["jpeg 2000", "jpeg 2000, bare", "avif"]
+
+
+@pytest.mark.parametrize("name", ["png", "jpeg", "gif", "tiff, lzw", *BOXED])
+@pytest.mark.parametrize(
+    "added", [b"serial 7\0\0", bytes(512), b"\xff" * 16, b"\1\2\3\4\x81\x82\x83\x84"]
+)
+def test_what_a_camera_adds_behind_a_picture_does_not_make_it_less(name: str, added: bytes) -> None:
+    assert is_whole(MADE[name]() + added)
+
+
+def test_a_codestream_that_a_box_leaves_open_ends_where_it_says_itself() -> None:
+    data = MADE["jpeg 2000"]()
+    at = data.index(b"jp2c") - 4
+    data = data[:at] + bytes(4) + data[at + 4 :]
+    assert is_shown(data)
+    assert is_whole(data)
+    assert is_whole(data + b"serial 7")
+    assert not any(is_whole(data[:-n]) for n in range(1, 300))
+
+
+@pytest.mark.parametrize("name", ["jpeg 2000", "avif"])
+@pytest.mark.parametrize("begun", [b"\0\0\1", b"\0\0\1\0uuid" + bytes(20)])
+def test_a_box_that_begins_behind_the_picture_may_go_on_but_is_not_needed(
+    name: str, begun: bytes
+) -> None:
+    data = MADE[name]()
+    assert not is_whole(data + begun)
+    assert lacks_only_more(data + begun)
+    assert not any(lacks_only_more(data[:-n]) for n in range(1, len(data)))
+
+
+def test_an_mpo_without_its_second_picture_shows_all_of_the_first() -> None:
+    data = MADE["mpo"]()
+    ends = [n for n in range(1, len(data)) if lacks_only_more(data[:n])]
+    assert not is_whole(data[: ends[0]])
+    assert ends == list(range(ends[0], len(data)))
+    assert data[: ends[0]].endswith(b"\xff\xd9")
+    assert decode(data[: ends[0]]).tobytes() == decode(data).tobytes()
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"mpo", "jpeg", "avif"} - set(BOXED)))
+def test_of_other_formats_every_byte_is_waited_for(name: str) -> None:
+    assert not any(lacks_only_more(MADE[name]()[:-n]) for n in (1, 2, 9))
 
 
 @pytest.mark.parametrize("size", [0, 14, 2**31 - 1])

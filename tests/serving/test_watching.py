@@ -315,7 +315,8 @@ def test_a_score_that_was_changed_is_said_and_a_line_of_before_is_sealed(
         (codes,) = db.execute("SELECT codes FROM image WHERE number = 3").fetchone()
         changed = bytes([codes[0] ^ 1]) + codes[1:]
         db.execute("UPDATE image SET codes = ? WHERE number = 3", (changed,))
-    with pytest.raises(RunError), open_watch(run) as store:
+    said = 'table "image" does not hold what was written'
+    with pytest.raises(RunError, match=said), open_watch(run) as store:
         store.images()
 
 

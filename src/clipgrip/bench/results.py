@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip.data.tables import csv_bytes
-from clipgrip.files import naming, write_text_atomic
+from clipgrip.files import naming, utf8_bytes, write_text_atomic
 from clipgrip.sealed import DIGEST, is_whole, sealed
 from clipgrip.written import write_dated
 
@@ -85,13 +85,8 @@ def write_results(folder: Path, facts: dict[str, Any], rows: Sequence[dict[str, 
     columns = list(rows[0]) if rows else list(KEYS)
     cells = ([_cell(row[column]) for column in columns] for row in rows)
     write_dated(folder / "results.csv", csv_bytes(columns, cells), "bench")
-    text = results_json(facts, rows)
-    write_dated(folder / "results.json", text.encode("utf-8", "backslashreplace"), "bench")
-
-
-def results_json(facts: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
-    """What results.json holds."""
-    return json.dumps({**facts, "rows": list(rows)}, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps({**facts, "rows": list(rows)}, indent=1, ensure_ascii=False) + "\n"
+    write_dated(folder / "results.json", utf8_bytes(text), "bench")
 
 
 def _cell(value: Any) -> Any:

@@ -21,6 +21,7 @@ CLASSES_SHOWN = 12
 TOO_FEW = mark(
     "the sheet has {n} answers, --count {planned} would leave some out. Give a larger one."
 )
+TOO_FEW_YET = mark("nothing can be said yet: that takes {fewest} answers")
 FOR_A_PROMISE = mark(
     "{name} was drawn for a promise, from all images alike. Draw a sheet of its own to measure: leave out --answers."
 )
@@ -38,20 +39,17 @@ def draw_to_measure(
     """The first images of a plan, or the rest of it, which the first answers decide."""
     import numpy as np
 
-    from clipgrip.cli.reviewed import at_work
+    from clipgrip.cli.reviewed import outcome_at_work
     from clipgrip.runs.measuring import USUAL, MeasuringAudit, is_measuring
-    from clipgrip.runs.reopen import reopen
 
     if sheet is not None and not is_measuring(sheet):
         raise ConfigError(FOR_A_PROMISE, name=sheet.table.name)
-    newest = at_work(run, ui.screen)
-    with ui.screen.live():
-        outcome = reopen(newest, ui.screen)
-        asked = (
-            MeasuringAudit.of(outcome, seed or 0)
-            if sheet is None
-            else MeasuringAudit.of_sheet(outcome, sheet)
-        )
+    outcome = outcome_at_work(run, ui.screen)
+    asked = (
+        MeasuringAudit.of_sheet(outcome, sheet)
+        if sheet is not None
+        else MeasuringAudit.of(outcome, seed or 0)
+    )
     none = np.zeros(0, dtype=np.int64)
     rows, truth = (none, none) if sheet is None else asked.answers(sheet)
     pool = len(asked.audit.pool)
@@ -100,17 +98,16 @@ def read_measured(ui: Ui, run: Path, sheet: Sheet, by: str) -> Result:
     """The accuracy with its interval, kept in the run."""
     from clipgrip.cli.audit_read import NOT_KEPT
     from clipgrip.cli.automate import keep_answers
-    from clipgrip.cli.reviewed import at_work
+    from clipgrip.cli.reviewed import outcome_at_work
     from clipgrip.runs.measuring import MeasuringAudit
-    from clipgrip.runs.reopen import reopen
+    from clipgrip.trust.measured import FEWEST
 
-    newest = at_work(run, ui.screen)
-    with ui.screen.live():
-        asked = MeasuringAudit.of_sheet(reopen(newest, ui.screen), sheet)
+    outcome = outcome_at_work(run, ui.screen)
+    asked = MeasuringAudit.of_sheet(outcome, sheet)
     rows, truth = asked.answers(sheet)
-    is_stored = keep_answers(newest, asked.audit, rows, truth, by, called=asked.id)
+    is_stored = keep_answers(outcome.folder, asked.audit, rows, truth, by, called=asked.id)
     if not is_stored:
-        ui.screen.note(Sentence(NOT_KEPT, newest=newest, answers=sheet.table.name))
+        ui.screen.note(Sentence(NOT_KEPT, newest=outcome.folder, answers=sheet.table.name))
     found = asked.read(rows, truth)
     lines: list[str] = [
         Sentence(
@@ -119,17 +116,11 @@ def read_measured(ui: Ui, run: Path, sheet: Sheet, by: str) -> Result:
             n_sheet=len(sheet),
         )
     ]
-    lines += _lines(found, asked) if found else [_too_few()]
+    lines += _lines(found, asked) if found else [Sentence(TOO_FEW_YET, fewest=FEWEST)]
     if sheet.planned and len(rows) < sheet.planned and len(rows) == len(sheet):
         lines.append(_what_next(run, Path(sheet.table.name), sheet.planned, len(rows)))
     facts: dict[str, Any] = {"audit": asked.id, "sheet": len(sheet), "answered": len(rows)}
     return Result(lines, {**facts, "kept": is_stored, "measured": _facts(found, asked)})
-
-
-def _too_few() -> str:
-    from clipgrip.trust.measured import FEWEST
-
-    return Sentence("nothing can be said yet: that takes {fewest} answers", fewest=FEWEST)
 
 
 def _lines(found: MeasuredAccuracy, asked: MeasuringAudit) -> list[str]:

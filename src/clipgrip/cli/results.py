@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipgrip.files import utf8_bytes
 from clipgrip.pseudolabel.stop import stop_sentence
 from clipgrip.runs.confidence import estimate_of
 from clipgrip.runs.eyes import eye_sentences
@@ -16,7 +17,6 @@ from clipgrip.runs.rounds import name_of_round, skipped_rounds
 from clipgrip.sentences import combined, quoted
 from clipgrip.trust.advice import headline, reasons, remedies
 from clipgrip.trust.doubted import in_short, where_to_look
-from clipgrip.trust.folders import folder_sentences
 from clipgrip.trust.knowledge import knows_nothing
 from clipgrip.trust.labels import label_sentences
 from clipgrip.words import Language, Sentence, Words, mark
@@ -49,7 +49,7 @@ def write_report(
     from clipgrip.report.from_run import facts
 
     html = build_report(facts(outcome, groups, audited, encoding, history), language)
-    return _written(page or outcome.folder / "report.html", _bytes(html), note)
+    return _written(page or outcome.folder / "report.html", utf8_bytes(html), note)
 
 
 def write_board(
@@ -63,7 +63,7 @@ def write_board(
     facts = board_facts(folder, asked, listener)
     html, sheet = build_board(facts, language), build_sheet(facts, language)
     at = _written(page.with_suffix(".xlsx"), sheet, listener.note)
-    return _written(page, _bytes(html), listener.note), at
+    return _written(page, utf8_bytes(html), listener.note), at
 
 
 def _written(path: Path, data: bytes, note: Callable[[str], None]) -> Path:
@@ -71,10 +71,6 @@ def _written(path: Path, data: bytes, note: Callable[[str], None]) -> Path:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     return write_dated(path, data, "report", note)
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "backslashreplace")
 
 
 def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Language = "en") -> str:
@@ -136,11 +132,10 @@ def _given(metrics: dict[str, Any]) -> str:
 
 
 def _labels(metrics: dict[str, Any], say: Words) -> list[str]:
-    """Where they came from, and what they say of the answers."""
-    folders = folder_sentences(metrics["data"].get("folders"), say)
+    """What they say of the answers; where they came from was said before."""
     return [
         Sentence("labels       {text}", text=text)
-        for text in [*folders, *label_sentences(metrics.get("labels"), say)]
+        for text in label_sentences(metrics.get("labels"), say)
     ]
 
 

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipgrip.data.arrow import arrow
 from clipgrip.data.embedlarge import PIECE, ROWS, filled
 from clipgrip.data.entries import PATH_COLUMNS
 from clipgrip.data.stores import opened, readable, url_of
 from clipgrip.data.tables import PARQUET_SUFFIXES
-from clipgrip.errors import DataError, MissingPackage
+from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 from clipgrip.sentences import mark
 
 ARROW_SUFFIXES = (".arrow", ".feather")
-TABLE_SUFFIXES = (*PARQUET_SUFFIXES, *ARROW_SUFFIXES)
 NO_EMBEDDING = frozenset(
     (
         "bbox",
@@ -82,10 +82,7 @@ def columns_of(path: AnyPath, least: int) -> Arrays:
 def table_arrays(table: Any, path: AnyPath, least: int) -> Arrays:
     """The columns of a ``pyarrow.Table``: embeddings as one matrix each, all else as values.
 
-    Other lists of numbers, and pictures, are left out.
-
-    Raises:
-        DataError: vectors of several lengths, or rows without one.
+    Other lists of numbers, and pictures, are left out. DataError: vectors of several lengths, or rows without one.
     """
     banks, others = _kinds(table.schema, table)
     return {
@@ -99,12 +96,7 @@ def table_arrays(table: Any, path: AnyPath, least: int) -> Arrays:
 
 @contextlib.contextmanager
 def _as_data_error(path: AnyPath) -> Iterator[None]:
-    try:
-        import pyarrow
-    except ImportError as error:
-        raise MissingPackage(
-            mark('Parquet and Arrow need pyarrow. Install it with: pip install "clipgrip[parquet]"')
-        ) from error
+    pyarrow, _ = arrow()
     try:
         yield
     except (OSError, ValueError, pyarrow.ArrowException) as error:
@@ -221,7 +213,7 @@ def is_vector(kind: Any) -> bool:
 
 def is_table(path: AnyPath) -> bool:
     """Whether a file has columns, of which those that mean nothing here are left alone."""
-    return os.fspath(path).lower().endswith(TABLE_SUFFIXES)
+    return os.fspath(path).lower().endswith((*PARQUET_SUFFIXES, *ARROW_SUFFIXES))
 
 
 def holds_vectors(path: AnyPath) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import eq
 from typing import Any, overload
 
+from clipgrip.data.columns import Columns
 from clipgrip.data.tables import csv_bytes
 from clipgrip.data.texts import Texts
 from clipgrip.sentences import Sentence
@@ -65,7 +65,7 @@ class Issue:
     detail: str
 
 
-class Issues(Sequence[Issue]):
+class Issues(Columns[Issue]):
     """Issues in columns: each is made when it is asked for. Only `append` and `extend` change them."""
 
     def __init__(self, *groups: Iterable[Issue]) -> None:
@@ -78,7 +78,7 @@ class Issues(Sequence[Issue]):
         """One more at the end."""
         self._reasons.append(_NUMBERS[issue.reason])
         self._paths.append(issue.path)
-        self._details.append(_JSON.encode(_parts(issue.detail)))
+        self._details.append(_JSON.encode(detail_parts(issue.detail)))
 
     def extend(self, issues: Iterable[Issue]) -> None:
         """Several more at the end."""
@@ -100,21 +100,11 @@ class Issues(Sequence[Issue]):
     def __getitem__(self, place: int | slice) -> Issue | Issues:
         if isinstance(place, slice):
             return self._some(range(*place.indices(len(self))))
-        detail = _whole(json.loads(self._details[place]))
+        detail = detail_whole(json.loads(self._details[place]))
         return Issue(self._paths[place], _SLUGS[self._reasons[place]], detail)
-
-    def __iter__(self) -> Iterator[Issue]:
-        return (self[place] for place in range(len(self)))
 
     def __repr__(self) -> str:
         return f"<{len(self)} issues: {self.tally()}>"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence):
-            return NotImplemented
-        return len(self) == len(other) and all(map(eq, self, other))
-
-    __hash__ = None  # type: ignore[assignment]
 
     def among(self, reasons: Collection[str]) -> Issues:
         """Those for one of these reasons."""
@@ -150,20 +140,20 @@ _SLUGS = tuple(REASONS)
 _NUMBERS = {reason: number for number, reason in enumerate(_SLUGS)}
 
 
-def _parts(value: object) -> object:
+def detail_parts(value: object) -> object:
     """What JSON keeps of a detail: a sentence as its template and its values."""
     value = getattr(value, "sentence", value)  # an error that has one
     if isinstance(value, Sentence):
-        return [value.template, {name: _parts(one) for name, one in value.values.items()}]
+        return [value.template, {name: detail_parts(one) for name, one in value.values.items()}]
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
-def _whole(value: Any) -> Any:
-    """What `_parts` was given."""
+def detail_whole(value: Any) -> Any:
+    """What `detail_parts` was given."""
     if not isinstance(value, list):
         return value
     template, values = value
-    return Sentence(template, **{name: _whole(one) for name, one in values.items()})
+    return Sentence(template, **{name: detail_whole(one) for name, one in values.items()})
 
 
 def issues_bytes(issues: Iterable[Issue], say: Words = ENGLISH) -> bytes:

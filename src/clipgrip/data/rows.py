@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from operator import eq
 from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clipgrip.data.sources import ImageSource, source_of, source_text
+from clipgrip.data.columns import Columns
+from clipgrip.data.sources import EmbeddingSource, ImageSource, source_of, source_text
 from clipgrip.data.texts import Texts
 from clipgrip.errors import DataError
 from clipgrip.sentences import mark
@@ -24,6 +24,8 @@ Hashes = NDArray[np.bytes_]
 DIGITS = 64
 PART = 65_536
 """Hashes that are made to text together."""
+EMBEDDED = f"\n{source_text(EmbeddingSource('', 0)).partition(',')[0]}".encode()
+"""How the source of an embedding begins, behind the paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ Cells = tuple[str, str, int, str, str]
 """Content hash, paths as JSON, label, split, source as JSON: what a database keeps of a row."""
 
 
-class Rows(Sequence[Row]):
+class Rows(Columns[Row]):
     """N rows in their order, each column in one piece. Nothing in it changes."""
 
     def __init__(
@@ -124,16 +126,6 @@ class Rows(Sequence[Row]):
             source_of(source) if source else self._in_memory[at],
         )
 
-    def __iter__(self) -> Iterator[Row]:
-        return (self[place] for place in range(len(self)))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence):
-            return NotImplemented
-        return len(self) == len(other) and all(map(eq, self, other))
-
-    __hash__ = None  # type: ignore[assignment]
-
     def take(self, places: Ints | NDArray[np.bool_]) -> Rows:
         """Some of the rows, in the order of their places."""
         hashes, labels, tests = self.hashes[places], self.labels[places], self.tests[places]
@@ -188,6 +180,11 @@ class Rows(Sequence[Row]):
         for at in self._at.tolist():
             text = self._texts[at].split("\n")[1]
             yield source_of(text) if text else self._in_memory[at]
+
+    def of_embeddings(self) -> NDArray[np.bool_]:
+        """(N,) whether a row is one of a file of embeddings."""
+        found = (self._texts.has(at, EMBEDDED) for at in self._at.tolist())
+        return np.fromiter(found, np.bool_, len(self))
 
     def cells(self) -> Iterator[Cells]:
         """As a database keeps them; the source is empty where an image lies in memory alone."""

@@ -27,8 +27,7 @@ _TO_JAPANESE = re.compile(r"\x1b(?:\$\(?[@BD]|\([IJ])")
 def read_text(path: AnyPath, encoding: str | None = None) -> str:
     """The text of a file, as `decoded`.
 
-    Raises:
-        DataError: the file is missing, unreadable, no regular file, very large, or in another encoding.
+    DataError: the file is missing, unreadable, no regular file, very large, or in another encoding.
     """
     return decoded(_bytes(path), os.path.basename(os.fspath(path)), encoding)
 
@@ -36,13 +35,11 @@ def read_text(path: AnyPath, encoding: str | None = None) -> str:
 def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
     """Text by its byte order mark, else in ``encoding``, else as UTF-8, else as cp932 where that is Japanese.
 
-    Raises:
-        DataError: another encoding, or text that no people write.
+    DataError: another encoding, or text that no people write.
     """
-    text = data.decode(taken_encoding(data, name, encoding), "strict")
-    text = text.lstrip("\ufeff").rstrip(
-        "\x1a"
-    )  # marks that were written twice; where files of DOS end
+    text, _ = _taken(data, name, encoding)
+    # marks that were written twice, and where files of DOS end
+    text = text.lstrip("\ufeff").rstrip("\x1a")
     if _TO_JAPANESE.search(text):
         raise DataError(
             "{name}: it is in the Japanese encoding JIS. Give --encoding iso-2022-jp, or save it as UTF-8 "
@@ -54,8 +51,8 @@ def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
     return text
 
 
-def taken_encoding(data: bytes, name: str, encoding: str | None = None) -> str:
-    """The name of the encoding in which `decoded` reads the bytes; DataError as there."""
+def _taken(data: bytes, name: str, encoding: str | None) -> tuple[str, str]:
+    """The text as it stands, and the name of its encoding; DataError as in `decoded`."""
     marked = [code for bom, code in _BOMS if data.startswith(bom)]
     if b"\0" in data and not marked and not encoding:
         raise DataError(NUL, name=name)
@@ -63,11 +60,11 @@ def taken_encoding(data: bytes, name: str, encoding: str | None = None) -> str:
     for one in tried:
         try:
             text = data.decode(one)
-        except (UnicodeDecodeError, UnicodeError):
+        except UnicodeError:
             continue
         reason = why_not_japanese(text) if one == "cp932" and not encoding else None
         if reason is None:
-            return one
+            return text, one
         raise _neither(name, Sentence(", in which it would hold {reason}", reason=reason))
     if tried == [encoding]:
         raise DataError(
@@ -83,11 +80,10 @@ def taken_encoding(data: bytes, name: str, encoding: str | None = None) -> str:
 def encoding_remark(path: AnyPath, encoding: str | None = None) -> Sentence | None:
     """What people should know about how a text file was read; None where it is UTF-8 or has a mark.
 
-    Raises:
-        DataError: as `read_text`.
+    DataError as `read_text`.
     """
     data = _bytes(path)
-    taken = taken_encoding(data, os.path.basename(os.fspath(path)), encoding)
+    _, taken = _taken(data, os.path.basename(os.fspath(path)), encoding)
     if taken.startswith("utf") or data.isascii():
         return None
     if encoding:
@@ -100,8 +96,7 @@ def encoding_remark(path: AnyPath, encoding: str | None = None) -> Sentence | No
 def in_utf8(data: bytes, encoding: str | None) -> bytes:
     """A file that is brought in, its text in UTF-8; as it is where it is UTF-8 or has a mark, or is no text (a ZIP).
 
-    Raises:
-        DataError: its text is not in ``encoding``.
+    DataError: its text is not in ``encoding``.
     """
     if encoding is None or data.startswith((b"PK", *(bom for bom, _ in _BOMS))):
         return data

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
-from clipgrip.pseudolabel.refine.copies import copies_among
+from clipgrip.pseudolabel.refine.copies import Copies, copies_among
 from clipgrip.seeds import generator
 from clipgrip.types import Labels, Probs
 
@@ -80,10 +80,11 @@ def bank_weights(
 
     ``labels`` (N,) are people's, -1 elsewhere.
     """
-    rows = _different(banks[0], settings)
+    copies = copies_among(banks[0])
+    rows = _different(len(banks[0]), copies, settings)
     some = [bank[rows].float() for bank in banks]
     by_text = _by_text(some, None if probs is None else probs[rows], settings)
-    by_label = _by_labels(banks, labels, settings)
+    by_label = _by_labels(banks, labels, copies, settings)
     shared = [_shared(some[0], bank, settings) for bank in some]
     enough = len(rows) >= settings.few
     trusted = enough and by_text[0].n > 0 and _knows(probs, labels)
@@ -102,13 +103,12 @@ def bank_weights(
     return tuple(weights)
 
 
-def _different(bank: Tensor, settings: BankSettings) -> Tensor:
+def _different(images: int, copies: Copies | None, settings: BankSettings) -> Tensor:
     """Rows of the images that are compared, each image once.
 
     In an order of chance: among equal similarities the first counts, and rows may stand class by class.
     """
-    copies = copies_among(bank)
-    rows = torch.arange(len(bank)) if copies is None else copies.first
+    rows = torch.arange(images) if copies is None else copies.first
     order = torch.randperm(len(rows), generator=generator(0, "banks"))
     return rows[order[: settings.sample]]
 
@@ -125,7 +125,7 @@ def _by_text(
 
 
 def _by_labels(
-    banks: Sequence[Tensor], labels: Labels | None, settings: BankSettings
+    banks: Sequence[Tensor], labels: Labels | None, copies: Copies | None, settings: BankSettings
 ) -> list[Agreement]:
     """Of labels whose class has at least two, a bank each; of copies one counts.
 
@@ -133,7 +133,7 @@ def _by_labels(
     """
     if labels is None or not bool((labels >= 0).any()):
         return [NONE] * len(banks)
-    if (copies := copies_among(banks[0])) is not None:
+    if copies is not None:
         once = copies.representatives(labels >= 0)
         banks, labels = [bank[once] for bank in banks], labels[once]
     counts = torch.bincount(labels[labels >= 0])

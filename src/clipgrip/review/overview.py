@@ -167,11 +167,7 @@ def _since_held_back(snapshot: ReviewSnapshot) -> int:
 
 
 def terms_of(max_error: float, confidence: float) -> Terms:
-    """Terms of a promise about these images.
-
-    Raises:
-        ConfigError: a share out of range.
-    """
+    """Terms of a promise about these images. ConfigError: a share out of range."""
     if not 0 < max_error < 0.5:
         raise ConfigError(
             Sentence("the largest share of errors has to lie between 0 and 50%, as in 2%.")
@@ -281,8 +277,6 @@ def _worth_more(snapshot: ReviewSnapshot, found: Errors, proof: AuditProof) -> b
     wrong = Share(int(np.isin(surest, found.wrong).sum()), len(surest))
     if wrong.exact is not None and wrong.exact[0] > proof.promise.terms.max_error:
         return False
-    if proof.promise.decided.any() and not any(one.pays for one in proof.promise.wider):
-        return False  # answers would take more images from the model than they add
     return any(isinstance(more, int) and 0 < more <= MOST_MORE for more in proof.more.values())
 
 

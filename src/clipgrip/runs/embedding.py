@@ -24,9 +24,9 @@ from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings
-from clipgrip.data.entries import Listed
 from clipgrip.data.images import UndecodableImage
 from clipgrip.data.issues import Issue, Issues
+from clipgrip.data.listed import Listed
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.reading import open_picture, open_row
 from clipgrip.data.rows import Row, Rows
@@ -167,7 +167,13 @@ def _seen(
     given = isinstance(backbone, GivenModel | GivenBank)
     check_kind(rows, EMBEDDINGS if given else backbone.name)
     if not isinstance(backbone, GivenModel | GivenBank):
-        return embed_images(backbone, items_of(rows), cache=cache, on_progress=on_progress)
+        return embed_images(
+            backbone,
+            items_of(rows),
+            cache=cache,
+            on_progress=on_progress,
+            hashes=list(Rows.of(rows).sha256s()),
+        )
     return vectors_of(rows, backbone.banks[0] if isinstance(backbone, GivenModel) else backbone)
 
 

@@ -78,7 +78,7 @@ def _write_predictions(
     """predictions.csv, and of many images predictions.parquet beside it."""
     if len(outcome.manifest) > MANY:
         _write_parquet(outcome, calibrated, note)
-    table = predictions_table(outcome, calibrated)
+    table = csv_bytes(COLUMNS, prediction_lines(outcome, calibrated))
     write_dated(outcome.folder / PREDICTIONS, table, "run", note)
 
 
@@ -104,10 +104,7 @@ def recalibrate(
     """Calibrate a finished run by the audited classes (N,) of its pool, -1 for the others, and write its answers anew.
 
     calibration.json keeps the temperature for `predict`. None below `AUDITED` known ones, or where a temperature brings
-    nothing; an earlier one then goes.
-
-    Raises:
-        OSError: the folder may not be written.
+    nothing; an earlier one then goes. OSError: the folder may not be written.
     """
     found = honesty(outcome.answers.pool, truth, least=AUDITED)
     calibrated = AuditedCalibration.of(found) if found is not None and found.gains else None
@@ -115,11 +112,6 @@ def recalibrate(
         _write_predictions(outcome, calibrated, note)
     write_calibration(outcome.folder, calibrated)  # last: whoever is stopped before does both again
     return calibrated
-
-
-def predictions_table(outcome: Outcome, calibrated: AuditedCalibration | None) -> bytes:
-    """predictions.csv: every image of pool and test."""
-    return csv_bytes(COLUMNS, prediction_lines(outcome, calibrated))
 
 
 def prediction_lines(
@@ -164,10 +156,9 @@ def prediction_rows(
     probs: Probs,
     names: Sequence[str],
     calibrated: AuditedCalibration | None = None,
-    given: Sequence[int] | None = None,
 ) -> Iterator[tuple[str, ...]]:
-    """A line of `COLUMNS` for each file, copies of one content included; ``given`` labels (N,), -1 for none."""
-    for row, cells in zip(rows, prediction_cells(probs, names, calibrated, given), strict=True):
+    """A line of `COLUMNS` for each file, copies of one content included."""
+    for row, cells in zip(rows, prediction_cells(probs, names, calibrated), strict=True):
         for path in row.paths:
             yield (path, *cells)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from operator import eq
 from typing import overload
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load, save
 
+from clipgrip.data.columns import Columns
 from clipgrip.data.rows import DIGITS, Hashes, Ints, decoded, hashes_of
 
 PACKED = 50_000
@@ -21,7 +21,7 @@ Triple = tuple[str, int, float]
 
 
 @dataclass(frozen=True, eq=False)
-class NamedLabels(Sequence[Triple]):
+class NamedLabels(Columns[Triple]):
     """Pseudolabels by the images' content hashes; each is made when it is asked for."""
 
     hashes: Hashes
@@ -52,13 +52,6 @@ class NamedLabels(Sequence[Triple]):
     def __iter__(self) -> Iterator[Triple]:
         columns = decoded(self.hashes), self.labels.tolist(), self.confidence.tolist()
         return zip(*columns, strict=True)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence):
-            return NotImplemented
-        return len(self) == len(other) and all(map(eq, self, other))
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 def packed(pseudolabels: NamedLabels) -> bytes:

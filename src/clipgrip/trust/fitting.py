@@ -24,15 +24,14 @@ SPREAD = 0.5
 
 LEAST = 20
 """Labels below which a fit is refused."""
+FOLDS = 5
 
 
 def fit_temperature(logits: Logits, labels: Labels) -> Temperature:
     """The temperature of least log loss with a prior ``log T ~ N(0, SPREAD²)``; labels of -1 count nowhere.
 
-    Source: Guo et al., ICML 2017; the prior shrinks to no change where labels are few.
-
-    Raises:
-        DataError: fewer than `LEAST` labels.
+    Source: Guo et al., ICML 2017; the prior shrinks to no change where labels are few. DataError: fewer than `LEAST`
+    labels.
     """
     known = labels >= 0
     if (count := int(known.sum())) < LEAST:
@@ -72,21 +71,17 @@ def cross_fitted(
     fit: Callable[[Logits, Labels], Callable[[Logits], Probs]],
     logits: Logits,
     labels: Labels,
-    *,
-    folds: int = 5,
-    seed: int = 0,
 ) -> Float[Tensor, "n C"]:
     """Probabilities of the labeled rows, each from a calibration fitted without it; rows in their order.
 
-    Raises:
-        DataError: a fold leaves too few labels to fit.
+    DataError: a fold leaves too few labels to fit.
     """
     known = (labels >= 0).nonzero().flatten()
     logits, labels = logits[known], labels[known]
-    place = torch.arange(len(labels)) % folds
-    place = place[torch.randperm(len(labels), generator=generator(seed, "folds"))]
+    place = torch.arange(len(labels)) % FOLDS
+    place = place[torch.randperm(len(labels), generator=generator(0, "folds"))]
     probs = torch.empty_like(logits)
-    for fold in range(folds):
+    for fold in range(FOLDS):
         probs[place == fold] = fit(logits[place != fold], labels[place != fold])(
             logits[place == fold]
         )

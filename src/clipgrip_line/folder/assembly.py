@@ -25,7 +25,7 @@ from clipgrip_line.folder.notes import Notes
 from clipgrip_line.folder.originals import Originals
 from clipgrip_line.folder.outlet import Outlet
 from clipgrip_line.folder.samples import FOLDER as SAMPLES
-from clipgrip_line.folder.samples import Samples, Sampling
+from clipgrip_line.folder.samples import Samples, SamplesOutlet
 from clipgrip_line.folder.scan import is_within
 from clipgrip_line.folder.settings import Outlets, Settings
 from clipgrip_line.folder.sorting import How, Sorting
@@ -41,6 +41,8 @@ from clipgrip_line.folder.tables import (
 from clipgrip_line.folder.watch import Watch
 from clipgrip_line.folder.webhook import Webhook
 from clipgrip_line.sentences import mark
+
+OF_SERVICE = mark("{folder} is the folder of clipgrip-line serve. Give --out a folder of its own.")
 
 if TYPE_CHECKING:
     from clipgrip_line.monitoring.seeing import Answering
@@ -103,24 +105,17 @@ def watching(
 ) -> Iterator[Watch]:
     """A watch with its outlets, alone on its output folder. ``reference``: what its new images are compared with.
 
-    Raises:
-        LineError: the folders cannot be used so, or another process has --out.
-        OSError, sqlite3.Error: the system refused.
+    LineError: the folders cannot be used so, or another process has --out. OSError, sqlite3.Error: the system refused.
     """
     check_places(settings.folder, settings.out)
     settings.out.mkdir(parents=True, exist_ok=True)
     from clipgrip_line.folder.monitor import Monitor
-    from clipgrip_line.service.alone import check_one_owner
+    from clipgrip_line.service.alone import check_owner
     from clipgrip_line.service.ledger import NAME as SERVED
 
     with ExitStack() as stack:
         stack.enter_context(locked(settings.out))
-        check_one_owner(settings.out)
-        if (settings.out / SERVED).exists():
-            raise LineError(
-                mark("{out} is the folder of clipgrip-line serve. Give --out a folder of its own."),
-                out=settings.out,
-            )
+        check_owner(settings.out, SERVED, OF_SERVICE)
         journal = Journal(settings.out / JOURNAL)
         stack.callback(journal.close)
         journal.begin(os.path.abspath(settings.folder))
@@ -159,7 +154,7 @@ def _local(
         store = Samples(out / SAMPLES, wishes.keep_bytes, wishes.keep_rate)
         stack.callback(store.close)
         store.tidy()
-        found.append(Sampling(store, originals))
+        found.append(SamplesOutlet(store, originals))
     if wishes.sort is not None:  # the last, as it may move the original away
         found.append(Sorting(out / SORTED, wishes.sort, originals))
     return found
@@ -196,7 +191,7 @@ def _outlets(
             one,
             journal,
             notes.changed,
-            in_order=isinstance(one, Table | Sampling),
+            in_order=isinstance(one, Table | SamplesOutlet),
             now=now,
             backoff=Backoff(1.0, LOCAL_MOST),
             cross_off=ledger.add,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from clipgrip_line.errors import ClipgripError
 from clipgrip_line.files import open_file, openable, system_words
 from clipgrip_line.folder.scan import Entry
-from clipgrip_line.pictures.whole import is_whole
+from clipgrip_line.folder.sightings import Stays
+from clipgrip_line.pictures.whole import is_whole, lacks_only_more
 from clipgrip_line.sentences import Sentence
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ class Failed:
 
 
 def load(
-    folder: Path, entry: Entry, lasting: bool, *, model: Answering, knows: Callable[[str], bool]
+    folder: Path, entry: Entry, stays: Stays, *, model: Answering, knows: Callable[[str], bool]
 ) -> Loaded | Failed:
-    """Read, hash and decode one file that has stopped growing; ``lasting``: for so long that no more will come."""
+    """Read, hash and decode one file that has stopped growing."""
     if entry.size == 0:
         return Failed(entry, Sentence("an empty file"))
     if entry.size > MOST_BYTES:
@@ -68,13 +69,20 @@ def load(
     if knows(image):
         return Loaded(entry, image, data, None)
     try:
-        if not lasting and not is_whole(data):
+        if _may_go_on(data, stays):
             return Failed(entry, WRITTEN, cut=True)
         return Loaded(entry, image, data, model.pixels(data))
     except ClipgripError as error:
         return Failed(entry, error.sentence)
     except MemoryError:
         return Failed(entry, Sentence("decoding it takes more memory than there is"))
+
+
+def _may_go_on(data: bytes, stays: Stays) -> bool:
+    """Whether more of it is to be waited for."""
+    if stays == "lasting" or is_whole(data):
+        return False
+    return stays == "new" or not lacks_only_more(data)
 
 
 def seen(model: Answering, images: Sequence[Loaded]) -> list[Seen | str]:

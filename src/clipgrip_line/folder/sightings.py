@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from clipgrip_line.folder.scan import Entry
 
 SLOWEST = 300.0
 """Seconds between looks at a file that the system does not let us read."""
+
+
+SETTLED = 5.0
+"""Seconds after which a picture is taken that lacks nothing but what its file says follows it."""
+Stays = Literal["new", "settled", "lasting"]
+"""How long a file has stayed as it is: so long that only what nobody needs is missing, or that no more will come."""
 
 
 @dataclass
@@ -75,10 +82,15 @@ class Sightings:
         """It was written to while it was read: it is growing still."""
         self._open[entry.path] = Sight(entry, now, now)
 
-    def is_lasting(self, entry: Entry, now: float) -> bool:
-        """Whether it was looked at, and has stayed as it is for so long that no more of it will come."""
+    def stays(self, entry: Entry, now: float) -> Stays:
+        """How long it has stayed as it is since it was looked at first."""
         sight = self._open.get(entry.path)
-        return sight is not None and sight.tries > 0 and now - sight.since >= self._give_up
+        if sight is None or sight.tries == 0:
+            return "new"
+        passed = now - sight.since
+        if passed >= self._give_up:
+            return "lasting"
+        return "settled" if passed >= SETTLED else "new"
 
     def waits(self, entry: Entry, now: float) -> Sight:
         """It cannot be used yet: it is looked at again, and at the latest when its patience ends."""
@@ -93,9 +105,9 @@ class Sightings:
 
     def failed(self, entry: Entry, now: float, *, patient: bool) -> bool:
         """It did not decode, or could not be read; True where that has lasted long enough to be said."""
-        lasting = self.is_lasting(entry, now)
+        stays = self.stays(entry, now)
         sight = self.waits(entry, now)
-        if not lasting or sight.listed:
+        if stays != "lasting" or sight.listed:
             return False
         sight.listed = True
         if not patient:

@@ -177,8 +177,8 @@ class Watch:
 
     def _batch(self, entries: Sequence[Entry]) -> int:
         read = partial(load, self._settings.folder, model=self._model, knows=self._journal.knows)
-        lasting = [self._sightings.is_lasting(one, self._now()) for one in entries]
-        loaded = list(self._pool.map(read, entries, lasting))
+        stays = [self._sightings.stays(one, self._now()) for one in entries]
+        loaded = list(self._pool.map(read, entries, stays))
         fresh = {
             one.image: one for one in loaded if isinstance(one, Loaded) and one.pixels is not None
         }

@@ -51,6 +51,7 @@ ENDINGS = {
     "HeifImageFile": (".heic", ".heif", ".hif"),
 }
 """Endings of each format, the usual one first; by the name of its reader."""
+_EVERY_ENDING = tuple(one for known in ENDINGS.values() for one in known)
 
 AVIF = Reader("PIL.AvifImagePlugin", "AvifImageFile")
 HEIC = Reader("pillow_heif.as_plugin", "HeifImageFile")
@@ -66,8 +67,7 @@ _ALLOWED = Sentence("JPEG, PNG, BMP, TIFF, WebP, GIF, PPM, JPEG 2000, AVIF and, 
 def reader_of(head: bytes) -> Reader:
     """What reads a file that begins with ``head``.
 
-    Raises:
-        UndecodableImage: empty, no image format that is read here, or one whose package is not installed.
+    UndecodableImage: empty, no image format that is read here, or one whose package is not installed.
     """
     if not head:
         raise UndecodableImage("empty-file", Sentence("the file has no content"))
@@ -91,7 +91,7 @@ def ending_of(data: bytes) -> str:
 
 def is_called_image(name: str) -> bool:
     """Whether a name ends as a picture's does."""
-    return name.casefold().endswith(tuple(one for known in ENDINGS.values() for one in known))
+    return name.casefold().endswith(_EVERY_ENDING)
 
 
 def _of_brands(head: bytes) -> Reader:

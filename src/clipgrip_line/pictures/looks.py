@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 SMALL, CROP = 256, 320
@@ -45,13 +46,22 @@ def looks_of(picture: Image.Image) -> Looks:
     light = (small / 255) @ np.array([0.299, 0.587, 0.114], np.float32)
     return Looks(
         float(light.mean()),
-        float(np.percentile(light, 95)),
+        _exceeded(light.ravel(), 0.95),
         _sharpness(picture),
         math.log((red + 0.01) / (green + 0.01)),
         math.log((blue + 0.01) / (green + 0.01)),
         math.log(width * height),
         math.log(width / height),
     )
+
+
+def _exceeded(values: NDArray[np.floating[Any]], share: float) -> float:
+    """What a share of them does not exceed, as np.percentile says it at four times the cost."""
+    place = share * (values.size - 1)
+    low, high = math.floor(place), math.ceil(place)
+    ordered = np.partition(values, (low, high))
+    below, above = float(ordered[low]), float(ordered[high])
+    return below + (above - below) * (place - low)
 
 
 def _sharpness(picture: Image.Image) -> float:

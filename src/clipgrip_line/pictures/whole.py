@@ -18,6 +18,10 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _STRIPS = ((273, 279), (324, 325))
 """Tags of where strips and tiles begin, and of how long they are."""
 _INTEGERS = {3: "H", 4: "I", 13: "I", 16: "Q"}
+_CODESTREAM = b"\xff\x4f"
+"""How that of a JPEG 2000 begins."""
+_TEXT = 0x20202020
+"""What four blanks are as a size."""
 Field = tuple[int, int, int]
 """Type, count, and where the values lie."""
 
@@ -30,6 +34,18 @@ def is_whole(data: bytes) -> bool:
     except UndecodableImage:
         return True
     except (struct.error, IndexError, OverflowError):  # what should stand here is not there
+        return False
+
+
+def lacks_only_more(data: bytes) -> bool:
+    """Whether all of the picture that is shown is there, and only what its file says follows it is not.
+
+    A second picture that somebody took away, or a few bytes of which nobody can say whether they begin a box.
+    """
+    try:
+        check = _SHOWN.get(reader_of(data[:HEAD_BYTES]).name)
+        return check is not None and check(data)
+    except (UndecodableImage, struct.error, IndexError, OverflowError):
         return False
 
 
@@ -52,6 +68,11 @@ def _jpeg(data: bytes) -> bool:
             return False
         ended = marker == 0xD9
     return ended
+
+
+def _jpeg_ends(data: bytes) -> bool:
+    """The first picture alone: what is shown of an MPO."""
+    return any(marker == 0xD9 for marker, _ in jpeg_markers(data))
 
 
 def _mpf_end(data: bytes, base: int) -> int:
@@ -153,23 +174,73 @@ def _ppm(data: bytes) -> bool:
 
 
 def _jpeg2000(data: bytes) -> bool:
-    ended = data.rstrip(b"\0").endswith(b"\xff\xd9")
-    return ended if data.startswith(b"\xff\x4f") else _boxes(data, ended)
+    if data.startswith(_CODESTREAM):
+        return _codestream_end(data, 0) <= len(data)
+    return _boxes(data)
 
 
-def _boxes(data: bytes, ended: bool = True) -> bool:
-    """``ended``: whether a box that reaches to the end of the file, wherever that is, is whole."""
-    at = 0
+def _codestream_end(data: bytes, at: int) -> int:
+    """Where the codestream of a JPEG 2000 that begins at ``at`` ends; struct.error where it is cut."""
+    at += 2
+    while (marker := struct.unpack_from(">H", data, at)[0]) != 0xFFD9:
+        (step,) = struct.unpack_from(">H", data, at + 2)
+        step += 2
+        if marker == 0xFF90:  # a part of a tile: it says how long it is, but for the last one
+            (part,) = struct.unpack_from(">I", data, at + 6)
+            step = part or data.find(b"\xff\xd9", at) - at
+        if step < 2:
+            raise struct.error
+        at += step
+    return at + 2
+
+
+def _boxes(data: bytes) -> bool:
+    """Up to the last box; what is no box behind those of the picture was added by a camera."""
+    at, seen = 0, set[bytes]()
     while at < len(data):
-        (size,) = struct.unpack_from(">I4x", data, at)
-        if size == 1:
-            (size,) = struct.unpack_from(">Q", data, at + 8)
-        if size == 0:
-            return ended
-        if size < 8:
+        if _has_picture(seen) and _is_no_box(data[at : at + 8]):
+            return True
+        end, kind = _box(data, at)
+        if end > len(data):
             return False
-        at += size
-    return at == len(data)
+        at = end
+        seen.add(kind)
+    return True
+
+
+def _picture_boxes(data: bytes) -> bool:
+    """Those that are shown, whatever follows."""
+    at, seen = 0, set[bytes]()
+    while not _has_picture(seen):
+        at, kind = _box(data, at)
+        seen.add(kind)
+    return at <= len(data)
+
+
+def _box(data: bytes, at: int) -> tuple[int, bytes]:
+    """Where a box ends, and its kind; one without a size goes on to the end of the file, or of its codestream."""
+    size, kind = struct.unpack_from(">I4s", data, at)
+    if size == 0:
+        start = at + 8
+        is_stream = data.startswith(_CODESTREAM, start)
+        return (_codestream_end(data, start) if is_stream else len(data)), kind
+    if size == 1:
+        (size,) = struct.unpack_from(">Q", data, at + 8)
+    if size < 8:
+        raise struct.error
+    return at + size, kind
+
+
+def _has_picture(kinds: set[bytes]) -> bool:
+    return b"jp2c" in kinds or {b"meta", b"mdat"} <= kinds
+
+
+def _is_no_box(head: bytes) -> bool:
+    """Text or zeros: a box has a kind of four letters, and no picture's has so many bytes as letters would say."""
+    if len(head) < 8:
+        return False  # it may be the beginning of one
+    (size,) = struct.unpack(">I", head[:4])
+    return size >= _TEXT or not head[4:].isascii() or not head[4:].decode("ascii").isprintable()
 
 
 _CHECKS: dict[str, Callable[[bytes], bool]] = {
@@ -183,4 +254,10 @@ _CHECKS: dict[str, Callable[[bytes], bool]] = {
     "Jpeg2KImageFile": _jpeg2000,
     "AvifImageFile": _boxes,
     "HeifImageFile": _boxes,
+}
+_SHOWN: dict[str, Callable[[bytes], bool]] = {
+    "JpegImageFile": _jpeg_ends,
+    "Jpeg2KImageFile": _picture_boxes,
+    "AvifImageFile": _picture_boxes,
+    "HeifImageFile": _picture_boxes,
 }

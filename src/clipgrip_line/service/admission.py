@@ -10,6 +10,9 @@ from collections import deque
 RECENT = 64
 """Images from whose time the pace of the engine is read."""
 
+SENT = 0.002
+"""Seconds in which an answer is sent."""
+
 
 class Full(Exception):
     """No room now; ``after``: seconds until it is worth to come again."""
@@ -29,6 +32,8 @@ class Admission:
         """Images inside that have not reached the engine yet."""
         self._lock = threading.Lock()
         self._left: deque[float] = deque(maxlen=RECENT)
+        self._last = 0.0
+        """When images left last."""
 
     def enter_bytes(self, size: int) -> None:
         """So many bytes of a body have come; Full where there is no room for them. The first always have it."""
@@ -61,8 +66,14 @@ class Admission:
         """They are answered, or refused."""
         with self._lock:
             self.images -= images
+            self._last = time.monotonic()
             if answered:
-                self._left.extend([time.monotonic()] * images)
+                self._left.extend([self._last] * images)
+
+    def is_calm(self) -> bool:
+        """Whether nothing is inside, and the last answer has had the time to be sent."""
+        with self._lock:
+            return not self.images and time.monotonic() - self._last > SENT
 
     def _after(self) -> int:
         """Seconds in which about half of the queue is done, by the pace of the latest answers; at least 1."""

@@ -24,7 +24,8 @@ _COLUMNS = (
     *("at", "image", "version", "class", "confidence", "top", "decided", "verdict", "name", "lot"),
     *("serial", "station", "request", "position", "shift", "label", "sure", "codes", "fresh"),
 )
-_INSERT = f"INSERT INTO answer ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_INSERT = f"""INSERT INTO answer ({", ".join(_COLUMNS)}) VALUES ({", ".join("?" * (len(_COLUMNS) - 1))},
+ NOT EXISTS (SELECT 1 FROM answer WHERE image = ? AND version = ?))"""
 
 
 @dataclass(frozen=True)
@@ -45,23 +46,19 @@ class Keeping:
     def _one(self, db: sqlite3.Connection, one: Seen) -> dict[str, Any]:
         asked, answer, moment = one.asked, one.answer, now()
         at, shift = written(moment), self.shifts.of_moment(moment)
-        known = db.execute(
-            "SELECT 1 FROM answer WHERE image = ? AND version = ? LIMIT 1",
-            (answer.image_id, answer.version),
-        ).fetchone()
         about = answer.as_json()
         row = (
             *(at, answer.image_id, answer.version, answer.class_name, answer.confidence),
             *(json.dumps(about["top"], ensure_ascii=False), answer.decided, answer.verdict),
             *(asked.name, asked.lot, asked.serial, asked.station, asked.request, asked.position),
-            *(shift, one.label, one.sure, one.codes, known is None),
+            *(shift, one.label, one.sure, one.codes, answer.image_id, answer.version),
         )
         number = db.execute(_INSERT, row).lastrowid or 0
         db.execute(
             "INSERT INTO tally VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1",
             (shift, answer.class_name, answer.verdict),
         )
-        why = self._why(one, known is None)
+        why = self._why(db, one, number)
         if why:
             self._ask(db, one, number, why, at)
         if number % EVERY == 0:
@@ -73,10 +70,13 @@ class Keeping:
             "at": at,
         }
 
-    def _why(self, one: Seen, fresh: bool) -> str:
+    def _why(self, db: sqlite3.Connection, one: Seen, number: int) -> str:
         if one.answer.decided == "person":
             return PROMISE
-        return AUDIT if fresh and drawn(one.answer.image_id, self.audit_every) else ""
+        if not drawn(one.answer.image_id, self.audit_every):
+            return ""
+        (fresh,) = db.execute("SELECT fresh FROM answer WHERE number = ?", (number,)).fetchone()
+        return AUDIT if fresh else ""
 
     def _ask(self, db: sqlite3.Connection, one: Seen, number: int, why: str, at: str) -> None:
         image = one.answer.image_id

@@ -40,11 +40,7 @@ class Ledger:
     """The database of a service: written through `write`, read through `reader`, a connection of each thread."""
 
     def __init__(self, folder: Path) -> None:
-        """Open, and bring the schema up to date.
-
-        Raises:
-            LineError: it is damaged, or of a newer program.
-        """
+        """Open, and bring the schema up to date. LineError: it is damaged, or of a newer program."""
         self.path = folder / NAME
         folder.mkdir(parents=True, exist_ok=True)
         self._queue: queue.SimpleQueue[tuple[Write, Future[Any]] | None] = queue.SimpleQueue()
@@ -73,11 +69,7 @@ class Ledger:
         return future
 
     def do(self, change: Write) -> Any:
-        """Write, and wait for it.
-
-        Raises:
-            NotKept: the disk refused.
-        """
+        """Write, and wait for it. NotKept: the disk refused."""
         return self.write(change).result()
 
     @property
@@ -178,26 +170,44 @@ def _written(db: sqlite3.Connection, group: Group) -> list[Any]:
     Raises:
         sqlite3.Error: the database refused, and nothing of the group is kept.
     """
-    results: list[Any] = []
+    try:
+        return _transaction(db, group, apart=False)
+    except Exception as error:
+        if _is_of_the_file(error):
+            raise
+        return [error] if len(group) == 1 else _transaction(db, group, apart=True)
+
+
+def _transaction(db: sqlite3.Connection, group: Group, *, apart: bool) -> list[Any]:
+    """``apart``: a change that fails is undone alone, and its error is its result; two statements more for each."""
     try:
         db.execute("BEGIN IMMEDIATE")
-        for change, _ in group:
-            db.execute("SAVEPOINT one")
-            try:
-                results.append(change(db))
-            except Exception as error:
-                if isinstance(error, sqlite3.Error) and not isinstance(error, OWN):
-                    raise  # the file is full, damaged, locked: that is no fault of the change
-                db.execute("ROLLBACK TO one")
-                results.append(error)
-            db.execute("RELEASE one")
+        results = [_apart(db, one) if apart else one(db) for one, _ in group]
         db.execute("COMMIT")
-    except Exception:
+    except BaseException:
         with contextlib.suppress(sqlite3.Error):
             if db.in_transaction:
                 db.execute("ROLLBACK")
         raise
     return results
+
+
+def _apart(db: sqlite3.Connection, change: Write) -> Any:
+    db.execute("SAVEPOINT one")
+    try:
+        result = change(db)
+    except Exception as error:
+        if _is_of_the_file(error):
+            raise
+        db.execute("ROLLBACK TO one")
+        result = error
+    db.execute("RELEASE one")
+    return result
+
+
+def _is_of_the_file(error: Exception) -> bool:
+    """It is full, damaged or locked, which is no fault of a change."""
+    return isinstance(error, sqlite3.Error) and not isinstance(error, OWN)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -222,9 +232,7 @@ def connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection
 def migrate(path: Path) -> None:
     """The newest schema, whatever the file holds.
 
-    Raises:
-        LineError: a newer program wrote it.
-        sqlite3.DatabaseError: it is no such file.
+    LineError: a newer program wrote it. sqlite3.DatabaseError: it is no such file.
     """
     db = connect(path)
     try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from clipgrip_line.monitoring.store import NotKept
@@ -14,15 +15,18 @@ from clipgrip_line.service.live import Seen
 
 log = logging.getLogger(__name__)
 EVERY = 0.5
-"""Seconds between two looks."""
+"""Seconds between two looks, and those that one is put off at most."""
+STEP = 0.004
+"""Seconds between two questions whether the line rests."""
 
 
 class Looking(threading.Thread):
     """Looks until it is stopped."""
 
-    def __init__(self, watching: Watching) -> None:
+    def __init__(self, watching: Watching, is_calm: Callable[[], bool]) -> None:
+        """``is_calm``: whether no image is at work at this moment."""
         super().__init__(name="watch", daemon=True)
-        self.watching = watching
+        self.watching, self._is_calm = watching, is_calm
         self.failing = ""
         """Why the last look came to nothing; empty where it did not."""
         self._stopping = threading.Event()
@@ -39,9 +43,16 @@ class Looking(threading.Thread):
     def run(self) -> None:
         """The loop."""
         while not self._stopping.wait(EVERY):
+            self._wait_for_calm()
             self.look()
         with contextlib.suppress(NotKept):
             self.watching.save()
+
+    def _wait_for_calm(self) -> None:
+        """A look takes the interpreter from who answers; a line that never rests is looked at, too."""
+        until = time.monotonic() + EVERY
+        while not self._is_calm() and time.monotonic() < until and not self._stopping.is_set():
+            self._stopping.wait(STEP)
 
     def look(self) -> None:
         """At all that came. Where that fails, the same images are bet on again, and somebody has to know."""

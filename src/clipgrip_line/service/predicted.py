@@ -18,9 +18,8 @@ from clipgrip_line.service.admission import Full
 from clipgrip_line.service.bodies import pictures_of
 from clipgrip_line.service.engine import TookTooLong
 from clipgrip_line.service.ledger import NotKept
-from clipgrip_line.service.replies import answer, language_of
+from clipgrip_line.service.replies import answer, words_of
 from clipgrip_line.service.service import Service
-from clipgrip_line.words import Words
 
 STATUS: Mapping[type[Exception], int] = {Full: 429, TookTooLong: 429, NotKept: 503}
 
@@ -53,17 +52,13 @@ def routes(service: Service) -> list[BaseRoute]:
 
 
 async def predicted(service: Service, request: Request) -> list[dict[str, Any]]:
-    """The documents of a request, errors of single images in the reader's language.
-
-    Raises:
-        Full: no room.
-    """
+    """The documents of a request, errors of single images in the reader's language. Full: no room."""
     async with room(service, request) as arriving:
         pictures, passed = await pictures_of(arriving, service.settings.limits)
         documents = await service.predicting.answer(service.model, pictures, passed)
     unreadable = [one for one in documents if "error" in one]
     if unreadable:
-        say = Words(language_of(request.headers))
+        say = words_of(request)
         for one in unreadable:
             service.counters.unreadable()
             one["error"] = say.translated(one["error"])
@@ -74,10 +69,8 @@ async def predicted(service: Service, request: Request) -> list[dict[str, Any]]:
 async def room(service: Service, request: Request) -> AsyncIterator[Request]:
     """The request, whose body has room in memory as it comes, as long as its images are at work.
 
-    What was only announced takes none, so who sends slowly keeps nobody out.
-
-    Raises:
-        Full: there is none; the body is read all the same, so that the refusal arrives.
+    What was only announced takes none, so who sends slowly keeps nobody out. Full: there is none; the body is read all
+    the same, so that the refusal arrives.
     """
     size, more = 0, True
 

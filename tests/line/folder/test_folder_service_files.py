@@ -82,9 +82,12 @@ def test_the_unit_calls_its_command_with_options_that_exist(path: Path) -> None:
 def test_the_options_in_the_examples_of_the_environment_exist(kind: str) -> None:
     text = (LINE / "systemd" / f"{kind}.env").read_text("utf-8")
     places = ["b", "f", "--out", "o"] if kind == "watch" else ["b"]
-    for options in re.findall(r"^#? ?OPTIONS=(.*)$", text, re.MULTILINE):
+    examples = re.findall(r"^#? ?OPTIONS=(.*)$", text, re.MULTILINE)
+    assert len(examples) >= 2
+    for options in examples:
         parser_of().parse_args([kind, *places, *shlex.split(options)])
     names = set(re.findall(r"^#? ?(CLIPGRIP_[A-Z_]+)=", text, re.MULTILINE))
+    assert names
     assert names <= {watch.SECRET, watch.USER, watch.PASSWORD, serve.TOKEN, "CLIPGRIP_LANG"}
 
 

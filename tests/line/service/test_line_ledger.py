@@ -108,6 +108,23 @@ def test_a_change_that_the_database_refuses_spoils_no_neighbour_of_its_group(
     ledger.close()
 
 
+def test_changes_that_fail_by_themselves_leave_their_neighbours_as_they_are(
+    tmp_path: Path,
+) -> None:
+    def half(db: sqlite3.Connection) -> Any:
+        db.execute("INSERT INTO setting VALUES ('half', '')")
+        raise LineError("no")
+
+    ledger = Ledger(tmp_path)
+    one, wrong, double, two = _together(ledger, _put("a"), half, _put("a"), _put("b"))
+    assert (one, two) == (1, 1)
+    assert isinstance(wrong, LineError)
+    assert isinstance(double, sqlite3.IntegrityError)
+    assert ledger.reader.execute("SELECT name FROM setting").fetchall() == [("a",), ("b",)]
+    assert ledger.failing == ""
+    ledger.close()
+
+
 def test_a_full_disk_refuses_every_change_of_a_group(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     assert {type(one) for one in _together(ledger, _full, _full, _full)} == {NotKept}

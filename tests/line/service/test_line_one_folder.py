@@ -58,7 +58,7 @@ def test_what_is_answered_on_the_page_is_said(
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_what_was_a_folder_of_both_is_parted_and_nothing_is_answered_twice(
+def test_of_what_was_a_folder_of_both_it_is_said_how_it_is_parted_and_whose_it_is(
     served: Path, language: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (served / JOURNAL).write_bytes(b"")

@@ -208,16 +208,17 @@ def test_what_no_promise_covers_goes_to_a_person_with_its_picture(start: Any) ->
 
 
 def test_an_alarm_that_rings_as_soon_as_an_answer_is_written_finds_its_picture(
-    start: Any,
+    start: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service, client = start()
-    write, there = service.keeping.write, list[bytes | None]()
+    kind, there = service.keeping.__class__, list[bytes | None]()
+    write = kind.write
 
-    def looked(db: Any, seen: Any) -> Any:
+    def looked(self: Any, db: Any, seen: Any) -> Any:
         there.extend(service.observers.gallery.get(one.answer.image_id) for one in seen)
-        return write(db, seen)
+        return write(self, db, seen)
 
-    object.__setattr__(service.keeping, "write", looked)
+    monkeypatch.setattr(kind, "write", looked)
     client.post("/v1/predict", content=GOOD)
     assert there == [GOOD]
 

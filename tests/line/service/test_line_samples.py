@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from line_fakes import DENT, GOOD, SCRATCH, UNSURE, picture
+from waiting import LONG
 
 from clipgrip_line.cli import main
 from clipgrip_line.folder.collecting import TABLE
@@ -66,6 +68,18 @@ def test_a_disk_that_refuses_them_stops_no_answer(
     assert "No space" in service.sampling.failing
 
 
+def test_the_operator_and_monitoring_learn_that_pictures_cannot_be_kept(start: Any) -> None:
+    service, client = start(**EVERYTHING)
+    assert client.get("/v1/line").json()["trouble"] == ""
+    assert "clipgrip_line_samples_failing 0" in client.get("/metrics").text
+    service.sampling.failing = "No space left on device"
+    told = client.get("/v1/line").json()["trouble"]
+    assert told.startswith("Pictures for the next round are not kept now: No space left on device.")
+    japanese = client.get("/v1/line", headers={"accept-language": "ja"}).json()["trouble"]
+    assert "次回の学習に使う画像を保存できていません" in japanese
+    assert "clipgrip_line_samples_failing 1" in client.get("/metrics").text
+
+
 def test_a_folder_that_cannot_be_tidied_keeps_pictures_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,9 +98,19 @@ def test_a_folder_that_cannot_be_tidied_keeps_pictures_all_the_same(
 
 def test_a_writer_that_ended_holds_up_no_end_of_the_service(tmp_path: Path) -> None:
     sampling = Sampling(tmp_path, 10**6, 1.0)
+    sampling.start()
+    sampling._queue.put(None)
+    sampling.join(LONG)
     while not sampling._queue.full():
         sampling._queue.put(Kept("random", "a.png", GOOD, {"image_id": "0" * 64}))
-    sampling.stop()
+    ended = threading.Event()
+
+    def end() -> None:
+        sampling.stop()
+        ended.set()
+
+    threading.Thread(target=end, daemon=True).start()
+    assert ended.wait(LONG)
 
 
 def test_without_room_for_them_nothing_is_kept(start: Any) -> None:

@@ -8,6 +8,9 @@ from torch import Tensor
 from clipgrip.pseudolabel.select.chosen import ALONE, Chosen, Context, at_temperature
 from clipgrip.types import Labels, Probs
 
+FIXMATCH = 0.95
+"""The constant of `threshold`."""
+
 
 def own_best_class(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
     """The ``k`` most confident images of each class, each image for its own best class only.
@@ -99,12 +102,7 @@ def _sorted(rows: Tensor, labels: Labels, confidence: Tensor) -> Chosen:
     return Chosen(rows, labels[rows], confidence[rows])
 
 
-FIXMATCH = 0.95
-
-
-def threshold(
-    probs: Probs, k: int, context: Context = ALONE, *, at_least: float = FIXMATCH
-) -> Chosen:
+def threshold(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
     """One threshold on the calibrated confidence for all classes.
 
     Source: Sohn et al., FixMatch, NeurIPS 2020 (arXiv 2001.07685), whose constant is 0.95; calibrated by the context's
@@ -112,7 +110,7 @@ def threshold(
     temperature is then 1 and the threshold is on CLIP's own confidence.
     """
     confidence, _ = at_temperature(probs, context.temperature).max(dim=1)
-    return surest(probs, k, confidence, confidence >= at_least)
+    return surest(probs, k, confidence, confidence >= FIXMATCH)
 
 
 def class_threshold(probs: Probs, k: int, context: Context = ALONE) -> Chosen:

@@ -36,11 +36,7 @@ log = logging.getLogger(__name__)
 
 
 def check_access(host: str, token: str, public: bool = False) -> None:
-    """A page that others can reach needs a token that they cannot guess.
-
-    Raises:
-        ConfigError: none, or too short.
-    """
+    """A page that others can reach needs a token that they cannot guess. ConfigError: none, or too short."""
     if host not in LOOPBACK and len(token) < SHORTEST:
         raise ConfigError(
             "--host {host} lets other machines reach the page, so it needs --token with at least "
@@ -86,7 +82,8 @@ def serve(
         behind() as later,
     ):
         chosen = listening.getsockname()[1]
-        access = Access(host, chosen, token, _own_names(), public, prefix)
+        names = {socket.gethostname().casefold(), socket.getfqdn().casefold()}
+        access = Access(host, chosen, token, tuple(names), public, prefix)
         state = ServerState(ReviewSession(folder, store, later), access, encoding, language)
         state.warm()
         ready(link(host, chosen, token, prefix))
@@ -173,7 +170,3 @@ def _bound(host: str, port: int | None) -> socket.socket:
         host=host,
         reason=reason,
     )
-
-
-def _own_names() -> tuple[str, ...]:
-    return tuple({socket.gethostname().casefold(), socket.getfqdn().casefold()})
