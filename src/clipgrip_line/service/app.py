@@ -114,7 +114,9 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     text = SENTENCES.get(error.status_code, error.detail)
     shown = Words(language_of(request.headers)).translated(text)
-    return refusal(error.status_code, shown, "http")
+    refused = refusal(error.status_code, shown, "http")
+    refused.headers.update(error.headers or {})  # which methods an address has
+    return refused
 
 
 _HANDLERS = {

@@ -28,6 +28,10 @@ SLACK = 64 << 10
 """Bytes around the images of a form or of JSON."""
 TOO_LARGE = mark("More than {n} MB at once is not taken (--max-body).")
 
+PACKED = mark(
+    "A packed body ({encoding}) is not taken. Send it as it is, without the header Content-Encoding."
+)
+
 
 class Guard:
     """Refuses what is not allowed, then lets the application answer."""
@@ -45,6 +49,9 @@ class Guard:
             return
         headers, sending = Headers(scope=scope), Headed(send)
         path = scope["path"]
+        if "://" in path:  # the whole address, as it is sent to a proxy
+            path = "/" + path.partition("://")[2].partition("/")[2]
+            scope = {**scope, "path": path, "raw_path": quote(path).encode()}
         if path.endswith("/") and path != "/":
             path = path.rstrip("/") or "/"
             scope = {**scope, "path": path, "raw_path": quote(path).encode()}
@@ -78,6 +85,9 @@ class Guard:
                 return refusal(
                     403, _say(headers)(mark("Another page may not write here.")), "origin"
                 )
+            packed = headers.get("content-encoding", "identity")
+            if packed.strip().lower() != "identity":
+                return refusal(415, _say(headers)(PACKED, encoding=packed[:40]), "packed")
             length = headers.get("content-length", "0")
             most = most_of(headers, self.body)
             if not length.isdecimal() or len(length) > 18 or int(length) > most:

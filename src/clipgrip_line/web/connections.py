@@ -19,6 +19,8 @@ SILENT = 15.0
 """Seconds in which a new connection has to ask for something, whole."""
 STALLED = 60.0
 """Seconds without a byte in the middle of a body that is sent or fetched."""
+LOITERING = 2.0
+"""Seconds without a byte after which one in the middle of a body makes room where there are too many."""
 MOST = 512
 WAITING = 64
 """Connections that wait to be accepted; asyncio accepts as many at once."""
@@ -69,13 +71,13 @@ class Connection(H11Protocol):
     most = MOST
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Takes the place of the longest silent one where there are too many."""
+        """Takes the place of the longest silent one where there are too many, at last of one amid a body."""
         super().connection_made(transport)
         self.transport = cast(asyncio.Transport, OnePiece(transport, self))
         self.heard = self.loop.time()
         if len(self.connections) > self.most:
             others = [c for c in self.connections if isinstance(c, Connection) and c is not self]
-            silent = [c for c in others if c.waits]
+            silent = [c for c in others if c.waits] or [c for c in others if c.loiters]
             (min(silent, key=lambda c: c.heard) if silent else self).transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -96,13 +98,23 @@ class Connection(H11Protocol):
         """No request is being answered."""
         return self.cycle is None or self.cycle.response_complete
 
+    @property
+    def loiters(self) -> bool:
+        """Its body has stopped coming, or its answer is not fetched."""
+        stuck = self._sends or self.flow.write_paused
+        return not self.waits and stuck and self.loop.time() - self.heard > LOITERING
+
+    @property
+    def _sends(self) -> bool:
+        """It is its turn: more of its body is to come, and is read."""
+        return self.cycle.more_body and not self.flow.read_paused
+
     def overdue(self, now: float) -> bool:
         """Whether the other side has kept silent for too long where it is its turn."""
         silent = now - self.heard
         if self.waits:  # after an answer uvicorn's own timer runs
             return silent > SILENT and self.timeout_keep_alive_task is None
-        sends = self.cycle.more_body and not self.flow.read_paused
-        return silent > STALLED and (sends or self.flow.write_paused)
+        return silent > STALLED and (self._sends or self.flow.write_paused)
 
 
 class Server(uvicorn.Server):
