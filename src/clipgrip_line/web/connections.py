@@ -6,12 +6,16 @@ import asyncio
 import contextlib
 import errno
 import logging
+import signal
 import socket
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import HANDLED_SIGNALS
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +122,25 @@ class Connection(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, which lets silent connections go and does not fill the log where files run out."""
+    """Uvicorn, which lets silent connections go, keeps its log short where files run out, and ends as an exception."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and Ctrl-Break end as Ctrl-C does, so that whoever runs the server closes what it has opened.
+
+        Uvicorn raises a signal again when it has stopped, and as the system has it that is the end of the process.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = [one for one in HANDLED_SIGNALS if one != signal.SIGINT]
+        before = {one: signal.signal(one, _end) for one in numbers}
+        try:
+            with super().capture_signals():
+                yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """With the handler of errors that nobody awaits."""
@@ -133,6 +155,12 @@ class Server(uvicorn.Server):
                 if isinstance(one, Connection) and one.overdue(now):
                     one.transport.abort()
         return await super().on_tick(counter)
+
+
+def _end(number: int, _: object) -> None:
+    """A second one ends the process at once."""
+    signal.signal(number, signal.SIG_DFL)
+    raise SystemExit(0)
 
 
 class _Shortage:
