@@ -239,17 +239,16 @@ def test_the_temperature_is_that_of_zero_shot_in_every_round_resumed_or_not(
 
 
 @pytest.mark.parametrize(
-    "method",
-    [
-        replace(CHEAP, select="no"),
-        replace(CHEAP, recipe=Recipe(loss="no")),
-        replace(CHEAP, refine="no"),
-    ],
+    "names",
+    [{"select": "no"}, {"recipe": Recipe(loss="no")}, {"refine": "no"}, {"stop": ("no",)}],
 )
-def test_an_unknown_rule_or_loss_is_said_before_anything_is_tuned(
-    method: Method, backbone: ClipBackbone
-) -> None:
-    start = untuned(backbone, CLASSES, CHEAP, template="a photo of a {}.", seed=0)
-    images = torch.zeros(4, backbone.embed_dim)
+def test_a_name_that_nobody_knows_is_refused_when_a_method_is_made(names: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r'"no"(\. K| is unknown; k)nown'):
-        learn(start, images, ul(4, 3), Reached(0, torch.ones(4, 3)), ks=[1], method=method, seed=0)
+        Method(**names)
+    with pytest.raises(ConfigError, match=r'"no"'):
+        replace(CHEAP, **names)
+
+
+def test_a_run_whose_stop_rule_went_since_is_opened_as_it_stands() -> None:
+    facts = CHEAP.facts() | {"stop": ("settled", "collapse")}
+    assert Method.from_facts(facts).stop == ("collapse",)

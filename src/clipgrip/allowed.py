@@ -31,23 +31,37 @@ def number_kind(kind: Any, least: float | None = None, most: float | None = None
     return name if most is None else Sentence("{name} of at most {most}", name=name, most=most)
 
 
+def _number_wanted(kind: Any, metadata: Sequence[Any]) -> Sentence:
+    """As `number_kind`, of a range too whose ends are not a part of it."""
+    least, most = bounds(metadata)
+    above, below = (_edge(metadata, name) for name in ("gt", "lt"))
+    if below is None:
+        return number_kind(kind, least, most)
+    name = number_kind(kind)
+    if least is not None:
+        return Sentence("{name} from {least} to below {most}", name=name, least=least, most=below)
+    return Sentence("{name} above {least} and below {most}", name=name, least=above, most=below)
+
+
+def _edge(metadata: Sequence[Any], name: str) -> Any:
+    return next((getattr(one, name) for one in metadata if hasattr(one, name)), None)
+
+
 def bounds(metadata: Sequence[Any]) -> tuple[Any, Any]:
     """The least and the most that a setting's declaration names, None where it names none."""
-    named = [{n: getattr(one, n) for n in ("ge", "le") if hasattr(one, n)} for one in metadata]
-    found = {name: value for one in named for name, value in one.items()}
-    return found.get("ge"), found.get("le")
+    return _edge(metadata, "ge"), _edge(metadata, "le")
 
 
 def refusal(name: str, value: Any, annotation: Any, metadata: Sequence[Any]) -> Sentence:
     """``rounds = 0 is not allowed. Give a whole number from 1 to 1000.``, and the nearest of several words."""
     kinds = [one for one in get_args(annotation) if one is not NoneType]
-    kind = kinds[0] if kinds and get_origin(annotation) is not dict else annotation
+    kind = kinds[0] if kinds and get_origin(annotation) not in (dict, list) else annotation
     hint = ""
     if words := [one for one in kinds if isinstance(one, str)]:
         wanted = Sentence("one of {words}", words=", ".join(words))
         hint = nearest(str(value), words)
     elif kind in (int, float):
-        wanted = number_kind(kind, *bounds(metadata))
+        wanted = _number_wanted(kind, metadata)
     elif kind is bool:
         wanted = Sentence("true or false")
     elif get_origin(kind) is dict:
@@ -55,6 +69,10 @@ def refusal(name: str, value: Any, annotation: Any, metadata: Sequence[Any]) -> 
         wanted = Sentence(text, name=name)
     elif kind is Path:
         wanted = Sentence("the name of a file or folder in quotes")
+    elif kind is list or get_origin(kind) is list:
+        wanted = Sentence("a list")
+    elif (longest := _edge(metadata, "max_length")) is not None:
+        wanted = Sentence("a text of at most {most} characters", most=longest)
     else:
         wanted = Sentence("a text in quotes")
     text = mark("{name} = {value} is not allowed. Give {wanted}.{hint}")

@@ -14,9 +14,10 @@ _UNPRINTABLE = re.compile(
 
 @cache
 def templates(package: str) -> jinja2.Environment:
-    """The templates of a package's folder ``templates``; a value that is not given is an error."""
+    """The templates of a package's folder ``templates``, and the colours of all pages; a value must be given."""
+    loaders = [jinja2.PackageLoader(package), jinja2.PackageLoader("clipgrip_line.web", "static")]
     return jinja2.Environment(
-        loader=jinja2.PackageLoader(package),
+        loader=jinja2.ChoiceLoader(loaders),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -24,6 +24,7 @@ from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.schedule import schedule as schedule
 from clipgrip.pseudolabel.select import selector
 from clipgrip.pseudolabel.select.chosen import Context
+from clipgrip.pseudolabel.stop import RULES, check_rules
 from clipgrip.seeds import generator
 from clipgrip.starts import untuned as untuned
 from clipgrip.strategy import Reached, Round, Watch, rounds
@@ -62,6 +63,13 @@ class Method:
     many_labels: Method | None = None
     """Taken instead where people labeled more of the images than they left unlabeled."""
 
+    def __post_init__(self) -> None:
+        """ConfigError where a rule, a loss or a way to refine has a name that nobody knows."""
+        selector(self.select)
+        loss_named(self.recipe.loss)
+        check_method(self.refine)
+        check_rules(self.stop)
+
     def suited_to(self, task: Task) -> Method:
         """This method, or what it prefers where labels abound."""
         per_class = len(task.labeled) / max(1, len(task.labels[task.labeled].unique()))
@@ -87,7 +95,9 @@ class Method:
             "refinement": Refinement.from_facts(facts.get("refinement", {})),
             "head": None if head is None else HeadSettings.from_facts(head),
         }
-        return cls(**{**values, "stop": tuple(facts.get("stop", ()))})
+        # a rule that went since does not keep a finished run from being opened
+        rules = tuple(name for name in facts.get("stop", ()) if name in RULES)
+        return cls(**{**values, "stop": rules})
 
 
 REVISION = 6
@@ -251,8 +261,6 @@ def _temperature(reached: Reached, task: Task, method: Method) -> float:
 
 def check_pair(method: Method) -> None:
     """ConfigError where the rule's targets give the loss nothing to learn."""
-    loss_named(method.recipe.loss)
-    check_method(method.refine)
     if (method.select, method.recipe.loss) == ("everything", "partial-label"):
         raise ConfigError(
             'the rule "everything" calls every class possible, and the loss "partial-label" then asks for nothing. '

@@ -15,7 +15,7 @@ from clipgrip_line.errors import ClipgripError
 from clipgrip_line.files import system_sentence
 from clipgrip_line.parsing import LANG, Parser, named_language, speaking, words_in
 from clipgrip_line.sentences import Sentence, mark
-from clipgrip_line.words import LANGUAGES, Words
+from clipgrip_line.words import LANGUAGES, Language, Words
 
 ABOUT = mark("A model in one file, at work without the training stack.")
 LANGUAGE = mark("language of what is printed [default: CLIPGRIP_LANG, else en]")
@@ -43,7 +43,7 @@ COMMANDS = {
 """In the order of use; a module is imported when the commands are listed, so it imports nothing heavy by itself."""
 
 
-def parser_of(say: Words | None = None) -> argparse.ArgumentParser:
+def parser_of(say: Words | None = None) -> Parser:
     """All commands with their options."""
     say = say or Words("en")
     parser = Parser(prog="clipgrip-line", description=say(ABOUT))
@@ -59,6 +59,7 @@ def parser_of(say: Words | None = None) -> argparse.ArgumentParser:
         one.set_defaults(run=module.run)
         for action in one._actions:
             action.help = say.translated(action.help or "")
+    parser.commands = commands.choices
     return parser
 
 
@@ -70,7 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     say = words_in(named_language(words))
     Parser.as_json = "--json" in words
     with speaking(say):
-        args = parser_of(say).parse_args(command_first(words))
+        words = command_first(words)
+        parser = parser_of(say)
+        parser.check_names(words)
+        args = parser.parse_args(words)
     try:
         return int(args.run(args))
     except ClipgripError as error:
@@ -102,6 +106,12 @@ def command_first(words: Sequence[str]) -> list[str]:
 def words_of(args: argparse.Namespace) -> Words:
     """In the language that was asked for, else that of the environment, else English."""
     return words_in(args.lang or os.environ.get(LANG, ""))
+
+
+def asked_language(args: argparse.Namespace) -> Language | None:
+    """The one that was asked for; None where nobody said."""
+    named = args.lang or os.environ.get(LANG, "")
+    return words_in(named).language if named in LANGUAGES else None
 
 
 def document(facts: Any) -> str:

@@ -152,6 +152,11 @@ def write_bytes_once(path: AnyPath, data: bytes, ready: Callable[[], None] = lam
     _sync_folder(folder)
 
 
+def utf8(text: str) -> str:
+    """Text that can be encoded: bytes of a name that are no UTF-8 are shown as ``\\udcff``."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def write_text_atomic(path: AnyPath, text: str) -> None:
     """Write ``text`` as UTF-8, newlines as they are, with the promise of `write_bytes_atomic`.
 
@@ -203,8 +208,8 @@ def read_file(path: AnyPath, most: int) -> bytes:
     """
     with open_file(path) as file:
         data = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
-        if len(data) <= most:
-            data += file.read(most + 1 - len(data))
+        while len(data) <= most and (more := file.read(1 << 20)):  # it grew, or says no size
+            data += more
         if len(data) > most:
             raise OSError(
                 errno.EINVAL,

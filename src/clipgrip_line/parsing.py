@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any, NoReturn, cast
 
+from clipgrip_line.misspelled import near
 from clipgrip_line.sentences import Sentence, mark
 from clipgrip_line.words import LANGUAGES, Language, Words
 
@@ -111,10 +112,38 @@ def number(text: str) -> float:
         raise not_allowed(text, mark("a number")) from None
 
 
+def _meant(template: str, values: object, slip: str) -> str:
+    """What Python's parser would say, with what was meant, in the language that it speaks now."""
+    translated = vars(argparse)["_"]
+    problem = translated(template) % values
+    meant = Sentence(' Did you mean "{name}"?', name=slip)
+    return translated(Sentence("{problem}.{meant}", problem=problem, meant=meant))
+
+
 class Parser(argparse.ArgumentParser):
     """One that says its errors as one JSON document, too, where ``--json`` asks for it."""
 
     as_json = False
+    commands: Mapping[str, Parser] = {}
+    """The commands below it."""
+
+    def check_names(self, words: Sequence[str]) -> None:
+        """Refuse a slip in a command or an option, and say what was meant, before anything else is missed."""
+        name, *rest = words or [""]
+        command = self.commands.get(name)
+        if command is None:
+            if slip := near(name, self.commands):
+                shown = {"value": name, "choices": ", ".join(map(repr, self.commands))}
+                self.error(
+                    _meant("invalid choice: %(value)r (choose from %(choices)s)", shown, slip)
+                )
+            return
+        known = [one for action in command._actions for one in action.option_strings]
+        for word in takewhile(lambda one: one != "--", rest):
+            option = word.partition("=")[0]
+            is_known = any(one.startswith(option) for one in known)
+            if option.startswith("--") and not is_known and (slip := near(option, known)):
+                command.error(_meant("unrecognized arguments: %s", option, slip))
 
     def error(self, message: str) -> NoReturn:
         """The sentence, and code 2."""

@@ -328,6 +328,8 @@ def test_the_demos_table_has_a_line_for_zero_shot_and_each_strategy(finished: Pa
     assert names == ["zero-shot", "fpl", "grip"]
     widths = {len(line) for line in lines[1:5] if "zero-shot" not in line}
     assert len(widths) == 1
+    again = table([("fpl", metrics, None)])  # opened again: no seconds that were not spent on it
+    assert again.splitlines()[3].endswith(" from before")
 
 
 def test_stress_leaves_its_files_and_says_what_stands_noise(

@@ -7,6 +7,7 @@ import copy
 import io
 import pickle
 import re
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from vectors import NAMES, Vectors, on_texts, vectors
 
-from clipgrip import GripClassifier
+from clipgrip import GripClassifier, Method
 from clipgrip.errors import ConfigError, DataError, MissingPackage, RunError
 
 
@@ -217,3 +218,39 @@ def test_a_classifier_saved_without_labels_leaves_no_head_of_an_earlier_one(
     model.set_params(strategy="zero-shot").fit(items).save(tmp_path)
     assert not (tmp_path / "head.safetensors").exists()
     assert GripClassifier.load(tmp_path).predictor_ is not None
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"strategy": "fpl", "rounds": 10}, '1 of 10 rounds: the strategy "fpl" has no more'),
+        ({"strategy": "zero-shot", "rounds": 3}, "none of 3 rounds"),
+        (
+            {"method": Method(stop_below=1.0), "rounds": 5},
+            "2 of 5 rounds: in one of them fewer than 100%",
+        ),
+        ({"method": Method(stop_below=0.0, stop=()), "rounds": 2}, ""),
+    ],
+)
+def test_a_fit_says_why_it_ran_fewer_rounds_than_were_asked_for(
+    given: dict[str, Any], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = vectors()
+    model = on_texts(known, verbose=1, **given).fit(known.X)
+    assert model.rounds_reason_.startswith(reason)
+    assert bool(model.rounds_reason_) == bool(reason)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(" of ")[0] for line in lines[: len(model.rounds_)]] == [
+        f"round {done.number}" for done in model.rounds_
+    ]
+    assert lines[len(model.rounds_) :] == ([model.rounds_reason_] if reason else [])
+    shown = escape(model.rounds_reason_)
+    assert shown in model._repr_html_()
+    assert pickle.loads(pickle.dumps(model)).rounds_reason_ == model.rounds_reason_
+
+
+def test_a_fit_on_labels_alone_says_that_no_round_was_run() -> None:
+    known = vectors()
+    model = GripClassifier(backbone="embeddings", rounds=10).fit(known.X, known.y)
+    assert model.rounds_ == []
+    assert "labels alone" in model.rounds_reason_

@@ -54,6 +54,33 @@ def test_words_that_cannot_be_used_are_said_in_japanese(
     assert told.err.isascii()
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["wach"], "watch"),
+        (["watch", "b", "f", "--uot", "o"], "--out"),
+        (["watch", "--uot=o"], "--out"),
+        (["serve", "--prot", "8080"], "--port"),
+        (["--lang", "ja", "sevre"], "serve"),
+        (["alarms", "o", "--nota", "x"], "--note"),
+    ],
+)
+def test_a_slip_in_a_command_or_an_option_names_what_was_meant(
+    capsys: pytest.CaptureFixture[str], words: list[str], meant: str
+) -> None:
+    told = line(capsys, *words)
+    assert told.code == 2
+    assert (f"もしかして「{meant}」" if "ja" in words else f'Did you mean "{meant}"?') in told.err
+    assert json.loads(line(capsys, *words, "--json").out)["kind"] == "Usage"
+
+
+def test_what_stands_behind_two_dashes_or_begins_an_option_is_no_slip(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for words in (["check", "--", "--jsn"], ["status", "o", "--js"]):
+        assert "Did you mean" not in line(capsys, *words).err
+
+
 def test_headings_of_help_are_japanese(capsys: pytest.CaptureFixture[str]) -> None:
     told = line(capsys, "status", "--lang", "ja", "--help")
     assert told.code == 0

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import (
+    Neighbours,
     changed_share,
     class_coverage,
-    neighbour_agreement,
     per_class_counts,
 )
 
@@ -47,11 +47,11 @@ def test_neighbours_agree_where_labels_follow_clusters() -> None:
     angles = torch.tensor([0.0, 0.01, 0.02, 3.0, 3.01, 3.02])
     embeds = torch.stack([angles.cos(), angles.sin()], dim=1)
     labels = torch.tensor([0, 0, 0, 1, 1, 1])
-    assert neighbour_agreement(embeds, labels, k=2) == 1.0
-    assert neighbour_agreement(embeds, torch.tensor([0, 1, 0, 1, 0, 1]), k=2) == pytest.approx(
+    assert Neighbours.of(embeds, 2).agreement(labels) == 1.0
+    assert Neighbours.of(embeds, 2).agreement(torch.tensor([0, 1, 0, 1, 0, 1])) == pytest.approx(
         1 / 3
     )
-    assert neighbour_agreement(embeds, labels, k=50) == pytest.approx(2 / 5)
+    assert Neighbours.of(embeds, 50).agreement(labels) == pytest.approx(2 / 5)
 
 
 def test_agreement_does_not_depend_on_how_rows_are_split() -> None:
@@ -60,8 +60,8 @@ def test_agreement_does_not_depend_on_how_rows_are_split() -> None:
     labels = torch.randint(0, 3, (1100,), generator=generator)
     near = (embeds @ embeds.T).fill_diagonal_(-2).topk(5, dim=1).indices
     expected = (labels[near] == labels[:, None]).double().mean().item()
-    assert neighbour_agreement(embeds, labels) == pytest.approx(expected)
+    assert Neighbours.of(embeds).agreement(labels) == pytest.approx(expected)
 
 
 def test_one_image_has_no_neighbour_to_disagree_with() -> None:
-    assert neighbour_agreement(torch.ones(1, 2), torch.tensor([0])) == 1.0
+    assert Neighbours.of(torch.ones(1, 2)).agreement(torch.tensor([0])) == 1.0

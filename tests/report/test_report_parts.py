@@ -154,7 +154,7 @@ def test_a_folder_with_quotes_and_spaces_is_one_argument() -> None:
 
 def test_details_hold_settings_versions_and_scores(make_facts: MakeFacts) -> None:
     found = {table.title: table for table in tables(Reading(make_facts()), SAY)}
-    assert ("template", "a photo of a {}.") in found["Settings"].rows
+    assert ("text around a class name (template)", "a photo of a {}.") in found["Settings"].rows
     assert ("torch", "2.13.0") in found["Versions"].rows
     assert found["Scores on the test images"].head == ("", "Before", "After")
     assert all(len(row) == 3 for row in found["Scores on the test images"].rows)

@@ -14,6 +14,7 @@ from clipgrip.errors import RunError
 from clipgrip.review import job
 from clipgrip.review.session import ReviewSession
 from clipgrip.sentences import mark
+from clipgrip_line.web.language import address_without
 
 JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 IMAGE = "0" * 64
@@ -117,3 +118,88 @@ def test_the_language_of_the_command_decides_until_the_person_chooses_on_the_pag
     assert '<html lang="en">' in browser.get("/").text
     assert '<html lang="en">' in Browser(session, "ja", asked="en").get("/").text
     assert '<html lang="ja">' in Browser(session, "ja").get("/").text
+
+
+@pytest.mark.parametrize(
+    ("path", "english", "japanese"),
+    [
+        (
+            "/review?n=x",
+            'n = "x" is not allowed. Give a whole number from 10 to 500.',
+            "10から500までの整数",
+        ),
+        ("/review?n=9999", "Give a whole number from 10 to 500.", "10から500までの整数"),
+        (
+            "/review?skip=-1",
+            'skip = "-1" is not allowed. Give a whole number of at least 0.',
+            "skip",
+        ),
+        ("/review?class=b", 'class = "b" is not allowed. Give a whole number.', "整数"),
+        ("/one?queue=surset", "Give one of doubtful, ", "surest"),
+        ("/api/next?n=0", "Give a whole number from 1 to 500.", "1から500までの整数"),
+        (f"/image/{IMAGE}?full=2", 'full = "2" is not allowed. Give true or false.', "true"),
+        (
+            f"/alarm/huge/{IMAGE}",
+            'size = "huge" is not allowed. Give one of thumb, image.',
+            "thumb",
+        ),
+        (f"/export/csv?ticket={'x' * 65}", "Give a text of at most 64 characters.", "64文字以内"),
+        ("/?lang=fr", 'no screens or reports in "fr". Known: en, ja.', "fr"),
+    ],
+)
+def test_an_address_with_a_wrong_value_says_what_is_allowed_and_what_to_do(
+    session: ReviewSession, path: str, english: str, japanese: str
+) -> None:
+    told = Browser(session).get(path)
+    assert told.status_code == 400
+    shown = Browser(session, "ja").get(path)
+    both = [one.json()["error"] if "/api/" in path else one.text for one in (told, shown)]
+    assert english in both[0]
+    assert ("Correct the address, or go back to the first page." in both[0]) == ("lang" not in path)
+    assert japanese in both[1]
+    assert JAPANESE.search(both[1])
+    assert "should be" not in "".join(both)  # pydantic's words
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "english"),
+    [
+        ("/api/undo", {"tokens": "none"}, 'tokens = "none" is not allowed. Give a list.'),
+        (
+            "/api/promise",
+            {"max_error": 99},
+            "max_error = 99 is not allowed. Give a number above 0 and",
+        ),
+        (
+            "/api/promise",
+            {"confidence": 1},
+            "confidence = 1 is not allowed. Give a number from 50 to",
+        ),
+        ("/api/draw", {"kind": "alike", "unknown": 1}, "unknown is not known here."),
+        ("/api/draw", {}, "kind is missing."),
+        (
+            "/api/answers",
+            {"answers": [{**ANSWER, "verdict": "?"}]},
+            'answers.0.verdict = "?" is not',
+        ),
+        ("/api/undo", [1], "What the page sent cannot be read."),
+    ],
+)
+def test_what_a_page_sends_wrongly_is_refused_in_our_own_words(
+    session: ReviewSession, path: str, body: Any, english: str
+) -> None:
+    told = Browser(session).post(path, body)
+    assert told.status_code == 400
+    assert english in told.json()["error"]
+    assert "should be" not in told.text
+
+
+def test_a_language_in_the_address_is_kept_and_leaves_the_address(session: ReviewSession) -> None:
+    browser = Browser(session, "en", asked="en")
+    asking = {"accept": "text/html,*/*"}
+    told = browser.client.get("/review?n=20&lang=ja", headers=asking, follow_redirects=False)
+    assert (told.status_code, told.headers["location"]) == (303, "/review?n=20")
+    assert '<html lang="ja">' in browser.get("/").text
+    assert '<html lang="en">' in browser.get("/?lang=en").text  # a program's, of this answer alone
+    elsewhere = {"query_string": b"lang=ja&a=1"}
+    assert address_without(elsewhere, "//evil.example", "lang") == "/evil.example?a=1"

@@ -62,7 +62,7 @@ def embed_images(
     loaders = _Loaders(items, hashes)
     table = _Table.read(loaders.rows, cache, backbone.embed_dim)
     failures: list[tuple[str, DataError]] = []
-    report = on_progress or _silent
+    report = on_progress or (lambda *_: None)
     done = len(loaders) - sum(map(len, batches := table.missing(batch_size)))
     report(done, len(loaders))
     with _Shelf(cache) as shelf, closing(encoded(backbone, loaders, batches)) as parts:
@@ -169,7 +169,3 @@ class _Shelf:
     ) -> None:
         if not isinstance(error, CacheError):
             self._store()
-
-
-def _silent(done: int, total: int) -> None:
-    """No progress wanted."""

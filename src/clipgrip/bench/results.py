@@ -85,13 +85,8 @@ def write_results(folder: Path, facts: dict[str, Any], rows: Sequence[dict[str, 
     columns = list(rows[0]) if rows else list(KEYS)
     cells = ([_cell(row[column]) for column in columns] for row in rows)
     write_dated(folder / "results.csv", csv_bytes(columns, cells), "bench")
-    text = results_json(facts, rows)
+    text = json.dumps({**facts, "rows": list(rows)}, indent=1, ensure_ascii=False) + "\n"
     write_dated(folder / "results.json", text.encode("utf-8", "backslashreplace"), "bench")
-
-
-def results_json(facts: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
-    """What results.json holds."""
-    return json.dumps({**facts, "rows": list(rows)}, indent=1, ensure_ascii=False) + "\n"
 
 
 def _cell(value: Any) -> Any:

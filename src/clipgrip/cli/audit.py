@@ -102,9 +102,8 @@ def draw(
     from clipgrip.cli.audit_measure import draw_to_measure
     from clipgrip.cli.automate import terms_of
     from clipgrip.cli.daily import draw_daily, write_again
-    from clipgrip.cli.reviewed import at_work
+    from clipgrip.cli.reviewed import outcome_at_work
     from clipgrip.runs.auditing import AUDIT, Audit, Sheet, apart_of, check_apart
-    from clipgrip.runs.reopen import reopen
     from clipgrip.written import check_table
 
     _check_one_kind(by_class or bool(ok_class), to_measure, daily is not None or again is not None)
@@ -121,15 +120,13 @@ def draw(
         raise ConfigError(OTHER_SEED, answers=answers, seed=sheet.seed)
     if to_measure:
         return draw_to_measure(ui, run, count, out, sheet, seed, show_labels)
-    newest = at_work(run, ui.screen)
-    with ui.screen.live():
-        outcome = reopen(newest, ui.screen)
+    outcome = outcome_at_work(run, ui.screen)
     apart = apart_of(outcome.manifest.classes, by_class, ok_class or [])
     if sheet is not None:
         check_apart(sheet, apart)
         apart = sheet.apart
     drawn = Audit.of(outcome, seed or 0 if sheet is None else sheet.seed, apart)
-    asked = WantedSheet(newest, drawn, sheet, answers, count, out, show_labels)
+    asked = WantedSheet(outcome.folder, drawn, sheet, answers, count, out, show_labels)
     return _apart(asked, terms) if apart else _uniform(asked, terms)
 
 

@@ -38,20 +38,17 @@ def draw_to_measure(
     """The first images of a plan, or the rest of it, which the first answers decide."""
     import numpy as np
 
-    from clipgrip.cli.reviewed import at_work
+    from clipgrip.cli.reviewed import outcome_at_work
     from clipgrip.runs.measuring import USUAL, MeasuringAudit, is_measuring
-    from clipgrip.runs.reopen import reopen
 
     if sheet is not None and not is_measuring(sheet):
         raise ConfigError(FOR_A_PROMISE, name=sheet.table.name)
-    newest = at_work(run, ui.screen)
-    with ui.screen.live():
-        outcome = reopen(newest, ui.screen)
-        asked = (
-            MeasuringAudit.of(outcome, seed or 0)
-            if sheet is None
-            else MeasuringAudit.of_sheet(outcome, sheet)
-        )
+    outcome = outcome_at_work(run, ui.screen)
+    asked = (
+        MeasuringAudit.of_sheet(outcome, sheet)
+        if sheet is not None
+        else MeasuringAudit.of(outcome, seed or 0)
+    )
     none = np.zeros(0, dtype=np.int64)
     rows, truth = (none, none) if sheet is None else asked.answers(sheet)
     pool = len(asked.audit.pool)
@@ -100,17 +97,15 @@ def read_measured(ui: Ui, run: Path, sheet: Sheet, by: str) -> Result:
     """The accuracy with its interval, kept in the run."""
     from clipgrip.cli.audit_read import NOT_KEPT
     from clipgrip.cli.automate import keep_answers
-    from clipgrip.cli.reviewed import at_work
+    from clipgrip.cli.reviewed import outcome_at_work
     from clipgrip.runs.measuring import MeasuringAudit
-    from clipgrip.runs.reopen import reopen
 
-    newest = at_work(run, ui.screen)
-    with ui.screen.live():
-        asked = MeasuringAudit.of_sheet(reopen(newest, ui.screen), sheet)
+    outcome = outcome_at_work(run, ui.screen)
+    asked = MeasuringAudit.of_sheet(outcome, sheet)
     rows, truth = asked.answers(sheet)
-    is_stored = keep_answers(newest, asked.audit, rows, truth, by, called=asked.id)
+    is_stored = keep_answers(outcome.folder, asked.audit, rows, truth, by, called=asked.id)
     if not is_stored:
-        ui.screen.note(Sentence(NOT_KEPT, newest=newest, answers=sheet.table.name))
+        ui.screen.note(Sentence(NOT_KEPT, newest=outcome.folder, answers=sheet.table.name))
     found = asked.read(rows, truth)
     lines: list[str] = [
         Sentence(

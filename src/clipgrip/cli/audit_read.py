@@ -46,10 +46,9 @@ def read(
     from clipgrip.cli.automate import keep_answers
     from clipgrip.cli.calibrated import recalibrated, said_of
     from clipgrip.cli.daily import read_daily
-    from clipgrip.cli.reviewed import at_work
+    from clipgrip.cli.reviewed import outcome_at_work
     from clipgrip.runs import auditing
     from clipgrip.runs.measuring import is_measuring
-    from clipgrip.runs.reopen import reopen
 
     daily = read_daily(ui, run, answers, by, encoding, correct=correct)
     if daily is not None:
@@ -59,16 +58,14 @@ def read(
     sheet = auditing.Sheet.read(answers, encoding)
     if is_measuring(sheet):
         return read_measured(ui, run, sheet, by)
-    newest = at_work(run, ui.screen)
-    with ui.screen.live():
-        outcome = reopen(newest, ui.screen)
+    outcome = outcome_at_work(run, ui.screen)
     audit = auditing.Audit.of(outcome, sheet.seed, sheet.apart)
     rows, truth = sheet.answers(audit)
-    stored = keep_answers(newest, audit, rows, truth, by)
+    stored = keep_answers(outcome.folder, audit, rows, truth, by)
     uniform = stored and not audit.apart
     calibrated = recalibrated(outcome, ui.screen) if uniform else None
     if not stored:
-        ui.screen.note(Sentence(NOT_KEPT, newest=newest, answers=answers))
+        ui.screen.note(Sentence(NOT_KEPT, newest=outcome.folder, answers=answers))
     if audit.apart:
         return _apart(audit, rows, truth, len(sheet), stored)
     facts = {"audit": audit.id, "sheet": len(sheet), "answered": len(rows), "kept": stored}

@@ -60,7 +60,8 @@ def demo(
         }
         with screen.live():
             outcome = run(project(options), screen)
-        rows.append((strategy, outcome.metrics, time.monotonic() - began))
+        seconds = time.monotonic() - began
+        rows.append((strategy, outcome.metrics, None if outcome.run.finished else seconds))
     report = write_report(outcome, ui.language, screen.note)
     facts = {
         "set": which,
@@ -71,13 +72,13 @@ def demo(
     return Result([table(rows), Sentence("report       {page}", page=report)], facts)
 
 
-def table(rows: list[tuple[str, dict[str, Any], float]]) -> str:
-    """Accuracy on the test images and seconds, zero-shot first."""
+def table(rows: list[tuple[str, dict[str, Any], float | None]]) -> str:
+    """Accuracy on the test images and seconds, zero-shot first; None seconds where the run was finished before."""
     zero_shot = rows[0][1]["zero_shot"]["test"]
     lines: list[str] = ["", Sentence("              accuracy    95% interval  seconds")]
     for name, scores, seconds in [
         ("zero-shot", zero_shot, ""),
-        *((n, m["final"]["test"], f"{s:.1f}") for n, m, s in rows),
+        *((n, m["final"]["test"], _time(s)) for n, m, s in rows),
     ]:
         low, high = (100 * edge for edge in scores["interval"])
         line = Sentence(
@@ -86,7 +87,7 @@ def table(rows: list[tuple[str, dict[str, Any], float]]) -> str:
             right=f"{100 * scores['accuracy']:>7.1f}",
             low=f"{low:>6.1f}",
             high=f"{high:>5.1f}",
-            seconds=f" {seconds:>9}".rstrip(),
+            seconds=seconds,
         )
         lines.append(line)
     count = rows[0][1]["final"]["test"]["n"]
@@ -95,3 +96,7 @@ def table(rows: list[tuple[str, dict[str, Any], float]]) -> str:
         count=count,
     )
     return combined([*lines, measured], "\n")
+
+
+def _time(seconds: float | None) -> str:
+    return Sentence(" from before") if seconds is None else f" {seconds:>9.1f}"

@@ -46,16 +46,13 @@ def names(
     For names that are doubted, other words are proposed. Nothing of the run is touched: answers are those of the model
     before it was tuned.
     """
-    from clipgrip.cli.reviewed import at_work
+    from clipgrip.cli.reviewed import outcome_at_work
     from clipgrip.report.rewording import lines, values
-    from clipgrip.runs.reopen import reopen
     from clipgrip.runs.rewording import TextTrial
 
     wanted = tries or []
     _check_out(out, wanted)
-    newest = at_work(run, ui.screen)
-    with ui.screen.live():
-        outcome = reopen(newest, ui.screen)
+    outcome = outcome_at_work(run, ui.screen)
     words = [_wish(one, outcome.manifest.classes) for one in wanted]
     trial = TextTrial.of(outcome)
     found = _reworded(outcome, trial, words, ui.say)

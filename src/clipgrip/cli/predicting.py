@@ -88,6 +88,7 @@ def as_parquet(ui: Ui, asked: PredictRequest) -> Result:
             encoding=asked.encoding,
             decide=decide,
             on_progress=progress,
+            say=ui.say,
         )
     if decide is not None:
         say_given_back(asked.newest, found.people, ui)

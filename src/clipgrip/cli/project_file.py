@@ -40,7 +40,7 @@ def _lines(
         field, example = Project.model_fields[name], more(name)["example"]
         if name in notes:
             yield f"# {notes[name]}\n"
-        text = f"{name} = {_toml(given.get(name, field.default))}"
+        text = f"{name} = {json.dumps(given.get(name, field.default), ensure_ascii=False)}"
         if name not in given and example:
             text = f"# {name} = {example}"
         allowed = choices(field.annotation)
@@ -48,7 +48,3 @@ def _lines(
         yield f"{text:<{WIDTH}} # {say(field.description or '')}{known}\n"
         if name == "backbone":
             yield f'# backbone = "{BETTER}"  # {say(FOR_PHOTOGRAPHS)}\n'
-
-
-def _toml(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

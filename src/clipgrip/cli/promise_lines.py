@@ -46,7 +46,7 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     )
     steps = facts.get("further")
     if steps is None:
-        return [*lines, *(_scope_line(scope) for scope in facts["scopes"])]
+        return [*lines, *(_scope_line(scope, stop=facts["stop"]) for scope in facts["scopes"])]
     return [*lines, *(_group_line(scope, steps.get(scope["group"])) for scope in facts["scopes"])]
 
 
@@ -106,17 +106,17 @@ def _named(scope: dict[str, Any]) -> str:
     return group_name(scope["group"], scope.get("classes", ()))
 
 
-def _scope_line(scope: dict[str, Any]) -> str:
-    more = scope["more_answers_for_all"]
-    rest = {
-        None: Sentence("no size of audit proves all of it at this error rate"),
-        0: Sentence("all of it"),
-    }.get(more, Sentence("about {more} more answers for all of it", more=more))
-    group = _named(scope)
+def _scope_line(scope: dict[str, Any], *, stop: bool) -> str:
+    """A group and what is proven of it; where it is best to stop, no answers that would prove more are named."""
+    more, group = scope["more_answers_for_all"], _named(scope)
+    rest: str = {
+        None: Sentence("; no size of audit proves all of it at this error rate"),
+        0: Sentence("; all of it"),
+    }.get(more, "" if stop else Sentence("; about {more} more answers for all of it", more=more))
     if scope["threshold"] is None:
-        return Sentence("  {group}: nothing proven yet; {rest}", group=group, rest=rest)
+        return Sentence("  {group}: nothing proven yet{rest}", group=group, rest=rest)
     return Sentence(
-        "  {group}: confidence at least {threshold}, {images} images, {wrong} wrong of {audited} audited; {rest}",
+        "  {group}: confidence at least {threshold}, {images} images, {wrong} wrong of {audited} audited{rest}",
         group=group,
         threshold=f"{scope['threshold']:.4f}",
         images=scope["images"],
@@ -161,9 +161,9 @@ def _step(step: dict[str, Any] | None) -> Sentence:
 
 
 def _go_on_apart(facts: dict[str, Any], run: Path, answers: Path) -> list[str]:
-    if facts["stop"]:
-        return [Sentence("stop here: more answers take more images from the model than they add")]
     paying = [step for step in facts["further"].values() if step["pays"]]
+    if facts["stop"] or not paying:
+        return [Sentence("stop here: more answers take more images from the model than they add")]
     draws = sum(step["draws"] for step in paying)
     terms = "".join(
         f" --{name.replace('_', '-')} {facts[name]:g}"

@@ -16,7 +16,6 @@ from clipgrip.runs.rounds import name_of_round, skipped_rounds
 from clipgrip.sentences import combined, quoted
 from clipgrip.trust.advice import headline, reasons, remedies
 from clipgrip.trust.doubted import in_short, where_to_look
-from clipgrip.trust.folders import folder_sentences
 from clipgrip.trust.knowledge import knows_nothing
 from clipgrip.trust.labels import label_sentences
 from clipgrip.words import Language, Sentence, Words, mark
@@ -136,11 +135,10 @@ def _given(metrics: dict[str, Any]) -> str:
 
 
 def _labels(metrics: dict[str, Any], say: Words) -> list[str]:
-    """Where they came from, and what they say of the answers."""
-    folders = folder_sentences(metrics["data"].get("folders"), say)
+    """What they say of the answers; where they came from was said before."""
     return [
         Sentence("labels       {text}", text=text)
-        for text in [*folders, *label_sentences(metrics.get("labels"), say)]
+        for text in label_sentences(metrics.get("labels"), say)
     ]
 
 

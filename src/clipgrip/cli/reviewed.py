@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clipgrip.cli.screen import Screen
 from clipgrip.sentences import Sentence
+
+if TYPE_CHECKING:
+    from clipgrip.runs.outcome import Outcome
 
 
 def at_work(run: Path, screen: Screen) -> Path:
@@ -22,3 +26,12 @@ def at_work(run: Path, screen: Screen) -> Path:
             )
         )
     return newest
+
+
+def outcome_at_work(run: Path, screen: Screen) -> Outcome:
+    """That round's outcome, with the progress of reading it; its folder is `at_work`'s."""
+    from clipgrip.runs.reopen import reopen
+
+    newest = at_work(run, screen)
+    with screen.live():
+        return reopen(newest, screen)

@@ -11,7 +11,7 @@ from clipgrip.cli.arguments import Encoding, option
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError, nearest
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, combined
 
 DEMOS = {"demo": "digits", "digits": "digits", "surfaces": "surfaces"}
 
@@ -111,16 +111,14 @@ def summary(results: dict[str, Any]) -> str:
     """Accuracy without noise and at the highest noise, of each rule and loss, best first."""
     from clipgrip.report.stress import standing
 
-    lines = [f"\n{'rule':<16} {'loss':<14} {'no noise':>9} {'most noise':>11}"]
+    lines: list[str] = ["", Sentence("rule             loss            no noise  most noise")]
     lines += [
         f"{rule:<16} {loss:<14} {100 * least:>8.1f}% {100 * most:>10.1f}%"
         for rule, loss, least, most in standing(results)
     ]
-    zero = 100 * results["zero_shot"]
-    return "\n".join(
-        [
-            *lines,
-            f"Test accuracy, mean of {results['seeds']} seeds, most noise over its three kinds. "
-            f"Zero-shot, untouched by any: {zero:.1f}%.\n",
-        ]
+    measured = Sentence(
+        "Test accuracy, mean of {seeds} seeds, most noise over its three kinds. Zero-shot, untouched by any: {zero}%.",
+        seeds=results["seeds"],
+        zero=f"{100 * results['zero_shot']:.1f}",
     )
+    return combined([*lines, measured, ""], "\n")

@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import Images, discover, from_folder, is_packed_place, item_key
 from clipgrip.data.entries import PATH_COLUMNS, Claim, Found, table_claims
 from clipgrip.data.foreign import foreign
 from clipgrip.data.images import may_be_image
+from clipgrip.data.listed import Listed, picked
 from clipgrip.data.sources import FileSource, StoreSource
 from clipgrip.data.splitnames import check_classes
 from clipgrip.data.stores import local_of
 from clipgrip.data.tables import TABLE_SUFFIXES, read_table
+from clipgrip.data.texts import Texts
 from clipgrip.data.walk import relative
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
@@ -87,12 +91,15 @@ def _packed_claims(place: AnyPath, kind: str) -> Found:
 
 def _by_folder(found: Found) -> Sequence[Claim]:
     """Of objects in a store: each is of the folder it lies in."""
-    parts = ((entry, entry.path.split("/")) for entry in found.entries)
-    return tuple(
-        Claim(entry.key, names[0], Sentence("folder {place}", place=names[0]), folder=True)
-        for entry, names in parts
-        if len(names) > 1 and isinstance(entry.source, StoreSource)
-    )
+    inside = ("/" in one.path and isinstance(one.source, StoreSource) for one in found.entries)
+    entries = picked(found.entries, np.flatnonzero(np.fromiter(inside, np.bool_)))
+
+    def made(place: int) -> Claim:
+        name = entries[place].path.partition("/")[0]
+        where = Sentence("folder {place}", place=name)
+        return Claim(entries[place].key, name, where, folder=True)
+
+    return Listed(len(entries), made)
 
 
 def _class_folders(folder: str, root: str, kind: str) -> Found:
@@ -105,18 +112,18 @@ def _class_folders(folder: str, root: str, kind: str) -> Found:
             "{folder}: no image in it. Put the images into one folder for each class.",
             folder=folder,
         )
-    claims = []
-    for entry in found.entries:
-        inner = relative(os.path.join(root, entry.path), folder).split("/")
-        label = inner[0] if len(inner) > 1 else ""
+
+    def made(place: int) -> Claim:
+        entry = found.entries[place]
+        label, inside, _ = relative(os.path.join(root, entry.path), folder).partition("/")
+        label = label if inside else ""
         where = Sentence("folder {place}", place=f"{os.path.basename(folder)}/{label}")
-        claims.append(Claim(entry.key, label, where, folder=True))
-    return Found(folder, found.entries, found.issues, tuple(claims))
+        return Claim(entry.key, label, where, folder=True)
+
+    return Found(folder, found.entries, found.issues, Listed(len(found.entries), made))
 
 
-def aligned_claims(
-    images: Images, labels: Sequence[Label], classes: ClassNames
-) -> tuple[Claim, ...]:
+def aligned_claims(images: Images, labels: Sequence[Label], classes: ClassNames) -> Listed[Claim]:
     """Claims of labels that stand in the order of a sequence of images.
 
     Raises:
@@ -128,12 +135,13 @@ def aligned_claims(
             "CSV with the columns path,label.",
             n_labels=len(labels),
         )
-    return tuple(
-        Claim(
-            item_key(number, item), _name(label, classes), Sentence("label {number}", number=number)
-        )
-        for number, (item, label) in enumerate(zip(images, labels, strict=True))
-    )
+    names = Texts(_name(label, classes) for label in labels)
+
+    def made(number: int) -> Claim:
+        where = Sentence("label {number}", number=number)
+        return Claim(item_key(number, images[number]), names[number], where)
+
+    return Listed(len(names), made)
 
 
 def _name(label: Label, classes: ClassNames) -> str:

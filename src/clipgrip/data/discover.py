@@ -13,14 +13,16 @@ from clipgrip.data.embeddings import is_embeddings
 from clipgrip.data.entries import (
     Entry,
     Found,
-    add_file,
+    each_once,
     file_entries,
     file_entry,
     from_table,
+    is_listed,
     place_key,
 )
 from clipgrip.data.images import may_be_image
 from clipgrip.data.issues import Issues
+from clipgrip.data.listed import Listed
 from clipgrip.data.packed import (
     TARS_AND_TABLES,
     expanded,
@@ -29,9 +31,10 @@ from clipgrip.data.packed import (
     is_packed,
     packed_below,
 )
-from clipgrip.data.sources import BytesSource, FileSource, ImageSource
+from clipgrip.data.sources import BytesSource, ImageSource
 from clipgrip.data.stores import local_of, url_of
 from clipgrip.data.tables import PARQUET_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES, read_table
+from clipgrip.data.texts import Texts
 from clipgrip.data.walk import walk
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
@@ -59,9 +62,11 @@ def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = No
         return from_packed([_there(name, images) for name in names], os.path.dirname(path))
     _there(path, images)
     if os.path.isdir(path):
-        found = from_folder(path, path, frozenset(skip))
-        packed = _packed(found)
-        return from_packed(packed, path) if packed else found
+        files, issues = _files(path, path, frozenset(skip))
+        packed = _packed(files)
+        if packed:
+            return from_packed(packed, path)
+        return Found(path, file_entries(files, path), issues)
     if is_packed(path):
         return from_packed([path], os.path.dirname(path))
     if path.lower().endswith(TABLE_SUFFIXES):
@@ -98,7 +103,7 @@ def packed_files(place: AnyPath) -> list[str]:
         return names if is_packed(names[0]) else packed_below(names[0])
     path = os.path.abspath(local_of(place))
     if os.path.isdir(path):
-        return _packed(from_folder(path, path))
+        return _packed(walk(path, path)[0])
     names = [path] if os.path.exists(openable(path)) else expanded(path)
     return [_there(name, place) for name in names] if is_packed(names[0]) else []
 
@@ -111,7 +116,7 @@ def is_packed_place(place: AnyPath) -> bool:
     if (url := url_of(place)) is not None:
         return not url.lower().endswith(TEXT_SUFFIXES)
     if os.path.isdir(path):
-        return bool(_packed(from_folder(os.path.abspath(path), os.path.abspath(path))))
+        return bool(_packed(walk(os.path.abspath(path), os.path.abspath(path))[0]))
     if path.lower().endswith(PARQUET_SUFFIXES) and os.path.isfile(path):
         from clipgrip.data.parquet import image_column, open_parquet
 
@@ -121,37 +126,46 @@ def is_packed_place(place: AnyPath) -> bool:
 
 def from_folder(folder: str, root: str, skip: frozenset[str] = frozenset()) -> Found:
     """All files below ``folder``, shown relative to ``root``; both are absolute."""
+    files, issues = _files(folder, root, skip)
+    return Found(root, file_entries(files, root), issues)
+
+
+def _files(folder: str, root: str, skip: frozenset[str] = frozenset()) -> tuple[Texts, Issues]:
+    """The paths of all files below a folder."""
     files, issues = walk(folder, root)
-    paths = (path for path in files if place_key(path) not in skip)
-    return Found(root, file_entries(paths, root), issues)
+    if skip:
+        files = Texts(path for path in files if place_key(path) not in skip)
+    return files, issues
 
 
-def _packed(found: Found) -> list[str]:
+def _packed(files: Texts) -> list[str]:
     """The Parquet and tar files of a folder that holds no image besides; none where it does."""
-    paths = [e.source.path for e in found.entries if isinstance(e.source, FileSource)]
-    packed = [path for path in paths if path.lower().endswith(TARS_AND_TABLES)]
-    others = (path for path in paths if not path.lower().endswith(TARS_AND_TABLES))
+    packed = [path for path in files if path.lower().endswith(TARS_AND_TABLES)]
+    others = (path for path in files if not path.lower().endswith(TARS_AND_TABLES))
     return [] if not packed or any(map(may_be_image, others)) else packed
 
 
 def _from_sequence(items: Sequence[Item], skip: frozenset[str]) -> Found:
     paths = [os.path.abspath(os.fspath(i)) for i in items if isinstance(i, str | os.PathLike)]
     root = _common_folder(paths)
-    entries: dict[str, Entry] = {}
-    issues = Issues()
+    places, in_memory, issues = Texts(), dict[int, Entry](), Issues()
     for number, item in enumerate(items):
         if not isinstance(item, str | os.PathLike):
-            entry = memory_entry(number, item)
-            entries[entry.key] = entry
+            in_memory[len(places)] = memory_entry(number, item)
+            places.append("")
             continue
         path = os.path.abspath(os.fspath(item))
         if os.path.isdir(path):
-            found = from_folder(path, root, skip)
-            issues.extend(found.issues)
-            entries.update((entry.key, entry) for entry in found.entries)
-        else:
-            add_file(path, root, entries, issues, Sentence("given"))
-    return Found(root, tuple(entries.values()), issues)
+            files, left = _files(path, root, skip)
+            issues.extend(left)
+            places.extend(files)
+        elif is_listed(path, root, issues, Sentence("given")):
+            places.append(path)
+
+    def made(place: int) -> Entry:
+        return in_memory.get(place) or file_entry(places[place], root)
+
+    return Found(root, each_once(Listed(len(places), made)), issues)
 
 
 def item_key(number: int, item: Item) -> str:

@@ -13,7 +13,8 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.data.embeddings import read_embeddings, root_of
 from clipgrip.data.embedlayout import check_apart
 from clipgrip.data.embedvalues import numbered
-from clipgrip.data.entries import Claim, Entry, Found, Listed, native, place_key
+from clipgrip.data.entries import Claim, Entry, Found, native, place_key
+from clipgrip.data.listed import Listed
 from clipgrip.data.sources import EmbeddingSource
 from clipgrip.data.texts import Texts
 

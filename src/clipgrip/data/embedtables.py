@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipgrip.data.arrow import arrow
 from clipgrip.data.embedlarge import PIECE, ROWS, filled
 from clipgrip.data.entries import PATH_COLUMNS
 from clipgrip.data.stores import opened, readable, url_of
 from clipgrip.data.tables import PARQUET_SUFFIXES
-from clipgrip.errors import DataError, MissingPackage
+from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 from clipgrip.sentences import mark
 
@@ -98,12 +99,7 @@ def table_arrays(table: Any, path: AnyPath, least: int) -> Arrays:
 
 @contextlib.contextmanager
 def _as_data_error(path: AnyPath) -> Iterator[None]:
-    try:
-        import pyarrow
-    except ImportError as error:
-        raise MissingPackage(
-            mark('Parquet and Arrow need pyarrow. Install it with: pip install "clipgrip[parquet]"')
-        ) from error
+    pyarrow, _ = arrow()
     try:
         yield
     except (OSError, ValueError, pyarrow.ArrowException) as error:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar, overload
 
 from clipgrip.data.issues import Issue, Issues
+from clipgrip.data.keyed import once
+from clipgrip.data.listed import Listed, picked
 from clipgrip.data.nearby import Folders, difference
 from clipgrip.data.sources import FileSource, ImageSource, StoreSource
 from clipgrip.data.stores import joined, local_of, url_of
@@ -34,27 +35,6 @@ class Entry:
     source: ImageSource
     sha256: str = ""
     """Its content hash where that is known already."""
-
-
-Thing = TypeVar("Thing")
-
-
-class Listed(Sequence[Thing]):
-    """Things that are made when they are asked for, so that many millions are no objects before they are read."""
-
-    def __init__(self, count: int, make: Callable[[int], Thing]) -> None:
-        self._places, self._make = range(count), make
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    @overload
-    def __getitem__(self, place: int) -> Thing: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Thing]: ...
-    def __getitem__(self, place: int | slice) -> Thing | list[Thing]:
-        found = self._places[place]
-        return self._make(found) if isinstance(found, int) else [self._make(n) for n in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,50 +76,58 @@ def file_entry(path: str, root: str) -> Entry:
 
 def file_entries(paths: Iterable[str], root: str) -> Listed[Entry]:
     """The same of many, each of a place of its own."""
-    texts = Texts(paths)
+    texts = paths if isinstance(paths, Texts) else Texts(paths)
     return Listed(len(texts), lambda place: file_entry(texts[place], root))
 
 
-def add_file(path: str, root: str, entries: dict[str, Entry], issues: Issues, where: str) -> None:
-    """An entry for a file that is there, else an issue that says ``where`` it was named; a store is not asked."""
-    entry = file_entry(path, root)
-    if isinstance(entry.source, StoreSource) or os.path.lexists(openable(path)):
-        entries.setdefault(entry.key, entry)
-    else:
-        issues.append(
-            Issue(
-                entry.path,
-                "missing-file",
-                Sentence("{where}, but there is no such file", where=where),
-            )
-        )
+def keys_of(entries: Sequence[Entry]) -> Listed[str]:
+    """Their keys."""
+    return Listed(len(entries), lambda place: entries[place].key)
+
+
+def each_once(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """The entries, of one place the first."""
+    return picked(entries, once(keys_of(entries)))
+
+
+def is_listed(path: str, root: str, issues: Issues, where: str) -> bool:
+    """Whether a file is there, else an issue says ``where`` it was named; a store is not asked."""
+    if url_of(path) is not None or os.path.lexists(openable(path)):
+        return True
+    detail = Sentence("{where}, but there is no such file", where=where)
+    issues.append(Issue(relative(path, root), "missing-file", detail))
+    return False
 
 
 def from_table(table: Table, root: str) -> Found:
     """The images that a table lists, relative to ``root``, which may be a folder in a store."""
     column = table.need(PATH_COLUMNS)
-    entries: dict[str, Entry] = {}
-    issues = Issues()
-    folders = Folders()
-    for number, row in enumerate(table.rows):
-        where = table.where(number)
-        if not row[column].strip():
+    paths, issues, folders = Texts(), Issues(), Folders()
+    for number, written in enumerate(table.rows.column(column)):
+        if not written.strip():
+            where = table.where(number)
             issues.append(Issue(where, "missing-file", Sentence("the row has no path")))
             continue
-        path = placed(row[column], root)
-        there = url_of(path) is not None or os.path.lexists(openable(path))
-        found = path if there else folders.nearby(path)
-        if found and found != path:
-            shown, how = relative(found, root), difference(path, found)
-            detail = Sentence(
-                "{where}: taken for {path}, {how}",
-                where=where,
-                path=shown,
-                how=Sentence("which differs in {difference}", difference=how),
-            )
-            issues.append(Issue(relative(path, root), "matched-by-name", detail))
-        add_file(found or path, root, entries, issues, where)
-    return Found(root, tuple(entries.values()), issues, table_claims(table, column))
+        path = placed(written, root)
+        if url_of(path) is None and not os.path.lexists(openable(path)):
+            path = _meant(path, root, folders, issues, table.where(number))
+            if not is_listed(path, root, issues, table.where(number)):
+                continue
+        paths.append(path)
+    entries = each_once(file_entries(paths, root))
+    return Found(root, entries, issues, table_claims(table, column))
+
+
+def _meant(path: str, root: str, folders: Folders, issues: Issues, where: str) -> str:
+    """The file whose name is written almost so, and a remark that says so; else the path itself."""
+    found = folders.nearby(path)
+    if not found or found == path:
+        return path
+    how = Sentence("which differs in {difference}", difference=difference(path, found))
+    shown = relative(found, root)
+    detail = Sentence("{where}: taken for {path}, {how}", where=where, path=shown, how=how)
+    issues.append(Issue(relative(path, root), "matched-by-name", detail))
+    return found
 
 
 def placed(path: str, root: str) -> str:
@@ -159,12 +147,12 @@ def table_claims(table: Table, column: int, required: bool = False) -> Sequence[
     label = table.need(LABEL_COLUMNS) if required else table.find(LABEL_COLUMNS)
     if label is None:
         return ()
-    numbers = array("q", (n for n, row in enumerate(table.rows) if row[column].strip()))
+    rows = table.rows
+    numbers = array("q", (n for n, path in enumerate(rows.column(column)) if path.strip()))
 
     def made(place: int) -> Claim:
         number = numbers[place]
-        row = table.rows[number]
-        return Claim(row[column], row[label], table.where(number))
+        return Claim(rows.cell(number, column), rows.cell(number, label), table.where(number))
 
     return Listed(len(numbers), made)
 

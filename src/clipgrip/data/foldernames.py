@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.classfolders import ClassFolders, folders_like
-from clipgrip.data.entries import Entry
+from clipgrip.data.entries import Entry, keys_of
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.match import Statement
+from clipgrip.data.keyed import Ints, Keyed
+from clipgrip.data.listed import picked
+from clipgrip.data.match import Statement, Statements
 from clipgrip.data.sources import FileSource, StoreSource
 from clipgrip.data.splitnames import SPLITS
 from clipgrip.sentences import Sentence, combined
@@ -20,49 +25,77 @@ from clipgrip.sentences import Sentence, combined
 class FolderLabels:
     """Statements of folders by the key of the image, and remarks on what was not taken, or not plainly."""
 
-    statements: dict[str, list[Statement]] = field(default_factory=dict)
+    statements: Statements = field(default_factory=Statements)
     issues: Issues = field(default_factory=Issues)
 
 
 def folder_labels(
-    entries: Iterable[Entry], classes: ClassNames, *, apart: Collection[str], splits: Sequence[str]
+    entries: Sequence[Entry],
+    classes: ClassNames,
+    *,
+    apart: Sequence[Container[str]],
+    splits: Sequence[str],
 ) -> FolderLabels:
     """Each image is of the class that the nearest folder around it is named like.
 
     Images below a folder named test or val are not labeled by theirs: they are mostly meant to measure on.
 
     Args:
-        apart: keys of test images, which are not missed where they have no label.
+        apart: hold the keys of test images, which are not missed where they have no label.
         splits: folders at the top that are splits, whatever the classes are called.
     """
-    inside: dict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        if isinstance(entry.source, FileSource | StoreSource) and "/" in entry.path:
-            inside[entry.path.rpartition("/")[0]].append(entry)
+    names, of_each = _folders(entries)
+    asked = _asked(entries, of_each, len(names), apart)
     known = folders_like(classes)
-    statements: dict[str, list[Statement]] = {}
+    said: dict[int, Statement] = {}
     issues = Issues()
     near: dict[str, tuple[int, int]] = {}
     measured_in: dict[str, int] = defaultdict(int)
-    for folder, images in inside.items():
+    for number, folder in enumerate(names):
         named = _named(folder, known, splits)
-        asked = sum(entry.key not in apart for entry in images)
         if not named:
-            _count_near(folder, asked, known, near)
+            _count_near(folder, asked[number], known, near)
         elif measured := _measured_on(folder, known, splits):
-            measured_in[measured] += asked
+            measured_in[measured] += asked[number]
         else:
             place, label = named[-1]
-            same = [Statement(label, Sentence("folder {place}", place=place))]
-            statements |= dict.fromkeys((entry.key for entry in images), same)
-            issues.extend(_nested(images, [classes.display[c] for _, c in named]))
+            said[number] = Statement(label, Sentence("folder {place}", place=place))
+            outer = [classes.display[c] for _, c in named]
+            if len(set(outer)) > 1:
+                inside = picked(entries, np.flatnonzero(of_each == number))
+                issues.extend(_nested(inside, outer))
     issues.extend(
         _near_issue(folder, classes.display[label], count)
         for folder, (label, count) in near.items()
         if count
     )
     issues.extend(_held_issue(folder, count) for folder, count in measured_in.items() if count)
-    return FolderLabels(statements, issues)
+    labeled = np.flatnonzero(np.isin(of_each, list(said)))
+    statements = Statements.of(
+        Keyed(keys_of(entries)), labeled, lambda place: said[int(of_each[labeled[place]])]
+    )
+    return FolderLabels(statements if len(labeled) else Statements(), issues)
+
+
+def _folders(entries: Iterable[Entry]) -> tuple[list[str], Ints]:
+    """The folders in which files lie, and (N,) in which of them each lies; -1 in none."""
+    numbers, of_each = dict[str, int](), array("q")
+    for entry in entries:
+        folder = entry.path.rpartition("/")[0]
+        is_file = bool(folder) and isinstance(entry.source, FileSource | StoreSource)
+        of_each.append(numbers.setdefault(folder, len(numbers)) if is_file else -1)
+    return list(numbers), np.array(of_each, np.int64)
+
+
+def _asked(
+    entries: Sequence[Entry], of_each: Ints, count: int, apart: Sequence[Container[str]]
+) -> list[int]:
+    """(count,) images in each folder that are not set apart."""
+    counted = of_each[of_each >= 0]
+    if apart:
+        keys = (any(entry.key in one for one in apart) for entry in entries)
+        counted = of_each[(of_each >= 0) & ~np.fromiter(keys, np.bool_, len(of_each))]
+    return np.bincount(counted, minlength=count).tolist()
 
 
 def _named(folder: str, known: ClassFolders, splits: Sequence[str]) -> list[tuple[str, int]]:
@@ -99,8 +132,6 @@ def _count_near(
 
 
 def _nested(images: Sequence[Entry], names: Sequence[str]) -> list[Issue]:
-    if len(set(names)) < 2:
-        return []
     outer = dict.fromkeys(name for name in names[:-1] if name != names[-1])
     detail = Sentence(
         'in a folder of {outer} too; the nearest folder, "{nearest}", is taken',

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,10 +13,21 @@ from clipgrip.data.claims import Label, aligned_claims, read_claims
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import Images, discover
 from clipgrip.data.embeddedrows import numbered_claims
-from clipgrip.data.entries import Claim, Entry, Found, file_entry, native, place_key
+from clipgrip.data.entries import (
+    Claim,
+    Entry,
+    Found,
+    each_once,
+    file_entries,
+    keys_of,
+    native,
+    place_key,
+)
 from clipgrip.data.foldernames import FolderLabels, folder_labels
 from clipgrip.data.hashing import Progress, examine_all
 from clipgrip.data.issues import UNUSED, Issue, Issues
+from clipgrip.data.keyed import Keyed
+from clipgrip.data.listed import chained, picked
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.match import SHOWN, Matched, PathIndex, match
 from clipgrip.data.merge import Merger
@@ -72,14 +83,13 @@ def ingest(
     names = ClassNames.of(classes, encoding)
     found = numbered_claims(discover(images, _table_keys(classes, labels, test), encoding), names)
     tests = _brought(test, Sentence("test images"), found, encoding)
-    tests = replace(tests, claims=_both(tests.claims, found.test_claims))
+    tests = replace(tests, claims=chained(tests.claims, found.test_claims))
     labeled = _without_places(_labeled(images, labels, found, names, encoding), tests)
     if outside := _listed_outside(found, tests):
         tests = replace(tests, entries=outside)
     entries = _once(found.entries, tests.entries, labeled.entries)
     matched = _matched(found, labeled, tests, entries, names)
-    apart = {entry.key for entry in tests.entries} | set(matched[1].statements)
-    named = _named(images, found, names, apart) if folders else FolderLabels()
+    named = _named(images, found, names, tests, matched[1]) if folders else FolderLabels()
     merger = Merger(names, matched[0].statements, matched[1].statements, named.statements)
     rows, issues, by_folder = _rows(entries, merger, on_progress)
     remarks = (part.issues for part in (found, tests, labeled, named, *matched))
@@ -114,21 +124,21 @@ def _labeled(
     return Found(found.root, (), claims=aligned_claims(images, labels, names))
 
 
-def _both(some: Sequence[Claim], others: Sequence[Claim]) -> Sequence[Claim]:
-    return [*some, *others] if some and others else some or others
-
-
 def _without_places(labeled: Found, tests: Found) -> Found:
     """Class folders with labels may enclose the test folder; its images are not theirs."""
-    gone = {entry.key for entry in tests.entries}
+    if not tests.entries:
+        return labeled
+    gone = Keyed(keys_of(tests.entries))
+    entries = (entry.key not in gone for entry in labeled.entries)
+    claims = (claim.path not in gone for claim in labeled.claims)
     return replace(
         labeled,
-        entries=tuple(entry for entry in labeled.entries if entry.key not in gone),
-        claims=tuple(claim for claim in labeled.claims if claim.path not in gone),
+        entries=picked(labeled.entries, np.flatnonzero(np.fromiter(entries, np.bool_))),
+        claims=picked(labeled.claims, np.flatnonzero(np.fromiter(claims, np.bool_))),
     )
 
 
-def _listed_outside(found: Found, tests: Found) -> tuple[Entry, ...]:
+def _listed_outside(found: Found, tests: Found) -> Sequence[Entry]:
     """Images that a test table lists and that lie outside the images."""
     if tests.entries:  # a folder brings all its images
         return ()
@@ -136,7 +146,7 @@ def _listed_outside(found: Found, tests: Found) -> tuple[Entry, ...]:
     missing = (claim for claim in tests.claims if index.by_place(claim.path, bases) is None)
     folders = Folders()
     files = (_existing(claim, bases, folders) for claim in missing)
-    return tuple(file_entry(path, found.root) for path in files if path is not None)
+    return file_entries((path for path in files if path is not None), found.root)
 
 
 def _existing(claim: Claim, bases: Sequence[str], folders: Folders) -> str | None:
@@ -148,24 +158,22 @@ def _existing(claim: Claim, bases: Sequence[str], folders: Folders) -> str | Non
     return None
 
 
-def _named(images: Images, found: Found, names: ClassNames, apart: set[str]) -> FolderLabels:
+def _named(
+    images: Images, found: Found, names: ClassNames, tests: Found, judged: Matched
+) -> FolderLabels:
     """What the folders say; nothing of embeddings, nor of a list in memory, where the order is all that is said."""
     of_embeddings = any(isinstance(one.source, EmbeddingSource) for one in found.entries[:1])
     if of_embeddings or not isinstance(images, str | os.PathLike):
         return FolderLabels()
     splits = tuple(split_folders(Path(images)).values())
+    apart: list[Container[str]]
+    apart = [judged.statements, Keyed(keys_of(tests.entries))] if len(judged.statements) else []
     return folder_labels(found.entries, names, apart=apart, splits=splits)
 
 
 def _once(first: Sequence[Entry], *groups: Sequence[Entry]) -> Sequence[Entry]:
     """All entries, of one place the first; those of one group are of places of their own."""
-    if not any(groups):
-        return first
-    entries: dict[str, Entry] = {}
-    for group in (first, *groups):
-        for entry in group:
-            entries.setdefault(entry.key, entry)
-    return tuple(entries.values())
+    return each_once(chained(first, *groups)) if any(groups) else first
 
 
 def _matched(
@@ -175,10 +183,9 @@ def _matched(
     shown = [entry.path for entry in entries[:SHOWN]]
     own = match(found, index, (found.root,), names, shown)
     given = match(labeled, index, (found.root, labeled.root), names, shown)
-    for key, statements in own.statements.items():
-        given.statements.setdefault(key, []).extend(statements)
+    said = given.statements.and_(own.statements)
     return (
-        Matched(given.statements, Issues(own.issues, given.issues)),
+        Matched(said, Issues(own.issues, given.issues)),
         match(tests, index, (found.root, tests.root), names, shown),
     )
 

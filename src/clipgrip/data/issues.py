@@ -78,7 +78,7 @@ class Issues(Columns[Issue]):
         """One more at the end."""
         self._reasons.append(_NUMBERS[issue.reason])
         self._paths.append(issue.path)
-        self._details.append(_JSON.encode(_parts(issue.detail)))
+        self._details.append(_JSON.encode(detail_parts(issue.detail)))
 
     def extend(self, issues: Iterable[Issue]) -> None:
         """Several more at the end."""
@@ -100,7 +100,7 @@ class Issues(Columns[Issue]):
     def __getitem__(self, place: int | slice) -> Issue | Issues:
         if isinstance(place, slice):
             return self._some(range(*place.indices(len(self))))
-        detail = _whole(json.loads(self._details[place]))
+        detail = detail_whole(json.loads(self._details[place]))
         return Issue(self._paths[place], _SLUGS[self._reasons[place]], detail)
 
     def __repr__(self) -> str:
@@ -140,20 +140,20 @@ _SLUGS = tuple(REASONS)
 _NUMBERS = {reason: number for number, reason in enumerate(_SLUGS)}
 
 
-def _parts(value: object) -> object:
+def detail_parts(value: object) -> object:
     """What JSON keeps of a detail: a sentence as its template and its values."""
     value = getattr(value, "sentence", value)  # an error that has one
     if isinstance(value, Sentence):
-        return [value.template, {name: _parts(one) for name, one in value.values.items()}]
+        return [value.template, {name: detail_parts(one) for name, one in value.values.items()}]
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
-def _whole(value: Any) -> Any:
-    """What `_parts` was given."""
+def detail_whole(value: Any) -> Any:
+    """What `detail_parts` was given."""
     if not isinstance(value, list):
         return value
     template, values = value
-    return Sentence(template, **{name: _whole(one) for name, one in values.items()})
+    return Sentence(template, **{name: detail_whole(one) for name, one in values.items()})
 
 
 def issues_bytes(issues: Iterable[Issue], say: Words = ENGLISH) -> bytes:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.classfolders import folders_like
-from clipgrip.data.entries import Claim, Entry, Found, native, place_key
+from clipgrip.data.entries import Claim, Entry, Found, keys_of, native, place_key
 from clipgrip.data.issues import Issue, Issues
+from clipgrip.data.keyed import Ints, Keyed
 from clipgrip.data.nearby import difference, folded, nfc, without_ending
 from clipgrip.errors import DataError, nearest
 from clipgrip.sentences import Sentence
@@ -57,77 +60,107 @@ class PathIndex:
     """Finds the image that a written path means. What names look like is looked at where a place is not enough."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
-        self._entries = entries
+        self.entries = entries
+        self._keys = keys_of(entries)
 
     @cached_property
-    def _exact(self) -> dict[str, int]:
-        return {entry.key: number for number, entry in enumerate(self._entries)}
+    def exact(self) -> Keyed:
+        """The images by their keys."""
+        return Keyed(self._keys)
 
     @cached_property
-    def _composed(self) -> Numbers:
-        return _numbers((nfc(key), number) for key, number in self._exact.items())
+    def _composed(self) -> Keyed:
+        return Keyed(self._keys, lambda key: (nfc(key),))
 
     @cached_property
-    def _names(self) -> Numbers:
-        return _numbers((nfc(os.path.basename(k)), number) for k, number in self._exact.items())
+    def _names(self) -> Keyed:
+        return Keyed(self._keys, lambda key: (nfc(os.path.basename(key)),))
 
     @cached_property
-    def _like(self) -> Numbers:
-        return _numbers(
-            (form, number)
-            for key, number in self._exact.items()
-            for place in {folded(key), without_ending(key)}
-            for form in (place, os.path.basename(place))
-        )
+    def _like(self) -> Keyed:
+        return Keyed(self._keys, _folded_forms)
 
-    def by_place(self, path: str, bases: Sequence[str]) -> Entry | None:
-        """The image at ``path``, absolute or relative to the first of ``bases`` that fits."""
+    def by_place(self, path: str, bases: Sequence[str]) -> int | None:
+        """The number of the image at ``path``, absolute or relative to the first of ``bases`` that fits."""
         for text in dict.fromkeys((path, native(path))):
             for base in bases:
                 key = place_key(os.path.join(base, text))
-                if key in self._exact:
-                    return self._entries[self._exact[key]]
-                if (found := self._only(self._composed.get(nfc(key), ()))) is not None:
+                if (found := self.exact.number(key)) is not None:
                     return found
-        return self._entries[self._exact[path]] if path in self._exact else None
+                if (found := _only(self._composed.numbers(nfc(key)))) is not None:
+                    return found
+        return self.exact.number(path)
 
-    def alike(self, path: str, bases: Sequence[str]) -> Entry | None:
-        """The only image whose path, or else bare name, differs in upper and lower case or in its ending alone.
+    def alike(self, path: str, bases: Sequence[str]) -> int | None:
+        """Of the only image whose path, or else bare name, differs in upper and lower case or in its ending alone.
 
         A written name may lack the ending, as in many published tables; another ending is another file.
         """
         text = native(path)
         places = (folded(place_key(os.path.join(base, text))) for base in bases)
         for place in (*places, folded(os.path.basename(text))):
-            if (found := self._only(self._like.get(place, ()))) is not None:
+            if (found := _only(self._like.numbers(place))) is not None:
                 return found
         return None
 
-    def by_name(self, path: str) -> Entry | None:
-        """The only image with this file name, wherever it lies."""
-        name = nfc(os.path.normcase(os.path.basename(native(path))))
-        return self._only(self._names.get(name, ()))
-
-    def _only(self, numbers: Sequence[int]) -> Entry | None:
-        return self._entries[numbers[0]] if len(numbers) == 1 else None
+    def by_name(self, path: str) -> int | None:
+        """Of the only image with this file name, wherever it lies."""
+        return _only(self._names.numbers(nfc(os.path.normcase(os.path.basename(native(path))))))
 
 
-Numbers = Mapping[str, Sequence[int]]
-"""A form of a path -> the entries that have it."""
+def _folded_forms(key: str) -> list[str]:
+    places = {folded(key), without_ending(key)}
+    return [form for place in places for form in (place, os.path.basename(place))]
 
 
-def _numbers(pairs: Iterable[tuple[str, int]]) -> Numbers:
-    found: dict[str, list[int]] = defaultdict(list)
-    for form, number in pairs:
-        found[form].append(number)
-    return found
+def _only(numbers: Sequence[int]) -> int | None:
+    return numbers[0] if len(numbers) == 1 else None
+
+
+Part = tuple[Ints, Ints, Callable[[int], Statement]]
+"""Numbers of images in their order, the place of what is said of each, and what makes the statement at a place."""
+
+
+class Statements:
+    """What is said of images, by their keys; a statement is made when it is asked for."""
+
+    def __init__(self, keys: Keyed | None = None, parts: Sequence[Part] = ()) -> None:
+        self._keys, self._parts = keys, parts
+
+    @classmethod
+    def of(cls, keys: Keyed, numbers: Ints, make: Callable[[int], Statement]) -> Statements:
+        """``make`` gives what stands at a place; ``numbers`` say of which image that is."""
+        order = np.argsort(numbers, kind="stable")
+        return cls(keys, [(numbers[order], order, make)])
+
+    def and_(self, others: Statements) -> Statements:
+        """What these say of an image, and then what others say, of the same images."""
+        return Statements(self._keys or others._keys, [*self._parts, *others._parts])
+
+    def about(self, key: str) -> list[Statement]:
+        """All that is said of an image."""
+        number = self._keys.number(key) if self._keys is not None else None
+        if number is None:
+            return []
+        return [
+            make(place)
+            for numbers, order, make in self._parts
+            for place in order[slice(*numbers.searchsorted([number, number + 1]))].tolist()
+        ]
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and bool(self.about(key))
+
+    def __len__(self) -> int:
+        """Images of which something is said."""
+        return len(np.unique(np.concatenate([[], *(numbers for numbers, *_ in self._parts)])))
 
 
 @dataclass(frozen=True)
 class Matched:
     """Statements by the key of the image, and what could not be matched as written."""
 
-    statements: dict[str, list[Statement]]
+    statements: Statements
     issues: Issues
 
 
@@ -139,19 +172,28 @@ def match(
     Raises:
         DataError: an unknown label, or claims of which none matches an image.
     """
-    statements: dict[str, list[Statement]] = defaultdict(list)
-    issues = Issues()
-    for claim in found.claims:
-        statement = Statement(position(claim, classes), claim.where)
-        placed = index.by_place(claim.path, bases)
-        entry = placed or index.by_name(claim.path) or index.alike(claim.path, bases)
-        if entry is not None:
-            statements[entry.key].append(statement)
+    numbers, labels, places = array("q"), array("q"), array("q")
+    issues, claims = Issues(), found.claims
+    for place, claim in enumerate(claims):
+        label = position(claim, classes)
+        number = placed = index.by_place(claim.path, bases)
         if placed is None:
-            issues.append(_remark(claim, entry))
-    if found.claims and not statements:
-        raise _nothing_matches(found.claims, bases, shown)
-    return Matched(statements, issues)
+            number = index.by_name(claim.path)
+            number = index.alike(claim.path, bases) if number is None else number
+            issues.append(_remark(claim, None if number is None else index.entries[number]))
+        if number is not None:
+            numbers.append(number)
+            labels.append(label)
+            places.append(place)
+    if claims and not numbers:
+        raise _nothing_matches(claims, bases, shown)
+    if not claims:
+        return Matched(Statements(), issues)
+
+    def made(one: int) -> Statement:
+        return Statement(labels[one], claims[places[one]].where)
+
+    return Matched(Statements.of(index.exact, np.array(numbers, np.int64), made), issues)
 
 
 def _remark(claim: Claim, entry: Entry | None) -> Issue:

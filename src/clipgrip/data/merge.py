@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.entries import Entry
 from clipgrip.data.issues import Issue
-from clipgrip.data.match import Statement
+from clipgrip.data.match import Statement, Statements
 from clipgrip.data.rows import Row, Split
 from clipgrip.sentences import Sentence, mark
 
-Statements = Mapping[str, Sequence[Statement]]
-"""What is said about each image, by the key of its place."""
 UNLABELED = mark("{quarrel}; the image counts as unlabeled")
 LABELS_HOLD = mark("{quarrel}; the labels hold")
 TEST_LEFT_OUT = mark("{quarrel}; the test image is left out")
@@ -27,7 +25,7 @@ class Merger:
     classes: ClassNames
     labels: Statements
     test: Statements
-    folders: Statements = field(default_factory=dict)
+    folders: Statements = field(default_factory=Statements)
     """What folders named like classes say; only where nobody else says anything."""
 
     def merge(self, sha256: str, entries: Sequence[Entry]) -> tuple[Row | None, list[Issue]]:
@@ -99,7 +97,7 @@ class Merger:
 
 def _about(entries: Sequence[Entry], statements: Statements) -> list[Statement]:
     """What is said about these images, without "unlabeled"."""
-    found = (one for entry in entries for one in statements.get(entry.key, ()))
+    found = (one for entry in entries for one in statements.about(entry.key))
     return sorted((one for one in found if one.label >= 0), key=lambda one: (one.where, one.label))
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Sequence
-from typing import Any
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -14,14 +16,16 @@ from clipgrip.data.entries import (
     Claim,
     Entry,
     Found,
-    Listed,
     file_entries,
     file_entry,
     from_table,
+    keys_of,
     place_key,
     placed,
 )
 from clipgrip.data.issues import Issue, Issues
+from clipgrip.data.keyed import first_places, once
+from clipgrip.data.listed import Listed, chained, picked
 from clipgrip.data.sources import ParquetSource, TarSource
 from clipgrip.data.splitnames import check_one_split
 from clipgrip.data.stores import folder_of, objects_below, url_of
@@ -81,38 +85,39 @@ def from_packed(paths: Sequence[str], root: str) -> Found:
 def from_tars(paths: Sequence[str], root: str) -> Found:
     """The images of tar files, each called by the tar and its own name within."""
     check_one_split(paths)
-    lies: dict[str, tuple[str, int, int, int]] = {}
-    claims: dict[str, Claim] = {}
-    issues = Issues()
+    names, labels = Texts(), Texts()  # a label behind a sign, as one may be empty
+    places = array("q")  # three for each member: its tar, where it begins, how long it is
     for number, path in enumerate(paths):
         for one in members(path):
-            name = f"{path}/{one.name}"
-            key = place_key(name)
-            if key in lies:  # the later is in force, as in every tar
-                detail = Sentence("the last one is used")
-                issues.append(Issue(relative(name, root), "repeated-member", detail))
-                claims.pop(key, None)
-            lies[key] = name, number, one.offset, one.size
-            if one.label is not None:
-                where = Sentence("{tar} member {name}", tar=os.path.basename(path), name=one.name)
-                claims[key] = Claim(key, one.label, where, numbered=True)
-    entries = _in_tars(paths, root, lies.values())
-    return Found(root, entries, issues, tuple(claims.values()))
+            names.append(f"{path}/{one.name}")
+            labels.append("" if one.label is None else f"={one.label}")
+            places.extend((number, one.offset, one.size))
+    first = first_places(Listed(len(names), lambda place: place_key(names[place])))
+    last = first.copy()
+    last[first] = np.arange(len(first))  # of one name the later is in force, as in every tar
+    issues = Issues(
+        Issue(relative(names[place], root), "repeated-member", Sentence("the last one is used"))
+        for place in np.flatnonzero(first != np.arange(len(first))).tolist()
+    )
+    taken = last[np.flatnonzero(first == np.arange(len(first)))]
+    lies = np.array(places, np.int64).reshape(-1, 3)
 
+    def entry(place: int) -> Entry:
+        name, (number, offset, size) = names[place], lies[place].tolist()
+        return Entry(relative(name, root), place_key(name), TarSource(paths[number], offset, size))
 
-def _in_tars(
-    paths: Sequence[str], root: str, lies: Collection[tuple[str, int, int, int]]
-) -> Listed[Entry]:
-    """Entries of members, by their name, the number of their tar, and where they lie in it."""
-    names = Texts(name for name, *_ in lies)
-    places = np.array([numbers for _, *numbers in lies], dtype=np.int64)
+    def claim(place: int) -> Claim:
+        tar, name = paths[int(lies[place, 0])], names[place]
+        inner = name.removeprefix(f"{tar}/")
+        where = Sentence("{tar} member {name}", tar=os.path.basename(tar), name=inner)
+        return Claim(place_key(name), labels[place][1:], where, numbered=True)
 
-    def made(place: int) -> Entry:
-        number, offset, size = places[place].tolist()
-        name, source = names[place], TarSource(paths[number], offset, size)
-        return Entry(relative(name, root), place_key(name), source)
-
-    return Listed(len(names), made)
+    return Found(
+        root,
+        picked(Listed(len(names), entry), taken),
+        issues,
+        picked(Listed(len(names), claim), taken[[bool(labels[place]) for place in taken.tolist()]]),
+    )
 
 
 def from_store(place: str) -> Found:
@@ -173,55 +178,48 @@ def from_parquet(path: str, root: str) -> Found:
     if column is None:
         return from_table(table, folder)
     inner, lacking = inner_paths(file, column), lacking_bytes(file, column)
-    names = _cell_names(inner, os.path.basename(path))
-    entries = []
-    for number, (name, (group, row)) in enumerate(zip(names, _cells(file), strict=True)):
-        beside = inner[number] if number in lacking else None
-        if beside:
-            entries.append(file_entry(placed(beside, folder), root))
-            continue
-        shown = relative(os.path.join(folder, name), root)
-        source = ParquetSource(path, group, row, column)
-        entries.append(Entry(shown, place_key(os.path.join(folder, name)), source))
-    label = table.find(LABEL_COLUMNS)
-    claims = (
-        ()
-        if label is None
-        else tuple(
-            Claim(entry.key, row[label], table.where(number))
-            for number, (entry, row) in enumerate(zip(entries, table.rows, strict=True))
-        )
-    )
-    return Found(root, tuple(entries), claims=claims)
+    name_of = _cell_names(inner, os.path.basename(path))
+    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    begins = [0, *accumulate(group.num_rows for group in groups)]
+
+    def entry(number: int) -> Entry:
+        if number in lacking and (beside := inner[number]):
+            return file_entry(placed(beside, folder), root)
+        name, group = os.path.join(folder, name_of(number)), bisect_right(begins, number) - 1
+        source = ParquetSource(path, group, number - begins[group], column)
+        return Entry(relative(name, root), place_key(name), source)
+
+    entries, label = Listed(len(inner), entry), table.find(LABEL_COLUMNS)
+    if label is None:
+        return Found(root, entries)
+
+    def claim(number: int) -> Claim:
+        return Claim(entry(number).key, table.rows.cell(number, label), table.where(number))
+
+    return Found(root, entries, claims=Listed(len(inner), claim))
 
 
 def from_shards(paths: Sequence[str], root: str) -> Found:
     """The images of several Parquet files, as one data set is often cut."""
     check_one_split(paths)
     parts = [from_parquet(path, root) for path in paths]
-    entries: dict[str, Entry] = {}
-    for path, part in zip(paths, parts, strict=True):
-        for entry in part.entries:
-            if entry.key in entries:
-                raise DataError(
-                    "{path}: the image {path_2} stands in an earlier file of {root} too. Give one of the "
-                    "files, or rename the images within.",
-                    path=path,
-                    path_2=entry.path,
-                    root=root,
-                )
-            entries[entry.key] = entry
+    entries = chained(*(part.entries for part in parts))
+    first = first_places(keys_of(entries))
+    for place in np.flatnonzero(first != np.arange(len(first))).tolist()[:1]:
+        ends = accumulate(len(part.entries) for part in parts)
+        raise DataError(
+            "{path}: the image {path_2} stands in an earlier file of {root} too. Give one of the "
+            "files, or rename the images within.",
+            path=next(path for path, end in zip(paths, ends, strict=True) if place < end),
+            path_2=entries[place].path,
+            root=root,
+        )
     issues = Issues(*(part.issues for part in parts))
-    claims = tuple(claim for part in parts for claim in part.claims)
-    return Found(root, tuple(entries.values()), issues, claims)
+    return Found(root, entries, issues, chained(*(part.claims for part in parts)))
 
 
-def _cells(file: Any) -> list[tuple[int, int]]:
-    sizes = [file.metadata.row_group(g).num_rows for g in range(file.metadata.num_row_groups)]
-    return [(group, row) for group, size in enumerate(sizes) for row in range(size)]
-
-
-def _cell_names(inner: list[str | None], file_name: str) -> list[str]:
-    if all(inner) and len(set(inner)) == len(inner):
-        return [str(name).replace("\\", "/").lstrip("/") for name in inner]
-    return [f"{file_name}#{number:06d}" for number in range(len(inner))]
+def _cell_names(inner: Texts, file_name: str) -> Callable[[int], str]:
+    """How the image of a row is called: as its cell says, where all cells do and each says something else."""
+    if all(inner) and len(once(inner)) == len(inner):
+        return lambda number: inner[number].replace("\\", "/").lstrip("/")
+    return lambda number: f"{file_name}#{number:06d}"

@@ -10,16 +10,20 @@ from datetime import time as clock
 from decimal import Decimal
 from typing import Any
 
+from clipgrip.data.arrow import arrow
 from clipgrip.data.groups import GroupCache
 from clipgrip.data.stores import readable, url_of
-from clipgrip.data.tables import MAX_COLUMNS, Table
+from clipgrip.data.tables import MAX_COLUMNS, Cells, Table
 from clipgrip.data.text import MAX_BYTES
-from clipgrip.errors import DataError, MissingPackage
+from clipgrip.data.texts import Texts
+from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 from clipgrip.sentences import Sentence, mark
 
 MOST_ROWS = 10_000_000
 MOST_CELLS = 40_000_000
+PIECE = 8192
+"""Rows that are objects at a time."""
 NO_SUCH_ROW = mark("{path}: the file changed and has no such row any more")
 _BINARY = ("binary", "large_binary", "binary_view")
 _PLAIN = (
@@ -51,23 +55,38 @@ def read_parquet_table(path: AnyPath) -> Table:
     others = [field for field in file.schema_arrow if field not in fields]
     table = _text_of(file, [field.name for field in fields], name)
     class_names = _hugging_face_names(file.schema_arrow.metadata or {})
-    columns: dict[str, list[str]] = {}
-    for field in fields:
-        cells, names = table[field.name].to_pylist(), class_names.get(field.name)
-        if field.name.casefold() not in TEXT_COLUMNS and any(map(_is_several, cells)):
-            others.append(field)  # a box, or what else no image is told by
-            continue
-        columns[field.name] = [
-            _text(value, names, f"{name} row {row} column {field.name}")
-            for row, value in enumerate(cells, 1)
-        ]
-    rows = tuple(zip(*columns.values(), strict=True))
-    unread = tuple((field.name, str(field.type)) for field in others if not is_image(field))
-    return Table(name, tuple(columns), rows, tuple(range(1, len(rows) + 1)), "row", unread)
+    boxes = [one for one in fields if _holds_several(table, one)]  # or what else tells no image
+    columns = [field.name for field in fields if field not in boxes]
+    rows = _rows_in(table.select(columns), class_names, name)
+    unread = tuple((one.name, str(one.type)) for one in [*others, *boxes] if not is_image(one))
+    return Table(name, tuple(columns), rows, range(1, len(rows) + 1), "row", unread)
 
 
-def _is_several(cell: object) -> bool:
-    return isinstance(cell, list) and len(cell) > 1
+def _holds_several(table: Any, field: Any) -> bool:
+    """Whether a column that holds no paths or labels has lists of several."""
+    if field.name.casefold() in TEXT_COLUMNS or "list" not in str(field.type):
+        return False
+    pieces = (piece.to_pylist() for piece in _pieces(table[field.name]))
+    return any(cell is not None and len(cell) > 1 for piece in pieces for cell in piece)
+
+
+def _rows_in(table: Any, class_names: dict[str, list[str]], name: str) -> Cells:
+    """The rows of a table of Arrow as text."""
+    rows, names = Cells(table.num_columns), table.column_names
+    number = 0
+    for batch in table.to_batches(PIECE):
+        for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            number += 1
+            rows.append(
+                _text(value, class_names.get(column), f"{name} row {number} column {column}")
+                for column, value in zip(names, cells, strict=True)
+            )
+    return rows
+
+
+def _pieces(column: Any) -> Iterator[Any]:
+    """A column of Arrow in pieces, as each value is an object in Python."""
+    return (column[start : start + PIECE] for start in range(0, len(column), PIECE))
 
 
 def _text_of(file: Any, columns: list[str], name: str) -> Any:
@@ -111,13 +130,7 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
         DataError: not a Parquet file.
         MissingPackage: pyarrow is not installed.
     """
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise MissingPackage(
-            mark('Parquet needs pyarrow. Install it with: pip install "clipgrip[parquet]"')
-        ) from error
+    pyarrow, parquet = arrow()
     try:
         file = parquet.ParquetFile(readable(path))
         leaves = [file.schema.column(n).path for n in range(len(file.schema))]
@@ -143,13 +156,14 @@ def image_column(file: Any) -> str | None:
     return next((name for name in _IMAGE_COLUMNS if name in names), names[0] if names else None)
 
 
-def inner_paths(file: Any, column: str) -> list[str | None]:
-    """The file name that stands beside each image (``{bytes, path}``); None where there is none."""
+def inner_paths(file: Any, column: str) -> Texts:
+    """The file name that stands beside each image (``{bytes, path}``); empty where there is none."""
     kind = file.schema_arrow.field(column).type
     if not hasattr(kind, "get_field_index") or kind.get_field_index("path") < 0:
-        return [None] * file.metadata.num_rows
+        return Texts("" for _ in range(file.metadata.num_rows))
     table = _text_of(file, [f"{column}.path"], "the table")
-    return [(cell or {}).get("path") for cell in table[column].to_pylist()]
+    pieces = (piece.to_pylist() for piece in _pieces(table[column]))
+    return Texts(_text((cell or {}).get("path"), None, column) for p in pieces for cell in p)
 
 
 def lacking_bytes(file: Any, column: str) -> set[int]:
@@ -203,7 +217,7 @@ def _name_column(file: Any, column: str | None, paths: Sequence[str], name: str)
         has_path = hasattr(kind, "get_field_index") and kind.get_field_index("path") >= 0
         return f"{column}.path" if has_path else None
     plain = [field.name for field in file.schema_arrow if _is_plain(field)]
-    return plain[Table(name, tuple(plain), (), ()).need(paths)]
+    return plain[Table(name, tuple(plain), Cells(0), ()).need(paths)]
 
 
 def _null_count(group: Any, path: str) -> int | None:

@@ -6,10 +6,14 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import eq
+from typing import overload
 
 from clipgrip.data.text import MAX_BYTES, read_text
+from clipgrip.data.texts import Texts
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, write_bytes_atomic
 from clipgrip.sentences import Sentence, mark
@@ -30,6 +34,50 @@ _FORMULA = re.compile(r"'*[=+\-@＝＋－＠﹦﹢﹣﹫\t\r\n]")
 _FIRST = frozenset("'=+-@＝＋－＠﹦﹢﹣﹫\t\r\n")
 """What such a cell begins with."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+
+
+class Cells(Sequence[tuple[str, ...]]):
+    """The rows of a table, all cells in one piece of memory: a row is made when it is asked for."""
+
+    def __init__(self, width: int) -> None:
+        self._width, self._texts = width, Texts()
+
+    def append(self, row: Iterable[str]) -> None:
+        """One row more, of as many cells as all."""
+        for cell in row:
+            self._texts.append(cell)
+
+    def cell(self, row: int, column: int) -> str:
+        """One cell, without the rest of its row."""
+        return self._texts[row * self._width + column]
+
+    def column(self, column: int) -> Iterator[str]:
+        """One cell of each row."""
+        return (self.cell(row, column) for row in range(len(self)))
+
+    def __len__(self) -> int:
+        return len(self._texts) // self._width if self._width else 0
+
+    @overload
+    def __getitem__(self, place: int) -> tuple[str, ...]: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[tuple[str, ...]]: ...
+    def __getitem__(self, place: int | slice) -> tuple[str, ...] | list[tuple[str, ...]]:
+        found = range(len(self))[place]
+        if isinstance(found, range):
+            return [self[row] for row in found]
+        return tuple(self._texts[found * self._width : (found + 1) * self._width])
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        return (self[row] for row in range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(map(eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -38,8 +86,8 @@ class Table:
 
     name: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numbers: tuple[int, ...]
+    rows: Cells
+    numbers: Sequence[int]
     unit: str = mark("line")
     unread: tuple[tuple[str, str], ...] = ()
     """Columns of types that are no text, with their types."""
@@ -115,27 +163,35 @@ def parse_csv(text: str, name: str) -> Table:
     """
     csv.field_size_limit(max(csv.field_size_limit(), MAX_BYTES))
     text, delimiter, start = dialect(text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    before, rows, numbers = start - 1, list[tuple[str, ...]](), list[int]()
+    columns: tuple[str, ...] = ()
+    rows, numbers = Cells(0), array("q")
+    for number, cells in _split(text, name, delimiter, start):
+        _check_width(cells, f"{name} line {number}", is_first=not columns)
+        if not columns:
+            columns = tuple(cell.strip() for cell in cells)
+            rows = Cells(len(columns))
+            continue
+        rows.append(_fitted(cells, len(columns), f"{name} line {number}"))
+        numbers.append(number)
+    return Table(name, columns, rows, numbers)
+
+
+def _split(
+    text: str, name: str, delimiter: str, start: int
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Each row that is not empty, with the number of its first line; the text's is ``start``."""
+    lines = (found[0] for found in _LINE.finditer(text))
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    before = start - 1
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                rows.append(tuple(_unguarded(cell) for cell in cells))
-                numbers.append(start)
-                _check_width(rows, f"{name} line {start}")
+                yield start, tuple(_unguarded(cell) for cell in cells)
             start = before + reader.line_num + 1
     except csv.Error as error:
         raise DataError(
             "{name} line {start}: not valid CSV ({error}).", name=name, start=start, error=error
         ) from error
-    if not rows:
-        return Table(name, (), (), ())
-    columns = tuple(cell.strip() for cell in rows[0])
-    body = tuple(
-        _fitted(row, len(columns), f"{name} line {number}")
-        for row, number in zip(rows[1:], numbers[1:], strict=True)
-    )
-    return Table(name, columns, body, tuple(numbers[1:]))
 
 
 def dialect(text: str) -> tuple[str, str, int]:
@@ -147,13 +203,13 @@ def dialect(text: str) -> tuple[str, str, int]:
     return text, max(DELIMITERS, key=bare.count), 1
 
 
-def _check_width(rows: Sequence[tuple[str, ...]], where: str) -> None:
-    if len(rows[-1]) > MAX_COLUMNS and (len(rows) == 1 or any(rows[-1][MAX_COLUMNS:])):
+def _check_width(cells: tuple[str, ...], where: str, *, is_first: bool) -> None:
+    if len(cells) > MAX_COLUMNS and (is_first or any(cells[MAX_COLUMNS:])):
         raise DataError(
             "{where}: {count} columns; at most {max_columns} are read. Keep the columns that are "
             "needed, such as path and label.",
             where=where,
-            count=len(rows[-1]),
+            count=len(cells),
             max_columns=MAX_COLUMNS,
         )
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+PART = 8192
+"""Texts that are sorted together; of those alone there is an object each."""
 
 
 class Texts(Sequence[str]):
@@ -58,5 +62,12 @@ class Texts(Sequence[str]):
 
     def order(self) -> NDArray[np.int64]:
         """(N,) places in the order of the texts, equal ones as they stand."""
-        ordered = sorted(range(len(self)), key=self._bytes)  # of UTF-8: as code points are ordered
-        return np.fromiter(ordered, np.int64, len(self))
+        # bytes of UTF-8 are in the order of their code points
+        cuts = sorted(bytes(self._bytes(place)) for place in range(0, len(self), PART // 8))[8::8]
+        parts = (bisect_right(cuts, self._bytes(place)) for place in range(len(self)))
+        part = np.fromiter(parts, np.int32, len(self))
+        ordered = np.argsort(part, kind="stable")
+        ends = np.searchsorted(part, np.arange(len(cuts) + 1), "right", ordered).tolist()
+        for start, end in zip([0, *ends], ends, strict=False):
+            ordered[start:end] = sorted(ordered[start:end].tolist(), key=self._bytes)
+        return ordered

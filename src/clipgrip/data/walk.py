@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from clipgrip.data.issues import Issue, Issues
+from clipgrip.data.texts import Texts
 from clipgrip.files import openable, system_words
 from clipgrip.sentences import Sentence
 
@@ -18,27 +19,25 @@ HIDDEN = Sentence("hidden, or made by the system or an editor")
 """Begins the names of clipgrip's own hidden files, which are nobody's images and no news."""
 
 
-def walk(folder: str, root: str) -> tuple[list[str], Issues]:
+def walk(folder: str, root: str) -> tuple[Texts, Issues]:
     """Absolute paths of the files below ``folder``, sorted, and issues shown relative to ``root``.
 
     Linked folders are read after the real ones; a folder that was read already is not read again,
     so loops end.
     """
-    files: list[str] = []
-    issues = Issues()
+    files, issues = Texts(), Issues()
     seen = {os.path.realpath(folder)}
     pending = [folder]
     while pending:
         pending += _walk_real(pending.pop(0), root, seen, files, issues)
         pending = _unread(pending, root, seen, issues)
-    visible = [path for path in files if not is_litter(path, folder)]
     issues.extend(hidden_issue(path, root) for path in files if is_litter(path, folder))
-    return sorted(visible), issues.in_order()
+    ordered = files.order().tolist()
+    visible = (place for place in ordered if not is_litter(files[place], folder))
+    return files.take(visible), issues.in_order()
 
 
-def _walk_real(
-    folder: str, root: str, seen: set[str], files: list[str], issues: Issues
-) -> list[str]:
+def _walk_real(folder: str, root: str, seen: set[str], files: Texts, issues: Issues) -> list[str]:
     """Read a folder without following links, however deep; the linked folders in it are returned."""
     links: list[str] = []
     real = os.path.realpath(folder)
@@ -58,7 +57,7 @@ def _walk_real(
     return links
 
 
-def _listed(here: str, root: str, files: list[str], issues: Issues) -> dict[str, bool]:
+def _listed(here: str, root: str, files: Texts, issues: Issues) -> dict[str, bool]:
     """The folders in a folder, and whether each is a link; its files are added to ``files``."""
     folders: dict[str, bool] = {}
     try:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import check_random_state, estimator_html_repr
+from sklearn.utils import estimator_html_repr
 
 from clipgrip.config import Settings, checked
 from clipgrip.data.classes import ClassNames
@@ -24,6 +24,7 @@ from clipgrip.estimator.heads import final_head
 from clipgrip.estimator.inputs import Named, images_of
 from clipgrip.estimator.labels import Vocabulary, class_names_of
 from clipgrip.estimator.output import classes_html, frame
+from clipgrip.estimator.rounds import silent
 from clipgrip.method import Method
 from clipgrip.review.store import newest_round
 from clipgrip.runs import checkpoint
@@ -48,13 +49,12 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ``path``. Each image is encoded once and kept in the cache. y is a list, an array, a tensor, or a pandas Series, one
     label for each image; -1, None, NaN or an empty text is unlabeled. All else is refused with a sentence.
 
-    With ``backbone="embeddings"`` X is an array (N, D) of image embeddings of any model, and no model is read; a
-    tensor, a DataFrame (of numbers, or with columns of vectors), an Arrow table, or the path of a file of embeddings
-    (`clipgrip.data.embeddings`), whose labels, class names and class embeddings count where none are given. Give
-    ``class_embeds`` (C, D), the embeddings of the texts of ``class_names`` by the same model, and unlabeled images are
-    learned from too; without them it learns from the labels alone, and the classes are those of y. X may be a list of
-    banks [(N, D), (N, E), ...], embeddings of the same images: class_embeds are of the first bank's model, the others
-    are of models that know no words but see more, and join it with weights that the images tell (``banks_``).
+    With ``backbone="embeddings"`` X is an array (N, D) of image embeddings of any model; a tensor, a DataFrame (of
+    numbers, or with columns of vectors), an Arrow table, or a file of embeddings (`clipgrip.data.embeddings`), whose
+    labels, class names and class embeddings count where none are given. With ``class_embeds`` (C, D), the texts of
+    ``class_names`` by the same model, unlabeled images are learned from too; without them the labels alone, and the
+    classes are those of y. X may be a list of banks [(N, D), (N, E), ...] of the same images: class_embeds are of the
+    first bank's model, the others see more and join it with weights that the images tell (``banks_``).
 
     All other parameters (backbone, prompt, strategy, preset, rounds, k, template, candidates, engine, seed) are the
     options of ``clipgrip run``.
@@ -72,13 +72,14 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         logit_scale: only for embeddings: the factor on the cosine, 100 in CLIP.
         method: taken instead of the preset's: every number of tuning and refinement (``clipgrip.Method``). It is not
             saved: give it again to a loaded classifier to fit anew.
+        verbose: above 0, fit prints a line for each round.
 
     Attributes:
         classes_: the classes as answers name them, sorted; the order of predict_proba's columns.
         class_names_: their names in display order.
-        rounds_: the Round of each, with labels often one; ``paradigm_``: UL, SSL or TRZSL; ``issues_``: what is unused.
-        n_features_in_: the width D of embeddings. Images have no features, so a fit on images does not set it.
-        feature_names_in_: the columns of a DataFrame of embeddings, where their names are texts.
+        rounds_: the Round of each; ``rounds_reason_``: why they are fewer than asked for, else empty.
+        paradigm_: UL, SSL or TRZSL; ``issues_``: what is unused.
+        n_features_in_: the width D of embeddings, ``feature_names_in_``: a DataFrame's columns; of images neither.
         banks_: how several banks of embeddings are joined, ``banks_.weights`` how much each counts; None for one.
         head_: the classifier of embeddings that decides.
         predictor_: the tuned prompt on its model; None for embeddings.
@@ -105,6 +106,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         class_embeds: Any = None,
         logit_scale: float = 100.0,
         method: Method | None = None,
+        verbose: int = 0,
     ) -> None:
         self.class_names = class_names
         self.backbone = backbone
@@ -124,6 +126,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.class_embeds = class_embeds
         self.logit_scale = logit_scale
         self.method = method
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Pseudolabel, tune, repeat.
@@ -136,9 +139,10 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings = self._settings()
         check_encoding("utf-8" if self.encoding is None else self.encoding)
         names = class_names_of(self.class_names, self.encoding)
+        say = print if self.verbose else silent
         if self.backbone == EMBEDDINGS:
             given = beside_embeds(X, y, names, self.class_embeds, self.logit_scale)
-            fitted = fit_embeds(embeds_of(self, X, reset=True), *given, settings, self.method)
+            fitted = fit_embeds(embeds_of(self, X, reset=True), *given, settings, self.method, say)
         else:
             if self.class_embeds is not None:
                 raise ConfigError(
@@ -153,9 +157,10 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 self.method,
                 ignore_folders=self.ignore_folders,
                 encoding=self.encoding,
+                say=say,
             )
             self.__dict__.pop("n_features_in_", None)  # of an earlier fit on embeddings
-        self._learned(fitted.vocabulary)
+        self._learned(fitted.vocabulary, fitted.rounds_reason)
         self.head_, self.predictor_, self.rounds_ = fitted.head, fitted.predictor, fitted.rounds
         self.paradigm_, self.issues_, self.banks_ = fitted.paradigm, fitted.issues, fitted.banks
         return self
@@ -214,21 +219,17 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             RunError: files are there that no `save` wrote, or that were changed since; they stay as they are.
         """
         self._check_fitted()
-        if self.predictor_ is None:
+        fitted = self.predictor_
+        if fitted is None:
             raise DataError(
                 "a classifier of embeddings belongs to no model that a folder could name. Keep it with joblib.dump."
             )
-        fitted, facts = self.predictor_, self.predictor_.facts
+        facts = fitted.facts
         if not self._vocabulary.by_name:
             facts = replace(facts, settings=facts.settings | POSITIONS)
-        checkpoint.save_folder(
-            Path(folder),
-            fitted.learned,
-            facts,
-            fitted.class_embeds,
-            fitted.joint,
-            beside=fitted.beside,
-        )
+        learned, joint = fitted.learned, fitted.joint
+        place, class_embeds = Path(folder), fitted.class_embeds
+        checkpoint.save_folder(place, learned, facts, class_embeds, joint, beside=fitted.beside)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> GripClassifier:
@@ -251,17 +252,14 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """What a run would be given; ConfigError where a value is not allowed."""
         values = {k: v for k, v in self.get_params().items() if k in Settings.model_fields}
         values["eye"] = self.eyes
-        if self.random_state is not None:
-            drawn = isinstance(self.random_state, np.random.RandomState)
-            values["seed"] = (
-                int(check_random_state(self.random_state).randint(2**31 - 1))
-                if drawn
-                else self.random_state
-            )
+        if isinstance(self.random_state, np.random.RandomState):
+            values["seed"] = int(self.random_state.randint(2**31 - 1))
+        elif self.random_state is not None:
+            values["seed"] = self.random_state
         return checked(Settings, values, lambda _: "GripClassifier")
 
-    def _learned(self, vocabulary: Vocabulary) -> None:
-        self._vocabulary = vocabulary
+    def _learned(self, vocabulary: Vocabulary, rounds_reason: str = "") -> None:
+        self._vocabulary, self.rounds_reason_ = vocabulary, rounds_reason
         self.classes_, self.class_names_ = vocabulary.classes, vocabulary.names
 
     def _probs(self, X: Any) -> tuple[list[str] | None, NDArray[Any]]:
@@ -295,6 +293,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
     def _html_repr(self) -> str:
-        """scikit-learn's own, and the classes once they are known."""
+        """scikit-learn's own, and once they are known the classes, and why so few rounds were run."""
         own = str(estimator_html_repr(self))
-        return own + classes_html(self._vocabulary) if hasattr(self, "_vocabulary") else own
+        if not hasattr(self, "_vocabulary"):
+            return own
+        return own + classes_html(self._vocabulary, self.rounds_reason_)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-import clipgrip
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import Images
@@ -23,10 +21,9 @@ from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.embeds import class_vectors
 from clipgrip.estimator.heads import AnswerHead, final_head, head_of_labels
 from clipgrip.estimator.labels import Target, Vocabulary, read, read_target, unlabeled
+from clipgrip.estimator.rounds import ONLY_LABELS, Say, run_rounds, silent
 from clipgrip.estimator.sampling import learned_from, sample_of
-from clipgrip.fewshot.joint import Joint
 from clipgrip.method import PRESETS, Method
-from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import predict_proba
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
@@ -34,11 +31,11 @@ from clipgrip.runs.events import Listener
 from clipgrip.runs.eyes import with_named_eyes
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.outcome import prompt_facts
-from clipgrip.runs.prepare import Prepared, prepare, prepare_arrays
+from clipgrip.runs.prepare import prepare, prepare_arrays
 from clipgrip.runs.start import residual
 from clipgrip.runs.tasks import beside_folders
 from clipgrip.serving.predictor import Predictor
-from clipgrip.strategy import Round, best_round
+from clipgrip.strategy import Round
 from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.types import ClassEmbeds, Labels
 from clipgrip.words import Words
@@ -56,6 +53,8 @@ class Fitted:
     predictor: Predictor | None = None
     banks: BankMap | None = None
     """How several banks of embeddings become one matrix; None where there is one bank, or images."""
+    rounds_reason: str = ""
+    """Why fewer rounds were run than asked for."""
 
 
 def fit_images(
@@ -67,6 +66,7 @@ def fit_images(
     *,
     ignore_folders: bool = False,
     encoding: str | None = None,
+    say: Say = silent,
 ) -> Fitted:
     """Embed the images, pseudolabel, tune, repeat.
 
@@ -86,7 +86,7 @@ def fit_images(
     ready, model = prepared.ready, prepared.backbone
     learning = learned_from(ready)
     target.vocabulary.compare(learning.task.labels, learning.zero_shot.pool)
-    done = _rounds(learning, inputs_of(ready.start.prompt, model, learning.embeds).pool)
+    done = run_rounds(learning, inputs_of(ready.start.prompt, model, learning.embeds).pool, say)
     tuned, joint = done.tuned, done.joint
     learned = tuned.learned() if tuned else {}
     beside = ready.beside if joint else None
@@ -96,7 +96,15 @@ def fit_images(
     predictor = Predictor(facts, learned, ready.start.class_embeds(learned), joint, beside=beside)
     head = final_head(predictor.class_embeds, facts.logit_scale, joint)
     issues = Issues(ingested.issues, prepared.issues)
-    return Fitted(head, target.vocabulary, done.rounds, paradigm(ready.task), issues, predictor)
+    return Fitted(
+        head,
+        target.vocabulary,
+        done.rounds,
+        paradigm(ready.task),
+        issues,
+        predictor,
+        rounds_reason=done.reason,
+    )
 
 
 def _say_folders(ingested: Ingested) -> None:
@@ -139,6 +147,7 @@ def fit_embeds(
     logit_scale: float,
     settings: Settings,
     method: Method | None = None,
+    say: Say = silent,
 ) -> Fitted:
     """The same on banks of embeddings (N, ...): there is no text tower, so a residual of the class embeddings is tuned.
 
@@ -164,10 +173,17 @@ def fit_embeds(
     )
     learning = learned_from(ready)
     target.vocabulary.compare(learning.task.labels, learning.zero_shot.pool)
-    done = _rounds(learning, learning.embeds.pool)
+    done = run_rounds(learning, learning.embeds.pool, say)
     learned = done.tuned.class_embeds() if done.tuned else vectors
     head = final_head(learned, logit_scale, done.joint)
-    return Fitted(head, target.vocabulary, done.rounds, paradigm(ready.task), banks=banks)
+    return Fitted(
+        head,
+        target.vocabulary,
+        done.rounds,
+        paradigm(ready.task),
+        banks=banks,
+        rounds_reason=done.reason,
+    )
 
 
 def _bank_map(
@@ -225,7 +241,7 @@ def _fit_labels(
     head = head_of_labels(
         joined, labels, n_classes, chosen, settings.seed, joined=banks is not None and banks.joins
     )
-    return Fitted(head, target.vocabulary, [], "SSL", banks=banks)
+    return Fitted(head, target.vocabulary, [], "SSL", banks=banks, rounds_reason=ONLY_LABELS)
 
 
 def _check_needs_no_model(settings: Settings, class_embeds: Any) -> None:
@@ -248,38 +264,3 @@ def _check_needs_no_model(settings: Settings, class_embeds: Any) -> None:
 def _residual_method(settings: Settings, method: Method | None) -> Method:
     chosen = residual(method or PRESETS[settings.preset]["textual"])
     return replace(chosen, select="balanced") if settings.k else chosen
-
-
-@dataclass(frozen=True)
-class _Done:
-    """What the rounds came to: the kept prompt, None for zero-shot, and what joins it with the labels."""
-
-    rounds: list[Round]
-    tuned: Prompt | None
-    joint: Joint | None
-
-
-def _rounds(ready: Prepared, inputs: Tensor) -> _Done:
-    """All rounds of the settings' strategy; ``inputs`` (N, ...) are the pool as the prompt consumes it."""
-    teacher = ready.teacher
-    with few_threads():
-        rounds = list(ready.learn(inputs))
-    best = best_round(rounds)
-    if best is None:
-        return _Done(rounds, None, teacher.joint(ready.embeds.pool_joined) if teacher else None)
-    return _Done(rounds, best.learner.prompt, best.joint)
-
-
-@contextmanager
-def few_threads() -> Iterator[None]:
-    """Half of torch's threads while prompts are tuned, where clipgrip came too late to let them wait passively.
-
-    Threads that spin while they wait keep a busy machine from its work (docs/decisions/0004).
-    """
-    before = torch.get_num_threads()
-    if clipgrip.THREADS_SPIN and before > 1:
-        torch.set_num_threads(before // 2)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

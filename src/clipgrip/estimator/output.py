@@ -46,8 +46,8 @@ def frame(
     return pd.concat([table, each], axis=1)
 
 
-def classes_html(vocabulary: Vocabulary) -> str:
-    """The classes, each with its column in predict_proba; every name is escaped."""
+def classes_html(vocabulary: Vocabulary, note: str = "") -> str:
+    """A note, and the classes, each with its column in predict_proba; every name is escaped."""
     rows = [
         f"<tr><td>{column}</td><td>{escape(str(value))}</td>"
         f"<td>{escape(str(vocabulary.names[vocabulary.columns[column]]))}</td></tr>"
@@ -56,7 +56,8 @@ def classes_html(vocabulary: Vocabulary) -> str:
     rest = len(vocabulary.classes) - MOST_SHOWN
     more = f"<p>and {rest} more</p>" if rest > 0 else ""
     head = "<tr><th>column of predict_proba</th><th>classes_</th><th>class name</th></tr>"
+    noted = f"<p>{escape(note)}</p>" if note else ""
     return (
-        f"<details><summary>{len(vocabulary.classes)} classes, in the order of predict_proba's columns</summary>"
+        f"{noted}<details><summary>{len(vocabulary.classes)} classes, in the order of predict_proba's columns</summary>"
         f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>{more}</details>"
     )

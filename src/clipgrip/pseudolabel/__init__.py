@@ -9,7 +9,6 @@ from clipgrip.pseudolabel.quality import (
     SelectionQuality,
     changed_share,
     class_coverage,
-    neighbour_agreement,
     per_class_counts,
     selection_report,
 )
@@ -38,7 +37,6 @@ __all__ = [
     "fpl",
     "grip",
     "ifpl",
-    "neighbour_agreement",
     "own_best_class",
     "per_class_counts",
     "refine",

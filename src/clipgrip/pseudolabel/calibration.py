@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from clipgrip.pseudolabel.select.chosen import at_temperature
 from clipgrip.types import Labels, Probs
@@ -27,12 +26,9 @@ def fitted_temperature(probs: Probs, labels: Labels) -> float:
 
     def nll(log_temperature: float) -> float:
         answers = at_temperature(probs, float(torch.tensor(log_temperature).exp()))
-        return -_log_right(answers, labels).mean().item()
+        right = answers.gather(1, labels[:, None])
+        return -right.clamp_min(1e-30).log().mean().item()
 
     edges = torch.tensor([COLDEST, HOTTEST]).log().tolist()
     found = minimize_scalar(nll, bounds=edges, method="bounded", options={"xatol": 1e-4})
     return float(torch.tensor(found.x).exp())
-
-
-def _log_right(probs: Probs, labels: Labels) -> Tensor:
-    return probs.gather(1, labels[:, None]).clamp_min(1e-30).log()

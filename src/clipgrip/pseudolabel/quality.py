@@ -64,11 +64,6 @@ class Neighbours:
         return 0.0 if chance >= 1 else (self.agreement(labels) - chance) / (1 - chance)
 
 
-def neighbour_agreement(image_embeds: Tensor, labels: Labels, k: int = 5) -> float:
-    """Share of an image's ``k`` nearest images (cosine) that have its label; high where labels follow clusters."""
-    return Neighbours.of(image_embeds, k).agreement(labels)
-
-
 @dataclass(frozen=True)
 class SelectionQuality:
     """What a rule chose, judged without the truth."""

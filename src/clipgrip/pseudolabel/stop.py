@@ -126,13 +126,19 @@ RULES: Mapping[str, Rule] = {"collapse": collapse}
 def first_stop(
     past: Sequence[Summary], names: Sequence[str], rules: Mapping[str, Rule] = RULES
 ) -> Stop | None:
-    """The first of the named rules that stops, the collapse alarm before all others.
+    """The first of the named rules that stops, the collapse alarm before all others; ConfigError as `check_rules`.
 
     ``past`` may begin with zero-shot, which only the alarm sees.
-
-    Raises:
-        ConfigError: no rule of that name.
     """
+    check_rules(names, rules)
+    ordered = sorted(names, key=lambda name: name != "collapse")
+    tuned = [one for one in past if one.number]
+    stops = (rules[name](past if name == "collapse" else tuned) for name in ordered)
+    return next((stop for stop in stops if stop), None) if tuned else None
+
+
+def check_rules(names: Sequence[str], rules: Mapping[str, Rule] = RULES) -> None:
+    """ConfigError where there is no rule of one of the names."""
     for name in names:
         if name not in rules:
             raise ConfigError(
@@ -140,10 +146,6 @@ def first_stop(
                 name=name,
                 **among(name, rules),
             )
-    ordered = sorted(names, key=lambda name: name != "collapse")
-    tuned = [one for one in past if one.number]
-    stops = (rules[name](past if name == "collapse" else tuned) for name in ordered)
-    return next((stop for stop in stops if stop), None) if tuned else None
 
 
 def best_round(past: Sequence[Summary], by: str) -> int:

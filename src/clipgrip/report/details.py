@@ -20,6 +20,40 @@ SCORES = {
 }
 
 
+KEYS = {
+    "backbone": mark("model"),
+    "prompt": mark("what is tuned"),
+    "strategy": mark("strategy"),
+    "preset": mark("tuned numbers"),
+    "rounds": mark("rounds"),
+    "k": mark("pseudolabels a class"),
+    "seed": mark("seed of random numbers"),
+    "template": mark("text around a class name"),
+    "candidates": mark("classes that unlabeled images may take"),
+    "precision": mark("number format"),
+    "engine": mark("what computes"),
+    "eye": mark("eyes beside the model"),
+    "refinement": mark("better answers from the pool"),
+    "fingerprint": mark("digest"),
+    "labeled": mark("images with a label"),
+    "unlabeled": mark("images without a label"),
+    "not_used": mark("files not used"),
+    "pool": mark("images to learn from"),
+    "test": mark("images to measure on"),
+    "logit_scale": mark("scale of the logits"),
+    "name": mark("name"),
+    "revision": mark("version"),
+    "ingest": mark("reading the files"),
+    "embed": mark("looking at the images"),
+    "total": mark("all together"),
+    "cpus": mark("processor cores"),
+    "processor": mark("processor"),
+    "system": mark("operating system"),
+    "threads": mark("threads"),
+}
+"""What a key of metrics.json is, in words."""
+
+
 @dataclass(frozen=True)
 class DetailTable:
     """Lines of a name and one or more cells."""
@@ -31,29 +65,39 @@ class DetailTable:
 
 def tables(run: Reading, say: Words) -> list[DetailTable]:
     """Settings, data, backbone, times, versions and scores, those that there are."""
+    counts = {k: v for k, v in run.data.items() if not isinstance(v, list | tuple)}
     made = [
-        _plain(say("Settings"), run.settings),
-        _plain(say("Data"), {k: v for k, v in run.data.items() if not isinstance(v, list | tuple)}),
-        _plain(say("Backbone"), run.metrics.get("backbone", {})),
+        _plain(say("Settings"), run.settings, say),
+        _plain(say("Data"), counts, say),
+        _plain(say("Backbone"), run.metrics.get("backbone", {}), say),
         _eyes(run, say),
         _times(run, say),
         _plain(
             say("Versions"),
             {"clipgrip": run.metrics.get("clipgrip", ""), **run.metrics.get("versions", {})},
+            say,
         ),
-        _plain(say("Machine"), run.metrics.get("machine", {})),
+        _plain(say("Machine"), run.metrics.get("machine", {}), say),
         _scores(run, say),
     ]
     return [table for table in made if table.rows]
 
 
-def _plain(title: str, values: Mapping[str, Any]) -> DetailTable:
-    return DetailTable(title, [(key, _text(value)) for key, value in values.items()])
+def _plain(title: str, values: Mapping[str, Any], say: Words) -> DetailTable:
+    kept = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    return DetailTable(title, [(_name(key, say), _text(value)) for key, value in kept.items()])
+
+
+def _name(key: str, say: Words) -> str:
+    """In words, with the key by which it stands in metrics.json and in options."""
+    return say("{words} ({key})", words=say(KEYS[key]), key=key) if key in KEYS else key
 
 
 def _text(value: Any) -> str:
     if value is None:
         return "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "–"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
@@ -75,7 +119,9 @@ def _eyes(run: Reading, say: Words) -> DetailTable:
 
 def _times(run: Reading, say: Words) -> DetailTable:
     seconds = run.metrics.get("seconds", {})
-    return DetailTable(say("Times"), [(key, say.seconds(value)) for key, value in seconds.items()])
+    return DetailTable(
+        say("Times"), [(_name(key, say), say.seconds(value)) for key, value in seconds.items()]
+    )
 
 
 def _scores(run: Reading, say: Words) -> DetailTable:

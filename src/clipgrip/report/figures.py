@@ -12,13 +12,24 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-INK, GRID, BEFORE, AFTER = "#3c4854", "#e3e7eb", "#8593a0", "#0f6285"
+INK, GRID, BEFORE, AFTER = "#4a5661", "#dfe4e8", "#8593a0", "#0f6285"
+TOKENS = {
+    "#4a5661": "--soft",
+    "#dfe4e8": "--line",
+    "#8593a0": "--gray",
+    "#0f6285": "--blue",
+    "#d98324": "--doubt",
+    "#14683d": "--green",
+    "#8a5aa5": "--violet",
+    "#b3261e": "--red",
+}
+"""What the pages call these colours, in the light and in the dark."""
 WIDTH, HEIGHT = 520, 190
 _SOLID, _DASHED = "solid", (0, (4, 2))
 STROKES: tuple[tuple[str, Any], ...] = tuple(
     (color, dash)
     for dash in (_SOLID, _DASHED)
-    for color in ("#0f6285", "#d0874a", "#4d8f4a", "#8a5aa5", "#b23a48", "#5c6873")
+    for color in ("#0f6285", "#d98324", "#14683d", "#8a5aa5", "#b3261e", "#4a5661")
 )
 """Colour and dash of each line of `curves`; told apart in grey as well."""
 _STYLE: dict[str, Any] = {
@@ -167,7 +178,13 @@ def inline(name: str, figure: Figure) -> Markup:
     svg = re.sub(r'\s(?:xmlns(?::\w+)?|width|height|version)="[^"]*"', "", svg.split(">", 1)[0]) + (
         ' aria-hidden="true">' + svg.split(">", 1)[1]
     )
+    svg = re.sub(r"(?<=: )#[0-9a-f]{6}", lambda found: token(found[0]), svg)
     svg = svg.replace("xlink:href", "href")
     svg = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', svg)
     svg = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', svg)
     return Markup(re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", svg))
+
+
+def token(color: str) -> str:
+    """A colour as the page says it, which follows the reader's light or dark."""
+    return f"var({TOKENS[color]})" if color in TOKENS else color

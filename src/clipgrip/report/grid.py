@@ -15,6 +15,8 @@ STRATEGY_NAMES = {
     "ifpl": mark("IFPL"),
     "grip": mark("GRIP"),
 }
+SEVERAL = ("ifpl", "grip")
+"""Strategies of several rounds."""
 PROMPT_NAMES = {
     "": mark("none"),
     "textual": mark("textual"),
@@ -49,9 +51,9 @@ def build_grid(
     """One self-contained HTML page."""
     say = Words(language)
     groups = [
-        (say(title), [_shown(row, say) for row in rows if row["paradigm"] == paradigm])
+        (say(title), _few_rounds(found, say), [_shown(row, say) for row in found])
         for paradigm, title in PARADIGM_TITLES.items()
-        if any(row["paradigm"] == paradigm for row in rows)
+        if (found := [row for row in rows if row["paradigm"] == paradigm])
     ]
     return page(
         "clipgrip.report",
@@ -61,6 +63,22 @@ def build_grid(
         split=say(SPLITS[facts["split_by"]]),
         groups=groups,
         with_published=any(row["published"] is not None for row in rows),
+    )
+
+
+def _few_rounds(rows: Sequence[dict[str, Any]], say: Words) -> str:
+    """Why strategies of several rounds ran fewer where labels are given (decision 0049); empty where they did not."""
+    few = {
+        say(STRATEGY_NAMES[row["strategy"]]): None
+        for row in rows
+        if row["paradigm"] != "UL" and row["strategy"] in SEVERAL and 0 < (row["rounds"] or 0) < 2
+    }
+    if not few:
+        return ""
+    return say(
+        "{strategies} ran one round here, or hardly more: where labels are given, labels that are held out decide, and "
+        "more rounds are run only where these are answered clearly better with them.",
+        strategies=say.names(list(few)),
     )
 
 

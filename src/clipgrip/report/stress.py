@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from clipgrip import __version__
 from clipgrip.markup import templates
-from clipgrip.report.figures import STROKES, curves
+from clipgrip.report.figures import STROKES, curves, token
 from clipgrip.stress.noise import KINDS
 from clipgrip.stress.trial import ALL_ROWS, RATES
 from clipgrip.words import Language, Words, mark
@@ -148,7 +148,7 @@ def _line(
     purities = [row["purity"] for row in found[-1] if row["purity"] is not None]
     purity = say.percent(statistics.mean(purities) if purities else None)
     name = pair[named]
-    return Line(name, say(EXPLAINED[name]), color, dash != "solid", cells, purity)
+    return Line(name, say(EXPLAINED[name]), token(color), dash != "solid", cells, purity)
 
 
 def _cell(values: Sequence[float], say: Words) -> str:

@@ -22,7 +22,7 @@ from clipgrip.errors import ClipgripError, RunError
 from clipgrip.files import system_sentence, write_text_atomic
 from clipgrip.runs.events import Listener
 from clipgrip.runs.lock import locked
-from clipgrip.words import in_every_language, mark
+from clipgrip.words import Language, Words, in_every_language, mark
 
 NAME = "next-round.json"
 LOG = "next-round.log"
@@ -94,8 +94,8 @@ def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no number")
 
 
-def start(folder: Path, person: str) -> None:
-    """Begin the next round in a process of its own, which outlives this one.
+def start(folder: Path, person: str, language: Language = "en") -> None:
+    """Begin the next round in a process of its own, which outlives this one; its tables are in the person's language.
 
     Raises:
         RunError: one is running, or the folder cannot be written.
@@ -108,7 +108,7 @@ def start(folder: Path, person: str) -> None:
         try:
             write(folder, current)  # on a full disk nothing begins
             with open(folder / LOG, "ab") as log:
-                child = _begun(folder, person, token, log)
+                child = _begun(folder, person, token, language, log)
             _children[folder.resolve()] = child
             write(folder, Progress(**{**asdict(current), "notes": (), "pid": child.pid}))
         except OSError as error:
@@ -117,9 +117,12 @@ def start(folder: Path, person: str) -> None:
             ) from None
 
 
-def _begun(folder: Path, person: str, token: str, log: Any) -> subprocess.Popen[bytes]:
+def _begun(
+    folder: Path, person: str, token: str, language: str, log: Any
+) -> subprocess.Popen[bytes]:
     """The process; ``-P`` keeps files of the current folder from being imported in the place of modules."""
-    words = [sys.executable, "-P", "-m", "clipgrip.review.job", os.fspath(folder), person, token]
+    module = [sys.executable, "-P", "-m", "clipgrip.review.job"]
+    words = [*module, os.fspath(folder), person, token, language]
     return subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
     )
@@ -151,8 +154,10 @@ def write(folder: Path, current: Progress) -> None:
 class FileListener(Listener):
     """Writes what a run tells into the file."""
 
-    def __init__(self, folder: Path, person: str, token: str = "") -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, person: str, token: str = "", language: Language = "en"
+    ) -> None:
+        self.folder, self.say = folder, Words(language)
         self.current: dict[str, Any] = asdict(
             Progress("running", os.getpid(), person, time.time(), stage="begin", token=token)
         )
@@ -259,10 +264,10 @@ def _listen(folder: Path, token: str, ended: threading.Event) -> None:
                 return
 
 
-def main(folder: Path, person: str, token: str = "") -> int:
+def main(folder: Path, person: str, token: str = "", language: Language = "en") -> int:
     """Run the round and say how it ended."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    listener, ended = FileListener(folder, person, token), threading.Event()
+    listener, ended = FileListener(folder, person, token, language), threading.Event()
     try:
         with _living(folder):
             threading.Thread(target=_listen, args=(folder, token, ended), daemon=True).start()
@@ -295,4 +300,4 @@ def _carried_out(folder: Path, person: str, listener: FileListener) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))  # type: ignore[arg-type]

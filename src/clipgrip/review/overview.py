@@ -281,8 +281,6 @@ def _worth_more(snapshot: ReviewSnapshot, found: Errors, proof: AuditProof) -> b
     wrong = Share(int(np.isin(surest, found.wrong).sum()), len(surest))
     if wrong.exact is not None and wrong.exact[0] > proof.promise.terms.max_error:
         return False
-    if proof.promise.decided.any() and not any(one.pays for one in proof.promise.wider):
-        return False  # answers would take more images from the model than they add
     return any(isinstance(more, int) and 0 < more <= MOST_MORE for more in proof.more.values())
 
 

@@ -24,9 +24,9 @@ from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings
-from clipgrip.data.entries import Listed
 from clipgrip.data.images import UndecodableImage
 from clipgrip.data.issues import Issue, Issues
+from clipgrip.data.listed import Listed
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.reading import open_picture, open_row
 from clipgrip.data.rows import Row, Rows

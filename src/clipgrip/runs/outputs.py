@@ -78,7 +78,7 @@ def _write_predictions(
     """predictions.csv, and of many images predictions.parquet beside it."""
     if len(outcome.manifest) > MANY:
         _write_parquet(outcome, calibrated, note)
-    table = predictions_table(outcome, calibrated)
+    table = csv_bytes(COLUMNS, prediction_lines(outcome, calibrated))
     write_dated(outcome.folder / PREDICTIONS, table, "run", note)
 
 
@@ -115,11 +115,6 @@ def recalibrate(
         _write_predictions(outcome, calibrated, note)
     write_calibration(outcome.folder, calibrated)  # last: whoever is stopped before does both again
     return calibrated
-
-
-def predictions_table(outcome: Outcome, calibrated: AuditedCalibration | None) -> bytes:
-    """predictions.csv: every image of pool and test."""
-    return csv_bytes(COLUMNS, prediction_lines(outcome, calibrated))
 
 
 def prediction_lines(

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
+from clipgrip.files import utf8
+
 GROUP = 131_072
 """Lines of a row group."""
 
@@ -39,8 +41,3 @@ def parquet_bytes(
 
 def _number(cell: str) -> float | None:
     return float(cell) if cell else None
-
-
-def utf8(text: str) -> str:
-    """Names of files that are no UTF-8 as the CSV writes them."""
-    return text.encode("utf-8", "backslashreplace").decode()

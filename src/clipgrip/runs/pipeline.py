@@ -26,7 +26,7 @@ from clipgrip.prompts.base import learned_parameters
 from clipgrip.runs.checkpoint import RESIDUAL
 from clipgrip.runs.confidence import estimate_facts
 from clipgrip.runs.events import Listener
-from clipgrip.runs.eyes import eye_sentences, with_named_eyes
+from clipgrip.runs.eyes import with_named_eyes
 from clipgrip.runs.given import (
     classes_of,
     model_of_run,
@@ -40,7 +40,7 @@ from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.knowledge import knowledge, to_facts
 from clipgrip.runs.labels import label_facts
 from clipgrip.runs.lock import locked
-from clipgrip.runs.naming import doubted_names, name_facts
+from clipgrip.runs.naming import name_facts
 from clipgrip.runs.outcome import (
     Outcome,
     assemble,
@@ -57,11 +57,10 @@ from clipgrip.runs.sampled import sample_facts, sample_sentence
 from clipgrip.runs.store import RunStore, StoredRun, open_store
 from clipgrip.runs.tasks import beside_folders, read_seen
 from clipgrip.sentences import Sentence, mark
-from clipgrip.trust.advice import headline, reasons
-from clipgrip.trust.doubted import in_short
+from clipgrip.trust.advice import headline
 from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.trust.knowledge import Finding, knows_nothing
-from clipgrip.trust.labels import label_sentences, labels_teach
+from clipgrip.trust.labels import labels_teach
 from clipgrip.words import Words
 
 PROMPT = mark("Tuning {values} values of a {prompt} prompt.")
@@ -139,7 +138,7 @@ def _remarks(ingested: Ingested, listener: Listener) -> dict[str, Any] | None:
     """Say what the images' folders were taken for, and how texts were read; the facts of the folders."""
     folders = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
     for sentence in folder_sentences(folders, SAY):
-        listener.step(sentence)
+        listener.note(sentence)
     for issue in ingested.issues.among(("text-encoding", "class-list")):
         listener.note(Sentence("{path}: {detail}.", path=issue.path, detail=issue.detail))
     return folders
@@ -213,19 +212,12 @@ class Job:
         return outcome
 
     def _say_what_is_known(self, facts: dict[str, Any], listener: Listener) -> None:
-        """Before the rounds: what the labels say, or else what speaks against the answers."""
+        """Before the rounds, what may be a reason to stop them; all else is said once, in the end."""
         if sampled := sample_sentence(facts):
             listener.step(sampled)
-        for line in eye_sentences(facts.get("eyes", ()), SAY):
-            listener.note(line)
-        for line in label_sentences(facts.get("labels"), SAY):
-            listener.step(line)
-        if not labels_teach(facts.get("labels")):
-            untold = knows_nothing(self.found) and self.ready.learning.teacher is None
-            for line in [headline(SAY)] if untold else reasons(self.found, SAY):  # the end says why
-                listener.step(line)
-        if doubted := [one["name"] for one in doubted_names(facts)]:
-            listener.step(in_short(doubted, self.ready.task.n_classes, SAY))
+        guesses = knows_nothing(self.found) and self.ready.learning.teacher is None
+        if guesses and not labels_teach(facts.get("labels")):
+            listener.step(headline(SAY))  # the end says why
 
     def _run_rounds(self, store: RunStore, identity: str, listener: Listener) -> None:
         """Nothing to do for zero-shot and for a run that is finished, so its images are not read."""

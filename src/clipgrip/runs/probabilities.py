@@ -11,10 +11,11 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from clipgrip.data.arrow import TO_WRITE, arrow
 from clipgrip.data.rows import Row
 from clipgrip.data.tables import csv_bytes
-from clipgrip.errors import ConfigError, MissingPackage
-from clipgrip.sentences import mark
+from clipgrip.errors import ConfigError
+from clipgrip.files import utf8
 from clipgrip.written import check_output, write_output
 
 ENDINGS = (".csv", ".parquet", ".npz")
@@ -38,7 +39,7 @@ def check_probabilities_place(path: Path) -> None:
             endings=", ".join(ENDINGS),
         )
     if ending == ".parquet":
-        _arrow()
+        arrow(TO_WRITE)
     check_output(path, WRITTEN_BY)
 
 
@@ -63,7 +64,7 @@ def write_probabilities(
     tables = [probs.detach().cpu().numpy().astype(np.float32) for _, probs in parts]
     values = np.array([tables[part][n] for _, part, n in lines], dtype=np.float32)
     values = values.reshape(len(lines), len(names))
-    paths = [shown.encode("utf-8", "backslashreplace").decode() for shown, _, _ in lines]
+    paths = [utf8(shown) for shown, _, _ in lines]
     write_output(path, _WRITERS[path.suffix.lower()](paths, list(names), values), WRITTEN_BY)
 
 
@@ -73,10 +74,10 @@ def _csv(paths: list[str], names: list[str], values: Any) -> bytes:
 
 
 def _parquet(paths: list[str], names: list[str], values: Any) -> bytes:
-    arrow, parquet = _arrow()
-    arrays = [arrow.array(paths, arrow.string()), *(arrow.array(column) for column in values.T)]
+    pa, parquet = arrow(TO_WRITE)
+    arrays = [pa.array(paths, pa.string()), *(pa.array(column) for column in values.T)]
     out = io.BytesIO()
-    parquet.write_table(arrow.Table.from_arrays(arrays, names=[PATH, *_columns(names)]), out)
+    parquet.write_table(pa.Table.from_arrays(arrays, names=[PATH, *_columns(names)]), out)
     return out.getvalue()
 
 
@@ -89,20 +90,6 @@ def _npz(paths: list[str], names: list[str], values: Any) -> bytes:
 
 def _columns(names: list[str]) -> list[str]:
     return [f"{name} (class)" if name == PATH else name for name in names]
-
-
-def _arrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingPackage(
-            mark(
-                "Parquet needs pyarrow. Install it: pip install 'clipgrip[parquet]'; or name a .csv or "
-                ".npz file."
-            )
-        ) from error
-    return pyarrow, pyarrow.parquet
 
 
 _WRITERS = {".csv": _csv, ".parquet": _parquet, ".npz": _npz}

@@ -94,6 +94,7 @@ def warning(facts: Mapping[str, Any]) -> list[str]:
 
 def _facts(promise: Promise, audit: Audit, more: dict[str, int | None]) -> dict[str, Any]:
     terms, following = promise.terms, promise.following
+    worth = promise.paying if promise.apart else following
     return {
         "audit": audit.id,
         "rule": RULE,
@@ -105,7 +106,7 @@ def _facts(promise: Promise, audit: Audit, more: dict[str, int | None]) -> dict[
         "planned": promise.planned,
         "answers_counted": promise.counted,
         "next_wider": None if following is None else {"group": following.group, **_step(following)},
-        "stop": promise.whole or (promise.counted >= (promise.planned or 0) and not _pays(promise)),
+        "stop": promise.whole or (promise.counted >= (promise.planned or 0) and not worth),
         "further": {one.group: _step(one) for one in promise.wider} if promise.apart else None,
         "decided_by_model": int(promise.decided.sum()),
         "decided": hashlib.sha256(promise.decided.tobytes()).hexdigest()[:16],
@@ -142,11 +143,6 @@ def with_classes(
     }
     scopes = [{**scope, "classes": called[scope["group"]]} for scope in facts["scopes"]]
     return {**facts, "scopes": scopes}
-
-
-def _pays(promise: Promise) -> bool:
-    """Whether some wider scope adds more images than its proof takes from the model."""
-    return any(one.pays for one in promise.wider)
 
 
 def proven_by(facts: Mapping[str, Any]) -> str:

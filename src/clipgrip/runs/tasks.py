@@ -64,14 +64,15 @@ def read_seen(
     Raises:
         DataError: no image has a label, or a line names no class.
     """
+    lines = [canonical(line) for line in read_text(path, encoding).splitlines()]
+    seen = sorted({classes.index(name) for name in lines if name})
     if not (labels >= 0).any():
         raise DataError(
             "{name} names seen classes, but no image of the pool is labeled. Give --labels too, or "
             "leave --seen away.",
             name=path.name,
         )
-    lines = [canonical(line) for line in read_text(path, encoding).splitlines()]
-    return sorted({classes.index(name) for name in lines if name})
+    return seen
 
 
 def _check_labeled(seen: list[int], labeled: list[int], classes: ClassNames) -> None:

@@ -34,6 +34,7 @@ from clipgrip.serving.batch import NONE, PREDICT, issues_path
 from clipgrip.serving.predictor import Predictor
 from clipgrip.serving.tables import Counted, Decide, ShardAnswers, answers_of, join, write_part
 from clipgrip.types import Probs
+from clipgrip.words import ENGLISH, Words
 from clipgrip.written import remove_output, take_output
 
 FILES = (checkpoint.NAME, checkpoint.CLASS_EMBEDS, checkpoint.HEAD, checkpoint.EYES, CALIBRATION)
@@ -60,6 +61,7 @@ def predict_stream(
     encoding: str | None = None,
     decide: Decide | None = None,
     on_progress: Callable[[str, int, int], None] = lambda *_: None,
+    say: Words = ENGLISH,
 ) -> Streamed:
     """Answer what lies under a place by the prompt in a run's folder; ``out`` becomes a Parquet file.
 
@@ -76,7 +78,7 @@ def predict_stream(
         parts.mkdir(exist_ok=True)
     with locked(parts):
         done = _fill(predictor, folder, parts, found, on_progress)
-        counted = _joined([parts / name for name in done.names], found, out, decide)
+        counted = _joined([parts / name for name in done.names], found, out, decide, say)
     _remove(parts)
     if not counted.images:
         first, listed = counted.first_issue, issues_path(out)
@@ -193,13 +195,13 @@ def _issue(entry: Entry, found: Usable | Issue, failures: dict[str, Any]) -> Iss
 
 
 def _joined(
-    parts: Iterable[Path], found: ImageListing, out: Path, decide: Decide | None
+    parts: Iterable[Path], found: ImageListing, out: Path, decide: Decide | None, say: Words
 ) -> Counted:
     """All parts as one file of answers and one of issues, each whole or not there."""
     folder, beside = out.absolute().parent, issues_path(out)
     answers, issues = part_name(folder), part_name(folder)
     try:
-        counted = join(parts, found.issues, answers, issues, decide)
+        counted = join(parts, found.issues, answers, issues, decide, say)
         if counted.images:
             take_output(out, answers, PREDICT)
         if counted.issues:

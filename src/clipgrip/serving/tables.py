@@ -6,20 +6,19 @@ import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from clipgrip.data.issues import Issue, Issues
-from clipgrip.errors import MissingPackage
-from clipgrip.files import openable, write_bytes_atomic
+from clipgrip.data.arrow import arrow
+from clipgrip.data.issues import Issue, Issues, detail_parts, detail_whole
+from clipgrip.files import openable, utf8, write_bytes_atomic
 from clipgrip.runs.calibrated import AuditedCalibration
 from clipgrip.runs.outputs import COLUMNS
-from clipgrip.runs.parquet import utf8
-from clipgrip.sentences import mark
 from clipgrip.types import Probs
+from clipgrip.words import ENGLISH, Words
 
 Decide = Callable[[Sequence[int], Sequence[float]], Sequence[bool]]
 """Labels and confidences -> whether a person decides."""
@@ -43,24 +42,6 @@ class Counted:
     people: int = 0
     issues: int = 0
     first_issue: Sequence[str] | None = None
-
-
-def arrow() -> tuple[Any, Any]:
-    """pyarrow and pyarrow.parquet.
-
-    Raises:
-        MissingPackage: they are not installed.
-    """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingPackage(
-            mark(
-                "Parquet needs pyarrow. Install it: pip install 'clipgrip[parquet]'; or name a .csv file."
-            )
-        ) from error
-    return pyarrow, pyarrow.parquet
 
 
 def answers_of(
@@ -102,9 +83,14 @@ def write_part(path: Path, answers: ShardAnswers) -> None:
 
 
 def join(
-    parts: Iterable[Path], issues: Issues, answers_to: str, issues_to: str, decide: Decide | None
+    parts: Iterable[Path],
+    issues: Issues,
+    answers_to: str,
+    issues_to: str,
+    decide: Decide | None,
+    say: Words = ENGLISH,
 ) -> Counted:
-    """One file of answers and one of issues from those of the shards.
+    """One file of answers and one of issues from those of the shards, whose details are in the reader's language.
 
     One shard is in memory at a time.
     """
@@ -115,11 +101,11 @@ def join(
     with ExitStack() as stack:
         listed = stack.enter_context(parquet.ParquetWriter(openable(issues_to), schema))
         answered = None
-        _write_issues(listed, _issue_rows(issues), schema, counted)
+        _write_issues(listed, _issue_rows(issues), schema, counted, say)
         for path in parts:
             table = parquet.read_table(openable(path))
             rows = json.loads(table.schema.metadata[ISSUES])
-            _write_issues(listed, rows, schema, counted)
+            _write_issues(listed, rows, schema, counted, say)
             marks = _marks(table, decide)
             table = _complete(table, marks)
             counted.people += sum(marks)
@@ -152,16 +138,18 @@ def _complete(table: Any, people: Sequence[bool]) -> Any:
     return table.select(list(COLUMNS)).replace_schema_metadata(None)
 
 
-def _issue_rows(issues: Iterable[Issue]) -> list[list[str]]:
-    return [[utf8(cell) for cell in astuple(one)] for one in issues]
+def _issue_rows(issues: Iterable[Issue]) -> list[list[Any]]:
+    return [[one.path, one.reason, detail_parts(one.detail)] for one in issues]
 
 
 def _write_issues(
-    writer: Any, rows: Sequence[Sequence[str]], schema: Any, counted: Counted
+    writer: Any, rows: Sequence[Sequence[Any]], schema: Any, counted: Counted, say: Words
 ) -> None:
     pa, _ = arrow()
     if rows:
-        columns = [list(column) for column in zip(*rows, strict=True)]
+        said = [(path, reason, detail_whole(detail)) for path, reason, detail in rows]
+        cells = [[utf8(path), reason, utf8(say.translated(why))] for path, reason, why in said]
+        columns = [list(column) for column in zip(*cells, strict=True)]
         writer.write_table(pa.table(columns, schema=schema))
         counted.issues += len(rows)
-        counted.first_issue = counted.first_issue or rows[0]
+        counted.first_issue = counted.first_issue or said[0]

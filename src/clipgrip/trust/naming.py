@@ -85,8 +85,6 @@ class Seen:
     """(C,) labels."""
     nearest: Tensor
     """(n, C) the rows on which each text rises most."""
-    leaders: Tensor
-    """(n, C) the class that leads on each of them."""
     matches: Tensor
     """(C, C) how high each text (rows) rises on the images nearest to it that another class (columns) leads, against
     the leader's own text."""
@@ -138,10 +136,9 @@ def look(
         (share + 0.05).log(),
     )
     taught, groups, labeled = _taught(image_embeds, texts, logit_scale, means, labels)
-    leaders = answers[nearest.indices]
-    matches = _matches(rises, nearest.indices, leaders)
+    matches = _matches(rises, nearest.indices, answers[nearest.indices])
     free = torch.stack(columns, dim=1)
-    return Seen(free, taught, groups, labeled, nearest.indices, leaders, matches)
+    return Seen(free, taught, groups, labeled, nearest.indices, matches)
 
 
 def _rises(logits: Logits, means: Tensor) -> Tensor:

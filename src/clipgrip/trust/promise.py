@@ -63,8 +63,12 @@ class Promise:
 
     @property
     def following(self) -> Wider | None:
-        """The next wider scope that needs the fewest further answers; None where no number proves any."""
-        open_ones = [one for one in self.wider if one.draws is not None]
+        """The wider scope that needs the fewest further answers, of those worth them; None where it is best to stop.
+
+        As long as nothing is promised, any is worth its answers.
+        """
+        any_pays = not self.decided.any()
+        open_ones = [one for one in self.wider if one.draws and (one.pays or any_pays)]
         return min(open_ones, key=lambda one: one.draws or 0) if open_ones else None
 
 

@@ -68,7 +68,9 @@ class ScopeSequence:
         self.total, self.horizon = len(pool), seen.horizon
         if draw.apart:
             self.total = int(inside.sum())
-            self.horizon = self._horizon_apart() if about == "decided" else self.total
+            # fixed by the group's size alone, however many answers come
+            fixed = deciding(self.total, self.terms.max_error, alpha)
+            self.horizon = fixed if about == "decided" else self.total
         self.nulls = self._nulls()
         counted, self.rest = self._countable(inside)
         members = inside[seen.rows] & counted[seen.rows]
@@ -117,10 +119,6 @@ class ScopeSequence:
         counted = np.ones(n, bool)
         counted[order[limit:]] = False
         return counted, np.flatnonzero(inside & ~counted)
-
-    def _horizon_apart(self) -> int:
-        """Answers within the group up to which *decided* is read: fixed by its size alone."""
-        return deciding(self.total, self.terms.max_error, self.alpha)
 
     def _answers(self, at: int) -> Truths:
         return self.bad[self.level >= self.levels[at]]

@@ -183,6 +183,7 @@ def settings_of(args: argparse.Namespace, port: int, tokens: tuple[str, ...]) ->
     Raises:
         LineError: one is out of its range.
     """
+    from clipgrip_line.cli import asked_language
     from clipgrip_line.errors import LineError
     from clipgrip_line.folder.mqtt import Broker
     from clipgrip_line.folder.webhook import checked_url
@@ -205,6 +206,7 @@ def settings_of(args: argparse.Namespace, port: int, tokens: tuple[str, ...]) ->
         resend=args.resend,
         keep=args.keep,
         keep_share=args.keep_share,
+        language=asked_language(args),
     )
 
 

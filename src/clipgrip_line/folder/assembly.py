@@ -25,7 +25,7 @@ from clipgrip_line.folder.notes import Notes
 from clipgrip_line.folder.originals import Originals
 from clipgrip_line.folder.outlet import Outlet
 from clipgrip_line.folder.samples import FOLDER as SAMPLES
-from clipgrip_line.folder.samples import Samples, Sampling
+from clipgrip_line.folder.samples import Samples, SamplesOutlet
 from clipgrip_line.folder.scan import is_within
 from clipgrip_line.folder.settings import Outlets, Settings
 from clipgrip_line.folder.sorting import How, Sorting
@@ -159,7 +159,7 @@ def _local(
         store = Samples(out / SAMPLES, wishes.keep_bytes, wishes.keep_rate)
         stack.callback(store.close)
         store.tidy()
-        found.append(Sampling(store, originals))
+        found.append(SamplesOutlet(store, originals))
     if wishes.sort is not None:  # the last, as it may move the original away
         found.append(Sorting(out / SORTED, wishes.sort, originals))
     return found
@@ -196,7 +196,7 @@ def _outlets(
             one,
             journal,
             notes.changed,
-            in_order=isinstance(one, Table | Sampling),
+            in_order=isinstance(one, Table | SamplesOutlet),
             now=now,
             backoff=Backoff(1.0, LOCAL_MOST),
             cross_off=ledger.add,

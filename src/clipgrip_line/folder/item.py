@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from posixpath import dirname
 from typing import Any
 
+from clipgrip_line.files import utf8
+
 
 @dataclass(frozen=True)
 class Item:
@@ -54,5 +56,5 @@ def renewed(content: dict[str, Any]) -> dict[str, Any]:
 
 def printable(path: str) -> str:
     """A path as text that every file and message can hold, whatever bytes a name is made of."""
-    plain = path.encode("utf-8", "backslashreplace").decode()
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain)
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in utf8(path))
+    return "".join(shown)

@@ -232,7 +232,7 @@ class Samples:
         return {why: self._db.execute(query, (why,)).fetchone()[0] for why in WHYS}
 
 
-class Sampling:
+class SamplesOutlet:
     """The store as an outlet of the watched folder."""
 
     name = "samples"

@@ -22,14 +22,14 @@ from clipgrip_line.service.admission import Full
 from clipgrip_line.service.engine import TookTooLong
 from clipgrip_line.service.guard import Guard
 from clipgrip_line.service.ledger import NotKept
-from clipgrip_line.service.replies import language_of, refusal
+from clipgrip_line.service.replies import refusal, words_of
 from clipgrip_line.service.service import Service
-from clipgrip_line.words import Words
 
 SENTENCES = {
     404: mark("There is nothing at this address. See /docs for what there is."),
     405: mark("This address is not answered in that way. See /docs."),
 }
+STATIC = ("clipgrip_line.service", "clipgrip_line.web")
 FULL = mark("The queue is full. Come again in {n} s.")
 NOT_KEPT = mark("The answer could not be kept ({why}), so it is not given. Make room on the disk.")
 
@@ -44,10 +44,14 @@ def create_app(service: Service) -> Starlette:
         *reading.routes(service),
         *writing.routes(service),
         *station.routes(service),
-        Mount("/static", StaticFiles(packages=[("clipgrip_line.service", "static")])),
+        Mount("/static", StaticFiles(packages=[(one, "static") for one in STATIC])),
     ]
     guard = Middleware(
-        Guard, access=settings.access, tokens=settings.tokens, body=settings.limits.body
+        Guard,
+        access=settings.access,
+        tokens=settings.tokens,
+        body=settings.limits.body,
+        language=settings.language,
     )
     app = Starlette(
         routes=routes, middleware=[guard], exception_handlers=_HANDLERS, lifespan=_stations(service)
@@ -91,20 +95,20 @@ def _stations(service: Service) -> Callable[[Starlette], AbstractAsyncContextMan
 
 async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, ClipgripError)
-    text = Words(language_of(request.headers)).translated(error.sentence)
+    text = words_of(request).translated(error.sentence)
     return refusal(error.http_status, text, "input")
 
 
 async def _full(request: Request, error: Exception) -> Response:
     after = error.after if isinstance(error, Full) else 1
-    text = Words(language_of(request.headers))(FULL, n=after)
+    text = words_of(request)(FULL, n=after)
     return refusal(429, text, "full", after)
 
 
 async def _not_kept(request: Request, error: Exception) -> Response:
     is_full = "full" in str(error)
     why = Sentence(NOT_KEPT if is_full else NOT_KEPT_NOW, why=Sentence(str(error)))
-    text = Words(language_of(request.headers)).translated(why)
+    text = words_of(request).translated(why)
     return refusal(503, text, "not_kept", 5)
 
 
@@ -116,7 +120,7 @@ async def _gone(_: Request, __: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     text = SENTENCES.get(error.status_code, error.detail)
-    shown = Words(language_of(request.headers)).translated(text)
+    shown = words_of(request).translated(text)
     refused = refusal(error.status_code, shown, "http")
     refused.headers.update(error.headers or {})  # which methods an address has
     return refused

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from clipgrip_line.sentences import mark
 from clipgrip_line.service.writing import LEAST_TOKEN, MOST_CLASS, MOST_NAME, MOST_NOTE, MOST_TOKEN
 from clipgrip_line.trust.responding import Verdict
 
@@ -12,42 +13,48 @@ _TOKEN = {
     "minLength": LEAST_TOKEN,
     "maxLength": MOST_TOKEN,
     "pattern": "^[A-Za-z0-9_-]+$",
-    "description": "Your own name for this answer: a new one for each. Sent again it counts once; undo takes it back.",
+    "description": mark(
+        "Your own name for this answer: a new one for each. Sent again it counts once; undo takes it back."
+    ),
 }
 _IMAGE = {
     "type": "string",
     "pattern": "^[0-9a-f]{64}$",
-    "description": "image_id of the answer, as in /v1/waiting",
+    "description": mark("image_id of the answer, as in /v1/waiting"),
 }
-_BY = {"type": "string", "maxLength": MOST_NAME, "description": "Who says it; may be left out."}
+_BY = {
+    "type": "string",
+    "maxLength": MOST_NAME,
+    "description": mark("Who says it; may be left out."),
+}
 _CLASS = {
     "type": "string",
     "maxLength": MOST_CLASS,
-    "description": "A class of /v1/model; empty: cannot tell.",
+    "description": mark("A class of /v1/model; empty: cannot tell."),
 }
 
 
 def said() -> dict[str, Any]:
     """The paths of what people say."""
-    number = {"type": "integer", "description": "of the answer, rising"}
-    repeated = {"type": "boolean", "description": "true: this very answer was kept before"}
+    number = {"type": "integer", "description": mark("of the answer, rising")}
+    repeated = {"type": "boolean", "description": mark("true: this very answer was kept before")}
     return {
         "/v1/answers": _post(
-            "A person's answer to an image that waits (/v1/waiting)",
+            mark("A person's answer to an image that waits (/v1/waiting)"),
             {"image": _IMAGE, "class": _CLASS, "token": _TOKEN, "by": _BY},
             ("image", "class", "token"),
             {"number": number, "repeated": repeated},
             ("400", "401", "409", "413", "503"),
         ),
         "/v1/answers/undo": _post(
-            "Take an answer back: its image waits again",
-            {"token": {**_TOKEN, "description": "The token that the answer was sent with."}},
+            mark("Take an answer back: its image waits again"),
+            {"token": {**_TOKEN, "description": mark("The token that the answer was sent with.")}},
             ("token",),
             {"image": _IMAGE},
             ("400", "401", "413", "503"),
         ),
         "/v1/alarms/answer": _post(
-            "Answer the alarm that rings",
+            mark("Answer the alarm that rings"),
             {
                 "verdict": {"type": "string", "enum": list(get_args(Verdict))},
                 "note": {"type": "string", "maxLength": MOST_NOTE},
@@ -69,7 +76,7 @@ def _post(
 ) -> dict[str, Any]:
     schema = {"type": "object", "properties": fields, "required": list(needed)}
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
-    done = {"200": content("Kept on the disk", {"type": "object", "properties": told})}
+    done = {"200": content(mark("Kept on the disk"), {"type": "object", "properties": told})}
     return {
         "post": {"summary": text, "requestBody": body, "responses": {**done, **errors(*refusals)}}
     }
@@ -83,13 +90,15 @@ def content(text: str, schema: dict[str, Any]) -> dict[str, Any]:
 def errors(*statuses: str) -> dict[str, Any]:
     """Refusals, each with its sentence."""
     texts = {
-        "400": "The request cannot be understood",
-        "401": "The token is missing",
-        "404": "Not kept (any more)",
-        "409": "The name of the request, or the token, belongs to another one; or no alarm rings",
-        "413": "Too large",
-        "429": "The queue is full; Retry-After says when to come again",
-        "503": "The answer could not be kept, so it is not given",
+        "400": mark("The request cannot be understood"),
+        "401": mark("The token is missing"),
+        "404": mark("Not kept (any more)"),
+        "409": mark(
+            "The name of the request, or the token, belongs to another one; or no alarm rings"
+        ),
+        "413": mark("Too large"),
+        "429": mark("The queue is full; Retry-After says when to come again"),
+        "503": mark("The answer could not be kept, so it is not given"),
     }
     schema = {"$ref": "#/components/schemas/Error"}
     return {status: content(texts[status], schema) for status in statuses}

@@ -7,17 +7,24 @@ import hmac
 import json
 import logging
 from collections.abc import Sequence
-from urllib.parse import parse_qs, quote
+from typing import Any
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clipgrip_line.sentences import Sentence, mark
-from clipgrip_line.service.replies import language_of, refusal
+from clipgrip_line.service.replies import refusal
 from clipgrip_line.web.address import Access
-from clipgrip_line.web.headers import Headed, cookies_of, limited, same
-from clipgrip_line.words import Words
+from clipgrip_line.web.headers import Headed, Incoming, cookies_of, same
+from clipgrip_line.web.language import (
+    address_without,
+    choice_kept,
+    language_of,
+    unknown_language,
+)
+from clipgrip_line.words import Language, Words
 
 log = logging.getLogger(__name__)
 READING = ("GET", "HEAD")
@@ -27,7 +34,6 @@ COOKIE = "clipgrip_line_"
 SLACK = 64 << 10
 """Bytes around the images of a form or of JSON."""
 TOO_LARGE = mark("More than {n} MB at once is not taken (--max-body).")
-
 PACKED = mark(
     "A packed body ({encoding}) is not taken. Send it as it is, without the header Content-Encoding."
 )
@@ -36,8 +42,17 @@ PACKED = mark(
 class Guard:
     """Refuses what is not allowed, then lets the application answer."""
 
-    def __init__(self, app: ASGIApp, *, access: Access, tokens: Sequence[str], body: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        access: Access,
+        tokens: Sequence[str],
+        body: int,
+        language: Language | None = None,
+    ) -> None:
         self.app, self.access, self.tokens = app, access, tuple(tokens)
+        self.asked = language
         self.body, self.too_large = body, too_large(body)
         key = hashlib.sha256(f"line\0{'|'.join(self.tokens)}".encode()).hexdigest()
         self.cookie, self._key = COOKIE + key[:8], key.encode()
@@ -47,32 +62,35 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers, sending = Headers(scope=scope), Headed(send)
+        headers = Headers(scope=scope)
+        incoming = Incoming(receive, headers, most_of(headers, self.body), self.too_large)
+        sending = Headed(send, incoming)
         path = scope["path"]
         if "://" in path:  # the whole address, as it is sent to a proxy
             path = "/" + path.partition("://")[2].partition("/")[2]
-            scope = {**scope, "path": path, "raw_path": quote(path).encode()}
+            scope = {**scope, "path": path}
         if path.endswith("/") and path != "/":
             path = path.rstrip("/") or "/"
-            scope = {**scope, "path": path, "raw_path": quote(path).encode()}
-        refused = self._refusal(scope, headers)
+            scope = {**scope, "path": path}
+        language = language_of(scope, self.asked)
+        scope = {**scope, "state": {**scope.get("state", {}), "language": language}}
+        refused = self._refusal(scope, headers, Words(language))
         if refused is not None:
             await refused(scope, receive, sending)
             return
         try:
-            limit = most_of(headers, self.body)
-            await self.app(scope, limited(receive, limit, self.too_large), sending)
+            await self.app(scope, incoming, sending)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
             if sending.begun:
                 raise
-            text = _say(headers)(mark("This could not be done; the reason is in the log."))
+            text = Words(language)(mark("This could not be done; the reason is in the log."))
             await refusal(500, text, "failed")(scope, receive, sending)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+    def _refusal(self, scope: Scope, headers: Headers, say: Words) -> Response | None:
         host = headers.get("host", "")
         if not self.access.admits(host):
-            text = _say(headers)(
+            text = say(
                 mark(
                     "This address is not served here. If it is a name of this machine or of a reverse proxy, start the "
                     "service with --allow-name and that name."
@@ -82,19 +100,19 @@ class Guard:
         if scope["method"] not in READING:
             origin = headers.get("origin")
             if origin is not None and not self.access.admits_origin(origin, host):
-                return refusal(
-                    403, _say(headers)(mark("Another page may not write here.")), "origin"
-                )
+                return refusal(403, say(mark("Another page may not write here.")), "origin")
             packed = headers.get("content-encoding", "identity")
             if packed.strip().lower() != "identity":
-                return refusal(415, _say(headers)(PACKED, encoding=packed[:40]), "packed")
+                return refusal(415, say(PACKED, encoding=packed[:40]), "packed")
             length = headers.get("content-length", "0")
             most = most_of(headers, self.body)
             if not length.isdecimal() or len(length) > 18 or int(length) > most:
-                return refusal(413, _say(headers).translated(self.too_large), "too_large")
-        if not self.tokens or scope["path"] in OPEN or self._known(headers):
-            return None
-        return self._entry(scope, _say(headers))
+                return refusal(413, say.translated(self.too_large), "too_large")
+        if self.tokens and scope["path"] not in OPEN and not self._known(headers):
+            return self._entry(scope, headers, say)
+        if why := unknown_language(scope):
+            return refusal(400, say.translated(why), "language")
+        return choice_kept(scope, _from_here(scope), self.asked, **self._cookie(headers))
 
     def _known(self, headers: Headers) -> bool:
         kind, _, given = headers.get("authorization", "").partition(" ")
@@ -102,12 +120,12 @@ class Guard:
             return any(same(given.strip(), token) for token in self.tokens)
         return same(cookies_of(headers).get(self.cookie, ""), self._pass())
 
-    def _entry(self, scope: Scope, say: Words) -> Response:
+    def _entry(self, scope: Scope, headers: Headers, say: Words) -> Response:
         """In with the token of the link, for browsers; it becomes a cookie and leaves the address."""
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["method"] in READING and any(same(given, token) for token in self.tokens):
-            response = RedirectResponse(scope["path"], 303)
-            response.set_cookie(self.cookie, self._pass(), httponly=True, samesite="strict")
+            response = RedirectResponse(address_without(scope, _from_here(scope), "token"), 303)
+            response.set_cookie(self.cookie, self._pass(), httponly=True, **self._cookie(headers))
             return response
         text = say(
             mark(
@@ -118,12 +136,18 @@ class Guard:
         refused.headers["www-authenticate"] = "Bearer"
         return refused
 
+    def _cookie(self, headers: Headers) -> dict[str, Any]:
+        """How cookies are set. A reverse proxy says whether the browser came by https."""
+        by_https = headers.get("x-forwarded-proto", "").split(",")[0].strip() == "https"
+        return {"samesite": "strict", "secure": bool(self.access.public) and by_https}
+
     def _pass(self) -> str:
         return hmac.new(self._key, b"page", hashlib.sha256).hexdigest()
 
 
-def _say(headers: Headers) -> Words:
-    return Words(language_of(headers))
+def _from_here(scope: Scope) -> str:
+    """The address asked for as seen from itself, not from the root: a proxy may have taken a path away."""
+    return "./" + scope["raw_path"].decode().rpartition("/")[2]
 
 
 def kind_of(headers: Headers) -> str:

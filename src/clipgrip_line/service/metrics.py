@@ -71,6 +71,12 @@ def _engine(service: Service) -> Iterator[str]:
             ledger.groups,
         ),
         ("ledger_failing", "gauge", "1 while answers cannot be kept.", bool(ledger.failing)),
+        (
+            "samples_failing",
+            "gauge",
+            "1 while pictures for the next round cannot be kept.",
+            service.sampling is not None and bool(service.sampling.failing),
+        ),
         ("resident_bytes", "gauge", "Memory of the process.", resident()),
         ("start_time_seconds", "gauge", "When the service began.", service.begun),
     ):

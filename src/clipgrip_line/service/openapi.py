@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from clipgrip_line import __version__
+from clipgrip_line.sentences import Sentence, mark
 from clipgrip_line.service.described import content, errors, said
 from clipgrip_line.service.service import Service
+from clipgrip_line.words import Words
 
 _TEXT = {"type": "string"}
 _PASSED = [
@@ -17,20 +19,22 @@ _PASSED = [
         "description": text,
     }
     for name, text in (
-        ("lot", "Passed through to the answers."),
-        ("serial", "Passed through to the answers."),
-        ("station", "Passed through to the answers."),
-        ("name", "File name of the one image of a raw body."),
+        ("lot", mark("Passed through to the answers.")),
+        ("serial", mark("Passed through to the answers.")),
+        ("station", mark("Passed through to the answers.")),
+        ("name", mark("File name of the one image of a raw body.")),
         (
             "request",
-            "Your name for this request: sent again, it is answered as before and counts once.",
+            mark(
+                "Your name for this request: sent again, it is answered as before and counts once."
+            ),
         ),
     )
 ]
 _ANSWER = {
     "type": "object",
     "properties": {
-        "image_id": {"type": "string", "description": "SHA-256 of the file"},
+        "image_id": {"type": "string", "description": mark("SHA-256 of the file")},
         "class": _TEXT,
         "confidence": {"type": "number"},
         "top": {
@@ -46,7 +50,10 @@ _ANSWER = {
         "number": {"type": "integer"},
         "at": {"type": "string", "format": "date-time"},
         **dict.fromkeys(("name", "lot", "serial"), _TEXT),
-        "error": {"type": "string", "description": "Instead of all others: why it is no image."},
+        "error": {
+            "type": "string",
+            "description": mark("Instead of all others: why it is no image."),
+        },
         "code": _TEXT,
     },
 }
@@ -60,10 +67,12 @@ _STATION = {
     "properties": {
         **{name: {"type": "boolean"} for name in ("ready", "busy", "results_ready", "error")},
         **{name: {"type": "boolean"} for name in ("ok", "ng", "person")},
-        "class_number": {"type": "integer", "description": "-1: no image"},
+        "class_number": {"type": "integer", "description": mark("-1: no image")},
         "code": {
             "type": "integer",
-            "description": "0 none, 1 no image, 2 unreadable, 3 not ready, 4 full, 5 no such configuration, 6 failed",
+            "description": mark(
+                "0 none, 1 no image, 2 unreadable, 3 not ready, 4 full, 5 no such configuration, 6 failed"
+            ),
         },
         **dict.fromkeys(("class_name", "lot", "serial", "image_id", "version", "at"), _TEXT),
         "configuration": _TEXT,
@@ -109,14 +118,14 @@ _BODIES = {
 }
 
 
-def openapi(service: Service) -> dict[str, Any]:
-    """The document."""
+def openapi(service: Service, say: Words) -> dict[str, Any]:
+    """The document, in the reader's language where it is for people."""
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": "clipgrip-line",
             "version": __version__,
-            "summary": "Images in, answers out: class, OK/NG, or to a person.",
+            "summary": mark("Images in, answers out: class, OK/NG, or to a person."),
         },
         "paths": _paths(service.settings.limits.images),
         "components": {
@@ -126,7 +135,20 @@ def openapi(service: Service) -> dict[str, Any]:
     }
     if service.settings.tokens:
         document["security"] = [{"token": []}]
-    return document
+    return _in_words(document, say)
+
+
+def _in_words(part: Any, say: Words) -> Any:
+    if isinstance(part, list):
+        return [_in_words(one, say) for one in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        name: say.translated(one)
+        if name in ("summary", "description") and isinstance(one, str)
+        else _in_words(one, say)
+        for name, one in part.items()
+    }
 
 
 def _paths(most: int) -> dict[str, Any]:
@@ -140,34 +162,34 @@ def _paths(most: int) -> dict[str, Any]:
     return {
         "/v1/predict": {
             "post": {
-                "summary": f"Answer up to {most} images",
+                "summary": Sentence("Answer up to {most} images", most=most),
                 "parameters": _PASSED,
                 "requestBody": _BODIES,
                 "responses": {
                     "200": content(
-                        "Answers in the order of the images, each kept on the disk", answers
+                        mark("Answers in the order of the images, each kept on the disk"), answers
                     ),
-                    "422": content("None of them is an image", answers),
+                    "422": content(mark("None of them is an image"), answers),
                     **errors("400", "401", "409", "413", "429", "503"),
                 },
             }
         },
-        "/v1/model": _get("The version that answers"),
-        "/v1/line": _get("The line as the page shows it"),
-        "/v1/waiting": _get("Images that wait for a person"),
-        "/v1/versions": _get("Versions and every change of them"),
+        "/v1/model": _get(mark("The version that answers")),
+        "/v1/line": _get(mark("The line as the page shows it")),
+        "/v1/waiting": _get(mark("Images that wait for a person")),
+        "/v1/versions": _get(mark("Versions and every change of them")),
         "/v1/pictures/{image}": {
             "get": {
-                "summary": "A picture as JPEG",
+                "summary": mark("A picture as JPEG"),
                 "parameters": [{**name, "name": "image"}],
-                "responses": {"200": {"description": "The picture"}, **errors("404")},
+                "responses": {"200": {"description": mark("The picture")}, **errors("404")},
             }
         },
         **said(),
         **_stations(name),
-        "/healthz": _get("Whether the process lives"),
-        "/readyz": _get("Whether images may be sent"),
-        "/metrics": _get("For Prometheus"),
+        "/healthz": _get(mark("Whether the process lives")),
+        "/readyz": _get(mark("Whether images may be sent")),
+        "/metrics": _get(mark("For Prometheus")),
     }
 
 
@@ -177,28 +199,31 @@ def _stations(name: dict[str, Any]) -> dict[str, Any]:
         "/v1/stations/{name}": {
             "parameters": [name],
             "get": {
-                "summary": "A station's outputs",
-                "responses": {"200": content("Outputs", station)},
+                "summary": mark("A station's outputs"),
+                "responses": {"200": content(mark("Outputs"), station)},
             },
         },
         "/v1/stations/{name}/trigger": {
             "parameters": [name],
             "post": {
-                "summary": "Inspect one image",
+                "summary": mark("Inspect one image"),
                 "parameters": _PASSED[:2],
                 "requestBody": _BODIES,
-                "responses": {"200": content("Outputs with the result", station)},
+                "responses": {"200": content(mark("Outputs with the result"), station)},
             },
         },
         **{
             f"/v1/stations/{{name}}/{word}": {
                 "parameters": [name],
-                "post": {"summary": text, "responses": {"200": content("Outputs", station)}},
+                "post": {"summary": text, "responses": {"200": content(mark("Outputs"), station)}},
             }
             for word, text in (
-                ("acknowledge", "The results were taken"),
-                ("reset", "Ready again, whatever stood"),
-                ("configuration", 'Another product, by the name of its bundle: {"name": ...}'),
+                ("acknowledge", mark("The results were taken")),
+                ("reset", mark("Ready again, whatever stood")),
+                (
+                    "configuration",
+                    mark("Another product, by the name of its bundle, as name in a JSON object"),
+                ),
             )
         },
     }

@@ -18,9 +18,8 @@ from clipgrip_line.service.admission import Full
 from clipgrip_line.service.bodies import pictures_of
 from clipgrip_line.service.engine import TookTooLong
 from clipgrip_line.service.ledger import NotKept
-from clipgrip_line.service.replies import answer, language_of
+from clipgrip_line.service.replies import answer, words_of
 from clipgrip_line.service.service import Service
-from clipgrip_line.words import Words
 
 STATUS: Mapping[type[Exception], int] = {Full: 429, TookTooLong: 429, NotKept: 503}
 
@@ -63,7 +62,7 @@ async def predicted(service: Service, request: Request) -> list[dict[str, Any]]:
         documents = await service.predicting.answer(service.model, pictures, passed)
     unreadable = [one for one in documents if "error" in one]
     if unreadable:
-        say = Words(language_of(request.headers))
+        say = words_of(request)
         for one in unreadable:
             service.counters.unreadable()
             one["error"] = say.translated(one["error"])

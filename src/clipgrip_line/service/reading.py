@@ -8,18 +8,17 @@ from importlib.resources import files
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from clipgrip_line.service import people, state, versions
 from clipgrip_line.service.metrics import metrics_text
 from clipgrip_line.service.openapi import openapi
-from clipgrip_line.service.page import page
+from clipgrip_line.service.page import TEXTS, page
 from clipgrip_line.service.pictures import shown
-from clipgrip_line.service.replies import answer, language_of, refusal
+from clipgrip_line.service.replies import answer, refusal, words_of
 from clipgrip_line.service.service import Service
 from clipgrip_line.service.writing import IMAGE
-from clipgrip_line.words import Words
 
 
 def routes(service: Service) -> list[BaseRoute]:
@@ -55,7 +54,7 @@ def _facts(service: Service) -> list[BaseRoute]:
         return answer(state.model_facts(service))
 
     async def line(request: Request) -> Response:
-        say = Words(language_of(request.headers))
+        say = words_of(request)
         return answer(await _in_pool(service, lambda: state.line_facts(service, say)))
 
     async def waiting(_: Request) -> Response:
@@ -67,11 +66,10 @@ def _facts(service: Service) -> list[BaseRoute]:
 
     async def picture(request: Request) -> Response:
         image = request.path_params["image"]
-        if not IMAGE.fullmatch(image):
-            return refusal(404, "", "http")
-        data = await _in_pool(service, lambda: shown(service, image))
+        known = IMAGE.fullmatch(image) is not None
+        data = await _in_pool(service, lambda: shown(service, image)) if known else None
         if data is None:
-            return refusal(404, "", "http")
+            return refusal(404, words_of(request)(TEXTS["gone"]), "http")
         return Response(data, 200, {"cache-control": "private, max-age=3600"}, "image/jpeg")
 
     async def listed(_: Request) -> Response:
@@ -94,14 +92,16 @@ def _facts(service: Service) -> list[BaseRoute]:
 def _pages(service: Service) -> list[BaseRoute]:
     """What people open."""
 
-    async def described(_: Request) -> Response:
-        return answer(openapi(service))
+    async def described(request: Request) -> Response:
+        return answer(openapi(service, words_of(request)))
 
     async def front(request: Request) -> Response:
-        return HTMLResponse(page("line.html", service, Words(language_of(request.headers))))
+        return HTMLResponse(page("line.html", service, words_of(request)))
 
     async def docs(request: Request) -> Response:
-        return HTMLResponse(page("docs.html", service, Words(language_of(request.headers))))
+        if request.scope["raw_path"].endswith(b"/"):  # its links go on from where it is
+            return RedirectResponse("../docs", 308)
+        return HTMLResponse(page("docs.html", service, words_of(request)))
 
     async def icon(_: Request) -> Response:
         data = files("clipgrip_line.service").joinpath("static", "icon.svg").read_bytes()

@@ -6,14 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from clipgrip_line.web.headers import cookies_of
-from clipgrip_line.words import LANGUAGES, Language
-
-LANGUAGE = "clipgrip_language"
-"""The cookie of a reader's choice, which the review has too."""
+from clipgrip_line.words import Words
 
 
 def answer(document: Mapping[str, Any], status: int = 200) -> Response:
@@ -30,13 +26,6 @@ def refusal(status: int, sentence: str, code: str, after: int | None = None) -> 
     return response
 
 
-def language_of(headers: Headers) -> Language:
-    """By the reader's choice, else by what the browser accepts: Japanese where it stands before English."""
-    chosen = cookies_of(headers).get(LANGUAGE, "")
-    if chosen in LANGUAGES:
-        return "ja" if chosen == "ja" else "en"
-    for part in headers.get("accept-language", "").lower().split(","):
-        tag = part.split(";")[0].strip()
-        if tag.startswith(("ja", "en")):
-            return "ja" if tag.startswith("ja") else "en"
-    return "en"
+def words_of(request: HTTPConnection) -> Words:
+    """In the reader's language, which the guard has found."""
+    return Words(request.state.language)

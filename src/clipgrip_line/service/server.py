@@ -35,7 +35,13 @@ def check_tokens(host: str, tokens: tuple[str, ...], public: bool = False) -> No
     Raises:
         LineError: none, or one that is too short.
     """
-    if (host not in LOOPBACK or public) and not tokens:
+    if public and not tokens:
+        raise LineError(
+            "--allow-name lets whoever reaches the reverse proxy ask, so it needs --token-file FILE with a token of "
+            "at least {shortest} characters that nobody can guess, one a line.",
+            shortest=SHORTEST,
+        )
+    if host not in LOOPBACK and not tokens:
         raise LineError(
             "--host {host} lets other machines reach the service, so it needs --token-file FILE with a token of at "
             "least {shortest} characters that nobody can guess, one a line.",

@@ -32,6 +32,7 @@ from clipgrip_line.service.tallies import Counters
 from clipgrip_line.service.versions import Change, changes, path_of
 from clipgrip_line.trust import reference
 from clipgrip_line.web.address import Access
+from clipgrip_line.words import Language
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Settings:
     """Bytes of pictures kept for the next round."""
     keep_share: float = 0.05
     """The share of all images that are kept as doubtful, and as many at random."""
+    language: Language | None = None
+    """Of the pages, until a reader chooses another; None: as each browser asks."""
 
 
 class Service:

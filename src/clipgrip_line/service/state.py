@@ -23,6 +23,9 @@ SHADOW = mark(
 UNREACHED = mark("The webhook of alarms is not reached: {reason}.")
 UNDRIVEN = mark("Stations are not driven over MQTT now: {reason}.")
 BLIND = mark("The watch cannot look at what is answered: {reason}.")
+UNSAMPLED = mark(
+    "Pictures for the next round are not kept now: {reason}. Answers do not wait for it; see to the disk."
+)
 DEAD = mark(
     "{n} messages of alarms were refused by the webhook for good; serve --resend sends them again."
 )
@@ -46,6 +49,8 @@ def troubles(service: Service) -> list[str]:
     found = [not_ready(service) or service.switching.failed]
     if service.looking.failing:
         found.append(Sentence(BLIND, reason=Sentence(service.looking.failing)))
+    if service.sampling is not None and service.sampling.failing:
+        found.append(Sentence(UNSAMPLED, reason=Sentence(service.sampling.failing)))
     if service.lines is not None and service.lines.away:
         found.append(Sentence(UNDRIVEN, reason=service.lines.away))
     if service.bell is not None:

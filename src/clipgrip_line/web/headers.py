@@ -23,6 +23,8 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
 }
 
+PATIENCE = 8
+"""Times the longest body that is taken: so much of a longer one is read, to be forgotten."""
 _RAW = {name.encode(): value.encode() for name, value in HEADERS.items()}
 
 
@@ -33,9 +35,12 @@ def too_long(limit: int) -> str:
 
 def cookies_of(headers: Headers) -> dict[str, str]:
     """The cookies that a browser sent; none where they cannot be read."""
+    sent = headers.get("cookie")
+    if not sent:
+        return {}
     jar: SimpleCookie = SimpleCookie()
     try:
-        jar.load(headers.get("cookie", ""))
+        jar.load(sent)
     except CookieError:
         return {}
     return {name: morsel.value for name, morsel in jar.items()}
@@ -46,29 +51,54 @@ def same(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode(), wanted.encode())
 
 
-def limited(receive: Receive, limit: int, why: str = "") -> Receive:
-    """Stops reading a body that is longer than is taken, whatever its header said; ``why`` tells its sender."""
-    read = 0
+class Incoming:
+    """The body of a request: within its limit, and at its end before an answer begins.
 
-    async def counted() -> Message:
-        nonlocal read
-        message = await receive()
-        read += len(message.get("body", b""))
-        if read > limit:
-            raise HTTPException(413, why or too_long(limit))
+    A connection that is closed while its sender still writes is a broken one for a reverse proxy, which then says 502
+    in the place of what was answered. So what nobody read is let come and forgotten, up to `PATIENCE` times the limit.
+    """
+
+    def __init__(self, receive: Receive, headers: Headers, limit: int, why: str = "") -> None:
+        self._receive, self._limit, self._why = receive, limit, why
+        length = headers.get("content-length", "0")
+        known = int(length) if length.isdecimal() and len(length) < 18 else 0
+        waits = "expect" in headers  # its sender sends nothing before it is asked to
+        coming = known > 0 or "transfer-encoding" in headers
+        self._open = coming and not waits and known <= PATIENCE * limit
+        self._read = 0
+
+    async def __call__(self) -> Message:
+        """The next part.
+
+        Raises:
+            HTTPException: 413, with ``why``; whatever the header said.
+        """
+        message = await self._next()
+        if self._read > self._limit:
+            raise HTTPException(413, self._why or too_long(self._limit))
         return message
 
-    return counted
+    async def forget(self) -> None:
+        """Read to the end what nobody read."""
+        while self._open and self._read <= PATIENCE * self._limit:
+            await self._next()
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        self._read += len(message.get("body", b""))
+        self._open &= bool(message.get("more_body"))
+        return message
 
 
 class Headed:
     """Sends with the headers that every answer has."""
 
-    def __init__(self, send: Send, cookie: str = "") -> None:
-        self.send, self.cookie, self.begun = send, cookie, False
+    def __init__(self, send: Send, incoming: Incoming, cookie: str = "") -> None:
+        self.send, self.incoming, self.cookie, self.begun = send, incoming, cookie, False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            await self.incoming.forget()
             self.begun = True
             given = [one for one in message.get("headers", ()) if one[0] not in _RAW]
             headers = [*given, *_RAW.items()]

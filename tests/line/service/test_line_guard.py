@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from line_fakes import GOOD
@@ -13,6 +15,7 @@ from clipgrip_line.commands.serve import _limits, tokens_of
 from clipgrip_line.errors import LineError
 from clipgrip_line.service.alone import alone
 from clipgrip_line.service.server import check_tokens
+from clipgrip_line.web.address import Access, PublicName
 from clipgrip_line.web.headers import HEADERS
 
 TOKEN = "a-token-nobody-can-guess"
@@ -42,10 +45,45 @@ def test_with_tokens_only_health_is_open(start: Any) -> None:
 def test_the_link_lets_a_browser_in_and_the_token_leaves_the_address(start: Any) -> None:
     _, client = start(tokens=(TOKEN,))
     entered = client.get(f"/?token={TOKEN}", follow_redirects=False)
-    assert (entered.status_code, entered.headers["location"]) == (303, "/")
+    assert (entered.status_code, entered.headers["location"]) == (303, "./")
     assert "HttpOnly" in entered.headers["set-cookie"]
     assert TOKEN not in entered.headers["set-cookie"]
     assert client.get("/").status_code == 200
+
+
+def test_pages_go_on_from_where_they_are_so_that_a_proxy_may_take_a_path_away(start: Any) -> None:
+    _, client = start(tokens=(TOKEN,))
+    entered = client.get(f"/docs?token={TOKEN}", follow_redirects=False)
+    assert entered.headers["location"] == "./docs"
+    client.cookies.clear()
+    entered = client.get(f"/docs/?token={TOKEN}", follow_redirects=False)
+    assert entered.headers["location"] == "./"
+    for path in ("/", "/docs"):
+        text = client.get(path).text
+        for place in re.findall(r'(?:href|src)="([^"]*)"', text):
+            assert not place.startswith("/"), (path, place)
+            assert client.get(urljoin(path, place)).status_code == 200, (path, place)
+    for script in ("line.js", "docs.js"):
+        text = client.get(f"/static/{script}").text
+        assert not re.search(r"""["'`]/(v1|static|docs|openapi)""", text), script
+    slash = client.get("/docs/", follow_redirects=False)
+    assert urljoin("/docs/", slash.headers["location"]) == "/docs"
+    assert client.get("/v1/line/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("public", "by", "secure"),
+    [(True, "https", True), (True, "http", False), (False, "https", False)],
+)
+def test_the_cookie_of_a_page_by_https_is_sent_by_https_alone(
+    start: Any, public: bool, by: str, secure: bool
+) -> None:
+    names = (PublicName("line.plant.example"),) if public else ()
+    access = Access("testserver", 80, public=names)
+    _, client = start(tokens=(TOKEN,), access=access)
+    headers = {"x-forwarded-proto": by}
+    entered = client.get(f"/?token={TOKEN}", headers=headers, follow_redirects=False)
+    assert ("secure" in entered.headers["set-cookie"].casefold()) is secure
 
 
 def test_every_answer_has_the_headers_of_a_page_that_trusts_nothing(start: Any) -> None:
@@ -63,7 +101,7 @@ def test_other_machines_need_a_token() -> None:
     check_tokens("127.0.0.1", ())
     with pytest.raises(LineError, match="token-file"):
         check_tokens("0.0.0.0", ())
-    with pytest.raises(LineError, match="token-file"):
+    with pytest.raises(LineError, match=r"--allow-name lets .* --token-file"):
         check_tokens("127.0.0.1", (), public=True)
     with pytest.raises(LineError, match="at least 12"):
         check_tokens("127.0.0.1", ("short",))

@@ -12,9 +12,10 @@ from clipgrip.review.exchange.archives import MISSING
 from clipgrip.review.exchange.content import ExportContent, ExportLine
 from clipgrip.review.exchange.naming import file_name
 from clipgrip.review.exchange.written import OTHER, UNREADABLE, Options, Written, not_there
+from clipgrip.words import Words
 
 
-def write_folders(content: ExportContent, file: IO[bytes], _: Options) -> Written:
+def write_folders(content: ExportContent, file: IO[bytes], options: Options) -> Written:
     """The images that people decided, in a folder for each class; what is missing stands in a file in the ZIP.
 
     Which folder is which class stands there too, where one cannot be called like its class.
@@ -36,7 +37,7 @@ def write_folders(content: ExportContent, file: IO[bytes], _: Options) -> Writte
                 f"{name} → {folders[name]}" for name in content.classes if folders[name] != name
             ]
         if written.left:
-            archive.writestr(MISSING, _missing_text(written))
+            archive.writestr(MISSING, _missing_text(written, options.say))
     return written
 
 
@@ -50,11 +51,13 @@ def _bytes_of(line: ExportLine) -> tuple[bytes, str]:
         return b"", OTHER if error.reason == "changed" else UNREADABLE
 
 
-def _missing_text(written: Written) -> bytes:
-    lines = [
-        f"{written.labels + len(written.left)} images have a label from people; {written.labels} are in this ZIP, "
-        f"{len(written.left)} are not. Their labels stand in the export labels.csv.",
-        "",
-        *(f"{path}: {why}" for path, why in written.left),
-    ]
+def _missing_text(written: Written, say: Words) -> bytes:
+    counted = say(
+        "{all} images have a label from people; {here} are in this ZIP, {missing} are not. Their labels stand in the "
+        "export labels.csv.",
+        all=written.labels + len(written.left),
+        here=written.labels,
+        missing=len(written.left),
+    )
+    lines = [counted, "", *(f"{path}: {say.translated(why)}" for path, why in written.left)]
     return ("\r\n".join(lines) + "\r\n").encode("utf-8-sig", "backslashreplace")

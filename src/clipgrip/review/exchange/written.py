@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from clipgrip.data.sources import has_picture
 from clipgrip.review.exchange.content import ExportContent, ExportLine
-from clipgrip.words import Words, mark
+from clipgrip.words import ENGLISH, Words, mark
 
 NAMED = 5
 """File names that stand beside a reason."""
@@ -58,9 +58,10 @@ class Written:
 @dataclass(frozen=True)
 class Options:
     """What a reader may choose. ``prefix``: Label Studio's path to the folder of the images, None for small pictures
-    inside the file."""
+    inside the file. ``say``: in whose language a file says what it lacks."""
 
     prefix: str | None = None
+    say: Words = ENGLISH
 
 
 def not_there(line: ExportLine) -> str:

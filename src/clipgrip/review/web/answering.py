@@ -8,11 +8,6 @@ from typing import Any
 from fastapi.responses import HTMLResponse, JSONResponse
 
 
-def clean(text: str) -> str:
-    """Text that can be encoded: bytes of a name that are no UTF-8 are shown as ``\\udcff``."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 class Json(JSONResponse):
     """JSON in ASCII, so that any text can be sent."""
 

@@ -9,21 +9,21 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from clipgrip.errors import ClipgripError, DataError, RunError
-from clipgrip.files import system_sentence
+from clipgrip.files import system_sentence, utf8
 from clipgrip.review.web import reading, writing
-from clipgrip.review.web.answering import Json, clean
-from clipgrip.review.web.context import words_for
+from clipgrip.review.web.answering import Json
 from clipgrip.review.web.guard import Guard
+from clipgrip.review.web.refusing import UNREADABLE, refused
 from clipgrip.review.web.state import ServerState
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import mark
+from clipgrip.words import Words
 
 PICTURES = ("/thumb/", "/image/", "/alarm/")
 SENTENCES = {
-    400: mark("What the page sent cannot be read. Reload it and try again."),
+    400: UNREADABLE,
     404: mark("There is no such page. Go back to the first page."),
     405: mark("This address is not answered in that way. Go back to the first page."),
 }
-INVALID = mark("what the page sent is not allowed ({where}: {why}). Reload the page and try again.")
 
 
 def create_app(server: ServerState) -> FastAPI:
@@ -31,23 +31,22 @@ def create_app(server: ServerState) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     secret, language = server.session.store.secret(), server.language
     app.add_middleware(Guard, access=server.access, secret=secret, language=language)
-    app.mount("/static", StaticFiles(packages=[("clipgrip.review.web", "static")]), "static")
+    packages = [("clipgrip.review.web", "static"), ("clipgrip_line.web", "static")]
+    app.mount("/static", StaticFiles(packages=[*packages]), "static")
     reading.add_routes(app, server)
     writing.add_routes(app, server)
-    _errors(app, server)
+    _errors(app)
     return app
 
 
-def _errors(app: FastAPI, server: ServerState) -> None:
+def _errors(app: FastAPI) -> None:
     """Every refusal as a sentence in the reader's language: as JSON to scripts, as text elsewhere."""
 
     def refusal(request: Request, status: int, sentence: str) -> Response:
-        accepted = request.headers.get("accept-language", "")
-        say = words_for(request.cookies, accepted, server.language)
-        sentence = say.translated(sentence)
+        sentence = Words(request.state.language).translated(sentence)
         if request.url.path.startswith("/api/"):
             return Json({"error": sentence}, status)
-        return Response(clean(sentence) + "\n", status, media_type="text/plain; charset=utf-8")
+        return Response(utf8(sentence) + "\n", status, media_type="text/plain; charset=utf-8")
 
     async def ours(request: Request, error: Exception) -> Response:
         status = error.http_status if isinstance(error, ClipgripError) else 500
@@ -63,9 +62,7 @@ def _errors(app: FastAPI, server: ServerState) -> None:
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][1:])
-        return refusal(request, 400, Sentence(INVALID, where=where, why=first["msg"]))
+        return refusal(request, 400, refused(request, error))
 
     async def missing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

@@ -14,12 +14,17 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clipgrip.review.web.address import Access
-from clipgrip.review.web.context import words_for
 from clipgrip.sentences import mark
-from clipgrip.words import Language
+from clipgrip.words import Language, Words
 from clipgrip_line.web.headers import HEADERS as HEADERS
 from clipgrip_line.web.headers import POLICY as POLICY
-from clipgrip_line.web.headers import Headed, cookies_of, limited, same, too_long
+from clipgrip_line.web.headers import Headed, Incoming, cookies_of, same, too_long
+from clipgrip_line.web.language import (
+    address_without,
+    choice_kept,
+    language_of,
+    unknown_language,
+)
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +67,11 @@ class Guard:
         scope = {**scope, "path": path, "raw_path": quote(path).encode()}
         headers = Headers(scope=scope)
         cookies = cookies_of(headers)
-        refusal = self._refusal(scope, headers, cookies)
+        say = Words(language_of(scope, self.language))
+        incoming = Incoming(receive, headers, limit_of(scope))
+        refusal = self._refusal(scope, headers, cookies, say)
         if refusal is not None:
-            await refusal(scope, receive, Headed(send))
+            await refusal(scope, receive, Headed(send, incoming))
             return
         session = cookies.get(self.session, "")
         fresh = "" if session else secrets.token_urlsafe(24)
@@ -72,59 +79,57 @@ class Guard:
             **scope.get("state", {}),
             "csrf": self._csrf(session or fresh),
             "cookie": self._cookie(headers),
+            "language": say.language,
         }
-        limit = MAX_UPLOAD if scope["path"].startswith(UPLOADS) else MAX_BODY
         cookie = Response()
         if fresh:
             cookie.set_cookie(self.session, fresh, **self._cookie(headers))
-        sending = Headed(send, cookie.headers.get("set-cookie", ""))
+        sending = Headed(send, incoming, cookie.headers.get("set-cookie", ""))
         try:
-            await self.app(scope, limited(receive, limit), sending)
+            await self.app(scope, incoming, sending)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
             if sending.begun:
                 raise
-            failed = self._refused(headers, cookies, FAILED, 500)
-            await failed(scope, receive, sending)
+            await _refused(say, FAILED, 500)(scope, receive, sending)
 
-    def _refusal(self, scope: Scope, headers: Headers, cookies: dict[str, str]) -> Response | None:
+    def _refusal(
+        self, scope: Scope, headers: Headers, cookies: dict[str, str], say: Words
+    ) -> Response | None:
         if not self.access.admits(headers.get("host", "")):
-            return self._refused(headers, cookies, NOT_HERE, 400)
+            return _refused(say, NOT_HERE, 400)
         if self.access.token and not self._known(cookies):
-            return self._entry(scope, headers)
+            return self._entry(scope, headers, say)
+        if why := unknown_language(scope):
+            return _refused(say, why, 400)
         if scope["method"] in READING:
-            return None
+            path = f"{self.access.prefix}{scope['path']}"
+            return choice_kept(scope, path, self.language, **self._cookie(headers))
         if scope["method"] != "POST":
-            return self._refused(headers, cookies, GET_AND_POST, 405)
+            return _refused(say, GET_AND_POST, 405)
         origin = headers.get("origin")
         if origin is not None and not self.access.admits_origin(origin, headers["host"]):
-            return self._refused(headers, cookies, ANOTHER_PAGE, 403)
+            return _refused(say, ANOTHER_PAGE, 403)
         session = cookies.get(self.session, "")
         given = headers.get("x-csrf-token", "")
         if not session or not same(given, self._csrf(session)):
-            return self._refused(headers, cookies, TOO_OLD, 403)
-        limit = MAX_UPLOAD if scope["path"].startswith(UPLOADS) else MAX_BODY
+            return _refused(say, TOO_OLD, 403)
+        limit = limit_of(scope)
         length = headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > 18 or int(length) > limit:
-            return self._refused(headers, cookies, too_long(limit), 413)
+            return _refused(say, too_long(limit), 413)
         return None
 
-    def _refused(
-        self, headers: Headers, cookies: dict[str, str], sentence: str, status: int
-    ) -> Response:
-        """In the reader's language."""
-        say = words_for(cookies, headers.get("accept-language", ""), self.language)
-        return PlainTextResponse(say.translated(sentence), status)
-
-    def _entry(self, scope: Scope, headers: Headers) -> Response:
+    def _entry(self, scope: Scope, headers: Headers, say: Words) -> Response:
         """In with the token of the link; it becomes a cookie and leaves the address."""
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["method"] in READING and same(given, self.access.token):
-            response = RedirectResponse(f"{self.access.prefix}/{scope['path'].lstrip('/')}", 303)
+            path = f"{self.access.prefix}{scope['path']}"
+            response = RedirectResponse(address_without(scope, path, "token"), 303)
             value = self._sign("access", self.access.token)
             response.set_cookie(self.entrance, value, **self._cookie(headers))
             return response
-        return self._refused(headers, cookies_of(headers), NO_TOKEN, 401)
+        return _refused(say, NO_TOKEN, 401)
 
     def _known(self, cookies: dict[str, str]) -> bool:
         return same(cookies.get(self.entrance, ""), self._sign("access", self.access.token))
@@ -144,3 +149,12 @@ class Guard:
 
     def _sign(self, kind: str, value: str) -> str:
         return hmac.new(self.secret, f"{kind}\0{value}".encode(), sha256).hexdigest()
+
+
+def _refused(say: Words, sentence: str, status: int) -> Response:
+    return PlainTextResponse(say.translated(sentence), status)
+
+
+def limit_of(scope: Scope) -> int:
+    """Bytes of a body that are taken."""
+    return MAX_UPLOAD if scope["path"].startswith(UPLOADS) else MAX_BODY

@@ -36,9 +36,7 @@ def add_routes(app: FastAPI, server: ServerState) -> None:
 
 def context_of(request: Request, server: ServerState) -> PageContext:
     """Who asks, in which language."""
-    return PageContext.of(
-        server, request.cookies, request.headers.get("accept-language", ""), request.state.csrf
-    )
+    return PageContext.of(server, request)
 
 
 def _figures(app: FastAPI, server: ServerState) -> None:
@@ -118,15 +116,15 @@ def _exports(app: FastAPI, server: ServerState) -> None:
 
     @app.get("/export/{form}")
     def export(
+        request: Request,
         form: str,
         prefix: Annotated[str | None, Query(max_length=1000)] = None,
         ticket: Annotated[str, Query(max_length=64)] = "",
     ) -> Response:
         """Written whole before the first byte: what fails is a refusal, never half a file behind a 200."""
         try:
-            made = exchange.exported(
-                server.session.snapshot, server.session.store, form, exchange.Options(prefix)
-            )
+            options = exchange.Options(prefix, context_of(request, server).say)
+            made = exchange.exported(server.session.snapshot, server.session.store, form, options)
         except ClipgripError as error:
             server.note_export(ticket, error.sentence)
             raise

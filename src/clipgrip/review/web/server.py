@@ -86,7 +86,8 @@ def serve(
         behind() as later,
     ):
         chosen = listening.getsockname()[1]
-        access = Access(host, chosen, token, _own_names(), public, prefix)
+        names = {socket.gethostname().casefold(), socket.getfqdn().casefold()}
+        access = Access(host, chosen, token, tuple(names), public, prefix)
         state = ServerState(ReviewSession(folder, store, later), access, encoding, language)
         state.warm()
         ready(link(host, chosen, token, prefix))
@@ -173,7 +174,3 @@ def _bound(host: str, port: int | None) -> socket.socket:
         host=host,
         reason=reason,
     )
-
-
-def _own_names() -> tuple[str, ...]:
-    return tuple({socket.gethostname().casefold(), socket.getfqdn().casefold()})

@@ -32,11 +32,12 @@ from clipgrip.review.web.bodies import (
     UndoBody,
     WordsBody,
 )
-from clipgrip.review.web.context import COOKIES, encoded, language_cookie
+from clipgrip.review.web.context import PERSON, encoded
 from clipgrip.review.web.reading import context_of
 from clipgrip.review.web.state import ServerState
 from clipgrip.review.web.uploads import TOKEN
 from clipgrip.sentences import mark
+from clipgrip_line.web.language import YEAR, cookie_name
 
 
 def add_routes(app: FastAPI, server: ServerState) -> None:
@@ -124,7 +125,8 @@ def _rounds(app: FastAPI, server: ServerState) -> None:
 
     @app.post("/api/rounds/start")
     def start(request: Request) -> Json:
-        job.start(server.folder, context_of(request, server).person)
+        context = context_of(request, server)
+        job.start(server.folder, context.person, context.say.language)
         return Json({"started": True})
 
     @app.post("/api/rounds/stop")
@@ -166,12 +168,10 @@ def _work(app: FastAPI, server: ServerState) -> None:
 def _choices(app: FastAPI, server: ServerState) -> None:
     @app.post("/api/choice")
     def choice(request: Request, body: ChoiceBody) -> Json:
-        response, language = Json({"saved": True}), language_cookie(server.language)
-        for name, value in ((COOKIES["person"], body.person), (language, body.language)):
+        response, language = Json({"saved": True}), cookie_name(server.language)
+        for name, value in ((PERSON, body.person), (language, body.language)):
             if value is not None:
-                response.set_cookie(
-                    name, encoded(value), max_age=31_536_000, **request.state.cookie
-                )
+                response.set_cookie(name, encoded(value), max_age=YEAR, **request.state.cookie)
         return response
 
 

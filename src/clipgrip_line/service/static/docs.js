@@ -51,7 +51,7 @@ function operation(path, method, one, shared, all, parent) {
 }
 
 async function start() {
-  const document_ = await (await fetch("/openapi.json")).json();
+  const document_ = await (await fetch("openapi.json")).json();
   const all = document_.components.schemas;
   const parent = document.getElementById("paths");
   for (const [path, methods] of Object.entries(document_.paths)) {

@@ -56,7 +56,7 @@ function showLast(last) {
   const picture = at("picture");
   if (shownImage !== last.image_id) {
     shownImage = last.image_id;
-    picture.src = "/v1/pictures/" + last.image_id;
+    picture.src = "v1/pictures/" + last.image_id;
   }
   picture.hidden = false;
   picture.alt = (texts[last.verdict] || "") + " " + named(last.class);
@@ -82,7 +82,7 @@ function showWatch(watch) {
 function thumbs(images, open) {
   return images.map((image) => {
     const picture = document.createElement("img");
-    picture.src = "/v1/pictures/" + image;
+    picture.src = "v1/pictures/" + image;
     picture.alt = "";
     picture.addEventListener("error", () => picture.remove());
     if (!open) return picture;
@@ -157,7 +157,7 @@ function showRecent(recent) {
   const items = recent.map((one) => {
     const item = made("li", "", one.verdict);
     const picture = document.createElement("img");
-    picture.src = "/v1/pictures/" + one.image_id;
+    picture.src = "v1/pictures/" + one.image_id;
     picture.alt = "";
     item.append(picture, made("b", SYMBOLS[one.verdict]), made("span", named(one.class)));
     return item;
@@ -185,7 +185,7 @@ function show(found) {
 
 async function look() {
   try {
-    show(await asked("/v1/line"));
+    show(await asked("v1/line"));
     document.body.classList.remove("lost");
   } catch {
     document.body.classList.add("lost");
@@ -210,7 +210,7 @@ async function openPeople() {
 
 async function refill() {
   const known = new Set(done.map((one) => one.image));
-  const found = await asked("/v1/waiting");
+  const found = await asked("v1/waiting");
   queue = found.waiting.filter((one) => !known.has(one.image));
 }
 
@@ -225,7 +225,7 @@ function showAsked() {
     closePeople();
     return;
   }
-  at("asked").src = "/v1/pictures/" + one.image;
+  at("asked").src = "v1/pictures/" + one.image;
   at("gone").hidden = true;
   put("why", one.why === "audit" ? texts.why_audit : texts.why_promise);
   const says = one.class && filled(texts.model_says, { name: named(one.class), share: percent(one.confidence) });
@@ -247,7 +247,7 @@ async function said(name) {
   one.token = one.token || token();
   const body = { image: one.image, class: name, by: at("by").value, token: one.token };
   try {
-    await asked("/v1/answers", body);
+    await asked("v1/answers", body);
   } catch {
     put("left", texts.not_kept);
     return;
@@ -263,7 +263,7 @@ async function undo() {
   const one = done[done.length - 1];
   if (!one) return;
   try {
-    await asked("/v1/answers/undo", { token: one.token });
+    await asked("v1/answers/undo", { token: one.token });
   } catch {
     put("left", texts.not_kept);
     return;
@@ -292,16 +292,11 @@ function keyed(event) {
 
 async function respond(verdict) {
   try {
-    await asked("/v1/alarms/answer", { verdict, note: at("note").value, by: at("by").value });
+    await asked("v1/alarms/answer", { verdict, note: at("note").value, by: at("by").value });
     at("note").value = "";
   } catch (error) {
     put("trouble", error.message);
   }
-}
-
-function choose(language) {
-  document.cookie = "clipgrip_language=" + language + "; path=/; max-age=31536000; samesite=strict";
-  location.reload();
 }
 
 at("by").value = localStorage.getItem("clipgrip_by") || "";
@@ -316,7 +311,7 @@ at("close").addEventListener("click", () => at("pictures").close());
 at("back").addEventListener("click", closePeople);
 for (const language of ["en", "ja"]) {
   at(language).setAttribute("aria-pressed", String(document.documentElement.lang === language));
-  at(language).addEventListener("click", () => choose(language));
+  at(language).addEventListener("click", () => location.assign("/?lang=" + language));
 }
 for (const button of document.querySelectorAll("[data-verdict]")) {
   button.addEventListener("click", () => respond(button.dataset.verdict));
