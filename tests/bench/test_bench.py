@@ -230,6 +230,17 @@ def test_published_figures_stand_beside_ours_for_their_sets_only() -> None:
     assert "+0.0" not in text_table(rows)
 
 
+def test_the_page_says_why_few_rounds_were_run_where_labels_are_given() -> None:
+    row = {"prompt": "textual", "paradigm": "SSL", "strategy": "grip", "preset": "default"}
+    figures = {"test": 0.7, "test_zero_shot": 0.6, "seconds": 1.0, "rounds": 1}
+    row = summary("own", [row | figures])[0]
+    said = "labels that are held out decide"
+    assert said in build_grid(FACTS, [{**row, "paradigm": "SSL"}])
+    assert said not in build_grid(FACTS, [{**row, "paradigm": "SSL", "rounds": 10}])
+    assert said not in build_grid(FACTS, [{**row, "paradigm": "UL"}])
+    assert "取り分けたラベル" in build_grid(FACTS, [{**row, "paradigm": "TRZSL"}], "ja")
+
+
 @pytest.mark.parametrize("split_by", SPLITS)
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_the_page_says_how_the_test_images_were_told_apart(split_by: str, language: Any) -> None:

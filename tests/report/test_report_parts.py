@@ -156,7 +156,7 @@ def test_details_hold_settings_versions_and_scores(make_facts: MakeFacts) -> Non
     found = {table.title: table for table in tables(Reading(make_facts()), SAY)}
     assert ("text around a class name (template)", "a photo of a {}.") in found["Settings"].rows
     assert ("torch", "2.13.0") in found["Versions"].rows
-    assert found["Scores on the test images"].head == ("", "Before", "After")
+    assert found["Scores on the test images"].head == ("", "Before tuning", "After tuning")
     assert all(len(row) == 3 for row in found["Scores on the test images"].rows)
     assert "Scores on the test images" not in [
         table.title for table in tables(Reading(make_facts(test_per_class=0)), SAY)

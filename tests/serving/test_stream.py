@@ -25,6 +25,7 @@ from clipgrip.serving import stream
 from clipgrip.serving.batch import predict_files, write_predictions
 from clipgrip.serving.predictor import Predictor
 from clipgrip.serving.stream import predict_stream
+from clipgrip.words import Words
 
 parquet = pytest.importorskip("pyarrow.parquet")
 
@@ -138,6 +139,10 @@ def test_files_that_are_no_images_are_listed_in_a_table(
     assert (
         parquet.read_table(tmp_path / "p.issues.parquet").to_pylist()[0]["reason"] == "not-an-image"
     )
+    predict_stream(finished, tmp_path / "in", tmp_path / "j.parquet", say=Words("ja"))
+    told = parquet.read_table(tmp_path / "j.issues.parquet").to_pylist()[0]
+    assert told["reason"] == "not-an-image"  # for programs
+    assert "画像" in told["detail"]
     (tmp_path / "in" / "bad.png").unlink()
     predict_stream(finished, tmp_path / "in", tmp_path / "p.parquet")
     assert not (tmp_path / "p.issues.parquet").exists()

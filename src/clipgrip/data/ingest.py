@@ -183,9 +183,9 @@ def _matched(
     shown = [entry.path for entry in entries[:SHOWN]]
     own = match(found, index, (found.root,), names, shown)
     given = match(labeled, index, (found.root, labeled.root), names, shown)
-    said = given.statements.and_(own.statements)
+    statements = given.statements.and_(own.statements)
     return (
-        Matched(said, Issues(own.issues, given.issues)),
+        Matched(statements, Issues(own.issues, given.issues)),
         match(tests, index, (found.root, tests.root), names, shown),
     )
 

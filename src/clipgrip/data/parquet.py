@@ -39,11 +39,9 @@ _GROUPS = GroupCache()
 def read_parquet_table(path: AnyPath) -> Table:
     """All columns that hold text, numbers, truth values, dates, or lists of one of these, as text.
 
-    Lists of several are left out, as of no image there is more than one path or label.
-
-    Whole numbers are written without a point, truth values as in Python and pandas, dates as ISO 8601 does.
-
-    Class numbers that a Hugging Face data set explains become class names.
+    Lists of several are left out, as of no image there is more than one path or label. Whole numbers are written
+    without a point, truth values as in Python and pandas, dates as ISO 8601 does. Class numbers that a Hugging Face
+    data set explains become class names.
 
     Raises:
         DataError: not a Parquet file.
@@ -92,8 +90,7 @@ def _pieces(column: Any) -> Iterator[Any]:
 def _text_of(file: Any, columns: list[str], name: str) -> Any:
     """The columns as a table, read in pieces: a few kilobytes may stand for gigabytes of the same value.
 
-    Raises:
-        DataError: more columns or cells than any table of images has, or more text.
+    DataError: more columns or cells than any table of images has, or more text.
     """
     import pyarrow as pa
 
@@ -192,9 +189,7 @@ def named_rows(
     """Row group, row in it, path, and whether the image's cell is empty, of each row in order; few are in memory.
 
     The path stands beside the image in ``column``, or without such a column in the first called by one of ``paths``.
-
-    Raises:
-        DataError: there is neither.
+    DataError: there is neither.
     """
     file = open_parquet(path)
     wanted = _name_column(file, column, paths, os.path.basename(path))
@@ -231,12 +226,7 @@ def _null_count(group: Any, path: str) -> int | None:
 
 
 def read_cell(path: str, group: int, row: int, column: str) -> bytes:
-    """The bytes of one image; empty for an empty cell.
-
-    Raises:
-        OSError: the file is gone or damaged.
-        MissingPackage: pyarrow is not installed.
-    """
+    """The bytes of one image; empty for an empty cell. OSError: it is gone or damaged; MissingPackage as `arrow`."""
     stat = os.stat(openable(path)) if url_of(path) is None else None
     state = (stat.st_mtime_ns, stat.st_size) if stat is not None else ()
     key = (path, *state, group, column)

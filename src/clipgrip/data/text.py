@@ -27,8 +27,7 @@ _TO_JAPANESE = re.compile(r"\x1b(?:\$\(?[@BD]|\([IJ])")
 def read_text(path: AnyPath, encoding: str | None = None) -> str:
     """The text of a file, as `decoded`.
 
-    Raises:
-        DataError: the file is missing, unreadable, no regular file, very large, or in another encoding.
+    DataError: the file is missing, unreadable, no regular file, very large, or in another encoding.
     """
     return decoded(_bytes(path), os.path.basename(os.fspath(path)), encoding)
 
@@ -36,8 +35,7 @@ def read_text(path: AnyPath, encoding: str | None = None) -> str:
 def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
     """Text by its byte order mark, else in ``encoding``, else as UTF-8, else as cp932 where that is Japanese.
 
-    Raises:
-        DataError: another encoding, or text that no people write.
+    DataError: another encoding, or text that no people write.
     """
     text, _ = _taken(data, name, encoding)
     # marks that were written twice, and where files of DOS end
@@ -82,8 +80,7 @@ def _taken(data: bytes, name: str, encoding: str | None) -> tuple[str, str]:
 def encoding_remark(path: AnyPath, encoding: str | None = None) -> Sentence | None:
     """What people should know about how a text file was read; None where it is UTF-8 or has a mark.
 
-    Raises:
-        DataError: as `read_text`.
+    DataError as `read_text`.
     """
     data = _bytes(path)
     _, taken = _taken(data, os.path.basename(os.fspath(path)), encoding)
@@ -99,8 +96,7 @@ def encoding_remark(path: AnyPath, encoding: str | None = None) -> Sentence | No
 def in_utf8(data: bytes, encoding: str | None) -> bytes:
     """A file that is brought in, its text in UTF-8; as it is where it is UTF-8 or has a mark, or is no text (a ZIP).
 
-    Raises:
-        DataError: its text is not in ``encoding``.
+    DataError: its text is not in ``encoding``.
     """
     if encoding is None or data.startswith((b"PK", *(bom for bom, _ in _BOMS))):
         return data

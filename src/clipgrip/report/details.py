@@ -52,6 +52,7 @@ KEYS = {
     "threads": mark("threads"),
 }
 """What a key of metrics.json is, in words."""
+TIMES = {**KEYS, "rounds": mark("tuning")}
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,13 @@ def tables(run: Reading, say: Words) -> list[DetailTable]:
 
 
 def _plain(title: str, values: Mapping[str, Any], say: Words) -> DetailTable:
-    kept = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    return DetailTable(title, [(_name(key, say), _text(value)) for key, value in kept.items()])
+    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    return DetailTable(title, [(_name(key, say), _text(value)) for key, value in plain.items()])
 
 
-def _name(key: str, say: Words) -> str:
+def _name(key: str, say: Words, keys: Mapping[str, str] = KEYS) -> str:
     """In words, with the key by which it stands in metrics.json and in options."""
-    return say("{words} ({key})", words=say(KEYS[key]), key=key) if key in KEYS else key
+    return say("{words} ({key})", words=say(keys[key]), key=key) if key in keys else key
 
 
 def _text(value: Any) -> str:
@@ -120,14 +121,15 @@ def _eyes(run: Reading, say: Words) -> DetailTable:
 def _times(run: Reading, say: Words) -> DetailTable:
     seconds = run.metrics.get("seconds", {})
     return DetailTable(
-        say("Times"), [(_name(key, say), say.seconds(value)) for key, value in seconds.items()]
+        say("Times"),
+        [(_name(key, say, TIMES), say.seconds(value)) for key, value in seconds.items()],
     )
 
 
 def _scores(run: Reading, say: Words) -> DetailTable:
     after = run.after or {}
     before = run.before if run.is_tuned else None
-    head = ("", say("Before"), say("After")) if before else ()
+    head = ("", say("Before tuning"), say("After tuning")) if before else ()
     keys = [key for key in SCORES if after.get(key) is not None]
     rows = [(say(SCORES[key]), *_cells(key, before, after)) for key in keys]
     return DetailTable(say("Scores on the test images"), rows, head)

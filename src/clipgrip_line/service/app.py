@@ -63,8 +63,7 @@ def create_app(service: Service) -> Starlette:
 def _stations(service: Service) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     """Stations over MQTT, where a broker is given, as long as the application runs.
 
-    Raises:
-        LineError: paho-mqtt is not installed, or the file of certificates cannot be used.
+    LineError: paho-mqtt is not installed, or the file of certificates cannot be used.
     """
     settings, lines = service.settings, None
     if settings.broker is not None:

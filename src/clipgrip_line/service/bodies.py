@@ -39,8 +39,7 @@ class TooLarge(LineError):
 async def pictures_of(request: Request, limits: Limits) -> tuple[list[Picture], Passed]:
     """The images of a request and what is passed through to their answers.
 
-    Raises:
-        LineError: there is none, or too many, or the body is not what its type says.
+    LineError: there is none, or too many, or the body is not what its type says.
     """
     kind = kind_of(request.headers)
     if kind == "multipart/form-data":
@@ -87,11 +86,7 @@ async def _form(request: Request, limits: Limits) -> tuple[list[Picture], dict[s
 
 
 def from_json(data: bytes) -> tuple[list[Picture], dict[str, Any]]:
-    """Images of a JSON document, and its texts.
-
-    Raises:
-        LineError: it is no JSON, or an image of it is no Base64 text.
-    """
+    """Images of a JSON document, and its texts. LineError: it is no JSON, or an image of it is no Base64 text."""
     try:
         body: Any = json.loads(data)
     except (ValueError, RecursionError) as error:

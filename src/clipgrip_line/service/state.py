@@ -81,10 +81,10 @@ def line_facts(service: Service, say: Words) -> dict[str, Any]:
     model, recent = service.model, service.observers.last()
     shift = service.settings.shifts.of_moment(now())
     shadow = shadow_facts(service)
-    watch = watch_facts(service.watching.status, model.classes, say)
+    shown = model.names.get(say.language) or model.classes
+    watch = watch_facts(service.watching.status, shown, say)
     if service.watching.status.alarm is not None:
         watch["alarm"] |= pictured(db, service.watching.status.alarm)
-    shown = model.names.get(say.language, ())
     return {
         "name": service.settings.name,
         "version": model.version,

@@ -86,6 +86,48 @@ def test_the_cookie_of_a_page_by_https_is_sent_by_https_alone(
     assert ("secure" in entered.headers["set-cookie"].casefold()) is secure
 
 
+@pytest.mark.parametrize(
+    ("asked", "browser", "shown"),
+    [(None, "ja,en", "ja"), (None, "", "en"), ("ja", "en-GB", "ja"), ("en", "ja", "en")],
+)
+def test_a_choice_comes_before_the_language_of_the_start_and_that_before_the_browsers(
+    start: Any, asked: str | None, browser: str, shown: str
+) -> None:
+    _, client = start(language=asked)
+    other = "en" if shown == "ja" else "ja"
+    asking = {"accept-language": browser, "accept": "text/html"}
+    assert f'<html lang="{shown}">' in client.get("/", headers=asking).text
+    assert f'<html lang="{other}">' in client.get(f"/?lang={other}", headers=asking).text
+    assert f'<html lang="{other}">' in client.get("/docs", headers=asking).text  # it was kept
+    wrong = client.get("/?lang=fr", headers=asking)
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "language")
+    assert "en, ja" in wrong.json()["error"]
+
+
+def test_the_interface_is_described_in_the_readers_language(start: Any) -> None:
+    _, client = start()
+    told = client.get("/openapi.json?lang=ja").json()
+    texts = [
+        one["summary"]
+        for path in told["paths"].values()
+        for one in path.values()
+        if "summary" in one
+    ]
+    assert texts
+    assert all(not text.isascii() for text in texts)
+    assert client.get("/openapi.json").json()["paths"]["/healthz"]["get"]["summary"].isascii()
+
+
+def test_a_picture_that_is_not_there_is_refused_with_a_sentence(start: Any) -> None:
+    _, client = start()
+    for image in ("0" * 64, "x"):
+        told = client.get(f"/v1/pictures/{image}")
+        assert (told.status_code, told.json()["error"]) == (
+            404,
+            "The picture is not kept any more.",
+        )
+
+
 def test_every_answer_has_the_headers_of_a_page_that_trusts_nothing(start: Any) -> None:
     _, client = start()
     for path in ("/", "/docs", "/nothing", "/v1/line", "/static/line.css"):

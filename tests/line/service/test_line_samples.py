@@ -68,6 +68,18 @@ def test_a_disk_that_refuses_them_stops_no_answer(
     assert "No space" in service.sampling.failing
 
 
+def test_the_operator_and_monitoring_learn_that_pictures_cannot_be_kept(start: Any) -> None:
+    service, client = start(**EVERYTHING)
+    assert client.get("/v1/line").json()["trouble"] == ""
+    assert "clipgrip_line_samples_failing 0" in client.get("/metrics").text
+    service.sampling.failing = "No space left on device"
+    told = client.get("/v1/line").json()["trouble"]
+    assert told.startswith("Pictures for the next round are not kept now: No space left on device.")
+    japanese = client.get("/v1/line", headers={"accept-language": "ja"}).json()["trouble"]
+    assert "次回の学習に使う画像を保存できていません" in japanese
+    assert "clipgrip_line_samples_failing 1" in client.get("/metrics").text
+
+
 def test_a_folder_that_cannot_be_tidied_keeps_pictures_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -102,6 +102,7 @@ function showPictures(alarm) {
   at("few-after").replaceChildren(...thumbs(alarm.after.slice(0, FEW)));
   at("before").replaceChildren(...thumbs(alarm.before, true));
   at("after").replaceChildren(...thumbs(alarm.after, true));
+  at("compare").classList.toggle("one-sided", !alarm.before.length || !alarm.after.length);
 }
 
 function named(name) {
