@@ -19,9 +19,9 @@ TREES = {
 FOR_OTHERS = {
     # what people call
     *("GripClassifier.to_frame", "EmbeddingCache.for_backbone"),
-    # what typer, scikit-learn and urllib call
+    # what typer, scikit-learn, urllib and starlette call
     *("Tree.format_commands", "Help.write_heading", "GripClassifier._html_repr"),
-    "_NoRedirects.redirect_request",
+    *("_NoRedirects.redirect_request", "_Parser.on_end"),
 }
 """Called from outside alone. This set may only shrink, or grow by what is documented."""
 

@@ -18,6 +18,12 @@ NUL = mark(
     "{name}: NUL characters stand in it, so it is no text, or UTF-16 without its mark. Save it as UTF-8 "
     '(in Excel: "CSV UTF-8").'
 )
+SHEET = mark(
+    "{name}: it is a sheet of Excel or LibreOffice, or a ZIP, and no text. Save it there as CSV in UTF-8 (in Excel: "
+    '"CSV UTF-8") and give that file.'
+)
+_PACKED = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+"""How XLSX, ODS and ZIP begin, and XLS."""
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200b\ufeff]")
 _TO_JAPANESE = re.compile(r"\x1b(?:\$\(?[@BD]|\([IJ])")
@@ -54,6 +60,8 @@ def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
 def _taken(data: bytes, name: str, encoding: str | None) -> tuple[str, str]:
     """The text as it stands, and the name of its encoding; DataError as in `decoded`."""
     marked = [code for bom, code in _BOMS if data.startswith(bom)]
+    if data.startswith(_PACKED):
+        raise DataError(SHEET, name=name)
     if b"\0" in data and not marked and not encoding:
         raise DataError(NUL, name=name)
     tried = marked or ([encoding] if encoding else ["utf-8", "cp932"])

@@ -22,7 +22,7 @@ from clipgrip.errors import ClipgripError, RunError
 from clipgrip.files import system_sentence, write_text_atomic
 from clipgrip.runs.events import Listener
 from clipgrip.runs.lock import locked
-from clipgrip.words import Language, Words, in_every_language, mark
+from clipgrip.words import ENGLISH, Language, Words, in_every_language, mark
 
 NAME = "next-round.json"
 LOG = "next-round.log"
@@ -120,8 +120,7 @@ def _begun(
     folder: Path, person: str, token: str, language: str, log: Any
 ) -> subprocess.Popen[bytes]:
     """The process; ``-P`` keeps files of the current folder from being imported in the place of modules."""
-    module = [sys.executable, "-P", "-m", "clipgrip.review.job"]
-    words = [*module, os.fspath(folder), person, token, language]
+    words = [sys.executable, "-P", "-m", __name__, os.fspath(folder), person, token, language]
     return subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
     )
@@ -151,10 +150,8 @@ def write(folder: Path, current: Progress) -> None:
 class FileListener(Listener):
     """Writes what a run tells into the file."""
 
-    def __init__(
-        self, folder: Path, person: str, token: str = "", language: Language = "en"
-    ) -> None:
-        self.folder, self.say = folder, Words(language)
+    def __init__(self, folder: Path, person: str, token: str = "", say: Words = ENGLISH) -> None:
+        self.folder, self.say = folder, say
         self.current: dict[str, Any] = asdict(
             Progress("running", os.getpid(), person, time.time(), stage="begin", token=token)
         )
@@ -260,7 +257,7 @@ def _listen(folder: Path, token: str, ended: threading.Event) -> None:
 def main(folder: Path, person: str, token: str = "", language: Language = "en") -> int:
     """Run the round and say how it ended."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    listener, ended = FileListener(folder, person, token, language), threading.Event()
+    listener, ended = FileListener(folder, person, token, Words(language)), threading.Event()
     try:
         with _living(folder):
             threading.Thread(target=_listen, args=(folder, token, ended), daemon=True).start()

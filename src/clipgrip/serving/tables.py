@@ -147,9 +147,9 @@ def _write_issues(
 ) -> None:
     pa, _ = arrow()
     if rows:
-        read = [(path, reason, detail_whole(detail)) for path, reason, detail in rows]
-        cells = [[utf8(path), reason, utf8(say.translated(why))] for path, reason, why in read]
+        whole = [(path, reason, detail_whole(detail)) for path, reason, detail in rows]
+        cells = [[utf8(path), reason, utf8(say.translated(why))] for path, reason, why in whole]
         columns = [list(column) for column in zip(*cells, strict=True)]
         writer.write_table(pa.table(columns, schema=schema))
         counted.issues += len(rows)
-        counted.first_issue = counted.first_issue or read[0]
+        counted.first_issue = counted.first_issue or whole[0]

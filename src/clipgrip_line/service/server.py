@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import socket
 import sys
 from collections.abc import Callable
@@ -120,6 +121,7 @@ def serve(
 
 
 def _server(service: Service) -> Server:
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # who sent the form is told
     most = most_connections()
     protocol = type("Connection", (Connection,), {"most": most})
     return Server(

@@ -35,9 +35,12 @@ def too_long(limit: int) -> str:
 
 def cookies_of(headers: Headers) -> dict[str, str]:
     """The cookies that a browser sent; none where they cannot be read."""
+    sent = headers.get("cookie")
+    if not sent:
+        return {}
     jar: SimpleCookie = SimpleCookie()
     try:
-        jar.load(headers.get("cookie", ""))
+        jar.load(sent)
     except CookieError:
         return {}
     return {name: morsel.value for name, morsel in jar.items()}
